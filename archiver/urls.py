@@ -117,6 +117,10 @@ def _has_months(path: str, keys: Iterable[str]) -> bool:
     )
 
 
+def _is_normal(url: str) -> bool:
+    return _NORMAL.fullmatch(url) is not None and len(url) <= _MAX_LENGTH and url.count("/") > 2
+
+
 def normalize(url: str, base: str = "") -> str | None:
     """Returns a URL in the form that is fetched and stored: absolute, without fragment and tracking parameters. `url`
     may be relative to `base`.
@@ -124,10 +128,13 @@ def normalize(url: str, base: str = "") -> str | None:
     Returns None if the address is not an http(s) URL (mailto:, javascript:, a broken host or port) or is longer than
     2,000 characters. Keeps the order of parameters, the case of the path, and a trailing slash.
     """
-    if _NORMAL.fullmatch(url) and len(url) <= _MAX_LENGTH and url.count("/") > 2:
+    if _is_normal(url):
         return url
     try:
-        parts = urlsplit(urljoin(base, url.strip()) if base else url.strip())
+        whole = urljoin(base, url.strip()) if base else url.strip()
+        if _is_normal(whole):
+            return whole
+        parts = urlsplit(whole)
         if parts.scheme.lower() not in _DEFAULT_PORT or not parts.hostname:
             return None
         query = _query(parts.path, parts.query)

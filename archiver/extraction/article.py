@@ -37,7 +37,7 @@ from archiver.extraction.page_classifier import (
     classify_page,
 )
 from archiver.extraction.pagination import PostParts, find_parts
-from archiver.extraction.post_locator import Post, locate_post, picture_holder, text_length
+from archiver.extraction.post_locator import Post, locate_post, picture_holder
 from archiver.extraction.template.field_reader import (
     SiteReader,
     Times,
@@ -49,7 +49,7 @@ from archiver.extraction.template.field_reader import (
     read_times,
 )
 from archiver.extraction.template.site_rule import BY_HAND, Rule, SiteRules
-from archiver.extraction.text import fold_text
+from archiver.extraction.text import fold_text, has_text
 from archiver.fields import WEIGHED
 from archiver.items import CONSTANT, Article, Evidence, PageKind, SourceHint
 from archiver.markup.marks import captions_of
@@ -320,7 +320,7 @@ def _byline_element(page: Page, rule: Rule, top: Element) -> Element | None:
     found = element_of_rule(page, rule)
     return (
         found
-        if found is not None and found is not top and is_below(found, top) and (text_length(found) <= _MAX_META_LENGTH)
+        if found is not None and found is not top and is_below(found, top) and not has_text(found, _MAX_META_LENGTH + 1)
         else None
     )
 

@@ -5,9 +5,11 @@ text.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import NamedTuple
 
 from lxml.etree import _Element as Element
 
@@ -22,9 +24,9 @@ from archiver.extraction.boilerplate import (
     points_to_other_page,
 )
 from archiver.extraction.page import Page, parse_page
-from archiver.extraction.post_locator import Post, is_meta_block, meta_blocks_in, text_length
+from archiver.extraction.post_locator import Post, is_meta_block, meta_blocks_in
 from archiver.extraction.term_links import kind_of_address
-from archiver.extraction.text import clean_text, fold_text, tidy_body
+from archiver.extraction.text import clean_text, fold_text, has_text, tidy_body
 from archiver.items import Mark, SourceHint, is_from_api
 from archiver.markup.marks import carry_marks
 from archiver.platforms.platform_table import by_name, platform_tables
@@ -44,6 +46,11 @@ _COMMENTS = "form for comments"
 """The mark of a form for comments, which is never part of the text, however short the post is."""
 _COMMENT_FORM = 1_500  # the labels and notes of a comment form have fewer letters than this
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous"})
+_LETTER = re.compile(r"[^\W_]")
+"""Matches a letter or digit."""
+_ONCE = frozenset({"pre", "tr"})
+_QUOTES = frozenset({"blockquote", "aside", "figure"})
+_START = 8
 _OWN_TEXT = frozenset({"code", "pre", "td", "th", "tr", "table", "tbody", "body", "main", "article", *HEADINGS})
 
 
@@ -99,7 +106,7 @@ def _is_comment_form(form: Element) -> bool:
     """Returns True if a form is for writing a comment, and is not a form around the whole page."""
     if next(form.iter("textarea"), None) is None or next(form.iter("h1", "article", "main"), None) is not None:
         return False
-    return text_length(form) < _COMMENT_FORM
+    return not has_text(form, _COMMENT_FORM)
 
 
 def _is_text_after_all(why: str, el: Element, blocks: list[TextBlock]) -> bool:
@@ -221,7 +228,7 @@ def _is_boilerplate(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
     """
     if b.element.tag == "pre":
         return False
-    if not any(c.isalnum() for c in b.text) or _TEMPLATE.fullmatch(b.text):
+    if not _LETTER.search(b.text) or _TEMPLATE.fullmatch(b.text):
         return True
     if _is_label(b, by_paragraphs) or (meta and len(b.text) < 260 and fold_text(b.text) in meta):
         return True
@@ -281,18 +288,21 @@ def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -
     """Marks blocks as dead if their text also occurs elsewhere in the body. Such blocks are invitations and pull
     quotes.
     """
+    live = [i for i in range(lo, hi) if not dead[i] and blocks[i].size >= 40 and blocks[i].element.tag not in _ONCE]
+    quotes = {i for i in live if blocks[i].size < 400 and _is_in_quote(blocks[i].element)}
+    if not quotes:  # then only blocks with the same beginning have to be compared
+        starts = [_first_letters(blocks[i].text) for i in live]
+        counts = Counter(starts)
+        live = [i for i, start in zip(live, starts, strict=True) if counts[start] > 1]
     seen: set[str] = set()
     quoted: list[tuple[int, str]] = []
-    for i in range(lo, hi):
-        b = blocks[i]
-        if dead[i] or b.size < 40 or b.element.tag in ("pre", "tr"):
-            continue
-        key = _letters(b.text)
+    for i in live:
+        key = _letters(blocks[i].text)
         if key in seen:
             dead[i] = 1
             continue
         seen.add(key)
-        if b.size < 400 and any(e.tag in ("blockquote", "aside", "figure") for e in _with_ancestors(b.element, 3)):
+        if i in quotes:
             quoted.append((i, key))
     if quoted:
         whole = "\n".join(seen)
@@ -308,11 +318,22 @@ def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text)).lower()
 
 
-def _with_ancestors(el: Element, levels: int) -> list[Element]:
-    found = [el]
-    while len(found) < levels and (parent := found[-1].getparent()) is not None:
-        found.append(parent)
-    return found
+def _first_letters(text: str) -> str:
+    """Returns the first letters and digits of a text, so that texts with the same `_letters` have the same result."""
+    start = "".join(filter(str.isalnum, text[: 4 * _START]))
+    if len(start) < _START:
+        start = "".join(filter(str.isalnum, text))
+    return start[:_START].casefold()
+
+
+def _is_in_quote(el: Element) -> bool:
+    """Returns True if an element, its parent or its grandparent is a quotation or the like."""
+    at: Element | None = el
+    for _ in range(3):
+        if at is None or at.tag in _QUOTES:
+            return at is not None
+        at = at.getparent()
+    return False
 
 
 def _drop_author_notes(
@@ -360,8 +381,7 @@ _TEXT_NAME = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
+class _Span(NamedTuple):
     """The range of an element's blocks, from `lo` up to but not including `hi`, and the sum of their weights."""
 
     weight: float
@@ -573,7 +593,8 @@ def render_container(
     `extra_drop` are selectors of further elements to leave out.
     """
     skip = _elements_to_skip(page, extra_drop) | _meta_blocks_below(post, top)
-    return _render_post(post, lay_out(top, skip), top, _known_boilerplate(page, title, beside, top))
+    layout = lay_out(top, skip, page.index.texts_if_read)
+    return _render_post(post, layout, top, _known_boilerplate(page, title, beside, top))
 
 
 def _meta_blocks_below(post: Post, top: Element) -> set[Element]:
@@ -630,7 +651,7 @@ def _render(
 
 def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Body:
     is_known = post.body_rule in page.platform.body and page.platform.name != "generic"
-    if post.body is not None and is_known and 3 * text_length(post.body) > page.text_length:
+    if post.body is not None and is_known and 3 * page.index.text_length(post.body) > page.text_length:
         text = render_container(page, post, post.body, title, beside)
         if 3 * len(text) > page.text_length:  # nothing else on the page can be much longer
             return Body(text, "platform", post.body_rule, 0.95)
@@ -653,7 +674,7 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
             top, source, locator, confidence = post.body, "class", post.body_rule, 0.85
     known = _known_boilerplate(page, title, beside, top)
     text = _render_post(post, plan, top, known, weights if source != "platform" else None)
-    if not text and len(bare := _render(page, lay_out(top), top, known)) > 200:
+    if not text and len(bare := _render(page, lay_out(top, texts=page.index.texts), top, known)) > 200:
         text = bare  # one of the selectors for elements to drop had matched the text itself
     found = Body(text, source, locator, confidence)
     if source != "density" or len(text) >= _SHORT:

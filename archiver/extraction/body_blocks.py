@@ -83,18 +83,19 @@ _INLINE = frozenset(
         "g",
     ]
 )
+EMBEDS = frozenset(["audio", "embed", "iframe", "video"])
+"""Elements without text that show a recording or a part of another page."""
+MEDIA = EMBEDS | {"img"}
 # How the walk treats elements, by tag. All other elements are treated as divisions.
 _KINDS = {
     **dict.fromkeys(BREAK, "break"), **dict.fromkeys(CELL, "cell"), **dict.fromkeys(_INLINE, "inline"),
     **dict.fromkeys(UNREAD, "unread"),
+    **dict.fromkeys(MEDIA, "media"),
 }  # fmt: skip
 # Elements that mostly contain plain text. They are read in one piece unless they contain one of the elements listed
 # below.
 _OFTEN_PLAIN = frozenset(["p", "li", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "dt", "dd", "figcaption"])
 _NOT_PLAIN = BREAK | CELL | UNREAD | {"br", "button", "dialog", "img"}
-EMBEDS = frozenset(["audio", "embed", "iframe", "video"])
-"""Elements without text that show a recording or a part of another page."""
-MEDIA = EMBEDS | {"img"}
 _LISTS = frozenset(["ul", "ol", "dl", "table", "pre", "blockquote"])
 _WIDE = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
 _PARAGRAPHS = re.compile("\x1e\\s*\x1e[\\s\x1e]*")
@@ -206,7 +207,9 @@ def covered_total(spans: list[tuple[int, int]], sums: list[float]) -> float:
 
 def text_width(text: str) -> float:
     """Returns the length of a text, counted in Latin letters. A Han character and the like counts as 2.5."""
-    return float(len(text)) if text.isascii() else len(text) + 1.5 * sum(map(len, _WIDE.findall(text)))
+    if text.isascii() or _WIDE.search(text) is None:
+        return float(len(text))
+    return len(text) + 1.5 * sum(map(len, _WIDE.findall(text)))
 
 
 class _LayoutReader:
@@ -240,27 +243,26 @@ class _LayoutReader:
         texts, skip = self.texts, self.skip
         if text := texts[el][0]:
             self.take_text(text, el)
-        for child in el:
+        for child in el[:]:  # type: ignore[index]  # a list is faster to walk through than an element
             tag = child.tag
             kind = _KINDS.get(tag, "")
             if kind != "unread" and child not in skip:
                 if kind == "break" and not self.in_cell and not self.pre:
                     self.read_block(child, tag)
                 elif kind == "inline":
-                    if tag == "a":
-                        self.links += 1
+                    self.links += tag == "a"
+                    if len(child):
                         self.read_inside(child)
-                        self.links -= 1
-                    elif tag == "img" and not self.pre:
-                        self.take_piece("", child)
-                    else:
-                        self.read_inside(child)
+                    elif text := texts[child][0]:
+                        self.take_text(text, child)
+                    self.links -= tag == "a"
                 else:
                     self.read_other(child, tag, kind)
-            elif tag in EMBEDS and not self.pre and child not in skip:
-                self.take_piece("", child)
             if text := texts[child][1]:
-                self.take_text(text, el)
+                if not text.isspace() or self.pre:
+                    self.take_text(text, el)
+                elif self.buffer:
+                    self.take_piece(" ", el)
 
     def take_text(self, text: str, origin: Element) -> None:
         if self.pre or not text.isspace():
@@ -328,7 +330,10 @@ class _LayoutReader:
 
     def read_other(self, el: Element, tag: str, kind: str) -> None:
         """Reads an element of any kind in any context. `read_inside` itself handles the commonest cases."""
-        if kind == "inline":
+        if kind == "media":
+            if not self.pre:
+                self.take_piece("", el)
+        elif kind == "inline":
             self.links += tag == "a"
             self.read_inside(el)
             self.links -= tag == "a"
@@ -377,9 +382,10 @@ class _LayoutReader:
                 parts = [clean_text(text)]
             for part in parts:
                 if part and not part.isspace():
-                    size = text_width(part)
-                    self.blocks.append(TextBlock(part, self.gap, self.at, size, min(self.linked, size), pieces))
-                    self.linked = max(0.0, self.linked - size)
+                    size = float(len(part)) if part.isascii() else text_width(part)
+                    linked = min(self.linked, size) if self.linked else 0.0
+                    self.blocks.append(TextBlock(part, self.gap, self.at, size, linked, pieces))
+                    self.linked -= linked
                     self.gap = _BLANK if len(parts) > 1 else ""
             self.linked = 0.0
             if len(self.blocks) == found:

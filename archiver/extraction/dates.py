@@ -26,6 +26,8 @@ from archiver.platforms.platform_table import by_name
 # Parts of the names of date properties, which are searched first, and the form of such a property:
 # "publishedAt":"2024-...", \"datePublished\":..., publishDate: '...'.
 _FRAGMENTS = ("ublish", "ublication", "ubDate", "ub_date", "ostDate", "ost_date", "ostedAt")
+# Each pattern begins with a literal, since the engine finds a literal much faster than one of several fragments.
+_FIND_FRAGMENTS = (re.compile("ub(?:lish|lication|Date|_date)"), re.compile("ost(?:Date|_date|edAt)"))
 _STATE_PUBLISHED = re.compile(
     r"(?<![A-Za-z])((?:[a-z]{1,12}_?)?(?:first_?|original_?|initial_?)?(?:date_?)?publi(?:sh(?:ed|ing)?|cation)_?"
     r"(?:at|on|date|time(?:stamp)?|datetime)?|pub_?date|post_?date|posted_?at)(?:\\*[\"']|&quot;)?\s*[:=]\s*"
@@ -68,12 +70,20 @@ def state_date(page: Page) -> StateDate | None:
 def _dates_in_text(text: str) -> dict[int, StateDate]:
     """Returns the dates of publication in a text, by their position."""
     found: dict[int, StateDate] = {}
-    for fragment in _FRAGMENTS:
-        for at in _positions(text, fragment):
-            for m in _STATE_PUBLISHED.finditer(text, max(0, at - 24), at + 90):
-                if m.start() <= at and not _CHANGED.search(m[1]) and (moment := machine_date(m[2])):
-                    found[m.start(2)] = StateDate(moment, m[1], True)
+    for at in _fragment_positions(text):
+        for m in _STATE_PUBLISHED.finditer(text, max(0, at - 24), at + 90):
+            if m.start() <= at and not _CHANGED.search(m[1]) and (moment := machine_date(m[2])):
+                found[m.start(2)] = StateDate(moment, m[1], True)
     return found
+
+
+def _fragment_positions(text: str) -> list[int]:
+    """Returns the positions of the fragments in a text, ordered by fragment, at most _MAX_POSITIONS of each."""
+    places: dict[str, list[int]] = {fragment: [] for fragment in _FRAGMENTS}
+    for pattern in _FIND_FRAGMENTS:
+        for m in pattern.finditer(text):
+            places[m[0]].append(m.start())
+    return [at for some in places.values() for at in some[:_MAX_POSITIONS]]
 
 
 def _positions(text: str, part: str) -> Iterator[int]:

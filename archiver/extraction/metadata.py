@@ -615,6 +615,10 @@ class PageMetadata:
 
     def names_of_site(self) -> list[str]:
         """Returns the names that the page gives for its site, most reliable first."""
+        return list(self._names_of_site)
+
+    @cached_property
+    def _names_of_site(self) -> tuple[str, ...]:
         out = self.meta("og:site_name", "application-name", "apple-mobile-web-app-title", "al:ios:app_name")
         for node in self.of_type("website"):
             out += self.texts(node, "name", "alternateName")
@@ -622,7 +626,7 @@ class PageMetadata:
             out += self.texts(node, "publisher")
         for node in self.of_type("organization", "newsmediaorganization"):
             out += self.texts(node, "name")
-        return list(dict.fromkeys(t for t in out if not t.startswith(("http:", "https:")) and len(t) < 100))
+        return tuple(dict.fromkeys(t for t in out if not t.startswith(("http:", "https:")) and len(t) < 100))
 
 
 def _meta_names(given: str) -> Iterable[str]:

@@ -20,7 +20,7 @@ from archiver.errors import BadRules
 from archiver.extraction.encoding import UNFIT, DecodedText, decode_page
 from archiver.extraction.metadata import PageMetadata
 from archiver.extraction.template.site_rule import SiteConstants
-from archiver.extraction.text import clean_text, element_line
+from archiver.extraction.text import clean_text, element_line, has_text
 from archiver.platforms.platform_table import Platform, detect_platform
 from archiver.platforms.selector_index import Found, Index
 from archiver.urls import folder_path, normalize
@@ -51,14 +51,22 @@ _QUOTED = """(?:"[^"]*+"|'[^']*+')"""
 # Matches source code with tags of ordinary length, and reads each character only once (HTML, section 13.2.5). Quotation
 # marks count only after "="; scripts and comments are skipped. If the match ends before the source does, a tag with
 # very many attributes may follow.
-_INSIDE = rf"(?:[^>=]{{1,20}}+|=\s*+{_QUOTED}?){{0,1500}}+(?:>|$)"
+_INSIDE = rf"(?:[^>=]{{1,20}}+(?:={_QUOTED})?+|=\s*+{_QUOTED}?){{0,750}}+(?:>|$)"
 _RAW_NAMES = ("script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes")
 _RAW = "|".join(rf"(?i:{name})\b{_INSIDE}(?:[^<]++|<(?!/(?i:{name})))*+" for name in _RAW_NAMES)
 # A comment ends at "-->" or "--!>"; "<!-->" and "<!--->" are complete comments.
 _COMMENT = r"!--(?!-?>)(?:[^-]++|-(?!-!?>))*+"
-_ORDINARY = re.compile(
-    rf"""(?:[^<]++|<(?:{_COMMENT}|(?=[sStTxXiInN])(?:{_RAW})|/?[a-zA-Z]{_INSIDE}|(?!/?[a-zA-Z])))*+"""
+_TAGS = "|".join(  # the commonest ones first: end tags, and start tags whose first letter no name in _RAW_NAMES has
+    (
+        r"/[a-zA-Z][a-zA-Z0-9]*+>",
+        rf"[a-hj-mo-ru-wyzA-HJ-MO-RU-WYZ]{_INSIDE}",
+        _COMMENT,
+        rf"(?=[sStTxXiInN])(?:{_RAW})",
+        rf"/?[a-zA-Z]{_INSIDE}",
+        "(?!/?[a-zA-Z])",
+    )
 )
+_ORDINARY = re.compile(rf"[^<]*+(?:<(?:{_TAGS})[^<]*+)*+")
 _ATTRIBUTE = rf"""[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:{_QUOTED}|[^\s>"'][^\s>]*+)?)?"""
 # Matches tags and splits their attributes as a browser does, which is slower.
 _TAG = re.compile(
@@ -125,11 +133,11 @@ def bound_page(root: Element, size: int) -> None:
                 el.set(name, _remove_unfit(value[:most]))
             if name == "class":
                 classes -= min(len(value), most)
-    room = MAX_TEXT
+    room, fitting = MAX_TEXT, MAX_RUN if few else 0
     for el in root.iter("*"):
-        if (text := el.text) and el.tag not in _UNREAD:
+        if (text := el.text) and len(text) > fitting and el.tag not in _UNREAD:
             room = _cut_text(el, "text", text, room)
-        if tail := el.tail:
+        if (tail := el.tail) and len(tail) > fitting:
             room = _cut_text(el, "tail", tail, room)
 
 
@@ -220,7 +228,7 @@ class Page:
     def main_content(self) -> Element | None:
         """The element that the page marks as its main content; None if there is none, or if it is empty."""
         found = (e for rule in ("main", "[role=main]") for e in self.index.select(rule))
-        return next((e for e in found if self.index.text_length(e) or e.find(".//img") is not None), None)
+        return next((e for e in found if has_text(e) or e.find(".//img") is not None), None)
 
     @cached_property
     def base(self) -> str:
@@ -366,7 +374,7 @@ def parse_page(
     """
     decoded = body if isinstance(body, DecodedText) else decode_page(body, content_type)
     root: Element | None = None
-    if decoded.text.strip():
+    if decoded.text and not decoded.text.isspace():
         parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
         try:
             root = etree.fromstring(cut_source(decoded.text).encode("utf-8", errors="replace"), parser)

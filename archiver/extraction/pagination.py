@@ -300,8 +300,9 @@ def _own_word(url: str) -> str:
 
 def _links(page: Page, word: str) -> Iterator[_Link]:
     """Yields the links that may lead to other pages of the post. An absolute address must contain `word`."""
-    possible = (el for el in page.index.tag("a", "link", "option") if _may_be_page(el, _href(el), word))
-    for el in islice(possible, _MAX_LINKS):
+    index = page.index
+    possible = [el for tag in ("a", "link", "option") for el in index.tag(tag) if _may_be_page(el, _href(el), word)]
+    for el in sorted(possible, key=index.order.__getitem__)[:_MAX_LINKS]:
         text = _first_words(el)
         number = NUMBER.fullmatch(text)
         onward = "next" in _rels(el) or bool(NEXT.fullmatch(text))

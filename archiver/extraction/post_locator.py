@@ -16,7 +16,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.date_text import text_around_date
 from archiver.extraction.page import Page
-from archiver.extraction.text import element_line, fold_text
+from archiver.extraction.text import element_line, fold_text, has_longer_line, has_text
 from archiver.platforms.platform_table import by_name
 from archiver.platforms.selector_index import is_below
 from archiver.urls import folder_path
@@ -168,6 +168,8 @@ text."""
 _NAMED_TITLE = re.compile(
     r"(?:title|titel|titre|titulo|titolo|headline|subject|betreff)$|^(?:tit|heading)$", re.IGNORECASE
 )
+_TITLE_HINTS = re.compile("tit|headl|subj|betr|headi")
+"""Every name that `_TITLE_NAME` or `_NAMED_TITLE` matches has one of these parts, in lower case."""
 _POST_TITLE_NAME = re.compile(
     r"(?:(?:post|entry|article|story|item|news|blog)[_-]{0,2})?(?:title|titel|titre|titulo|titolo|headline|subject|betreff)",
     re.IGNORECASE,
@@ -228,7 +230,7 @@ def is_meta_block(el: Element) -> bool:
         return False
     if el.tag not in _META_TAGS and not _META_NAME.search(names):
         return False
-    if text_length(el) > _MAX_META_LENGTH or next(el.iter("img", "iframe", "video", "pre"), None) is not None:
+    if has_text(el, _MAX_META_LENGTH + 1) or next(el.iter("img", "iframe", "video", "pre"), None) is not None:
         return False
     if any(len(element_line(p)) > _MAX_META_PARAGRAPH and not _has_meta_part(p) for p in el.iter("p") if p is not el):
         return False
@@ -265,7 +267,7 @@ def meta_blocks_in(body: Element) -> tuple[Element, ...]:
         for child in islice(top, _MAX_META_BLOCKS):
             if is_meta_block(child):
                 found.append(child)
-            elif child.tag not in _HEADING_TAGS and len(element_line(child)) > _MAX_COUNTER:
+            elif child.tag not in _HEADING_TAGS and has_longer_line(child, _MAX_COUNTER):
                 break
             if (child.tail or "").strip():
                 break
@@ -274,7 +276,7 @@ def meta_blocks_in(body: Element) -> tuple[Element, ...]:
             break
         if is_meta_block(child):
             found.append(child)
-        elif element_line(child) or next(child.iter("img", "iframe", "video"), None) is not None:
+        elif has_longer_line(child, 0) or next(child.iter("img", "iframe", "video"), None) is not None:
             break
     return tuple(e for e in dict.fromkeys(found) if e.tag not in _HEADING_TAGS - _SMALL_HEADINGS)
 
@@ -365,7 +367,7 @@ class Post:
         if len({t.get("datetime") for t in times}) != 1 or len(times) > 2:
             return False
         links = [a for a in islice(el.iter("a"), _MAX_SIDEBAR_LINKS) if a.get("href")]
-        if len(links) == _MAX_SIDEBAR_LINKS or text_length(el) > _MAX_SIDEBAR_LENGTH:
+        if len(links) == _MAX_SIDEBAR_LINKS or has_text(el, _MAX_SIDEBAR_LENGTH + 1):
             return False
         others = [a for a in links if not _is_meta_part(a)]
         return len(others) < len(links) and all(self._stays_here(a.get("href") or "") for a in others)
@@ -750,7 +752,8 @@ def other_headings(post: Post) -> Iterator[Element]:
     if post.title_rule not in _GUESSED or (post.title is not None and not element_line(post.title)):
         return
     index = post.page.index
-    named = [e for name in index.classes() if _NAMED_TITLE.search(name) for e in index.with_class(name)[:_HEADINGS]]
+    names = filter(_NAMED_TITLE.search, index.classes_with(_TITLE_HINTS))
+    named = [e for name in names for e in index.with_class(name)[:_HEADINGS]]
     found = {e for tag in ("h1", "h2", "h3", "h4") for e in index.tag(tag)[:_HEADINGS]}
     found |= {e for e in named if e.tag in _NAMED_TAGS}
     for el in sorted(found, key=index.order.__getitem__):
@@ -790,7 +793,8 @@ def _named_title(post: Post) -> Element | None:
     site = [element_line(h) for h in page.index.tag("h1", "h2")[:_HEADINGS] if leads_home(page, h)]
     titles += [t.removeprefix(name).removesuffix(name) for t in titles for name in site if name]
     begins = {fold_text(part) for t in titles if t for part in (t, TITLE_PARTS.split(t)[0], t.split("_")[0])} - {""}
-    named = (e for n in page.index.classes() if _TITLE_NAME.search(n) for e in page.index.with_class(n)[:_HEADINGS])
+    names = filter(_TITLE_NAME.search, page.index.classes_with(_TITLE_HINTS))
+    named = (e for n in names for e in page.index.with_class(n)[:_HEADINGS])
     for el in islice(named, 3 * _HEADINGS):
         if el.tag in _PLAIN and fold_text(element_line(el)[:300]) in begins and not post.is_noise(el):
             return el

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice, pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from lxml.etree import _Element as Element
 
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.text import clean_text, element_line, fold_text
+from archiver.extraction.text import CaselessPattern, clean_text, element_line, fold_text
 from archiver.platforms.selector_index import Index
 
 # Terms as text: the words in an address or a label that show the kind of a term, and texts that are not terms.
@@ -77,7 +77,7 @@ _LABEL_END = {
     )
     for kind, words in _LABELS.items()
 }
-_LABEL = re.compile(rf"^(?:{_LABELS['category']}|{_LABELS['tag']}|in|under)\s*[:：]?\s*$", re.IGNORECASE)
+_LABEL = CaselessPattern(rf"^(?:{_LABELS['category']}|{_LABELS['tag']}|in|under)\s*[:：]?\s*$")
 
 _COUNT = re.compile(r"\s*(?:[\(（\[]\s*\d[\d.,]*\s*[\)）\]]|[×x]\s*\d+)$")
 _DIGIT = re.compile(r"\d")
@@ -88,7 +88,7 @@ _PLACE = re.compile(
     r"inicio|início|strona główna|главная|ana ?sayfa|trang chủ|首页|首頁|ホーム|トップ|홈|الرئيسية|דף הבית|ראשי)$",
     re.IGNORECASE,
 )
-_NOT_TERM = re.compile(
+_NOT_TERM = CaselessPattern(
     r"^(?:edit|share|(?:see|view|show|browse)\s+all\b.*|"
     r"(?:read|learn|see|view|show|load|find out|discover|explore|shop|check|get|buy|click|continue|back|"
     r"return|browse|go|sign|log|subscribe|follow)\b(?:\s+(?:\S+\s+){0,3})?"
@@ -100,7 +100,6 @@ _NOT_TERM = re.compile(
     r"阅读(?:全文|更多)|閱讀更多|更多|全部|続きを読む|もっと見る|一覧|더 ?보기|전체|"
     r"المزيد|اقرأ المزيد|الكل|עוד|קרא עוד|לכל הכתבות|"
     r"none|null|undefined|nan|n/a|\[?object object\]?|[\W_]+)$",
-    re.IGNORECASE,
 )
 _MACHINE = re.compile(r"^(?:[a-z][a-z]*(?:[A-Z]\w*)+|[a-z][\w-]*[a-z])(?::\s+|=)\S")
 _DAY = re.compile(
@@ -201,7 +200,11 @@ def _kinds_of_folder(name: str) -> tuple[Kind, ...]:
 
 def kind_of_label(text: str) -> Kind | None:
     """Returns "category" or "tag" if a text ends with a label for them ("Filed under:", "Tags:"); otherwise None."""
-    text = clean_text(text)[-60:]
+    return _kind_of_end(clean_text(text)[-60:])
+
+
+@lru_cache(maxsize=8_192)
+def _kind_of_end(text: str) -> Kind | None:
     for kind, words in _LABEL_END.items():
         # A single word at the end of a line is a label only if it has a colon. "I like tags" does not introduce tags.
         if (m := words.search(text)) and (not m["gap"] or m["colon"] or " " in m["label"] or m["label"] == "tagged"):
@@ -323,13 +326,12 @@ class _Links:
         self.prose: dict[Element, bool] = {}
 
     def terms(self, links: Iterable[Element]) -> list[TermLink]:
-        all_links = list(links)
-        counted = Counter(a.getparent().getparent() for a in all_links if _is_counted_item(a))  # type: ignore[union-attr]
+        lists = [(a, _list_with_counts(a)) for a in links]
+        counted = Counter(around for _, around in lists if around is not None)
         return [
             found
-            for a in all_links
-            if not (_is_counted_item(a) and counted[a.getparent().getparent()] >= _MANY_COUNTED)  # type: ignore[union-attr]
-            and (found := self._term(a)) is not None
+            for a, around in lists
+            if not (around is not None and counted[around] >= _MANY_COUNTED) and (found := self._term(a)) is not None
         ]
 
     def _term(self, a: Element) -> TermLink | None:
@@ -366,13 +368,14 @@ class _Links:
         return kind or ("tag" if "tag" in rel else None)
 
 
-def _is_counted_item(a: Element) -> bool:
-    """Returns True if a link is in a list item that also has the number of posts: "Walks (8)"."""
+def _list_with_counts(a: Element) -> Element | None:
+    """Returns the list around a link if its list item also has the number of posts: "Walks (8)". Otherwise None."""
     item = a.getparent()
-    if item is None or item.tag != "li" or item.getparent() is None:
-        return False
+    around = item.getparent() if item is not None and item.tag == "li" else None
+    if item is None or around is None:
+        return None
     has_digit = any(map(_DIGIT.search, item.itertext()))  # type: ignore[arg-type]
-    return has_digit and _COUNT.search(f" {element_line(item)}") is not None
+    return around if has_digit and _COUNT.search(f" {element_line(item)}") else None
 
 
 def _kind_before(a: Element, previous: tuple[Element, Kind] | None) -> Kind | None:
@@ -491,8 +494,7 @@ def text_before(a: Element, previous: Element | None) -> str | Element | None:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Preceding:
+class _Preceding(NamedTuple):
     """What precedes a link, in the form in which `text_before` returns it."""
 
     what: str | Element | None

@@ -105,6 +105,8 @@ _NAMED = re.compile(
     r"data|ngay|thoi-?gian|tarih|tanggal|waktu|dato|datum|tempo|hora|jour|shijian|riqi|zeit)(?=$|[_-]|(?<=[a-z])[A-Z])|"
     r"(?<=[a-z])(?:Date|Time|Published|Posted)(?=$|[_A-Z-])",
 )
+_NAME_HINTS = re.compile("dat|time|publish|posted|fecha|ngay|thoi|tarih|tang|waktu|temp|hora|jour|shij|riqi|zeit")
+"""Every name that `_NAMED` matches has one of these parts, in lower case."""
 _OTHER_TIME = re.compile(
     r"read|event|countdown|picker|calend|expir|delivery|opening|schedule|duration|-to-", re.IGNORECASE
 )
@@ -293,22 +295,24 @@ def _holders(page: Page, places: _Places, near: bool) -> list[Element]:
         found = {e: index.order[e] for e in around if e.tag == "time" or any(map(names_a_date, _names(e)))}
     else:
         found = {
-            e: index.order[e] for name in index.classes() if names_a_date(name) for e in index.with_class(name)[:40]
+            e: index.order[e]
+            for name in index.classes_with(_NAME_HINTS)
+            if names_a_date(name)
+            for e in index.with_class(name)[:40]
         }
         found.update((e, index.order[e]) for e in index.tag("time")[:60])
+    has_digit = _DIGIT.search
     for n, (text, tail) in enumerate(islice(index.texts.values(), begin, end), begin):
-        if len(text) > _SHORTEST and _looks_dated(text):
+        if _SHORTEST < len(text) <= _MAX_LENGTH and has_digit(text) and _LOOKS.search(text):
             found.setdefault(index.elements[n], n)
-        if len(tail) > _SHORTEST and _looks_dated(tail) and (holder := index.elements[n].getparent()) is not None:
-            found.setdefault(holder, index.order.get(holder, 0))
+        if _SHORTEST < len(tail) <= _MAX_LENGTH and has_digit(tail) and _LOOKS.search(tail):
+            holder = index.elements[n].getparent()
+            if holder is not None:
+                found.setdefault(holder, index.order.get(holder, 0))
     many = sorted(found.items(), key=lambda p: p[1])
     if len(many) > _HOLDERS:
         many = sorted(sorted(many, key=lambda p: abs(p[1] - places.title))[:_HOLDERS], key=lambda p: p[1])
     return [e for e, _ in many if e.tag not in _UNREAD and e.tag != "body"]
-
-
-def _looks_dated(text: str) -> bool:
-    return len(text) <= _MAX_LENGTH and _DIGIT.search(text) is not None and _LOOKS.search(text) is not None
 
 
 def _names(el: Element) -> list[str]:

@@ -9,6 +9,7 @@ import pkgutil
 import re
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 
 from archiver.items import PageKind
 from archiver.platforms.selector_index import Index
@@ -88,4 +89,7 @@ def detect_platform(index: Index, generator: str = "") -> Platform:
         for p in platform_tables():
             if p.generator and re.search(p.generator, generator, re.IGNORECASE):
                 return p
-    return next((p for p in platform_tables() if p.fits(index, "")), by_name("generic"))
+    marks = tuple(chain.from_iterable(p.marks for p in platform_tables()))
+    present = frozenset(index.present(marks))
+    marked = (p for p in platform_tables() if not present.isdisjoint(p.marks))
+    return next((p for p in marked if p.fits(index, "")), by_name("generic"))

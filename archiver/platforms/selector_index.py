@@ -366,6 +366,11 @@ class Index:
         """The text and the tail (lxml's `text` and `tail`, "" if None) of each element, in document order."""
         return {el: (el.text or "", el.tail or "") for el in self.elements}
 
+    @property
+    def texts_if_read(self) -> dict[Element, tuple[str, str]] | None:
+        """The same as `texts` if they have been read before; otherwise None."""
+        return self.__dict__.get("texts")
+
     @cached_property
     def _letters(self) -> tuple[list[int], list[int]]:
         """Two running sums over the elements in document order: the number of characters in their texts, and in their
@@ -402,27 +407,21 @@ class Index:
         """Three maps to elements: by the value of the class attribute (which many elements share), by id, and by the
         name of each attribute in INDEXED.
         """
-        by_names: _Map = {}
-        ids: _Map = {}
-        attrs: _Map = {}
-        of = {"class": by_names, "id": ids}
+        by_names: _Map = defaultdict(list)
+        ids: _Map = defaultdict(list)
+        attrs: _Map = defaultdict(list)
         pairs: Iterable[tuple[str, str]]
         for el in self.elements:
             pairs = el.items()  # type: ignore[assignment]
             for name, value in pairs:
-                key = value
-                found = of.get(name)
-                if found is None:
-                    if name not in INDEXED:
-                        continue
-                    found, key = attrs, name
-                elif not value:
-                    continue
-                have = found.get(key)
-                if have is None:
-                    found[key] = [el]
-                else:
-                    have.append(el)
+                if name == "class":
+                    if value:
+                        by_names[value].append(el)
+                elif name == "id":
+                    if value:
+                        ids[value].append(el)
+                elif name in INDEXED:
+                    attrs[name].append(el)
         return by_names, ids, attrs
 
     @property
@@ -440,15 +439,11 @@ class Index:
     @cached_property
     def _names(self) -> dict[str, list[str]]:
         """For each class name, the values of class attributes that contain it."""
-        found: dict[str, list[str]] = {}
+        found: dict[str, list[str]] = defaultdict(list)
         for names in self._by_names:
             words = names.split() if names.isascii() and names.isprintable() else split_words(names)
-            for name in set(words):
-                have = found.get(name)
-                if have is None:
-                    found[name] = [names]
-                else:
-                    have.append(names)
+            for name in dict.fromkeys(words):
+                found[name].append(names)
         return found
 
     @cached_property
@@ -498,8 +493,20 @@ class Index:
             found[el.tag].append(el)
         return found
 
-    def classes(self) -> Iterable[str]:
-        return self._names
+    def classes_with(self, hints: re.Pattern[str]) -> list[str]:
+        """Returns the class names that contain a match of `hints`, a pattern for names in lower case.
+
+        All names are searched at once, which takes a fifth of the time of searching each.
+        """
+        names, text = self._name_lines
+        lines = dict.fromkeys(text.count("\n", 0, m.start()) for m in hints.finditer(text))
+        return [names[n] for n in lines]
+
+    @cached_property
+    def _name_lines(self) -> tuple[list[str], str]:
+        """The class names, and the same names in lower case as the lines of one text."""
+        names = list(self._names)
+        return names, "\n".join(names).lower()
 
     def by_class_value(self) -> Iterable[tuple[str, list[Element]]]:
         """Returns each value of a class attribute with the elements that have it."""

@@ -369,8 +369,8 @@ def credits_of_line(text: str) -> list[str]:
 
 def _sources_in_note_line(text: str) -> list[str]:
     """Returns the sources in a note such as "This report is based on information from Reuters"; [] for other texts."""
-    m = _NOTE.search(text) if len(text) < 300 else None
-    return find_outlets(m["who"]) if m and _STARTS_NOTE.match(text) else []
+    m = _NOTE.search(text) if len(text) < 300 and _STARTS_NOTE.match(text) else None
+    return find_outlets(m["who"]) if m else []
 
 
 def _sources_at_end(text: str) -> list[str]:
@@ -413,7 +413,7 @@ def read_tail(body: str) -> BodyTail:
     A line such as "Jane Doe (with material from Reuters)" is both a byline and a note. Such paragraphs are not part of
     the post's text.
     """
-    paragraphs = body.split("\n\n")
+    paragraphs = body.rsplit("\n\n", 3)
     authors: list[str] = []
     credits: list[str] = []
     taken = 0
@@ -474,7 +474,8 @@ def collect_credits(
         if (m := _IN_META.search(one)) and not PHOTO.search(one[max(0, m.start() - 12) : m.start("who")]):
             found += find_outlets(m["who"])
         else:
-            found += find_agencies(BY.sub("", one, count=1))
+            by = BY.match(one)
+            found += find_agencies(one[by.end() :] if by else one)
     pictured = set(captions)
     paragraphs = body.split("\n\n")
     first, last = _first_texts(paragraphs, pictured, _FIRST), _first_texts(reversed(paragraphs), pictured, _LAST)[::-1]

@@ -334,10 +334,10 @@ class _MetaLines:
 
 def _is_sentence(text: str) -> bool:
     """Returns True if a line such as "We opened the shop on 3 May 2010." is a sentence with a date, not a byline."""
-    date = _DATE_PARTS.search(text)
-    if date is None or BY.match(text) or _LABEL.match(text) or not _SENTENCE_END.search(text):
+    if not _SENTENCE_END.search(text) or BY.match(text) or _LABEL.match(text):
         return False
-    return len(text[: date.start()].split()) > _DATELINE_WORDS
+    date = _DATE_PARTS.search(text)
+    return date is not None and len(text[: date.start()].split()) > _DATELINE_WORDS
 
 
 def _is_sure(one: Line, rest: str) -> bool:

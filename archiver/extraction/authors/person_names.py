@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from archiver.extraction.metadata import types
 from archiver.extraction.page import Page
-from archiver.extraction.text import clean_text, fold_text
+from archiver.extraction.text import CaselessPattern, clean_text, fold_text
 from archiver.items import Candidate
 
 
@@ -59,14 +59,12 @@ _PHRASES = (
     r"(?:โดย|เขียนโดย|ผู้เขียน|लेखक|द्वारा)\s*:?",
 )
 _SHORT = r"por|par|von|di|da|door|przez|bởi|af|av|text(?=\s*[:：])|от"
-BY = re.compile(
+BY = CaselessPattern(
     rf"^[\s|·•⋅—–\-:✍🖊👤]*(?:(?:{'|'.join(_PHRASES)}|{_SHORT})(?![\w])|by(?=[A-Z]))\s*[:：]?\s*",
-    re.IGNORECASE,
 )
 # Matches the same words except those in _SHORT. The matched words show a byline anywhere on a page.
-SIGNED = re.compile(
+SIGNED = CaselessPattern(
     rf"^[\s|·•⋅—–\-:✍🖊👤]*(?:(?:{'|'.join(_PHRASES)})(?![\w])|by(?=[A-Z]))\s*[:：]?\s*",
-    re.IGNORECASE,
 )
 # Matches a text that consists only of an introduction of the author's name.
 LABEL = re.compile(
@@ -76,7 +74,7 @@ LABEL = re.compile(
     re.IGNORECASE,
 )
 # Words before the name of a person who did something other than write the post.
-OTHER_PART = re.compile(
+OTHER_PART = CaselessPattern(
     r"^[\s|·•⋅(\[—–-]*(?:(?:(?:medically|clinically|legally|technically|expert|scientifically|factually|originally|"
     r"last|"
     r"first|peer|also)[\s-]+)*(?:reviewed|edited|fact[- ]?check(?:ed|er|ing)?|checked|verified|approved|vetted|"
@@ -98,10 +96,9 @@ OTHER_PART = re.compile(
     r"(?:责任编辑|責任編輯|编辑|編輯|校对|译者|譯者|翻译|翻譯|摄影|攝影|来源|來源|审核|審核|出品|排版|編集|写真|撮影|監修|翻訳|출처|"
     r"사진|편집|번역)\s*(?:者)?\s*[:：/／|｜]|"
     r"(?:ترجمة|تصوير|مراجعة|المصدر|صورة)\s*:|(?:צילום|תרגום|עריכה|עורך|מקור)\s*:)",
-    re.IGNORECASE,
 )
 # Matches a text that consists only of a label, a system account or a command, so that it is not a person's name.
-NOT_A_NAME = re.compile(
+NOT_A_NAME = CaselessPattern(
     r"^(?:admin(?:istrator)?s?|(?:written|posted|published|authored|reviewed|edited|fact[- ]checked|"
     r"medically reviewed)(?: by)?|by|the authors?|author|authors|editors?|posted|published|unknown|anonymous|"
     r"guest|none|null|undefined|n/?a|nan|false|true|object|test|name|by line|byline|"
@@ -122,7 +119,6 @@ NOT_A_NAME = re.compile(
     r"sponsored|in|on|for|to|of|the|and|a|at|with|is|an|our|we|you|your|this|that|"
     r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|mon|tue|tues|wed|thu|thur|thurs|fri|sat|today|yesterday|"
     r"редакция сайта|作者|编辑|記者|记者|管理员|本站|原创|转载|佚名|網站編輯)$",
-    re.IGNORECASE,
 )
 # Names of system accounts, which are shown as authors if nobody has renamed a site's first account.
 ACCOUNT = re.compile(r"^(?:admin(?:istrator)?|管理员)$", re.IGNORECASE)
@@ -329,6 +325,11 @@ def split_names(text: str, one: bool = False) -> list[str]:
     text = clean_text(text)
     if not text or len(text) > _MAX_LENGTH or "{{" in text or "${" in text:
         return []
+    return list(_names_in(text, one))
+
+
+@lru_cache(maxsize=4_096)
+def _names_in(text: str, one: bool) -> tuple[str, ...]:
     text = _strip_by(text)
     if (behalf := BEHALF.search(text)) and behalf.start() > 0:
         text = text[: behalf.start()]
@@ -343,7 +344,7 @@ def split_names(text: str, one: bool = False) -> list[str]:
         if piece and (is_name(piece) or (one and ACCOUNT.match(piece))) and not _is_role(piece, follows=bool(out)):
             name = _in_mixed_case(piece)
             out.setdefault(name.casefold(), name)
-    return list(out.values())[:_MAX_COUNT]
+    return tuple(out.values())[:_MAX_COUNT]
 
 
 def _is_role(piece: str, follows: bool) -> bool:

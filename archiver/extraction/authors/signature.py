@@ -64,7 +64,7 @@ def author_boxes(page: Page, end: int, top: Element | None) -> list[tuple[str, s
 def _author_elements(page: Page) -> list[Element]:
     """Returns the elements whose classes mark them as containing an author, in document order."""
     found: list[Element] = []
-    for classes in page.index.classes():
+    for classes in page.index.classes_with(author_markup.HINTS):
         if author_markup.author_mark(classes) in (author_markup.BOX, author_markup.NAME, author_markup.AUTHOR):
             found += page.index.with_class(classes)
     return sorted(found, key=page.index.order.__getitem__)
@@ -169,23 +169,20 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class _Spot:
-    """The position of one chunk of text: the lines, the number of its line, and its index in that line."""
+    """The position of one chunk of text: the lines, the number of its line, and its index in that line.
+
+    `line` and `chunk` are that line and that chunk.
+    """
 
     lines: list[MarkedLine]
     number: int
     index: int
-
-    @property
-    def line(self) -> MarkedLine:
-        return self.lines[self.number]
-
-    @property
-    def chunk(self) -> MarkedText:
-        return self.line.chunks[self.index]
+    line: MarkedLine
+    chunk: MarkedText
 
     def signature(self) -> re.Match[str] | None:
-        """Returns the match of the words at the start of the chunk that introduce an author. Returns None if there are
-        none, or if they are part of a sentence.
+        """Returns the match of the words (SIGNED) at the start of the chunk that introduce an author. Returns None if
+        there are none, or if they are part of a sentence.
         """
         in_sentence = self.index and _is_prose(self.line.chunks[self.index - 1].text)
         return None if in_sentence else SIGNED.match(self.chunk.text)
@@ -241,8 +238,8 @@ class _BylineReader:
             if len(one.text) > (_SHORT if self.paragraphs > 1 else MIDDLE):
                 self._stop()
                 continue
-            for index in range(len(one.chunks)):
-                self._read_chunk(_Spot(self.lines, number, index))
+            for index, chunk in enumerate(one.chunks):
+                self._read_chunk(_Spot(self.lines, number, index, one, chunk))
         self._close()
         return self.signs
 
@@ -267,8 +264,9 @@ class _BylineReader:
             self._close()
             self.state = "other"
             return
-        signature = at.signature()
-        if LABEL.fullmatch(text) or ((m := signature or BY.match(text)) and m.end() == len(text)):
+        by = BY.match(text)
+        signature = at.signature() if by else None  # BY matches all that SIGNED matches
+        if LABEL.fullmatch(text) or ((m := signature or by) and m.end() == len(text)):
             self._close()
             self.state, self.raw, self.began = "by", at.line.text, at.number
             return
@@ -335,11 +333,11 @@ class _BylineReader:
         heading, in a line of names and dates.
         """
         chunk, line = at.chunk, at.line.text
-        if chunk.mark == author_markup.NOT or chunk.head or chunk.text.endswith(":") or _RIGHTS.search(line):
+        if chunk.mark == author_markup.NOT or chunk.head or chunk.text.endswith(":"):
             return False
         if self.paragraphs or at.number > _NEAR or len(line) > _MAX_CHUNK_LENGTH:
             return False
-        return all(c is chunk or _is_beside_name(c.text) for c in at.line.chunks)
+        return all(c is chunk or _is_beside_name(c.text) for c in at.line.chunks) and not _RIGHTS.search(line)
 
     def _kind_by_look(self, at: _Spot) -> str:
         text = at.chunk.text

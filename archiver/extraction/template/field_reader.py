@@ -22,11 +22,11 @@ from archiver.extraction.authors.person_names import split_names
 from archiver.extraction.date_text import Moment, machine_date, url_date, visible_date
 from archiver.extraction.dates import date_of_element
 from archiver.extraction.page import Page
-from archiver.extraction.post_locator import Post, locate_post, post_with_title, text_length
+from archiver.extraction.post_locator import Post, locate_post, post_with_title
 from archiver.extraction.resolve import resolve_published
 from archiver.extraction.template.site_rule import BY_HAND, JSON_LD, Rule, SiteRules
 from archiver.extraction.term_links import Kind, kind_of_address, terms_in_lists, texts_of_links, unique_terms
-from archiver.extraction.text import clean_text, element_line, fold_text
+from archiver.extraction.text import clean_text, element_line, fold_text, has_text
 from archiver.extraction.title import heading_text, site_names, without_site
 from archiver.items import Candidate, Evidence, SourceHint, is_from_api
 from archiver.platforms.selector_index import Found, element_selector
@@ -156,7 +156,7 @@ def body_container(page: Page, rule: Rule, select: Select = select_by_parsel) ->
         for el in select(page, selector):
             if isinstance(el, str):
                 continue
-            is_filled = text_length(el) >= _MIN_BODY_LENGTH or any(map(text_length, el.iterchildren("p")))
+            is_filled = has_text(el, _MIN_BODY_LENGTH) or any(map(has_text, el.iterchildren("p")))
             if is_filled or next(el.iter("img"), None) is not None:
                 return el
     return None
