@@ -192,11 +192,12 @@ class _MarkupReader:
         return self._finished()
 
     def _finished(self) -> tuple[Mark, ...]:
-        """Returns the marks without empty ones, without repeated anchors, and without links to missing anchors."""
+        """Returns the marks without empty ones, without repeated or unused anchors and links to missing ones."""
+        linked = {m.value[1:] for m in self.marks if m.kind == "a" and m.value.startswith("#") and m.end > m.start}
         found: list[Mark] = []
         names: set[str] = set()
         for m in self.marks:
-            if m.kind == ANCHOR and m.value not in names:
+            if m.kind == ANCHOR and m.value in linked and m.value not in names:
                 names.add(m.value)
             elif m.kind == ANCHOR or (m.end <= m.start and m.kind not in _EMPTY_KINDS):
                 continue
