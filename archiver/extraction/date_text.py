@@ -369,6 +369,7 @@ _KNOWN = frozenset(re.split(
     "hu el th hi bn ta ka hy zh ja ko vi",
 ))  # fmt: skip
 _WITH_YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")
+_WITH_DAY = re.compile(r"(?<!\d)\d{1,2}(?!\d)")
 # Languages in which dates of only numbers have the month first.
 _MONTH_FIRST_LANGS = ("en-US", "en-PH", "fil", "tl")
 
@@ -386,7 +387,7 @@ def visible_date(text: str, language: str = "", loose: bool = False) -> Moment |
         return None
     found = _first_date(text, language)
     if found is None:
-        known = language[:2].lower() in _KNOWN or not _WITH_YEAR.search(text)
+        known = language[:2].lower() in _KNOWN or not (_WITH_YEAR.search(text) and _WITH_DAY.search(text))
         return None if known or not loose or len(text) > 60 else _by_dateparser(text, language)
     end = found.end
     if m := ISO.match(text, found.start):
