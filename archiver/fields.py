@@ -21,7 +21,8 @@ sources. `text` takes the text of the post. `collected` and `places` keep all va
 sources in a fixed order and takes the first value. "" means that the value is not chosen from a page."""
 Prose = Literal["", "line", "paragraphs"]
 Tier = Literal["", "reference", "features", "excerpt", "full"]
-"""The tiers of a dataset (`archiver.datasets.publication_rules`). Each tier publishes more than the one before it."""
+"""The tiers of a dataset (`archiver.datasets.publication_rules_and_tiers`). Each tier publishes more than the one
+before it."""
 Variety = Literal["repeated", "distinct", "long"]
 """How the values of a field vary between articles. `repeated` values are shared by many articles; `distinct` values
 differ in nearly every article; `long` values are distinct and long."""

@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from archiver.articles.identity import is_other_page, is_stub, no_longer_shows
+from archiver.articles.article_comparison import is_other_page, is_stub, no_longer_shows
 from archiver.fields import LINES, PAGE_LISTS, PAGE_TIMES, PROSE
-from archiver.frontier.samples import chance_of_at_most
+from archiver.frontier.random_samples import chance_of_at_most
 from archiver.items import Article, GeoTag
 
 

@@ -20,7 +20,7 @@ from typing import Generic, TypeVar
 
 from rensa import RMinHash
 
-from archiver.articles.identity import fold_words
+from archiver.articles.article_comparison import fold_words
 
 # Texts in the form in which they are compared: the words in order, and short sequences of them (shingles).
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any
 
-from archiver.articles.identity import changed_fields, fold_words, is_stub
+from archiver.articles.article_comparison import changed_fields, fold_words, is_stub
 from archiver.fields import EVIDENCE, HINTED, MEANING
 from archiver.items import CONSTANT, UNCONFIRMED, Article, Evidence
 

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from archiver import __version__
-from archiver.articles.form_verdicts import judge_forms
+from archiver.articles.page_form_verdicts import judge_forms
 from archiver.cli.terminal import count_noun, print_json, print_lines
 from archiver.items import PageKind
 from archiver.maintenance.rejudging import RejudgedPage, Rejudging, RejudgingTally, form_pages, judge_site, rejudge

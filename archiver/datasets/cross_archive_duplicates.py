@@ -16,7 +16,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.articles.near_duplicates import UnionFind, wording_of
-from archiver.datasets.publication_rules import Decision, PublicationRules, Reason, Tier, limit_decision
+from archiver.datasets.publication_rules_and_tiers import Decision, PublicationRules, Reason, Tier, limit_decision
 from archiver.datasets.snapshot_selection import NEWEST, choose_articles, decide_tiers, duplicate_groups, latest_time
 
 Place = tuple[int, int]

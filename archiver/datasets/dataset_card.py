@@ -22,7 +22,7 @@ from typing import Any
 from slugify import slugify
 
 from archiver.datasets.ngrams import MIN_ARTICLES
-from archiver.datasets.publication_rules import DOCS, Tier, licence_url, spdx_identifier
+from archiver.datasets.publication_rules_and_tiers import DOCS, Tier, licence_url, spdx_identifier
 from archiver.datasets.record_formats import import_arrow
 from archiver.datasets.snapshot_rows import ARTICLES, TABLES, DatasetTable, read_table, table_files
 from archiver.datasets.snapshot_selection import SnapshotStatistics

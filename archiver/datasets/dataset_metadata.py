@@ -26,7 +26,7 @@ from archiver.datasets.dataset_card import (
     orcid_url,
     tables_present,
 )
-from archiver.datasets.publication_rules import is_listed, spdx_identifier
+from archiver.datasets.publication_rules_and_tiers import is_listed, spdx_identifier
 from archiver.datasets.snapshot_rows import ARTICLES, Column, DatasetTable
 from archiver.datasets.snapshot_selection import SnapshotStatistics
 

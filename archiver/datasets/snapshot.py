@@ -29,7 +29,7 @@ from sqlite_utils import Database
 from archiver.datasets import cross_archive_duplicates, snapshot_rows
 from archiver.datasets.dataset_card import DatasetFile
 from archiver.datasets.dataset_metadata import write_descriptions
-from archiver.datasets.publication_rules import PublicationRules, parse_publication_rules
+from archiver.datasets.publication_rules_and_tiers import PublicationRules, parse_publication_rules
 from archiver.datasets.record_formats import import_arrow
 from archiver.datasets.snapshot_rows import ARTICLES, TABLES, table_files
 from archiver.datasets.snapshot_selection import (

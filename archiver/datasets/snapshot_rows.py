@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from sqlite_utils import Database
 
-from archiver.datasets.publication_rules import Tier
+from archiver.datasets.publication_rules_and_tiers import Tier
 from archiver.datasets.record_formats import import_arrow
 from archiver.datasets.snapshot_selection import NEWEST
 from archiver.datasets.withheld_text import RUN, LeakedPassages, count_words, redact, sketch, words_of_text

@@ -25,7 +25,7 @@ from sqlite_utils import Database
 
 from archiver.articles.near_duplicates import UnionFind
 from archiver.datasets.ngrams import MAX_N
-from archiver.datasets.publication_rules import (
+from archiver.datasets.publication_rules_and_tiers import (
     TIERS,
     Decision,
     OperatorStatement,

@@ -21,7 +21,7 @@ from typing import IO, Any, BinaryIO
 from sqlite_utils import Database
 
 from archiver.items import Capture
-from archiver.storage.article_tables.revisions import FULL_CONTENT
+from archiver.storage.article_tables.article_and_revision_rows import FULL_CONTENT
 from archiver.storage.requisites import NEEDED_CAPTURES_QUERY
 from archiver.warc.warc_records import GzipRecord, parse_capture, parse_named_fields, read_record_at
 from archiver.warc.writer import make_cdxj_line

@@ -24,8 +24,8 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
-from archiver.articles.identity import fold_words
-from archiver.datasets.publication_rules import Tier
+from archiver.articles.article_comparison import fold_words
+from archiver.datasets.publication_rules_and_tiers import Tier
 from archiver.datasets.record_formats import import_arrow
 from archiver.errors import ExtraMissing
 from archiver.fields import BY_NAME, PERSONS, QUOTING, WRITTEN, published_from

@@ -1,7 +1,8 @@
 """Extracts an article from a parsed page: with the rules of its site if they fit the page, otherwise without site
 rules.
 
-Extraction without site rules has one module for each field that collects candidates; `resolve` chooses among them.
+Extraction without site rules has one module for each field that collects candidates; `candidate_choice` chooses among
+them.
 
 The rules of a site are a few selectors, so that not all candidates of all fields need to be collected.
 """
@@ -14,10 +15,10 @@ from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
+from archiver.extraction import candidate_choice
 from archiver.extraction import categories as _categories
-from archiver.extraction import dates as _dates
+from archiver.extraction import date_candidates as _dates
 from archiver.extraction import geotags as _geotags
-from archiver.extraction import resolve
 from archiver.extraction import title as _title
 from archiver.extraction.authors import agency_credits
 from archiver.extraction.authors import author_candidates as _authors
@@ -49,7 +50,7 @@ from archiver.extraction.template.field_reader import (
     read_times,
 )
 from archiver.extraction.template.site_rule import BY_HAND, Rule, SiteRules
-from archiver.extraction.text import fold_text
+from archiver.extraction.text_normalization import fold_text
 from archiver.fields import WEIGHED
 from archiver.items import CONSTANT, Article, Evidence, PageKind, SourceHint
 from archiver.platforms.platform_table import by_name
@@ -175,16 +176,18 @@ def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
     )
     others = [Evidence("credits", one, "text", "", 0.7) for one in named]
     others += geo_evidence(page, post, places) if places else []
-    declared = resolve.declared_fields(page, top, hint, resolve.PostText(f"{article.title}\n{article.body}", top))
+    declared = candidate_choice.declared_fields(
+        page, top, hint, candidate_choice.PostText(f"{article.title}\n{article.body}", top)
+    )
     return replace(
         article,
         geotags=places,
         credits=named,
         **declared.values,
-        post_id=resolve.post_id(page, hint),
+        post_id=candidate_choice.post_id(page, hint),
         guid=hint.guid if hint else "",
-        given_urls=resolve.given_urls(page),
-        short_url=resolve.short_url(page),
+        given_urls=candidate_choice.given_urls(page),
+        short_url=candidate_choice.short_url(page),
         evidence=(page.decoded.evidence(), *reader.evidence, *others, *declared.evidence),
         parts=pages.others,
         part=pages.number,
@@ -396,7 +399,7 @@ def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind
     evidence = [page.decoded.evidence()]
 
     titles = _title.title_candidates(page, post, hint, names, host)
-    title = resolve.resolve_title(titles, site, page.path)
+    title = candidate_choice.resolve_title(titles, site, page.path)
     evidence += [c.evidence("title") for c in titles]
     headline = title.value if title else ""
     if not headline and page.constants.titles:
@@ -413,13 +416,13 @@ def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind
     evidence.append(Evidence("body", f"{len(plain)} characters", text.source, text.locator, text.confidence))
 
     people = _authors.author_candidates(page, post, hint, site, beside, tail.authors, text.text)
-    author = resolve.resolve_authors(people)
+    author = candidate_choice.resolve_authors(people)
     evidence += [c.evidence("authors") for c in people]
 
     changed = _dates.modified_candidates(page, post, hint, beside)
     times = _dates.published_candidates(page, post, hint, beside)
-    when = resolve.resolve_published(times, changed, url_date(page.path), page.captured_at)
-    change = resolve.best_candidate(changed)
+    when = candidate_choice.resolve_published(times, changed, url_date(page.path), page.captured_at)
+    change = candidate_choice.best_candidate(changed)
     evidence += [c.evidence("published") for c in times] + [c.evidence("modified") for c in changed]
 
     cats, tags = _categories.term_candidates(page, post, hint)
@@ -432,7 +435,9 @@ def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind
     evidence += _geotags.geotag_evidence(page, post, places)
     element = post.body if post.title is None else post.title
     holder = post.body if plain else picture_holder(post)
-    declared = resolve.declared_fields(page, holder, hint, resolve.PostText(f"{headline}\n{plain}", element))
+    declared = candidate_choice.declared_fields(
+        page, holder, hint, candidate_choice.PostText(f"{headline}\n{plain}", element)
+    )
     evidence += declared.evidence
     pages = find_parts(page, options.part_of) if kind is PageKind.POST else PostParts()
 
@@ -452,10 +457,10 @@ def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind
         kind=kind,
         kind_rule=rule,
         platform=page.platform.name,
-        post_id=resolve.post_id(page, hint),
+        post_id=candidate_choice.post_id(page, hint),
         guid=hint.guid if hint else "",
-        given_urls=resolve.given_urls(page),
-        short_url=resolve.short_url(page),
+        given_urls=candidate_choice.given_urls(page),
+        short_url=candidate_choice.short_url(page),
         evidence=tuple(evidence),
         parts=pages.others,
         part=pages.number,

@@ -23,7 +23,7 @@ from archiver.extraction.boilerplate import (
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.post_locator import Post, is_meta_block, meta_blocks_in, text_length
 from archiver.extraction.term_links import kind_of_address
-from archiver.extraction.text import clean_text, fold_text, tidy_body
+from archiver.extraction.text_normalization import clean_text, fold_text, tidy_body
 from archiver.items import SourceHint, is_from_api
 from archiver.platforms.platform_table import by_name, platform_tables
 from archiver.platforms.selector_index import is_below

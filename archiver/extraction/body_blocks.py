@@ -9,7 +9,7 @@ from itertools import accumulate, islice
 from lxml.etree import _Element as Element
 
 from archiver.extraction.boilerplate import boilerplate_word
-from archiver.extraction.text import BREAK, CELL, clean_text
+from archiver.extraction.text_normalization import BREAK, CELL, clean_text
 
 UNREAD = frozenset(
     [

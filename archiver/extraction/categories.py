@@ -12,9 +12,9 @@ from urllib.parse import quote, unquote
 from lxml.etree import _Element as Element
 from slugify import slugify
 
+from archiver.extraction.candidate_choice import resolve_terms
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.resolve import resolve_terms
 from archiver.extraction.term_links import (
     FOLDER_WORDS,
     Kind,
@@ -31,7 +31,7 @@ from archiver.extraction.term_links import (
     texts_of_links,
     unique_terms,
 )
-from archiver.extraction.text import element_line, fold_text
+from archiver.extraction.text_normalization import element_line, fold_text
 from archiver.extraction.visible_dates import names_a_date
 from archiver.items import Candidate, SourceHint, is_from_api
 from archiver.platforms.platform_table import by_name

@@ -3,8 +3,8 @@ relative to the capture.
 
 A result is never more precise than the text.
 
-The tables have the abbreviated months and the labels of dates in many languages; `dates` and `visible_dates` use them,
-too.
+The tables have the abbreviated months and the labels of dates in many languages; `date_candidates` and `visible_dates`
+use them, too.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 
-from archiver.extraction.text import clean_text
+from archiver.extraction.text_normalization import clean_text
 from archiver.month_names import MONTHS, month_number, solar_month_number, vietnamese_month_number
 
 # Thai abbreviations of months. They contain dots, so they are replaced before a date is parsed.

@@ -22,7 +22,7 @@ from archiver.extraction.geo_markup import (
 )
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.text import fold_text
+from archiver.extraction.text_normalization import fold_text
 from archiver.items import Evidence, GeoTag, SourceHint, format_degrees
 
 # A check whether a page can contain a place. It takes a tenth of the time that the full search takes, and misses no

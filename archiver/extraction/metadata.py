@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.text import clean_text, element_line
+from archiver.extraction.text_normalization import clean_text, element_line
 from archiver.platforms.selector_index import Index
 
 # JSON-LD. Most of it is well formed. The rest is repaired if its meaning is clear, and ignored otherwise.

@@ -19,7 +19,7 @@ from archiver.extraction.metadata import ARTICLE_TYPES, types
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, locate_post
 from archiver.extraction.term_links import kind_of_address
-from archiver.extraction.text import element_line
+from archiver.extraction.text_normalization import element_line
 from archiver.items import Candidate, PageKind, SourceHint
 from archiver.platforms.selector_index import is_below
 from archiver.urls import may_name_post
@@ -752,7 +752,7 @@ def _days_of(elements: Iterable[Element], language: str) -> set[date]:
 
 def _by_date(context: _Context) -> Answer | None:
     """Recognizes a post by its date, and a static page by an address that is common to many sites ("/about/")."""
-    from archiver.extraction.dates import published_candidates
+    from archiver.extraction.date_candidates import published_candidates
 
     page, post = context.page, context.post
     if PAGE_PATH.search(page.path):

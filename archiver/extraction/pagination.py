@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from lxml.etree import _Element as Element
 
 from archiver.extraction.page import Page
-from archiver.extraction.text import clean_text
+from archiver.extraction.text_normalization import clean_text
 from archiver.urls import urlkey
 
 # The words in links between the pages of one post, in the languages into which publishing programs are translated.

@@ -16,7 +16,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.date_text import text_around_date
 from archiver.extraction.page import Page
-from archiver.extraction.text import element_line, fold_text
+from archiver.extraction.text_normalization import element_line, fold_text
 from archiver.platforms.platform_table import by_name
 from archiver.platforms.selector_index import is_below
 from archiver.urls import folder_path

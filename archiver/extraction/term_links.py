@@ -15,7 +15,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.text import clean_text, element_line, fold_text
+from archiver.extraction.text_normalization import clean_text, element_line, fold_text
 from archiver.platforms.selector_index import Index
 
 # Terms as text: the words in an address or a label that show the kind of a term, and texts that are not terms.

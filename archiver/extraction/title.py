@@ -19,7 +19,7 @@ from archiver.extraction.post_locator import (
     title_in_url,
     title_similarity,
 )
-from archiver.extraction.text import clean_text, element_line, fold_text
+from archiver.extraction.text_normalization import clean_text, element_line, fold_text
 from archiver.extraction.visible_dates import names_a_date
 from archiver.items import OTHER_HEADING, Candidate, SourceHint, is_from_api
 

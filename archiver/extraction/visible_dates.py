@@ -25,7 +25,7 @@ from archiver.extraction.date_text import (
 )
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.text import element_line
+from archiver.extraction.text_normalization import element_line
 
 # Lines with dates: deciding which one is the day of publication, and which one is the day of the last change.
 

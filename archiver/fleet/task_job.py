@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 from archiver import __version__
 from archiver.errors import ArchiverError, UnreadableInput
-from archiver.fleet.enrolment import enter_hosts
+from archiver.fleet.enrolment_and_status import enter_hosts
 from archiver.fleet.leases import (
     LeasedProcess,
     LeaseWait,
@@ -47,7 +47,7 @@ from archiver.urls import Scope, normalize
 from archiver.warc.decompressing_stream import ByteStream, StreamPosition
 from archiver.warc.foreign_reader import ForeignRecords
 from archiver.warc.http_response import may_be_page
-from archiver.warc.problems import Problem, ProblemKind
+from archiver.warc.record_problems import Problem, ProblemKind
 
 if TYPE_CHECKING:
     import psycopg

@@ -15,7 +15,7 @@ from math import log
 from statistics import median
 
 from archiver.fields import MEASURED
-from archiver.frontier.samples import chance_of_at_most
+from archiver.frontier.random_samples import chance_of_at_most
 from archiver.storage.column_values import stored_time
 from archiver.storage.runs import MeasuredRun
 from archiver.storage.site_content import PostDay

@@ -33,7 +33,7 @@ from archiver.storage.article_tables.captures import ImportCounts
 from archiver.storage.connection import environment_error, is_environment_error, writing
 from archiver.storage.search_tables import batch_indexing
 from archiver.warc.decompressing_stream import ByteStream, StreamPosition
-from archiver.warc.problems import Problem, ProblemKind
+from archiver.warc.record_problems import Problem, ProblemKind
 
 _PREFIX = "import"
 _SMALL = 24 << 20

@@ -46,7 +46,7 @@ from archiver.storage.sites import SiteLookup, SiteScope
 from archiver.urls import urlkey
 from archiver.warc.file_maintenance import RepairedFile, find_unfinished_files, repair_warc
 from archiver.warc.foreign_captures import ForeignCapture
-from archiver.warc.problems import Problem, ProblemKind
+from archiver.warc.record_problems import Problem, ProblemKind
 from archiver.warc.warc_records import Exchange, ForeignOrigin, Original, copied_records
 from archiver.warc.writer import WarcWriter
 

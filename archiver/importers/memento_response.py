@@ -18,7 +18,7 @@ from archiver.urls import normalize, urlkey
 from archiver.warc.decompressing_stream import StreamPosition
 from archiver.warc.foreign_reader import ForeignRecord
 from archiver.warc.payload import Decoding, decode_content, matches_digest, parse_digest
-from archiver.warc.problems import Problem, ProblemKind
+from archiver.warc.record_problems import Problem, ProblemKind
 from archiver.warc.warc_records import MAX_BODY, Headers, warc_date
 
 _ORIGINAL = b"x-archive-orig-"

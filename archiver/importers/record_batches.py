@@ -29,13 +29,13 @@ from archiver.extraction.template.site_rule import SiteRules
 from archiver.importers.import_inputs import RecordSelector
 from archiver.items import Article, PageKind, UsageStatement
 from archiver.politeness.usage_statements import statements_of_headers, statements_of_page
+from archiver.storage.article_tables.article_and_revision_rows import extractor_of
 from archiver.storage.article_tables.captures import (
     ImportCounts,
     is_capture_processed,
     kind_read,
     known_capture,
 )
-from archiver.storage.article_tables.revisions import extractor_of
 from archiver.storage.connection import open_archive
 from archiver.storage.sites import SiteLookup, rules_valid_at
 from archiver.urls import normalize, urlkey
@@ -43,7 +43,7 @@ from archiver.warc.decompressing_stream import ByteStream, StreamPosition
 from archiver.warc.foreign_captures import ForeignCapture, RecordPair, RecordPairs, foreign_capture_in
 from archiver.warc.foreign_reader import ForeignRecords
 from archiver.warc.http_response import HTTPResponse
-from archiver.warc.problems import Problem, ProblemKind
+from archiver.warc.record_problems import Problem, ProblemKind
 from archiver.warc.warc_records import Exchange
 
 # From a stream of records to batches. Records that need no reading are only counted.

@@ -48,7 +48,7 @@ from archiver.storage.search_tables import batch_indexing
 from archiver.urls import Scope, normalize, urlkey
 from archiver.warc.foreign_captures import ForeignCapture, RecordPair, normalize_sha1, warc_date
 from archiver.warc.foreign_reader import ForeignRecord
-from archiver.warc.problems import Problem, ProblemKind
+from archiver.warc.record_problems import Problem, ProblemKind
 
 # The plan of an import from a web archive, and its outcome.
 

@@ -44,7 +44,7 @@ from archiver.politeness.throttle import BUSY, Throttle
 from archiver.spiders.run_ending import FailureStreak, outcome_of_failure
 from archiver.storage.connection import environment_error, is_environment_error
 from archiver.warc.foreign_reader import ForeignRecord
-from archiver.warc.problems import Problem, ProblemKind
+from archiver.warc.record_problems import Problem, ProblemKind
 
 _log = logging.getLogger(__name__)
 _LANES = 8

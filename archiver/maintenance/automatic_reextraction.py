@@ -42,8 +42,8 @@ from archiver.maintenance.reextraction_run import (
     write_reextraction,
 )
 from archiver.maintenance.rejudging import Rejudging, RejudgingTally
+from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.article_tables.evidence import decode_evidence
-from archiver.storage.article_tables.revisions import article_from_row
 from archiver.storage.connection import writing
 from archiver.storage.page_forms import PageToRejudge
 from archiver.storage.page_result_writer import StoringRun

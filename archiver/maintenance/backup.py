@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import content_digest
+from archiver.articles.article_comparison import content_digest
 from archiver.errors import ArchiverError, BackupDamaged, BackupDiskFull, BackupRefused, DiskFull
 from archiver.maintenance.backup_generations import SIDES, archive_id, find_generations, keep_as_earlier, made_at
 from archiver.maintenance.database_damage import DatabaseDamage, find_damage, find_database_damage, stored_tables

@@ -15,11 +15,12 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import meaning_digest
+from archiver.articles.article_comparison import meaning_digest
 from archiver.fields import LATEST
 from archiver.items import Article
 from archiver.maintenance.merge_captures_and_pages import CaptureMerge
 from archiver.storage.article_tables import captures, evidence, near_duplicate_clusters
+from archiver.storage.article_tables.article_and_revision_rows import article_from_row, write_facets
 from archiver.storage.article_tables.articles import Change, settle_duplicates
 from archiver.storage.article_tables.evidence import (
     Entry,
@@ -36,7 +37,6 @@ from archiver.storage.article_tables.historical_revisions import (
     revision_runs_of,
 )
 from archiver.storage.article_tables.identification import find_article_of
-from archiver.storage.article_tables.revisions import article_from_row, write_facets
 from archiver.storage.article_tables.withdrawals import withdraw_article, withdrawal_of
 from archiver.storage.pages import moment
 from archiver.storage.tombstones import Tombstone, next_article_id, tombstone_of

@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.articles.article_comparison import is_further_part, join_parts
 from archiver.articles.article_guards import drop_impossible_values
-from archiver.articles.form_verdicts import POST_FORM_RULE
-from archiver.articles.identity import is_further_part, join_parts
+from archiver.articles.page_form_verdicts import POST_FORM_RULE
 from archiver.articles.revision_history import (
     differing_fields,
     edits_after_reextraction,
@@ -28,11 +28,17 @@ from archiver.errors import ArticleNotFound, SiteNotFound, UnreadableInput
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.page_classifier import Answer
-from archiver.extraction.template.induction import Sample, reports_whole_post
+from archiver.extraction.template.rule_induction import Sample, reports_whole_post
 from archiver.extraction.template.site_rule import SiteConstants, SiteRules
 from archiver.extraction.template.template_learner import learn_with_constants, read_without_constants
 from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article, PageKind, SourceHint
+from archiver.storage.article_tables.article_and_revision_rows import (
+    article_from_revision,
+    article_from_row,
+    extractor_of,
+    revision_rows,
+)
 from archiver.storage.article_tables.evidence import (
     Entry,
     decode_evidence,
@@ -45,12 +51,6 @@ from archiver.storage.article_tables.evidence import (
 from archiver.storage.article_tables.historical_revisions import ExtractWithoutHints
 from archiver.storage.article_tables.multipage_articles import StoredPart, parts_of
 from archiver.storage.article_tables.records import find_article
-from archiver.storage.article_tables.revisions import (
-    article_from_revision,
-    article_from_row,
-    extractor_of,
-    revision_rows,
-)
 from archiver.storage.pages import hint_of_capture, late_hint, latest_hint, moment
 from archiver.storage.sites import SiteLookup, find_site, rules_valid_at
 from archiver.urls import urlkey

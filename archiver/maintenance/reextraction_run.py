@@ -28,9 +28,9 @@ from archiver.maintenance.reextraction import (
     request_key,
     seen_values,
 )
+from archiver.storage.article_tables.article_and_revision_rows import rewrite_revision
 from archiver.storage.article_tables.articles import overwrite
 from archiver.storage.article_tables.evidence import encode_evidence, unpack_evidence
-from archiver.storage.article_tables.revisions import rewrite_revision
 from archiver.storage.connection import open_archive, writing
 from archiver.storage.pages import last_rowid, stamp
 

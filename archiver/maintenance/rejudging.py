@@ -14,7 +14,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.articles.article_guards import drop_impossible_values
-from archiver.articles.form_verdicts import SiteVerdicts, judge_article, judge_forms
+from archiver.articles.page_form_verdicts import SiteVerdicts, judge_article, judge_forms
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.page_classifier import Answer

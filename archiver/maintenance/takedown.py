@@ -23,14 +23,14 @@ from typing import Any
 from slugify import slugify
 from sqlite_utils import Database
 
-from archiver.articles.identity import fold_words
+from archiver.articles.article_comparison import fold_words
 from archiver.errors import ArchiveLocked, ArchiverError, UnreadableInput
 from archiver.fields import LINKS
 from archiver.maintenance.verify_captures import is_being_written
 from archiver.storage.article_tables import near_duplicate_clusters
+from archiver.storage.article_tables.article_and_revision_rows import article_from_revision, revision_rows
 from archiver.storage.article_tables.articles import settle_duplicates
 from archiver.storage.article_tables.records import record_id_of
-from archiver.storage.article_tables.revisions import article_from_revision, revision_rows
 from archiver.storage.capture_recovery import forget_lost
 from archiver.storage.connection import environment_error, is_environment_error, open_archive, opened, writing
 from archiver.storage.locks import lock_archive_exclusively

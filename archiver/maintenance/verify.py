@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import content_digest, meaning_digest
+from archiver.articles.article_comparison import content_digest, meaning_digest
 from archiver.fields import LATEST, LINKS, PAGE_FIELDS
 from archiver.items import Article
 from archiver.maintenance import reextraction, verify_captures, verify_database
@@ -39,7 +39,7 @@ from archiver.maintenance.verify_database import (
 )
 from archiver.storage import page_discoveries
 from archiver.storage.article_tables import near_duplicate_clusters
-from archiver.storage.article_tables.revisions import (
+from archiver.storage.article_tables.article_and_revision_rows import (
     article_from_revision,
     article_from_row,
     revision_rows,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from archiver.errors import ArchiverError
-from archiver.frontier.samples import EditEstimate
+from archiver.frontier.random_samples import EditEstimate
 from archiver.sites.crawler_identity import contact_of, delay_for
 from archiver.storage.connection import environment_error
 from archiver.storage.runs import Counts

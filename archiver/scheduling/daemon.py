@@ -39,7 +39,7 @@ from archiver.scheduling.crawl_messages import (
     print_notice,
 )
 from archiver.scheduling.fork_server import fork, fork_crawl, unblock_end_signals
-from archiver.scheduling.services import ServiceManager
+from archiver.scheduling.scheduler_service import ServiceManager
 from archiver.sites.archiver_toml import Config, Maintenance, effective_settings, load_config, unused_groups
 from archiver.sites.crawler_identity import delay_for
 from archiver.sites.group_quotas import read_group_quotas

@@ -22,7 +22,7 @@ from slugify import slugify
 from archiver.extraction.authors.agency_credits import KNOWN_AGENCIES
 from archiver.extraction.authors.person_names import is_full_name
 from archiver.search.index_document import fold_name
-from archiver.search.words import is_run_letter
+from archiver.search.word_splitting import is_run_letter
 
 Record = dict[str, Any]
 # BibTeX counts braces, escaped or not, so they are written by name.

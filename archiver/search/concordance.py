@@ -21,7 +21,7 @@ from archiver.fields import BY_NAME
 from archiver.search.engine import ordered_matches, plan_query
 from archiver.search.query import Query
 from archiver.search.snippets import find_occurrences, highlight_terms
-from archiver.search.words import split_into_words
+from archiver.search.word_splitting import split_into_words
 
 WIDTH = 40
 MAX_WIDTH = 500

@@ -44,7 +44,7 @@ from archiver.search.sorting_and_folding import (
     top_hits,
 )
 from archiver.search.tantivy_index import Searcher
-from archiver.search.words import lookup_words, split_into_words
+from archiver.search.word_splitting import lookup_words, split_into_words
 
 # More like this: articles on the same topic, found by the words that distinguish an article from others.
 

@@ -29,7 +29,7 @@ from archiver.fields import (
     WEIGHTS,
 )
 from archiver.search.query_tree import HAS, IS, local_seconds, point_key, utc_seconds
-from archiver.search.words import split_into_words
+from archiver.search.word_splitting import split_into_words
 
 # Names are compared in folded form, so that spelling variants of a name are equal.
 

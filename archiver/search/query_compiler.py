@@ -32,7 +32,7 @@ from archiver.search.query_tree import (
     place_keys_in_area,
 )
 from archiver.search.tantivy_index import Searcher
-from archiver.search.words import lookup_words
+from archiver.search.word_splitting import lookup_words
 
 # Stemming: all English words of the index that have the same stem.
 

@@ -16,7 +16,7 @@
 
 Everything else is text: O'Brien, AT&T, c++, a-b, 10:30, an unknown name before a colon, or an unclosed quotation
 mark are never syntax errors. Case and accents are ignored. In Korean and in scripts without spaces between words,
-any part of a word matches. An emoji, `c++` and `c#` are words (`archiver.search.words`).
+any part of a word matches. An emoji, `c++` and `c#` are words (`archiver.search.word_splitting`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from typing import Literal
 from archiver.errors import BadQuery
 from archiver.fields import BY_NAME, WEIGHTS
 from archiver.search.query_tree import PREDICATES, And, Near, Node, Not, Or, Term
-from archiver.search.words import lookup_words, split_into_words
+from archiver.search.word_splitting import lookup_words, split_into_words
 
 COLUMN_OF: dict[str, str] = {word: name for name in WEIGHTS for word in (BY_NAME[name].query_name, name)} | {
     "text": "body"

@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import islice, product
 
 from archiver.search.query_tree import And, Near, Node, Or, SimilarTo, Term
-from archiver.search.words import (
+from archiver.search.word_splitting import (
     MAX_WORD,
     is_run_letter,
     lookup_words,

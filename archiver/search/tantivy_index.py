@@ -24,7 +24,7 @@ from tantivy import DocAddress, Order, Query
 
 from archiver.errors import IndexDamaged
 from archiver.search.index_document import FORMAT, document_rows
-from archiver.search.words import split_into_words
+from archiver.search.word_splitting import split_into_words
 from archiver.storage.connection import is_writable, migrations, writing
 
 # Integrity of the index files.

@@ -20,7 +20,7 @@ from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.articles.article_guards import drop_impossible_values
-from archiver.articles.form_verdicts import SiteVerdicts, judge_article
+from archiver.articles.page_form_verdicts import SiteVerdicts, judge_article
 from archiver.discovery import soft404
 from archiver.discovery.soft404 import SoftNotFoundProfile
 from archiver.discovery.web_archive_lists import query_url, service_address, site_prefix
@@ -31,8 +31,8 @@ from archiver.extraction.page_classifier import Answer
 from archiver.extraction.template.page_form import page_form
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.extraction.template.template_learner import TemplateLearner
-from archiver.frontier.redundant_urls import RedirectForms
-from archiver.frontier.samples import DEFAULT_SAMPLE
+from archiver.frontier.pattern_budgets_and_equivalent_urls import RedirectForms
+from archiver.frontier.random_samples import DEFAULT_SAMPLE
 from archiver.health.health_state import record_run_health
 from archiver.items import Article, Capture, DiscoveredURL, DiscoverySource, SourceHint
 from archiver.maintenance.automatic_reextraction import (
@@ -51,8 +51,8 @@ from archiver.spiders.requisite_queue import Requisites
 from archiver.spiders.run_ending import RunEnding, RunResult, internal_error
 from archiver.spiders.trap_detector import TrapDetector
 from archiver.storage import completeness, pages
+from archiver.storage.article_tables.article_and_revision_rows import extractor_of
 from archiver.storage.article_tables.articles import replace_extraction
-from archiver.storage.article_tables.revisions import extractor_of
 from archiver.storage.capture_recovery import ArchiveFileGuard, recover, warc_prefix
 from archiver.storage.completeness import count_responding_sources, record_cdx_list
 from archiver.storage.connection import PATIENCE, environment_error, is_environment_error, open_archive, writing

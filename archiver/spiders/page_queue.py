@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from typing import Any
 
-from archiver.articles.identity import is_other_post
+from archiver.articles.article_comparison import is_other_post
 from archiver.discovery import soft404
 from archiver.discovery.links import well_known_urls
-from archiver.frontier.revisit import SIDE_LISTING_PRIORITY
+from archiver.frontier.fetch_order_and_revisits import SIDE_LISTING_PRIORITY
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.spiders.crawl_run import CrawlRun
 from archiver.spiders.page_request import MOST_REDIRECTS, PageRequest, ParsedPage, page_request

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from scrapy import Request
 from scrapy.http import Response
 
-from archiver.frontier.revisit import is_refetch_reason
+from archiver.frontier.fetch_order_and_revisits import is_refetch_reason
 from archiver.items import Capture, PageKind, PageResult, RequisiteKind, SourceHint, UsageStatement
 from archiver.politeness.usage_statements import TDMFile, statements_of_headers
 from archiver.storage.article_tables.multipage_articles import StoredPart

@@ -21,7 +21,7 @@ from archiver.extraction.page import JAVASCRIPT_REASON, Page, needs_javascript
 from archiver.extraction.page import parse_page as parse_html
 from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.extraction.template.page_form import date_slot, page_form
-from archiver.frontier.revisit import SOURCE_KINDS
+from archiver.frontier.fetch_order_and_revisits import SOURCE_KINDS
 from archiver.items import (
     EMPTY_SITEMAP,
     FOREIGN_FEED,

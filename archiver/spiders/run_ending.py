@@ -27,7 +27,7 @@ from scrapy.exceptions import (
     UnsupportedURLSchemeError,
 )
 
-from archiver.frontier.samples import EditEstimate
+from archiver.frontier.random_samples import EditEstimate
 from archiver.handlers.http_handler import ForbiddenByRobots, HostBusy, Refusal, RobotsUnreadable, tls_problem
 from archiver.items import Outcome, PageResult
 from archiver.spiders.page_request import PageRequest

@@ -24,7 +24,7 @@ from scrapy.exceptions import CloseSpider
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
-from archiver.articles.identity import is_further_part, repeats_part
+from archiver.articles.article_comparison import is_further_part, repeats_part
 from archiver.discovery.links import is_redirector
 from archiver.discovery.page_requisites import ACCEPT
 from archiver.discovery.soft404 import SoftNotFoundProfile, profile_from_json
@@ -33,7 +33,7 @@ from archiver.errors import ArchiverError, BadArgument
 from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.extensions.throttle_slots import ThrottleExtension
 from archiver.extraction.pagination import MAX_PARTS, part_urls
-from archiver.frontier.revisit import SOURCE_KINDS, VOUCHING_SOURCES
+from archiver.frontier.fetch_order_and_revisits import SOURCE_KINDS, VOUCHING_SOURCES
 from archiver.handlers.http_handler import HostBusy, RobotsUnreadable, RunEnded
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.politeness.address_policy import Permission

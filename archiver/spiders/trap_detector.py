@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import content_digest
+from archiver.articles.article_comparison import content_digest
 from archiver.discovery.url_classifier import (
     NO_PATTERN,
     URLPattern,
@@ -23,9 +23,9 @@ from archiver.discovery.url_classifier import (
     pattern_of,
     series_of,
 )
-from archiver.frontier import redundant_urls
-from archiver.frontier.listing_changes import SourceCoverage
-from archiver.frontier.redundant_urls import (
+from archiver.frontier.fetch_order_and_revisits import SIDE_LISTING_PRIORITY, SOURCE_KINDS, VOUCHING_SOURCES
+from archiver.frontier.listing_changes_and_coverage import SourceCoverage
+from archiver.frontier.pattern_budgets_and_equivalent_urls import (
     BELOW_POST,
     EQUIVALENT_URL_RULE,
     LISTED_REASON,
@@ -37,10 +37,13 @@ from archiver.frontier.redundant_urls import (
     EquivalentURLs,
     PatternBudgets,
     ShownAddresses,
+    equivalent_url_reason,
     is_exempt_from_budget,
+    pattern_budget_reason,
+    plainer_urls,
+    variant_family,
 )
-from archiver.frontier.revisit import SIDE_LISTING_PRIORITY, SOURCE_KINDS, VOUCHING_SOURCES
-from archiver.frontier.samples import SetAsidePages
+from archiver.frontier.random_samples import SetAsidePages
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.storage import crawl_exclusions
 from archiver.storage.pages import EPOCH
@@ -160,8 +163,8 @@ class TrapDetector:
         ):
             return Verdict(
                 "exclude",
-                f"{EQUIVALENT_URL_RULE}: {redundant_urls.variant_family(variant)}",
-                redundant_urls.equivalent_url_reason(variant, plain),
+                f"{EQUIVALENT_URL_RULE}: {variant_family(variant)}",
+                equivalent_url_reason(variant, plain),
             )
         return _FETCH
 
@@ -199,7 +202,7 @@ class TrapDetector:
     def _reason(self, shape: URLPattern, page_id: int) -> str:
         """Returns the reason why a page is excluded by the budget of its pattern."""
         if not self._budget.is_limited_by_sources(shape):
-            return redundant_urls.pattern_budget_reason(shape)
+            return pattern_budget_reason(shape)
         if crawl_exclusions.source_coverage(self._db, self._site_id).is_complete:
             return LISTED_REASON
         self._set_aside_by_lists[page_id] = shape
@@ -265,7 +268,7 @@ class TrapDetector:
         return crawl_exclusions.is_stored_or_due(self._db, plain) or (
             variant.startswith("?")
             and any(
-                other != key and redundant_urls.plainer_urls(other).get(variant) == plain
+                other != key and plainer_urls(other).get(variant) == plain
                 for other in crawl_exclusions.sibling_urlkeys(self._db, plain)
             )
         )
@@ -276,7 +279,7 @@ class TrapDetector:
         """
         out = set()
         for variant, (plain, more) in self._equivalents.undecided(key).items():
-            name = redundant_urls.variant_family(variant)
+            name = variant_family(variant)
             if name not in out and self._is_read_elsewhere(key, variant, plain):
                 if sum(name in variants for variants in self._tests.values()) >= more:
                     return None
@@ -374,7 +377,7 @@ class TrapDetector:
         rule = target.trap
         if not rule and target.source in (DiscoverySource.LINK, DiscoverySource.LISTING):
             variant, _ = self._equivalent_of(urlkey(target.url))
-            rule = f"{EQUIVALENT_URL_RULE}: {redundant_urls.variant_family(variant)}" if variant else ""
+            rule = f"{EQUIVALENT_URL_RULE}: {variant_family(variant)}" if variant else ""
         if not rule:
             return True
         if self._traps[rule] >= _MAX_PER_RULE and not crawl_exclusions.is_known(self._db, urlkey(target.url)):
@@ -467,8 +470,7 @@ class TrapDetector:
             self._equivalents.record_same_post(key, crawl_exclusions.urlkeys_of_article(self._db, article_id))
         elif result.outcome is Outcome.ARCHIVED and article_id is not None:
             found = {
-                variant: crawl_exclusions.article_id_at(self._db, plain)
-                for variant, plain in redundant_urls.plainer_urls(key).items()
+                variant: crawl_exclusions.article_id_at(self._db, plain) for variant, plain in plainer_urls(key).items()
             }
             self._equivalents.record_own_post(
                 key, {variant for variant, other in found.items() if other not in (None, article_id)}

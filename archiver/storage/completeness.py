@@ -19,7 +19,7 @@ from sqlite_utils import Database
 
 from archiver.discovery.url_classifier import matching_trap_rule, trap_reason
 from archiver.errors import ArticleRemoved, URLNotFound
-from archiver.frontier.revisit import next_fetch_time
+from archiver.frontier.fetch_order_and_revisits import next_fetch_time
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 from archiver.storage import crawl_exclusions, requisites
 from archiver.storage.article_tables.captures import usage_statements_of

@@ -16,9 +16,15 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.frontier import redundant_urls
-from archiver.frontier.listing_changes import SourceCoverage
-from archiver.frontier.revisit import VALIDATORS, ClaimTally, are_claims_believed, claim_of, reasons_of_claim
+from archiver.frontier.fetch_order_and_revisits import (
+    VALIDATORS,
+    ClaimTally,
+    are_claims_believed,
+    claim_of,
+    reasons_of_claim,
+)
+from archiver.frontier.listing_changes_and_coverage import SourceCoverage
+from archiver.frontier.pattern_budgets_and_equivalent_urls import EQUIVALENT_URL_RULE, PATTERN_BUDGET_RULE
 from archiver.items import DiscoverySource, Outcome, PageKind
 from archiver.politeness.robots import HostFile, Robots
 from archiver.storage import pages
@@ -26,7 +32,7 @@ from archiver.storage.page_discoveries import page_counts
 from archiver.storage.pages import moment, stamp
 from archiver.urls import urlkey
 
-LEARNED_RULES = (redundant_urls.PATTERN_BUDGET_RULE, redundant_urls.EQUIVALENT_URL_RULE)
+LEARNED_RULES = (PATTERN_BUDGET_RULE, EQUIVALENT_URL_RULE)
 """Prefixes of the rules that a run learns. All other rules are in the URL classifier's table."""
 _MOST_SIBLINGS = 50
 

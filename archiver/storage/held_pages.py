@@ -21,6 +21,7 @@ from zlib import crc32
 
 from sqlite_utils import Database
 
+from archiver.articles.article_comparison import changed_fields, fold_words
 from archiver.articles.article_guards import (
     LOOK_EVERY,
     MASS_RULES,
@@ -36,12 +37,11 @@ from archiver.articles.article_guards import (
     is_unusual,
     suspicion,
 )
-from archiver.articles.form_verdicts import OTHER_FORM_RULE
-from archiver.articles.identity import changed_fields, fold_words
-from archiver.frontier.revisit import VOUCHING_SOURCES
+from archiver.articles.page_form_verdicts import OTHER_FORM_RULE
+from archiver.frontier.fetch_order_and_revisits import VOUCHING_SOURCES
 from archiver.items import Outcome, PageKind, PageResult, SourceHint
+from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.article_tables.articles import is_move
-from archiver.storage.article_tables.revisions import article_from_row
 from archiver.storage.article_tables.withdrawals import undo_gone, undo_revision, withdrawal_of
 from archiver.storage.pages import EPOCH, latest_hint, moment, stamp
 from archiver.urls import urlkey

@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
-from archiver.frontier.listing_changes import MOST_RECHECKED, removed_posts
-from archiver.frontier.revisit import MIN_CLAIMS, are_claims_believed, dates_claim
-from archiver.frontier.samples import (
+from archiver.frontier.fetch_order_and_revisits import MIN_CLAIMS, are_claims_believed, dates_claim
+from archiver.frontier.listing_changes_and_coverage import MOST_RECHECKED, removed_posts
+from archiver.frontier.random_samples import (
     REMEMBERED_SAMPLES,
     SAMPLE_REASON,
     EditEstimate,

@@ -17,8 +17,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.articles.article_guards import REASONS, HoldRule, is_redated
-from archiver.articles.form_verdicts import OTHER_FORM_RULE
-from archiver.frontier.revisit import (
+from archiver.articles.page_form_verdicts import OTHER_FORM_RULE
+from archiver.frontier.fetch_order_and_revisits import (
     DEFAULT_REVISIT,
     MAY_BE_NEW_POST,
     SOURCE_KINDS,
@@ -26,7 +26,7 @@ from archiver.frontier.revisit import (
     next_fetch_time,
     next_try_of_new_page,
 )
-from archiver.frontier.samples import SAMPLE_REASON
+from archiver.frontier.random_samples import SAMPLE_REASON
 from archiver.items import (
     NO_LONGER_LISTED,
     UNLISTED,
@@ -39,6 +39,7 @@ from archiver.items import (
 )
 from archiver.storage import crawl_exclusions, listed_posts, pages, requisites, tombstones
 from archiver.storage.article_tables import multipage_articles
+from archiver.storage.article_tables.article_and_revision_rows import Reread, article_from_row, extractor_of
 from archiver.storage.article_tables.articles import (
     Change,
     Observation,
@@ -51,7 +52,6 @@ from archiver.storage.article_tables.articles import (
 )
 from archiver.storage.article_tables.captures import enter_capture, store_usage_statements
 from archiver.storage.article_tables.identification import add_alias, find_article_of
-from archiver.storage.article_tables.revisions import Reread, article_from_row, extractor_of
 from archiver.storage.article_tables.withdrawals import restore_article, withdraw_article
 from archiver.storage.connection import PATIENCE, is_environment_error, writing
 from archiver.storage.crawl_exclusions import Trust

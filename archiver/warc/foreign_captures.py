@@ -17,7 +17,7 @@ from archiver.warc.decompressing_stream import StreamPosition
 from archiver.warc.foreign_reader import ForeignRecord, ForeignRecords, parse_arc_date
 from archiver.warc.http_response import HTTPResponse, Odd, parse_header_fields, parse_http_response
 from archiver.warc.payload import Digests, matches_digest, parse_digest
-from archiver.warc.problems import KEPT, Problem, ProblemKind
+from archiver.warc.record_problems import KEPT, Problem, ProblemKind
 from archiver.warc.warc_records import MAX_BODY, Exchange, Headers
 
 _DATE = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)[T ]?(\d\d):?(\d\d):?(\d\d)(?:[.,](\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?")

@@ -25,7 +25,7 @@ from typing import IO, Any, BinaryIO
 
 from archiver.warc.decompressing_stream import BrokenStream, ByteStream, StreamPosition
 from archiver.warc.payload import Digests
-from archiver.warc.problems import Problem, ProblemKind
+from archiver.warc.record_problems import Problem, ProblemKind
 from archiver.warc.warc_records import MAX_BODY
 
 # The line before each document of an ARC file ("Arc File Format", Burner and Kahle, Internet Archive, 1996).

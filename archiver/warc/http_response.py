@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from archiver.warc.payload import Decoding, decode_content, matches_digest
-from archiver.warc.problems import ProblemKind
+from archiver.warc.record_problems import ProblemKind
 from archiver.warc.warc_records import MAX_BODY, Headers
 
 _STATUS = re.compile(rb"\s*(HTTP/\d(?:\.\d)?)[ \t]+(\d{3})(?:[ \t]+([^\r\n]*))?\r?\n?", re.IGNORECASE)

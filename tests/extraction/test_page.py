@@ -10,7 +10,7 @@ import archiver
 from archiver.extraction.body import body_of_html
 from archiver.extraction.body_blocks import lay_out, written_text
 from archiver.extraction.page import parse_page
-from archiver.extraction.text import clean_text
+from archiver.extraction.text_normalization import clean_text
 
 
 @pytest.mark.parametrize(

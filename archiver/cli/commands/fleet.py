@@ -271,7 +271,7 @@ def init(
       archiver fleet init --jobs postgresql://db.example/archiver --storage /mnt/shards https://blog.example.org
       archiver fleet init --archive output/archive.db
     """
-    from archiver.fleet.enrolment import enter_sites, make_sites_of_urls, read_sites_of_archive
+    from archiver.fleet.enrolment_and_status import enter_sites, make_sites_of_urls, read_sites_of_archive
     from archiver.fleet.shard_storage import mark_storage, probe_storage
 
     entries = make_sites_of_urls(sites) + (read_sites_of_archive(archive) if archive else [])
@@ -391,7 +391,7 @@ def status(jobs: str, as_json: bool) -> None:
 
     Exit code: 0 all is well; 1 sites are late, sites or tasks failed, or work is waiting and no worker is alive.
     """
-    from archiver.fleet.enrolment import read_fleet_status
+    from archiver.fleet.enrolment_and_status import read_fleet_status
 
     queue = open_queue(jobs)
     try:

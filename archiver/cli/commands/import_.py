@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from archiver.importers.import_inputs import RecordFilter
     from archiver.importers.import_run import FileResult
     from archiver.importers.wayback_import import WaybackOutcome, WaybackPlan
-    from archiver.warc.problems import Problem
+    from archiver.warc.record_problems import Problem
 
 # Summaries of an import, for files and web archives
 

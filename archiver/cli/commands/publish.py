@@ -32,7 +32,7 @@ from archiver.cli.terminal import count_noun, exit_on_sigterm, print_json
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from archiver.datasets.publication_rules import PublicationRules
+    from archiver.datasets.publication_rules_and_tiers import PublicationRules
     from archiver.datasets.snapshot import BuiltSnapshot
     from archiver.datasets.snapshot_selection import SnapshotRequest
 
@@ -221,7 +221,7 @@ def publish(options: PublishOptions) -> None:
 
 
 def _read_rules(file: str | None) -> PublicationRules:
-    from archiver.datasets.publication_rules import PublicationRules, parse_publication_rules
+    from archiver.datasets.publication_rules_and_tiers import PublicationRules, parse_publication_rules
     from archiver.errors import BadPublishRules
 
     if file is None:
@@ -396,7 +396,7 @@ def _explain_decisions(
     archives: tuple[str, ...], what: str, rules: PublicationRules, cutoff: str, as_json: bool
 ) -> None:
     from archiver.datasets.cross_archive_duplicates import explain_decision
-    from archiver.datasets.publication_rules import DOCS
+    from archiver.datasets.publication_rules_and_tiers import DOCS
     from archiver.datasets.snapshot_selection import parse_cutoff
     from archiver.storage.connection import opened
 

@@ -276,7 +276,7 @@ def _print_captures(name: str, found: list[str]) -> None:
 
 
 def _field_as_json(name: str, article: Article) -> Any:
-    from archiver.storage.article_tables.revisions import article_row
+    from archiver.storage.article_tables.article_and_revision_rows import article_row
 
     value = article_row(article)[name]
     return json.loads(value) if name in STORED_LISTS else value

@@ -242,7 +242,7 @@ def _format_row(one: Scheduled, now: datetime) -> dict[str, Any]:
 
 def _print_files(kind: str, folder: str | None, archive: str) -> None:
     from archiver.errors import OutputNotWritable
-    from archiver.scheduling.services import make_service_files, runs_as_root
+    from archiver.scheduling.scheduler_service import make_service_files, runs_as_root
 
     files = make_service_files(kind, archive)
     place = Path(archive).resolve().parent

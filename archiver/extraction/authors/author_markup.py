@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from lxml.etree import _Element as Element
 
 from archiver.extraction.authors.person_names import word_set
-from archiver.extraction.text import clean_text
+from archiver.extraction.text_normalization import clean_text
 
 NAME, AUTHOR, BOX, NOT = "name", "author", "box", "not"
 """The author marks that a class may give an element. NAME: it is the author's name. AUTHOR: it is about the author.

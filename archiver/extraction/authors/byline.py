@@ -17,7 +17,7 @@ from archiver.extraction.date_text import Moment
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.term_links import kind_of_address
-from archiver.extraction.text import clean_text, element_line
+from archiver.extraction.text_normalization import clean_text, element_line
 from archiver.extraction.visible_dates import read_dates
 
 # The text right above and below the heading of a post, line by line.

@@ -25,7 +25,7 @@ from archiver.extraction.authors.person_names import (
 )
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.text import clean_text, element_line, fold_text
+from archiver.extraction.text_normalization import clean_text, element_line, fold_text
 
 # The boxes about the author that follow a post.
 

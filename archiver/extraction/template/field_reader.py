@@ -12,21 +12,21 @@ from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
+from archiver.extraction import candidate_choice
 from archiver.extraction import categories as _categories
-from archiver.extraction import dates as _dates
-from archiver.extraction import resolve
+from archiver.extraction import date_candidates as _dates
 from archiver.extraction.authors import author_candidates as _authors
 from archiver.extraction.authors.author_candidates import names_of_element
 from archiver.extraction.authors.byline import BylineBlock, byline_beside_heading, names_of_line
 from archiver.extraction.authors.person_names import split_names
+from archiver.extraction.candidate_choice import resolve_published
+from archiver.extraction.date_candidates import date_of_element
 from archiver.extraction.date_text import Moment, machine_date, url_date, visible_date
-from archiver.extraction.dates import date_of_element
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, locate_post, post_with_title, text_length
-from archiver.extraction.resolve import resolve_published
 from archiver.extraction.template.site_rule import BY_HAND, JSON_LD, Rule, SiteRules
 from archiver.extraction.term_links import Kind, kind_of_address, terms_in_lists, texts_of_links, unique_terms
-from archiver.extraction.text import clean_text, element_line, fold_text
+from archiver.extraction.text_normalization import clean_text, element_line, fold_text
 from archiver.extraction.title import heading_text, site_names, without_site
 from archiver.items import Candidate, Evidence, SourceHint, is_from_api
 from archiver.platforms.selector_index import Found, element_selector
@@ -344,7 +344,7 @@ def read_authors(reader: SiteReader) -> tuple[str, ...]:
         beside = byline_beside_heading(reader.page, reader.wider)
         candidates = _authors.author_candidates(reader.page, reader.wider, reader.hint, site, beside)
     reader.note_candidates("authors", candidates)
-    found = resolve.resolve_authors(candidates)
+    found = candidate_choice.resolve_authors(candidates)
     return found.value if found else ()
 
 
@@ -374,12 +374,12 @@ def read_times(reader: SiteReader) -> Times:
         if lines:
             times = _dates.published_candidates(page, post, reader.hint, beside)
             reader.note_candidates("published", times)
-            found = resolve.resolve_published(times, changes, url_date(page.path), page.captured_at)
+            found = candidate_choice.resolve_published(times, changes, url_date(page.path), page.captured_at)
             published = found.value if found else None
         if (
             modified is None
             and not reader.may_be_empty("modified")
-            and (last := resolve.best_candidate(changes)) is not None
+            and (last := candidate_choice.best_candidate(changes)) is not None
         ):
             reader.note_candidates("modified", changes)
             modified = last.value

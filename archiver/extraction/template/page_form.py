@@ -11,7 +11,7 @@ from zlib import crc32
 from lxml.etree import _Element as Element
 
 from archiver.extraction.page import Page
-from archiver.extraction.text import element_line, fold_text
+from archiver.extraction.text_normalization import element_line, fold_text
 from archiver.items import Article, Evidence, PageForm
 from archiver.platforms.selector_index import split_words
 from archiver.urls import folder_path

@@ -40,7 +40,7 @@ from typing import Any
 import tomli_w
 
 from archiver.errors import BadRules
-from archiver.extraction.text import fold_text
+from archiver.extraction.text_normalization import fold_text
 from archiver.fields import LEARNABLE
 from archiver.items import OTHER_HEADING, Article, Evidence
 from archiver.platforms.platform_table import platform_tables

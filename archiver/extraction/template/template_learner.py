@@ -13,9 +13,9 @@ from archiver.extraction.article import extract_page
 from archiver.extraction.encoding import DecodedText
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.page_classifier import Answer
-from archiver.extraction.template.induction import MIN_POSTS, Sample, learn_rules, reports_whole_post, text_f1
+from archiver.extraction.template.rule_induction import MIN_POSTS, Sample, learn_rules, reports_whole_post, text_f1
 from archiver.extraction.template.site_rule import ReadPost, SiteConstants, SiteRules, find_constants
-from archiver.extraction.text import fold_text
+from archiver.extraction.text_normalization import fold_text
 from archiver.extraction.title import site_names
 from archiver.items import Article, PageKind, SourceHint
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import (
+from archiver.articles.article_comparison import (
     KnownAddress,
     changed_fields,
     content_digest,
@@ -31,6 +31,21 @@ from archiver.articles.identity import (
 from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article
 from archiver.storage.article_tables import near_duplicate_clusters
+from archiver.storage.article_tables.article_and_revision_rows import (
+    NewRevision,
+    Reread,
+    article_from_row,
+    article_row,
+    count_revert,
+    edited_fields,
+    last_revision,
+    revert_of,
+    rewrite_revision,
+    store_superseded,
+    used_site_rules,
+    write_facets,
+    write_revision,
+)
 from archiver.storage.article_tables.evidence import (
     Entry,
     decode_evidence,
@@ -47,21 +62,6 @@ from archiver.storage.article_tables.identification import (
     find_article_of,
     make_own_url,
     urls_redirecting_to,
-)
-from archiver.storage.article_tables.revisions import (
-    NewRevision,
-    Reread,
-    article_from_row,
-    article_row,
-    count_revert,
-    edited_fields,
-    last_revision,
-    revert_of,
-    rewrite_revision,
-    store_superseded,
-    used_site_rules,
-    write_facets,
-    write_revision,
 )
 from archiver.storage.capture_recovery import set_missing_capture
 from archiver.storage.column_values import stored_time
@@ -513,7 +513,8 @@ def is_move(db: Database, row: dict[str, Any], article: Article, run_started: da
     """Returns True if the URL where `article` was extracted becomes a stored post's own URL, False if it is only a
     second URL of the post.
 
-    If both URLs answer, `articles.identity.is_preferred` decides. Otherwise the first of these that applies decides:
+    If both URLs answer, `articles.article_comparison.is_preferred` decides. Otherwise the first of these that applies
+    decides:
 
     - the canonical URL;
     - the old URL, if it redirects to the new one or is gone;

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import changed_fields, is_part_url, is_stub, meaning_digest
+from archiver.articles.article_comparison import changed_fields, is_part_url, is_stub, meaning_digest
 from archiver.articles.revision_history import (
     Changed,
     Placement,
@@ -28,6 +28,18 @@ from archiver.articles.revision_history import (
 from archiver.fields import EVIDENCE, LATEST, LINKS
 from archiver.items import Article
 from archiver.storage.article_tables import near_duplicate_clusters
+from archiver.storage.article_tables.article_and_revision_rows import (
+    NewRevision,
+    article_from_revision,
+    article_from_row,
+    count_revert,
+    edited_fields,
+    revision_rows,
+    rewrite_revision,
+    shorten_current,
+    store_superseded,
+    write_revision,
+)
 from archiver.storage.article_tables.articles import (
     Change,
     Observation,
@@ -41,18 +53,6 @@ from archiver.storage.article_tables.captures import redirects_to
 from archiver.storage.article_tables.evidence import decode_evidence, entries, merge_evidence, pack_evidence
 from archiver.storage.article_tables.identification import add_aliases, find_article_of
 from archiver.storage.article_tables.multipage_articles import parts_of
-from archiver.storage.article_tables.revisions import (
-    NewRevision,
-    article_from_revision,
-    article_from_row,
-    count_revert,
-    edited_fields,
-    revision_rows,
-    rewrite_revision,
-    shorten_current,
-    store_superseded,
-    write_revision,
-)
 from archiver.storage.pages import moment, stamp
 from archiver.urls import urlkey
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import are_same_post, content_digest
+from archiver.articles.article_comparison import are_same_post, content_digest
 from archiver.items import Article
-from archiver.storage.article_tables.revisions import article_from_row
+from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.pages import resolve_redirects, stamp
 from archiver.urls import urlkey
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import join_parts
+from archiver.articles.article_comparison import join_parts
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.storage import pages
+from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.article_tables.identification import add_aliases
-from archiver.storage.article_tables.revisions import article_from_row
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.urls import urlkey
 

@@ -16,9 +16,9 @@ from sqlite_utils import Database
 from archiver.errors import ArticleNotFound, ArticleRemoved, BadAddress, ClusterNotFound, RevisionNotFound
 from archiver.fields import CAPTURE_KEYS, FIELDS, STORED
 from archiver.items import Evidence
+from archiver.storage.article_tables.article_and_revision_rows import FULL_CONTENT
 from archiver.storage.article_tables.evidence import EXTRACTION, Entry, decode_evidence, evidence_from, unpack_evidence
 from archiver.storage.article_tables.evidence import readers as readers_of
-from archiver.storage.article_tables.revisions import FULL_CONTENT
 from archiver.storage.column_values import SHAPED, stored_object, stored_texts
 from archiver.storage.sites import find_site
 from archiver.storage.tombstones import tombstone_named

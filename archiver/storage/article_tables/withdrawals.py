@@ -12,14 +12,14 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from archiver.storage.article_tables.articles import overwrite, settle_duplicates
-from archiver.storage.article_tables.evidence import unpack_evidence
-from archiver.storage.article_tables.revisions import (
+from archiver.storage.article_tables.article_and_revision_rows import (
     article_from_revision,
     revision_rows,
     shorten_current,
     store_superseded,
 )
+from archiver.storage.article_tables.articles import overwrite, settle_duplicates
+from archiver.storage.article_tables.evidence import unpack_evidence
 from archiver.storage.pages import stamp
 
 

@@ -31,7 +31,7 @@ from archiver.extraction.template.field_reader import (
     select_by_index,
 )
 from archiver.extraction.template.site_rule import JSON_LD, Rule, SiteRules
-from archiver.extraction.text import element_line, fold_text
+from archiver.extraction.text_normalization import element_line, fold_text
 from archiver.items import Article, SourceHint
 from archiver.platforms.selector_index import split_words
 

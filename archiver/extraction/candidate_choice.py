@@ -14,8 +14,8 @@ from archiver.extraction.authors.person_names import WEAK_ACCOUNTS
 from archiver.extraction.date_text import AddressDate, Moment
 from archiver.extraction.page import Page, language_tag
 from archiver.extraction.post_locator import title_in_url, title_similarity
-from archiver.extraction.text import clean_text, fold_text
 from archiver.extraction.text_language import choose_language
+from archiver.extraction.text_normalization import clean_text, fold_text
 from archiver.fields import BY_NAME, fields_with_choice
 from archiver.items import OTHER_HEADING, Candidate, Evidence, SourceHint, is_from_api
 

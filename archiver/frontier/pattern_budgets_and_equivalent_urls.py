@@ -33,7 +33,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from archiver.discovery.url_classifier import URLPattern, folder_pattern
-from archiver.frontier.listing_changes import SourceCoverage
+from archiver.frontier.listing_changes_and_coverage import SourceCoverage
 from archiver.items import DiscoverySource
 from archiver.urls import folder_path
 

@@ -16,7 +16,7 @@ from archiver.extraction.date_text import MODIFIED, Moment, machine_date, parse_
 from archiver.extraction.metadata import is_article_item, item_of, types
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.text import element_line
+from archiver.extraction.text_normalization import element_line
 from archiver.extraction.visible_dates import VisibleDate, visible_dates
 from archiver.items import Candidate, SourceHint, is_from_api
 from archiver.platforms.platform_table import by_name

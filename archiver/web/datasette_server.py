@@ -92,11 +92,11 @@ def application(
     """Builds a Datasette instance for an archive; its `app()` is the ASGI application. `seconds` is the time limit of a
     page. Raises what `open_archive` raises.
     """
-    from archiver.web import dispatch, plugin
+    from archiver.web import datasette_plugin, dispatch
 
     open_archive(archive, read_only=True).close()
-    if not pm.is_registered(plugin):
-        pm.register(plugin, "archiver")
+    if not pm.is_registered(datasette_plugin):
+        pm.register(datasette_plugin, "archiver")
         pm.unregister(name=dispatch.OWN)
     made = Datasette([], settings={**_SETTINGS, "base_url": base}, memory=False, metadata=_build_metadata(archive))
     made.add_database(ArchiveTables(made, archive), name=DATABASE)

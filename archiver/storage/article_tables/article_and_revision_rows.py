@@ -14,7 +14,7 @@ from typing import Any
 from slugify import slugify
 from sqlite_utils import Database
 
-from archiver.articles.identity import changed_fields, meaning_digest
+from archiver.articles.article_comparison import changed_fields, meaning_digest
 from archiver.articles.revision_history import PastRevision, Revert, find_revert
 from archiver.fields import LINKS, PAGE_FIELDS, PAGE_LISTS, PAGE_TIMES, PROSE, STORED_LISTS
 from archiver.items import Article, GeoTag
