@@ -54,7 +54,7 @@ class NotAnArchive(ArchiverError):
 
 
 class ArchiveTooNew(ArchiverError):
-    """Raised when the archive has a schema migration that this version of archiver does not know."""
+    """Raised when the archive was migrated to a newer schema than this version of archiver knows."""
 
     def __init__(self, path: str, unknown: str) -> None:
         super().__init__(
@@ -65,7 +65,7 @@ class ArchiveTooNew(ArchiverError):
 
 
 class ArchiveTooOld(ArchiverError):
-    """Raised when an archive that is opened for reading lacks a column or view (`missing`) that a pending migration
+    """Raised when an archive is opened for reading and lacks a column or view (`missing`) that a pending migration
     would add. `writable` is True if this process could migrate the archive.
     """
 
@@ -108,7 +108,7 @@ class ArchiveNotWritable(ArchiverError):
 
 
 class ArchiveInUse(ArchiverError):
-    """Raised when another process, the `holder`, has locked the archive or one of its sites."""
+    """Raised when another process (`holder`) has locked the archive or one of its sites."""
 
     def __init__(self, path: str, holder: str) -> None:
         super().__init__(
@@ -203,7 +203,7 @@ _NAMED_SITES = 8
 
 
 class SiteNotFound(ArchiverError):
-    """Raised when the archive has no site of this name. `known` are the names of the sites that it has."""
+    """Raised when the archive has no site of this name. `known` are the names of its sites."""
 
     def __init__(self, site: str, known: Sequence[str]) -> None:
         name = site.partition("://")[2] or site
@@ -233,7 +233,7 @@ class SiteMoved(ArchiverError):
 
 
 class TagNotFound(ArchiverError):
-    """Raised when no site has this tag. `known` are the tags that sites have."""
+    """Raised when no site has this tag. `known` are the tags of all sites."""
 
     def __init__(self, tag: str, known: Iterable[str]) -> None:
         tags = sorted(known)
@@ -415,7 +415,7 @@ class MergeRefused(ArchiverError):
 
 
 class BadContact(ArchiverError):
-    """Raised when a contact is neither a mail address nor the URL of a web page."""
+    """Raised when a contact is neither an e-mail address nor the URL of a web page."""
 
     def __init__(self, contact: str) -> None:
         super().__init__(

@@ -168,7 +168,7 @@ def _query(path: str, query: str) -> str:
 
 @lru_cache(maxsize=4096)  # cached because the urlkey of a page is needed a dozen times while it is processed
 def urlkey(url: str) -> str:
-    """Returns the identity of a URL as a SURT: "org,example)/2024/05/a-post".
+    """Returns the urlkey of a URL, which is its identity in this archive, as a SURT: "org,example)/2024/05/a-post".
 
     URLs that differ only in http or https, www, an index file, a trailing slash, parameter order or tracking
     parameters have the same urlkey. The case of the path and every other parameter are kept.
@@ -187,8 +187,8 @@ def urlkey(url: str) -> str:
 
 
 def may_name_post(pairs: Iterable[tuple[str, str]]) -> bool:
-    """Returns True if a query string, given as (name, value) pairs, may identify a post, as in ?id=12; only the page
-    itself can show whether it does.
+    """Returns True if a query string, given as (name, value) pairs, may identify a post, as in ?id=12. Only the page
+    itself shows whether it does.
     """
     return any(bool(value and _MAY_NAME.fullmatch(key)) or _is_path(key, value) for key, value in pairs)
 
@@ -249,7 +249,7 @@ class Scope:
 
     @property
     def name(self) -> str:
-        """The site's name: "example.org" or "example.org/blog"."""
+        """Returns the site's name: "example.org" or "example.org/blog"."""
         return (self.host + self.path).rstrip("/")
 
     def contains(self, url: str) -> bool:

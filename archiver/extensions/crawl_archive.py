@@ -1,5 +1,5 @@
-"""Scrapy extension with the state that Scrapy's components share during one crawl: the open archive, its page queue,
-limits and ending.
+"""Scrapy extension that holds the state which Scrapy's components share during one crawl: the open archive, its page
+queue, limits and ending.
 """
 
 from __future__ import annotations
@@ -48,13 +48,14 @@ _log = logging.getLogger(__name__)
 
 class ArchiveExtension:
     """The open archive of a crawl, and the control over the end of the crawl. Only crawls whose spider has an `order`
-    have this extension.
+    use this extension.
 
     - `run`: the open archive.
     - `pages`: the queue of due pages.
     - `outages`: the outage guard.
     - `home_url`: the address of the home page after redirects, once known.
-    - `ending`: set when the run is to end. Requests in progress are finished; the pages of other requests stay due.
+    - `ending`: the ending of the run, once the run is to end. Requests in progress are then finished; the pages of
+      other requests stay due.
     - `fatal`: a sentence that says why the run failed.
     - `wall`: the rule of a wall that the home page shows.
     - `halted`: True if the archive can no longer be written.

@@ -81,8 +81,8 @@ def by_name(name: str) -> Platform:
 
 
 def detect_platform(index: Index, generator: str = "") -> Platform:
-    """Returns the platform of a page: the platform that its generator names, or else the first platform whose marks it
-    has, or else generic.
+    """Returns the platform of a page: the platform that the page's generator names, or else the first platform whose
+    marks are on the page, or else generic.
     """
     if generator:
         for p in platform_tables():

@@ -21,6 +21,7 @@ import archiver.storage.connection as migrations_module
 from archiver.cli import main
 from archiver.cli.main import cli
 from archiver.demo.demo_server import Blog
+from archiver.extraction import candidate_choice
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.template.site_rule import from_toml
