@@ -63,7 +63,7 @@ _SENTENCE_END = tuple(".!?…。！？")
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """The text of a post. `plain` is the text without the signature at its end and the byline at its beginning."""
+    """The text of a post. `plain` is the text without the byline at its beginning and the signature at its end."""
 
     full: str
     tail: agency_credits.BodyTail
@@ -77,8 +77,8 @@ def read_by_rules(
     known: PageKind = PageKind.UNKNOWN,
     decided: Answer | None = None,
 ) -> Article | None:
-    """Reads the article of a page with the site's rules. Returns None if the rules do not fit, so that the page must be
-    extracted without them.
+    """Reads the article of a page with the site's rules. Returns None if the rules do not fit the page, which must then
+    be extracted without them.
 
     The rules do not fit if the page is not a post, if a part of the template is missing, or if the template has
     changed.
@@ -115,7 +115,9 @@ def read_by_rules(
 
 
 def _read_title(reader: SiteReader) -> str:
-    """Returns the title; "" if the rules find no title or no body. Sets `top` of the reader to the body's element."""
+    """Returns the title; "" if the rules find no title or no body. Also sets `top` of the reader to the body's
+    element.
+    """
     title = reader.by_rule("title")
     reader.top = body_container(reader.page, reader.rules.fields["body"])
     if not isinstance(title, str) or not title or reader.top is None:
@@ -129,7 +131,9 @@ def _read_title(reader: SiteReader) -> str:
 
 
 def _names_site(reader: SiteReader, title: str) -> bool:
-    """Returns True if a title is the name of the site. The page of a post without a title may declare it."""
+    """Returns True if a title is the name of the site, which the page of a post without a title may declare as its
+    title.
+    """
     return fold_text(title) in map(fold_text, reader.page.data.names_of_site())
 
 
@@ -197,8 +201,8 @@ def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
 
 
 def apply_hand_rules(article: Article, page: Page, rules: SiteRules) -> Article:
-    """Returns an article that was extracted without site rules, with the values that hand-written rules find in place
-    of its own.
+    """Returns an article that was extracted without site rules, with its values replaced by those that hand-written
+    rules find.
     """
     reader = SiteReader(page, rules, None)
     for name, rule in rules.fields.items():
@@ -215,8 +219,8 @@ def kind_by_hand(
     did not take it for one; otherwise None.
 
     The rules make it a post if all selectors of `post` match, unless the page is a declared listing, an error or a
-    password form. If there are no such selectors, it is a post if a hand-written rule finds its date and nothing else
-    has shown its kind.
+    password form. If there are no such selectors, the page is a post if a hand-written rule finds its date and nothing
+    else has shown its kind.
     """
     if rules.post_by_hand:
         return _answer_of_marks(page, rules, hint, known)
@@ -298,7 +302,9 @@ def _read_body(reader: SiteReader, top: Element, title: str) -> str:
 
 
 def _without_byline(text: str, times: list[Moment], language: str) -> str:
-    """Returns a text without its first paragraph if that is only a byline with one of the post's dates (`times`)."""
+    """Returns a text without its first paragraph if this paragraph is only a byline with one of the post's dates
+    (`times`).
+    """
     first, _, rest = text.partition("\n\n")
     if not rest or not times or len(first) > _MAX_BYLINE_LENGTH or first.endswith(_SENTENCE_END):
         return text
@@ -307,8 +313,8 @@ def _without_byline(text: str, times: list[Moment], language: str) -> str:
 
 
 def _byline_element(page: Page, rule: Rule, top: Element) -> Element | None:
-    """Returns the element that `rule` reads, which is a rule of another field, if the element is inside the body and as
-    short as a byline. Otherwise returns None.
+    """Returns the element that the rule of another field (`rule`) reads, if this element is inside the body and as
+    short as a byline; otherwise None.
     """
     found = element_of_rule(page, rule)
     return (

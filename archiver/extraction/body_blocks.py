@@ -115,7 +115,7 @@ class TextBlock:
 
 
 class BlockLayout:
-    """The text blocks in `top`. `spans` has the range of blocks of each block-level element."""
+    """The text blocks in `top`. `spans` holds, for each block-level element, its range of blocks."""
 
     __slots__ = ("_boilerplate_words", "blocks", "spans", "top")
 
@@ -131,7 +131,7 @@ class BlockLayout:
         return found
 
     def prefix_sums(self, of: list[float]) -> list[float]:
-        """Returns the prefix sums of `of`, which has a number for each block. If `s` is the result, the sum over the
+        """Returns the prefix sums of `of`, which holds a number for each block. If `s` is the result, the sum over the
         blocks from `lo` to `hi` is `s[hi] - s[lo]`.
         """
         return [0.0, *accumulate(of)]
@@ -156,10 +156,12 @@ def text_width(text: str) -> float:
 
 
 class _LayoutReader:
-    """The state of the walk: finished blocks, the block range of each element, and the text since the last break.
+    """Walks through the tree of an element, and collects its text blocks and the block range of each of its elements.
 
-    `at` is the block-level element that is being read. `pre`, `links` and `in_cell` are the numbers of open elements of
-    these kinds. `cells` has the cells of the current row that have been read.
+    - `at`: the block-level element that is being read.
+    - `buffer`: the text since the last break.
+    - `pre`, `links`, `in_cell`: the numbers of preformatted elements, links and table cells that are open.
+    - `cells`: the cells of the current table row that have been read.
     """
 
     __slots__ = (
@@ -237,7 +239,7 @@ class _LayoutReader:
 
     def read_cell(self, el: Element) -> None:
         """Reads a table cell as a part of its row's line or, if the table is used for layout, as a separate block.
-        Skips a cell with the line numbers of the code in the next cell.
+        Skips a cell that contains the line numbers of the code in the next cell.
         """
         if not self.in_cell and _numbers_lines(el):
             return
@@ -343,8 +345,8 @@ def lay_out(
     Paragraphs, headings and the like are blocks after a blank line. List items and table rows (with cells joined by
     " | ") are blocks after a line end. Two consecutive <br> separate paragraphs. `pre` keeps its lines.
 
-    `skip` are elements to leave out. `texts` has the text and tail of each element, if they are already known. Time and
-    memory are linear in the size of the element. Recurses once or twice per level of nesting; a `Page` is no deeper
+    `skip` are elements to leave out. `texts` holds the text and tail of each element, if they are already known. Time
+    and memory are linear in the size of the element. Recurses once or twice per level of nesting; a `Page` is no deeper
     than `page.MAX_DEPTH`.
     """
     if texts is None:
@@ -371,7 +373,7 @@ def _is_division(cell: Element) -> bool:
 
 
 def _has_lines(cell: Element) -> bool:
-    """Returns True if a table cell has preformatted text of several lines."""
+    """Returns True if a table cell contains preformatted text of several lines."""
     pre = next(cell.iter("pre"), None)
     if pre is None:
         return False
@@ -379,8 +381,8 @@ def _has_lines(cell: Element) -> bool:
 
 
 def _numbers_lines(cell: Element) -> bool:
-    """Returns True if a table cell has only the line numbers of the code in the next cell, as syntax highlighters write
-    them.
+    """Returns True if a table cell contains only the line numbers of the code in the next cell, as syntax highlighters
+    write them.
     """
     beside = cell.getnext()
     if beside is None or beside.tag != "td" or next(beside.iter("pre"), None) is None:
