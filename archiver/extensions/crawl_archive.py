@@ -79,7 +79,7 @@ class ArchiveExtension:
         try:
             self._begin()
         except Exception as error:
-            self.broke(error)
+            self.fail_start(error)
             raise
 
     @classmethod
@@ -157,7 +157,7 @@ class ArchiveExtension:
         self.halted = True
         self.stop(str(fault))
 
-    def broke(self, error: Exception) -> None:
+    def fail_start(self, error: Exception) -> None:
         """Closes the run as failed and releases its locks, after a bug prevented it from starting."""
         _log.error("The crawl of %s could not start", self.order.start_url, exc_info=error)
         self.fatal = self.fatal or internal_error(self.order.start_url, error).reason
@@ -254,7 +254,7 @@ class ArchiveExtension:
 
     def _downloaded(self, response: Response, request: Request) -> None:
         self.run.counts.bytes += len(response.body)
-        self.run.writer.measuring.answered(response.status, request.meta.get("download_latency"))
+        self.run.writer.measuring.count_response(response.status, request.meta.get("download_latency"))
         self.tick()
 
     def _host_given_up(self, host: str, why: str, until: datetime | None) -> None:

@@ -43,7 +43,7 @@ class SharedThrottle:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def take(self, host: str, seconds: float) -> float:
+    def reserve_turn(self, host: str, seconds: float) -> float:
         """Reserves the time of the next request to this host; returns the seconds until then. The request after it
         comes `seconds` later.
 
@@ -160,7 +160,7 @@ class ThrottleExtension:
         self._apply(host)
         slot = self._slots.get(host)
         if slot is not None and (turns := self._shared.get(host)):
-            turn = monotonic() + turns.take(host, MIN_THIRD_PARTY_DELAY)
+            turn = monotonic() + turns.reserve_turn(host, MIN_THIRD_PARTY_DELAY)
             slot.lastseen = max(slot.lastseen, turn - slot.delay)
 
     def _after(self, response: Response, request: Request) -> None:
@@ -169,7 +169,7 @@ class ThrottleExtension:
         if response.status in BUSY:
             wait = retry_after((response.headers.get("Retry-After") or b"").decode("latin-1"), datetime.now(UTC))
         took = float(request.meta.get("download_latency") or 0.0)
-        pace = self._paces[host] = self.pace(host).answered(response.status, took, now, wait)
+        pace = self._paces[host] = self.pace(host).after_response(response.status, took, now, wait)
         self._apply(host)
         if response.status not in BUSY or host in self._given_up:
             return

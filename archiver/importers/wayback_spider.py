@@ -235,7 +235,7 @@ class WaybackSpider(scrapy.Spider):
         """
         if self._is_rate_limited:
             one = (self._host, LIST_SECONDS) if what == "list" else (self._slot(what), CAPTURE_SECONDS)
-            wait = self._turns.take(*one)
+            wait = self._turns.reserve_turn(*one)
             await asyncio.sleep(wait)
 
     def _finish(self, outcome: str, reason: str = "") -> None:

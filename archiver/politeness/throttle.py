@@ -76,7 +76,7 @@ class Throttle:
         """Returns the seconds from `now` until the host's pause ends; 0 if the host is not paused."""
         return max(0.0, self.until - now)
 
-    def answered(self, status: int, seconds: float, now: float, wait: float | None = None) -> Throttle:
+    def after_response(self, status: int, seconds: float, now: float, wait: float | None = None) -> Throttle:
         """Returns the throttle after a response that took `seconds` to begin. `wait` is the response's Retry-After in
         seconds; None if the response has none.
         """

@@ -192,7 +192,7 @@ class CrawlerGroup:
                 reason = internal_error(plan.url, error).reason
                 self._report(index, CrawlResult(plan.url, plan.url, "failed", reason, 0.0, Counts(), ()))
                 return
-            archive.broke(error)
+            archive.fail_start(error)
         if result := _result(plan, crawler):
             self._report(index, result)
 

@@ -30,7 +30,7 @@ from archiver.storage.connection import writing
 if TYPE_CHECKING:
     from lxml import etree
 
-MAX_NAME_LETTERS = 80
+MAX_NAME_LENGTH = 80
 WHY: dict[str, str] = {
     "new": "added to the archive since the last run",
     "edited": "already archived, matches since a new revision",
@@ -210,7 +210,7 @@ def checked_name(name: str) -> tuple[str, str]:
     kinds = [unicodedata.category(letter)[0] for letter in shown]
     if (
         not shown
-        or len(shown) > MAX_NAME_LETTERS
+        or len(shown) > MAX_NAME_LENGTH
         or shown[-1] == " "
         or kinds[0] not in "LN"
         or not all(kind in "LNM" or letter in _NAME_PUNCTUATION for kind, letter in zip(kinds, shown, strict=True))
@@ -218,7 +218,7 @@ def checked_name(name: str) -> tuple[str, str]:
         raise BadSearchName(
             name,
             "a name consists of letters, digits, spaces and . _ + -, starts with a letter or digit, does not end with "
-            f"a space, and has at most {MAX_NAME_LETTERS} characters",
+            f"a space, and has at most {MAX_NAME_LENGTH} characters",
         )
     return shown, _comparable_name(shown)
 

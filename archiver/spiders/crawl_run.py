@@ -168,7 +168,7 @@ class SiteJudge:
             now = datetime.now(UTC)
             refused = refuse_constants(self._db, self._archive, self._site, self._run.version, now)
             tally.reread = refused.articles
-            self._writer.measuring.lose(refused.lost)
+            self._writer.measuring.subtract_constants(refused.lost)
         return tally
 
 

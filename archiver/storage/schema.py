@@ -811,7 +811,7 @@ end;
 
 
 def _mark_for_search_index(*ids: str) -> str:
-    """Returns SQL that marks these articles for the search index, which then indexes them again.
+    """Returns SQL that marks articles to be indexed again by the search index.
 
     It does not use `insert or replace`: in a trigger, the conflict rule of the statement that fired the trigger
     would apply instead.
