@@ -420,7 +420,7 @@ class BadContact(ArchiverError):
     def __init__(self, contact: str) -> None:
         super().__init__(
             contact,
-            f"The contact {contact!r} is invalid: use a mail address (me@example.org) or the URL of a web page.",
+            f"The contact {contact!r} is invalid: use an e-mail address (me@example.org) or the URL of a web page.",
         )
 
 
@@ -446,7 +446,7 @@ class ContactMissing(ArchiverError):
     def __init__(self, host: str) -> None:
         super().__init__(
             host,
-            f"The owner of {host} must be able to reach you before you crawl it: give an email address or a web page "
+            f"The owner of {host} must be able to reach you before you crawl it: give an e-mail address or a web page "
             'with --contact, in ARCHIVER_CONTACT, or as contact = "..." in archiver.toml.',
         )
 

@@ -244,7 +244,7 @@ def _read_end_of_mute(text: str, now: datetime) -> datetime:
 
 
 _SETTING = re.compile(r"[a-z_]+ *=", re.IGNORECASE)
-"""Matches the beginning of KEY=VALUE, but not that of a URL with a query."""
+"""Matches the beginning of KEY=VALUE, but not the beginning of a URL with a query."""
 
 
 @click.command("set")
@@ -361,7 +361,7 @@ def _print_files_to_import(archive: Path, done: SiteMove) -> None:
 
 
 def _confirm_move(planned: SiteMove) -> None:
-    """Asks whether to move the site. Aborts if the answer is no, or if there is no terminal to ask on."""
+    """Asks whether to move the site. Aborts if the answer is no, or if there is no terminal on which to ask."""
     if not sys.stdin.isatty():
         raise click.UsageError(f"Moving {planned.old} needs --yes, or a terminal to confirm it on.")
     click.echo(_describe_move(planned, dry_run=True), err=True)
@@ -426,7 +426,7 @@ def _format_setting(value: Any) -> str:
 
 _MAX_PAGES, _MAX_POSTS = 60, 10
 _USED_SETTINGS = ("delay", "contact", "private", "max_minutes")
-"""The settings of a site that `sites check` uses."""
+"""The settings of a site on which `sites check` depends."""
 
 
 @click.command(short_help="Probe sites before a crawl: sources, platform, number of posts, fields.")

@@ -28,8 +28,8 @@ _EXAMPLES = 5
 
 
 def rejudge_sites(archive: Path, words: Sequence[str], *, dry_run: bool, as_json: bool) -> None:
-    """Decides again, from their captures, which pages of these sites are posts, stores the changes (unless `dry_run`)
-    and prints them. `words` are names of sites; () means all sites.
+    """Decides again, from their captures, which pages of these sites are posts, stores the changes (unless `dry_run` is
+    True) and prints them. `words` are names of sites; () means all sites.
 
     Exits with code 1 if a capture cannot be read. Raises SiteNotFound, and ArchiveInUse if a site is being crawled.
     """

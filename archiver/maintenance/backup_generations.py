@@ -109,7 +109,8 @@ def dated_path(target: Path, at: datetime) -> Path:
 
 
 def keep_as_earlier(target: Path, at: datetime) -> Path:
-    """Gives the backup at `target`, which was made at `at`, also the name of an earlier generation. Returns that path.
+    """Gives the backup at `target`, which was made at `at`, a second name: that of an earlier generation. Returns the
+    path with this name.
 
     A hard link does this in one step, so that `target` exists at any time. On a disk without hard links the file is
     renamed.

@@ -123,8 +123,8 @@ services:
       timeout: 10s
       start_period: 2m
     environment:
-      # How a site's owner can reach you: a mail address or a web page.
-      ARCHIVER_CONTACT: ${ARCHIVER_CONTACT:?set ARCHIVER_CONTACT to your mail address}
+      # How a site's owner can reach you: an e-mail address or a web page.
+      ARCHIVER_CONTACT: ${ARCHIVER_CONTACT:?set ARCHIVER_CONTACT to your e-mail address}
     volumes:
       - archive:/archive
     mem_limit: ${ARCHIVER_MEMORY:-4g}

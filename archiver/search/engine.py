@@ -46,7 +46,7 @@ from archiver.search.sorting_and_folding import (
 from archiver.search.tantivy_index import Searcher
 from archiver.search.word_splitting import lookup_words, split_into_words
 
-# More like this: articles on the same topic, found by the words that distinguish an article from others.
+# Similar articles: articles on the same topic, found by the words that distinguish an article from others.
 
 MAX_WORDS = 25
 _MAX_LOOKED_UP = 600

@@ -96,8 +96,8 @@ def save_search(db: Database, name: str, query: Query, now: datetime | None = No
     """Saves a query under a name, which is compared case-insensitively. The query's present matches count as already
     reported.
 
-    `db` must be open for writing. Raises BadSearchName (also for a name in use) and what `engine.run` raises for the
-    query.
+    `db` must be open for writing. Raises BadSearchName (also for a name in use), and BadQuery, SiteNotFound or
+    IndexMissing if the query cannot be run.
     """
     shown, key = checked_name(name)
     before = stored.archive_mark(db)
@@ -125,7 +125,7 @@ def find_saved_search(db: Database, name: str) -> SavedSearch:
 
 
 def remove_saved_search(db: Database, name: str) -> None:
-    """Deletes a saved search. `db` is open for writing. Raises SavedSearchNotFound."""
+    """Deletes a saved search. `db` must be open for writing. Raises SavedSearchNotFound."""
     with writing(db):
         stored.delete_saved_search(db, _row(db, name).id)
 
@@ -135,7 +135,8 @@ def run_saved_search(db: Database, name: str, now: datetime | None = None) -> Ne
     reports a match.
 
     If a run is killed before its result is shown, `last_reported` returns the result. `db` must be open for writing.
-    Raises SavedSearchNotFound, SavedSearchUnreadable and what `engine.run` raises for the query.
+    Raises SavedSearchNotFound, SavedSearchUnreadable, and BadQuery, SiteNotFound or IndexMissing if the query cannot be
+    run.
     """
     row = _row(db, name)
     saved = _saved(row)
@@ -152,8 +153,8 @@ def run_saved_search(db: Database, name: str, now: datetime | None = None) -> Ne
 
 
 def peek_saved_search(db: Database, name: str, now: datetime | None = None) -> NewHits:
-    """Returns the new matches of a saved search without marking them as reported. Writes nothing. Raises what
-    `run_saved_search` raises.
+    """Returns the new matches of a saved search without marking them as reported. Writes nothing. Raises the same
+    errors as `run_saved_search`.
     """
     row = _row(db, name)
     saved = _saved(row)
@@ -166,7 +167,7 @@ def last_reported(db: Database, name: str, most: int | None = None, *, of_run: s
     """Returns the matches that a saved search has already reported, with their current fields, latest first. If
     `of_run` is given, returns only matches that the run at that time reported.
 
-    Articles that no longer match are left out. Raises what `run_saved_search` raises.
+    Articles that no longer match are left out. Raises the same errors as `run_saved_search`.
     """
     row = _row(db, name)
     reported = stored.reported_hits(db, row.id, -1, of_run)
@@ -179,8 +180,8 @@ def last_reported(db: Database, name: str, most: int | None = None, *, of_run: s
 
 
 def saved_search_states(db: Database) -> list[SavedSearchState]:
-    """Returns all saved searches with their current numbers of matches. If a search cannot run, its entry has the error
-    instead.
+    """Returns all saved searches with their current numbers of matches. If a search cannot run, its entry contains the
+    error instead.
     """
     out = []
     for row in stored.saved_search_rows(db):

@@ -167,9 +167,9 @@ class NotificationPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """Where notifications go: a command that gets JSON on stdin, a webhook to which JSON is posted, and mail addresses.
-    `policies` determine which of them gets what, and when. The first policy that applies to a channel and a site is
-    used; the last one, from the keys of [notify] itself, applies to all.
+    """Where notifications go: a command that gets JSON on stdin, a webhook to which JSON is posted, and e-mail
+    addresses. `policies` determine which of them gets what, and when. The first policy that applies to a channel and a
+    site is used. The last policy, made from the keys of [notify] itself, applies to all.
     """
 
     command: tuple[str, ...] = ()
@@ -330,7 +330,7 @@ def _config(values: dict[str, Any]) -> Config:
 def _contact(value: Any) -> str:
     text = _text(("contact",), value)
     if text and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+|https?://\S+\.\S+|mailto:\S+@\S+", text):
-        raise _InvalidValue(("contact",), f"{text!r} is not a contact: use a mail address or the URL of a web page")
+        raise _InvalidValue(("contact",), f"{text!r} is not a contact: use an e-mail address or the URL of a web page")
     return text
 
 
@@ -553,7 +553,7 @@ def _addresses(path: TOMLPath, value: Any) -> tuple[str, ...]:
         or not to
         or not all(isinstance(one, str) and "@" in one and one.isprintable() for one in to)
     ):
-        raise _InvalidValue(path, "it must be a mail address or a list of mail addresses")
+        raise _InvalidValue(path, "it must be an e-mail address or a list of e-mail addresses")
     return tuple(to)
 
 

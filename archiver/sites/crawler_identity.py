@@ -27,7 +27,7 @@ def user_agent(contact: str) -> str:
 
 
 def names_contact(agent: str) -> bool:
-    """Returns True if a User-Agent contains a mail address or a URL."""
+    """Returns True if a User-Agent contains an e-mail address or a URL."""
     return "@" in agent or "://" in agent
 
 
@@ -67,7 +67,7 @@ def contact_of(url: str, contact: str | None, *, known: bool = False) -> str:
             f"{host} belongs to somebody else. Its owner should be able to reach you if this crawl causes trouble.",
             err=True,
         )
-        answer = str(click.prompt("Your mail address or web page", err=True)).strip()
+        answer = str(click.prompt("Your e-mail address or web page", err=True)).strip()
         return contact_of(url, answer, known=known)
     raise ContactMissing(host)
 

@@ -57,27 +57,27 @@ _MAX_WALLS = 20
 _MOST_RESUMED = 10_000
 _MOST_SIDE_LISTS, _MOST_COMPARED = 300, 5_000
 """Limits for comparing the lists of tags, months and so on. If a site has at most _MOST_SIDE_LISTS due lists, the lists
-of one pattern are read before those of another. If it has at most _MOST_COMPARED posts, the run determines whether the
-lists of a pattern have shown them all.
+of one pattern are read before those of another. If the site has at most _MOST_COMPARED posts, the run determines
+whether the lists of a pattern have shown all of them.
 """
 _UNLIMITED = frozenset({PageKind.PART, *SOURCE_KINDS}) - {PageKind.FEED}
 _LISTED = VOUCHING_SOURCES | {DiscoverySource.LISTING}
 _WITHOUT_POSSIBLE_POSTS = frozenset({"below", "captures", "form", "feeds"})
 """Families whose pages have no URL pattern of their own, so that only their unknown links count as news."""
 _PLAIN = ("folder", "form")
-"""Families of plain pages that no source has reported. Each such page counts for its folder and for the form of its
+"""Families of plain pages that no source has reported. Each such page is counted for its folder and for the form of its
 address.
 """
 _NEUTRAL = frozenset({Outcome.DUPLICATE, Outcome.FAILED, Outcome.PART})
-"""Outcomes that tell nothing about the page's folder: a redirect, a failure, a further page of a post."""
+"""Outcomes that say nothing about the page's folder: a redirect, a failure, a further page of a post."""
 _MISSING = frozenset({Outcome.GONE, Outcome.NOT_FOUND})
 _SAYS_NOTHING = {"folder": _NEUTRAL, "form": frozenset({Outcome.FAILED, Outcome.PART})}
 """Outcomes of a plain page that do not count for its folder or its form."""
 
 
 class Verdict(NamedTuple):
-    """The decision on a due page: `fetch` it now, `wait` until others of its URL pattern are answered, or `exclude` it
-    by a rule.
+    """The decision on a due page: `fetch` it now, `wait` until other pages of its URL pattern are answered, or
+    `exclude` it by a rule.
     """
 
     decision: Literal["fetch", "wait", "exclude"]
@@ -151,8 +151,8 @@ class TrapDetector:
         return verdict
 
     def _judge_other_address(self, row: dict[str, Any]) -> Verdict:
-        """Excludes a page that shows the same as another address does. Makes a feed wait until its other format has
-        been read.
+        """Excludes a page that shows the same as another address does. Makes a feed wait until the other format of the
+        feed has been read.
         """
         key = row["urlkey"]
         if row["kind"] == PageKind.FEED:
@@ -169,7 +169,9 @@ class TrapDetector:
         return _FETCH
 
     def _judge_feed_format(self, row: dict[str, Any]) -> Verdict:
-        """Excludes a feed that was read in another format, for instance the Atom form of an RSS feed."""
+        """Excludes a feed that was already read in another format: the Atom form of an RSS feed, for instance. If the
+        other format was found before this one but has not been read yet, this one waits.
+        """
         own = feed_without_format(row["url"])
         if own == row["url"]:
             return _FETCH
@@ -210,8 +212,8 @@ class TrapDetector:
 
     def _may_be_needless(self, shape: URLPattern) -> bool:
         """Returns True if the pages in progress may show that a list need not be fetched. A further page of a list is
-        unnecessary if they show no more links to posts. A list of a tag or month is unnecessary if lists of a pattern
-        with fewer pages show all posts.
+        not needed if the pages in progress show no more links to posts. A list of a tag or month is not needed if lists
+        of a pattern with fewer pages show all posts.
         """
         if shape.family in SIDE_LISTS and not self._coverage().is_complete:
             due = self._side_lists()
@@ -232,7 +234,7 @@ class TrapDetector:
 
     def _compare_lists(self, due: Counter[URLPattern]) -> None:
         """Determines whether the lists of a pattern that was read to its end, and led to nothing unknown, show all
-        posts. If so, they prove, as a source would, that no post is missing.
+        posts. If they do, they prove, as a complete source does, that no post is missing.
         """
         for pattern in self._budget.patterns_of_known():
             if not due or pattern in due or pattern in self._set_aside or pattern in self._compared:
@@ -254,7 +256,7 @@ class TrapDetector:
 
     def _equivalent_of(self, key: str) -> tuple[str, str]:
         """Returns the variant ("letter case") by which a URL is believed to be equivalent to a plainer URL, and the
-        plainer URL; ("", "") if it is not.
+        plainer URL; ("", "") if there is no such plainer URL.
         """
         believed = self._equivalents.believed_plainer(key)
         return next(
@@ -263,7 +265,8 @@ class TrapDetector:
 
     def _is_read_elsewhere(self, key: str, variant: str, plain: str) -> bool:
         """Returns True if the post at `key` is also fetched at another URL: at the plainer URL, or at a URL that this
-        variant reduces to the same plainer URL. If the variant shows the same post, `key` then need not be fetched.
+        variant reduces to the same plainer URL. In this case `key` need not be fetched, provided that the variant shows
+        the same post.
         """
         return crawl_exclusions.is_stored_or_due(self._db, plain) or (
             variant.startswith("?")
@@ -391,7 +394,7 @@ class TrapDetector:
         """Context manager that undoes what was recorded inside it if an error is raised, since the surrounding
         transaction is rolled back.
 
-        The results of such a batch are then written one by one, and would otherwise be counted twice.
+        Without this, the results of such a batch would be counted twice, since they are then written one by one.
         """
         before = self._budget.copy(), self._equivalents.copy(), dict(self._in_progress), dict(self._tests)
         set_aside, samples, included = self._set_aside.copy(), dict(self._samples), self.included
@@ -452,7 +455,7 @@ class TrapDetector:
         )
 
     def record_written(self, result: PageResult, article_id: int | None, new: list[DiscoveredURL]) -> None:
-        """Records that a result was written. `new` are the URLs that it was the first to report."""
+        """Records that a result was written. `new` are the URLs that this result reported for the first time."""
         key = urlkey(result.url)
         self._known_coverage = self._due_lists = None
         is_post = result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and result.kind is PageKind.POST
@@ -480,7 +483,8 @@ class TrapDetector:
         unknown = any(self._is_news(target, shape) for target in new)
         shown = self._shown.add(shape, result.possible_posts)
         if shape.family == "folder":
-            # A link from one plain page to another does not count. If it leads to a post, that post credits the folder.
+            # A link from one plain page to another does not count. If the linked page is a post, it is counted in
+            # favour of the folder instead.
             unknown = False
         elif shape.family == "form":
             is_post = self._is_page(result)
@@ -498,7 +502,7 @@ class TrapDetector:
         return result.outcome not in (*_MISSING, *_NEUTRAL) and result.rule != "not-html"
 
     def _credit_pages_that_link_to(self, key: str) -> None:
-        """If only links on plain pages reported a new post, counts it in favour of the folders of these pages."""
+        """If only links on plain pages reported a new post, counts the post in favour of the folders of these pages."""
         for url in crawl_exclusions.only_pages_that_link_to(self._db, key):
             folder = folder_pattern(url, self._scope.path)
             if pattern_of(url, self._scope.path) is not NO_PATTERN:
@@ -530,8 +534,8 @@ class TrapDetector:
             self.included += 1
 
     def _is_news(self, target: DiscoveredURL, found_on: URLPattern) -> bool:
-        """Returns True if a discovered URL may be a post, and has another pattern than the page that it was found
-        on.
+        """Returns True if a discovered URL may be a post, and its pattern is not that of the page on which it was
+        found.
         """
         return (
             not target.trap
@@ -541,11 +545,11 @@ class TrapDetector:
         )
 
     def _are_news(self, keys: list[str]) -> bool:
-        """Returns False if all of these addresses are believed to be equivalent to plainer addresses, else True."""
+        """Returns True unless all of these addresses are believed to be equivalent to plainer addresses."""
         return any(not self._equivalent_of(key)[0] for key in keys)
 
     def is_walled(self, result: PageResult) -> bool:
-        """Counts a result that shows a wall. Returns True if so many results in a row showed one that the whole site
+        """Counts a result that shows a wall. Returns True if so many results in a row showed a wall that the whole site
         must be behind it.
         """
         self._walls = self._walls + 1 if result.rule in WALLS else 0

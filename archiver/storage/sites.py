@@ -79,7 +79,7 @@ def _parse_yes_no(text: str) -> bool:
 
 def _parse_contact(text: str) -> str:
     if "@" not in text and not text.startswith(("http://", "https://")):
-        raise ValueError("give an email address or the URL of a page")
+        raise ValueError("give an e-mail address or the URL of a page")
     return text
 
 
@@ -125,7 +125,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("max_pages", _parse_whole_number, "maximum number of pages fetched in one run"),
     Setting("max_megabytes", _number_parser(0.001), "maximum megabytes (1,000,000 bytes) received in one run"),
     Setting("max_minutes", _number_parser(0.001), "maximum minutes that one run takes"),
-    Setting("contact", _parse_contact, "email address or web page given in the User-Agent to this site"),
+    Setting("contact", _parse_contact, "e-mail address or web page given in the User-Agent to this site"),
     Setting(
         "cdx",
         _parse_cdx,

@@ -284,7 +284,7 @@ def init(
 
         place = ShardStorage(storage) if storage else None
         if place:
-            probe_storage(place)  # check the storage first, so that no tables are created if it is unusable
+            probe_storage(place)  # check the storage first, so that no tables are created if the storage is unusable
         create_queue_tables(queue)
         made = queue.make(place.url if place else "", lease, checkpoint)
         place = place or ShardStorage(made.storage)
@@ -559,7 +559,7 @@ def drain(jobs: str, now: bool, seconds: float) -> None:
 
 def _open_checked_storage(queue: QueueDatabase, storage: str | None) -> ShardStorage:
     """Opens the shard storage for a worker, after checking the fleet, this machine's clock and the storage. `storage`
-    replaces the fleet's configured storage.
+    is used in place of the fleet's configured storage.
     """
     from archiver.fleet.shard_storage import ShardStorage, check_storage
 

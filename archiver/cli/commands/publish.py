@@ -51,7 +51,7 @@ _COMPATIBLE = {
         "publish a new version into another folder.",
     ),
 }
-"""For each of these options: the parameters that it can be combined with, and the message for any other parameter."""
+"""For each of these options, the parameters with which it can be combined, and the message for any other parameter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -427,8 +427,8 @@ def _explain_decisions(
 
 
 def _find_in_archives(dbs: Sequence[Database], what: str) -> tuple[int, int]:
-    """Finds an article by ID or URL in several archives. Returns the index of the first archive that has it, and the
-    article's ID in that archive. Raises ArticleNotFound.
+    """Finds an article by ID or URL in several archives. Returns the index of the first archive that contains it, and
+    the article's ID in that archive. Raises ArticleNotFound.
     """
     from archiver.errors import ArticleNotFound
     from archiver.storage.article_tables.records import find_article

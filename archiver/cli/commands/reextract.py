@@ -128,7 +128,7 @@ def reextract(options: ReextractOptions) -> None:
 
 @contextmanager
 def _open_archive(file: Path, dry_run: bool) -> Iterator[Database]:
-    """Opens the archive for a re-extraction, read-only for a dry run. Turns database and disk errors into an
+    """Opens the archive for a re-extraction, read-only for a dry run. Converts database and disk errors to an
     ArchiverError.
     """
     from archiver.storage.connection import environment_error, open_archive
