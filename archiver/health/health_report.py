@@ -59,7 +59,7 @@ class ArchiveUsage:
     - `responses`: the number of responses by HTTP status.
     - `failed_notifications`: the number of failed attempts by channel.
     - `bytes`, `files`: the size and number of files of each part of the archive (database, warc, index, log).
-    - `heartbeat`: when the scheduler's loop last ran, None if no scheduler has ever run.
+    - `heartbeat`: when the scheduler's loop last ran; None if no scheduler has ever run.
     """
 
     responses: Mapping[str, int]

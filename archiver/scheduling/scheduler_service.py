@@ -241,8 +241,8 @@ _ADDRESS = "NOTIFY_SOCKET"
 class ServiceManager:
     """The service manager that started this process. If there is none, nothing is sent.
 
-    `environment` has the variables of the process. NOTIFY_SOCKET is the address of a Unix datagram socket; a leading
-    "@" stands for the null byte of an abstract address.
+    `environment` contains the environment variables of the process. NOTIFY_SOCKET is the address of a Unix datagram
+    socket; a leading "@" stands for the null byte of an abstract address.
     """
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:

@@ -464,7 +464,7 @@ HALF_LIFE_DAYS = 365.0
 _DAY = 86_400
 _FIELD = "published_at"
 _FIRST = 500
-"""If there are fewer hits than this, all of them are read, because each band costs a search of the whole index."""
+"""If there are fewer hits than this, all of them are read, because the search of each band reads the whole index."""
 _BAND = 1 / 8
 """The width of the first band in half-lives. Within this band, aging changes a score by at most a twelfth."""
 _SPARE_CANDIDATES = 180

@@ -262,7 +262,7 @@ class Probing:
         it need not stop.
 
         `found` is the response for a missing address, `home` is the response for the home page. `stored` is the profile
-        of earlier runs in JSON: a site that showed this same page in earlier runs merely needs scripts.
+        of earlier runs in JSON. A site that showed this page in earlier runs, too, only needs scripts.
         """
         before = profile_from_json(stored)
         if not self._is_doubtful or self._has_source or before is None or found.look is None:

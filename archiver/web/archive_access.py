@@ -60,7 +60,7 @@ def strip_paging(query: Query) -> Query:
 T = TypeVar("T")
 THREADS = 3
 DOWNLOADS = 2
-"""At most this many files are written at the same time; further ones wait."""
+"""At most this many files are written at the same time; requests for further files wait."""
 SECONDS = 5.0
 """The time limit of a page in seconds. A query that takes longer is interrupted (sqlite3.OperationalError:
 interrupted).
@@ -79,7 +79,7 @@ class PerThread(Generic[T]):
         self._own = threading.local()
 
     def get(self) -> T:
-        """Returns the open file of the calling thread. Raises ArchiveNotFound, and what opening the file raises."""
+        """Returns the open file of the calling thread. Raises ArchiveNotFound, and the errors of opening the file."""
         try:
             found = self.path.stat()
         except FileNotFoundError as error:
@@ -140,7 +140,8 @@ def _limit_time(db: Database, seconds: float) -> Iterator[None]:
 # The served archive with its host names and URL prefix.
 
 DATABASE = "archive"
-"""The name of the archive in Datasette's URLs, independent of its file name so that they never clash with our pages."""
+"""The name of the archive in Datasette's URLs. It does not depend on the archive's file name, so that these URLs never
+clash with those of our pages."""
 
 
 @dataclass(frozen=True, slots=True)

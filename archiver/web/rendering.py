@@ -22,7 +22,8 @@ _LONGEST_HEADING = 90
 _ENDS = tuple(".!?…:;,。！？：；，、」』”»\"'’)）]")
 _CODE = re.compile(r"[{};=<>\\$|]|\w\(|^\s*(?:#|//|--)|[(,:]$", re.MULTILINE)
 _ITEM_LETTERS = 18
-"""The items of a list have at least this average length. The lines of a poem or a postal address are shorter."""
+"""Lines count as the items of a list only if their average length in characters is at least this. The lines of a poem
+or a postal address are shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ Links = Callable[[str], str]
 
 
 def render_page(answer: PageResponse, request: WebRequest, navigation: Sequence[tuple[str, str]], static: Links) -> str:
-    """Renders a page as HTML. `navigation` has (label, path) pairs; `static` returns the URL of a static file."""
+    """Renders a page as HTML. `navigation` contains (label, path) pairs; `static` returns the URL of a static file."""
     return (
         _make_environment()
         .get_template(answer.template)
@@ -126,7 +127,7 @@ def valid_language(tag: str | None) -> str:
 
 
 def safe_url(url: Any) -> str:
-    """Returns a URL if it is safe to link (http or https); "" for any other, which might run code or open local
+    """Returns a URL if it is safe to link (http or https); "" for any other URL, since it might run code or open local
     files.
     """
     text = str(url or "")

@@ -84,7 +84,7 @@ class PublishOptions:
 
 @dataclass(frozen=True, slots=True)
 class DatasetBasis:
-    """What an existing dataset was built from: the request, the earlier version that its changes refer to (`since`, ""
+    """What an existing dataset was built from: its request, the earlier version with which it was compared (`since`, ""
     for none), and its sites.
     """
 
