@@ -145,7 +145,7 @@ def test_ambiguous_agencies_count_only_alone() -> None:
     assert find_agencies("dpa/AFP") == ["dpa", "AFP"]
     assert find_agencies("AP and friends") == []
     assert find_agencies("AP", accept_ambiguous=False) == []
-    assert find_agencies("Reuters", sure=False) == ["Reuters"]
+    assert find_agencies("Reuters", accept_ambiguous=False) == ["Reuters"]
 
 
 def test_every_language_has_a_label() -> None:
