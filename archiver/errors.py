@@ -355,8 +355,8 @@ class BackupRefused(ArchiverError):
 
 
 class BackupDiskFull(ArchiverError):
-    """Raised when the disk of a backup has no space left for it. `free` is the remaining space, and `needed` the size
-    of the database, in bytes; 0 if the size is not known.
+    """Raised when the disk of a backup has no space left for it. `free` is the remaining space in bytes. `needed` is
+    the size of the database in bytes; 0 if unknown.
     """
 
     def __init__(self, path: str, free: int, needed: int = 0) -> None:

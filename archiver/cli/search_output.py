@@ -443,7 +443,7 @@ class SearchTarget(Protocol):
         """
 
     def archives(self) -> Sequence[tuple[Database, Query]]:
-        """Returns the archives that are searched, each with the query for it."""
+        """Returns the archives that are searched, each with the query that is used for it."""
 
     def page(self) -> HitPage:
         """Returns the requested page of hits."""

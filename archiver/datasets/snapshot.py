@@ -230,9 +230,9 @@ def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest
 
 
 def _move_into_place(folder: Path, out: Path, request: SnapshotRequest, *, replace: bool) -> bool:
-    """Moves a built snapshot to its target folder, unless the same snapshot is already there and `replace` is not set.
-    Returns True if the same snapshot was there before. Raises SnapshotRefused if a different snapshot is there and
-    `replace` is not set.
+    """Moves a built snapshot to its target folder. Returns True if the same snapshot was there before; in this case, it
+    is only replaced if `replace` is True. Raises SnapshotRefused if a different snapshot is there and `replace` is
+    False.
     """
     same = out.exists() and (out / SUMS).is_file() and (out / SUMS).read_bytes() == (folder / SUMS).read_bytes()
     if same and not replace:

@@ -88,7 +88,9 @@ def _basic_geo(children: _Children, name: str) -> Iterator[GeoTag]:
 
 
 def _dublin_core(text: str, source: str) -> GeoTag | None:
-    """Parses a Dublin Core place as a geo-tag: a DCMI Point ("east=..; north=..; name=..") or the name of a place."""
+    """Parses a Dublin Core place, which is a DCMI Point ("east=..; north=..; name=..") or the name of a place, into a
+    geo-tag.
+    """
     given = {k.lower(): v.strip() for k, v in _DCMI.findall(text)}
     if "north" in given and "east" in given:
         return _point((given["north"], given["east"]), given.get("name", ""), source)

@@ -299,8 +299,8 @@ but needs about 60 bytes of memory."""
 
 
 def parse_json(body: bytes) -> Any:
-    """Returns the JSON value in a body; None if the body contains no JSON value or too many values. Text before the
-    value, such as a PHP notice, and after it is ignored.
+    """Returns the JSON value in a body; None if the body contains no JSON value or too many values. Any text before or
+    after the value, such as a PHP notice, is ignored.
     """
     text = decode(inflate(body)).strip()
     if len(text) > _MAX_VALUES and sum(map(text.count, "[{,")) > _MAX_VALUES:

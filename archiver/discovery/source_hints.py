@@ -127,9 +127,9 @@ def combine_hints(
     """Returns the hint to store for a page. This hint combines `hint`, which the source with this `key` gives now, with
     the stored hint `latest`, which came from the sources in `digests`.
 
-    An API's hint replaces all others. Otherwise, `hint` is preferred if it has changed (`is_changed`) or its source has
-    a higher rank than the others. Otherwise, `latest` is preferred. Values that the preferred hint lacks are taken from
-    the other hint.
+    An API's hint replaces all others. For any other source, `hint` is preferred to `latest` if it has changed
+    (`is_changed`), or if its source has a higher rank than the other sources; if not, `latest` is preferred. Values
+    that the preferred hint lacks are taken from the other hint.
     """
     others = [other for other in digests if other != key]
     if latest is None or not others or key == DiscoverySource.API:

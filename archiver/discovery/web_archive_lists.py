@@ -574,7 +574,7 @@ def parse_archive_service(text: str, replay: str = "") -> ArchiveService:
     """Returns the web archive given by its short name, or by the address of its CDX server or TimeMaps.
 
     `replay` is the prefix of the addresses of its captures. It is needed only if it cannot be derived from `text`.
-    Raises ValueError, with the reason, if `text` is neither a name nor such an address, or if the prefix is invalid.
+    Raises ValueError, with the reason, if `text` is not such a name or address, or if the prefix is invalid.
     """
     asks = service_address(text)
     if not replay:

@@ -225,5 +225,5 @@ class ThrottleExtension:
 
 
 def host_of(request: Request) -> str:
-    """Returns the host of a request, without a port. It is also the name of the request's download slot."""
+    """Returns the host of a request, without a port. The request's download slot has the same name."""
     return str(request.meta.get("download_slot") or urlsplit(request.url).hostname or "")

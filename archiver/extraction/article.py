@@ -4,7 +4,7 @@ rules.
 Extraction without site rules has one module for each field that collects candidates; `candidate_choice` chooses among
 them.
 
-The rules of a site are a few selectors, so that not all candidates of all fields need to be collected.
+The rules of a site consist of a few selectors. With them, not all candidates of all fields need to be collected.
 """
 
 from __future__ import annotations

@@ -670,8 +670,8 @@ def _is_outside_entry(post: Post, top: Element) -> bool:
 
 
 def _entry(post: Post) -> Element | None:
-    """Returns the <article> of the post or, if there is none, the page's main content. Returns None if the latter does
-    not contain the post's title.
+    """Returns the <article> of the post or, if there is none, the page's main content. Returns None if the main content
+    does not contain the post's title.
     """
     found, main = _article(post), post.page.main_content
     if found is None and main is not None and post.title is not None and is_below(post.title, main):

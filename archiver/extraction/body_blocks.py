@@ -124,7 +124,9 @@ class BlockLayout:
         self._boilerplate_words: dict[Element, str] = {}
 
     def boilerplate_word(self, el: Element) -> str:
-        """Returns the word in an element's class or id that marks it as boilerplate; "" if no word does. Cached."""
+        """Returns the word in an element's class or id that marks it as boilerplate; "" if no word does. The result is
+        cached.
+        """
         found = self._boilerplate_words.get(el)
         if found is None:
             found = self._boilerplate_words[el] = boilerplate_word(el)

@@ -516,8 +516,8 @@ def _decode_damaged_utf8(body: bytes, text: str, declared: list[str]) -> Decoded
     """Decodes UTF-8 that ends within a character or contains a few broken bytes; returns None if the bytes are not
     UTF-8.
 
-    If only the last character is incomplete, `text` is the part before it. If another encoding is declared, this part
-    must have more than three non-ASCII characters.
+    `text` is the decoded text without an incomplete last character; "" if more than that is broken. If another encoding
+    is declared, `text` counts only if it contains more than three non-ASCII characters.
     """
     if text and (not declared or "utf-8" in declared or len(text) - len(text.encode("ascii", errors="ignore")) > 3):
         return _as_utf8(text)

@@ -220,7 +220,9 @@ class Page:
 
     @cached_property
     def main_content(self) -> Element | None:
-        """The element that the page marks as its main content; None if there is none, or if it is empty."""
+        """The element that the page marks as its main content; None if the page marks none, or if the marked element is
+        empty.
+        """
         found = (e for rule in ("main", "[role=main]") for e in self.index.select(rule))
         return next((e for e in found if self.index.text_length(e) or e.find(".//img") is not None), None)
 

@@ -390,7 +390,9 @@ class Post:
         return url.partition("#")[0].rstrip("/") in self.page.addresses or _is_home_of(self.page, url)
 
     def is_beside_main(self, el: Element) -> bool:
-        """Returns True if the page marks its main content, and an element is neither in it nor around it."""
+        """Returns True if an element is neither in the main content that the page marks nor around it. Returns False if
+        the page marks no main content.
+        """
         main = self.page.main_content
         return main is not None and not is_below(el, main) and not is_below(main, el)
 

@@ -467,9 +467,9 @@ def _is_in_other_words(tag: str, sample: _Text) -> bool:
 
 
 def _is_plainly_in(tag: str, text: str) -> bool:
-    """Returns True if a text contains so many frequent words of a language that it cannot contain _SURE_AGAINST times
-    as many of any other language. Words next to punctuation are not counted, which is faster and never makes the result
-    True wrongly.
+    """Returns True if a text is so clearly in the language of `tag` that no other language can contradict it: the text
+    cannot contain _SURE_AGAINST times as many frequent words of any other language. Words next to punctuation are not
+    counted. This is faster, and never makes the result True wrongly.
     """
     words = text.casefold().split()
     return _SURE_AGAINST * sum(map(_WORDS_OF[tag].__contains__, words)) > len(words)

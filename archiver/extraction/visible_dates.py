@@ -42,8 +42,9 @@ def read_dates(
     contain such a date.
 
     `before` are the words before the line, which may be a label in a separate element. A date without a label is taken
-    for the date of publication. A year in a copyright notice does not count, nor does the day on which a paper was
-    submitted or accepted. `captured_at` is when the page was fetched; it is needed for dates such as "3 hours ago".
+    for the date of publication. Dates of two kinds do not count: a year in a copyright notice, and the day on which a
+    paper was submitted or accepted. `captured_at` is when the page was fetched; it is needed for dates such as "3 hours
+    ago".
     """
     if _RIGHTS.search(text):
         return None, None

@@ -208,7 +208,7 @@ class RunEnd:
 def release_host(
     conn: psycopg.Connection[Row], held: SiteLease, end: RunEnd, rest: float = 0.0, quiet_until: datetime | None = None
 ) -> None:
-    """Records the end of a run, and makes its host available after `rest` seconds. Must be called in the transaction
+    """Records the end of a run, and makes its host available after `rest` seconds. Call this only in the transaction
     that has checked the site's fencing token.
     """
     c = end.counts

@@ -228,9 +228,9 @@ def _size(file: Path) -> int:
 
 
 def delete_old_objects(storage: ShardStorage, manifest: Manifest, before: Manifest | None) -> int:
-    """Deletes the stored objects that are needed neither for this state of a shard nor for the state `before`, which
-    another process may still be reading. Objects of workers with a higher fencing token are kept. Returns the number of
-    deleted objects.
+    """Deletes the stored objects of a shard, except those that are needed for this state of the shard, or for the state
+    `before`, which another process may still be reading. Objects of workers with a higher fencing token are kept.
+    Returns the number of deleted objects.
     """
     from archiver.fleet.shard_storage import shard_folder
 

@@ -70,7 +70,7 @@ class NoSuchSite(ArchiverError):
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """A task to be entered. `file` is the path or URL of a WARC file as `find_import_files` returns it, it is "" for a
+    """A task to be entered. `file` is the path or URL of a WARC file as `find_import_files` returns it; "" for a
     re-extraction.
     """
 

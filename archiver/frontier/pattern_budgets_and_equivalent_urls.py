@@ -125,7 +125,7 @@ no unknown page."""
 class PatternTally:
     """The counts of a URL pattern's pages in this run.
 
-    - `idle`: the number of pages without news in a row.
+    - `idle`: the number of pages in a row without news.
     - `posts`: the number of pages that were posts, plus the number of posts to which only pages of this pattern link.
     - `reopened`: True if a sample of the pattern's set-aside pages (those not fetched) had news.
     - `known`: the number of pages in a row that led to no unknown possible post.

@@ -1,7 +1,7 @@
 """Chooses random samples of what would not be fetched otherwise: of known posts, and of pages that were set aside.
 
-The sample of known posts finds edits that no source announces. From the sampled posts that had changed, it is estimated
-how many posts have changed.
+The sample of known posts finds edits that no source announces. The number of sampled posts that had changed shows about
+how many of all posts have changed.
 
 Pages of a URL pattern that were set aside are not fetched. A sample of them tests whether this was right.
 

@@ -77,10 +77,10 @@ def permission_of(crawler: Crawler, request: Request) -> Permission:
 
 
 def refuse_private_address(reason: str, request: Request) -> Refusal:
-    """Returns the refusal of a request to a private address, for this `reason` (see
+    """Returns the error that refuses a request to a private address, with this `reason` (see
     `archiver.politeness.address_policy`).
 
-    Also logs it if the request does not belong to a crawl.
+    If the request does not belong to a crawl, the refusal is also logged.
     """
     if "page" not in request.meta:  # nothing else would report it
         _log.warning("Not requesting %s: %s", request.url, reason)

@@ -1,5 +1,5 @@
-"""Determines the health of a site by comparing its last runs with earlier runs. Pure functions: the current time is an
-argument.
+"""Determines the health of a site by comparing its last runs with earlier runs. All functions are pure; the current
+time is an argument.
 
 Each check is a function from HealthInputs to findings. A finding is a sentence that says what is wrong and what to
 do. A check that has too little data yields nothing.
@@ -176,7 +176,7 @@ class HealthFinding:
 
     @property
     def key(self) -> str:
-        """Identifies the finding among those of its site: its code and its subject."""
+        """Returns the key that identifies the finding among the findings of its site: its code and its subject."""
         return f"{self.code} {self.about}".strip()
 
 

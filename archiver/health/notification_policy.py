@@ -1,10 +1,10 @@
 """Decides which findings people are notified about, and when: after several runs, not in quiet hours, and only once for
 a finding that comes and goes.
 
-Pure functions on frozen values; the current time is an argument. A `Fault` is what one notification channel knows about
-one finding of a site or of the archive. `observe` compares the faults of a site with what its last run shows, and marks
-the notifications that are pending. `release` returns the changes that may be sent now, and the updated faults. Both
-treat the archive as a site without a name.
+All functions are pure; the current time is an argument. A `Fault` is what one notification channel knows about one
+finding of a site or of the archive. `observe` compares the faults of a site with what its last run shows, and marks the
+notifications that are pending. `release` returns the changes that may be sent now, and the updated faults. Both treat
+the archive as a site without a name.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Fault:
     - `starts`: the recent runs in which it began.
     - `accepted`: a person has acknowledged it.
     - `flapping`: it began too often.
-    - `over_run`: the last run before its end was notified.
+    - `over_run`: the last run before the notification of its end.
     - `sent_level`: the worst level that was sent; "green" if nothing was sent, or if the finding is information.
     - `sent_at`: when it was first sent.
     - `is_due`: it was present long enough to be sent, but quiet hours or a digest held it back.

@@ -43,7 +43,8 @@ def chance_of_so_many(hits: int, trials: int, past_hits: int, past_trials: int) 
 
 def is_far(value: float, past: Sequence[float], factor: float) -> bool:
     """Returns True if a value differs from the median of past values by more than `factor`, up or down, and by more
-    than five scaled median absolute deviations. Computed on logarithms, so all values must be greater than 0.
+    than five scaled median absolute deviations. The logarithms of the values are compared, so all values must be
+    greater than 0.
     """
     middle = median(log(one) for one in past)
     spread = median(abs(log(one) - middle) for one in past) * _MAD

@@ -261,7 +261,7 @@ _LINE_SECONDS = 15.0
 
 
 class ImportProgress:
-    """Shows on stderr how much of the current file has been read. Must be closed."""
+    """Shows on stderr how much of the current file has been read. The object must be closed."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)

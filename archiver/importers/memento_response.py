@@ -2,7 +2,7 @@
 capture.
 
 A response is a capture if it has a Memento-Datetime header (RFC 7089, section 2.1.1), or matches the digest in the list
-of captures. Any other response is a page of the web archive itself. Pure functions without I/O.
+of captures. Any other response is a page of the web archive itself. All functions are pure.
 """
 
 from __future__ import annotations

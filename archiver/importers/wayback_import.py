@@ -64,7 +64,7 @@ FIRST = datetime(1991, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class WaybackPlan:
-    """What to import from a web archive.
+    """A plan that says what to import from a web archive.
 
     `url` is the start URL of a site or, if `exact` is True, the URL of one page. `since` and `until` are aware times,
     both inclusive; None means no limit. `limit` is the maximum number of captures to fetch; 0 means all. `delay` is the
@@ -168,7 +168,8 @@ class ListedCapture:
 
 
 class CaptureList:
-    """Collects the listed captures that may be posts, then decides what to do with each of them. Must be closed.
+    """Collects the listed captures that may be posts, then decides what to do with each of them. The object must be
+    closed.
 
     URLs with the same urlkey (http or https, with or without www) are treated as one. The home page and listings are
     left out. A URL with parameters that do not identify a post is also left out if it was captured without these

@@ -236,8 +236,8 @@ def _is_constant_title(db: Database, site: str, title: str) -> bool:
 
 
 def _sample_read_generally(db: Database, site: str) -> list[Article]:
-    """Returns a site's newest articles, without those whose title came from a learned rule, since the evidence of the
-    latter contains no other title candidates.
+    """Returns a site's newest articles, without those whose title came from a learned rule, because in this case no
+    other title candidates were stored.
     """
     rows = db.query(
         f"select * from articles where {_LIVE} order by id desc limit :most", {"site": site, "most": _SAMPLE}

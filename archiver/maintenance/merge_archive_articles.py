@@ -140,8 +140,8 @@ def enter_addresses(db: Database, number: int, post: TheirArticle, *, new: bool 
     """Adds the URLs of an article of the other archive to the article with the ID `number` in this archive, except URLs
     of other articles of this archive.
 
-    The article keeps its own URL. If its own URL in the other archive is a different one, the latter becomes an alias.
-    `new` is True if this merge added the article.
+    The article keeps its own URL. If it has a different own URL in the other archive, that URL becomes an alias. `new`
+    is True if this merge added the article.
     """
     own = db.execute("select urlkey from articles where id = ?", [number]).fetchone()[0]
     for one in post.addresses:
@@ -227,7 +227,7 @@ def merge_article(
     rules: Mapping[int, int],
 ) -> bool:
     """Merges an article of the other archive into the same article of this archive, which has the ID `number`. Returns
-    True if the latter got a new revision.
+    True if the article of this archive got a new revision.
 
     Captures that this archive has already, for example from an earlier merge, are skipped.
     """
@@ -324,8 +324,8 @@ def _last_seen(db: Database, number: int) -> str:
 
 
 def _merge_times(db: Database, post: TheirArticle, number: int, before: Row) -> None:
-    """Merges when an article was first seen, last seen and gone. `gone_at` becomes the earlier time of the two archives
-    after which neither saw the article.
+    """Merges when an article was first seen, last seen and gone. `gone_at` becomes the earliest time after which
+    neither archive saw the article.
     """
     last = max(before["last_seen"], post.row["last_seen"], _last_seen(db, number))
     gone = [at for at in (before["gone_at"], post.row["gone_at"]) if at and at > last]

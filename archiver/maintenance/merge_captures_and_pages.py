@@ -431,8 +431,8 @@ def merge_searches(db: Database, theirs: Database) -> tuple[int, list[str]]:
 def merge_tombstones(db: Database, theirs: Database) -> int:
     """Copies the tombstones of the other archive, and returns how many are new in this archive.
 
-    If the post of a new tombstone is in this archive, its takedown is left pending; `finish_takedowns` completes it. A
-    tombstone in both archives that was lifted in the other one is lifted in this one, too.
+    If the post of a new tombstone is in this archive, its takedown is left pending; `finish_takedowns` completes it. If
+    both archives contain a tombstone, and it was lifted in the other archive, it is lifted in this archive, too.
     """
     new, names = 0, current_site_names(db)
     for row in theirs.query("select * from tombstones order by id"):

@@ -1,5 +1,5 @@
-"""Extracts stored articles again with today's program, each revision from its own capture. Only reads the archive, and
-needs no network.
+"""Extracts stored articles again with today's program, each revision from its own capture. The archive is only read,
+and no network is needed.
 """
 
 from __future__ import annotations

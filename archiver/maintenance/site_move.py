@@ -36,10 +36,10 @@ class SiteMove:
 
     - `articles`, `pages`: articles and pages that get a new address.
     - `aliases`: addresses of articles that become aliases.
-    - `runs`, `tags`, `settings`: those that stay with the site.
+    - `runs`, `tags`, `settings`: the runs, tags and settings that the site keeps.
     - `crawl`: False if the site's settings exclude it from crawls.
     - `kept`: pages and articles that keep their address, because the new address belongs to another page.
-    - `tombstones`: removed posts that stay removed at their new address.
+    - `tombstones`: removed posts whose new addresses are blocked, too.
     - `replaced`: True if the new address was that of another site in the archive, which was removed.
     - `removed`: articles that were removed with that site.
     - `files`: the WARC files with the captures of that site.

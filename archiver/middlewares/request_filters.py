@@ -79,8 +79,8 @@ class OncePerOrigin(Generic[T]):
 class HostFileReader:
     """Fetches a host's robots.txt or tdmrep.json and stores it. The request is conditional if a copy is stored.
 
-    If the file is longer than `most` bytes, only that many are read. If `most` is 0, the file is used only if it is
-    complete.
+    Of a file longer than `most` bytes, only the first `most` bytes are read. If `most` is 0, the file is used only if
+    it is complete.
     """
 
     def __init__(self, crawler: Crawler, name: str, most: int = 0) -> None:

@@ -52,7 +52,7 @@ class UnpackingMiddleware(HttpCompressionMiddleware):
 def is_truncated(packed: bytes, coding: str, size: int) -> bool:
     """Returns True if a compressed body is truncated. `size` is its length when decompressed.
 
-    A gzip body states this length at its end. If the two match, the body is not decompressed again.
+    A gzip body states its decompressed length at its end. If this equals `size`, the body is not decompressed again.
     """
     if coding in _GZIP:
         return int.from_bytes(packed[-4:], "little") != size % (1 << 32) and _is_cut_gzip(packed)

@@ -40,13 +40,13 @@ class Throttle:
     """The state of one host's throttle, from which the delay between requests is computed. All times are in seconds.
 
     - `floor`: the delay that is set or that robots.txt asks for; 0 for the user's own host, which is never slowed down.
-    - `latency`: the delay because the host is slow.
-    - `penalty`: the delay because the host answered 429 or 503.
+    - `latency`: the delay that the host's slowness requires.
+    - `penalty`: the delay that was imposed because the host answered 429 or 503.
     - `strikes`: the number of consecutive answers with 429 or 503.
     - `struck_at`: the time of the last of these answers.
     - `until`: the end of the pause that the host asked for.
-    - `lanes`: the number of parallel connections. If there are several, slowness does not count, because such a host is
-      made to serve many clients.
+    - `lanes`: the number of parallel connections. If there are several, slowness causes no delay, because such a host
+      is built to serve many clients.
     """
 
     floor: float = 0.0

@@ -168,7 +168,7 @@ class TDMFile:
     rules: tuple[tuple[Callable[[str], bool], tuple[UsageStatement, ...]], ...] = ()
 
     def of(self, url: str) -> tuple[UsageStatement, ...]:
-        """Returns the usage statements for a URL, which are the statements of the first rule that matches it."""
+        """Returns the usage statements for a URL: those of the first rule that matches the URL."""
         return next((rights for matches, rights in self.rules if matches(url)), ())
 
 

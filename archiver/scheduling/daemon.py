@@ -247,7 +247,9 @@ class NotificationRunner:
         self._sites.add(site)
 
     def poll(self) -> None:
-        """Starts a process that sends notifications, if they are due and none is running. Must be called regularly."""
+        """Starts a process that sends notifications, if they are due and none is running. This must be called
+        regularly.
+        """
         now = monotonic()
         if self._process is not None:
             if self._process.is_alive():
@@ -304,7 +306,7 @@ class NightlyCheck:
         self._next = 0.0
 
     def poll(self) -> None:
-        """Starts the check if it is due and not running. Must be called regularly."""
+        """Starts the check if it is due and not running. This must be called regularly."""
         if self._process is not None and not self._process.is_alive():
             self._process.close()
             self._process = None

@@ -133,8 +133,8 @@ def period_range(unit: str, numbers: Collection[int], bounds: Iterable[date] = (
 
 @lru_cache(maxsize=16)
 def period_names(unit: str, numbers: range) -> tuple[str, ...]:
-    """Returns the formatted name of each period number, such as 2023-07. Cached, because a histogram by day needs
-    thousands of names.
+    """Returns the formatted name of each period number, such as 2023-07. The result is cached, because a histogram by
+    day needs thousands of names.
     """
     return tuple(map(UNITS[unit].name, numbers))
 

@@ -239,8 +239,8 @@ def _matching_ids(found: Listing) -> list[int]:
 
 
 def _new_matches(db: Database, row: stored.SavedSearchRow, found: Listing, known: set[int]) -> dict[int, str]:
-    """Returns the shown matches that are new, with the reason: neither the match nor any of its folded copies is in
-    `known`.
+    """Returns the shown matches that are new, each with the reason. A match is new if neither the match itself nor any
+    of its folded copies is in `known`.
     """
     fresh = [top for top, beneath in found.beneath.items() if not known.intersection((top, *beneath))]
     return stored.new_hit_reasons(db, row, fresh)

@@ -113,7 +113,9 @@ def _pieces(text: str) -> Iterator[tuple[int, int]]:
 
 
 def occurrences_among_words(text: str, rows: Sequence[Row]) -> Iterator[Place]:
-    """Yields the occurrences of the search terms in a text, which may overlap, by splitting the text into words."""
+    """Yields the occurrences of the search terms in a text. Finds them by splitting the text into words. Occurrences
+    may overlap.
+    """
     placed = words_with_places(text)
     tokens = placed.words
     exact = {row[0] for row, is_prefix in rows if len(row) > 1 or not is_prefix}

@@ -50,7 +50,7 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """One page that is being fetched, with what the pages table knew about it when it was handed out.
+    """One page that is being fetched, with the values that the pages table contained when the page was handed out.
 
     - `url`, `urlkey`: identify its row; if a source has several documents, they all belong to that row.
     - `hint`: its latest source hint, stored with the ID `hint_id`.

@@ -1,4 +1,4 @@
-"""How a run ends early: the possible endings with their sentences, and the outcomes of failed requests.
+"""Defines how a run ends early: the possible endings with their sentences, and the outcomes of failed requests.
 
 A run ends early, for example, if the site as a whole fails: the server is down, or most of its pages seem to be gone at
 once.
@@ -312,8 +312,8 @@ class OutageGuard:
             )
 
     def release(self) -> list[PageResult]:
-        """Returns the results that are still held back. Called at the end of a run during which the site did not
-        disappear.
+        """Returns the results that are still held back. This is called at the end of a run during which the site did
+        not disappear.
         """
         return [result for _, result in self._gone.release()]
 

@@ -170,7 +170,7 @@ class TrapDetector:
 
     def _judge_feed_format(self, row: dict[str, Any]) -> Verdict:
         """Excludes a feed that was already read in another format: the Atom form of an RSS feed, for instance. If the
-        other format was found before this one but has not been read yet, this one waits.
+        feed was found earlier in another format that has not been read yet, the present format waits.
         """
         own = feed_without_format(row["url"])
         if own == row["url"]:
@@ -412,8 +412,8 @@ class TrapDetector:
     def correct_repeats(self, result: PageResult) -> PageResult:
         """Returns a page's result, corrected if the page only repeats what this run has seen.
 
-        A listing page that repeats another one ends the listing. The page of a picture below a post is not a post
-        itself.
+        If a page of a listing repeats an earlier one, no further pages of the listing are fetched. The page of a
+        picture below a post does not count as a post.
         """
         if result.kind is not PageKind.POST and result.shown:
             return self._as_repeated(result)

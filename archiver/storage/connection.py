@@ -114,7 +114,7 @@ def create_missing_temp_tables(db: Database) -> None:
     """Creates the tables that an old archive lacks as empty temporary tables of this connection, so that queries find
     them.
 
-    Used for an archive that is only read: its file is not changed, and `table_names` still lists only its own
+    This is done for an archive that is only read: its file is not changed, and `table_names` still lists only its own
     tables.
     """
     existing = {*db.table_names(), *db.view_names()}

@@ -1,8 +1,8 @@
 """The tables `held_pages` and `recent_changes`.
 
-`held_pages` has the pages whose new state is not stored until it is confirmed. `recent_changes` has the edits of the
-last days, which are taken back if they prove to be caused by a fault of the site. All functions expect to run inside
-the caller's transaction.
+`held_pages` holds the pages whose new state is not stored until it is confirmed. `recent_changes` holds the edits of
+the last days, which are taken back if they prove to be caused by a fault of the site. All functions expect to run
+inside the caller's transaction.
 
 The page of a known post is held if its new state must not replace what is stored. It is released once it shows the post
 again, or once the new state is confirmed (`articles.article_guards`).

@@ -95,9 +95,9 @@ def lock_archive_exclusively(archive: Path) -> HeldLock:
 
 
 def lock_archive_shared(archive: Path) -> HeldLock:
-    """Takes the lock for reading an archive. Until it is closed, no crawl or import writes to the archive.
+    """Takes the lock for reading an archive. Until the lock is closed, no crawl or import writes to the archive.
 
-    Writes nothing to its folder. Raises ArchiveInUse if a crawl is running.
+    This function writes nothing to the archive's folder. Raises ArchiveInUse if a crawl is running.
     """
     with ExitStack() as stack:
         held: list[BinaryIO] = []

@@ -280,8 +280,8 @@ class UntakenPages:
 
 
 def untaken_pages(db: Database, site_id: int) -> list[UntakenPages]:
-    """Returns the pages of a site that have the form of its posts, but were not stored as posts, by rule, the most
-    frequent rule first.
+    """Returns the pages of a site that have the form of its posts but were not stored as posts. They are grouped by
+    rule; the most frequent rule comes first.
     """
     rows = db.execute(
         # The tables are joined in this order because a site has few pages that are not articles and many that are

@@ -239,8 +239,8 @@ def record_result(
     """Stores one attempt to fetch a page in its row of `pages`.
 
     An answer without a page (304) leaves the rule that decided the page's kind unchanged. If `due_at` is None, the page
-    is never fetched again on its own; the further pages of a post, for example, are fetched with it. `changed` is True
-    if the page's content has changed.
+    is never due by itself. A further page of a post, for example, is only fetched together with the post. `changed` is
+    True if the page's content has changed.
     """
     key = urlkey(result.url)
     redirect = urlkey(result.final_url) if urlkey(result.final_url) != key else None

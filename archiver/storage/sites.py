@@ -339,8 +339,8 @@ _MAX_TAG = 60
 
 
 def read_tag(text: str) -> str:
-    """Returns a site tag in its stored form: lower case, single spaces. Raises BadSetting if it is empty, too long or
-    contains a comma.
+    """Returns a site tag in its stored form: lower case, single spaces. Raises BadSetting if the tag is empty, is too
+    long or contains a comma.
     """
     tag = " ".join(text.lower().split())
     if not tag or len(tag) > _MAX_TAG or "," in tag or not tag.isprintable():
@@ -402,7 +402,7 @@ class SiteToEnter:
 
 @dataclass(slots=True)
 class EnteredSites:
-    """The counts of a bulk entry: sites that were added, sites that were known before, and how many of the latter got
+    """The counts of a bulk entry: sites that were added, sites that were known before, and sites known before that got
     new tags or settings.
     """
 

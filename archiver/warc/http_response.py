@@ -1,6 +1,7 @@
 """Parses the HTTP response in a record of another program: decodes it, and lists what is wrong with it.
 
-Pure functions (RFC 9112 for the form of a message; RFC 9110, section 8 for the metadata of its content).
+All functions are pure. They follow RFC 9112 for the form of a message, and RFC 9110, section 8, for the metadata of its
+content.
 """
 
 from __future__ import annotations

@@ -175,7 +175,7 @@ class Continuation:
     max_bytes: int
 
     def fits(self, path: Path, at: datetime) -> bool:
-        """Returns True if the file at `path` is young and short enough at this time."""
+        """Returns True if the file at `path` can be continued at this time: it is new enough and short enough."""
         found = NAME.fullmatch(path.name)
         if found is None:
             return False

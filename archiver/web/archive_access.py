@@ -49,8 +49,8 @@ def get_cached(db: Database, name: str, of: Hashable, make: Callable[[], T]) -> 
 
 
 def strip_paging(query: Query) -> Query:
-    """Returns the query without sorting, limit and offset, which do not change the number of its results. Used as a
-    cache key.
+    """Returns the query without sorting, limit and offset, which do not change the number of its results. The result is
+    used as a cache key.
     """
     return replace(query, sort="", limit=None, offset=0, recent=None)
 
@@ -107,15 +107,15 @@ class ArchivePool:
         self.downloads = ThreadPoolExecutor(DOWNLOADS, thread_name_prefix="download")
 
     def with_limit(self, function: Callable[[Database], T]) -> T:
-        """Calls a function with the archive and returns its result, within the time limit for pages. To be called in a
-        thread of `pool`.
+        """Calls a function with the archive and returns its result, within the time limit for pages. Call this only in
+        a thread of `pool`.
         """
         db = self._opened.get()
         with _limit_time(db, self.seconds):
             return function(db)
 
     def without_limit(self, function: Callable[[Database], T]) -> T:
-        """Calls a function with the archive and returns its result, without a time limit. To be called in a thread of
+        """Calls a function with the archive and returns its result, without a time limit. Call this only in a thread of
         `downloads`.
         """
         return function(self._opened.get())

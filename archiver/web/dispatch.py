@@ -229,7 +229,7 @@ class _Pipe(io.RawIOBase):
             self._put(chunk)
 
     def end(self) -> None:
-        """Marks the end of the data. Must be called even after an error, because the reader waits for it."""
+        """Marks the end of the data. This must be called even after an error, because the reader waits for the end."""
         self.loop.call_soon_threadsafe(self.chunks.put_nowait, None)
 
     def close_by_reader(self) -> None:

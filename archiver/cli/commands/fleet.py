@@ -140,9 +140,10 @@ def import_(files: tuple[str, ...], jobs: str, storage: str | None, as_json: boo
     WACZ file, or a folder of them: a path that is the same on every machine, a URL (s3://, gs://, az://, https://), or
     a key in the fleet's storage.
 
-    One job per file finds the sites that it has captures of; then one job per site imports them into its shard.
-    Captures of sites that the fleet does not have are skipped, unless --new-sites is given. 'archiver fleet status'
-    shows the progress and the files that failed. Importing a file twice stores its captures once.
+    One job per file finds the sites of which the file contains captures; then one job per site imports these captures
+    into the site's shard. Captures of sites that are not in the fleet are skipped, unless --new-sites is given.
+    'archiver fleet status' shows the progress and the files that failed. Importing a file twice stores its captures
+    once.
 
     \b
     Examples:

@@ -179,9 +179,9 @@ def publish(options: PublishOptions) -> None:
     """Publish a dataset in the folder DIR: the articles that match QUERY and the options of search, or the whole
     archive.
 
-    DIR appears when the dataset is complete. Builds are reproducible: the same archive gives the same bytes. What is
-    published of an article depends on its site's licence, on the page's robots directives, and on --rules; by default
-    only features (such as word counts), not the text. 'archiver publish --explain ID' explains the decision.
+    DIR appears when the dataset is complete. Builds are reproducible: the same archive gives the same bytes. How much
+    of an article is published depends on its site's licence, on the page's robots directives, and on --rules; by
+    default only features (such as word counts), not the text. 'archiver publish --explain ID' explains the decision.
 
     \b
     Examples:

@@ -281,9 +281,9 @@ def run(name: str, peek: bool, again: bool, atom: str | None, as_json: bool, arc
     """Show what a saved search finds that it did not find before.
 
     These are articles that were archived since ("new"), that match since an edit ("edited"), or that match since
-    another change ("changed": the post is gone, has near-duplicates, or was extracted again). Each article is
-    reported once; copies of a reported article are not, if the search folds copies. The feed also has the results
-    of earlier runs.
+    another change ("changed": the post is gone, has near-duplicates, or was extracted again). Each article is reported
+    once; copies of a reported article are not, if the search folds copies. The feed also contains the results of
+    earlier runs.
 
     \b
     Examples:

@@ -113,9 +113,9 @@ def status(options: StatusOptions) -> None:
     """Show a table of all sites, or one site with its history: what each source lists compared to what is archived,
     and any problems.
 
-    The table has the articles of each site, those that its runs stored in the last seven days (new), its last and
-    next run, which share of the known posts is archived (coverage), and the worst problem. 'status SITE' and
-    --long show everything about a site.
+    For each site, the table shows its articles, those that its runs stored in the last seven days (new), its last and
+    next run, the share of the known posts that is archived (coverage), and the worst problem. 'status SITE' and --long
+    show everything about a site.
 
     A post is missing if a feed, sitemap, API or page lists it, but it is not archived and not known to be gone or
     refused. 'archiver crawl SITE --missing' fetches only what is missing.

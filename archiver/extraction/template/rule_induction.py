@@ -274,7 +274,7 @@ def repeated_paragraphs(texts: Sequence[str], reported: Sequence[str]) -> tuple[
 
 
 def _is_statement(paragraph: str) -> bool:
-    """Returns True if a paragraph is long enough to be a sentence rather than a heading."""
+    """Returns True if a paragraph is long enough to be a sentence and not a heading."""
     wide = text_width(paragraph)
     if paragraph.endswith(_SENTENCE_END):
         return wide >= _MIN_SENTENCE_WIDTH

@@ -416,8 +416,8 @@ def latest_values(db: Database, row: dict[str, Any], article: Article, extractio
 def replace_extraction(db: Database, before: Article, after: Article, extractor: str, run_id: int) -> bool:
     """Replaces the stored article `before` with another extraction of the same page, without a new revision.
 
-    Returns False and changes nothing if `before` is no longer stored, or if its capture is not of this run. In the
-    latter case, values may be missing from the page although the post's own capture contains them.
+    Returns False and changes nothing if `before` is no longer stored, or if its capture is not of this run. A capture
+    of another run may contain values that are now missing from the page.
     """
     row = article_where(db, "urlkey = ? and gone_at is null", [urlkey(before.url)])
     if row is None or changed_fields(article_from_row(row), before):

@@ -100,8 +100,8 @@ def decode_evidence(db: Database, row: Mapping[str, Any]) -> list[Entry]:
 
 
 def forget_evidence_kinds(db: Database) -> None:
-    """Clears the cached IDs of `evidence_kinds`. Called after a rollback, because the cache may contain IDs inserted in
-    that transaction.
+    """Clears the cached IDs of `evidence_kinds`. This is called after a rollback, because the cache may contain IDs
+    inserted in that transaction.
     """
     _known.pop(db, None)
 

@@ -137,8 +137,8 @@ def link(db: Database, article_id: int) -> tuple[set[int], set[int]]:
     """Compares an article with the articles that may be its near-duplicates, stores its links to those that are, and
     stores its LSH keys.
 
-    Idempotent. Returns the IDs of the linked articles, and of those that lost a link because they proved to be
-    issues of a series.
+    Returns the IDs of the linked articles, and the IDs of articles that lost a link because they proved to be issues of
+    a series. Calling this again changes nothing.
     """
     *text, digest = db.execute(
         "select cluster_id, site, title, body, content_digest from articles where id = ?", [article_id]
@@ -533,9 +533,9 @@ _BATCH = 200
 def rebuild(db: Database, progress: Callable[[int], None] = lambda done: None) -> None:
     """Compares all articles again and recomputes the clusters; a cluster that still exists keeps its ID.
 
-    Needed for an archive without clusters, or with MinHash signatures of another version. Works in short
-    transactions, so that a crawl can write at the same time. If it is interrupted, the clusters are as before and
-    the compared articles need not be compared again. `progress` receives the number of articles done.
+    This is needed for an archive without clusters, or with MinHash signatures of another version. Transactions are
+    short, so that a crawl can write at the same time. If it is interrupted, the clusters are as before and the compared
+    articles need not be compared again. `progress` receives the number of articles done.
     """
     with writing(db):
         remove_all_minhashes(db)
