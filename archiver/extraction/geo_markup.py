@@ -271,9 +271,9 @@ def _address_parts(el: Element) -> list[str]:
 
 
 def _position_in_card(el: Element, lat_class: str, lon_class: str, language: str) -> Position | None:
-    """Returns the position in a microformat: its latitude and longitude, or else a position in its title or text.
-
-    The text of a card or location is not read, since it contains more than a position.
+    """Returns the position that a microformat gives: its latitude and longitude, or else the first position in a title,
+    a value or its text. Of a card or location only latitude and longitude are read, since its text contains other
+    data as well.
     """
     inner = list(islice(el.iter("*"), _INSIDE))
     lat, lon = _first_of_class(inner, lat_class), _first_of_class(inner, lon_class)

@@ -494,7 +494,7 @@ def text_before(a: Element, previous: Element | None) -> str | Element | None:
 
 @dataclass(frozen=True, slots=True)
 class _Preceding:
-    """What precedes a link, in the form in which `text_before` returns it."""
+    """What precedes a link: a text, an icon, or None for another link, as in `text_before`."""
 
     what: str | Element | None
 

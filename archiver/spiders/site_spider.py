@@ -87,7 +87,7 @@ class PartCollection:
 
     @property
     def following(self) -> str:
-        """Returns the address of the part to request next; "" if all parts are read."""
+        """Returns the address of the part to request next; "" if all parts are read, or as many as are allowed."""
         return self.waiting[0] if self.waiting and len(self.asked) <= MAX_PARTS else ""
 
     @property

@@ -52,7 +52,9 @@ def _iterate_blocks(parts: list[str]) -> Iterator[Block]:
 
 
 def _is_heading(line: str, following: str) -> bool:
-    """Returns True if a line is short, does not end like a sentence, and is followed by a longer text."""
+    """Returns True if a line looks like a heading: it is short, contains letters but no code, does not end like a
+    sentence, and is followed by a longer text.
+    """
     return (
         len(line) <= _LONGEST_HEADING
         and not line.rstrip().endswith(_ENDS)

@@ -103,8 +103,8 @@ def _first_texts(el: Element) -> str:
 
 
 def _is_in_card(page: Page, el: Element, top: Element | None) -> bool:
-    """Returns True if an element is in the card of another post. Near such an element there is a link to another page
-    whose text is as long as a title.
+    """Returns True if an element is in the card of another post: one of the next four elements around it contains a
+    link to another page, and the link text is as long as a title.
     """
     at = el.getparent()
     for _ in range(4):
