@@ -109,8 +109,8 @@ def _is_significant(key: str, value: str, has_months: bool) -> bool:
 
 
 def _has_months(path: str, keys: Iterable[str]) -> bool:
-    """Returns True if the parameter `m` of a URL, given by its path and parameter names, may be something other than
-    Blogger's switch to the mobile page, such as a month.
+    """Returns True if the parameter `m` of a URL may be something other than Blogger's switch to the mobile page, such
+    as a month. The URL is given by its path and the names of its parameters.
     """
     return bool(_SCRIPT.search(path)) or any(
         k not in _BLOGGER and not TRACKING.fullmatch(k) and not (SAME_PAGE.fullmatch(k)) for k in map(str.lower, keys)

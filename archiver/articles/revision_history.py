@@ -204,12 +204,12 @@ _REPORTING = frozenset({"api", "feed", "sitemap"})
 _PLACES_OF_SOURCES = frozenset(
     {"georss", "w3c-geo", "dcterms:spatial", "dc:coverage", "json", "news-sitemap", "wordpress"}
 )
-"""The notations in which feeds, sitemaps and APIs write geo-tags. The evidence for a geo-tag has its notation in place
-of its source."""
+"""The notations in which feeds, sitemaps and APIs write geo-tags. The evidence for a geo-tag names this notation
+instead of the source."""
 _BEGINNING = 120  # this many characters at the beginning of a text are compared to recognize it
 
 Entries = Sequence[dict[str, Any]]
-"""Stored evidence: each entry has a field, a value, a source and more. `won` says whether the value was chosen."""
+"""Stored evidence: each entry gives a field, a value, its source and more. `won` says whether the value was chosen."""
 
 
 def source_only_fields(entries: Entries) -> frozenset[str]:

@@ -416,7 +416,7 @@ def _align_right(text: str, width: int, *, from_end: bool) -> str:
 
 
 def _cut(text: str, width: int, *, from_end: bool = False) -> str:
-    """Shortens a text to `width` screen columns: cuts its beginning if `from_end` is True, otherwise its end."""
+    """Shortens a text to `width` screen columns: keeps its end if `from_end` is True, otherwise its beginning."""
     from rich.cells import cell_len
 
     letters = list(reversed(text)) if from_end else list(text)

@@ -171,8 +171,8 @@ def _dimension(written: list[str], is_list: bool) -> int:
 
 
 def _frame(element: etree._Element) -> _Frame | None:
-    """Returns how to read a position, according to the attributes of its element and the element's ancestors. Returns
-    None if the position is not in degrees of WGS 84.
+    """Returns the number and order of the coordinates of a GML position, as the attributes of its element or of the
+    element's ancestors give them. Returns None if the position is not in degrees of WGS 84.
     """
     scope = [element, *element.iterancestors()]
     dimension = next((d for e in scope if (d := e.get("srsDimension") or e.get("dimension"))), "")

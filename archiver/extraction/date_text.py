@@ -471,8 +471,8 @@ def _full_year(text: str | None, short: str | None = None) -> int:
 
 
 def _spelled_dates(text: str, language: str) -> Iterator[_WrittenDate]:
-    """Yields the dates in a text whose month is written as a word or marked by a sign such as 月, one notation after
-    another.
+    """Yields the dates whose month is written as a word ("3 May 2024") or marked by a sign ("5月3日"). They are sorted by
+    notation, not by position in the text.
     """
     yield from _east_asian(text)
     if "th" in text or "Th" in text or "TH" in text:

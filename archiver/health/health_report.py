@@ -286,9 +286,9 @@ def judge_all(
     settings: Settings,
     only: Collection[str] | None = None,
 ) -> OverallHealth:
-    """Determines the current health of the archive and its sites. `scheduler` has the meaning that it has in
-    `judge_archive`, and `settings` that in `scheduled_sites`. `only` contains the names of the sites to include; None
-    means all. Raises BadConfig if archiver.toml is invalid.
+    """Determines the current health of the archive and its sites. `scheduler` is the argument of `judge_archive`, and
+    `settings` that of `scheduled_sites`. `only` contains the names of the sites to include; None means all. Raises
+    BadConfig if archiver.toml is invalid.
     """
     config = load_config()
     safety = read_safety(db)

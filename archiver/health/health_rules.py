@@ -36,7 +36,7 @@ from archiver.storage.site_content import Deletions, PostDay, RepeatedValue, Sit
 # Advice: what to do about a finding. `{site}` stands for the site's name.
 
 TRY_AGAIN = (
-    "Look at its home page; 'archiver crawl {site}' tries again, and log/crawl.log next to the archive has the details."
+    "Look at its home page; 'archiver crawl {site}' tries again. See log/crawl.log next to the archive for the details."
 )
 _MOVED = (
     "It has moved: 'archiver sites move {site} {target}' gives the site its new address, and keeps its posts, settings "
@@ -243,7 +243,7 @@ def _check_last_runs(known: HealthInputs, runs: Sequence[JudgedRun], now: dateti
             "interrupted",
             "amber",
             f"Its crawl was interrupted{again}, most recently because {last.reason}: "
-            f"'archiver crawl {known.site}' continues it, and log/crawl.log next to the archive has the details.",
+            f"'archiver crawl {known.site}' continues it, and log/crawl.log next to the archive gives the details.",
             since=since,
         )
 

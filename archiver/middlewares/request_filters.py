@@ -92,7 +92,7 @@ class HostFileReader:
     async def fetch(self, origin: str, *, obey_robots: bool) -> tuple[HostFile, Response]:
         """Fetches the file of an origin; returns it and the response. Redirects are followed, even to other hosts.
 
-        Raises what a download raises: Scrapy's and Twisted's network errors, Refusal and HostBusy.
+        Raises Scrapy's and Twisted's network errors, Refusal and HostBusy.
         """
         assert self._crawler.engine is not None
         stored = self.stored(origin)

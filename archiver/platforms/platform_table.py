@@ -24,7 +24,7 @@ class Platform:
       `many_marks` is True because other platforms use the same class names.
     - `drop`: selects blocks inside the body that are not part of the post's text.
     - `main`: selects the content, even if its class names look like boilerplate.
-    - `kinds`, `paths`: determine the kind of a page. Each row has a regular expression, the kind, and the rule's name;
+    - `kinds`, `paths`: determine the kind of a page. Each row contains a regular expression, a kind and a rule's name;
       the first row that fully matches decides. `kinds` are matched with the classes of <html> and <body>, `paths` with
       the URL's path.
     - `feeds`, `sitemaps`, `api`: addresses relative to the site's address.

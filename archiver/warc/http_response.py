@@ -48,8 +48,8 @@ class HTTPResponse:
     - `payload`: the payload, without transfer coding.
     - `body`: the payload, without content coding.
     - `headers`: the header fields, which match the payload: fields that do not match it are renamed.
-    - `odd`: what is wrong with the response. If any of these problems is not in `record_problems.KEPT`, the other
-      values cannot be trusted.
+    - `odd`: what is wrong with the response. The other values can be trusted only if all these problems are in
+      `record_problems.KEPT`.
     """
 
     status: int

@@ -249,7 +249,7 @@ class _Pipe(io.RawIOBase):
 
 _LOG = logging.getLogger(__name__)
 _TIMED_OUT = "This SQL exceeds the time limit of a page. Narrow it, or run it with sqlite3, which has no limit."
-_UNREAD = "The archive cannot be read at present. The server's log has the details."
+_UNREAD = "The archive cannot be read at present. The server's log gives the details."
 _LOCKED = "Another program has locked the archive. Try again when it has finished."
 # SQLite's messages for an invalid full-text query.
 _BAD_FTS_QUERY = re.compile("fts5: |unterminated string|unknown special query")
@@ -295,7 +295,7 @@ def describe_error(path: str, error: Exception, archive: Path, searched: str | N
         _LOG.error("%s", error)
         return 503, _LOCKED if isinstance(error, ArchiveLocked) else _UNREAD
     _LOG.error("The page %s failed.", path, exc_info=error)
-    return 500, "This page failed because of an internal error. The server's log has the details."
+    return 500, "This page failed because of an internal error. The server's log gives the details."
 
 
 def _as_sentence(message: str) -> str:
