@@ -378,8 +378,8 @@ def visible_date(text: str, language: str = "", loose: bool = False) -> Moment |
     """Returns the first date in a short visible text, with the time of day written next to it; None if the text
     contains no date.
 
-    `language` (BCP 47) decides the order of day and month in 3/4/2021. If `loose` is True, the dateparser library is
-    also tried if no rule of this module matches and the tables do not have this language.
+    `language` (BCP 47) decides the order of day and month in 3/4/2021. If `loose` is True and no rule of this
+    module matches, the dateparser library is tried for languages that are not in the tables of month names.
     """
     text = plain_date_text(text)
     if "年" not in text and not any(c.isdigit() for c in text):
@@ -471,8 +471,8 @@ def _full_year(text: str | None, short: str | None = None) -> int:
 
 
 def _spelled_dates(text: str, language: str) -> Iterator[_WrittenDate]:
-    """Yields the dates whose month is written as a word ("3 May 2024") or marked by a sign ("5月3日"). They are sorted by
-    notation, not by position in the text.
+    """Yields the dates whose month is written as a word ("3 May 2024") or marked by a sign ("5月3日"). They are sorted
+    by notation, not by position in the text.
     """
     yield from _east_asian(text)
     if "th" in text or "Th" in text or "TH" in text:

@@ -465,7 +465,7 @@ class _PartCheck:
         self._write(write)
 
     def _time_of(self, unit: Unit, created: datetime) -> datetime:
-        """Returns the time that stands for the last check of a unit that was never read. For a WARC file, this is when
+        """Returns the time to use as the last check of a unit that was never read. For a WARC file, this is when
         the file was last changed.
         """
         try:

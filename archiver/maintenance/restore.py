@@ -317,8 +317,8 @@ def restore_captures(backup: Path, archive: Path, names: Sequence[str], progress
 
 
 def _incomplete_files(db: Database, archive: Path, backup: Path) -> list[str]:
-    """Returns the names of the WARC files of the archive that are missing, shorter than in the backup, or end before
-    the last record with a row.
+    """Returns the names of the WARC files of the archive that are missing, are shorter than in the backup, or end
+    before the last record with a row.
     """
     rows = db.execute(
         "select warc_file, max(warc_offset + warc_length) from captures where warc_file is not null group by 1 "

@@ -96,8 +96,8 @@ def store_hint(
 
 
 def _completed_hint(db: Database, page_id: int) -> int | None:
-    """Returns the ID of the hint that a new hint of the page completes. It is the latest hint or, if no capture was
-    extracted with the latest hint, the hint that the latest one completes.
+    """Returns the ID of the earlier hint that a new hint of the page completes. This is the latest hint if a capture
+    was extracted with it. Otherwise the new hint completes the same hint as the latest hint, if that completes one.
     """
     row = db.execute(
         "select id, completes, exists (select 1 from captures c where c.hint_id = h.id) from source_hints h "

@@ -260,8 +260,8 @@ class TemplateLearner:
             self._titles.clear()
 
     def _changed_pages(self) -> list[_KeptPage]:
-        """Returns the last posts that the rules do not fit, if they are so many that the site has another template;
-        otherwise [].
+        """Returns the posts that the rules do not fit among the last posts read. Returns [] if there are too few such
+        posts to show that the site has a new template.
         """
         strange = [kept for kept in self._strange if kept is not None]
         if len(self._strange) < _WATCHED or len(strange) < _MAX_STRANGE * _WATCHED:
