@@ -12,7 +12,7 @@ from random import Random
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse_page
-from archiver.extraction.template.induction import Sample
+from archiver.extraction.template.rule_induction import Sample
 from archiver.items import PageKind, SourceHint
 
 WORDS = (

@@ -144,7 +144,7 @@ def count_noun(number: int, one: str, many: str = "") -> str:
 
 
 def format_percent(share: float | None) -> str:
-    """Formats a share between 0 and 1 in whole percent; only exactly 1 becomes "100 %"."""
+    """Formats a share between 0 and 1 in whole percent; only 1 itself becomes "100 %"."""
     if share is None:
         return "unknown"
     return "100 %" if share == 1 else f"{min(99, int(share * 100))} %"

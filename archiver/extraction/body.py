@@ -26,7 +26,7 @@ from archiver.extraction.boilerplate import (
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.post_locator import Post, is_meta_block, meta_blocks_in
 from archiver.extraction.term_links import kind_of_address
-from archiver.extraction.text import clean_text, fold_text, has_text, tidy_body
+from archiver.extraction.text_normalization import clean_text, fold_text, has_text, tidy_body
 from archiver.items import Mark, SourceHint, is_from_api
 from archiver.markup.marks import carry_marks
 from archiver.platforms.platform_table import by_name, platform_tables
@@ -56,7 +56,7 @@ _OWN_TEXT = frozenset({"code", "pre", "td", "th", "tr", "table", "tbody", "body"
 
 @dataclass(frozen=True, slots=True)
 class KnownBoilerplate:
-    """What was found for other fields and is therefore not body text: the title, the lines and elements of the byline,
+    """What belongs to other fields, and is therefore not body text: the title, the lines and elements of the byline,
     and the authors' names.
     """
 
@@ -72,7 +72,7 @@ def boilerplate_spans(
     """Returns the block ranges of elements whose tag, attribute, class or id marks them as boilerplate.
 
     An element is left out if it contains more than `share` of the text, or if all elements with the same mark together
-    do. `lo` and `hi` bound the container's blocks; `size` has the prefix sums of the blocks' sizes.
+    do. `lo` and `hi` bound the container's blocks; `size` holds the prefix sums of the blocks' sizes.
     """
     whole = size[hi] - size[lo]
     found: dict[str, list[tuple[int, int]]] = {}
@@ -210,8 +210,8 @@ def _text_end(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: 
 
 
 def _uses_paragraphs(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> bool:
-    """Returns True if most of the text is in <p>, <li> and the like. In this case, a <div> with a few words is not part
-    of the text.
+    """Returns True if most of the text is in <p>, <li> and the like. A <div> with a few words is then not part of the
+    text.
     """
     whole = p = 0.0
     for i in range(lo, hi):
@@ -258,7 +258,7 @@ def _drop_rows(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> No
 
 
 def _is_tag_row(b: TextBlock) -> bool:
-    """Returns True if a block has only links to tags or categories, and separators between them."""
+    """Returns True if a block contains only links to tags or categories, and separators between them."""
     if b.linked < 0.7 * b.size or b.size > 300 or b.element.tag in HEADINGS:
         return False
     links = list(_links_of(b))
@@ -465,7 +465,8 @@ def _is_named_text(el: Element) -> bool:
 
 
 def _weight_of_same_class(one: _Span, found: list[_Span]) -> float:
-    """Returns the total weight of all elements with the same tag and class, since a text may be split among several.
+    """Returns the total weight of all elements with the same tag and class, since a text may be divided among several
+    elements.
 
     Elements around `one` or inside it do not count.
     """
@@ -487,7 +488,8 @@ feed or API is five times as long."""
 _CONTENT_NAME = re.compile(r"(?:^|[\s_-])(?:content|text|body|markdown|prose)(?:$|[\s_-])", re.IGNORECASE)
 _TRIED, _LEVELS = 5, 3
 _LITTLE = 200
-"""The text in the box around the title is preferred unless the other text has at least this many letters more."""
+"""The text in the box around the title is preferred unless the other text is longer by at least this many
+characters."""
 _OUTER = frozenset({"body", "main", "html", "header", "table", "tbody"})
 _HEADER_NAME = re.compile(
     r"(?:^|[\s_-])(?:head(?:er|ing)?|hero|masthead|top|intro|banner|title\w*)(?:$|[\s_-])", re.IGNORECASE
@@ -549,7 +551,7 @@ def extract_body(page: Page, post: Post, title: str, beside: BylineBlock, hint: 
     """Extracts the post's text: paragraphs separated by a blank line, without title, byline, share buttons or footer.
 
     If the page shows only a part of the post (one of several pages, or the beginning with "read more"), and a feed or
-    API has the whole text, returns the whole text.
+    API gives the whole text, returns the whole text.
     """
     shown = _body_on_page(page, post, title, beside)
     if whole := hint_body(shown.text, page.url, title, hint):
@@ -727,8 +729,8 @@ def _is_outside_entry(post: Post, top: Element) -> bool:
 
 
 def _entry(post: Post) -> Element | None:
-    """Returns the <article> of the post. If there is none, returns the page's main content if it has the post's title,
-    otherwise None.
+    """Returns the <article> of the post or, if there is none, the page's main content. Returns None if the main content
+    does not contain the post's title.
     """
     found, main = _article(post), post.page.main_content
     if found is None and main is not None and post.title is not None and is_below(post.title, main):
@@ -751,7 +753,7 @@ def _short_text(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) 
     None if there is no text below the title.
 
     Returns the text of an element in the post's entry whose class marks it as the text, or else the rest of the entry.
-    Returns "" if the entry has only a picture or a recording.
+    The text is "" if the entry contains only a picture or a recording.
     """
     article, entry = _article(post), _entry(post)
     if entry is None and post.holder is not None and post.holder.tag != "body":
@@ -793,9 +795,9 @@ def _text_below_title(post: Post, plan: BlockLayout, title: str, beside: BylineB
 
 
 def _part_below(post: Post, plan: BlockLayout, entry: Element, beside: BylineBlock) -> Element | None:
-    """Returns the first box in `entry` that is below the title and has text or pictures. Returns `entry` itself if the
-    text is in paragraphs directly inside it. Returns None if the title is only followed by lines with the date, authors
-    and terms.
+    """Returns the first box in `entry` that is below the title and contains text or pictures. Returns `entry` itself if
+    the text is in paragraphs directly inside it. Returns None if the title is only followed by lines with the date,
+    authors and terms.
     """
     assert post.title is not None
     order = post.page.index.order

@@ -10,7 +10,7 @@ from itertools import accumulate, islice
 from lxml.etree import _Element as Element
 
 from archiver.extraction.boilerplate import boilerplate_word
-from archiver.extraction.text import BREAK, CELL, clean_text
+from archiver.extraction.text_normalization import BREAK, CELL, clean_text
 
 UNREAD = frozenset(
     [
@@ -179,14 +179,16 @@ class BlockLayout:
         self._boilerplate_words: dict[Element, str] = {}
 
     def boilerplate_word(self, el: Element) -> str:
-        """Returns the word in an element's class or id that marks it as boilerplate; "" if no word does. Cached."""
+        """Returns the word in an element's class or id that marks it as boilerplate; "" if no word does. The result is
+        cached.
+        """
         found = self._boilerplate_words.get(el)
         if found is None:
             found = self._boilerplate_words[el] = boilerplate_word(el)
         return found
 
     def prefix_sums(self, of: list[float]) -> list[float]:
-        """Returns the prefix sums of `of`, which has a number for each block. If `s` is the result, the sum over the
+        """Returns the prefix sums of `of`, which holds a number for each block. If `s` is the result, the sum over the
         blocks from `lo` to `hi` is `s[hi] - s[lo]`.
         """
         return [0.0, *accumulate(of)]
@@ -213,7 +215,7 @@ def text_width(text: str) -> float:
 
 
 class _LayoutReader:
-    """The state of the walk: finished blocks, the block range of each element, and the text since the last break.
+    """Walks through the tree of an element, and collects its text blocks and the block range of each of its elements.
 
     `at` is the block-level element that is being read. `pre`, `links` and `in_cell` are the numbers of open elements of
     these kinds. `buffer` has the pieces of text, `origins` the place of each. `cells` has the cells of the current row
@@ -306,7 +308,7 @@ class _LayoutReader:
 
     def read_cell(self, el: Element) -> None:
         """Reads a table cell as a part of its row's line or, if the table is used for layout, as a separate block.
-        Skips a cell with the line numbers of the code in the next cell.
+        Skips a cell that contains the line numbers of the code in the next cell.
         """
         if not self.in_cell and _numbers_lines(el):
             return
@@ -430,8 +432,8 @@ def lay_out(
     Paragraphs, headings and the like are blocks after a blank line. List items and table rows (with cells joined by
     " | ") are blocks after a line end. Two consecutive <br> separate paragraphs. `pre` keeps its lines.
 
-    `skip` are elements to leave out. `texts` has the text and tail of each element, if they are already known. Time and
-    memory are linear in the size of the element. Recurses once or twice per level of nesting; a `Page` is no deeper
+    `skip` are elements to leave out. `texts` holds the text and tail of each element, if they are already known. Time
+    and memory are linear in the size of the element. Recurses once or twice per level of nesting; a `Page` is no deeper
     than `page.MAX_DEPTH`.
     """
     if texts is None:
@@ -458,7 +460,7 @@ def _is_division(cell: Element) -> bool:
 
 
 def _has_lines(cell: Element) -> bool:
-    """Returns True if a table cell has preformatted text of several lines."""
+    """Returns True if a table cell contains preformatted text of several lines."""
     pre = next(cell.iter("pre"), None)
     if pre is None:
         return False
@@ -466,8 +468,8 @@ def _has_lines(cell: Element) -> bool:
 
 
 def _numbers_lines(cell: Element) -> bool:
-    """Returns True if a table cell has only the line numbers of the code in the next cell, as syntax highlighters write
-    them.
+    """Returns True if a table cell contains only the line numbers of the code in the next cell, as syntax highlighters
+    write them.
     """
     beside = cell.getnext()
     if beside is None or beside.tag != "td" or next(beside.iter("pre"), None) is None:

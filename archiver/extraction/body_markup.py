@@ -22,7 +22,7 @@ from archiver.extraction.body_blocks import (
     WholeElement,
 )
 from archiver.extraction.page import Page
-from archiver.extraction.text import clean_text, element_line, tidy_body
+from archiver.extraction.text_normalization import clean_text, element_line, tidy_body
 from archiver.items import Mark
 from archiver.markup.html_writer import ANCHOR_PREFIX
 from archiver.markup.marks import ANCHOR, HEADINGS, is_safe_url

@@ -16,7 +16,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.date_text import text_around_date
 from archiver.extraction.page import Page
-from archiver.extraction.text import element_line, fold_text, has_longer_line, has_text
+from archiver.extraction.text_normalization import element_line, fold_text, has_longer_line, has_text
 from archiver.platforms.platform_table import by_name
 from archiver.platforms.selector_index import is_below
 from archiver.urls import folder_path
@@ -94,8 +94,8 @@ def declared_titles(page: Page) -> list[str]:
 
 
 def most_similar_heading(declared: list[str], headings: list[Element]) -> Element:
-    """Returns the heading to use as the title. It is the first one or, if that is not like any of the declared titles,
-    the one that is most like one of them.
+    """Returns the heading to use as the title. It is the first heading or, if that is unlike all declared titles, the
+    heading that is most similar to one of them.
     """
     if len(headings) == 1:
         return headings[0]
@@ -180,7 +180,7 @@ _PLAIN = frozenset({"div", "p", "span", "strong", "b", "td", "h2", "h3", "h4", "
 _HEADINGS = 20
 _KEEP = frozenset({"html", "body", "main"})
 _PICTURE_DEPTH = 4
-_MIN_BODY = 25  # an element with fewer letters than this is taken for the body only if no other element is found
+_MIN_BODY = 25  # an element with fewer characters than this is taken for the body only if no other element is found
 _MEDIA_TAGS = ("img", "iframe", "video", "audio", "embed", "object")
 _LAYOUT_TAGS = frozenset({"div", "section", "table", "form", "aside"})
 _CONTENT_TAGS = frozenset({"article", "time", "a", "h1"})
@@ -216,7 +216,7 @@ _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _SENTENCE = re.compile(r"\w{3,}[.!?。！？]\s*$")
 _MAX_META_LENGTH, _MAX_META_PARAGRAPH = 240, 60
 _MAX_META_BLOCKS = 5
-_MAX_COUNTER = 12  # a text of at most this many letters, such as "3 comments", may be between meta blocks
+_MAX_COUNTER = 12  # a text of at most this many characters, such as "3 comments", may be between meta blocks
 _MAX_TIMES, _SIDEBAR_DEPTH = 5, 16
 _MAX_SIDEBAR_LENGTH, _MAX_SIDEBAR_LINKS = 1_500, 40
 
@@ -292,9 +292,9 @@ class Post:
     body_rule: str = ""
     holder: Element | None = None
     sidebars: tuple[Element, ...] = ()
-    """Sidebars outside of `holder` that have the metadata of this post."""
+    """Sidebars outside of `holder` that contain the metadata of this post."""
     answers: dict[str, Any] = field(default_factory=dict)
-    """Results that several stages need, so that they are computed only once."""
+    """Results that several stages need. They are stored here, so that they are computed only once."""
     _noise: dict[Element, bool] = field(default_factory=dict)
     _main: set[Element] = field(default_factory=set)
     _meta: tuple[Element | None, tuple[Element, ...]] = (None, ())
@@ -316,7 +316,7 @@ class Post:
                 answer = known
                 break
             if at in self.sidebars:
-                break  # this sidebar has the metadata of this post, so it does not matter what contains it
+                break  # this sidebar contains the metadata of this post, so it does not matter what contains it
             seen.append(at)
             if self._is_noise_itself(at):
                 answer = True
@@ -330,7 +330,7 @@ class Post:
         if el.tag in _KEEP or el in self._main or el is self.body or el is self.title or el is self.holder:
             return False
         if any(el is one or is_below(el, one) for one in self.sidebars):
-            return False  # lists in such a sidebar may be marked as navigation, but they have the post's metadata
+            return False  # lists in such a sidebar may be marked as navigation, but they contain the post's metadata
         noisy = self._looks_like_noise(el) and not self._has_own_meta_data(el)
         if noisy and self.body is None and el.tag in _LAYOUT_TAGS and not self.is_beside_main(el):
             # While the body is unknown, an element with half of the page's text is noise only if the page marks another
@@ -358,7 +358,7 @@ class Post:
         return self._looks_like_noise(el) and self._has_own_meta_data(el)
 
     def _has_own_meta_data(self, el: Element) -> bool:
-        """Returns True if an element has one date, and links to an author or to terms.
+        """Returns True if an element contains exactly one date, and links to an author or to terms.
 
         All other links to pages of the site must lead to this page or to a folder above it. An element with a link to
         another post is a list of posts.
@@ -373,7 +373,7 @@ class Post:
         return len(others) < len(links) and all(self._stays_here(a.get("href") or "") for a in others)
 
     def leads_here(self, a: Element) -> bool:
-        """Returns True if a link leads to an anchor on this page, or has no address."""
+        """Returns True if a link has no address, or leads to an anchor on this page."""
         href = a.get("href") or ""
         return (
             not href
@@ -392,7 +392,9 @@ class Post:
         return url.partition("#")[0].rstrip("/") in self.page.addresses or _is_home_of(self.page, url)
 
     def is_beside_main(self, el: Element) -> bool:
-        """Returns True if the page marks its main content, and an element is neither in it nor around it."""
+        """Returns True if an element is neither in the main content that the page marks nor around it. Returns False if
+        the page marks no main content.
+        """
         main = self.page.main_content
         return main is not None and not is_below(el, main) and not is_below(main, el)
 
@@ -474,7 +476,7 @@ def locate_post(page: Page) -> Post:
 
 
 def _find_untitled(post: Post) -> None:
-    """Sets the body of a post without a title to the page's only <article>, if this has a date."""
+    """Sets the body of a post without a title to the page's only <article>, if that contains a date."""
     articles = [e for e in post.page.index.tag("article") if not post.is_noise(e)]
     if len(articles) == 1 and next(articles[0].iter("time"), None) is not None:
         post.body, post.body_rule = articles[0], "article"
@@ -521,7 +523,7 @@ def _find_body(post: Post, rules: Sequence[str]) -> None:
 
 def _below_title(post: Post, outer: Element, rules: Sequence[str]) -> tuple[Element, str] | None:
     """Returns the element inside `outer` that contains only the body, together with its selector. Returns None if
-    `outer` does not contain the title or if no element without the title has all paragraphs of `outer`.
+    `outer` does not contain the title, or if no element without the title contains all paragraphs of `outer`.
     """
     if next(outer.iter("h1"), None) is None:
         return None
@@ -554,7 +556,7 @@ def _post_of(el: Element) -> Element | None:
 
 
 def _longest_of_first_post(post: Post, found: list[Element]) -> Element:
-    """Returns the element with the longest text among the elements that are in the same post as the first one."""
+    """Returns the element with the longest text among those elements that are in the same post as the first one."""
     home = _post_of(found[0])
     length = post.page.index.text_length
     if home is None:
@@ -662,19 +664,19 @@ class _TitleSearch:
         return found
 
     def has_declared_title(self) -> bool:
-        """Returns True if a title was found that equals a declared one, or if the page declares no title."""
+        """Returns True if the title that was found equals a declared title, or if the page declares no title."""
         title = self.post.title
         return title is not None and (fold_text(element_line(title)) in self.names or not self.names)
 
     def headings(self, tag: str) -> list[Element]:
-        """Returns the page's first headings of this level that have a text other than the site's name."""
+        """Returns the page's first headings of this level whose text is not the site's name or empty."""
         texts = ((e, element_line(e)) for e in self.index.tag(tag)[:_HEADINGS])
         return [
             e for e, text in texts if fold_text(text) and fold_text(text) not in self.site and not self.refused(text)
         ]
 
     def settle_by_look(self, headings: list[Element], clear: list[Element]) -> None:
-        """Sets the title to a heading or element that looks like one. Takes the first of these that the page has: a
+        """Sets the title to a heading or element that looks like a title. Takes the first of these that the page has: a
         heading that is the page's permalink, an <h1>, an <h2> like a declared title, an element whose class says
         "title", the only remaining heading, or the only empty heading.
         """

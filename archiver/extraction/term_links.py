@@ -15,7 +15,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.text import CaselessPattern, clean_text, element_line, fold_text
+from archiver.extraction.text_normalization import CaselessPattern, clean_text, element_line, fold_text
 from archiver.platforms.selector_index import Index
 
 # Terms as text: the words in an address or a label that show the kind of a term, and texts that are not terms.
@@ -131,7 +131,7 @@ def clean_term(text: str | None) -> str:
 
 def is_term(text: str, sure: bool = False) -> bool:
     """Returns True if the text of a link is the name of a category or tag, and not a button or a date. The name of a
-    part of the site ("Home", "Blog") counts only if the link certainly leads to a category or tag (`sure`).
+    part of the site ("Home", "Blog") counts only if the link certainly (`sure`) leads to a category or tag.
     """
     return bool(text) and not _NOT_TERM.match(text) and not _DAY.match(text) and (sure or not _PLACE.match(text))
 
@@ -176,8 +176,8 @@ def terms_in_lists(texts: Iterable[str]) -> list[str]:
 
 @lru_cache(maxsize=8_192)
 def kind_of_address(href: str) -> Kind | None:
-    """Returns "category" or "tag" if a folder or query key in an address shows that it leads to the listing of one;
-    otherwise None.
+    """Returns "category" or "tag" if a folder or query key in an address shows that the address leads to the listing of
+    a category or tag; otherwise None.
     """
     if len(href) > 500:
         return None
@@ -188,7 +188,7 @@ def kind_of_address(href: str) -> Kind | None:
             found.update(dict.fromkeys(_kinds_of_folder(piece)))
     if "=" in path or "#" in path:
         found.update((k, None) for k in _ADDRESS if _ADDRESS[k].search(path) or _ANCHOR[k].search(path))
-    if len(found) == 2:  # both kinds, as in "/category/tags/x", so the last word decides
+    if len(found) == 2:  # the address contains both kinds, as in "/category/tags/x", so the last word decides
         return max(found, key=lambda k: max(m.start() for p in (_ADDRESS[k], _ANCHOR[k]) for m in p.finditer(path)))
     return next(iter(found), None)
 
@@ -264,11 +264,12 @@ _ICON: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 _PAGED = re.compile(r"/page/?\d+|[?&]paged?=\d+|/feed/?$", re.IGNORECASE)
 _MAX_LINKS = 400
 _MANY_COUNTED = 5
-"""If at least this many terms in one list are shown with the number of their posts, they are the terms of the site and
-not of a post.
+"""If at least this many terms in one list are shown with the number of their posts, they are terms of the whole site
+and not of one post.
 """
 _WORDS_AROUND = 110
-"""A line with a post's terms has at most this many letters besides the links. A paragraph of the text has more."""
+"""A line with a post's terms contains at most this many characters besides the links. A paragraph of the text contains
+more."""
 _CLIMB = 3
 _BELOW, _MAX_LAST = 200, 30
 """The tags of a post may be in the first `_BELOW` elements after it, in the last `_BELOW` elements of its text, or in
@@ -358,7 +359,7 @@ class _Links:
     def _declared_kind(self, href: str, rel: frozenset[str]) -> Kind | None:
         """Returns "category" or "tag" if a link's rel or address shows the kind; otherwise None.
 
-        A folder that is usually for terms does not count if the site also has its posts in it.
+        A folder that usually contains terms does not count if the site's posts are also in it.
         """
         if "category" in rel:
             return "category"
@@ -379,7 +380,7 @@ def _list_with_counts(a: Element) -> Element | None:
 
 
 def _kind_before(a: Element, previous: tuple[Element, Kind] | None) -> Kind | None:
-    """Returns "category" or "tag" if that is shown by what precedes a link: a label, an icon, or a link of known kind
+    """Returns "category" or "tag" if what precedes a link shows this: a label, an icon, or a link of known kind
     (`previous`). Otherwise returns None.
     """
     before = text_before(a, previous[0] if previous else None)
@@ -541,8 +542,8 @@ def _kind_of_icon(el: Element) -> Kind | None:
 
 
 def is_in_prose(el: Element, known: dict[Element, bool]) -> bool:
-    """Returns True if a link is in a sentence. In this case its block has much text besides links. `known` caches
-    results.
+    """Returns True if a link is in a sentence. The block around such a link contains much text besides links. `known`
+    caches results.
     """
     at = el
     while at.tag not in _BLOCKS and (parent := at.getparent()) is not None:

@@ -34,7 +34,7 @@ class ArchiveSafety:
     """What the archive has recorded about its backups and checks.
 
     - `created`: when the archive was created.
-    - `holds_articles`: False if there is nothing to lose.
+    - `holds_articles`: True if the archive contains articles, which could be lost.
     - `backups`: the backups, newest first.
     - `covered_since`: checks have read everything since then.
     - `verified_at`: when `archiver verify` last checked everything.
@@ -42,7 +42,7 @@ class ArchiveSafety:
     - `unfinished_at`: when the last nightly check began, if it has not ended.
     - `damages`: the damaged parts that checks found.
     - `removed`: backups, each with the number of removed posts that its files may hold.
-    - `missing`: the paths of backups whose file is not there, although its folder is.
+    - `missing`: the paths of backups whose file is missing, although the folder is there.
     - `away`: the paths of backups whose folder is not there.
     """
 
@@ -60,12 +60,12 @@ class ArchiveSafety:
 
     @property
     def last_backup(self) -> BackupRecord | None:
-        """The newest backup that passed its checks; None if no backup has."""
+        """Returns the newest backup that passed its checks; None if there is none."""
         return next((one for one in self.backups if one.made_at), None)
 
     @property
     def failed_backup(self) -> BackupRecord | None:
-        """The latest failed backup; None if a backup has been made since then."""
+        """Returns the latest failed backup; None if a backup has been made since then."""
         failed = [one for one in self.backups if one.failed_at]
         last = self.last_backup
         since = last.made_at if last else None
@@ -115,7 +115,7 @@ def _is_gone(path: Path) -> bool:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return True
-    except OSError:  # such as a folder that this user may not read: the file may be there
+    except OSError:  # for example in a folder that this user may not read, where the file may exist
         return False
     return False
 
@@ -198,7 +198,7 @@ def _check_backups(known: ArchiveSafety, most: timedelta, now: datetime) -> Iter
 
 
 def _has_other(known: ArchiveSafety, since: datetime) -> bool:
-    """Returns True if the file of a backup that was made since then is there."""
+    """Returns True if a backup was made since then and its file is there."""
     absent = {*known.missing, *known.away}
     return any(one.made_at and one.made_at >= since and one.path not in absent for one in known.backups)
 

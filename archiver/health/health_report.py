@@ -4,8 +4,8 @@ whether the archive works at all.
 The metrics measure what an archive has done and how much disk space it uses: responses by HTTP status, failed
 notifications, bytes on disk, and when its scheduler was last active.
 
-The check whether an archive works is cheap enough to be called every few seconds by the health checks of containers,
-load balancers and monitors. Findings about sites do not count there.
+The check whether an archive works is so cheap that containers, load balancers and monitors can call it every few
+seconds. It ignores findings about sites.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class ArchiveUsage:
     - `responses`: the number of responses by HTTP status.
     - `failed_notifications`: the number of failed attempts by channel.
     - `bytes`, `files`: the size and number of files of each part of the archive (database, warc, index, log).
-    - `heartbeat`: when the scheduler's loop last ran, None if no scheduler has ever run.
+    - `heartbeat`: when the scheduler's loop last ran; None if no scheduler has ever run.
     """
 
     responses: Mapping[str, int]
@@ -192,7 +192,7 @@ def _time_overdue(one: Scheduled, now: datetime) -> timedelta | None:
 
 
 def judge_channels(failing: Iterable[FailingChannel]) -> Iterator[HealthFinding]:
-    """Yields a finding for each notification channel that cannot send, since nothing else would report it."""
+    """Yields a finding for each notification channel that cannot send, since nothing else reports this."""
     for one in failing:
         many = "notification" if one.notifications == 1 else f"{one.notifications} notifications"
         yield HealthFinding(
@@ -248,14 +248,14 @@ class OverallHealth:
 
     @property
     def state(self) -> Level:
-        """The worst level of the archive and its sites; sites that were never crawled do not count."""
+        """Returns the worst level of the archive and its sites; sites that were never crawled do not count."""
         levels = [self.archive_health.state, *(health.state for _, health in self.sites)]
         return worst_level([level for level in levels if level != "unknown"])
 
     @property
     def folded_sites(self) -> frozenset[str]:
-        """The sites whose failure is covered by a finding about the archive, so that no separate notification is sent
-        for them.
+        """Returns the sites whose failure is covered by a finding about the archive, so that no separate notification
+        is sent for them.
         """
         return frozenset(name for cause in self.common_causes for name in cause.sites)
 
@@ -286,8 +286,9 @@ def judge_all(
     settings: Settings,
     only: Collection[str] | None = None,
 ) -> OverallHealth:
-    """Determines the current health of the archive and its sites. `scheduler` is as in `judge_archive`, `settings` as
-    in `scheduled_sites`. `only` has the names of the sites to include, None for all. Raises what `load_config` raises.
+    """Determines the current health of the archive and its sites. `scheduler` is the argument of `judge_archive`, and
+    `settings` that of `scheduled_sites`. `only` contains the names of the sites to include; None means all. Raises
+    BadConfig if archiver.toml is invalid.
     """
     config = load_config()
     safety = read_safety(db)
@@ -354,7 +355,7 @@ def _seen_findings(health: Health) -> tuple[SeenFinding, ...]:
 
 def health_as_json(health: Health, mute: Mute | None = None) -> dict[str, Any]:
     """Returns the health of a site or the archive as JSON values. The keys `accepted` and `muted` are included only if
-    not empty.
+    they are not empty.
     """
     out: dict[str, Any] = {"state": health.state, "findings": [finding_as_json(one) for one in health.findings]}
     if health.accepted:
@@ -538,7 +539,7 @@ def _format_labels(labels: Labels) -> str:
     return f"{{{','.join(pairs)}}}" if pairs else ""
 
 
-# The report of a trial crawl: what to expect of a complete one. Read-only.
+# The report of a trial crawl: what to expect of a complete crawl. The archive is only read.
 
 _KINDS = {"feed": "feed", "sitemap": "sitemap", "api": "API"}
 
@@ -563,7 +564,7 @@ def make_trial_report(db: Database, site: dict[str, Any], delay: float) -> dict[
         "select min(substr(published, 1, 10)), max(substr(published, 1, 10)) from articles where site = ?",
         [site["name"]],
     ).fetchone()
-    # If the site could not be read at all, the only known URL is the home page, which is no post.
+    # If the site could not be read at all, the only known URL is the home page, which is not a post.
     unread = run.get("outcome") in ("failed", "waiting") and not (measured.articles or measured.sources)
     posts = 0 if unread else state["posts"]["found"]
     robots = _robots(db, site["start_url"])
@@ -652,7 +653,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """The result of a probe. `scheduler_seen_at`: when the scheduler's loop last ran; None if it never has."""
+    """The result of a probe. `scheduler_seen_at`: when the scheduler's loop last ran; None if it never ran."""
 
     failures: tuple[Failure, ...]
     scheduler_seen_at: datetime | None = None
@@ -671,8 +672,8 @@ class ProbeResult:
 
 
 def probe(db: Database, now: datetime, *, only_reading: bool = False) -> ProbeResult:
-    """Checks an open archive. With `only_reading`, checks only what its readers need: that the database can be read and
-    is not known to be damaged. Raises sqlite3.Error if it cannot be read.
+    """Checks an open archive. With `only_reading`, checks only what readers need: that the database can be read and is
+    not known to be damaged. Raises sqlite3.Error if it cannot be read.
     """
     seen = last_heartbeat(path_of(db))
     found = [*_check_database(db)]

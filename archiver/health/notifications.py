@@ -110,21 +110,23 @@ _HEADS = {"ends": "over", "passed": "over", "noted": "noted", "flapping": "flapp
 
 
 def _head(change: Mapping[str, Any]) -> str:
-    """Returns what a line about a change begins with: what happened, or the level of a finding that begins."""
+    """Returns the beginning of a line about a change. It says what happened or, if a finding begins, its level."""
     if change["event"] == "worse":
         return f"worse, {change['level']}"
     return _HEADS.get(change["event"]) or str(change["level"])
 
 
 def _rank(change: Mapping[str, Any]) -> int:
-    """Returns how urgent a change is: what begins comes first, by its level, then information, then ends."""
+    """Returns the sort key of a change by urgency: beginnings come first, by level, then information, then ends."""
     if change["event"] in ("ends", "passed"):
         return -1
     return 0 if change["event"] == "noted" else LEVELS.index(change["level"])
 
 
 def _name_most_urgent(change: Mapping[str, Any]) -> str:
-    """Returns what the subject says of the most urgent change: the level of what begins, else "noted" or "over"."""
+    """Returns what the subject says about the most urgent change: the level of a finding that begins, otherwise "noted"
+    or "over".
+    """
     return str(change["level"]) if _rank(change) > 0 else _HEADS.get(change["event"], str(change["level"]))
 
 
@@ -238,9 +240,9 @@ def _make_channels(command: tuple[str, ...], webhook: str, mail: Mail | None) ->
 
 
 def _with_deadline(who: str, channel: Channel) -> Channel:
-    """Returns a channel that gives up after 15 seconds in all. A socket timeout is not enough, because it starts again
-    with each read and does not cover the DNS lookup. An abandoned attempt continues in its thread until the process
-    ends.
+    """Returns a channel that gives up after 15 seconds in all. A socket timeout is not enough, because such a timeout
+    starts again with each read and does not cover the DNS lookup. An abandoned attempt continues in its thread until
+    the process ends.
     """
 
     def send(message: HealthMessage) -> str:
@@ -290,8 +292,8 @@ def _send_to_command(words: tuple[str, ...], message: HealthMessage) -> str:
 
 
 def _shorten(text: str) -> str:
-    """Returns a text that fits into an environment variable: Linux refuses to start a program with one of more than
-    128 KiB (execve(2)). The whole text is in the JSON on standard input.
+    """Returns a text that fits into an environment variable: Linux refuses to start a program if a variable is larger
+    than 128 KiB (execve(2)). The program finds the whole text in the JSON on standard input.
     """
     if len(text) <= _MAX_VARIABLE:
         return text
@@ -314,8 +316,8 @@ def _send_to_webhook(address: str, message: HealthMessage) -> str:
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """Makes urllib treat redirects as errors. It would follow them with a GET request that has the token but not the
-    message.
+    """Makes urllib treat redirects as errors. Otherwise it would follow them with a GET request that contains the token
+    but not the message.
     """
 
     MOVED = (301, 302, 303, 307, 308)
@@ -369,10 +371,11 @@ def notify(
     """Determines the health of sites, and sends the notifications that are due under the policies in archiver.toml.
     Returns, for each message, its channel and why sending it failed.
 
-    `only` has the names of the sites to include, None for all; `include_archive` includes the archive itself; `now` is
-    the current time. Notifications that were held back earlier are sent for all sites. Deletes acceptances of findings
-    that no longer exist or have got worse, even if no channel is configured. Does nothing if another process is
-    notifying. Raises what `open_archive` and `load_config` raise.
+    `only` contains the names of the sites to include; None means all. If `include_archive` is True, the archive itself
+    is included, too. `now` is the current time. Notifications that were held back earlier are sent for all sites.
+    Deletes acceptances of findings that no longer exist or have got worse, even if no channel is configured. Does
+    nothing if another process is notifying. Raises BadConfig if archiver.toml is invalid, and the errors of
+    `open_archive`.
     """
     loaded = load_config().notify
     channels = make_all_channels(loaded)
@@ -411,8 +414,8 @@ def _deliver(db: Database, archive: Path, channels: Mapping[Recipients, Channel]
 def notify_after_runs(
     archive: Path, sites: Collection[str] | None, say: Callable[[str], None], *, include_archive: bool = True
 ) -> None:
-    """Sends notifications after crawls, as `notify` does, but raises no ArchiverError: a sentence about a failure is
-    passed to `say`, and the next crawl tries again.
+    """Sends notifications after crawls, as `notify` does, but raises no ArchiverError. Instead, passes a sentence about
+    the failure to `say`; the next crawl tries again.
     """
     try:
         for channel, failure in notify(archive, sites, include_archive=include_archive):
@@ -474,7 +477,7 @@ def _enter_notifications(
 
 @dataclass(frozen=True, slots=True)
 class _NotifiedSite:
-    """What determines who is notified about a site."""
+    """The facts about a site that determine who is notified about it."""
 
     tags: tuple[str, ...] = ()
     muted: bool = False
@@ -490,7 +493,7 @@ def _read_sites(db: Database, now: datetime) -> dict[str, _NotifiedSite]:
 
 
 def _without_own_failure(look: Look, recipients: Recipients) -> Look:
-    """Drops the finding that this channel is failing, since it could not be delivered over that channel."""
+    """Removes the finding that this channel is failing, since the channel could not deliver it."""
     own = ("notify", name_recipients(recipients))
     left = tuple(one for one in look.findings if (one.finding.code, one.finding.about) != own)
     return look if look.site else replace(look, findings=left)

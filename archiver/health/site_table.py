@@ -34,9 +34,9 @@ class SiteRow:
     """One site in the table.
 
     - `new`: the number of articles that runs of the last seven days were the first to store.
-    - `last_run`: its last run, None if it was never crawled.
-    - `next_run`: when the scheduler crawls it next, None if it does not.
-    - `blackout`: the group that its blackout hours come from, "" if none.
+    - `last_run`: its last run; None if it was never crawled.
+    - `next_run`: when the scheduler crawls it next; None if it is not scheduled.
+    - `blackout`: the group whose blackout hours apply to it; "" if there is none.
     - `mute`: None if the site is not muted.
     """
 
@@ -55,20 +55,20 @@ class SiteRow:
 
     @property
     def complete(self) -> bool:
-        """True if nothing is missing and the last run finished."""
+        """Returns True if nothing is missing and the last run finished."""
         finished = self.last_run is not None and self.last_run["outcome"] == "finished"
         return finished and not self.posts.missing and not self.posts.posts["missing"]
 
     @property
     def postponed(self) -> str:
-        """Why the next crawl is postponed: "blackout of group x"; "" if it is not."""
+        """Returns why the next crawl is postponed ("blackout of group x"); "" if it is not postponed."""
         turn = describe_next_run(self.next_run, self.blackout)
         return f"next crawl postponed: {turn['why']}" if turn and turn["postponed_by"] else ""
 
     @property
     def reason(self) -> str:
-        """The most important remark about the site: its worst finding, why it is not complete, why its next crawl is
-        postponed, or information. If the site is muted, the remark says so, too.
+        """Returns the most important remark about the site: its worst finding, why it is not complete, why its next
+        crawl is postponed, or information. If the site is muted, the remark says so, too.
         """
         return " ".join(filter(None, (f"[{self.mute}]" if self.mute else "", self._state)))
 
@@ -144,8 +144,8 @@ def read_site_table(db: Database, config: Config, now: datetime) -> list[SiteRow
 
 
 def read_next_run(db: Database, site: dict[str, Any], config: Config, now: datetime) -> tuple[RecrawlTime | None, str]:
-    """Returns when the scheduler crawls a site next, None if it does not; and the group that the site's blackout hours
-    come from, "" if none.
+    """Returns when the scheduler crawls a site next (None if it is not scheduled), and the group whose blackout hours
+    apply to the site ("" if there is none).
     """
     own, tags = settings_of(site["settings"]), tags_of_sites(db).get(site["id"], ())
     settings = config.settings(own, tags)
@@ -187,7 +187,7 @@ ORDERS: dict[str, Callable[[SiteRow], Any]] = {
 
 
 def sort_rows(rows: Iterable[SiteRow], order: str) -> list[SiteRow]:
-    """Returns the rows sorted by one of the ORDERS, and by name where that is equal."""
+    """Returns the rows sorted by one of the ORDERS. Rows that are equal in this order are sorted by name."""
     return sorted(rows, key=lambda row: (ORDERS[order](row), row.site))
 
 
@@ -202,7 +202,7 @@ LABELS = {
     "held": "held",
     "failed": "failures",
 }
-"""The displayed name of each measure of a run, by the name of its column. The measure `seconds` comes after them."""
+"""The displayed name of each measure of a run, by the name of its column. The measure `seconds` follows these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +244,7 @@ class Measure:
         return min((value for value in self.values if value is not None), default=0)
 
     def levels(self, steps: int) -> list[int | None]:
-        """Returns the bar height of each value, from 0 to `steps`; only the value 0 has height 0. The scale for the
+        """Returns the bar height of each value, from 0 to `steps`; only the value 0 gets height 0. The scale for the
         number of articles begins at its lowest value, since it hardly changes from run to run. If the highest value is
         far above all others, such as the new articles of the first run, it is cut off.
         """

@@ -1,5 +1,5 @@
 """Checks the part of the archive that has not been read for the longest time. `archiver schedule` runs this each night,
-so that everything is read within some weeks, and damage is found before a reader finds it.
+so that everything is read within a few weeks, and damage is found before a reader meets it.
 
 The units are the tables with their indexes, ranges of articles, and the WARC files. Each night, the WARC files that are
 missing or too short are checked first, and then the units that were damaged before.
@@ -61,7 +61,7 @@ _GROUPED = {
     "index-differs": "full-text index",
     "record-unknown": "rows that are missing",
 }
-"""Kinds of findings that have one cause, with the subject of that cause."""
+"""By kind of finding, the subject of the cause that all findings of this kind share."""
 _SEARCH_INDEX = "search-index-"
 
 
@@ -102,7 +102,7 @@ def group_by_cause(findings: Iterable[VerifyFinding]) -> list[Cause]:
 
 
 def _cause_key(finding: VerifyFinding, number: int, is_damaged: bool) -> str:
-    """Returns a key that findings with one cause share. If a finding is its own cause, its key is its `number`."""
+    """Returns a key that findings with one cause share. The key of a finding that is its own cause is its `number`."""
     if finding.unit.startswith("warc/"):
         return finding.unit
     if is_damaged and finding.kind not in _NO_CONSEQUENCES:
@@ -113,7 +113,7 @@ def _cause_key(finding: VerifyFinding, number: int, is_damaged: bool) -> str:
 
 
 _NO_CONSEQUENCES = ("removal-unfinished", "file-unknown", "index-alone", "path-strange", "check-impossible")
-"""Kinds of findings that no damage to the database explains."""
+"""Kinds of findings that are never consequences of a damaged database."""
 
 
 def _make_cause(key: str, group: Sequence[VerifyFinding]) -> Cause:
@@ -172,7 +172,9 @@ def _read_records(archive: Path) -> list[BackupRecord]:
 
 
 def _find_whole_databases(records: Iterable[BackupRecord]) -> dict[str, Generation | None]:
-    """Returns, by the path of each backup, its newest undamaged generation; None if it has none."""
+    """Returns, by the path of each backup, its newest undamaged generation; None if the backup has no undamaged
+    generation.
+    """
     return {
         one.path: next((made for made in find_generations(Path(one.path)) if not made.damage), None) for one in records
     }
@@ -207,7 +209,7 @@ def _remedy(archive: Path, cause: Cause, records: Sequence[BackupRecord], whole:
 
 
 def is_whole_in(archive: Path, folder: Path, name: str) -> bool:
-    """Returns True if a WARC file below `folder` matches its rows of `captures` in the archive."""
+    """Returns True if a WARC file below `folder` exists and matches its rows of `captures` in the archive."""
     if not (folder / name).is_file():
         return False
     try:
@@ -230,7 +232,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class CheckBudget:
-    """The amount that a partial check reads: at least 1/`days` of the archive, and then more until `seconds` have
+    """The limits of a partial check. It reads at least 1/`days` of the archive, and then more until `seconds` have
     passed.
     """
 
@@ -463,7 +465,9 @@ class _PartCheck:
         self._write(write)
 
     def _time_of(self, unit: Unit, created: datetime) -> datetime:
-        """Returns a time to use for a unit that was never read: for a WARC file, when it was last changed."""
+        """Returns the time to use as the last check of a unit that was never read. For a WARC file, this is when
+        the file was last changed.
+        """
         try:
             changed = (self._archive.parent / unit.name).stat().st_mtime
         except OSError:
@@ -493,7 +497,7 @@ def _batches(units: Iterable[Unit]) -> Iterator[list[Unit]]:
 
 def is_part_due(db: Database, at: str, now: datetime) -> bool:
     """Returns True if the nightly check is due, because no check has begun since the last `at` (a time of day in UTC,
-    such as "03:00"). A new archive is first checked in the following night.
+    such as "03:00"). A new archive is first checked in the night after its creation.
     """
     hour, minute = map(int, at.split(":"))
     turn = now.astimezone(UTC).replace(hour=hour, minute=minute, second=0, microsecond=0)
@@ -548,8 +552,8 @@ _OF_ARTICLES = ("article-altered", "version-altered", "versions-missing", "facet
 
 
 def _with_range(damage: Damage) -> Damage:
-    """Returns damage to an article, assigned to the range of articles whose next check will find it again or find it
-    repaired.
+    """Assigns damage to an article to the range of articles that contains it. The next check of this range will find
+    the damage again, or find it repaired.
     """
     number = re.match(r"article (\d+)", damage.subject)
     if damage.kind not in _OF_ARTICLES or not number:

@@ -25,7 +25,7 @@ class Platform:
       `many_marks` is True because other platforms use the same class names.
     - `drop`: selects blocks inside the body that are not part of the post's text.
     - `main`: selects the content, even if its class names look like boilerplate.
-    - `kinds`, `paths`: determine the kind of a page. Each row has a regular expression, the kind, and the rule's name;
+    - `kinds`, `paths`: determine the kind of a page. Each row contains a regular expression, a kind and a rule's name;
       the first row that fully matches decides. `kinds` are matched with the classes of <html> and <body>, `paths` with
       the URL's path.
     - `feeds`, `sitemaps`, `api`: addresses relative to the site's address.
@@ -82,8 +82,8 @@ def by_name(name: str) -> Platform:
 
 
 def detect_platform(index: Index, generator: str = "") -> Platform:
-    """Returns the platform of a page: the platform that its generator names, or else the first platform whose marks it
-    has, or else generic.
+    """Returns the platform of a page: the platform that the page's generator names, or else the first platform whose
+    marks are on the page, or else generic.
     """
     if generator:
         for p in platform_tables():

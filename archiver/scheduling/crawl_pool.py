@@ -57,7 +57,9 @@ class Shutdown:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Message to a worker: stop as if this signal had been received. `at_once`: do not wait for running requests."""
+    """Message to a worker: stop as if this signal had been received. If `at_once` is True, do not wait for running
+    requests.
+    """
 
     signum: int
     at_once: bool = False
@@ -114,7 +116,9 @@ _log = logging.getLogger(__name__)
 
 
 def run_pool_worker(link: Connection, order: CommonOptions, every: float) -> None:
-    """Runs a worker process until the command shuts it down. `every`: seconds between two progress lines of a site."""
+    """Runs a worker process until the command shuts it down. `every` is the number of seconds between two progress
+    lines of a site.
+    """
     send_notices_to(None if order.quiet else lambda sentence: send(link, Notice(sentence)))
     if order.progress:
         from archiver.extensions.progress import show_progress_on
@@ -200,8 +204,8 @@ def crawl_in_processes(
 
 @dataclass(eq=False)
 class _Worker:
-    """A worker process with its hosts, each by the position of its first plan. `busy` has the positions of the hosts
-    that are being crawled.
+    """A worker process with its hosts. A host is identified by the position of its first plan. `busy` contains the
+    hosts that are being crawled.
     """
 
     process: ForkServerProcess
@@ -238,8 +242,8 @@ class _Command:
         return self._results, self._signum
 
     def _assign_hosts(self) -> None:
-        """Assigns waiting hosts to worker processes: each to a new process up to the limit of processes, then to the
-        process with the fewest hosts. Ends the command when there is nothing left to do.
+        """Assigns waiting hosts to worker processes: each to a new process until the limit of processes is reached,
+        then to the process with the fewest hosts. Ends the command when there is nothing left to do.
         """
         while self._waiting and sum(len(w.busy) for w in self._workers) < self._max_hosts:
             if len(self._workers) < self._processes:

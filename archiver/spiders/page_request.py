@@ -1,8 +1,9 @@
 """The values that belong to a page while it is fetched: what its request is for, what middlewares add to it, and its
 response.
 
-`request.meta["page"]` has the purpose of a request, and `request.meta["notes"]` what the middlewares found out about
-its response. A request without these does not belong to a crawl, and the archive's middlewares pass it on unchanged.
+`request.meta["page"]` holds the purpose of a request, and `request.meta["notes"]` holds what the middlewares found out
+about its response. A request without these does not belong to a crawl, and the archive's middlewares pass it on
+unchanged.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Literal
 from scrapy import Request
 from scrapy.http import Response
 
-from archiver.frontier.revisit import is_refetch_reason
+from archiver.frontier.fetch_order_and_revisits import is_refetch_reason
 from archiver.items import Capture, PageKind, PageResult, RequisiteKind, SourceHint, UsageStatement
 from archiver.politeness.usage_statements import TDMFile, statements_of_headers
 from archiver.storage.article_tables.multipage_articles import StoredPart
@@ -26,8 +27,8 @@ MOST_REDIRECTS = 10
 a number.
 """
 ApiStep = Literal["posts", "changes", "ids"]
-"""A step of reading the WordPress API, whose steps all belong to one row: either all posts, or first the changed posts
-and then the IDs of all posts.
+"""A step of reading the WordPress API. A crawl reads either all posts, or first the changed posts and then the IDs of
+all posts. All steps belong to one row of the pages table.
 """
 # Rules by which the address alone made a page a listing. Such a page is judged again by its content.
 _BY_ADDRESS = frozenset({"home", "listing address", "date address"})
@@ -49,7 +50,7 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """One page that is being fetched, with what the pages table knew about it when it was handed out.
+    """One page that is being fetched, with the values that the pages table contained when the page was handed out.
 
     - `url`, `urlkey`: identify its row; if a source has several documents, they all belong to that row.
     - `hint`: its latest source hint, stored with the ID `hint_id`.
@@ -105,19 +106,19 @@ class PageRequest:
 
     @property
     def is_source(self) -> bool:
-        """True if this page is a feed, sitemap, API or capture list, which reports other pages."""
+        """Returns True if this page is a feed, sitemap, API or capture list, which reports other pages."""
         return self.comes_first or self.kind is PageKind.CDX
 
     @property
     def comes_first(self) -> bool:
-        """True if this document must be read before any post is handed out. It is the home page, a feed, a sitemap, an
-        API, or the soft-404 probe.
+        """Returns True if this document must be read before any post is handed out. It is the home page, a feed, a
+        sitemap, an API, or the soft-404 probe.
         """
         return self.is_seed or self.is_probe or self.kind in (PageKind.FEED, PageKind.SITEMAP, PageKind.API)
 
     @property
     def known(self) -> bool:
-        """True if an earlier run fetched the page."""
+        """Returns True if an earlier run fetched the page."""
         return self.fetched_at is not None
 
     def at_known_url(self) -> PageRequest:
@@ -127,8 +128,8 @@ class PageRequest:
         return replace(self, url=self.known_url, known_url="", hops=self.hops + 1)
 
     def conditions(self, url: str) -> Conditions:
-        """Returns the validators to send with a request for `url`. Only the page's own address has any; further
-        documents of a source have none.
+        """Returns the validators to send with a request for `url`. Only requests for the page's own address get
+        validators; those for further documents of a source do not.
         """
         if url != self.url:
             return Conditions()
@@ -142,7 +143,7 @@ class RequisiteRequest:
     """One requisite (image, stylesheet or font) that is being fetched. `id` is the ID of its row; `original` is the
     WARC record of its last payload.
 
-    `hops` counts redirects, `depth` the stylesheets between the page and the requisite.
+    `hops` counts the redirects, and `depth` the stylesheets, between the page and the requisite.
     """
 
     id: int
@@ -185,8 +186,8 @@ class FetchNotes:
 
 @dataclass(frozen=True, slots=True)
 class FetchedPage:
-    """A response in the form that the parsers take. Header names are in lower case; `body` has its content coding
-    removed.
+    """A response in the form that the parsers take. Header names are in lower case; `body` is decoded from its content
+    coding.
 
     `usage_statements` are the usage statements in its header fields and in its host's tdmrep.json.
     """
@@ -215,8 +216,8 @@ class FetchedPage:
 class ParsedPage:
     """The result of parsing a response: the page result to store, and what else was found.
 
-    `follow` is the next request that belongs to the same row, with its address: a redirect, or a source's next
-    document.
+    `follow` is the next request that belongs to the same row, with its address. It requests the target of a redirect,
+    or the next document of a source.
     """
 
     result: PageResult
@@ -286,7 +287,7 @@ def page_request(row: dict[str, Any], seed_key: str, *, full: bool, unconditiona
     """Makes a page request from a row of `pages.due_pages`.
 
     `seed_key` is the urlkey of the site's home page. In a `full` run, an API is asked for all posts and not just for
-    the changes.
+    those that changed.
     """
     original = None
     if row["digest"]:

@@ -21,7 +21,7 @@ from archiver.extraction.page import JAVASCRIPT_REASON, Page, needs_javascript
 from archiver.extraction.page import parse_page as parse_html
 from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.extraction.template.page_form import date_slot, page_form
-from archiver.frontier.revisit import SOURCE_KINDS
+from archiver.frontier.fetch_order_and_revisits import SOURCE_KINDS
 from archiver.items import (
     EMPTY_SITEMAP,
     FOREIGN_FEED,
@@ -47,7 +47,7 @@ from archiver.urls import Scope, normalize, urlkey
 
 _MORE = "; it is longer than the limit for one document"
 _MAX_RESPONSES = 50  # at most this many responses of one CDX list are read
-# Clocks differ, and some servers read a time without zone as local time. It does no harm if a change is listed twice.
+# Clocks differ, and some servers read a time without zone as local time. It does no harm to list a change twice.
 _CLOCK_MARGIN = timedelta(days=1)
 
 
@@ -73,8 +73,8 @@ def parse_feed_page(fetched: FetchedPage, result: PageResult, request: PageReque
 
 
 def _only_foreign(targets: tuple[DiscoveredURL, ...], scope: Scope) -> str:
-    """Returns a phrase with an example if a feed or sitemap lists pages, and each of them is outside the site; "" if it
-    lists none, or one of the site.
+    """Returns a phrase with an example if all pages that a feed or sitemap lists are outside the site; "" if it lists
+    no pages, or if a listed page belongs to the site.
     """
     pages = [t.url for t in targets if t.kind not in SOURCE_KINDS]
     if not pages or any(scope.contains(url) or link_reader.is_redirector(url) for url in pages):
@@ -185,13 +185,13 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _KNOWN_KINDS = {k: k for k in (PageKind.POST, PageKind.PAGE, PageKind.LISTING)} | {PageKind.PART: PageKind.POST}
 _MAX_HOPS = 5
 _GZIP = b"\x1f\x8b"
-_START = 1_024  # the first bytes of a response, by which an HTML page is recognised
+_START = 1_024  # matches the first bytes of an HTML page
 _HTML_START = (b"<!doctype html", b"<html", b"<head", b"<body", b"<!--", b"<div", b"<article", b"<meta", b"<title")
 
 
 ReadPage = Callable[[Page, SourceHint | None, PageKind, str], Article]
-"""Extracts the article of a page. The arguments are its source hint, the kind that its source reported, and the address
-of the post that it is a part of.
+"""A function that extracts the article of a page. Its arguments are the page, its source hint, the kind that its source
+reported, and the address of the post of which it is a part.
 """
 
 
@@ -202,7 +202,7 @@ def extract_without_template(page: Page, hint: SourceHint | None, known: PageKin
 
 @dataclass(frozen=True, slots=True)
 class SiteContext:
-    """What the parser needs to know about the site of a page.
+    """The facts about the site of a page that the parser needs.
 
     - `is_news`: returns False for a link that was reported before, such as a link in a menu.
     - `read_page`: extracts the article of a page.
@@ -318,7 +318,7 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
 
 def _is_shell(page: Page, result: PageResult, request: PageRequest, soft_not_found: SoftNotFoundProfile | None) -> bool:
     """Returns True if a page other than the home page shows nothing that distinguishes it from the site's page for
-    missing addresses, in which case there is no telling whether the page exists.
+    missing addresses, so that nobody can tell whether the page exists.
     """
     if request.is_seed or soft_not_found is None or soft_not_found.look is None:
         return False
@@ -332,7 +332,7 @@ def _is_shell(page: Page, result: PageResult, request: PageRequest, soft_not_fou
 
 
 def _is_unreadable(page: Page, request: PageRequest, *, is_shell: bool) -> bool:
-    """Returns True if a page has no content unless scripts run, and its source supplied no text."""
+    """Returns True if a page shows no content without running scripts, and its source supplied no text."""
     if request.kind in SOURCE_KINDS or page.root is None or (request.hint is not None and request.hint.body_html):
         return False
     return is_shell or needs_javascript(page)
@@ -419,8 +419,8 @@ def _without_requisites(
 
 
 def _possible_posts(links: link_reader.PageLinks | None, url: str, folder: str) -> tuple[str, ...]:
-    """Returns the urlkeys of the possible posts that the page at `url` links to, whether they are known or not; () for
-    a page without a URL pattern.
+    """Returns the urlkeys of the possible posts, known or new, to which the page at `url` links; () for a page without
+    a URL pattern.
     """
     pattern = pattern_of(url, folder)
     if links is None or pattern is NO_PATTERN:
@@ -441,8 +441,8 @@ def _with_outcome(result: PageResult, article: Article, request: PageRequest) ->
 
 
 def _same_validator(fetched: FetchedPage, request: PageRequest) -> bool:
-    """Returns True if the server sent a page with status 200 and the validator that is stored, which means that the
-    page is unchanged.
+    """Returns True if the server sent a page with status 200 together with the validator that is already stored, which
+    should mean that the page is unchanged.
     """
     if fetched.status != 200 or fetched.url != request.url:
         return False

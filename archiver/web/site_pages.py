@@ -91,8 +91,8 @@ _BAR_STEPS = 24
 
 
 def _draw_measure(one: Measure, runs: list[HistoricalRun]) -> dict[str, Any]:
-    """Returns a measure of the site's history for the template: label, bars (one per run: at, height, title), and as
-    text its last and highest value and all values, oldest first.
+    """Returns a measure of the site's history for the template: its label; its bars (one per run: at, height, title);
+    and, as text, its last and its highest value, and all values, oldest first.
     """
 
     def text(value: float | None) -> str:
@@ -202,7 +202,7 @@ def sites_page(request: ArchiveRequest) -> PageResponse:
 
 def metrics_page(request: ArchiveRequest) -> RawResponse:
     """Returns the archive's health in the format of Prometheus. The metrics show when sites are due, but not whether
-    crawls are late, since that would need the scheduler's lock.
+    crawls are late, since finding this out would require the scheduler's lock.
     """
     found = judge_all(
         request.db, request.folder / "archive.db", None, datetime.now(UTC), effective_settings(request.db)

@@ -13,7 +13,7 @@ from archiver.extraction import post_locator, visible_dates
 from archiver.extraction.body import body_of_html
 from archiver.extraction.body_blocks import lay_out, written_text
 from archiver.extraction.page import parse_page
-from archiver.extraction.text import CaselessPattern, clean_text, element_line, has_longer_line, has_text
+from archiver.extraction.text_normalization import CaselessPattern, clean_text, element_line, has_longer_line, has_text
 
 
 @pytest.mark.parametrize(

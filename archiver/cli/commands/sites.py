@@ -162,7 +162,7 @@ def _format_setting(name: str, own: dict[str, Any], in_force: dict[str, Any]) ->
 
 def _describe_rules(history: list[dict[str, Any]], name: str) -> list[str]:
     """Describes the extraction rules of a site: a line for the learned rules, and one for the hand-written rules.
-    `history` has all versions of its rules.
+    `history` contains all versions of its rules.
     """
     learned = next((v for v in history if not v["by_hand"] and not v["until"]), None)
     hand = next((v for v in history if v["by_hand"]), None)
@@ -216,7 +216,7 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
     )
 
     if sum((file is not None, forget, learn)) > 1:
-        raise click.UsageError("Use one of --set, --forget and --learn.")
+        raise click.UsageError("Use only one of --set, --forget or --learn.")
     text = read_bytes(file).decode("utf-8", errors="replace") if file is not None else ""
     now = datetime.now(UTC)
     with opened(archive, read_only=not (file or forget or learn)) as db:
@@ -308,7 +308,7 @@ def release(site: str, accept: bool, as_json: bool, archive: str) -> None:
 
     Exit code: 0 done; 1 a page stays held, because its capture cannot be read.
     """
-    from archiver.maintenance.held_release import accept_held, release_held
+    from archiver.maintenance.held_page_release import accept_held, release_held
     from archiver.storage.connection import opened
     from archiver.storage.sites import find_site
 

@@ -113,9 +113,9 @@ def status(options: StatusOptions) -> None:
     """Show a table of all sites, or one site with its history: what each source lists compared to what is archived,
     and any problems.
 
-    The table has the articles of each site, those that its runs stored in the last seven days (new), its last and
-    next run, which share of the known posts is archived (coverage), and the worst problem. 'status SITE' and
-    --long show everything about a site.
+    For each site, the table shows its articles, those that its runs stored in the last seven days (new), its last and
+    next run, the share of the known posts that is archived (coverage), and the worst problem. 'status SITE' and --long
+    show everything about a site.
 
     A post is missing if a feed, sitemap, API or page lists it, but it is not archived and not known to be gone or
     refused. 'archiver crawl SITE --missing' fetches only what is missing.
@@ -174,7 +174,7 @@ def _reject_combinations(options: StatusOptions) -> None:
         )
         > 1
     ):
-        raise click.UsageError("Use one of --missing, --health, --prometheus, --notify, --try-notify and --accept.")
+        raise click.UsageError("Use only one of --missing, --health, --prometheus, --notify, --try-notify or --accept.")
     health_options = options.health_only or options.prometheus is not None or options.notify or options.try_notify
     if health_options and (options.tag or options.only):
         raise click.UsageError("--tag and --only are for the table, --long and --missing.")
@@ -244,7 +244,7 @@ def _print_table(options: StatusOptions) -> None:
 
 
 def _describe_no_sites(options: StatusOptions, *, has_sites: bool) -> str:
-    """Returns why no site is shown: the archive has none, or none has the health that --only selects."""
+    """Returns why no site is shown: the archive has no sites, or no site has the health that --only selects."""
     if not has_sites:
         return "The archive has no sites yet. Run 'archiver crawl URL'."
     tagged = f" with the tag {options.tag!r}" if options.tag else ""
@@ -441,7 +441,7 @@ _SECTIONS: tuple[tuple[Callable[[dict[str, Any]], None], str], ...] = (
     (_print_requisites, "requisites"),
     (_print_distrusted, "untrusted"),
 )
-"""The sections of a site in order, each printed if its key of the state is not empty."""
+"""The sections that are printed for a site, in order. A section is left out if its key of the state is empty."""
 
 
 def _summarize_completeness(state: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from lxml.etree import _Element as Element
 
 from archiver.extraction.authors.person_names import word_set
-from archiver.extraction.text import clean_text
+from archiver.extraction.text_normalization import clean_text
 
 NAME, AUTHOR, BOX, NOT = "name", "author", "box", "not"
 """The author marks that a class may give an element. NAME: it is the author's name. AUTHOR: it is about the author.
@@ -56,7 +56,7 @@ _BESIDE_NAME = re.compile(rf"(?:^|[^a-z])(?:{'|'.join(sorted(_NOT_WORDS))})(?![a
 
 @lru_cache(maxsize=16_384)
 def author_mark(names: str) -> str:
-    """Returns the author mark in an element's classes (NAME, AUTHOR, BOX or NOT); "" if the classes have no author
+    """Returns the author mark in an element's classes (NAME, AUTHOR, BOX or NOT); "" if the classes contain no author
     mark.
     """
     return _find_mark(names) if HINTS.search(names.lower()) else ""
@@ -84,7 +84,7 @@ def _mark_of_class(name: str) -> str:
     if not author:
         return ""
     if have & _BESIDE_WORDS:
-        return BOX  # the element has both the date and the author, as in "dateAndAuthor"
+        return BOX  # the element contains both the date and the author, as in "dateAndAuthor"
     if have & _NOT_WORDS:
         return NOT
     if words[-1].endswith("name") or words[-1] == "fn" or _NAMED.search(name.lower()):
@@ -186,7 +186,7 @@ def name_in_picture(el: Element) -> str:
     return clean_text(_ALT.sub("", alt)).split(",")[0] if 3 < len(alt) < 120 else ""
 
 
-# The lines of a page around its post. Each piece of text has the marks that may show it to be an author's name.
+# The lines of a page around its post. Each piece of text comes with the marks that may show it to be an author's name.
 
 _BLOCK = word_set(
     "p div ul ol li h1 h2 h3 h4 h5 h6 pre table tr td blockquote section header figure article footer aside nav hr "
@@ -262,7 +262,7 @@ def nodes_after(el: Element) -> Iterator[tuple[Element, bool]]:
 
 def nodes_before(el: Element) -> Iterator[tuple[Element, bool]]:
     """Yields the elements that precede an element: first its own preceding siblings, then those of its nearest
-    ancestors, nearest first. Each is yielded as (element, False), in the form of `nodes_after`.
+    ancestors, nearest first. Each element is yielded as (element, False), the form that `nodes_after` uses.
     """
     at: Element | None = el
     for _ in range(5):

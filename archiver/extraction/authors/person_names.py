@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from archiver.extraction.metadata import types
 from archiver.extraction.page import Page
-from archiver.extraction.text import CaselessPattern, clean_text, fold_text
+from archiver.extraction.text_normalization import CaselessPattern, clean_text, fold_text
 from archiver.items import Candidate
 
 
@@ -246,7 +246,7 @@ _CJK_LABEL = re.compile(
 _HANGUL = re.compile(r"[가-힣]{2,4}")
 _KANA_OR_SPACE = re.compile(r"[\u3040-\u30ff\s]")
 _INNER_PARTICLES = _PARTICLES - {"de", "van", "von", "da", "di", "el", "al", "la", "le", "st", "san"}
-"""Particles with which no name begins."""
+"""Particles that occur within names, but with which no name begins."""
 _BEFORE_OFFICE = re.compile(r"(.{4,40}?)\s(?:[–—|•⋅-]|for|at)\s")
 _MAX_LENGTH, _MAX_COUNT = 400, 25
 _TAIL = re.compile(
@@ -275,8 +275,8 @@ def looks_personal(text: str) -> bool:
 def is_full_name(text: str) -> bool:
     """Returns True if a text is recognizable as a person's name even without markup or words such as "by".
 
-    It must consist of a first and a last name with capitals, and have no word that is common in headings. In scripts
-    without capitals, it must have the length of a name.
+    The text must consist of a first and a last name with capitals, and contain no word that is common in headings. In
+    scripts without capitals, the text must be as long as a name.
     """
     if any(c.isdigit() for c in text) or len(text) > 50 or NOT_A_NAME.match(text) or ROLE.match(text):
         return False
@@ -302,7 +302,7 @@ def _is_cjk_name(text: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_name(text: str) -> bool:
-    """Returns True if a text can be an author's name at all, be it a person, a desk or an account."""
+    """Returns True if a text can be the name of an author: of a person, a desk or an account."""
     if not 2 <= len(text) <= 70 or not any(c.isalpha() for c in text) or NOT_A_NAME.match(text):
         return False
     if _DATEISH.search(text) or text.startswith(("http", "//", "www.")) or len(text.split()) > 8:
@@ -319,8 +319,8 @@ def split_names(text: str, one: bool = False) -> list[str]:
     """Returns the names in a byline, in order, each once.
 
     `one` is True if the text is expected to name one author, because it is from a link to a profile or an author
-    object. In this case, it is split only if it clearly names two people, so that "Science and Health" remains one
-    name. An account name such as "admin" is also returned, because readers see it.
+    object. In this case, the text is split only if it clearly names two people, so that "Science and Health" remains
+    one name. An account name such as "admin" is also returned, because readers see it.
     """
     text = clean_text(text)
     if not text or len(text) > _MAX_LENGTH or "{{" in text or "${" in text:
@@ -397,8 +397,8 @@ def _split_pieces(text: str, one: bool) -> list[str]:
 def _chinese_names(text: str) -> list[str]:
     """Returns the names in a text that consists of Chinese names separated by spaces; [] for any other text.
 
-    If there are only two words, each must begin with a Chinese surname, since they may also be the family name and the
-    given name of one Japanese person.
+    Two words may also be the family name and the given name of one Japanese person. So if there are only two words,
+    each must begin with a Chinese surname.
     """
     words = text.split()
     if len(words) < 2 or not all(_HAN.match(w) for w in words):
@@ -418,7 +418,8 @@ Names = tuple[str, ...]
 DOUBTFUL = 0.3
 """The confidence of a candidate that is kept as evidence but never chosen."""
 _DECLARED = ("json-ld", "meta", "microdata", "rdfa")
-# Account names that are not meant for readers. They have digits among the letters, or consist of words joined by signs.
+# Account names that are not meant for readers. Such names contain digits among the letters, or consist of words joined
+# by signs.
 _RUBBISH_ACCOUNT = re.compile(r"(?=[a-z]*\d)[a-z0-9]{9,}|\d+")
 _JOINED_ACCOUNT = re.compile(r"[a-z][a-z0-9]*(?:[._-][a-z0-9]+)+")
 
@@ -459,8 +460,8 @@ class _Doubts:
         return self._is_single_weak_source(one, is_phrase) and not is_shown_on_page(self.page, one.value)
 
     def _is_single_weak_source(self, one: Candidate[Names], is_phrase: bool) -> bool:
-        """Returns True if only one source on the page names the author, and that source is weak. The candidate must
-        have only one name.
+        """Returns True if a candidate with only one name comes from a single source on the page, and this source is
+        weak.
 
         A name that only JSON-LD or Dublin Core gives may belong to the person who entered the page into the system. A
         phrase in a meta element may be a job title. WordPress is an exception, because its JSON-LD declares the author
@@ -476,7 +477,7 @@ def _keys(one: Candidate[Names]) -> frozenset[str]:
 
 
 def _declared_persons(page: Page) -> set[str]:
-    """Returns the names of the authors that JSON-LD declares as persons, folded."""
+    """Returns the names of the authors that JSON-LD declares as persons, as `fold_text` returns them."""
     node = page.data.article(page.addresses) or {}
     return {
         fold_text(name)

@@ -1,6 +1,6 @@
 """The URLs of articles, and identification: finds the stored article to which an extracted article belongs.
 
-An article has one URL of its own, and aliases. All functions expect to run inside the caller's transaction.
+An article has one own URL, and may have aliases. All functions expect to run inside the caller's transaction.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import are_same_post, content_digest
+from archiver.articles.article_comparison import are_same_post, content_digest
 from archiver.items import Article
-from archiver.storage.article_tables.revisions import article_from_row
+from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.pages import resolve_redirects, stamp
 from archiver.urls import urlkey
 
@@ -57,8 +57,8 @@ def urls_redirecting_to(db: Database, key: str) -> list[str]:
 def enter_addresses(
     db: Database, article_id: int, article: Article, redirects: Iterable[str], at: datetime, *, new: bool = False
 ) -> list[str]:
-    """Makes the URL of `article` the stored article's own URL, and makes the URLs that redirect to it aliases. Returns
-    the new aliases.
+    """Makes the URL of `article` the stored article's own URL, and makes aliases of the URLs that redirect to it.
+    Returns the new aliases.
 
     `new` is True if the stored article has no URL yet.
     """
@@ -83,7 +83,7 @@ def enter_addresses(
 
 
 def add_aliases(db: Database, article_id: int, urls: Iterable[str], kind: str, at: datetime) -> list[str]:
-    """Adds URLs to an article as aliases of this kind, except URLs that any article already has; returns the added
+    """Adds URLs to an article as aliases of this kind, except URLs that already belong to an article; returns the added
     URLs.
     """
     return [

@@ -1,4 +1,5 @@
-"""Text helpers: read an element's text as one line, fold a text for comparison, and tidy the white space of a body."""
+"""Normalizes texts: reads an element's text as one line, folds a text for comparison, and tidies the white space of a
+body."""
 
 from __future__ import annotations
 
@@ -134,7 +135,7 @@ _SHORT = 300  # results are cached for texts of at most this many characters (na
 
 def clean_text(text: str | None) -> str:
     """Returns a text as one clean line: in NFC, with white space collapsed, invisible characters removed and entities
-    decoded. A parsed text still has entities if the page escaped it twice.
+    decoded. A parsed text still contains entities if the page escaped it twice.
     """
     if not text:
         return ""
