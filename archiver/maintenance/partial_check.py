@@ -43,6 +43,7 @@ from archiver.storage.integrity_records import (
     record_checked_units,
     record_full_check,
 )
+from archiver.storage.locks import lock_check
 
 ARTICLES_UNIT = "articles "
 _ARTICLES_A_UNIT = 1_000
@@ -160,6 +161,14 @@ class _PartCheck:
         self._result = PartResult()
 
     def run(self, progress: Progress) -> PartResult:
+        try:
+            lock = lock_check(self._archive)
+        except OSError as error:
+            raise environment_error(error, self._archive) from error
+        with lock:
+            return self._run(progress)
+
+    def _run(self, progress: Progress) -> PartResult:
         out = self._result
         number = self._write(lambda db: begin_check(db, "part", self._started))
         files = verify_captures.find_warc_files(self._archive.parent)
@@ -320,15 +329,18 @@ def _batches(units: Iterable[Unit]) -> Iterator[list[Unit]]:
         yield batch
 
 
-def is_part_due(db: Database, at: str, now: datetime) -> bool:
+def is_part_due(db: Database, at: str, now: datetime, *, is_running: bool = False) -> bool:
     """Returns True if the nightly check is due, because no check has begun since the last `at` (a time of day in UTC,
-    such as "03:00"). A new archive is first checked in the following night.
+    such as "03:00"), or because the last one was interrupted. `is_running`: a check is running now. A new archive is
+    first checked in the following night.
     """
     hour, minute = map(int, at.split(":"))
     turn = now.astimezone(UTC).replace(hour=hour, minute=minute, second=0, microsecond=0)
     if turn > now:
         turn -= timedelta(days=1)
     last = read_last_check(db, "part", finished=False)
+    if last and not last.finished_at:
+        return not is_running
     before = last.started_at if last else read_creation_time(db)
     return before is not None and before < turn
 

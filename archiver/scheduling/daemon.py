@@ -33,7 +33,7 @@ from archiver.scheduling.service_manager import ServiceManager
 from archiver.sites.archiver_toml import Config, Maintenance, effective_settings, load_config, unused_groups
 from archiver.sites.group_quotas import read_group_quotas
 from archiver.storage.connection import environment_error, free_bytes, open_archive, opened
-from archiver.storage.locks import record_heartbeat
+from archiver.storage.locks import check_is_running, record_heartbeat
 from archiver.storage.runs import DueSites, Scheduled
 from archiver.storage.sites import tags_in_use
 
@@ -165,7 +165,8 @@ def due_partial_check(archive: Path, now: datetime) -> Maintenance | None:
         return None
     try:
         with opened(archive, read_only=True) as db:
-            return limits if is_part_due(db, limits.check_at, now) else None
+            is_due = is_part_due(db, limits.check_at, now, is_running=check_is_running(archive))
+            return limits if is_due else None
     except sqlite3.Error as error:
         raise environment_error(error, archive) from error
 
