@@ -29,11 +29,20 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from sqlite_utils import Database
 from w3lib.url import safe_url_string
 
-from archiver.errors import ArchiverError
+from archiver.errors import ArchiveDamaged, ArchiverError
 from archiver.health.health_report import OverallHealth, judge_all, look_at_archive, read_looks
+from archiver.health.health_rules import HealthFinding
 from archiver.health.health_state import drop_obsolete_acceptances, has_accepted_findings, record_health
 from archiver.health.notification_messages import HealthMessage, compose_message
-from archiver.health.notification_policy import HealthChange, Look, is_in_digest, observe, release
+from archiver.health.notification_policy import (
+    HealthChange,
+    Look,
+    SeenFinding,
+    hours_as_runs,
+    is_in_digest,
+    observe,
+    release,
+)
 from archiver.health.notification_records import (
     Notification,
     drop_faults_of_removed_sites,
@@ -257,11 +266,18 @@ def notify(
                 return []
             earlier = _deliver(db, archive, channels, after=0)
             last = last_notification(db)
-            with writing(db):
-                drop_obsolete_acceptances(db, at)
-                if channels:
-                    found = judge_all(db, archive, scheduler_process(archive), at, effective_settings(db), only)
-                    _enter_notifications(db, loaded, channels, found, include_archive=include_archive)
+            try:
+                with writing(db):
+                    drop_obsolete_acceptances(db, at)
+                    if channels:
+                        found = judge_all(db, archive, scheduler_process(archive), at, effective_settings(db), only)
+                        _enter_notifications(db, loaded, channels, found, include_archive=include_archive)
+            except sqlite3.Error as error:
+                damage = environment_error(error, archive)
+                if not isinstance(damage, ArchiveDamaged):
+                    raise
+                with writing(db):
+                    _enter_damage(db, loaded, channels, damage, at)
             return [*earlier, *_deliver(db, archive, channels, after=last)]
         except sqlite3.Error as error:
             raise environment_error(error, archive) from error
@@ -280,9 +296,9 @@ def _deliver(db: Database, archive: Path, channels: Mapping[Recipients, Channel]
 
 def notify_after_runs(
     archive: Path, sites: Collection[str] | None, say: Callable[[str], None], *, include_archive: bool = True
-) -> None:
+) -> bool:
     """Sends notifications after crawls, as `notify` does, but raises no ArchiverError: a sentence about a failure is
-    passed to `say`, and the next crawl tries again.
+    passed to `say`, and the next crawl tries again. Returns False if the health could not be determined.
     """
     try:
         for channel, failure in notify(archive, sites, include_archive=include_archive):
@@ -290,6 +306,8 @@ def notify_after_runs(
                 say(f"The notification through {channel} could not be sent: {failure}.")
     except ArchiverError as error:
         say(f"Nobody could be notified: {error}")
+        return False
+    return True
 
 
 def send_test_messages(archive: str) -> Sent:
@@ -320,18 +338,38 @@ def _enter_notifications(
     for site, health in found.sites:
         record_health(db, site, health, found.at)
     drop_faults_of_removed_sites(db)
-    sites = _read_sites(db, found.at)
+    _enter_looks(db, notify, channels, looks, _read_sites(db, found.at), found.at)
+
+
+def _enter_damage(
+    db: Database, notify: Notify, channels: Collection[Recipients], damage: ArchiveDamaged, at: datetime
+) -> None:
+    """Stores the notifications that the archive is damaged, when its health cannot be determined because of that."""
+    finding = HealthFinding("damage", "red", str(damage), "database")
+    look = Look("", at, (SeenFinding(finding),), hours_as_runs(at), is_conclusive=False)
+    _enter_looks(db, notify, channels, {"": look}, {"": _NotifiedSite()}, at)
+
+
+def _enter_looks(
+    db: Database,
+    notify: Notify,
+    channels: Collection[Recipients],
+    looks: Mapping[str, Look],
+    sites: Mapping[str, _NotifiedSite],
+    at: datetime,
+) -> None:
+    """Stores the notifications that are due after these looks at sites. Faults of other sites are left as they are."""
     for channel in CHANNELS:
         messages: dict[tuple[Recipients, NotificationPolicy | None], list[HealthChange]] = {}
         known = read_faults(db, channel, looks)
-        for name in sorted({*known, *looks}):
+        for name in sorted({*known, *looks} & sites.keys()):
             policy = notify.policy(channel, name, sites[name].tags)
             recipients = (channel, policy.name if policy.has_target(channel) else "")
             if recipients not in channels:
                 continue
             before = known.get(name, [])
             after = observe(before, _without_own_failure(looks[name], recipients), policy) if name in looks else before
-            after, changes = release(after, policy, found.at, muted=sites[name].muted)
+            after, changes = release(after, policy, at, muted=sites[name].muted)
             write_faults(db, channel, before, after)
             for change in changes:
                 messages.setdefault((recipients, policy if is_in_digest(change, changes, policy) else None), []).append(
@@ -339,7 +377,7 @@ def _enter_notifications(
                 )
         for (recipients, digest), changes in messages.items():
             names = [name for name, site in sites.items() if notify.policy(channel, name, site.tags) == digest]
-            enter_notification(db, recipients, changes, read_digest(db, names, found.at) if digest else None, found.at)
+            enter_notification(db, recipients, changes, read_digest(db, names, at) if digest else None, at)
 
 
 @dataclass(frozen=True, slots=True)
