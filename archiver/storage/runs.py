@@ -723,7 +723,8 @@ class FailedSeries:
     last: EndedRun
 
 
-_LOOKING = "mode in ('full', 'incremental') and outcome is not null"
+# A run that was killed has an outcome, and says nothing about its site.
+_LOOKING = "mode in ('full', 'incremental') and outcome is not null and finished_at is not null"
 _ENDED_RUN = "r.id, s.name, r.started_at, coalesce(r.statistics ->> '$.fault', '')"
 
 
