@@ -235,7 +235,7 @@ def _check_unfinished(known: ArchiveSafety, now: datetime) -> Iterator[HealthFin
         yield HealthFinding(
             "verify",
             "amber",
-            f"The nightly check that began on {began:%Y-%m-%d %H:%M} UTC has not ended, and neither has one since then: "
+            f"The nightly check that began on {began:%Y-%m-%d %H:%M} UTC has not ended, nor has any since: "
             "run 'archiver verify --part', which says what prevents it.",
             "unfinished",
             began,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -176,19 +177,35 @@ class _PartCheck:
             units = list_units(db, self._archive.parent, files)
             waiting = self._in_order(db, units)
         least = sum(unit.size for unit in units) / self._budget.days
-        began = recorded = self._clock()
-        for batch in _batches(waiting):
-            if self._clock() - began >= self._budget.seconds and out.bytes >= least:
-                break
-            progress("the archive", out.units, len(units))
-            self._check(batch, files)
-            if self._clock() - recorded >= _RECORD_EVERY:
-                self._record(final=False)
-                recorded = self._clock()
+        due = self._due_batches(waiting, least)
+        while self._check_for_some_seconds(due, files, lambda: progress("the archive", out.units, len(units))):
+            self._record()
         out.left = len(units) - out.units
-        self._record(final=True)
         self._finish(number, units)
         return out
+
+    def _due_batches(self, waiting: list[Unit], least: float) -> Iterator[list[Unit]]:
+        """Yields batches of units as long as the budget lasts. `least`: the bytes to read however long that takes."""
+        began = self._clock()
+        for batch in _batches(waiting):
+            if self._clock() - began >= self._budget.seconds and self._result.bytes >= least:
+                return
+            yield batch
+
+    def _check_for_some_seconds(
+        self, due: Iterator[list[Unit]], files: dict[str, bool], report: Callable[[], None]
+    ) -> bool:
+        """Checks batches until there are no more or it is time to record the results. Returns False if there are no
+        more. Opens the archive once, because that takes longer than checking a small table.
+        """
+        began = self._clock()
+        with opened(self._archive, read_only=True) as db:
+            for batch in due:
+                report()
+                self._check(db, batch, files)
+                if self._clock() - began >= _RECORD_EVERY:
+                    return True
+        return False
 
     def _in_order(self, db: Database, units: list[Unit]) -> list[Unit]:
         """Returns the units in the order in which they are checked: WARC files that are missing or too short; units
@@ -206,9 +223,9 @@ class _PartCheck:
 
         return sorted(units, key=rank)
 
-    def _check(self, batch: list[Unit], files: dict[str, bool]) -> None:
+    def _check(self, db: Database, batch: list[Unit], files: dict[str, bool]) -> None:
         out = self._result
-        with opened(self._archive, read_only=True) as db, read_transaction(db):
+        with read_transaction(db):
             if batch[0].is_warc:
                 findings = self._check_files(db, batch, files)
                 out.warc_files += len(batch)
@@ -260,23 +277,20 @@ class _PartCheck:
         except sqlite3.Error as error:
             return [unreadable(self._archive, unit.name, error)]
 
-    def _record(self, *, final: bool) -> None:
-        """Records what was checked since the last time. If the archive is locked, this is postponed unless `final` is
-        True.
-        """
-        at = datetime.now(UTC)
-        try:
-            self._write(lambda db: record_checked_units(db, [unit.name for unit in self._read], self._found, at))
-        except ArchiveLocked:
-            if final:
-                raise
-            return
-        self._read, self._found = [], []
+    def _record(self) -> None:
+        """Records what was checked since the last time. If the archive is locked, this is postponed."""
+        with suppress(ArchiveLocked):
+            self._write(self._record_in)
+            self._read, self._found = [], []
+
+    def _record_in(self, db: Database) -> None:
+        record_checked_units(db, [unit.name for unit in self._read], self._found, datetime.now(UTC))
 
     def _finish(self, number: int, units: list[Unit]) -> None:
         out = self._result
 
         def write(db: Database) -> None:
+            self._record_in(db)
             known = read_checked_units(db)
             forget_units(db, set(known) - {unit.name for unit in units})
             created = read_creation_time(db) or self._started
