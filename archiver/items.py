@@ -59,6 +59,8 @@ EMPTY_SITEMAP = "empty sitemap"
 """The rule of a sitemap that lists neither pages nor sitemaps."""
 FOREIGN_FEED = "feed of other sites"
 """The rule of a feed all of whose posts are outside the site."""
+FOREIGN_API = "api of other sites"
+"""The rule of a list of an API all of whose posts are outside the site."""
 FOREIGN_SITEMAP = "sitemap of other sites"
 """The rule of a sitemap that lists pages, all of them outside the site, and no sitemaps."""
 

@@ -25,6 +25,7 @@ from archiver.extraction.template.page_form import date_slot, page_form
 from archiver.frontier.revisit import SOURCE_KINDS
 from archiver.items import (
     EMPTY_SITEMAP,
+    FOREIGN_API,
     FOREIGN_FEED,
     FOREIGN_SITEMAP,
     NEEDS_JAVASCRIPT,
@@ -74,8 +75,8 @@ def parse_feed_page(fetched: FetchedPage, result: PageResult, request: PageReque
 
 
 def _only_foreign(targets: tuple[DiscoveredURL, ...], scope: Scope) -> str:
-    """Returns a phrase with an example if a feed or sitemap lists pages, and each of them is outside the site; "" if it
-    lists none, or one of the site.
+    """Returns a phrase with an example if a feed, sitemap or API lists pages, and each of them is outside the site; ""
+    if it lists none, or one of the site.
     """
     pages = [t.url for t in targets if t.kind not in SOURCE_KINDS]
     if not pages or any(scope.contains(url) or link_reader.is_redirector(url) for url in pages):
@@ -110,7 +111,7 @@ def parse_sitemap_page(
     )
 
 
-def parse_api_page(fetched: FetchedPage, result: PageResult, request: PageRequest) -> ParsedPage:
+def parse_api_page(fetched: FetchedPage, result: PageResult, request: PageRequest, scope: Scope) -> ParsedPage:
     """Parses one page of posts from the WordPress API. `request.url` is the API's root. `follow` requests the next
     page, or the next step of reading the API.
     """
@@ -122,17 +123,19 @@ def parse_api_page(fetched: FetchedPage, result: PageResult, request: PageReques
     targets = tuple(
         replace(t, found_on=request.url, hint=None if request.step == "ids" else t.hint) for t in page.targets
     )
-    result = replace(result, targets=targets, outcome=Outcome.NOT_ARTICLE, reason=f"the API counts {page.total} posts")
+    foreign = _only_foreign(targets, scope)
+    reason = f"the API counts {page.total} posts{foreign}"
+    result = replace(result, targets=targets, outcome=Outcome.NOT_ARTICLE, reason=reason)
     more = bool(targets) and request.number < (page.total_pages or 1)
     if more and request.step == "ids" and page.total == request.alive:
-        return ParsedPage(replace(result, rule="api count"))
+        return ParsedPage(replace(result, rule=FOREIGN_API if foreign else "api count"))
     if more:
         onward = replace(request, number=request.number + 1)
         return ParsedPage(replace(result, outcome=Outcome.DUE), follow=(api_address(onward), onward))
     if request.step == "changes":
         onward = replace(request, step="ids", number=1)
         return ParsedPage(replace(result, outcome=Outcome.DUE), follow=(api_address(onward), onward))
-    return ParsedPage(result)
+    return ParsedPage(replace(result, rule=FOREIGN_API) if foreign else result)
 
 
 def api_address(request: PageRequest) -> str:
@@ -270,7 +273,7 @@ def _parse_source(
     if request.kind is PageKind.CDX:
         return parse_cdx_page(fetched, result, request, site.scope, site.is_news)
     if request.kind is PageKind.API:
-        return parse_api_page(fetched, result, request)
+        return parse_api_page(fetched, result, request, site.scope)
     if request.kind is PageKind.SITEMAP or sitemaps.looks_like_sitemap(fetched.body):
         parsed = parse_sitemap_page(fetched, result, request, site.scope)
         if parsed:
