@@ -20,7 +20,7 @@ from archiver.sites.group_quotas import read_group_quotas
 from archiver.storage.column_values import settings_of, stored_time
 from archiver.storage.completeness import PostCounts, count_posts_of_sites
 from archiver.storage.pages import stamp
-from archiver.storage.runs import scheduled_site, scheduled_sites
+from archiver.storage.runs import as_shown, scheduled_site, scheduled_sites
 from archiver.storage.sites import Mute, read_mute, tags_of_sites
 
 _WEEK = timedelta(days=7)
@@ -131,7 +131,7 @@ def read_site_table(db: Database, config: Config, now: datetime) -> list[SiteRow
             healths[site["id"]],
             articles.get(site["name"], 0),
             int(new.get(site["id"], 0)),
-            last.get(site["id"]),
+            as_shown(db, site["name"], last[site["id"]]) if site["id"] in last else None,
             turns.get(site["id"]),
             posts.get(site["id"], _NO_POSTS),
             config.origin_of("blackout", settings_of(site["settings"]), tags.get(site["id"], ())),

@@ -31,7 +31,7 @@ from archiver.storage.page_discoveries import Count, page_counts, page_counts_of
 from archiver.storage.page_forms import untaken_pages
 from archiver.storage.pages import EPOCH, LATEST_HINT, PAGE_REQUEST_QUERY, moment, stamp
 from archiver.storage.requisites import requisite_at
-from archiver.storage.runs import latest_samples, unrecorded_links
+from archiver.storage.runs import as_shown, latest_samples, unrecorded_links
 from archiver.storage.sampled_posts import edit_estimate
 from archiver.storage.tombstones import tombstone_at, tombstones
 from archiver.urls import Scope, normalize, start_address, urlkey
@@ -250,7 +250,8 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     site_id = site["id"]
     newest = [
         {**row, "statistics": stored_object(row.get("statistics")), "health": stored_object(row.get("health")) or None}
-        for row in db.query("select * from runs where site_id = ? order by id desc limit ?", [site_id, runs])
+        for stored in db.query("select * from runs where site_id = ? order by id desc limit ?", [site_id, runs])
+        for row in [as_shown(db, site["name"], stored)]
     ]
     counted = page_counts(db, site_id)
     captured = _gone_but_captured(db, site_id, counted)

@@ -126,6 +126,15 @@ def lock_site(archive: Path, site: str) -> HeldLock:
     return lock
 
 
+def is_site_locked(archive: Path, site: str) -> bool:
+    """Returns True if a process holds the lock of a site."""
+    try:
+        with lock_file(archive, "site", site).open("rb") as handle:
+            return not _try(handle, fcntl.LOCK_SH, 0.0)
+    except OSError:  # nobody holds it, or the file belongs to another user
+        return False
+
+
 def lock_host(archive: Path, host: str) -> HeldLock:
     """Takes the exclusive lock of a host, so that only one crawl fetches from it; several sites may be on one host.
 

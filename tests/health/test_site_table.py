@@ -27,9 +27,10 @@ from archiver.health.stored_health import read_healths, record_run_health
 from archiver.sites.archiver_toml import Config, parse_config
 from archiver.storage.completeness import PostCounts, site_completeness
 from archiver.storage.connection import open_archive, writing
+from archiver.storage.locks import lock_site
 from archiver.storage.pages import stamp
 from archiver.storage.runs import Counts, begin_run, end_run, forget_run_health
-from archiver.storage.sites import add_site, add_tags
+from archiver.storage.sites import add_site, add_tags, list_sites
 from archiver.urls import urlkey
 from tests.runner import Runner
 
@@ -107,10 +108,22 @@ def test_a_run_under_way_or_never_crawled_is_shown(tmp_path: Path) -> None:
     db = archive_of(tmp_path / "archive.db", 1)
     begin_run(db, 1, "incremental", __version__, NOW)
     add_site(db, "https://fresh.example/", NOW)
-    fresh, running = read_site_table(db, Config(), NOW)
+    with lock_site(tmp_path / "archive.db", "site-0.example"):
+        fresh, running = read_site_table(db, Config(), NOW)
+        (listed,) = list_sites(db, {"site-0.example"})
     assert (fresh.health.state, fresh.last_run, fresh.complete) == ("unknown", None, False)
     assert running.last_run is not None
     assert (running.last_run["outcome"], running.health.state) == (None, "red")
+    assert listed["last_run"]["outcome"] is None
+
+
+def test_a_run_that_was_killed_is_shown_as_interrupted(tmp_path: Path) -> None:
+    db = archive_of(tmp_path / "archive.db", 1)
+    begin_run(db, 1, "incremental", __version__, NOW)
+    (row,), (site,) = read_site_table(db, Config(), NOW), list_sites(db)
+    for run in (row.last_run, site["last_run"], site_completeness(db, site)["runs"][0]):
+        assert run is not None
+        assert run["outcome"] == "interrupted"
 
 
 def test_the_stored_health_is_used_and_may_be_forgotten(tmp_path: Path) -> None:
