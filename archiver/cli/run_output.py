@@ -194,7 +194,7 @@ def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
     )
     if result["trapped"] > 0:  # negative if this run sampled pages that an earlier run skipped
         lines.append(
-            f"  {count_noun(result['trapped'], 'URL')} skipped: crawler traps "
+            f"  {count_noun(result['trapped'], 'URL')} skipped: crawler traps or set aside "
             f"('archiver status {result['site']}' lists them)"
         )
     if result["refused"]:

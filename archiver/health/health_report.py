@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from sqlite_utils import Database
 
+from archiver.errors import count_noun
 from archiver.fields import MEASURED
 from archiver.health.archive_safety import ArchiveSafety, judge_safety, read_safety
 from archiver.health.archive_usage import ArchiveUsage, read_usage
@@ -70,7 +71,8 @@ def _check_disk(archive: str, free: int, daily: float) -> Iterator[HealthFinding
     left = timedelta(days=min(free / daily, 10_000)) if daily > 0 else timedelta.max
     if free < RESERVE or left < _LATER:
         soon = (
-            f", and the archive grows by {_size(daily)} a day: the disk is full in {max(left.days, 1)} days"
+            f", and the archive grows by {_size(daily)} a day: the disk is full in "
+            f"{count_noun(max(left.days, 1), 'day')}"
             if left < _LATER
             else ""
         )

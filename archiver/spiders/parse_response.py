@@ -15,6 +15,7 @@ from archiver.discovery import cdx, feed_parser, page_requisites, sitemaps, word
 from archiver.discovery import links as link_reader
 from archiver.discovery.soft404 import SoftNotFoundProfile, detect_wall, fingerprint_of
 from archiver.discovery.url_classifier import FILE, NO_PATTERN, may_be_post, page_number, pattern_of, series_of
+from archiver.errors import count_noun
 from archiver.extraction import javascript_only_page
 from archiver.extraction.article import extract_page
 from archiver.extraction.encoding import unpack_undeclared
@@ -65,7 +66,7 @@ def parse_feed_page(fetched: FetchedPage, result: PageResult, request: PageReque
         outcome=Outcome.NOT_ARTICLE,
         rule=FOREIGN_FEED if foreign else f"feed {parsed.kind}",
         targets=targets,
-        reason=f"a feed of {len(targets)} posts{foreign}{_MORE if parsed.is_cut else ''}{unread}",
+        reason=f"a feed of {count_noun(len(targets), 'post')}{foreign}{_MORE if parsed.is_cut else ''}{unread}",
         listed=_listed_in_feed(targets, is_cut=parsed.is_cut) if request.number == 1 else None,
     )
     if parsed.next_url and targets and not request.known and request.number < 10_000:
@@ -103,8 +104,8 @@ def parse_sitemap_page(
     foreign = "" if parsed.children else _only_foreign(targets, scope)
     if foreign:
         rule = FOREIGN_SITEMAP
-    reason = f"a sitemap of {len(parsed.targets)} pages and {len(parsed.children)} sitemaps{foreign}"
-    reason += _MORE if parsed.is_cut else ""
+    reason = f"a sitemap of {count_noun(len(parsed.targets), 'page')} and {count_noun(len(parsed.children), 'sitemap')}"
+    reason += foreign + (_MORE if parsed.is_cut else "")
     return ParsedPage(
         replace(result, kind=PageKind.SITEMAP, outcome=Outcome.NOT_ARTICLE, rule=rule, reason=reason, targets=targets),
         is_sitemap=True,
@@ -124,8 +125,8 @@ def parse_api_page(fetched: FetchedPage, result: PageResult, request: PageReques
         replace(t, found_on=request.url, hint=None if request.step == "ids" else t.hint) for t in page.targets
     )
     foreign = _only_foreign(targets, scope)
-    reason = f"the API counts {page.total} posts{foreign}"
-    result = replace(result, targets=targets, outcome=Outcome.NOT_ARTICLE, reason=reason)
+    counted = "does not count its posts" if page.total is None else f"counts {count_noun(page.total, 'post')}"
+    result = replace(result, targets=targets, outcome=Outcome.NOT_ARTICLE, reason=f"the API {counted}{foreign}")
     more = bool(targets) and request.number < (page.total_pages or 1)
     if more and request.step == "ids" and page.total == request.alive:
         return ParsedPage(replace(result, rule=FOREIGN_API if foreign else "api count"))

@@ -18,7 +18,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.discovery.url_classifier import matching_trap_rule, trap_reason
-from archiver.errors import ArticleRemoved, URLNotFound
+from archiver.errors import ArticleRemoved, URLNotFound, count_noun
 from archiver.frontier.revisit import next_fetch_time
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 from archiver.storage import crawl_exclusions, requisites
@@ -535,7 +535,7 @@ def _due_for(page: dict[str, Any]) -> str:
         return "the last fetch failed"
     if page["priority"] == 0:
         return "every crawl fetches it, because it may list new posts"
-    days = f"{max(1, round((due - fetched) / timedelta(days=1)))} days after the last fetch"
+    days = f"{count_noun(max(1, round((due - fetched) / timedelta(days=1))), 'day')} after the last fetch"
     if page["kind"] == PageKind.POST and page["outcome"] in (Outcome.ARCHIVED, Outcome.UNCHANGED):
         return f"{days} (older posts less often), or sooner if a source says that it changed or a crawl samples it"
     return f"{days}, or sooner if a source says that it changed"

@@ -355,7 +355,7 @@ def _print_sources(state: dict[str, Any]) -> None:
 
 
 def _print_traps(state: dict[str, Any]) -> None:
-    print_lines("", styled_line(("skipped: crawler traps", "bold")))
+    print_lines("", styled_line(("skipped: crawler traps or set aside", "bold")))
     print_table(
         ("rule", "URLs", "fetched", "sample", "example"),
         [
