@@ -261,9 +261,14 @@ def _look_at_site(db: Database, site: dict[str, Any], health: Health, now: datet
     )
 
 
-def look_at_archive(found: OverallHealth) -> Look:
-    """Returns the health of the archive itself as a `Look`, from which notifications are decided."""
-    return Look("", found.at, _seen_findings(found.archive_health), hours_as_runs(found.at))
+def look_at_archive(found: OverallHealth, *, catching_up: bool = False) -> Look:
+    """Returns the health of the archive itself as a `Look`, from which notifications are decided. If `catching_up`, the
+    scheduler has just started and is crawling what was missed: that sites are late is then neither begun nor over.
+    """
+    seen = _seen_findings(found.archive_health)
+    if catching_up:
+        seen = tuple(one for one in seen if one.finding.code != "late")
+    return Look("", found.at, seen, hours_as_runs(found.at), is_conclusive=not catching_up)
 
 
 def _seen_findings(health: Health) -> tuple[SeenFinding, ...]:

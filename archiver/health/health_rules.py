@@ -40,7 +40,7 @@ from archiver.storage.site_content import RepeatedValue, SiteContent
 TRY_AGAIN = (
     "Look at its home page; 'archiver crawl {site}' tries again, and log/crawl.log next to the archive has the details."
 )
-_MOVED = (
+MOVED = (
     "It has moved: 'archiver sites move {site} {target}' gives the site its new address, and keeps its posts, settings "
     "and history."
 )
@@ -49,8 +49,8 @@ _REFUSED = (
 )
 _TOO_OFTEN = "It receives too many requests: set a longer delay ('archiver sites set {site} delay=5')."
 START_PAGE_ADVICE = {
-    **{f"http-{status}": _MOVED for status in (301, 302, 303, 307, 308)},
-    "meta-refresh": _MOVED,
+    **{f"http-{status}": MOVED for status in (301, 302, 303, 307, 308)},
+    "meta-refresh": MOVED,
     "no-host": (
         "Its domain has no address any more, or the network is down: check whether it has moved; 'archiver sites set "
         "{site} crawl=no' stops crawling it."

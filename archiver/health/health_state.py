@@ -16,6 +16,7 @@ from sqlite_utils import Database
 
 from archiver.health.health_rules import (
     LEVELS,
+    MOVED,
     Health,
     HealthFinding,
     HealthInputs,
@@ -218,6 +219,12 @@ def _read_start_page(db: Database, site: dict[str, Any], runs: Sequence[JudgedRu
         [urlkey(site["start_url"]), _MOST_REDIRECTS, stamp(ended.started)],
     ).fetchone()
     return (row[0], row[1] or "") if row else None
+
+
+def read_move_advice(db: Database, site: dict[str, Any]) -> str:
+    """Returns advice about a site whose start page redirects to another host; "" if it does not."""
+    target = _read_moved_to(db, site)
+    return MOVED.format(site=site["name"], target=target) if target else ""
 
 
 def _read_moved_to(db: Database, site: dict[str, Any]) -> str:

@@ -243,15 +243,15 @@ Sent = list[tuple[str, str]]
 
 
 def notify(
-    archive: Path, only: Collection[str] | None = None, *, include_archive: bool = True, now: datetime | None = None
+    archive: Path, only: Collection[str] | None = None, *, catching_up: bool = False, now: datetime | None = None
 ) -> Sent:
     """Determines the health of sites, and sends the notifications that are due under the policies in archiver.toml.
     Returns, for each message, its channel and why sending it failed.
 
-    `only` has the names of the sites to include, None for all; `include_archive` includes the archive itself; `now` is
-    the current time. Notifications that were held back earlier are sent for all sites. Deletes acceptances of findings
-    that no longer exist or have got worse, even if no channel is configured. Does nothing if another process is
-    notifying. Raises what `open_archive` and `load_config` raise.
+    `only` has the names of the sites to include, None for all; `catching_up` leaves out that crawls were missed; `now`
+    is the current time. Notifications that were held back earlier are sent for all sites. Deletes acceptances of
+    findings that no longer exist or have got worse, even if no channel is configured. Does nothing if another process
+    is notifying. Raises what `open_archive` and `load_config` raise.
     """
     loaded = load_config().notify
     channels = make_all_channels(loaded)
@@ -271,7 +271,7 @@ def notify(
                     drop_obsolete_acceptances(db, at)
                     if channels:
                         found = judge_all(db, archive, scheduler_process(archive), at, effective_settings(db), only)
-                        _enter_notifications(db, loaded, channels, found, include_archive=include_archive)
+                        _enter_notifications(db, loaded, channels, found, catching_up=catching_up)
             except sqlite3.Error as error:
                 damage = environment_error(error, archive)
                 if not isinstance(damage, ArchiveDamaged):
@@ -295,13 +295,13 @@ def _deliver(db: Database, archive: Path, channels: Mapping[Recipients, Channel]
 
 
 def notify_after_runs(
-    archive: Path, sites: Collection[str] | None, say: Callable[[str], None], *, include_archive: bool = True
+    archive: Path, sites: Collection[str] | None, say: Callable[[str], None], *, catching_up: bool = False
 ) -> bool:
     """Sends notifications after crawls, as `notify` does, but raises no ArchiverError: a sentence about a failure is
     passed to `say`, and the next crawl tries again. Returns False if the health could not be determined.
     """
     try:
-        for channel, failure in notify(archive, sites, include_archive=include_archive):
+        for channel, failure in notify(archive, sites, catching_up=catching_up):
             if failure:
                 say(f"The notification through {channel} could not be sent: {failure}.")
     except ArchiverError as error:
@@ -327,14 +327,13 @@ def find_unused_tags(db: Database, notify: Notify) -> list[tuple[str, str]]:
 
 
 def _enter_notifications(
-    db: Database, notify: Notify, channels: Collection[Recipients], found: OverallHealth, *, include_archive: bool
+    db: Database, notify: Notify, channels: Collection[Recipients], found: OverallHealth, *, catching_up: bool
 ) -> None:
     """Stores the health of the sites, and the notifications that are due. Runs inside the caller's transaction.
-    `include_archive` includes the archive itself.
+    `catching_up` leaves out that crawls were missed.
     """
     looks = read_looks(db, found)
-    if include_archive:
-        looks[""] = look_at_archive(found)
+    looks[""] = look_at_archive(found, catching_up=catching_up)
     for site, health in found.sites:
         record_health(db, site, health, found.at)
     drop_faults_of_removed_sites(db)

@@ -85,19 +85,19 @@ class NotificationRunner:
             self._process.close()
             self._process = None
         is_released = self._release is not None and self._clock() >= self._release
-        everything, include_archive = now >= self._next_all or is_released, now >= self._caught_up
+        everything, catching_up = now >= self._next_all or is_released, now < self._caught_up
         if not everything and (not self._sites or now < self._next):
             return
         try:
             self._process = notify_changes(
-                self._archive, None if everything else tuple(self._sites), include_archive=include_archive
+                self._archive, None if everything else tuple(self._sites), catching_up=catching_up
             )
         except OSError as error:
             self._show(f"Notifications cannot be sent now ({error.strerror}) and will be retried.")
         else:
             self._sites.clear()
             if everything:
-                self._next_all = now + _CHECK_ALL_EVERY if include_archive else self._caught_up
+                self._next_all = self._caught_up if catching_up else now + _CHECK_ALL_EVERY
                 self._release = _find_release(self._clock())
         self._started_at, self._next = now, now + _NOTIFY_EVERY
 

@@ -137,20 +137,20 @@ def _run_crawl(link: Connection, crawl: SiteCrawl, order: CommonOptions) -> None
         print_notice(sentence)
 
 
-def notify_changes(archive: Path, sites: tuple[str, ...] | None, *, include_archive: bool) -> ForkServerProcess:
+def notify_changes(archive: Path, sites: tuple[str, ...] | None, *, catching_up: bool) -> ForkServerProcess:
     """Starts a separate process that sends notifications, so that a slow mail server does not delay crawls. They are
-    about these sites (None for all) and, with `include_archive`, about the archive itself. Raises OSError if the
-    process cannot be started.
+    about these sites (None for all) and about the archive itself; with `catching_up`, not about missed crawls. Raises
+    OSError if the process cannot be started.
     """
-    return fork("notifications", _notify, archive, sites, include_archive)
+    return fork("notifications", _notify, archive, sites, catching_up)
 
 
-def _notify(archive: Path, sites: tuple[str, ...] | None, include_archive: bool) -> None:
+def _notify(archive: Path, sites: tuple[str, ...] | None, catching_up: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     unblock_end_signals()
     from archiver.health.notifications import notify_after_runs
 
-    notify_after_runs(archive, sites, print_notice, include_archive=include_archive)
+    notify_after_runs(archive, sites, print_notice, catching_up=catching_up)
 
 
 def begin_partial_check(archive: Path, days: int, seconds: float) -> ForkServerProcess:

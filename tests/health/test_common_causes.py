@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from archiver.cli.main import cli
 from archiver.health.common_causes import CommonCause, find_common_causes, judge_common_causes, read_common_causes
+from archiver.health.notifications import notify
 from archiver.storage.connection import open_archive
 from archiver.storage.runs import EndedRun, FailedSeries, ended_runs, failed_series
 from tests.runner import Runner
@@ -180,6 +181,13 @@ def test_the_failed_runs_of_each_site_are_read(archive: Path) -> None:
     db.close()
     assert found == [("a.example", 5, 7, "tls"), ("b.example", 6, 6, AWAY)]
     assert later == [("b.example", AWAY), ("a.example", "tls"), ("c.example", "tls"), ("c.example", "")]
+
+
+def test_a_scheduler_that_has_just_started_sends_a_common_cause(archive: Path, call: Call, tmp_path: Path) -> None:
+    ran(archive, "abcd", OK, 0)
+    ran(archive, "abcd", AWAY, 10)
+    assert notify(archive, {"a.example"}, catching_up=True, now=NOW + 20 * MINUTE) == [("command", "")]
+    assert next(site for message in sent(tmp_path) for site, _ in message) == ""
 
 
 def test_runs_that_were_killed_divide_no_common_cause(archive: Path) -> None:

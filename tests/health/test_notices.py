@@ -439,7 +439,7 @@ def test_the_scheduler_notifies_of_all_sites_when_quiet_hours_end(
     house.configure('quiet_hours = "22:00-07:00"\n')
     asked: list[tuple[str, ...] | None] = []
 
-    def ask(archive: Path, sites: tuple[str, ...] | None, *, include_archive: bool) -> Ended:
+    def ask(archive: Path, sites: tuple[str, ...] | None, *, catching_up: bool) -> Ended:
         asked.append(sites)
         return Ended()
 
