@@ -5,13 +5,15 @@ with a few queries for all sites together.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.errors import count_noun
 from archiver.frontier.site_cadence import RecrawlTime
+from archiver.health.common_causes import FOLDED_CODES, CommonCause
 from archiver.health.health_report import health_as_json
 from archiver.health.health_rules import LEVELS, Health
 from archiver.health.stored_health import read_healths
@@ -36,6 +38,7 @@ class SiteRow:
     - `next_run`: when the scheduler crawls it next, None if it does not.
     - `blackout`: the group that its blackout hours come from, "" if none.
     - `mute`: None if the site is not muted.
+    - `shares`: how many other sites share its failure; that is then shown once, as a finding of the archive.
     """
 
     site: str
@@ -50,6 +53,7 @@ class SiteRow:
     posts: PostCounts
     blackout: str = ""
     mute: Mute | None = None
+    shares: int = 0
 
     @property
     def complete(self) -> bool:
@@ -73,6 +77,10 @@ class SiteRow:
     @property
     def _state(self) -> str:
         problems = [one for one in self.health.findings if one.level != "green"]
+        if self.shares and any(one.code in FOLDED_CODES for one in problems):
+            others = [one for one in problems if one.code not in FOLDED_CODES]
+            more = f" (and {len(others)} more)" if others else ""
+            return f"shares its failure with {count_noun(self.shares, 'other site')}: see 'the archive' below{more}"
         if problems:
             more = len(problems) - 1
             return problems[0].sentence + (f" (and {more} more)" if more else "")
@@ -182,6 +190,14 @@ ORDERS: dict[str, Callable[[SiteRow], Any]] = {
     "coverage": lambda row: 2.0 if row.posts.coverage is None else row.posts.coverage,
 }
 """The orders in which the table can be sorted: by name, or with the worst, highest, latest or soonest value first."""
+
+
+def fold_common_causes(rows: Iterable[SiteRow], causes: Iterable[CommonCause]) -> list[SiteRow]:
+    """Returns the rows as they are shown above the findings of the archive: a failure that many sites share is not
+    repeated for each.
+    """
+    shares = {name: len(one.sites) - 1 for one in causes for name in one.sites}
+    return [replace(row, shares=shares.get(row.site, 0)) for row in rows]
 
 
 def sort_rows(rows: Iterable[SiteRow], order: str) -> list[SiteRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -19,10 +20,11 @@ from archiver import __version__
 from archiver.cli.main import cli
 from archiver.cli.site_table_output import TableLayout, format_history, format_site_table
 from archiver.frontier.site_cadence import RecrawlTime
+from archiver.health.common_causes import CommonCause
 from archiver.health.health_rules import Health, HealthFinding
 from archiver.health.health_state import accept_findings_of, read_health
 from archiver.health.run_history import HistoricalRun, measures_of, read_history
-from archiver.health.site_table import SiteRow, read_site_table, sort_rows
+from archiver.health.site_table import SiteRow, fold_common_causes, read_site_table, sort_rows
 from archiver.health.stored_health import read_healths, record_run_health
 from archiver.sites.archiver_toml import Config, parse_config
 from archiver.storage.completeness import PostCounts, site_completeness
@@ -183,6 +185,28 @@ def row_of(site: str, **other: Any) -> SiteRow:
         "posts": PostCounts({"found": 12, "archived": 12, "missing": 0, "gone": 0, "refused": 0}),
     }
     return SiteRow(**values | other)
+
+
+def test_a_failure_that_many_sites_share_is_shown_once() -> None:
+    sentence = "Its last run failed: the server has refused the connection."
+    other = HealthFinding("slow", "amber", "It is slow.")
+    failed = (HealthFinding("failed", "red", sentence),)
+    rows = [row_of(name, health=Health("red", failed)) for name in "abc"]
+    rows.append(row_of("d", health=Health("red", (*failed, other))))
+    cause = CommonCause("network", ("a", "b", "d"), 3, 4, NOW)
+    shown = fold_common_causes(rows, [cause])
+    assert [one.shares for one in shown] == [2, 2, 0, 2]
+    assert [sentence in one.reason for one in shown] == [False, False, True, False]
+    assert "1 more" in shown[3].reason
+    assert [one.reason for one in rows[:3]] == [sentence] * 3
+
+
+def test_the_width_of_a_pipe_can_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert TableLayout.of_output().width is None
+    monkeypatch.setenv("COLUMNS", "100")
+    assert TableLayout.of_output().width == 100
 
 
 LONG_NAME = "a-journal-with-a-very-long-name-indeed.harbour-news.example/blog/english"
