@@ -79,8 +79,8 @@ class SiteRow:
         problems = [one for one in self.health.findings if one.level != "green"]
         if self.shares and any(one.code in FOLDED_CODES for one in problems):
             others = [one for one in problems if one.code not in FOLDED_CODES]
-            more = f" (and {len(others)} more)" if others else ""
-            return f"shares its failure with {count_noun(self.shares, 'other site')}: see 'the archive' below{more}"
+            rest = f" (and {len(others)} more)" if others else ""
+            return f"shares its failure with {count_noun(self.shares, 'other site')}: see 'the archive' below{rest}"
         if problems:
             more = len(problems) - 1
             return problems[0].sentence + (f" (and {more} more)" if more else "")
