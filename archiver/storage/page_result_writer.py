@@ -44,6 +44,7 @@ from archiver.storage.article_tables.articles import (
     Observation,
     Stored,
     edited_at,
+    gone_since,
     mark_gone,
     mark_seen,
     publication_time,
@@ -452,6 +453,9 @@ def _next_due_time(run: StoringRun, storing: Storing, effect: Effect) -> datetim
         return None
     if effect.outcome is Outcome.HELD:
         return next_look(run.db, run.site_id, storing.key, result.at)
+    revisit = (run.post_revisit if result.kind is PageKind.POST else None) or run.revisit
+    if effect.outcome is Outcome.GONE and (since := gone_since(run.db, storing.key)):
+        return next_try_of_new_page(since, result.at, revisit)
     if effect.article_id is None and (found := _found_as_new_page(run, storing, effect.outcome)):
         return next_try_of_new_page(found, result.at, run.revisit)
     published = result.article.published if result.article else publication_time(run.db, effect.article_id)
@@ -465,7 +469,7 @@ def _next_due_time(run: StoringRun, storing: Storing, effect: Effect) -> datetim
         result.kind,
         result.at,
         published,
-        (run.post_revisit if result.kind is PageKind.POST else None) or run.revisit,
+        revisit,
         edited_at(run.db, effect.article_id),
         hearsay=only_from_cdx,
     )

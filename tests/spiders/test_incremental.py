@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +94,22 @@ def test_a_post_that_moved_over_several_redirects_has_its_last_address(tmp_path:
         assert rows(archive, "select url from articles where title = 'Title two'") == [(f"{site.url}2024/two/",)]
         aliases = {url for (url,) in rows(archive, "select url from article_urls where kind <> 'url'")}
     assert {f"{site.url}two/", f"{site.url}archive/two/"} <= aliases
+
+
+def test_a_gone_post_is_looked_for_the_next_day_and_then_at_growing_intervals(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    pages: dict[str, Any] = {"/": home("/one/", "/two/"), "/one/": page("The first"), "/two/": page("The second")}
+    wait = "select round((julianday(due_at) - julianday(fetched_at)) * 24) from pages where url like '%/two/'"
+    with serving(pages) as site:
+        counts(site.url, archive=archive)
+        pages["/two/"] = Answer(b"gone", 410)
+        assert counts(site.url, "--full", archive=archive)["gone"] == 1
+        assert rows(archive, wait) == [(20.0,)]
+        db = sqlite3.connect(archive)
+        with closing(db), db:
+            db.execute("update articles set gone_at = datetime('now', '-5 days') || '+00:00' where gone_at is not null")
+        counts(site.url, "--full", archive=archive)
+    assert rows(archive, wait) == [(4 * 24 + 20.0,)]
 
 
 def test_a_gone_post_that_comes_back_is_no_longer_gone(tmp_path: Path) -> None:
