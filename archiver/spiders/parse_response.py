@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from urllib.parse import urljoin, urlsplit
 
 from archiver.discovery import cdx, feed_parser, page_requisites, sitemaps, wordpress_api
@@ -51,7 +50,6 @@ from archiver.urls import Scope, normalize, urlkey
 _MORE = "; it is longer than the limit for one document"
 _MAX_RESPONSES = 50  # at most this many responses of one CDX list are read
 # Clocks differ, and some servers read a time without zone as local time. It does no harm if a change is listed twice.
-_CLOCK_MARGIN = timedelta(days=1)
 
 
 def parse_feed_page(fetched: FetchedPage, result: PageResult, request: PageRequest, scope: Scope) -> ParsedPage:
@@ -143,7 +141,7 @@ def api_address(request: PageRequest) -> str:
     """Returns the address to request for the current step and page of reading the WordPress API."""
     if request.step == "ids":
         return wordpress_api.ids_url(request.url, request.number)
-    since = request.fetched_at - _CLOCK_MARGIN if request.step == "changes" and request.fetched_at else None
+    since = request.changes_since if request.step == "changes" else None
     return wordpress_api.posts_url(request.url, request.number, since)
 
 
