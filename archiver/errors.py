@@ -160,8 +160,8 @@ class DiskFull(ArchiverError):
     def __init__(self, folder: str, free: int) -> None:
         super().__init__(
             folder,
-            f"The disk that holds {folder} is full ({free / 1e6:.1f} MB free): free some space, then crawl again. "
-            "The crawl continues where it stopped; nothing stored is lost.",
+            f"The disk that holds {folder} is full ({free / 1e6:.1f} MB free): free some space, then run the "
+            "command again. A crawl continues where it stopped; nothing stored is lost.",
         )
 
 
@@ -197,6 +197,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     by_folded = {one.casefold(): one for one in known}
     found = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.7)
     return f"; did you mean {by_folded[found[0]]!r}" if found else ""
+
+
+def count_noun(number: int, one: str, many: str = "") -> str:
+    """Formats a number with its noun for a message: "1 article", "2 articles". `many` is the plural if it is
+    irregular.
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 _NAMED_SITES = 8

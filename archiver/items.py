@@ -59,6 +59,8 @@ EMPTY_SITEMAP = "empty sitemap"
 """The rule of a sitemap that lists neither pages nor sitemaps."""
 FOREIGN_FEED = "feed of other sites"
 """The rule of a feed that lists only posts outside the site."""
+FOREIGN_API = "api of other sites"
+"""The rule of a list of an API that contains only posts outside the site."""
 FOREIGN_SITEMAP = "sitemap of other sites"
 """The rule of a sitemap that lists only pages outside the site, and no sitemaps."""
 

@@ -19,7 +19,7 @@ from archiver.cli.terminal import count_noun, open_output, print_json, print_lin
 from archiver.errors import ArchiverError
 from archiver.health.health_report import OverallHealth, format_metrics, health_as_json, judge_all
 from archiver.health.health_rules import CONTENT_CODES, Health, HealthFinding, Level
-from archiver.health.health_state import accept_findings_of, read_health
+from archiver.health.health_state import accept_findings_of, read_health, read_move_advice
 from archiver.health.notifications import find_unused_tags, make_all_channels, notify, send_test_messages
 from archiver.items import format_degrees
 from archiver.sites.archiver_toml import config_file, effective_settings, load_config
@@ -196,7 +196,7 @@ def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
     )
     if result["trapped"] > 0:  # negative if this run sampled pages that an earlier run skipped
         lines.append(
-            f"  {count_noun(result['trapped'], 'URL')} skipped: crawler traps "
+            f"  {count_noun(result['trapped'], 'URL')} skipped: crawler traps or set aside "
             f"('archiver status {result['site']}' lists them)"
         )
     if result["refused"]:
@@ -285,6 +285,22 @@ def read_health_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, dic
     try:
         rows = [row for row in list(db.query("select * from sites")) if row["name"] in selected]
         return {row["name"]: health_as_json(read_health(db, row, datetime.now(UTC))) for row in rows}
+    finally:
+        db.close()
+
+
+def read_advice_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, str]:
+    """Returns advice about each of these sites that has moved; empty if the archive cannot be read."""
+    selected = set(sites)
+    if not selected:
+        return {}
+    try:
+        db = open_archive(archive, read_only=True)
+    except ArchiverError:
+        return {}
+    try:
+        rows = [row for row in list(db.query("select * from sites")) if row["name"] in selected]
+        return {row["name"]: advice for row in rows if (advice := read_move_advice(db, row))}
     finally:
         db.close()
 

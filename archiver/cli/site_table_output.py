@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import textwrap
@@ -30,8 +31,8 @@ _COLOURS = {"green": "green", "amber": "yellow", "red": "red"}
 
 @dataclass(frozen=True, slots=True)
 class TableLayout:
-    """How the table is printed: `width` is its width in columns, None for a pipe (one line per site); `colours` is True
-    for a coloured table.
+    """How the table is printed: `width` is its width in columns, None for a pipe (one line per site) unless COLUMNS is
+    set; `colours` is True for a coloured table.
     """
 
     width: int | None = None
@@ -39,7 +40,8 @@ class TableLayout:
 
     @classmethod
     def of_output(cls) -> TableLayout:
-        return cls(shutil.get_terminal_size().columns if sys.stdout.isatty() else None, has_colours())
+        is_wide = not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdecimal()
+        return cls(None if is_wide else shutil.get_terminal_size().columns, has_colours())
 
 
 def print_site_table(rows: Sequence[SiteRow], now: datetime) -> None:

@@ -20,6 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from archiver.errors import OutputNotWritable
+from archiver.errors import count_noun as count_noun
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -136,11 +137,6 @@ def format_time(moment: str | None) -> str:
         return datetime.fromisoformat(moment).strftime("%Y-%m-%d %H:%M:%S UTC")
     except ValueError:
         return moment
-
-
-def count_noun(number: int, one: str, many: str = "") -> str:
-    """Formats a number with its noun: "1 article", "2 articles". `many` is the plural if it is irregular."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def format_percent(share: float | None) -> str:

@@ -23,6 +23,7 @@ from archiver.storage.integrity_records import (
     read_creation_time,
     read_damages,
     read_last_check,
+    read_unfinished_since,
 )
 
 _MOST_DAMAGES = 5
@@ -39,7 +40,7 @@ class ArchiveSafety:
     - `covered_since`: checks have read everything since then.
     - `verified_at`: when `archiver verify` last checked everything.
     - `checked_at`: when the last check of any kind ended.
-    - `unfinished_at`: when the last nightly check began, if it has not ended.
+    - `unfinished_since`: when the first nightly check began of those that were begun after the last check that ended.
     - `damages`: the damaged parts that checks found.
     - `removed`: backups, each with the number of removed posts that its files may hold.
     - `missing`: the paths of backups whose file is missing, although the folder is there.
@@ -52,7 +53,7 @@ class ArchiveSafety:
     covered_since: datetime | None = None
     verified_at: datetime | None = None
     checked_at: datetime | None = None
-    unfinished_at: datetime | None = None
+    unfinished_since: datetime | None = None
     damages: Sequence[Damage] = ()
     removed: Sequence[tuple[BackupRecord, int]] = ()
     missing: Collection[str] = ()
@@ -87,7 +88,6 @@ def read_safety(db: Database) -> ArchiveSafety | None:
         return None
     backups = read_backups(db)
     verified, part = read_last_check(db, "verify"), read_last_check(db, "part")
-    begun = read_last_check(db, "part", finished=False)
     ended = [one.finished_at for one in (verified, part) if one and one.finished_at]
     absent = {one.path for one in backups if one.made_at and _is_gone(Path(one.path))}
     away = {path for path in absent if _is_gone(Path(path).parent)}
@@ -98,7 +98,7 @@ def read_safety(db: Database) -> ArchiveSafety | None:
         read_covered_since(db),
         verified.finished_at if verified else None,
         max(ended, default=None),
-        begun.started_at if begun and not begun.finished_at else None,
+        read_unfinished_since(db),
         read_damages(db),
         [
             (one, number)
@@ -223,16 +223,19 @@ def _check_coverage(known: ArchiveSafety, most: timedelta, now: datetime) -> Ite
         )
 
 
-_LONG = timedelta(days=1)
+_LONG = timedelta(days=2)
+"""An interrupted check is run again at the next start of the scheduler, or in the following night. It is a finding when
+that has not happened either.
+"""
 
 
 def _check_unfinished(known: ArchiveSafety, now: datetime) -> Iterator[HealthFinding]:
-    began = known.unfinished_at
-    if began and now - began > _LONG and not (known.checked_at and known.checked_at > began):
+    began = known.unfinished_since
+    if began and now - began > _LONG:
         yield HealthFinding(
             "verify",
             "amber",
-            f"The nightly check that began on {began:%Y-%m-%d %H:%M} UTC has not ended, and none has begun since then: "
+            f"The nightly check that began on {began:%Y-%m-%d %H:%M} UTC has not ended, nor has any since: "
             "run 'archiver verify --part', which says what prevents it.",
             "unfinished",
             began,

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from sqlite_utils import Database
 
+from archiver.errors import count_noun
 from archiver.fields import MEASURED
 from archiver.health.archive_safety import ArchiveSafety, judge_safety, read_safety
 from archiver.health.common_causes import FOLDED_CODES, CommonCause, judge_common_causes, read_common_causes
@@ -151,7 +152,8 @@ def _check_disk(archive: str, free: int, daily: float) -> Iterator[HealthFinding
     left = timedelta(days=min(free / daily, 10_000)) if daily > 0 else timedelta.max
     if free < RESERVE or left < _LATER:
         soon = (
-            f", and the archive grows by {_size(daily)} a day: the disk is full in {max(left.days, 1)} days"
+            f", and the archive grows by {_size(daily)} a day: the disk is full in "
+            f"{count_noun(max(left.days, 1), 'day')}"
             if left < _LATER
             else ""
         )
@@ -341,9 +343,14 @@ def _look_at_site(db: Database, site: dict[str, Any], health: Health, now: datet
     )
 
 
-def look_at_archive(found: OverallHealth) -> Look:
-    """Returns the health of the archive itself as a `Look`, from which notifications are decided."""
-    return Look("", found.at, _seen_findings(found.archive_health), hours_as_runs(found.at))
+def look_at_archive(found: OverallHealth, *, catching_up: bool = False) -> Look:
+    """Returns the health of the archive itself as a `Look`, from which notifications are decided. If `catching_up`, the
+    scheduler has just started and is crawling what was missed: that sites are late is then neither begun nor over.
+    """
+    seen = _seen_findings(found.archive_health)
+    if catching_up:
+        seen = tuple(one for one in seen if one.finding.code != "late")
+    return Look("", found.at, seen, hours_as_runs(found.at), is_conclusive=not catching_up)
 
 
 def _seen_findings(health: Health) -> tuple[SeenFinding, ...]:

@@ -16,6 +16,7 @@ from statistics import median
 from typing import Literal
 
 from archiver.articles.article_guards import MASS_RULES, REASONS, HoldRule
+from archiver.errors import count_noun
 from archiver.fields import ESSENTIAL, MEASURED
 from archiver.frontier.site_cadence import format_period
 from archiver.health.past_comparison import (
@@ -38,7 +39,7 @@ from archiver.storage.site_content import Deletions, PostDay, RepeatedValue, Sit
 TRY_AGAIN = (
     "Look at its home page; 'archiver crawl {site}' tries again. See log/crawl.log next to the archive for the details."
 )
-_MOVED = (
+MOVED = (
     "It has moved: 'archiver sites move {site} {target}' gives the site its new address, and keeps its posts, settings "
     "and history."
 )
@@ -47,8 +48,8 @@ _REFUSED = (
 )
 _TOO_OFTEN = "It receives too many requests: set a longer delay ('archiver sites set {site} delay=5')."
 START_PAGE_ADVICE = {
-    **{f"http-{status}": _MOVED for status in (301, 302, 303, 307, 308)},
-    "meta-refresh": _MOVED,
+    **{f"http-{status}": MOVED for status in (301, 302, 303, 307, 308)},
+    "meta-refresh": MOVED,
     "no-host": (
         "Its domain has no address any more, or the network is down: check whether it has moved; 'archiver sites set "
         "{site} crawl=no' stops crawling it."
@@ -347,7 +348,7 @@ def _changed_template(
 ) -> HealthFinding:
     names = sorted(group, key=lambda name: (name not in ESSENTIAL, list(MEASURED).index(name)))
     lost = [
-        f"{_NAMES.get(name, name)} ({fall.hits:,} of {fall.trials:,}, previously "
+        f"{_NAMES.get(name, name)} ({fall.hits:,} of {fall.trials:,} have it, previously "
         f"{fall.past_hits / fall.past_trials:.0%})"
         for name in names
         for fall in (group[name],)
@@ -622,8 +623,9 @@ def _check_no_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
     yield HealthFinding(
         "no-posts",
         "red",
-        f"No post was found: {content.pages:,} pages were read, and no feed, sitemap, API or link led to a post. If "
-        f"the site has posts, crawl the address of a page or feed that lists them; 'archiver status {known.site}' and "
+        f"No post was found: {count_noun(content.pages, 'page')} {'was' if content.pages == 1 else 'were'} read, and "
+        "no feed, sitemap, API or link led to a post. If the site has posts, crawl the address of a page or feed that "
+        f"lists them; 'archiver status {known.site}' and "
         "'archiver why URL' show what was read and how it was judged.",
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -20,6 +20,7 @@ from sqlite_utils import Database
 from archiver import __version__
 from archiver.health.health_rules import (
     LEVELS,
+    MOVED,
     Health,
     HealthFinding,
     HealthInputs,
@@ -29,7 +30,7 @@ from archiver.health.health_rules import (
     judge_site,
     worst_level,
 )
-from archiver.items import EMPTY_SITEMAP, FOREIGN_SITEMAP
+from archiver.items import EMPTY_SITEMAP, FOREIGN_API, FOREIGN_SITEMAP
 from archiver.storage.column_values import settings_of, stored_object, stored_time
 from archiver.storage.completeness import count_responding_sources
 from archiver.storage.pages import EPOCH, moment, stamp
@@ -222,6 +223,12 @@ def _read_start_page(db: Database, site: dict[str, Any], runs: Sequence[JudgedRu
     return (row[0], row[1] or "") if row else None
 
 
+def read_move_advice(db: Database, site: dict[str, Any]) -> str:
+    """Returns advice about a site whose start page redirects to another host; "" if it does not."""
+    target = _read_moved_to(db, site)
+    return MOVED.format(site=site["name"], target=target) if target else ""
+
+
 def _read_moved_to(db: Database, site: dict[str, Any]) -> str:
     """Returns the address on another host to which the site's start page redirected when it was last fetched; "" if it
     did not redirect to another host.
@@ -258,11 +265,15 @@ def _find_silent_sources(db: Database, site: dict[str, Any], runs: Sequence[Judg
     measured = [run for run in runs if run.outcome and run.measured.outcomes]
     if not measured:
         return []
-    emptied = (_find_emptied_feed(db, site, measured), _find_emptied_sitemap(db, site, measured))
+    emptied = (
+        _find_emptied_feed(db, site, measured),
+        _find_emptied(db, site, measured, "sitemap", (EMPTY_SITEMAP, FOREIGN_SITEMAP)),
+        _find_emptied(db, site, measured, "api", (FOREIGN_API,)),
+    )
     lost = {kind for run in measured[1:] for kind in run.measured.sources} - set(measured[0].measured.sources)
     return [
         *(_make_silent_source(db, site, kind, measured) for kind in sorted(lost)),
-        *(one for one in emptied if one and one.kind not in lost),
+        *(one for one in emptied if one and one.kind not in (_LABELS.get(kind, kind) for kind in lost)),
     ]
 
 
@@ -298,23 +309,24 @@ def _find_emptied_feed(db: Database, site: dict[str, Any], runs: Sequence[Judged
     return SilentSource("feed", feed.url, feed.reason or "it is empty", empty[-1].started)
 
 
-def _find_emptied_sitemap(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> SilentSource | None:
-    """Returns the sitemap that used to list the most pages, if none of the sitemaps that listed pages of the site lists
-    any now; otherwise None.
+def _find_emptied(
+    db: Database, site: dict[str, Any], runs: Sequence[JudgedRun], kind: str, rules: Collection[str]
+) -> SilentSource | None:
+    """Returns the source of this kind (sitemap, API) that used to list the most pages, if none that listed pages of the
+    site does any more; otherwise None. `rules` are those of a source that lists none.
     """
-    documents = [one for one in _read_source_documents(db, site, "sitemap") if one.kind == "sitemap"]
-    if not documents or any(one.rule not in (EMPTY_SITEMAP, FOREIGN_SITEMAP) for one in documents):
+    documents = [one for one in _read_source_documents(db, site, kind) if one.kind == kind]
+    if not documents or any(one.rule not in rules for one in documents):
         return None
     (last,) = db.execute(
         "select max(s.last_seen) from page_sources s join pages p on p.id = s.page_id where p.site_id = ? "
-        "and p.outcome <> 'out-of-scope' and s.source = 'sitemap'",
-        [site["id"]],
+        "and p.outcome <> 'out-of-scope' and s.source = ?",
+        [site["id"], kind],
     ).fetchone()
     seen = stored_time(last)
-    since = [run.started for run in runs if seen is None or run.started > seen]
-    return (
-        SilentSource("sitemap", documents[0].url, documents[0].reason or "it is empty", min(since)) if since else None
-    )
+    since = [run.started for run in runs if seen and run.started > seen]  # none if it never listed pages of the site
+    url, reason = documents[0].url, documents[0].reason or "it is empty"
+    return SilentSource(_LABELS.get(kind, kind), url, reason, min(since)) if since else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,11 @@ _MUCH_MORE = 10
 """A red finding is sent again when it counts twice as much, and at least so many more. Thus one held page that was
 reported does not hide a redesign.
 """
+_SPREADS_FOR = timedelta(days=4)
+_SINGLE = 3
+"""A run fetches only some posts, so a fault of the whole site shows in more of them with each run. Therefore a finding
+is not sent again for its size within so many days, unless fewer than three pages showed it when it was sent.
+"""
 _SHORT = 160
 
 Event = Literal["begins", "flapping", "worse", "ends", "passed", "noted"]
@@ -328,7 +333,7 @@ def _decide_present(fault: Fault, look: Look, policy: NotificationPolicy) -> Fau
     if fault.accepted:
         pass
     elif fault.was_sent:
-        if is_long and _is_worse(fault):
+        if is_long and _is_worse(fault, look.at):
             event = "worse"
         elif fault.over_at:
             event = _decide_returned(fault, runs, policy, is_often=is_often)
@@ -340,13 +345,13 @@ def _decide_present(fault: Fault, look: Look, policy: NotificationPolicy) -> Fau
     return replace(fault, pending=event, is_due=is_due)
 
 
-def _is_worse(fault: Fault) -> bool:
-    """Returns True if a fault that was sent has a higher level now, or is red and its figure is twice the figure that
-    was sent.
-    """
+def _is_worse(fault: Fault, at: datetime) -> bool:
+    """Returns True if a fault that was sent has a higher level now, or is red and counts twice as much as was sent."""
     if _rank(fault.level) != _rank(fault.sent_level):
         return _rank(fault.level) > _rank(fault.sent_level)
     if fault.level != "red" or fault.over_at or fault.figure is None or fault.sent_figure is None:
+        return False
+    if fault.sent_figure >= _SINGLE and fault.sent_at and at - fault.sent_at < _SPREADS_FOR:
         return False
     return fault.figure >= max(2 * fault.sent_figure, fault.sent_figure + _MUCH_MORE)
 

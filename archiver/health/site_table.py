@@ -7,13 +7,15 @@ Also reads the history of a site: what each of its last runs did and found, as o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.errors import count_noun
 from archiver.frontier.site_cadence import RecrawlTime
+from archiver.health.common_causes import FOLDED_CODES, CommonCause
 from archiver.health.health_report import health_as_json
 from archiver.health.health_rules import LEVELS, Health
 from archiver.health.health_state import read_healths
@@ -22,7 +24,7 @@ from archiver.sites.group_quotas import read_group_quotas
 from archiver.storage.column_values import settings_of, stored_time
 from archiver.storage.completeness import PostCounts, count_posts_of_sites
 from archiver.storage.pages import stamp
-from archiver.storage.runs import scheduled_site, scheduled_sites
+from archiver.storage.runs import as_shown, scheduled_site, scheduled_sites
 from archiver.storage.sites import Mute, read_mute, tags_of_sites
 
 _WEEK = timedelta(days=7)
@@ -38,6 +40,7 @@ class SiteRow:
     - `next_run`: when the scheduler crawls it next; None if it is not scheduled.
     - `blackout`: the group whose blackout hours apply to it; "" if there is none.
     - `mute`: None if the site is not muted.
+    - `shares`: how many other sites share its failure; that is then shown once, as a finding of the archive.
     """
 
     site: str
@@ -52,6 +55,7 @@ class SiteRow:
     posts: PostCounts
     blackout: str = ""
     mute: Mute | None = None
+    shares: int = 0
 
     @property
     def complete(self) -> bool:
@@ -75,6 +79,10 @@ class SiteRow:
     @property
     def _state(self) -> str:
         problems = [one for one in self.health.findings if one.level != "green"]
+        if self.shares and any(one.code in FOLDED_CODES for one in problems):
+            others = [one for one in problems if one.code not in FOLDED_CODES]
+            rest = f" (and {len(others)} more)" if others else ""
+            return f"shares its failure with {count_noun(self.shares, 'other site')}: see 'the archive' below{rest}"
         if problems:
             more = len(problems) - 1
             return problems[0].sentence + (f" (and {more} more)" if more else "")
@@ -133,7 +141,7 @@ def read_site_table(db: Database, config: Config, now: datetime) -> list[SiteRow
             healths[site["id"]],
             articles.get(site["name"], 0),
             int(new.get(site["id"], 0)),
-            last.get(site["id"]),
+            as_shown(db, site["name"], last[site["id"]]) if site["id"] in last else None,
             turns.get(site["id"]),
             posts.get(site["id"], _NO_POSTS),
             config.origin_of("blackout", settings_of(site["settings"]), tags.get(site["id"], ())),
@@ -184,6 +192,14 @@ ORDERS: dict[str, Callable[[SiteRow], Any]] = {
     "coverage": lambda row: 2.0 if row.posts.coverage is None else row.posts.coverage,
 }
 """The orders in which the table can be sorted: by name, or with the worst, highest, latest or soonest value first."""
+
+
+def fold_common_causes(rows: Iterable[SiteRow], causes: Iterable[CommonCause]) -> list[SiteRow]:
+    """Returns the rows as they are shown above the findings of the archive: a failure that many sites share is not
+    repeated for each.
+    """
+    shares = {name: len(one.sites) - 1 for one in causes for name in one.sites}
+    return [replace(row, shares=shares.get(row.site, 0)) for row in rows]
 
 
 def sort_rows(rows: Iterable[SiteRow], order: str) -> list[SiteRow]:

@@ -29,6 +29,7 @@ from archiver.maintenance.verify_captures import find_flaws
 from archiver.maintenance.verify_database import FTS, check_schema, counted_noun
 from archiver.storage.connection import FULL_ERRORS, environment_error, free_bytes, open_archive
 from archiver.storage.integrity_records import has_integrity_records, read_backups
+from archiver.storage.pages import stamp
 from archiver.warc.file_maintenance import repair_warc
 from archiver.warc.warc_records import parse_capture, read_record_at
 from archiver.warc.writer import held_finished, index_of, sync_folder
@@ -352,8 +353,12 @@ def _why_not_backup(source: Database, target: Path) -> str:
     try:
         if archive_id(other) != archive_id(source):
             return "it is a different archive"
-        for table in ("runs", "imports", "reextractions"):
-            for number, at in other.execute(f"select id, started_at from {table} order by id desc limit 1"):
+        for table, rows in (
+            ("runs", _runs_to_compare(source, other, target)),
+            ("imports", other.execute("select id, started_at from imports order by id desc limit 1")),
+            ("reextractions", other.execute("select id, started_at from reextractions order by id desc limit 1")),
+        ):
+            for number, at in rows:
                 if not source.execute(
                     f"select 1 from {table} where id = ? and started_at = ?", [number, at]
                 ).fetchone():
@@ -363,6 +368,21 @@ def _why_not_backup(source: Database, target: Path) -> str:
         return f"it cannot be read ({error})"
     finally:
         other.close()
+
+
+def _runs_to_compare(source: Database, other: Database, target: Path) -> Iterator[tuple[int, str]]:
+    """Yields ID and start of the newest run in an earlier backup that its source must still have: none of a site that
+    was removed from the source, with its runs, after it made the backup.
+    """
+    made = made_at(other, target)
+    known_until = stamp(made) if any(one.made_at == made for one in read_backups(source)) else ""
+    present = {name for (name,) in source.execute("select name from sites")}
+    for number, at, site in other.execute(
+        "select r.id, r.started_at, s.name from runs r join sites s on s.id = r.site_id order by r.id desc"
+    ):
+        if site in present or at > known_until:
+            yield number, at
+            return
 
 
 def _convert_error(error: OSError | sqlite3.Error, target: Path) -> ArchiverError:

@@ -49,6 +49,7 @@ from archiver.storage.integrity_records import (
     record_checked_units,
     record_full_check,
 )
+from archiver.storage.locks import lock_check
 
 _DAMAGED = "database-damaged"
 _GROUPED = {
@@ -335,6 +336,14 @@ class _PartCheck:
         self._result = PartResult()
 
     def run(self, progress: Progress) -> PartResult:
+        try:
+            lock = lock_check(self._archive)
+        except OSError as error:
+            raise environment_error(error, self._archive) from error
+        with lock:
+            return self._run(progress)
+
+    def _run(self, progress: Progress) -> PartResult:
         out = self._result
         number = self._write(lambda db: begin_check(db, "part", self._started))
         files = verify_captures.find_warc_files(self._archive.parent)
@@ -342,19 +351,35 @@ class _PartCheck:
             units = list_units(db, self._archive.parent, files)
             waiting = self._in_order(db, units)
         least = sum(unit.size for unit in units) / self._budget.days
-        began = recorded = self._clock()
-        for batch in _batches(waiting):
-            if self._clock() - began >= self._budget.seconds and out.bytes >= least:
-                break
-            progress("the archive", out.units, len(units))
-            self._check(batch, files)
-            if self._clock() - recorded >= _RECORD_EVERY:
-                self._record(final=False)
-                recorded = self._clock()
+        due = self._due_batches(waiting, least)
+        while self._check_for_some_seconds(due, files, lambda: progress("the archive", out.units, len(units))):
+            self._record()
         out.left = len(units) - out.units
-        self._record(final=True)
         self._finish(number, units)
         return out
+
+    def _due_batches(self, waiting: list[Unit], least: float) -> Iterator[list[Unit]]:
+        """Yields batches of units as long as the budget lasts. `least`: the bytes to read however long that takes."""
+        began = self._clock()
+        for batch in _batches(waiting):
+            if self._clock() - began >= self._budget.seconds and self._result.bytes >= least:
+                return
+            yield batch
+
+    def _check_for_some_seconds(
+        self, due: Iterator[list[Unit]], files: dict[str, bool], report: Callable[[], None]
+    ) -> bool:
+        """Checks batches until there are no more or it is time to record the results. Returns False if there are no
+        more. Opens the archive once, because that takes longer than checking a small table.
+        """
+        began = self._clock()
+        with opened(self._archive, read_only=True) as db:
+            for batch in due:
+                report()
+                self._check(db, batch, files)
+                if self._clock() - began >= _RECORD_EVERY:
+                    return True
+        return False
 
     def _in_order(self, db: Database, units: list[Unit]) -> list[Unit]:
         """Returns the units in the order in which they are checked: WARC files that are missing or too short; units
@@ -372,9 +397,9 @@ class _PartCheck:
 
         return sorted(units, key=rank)
 
-    def _check(self, batch: list[Unit], files: dict[str, bool]) -> None:
+    def _check(self, db: Database, batch: list[Unit], files: dict[str, bool]) -> None:
         out = self._result
-        with opened(self._archive, read_only=True) as db, read_transaction(db):
+        with read_transaction(db):
             if batch[0].is_warc:
                 findings = self._check_files(db, batch, files)
                 out.warc_files += len(batch)
@@ -424,23 +449,20 @@ class _PartCheck:
         except sqlite3.Error as error:
             return [unreadable(self._archive, unit.name, error)]
 
-    def _record(self, *, final: bool) -> None:
-        """Records what was checked since the last time. If the archive is locked, this is postponed unless `final` is
-        True.
-        """
-        at = datetime.now(UTC)
-        try:
-            self._write(lambda db: record_checked_units(db, [unit.name for unit in self._read], self._found, at))
-        except ArchiveLocked:
-            if final:
-                raise
-            return
-        self._read, self._found = [], []
+    def _record(self) -> None:
+        """Records what was checked since the last time. If the archive is locked, this is postponed."""
+        with suppress(ArchiveLocked):
+            self._write(self._record_in)
+            self._read, self._found = [], []
+
+    def _record_in(self, db: Database) -> None:
+        record_checked_units(db, [unit.name for unit in self._read], self._found, datetime.now(UTC))
 
     def _finish(self, number: int, units: list[Unit]) -> None:
         out = self._result
 
         def write(db: Database) -> None:
+            self._record_in(db)
             known = read_checked_units(db)
             forget_units(db, set(known) - {unit.name for unit in units})
             created = read_creation_time(db) or self._started
@@ -495,15 +517,18 @@ def _batches(units: Iterable[Unit]) -> Iterator[list[Unit]]:
         yield batch
 
 
-def is_part_due(db: Database, at: str, now: datetime) -> bool:
+def is_part_due(db: Database, at: str, now: datetime, *, is_running: bool = False) -> bool:
     """Returns True if the nightly check is due, because no check has begun since the last `at` (a time of day in UTC,
-    such as "03:00"). A new archive is first checked in the night after its creation.
+    such as "03:00"), or because the last one was interrupted. `is_running`: a check is running now. A new archive is
+    first checked in the following night.
     """
     hour, minute = map(int, at.split(":"))
     turn = now.astimezone(UTC).replace(hour=hour, minute=minute, second=0, microsecond=0)
     if turn > now:
         turn -= timedelta(days=1)
     last = read_last_check(db, "part", finished=False)
+    if last and not last.finished_at:
+        return not is_running
     before = last.started_at if last else read_creation_time(db)
     return before is not None and before < turn
 

@@ -714,11 +714,11 @@ def archive_without_writers(archive: Path) -> Iterator[Database]:
         db.close()
 
 
-def finish_pending_takedowns(archive: Path, say: Callable[[str], None]) -> None:
+def finish_pending_takedowns(archive: Path, say: Callable[[str], None], *, create: bool = False) -> None:
     """Finishes pending takedowns. If that is not possible now, they stay pending and `say` is called with the
-    reason.
+    reason. If `create` is True, a missing archive is created. Raises the errors of `open_archive`.
     """
-    with opened(archive) as db:
+    with opened(archive, create=create) as db:
         is_pending = bool(pending_takedowns(db)) or db.execute("select 1 from warc_rewrites").fetchone() is not None
     if not is_pending:
         return

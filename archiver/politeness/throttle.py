@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from archiver.errors import count_noun
+
 BUSY = frozenset({429, 503})
 """The statuses of a busy host: Too Many Requests (RFC 6585, section 4) and Service Unavailable (RFC 9110, section
 15.6.4)."""
@@ -170,9 +172,9 @@ class RunLimits:
         no limit. `size` is in bytes.
         """
         rows = (
-            ("max_pages", pages, f"{self.max_pages:,} pages"),
+            ("max_pages", pages, count_noun(self.max_pages, "page")),
             ("max_megabytes", size / 1e6, f"{self.max_megabytes:g} MB"),
-            ("max_minutes", seconds / 60, f"{self.max_minutes:g} minutes"),
+            ("max_minutes", seconds / 60, f"{self.max_minutes:g} minute{'' if self.max_minutes == 1 else 's'}"),
         )
         for name, used, words in rows:
             most = getattr(self, name)

@@ -36,7 +36,6 @@ from archiver.scheduling.crawl_messages import (
     send_notices_to,
 )
 from archiver.scheduling.fork_server import END_SIGNALS, fork_crawl, unblock_end_signals
-from archiver.storage.connection import open_archive
 from archiver.storage.runs import Counts
 from archiver.urls import Scope
 
@@ -374,8 +373,7 @@ def run_plans(plans: list[CrawlPlan], order: CommonOptions, workers: int) -> tup
     With one host or one core, the crawl runs in this process, because another process would only cost time and
     memory. Raises the errors of `open_archive`, before the first request.
     """
-    open_archive(order.archive, create=True).close()
-    finish_pending_takedowns(order.archive, print_notice)
+    finish_pending_takedowns(order.archive, print_notice, create=True)
     results, signum = _crawl(plans, order, workers)
     return [
         _result_or_raise(plan, results.get(index) or not_started_result(plan), alone=len(plans) == 1)

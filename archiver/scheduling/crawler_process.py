@@ -106,6 +106,7 @@ class CrawlerGroup:
                 "ARCHIVE_PATH": str(order.archive),
                 "PROGRESS": order.progress,
                 "LOG_SUMMARY_LEVEL": "INFO",
+                "SPIDER_MODULES": [],  # each crawl passes its class, so that none has to be searched for
                 "LOG_VERSIONS": [],  # Scrapy would read package metadata to find them, and the log omits them
                 "LOG_INSTALL_ROOT_HANDLER": False,
             },

@@ -44,7 +44,7 @@ from archiver.sites.archiver_toml import Config, Maintenance, effective_settings
 from archiver.sites.crawler_identity import delay_for
 from archiver.sites.group_quotas import read_group_quotas
 from archiver.storage.connection import environment_error, free_bytes, open_archive, opened
-from archiver.storage.locks import record_heartbeat
+from archiver.storage.locks import check_is_running, record_heartbeat
 from archiver.storage.runs import Counts, DueSites, Scheduled
 from archiver.storage.sites import tags_in_use
 
@@ -153,20 +153,20 @@ def _run_crawl(link: Connection, crawl: SiteCrawl, order: CommonOptions) -> None
         print_notice(sentence)
 
 
-def notify_changes(archive: Path, sites: tuple[str, ...] | None, *, include_archive: bool) -> ForkServerProcess:
-    """Starts a separate process that sends notifications, so that a slow mail server does not delay crawls. The
-    notifications are about these sites (None means all) and, if `include_archive` is True, about the archive itself.
-    Raises OSError if the process cannot be started.
+def notify_changes(archive: Path, sites: tuple[str, ...] | None, *, catching_up: bool) -> ForkServerProcess:
+    """Starts a separate process that sends notifications, so that a slow mail server does not delay crawls. They are
+    about these sites (None for all) and about the archive itself; with `catching_up`, not about missed crawls. Raises
+    OSError if the process cannot be started.
     """
-    return fork("notifications", _notify, archive, sites, include_archive)
+    return fork("notifications", _notify, archive, sites, catching_up)
 
 
-def _notify(archive: Path, sites: tuple[str, ...] | None, include_archive: bool) -> None:
+def _notify(archive: Path, sites: tuple[str, ...] | None, catching_up: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     unblock_end_signals()
     from archiver.health.notifications import notify_after_runs
 
-    notify_after_runs(archive, sites, print_notice, include_archive=include_archive)
+    notify_after_runs(archive, sites, print_notice, catching_up=catching_up)
 
 
 def begin_partial_check(archive: Path, days: int, seconds: float) -> ForkServerProcess:
@@ -259,19 +259,19 @@ class NotificationRunner:
             self._process.close()
             self._process = None
         is_released = self._release is not None and self._clock() >= self._release
-        everything, include_archive = now >= self._next_all or is_released, now >= self._caught_up
+        everything, catching_up = now >= self._next_all or is_released, now < self._caught_up
         if not everything and (not self._sites or now < self._next):
             return
         try:
             self._process = notify_changes(
-                self._archive, None if everything else tuple(self._sites), include_archive=include_archive
+                self._archive, None if everything else tuple(self._sites), catching_up=catching_up
             )
         except OSError as error:
             self._show(f"Notifications cannot be sent now ({error.strerror}) and will be retried.")
         else:
             self._sites.clear()
             if everything:
-                self._next_all = now + _CHECK_ALL_EVERY if include_archive else self._caught_up
+                self._next_all = self._caught_up if catching_up else now + _CHECK_ALL_EVERY
                 self._release = _find_release(self._clock())
         self._started_at, self._next = now, now + _NOTIFY_EVERY
 
@@ -339,7 +339,8 @@ def due_partial_check(archive: Path, now: datetime) -> Maintenance | None:
         return None
     try:
         with opened(archive, read_only=True) as db:
-            return limits if is_part_due(db, limits.check_at, now) else None
+            is_due = is_part_due(db, limits.check_at, now, is_running=check_is_running(archive))
+            return limits if is_due else None
     except sqlite3.Error as error:
         raise environment_error(error, archive) from error
 

@@ -221,7 +221,7 @@ class PageQueue:
         run = self._run
         every = _TEST_EVERY if row["priority"] else _TEST_SOURCE_EVERY
         unconditional = not run.writer.trust.in_validators or (run.run_id + row["id"]) % every == 0
-        return page_request(row, run.seed_key, full=run.order.full, unconditional=unconditional)
+        return page_request(row, run.seed_key, full=run.order.full, unconditional=unconditional, started=run.started)
 
     def _is_too_old(self, page: PageRequest) -> bool:
         since, published = self._run.order.since, page.hint.published if page.hint else None

@@ -9,7 +9,7 @@ unchanged.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from scrapy import Request
@@ -58,6 +58,7 @@ class PageRequest:
     - `redirected_from`: the urlkeys of other addresses that redirected to this one, the nearest first (at most
       MOST_REDIRECTS).
     - `number`: the number of the source's document.
+    - `changes_since`: an API is asked for the posts that changed after this time.
     - `captures`: the number of captures read from a web archive's list so far.
     - `alive`: the number of posts that an API should still count.
     - `parts`: the stored parts of a post. A request for a part has the part's stored text as `text`, and the post's
@@ -88,6 +89,7 @@ class PageRequest:
     hops: int = 0
     redirected_from: tuple[str, ...] = ()
     step: ApiStep = "posts"
+    changes_since: datetime | None = None
     number: int = 1
     alive: int = -1
     captures: int = 0
@@ -283,11 +285,20 @@ def fetched_page(response: Response) -> FetchedPage:
     )
 
 
-def page_request(row: dict[str, Any], seed_key: str, *, full: bool, unconditional: bool = False) -> PageRequest:
+_CLOCK_MARGIN = timedelta(days=1)
+_LOOK_BACK = timedelta(days=8)
+"""Once a day, an API is asked for the posts that changed in so many days: it may have said something wrong about them
+and say something else now, although their times of change are the same.
+"""
+
+
+def page_request(
+    row: dict[str, Any], seed_key: str, *, full: bool, unconditional: bool = False, started: datetime | None = None
+) -> PageRequest:
     """Makes a page request from a row of `pages.due_pages`.
 
     `seed_key` is the urlkey of the site's home page. In a `full` run, an API is asked for all posts and not just for
-    those that changed.
+    the changes. `started` is when the run began.
     """
     original = None
     if row["digest"]:
@@ -296,6 +307,8 @@ def page_request(row: dict[str, Any], seed_key: str, *, full: bool, unconditiona
         original = Original(row["capture_url"], captured, row["digest"])
     fetched_at = moment(row["fetched_at"])
     kind = PageKind(row["kind"])
+    only_changes = fetched_at is not None and not full and row["outcome"] == "not-article"
+    is_first_today = bool(fetched_at and started and fetched_at.date() < started.date())
     return PageRequest(
         page_id=row["id"],
         url=row["url"],
@@ -315,7 +328,8 @@ def page_request(row: dict[str, Any], seed_key: str, *, full: bool, unconditiona
         worked=row["outcome"] == "not-article" or bool(row["has_told"]),
         attempts=row["attempts"] or 0,
         judged=_is_judged(row, kind),
-        step="changes" if fetched_at and not full and row["outcome"] == "not-article" else "posts",
+        step="changes" if only_changes else "posts",
+        changes_since=fetched_at - (_LOOK_BACK if is_first_today else _CLOCK_MARGIN) if fetched_at else None,
     )
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from urllib.parse import urljoin, urlsplit
 
 from archiver.discovery import feed_parser, page_requisites, sitemaps, web_archive_lists, wordpress_api
 from archiver.discovery import links as link_reader
 from archiver.discovery.soft404 import SoftNotFoundProfile, detect_wall, fingerprint_of
 from archiver.discovery.url_classifier import FILE, NO_PATTERN, may_be_post, page_number, pattern_of, series_of
+from archiver.errors import count_noun
 from archiver.extraction.article import extract_page
 from archiver.extraction.encoding import unpack_undeclared
 from archiver.extraction.page import JAVASCRIPT_REASON, Page, needs_javascript
@@ -24,6 +24,7 @@ from archiver.extraction.template.page_form import date_slot, page_form
 from archiver.frontier.fetch_order_and_revisits import SOURCE_KINDS
 from archiver.items import (
     EMPTY_SITEMAP,
+    FOREIGN_API,
     FOREIGN_FEED,
     FOREIGN_SITEMAP,
     NEEDS_JAVASCRIPT,
@@ -47,8 +48,7 @@ from archiver.urls import Scope, normalize, urlkey
 
 _MORE = "; it is longer than the limit for one document"
 _MAX_RESPONSES = 50  # at most this many responses of one CDX list are read
-# Clocks differ, and some servers read a time without zone as local time. It does no harm to list a change twice.
-_CLOCK_MARGIN = timedelta(days=1)
+# Clocks differ, and some servers read a time without zone as local time. It does no harm if a change is listed twice.
 
 
 def parse_feed_page(fetched: FetchedPage, result: PageResult, request: PageRequest, scope: Scope) -> ParsedPage:
@@ -63,7 +63,7 @@ def parse_feed_page(fetched: FetchedPage, result: PageResult, request: PageReque
         outcome=Outcome.NOT_ARTICLE,
         rule=FOREIGN_FEED if foreign else f"feed {parsed.kind}",
         targets=targets,
-        reason=f"a feed of {len(targets)} posts{foreign}{_MORE if parsed.is_cut else ''}{unread}",
+        reason=f"a feed of {count_noun(len(targets), 'post')}{foreign}{_MORE if parsed.is_cut else ''}{unread}",
         listed=_listed_in_feed(targets, is_cut=parsed.is_cut) if request.number == 1 else None,
     )
     if parsed.next_url and targets and not request.known and request.number < 10_000:
@@ -73,8 +73,8 @@ def parse_feed_page(fetched: FetchedPage, result: PageResult, request: PageReque
 
 
 def _only_foreign(targets: tuple[DiscoveredURL, ...], scope: Scope) -> str:
-    """Returns a phrase with an example if all pages that a feed or sitemap lists are outside the site; "" if it lists
-    no pages, or if a listed page belongs to the site.
+    """Returns a phrase with an example if a feed, sitemap or API lists pages, and each of them is outside the site; ""
+    if it lists none, or one of the site.
     """
     pages = [t.url for t in targets if t.kind not in SOURCE_KINDS]
     if not pages or any(scope.contains(url) or link_reader.is_redirector(url) for url in pages):
@@ -101,15 +101,15 @@ def parse_sitemap_page(
     foreign = "" if parsed.children else _only_foreign(targets, scope)
     if foreign:
         rule = FOREIGN_SITEMAP
-    reason = f"a sitemap of {len(parsed.targets)} pages and {len(parsed.children)} sitemaps{foreign}"
-    reason += _MORE if parsed.is_cut else ""
+    reason = f"a sitemap of {count_noun(len(parsed.targets), 'page')} and {count_noun(len(parsed.children), 'sitemap')}"
+    reason += foreign + (_MORE if parsed.is_cut else "")
     return ParsedPage(
         replace(result, kind=PageKind.SITEMAP, outcome=Outcome.NOT_ARTICLE, rule=rule, reason=reason, targets=targets),
         is_sitemap=True,
     )
 
 
-def parse_api_page(fetched: FetchedPage, result: PageResult, request: PageRequest) -> ParsedPage:
+def parse_api_page(fetched: FetchedPage, result: PageResult, request: PageRequest, scope: Scope) -> ParsedPage:
     """Parses one page of posts from the WordPress API. `request.url` is the API's root. `follow` requests the next
     page, or the next step of reading the API.
     """
@@ -121,24 +121,26 @@ def parse_api_page(fetched: FetchedPage, result: PageResult, request: PageReques
     targets = tuple(
         replace(t, found_on=request.url, hint=None if request.step == "ids" else t.hint) for t in page.targets
     )
-    result = replace(result, targets=targets, outcome=Outcome.NOT_ARTICLE, reason=f"the API counts {page.total} posts")
+    foreign = _only_foreign(targets, scope)
+    counted = "does not count its posts" if page.total is None else f"counts {count_noun(page.total, 'post')}"
+    result = replace(result, targets=targets, outcome=Outcome.NOT_ARTICLE, reason=f"the API {counted}{foreign}")
     more = bool(targets) and request.number < (page.total_pages or 1)
     if more and request.step == "ids" and page.total == request.alive:
-        return ParsedPage(replace(result, rule="api count"))
+        return ParsedPage(replace(result, rule=FOREIGN_API if foreign else "api count"))
     if more:
         onward = replace(request, number=request.number + 1)
         return ParsedPage(replace(result, outcome=Outcome.DUE), follow=(api_address(onward), onward))
     if request.step == "changes":
         onward = replace(request, step="ids", number=1)
         return ParsedPage(replace(result, outcome=Outcome.DUE), follow=(api_address(onward), onward))
-    return ParsedPage(result)
+    return ParsedPage(replace(result, rule=FOREIGN_API) if foreign else result)
 
 
 def api_address(request: PageRequest) -> str:
     """Returns the address to request for the current step and page of reading the WordPress API."""
     if request.step == "ids":
         return wordpress_api.ids_url(request.url, request.number)
-    since = request.fetched_at - _CLOCK_MARGIN if request.step == "changes" and request.fetched_at else None
+    since = request.changes_since if request.step == "changes" else None
     return wordpress_api.posts_url(request.url, request.number, since)
 
 
@@ -271,7 +273,7 @@ def _parse_source(
     if request.kind is PageKind.CDX:
         return parse_cdx_page(fetched, result, request, site.scope, site.is_news)
     if request.kind is PageKind.API:
-        return parse_api_page(fetched, result, request)
+        return parse_api_page(fetched, result, request, site.scope)
     if request.kind is PageKind.SITEMAP or sitemaps.looks_like_sitemap(fetched.body):
         parsed = parse_sitemap_page(fetched, result, request, site.scope)
         if parsed:

@@ -18,7 +18,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.discovery.url_classifier import matching_trap_rule, trap_reason
-from archiver.errors import ArticleRemoved, URLNotFound
+from archiver.errors import ArticleRemoved, URLNotFound, count_noun
 from archiver.frontier.fetch_order_and_revisits import next_fetch_time
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 from archiver.storage import crawl_exclusions, requisites
@@ -31,7 +31,7 @@ from archiver.storage.page_discoveries import Count, page_counts, page_counts_of
 from archiver.storage.page_forms import untaken_pages
 from archiver.storage.pages import EPOCH, LATEST_HINT, PAGE_REQUEST_QUERY, moment, stamp
 from archiver.storage.requisites import requisite_at
-from archiver.storage.runs import latest_samples, unrecorded_links
+from archiver.storage.runs import as_shown, latest_samples, unrecorded_links
 from archiver.storage.tombstones import tombstone_at, tombstones
 from archiver.urls import Scope, normalize, start_address, urlkey
 
@@ -250,7 +250,8 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     site_id = site["id"]
     newest = [
         {**row, "statistics": stored_object(row.get("statistics")), "health": stored_object(row.get("health")) or None}
-        for row in db.query("select * from runs where site_id = ? order by id desc limit ?", [site_id, runs])
+        for stored in db.query("select * from runs where site_id = ? order by id desc limit ?", [site_id, runs])
+        for row in [as_shown(db, site["name"], stored)]
     ]
     counted = page_counts(db, site_id)
     captured = _gone_but_captured(db, site_id, counted)
@@ -534,7 +535,7 @@ def _due_for(page: dict[str, Any]) -> str:
         return "the last fetch failed"
     if page["priority"] == 0:
         return "every crawl fetches it, because it may list new posts"
-    days = f"{max(1, round((due - fetched) / timedelta(days=1)))} days after the last fetch"
+    days = f"{count_noun(max(1, round((due - fetched) / timedelta(days=1))), 'day')} after the last fetch"
     if page["kind"] == PageKind.POST and page["outcome"] in (Outcome.ARCHIVED, Outcome.UNCHANGED):
         return f"{days} (older posts less often), or sooner if a source says that it changed or a crawl samples it"
     return f"{days}, or sooner if a source says that it changed"

@@ -181,6 +181,17 @@ def read_last_check(db: Database, kind: CheckKind, *, finished: bool = True) -> 
     return IntegrityCheck(kind, started, stored_time(row[1]), stored_time(row[2]), *row[3:]) if started else None
 
 
+def read_unfinished_since(db: Database) -> datetime | None:
+    """Returns when the first partial check began that has not ended and was begun after the last one that has; None if
+    the last check has ended. A check of the whole archive counts as well.
+    """
+    (text,) = db.execute(
+        "select min(started_at) from integrity_checks where kind = 'part' and finished_at is null and id > "
+        "(select coalesce(max(id), 0) from integrity_checks where finished_at is not null)"
+    ).fetchone()
+    return stored_time(text)
+
+
 def read_covered_since(db: Database) -> datetime | None:
     """Returns the time since which checks have read everything in the archive; None if checks have never read
     everything.

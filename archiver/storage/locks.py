@@ -126,6 +126,15 @@ def lock_site(archive: Path, site: str) -> HeldLock:
     return lock
 
 
+def is_site_locked(archive: Path, site: str) -> bool:
+    """Returns True if a process holds the lock of a site."""
+    try:
+        with lock_file(archive, "site", site).open("rb") as handle:
+            return not _try(handle, fcntl.LOCK_SH, 0.0)
+    except OSError:  # nobody holds it, or the file belongs to another user
+        return False
+
+
 def lock_host(archive: Path, host: str) -> HeldLock:
     """Takes the exclusive lock of a host, so that only one crawl fetches from it; several sites may be on one host.
 
@@ -164,6 +173,24 @@ def lock_notifications(archive: Path) -> BinaryIO | None:
     return None if isinstance(lock, str) else lock
 
 
+def lock_check(archive: Path) -> BinaryIO:
+    """Takes a lock that says that a check of the archive is running; several may run. The end of the process also
+    releases it.
+    """
+    handle = _check_lock_file(archive).open("a+b")
+    fcntl.flock(handle, fcntl.LOCK_SH)
+    return handle
+
+
+def check_is_running(archive: Path) -> bool:
+    """Returns True if a process holds the lock of `lock_check`."""
+    try:
+        with _check_lock_file(archive).open("rb") as handle:
+            return not _try(handle, fcntl.LOCK_EX, 0.0)
+    except OSError:  # no check has ever run, or the file belongs to another user
+        return False
+
+
 def scheduler_process(archive: Path) -> str | None:
     """Returns the ID of the archive's scheduler process; "" if no scheduler is running; None if none has ever run or
     its lock file cannot be read.
@@ -194,6 +221,10 @@ def last_heartbeat(archive: Path) -> datetime | None:
 
 def _scheduler_lock_file(archive: Path) -> Path:
     return archive.parent / f".{archive.name}.scheduler"
+
+
+def _check_lock_file(archive: Path) -> Path:
+    return archive.parent / f".{archive.name}.check"
 
 
 _MOMENT = 0.2

@@ -45,13 +45,19 @@ from archiver.storage.article_tables.articles import (
     Observation,
     Stored,
     edited_at,
+    gone_since,
     mark_gone,
     mark_seen,
     publication_time,
     store_identified,
 )
 from archiver.storage.article_tables.captures import enter_capture, store_usage_statements
-from archiver.storage.article_tables.identification import add_alias, find_article_of
+from archiver.storage.article_tables.identification import (
+    add_alias,
+    find_article_of,
+    is_borrowed_address,
+    release_borrowed_address,
+)
 from archiver.storage.article_tables.withdrawals import restore_article, withdraw_article
 from archiver.storage.connection import PATIENCE, is_environment_error, writing
 from archiver.storage.crawl_exclusions import Trust
@@ -204,6 +210,8 @@ def identify(run: StoringRun, storing: Storing) -> None:
         storing.removal = tombstones.tombstone_of(db, run.site["name"], result.article)
         if result.outcome is Outcome.ARCHIVED and storing.removal is None:
             storing.row = find_article_of(db, run.site["name"], result.article, result.redirects)
+            if storing.row and release_borrowed_address(db, storing.row, result.article):
+                storing.row = None
     storing.result = result
 
 
@@ -455,7 +463,10 @@ def _next_due_time(run: StoringRun, storing: Storing, effect: Effect) -> datetim
         return None
     if effect.outcome is Outcome.HELD:
         return next_look(run.db, run.site_id, storing.key, result.at)
-    if effect.article_id is None and (found := _found_as_new_page(run, storing, effect.outcome)):
+    revisit = (run.post_revisit if result.kind is PageKind.POST else None) or run.revisit
+    if effect.outcome is Outcome.GONE and (since := gone_since(run.db, storing.key)):
+        return next_try_of_new_page(since, result.at, revisit)
+    if found := _found_as_new_page(run, storing, effect):
         return next_try_of_new_page(found, result.at, run.revisit)
     published = result.article.published if result.article else publication_time(run.db, effect.article_id)
     only_from_cdx = (
@@ -468,16 +479,21 @@ def _next_due_time(run: StoringRun, storing: Storing, effect: Effect) -> datetim
         result.kind,
         result.at,
         published,
-        (run.post_revisit if result.kind is PageKind.POST else None) or run.revisit,
+        revisit,
         edited_at(run.db, effect.article_id),
         hearsay=only_from_cdx,
     )
 
 
-def _found_as_new_page(run: StoringRun, storing: Storing, outcome: Outcome) -> datetime | None:
+def _found_as_new_page(run: StoringRun, storing: Storing, effect: Effect) -> datetime | None:
     """Returns when a page was found if it may be a new post that its site does not show yet, or temporarily does not
     show; None for any other page.
     """
+    outcome = effect.outcome
+    if effect.article_id is not None:
+        if not is_borrowed_address(run.db, storing.key):
+            return None
+        return (pages.found_after_first_crawl(run.db, run.site_id, storing.key) or (None,))[0]
     if outcome not in (Outcome.GONE, Outcome.NOT_ARTICLE, Outcome.DUPLICATE):
         return None
     found, rule = pages.found_after_first_crawl(run.db, run.site_id, storing.key) or (None, "")

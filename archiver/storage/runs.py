@@ -30,6 +30,8 @@ from archiver.frontier.site_cadence import (
 )
 from archiver.items import FOREIGN_FEED, Article, DiscoverySource, Evidence, Outcome, PageKind, PageResult
 from archiver.storage.column_values import stored_object, stored_time
+from archiver.storage.connection import path_of
+from archiver.storage.locks import is_site_locked
 from archiver.storage.pages import last_rowid, stamp
 from archiver.urls import Scope
 
@@ -116,6 +118,18 @@ def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime
     row: dict[str, Any] = {"site_id": site_id, "mode": mode, "started_at": stamp(now), "version": version}
     db.table("runs").insert({**row, **asdict(Counts())})
     return last_rowid(db)
+
+
+KILLED = "its process ended without closing the run; the next crawl continues it"
+
+
+def as_shown(db: Database, site: str, run: dict[str, Any]) -> dict[str, Any]:
+    """Returns a row of `runs` of this site as people see it. The next crawl closes a run that was killed; until then it
+    has no outcome, as a running one, but no process holds the lock of its site.
+    """
+    if run["outcome"] is not None or is_site_locked(path_of(db), site):
+        return run
+    return {**run, "outcome": "interrupted", "reason": KILLED}
 
 
 def check_run(db: Database, run_id: int, site: dict[str, Any]) -> None:
@@ -725,7 +739,8 @@ class FailedSeries:
     last: EndedRun
 
 
-_LOOKING = "mode in ('full', 'incremental') and outcome is not null"
+# A run that was killed has an outcome, and says nothing about its site.
+_LOOKING = "mode in ('full', 'incremental') and outcome is not null and finished_at is not null"
 _ENDED_RUN = "r.id, s.name, r.started_at, coalesce(r.statistics ->> '$.fault', '')"
 
 

@@ -27,7 +27,7 @@ from archiver.storage.connection import writing
 from archiver.storage.page_discoveries import record_discovered_urls, replace_page_references
 from archiver.storage.pages import stamp
 from archiver.storage.requisites import MODES
-from archiver.storage.runs import ensure_site, moved_site
+from archiver.storage.runs import as_shown, ensure_site, moved_site
 from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:
@@ -178,6 +178,7 @@ def list_sites(db: Database, only: Collection[str] | None = None) -> list[dict[s
 def _site_with_last_run(db: Database, row: dict[str, Any]) -> dict[str, Any]:
     articles = db.execute("select count(*) from articles where site = ?", [row["name"]]).fetchone()[0]
     last = next(iter(db.query("select * from runs where site_id = ? order by id desc limit 1", [row["id"]])), None)
+    last = as_shown(db, row["name"], last) if last else None
     return {**row, "settings": settings_of(row["settings"]), "articles": articles, "last_run": last}
 
 

@@ -362,7 +362,7 @@ def _check(handle: BinaryIO, member: Any, warc_file: str, digests: _DigestCheck)
     handle.seek(member.offset)
     frame = handle.read(10)
     try:
-        capture = parse_capture(member, warc_file)
+        capture = parse_capture(member, warc_file, head)
         wrong = digests.wrong()
     except (KeyError, ValueError) as error:
         capture, wrong = None, f"its header cannot be read ({type(error).__name__}: {error})"

@@ -388,10 +388,13 @@ def _next_start(handle: BinaryIO, offset: int) -> int | None:
     return None
 
 
-def parse_capture(member: GzipRecord, warc_file: str) -> Capture | None:
-    """Returns the capture that a response or revisit record describes; None for a record of another type."""
+def parse_capture(member: GzipRecord, warc_file: str, warc: Mapping[str, str] | None = None) -> Capture | None:
+    """Returns the capture that a response or revisit record describes; None for a record of another type. `warc` gives
+    the named fields of the record, if they are known.
+    """
     block = member.head.find(_HEAD_END)
-    warc = parse_named_fields(member.head[:block])
+    if warc is None:
+        warc = parse_named_fields(member.head[:block])
     kind = warc.get("warc-type", "")
     if kind not in ("response", "revisit"):
         return None
@@ -418,9 +421,8 @@ def parse_named_fields(head: bytes) -> dict[str, str]:
     out: dict[str, str] = {}
     for line in head.split(b"\r\n")[1:]:
         name, colon, value = line.partition(b":")
-        if colon:
-            encoding = "utf-8" if name.lower().startswith(b"warc-") else "latin-1"
-            out.setdefault(name.decode("latin-1").lower(), value.strip().decode(encoding, "replace"))
+        if colon and (key := name.decode("latin-1").lower()) not in out:
+            out[key] = value.strip().decode("utf-8" if key.startswith("warc-") else "latin-1", "replace")
     return out
 
 

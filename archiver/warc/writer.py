@@ -180,7 +180,7 @@ class Continuation:
         if found is None:
             return False
         try:
-            started = datetime.strptime(found[2], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+            started = datetime.fromisoformat(f"{found[2][:8]}T{found[2][8:]}+00:00")
             return started <= at < started + timedelta(days=self.days) and path.stat().st_size < self.max_bytes
         except (ValueError, OverflowError, FileNotFoundError):
             return False

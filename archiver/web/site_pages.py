@@ -25,6 +25,7 @@ from archiver.search.query import Query
 from archiver.sites.archiver_toml import effective_settings, load_config
 from archiver.storage import completeness
 from archiver.storage.completeness import site_completeness
+from archiver.storage.runs import as_shown
 from archiver.storage.sites import (
     SETTINGS,
     find_site,
@@ -71,9 +72,12 @@ def site_page(request: ArchiveRequest) -> PageResponse:
             "health": health,
             "verdict": _judge_completeness(state),
             "balance": _build_source_table(state),
-            "runs": list(
-                request.db.query("select * from runs where site_id = ? order by id desc limit ?", [site["id"], _RUNS])
-            ),
+            "runs": [
+                as_shown(request.db, site["name"], run)
+                for run in request.db.query(
+                    "select * from runs where site_id = ? order by id desc limit ?", [site["id"], _RUNS]
+                )
+            ],
             "counts": RUN_COUNTS,
             **_build_chart(request, site),
             "rules": details["rules"],

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -283,6 +287,37 @@ class WithAPI(dict[str, Any]):
             "excerpt": {"rendered": f"<p>What the pilot noted as number {n}.</p>"},
             "_embedded": {"wp:term": [terms], "author": [{"name": "Ida Brandt"}]},
         }
+
+
+class WrongAPI(WithAPI):
+    """Its posts changed three days ago, and for some time it says a wrong category of them."""
+
+    category = "Wrong"
+    at = datetime.now(UTC) - timedelta(days=3)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        since = parse_qs(urlsplit(key).query).get("modified_after", [""])[0]
+        return super().get(key.replace("modified_after", "after") if since < f"{self.at:%FT%TZ}" else key, default)
+
+    def _post(self, n: int) -> dict[str, Any]:
+        times = {f"modified{zone}": f"{self.at:%FT%T}" for zone in ("", "_gmt")}
+        terms = {"_embedded": {"wp:term": [[{"taxonomy": "category", "name": self.category}]]}}
+        return super()._post(n) | times | terms
+
+
+def test_an_article_follows_an_api_that_said_something_wrong_for_some_days(tmp_path: Path) -> None:
+    archive, said = tmp_path / "a.db", "select distinct categories from articles"
+    with serving(pages := WrongAPI(answers=True)) as server:
+        crawl_once(server.url, archive)
+        assert rows(archive, said) == [('["Wrong"]',)]
+        pages.category = "Harbour"
+        with closing(sqlite3.connect(archive)) as db, db:
+            read_at = pages.at + timedelta(days=1.5)
+            db.execute("update pages set fetched_at = ? where kind = 'api'", [f"{read_at:%FT%T}+00:00"])
+        server.requests.clear()
+        crawl(server.url, "--delay", "0", archive=archive)
+        assert any("modified_after" in path for path in server.requests)
+        assert rows(archive, said) == [('["Harbour"]',)]
 
 
 @pytest.mark.parametrize("more", [(), ("--full",)], ids=["plain", "full"])

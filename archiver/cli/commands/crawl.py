@@ -33,6 +33,7 @@ from archiver.cli.run_output import (
     format_run_summary,
     has_unusable_content,
     note_missing_posts,
+    read_advice_after_crawl,
     read_health_after_crawl,
     suggest_searches,
 )
@@ -213,9 +214,10 @@ def crawl(options: CrawlOptions) -> None:
         )
     elif not options.quiet:
         _print_results(options.archive, results, found)
+    advice = read_advice_after_crawl(options.archive, (one.site for one in results if one.outcome == "failed"))
     for result in results:
         if result.outcome in ("failed", "waiting"):
-            click.echo(f"Error: {result.reason}", err=True)
+            click.echo(f"Error: {result.reason} {advice.get(result.site, '')}".rstrip(), err=True)
     if not all(result.clean for result in results):
         interrupted = any(result.outcome == "interrupted" for result in results)
         sys.exit(128 + (signum or signal.SIGINT) if interrupted else 1)

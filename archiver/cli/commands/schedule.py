@@ -79,7 +79,8 @@ def schedule(options: ScheduleOptions) -> None:
       archiver sites set blog.example.org 'cadence=cron:30 6 * * MON-FRI'
 
     Exit code: 0 done, or with --once another scheduler is running; 1 it cannot continue, or with --once a page or a
-    site failed or a site asked to wait; 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
+    site failed, a site asked to wait, or nobody could be notified because the archive cannot be read; 2 wrong usage;
+    130 or 143 stopped by Ctrl-C or SIGTERM.
     """
     if options.once + options.dry_run + (options.kind is not None) > 1:
         raise click.UsageError("Use only one of --once, --list, --systemd, --cron, --docker or --monitoring.")
@@ -141,13 +142,12 @@ def _run_scheduler(options: ScheduleOptions) -> int:
             )
         )
         signum = daemon.run()
-        if once and not signum:
-            notify_after_runs(path, None, print_notice)
+        is_judged = not once or bool(signum) or notify_after_runs(path, None, print_notice)
     if signum:
         return 128 + signum
     if once:
         _check_part_if_due(path)
-    return 1 if daemon.unclean else 0
+    return 0 if is_judged and not daemon.unclean else 1
 
 
 def _check_part_if_due(archive: Path) -> None:

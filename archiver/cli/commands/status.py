@@ -214,9 +214,10 @@ def _print_table(options: StatusOptions) -> None:
     from archiver.cli.run_output import format_findings
     from archiver.cli.site_table_output import print_site_table, summarize_rows
     from archiver.health.archive_safety import find_unsafe
+    from archiver.health.common_causes import judge_common_causes, read_common_causes
     from archiver.health.health_report import judge_groups
     from archiver.health.health_rules import Health
-    from archiver.health.site_table import read_site_table, sort_rows
+    from archiver.health.site_table import fold_common_causes, read_site_table, sort_rows
     from archiver.sites.archiver_toml import load_config
     from archiver.storage.connection import opened
     from archiver.storage.sites import site_ids_with_tag
@@ -226,7 +227,9 @@ def _print_table(options: StatusOptions) -> None:
         if options.tag:
             site_ids_with_tag(db, options.tag)
         rows = read_site_table(db, config, now)
-        findings = (*find_unsafe(db, config.maintenance, now), *judge_groups(db, config))
+        causes = read_common_causes(db, now)
+        unsafe = find_unsafe(db, config.maintenance, now)
+        findings = (*judge_common_causes(causes), *unsafe, *judge_groups(db, config))
     known = bool(rows)
     rows = [row for row in rows if not options.tag or options.tag in row.tags]
     rows = sort_rows([row for row in rows if not options.only or row.health.state in options.only], options.sort)
@@ -236,7 +239,7 @@ def _print_table(options: StatusOptions) -> None:
         click.echo(_describe_no_sites(options, has_sites=known), err=True)
     else:
         print_lines(summarize_rows(rows), "")
-        print_site_table(rows, now)
+        print_site_table(fold_common_causes(rows, causes), now)
     if findings and known and not options.as_json:
         print_lines("", styled_line(("the archive", "bold")), *format_findings(Health("amber", findings)))
     if any(row.last_run and not row.complete for row in rows):
@@ -354,7 +357,7 @@ def _print_sources(state: dict[str, Any]) -> None:
 
 
 def _print_traps(state: dict[str, Any]) -> None:
-    print_lines("", styled_line(("skipped: crawler traps", "bold")))
+    print_lines("", styled_line(("skipped: crawler traps or set aside", "bold")))
     print_table(
         ("rule", "URLs", "fetched", "sample", "example"),
         [

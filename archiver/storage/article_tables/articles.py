@@ -492,6 +492,12 @@ def mark_gone(db: Database, key: str, at: datetime) -> int | None:
     return int(row[0])
 
 
+def gone_since(db: Database, key: str) -> datetime | None:
+    """Returns when the article at this urlkey was first found gone; None if it is not gone."""
+    row = db.execute("select gone_at from articles where urlkey = ? and gone_at is not null", [key]).fetchone()
+    return stored_time(row[0]) if row else None
+
+
 def edited_at(db: Database, article_id: int | None) -> datetime | None:
     """Returns when an article's newest edit was first seen; None if the article was never edited."""
     row = db.execute(
