@@ -14,7 +14,7 @@ from archiver.search.concordance import WIDTH, Concordance, concordance
 from archiver.search.engine import Results, count_facets, matching_ids, run
 from archiver.search.histograms_and_trends import Histogram, Trend, histogram, trend
 from archiver.search.query import Query
-from archiver.storage.article_tables.records import (
+from archiver.storage.article_tables.article_records import (
     Record,
     evidence,
     find_article,
@@ -144,7 +144,7 @@ class Archive:
         """Returns the revisions of an article, oldest first.
 
         Keys: revision, observed_at, changed, title, previous, same_as, seen_again, seen_again_at, extractor
-        (explained at `archiver.storage.article_tables.records.revisions`). Raises ArticleNotFound.
+        (explained at `archiver.storage.article_tables.article_records.revisions`). Raises ArticleNotFound.
         """
         return revisions(self.db, find_article(self.db, id_or_url))
 

@@ -20,7 +20,7 @@ from archiver.archive import Archive
 from archiver.search.histograms_and_trends import UNITS
 from archiver.search.index_refresh import open_searcher, refresh_index
 from archiver.storage.connection import open_archive
-from archiver.storage.search_tables import index_folder
+from archiver.storage.full_text_and_saved_searches import index_folder
 
 COLUMNS = (
     Column("queries", "queries", form=whole),

@@ -21,7 +21,7 @@ from archiver.datasets.withheld_text import RUN, LeakedPassages, count_words, re
 from archiver.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLISHED, STORED_LISTS, Shape
 from archiver.markup.markdown_writer import to_markdown
 from archiver.markup.marks import carry_marks, is_contact, links_of, unpack_marks
-from archiver.storage.article_tables.records import FIRST_ADDRESS, record_id, record_id_of_first
+from archiver.storage.article_tables.article_records import FIRST_ADDRESS, record_id, record_id_of_first
 from archiver.storage.tombstones import tombstones
 
 # The tables of a snapshot and their columns. Writers, descriptions and checks iterate over them.

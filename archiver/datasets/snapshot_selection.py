@@ -39,7 +39,7 @@ from archiver.errors import BadSplits, NotASnapshot
 from archiver.items import UsageStatement
 from archiver.search.query import Query, query_as_options
 from archiver.search.query_tree import parse_period, utc_seconds
-from archiver.storage.article_tables.records import FIRST_ADDRESS, record_id_of_first
+from archiver.storage.article_tables.article_records import FIRST_ADDRESS, record_id_of_first
 
 # Splits for machine learning. The split of an article is derived from the first member of the article's cluster.
 

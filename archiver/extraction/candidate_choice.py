@@ -309,14 +309,14 @@ def _find_zoned(moment: Moment, others: list[When]) -> Moment | None:
 def resolve_published(
     found: list[When], changed: list[When], address: AddressDate | None, captured_at: datetime | None = None
 ) -> When | None:
-    """Chooses when the post was published: one instant, on the day that the page itself shows.
+    """Chooses when the post was published: an instant, or only a day.
 
     `found` are the candidates, `changed` are the candidates for the last change, and `address` is the date in the
     page's address. Candidates more than a day after `captured_at` are ignored.
 
     A time in UTC is converted to the page's own zone if another candidate gives that zone. If no zone is known, and the
-    day that the page or its address shows is the one before or after the UTC day, the result is only the shown day. Two
-    sources that agree are preferred to one source that is more than a day off.
+    day that the page or its address shows differs from the UTC day by one, returns only the shown day. Two sources that
+    agree are preferred to a third that differs from them by more than a day.
     """
     if captured_at is not None:
         latest = captured_at + timedelta(days=1)

@@ -39,7 +39,7 @@ class CommonCause:
 
     - `cause`: the kind of failure, such as "network", or the rule of the failure.
     - `sites`: the names of the sites that have not been crawled successfully since.
-    - `failed`, `ran`: how many sites were crawled, and how many of these failed for this cause.
+    - `failed`, `ran`: how many sites failed for this cause, and how many sites were crawled.
     - `since`, `until`: when the failure began and when it ended (None while it lasts).
     """
 
@@ -101,9 +101,11 @@ def find_common_causes(
     return causes
 
 
-def cause_of(fault: str) -> str:
-    """Returns the cause of a failed run by the rule of its failure."""
-    return _CAUSES.get(fault, fault)
+def cause_of(rule: str) -> str:
+    """Returns the cause to which the rule of a failed run belongs, such as "network" for the rule "timeout". A rule that
+    belongs to none is its own cause.
+    """
+    return _CAUSES.get(rule, rule)
 
 
 @dataclass(slots=True)

@@ -35,6 +35,7 @@ from archiver.sites.group_quotas import read_group_quotas
 from archiver.storage.completeness import site_completeness
 from archiver.storage.connection import free_bytes, path_of
 from archiver.storage.crawl_exclusions import find_host_file
+from archiver.storage.full_text_and_saved_searches import index_folder
 from archiver.storage.integrity_records import has_integrity_records, read_damages
 from archiver.storage.locks import last_heartbeat
 from archiver.storage.pages import moment
@@ -47,7 +48,6 @@ from archiver.storage.runs import (
     last_run,
     scheduled_sites,
 )
-from archiver.storage.search_tables import index_folder
 from archiver.storage.sites import Mute, read_mute, rules_valid_at, rules_without_match, tags_in_use
 
 _PARTS = {"warc": "warc", "log": "log"}
@@ -288,9 +288,11 @@ def judge_all(
     settings: Settings,
     only: Collection[str] | None = None,
 ) -> OverallHealth:
-    """Determines the current health of the archive and its sites. `scheduler` is the argument of `judge_archive`, and
-    `settings` that of `scheduled_sites`. `only` contains the names of the sites to include; None means all. Raises
-    BadConfig if archiver.toml is invalid.
+    """Determines the current health of the archive and its sites. Raises BadConfig if archiver.toml is invalid.
+
+    - `scheduler`: the scheduler's process; "" if it no longer runs, None if it was never started.
+    - `settings`: a function that returns the effective settings of a row of `sites`.
+    - `only`: the names of the sites to include; None means all.
     """
     config = load_config()
     safety = read_safety(db)

@@ -18,7 +18,7 @@ from typing import Literal
 from archiver.articles.article_guards import MASS_RULES, REASONS, HoldRule
 from archiver.errors import count_noun
 from archiver.fields import ESSENTIAL, MEASURED
-from archiver.frontier.site_cadence import format_period
+from archiver.frontier.site_crawl_times import format_period
 from archiver.health.past_comparison import (
     SURPRISE,
     Drop,

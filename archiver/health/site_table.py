@@ -14,7 +14,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.errors import count_noun
-from archiver.frontier.site_cadence import RecrawlTime
+from archiver.frontier.site_crawl_times import RecrawlTime
 from archiver.health.common_causes import FOLDED_CODES, CommonCause
 from archiver.health.health_report import health_as_json
 from archiver.health.health_rules import LEVELS, Health

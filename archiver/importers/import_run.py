@@ -31,7 +31,7 @@ from archiver.importers.record_batches import ReaderPlan, ReaderPool, RecordBatc
 from archiver.storage.article_tables import captures
 from archiver.storage.article_tables.captures import ImportCounts
 from archiver.storage.connection import environment_error, is_environment_error, writing
-from archiver.storage.search_tables import batch_indexing
+from archiver.storage.full_text_and_saved_searches import batch_indexing
 from archiver.warc.decompressing_stream import ByteStream, StreamPosition
 from archiver.warc.record_problems import Problem, ProblemKind
 

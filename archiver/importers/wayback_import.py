@@ -44,7 +44,7 @@ from archiver.storage import tombstones
 from archiver.storage.article_tables import captures
 from archiver.storage.article_tables.captures import MOST_PROBLEMS, ImportCounts
 from archiver.storage.connection import open_archive, writing
-from archiver.storage.search_tables import batch_indexing
+from archiver.storage.full_text_and_saved_searches import batch_indexing
 from archiver.urls import Scope, normalize, urlkey
 from archiver.warc.foreign_captures import ForeignCapture, RecordPair, normalize_sha1, warc_date
 from archiver.warc.foreign_reader import ForeignRecord

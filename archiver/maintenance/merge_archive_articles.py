@@ -37,7 +37,7 @@ from archiver.storage.article_tables.historical_revisions import (
     revision_runs_of,
 )
 from archiver.storage.article_tables.identification import find_article_of
-from archiver.storage.article_tables.withdrawals import withdraw_article, withdrawal_of
+from archiver.storage.article_tables.withdrawals_and_undoing import withdraw_article, withdrawal_of
 from archiver.storage.pages import moment
 from archiver.storage.tombstones import Tombstone, next_article_id, tombstone_of
 

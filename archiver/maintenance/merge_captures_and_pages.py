@@ -16,7 +16,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.maintenance.takedown import enter_tombstone, find_urls_of_post
-from archiver.storage import search_tables as stored
+from archiver.storage import full_text_and_saved_searches as stored
 from archiver.storage.page_discoveries import discovery_place
 from archiver.storage.pages import EPOCH, insert_row, last_rowid
 from archiver.storage.runs import current_site_names

@@ -39,6 +39,7 @@ from archiver.storage.article_tables.article_and_revision_rows import (
     extractor_of,
     revision_rows,
 )
+from archiver.storage.article_tables.article_records import find_article
 from archiver.storage.article_tables.evidence import (
     Entry,
     decode_evidence,
@@ -56,7 +57,6 @@ from archiver.storage.article_tables.multipage_articles import (
     parts_of,
     with_body,
 )
-from archiver.storage.article_tables.records import find_article
 from archiver.storage.pages import hint_of_capture, late_hint, latest_hint, moment
 from archiver.storage.sites import SiteLookup, find_site, rules_valid_at
 from archiver.urls import urlkey

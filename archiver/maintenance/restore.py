@@ -25,6 +25,7 @@ from archiver.maintenance.merge_captures_and_pages import merge_tombstones
 from archiver.maintenance.takedown import finish_takedowns
 from archiver.maintenance.verify_captures import find_flaws, find_warc_files, make_index_lines
 from archiver.storage.connection import environment_error, free_bytes, open_archive, opened, writing
+from archiver.storage.full_text_and_saved_searches import delete_search_index
 from archiver.storage.integrity_records import (
     has_integrity_records,
     read_backups,
@@ -32,7 +33,6 @@ from archiver.storage.integrity_records import (
     record_checked_units,
 )
 from archiver.storage.locks import lock_archive_exclusively, lock_schedule, scheduler_process
-from archiver.storage.search_tables import delete_search_index
 from archiver.warc.writer import index_of, seal, sync_folder
 
 _PAGES = 2_000

@@ -12,7 +12,7 @@ from sqlite_utils import Database
 
 from archiver.errors import RunNotFound
 from archiver.storage.article_tables.evidence import forget_evidence_kinds
-from archiver.storage.article_tables.withdrawals import undo_gone, undo_revision, withdraw_article
+from archiver.storage.article_tables.withdrawals_and_undoing import undo_gone, undo_revision, withdraw_article
 from archiver.storage.connection import writing
 from archiver.storage.pages import EPOCH, stamp
 from archiver.storage.runs import forget_run_health

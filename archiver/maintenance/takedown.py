@@ -29,13 +29,13 @@ from archiver.fields import LINKS
 from archiver.maintenance.verify_captures import is_being_written
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.article_tables.article_and_revision_rows import article_from_revision, revision_rows
+from archiver.storage.article_tables.article_records import record_id_of
 from archiver.storage.article_tables.articles import settle_duplicates
-from archiver.storage.article_tables.records import record_id_of
 from archiver.storage.capture_recovery import forget_lost
 from archiver.storage.connection import environment_error, is_environment_error, open_archive, opened, writing
+from archiver.storage.full_text_and_saved_searches import delete_search_index
 from archiver.storage.locks import lock_archive_exclusively
 from archiver.storage.pages import last_rowid, stamp
-from archiver.storage.search_tables import delete_search_index
 from archiver.storage.tombstones import Tombstone, pending_takedowns, tombstones
 from archiver.urls import urlkey
 from archiver.warc.file_maintenance import (

@@ -16,9 +16,9 @@ from archiver.maintenance.database_damage import find_database_damage, find_unre
 from archiver.storage.article_tables import evidence
 from archiver.storage.column_values import stored_time
 from archiver.storage.connection import migrations
+from archiver.storage.full_text_and_saved_searches import TOKENIZER
 from archiver.storage.integrity_records import TABLE_UNIT
 from archiver.storage.page_discoveries import PAGE_COUNTS_QUERY
-from archiver.storage.search_tables import TOKENIZER
 from archiver.urls import urlkey
 
 
@@ -30,8 +30,9 @@ class VerifyFinding:
     - `subject`: the article, file and offset, table or row that it concerns.
     - `sentence`: the problem in words.
     - `remedy`: what the user can do.
-    - `mend`: the name of the repair in `verify.repair` that fixes the problem; "" if there is no such repair.
-    - `unit`: the damaged unit, as in `integrity_records`; "" if the finding is not about a unit.
+    - `mend`: the code of the repair that `archiver verify --repair` can make, such as "index"; "" if there is none.
+    - `unit`: the damaged part of the archive (a table, a range of articles, a WARC file), named as in
+      `integrity_records`; "" if the finding concerns no such part.
     """
 
     kind: str

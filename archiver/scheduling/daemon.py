@@ -24,7 +24,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.errors import ArchiveLocked, ArchiverError, BadConfig, UnreadableInput
-from archiver.frontier.site_cadence import start_interval
+from archiver.frontier.site_crawl_times import start_interval
 from archiver.health.health_report import RESERVE
 from archiver.health.notification_policy import next_release
 from archiver.maintenance.partial_check import is_part_due

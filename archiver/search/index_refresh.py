@@ -25,7 +25,7 @@ from archiver.search import tantivy_index
 from archiver.search.index_document import document_rows, index_document, index_schema
 from archiver.search.tantivy_index import Searcher, common_words, needs_new_common_words, open_index_in, openable_folder
 from archiver.storage.connection import is_writable, open_archive
-from archiver.storage.search_tables import delete_index_files, index_folder, index_locked
+from archiver.storage.full_text_and_saved_searches import delete_index_files, index_folder, index_locked
 
 _BATCH = 100
 _HEAP_BYTES = 24 << 20

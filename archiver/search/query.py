@@ -100,7 +100,7 @@ def ranking_terms(db: Database, query: Query) -> Node | None:
     if query.like is None:
         return node
     # Imported here because it loads the extraction code, which other searches do not need.
-    from archiver.storage.article_tables.records import find_article
+    from archiver.storage.article_tables.article_records import find_article
 
     like = SimilarTo(find_article(db, query.like))
     return like if node is None else And((node, like))

@@ -24,7 +24,7 @@ from sqlite_utils import Database
 from archiver.errors import ArchiverError, BadSearchName, SavedSearchNotFound, SavedSearchUnreadable
 from archiver.search.engine import Hit, Listing, list_matches
 from archiver.search.query import Query, query_as_options
-from archiver.storage import search_tables as stored
+from archiver.storage import full_text_and_saved_searches as stored
 from archiver.storage.connection import writing
 
 if TYPE_CHECKING:

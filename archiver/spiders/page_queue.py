@@ -271,10 +271,10 @@ class PageQueue:
                 self._run.traps.mark_not_fetched(page.urlkey)
                 crawl_exclusions.postpone_page(self._run.db, page.page_id, until)
 
-    def is_news(self, target: DiscoveredURL) -> bool:
-        """Returns True if a link is new in this run: it was not reported before with the same source and kind, and does
-        not exceed the limit of its trap rule. If too many links were reported, all are forgotten, and links count as
-        new again.
+    def claim_new_link(self, target: DiscoveredURL) -> bool:
+        """Returns True if a link is to be recorded: it is the first in this run with its URL, source and kind, and no
+        trap rule whose limit is reached excludes it. Remembers the link, so that a second call returns False. If too
+        many links are remembered, all are forgotten.
         """
         reported = (target.url, target.source, target.kind)
         if reported in self._reported:

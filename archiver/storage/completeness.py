@@ -23,7 +23,7 @@ from archiver.frontier.fetch_order_and_revisits import next_fetch_time
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 from archiver.storage import crawl_exclusions, requisites
 from archiver.storage.article_tables.captures import usage_statements_of
-from archiver.storage.article_tables.withdrawals import count_withdrawn
+from archiver.storage.article_tables.withdrawals_and_undoing import count_withdrawn
 from archiver.storage.column_values import stored_object
 from archiver.storage.held_pages import held_pages
 from archiver.storage.listed_posts import edit_estimate, unlisted_posts

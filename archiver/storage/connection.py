@@ -34,8 +34,8 @@ from archiver.errors import (
     NotAnArchive,
 )
 from archiver.storage.article_tables.evidence import forget_evidence_kinds
+from archiver.storage.full_text_and_saved_searches import COLUMNS
 from archiver.storage.schema import SCHEMA
-from archiver.storage.search_tables import COLUMNS
 
 migrations = Migrations("archiver")
 

@@ -42,7 +42,7 @@ from archiver.frontier.fetch_order_and_revisits import VOUCHING_SOURCES
 from archiver.items import Outcome, PageKind, PageResult, SourceHint
 from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.article_tables.articles import is_move
-from archiver.storage.article_tables.withdrawals import undo_gone, undo_revision, withdrawal_of
+from archiver.storage.article_tables.withdrawals_and_undoing import undo_gone, undo_revision, withdrawal_of
 from archiver.storage.pages import EPOCH, latest_hint, moment, stamp
 from archiver.urls import urlkey
 

@@ -255,8 +255,8 @@ def _posts_to_sample(db: Database, site_id: int, now: datetime) -> Iterator[Know
 
 
 def _unannounced(db: Database, site_id: int, now: datetime) -> tuple[str, list[Any]]:
-    """Returns an SQL condition on `pages p`, and its parameters, for the posts online whose edits no source
-    announces.
+    """Returns an SQL condition on `pages p`, and its parameters, for posts that are still online and whose
+    edits neither the sitemap nor the API announces.
     """
     condition = "p.site_id = ? and p.outcome in ('archived', 'unchanged') and p.kind = 'post'"
     sources = [

@@ -58,9 +58,10 @@ from archiver.storage.article_tables.identification import (
     is_borrowed_address,
     release_borrowed_address,
 )
-from archiver.storage.article_tables.withdrawals import restore_article, withdraw_article
+from archiver.storage.article_tables.withdrawals_and_undoing import restore_article, withdraw_article
 from archiver.storage.connection import PATIENCE, is_environment_error, writing
 from archiver.storage.crawl_exclusions import Trust
+from archiver.storage.full_text_and_saved_searches import batch_indexing
 from archiver.storage.held_pages import (
     FetchedPost,
     forget_old_changes,
@@ -73,7 +74,6 @@ from archiver.storage.held_pages import (
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_forms import SiteForms, page_id_at
 from archiver.storage.runs import Counts, RunStatistics, check_run, crawl_started
-from archiver.storage.search_tables import batch_indexing
 from archiver.urls import urlkey
 
 

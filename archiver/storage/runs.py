@@ -16,7 +16,7 @@ from sqlite_utils import Database
 
 from archiver.errors import SiteRemoved
 from archiver.fields import MEASURED, WEIGHED
-from archiver.frontier.site_cadence import (
+from archiver.frontier.site_crawl_times import (
     DEFAULT_CADENCE,
     REMEMBERED_RUNS,
     Adaptive,

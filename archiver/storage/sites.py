@@ -19,7 +19,7 @@ from sqlite_utils import Database
 from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound, TagNotFound, did_you_mean
 from archiver.fields import LINKS
 from archiver.frontier.random_samples import DEFAULT_SAMPLE
-from archiver.frontier.site_cadence import DEFAULT_CADENCE, parse_blackout, parse_cadence
+from archiver.frontier.site_crawl_times import DEFAULT_CADENCE, parse_blackout, parse_cadence
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.column_values import settings_of, stored_time

@@ -49,8 +49,8 @@ def get_cached(db: Database, name: str, of: Hashable, make: Callable[[], T]) -> 
 
 
 def strip_paging(query: Query) -> Query:
-    """Returns the query without sorting, limit and offset, which do not change the number of its results. The result is
-    used as a cache key.
+    """Returns the query without limit, offset, sorting and `recent`, which do not change which articles match. The
+    result is used as a cache key.
     """
     return replace(query, sort="", limit=None, offset=0, recent=None)
 

@@ -25,7 +25,7 @@ from archiver.maintenance.reextraction import find_payload_row
 from archiver.search.citations import STYLES, build_citation
 from archiver.search.engine import matching_ids
 from archiver.search.query import Query
-from archiver.storage.article_tables import records
+from archiver.storage.article_tables import article_records as records
 from archiver.storage.article_tables.captures import (
     Row,
     captured_urls,

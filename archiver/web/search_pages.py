@@ -25,7 +25,7 @@ from archiver.search.saved_search import (
 )
 from archiver.search.snippets import highlight_line, highlight_terms
 from archiver.search.sorting_and_folding import FOLDS
-from archiver.storage.article_tables.records import records
+from archiver.storage.article_tables.article_records import records
 from archiver.web.archive_access import get_cached, strip_paging
 from archiver.web.capture_pages import EXPORT_FORMATS, find_ids
 from archiver.web.search_widgets import (

@@ -27,7 +27,7 @@ from archiver.errors import ArchiverError, ArticleNotFound, ArticleRemoved, BadQ
 from archiver.fields import OPTIONS
 from archiver.search.query import Query
 from archiver.search.query_tree import parse_box, parse_point
-from archiver.storage.article_tables.records import find_article
+from archiver.storage.article_tables.article_records import find_article
 from archiver.storage.tombstones import tombstones
 from archiver.web.archive_access import ServedArchive
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.fields import MEASURED
-from archiver.frontier.site_cadence import Every, PastRun, RecrawlTime
+from archiver.frontier.site_crawl_times import Every, PastRun, RecrawlTime
 from archiver.health.health_report import judge_archive
 from archiver.health.health_rules import (
     START_PAGE_ADVICE,

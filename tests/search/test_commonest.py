@@ -16,7 +16,7 @@ from archiver.search.engine import run
 from archiver.search.index_refresh import refresh_index
 from archiver.search.tantivy_index import common_words, needs_new_common_words
 from archiver.storage.connection import open_archive
-from archiver.storage.search_tables import index_folder
+from archiver.storage.full_text_and_saved_searches import index_folder
 from tests.archive_fixture import make_archive
 from tests.search.writing import write
 

@@ -25,7 +25,7 @@ from archiver.errors import IndexMissing
 from archiver.search import index_refresh, tantivy_index
 from archiver.search.index_refresh import check_index
 from archiver.storage.connection import open_archive, writing
-from archiver.storage.search_tables import index_folder
+from archiver.storage.full_text_and_saved_searches import index_folder
 from tests.archive_fixture import make_archive
 from tests.runner import Runner, fault
 from tests.storage.test_connect import without_write_access

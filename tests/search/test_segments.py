@@ -14,7 +14,7 @@ from archiver.archive import Archive
 from archiver.errors import BadQuery
 from archiver.search import index_refresh, tantivy_index
 from archiver.storage.connection import open_archive
-from archiver.storage.search_tables import index_folder
+from archiver.storage.full_text_and_saved_searches import index_folder
 from tests.archive_fixture import make_archive
 
 UNFINISHED = """

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from archiver.cli.main import cli
 from archiver.errors import CannotMoveSite
 from archiver.maintenance.site_move import AddressMapping, move_site
-from archiver.storage.article_tables.records import record_id_of
+from archiver.storage.article_tables.article_records import record_id_of
 from archiver.storage.connection import open_archive, opened
 from archiver.storage.sites import SiteLookup, add_site, find_site
 from archiver.urls import Scope, urlkey

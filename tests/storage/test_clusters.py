@@ -22,10 +22,10 @@ from sqlite_utils import Database
 from archiver.errors import ClusterNotFound
 from archiver.items import Article
 from archiver.storage.article_tables import near_duplicate_clusters
+from archiver.storage.article_tables.article_records import cluster_by_number, cluster_of, find_cluster
+from archiver.storage.article_tables.article_records import clusters as listed
 from archiver.storage.article_tables.articles import Observation, store_article
 from archiver.storage.article_tables.near_duplicate_clusters import rebuild
-from archiver.storage.article_tables.records import cluster_by_number, cluster_of, find_cluster
-from archiver.storage.article_tables.records import clusters as listed
 from archiver.storage.sites import remove_site
 from tests.storage.one_site_archive import AT, archive_of_one_site
 

@@ -12,7 +12,7 @@ from sqlite_utils import Database
 
 from archiver.maintenance.verify import repair, verify
 from archiver.storage.connection import open_archive, writing
-from archiver.storage.search_tables import batch_indexing
+from archiver.storage.full_text_and_saved_searches import batch_indexing
 
 INSERT = (
     "insert into articles (id, url, site, title, body, authors, revision, first_seen, last_seen, urlkey) "

@@ -16,7 +16,7 @@ from archiver.errors import RunNotFound
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.maintenance.held_page_release import release_held
 from archiver.maintenance.run_undoing import undo_run
-from archiver.storage.article_tables.records import evidence, revisions
+from archiver.storage.article_tables.article_records import evidence, revisions
 from archiver.storage.connection import writing
 from archiver.storage.held_pages import held_pages
 from archiver.storage.page_discoveries import record_discovered_urls

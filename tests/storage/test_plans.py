@@ -12,7 +12,7 @@ from sqlite_utils import Database
 
 from archiver.search.query_tree import PREDICATES, ByRows
 from archiver.storage import completeness
-from archiver.storage.article_tables import records
+from archiver.storage.article_tables import article_records as records
 from archiver.storage.completeness import site_completeness
 from archiver.storage.connection import open_archive
 from archiver.storage.pages import EPOCH, due_pages

@@ -16,7 +16,7 @@ from archiver.datasets.record_formats import FORMATS
 from archiver.health.health_report import format_metrics, judge_all
 from archiver.search.citations import STYLES, build_citation
 from archiver.sites.archiver_toml import effective_settings
-from archiver.storage.article_tables.records import records, revision_record, revisions
+from archiver.storage.article_tables.article_records import records, revision_record, revisions
 from archiver.storage.completeness import site_completeness
 from archiver.storage.connection import open_archive
 from archiver.storage.sites import list_sites

@@ -23,8 +23,8 @@ from archiver.storage.article_tables.article_and_revision_rows import (
     article_row,
     revision_rows,
 )
+from archiver.storage.article_tables.article_records import revision_record
 from archiver.storage.article_tables.articles import Observation, store_article
-from archiver.storage.article_tables.records import revision_record
 from archiver.storage.connection import migrations, open_archive
 
 AT = datetime(2024, 5, 1, 8, tzinfo=UTC)

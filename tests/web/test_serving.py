@@ -15,7 +15,7 @@ from archiver.cli.main import cli
 from archiver.errors import ArchiveNotFound
 from archiver.search.index_refresh import refresh_index
 from archiver.storage.connection import open_archive
-from archiver.storage.search_tables import index_folder
+from archiver.storage.full_text_and_saved_searches import index_folder
 from archiver.web.archive_access import ArchivePool
 from tests.archive_fixture import make_archive
 from tests.runner import Runner, fault

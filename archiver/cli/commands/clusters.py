@@ -50,10 +50,10 @@ def clusters(cluster: str | None, site: str | None, limit: int, rebuild: bool, a
 
     Exit code: 0 done; 1 no such cluster; 2 wrong usage.
     """
+    from archiver.storage.article_tables.article_records import clusters as list_clusters
+    from archiver.storage.article_tables.article_records import find_cluster
     from archiver.storage.article_tables.near_duplicate_clusters import missing_minhashes
     from archiver.storage.article_tables.near_duplicate_clusters import rebuild as rebuild_clusters
-    from archiver.storage.article_tables.records import clusters as list_clusters
-    from archiver.storage.article_tables.records import find_cluster
     from archiver.storage.connection import opened
     from archiver.storage.sites import find_site
 

@@ -122,7 +122,7 @@ def export(options: ExportOptions) -> None:
 def _write_records(db: Database, ids: list[int], form: str, output: str, query: str) -> int:
     """Writes the articles in a format for records, and returns their number. `query` is the title of a book."""
     from archiver.datasets.article_files import FILE_FORMATS, write_epub, write_folder
-    from archiver.storage.article_tables.records import records
+    from archiver.storage.article_tables.article_records import records
 
     if form in FOLDER_FORMATS:
         return write_folder(records(db, ids), Path(output), FILE_FORMATS[form])

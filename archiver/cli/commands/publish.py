@@ -431,7 +431,7 @@ def _find_in_archives(dbs: Sequence[Database], what: str) -> tuple[int, int]:
     the article's ID in that archive. Raises ArticleNotFound.
     """
     from archiver.errors import ArticleNotFound
-    from archiver.storage.article_tables.records import find_article
+    from archiver.storage.article_tables.article_records import find_article
 
     for place, db in enumerate(dbs):
         with suppress(ArticleNotFound):
@@ -505,7 +505,7 @@ def _resolve_posts(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _find_by_record_id(db: Database, names: frozenset[str]) -> Iterator[tuple[str, int]]:
-    from archiver.storage.article_tables.records import FIRST_ADDRESS, record_id_of_first
+    from archiver.storage.article_tables.article_records import FIRST_ADDRESS, record_id_of_first
 
     for number, first in db.execute(f"select a.id, {FIRST_ADDRESS} from articles a"):
         if (name := record_id_of_first(first)) in names:

@@ -216,7 +216,7 @@ def _plan_takedowns(archive: Path, posts: tuple[str, ...]) -> tuple[list[Takedow
     """
     from archiver.errors import ArticleRemoved
     from archiver.maintenance.takedown import takedown_scope
-    from archiver.storage.article_tables.records import find_article
+    from archiver.storage.article_tables.article_records import find_article
     from archiver.storage.connection import opened
 
     numbers: dict[int, None] = {}

@@ -46,8 +46,8 @@ def show(article: str, revision: int | None, evidence: bool, form: str | None, a
     """
     from archiver.archive import Archive
     from archiver.extraction.explain import explanations_as_data
-    from archiver.storage.article_tables.records import cluster_of
-    from archiver.storage.article_tables.withdrawals import withdrawal_of
+    from archiver.storage.article_tables.article_records import cluster_of
+    from archiver.storage.article_tables.withdrawals_and_undoing import withdrawal_of
     from archiver.storage.requisites import captured_lead_image
 
     if form and (as_json or evidence):
@@ -231,7 +231,7 @@ def cite(articles: tuple[str, ...], query: str | None, style: str, revision: int
     """
     from archiver.archive import Archive
     from archiver.search.citations import STYLES, build_citation
-    from archiver.storage.article_tables.records import find_article
+    from archiver.storage.article_tables.article_records import find_article
 
     if not articles and query is None:
         raise click.UsageError("Give IDs or URLs of articles, or --query.")

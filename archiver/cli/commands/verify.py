@@ -193,7 +193,7 @@ def _find_article_ids(archive: str, what: tuple[str, ...]) -> list[int]:
     and SiteNotFound.
     """
     from archiver.errors import ArticleNotFound
-    from archiver.storage.article_tables.records import find_article
+    from archiver.storage.article_tables.article_records import find_article
     from archiver.storage.connection import opened
 
     with opened(archive, read_only=True) as db:

@@ -336,7 +336,7 @@ class BlackoutHours:
         return next(begin for begin, _ in self._around(at) if begin > at)
 
     def _around(self, at: datetime) -> Iterator[tuple[datetime, datetime]]:
-        """Yields the begin and end of each blackout from the day before this time to eight days after it."""
+        """Yields the start and end of each blackout from the day before this time to eight days after it."""
         today = at.astimezone(self.zone).date()
         for day in (today + timedelta(days=n) for n in range(-1, _WEEK + 2)):
             if day.weekday() in self.days:
