@@ -102,8 +102,8 @@ def find_common_causes(
 
 
 def cause_of(rule: str) -> str:
-    """Returns the cause to which the rule of a failed run belongs, such as "network" for the rule "timeout". A rule that
-    belongs to none is its own cause.
+    """Returns the cause to which the rule of a failed run belongs, such as "network" for the rule "timeout". A rule
+    that belongs to none is its own cause.
     """
     return _CAUSES.get(rule, rule)
 
