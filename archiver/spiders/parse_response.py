@@ -407,7 +407,7 @@ def _targets(
         *(
             t
             for t in (*links.all, *links.traps)
-            if site.claim_new_link(t) and _is_reportable(t, article.kind, site.scope) and not _is_own_part(article, t)
+            if site.is_news(t) and _is_reportable(t, article.kind, site.scope) and not _is_own_part(article, t)
         ),
     )
 
