@@ -77,7 +77,7 @@ def accept_held(db: Database, folder: Path, site: dict[str, Any], version: str, 
                 continue
             release_page(db, row["urlkey"])
             run, counts = StoringRun(db, site, row["run_id"], at, version=version), Counts()
-            storing = Storing(result, counts, capture_id=row["capture_id"])
+            storing = Storing(result, counts, capture_id=row["capture_id"], is_confirmed=True)
             for stage in _STAGES:
                 stage(run, storing)
             forget_run_health(db, site["id"])
