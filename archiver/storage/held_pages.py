@@ -42,7 +42,7 @@ from archiver.articles.form_verdicts import OTHER_FORM_RULE
 from archiver.articles.identity import changed_fields, fold_words
 from archiver.frontier.revisit import VOUCHING_SOURCES
 from archiver.items import Outcome, PageKind, PageResult, SourceHint
-from archiver.storage.article_tables.articles import is_move
+from archiver.storage.article_tables.articles import answering_address, is_move
 from archiver.storage.article_tables.revisions import (
     article_from_revision,
     article_from_row,
@@ -233,6 +233,17 @@ def is_left_from_fault(db: Database, site_id: int, key: str, article_id: int) ->
         [article_id],
     ).fetchone()
     return row is not None and row[0] >= MIN_CHANGED and left < row[0] / 2
+
+
+def release_former_address(db: Database, key: str) -> None:
+    """Ends the hold on a page that is gone, at this urlkey, because its post is at another URL now."""
+    changed = db.execute(
+        "update pages set outcome = ?, rule = 'http-' || status, reason = 'its post has another address' "
+        "where urlkey = ? and outcome = ? and rule in (?, ?)",
+        [Outcome.GONE, key, Outcome.HELD, HoldRule.MASS_GONE, HoldRule.STILL_LISTED],
+    ).rowcount
+    if changed:
+        release_page(db, key)
 
 
 def make_held_due(db: Database, site_id: int, reason: str, like: Hold | None = None) -> int:
@@ -576,7 +587,7 @@ def _rule_for(db: Database, site_id: int, post: FetchedPost, result: PageResult)
         return None
     if result.outcome is Outcome.NOT_ARTICLE:
         return HoldRule.NOT_A_POST if result.rule != OTHER_FORM_RULE else None
-    if result.status == _GONE_FOR_GOOD or post.announced:
+    if result.status == _GONE_FOR_GOOD or post.announced or answering_address(db, row["id"], post.key):
         return None
     if _is_listed(db, post):
         return HoldRule.STILL_LISTED

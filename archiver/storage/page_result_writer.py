@@ -62,6 +62,7 @@ from archiver.storage.held_pages import (
     hold_recent_changes,
     next_look,
     record_change,
+    release_former_address,
     unusual_changes,
 )
 from archiver.storage.page_discoveries import record_discovered_urls
@@ -300,6 +301,8 @@ def _store_archived(run: StoringRun, storing: Storing) -> Effect:
     if result.parts and stored.change is not Change.GONE:
         multipage_articles.set_capture_of_parts(db, stored.article_id, storing.key)
     restore_article(db, stored.article_id)
+    if storing.row is not None and storing.row["urlkey"] != storing.key and stored.change is not Change.COPY:
+        release_former_address(db, storing.row["urlkey"])
     if stored.change in (Change.REVISED, Change.GONE) and stored.changed:
         _record_change(run, storing, stored.article_id, gone=stored.change is Change.GONE)
     _count_change(storing.counts, stored, is_confirmed=storing.is_confirmed)
@@ -510,7 +513,7 @@ def _recheck_vanished(run: StoringRun, result: PageResult) -> None:
 
 def _recheck_list(run: StoringRun, url: str, key: str, listed: ListedPosts) -> None:
     """Makes due posts whose entries changed in the feed or listing at `url`: posts that are missing although the part
-    of the list where they would be was read, and gone posts that are listed again.
+    of the list where they would be was read, gone posts that are listed again, and posts at former addresses.
     """
     changes = listed_posts.changes_of_list(run.db, key, listed, run.started)
     listed_posts.recheck_removed(run.db, changes.removed, f"{url} {NO_LONGER_LISTED}", run.rechecked, run.started)

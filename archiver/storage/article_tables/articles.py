@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.articles.article_guards import HoldRule
 from archiver.articles.identity import (
     KnownAddress,
     changed_fields,
@@ -471,23 +472,30 @@ def mark_gone(db: Database, key: str, at: datetime) -> int | None:
     """Marks the article whose current URL has this urlkey as gone; returns its ID, or None if no article was marked.
 
     The post is not marked if only an old URL of a moved post is gone, or if the post is still online at another of its
-    URLs, which then becomes its own URL.
+    URLs (`answering_address`), which then becomes its own URL.
     """
     row = db.execute("select id from articles where urlkey = ? and gone_at is null", [key]).fetchone()
     if not row:
         return None
-    other = db.execute(
-        "select a.urlkey from article_urls a join pages p on p.urlkey = a.urlkey where a.article_id = ? and a.urlkey "
-        "<> ? "
-        "and a.kind = 'copy' and p.outcome in ('archived', 'unchanged', 'duplicate') and p.redirect_urlkey is null "
-        "order by p.fetched_at desc limit 1",
-        [row[0], key],
-    ).fetchone()
-    if other:
-        make_own_url(db, row[0], other[0])
+    if other := answering_address(db, row[0], key):
+        make_own_url(db, row[0], other)
         return None
     db.execute("update articles set gone_at = ? where id = ?", [stamp(at), row[0]])
     return int(row[0])
+
+
+def answering_address(db: Database, article_id: int, key: str) -> str | None:
+    """Returns the urlkey of a URL that shows an article without a redirect, other than the one with the urlkey `key`;
+    None if there is none. A former URL counts only if it was fetched since the one with this urlkey was.
+    """
+    row = db.execute(
+        "select a.urlkey from article_urls a join pages p on p.urlkey = a.urlkey and p.article_id = a.article_id "
+        "where a.article_id = ? and a.urlkey <> ? and p.redirect_urlkey is null "
+        "and p.outcome in ('archived', 'unchanged', 'duplicate') and (a.kind = 'copy' "
+        "or p.fetched_at >= (select o.fetched_at from pages o where o.urlkey = ?)) order by p.fetched_at desc limit 1",
+        [article_id, key, key],
+    ).fetchone()
+    return row[0] if row else None
 
 
 def edited_at(db: Database, article_id: int | None) -> datetime | None:
@@ -513,10 +521,11 @@ def is_move(db: Database, row: dict[str, Any], article: Article, run_started: da
     """Returns True if the URL where `article` was extracted becomes a stored post's own URL, False if it is only a
     second URL of the post.
 
-    If both URLs answer, `articles.identity.is_preferred` decides. Otherwise the first of these that applies decides:
+    If both URLs answer, `articles.identity.is_preferred` decides. If the old URL is gone, the new one becomes the
+    post's own. Otherwise the first of these that applies decides:
 
     - the canonical URL;
-    - the old URL, if it redirects to the new one or is gone;
+    - the old URL, if it redirects to the new one;
     - for a post with a platform ID, whether this crawl began after the post was last seen at its old URL.
     """
     here, there = urlkey(article.url), row["urlkey"]
@@ -525,6 +534,8 @@ def is_move(db: Database, row: dict[str, Any], article: Article, run_started: da
         compare = is_preferred if _answers(db, there, run_started) else is_more_readable
         if (preferred := compare(new, old)) is not None:
             return preferred
+    if row["gone_at"] or _is_gone(db, there):
+        return True
     if article.canonical_url:
         declared = urlkey(article.canonical_url)
         if declared in (here, there):
@@ -532,8 +543,7 @@ def is_move(db: Database, row: dict[str, Any], article: Article, run_started: da
     if row["canonical_url"] and urlkey(row["canonical_url"]) == here:
         return True
     if (
-        row["gone_at"]
-        or resolve_redirects(db, there) == here
+        resolve_redirects(db, there) == here
         or db.execute(
             "select 1 from historical_responses where urlkey = ? and kind = 'redirect' and target = ?", [there, here]
         ).fetchone()
@@ -554,6 +564,12 @@ def _answers(db: Database, key: str, since: datetime | None = None) -> bool:
         ).fetchone()
         is not None
     )
+
+
+def _is_gone(db: Database, key: str) -> bool:
+    """Returns True if the page at this urlkey was gone when it was last fetched, even if it is held with others."""
+    query = "select 1 from pages where urlkey = ? and (outcome = 'gone' or (outcome = 'held' and rule = ?))"
+    return db.execute(query, [key, HoldRule.MASS_GONE]).fetchone() is not None
 
 
 def _known_address(
