@@ -93,6 +93,7 @@ class _Undoing:
             ).rowcount
             self.db.execute("delete from recent_changes where article_id = ?", [article_id])
         self.db.execute("update runs set undone_at = ? where id = ?", [stamp(self.at), self.run["id"]])
+        self.db.execute("update sites set accepted_gains = null where id = ?", [self.run["site_id"]])
         forget_run_health(self.db, self.run["site_id"])
         return self.done
 

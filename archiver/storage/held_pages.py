@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import html
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -41,7 +42,7 @@ from archiver.articles.article_guards import (
 from archiver.articles.form_verdicts import OTHER_FORM_RULE
 from archiver.articles.identity import changed_fields, fold_words
 from archiver.frontier.revisit import VOUCHING_SOURCES
-from archiver.items import Outcome, PageKind, PageResult, SourceHint
+from archiver.items import Article, Outcome, PageKind, PageResult, SourceHint
 from archiver.storage.article_tables.articles import answering_address, is_move
 from archiver.storage.article_tables.revisions import (
     article_from_revision,
@@ -199,6 +200,25 @@ def mark_shared_changes(db: Database, site_id: int) -> None:
             HoldRule.SHARED_CHANGE,
         ],
     )
+
+
+def remember_accepted_gains(db: Database, site_id: int) -> None:
+    """Stores with the site what enough of its held pages gained alike, because a person accepts these pages now. Other
+    posts may then gain it, too.
+    """
+    found = {one.gained for one in held_pages(db, site_id) if one.gained}
+    row = db.execute("select accepted_gains from sites where id = ?", [site_id]).fetchone()
+    known = json.loads(row[0] or "[]")
+    db.execute(
+        "update sites set accepted_gains = ? where id = ?",
+        [json.dumps([*known, *sorted(found.difference(known))], ensure_ascii=False), site_id],
+    )
+
+
+def has_accepted_gain(db: Database, site_id: int, old: Article, new: Article) -> bool:
+    """Returns True if a post has gained something that a person accepted for other posts of the site."""
+    row = db.execute("select accepted_gains from sites where id = ?", [site_id]).fetchone()
+    return bool(row and row[0]) and not set(json.loads(row[0])).isdisjoint(gains(old, new))
 
 
 _CHANGED = (HoldRule.MASS_CHANGE, HoldRule.SHARED_CHANGE)
@@ -386,7 +406,7 @@ class HeldRun:
 def hold_recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int | None, now: datetime) -> HeldRun:
     """Takes back the recent changes of a site and holds their pages by a rule of MASS_RULES.
 
-    An edit of an earlier run is kept if it is not part of the fault (`_is_of_fault`).
+    A change of an earlier run is kept if it is not part of the fault (`_is_of_fault`).
     """
     assert rule in MASS_RULES
     changes = _recent_changes(db, site_id, rule, run_id)
@@ -394,9 +414,11 @@ def hold_recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int 
     held: dict[str, RecentChange] = {}
     undone = 0
     for one in changes:
+        if not _is_of_fault(db, one, shared):
+            continue
         if one.revision is None:
             undo_gone(db, one.article_id)
-        elif not _is_of_fault(db, one, shared) or not undo_revision(db, one.article_id, one.revision, now):
+        elif not undo_revision(db, one.article_id, one.revision, now):
             continue
         undone += one.is_present
         if one.key not in held:
@@ -421,7 +443,7 @@ def hold_recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int 
 class RecentChange:
     """An edit (`revision`) or a deletion (None) of the last days.
 
-    - `run_id`: the run that found the edit. `is_present`: whether that is the present run.
+    - `run_id`: the run that found the change. `is_present`: whether that is the present run.
     - `announced`: whether a source had said so.
     - `text_digest`, `gained`: of the edit's text, and what the post gained by it.
     """
@@ -440,7 +462,8 @@ class RecentChange:
 def _recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int | None) -> list[RecentChange]:
     """Returns the recent edits of a site, or its recent deletions if the rule is MASS_GONE, newest first."""
     rows = db.execute(
-        "select p.id, p.urlkey, c.article_id, c.revision, v.run_id, "
+        "select p.id, p.urlkey, c.article_id, c.revision, coalesce(v.run_id, "
+        "(select max(r.id) from runs r where r.site_id = p.site_id and r.started_at <= c.changed_at)), "
         "c.changed_at >= (select started_at from runs where id = ?), c.announced, "
         "coalesce(v.previous, v.revision - 1) from recent_changes c join pages p on p.id = c.page_id "
         "left join revisions v on v.article_id = c.article_id and v.revision = c.revision "
@@ -475,24 +498,26 @@ def _shared_gains(changes: Sequence[RecentChange]) -> frozenset[str]:
     return frozenset(shared) if 2 * len(set().union(*shared.values())) >= len(changed) else frozenset()
 
 
-_FEW_EDITS = 3
+_FEW_CHANGES = 3
 
 
-def _is_of_fault(db: Database, edit: RecentChange, shared: frozenset[str]) -> bool:
-    """Returns True if an edit is part of a fault of the site by which posts gained the same (`shared`), or changed in
-    different ways if `shared` is empty.
+def _is_of_fault(db: Database, change: RecentChange, shared: frozenset[str]) -> bool:
+    """Returns True if a change is part of a fault of the site by which posts gained the same (`shared`), or changed in
+    different ways or disappeared if `shared` is empty.
 
-    All edits of the present run are. An edit of an earlier run is if its post gained the same, or, where the posts
-    changed in different ways, if no source announced it and that run found an unusual share of the known posts changed.
+    All changes of the present run are. An edit of an earlier run is if its post gained the same. If the posts changed
+    in different ways or disappeared, a change of an earlier run is if no source announced it and that run found an
+    unusual share of the known posts changed, or gone.
     """
-    if edit.is_present:
+    if change.is_present:
         return True
     if shared:
-        return not shared.isdisjoint(edit.gained)
+        return not shared.isdisjoint(change.gained)
     row = db.execute(
-        "select revised, revised + unchanged + gone from runs where id = ? and finished_at is not null", [edit.run_id]
+        "select iif(?, gone, revised), revised + unchanged + gone from runs where id = ? and finished_at is not null",
+        [change.revision is None, change.run_id],
     ).fetchone()
-    return not edit.announced and (row is None or row[0] >= max(_FEW_EDITS, UNUSUAL_SHARE * row[1]))
+    return not change.announced and (row is None or row[0] >= max(_FEW_CHANGES, UNUSUAL_SHARE * row[1]))
 
 
 _GONE_FOR_GOOD = 410  # the status that says that a page is gone for good (RFC 9110, section 15.5.11)
@@ -614,7 +639,7 @@ def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageRe
         )
     ):
         return rule
-    if post.announced or not is_run_held(db, site_id, HoldRule.MASS_CHANGE):
+    if post.announced or not is_run_held(db, site_id, HoldRule.MASS_CHANGE) or has_accepted_gain(db, site_id, old, new):
         return None
     if post.row["revision"] == 1 and is_left_from_fault(db, site_id, post.key, post.row["id"]):
         return None  # what is stored may be the fault, which is over

@@ -59,6 +59,7 @@ from archiver.storage.held_pages import (
     FetchedPost,
     forget_old_changes,
     guard_page,
+    has_accepted_gain,
     hold_recent_changes,
     next_look,
     record_change,
@@ -314,9 +315,13 @@ def _store_archived(run: StoringRun, storing: Storing) -> Effect:
 
 def _record_change(run: StoringRun, storing: Storing, article_id: int, *, gone: bool) -> None:
     """Records an edit or a deletion that a crawl found, so that the changes of the last days can be examined
-    together. A revert to an earlier revision does not count, since it may be the end of a fault.
+    together. A revert to an earlier revision does not count, since it may be the end of a fault, nor does an edit that
+    adds what a person accepted for other posts.
     """
     if run.run_id is None or storing.is_confirmed or (gone and run.gone_confirmed):
+        return
+    row, new = storing.row, storing.result.article
+    if row and new and not gone and has_accepted_gain(run.db, run.site_id, article_from_row(row), new):
         return
     number, same_as = run.db.execute(
         "select a.revision, (select o.revision from revisions o where o.article_id = a.id and o.revision = r.same_as "

@@ -41,6 +41,7 @@ create table sites (
     soft_not_found text, -- JSON: what the site answers for URLs that do not exist (SoftNotFoundProfile)
     soft_not_found_at text, -- when that was last asked
     untrusted text, -- JSON: validators and lastmod dates of the server that proved false, with the time of the proof
+    accepted_gains text, -- JSON: what a person accepted that several posts gained alike (see held_gains)
     muted_until text, -- a person wants no notifications of the site before this time
     muted_why text, -- the reason that the person gave
     warc_file text -- the last WARC file of its last run, relative to the archive's folder: the next run continues it

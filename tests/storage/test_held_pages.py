@@ -19,7 +19,7 @@ from archiver.maintenance.held_release import release_held
 from archiver.maintenance.run_undoing import undo_run
 from archiver.storage.article_tables.records import evidence, revisions
 from archiver.storage.connection import writing
-from archiver.storage.held_pages import held_pages
+from archiver.storage.held_pages import held_pages, remember_accepted_gains
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.pages import stamp
@@ -356,6 +356,16 @@ def test_what_pages_gained_alike_is_shown(site: Site) -> None:
     assert {one.gained for one in held_pages(site.db, 1)} == {f"text: {fold_words(PILLS)}"}
 
 
+def test_what_a_person_accepted_is_not_held_on_other_posts(site: Site) -> None:
+    site.crawl(0, [post(n) for n in range(12, 40)])
+    site.crawl(1, [with_paragraph(post(n)) for n in range(10)])
+    with writing(site.db):
+        remember_accepted_gains(site.db, 1)
+    release_held(site.db, next(iter(site.db.query("select * from sites"))))
+    counts = site.crawl(2, [with_paragraph(post(n)) for n in range(40)])
+    assert (counts.held, counts.revised) == (0, 40)
+
+
 def test_a_post_first_stored_with_the_gain_is_repaired_at_once(site: Site) -> None:
     site.crawl(1, [*(with_paragraph(post(n)) for n in range(10)), with_paragraph(post(50))])
     counts = site.crawl(2, [post(50), *(post(n) for n in range(10))])
@@ -476,6 +486,14 @@ def test_many_posts_that_go_over_several_runs_are_held(site: Site) -> None:
         site.crawl(1 + run / 2, [gone(n, 1 + run / 2) for n in range(4 * run, 4 * run + 4)])
     assert [row["gone_at"] for row in site.articles().values()] == [None] * 12
     assert set(site.held()) == {"mass-gone"}
+
+
+def test_a_deletion_of_an_earlier_day_stays(site: Site) -> None:
+    site.crawl(0, [post(n) for n in range(12, 30)])
+    site.crawl(1, [gone(3, 1), *(post(n) for n in range(12, 20))])
+    site.crawl(2, [gone(n, 2) for n in range(10, 24)])
+    assert site.held() == ["mass-gone"] * 14
+    assert [url for url, row in site.articles().items() if row["gone_at"]] == [url_of(3)]
 
 
 def test_a_page_that_is_no_post_any_more_keeps_its_article(site: Site) -> None:
