@@ -639,13 +639,16 @@ def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageRe
         )
     ):
         return rule
-    if post.announced or not is_run_held(db, site_id, HoldRule.MASS_CHANGE) or has_accepted_gain(db, site_id, old, new):
+    if not changed or not is_run_held(db, site_id, HoldRule.MASS_CHANGE) or has_accepted_gain(db, site_id, old, new):
         return None
+    if post.announced:  # the feed of a hacked site announces the same advertising
+        is_shared = count_held_with(db, site_id, post.key, gains(old, new)) >= SHARED_BY
+        return HoldRule.MASS_CHANGE if is_shared else None
     if post.row["revision"] == 1 and is_left_from_fault(db, site_id, post.key, post.row["id"]):
         return None  # what is stored may be the fault, which is over
     # A post that no longer has what the held pages gained was stored with it, and is repaired now.
-    is_repair = changed and count_held_with(db, site_id, post.key, gains(new, old)) > SHARED_BY
-    return HoldRule.MASS_CHANGE if changed and not is_repair else None
+    is_repair = count_held_with(db, site_id, post.key, gains(new, old)) > SHARED_BY
+    return None if is_repair else HoldRule.MASS_CHANGE
 
 
 _TAG = re.compile(r"<[^>]*>")

@@ -356,6 +356,14 @@ def test_what_pages_gained_alike_is_shown(site: Site) -> None:
     assert {one.gained for one in held_pages(site.db, 1)} == {f"text: {fold_words(PILLS)}"}
 
 
+def test_a_feed_that_announces_the_gain_does_not_confirm_it(site: Site) -> None:
+    site.crawl(1, [with_paragraph(post(n)) for n in range(10)])
+    edited = replace(post(11), body=f"{post(11).body} The figures were corrected.")
+    counts = site.crawl(2, [with_paragraph(post(10)), edited], reason="feed has another text for it")
+    assert (counts.held, counts.revised) == (1, 1)
+    assert site.articles()[url_of(11)]["body"] == edited.body
+
+
 def test_what_a_person_accepted_is_not_held_on_other_posts(site: Site) -> None:
     site.crawl(0, [post(n) for n in range(12, 40)])
     site.crawl(1, [with_paragraph(post(n)) for n in range(10)])
