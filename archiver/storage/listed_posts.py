@@ -82,9 +82,13 @@ def changes_of_list(db: Database, key: str, listed: ListedPosts, run_started: da
 
 def _gone_pages(db: Database, page_ids: Iterable[int], since: str, gone_since: str = "") -> Iterator[int]:
     """Yields the pages among these that are gone and not due. If `gone_since` is given, only pages that were found gone
-    after that time, but before this run.
+    by a run that began after that time, but before this run.
     """
-    where, more = ("and changed_at >= ? and fetched_at < ?", [gone_since, since]) if gone_since else ("", [])
+    later = (
+        "and fetched_at < ? and exists (select 1 from runs r where r.site_id = pages.site_id and r.started_at > ? "
+        "and r.started_at <= pages.changed_at)"
+    )
+    where, more = (later, [since, gone_since]) if gone_since else ("", [])
     for some in _chunks(page_ids):
         rows = db.execute(
             f"select id from pages where id in ({_marks(some)}) and outcome = 'gone' and due_at > ? {where} "
