@@ -73,6 +73,8 @@ TABLES = {
     "address. `kind` is what a form was judged to be: post, page (not a post), or nothing while it is uncertain.",
     "held_pages": "Pages of stored posts that show something that replaces nothing until it is confirmed, since "
     "when, and how often they have shown it.",
+    "held_gains": "What the new states of held pages have more than the stored posts: a paragraph, words of the "
+    "title, a date.",
     "recent_changes": "The edits and deletions of the last four days, which are taken back together if they prove "
     "to be a fault of the site.",
     "page_forms": "The form of each page that was parsed. `signs` (JSON) are the post type of its only hentry, the "

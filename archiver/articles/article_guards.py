@@ -4,8 +4,9 @@ page may replace the stored content or is held until it is confirmed, and remove
 A server that answers 200 may still send something bad, such as a maintenance page at every address, an empty page that
 a script would fill, a teaser in place of the text, or a template that lost half of its fields. A page is held if its
 text is only a small part of the stored text, if it shows an altogether different text, or if other posts show the same
-text. All edits found by a run are held if far more posts of the site have changed at once than ever before. All
-functions are pure.
+text. All edits found by a run are held if far more posts of the site have changed at once than ever before. If several
+of the held pages gained the same, such as a paragraph of advertising, no repetition confirms them. All functions are
+pure.
 
 Values that cannot be true are dates in the future, coordinates off the globe, and names without a letter.
 """
@@ -13,11 +14,13 @@ Values that cannot be true are dates in the future, coordinates off the globe, a
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from archiver.articles.article_comparison import is_other_page, is_stub, no_longer_shows
+from archiver.articles.article_comparison import fold_words, is_other_page, is_stub, no_longer_shows
 from archiver.fields import LINES, PAGE_LISTS, PAGE_TIMES, PROSE
 from archiver.frontier.random_samples import chance_of_at_most
 from archiver.items import Article, GeoTag, Mark
@@ -34,6 +37,7 @@ class HoldRule(StrEnum):
     - NOT_A_POST: it no longer looks like a post.
     - STILL_LISTED: it is gone, but a feed, sitemap or API still lists it.
     - MASS_CHANGE, MASS_GONE: it changed, or is gone, together with an unusual share of the site's posts.
+    - SHARED_CHANGE: it changed like this, and gained the same as other held pages (`gains`).
     """
 
     STUB = "stub"
@@ -44,12 +48,14 @@ class HoldRule(StrEnum):
     STILL_LISTED = "still-listed"
     MASS_CHANGE = "mass-change"
     MASS_GONE = "mass-gone"
+    SHARED_CHANGE = "shared-change"
 
 
-MASS_RULES = frozenset({HoldRule.MASS_CHANGE, HoldRule.MASS_GONE})
+MASS_RULES = frozenset({HoldRule.MASS_CHANGE, HoldRule.MASS_GONE, HoldRule.SHARED_CHANGE})
 """The rules by which all changed or gone pages of a run are held together."""
 SHARED_BY = 2
-"""If at least this many other posts show the same new text, the text belongs to the site and not to the post."""
+"""If at least this many other posts show the same new text, or gained the same, it belongs to the site and not to the
+post."""
 REASONS = {
     HoldRule.STUB: "it shows only a stub of the stored text",
     HoldRule.SHORTER: "it shows less than half of the stored text",
@@ -59,6 +65,7 @@ REASONS = {
     HoldRule.STILL_LISTED: "it is gone, but a feed, sitemap or API lists it",
     HoldRule.MASS_CHANGE: "an unusual share of the site's posts changed at once",
     HoldRule.MASS_GONE: "an unusual share of the site's posts disappeared at once",
+    HoldRule.SHARED_CHANGE: "it gained the same text, title words or date as other posts of the site",
 }
 """For each rule, the reason why a page is held, as a phrase."""
 
@@ -83,6 +90,62 @@ def suspicion(old: Article, new: Article) -> HoldRule | None:
     if count_letters(new.body) < before * _SHARE:
         return HoldRule.OTHER_TEXT if no_longer_shows(old, new) else HoldRule.SHORTER
     return HoldRule.OTHER_TEXT if is_other_page(old, new) else None
+
+
+# What an edit added to a post. Several posts that gained the same were probably not edited by their authors.
+
+_MOST_LINES = 60
+_MIN_GAINED = {"text": 12, "title": 4}
+_MOST_GAINS = 8
+_GAIN_LENGTH = 160
+
+
+def gains(old: Article, new: Article) -> tuple[str, ...]:
+    """Returns what the new state of a post has more than the old one, as phrases that are equal for equal additions:
+    added lines, words added to a line or to the title, and the new date of publication, also as a distance from the old
+    one.
+
+    At most eight are returned. A few letters are too little to be recognized, unless each line gained them.
+    """
+    body: Counter[str] = Counter(_added_to_lines(old.body.split("\n"), new.body.split("\n")))
+    title = _added_words(fold_words(old.title).split(), fold_words(new.title).split()) or fold_words(new.title)
+    found = [f"text: {text}" for text, n in body.most_common() if n * len(text) >= _MIN_GAINED["text"]]
+    if fold_words(old.title) != fold_words(new.title) and len(title) >= _MIN_GAINED["title"]:
+        found.insert(0, f"title: {title}")
+    if old.published and new.published and _instant(old.published) != _instant(new.published):
+        shift = _instant(new.published) - _instant(old.published)
+        found.insert(0, f"date: {shift.total_seconds():+.0f} s")
+        if old.published.date() != new.published.date():
+            found.insert(0, f"date: {new.published.date()}")
+    return tuple(one[:_GAIN_LENGTH] for one in found[:_MOST_GAINS])
+
+
+def _added_to_lines(old: list[str], new: list[str]) -> Iterator[str]:
+    """Yields the folded lines that were added, and for lines that were extended, the added words."""
+    before, after = ([folded for line in lines if (folded := fold_words(line))] for lines in (old, new))
+    kept = set(before) & set(after)
+    lost = [line.split() for line in before if line not in kept][:_MOST_LINES]
+    for line in [line for line in after if line not in kept][:_MOST_LINES]:
+        words = line.split()
+        added = next((text for one in lost if (text := _added_words(one, words))), line)
+        if added:
+            yield added
+
+
+def _added_words(old: list[str], new: list[str]) -> str:
+    """Returns the words that were added to others; "" if less than half of the other words are left at the beginning,
+    the end or in one piece.
+    """
+    if not old:
+        return ""
+    if len(new) > len(old):
+        for start in range(len(new) - len(old) + 1):
+            if new[start] == old[0] and new[start : start + len(old)] == old:
+                return " ".join(new[:start] + new[start + len(old) :])
+    head = next((n for n, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+    rest = min(len(old), len(new)) - head
+    tail = next((n for n in range(rest) if old[-1 - n] != new[-1 - n]), rest)
+    return " ".join(new[head : len(new) - tail]) if 2 * (head + tail) >= len(old) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +178,7 @@ LOOK_EVERY = timedelta(hours=20)
 CONFIRMED_BY = 3
 """The number of fetches that must show the same text before a held page is accepted."""
 _CONFIRMED_AFTER = timedelta(hours=44)
-_NEVER_ACCEPTED = frozenset({HoldRule.STUB, HoldRule.SHARED_TEXT})
+_NEVER_ACCEPTED = frozenset({HoldRule.STUB, HoldRule.SHARED_TEXT, HoldRule.SHARED_CHANGE})
 _LOSES_TEXT = frozenset({HoldRule.SHORTER, HoldRule.OTHER_TEXT})
 
 
@@ -123,8 +186,8 @@ def is_confirmed(hold: Hold, at: datetime, others: int = 0) -> bool:
     """Returns True if the new state of a held page may be stored, because the page has shown the same text for two
     days. `others` is the number of the site's other pages that are held by the same rule.
 
-    Only an operator can confirm a stub, or a text that other posts also show. The same is true of a shorter text if
-    several posts lost text, since that is a fault of the site's template and may last.
+    A stub, a text that other posts also show, or a change that added the same to other posts is never confirmed without
+    an operator; nor is the loss of text if several posts lost theirs. These are faults of the site and may last.
     """
     if hold.rule in _NEVER_ACCEPTED or (hold.rule in _LOSES_TEXT and others >= SHARED_BY):
         return False

@@ -203,6 +203,11 @@ def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
         lines.append(f"  {result['refused']:,} refused (by robots.txt, a password, or the server)")
     if result["held"]:
         lines.append(f"  {_format_held(result)}")
+    if result["accepted"]:
+        lines.append(
+            f"  {count_noun(result['accepted'], 'held page was', 'held pages were')} accepted after three identical "
+            "fetches ('archiver runs undo RUN' takes that back)"
+        )
     if result["rejudged"] or result["withdrawn"]:
         lines.append(
             f"  by comparison of the site's pages: {count_noun(result['rejudged'], 'page')} stored as posts, "

@@ -58,9 +58,11 @@ _WHOLE = _alternatives(
 _VIEW = _alternatives("(?:view|read|show)_(?:this_(?:article|story)_)?(?:as|on|in)(?:_an?)?")
 
 NUMBER = re.compile(
-    rf"[\W_]*(?:{_PAGE_WORDS}|第)?[\s:.-]*(\d{{1,3}})\s*(?:页|頁|ページ目?|쪽|페이지)?[\W_]*", re.IGNORECASE
+    rf"[\W_]*(?:(?:{_NEXT}|{_BACK})[\W_]+)?(?:{_PAGE_WORDS}|第|쪽|페이지)?[\s:.-]*(\d{{1,3}})\s*"
+    r"(?:页|頁|ページ目?|쪽|페이지)?[\W_]*",
+    re.IGNORECASE,
 )
-"""Matches the text of a link that is only a page's number (group 1)."""
+"""Matches the text of a link that is only a page's number (group 1), also after "next" or "back"."""
 
 NEXT = re.compile(rf"[\W_]*(?:{_NEXT})[\W_]*", re.IGNORECASE)
 BACK = re.compile(rf"[\W_]*(?:{_BACK})[\W_]*", re.IGNORECASE)
@@ -84,7 +86,7 @@ BARE_MARK = re.compile(r"\s*[(\[（【]\d{1,2}[)\]）】]\s*$")
 # The quantifier is possessive, so that a paragraph with many numbers takes linear time.
 PAGER = re.compile(
     rf"(?:[\W_]|{_CONTINUED}|{_VIEW}|{_WHOLE}|{_NEXT}|{_BACK}|(?:{_PAGE_WORDS}|of|von|de|из|van)\b|\d{{1,3}}(?!\d)|"
-    r"[第共页頁]|ページ目?)++",
+    r"[第共页頁쪽]|ページ目?|페이지)++",
     re.IGNORECASE,
 )
 """Matches a paragraph that consists of links to the pages of a post."""
@@ -239,13 +241,13 @@ def find_parts(page: Page, of: str = "") -> PostParts:
     """Returns the other pages of the post on this page. The result contains no addresses if the post has only one page,
     as nearly all posts do.
 
-    The address of a further page is the post's own address followed by a number. The link to this page is in a
-    platform's block of page links, has rel=next, or shows only a number or "next page". This excludes the next post,
-    further pages of comments and of a listing, pictures, and chapters with names. If this page is already known to be a
-    further page of a post, `of` is the address of that post; it is needed because such a page need not link to the
-    first page.
+    A further page has the post's own address followed by a number. The link to it is in a platform's block of page
+    links, has rel=next, or shows only a number or "next page". If the post's own address has a query (?no=21), a link
+    that only adds a page parameter to it (?no=21&p=2) may show any text. This excludes the next post, further pages of
+    comments and of a listing, pictures, and chapters with names. If this page is already known to be a further page of
+    a post, `of` is the address of that post; it is needed because such a page may have no link to the first one.
     """
-    links = list(_links(page, "" if of else _own_word(page.url)))
+    links = list(_links(page, "" if of else _own_word(page.url), of or page.url))
     if of:
         keys = [urlkey(of), *(split.key for split in part_urls(of) if split.number <= 1)]
         known = {n: url for key in keys for n, url in _pages_by_number(links, key, zero=False).items()}
@@ -299,8 +301,11 @@ def _own_word(url: str) -> str:
     return word[0] if word and not PAGE_WORD.fullmatch(word[0]) else ""
 
 
-def _links(page: Page, word: str) -> Iterator[_Link]:
-    """Yields the links that may lead to other pages of the post. An absolute address must contain `word`."""
+def _links(page: Page, word: str, own: str) -> Iterator[_Link]:
+    """Yields the links that may lead to other pages of the post, whose address is `own`. An absolute address must
+    contain `word`.
+    """
+    key = urlkey(own) if "?" in own else ""
     index = page.index
     possible = [el for tag in ("a", "link", "option") for el in index.tag(tag) if _may_be_page(el, _href(el), word)]
     for el in sorted(possible, key=index.order.__getitem__)[:_MAX_LINKS]:
@@ -309,10 +314,12 @@ def _links(page: Page, word: str) -> Iterator[_Link]:
         onward = "next" in _rels(el) or bool(NEXT.fullmatch(text))
         within = _names_above(el)
         in_block = bool(_OWN_BLOCK.search(within))
-        if not (number or onward or in_block) or _FOREIGN.search(within):
+        if not (number or onward or in_block or key) or _FOREIGN.search(within):
             continue
         url = page.join(_href(el))
         if url and (ways := part_urls(url)):
+            if not (number or onward or in_block or any(way.in_query and way.key == key for way in ways)):
+                continue
             yield _Link(url, tuple(ways), int(number[1]) if number else None, onward, bool(number or in_block))
 
 
@@ -387,6 +394,8 @@ def _first_page(page: Page, split: PartURL) -> str:
         text = _first_words(el)
         number = NUMBER.fullmatch(text)
         one = bool(number and int(number[1]) == 1)
+        if split.in_query and "?" in split.stem and urlkey(page.join(el.get("href")) or "") == split.key:
+            one = True
         if not one and not (split.number <= 2 and (back or BACK.fullmatch(text))):
             continue
         url = page.join(el.get("href"))

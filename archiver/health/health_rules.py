@@ -32,7 +32,7 @@ from archiver.health.past_comparison import (
     is_far,
 )
 from archiver.storage.runs import MeasuredRun, combine_statistics
-from archiver.storage.site_content import Deletions, PostDay, RepeatedValue, SiteContent
+from archiver.storage.site_content import AcceptedPages, Deletions, PostDay, RepeatedValue, SiteContent
 
 # Advice: what to do about a finding. `{site}` stands for the site's name.
 
@@ -141,6 +141,7 @@ class HealthInputs:
     - `moved_to`: the address on another host to which the start page redirects, or "".
     - `content`: figures about the content of its articles and pages.
     - `deletions`: the posts that were recently found gone.
+    - `accepted`: the held pages that were recently accepted.
     """
 
     site: str
@@ -156,6 +157,7 @@ class HealthInputs:
     moved_to: str = ""
     content: SiteContent = field(default_factory=SiteContent)
     deletions: Deletions = field(default_factory=Deletions)
+    accepted: AcceptedPages = field(default_factory=AcceptedPages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +304,22 @@ def _check_deletions(known: HealthInputs, runs: Sequence[JudgedRun], now: dateti
         f"{'it' if len(urls) == 1 else 'them'}; 'archiver why URL' shows what the site answers.",
         since=known.deletions.last,
         figure=len(urls),
+    )
+
+
+def _check_accepted(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
+    """Yields a finding if held pages were recently accepted without an operator."""
+    found = known.accepted
+    if not found.pages:
+        return
+    pages = "A held page was" if found.pages == 1 else f"{found.pages:,} held pages were"
+    yield HealthFinding(
+        "accepted",
+        "green",
+        f"{pages} accepted after three identical fetches. 'archiver runs list {known.site}' shows by which runs; "
+        f"'archiver runs undo {found.run_id}' takes back the last.",
+        since=found.last,
+        figure=found.pages,
     )
 
 
@@ -698,6 +716,7 @@ def _judge_unlisted(content: SiteContent) -> HealthFinding | None:
 
 
 _FETCHED_POSTS = ("archived", "unchanged", "gone", "held")
+_SHOWN = 60
 _MANY_HELD = 0.2
 """If at least this share of articles is held, the site itself is considered at fault."""
 
@@ -715,13 +734,18 @@ def _judge_held(content: SiteContent, site: str, outcomes: Mapping[str, int]) ->
         or len(content.held) >= max(_SEVERAL, _MANY_HELD * content.articles)
         or held >= max(_AT_LEAST, fetched / 2)
     )
-    is_one = len(content.held) == 1
+    is_one, gained = len(content.held) == 1, Counter(one.gained for one in content.held if one.gained)
+    alike = "".join(
+        f" {number:,} of them gained the same, {gain.partition(': ')[2][:_SHOWN]!r} ({gain.partition(':')[0]}), which "
+        "no repetition confirms."
+        for gain, number in gained.most_common(1)
+    )
     pages, none = ("A page is", "it was not") if is_one else (f"{len(content.held):,} pages are", "none of them was")
     return HealthFinding(
         "held",
         "red" if is_mass else "amber",
-        f"{pages} held since {content.held[0].since[:10]}, and {none} replaced ({shown}). Look at "
-        f"{content.held[0].url}. The next crawls look again; 'archiver sites release {site} --accept' stores what "
+        f"{pages} held since {content.held[0].since[:10]}, and {none} replaced ({shown}).{alike} Look "
+        f"at {content.held[0].url}. The next crawls look again; 'archiver sites release {site} --accept' stores what "
         f"{'the page shows' if is_one else 'the pages show'} now.",
         figure=len(content.held),
     )
@@ -749,6 +773,7 @@ CHECKS: tuple[Check, ...] = (
     _check_quiet,
     _check_burst,
     _check_deletions,
+    _check_accepted,
     _check_no_posts,
     _check_content,
 )

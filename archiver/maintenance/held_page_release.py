@@ -16,7 +16,7 @@ from archiver.items import Article, Outcome, PageKind, PageResult
 from archiver.maintenance.reextraction import RulesByTime, read_response
 from archiver.storage.article_tables.multipage_articles import parts_of
 from archiver.storage.connection import writing
-from archiver.storage.held_pages import make_held_due, release_page
+from archiver.storage.held_pages import make_held_due, release_page, remember_accepted_gains
 from archiver.storage.page_result_writer import Storing, StoringRun, identify, record, revise
 from archiver.storage.pages import hint_of_capture, moment
 from archiver.storage.runs import Counts, forget_run_health
@@ -67,9 +67,12 @@ def release_held(db: Database, site: dict[str, Any]) -> ReleasedPages:
 
 def accept_held(db: Database, folder: Path, site: dict[str, Any], version: str, at: datetime) -> ReleasedPages:
     """Stores what the held pages of a site showed when they were last fetched, from the captures below `folder`. A page
-    whose capture cannot be read stays held.
+    whose capture cannot be read stays held. Other posts that gain the same as several of these pages are no longer held
+    for it.
     """
     done, rules = ReleasedPages(site["name"]), RulesByTime(db)
+    with writing(db):
+        remember_accepted_gains(db, site["id"])
     for row in _held_rows(db, site["id"]):
         with writing(db):
             result = _accepted_result(db, folder, site, row, rules, done)
@@ -77,7 +80,7 @@ def accept_held(db: Database, folder: Path, site: dict[str, Any], version: str, 
                 continue
             release_page(db, row["urlkey"])
             run, counts = StoringRun(db, site, row["run_id"], at, version=version), Counts()
-            storing = Storing(result, counts, capture_id=row["capture_id"])
+            storing = Storing(result, counts, capture_id=row["capture_id"], is_confirmed=True)
             for stage in _STAGES:
                 stage(run, storing)
             forget_run_health(db, site["id"])

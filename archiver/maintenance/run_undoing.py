@@ -93,6 +93,7 @@ class _Undoing:
             ).rowcount
             self.db.execute("delete from recent_changes where article_id = ?", [article_id])
         self.db.execute("update runs set undone_at = ? where id = ?", [stamp(self.at), self.run["id"]])
+        self.db.execute("update sites set accepted_gains = null where id = ?", [self.run["site_id"]])
         forget_run_health(self.db, self.run["site_id"])
         return self.done
 
@@ -133,12 +134,16 @@ class _Undoing:
 
 def list_runs(db: Database, site_id: int | None = None, limit: int = _MAX_RUNS) -> list[dict[str, Any]]:
     """Returns the runs of a site, or of all sites, newest first: run, site, started_at, outcome, reason, the counts
-    new, revised, gone, held and failed, and undone_at.
+    new, revised, gone, held, accepted and failed, taken_back (how many of the revisions that it stored were undone),
+    and undone_at.
     """
     return list(
         db.query(
             "select r.id as run, s.name as site, r.started_at, r.outcome, r.reason, r.new, r.revised, r.gone, r.held, "
-            "r.failed, r.undone_at from runs r join sites s on s.id = r.site_id where ? is null or r.site_id = ? "
+            "r.accepted, r.failed, coalesce(u.revisions, 0) as taken_back, r.undone_at "
+            "from runs r join sites s on s.id = r.site_id "
+            "left join (select run_id, count(*) as revisions from revisions where undone_at is not null "
+            "group by run_id) u on u.run_id = r.id where ? is null or r.site_id = ? "
             "order by r.id desc limit ?",
             [site_id, site_id, limit],
         )

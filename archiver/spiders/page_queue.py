@@ -17,7 +17,7 @@ from archiver.frontier.fetch_order_and_revisits import SIDE_LISTING_PRIORITY
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.spiders.crawl_run import CrawlRun
 from archiver.spiders.page_request import MOST_REDIRECTS, PageRequest, ParsedPage, page_request
-from archiver.storage import completeness, crawl_exclusions
+from archiver.storage import completeness, crawl_exclusions, listed_posts
 from archiver.storage import pages as page_table
 from archiver.storage.article_tables import multipage_articles
 from archiver.storage.completeness import count_listed_pages_online, find_known_sources
@@ -78,6 +78,9 @@ _WAITING_ROWS = 300
 # At most this many reported URLs are remembered (about 20 MB). If there are more, all are forgotten, and some are
 # recorded again, which has no effect.
 _MAX_REPORTED = 100_000
+_SEVERAL_VANISHED, _MOST_SEARCHED = 3, 200
+"""If this many posts are gone in a run, lists are read again. For at most this many, their other addresses are
+fetched."""
 _TEST_EVERY, _TEST_SOURCE_EVERY = 40, 10
 """A page, or a source, is requested without validators once in this many runs, to test whether the server handles
 validators correctly.
@@ -106,8 +109,8 @@ class PageQueue:
     """Hands out the pages of a run that are due in the pages table. A page is in progress until its result has reached
     the writer.
 
-    `changes` counts events that may make another page due or ready; a queue that was empty need not be read again until
-    this number rises.
+    `is_searching_lists` is True once lists were made due because several posts are gone. `changes` counts events that
+    may make another page due or ready; a queue that was empty need not be read again until this number rises.
     """
 
     def __init__(self, run: CrawlRun) -> None:
@@ -115,6 +118,8 @@ class PageQueue:
         self._in_progress: dict[str, PageRequest] = {}
         self._sources = 0
         self._reported: set[tuple[str, DiscoverySource, PageKind]] = set()
+        self._vanished: list[str] = []
+        self.is_searching_lists = False
         self.changes = 0
 
     @property
@@ -270,6 +275,23 @@ class PageQueue:
                 self._in_progress.pop(page.urlkey, None)
                 self._run.traps.mark_not_fetched(page.urlkey)
                 crawl_exclusions.postpone_page(self._run.db, page.page_id, until)
+
+    def search_vanished(self, page: PageRequest) -> bool:
+        """Makes due the pages that may show where the post of a `page` is that is gone now: its other addresses, and
+        once several posts are gone in this run, the lists that showed them. Returns True if the post has other
+        addresses.
+        """
+        run = self._run
+        if run.order.only or len(self._vanished) >= _MOST_SEARCHED:
+            return False
+        self._vanished.append(page.urlkey)
+        with run.writing():
+            others = listed_posts.make_other_addresses_due(run.db, page.urlkey, run.started)
+            if len(self._vanished) == _SEVERAL_VANISHED:
+                found = listed_posts.make_lists_due(run.db, run.site["id"], self._vanished, run.started)
+                self.is_searching_lists = found > 0
+        self.changes += 1
+        return others > 0
 
     def claim_new_link(self, target: DiscoveredURL) -> bool:
         """Returns True if a link is to be recorded: it is the first in this run with its URL, source and kind, and no

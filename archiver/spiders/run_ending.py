@@ -264,6 +264,8 @@ class OutageGuard:
         self._gone_confirmed = gone_confirmed
         self._streak = FailureStreak()
         self._gone: MassGoneGuard[tuple[PageRequest, PageResult]] = MassGoneGuard()
+        self._waiting: list[tuple[PageRequest, PageResult]] = []  # until other addresses and lists have been read
+        self._has_waited = False
         self._probe: asyncio.Task[None] | None = None
 
     @property
@@ -282,9 +284,18 @@ class OutageGuard:
         if self._streak.add(failed) and engine is not None and not self.is_probing:
             self._probe = asyncio.get_running_loop().create_task(self._probe_home(engine, result.reason))
 
-    def confirmed_results(self, request: PageRequest, result: PageResult) -> Iterator[PageResult]:
+    def is_doubtful(self, request: PageRequest, result: PageResult) -> bool:
+        """Returns True if this is the result for a known page that is gone, which is held back."""
+        known = request.existed and not request.is_source and not self._gone_confirmed
+        return known and result.outcome is Outcome.GONE
+
+    def confirmed_results(
+        self, request: PageRequest, result: PageResult, *, has_other_address: bool = False, is_searching: bool = False
+    ) -> Iterator[PageResult]:
         """Yields the results that may be stored now, usually just `result`. A 404 for a known page is held back until
-        it is clear that the site has not disappeared as a whole.
+        it is clear that the site has not disappeared as a whole. If the post has another address, the result is held
+        back until nothing else is due, and so are the first results that look like a disappearance of the site if
+        lists are being read again (`is_searching`), which may show that the posts have moved.
         """
         if (
             request.is_source
@@ -299,11 +310,18 @@ class OutageGuard:
             yield result
             return
         gone = result.outcome is Outcome.GONE
+        if gone and has_other_address:
+            self._waiting.append((request, result))
+            return
         yield from (held for _, held in self._gone.add((request, result) if gone else None))
         if not gone:
             yield result
-        if self._gone.is_alarmed:
-            held = self._gone.release()
+        if self._gone.is_alarmed and is_searching and not self._has_waited:
+            self._has_waited = True
+            self._waiting += self._gone.release()
+        elif self._gone.is_alarmed:
+            held = [*self._waiting, *self._gone.release()]
+            self._waiting.clear()
             yield from (quarantine_gone(v) for j, v in held if not j.quarantined)
             self._stop(
                 f"{len(held)} of the last {ASKED} known pages of {self._site} are suddenly gone. None was marked as "
@@ -315,7 +333,9 @@ class OutageGuard:
         """Returns the results that are still held back. This is called at the end of a run during which the site did
         not disappear.
         """
-        return [result for _, result in self._gone.release()]
+        held = [*self._waiting, *self._gone.release()]
+        self._waiting.clear()
+        return [result for _, result in held]
 
     async def _probe_home(self, engine: ExecutionEngine, reason: str) -> None:
         timeout = min(_PROBE_SECONDS, engine.settings.getfloat("DOWNLOAD_TIMEOUT"))

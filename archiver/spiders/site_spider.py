@@ -636,7 +636,12 @@ class SiteSpider(Spider):
         if begun := begin_collection(result, page, archive.run.scope, archive.pages.stored_article):
             yield from self._collect_parts(begun)
             return
-        confirmed = list(archive.outages.confirmed_results(page, result))
+        moved = archive.outages.is_doubtful(page, result) and archive.pages.search_vanished(page)
+        confirmed = list(
+            archive.outages.confirmed_results(
+                page, result, has_other_address=moved, is_searching=archive.pages.is_searching_lists
+            )
+        )
         yield from (other for other in confirmed if other is not result)
         if result in confirmed:
             yield from self._finish(result, parsed)

@@ -1,8 +1,8 @@
-"""The tables `held_pages` and `recent_changes`.
+"""The tables `held_pages`, `held_gains` and `recent_changes`.
 
-`held_pages` holds the pages whose new state is not stored until it is confirmed. `recent_changes` holds the edits of
-the last days, which are taken back if they prove to be caused by a fault of the site. All functions expect to run
-inside the caller's transaction.
+`held_pages` holds the pages whose new state is not stored until it is confirmed, and `held_gains` what these states
+contain beyond the stored posts. `recent_changes` holds the edits of the last days, which are taken back if they prove
+to be caused by a fault of the site. All functions expect to run inside the caller's transaction.
 
 The page of a known post is held if its new state must not replace what is stored. It is released once it shows the post
 again, or once the new state is confirmed (`articles.article_guards`).
@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import html
+import json
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -33,15 +35,21 @@ from archiver.articles.article_guards import (
     Hold,
     HoldRule,
     count_letters,
+    gains,
     is_confirmed,
     is_unusual,
     suspicion,
 )
 from archiver.articles.page_form_verdicts import OTHER_FORM_RULE
 from archiver.frontier.fetch_order_and_revisits import VOUCHING_SOURCES
-from archiver.items import Outcome, PageKind, PageResult, SourceHint
-from archiver.storage.article_tables.article_and_revision_rows import article_from_row
-from archiver.storage.article_tables.articles import is_move
+from archiver.items import Article, Outcome, PageKind, PageResult, SourceHint
+from archiver.storage.article_tables.article_and_revision_rows import (
+    article_from_revision,
+    article_from_row,
+    repeats_revision,
+    revision_rows,
+)
+from archiver.storage.article_tables.articles import answering_address, is_move
 from archiver.storage.article_tables.withdrawals_and_undoing import undo_gone, undo_revision, withdrawal_of
 from archiver.storage.pages import EPOCH, latest_hint, moment, stamp
 from archiver.urls import urlkey
@@ -76,8 +84,10 @@ def _hold(row: tuple[Any, ...]) -> Hold:
     return Hold(HoldRule(row[0]), since, looked_at, row[3], row[4])
 
 
-def hold_page(db: Database, key: str, hold: Hold, run_id: int | None) -> None:
-    """Stores the hold on the page at this urlkey, in place of an earlier one. A page without a row is not held."""
+def hold_page(db: Database, key: str, hold: Hold, run_id: int | None, gained: Sequence[str] = ()) -> None:
+    """Stores the hold on the page at this urlkey, in place of an earlier one, and what its new state has `gained`. A
+    page without a row is not held.
+    """
     db.execute(
         "insert into held_pages (page_id, rule, held_since, looked_at, looks, text_digest, run_id) "
         "select id, ?, ?, ?, ?, ?, ? from pages where urlkey = ? on conflict (page_id) do update set "
@@ -85,6 +95,9 @@ def hold_page(db: Database, key: str, hold: Hold, run_id: int | None) -> None:
         "text_digest = excluded.text_digest",
         [hold.rule, stamp(hold.since), stamp(hold.looked_at), hold.looks, hold.text_digest, run_id, key],
     )
+    db.execute("delete from held_gains where page_id = (select id from pages where urlkey = ?)", [key])
+    for gain in gained:
+        db.execute("insert into held_gains (page_id, gain) select id, ? from pages where urlkey = ?", [gain, key])
 
 
 def release_page(db: Database, key: str) -> bool:
@@ -148,14 +161,79 @@ def mark_shared(db: Database, site_id: int, digest: str) -> None:
     )
 
 
-def is_run_held(db: Database, site_id: int, rule: HoldRule) -> bool:
-    """Returns True if pages of the site are held by this rule of MASS_RULES. Other pages that change are then held,
-    too.
+def count_held_with(db: Database, site_id: int, key: str, gained: Sequence[str]) -> int:
+    """Returns how many other held pages of the site than the one at this urlkey gained the same: the largest number for
+    one of the `gained`. Counts only up to SHARED_BY + 1.
     """
+    return max(
+        (
+            db.execute(
+                "select count(*) from (select 1 from held_gains g join pages p on p.id = g.page_id "
+                "where g.gain = ? and p.site_id = ? and p.urlkey <> ? limit ?)",
+                [gain, site_id, key, SHARED_BY + 1],
+            ).fetchone()[0]
+            for gain in gained
+        ),
+        default=0,
+    )
+
+
+def mark_shared_changes(db: Database, site_id: int) -> None:
+    """Gives the rule SHARED_CHANGE to all held pages of the site that changed in an unusual run and gained the same as
+    enough others.
+    """
+    db.execute(
+        "update held_pages set rule = ? where rule = ? and page_id in (select g.page_id from held_gains g where g.gain "
+        "in (select o.gain from held_gains o join pages p on p.id = o.page_id where p.site_id = ? "
+        "group by o.gain having count(*) > ?)) and page_id in (select id from pages where site_id = ?)",
+        [HoldRule.SHARED_CHANGE, HoldRule.MASS_CHANGE, site_id, SHARED_BY, site_id],
+    )
+    db.execute(
+        "update pages set rule = ?, reason = ? where site_id = ? and outcome = ? and rule = ? "
+        "and id in (select page_id from held_pages where rule = ?)",
+        [
+            HoldRule.SHARED_CHANGE,
+            REASONS[HoldRule.SHARED_CHANGE],
+            site_id,
+            Outcome.HELD,
+            HoldRule.MASS_CHANGE,
+            HoldRule.SHARED_CHANGE,
+        ],
+    )
+
+
+def remember_accepted_gains(db: Database, site_id: int) -> None:
+    """Stores with the site what enough of its held pages gained alike, because a person accepts these pages now. Other
+    posts may then gain it, too.
+    """
+    found = {one.gained for one in held_pages(db, site_id) if one.gained}
+    row = db.execute("select accepted_gains from sites where id = ?", [site_id]).fetchone()
+    known = json.loads(row[0] or "[]")
+    db.execute(
+        "update sites set accepted_gains = ? where id = ?",
+        [json.dumps([*known, *sorted(found.difference(known))], ensure_ascii=False), site_id],
+    )
+
+
+def has_accepted_gain(db: Database, site_id: int, old: Article, new: Article) -> bool:
+    """Returns True if a post has gained something that a person accepted for other posts of the site."""
+    row = db.execute("select accepted_gains from sites where id = ?", [site_id]).fetchone()
+    return bool(row and row[0]) and not set(json.loads(row[0])).isdisjoint(gains(old, new))
+
+
+_CHANGED = (HoldRule.MASS_CHANGE, HoldRule.SHARED_CHANGE)
+
+
+def is_run_held(db: Database, site_id: int, rule: HoldRule) -> bool:
+    """Returns True if pages of the site are held by this rule, MASS_CHANGE or MASS_GONE. Other pages that change are
+    then held, too. A page that is held by SHARED_CHANGE counts as one by MASS_CHANGE.
+    """
+    rules = _CHANGED if rule is HoldRule.MASS_CHANGE else (rule, rule)
     return (
         db.execute(
-            "select 1 from held_pages h join pages p on p.id = h.page_id where p.site_id = ? and h.rule = ? limit 1",
-            [site_id, rule],
+            "select 1 from held_pages h join pages p on p.id = h.page_id where p.site_id = ? and h.rule in (?, ?) "
+            "limit 1",
+            [site_id, *rules],
         ).fetchone()
         is not None
     )
@@ -167,15 +245,26 @@ def is_left_from_fault(db: Database, site_id: int, key: str, article_id: int) ->
     been released since.
     """
     (left,) = db.execute(
-        "select count(*) from held_pages h join pages p on p.id = h.page_id where p.site_id = ? and h.rule = ? "
+        "select count(*) from held_pages h join pages p on p.id = h.page_id where p.site_id = ? and h.rule in (?, ?) "
         "and p.urlkey <> ?",
-        [site_id, HoldRule.MASS_CHANGE, key],
+        [site_id, *_CHANGED, key],
     ).fetchone()
     row = db.execute(
         "select r.held from revisions v join runs r on r.id = v.run_id where v.article_id = ? and v.revision = 1",
         [article_id],
     ).fetchone()
     return row is not None and row[0] >= MIN_CHANGED and left < row[0] / 2
+
+
+def release_former_address(db: Database, key: str) -> None:
+    """Ends the hold on a page that is gone, at this urlkey, because its post is at another URL now."""
+    changed = db.execute(
+        "update pages set outcome = ?, rule = 'http-' || status, reason = 'its post has another address' "
+        "where urlkey = ? and outcome = ? and rule in (?, ?)",
+        [Outcome.GONE, key, Outcome.HELD, HoldRule.MASS_GONE, HoldRule.STILL_LISTED],
+    ).rowcount
+    if changed:
+        release_page(db, key)
 
 
 def make_held_due(db: Database, site_id: int, reason: str, like: Hold | None = None) -> int:
@@ -197,7 +286,9 @@ def make_held_due(db: Database, site_id: int, reason: str, like: Hold | None = N
 
 @dataclass(frozen=True, slots=True)
 class HeldPage:
-    """A held page as an operator sees it. `article_id` is None for a page that was never stored."""
+    """A held page as an operator sees it. `article_id` is None for a page that was never stored. `gained` is what it
+    gained alike with other held pages, for example "text: buy cheap pills"; "" if it gained nothing alike.
+    """
 
     url: str
     rule: str
@@ -205,14 +296,21 @@ class HeldPage:
     since: str
     looks: int
     article_id: int | None
+    gained: str = ""
 
 
 def held_pages(db: Database, site_id: int) -> list[HeldPage]:
-    """Returns the held pages of a site. Those that have been held longest come first."""
+    """Returns the held pages of a site, the longest held first."""
+    gained = db.execute(
+        "select g.page_id, g.gain from held_gains g join pages p on p.id = g.page_id where p.site_id = ?", [site_id]
+    ).fetchall()
+    numbers = Counter(gain for _, gain in gained)
+    common = [row for row in gained if numbers[row[1]] > SHARED_BY]
+    shared = dict(sorted(common, key=lambda row: numbers[row[1]]))
     return [
-        HeldPage(url, rule, REASONS[HoldRule(rule)], since, looks, article_id)
-        for url, rule, since, looks, article_id in db.execute(
-            "select p.url, h.rule, h.held_since, h.looks, p.article_id from held_pages h "
+        HeldPage(url, rule, REASONS[HoldRule(rule)], since, looks, article_id, shared.get(page_id, ""))
+        for page_id, url, rule, since, looks, article_id in db.execute(
+            "select p.id, p.url, h.rule, h.held_since, h.looks, p.article_id from held_pages h "
             "join pages p on p.id = h.page_id where p.site_id = ? order by h.held_since, p.id",
             [site_id],
         )
@@ -222,14 +320,16 @@ def held_pages(db: Database, site_id: int) -> list[HeldPage]:
 # -- recent changes
 
 
-def record_change(db: Database, key: str, revision: int | None, at: datetime, *, announced: bool) -> None:
+def record_change(
+    db: Database, key: str, article_id: int, revision: int | None, at: datetime, *, announced: bool
+) -> None:
     """Records that the post of the page at this urlkey has a new revision (None: the post is gone). `announced` is True
     if a source had announced the change.
     """
     db.execute(
         "insert into recent_changes (page_id, article_id, revision, changed_at, announced) "
-        "select id, article_id, ?, ?, ? from pages where urlkey = ? and article_id is not null",
-        [revision, stamp(at), announced, key],
+        "select id, ?, ?, ?, ? from pages where urlkey = ?",
+        [article_id, revision, stamp(at), announced, key],
     )
 
 
@@ -300,60 +400,125 @@ class HeldRun:
     deletions of the present run were taken back (`undone`).
     """
 
-    held: int = 0
+    held: frozenset[str] = frozenset()
     undone: int = 0
 
 
 def hold_recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int | None, now: datetime) -> HeldRun:
     """Takes back the recent changes of a site and holds their pages by a rule of MASS_RULES.
 
-    An edit of an earlier run is kept if its post has changed again since and that run did not edit an unusual share of
-    posts. The post then shows something else now, so the edit is not part of the fault.
+    A change of an earlier run is kept if it is not part of the fault (`_is_of_fault`).
     """
     assert rule in MASS_RULES
-    rows = db.execute(
-        "select p.id, p.urlkey, c.article_id, c.revision, v.run_id, "
-        "c.changed_at >= (select started_at from runs where id = ?) from recent_changes c "
-        "join pages p on p.id = c.page_id "
-        "left join revisions v on v.article_id = c.article_id and v.revision = c.revision "
-        "where p.site_id = ? and (c.revision is null) = ? order by c.id desc",
-        [run_id, site_id, rule is HoldRule.MASS_GONE],
-    ).fetchall()
-    held: set[int] = set()
+    changes = _recent_changes(db, site_id, rule, run_id)
+    shared = _shared_gains(changes)
+    held: dict[str, RecentChange] = {}
     undone = 0
-    for page_id, key, article_id, revision, edit_run, is_present in rows:
-        if page_id in held and not is_present and not _has_many_edits(db, edit_run):
+    for one in changes:
+        if not _is_of_fault(db, one, shared):
             continue
-        body = db.execute("select body from articles where id = ?", [article_id]).fetchone()[0] if revision else ""
-        if revision is None:
-            undo_gone(db, article_id)
-        elif not undo_revision(db, article_id, revision, now):
+        if one.revision is None:
+            undo_gone(db, one.article_id)
+        elif not undo_revision(db, one.article_id, one.revision, now):
             continue
-        undone += bool(is_present)
-        if page_id not in held:
-            hold_page(db, key, Hold(rule, now, now, 1, text_digest(body)), run_id)
+        undone += one.is_present
+        if one.key not in held:
+            hold_page(db, one.key, Hold(rule, now, now, 1, one.text_digest), run_id, one.gained)
         db.execute(
             "update pages set outcome = ?, rule = ?, reason = ?, due_at = ?, etag = null, last_modified = null "
             "where id = ?",
-            [Outcome.HELD, rule, REASONS[rule], stamp(now + LOOK_EVERY), page_id],
+            [Outcome.HELD, rule, REASONS[rule], stamp(now + LOOK_EVERY), one.page_id],
         )
-        held.add(page_id)
+        held[one.key] = one
+    if shared:
+        mark_shared_changes(db, site_id)
     db.execute(
         "delete from recent_changes where (revision is null) = ? "
         "and page_id in (select id from pages where site_id = ?)",
         [rule is HoldRule.MASS_GONE, site_id],
     )
-    return HeldRun(len(held), undone)
+    return HeldRun(frozenset(held), undone)
 
 
-def _has_many_edits(db: Database, run_id: int | None) -> bool:
-    """Returns True if a run found changes in so many of the known posts that its edits are doubtful, or if the archive
-    has no finished run with this ID.
+@dataclass(frozen=True, slots=True)
+class RecentChange:
+    """An edit (`revision`) or a deletion (None) of the last days.
+
+    - `run_id`: the run that found the change. `is_present`: whether that is the present run.
+    - `announced`: whether a source had said so.
+    - `text_digest`, `gained`: of the edit's text, and what the post gained by it.
     """
+
+    page_id: int
+    key: str
+    article_id: int
+    revision: int | None
+    run_id: int | None
+    is_present: bool
+    announced: bool
+    text_digest: str
+    gained: tuple[str, ...] = ()
+
+
+def _recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int | None) -> list[RecentChange]:
+    """Returns the recent edits of a site, or its recent deletions if the rule is MASS_GONE, newest first."""
+    rows = db.execute(
+        "select p.id, p.urlkey, c.article_id, c.revision, coalesce(v.run_id, "
+        "(select max(r.id) from runs r where r.site_id = p.site_id and r.started_at <= c.changed_at)), "
+        "c.changed_at >= (select started_at from runs where id = ?), c.announced, "
+        "coalesce(v.previous, v.revision - 1) from recent_changes c join pages p on p.id = c.page_id "
+        "left join revisions v on v.article_id = c.article_id and v.revision = c.revision "
+        "where p.site_id = ? and (c.revision is null) = ? order by c.id desc",
+        [run_id, site_id, rule is HoldRule.MASS_GONE],
+    ).fetchall()
+    changes = []
+    for page_id, key, article_id, revision, edit_run, is_present, announced, before in rows:
+        states = {
+            row["revision"]: article_from_revision(row)
+            for row in revision_rows(db, "r.article_id = ? and r.revision in (?, ?)", [article_id, revision, before])
+        }
+        old, new = states.get(before), states.get(revision)
+        gained = gains(old, new) if old and new else ()
+        digest = text_digest(new.body if new else "")
+        changes.append(
+            RecentChange(
+                page_id, key, article_id, revision, edit_run, bool(is_present), bool(announced), digest, gained
+            )
+        )
+    return changes
+
+
+def _shared_gains(changes: Sequence[RecentChange]) -> frozenset[str]:
+    """Returns what most of these posts gained alike; nothing if fewer than half of them gained the same."""
+    pages: dict[str, set[int]] = {}
+    for one in changes:
+        for gain in one.gained:
+            pages.setdefault(gain, set()).add(one.page_id)
+    shared = {gain: of for gain, of in pages.items() if len(of) > SHARED_BY}
+    changed = {one.page_id for one in changes}
+    return frozenset(shared) if 2 * len(set().union(*shared.values())) >= len(changed) else frozenset()
+
+
+_FEW_CHANGES = 3
+
+
+def _is_of_fault(db: Database, change: RecentChange, shared: frozenset[str]) -> bool:
+    """Returns True if a change is part of a fault of the site by which posts gained the same (`shared`), or changed in
+    different ways or disappeared if `shared` is empty.
+
+    All changes of the present run are. An edit of an earlier run is if its post gained the same. If the posts changed
+    in different ways or disappeared, a change of an earlier run is if no source announced it and that run found an
+    unusual share of the known posts changed, or gone.
+    """
+    if change.is_present:
+        return True
+    if shared:
+        return not shared.isdisjoint(change.gained)
     row = db.execute(
-        "select revised, revised + unchanged + gone from runs where id = ? and finished_at is not null", [run_id]
+        "select iif(?, gone, revised), revised + unchanged + gone from runs where id = ? and finished_at is not null",
+        [change.revision is None, change.run_id],
     ).fetchone()
-    return row is None or row[0] >= UNUSUAL_SHARE * row[1]
+    return not change.announced and (row is None or row[0] >= max(_FEW_CHANGES, UNUSUAL_SHARE * row[1]))
 
 
 _GONE_FOR_GOOD = 410  # the status that says that a page is gone for good (RFC 9110, section 15.5.11)
@@ -400,16 +565,21 @@ def guard_page(db: Database, site: dict[str, Any], post: FetchedPost, result: Pa
         if hold is not None:
             _release(db, site["id"], post.key, hold)
         return GuardedResult(result)
-    digest = _digest(result, hold)
+    digest, gained = _digest(result, hold), _gains(post, result)
     if result.article and result.article.body and shows_shared_text(db, site["id"], post.key, digest):
         rule = HoldRule.SHARED_TEXT
+    alike = count_held_with(db, site["id"], post.key, gained) if rule is HoldRule.MASS_CHANGE else 0
+    if alike >= SHARED_BY:
+        rule = HoldRule.SHARED_CHANGE
     now = hold.seen_again(rule, digest, result.at) if hold else Hold(rule, result.at, result.at, 1, digest)
     if is_confirmed(now, result.at, count_held_alike(db, site["id"], post.key, rule)):
         release_page(db, post.key)
         return GuardedResult(result, is_confirmed=True)
-    hold_page(db, post.key, now, post.run_id)
+    hold_page(db, post.key, now, post.run_id, gained)
     if rule is HoldRule.SHARED_TEXT:
         mark_shared(db, site["id"], digest)
+    if alike == SHARED_BY:
+        mark_shared_changes(db, site["id"])
     # The validators are left out, so that the server cannot answer that the held state is unchanged.
     held = replace(result, outcome=Outcome.HELD, kind=PageKind.POST, rule=rule, reason=REASONS[rule])
     return GuardedResult(replace(held, form=None, etag="", last_modified=""))
@@ -424,6 +594,10 @@ def _digest(result: PageResult, hold: Hold | None) -> str:
     if result.article is not None:
         return text_digest(result.article.body)
     return f"{result.outcome} {result.rule}"[:64]
+
+
+def _gains(post: FetchedPost, result: PageResult) -> tuple[str, ...]:
+    return gains(article_from_row(post.row), result.article) if post.row and result.article else ()
 
 
 def _release(db: Database, site_id: int, key: str, hold: Hold) -> None:
@@ -443,7 +617,7 @@ def _rule_for(db: Database, site_id: int, post: FetchedPost, result: PageResult)
         return None
     if result.outcome is Outcome.NOT_ARTICLE:
         return HoldRule.NOT_A_POST if result.rule != OTHER_FORM_RULE else None
-    if result.status == _GONE_FOR_GOOD or post.announced:
+    if result.status == _GONE_FOR_GOOD or post.announced or answering_address(db, row["id"], post.key):
         return None
     if _is_listed(db, post):
         return HoldRule.STILL_LISTED
@@ -459,6 +633,9 @@ def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageRe
     if urlkey(new.url) != post.row["urlkey"] and not is_move(db, post.row, new, post.run_started):
         return None  # a copy at another address does not replace the stored post
     old = article_from_row(post.row)
+    changed = changed_fields(old, new)
+    if changed and repeats_revision(db, post.row, new):
+        return None  # a fault of the site is over, or its owner took an edit back
     if (
         old.body != new.body
         and (rule := suspicion(old, new))
@@ -467,11 +644,16 @@ def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageRe
         )
     ):
         return rule
-    if post.announced or not is_run_held(db, site_id, HoldRule.MASS_CHANGE):
+    if not changed or not is_run_held(db, site_id, HoldRule.MASS_CHANGE) or has_accepted_gain(db, site_id, old, new):
         return None
+    if post.announced:  # the feed of a hacked site announces the same advertising
+        is_shared = count_held_with(db, site_id, post.key, gains(old, new)) >= SHARED_BY
+        return HoldRule.MASS_CHANGE if is_shared else None
     if post.row["revision"] == 1 and is_left_from_fault(db, site_id, post.key, post.row["id"]):
-        return None  # the stored text may come from the fault, which is now over
-    return HoldRule.MASS_CHANGE if changed_fields(old, new) else None
+        return None  # what is stored may be the fault, which is over
+    # A post that no longer has what the held pages gained was stored with it, and is repaired now.
+    is_repair = count_held_with(db, site_id, post.key, gains(new, old)) > SHARED_BY
+    return None if is_repair else HoldRule.MASS_CHANGE
 
 
 _TAG = re.compile(r"<[^>]*>")

@@ -28,7 +28,7 @@ from archiver.frontier.random_samples import (
     choose_sample,
 )
 from archiver.items import NO_LONGER_LISTED, UNLISTED, DiscoverySource, ListedPosts
-from archiver.storage.pages import make_pages_due, moment, stamp
+from archiver.storage.pages import EPOCH, make_pages_due, moment, stamp
 from archiver.storage.runs import MeasuredRun
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ _VALUES_PER_QUERY = 500
 @dataclass(frozen=True, slots=True)
 class ListChanges:
     """The changes in a list since it was last read, as page IDs: `removed` are the posts that were removed, newest
-    first; `again` are gone posts that are listed again.
+    first; `again` are gone posts that are listed again or still, and posts that are listed at a former address.
     """
 
     removed: tuple[int, ...] = ()
@@ -53,14 +53,17 @@ def changes_of_list(db: Database, key: str, listed: ListedPosts, run_started: da
     A post does not count as removed if another feed, sitemap, API or listing shows it in this run, or if the page still
     links to it.
     """
-    row = db.execute("select id, listed from pages where urlkey = ?", [key]).fetchone()
+    row = db.execute("select id, listed, fetched_at from pages where urlkey = ?", [key]).fetchone()
     entries = _page_ids(db, listed.entries[:_MOST_ENTRIES])
-    text = ",".join(map(str, entries))
-    if row is None or not entries or text == row[1]:
+    text, since = ",".join(map(str, entries)), stamp(run_started)
+    if row is None or not entries:
         return ListChanges()
+    still = tuple(_gone_pages(db, entries, since, row[2])) if row[2] else ()
+    if text == row[1]:
+        return ListChanges(again=still)
     db.execute("update pages set listed = ? where id = ?", [text, row[0]])
     if not row[1]:
-        return ListChanges()
+        return ListChanges(again=still)
     before = [int(number) for number in row[1].split(",")]
     known = _listed_pages(db, {*before, *entries})
     removed = removed_posts(
@@ -70,20 +73,90 @@ def changes_of_list(db: Database, key: str, listed: ListedPosts, run_started: da
         is_first=listed.is_first,
         is_last=listed.is_last,
     )
-    since = stamp(run_started)
+    new = set(entries).difference(before)
+    again = {*still, *_gone_pages(db, new, since), *_former_addresses(db, new, since)}
     return ListChanges(
-        tuple(post for post in removed if _is_missed(db, post, listed.others, since)),
-        tuple(_gone_pages(db, set(entries).difference(before), since)),
+        tuple(post for post in removed if _is_missed(db, post, listed.others, since)), tuple(sorted(again))
     )
 
 
-def _gone_pages(db: Database, page_ids: Iterable[int], since: str) -> Iterator[int]:
+def _gone_pages(db: Database, page_ids: Iterable[int], since: str, gone_since: str = "") -> Iterator[int]:
+    """Yields the pages among these that are gone and not due. If `gone_since` is given, only pages that were found gone
+    by a run that began after that time, but before this run.
+    """
+    later = (
+        "and fetched_at < ? and exists (select 1 from runs r where r.site_id = pages.site_id and r.started_at > ? "
+        "and r.started_at <= pages.changed_at)"
+    )
+    where, more = (later, [since, gone_since]) if gone_since else ("", [])
     for some in _chunks(page_ids):
         rows = db.execute(
-            f"select id from pages where id in ({_marks(some)}) and outcome = 'gone' and due_at > ? order by id",
-            [*some, since],
+            f"select id from pages where id in ({_marks(some)}) and outcome = 'gone' and due_at > ? {where} "
+            "order by id",
+            [*some, since, *more],
         )
         yield from (number for (number,) in rows.fetchall())
+
+
+def _former_addresses(db: Database, page_ids: Iterable[int], since: str) -> Iterator[int]:
+    """Yields the pages among these that are former addresses of posts and do not redirect, each with the page at the
+    post's own address. They are fetched to find out which of the two is the post's address now.
+    """
+    for some in _chunks(page_ids):
+        rows = db.execute(
+            "select p.id, own.id from pages p join articles a on a.id = p.article_id and a.urlkey <> p.urlkey "
+            "join article_urls u on u.urlkey = p.urlkey and u.kind = 'moved' join pages own on own.urlkey = a.urlkey "
+            f"where p.id in ({_marks(some)}) "
+            "and p.outcome in ('archived', 'unchanged', 'duplicate', 'gone') "
+            "and p.redirect_urlkey is null and p.due_at > ? and p.fetched_at < ?",
+            [*some, since, since],
+        )
+        for pair in rows.fetchall():
+            yield from pair
+
+
+# -- posts that vanish together, on sites that only their lists describe
+
+_MOST_LISTS = 20
+_LISTS_REASON = "several posts are gone, so lists are read again"
+_ADDRESS_REASON = "another address of its post is gone"
+
+
+def make_lists_due(db: Database, site_id: int, gone: Iterable[str], run_started: datetime) -> int:
+    """Makes due the listing pages that this run has not read: those first that showed most of the `gone` posts (their
+    urlkeys), since these may have other addresses now. At most 20 are made due, and none if the site has a sitemap or
+    an API. Returns their number.
+    """
+    complete = (
+        "select 1 from pages where site_id = ? and kind in ('sitemap', 'api') and outcome = 'not-article' limit 1"
+    )
+    if db.execute(complete, [site_id]).fetchone():
+        return 0
+    posts = set(_page_ids(db, gone))
+    rows = db.execute(
+        "select id, listed from pages where site_id = ? and kind = 'listing' "
+        "and outcome in ('not-article', 'unchanged') and fetched_at < ? and listed > '' "
+        "order by fetched_at desc limit 1000",
+        [site_id, stamp(run_started)],
+    ).fetchall()
+    ranked = sorted(rows, key=lambda row: -len(posts.intersection(map(int, row[1].split(",")))))
+    make_pages_due(db, [row[0] for row in ranked[:_MOST_LISTS]], _LISTS_REASON)
+    return min(len(ranked), _MOST_LISTS)
+
+
+def make_other_addresses_due(db: Database, key: str, run_started: datetime) -> int:
+    """Makes due the other addresses of the post whose own address has this urlkey, if this run has not fetched them.
+    Returns the number of its other addresses that do not redirect.
+    """
+    others = (
+        "from pages p join article_urls u on u.urlkey = p.urlkey join articles a on a.id = u.article_id "
+        "where a.urlkey = ? and p.urlkey <> a.urlkey and p.redirect_urlkey is null and u.kind in ('copy', 'moved')"
+    )
+    db.execute(
+        f"update pages set due_at = ?, reason = ? where fetched_at < ? and id in (select p.id {others})",
+        [EPOCH, _ADDRESS_REASON, stamp(run_started), key],
+    )
+    return int(db.execute(f"select count(*) {others}", [key]).fetchone()[0])
 
 
 def recheck_removed(db: Database, page_ids: Sequence[int], reason: str, rechecked: int, now: datetime) -> None:

@@ -66,9 +66,11 @@ from archiver.storage.held_pages import (
     FetchedPost,
     forget_old_changes,
     guard_page,
+    has_accepted_gain,
     hold_recent_changes,
     next_look,
     record_change,
+    release_former_address,
     unusual_changes,
 )
 from archiver.storage.page_discoveries import record_discovered_urls
@@ -143,6 +145,7 @@ class Storing:
     - `removal`: the tombstone that forbids storing the post.
     - `row`: the stored article that the page shows; None if it is new.
     - `is_confirmed`: True if the page was held and its new state is now accepted.
+    - `held`: the urlkeys of the pages that the batch's results held.
     """
 
     result: PageResult
@@ -156,6 +159,7 @@ class Storing:
     row: dict[str, Any] | None = None
     effect: Effect | None = None
     is_confirmed: bool = False
+    held: set[str] = field(default_factory=set)
 
     @property
     def key(self) -> str:
@@ -252,7 +256,9 @@ def record(run: StoringRun, storing: Storing) -> None:
         _enter_requisites(run, storing, effect.article_id, changed=effect.changed)
     _judge_claims(run, storing, effect)
     storing.counts.refused += effect.outcome is Outcome.REFUSED
-    storing.counts.held += effect.outcome is Outcome.HELD
+    if effect.outcome is Outcome.HELD:
+        storing.held.add(storing.key)
+    storing.counts.accepted += storing.is_confirmed
     storing.counts.failed += effect.outcome is Outcome.FAILED
     reason = effect.reason
     if result.kind is not PageKind.PART:
@@ -306,9 +312,11 @@ def _store_archived(run: StoringRun, storing: Storing) -> Effect:
     if result.parts and stored.change is not Change.GONE:
         multipage_articles.set_capture_of_parts(db, stored.article_id, storing.key)
     restore_article(db, stored.article_id)
+    if storing.row is not None and storing.row["urlkey"] != storing.key and stored.change is not Change.COPY:
+        release_former_address(db, storing.row["urlkey"])
     if stored.change in (Change.REVISED, Change.GONE) and stored.changed:
         _record_change(run, storing, stored.article_id, gone=stored.change is Change.GONE)
-    _count_change(storing.counts, stored)
+    _count_change(storing.counts, stored, is_confirmed=storing.is_confirmed)
     outcome, changed = _CHANGES.get(stored.change, (Outcome.UNCHANGED, False))
     if stored.change is Change.GONE:
         changed = bool(stored.changed)
@@ -317,13 +325,24 @@ def _store_archived(run: StoringRun, storing: Storing) -> Effect:
 
 def _record_change(run: StoringRun, storing: Storing, article_id: int, *, gone: bool) -> None:
     """Records an edit or a deletion that a crawl found, so that the changes of the last days can be examined
-    together.
+    together. A revert to an earlier revision does not count, since it may be the end of a fault, nor does an edit that
+    adds what a person accepted for other posts.
     """
     if run.run_id is None or storing.is_confirmed or (gone and run.gone_confirmed):
         return
-    number = run.db.execute("select revision from articles where id = ?", [article_id]).fetchone()[0]
+    row, new = storing.row, storing.result.article
+    if row and new and not gone and has_accepted_gain(run.db, run.site_id, article_from_row(row), new):
+        return
+    number, same_as = run.db.execute(
+        "select a.revision, (select o.revision from revisions o where o.article_id = a.id and o.revision = r.same_as "
+        "and o.undone_at is null) from articles a join revisions r on r.article_id = a.id and r.revision = a.revision "
+        "where a.id = ?",
+        [article_id],
+    ).fetchone()
+    if same_as and not gone:
+        return
     changed = None if gone else number
-    record_change(run.db, storing.key, changed, storing.result.at, announced=_is_announced(storing))
+    record_change(run.db, storing.key, article_id, changed, storing.result.at, announced=_is_announced(storing))
 
 
 def _is_announced(storing: Storing) -> bool:
@@ -347,13 +366,16 @@ _CHANGES = {
 "unchanged"."""
 
 
-def _count_change(counts: Counts, stored: Stored) -> None:
+def _count_change(counts: Counts, stored: Stored, *, is_confirmed: bool) -> None:
+    """Counts a change. A counted revert of a post that alternates between texts is none, unless the page was held."""
     if stored.change is Change.GONE:
         counts.gone += bool(stored.changed)
         return
     counts.new += stored.change is Change.NEW
-    counts.revised += stored.change is Change.REVISED
-    counts.unchanged += stored.change in (Change.UNCHANGED, Change.REEXTRACTED, Change.REVERTED, Change.STUB)
+    is_accepted_revert = is_confirmed and stored.change is Change.REVERTED
+    counts.revised += stored.change is Change.REVISED or is_accepted_revert
+    counts.unchanged += stored.change in (Change.UNCHANGED, Change.REEXTRACTED, Change.STUB)
+    counts.unchanged += stored.change is Change.REVERTED and not is_confirmed
     counts.duplicate += stored.shares_text
     counts.aliased += len(stored.aliases)
 
@@ -514,7 +536,7 @@ def _recheck_vanished(run: StoringRun, result: PageResult) -> None:
 
 def _recheck_list(run: StoringRun, url: str, key: str, listed: ListedPosts) -> None:
     """Makes due posts whose entries changed in the feed or listing at `url`: posts that are missing although the part
-    of the list in which they belong was read, and gone posts that are listed again.
+    of the list where they would be was read, gone posts that are listed again, and posts at former addresses.
     """
     changes = listed_posts.changes_of_list(run.db, key, listed, run.started)
     listed_posts.recheck_removed(run.db, changes.removed, f"{url} {NO_LONGER_LISTED}", run.rechecked, run.started)
@@ -566,6 +588,7 @@ class PageWriter:
         self._run = run
         self._before_commit = before_commit
         self._waiting: list[PageResult] = []
+        self._held: set[str] = set()  # the urlkeys of the pages that the run has held, each of which counts once
 
     @property
     def trust(self) -> Trust:
@@ -601,9 +624,12 @@ class PageWriter:
         kept = run.trust.restored_on_error(), run.forms.restored_on_error()
         with kept[0], kept[1], self.kept(), writing(run.db, patience), batch_indexing(run.db):
             check_run(run.db, run.run_id, run.site)
-            written = [self._write(Storing(result, counts)) for result in results]
+            held: set[str] = set()
+            written = [self._write(Storing(result, counts, held=held)) for result in results]
             if counts.revised or counts.gone:
-                self._hold_unusual_changes(results[-1].at, counts)
+                held |= self._hold_unusual_changes(results[-1].at, counts)
+        counts.held = len(held - self._held)
+        self._held |= held
         self.counts.add(counts)
         for storing in written:
             if storing.effect is not None:
@@ -611,18 +637,22 @@ class PageWriter:
                 if storing.due_for == SAMPLE_REASON:
                     self.measuring.count_sampled(storing.effect.outcome, changed=storing.effect.changed)
 
-    def _hold_unusual_changes(self, now: datetime, counts: Counts) -> None:
-        """Takes back the edits and deletions of the last days and holds their pages if there are implausibly many."""
+    def _hold_unusual_changes(self, now: datetime, counts: Counts) -> set[str]:
+        """Takes back the edits and deletions of the last days and holds their pages if there are implausibly many.
+        Returns the urlkeys of these pages.
+        """
         run = self._run
+        held: set[str] = set()
         forget_old_changes(run.db, run.site_id, now)
         for rule in unusual_changes(run.db, run.site, now):
             done = hold_recent_changes(run.db, run.site_id, rule, run.run_id, now)
-            _log.warning("%s: Holding %d posts: %s", run.site["name"], done.held, REASONS[rule])
-            counts.held += done.held
+            _log.warning("%s: Holding %d posts: %s", run.site["name"], len(done.held), REASONS[rule])
+            held |= done.held
             if rule is HoldRule.MASS_GONE:
                 counts.gone -= done.undone
             else:
                 counts.revised -= done.undone
+        return held
 
     def _commit_alone(self, result: PageResult, patience: float) -> None:
         try:

@@ -47,7 +47,8 @@ class Counts:
     - `requisites_failed`: requisites that could not be captured.
     - `rejudged`: pages that proved to be posts because of their form.
     - `withdrawn`: articles that proved not to be posts.
-    - `held`: pages whose new state is not stored until it is confirmed.
+    - `held`: pages whose new state is not stored until it is confirmed. A page counts once in each run.
+    - `accepted`: held pages whose new state was stored, because three fetches had found it.
     """
 
     requests: int = 0
@@ -69,6 +70,7 @@ class Counts:
     requisites: int = 0
     requisites_failed: int = 0
     held: int = 0
+    accepted: int = 0
 
     def add(self, other: Counts) -> None:
         for name, value in asdict(other).items():

@@ -41,6 +41,7 @@ create table sites (
     soft_not_found text, -- JSON: what the site answers for URLs that do not exist (SoftNotFoundProfile)
     soft_not_found_at text, -- when that was last asked
     untrusted text, -- JSON: validators and lastmod dates of the server that proved false, with the time of the proof
+    accepted_gains text, -- JSON: what a person accepted that several posts gained alike (see held_gains)
     muted_until text, -- a person wants no notifications of the site before this time
     muted_why text, -- the reason that the person gave
     warc_file text -- the last WARC file of its last run, relative to the archive's folder: the next run continues it
@@ -122,6 +123,7 @@ create table runs (
     requisites integer not null default 0, -- how many of them were captured
     requisites_failed integer not null default 0,
     held integer not null default 0, -- pages whose new state replaced nothing
+    accepted integer not null default 0, -- held pages whose new state was stored, since it was seen three times
     undone_at text, -- when what it did to articles was taken back
     articles integer, -- of the site, when the run ended
     statistics text, -- JSON: run statistics, from which the health of the site is judged
@@ -358,6 +360,17 @@ create table held_pages (
 create index idx_held_pages_text_digest on held_pages (text_digest);
 create trigger held_pages_page_ad after delete on pages begin
     delete from held_pages where page_id = old.id;
+end;
+
+-- What the held pages have more than their posts: if several gained the same, no repetition confirms it.
+create table held_gains (
+    page_id integer not null references held_pages (page_id),
+    gain text not null, -- "text: ", "title: " or "date: ", and what was added
+    primary key (page_id, gain)
+) without rowid;
+create index idx_held_gains_gain on held_gains (gain);
+create trigger held_gains_page_ad after delete on held_pages begin
+    delete from held_gains where page_id = old.page_id;
 end;
 
 -- The edits and deletions of the last days, which are taken back if they prove to be a fault of the site.
@@ -622,6 +635,7 @@ create table revisions (
     evidence text
 );
 create unique index idx_revisions_article_id_revision on revisions (article_id, revision);
+create index idx_revisions_undone on revisions (run_id) where undone_at is not null;
 create index idx_revisions_capture_id on revisions (capture_id) where capture_id is not null;
 
 -- A field that `content` lacks is as `articles` has it. So before `articles` changes, whatever program changes it, the

@@ -247,8 +247,31 @@ def _tomorrow(now: datetime) -> str:
     return stamp(now + timedelta(days=2))[:10]
 
 
-_RECENT_DELETIONS = timedelta(days=7)
+_RECENT = timedelta(days=7)
 _PAST_RUNS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedPages:
+    """The held pages of a site whose new state was stored in the last seven days, because three fetches had found it.
+
+    - `pages`: their number.
+    - `run_id`, `last`: the ID and the start of the last run that accepted some.
+    """
+
+    pages: int = 0
+    run_id: int = 0
+    last: datetime | None = None
+
+
+def read_accepted(db: Database, site_id: int, now: datetime) -> AcceptedPages:
+    """Returns the held pages of a site that were accepted in the last seven days."""
+    pages, run_id, last = db.execute(
+        "select total(accepted), max(id), max(started_at) from runs where site_id = ? and started_at >= ? "
+        "and accepted > 0 and undone_at is null",
+        [site_id, stamp(now - _RECENT)],
+    ).fetchone()
+    return AcceptedPages(int(pages), run_id, stored_time(last)) if pages else AcceptedPages()
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +294,7 @@ class Deletions:
 
 def read_deletions(db: Database, site_id: int, now: datetime) -> Deletions:
     """Returns the posts of a site that were found gone in the last seven days."""
-    since = stamp(now - _RECENT_DELETIONS)
+    since = stamp(now - _RECENT)
     rows = db.execute(
         "select a.url, a.gone_at from pages p join articles a on a.id = p.article_id where p.site_id = ? "
         "and p.outcome = 'gone' and a.gone_at >= ? and a.id not in (select article_id from withdrawn_articles) "

@@ -77,6 +77,18 @@ def anchors(*pairs: tuple[str, str]) -> str:
             ["/c/2021-03/04/88213_2.htm"],
             id="chinese news",
         ),
+        pytest.param(
+            "/read.php?no=31",
+            anchors(("/read.php?no=31&p=2", "다음 쪽 2"), ("/read.php?no=32&p=2", "the cellar")),
+            ["/read.php?no=31&p=2"],
+            id="number after next, in a query",
+        ),
+        pytest.param(
+            "/read.php?seq=31",
+            anchors(("/read.php?page=2&seq=31", "how it ended"), ("/list.php?page=2", "older")),
+            ["/read.php?page=2&seq=31"],
+            id="any text, if the own query is kept",
+        ),
         pytest.param("/tides", anchors(("/tides/p/2", "次のページ")), ["/tides/p/2"], id="japanese"),
         pytest.param("/tides/", anchors(("/tides/page/2/", "2")), ["/tides/page/2/"], id="word as a folder"),
         pytest.param(

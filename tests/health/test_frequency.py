@@ -18,7 +18,7 @@ from archiver.health.health_state import read_health_inputs
 from archiver.health.past_comparison import find_burst, find_silence
 from archiver.storage.connection import open_archive
 from archiver.storage.runs import MeasuredRun
-from archiver.storage.site_content import Deletions, PostDay, SiteContent, read_post_days
+from archiver.storage.site_content import AcceptedPages, Deletions, PostDay, SiteContent, read_post_days
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -260,6 +260,12 @@ def test_the_past_of_deletions_is_a_number_of_fetches_and_not_of_posts() -> None
     found = Deletions([f"https://kiln.example/{n}" for n in range(9)], NOW, 19, 0, 230)
     (finding,) = findings(site(deletions=found))
     assert "0 of 230 fetches of known posts" in finding.sentence
+
+
+def test_accepted_pages_are_a_finding_with_the_run_to_undo() -> None:
+    (finding,) = findings(site(accepted=AcceptedPages(5, 12, NOW - DAY)))
+    assert (finding.code, finding.level, finding.figure, finding.since) == ("accepted", "green", 5, NOW - DAY)
+    assert "archiver runs undo 12" in finding.sentence
 
 
 def test_unusual_deletions_are_one_finding() -> None:

@@ -71,7 +71,7 @@ def summary(**changed: object) -> str:
     names = (
         "new", "revised", "unchanged", "aliased", "duplicate", "gone", "found", "requests", "bytes", "seconds",
         "fetched", "trapped", "refused", "held", "rejudged", "withdrawn", "requisite_requests", "requisites",
-        "requisites_failed", "due",
+        "requisites_failed", "due", "accepted",
     )  # fmt: skip
     result: dict[str, object] = dict.fromkeys(names, 0)
     result |= {"site": "low.example", "outcome": "finished", "reason": "", "failures": {}, "edits": None}
@@ -89,6 +89,12 @@ def test_a_summary_counts_the_pages_that_are_held_at_the_end_of_the_run() -> Non
     assert "others" not in summary(held=3, still_held=3)
     assert "pages were held, and released" in summary(held=37, still_held=0)
     assert "2 pages held" in summary(held=2, still_held=None)
+
+
+def test_a_summary_says_how_many_held_pages_were_accepted() -> None:
+    assert "1 held page was accepted after three identical fetches" in summary(accepted=1)
+    assert "5 held pages were accepted after three identical fetches" in summary(accepted=5)
+    assert "accepted" not in summary(held=3, still_held=3)
 
 
 def test_a_run_counts_the_pages_that_are_held_at_its_end(cut: tuple[SiteServer, Path]) -> None:

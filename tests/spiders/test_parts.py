@@ -87,6 +87,22 @@ def test_a_post_of_three_pages_is_one_article_with_the_whole_text(tmp_path: Path
     assert rows(archive, "select revision from articles") == [(1,), (1,)]
 
 
+@pytest.mark.parametrize("text", ["다음 쪽 2", "Next part 2", "how the journey ended"])
+def test_a_page_parameter_after_the_query_of_a_post_is_a_part(text: str, tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    pages: dict[str, Any] = {
+        "/": home("/read?no=21", "/read?no=22"),
+        "/read?no=21": part(1, f'<p><a href="/read?no=21&amp;p=2">{text}</a></p>'),
+        "/read?no=21&p=2": part(2, '<p><a href="/read?no=21">to the beginning</a></p>'),
+        "/read?no=22": page("Another post"),
+    }
+    with serving(pages) as site:
+        assert counts(site.url, archive=archive)["new"] == 2
+        assert outcomes(archive, site.url)["read?no=21&p=2"] == ("part", "part")
+    assert passage(1) in bodies(archive)[TITLE]
+    assert passage(2) in bodies(archive)[TITLE]
+
+
 def test_the_commands_show_the_parts(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
 

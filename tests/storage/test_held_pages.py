@@ -12,17 +12,19 @@ from typing import Any
 import pytest
 from sqlite_utils import Database
 
+from archiver.articles.article_comparison import fold_words
 from archiver.errors import RunNotFound
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.maintenance.held_page_release import release_held
 from archiver.maintenance.run_undoing import undo_run
 from archiver.storage.article_tables.article_records import evidence, revisions
 from archiver.storage.connection import writing
-from archiver.storage.held_pages import held_pages
+from archiver.storage.held_pages import held_pages, remember_accepted_gains
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.pages import stamp
 from archiver.storage.runs import Counts
+from tests.runner import in_process
 from tests.storage.one_site_archive import AT, POST, SITE, archive_of_one_site
 
 WORDS = ("quay", "ferry", "lantern", "salt", "harbour", "tide", "rope", "gull", "cellar", "orchard", "meadow")
@@ -197,7 +199,8 @@ def test_an_edit_keeps_the_value_that_the_page_lost(site: Site) -> None:
 
 
 def redesigned(number: int) -> Article:
-    return replace(post(number), body=f"{post(number).body}\n\nMore from us: {' '.join(WORDS)}")
+    """Return the post with a paragraph that no other post has."""
+    return replace(post(number), body=f"{post(number).body}\n\nMore from us: {number * 17} {WORDS[number % 11]}")
 
 
 def test_a_run_that_changes_most_posts_is_held_as_a_whole(site: Site) -> None:
@@ -267,10 +270,163 @@ def test_changes_that_last_for_two_days_are_accepted(site: Site) -> None:
     )
 
 
+def test_a_run_says_how_many_held_pages_it_accepted(site: Site) -> None:
+    counts = [site.crawl(day, [redesigned(n) for n in range(10)]) for day in (1, 2, 3)]
+    assert [(one.held, one.accepted) for one in counts] == [(10, 0), (10, 0), (0, 10)]
+    assert counts[-1].revised == 10
+
+
+def test_a_repair_is_never_held(site: Site) -> None:
+    """Seven posts show the fault until it is accepted, the others only once; then all show their texts again."""
+    for day in (1, 2, 3):
+        site.crawl(day, [redesigned(n) for n in range(12 if day == 1 else 9)])
+    assert site.articles()[url_of(0)]["body"] == redesigned(0).body
+    assert len(site.held()) == 3
+    counts = site.crawl(4, [post(n) for n in range(12)])
+    assert (counts.held, counts.revised) == (0, 9)
+    assert {row["body"] for row in site.articles().values()} == {post(n).body for n in range(12)}
+    assert site.held() == []
+
+
+def test_a_repair_of_all_posts_is_no_fault_of_its_own(site: Site) -> None:
+    for day in (1, 2, 3):
+        site.crawl(day, [redesigned(n) for n in range(12)])
+    counts = site.crawl(9, [post(n) for n in range(12)])
+    assert (counts.held, counts.revised) == (0, 12)
+
+
+def test_a_fault_that_was_taken_back_is_no_earlier_state(site: Site) -> None:
+    site.crawl(1, [redesigned(n) for n in range(10)])
+    release_held(site.db, next(iter(site.db.query("select * from sites"))))
+    assert site.crawl(2, [redesigned(n) for n in range(10)]).revised == 0
+
+
+def test_a_page_counts_once_in_a_run(site: Site) -> None:
+    """A post that changed on the day before is held with the run, and again when the run fetches it."""
+    site.crawl(1, [redesigned(n) for n in range(7)])
+    counts = site.crawl(1.5, [*(redesigned(n) for n in range(7, 11)), *(redesigned(n) for n in range(7))])
+    assert counts.held == len(site.held()) == 11
+
+
+# Changes that give several posts the same.
+
+PILLS = "Cheap pills and casino bonus, no prescription, best price."
+
+
+def with_paragraph(one: Article) -> Article:
+    return replace(one, body=f"{one.body}\n\n{PILLS}")
+
+
+ALIKE = {
+    "a paragraph": with_paragraph,
+    "a paragraph at the beginning": lambda p: replace(p, body=f"{PILLS}\n\n{p.body}"),
+    "words in a paragraph": lambda p: replace(p, body=f"{p.body} {PILLS}"),
+    "words in the title": lambda p: replace(p, title=f"{p.title} | casino bonus"),
+    "one title": lambda p: replace(p, title="Casino bonus"),
+    "a date that is an hour later": lambda p: replace(p, published=p.published + timedelta(hours=1)),
+    "one day": lambda p: replace(p, published=AT + timedelta(hours=8, seconds=len(p.title))),
+}
+
+
+@pytest.mark.parametrize("gain", ALIKE.values(), ids=ALIKE)
+def test_what_several_posts_gained_alike_is_not_accepted_by_repetition(site: Site, gain: Any) -> None:
+    for day in range(1, 10):
+        counts = site.crawl(day, [gain(post(n)) for n in range(10)])
+        assert (counts.held, counts.revised, counts.accepted) == (10, 0, 0), day
+    assert site.held() == ["shared-change"] * 10
+    assert {row["revision"] for row in site.articles().values()} == {1}
+
+
+def test_posts_that_gain_it_later_are_held_too(site: Site) -> None:
+    site.crawl(1, [redesigned(n) for n in range(8)])
+    for day in range(2, 9):
+        site.crawl(day, [with_paragraph(post(n)) for n in range(8, 12)])
+    assert sorted(site.held()) == ["mass-change"] * 8 + ["shared-change"] * 4
+
+
+def test_an_edit_of_one_post_is_accepted_while_others_are_held(site: Site) -> None:
+    for day in (1, 2, 3):
+        edited = replace(post(11), body=f"{post(11).body} The figures were corrected.")
+        counts = site.crawl(day, [*(with_paragraph(post(n)) for n in range(10)), edited])
+    assert (counts.held, counts.accepted, counts.revised) == (10, 1, 1)
+
+
+def test_what_pages_gained_alike_is_shown(site: Site) -> None:
+    site.crawl(1, [with_paragraph(post(n)) for n in range(10)])
+    assert {one.gained for one in held_pages(site.db, 1)} == {f"text: {fold_words(PILLS)}"}
+
+
+def test_a_feed_that_announces_the_gain_does_not_confirm_it(site: Site) -> None:
+    site.crawl(1, [with_paragraph(post(n)) for n in range(10)])
+    edited = replace(post(11), body=f"{post(11).body} The figures were corrected.")
+    counts = site.crawl(2, [with_paragraph(post(10)), edited], reason="feed has another text for it")
+    assert (counts.held, counts.revised) == (1, 1)
+    assert site.articles()[url_of(11)]["body"] == edited.body
+
+
+def test_what_a_person_accepted_is_not_held_on_other_posts(site: Site) -> None:
+    site.crawl(0, [post(n) for n in range(12, 40)])
+    site.crawl(1, [with_paragraph(post(n)) for n in range(10)])
+    with writing(site.db):
+        remember_accepted_gains(site.db, 1)
+    release_held(site.db, next(iter(site.db.query("select * from sites"))))
+    counts = site.crawl(2, [with_paragraph(post(n)) for n in range(40)])
+    assert (counts.held, counts.revised) == (0, 40)
+
+
+def test_a_post_first_stored_with_the_gain_is_repaired_at_once(site: Site) -> None:
+    site.crawl(1, [*(with_paragraph(post(n)) for n in range(10)), with_paragraph(post(50))])
+    counts = site.crawl(2, [post(50), *(post(n) for n in range(10))])
+    assert (counts.held, counts.revised) == (0, 1)
+    assert site.articles()[url_of(50)]["body"] == post(50).body
+
+
+def test_only_the_fault_is_taken_back(site: Site) -> None:
+    """A post was edited on the day before, and the run that is held does not fetch it."""
+    site.crawl(0, [post(n) for n in range(12, 30)])
+    edited = replace(post(3), body=f"{post(3).body} The figures were corrected.")
+    site.crawl(1, [edited, *(post(n) for n in range(12, 20))])
+    site.crawl(2, [with_paragraph(post(n)) for n in range(10, 24)])
+    assert len(site.held()) == 14
+    assert site.articles()[url_of(3)]["body"] == edited.body
+
+
+def test_so_is_only_the_fault_if_each_post_changed_in_its_own_way(site: Site) -> None:
+    site.crawl(0, [post(n) for n in range(12, 30)])
+    edited = replace(post(3), body=f"{post(3).body} The figures were corrected.")
+    site.crawl(1, [edited, *(post(n) for n in range(12, 20))])
+    site.crawl(2, [redesigned(n) for n in range(10, 24)])
+    assert len(site.held()) == 14
+    assert site.articles()[url_of(3)]["body"] == edited.body
+
+
+def test_a_post_that_moved_keeps_its_new_address_when_its_edit_is_taken_back(site: Site) -> None:
+    moved = [replace(with_paragraph(post(n)), url=f"https://{SITE}/new/post-{n}/") for n in range(10)]
+    led = [result(post(n), 1, Outcome.DUPLICATE, final_url=one.url) for n, one in enumerate(moved)]
+    site.crawl(1, [*led, *moved])
+    rows = {row["id"]: row for row in site.db.query("select * from articles")}
+    assert {row["body"] for row in rows.values()} == {post(n).body for n in range(12)}
+    found = site.db.execute("select article_id, urlkey from article_urls where kind = 'url'").fetchall()
+    assert dict(found) == {row["id"]: row["urlkey"] for row in rows.values()}
+    assert sum("/new/" in row["url"] for row in rows.values()) == 10
+
+
 def test_a_version_that_was_taken_back_stays_in_the_history(site: Site) -> None:
     site.crawl(1, [redesigned(n) for n in range(10)])
     found = revisions(site.db, site.articles()[url_of(0)]["id"])
     assert [(one["revision"], bool(one["undone_at"])) for one in found] == [(1, False), (2, True)]
+
+
+def test_commands_say_that_a_version_was_taken_back(site: Site, tmp_path: Path) -> None:
+    site.crawl(1, [redesigned(n) for n in range(10)])
+    number, archive = str(site.articles()[url_of(0)]["id"]), ("--archive", str(tmp_path / "a.db"))
+    assert "Revision 2 was taken back on " in in_process("diff", number, *archive).output
+    assert "Revision 2 was taken back on " in in_process("diff", number, "1", "2", *archive).output
+    compared = json.loads(in_process("diff", number, "1", "2", "--json", *archive).output)
+    assert (bool(compared["from_undone_at"]), bool(compared["to_undone_at"])) == (False, True)
+    assert "2 of 2 (taken back on " in in_process("show", number, "--revision", "2", *archive).output
+    runs = json.loads(in_process("runs", "list", "--json", *archive).output)
+    assert [one["taken_back"] for one in runs] == [10, 0, 0]
 
 
 def test_an_earlier_edit_stays_when_a_run_is_held(site: Site) -> None:
@@ -338,6 +494,14 @@ def test_many_posts_that_go_over_several_runs_are_held(site: Site) -> None:
         site.crawl(1 + run / 2, [gone(n, 1 + run / 2) for n in range(4 * run, 4 * run + 4)])
     assert [row["gone_at"] for row in site.articles().values()] == [None] * 12
     assert set(site.held()) == {"mass-gone"}
+
+
+def test_a_deletion_of_an_earlier_day_stays(site: Site) -> None:
+    site.crawl(0, [post(n) for n in range(12, 30)])
+    site.crawl(1, [gone(3, 1), *(post(n) for n in range(12, 20))])
+    site.crawl(2, [gone(n, 2) for n in range(10, 24)])
+    assert site.held() == ["mass-gone"] * 14
+    assert [url for url, row in site.articles().items() if row["gone_at"]] == [url_of(3)]
 
 
 def test_a_page_that_is_no_post_any_more_keeps_its_article(site: Site) -> None:

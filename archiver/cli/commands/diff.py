@@ -69,7 +69,11 @@ def diff(
     if html:
         _write_page(html, before, after, revisions)
     elif as_json:
-        print_json(diff_as_data(before, after) | {"url": current["url"]})
+        times = {
+            f"{name}_undone_at": revisions.get(one["revision"], {}).get("undone_at")
+            for name, one in (("from", before), ("to", after))
+        }
+        print_json(diff_as_data(before, after) | {"url": current["url"], **times})
     elif before["revision"] == after["revision"]:
         reason = (
             "the article has only one revision"
@@ -77,10 +81,20 @@ def diff(
             else f"both are revision {before['revision']} of the article"
         )
         click.echo(f"Nothing to compare: {reason}.", err=True)
+        for number in [number for number, one in revisions.items() if one["undone_at"]]:
+            shown = f"'archiver diff {current['id']} {after['revision']} {number}' shows it"
+            click.echo(f"{_taken_back(revisions[number])}; {shown}.", err=True)
     else:
         from archiver.cli.diff_and_evidence_output import print_edits
 
+        for one in (revisions.get(before["revision"]), revisions.get(after["revision"])):
+            if one and one["undone_at"]:
+                print_lines(styled_line((f"{_taken_back(one)}.", "yellow")))
         print_edits(before, after)
+
+
+def _taken_back(revision: dict[str, Any]) -> str:
+    return f"Revision {revision['revision']} was taken back on {revision['undone_at'][:10]}"
 
 
 def _write_page(target: str, before: dict[str, Any], after: dict[str, Any], revisions: dict[int, Any]) -> None:

@@ -91,15 +91,27 @@ def _print_list(site: str | None, as_json: bool, archive: str) -> None:
     if not found:
         click.echo("There are no runs yet. 'archiver crawl URL' starts one.")
         return
-    headers = ("run", "site", "started", "outcome", "new", "revised", "gone", "held", "failed")
+    headers = (
+        "run",
+        "site",
+        "started",
+        "outcome",
+        "new",
+        "revised",
+        "gone",
+        "held",
+        "accepted",
+        "taken back",
+        "failed",
+    )
     rows = [
         (
             one["run"],
             one["site"],
             format_time(one["started_at"]),
             "undone" if one["undone_at"] else one["outcome"] or "under way",
-            *(one[name] or 0 for name in ("new", "revised", "gone", "held", "failed")),
+            *(one[name] or 0 for name in ("new", "revised", "gone", "held", "accepted", "taken_back", "failed")),
         )
         for one in found
     ]
-    print_table(headers, rows, numbers=(0, 4, 5, 6, 7, 8))
+    print_table(headers, rows, numbers=(0, 4, 5, 6, 7, 8, 9, 10))

@@ -193,6 +193,7 @@ def _print_result(site: str, result: CrawlOutcome, quiet: bool, as_json: bool) -
                 ("revised", result.counts.revised),
                 ("gone", result.counts.gone),
                 ("held", result.counts.held),
+                ("accepted after three identical fetches", result.counts.accepted),
                 ("failed", result.counts.failed),
             )
             if number

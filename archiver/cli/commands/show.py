@@ -132,7 +132,7 @@ def _format_fields(record: dict[str, Any], revisions: list[dict[str, Any]]) -> l
         ("credits", ", ".join(record["credits"])),
         ("modified", record["modified"]),
         ("aliases", " ".join(record["aliases"])),
-        ("revision", f"{record['revision']} of {len(revisions)}"),
+        ("revision", _describe_number(record["revision"], revisions)),
         ("revisions", "; ".join(edits) if len(edits) > 1 else ""),
         ("seen", f"{format_time(record['first_seen'])} to {format_time(record['last_seen'])}"),
         ("gone", f"since {format_time(record['gone_at'])}" if record["gone_at"] else ""),
@@ -144,6 +144,11 @@ def _format_fields(record: dict[str, Any], revisions: list[dict[str, Any]]) -> l
             else "",
         ),
     ]
+
+
+def _describe_number(number: int, revisions: list[dict[str, Any]]) -> str:
+    at = next((one["undone_at"] for one in revisions if one["revision"] == number), None)
+    return f"{number} of {len(revisions)}{f' (taken back on {at[:10]})' if at else ''}"
 
 
 def _describe_revision(revision: dict[str, Any]) -> str:

@@ -512,6 +512,7 @@ def _format_judged(state: dict[str, Any]) -> list[Any]:
         lines.append(
             f"{count_noun(len(held), 'page')} held since {held[0]['since'][:10]}, not replaced: "
             + "; ".join(f"{number:,}: {reason}" for reason, number in rules.most_common())
+            + "".join(f". Gained alike: {gain!r}" for gain in {one["gained"]: 0 for one in held if one["gained"]})
             + f". Example: {held[0]['url']}; 'archiver sites release {state['site']}'"
         )
     if withdrawn := state["withdrawn"]:

@@ -14,7 +14,13 @@ from typing import Any
 from slugify import slugify
 from sqlite_utils import Database
 
-from archiver.articles.article_comparison import changed_fields, meaning_digest
+from archiver.articles.article_comparison import (
+    changed_fields,
+    meaning_digest,
+    unconfirmed_fields,
+    with_finer_time,
+    with_unconfirmed,
+)
 from archiver.articles.revision_history import PastRevision, Revert, find_revert
 from archiver.fields import LINKS, PAGE_FIELDS, PAGE_LISTS, PAGE_TIMES, PROSE, STORED_LISTS
 from archiver.items import Article, GeoTag
@@ -305,24 +311,38 @@ def revert_of(db: Database, row: dict[str, Any], article: Article, at: datetime)
     """Recognizes a revert: returns how to store an extracted article that differs from the stored one (`row`) and
     equals an earlier revision of it; None if it equals no earlier revision.
     """
-    if row["revision"] == 1 and last_revision(db, row["id"]) == 1:
-        return None
-    rows = list(revision_rows(db, "r.article_id = ? order by r.revision desc limit ?", [row["id"], _COMPARED]))[::-1]
-    same = [
-        r["revision"]
-        for r in rows
-        if r["revision"] != row["revision"] and not changed_fields(article_from_revision(r), article)
-    ]
+    same = [r["revision"] for r in _equal_revisions(db, row, article)]
     if not same:
         return None
     reverts = list(
         db.query(
-            "select * from revisions where article_id = ? and (same_as is not null or seen_again > 0) "
-            "order by revision",
+            "select * from revisions where article_id = ?1 and (seen_again > 0 or same_as is not null) "
+            # A revision that repeats an undone one is no revert: it was held, and is accepted now.
+            "and not (same_as is not null and same_as in "
+            "(select revision from revisions where article_id = ?1 and undone_at is not null)) order by revision",
             [row["id"]],
         )
     )
     return find_revert([_past_revision(r) for r in reverts], same, at)
+
+
+def repeats_revision(db: Database, row: dict[str, Any], article: Article) -> bool:
+    """Returns True if an extracted article that differs from the stored one (`row`) equals an earlier revision of it
+    that was not undone. A value that the page no longer has counts as unchanged.
+    """
+    stored = article_from_row(row)
+    article = with_finer_time(stored, with_unconfirmed(stored, article, unconfirmed_fields(stored, article)))
+    return any(r["undone_at"] is None for r in _equal_revisions(db, row, article))
+
+
+def _equal_revisions(db: Database, row: dict[str, Any], article: Article) -> list[dict[str, Any]]:
+    """Returns the rows of a stored article's other revisions that have the same meaning as an extracted article."""
+    if row["revision"] == 1 and last_revision(db, row["id"]) == 1:
+        return []
+    rows = list(revision_rows(db, "r.article_id = ? order by r.revision desc limit ?", [row["id"], _COMPARED]))[::-1]
+    return [
+        r for r in rows if r["revision"] != row["revision"] and not changed_fields(article_from_revision(r), article)
+    ]
 
 
 def last_revision(db: Database, article_id: int) -> int:
@@ -331,9 +351,12 @@ def last_revision(db: Database, article_id: int) -> int:
 
 
 def count_revert(db: Database, article_id: int, revision: int, at: datetime) -> None:
-    """Records that the post reverted once more to this revision, at this time, without storing a new revision."""
+    """Records that the post reverted once more to this revision, at this time, without storing a new revision. If the
+    revision was undone, it no longer is.
+    """
     db.execute(
-        "update revisions set seen_again = seen_again + 1, seen_again_at = ? where article_id = ? and revision = ?",
+        "update revisions set seen_again = seen_again + 1, seen_again_at = ?, undone_at = null "
+        "where article_id = ? and revision = ?",
         [stamp(at), article_id, revision],
     )
 

@@ -28,6 +28,7 @@ from archiver.articles.article_comparison import (
     with_finer_time,
     with_unconfirmed,
 )
+from archiver.articles.article_guards import HoldRule
 from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article
 from archiver.storage.article_tables import near_duplicate_clusters
@@ -472,21 +473,14 @@ def overwrite(
 def mark_gone(db: Database, key: str, at: datetime) -> int | None:
     """Marks the article whose current URL has this urlkey as gone; returns its ID, or None if no article was marked.
 
-    The post is not marked if only an old URL of a moved post is gone. It is not marked either if it is still online at
-    another of its URLs; that URL then becomes the post's own URL.
+    The post is not marked if only an old URL of a moved post is gone, or if the post is still online at another of its
+    URLs (`answering_address`), which then becomes its own URL.
     """
     row = db.execute("select id from articles where urlkey = ? and gone_at is null", [key]).fetchone()
     if not row:
         return None
-    other = db.execute(
-        "select a.urlkey from article_urls a join pages p on p.urlkey = a.urlkey where a.article_id = ? and a.urlkey "
-        "<> ? "
-        "and a.kind = 'copy' and p.outcome in ('archived', 'unchanged', 'duplicate') and p.redirect_urlkey is null "
-        "order by p.fetched_at desc limit 1",
-        [row[0], key],
-    ).fetchone()
-    if other:
-        make_own_url(db, row[0], other[0])
+    if other := answering_address(db, row[0], key):
+        make_own_url(db, row[0], other)
         return None
     db.execute("update articles set gone_at = ? where id = ?", [stamp(at), row[0]])
     return int(row[0])
@@ -496,6 +490,20 @@ def gone_since(db: Database, key: str) -> datetime | None:
     """Returns when the article at this urlkey was first found gone; None if it is not gone."""
     row = db.execute("select gone_at from articles where urlkey = ? and gone_at is not null", [key]).fetchone()
     return stored_time(row[0]) if row else None
+
+
+def answering_address(db: Database, article_id: int, key: str) -> str | None:
+    """Returns the urlkey of a URL that shows an article without a redirect, other than the one with the urlkey `key`;
+    None if there is none. A former URL counts only if it was fetched since the one with this urlkey was.
+    """
+    row = db.execute(
+        "select a.urlkey from article_urls a join pages p on p.urlkey = a.urlkey and p.article_id = a.article_id "
+        "where a.article_id = ? and a.urlkey <> ? and p.redirect_urlkey is null "
+        "and p.outcome in ('archived', 'unchanged', 'duplicate') and (a.kind = 'copy' "
+        "or p.fetched_at >= (select o.fetched_at from pages o where o.urlkey = ?)) order by p.fetched_at desc limit 1",
+        [article_id, key, key],
+    ).fetchone()
+    return row[0] if row else None
 
 
 def edited_at(db: Database, article_id: int | None) -> datetime | None:
@@ -521,11 +529,11 @@ def is_move(db: Database, row: dict[str, Any], article: Article, run_started: da
     """Returns True if the URL where `article` was extracted becomes a stored post's own URL; False if it is only a
     second URL of the post.
 
-    If both URLs answer, `articles.article_comparison.is_preferred` decides. Otherwise the first of these that applies
-    decides:
+    If both URLs answer, `articles.article_comparison.is_preferred` decides. If the old URL is gone, the new one becomes
+    the post's own. Otherwise the first of these that applies decides:
 
     - the canonical URL;
-    - the old URL, if it redirects to the new one or is gone;
+    - the old URL, if it redirects to the new one;
     - for a post with a platform ID, whether this crawl began after the post was last seen at its old URL.
     """
     here, there = urlkey(article.url), row["urlkey"]
@@ -534,6 +542,8 @@ def is_move(db: Database, row: dict[str, Any], article: Article, run_started: da
         compare = is_preferred if _answers(db, there, run_started) else is_more_readable
         if (preferred := compare(new, old)) is not None:
             return preferred
+    if row["gone_at"] or _is_gone(db, there):
+        return True
     if article.canonical_url:
         declared = urlkey(article.canonical_url)
         if declared in (here, there):
@@ -541,8 +551,7 @@ def is_move(db: Database, row: dict[str, Any], article: Article, run_started: da
     if row["canonical_url"] and urlkey(row["canonical_url"]) == here:
         return True
     if (
-        row["gone_at"]
-        or resolve_redirects(db, there) == here
+        resolve_redirects(db, there) == here
         or db.execute(
             "select 1 from historical_responses where urlkey = ? and kind = 'redirect' and target = ?", [there, here]
         ).fetchone()
@@ -563,6 +572,12 @@ def _answers(db: Database, key: str, since: datetime | None = None) -> bool:
         ).fetchone()
         is not None
     )
+
+
+def _is_gone(db: Database, key: str) -> bool:
+    """Returns True if the page at this urlkey was gone when it was last fetched, even if it is held with others."""
+    query = "select 1 from pages where urlkey = ? and (outcome = 'gone' or (outcome = 'held' and rule = ?))"
+    return db.execute(query, [key, HoldRule.MASS_GONE]).fetchone() is not None
 
 
 def _known_address(

@@ -7,7 +7,7 @@ All functions expect to run inside the caller's transaction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlite_utils import Database
@@ -74,7 +74,8 @@ def withdrawal_of(db: Database, article_id: int) -> Withdrawal | None:
 
 
 def undo_revision(db: Database, article_id: int, number: int, at: datetime) -> bool:
-    """Marks revision `number` as undone, and makes the revision that was current before it current again.
+    """Marks revision `number` as undone, and makes the revision that was current before it current again. The article
+    keeps its present URL, since a post may have moved in the meantime.
 
     Returns False and changes nothing if revision `number` is the first revision or is not the current one.
     """
@@ -96,7 +97,7 @@ def undo_revision(db: Database, article_id: int, number: int, at: datetime) -> b
     overwrite(
         db,
         row,
-        article_from_revision(before),
+        replace(article_from_revision(before), url=row["url"]),
         before["extractor"],
         evidence=unpack_evidence(before["evidence"]),
         revision=before["revision"],
