@@ -20,6 +20,7 @@ from archiver.extraction.body_blocks import (
     RowOfCells,
     TextBlock,
     WholeElement,
+    clean_line,
 )
 from archiver.extraction.page import Page
 from archiver.extraction.text import clean_text, element_line, tidy_body
@@ -39,15 +40,37 @@ _CONTAINER_KINDS = {
 }  # fmt: skip
 _PARENTS = {"li": ("ul", "ol", "menu"), "dt": ("dl",), "dd": ("dl",)}
 _ITEMS = frozenset({"li", "dt", "dd"})
+_LIST_KINDS = frozenset({"ul", "ol", "dl", "table", "tr"})
 _LISTS = frozenset({"ul", "ol", "menu", "dl"})
 _NEWLINE = "\x1e"
 _LANGUAGE = re.compile(
-    r"(?:^|\s)(?:lang(?:uage)?-|highlight-source-|brush:\s*|sourceCode\s+)([\w+#.-]{1,20})", re.IGNORECASE
+    r"(?:^|\s)(?:lang(?:uage)?-|highlight-(?:source-|text-)?|brush:\s*|lang:|src-)([a-zA-Z][\w+#.-]{0,19})(?=[\s;]|$)",
+    re.IGNORECASE,
 )
-_HIGHLIGHT = re.compile(r"(?:^|\s)(?:highlight-?|codehilite\s+)([a-zA-Z][\w+#-]{0,15})(?:\s|$)")
+_HIGHLIGHTED = re.compile(
+    r"(?:^|\s)(?:highlight|codehilite|sourcecode|syntaxhighlighter|hljs|prettyprint|code|listing|dp-[a-z]+)(?=\s)",
+    re.IGNORECASE,
+)
+"""Marks of highlighted code. The language is one of the other classes."""
+_KNOWN_LANGUAGES = frozenset([
+    "actionscript", "ada", "apache", "applescript", "arduino", "asm", "awk", "bash", "basic", "batch", "c",
+    "c#", "c++", "clojure", "cmake", "cobol", "coffeescript", "console", "cpp", "crystal", "cs", "csharp",
+    "css", "d", "dart", "delphi", "diff", "docker", "dockerfile", "elixir", "elm", "erlang", "fortran",
+    "fsharp", "gherkin", "glsl", "go", "golang", "gradle", "graphql", "groovy", "haml", "haskell", "hcl",
+    "html", "http", "ini", "java", "javascript", "js", "json", "jsx", "julia", "kotlin", "latex", "less",
+    "lisp", "lua", "makefile", "markdown", "matlab", "md", "mysql", "nginx", "nim", "nix", "objc",
+    "objective-c", "objectivec", "ocaml", "pascal", "perl", "pgsql", "php", "postgresql", "powershell",
+    "prolog", "properties", "ps", "protobuf", "puppet", "purescript", "py", "python", "python3", "r", "racket",
+    "rb", "ruby", "rust", "rs", "sass", "scala", "scheme", "scss", "sh", "shell", "smalltalk", "sol",
+    "solidity", "sql", "svelte", "svg", "swift", "tcl", "terraform", "tex", "toml", "ts", "tsx", "typescript",
+    "vb", "vbnet", "verilog", "vhdl", "vim", "vue", "xhtml", "xml", "yaml", "yml", "zig", "zsh",
+])  # fmt: skip
 _NO_LANGUAGE = frozenset(
-    {"none", "text", "plain", "plaintext", "plain_text", "default", "nohighlight", "txt", "notranslate"}
+    {"none", "text", "plain", "plaintext", "plain_text", "default", "nohighlight", "txt", "notranslate", "auto"}
 )
+_LANGUAGE_ATTRIBUTES = ("data-lang", "data-language", "data-enlighter-language", "data-code-language")
+_CODE_WRAPPERS = frozenset({"div", "figure", "table", "tbody", "tr", "td", "code", "pre", "section", "details"})
+_MAX_WRAPPERS = 8
 _SOURCES = ("data-src", "data-lazy-src", "data-original", "data-lazyload", "data-full-url", "src")
 _SOURCE_SETS = ("srcset", "data-srcset", "data-lazy-srcset")
 _CAPTION_CLASS = re.compile(r"(?:^|[\s_-])caption(?:$|[\s_-])", re.IGNORECASE)
@@ -105,7 +128,7 @@ class _Line:
 
     def take(self, text: str) -> tuple[int, int]:
         """Adds a piece of text, cleaned as the block's text was. Returns its range in the assembled text."""
-        cleaned = clean_text(text)
+        cleaned = clean_line(text)
         if not cleaned:
             self.needs_space |= text != "" and text.isspace()
             return self.size, self.size
@@ -207,17 +230,20 @@ class _MarkupReader:
     # -- blocks
 
     def _read_block(self, block: TextBlock, media: Sequence[Element]) -> None:
-        text = tidy_body(block.text) if block.element.tag == "pre" or "\n\n" in block.text else block.text
+        text = tidy_body(block.text) if self._is_code(block.element) or "\n\n" in block.text else block.text
         start = self.body.find(text, self.end)
         if start < 0 or not text:
             return
         end = start + len(text)
-        if block.element.tag == "pre":
+        if self._is_code(block.element):
             while start > self.end and self.body[start - 1] in " \t":
                 start -= 1
         row = _row_of(block)
         chain = self._chain(block.element)
-        if row is not None and (table := next(block.element.iterancestors("table"), None)) is not None:
+        table = next(block.element.iterancestors("table"), None) if row is not None else None
+        if row is not None and len(row.cells) == 1 and table is not None and self._has_code(table):
+            row = table = None  # the title of a code block
+        if table is not None:
             chain = (*self._chain(table), _Container(table, "table"), _Container(block.element, "tr"))
         media = self._take_media_inside(media, chain)
         self._open(chain, start, media)
@@ -229,17 +255,29 @@ class _MarkupReader:
             self._read_line(block, start, end)
         self.end = end
 
+    def _is_code(self, el: Element) -> bool:
+        return el.tag == "pre" or el in self.layout.code
+
+    def _has_code(self, table: Element) -> bool:
+        return any(el in self.layout.code for el in table.iter("pre", "div", "table"))
+
     def _take_media_inside(self, media: Sequence[Element], chain: tuple[_Container, ...]) -> list[Element]:
         """Marks the images at the end of a container that ends before the next block. Returns the other ones."""
-        around = {one.element for one in chain}
-        rest: list[Element] = []
-        for el in media:
-            ends = any(one.element not in around and _is_inside(el, one.element) for one, _ in self.open)
-            if ends and not rest:
-                self._take_media(el, self.end)
-            else:
-                rest.append(el)
-        return rest
+        n = 0
+        while n < len(media) and self._ends_container(media[n], chain):
+            self._take_media(media[n], self.end)
+            n += 1
+        return list(media[n:])
+
+    def _ends_container(self, el: Element, chain: tuple[_Container, ...]) -> bool:
+        """Returns True if an image belongs to the end of the last block's container: it is in this container and not in
+        the next block's, or it is in a list item without text between the items of both blocks.
+        """
+        around = [one for one, _ in self.open if one.element is not self.top and _is_inside(el, one.element)]
+        if not around:
+            return False
+        inner = [one for one in chain if _is_inside(el, one.element)]
+        return len(inner) < len(around) or (len(inner) == len(around) and around[-1].kind in _LIST_KINDS)
 
     def _open(self, chain: tuple[_Container, ...], start: int, media: list[Element]) -> None:
         """Opens the containers around the next block, and marks the images before it."""
@@ -250,8 +288,10 @@ class _MarkupReader:
             same -= 1  # a second block of one heading is a heading of its own
         is_further = any(one.kind in _ITEMS for one in chain[:same])
         self._close(same)
-        for one in chain[same:]:
-            media = self._take_media_outside(media, one.element, start)
+        for n, one in enumerate(chain[same:], same + 1):
+            # An image in a list, but in an item without text, precedes the list.
+            inner = chain[n] if one.kind in _LIST_KINDS and n < len(chain) else one
+            media = self._take_media_outside(media, inner.element, start)
             mark = _OpenMark(start, one.kind, one.value)
             self.marks.append(mark)
             self.open.append((one, mark))
@@ -288,6 +328,8 @@ class _MarkupReader:
 
     def _with_element(self, chain: tuple[_Container, ...], el: Element) -> tuple[_Container, ...]:
         tag = el.tag
+        if el in self.layout.code:
+            return (*chain, _Container(el, "pre", _code_language(el)))
         if tag not in _CONTAINER_KINDS or tag in _LISTS:
             return chain
         parents = _PARENTS.get(str(tag))
@@ -431,9 +473,9 @@ class _MarkupReader:
         return url if is_safe_url(url) else ""
 
     def _take_anchor(self, el: Element, at: int) -> None:
-        """Marks the place of a list item's ID, to which a link to a footnote leads."""
-        names = map(_anchor_of, el.iter("li", "p", "a", "span", "div", "dt", "dd", *HEADINGS))
-        name = next((name for name in names if name in self.wanted), "")
+        """Marks the place of the name of a heading or a list item, to which a link in the text leads."""
+        inside = el.iter() if el.tag in HEADINGS else _first_elements(el)
+        name = next((name for name in map(_anchor_of, inside) if name in self.wanted), "")
         if name:
             self.marks.append(_OpenMark(at, ANCHOR, name, end=at))
 
@@ -483,6 +525,14 @@ def _caption_element(figure: Element) -> Element | None:
     )
 
 
+def _first_elements(el: Element) -> Iterator[Element]:
+    """Yields an element, its first child, that one's first child and so on, until one begins with text."""
+    at: Element | None = el
+    while at is not None:
+        yield at
+        at = next(at.iterchildren("*"), None) if not (at.text or "").strip() else None
+
+
 def _anchor_of(el: Element) -> str:
     """Returns the name by which a link leads to an element; "" if it has none."""
     return _anchor(el.get("id") or (el.get("name") if el.tag == "a" else "") or "")
@@ -525,21 +575,40 @@ def _anchor(name: str) -> str:
 
 @lru_cache(maxsize=1_024)
 def _language_in(names: str) -> str:
-    found = _LANGUAGE.search(names) or _HIGHLIGHT.search(names)
-    language = found[1].lower() if found else ""
-    return "" if language in _NO_LANGUAGE else language
+    """Returns the language of code that an element's classes name; "" if they name none."""
+    for found in _LANGUAGE.finditer(names):
+        language = found[1].lower()
+        if language not in _NO_LANGUAGE and not language.startswith("highlight"):
+            return language
+    if _HIGHLIGHTED.search(names):
+        return next((one for name in names.split() if (one := name.lower()) in _KNOWN_LANGUAGES), "")
+    return ""
 
 
-def _code_language(pre: Element) -> str:
+def _code_language(block: Element) -> str:
     """Returns the language of a code block, which syntax highlighters write in a class or an attribute; "" if none."""
-    around = [pre, *islice(pre.iterancestors(), 3), *islice(pre.iterdescendants("code"), 1)]
-    for el in around:
-        given = el.get("data-lang") or el.get("data-language") or ""
-        if given and _language_in(f"language-{given}"):
-            return _language_in(f"language-{given}")
-        if language := _language_in(el.get("class") or ""):
+    inside = islice(block.iterdescendants("code", "div", "pre"), _MAX_WRAPPERS)
+    for el in (block, *inside, *_wrappers(block)):
+        for name in _LANGUAGE_ATTRIBUTES:
+            if (given := el.get(name)) and (language := _language_in(f"language-{given.strip()}")):
+                return language
+        names = el.get("class") or ""
+        if language := _language_in(f"code {names}" if el.tag in ("pre", "code") else names):
             return language
     return ""
+
+
+def _wrappers(block: Element) -> Iterator[Element]:
+    """Yields the elements around a code block that have no other text than its line numbers and its title."""
+    inner = block
+    for el in islice(block.iterancestors(), _MAX_WRAPPERS):
+        texts = (el.text, *(child.tail for child in el))
+        if el.tag not in _CODE_WRAPPERS or any(text and not text.isspace() for text in texts):
+            return
+        if any(next(one.iter("p", "blockquote", *HEADINGS), None) is not None for one in el if one is not inner):
+            return
+        yield el
+        inner = el
 
 
 def link_target(page: Page, href: str) -> str:
