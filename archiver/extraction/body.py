@@ -39,6 +39,8 @@ _FIGURE = re.compile(
     r"(?:fig(?:ure|\.)?|table|chart|abb(?:ildung|\.)|tab(?:elle|\.)|рис(?:унок|\.)|hình|şekil|[图圖図表])\s*\d",
     re.IGNORECASE,
 )
+_FOOTNOTE_ROLES = frozenset({"doc-footnote", "doc-endnotes", "doc-endnote"})
+_FOOTNOTE_CLASS = re.compile(r"(?:^|[\s_-])(?:foot|end)notes?(?:$|[\s_-])", re.IGNORECASE)
 _MAX_ROWS = 20
 _COMMENTS = "form for comments"
 """The mark of a form for comments, which is never part of the text, however short the post is."""
@@ -109,11 +111,21 @@ def _is_text_after_all(why: str, el: Element, blocks: list[TextBlock]) -> bool:
     if why == "button":
         parent = el.getparent()
         return parent is not None and parent.tag in (*HEADINGS, "dt", "summary", "li")
+    if any(_is_footnote(at) for at in (el, *islice(el.iterancestors(), 3))):
+        return True
     if why in ("figcaption", "caption"):
         return _FIGURE.match(blocks[0].text) is not None
     if why == "aside":
         return sum(b.size for b in blocks) > 400 and sum(b.linked for b in blocks) < 40
     return False
+
+
+def _is_footnote(el: Element) -> bool:
+    return (
+        (el.get("role") or "") in _FOOTNOTE_ROLES
+        or el.get("data-footnotes") is not None
+        or _FOOTNOTE_CLASS.search(el.get("class") or "") is not None
+    )
 
 
 def text_blocks(

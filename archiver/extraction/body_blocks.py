@@ -117,6 +117,16 @@ _OLD_LIST_CLASS = re.compile(r"(?:^|\s)dp-\w")  # the list items are the lines o
 _NOT_SELECTED = re.compile(r"user-select:\s*none")
 _NUMBERS = re.compile(r"\s*\d+(?:\s+\d+)*\s*[.:|]?\s*")
 _MAX_WRAPPERS = 3
+_EMOJI_SIGN = (
+    "[\u2190-\u21ff\u231a-\u23ff\u24c2\u25aa-\u27bf\u2900-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]"
+)
+_EMOJI = re.compile(
+    "[#*0-9]\ufe0f?\u20e3"
+    f"|[\U0001f1e6-\U0001f1ff]{{2}}|{_EMOJI_SIGN}\ufe0f?[\U0001f3fb-\U0001f3ff]?[\U000e0020-\U000e007f]*"
+    f"(?:\u200d{_EMOJI_SIGN}\ufe0f?[\U0001f3fb-\U0001f3ff]?)*"
+)
+_MAX_EMOJI = 16
+_TASK_CLASS = re.compile(r"(?:^|[\s_-])task(?:$|[\s_-])|task-?list", re.IGNORECASE)
 Texts = tuple[str, str]
 
 
@@ -272,13 +282,13 @@ class _LayoutReader:
                         self.read_inside(child)
                         self.links -= 1
                     elif tag == "img" and not self.pre:
-                        self.take_piece("", child)
+                        self.take_piece(_emoji_in(child), child)
                     else:
                         self.read_inside(child)
                 else:
                     self.read_other(child, tag, kind)
-            elif tag in EMBEDS and not self.pre and child not in skip:
-                self.take_piece("", child)
+            elif kind == "unread" and not self.pre and child not in skip:
+                self.take_unread(child, tag)
             if text := texts[child][1]:
                 self.take_text(text, el)
 
@@ -293,6 +303,18 @@ class _LayoutReader:
         elif self.buffer:
             self.buffer.append(" ")
             self.origins.append(origin)
+
+    def take_unread(self, el: Element, tag: str) -> None:
+        """Takes what is shown of an element without text: a recording, the box of a task, or an image that a script
+        would show.
+        """
+        if tag in EMBEDS:
+            self.take_piece("", el)
+        elif tag == "input":
+            if _is_task_box(el) and "".join(self.buffer).strip() == "":
+                self.take_piece("[ ] " if el.get("checked") is None else "[x] ", el)
+        elif tag == "noscript" and (img := _image_without_script(el)) is not None:
+            self.take_piece("", img)
 
     def take_piece(self, text: str, origin: Origin) -> None:
         self.buffer.append(text)
@@ -433,6 +455,33 @@ def clean_line(text: str) -> str:
     """Returns a text as one clean line. Entities in code are not decoded, since they are shown as text."""
     cleaned = clean_text(text)
     return cleaned.replace(_AMPERSAND, "&") if _AMPERSAND in cleaned else cleaned
+
+
+def _emoji_in(img: Element) -> str:
+    """Returns the emoji that an image shows in a line of text; "" if it shows anything else."""
+    alt = img.get("alt") or ""
+    if not alt or len(alt) > _MAX_EMOJI or alt.isascii():
+        return ""
+    return alt if _EMOJI.fullmatch(alt) else ""
+
+
+def _is_task_box(box: Element) -> bool:
+    """Returns True for the box before an item of a task list, which a reader cannot change."""
+    return (
+        box.get("type") == "checkbox"
+        and (box.get("disabled") is not None or _TASK_CLASS.search(box.get("class") or "") is not None)
+        and next(box.iterancestors("li"), None) is not None
+    )
+
+
+def _image_without_script(noscript: Element) -> Element | None:
+    """Returns the image that is shown without scripts, if no image stands for it before."""
+    images = list(islice(noscript.iter("img"), 2))
+    if len(images) != 1 or not images[0].get("src"):
+        return None
+    before = noscript.getprevious()
+    is_shown = before is not None and (before.tag == "img" or next(before.iter("img"), None) is not None)
+    return None if is_shown else images[0]
 
 
 def _is_code(origin: Element, block: Element) -> bool:

@@ -26,7 +26,7 @@ from archiver.extraction.page import Page
 from archiver.extraction.text import clean_text, element_line, tidy_body
 from archiver.items import Mark
 from archiver.markup.html_writer import ANCHOR_PREFIX
-from archiver.markup.marks import ANCHOR, HEADINGS, is_safe_url
+from archiver.markup.marks import ALIGNMENTS, ANCHOR, HEADINGS, SPANS, is_safe_url, is_web_url
 from archiver.urls import asset_address, srcset_urls
 
 _INLINE_KINDS = {
@@ -90,6 +90,11 @@ _MAIL = re.compile(r"(?:mailto|tel):[^\s<>\"]+$", re.IGNORECASE)
 _MAX_MARKS = 20_000
 """A body has at most this many marks. Further ones are left out."""
 _MAX_CAPTION = 1_000
+_MAX_SPAN = 100
+_MAX_AROUND = 3
+_ALIGN_STYLE = re.compile(r"text-align:\s*(left|center|right)", re.IGNORECASE)
+_ALIGN_CLASS = re.compile(r"(?:^|[\s-])text-(?:align-)?(left|center|right)(?:$|\s)", re.IGNORECASE)
+_IMAGE_FILE = re.compile(r"\.(?:jpe?g|png|gif|webp|avif)$", re.IGNORECASE)
 _TINY = 2  # an image with at most this width or height, in pixels, counts visits
 
 
@@ -174,7 +179,8 @@ def find_markup(
 
 class _MarkupReader:
     """Collects the marks of one body. `open` are the containers around the last block, outermost first; `wanted` are
-    the names of the anchors to which links in the text lead.
+    the names of the anchors to which links in the text lead. `end` is where the last block ends in the body, `last` its
+    index in the layout.
     """
 
     def __init__(self, page: Page, top: Element, layout: BlockLayout, body: str) -> None:
@@ -185,7 +191,7 @@ class _MarkupReader:
         self.links: dict[Element, str] = {}
         links = (self._link(el) for el in top.iter("a"))
         self.wanted = {link[1:] for link in links if link.startswith("#")}
-        self.end = 0
+        self.end, self.last = 0, -1
 
     def read(self, blocks: Sequence[TextBlock]) -> tuple[Mark, ...]:
         positions = {id(block): n for n, block in enumerate(self.layout.blocks)}
@@ -204,6 +210,7 @@ class _MarkupReader:
                 media.append(waiting[at].element)
                 at += 1
             self._read_block(block, media)
+            self.last = index
         last = self.layout.spans.get(self.top, (0, 0))[1]
         for one in waiting[at:]:
             if one.before <= last:
@@ -247,6 +254,8 @@ class _MarkupReader:
             chain = (*self._chain(table), _Container(table, "table"), _Container(block.element, "tr"))
         media = self._take_media_inside(media, chain)
         self._open(chain, start, media)
+        if self.wanted and not any(one.kind in _ITEMS or one.kind in (*HEADINGS, "table") for one in chain):
+            self._take_paragraph_anchor(block, start)
         for _, mark in self.open:
             mark.end = end
         if row is not None:
@@ -336,6 +345,8 @@ class _MarkupReader:
         if parents is None:
             return (*chain, _Container(el, str(tag), _code_language(el) if tag == "pre" else ""))
         parent = el.getparent()
+        if parent is not None and parent.tag == "div" and tag != "li":
+            parent = parent.getparent()  # a group of terms and definitions
         if parent is None or parent.tag not in parents:
             return chain
         if not any(one.element is parent for one in chain):
@@ -358,11 +369,12 @@ class _MarkupReader:
 
     def _read_row(self, row: RowOfCells, start: int, end: int) -> None:
         at = start
+        is_first = self.open[-2][1].start == start  # the table begins with this row
         for cell in row.cells:
             found = self.body.find(cell.text, at, end) if cell.text else at
             if found < 0:
                 return
-            mark = _OpenMark(found, str(cell.cell.tag), end=found + len(cell.text))
+            mark = _OpenMark(found, str(cell.cell.tag), _cell_value(cell.cell, is_first), end=found + len(cell.text))
             self.marks.append(mark)
             if cell.text:
                 self._read_cell(cell, found)
@@ -417,7 +429,7 @@ class _MarkupReader:
         for el in reversed(self._inline_elements(origin, block)):
             mark = line.marks.get(el)
             if mark is None:
-                kind = _INLINE_KINDS[str(el.tag)]
+                kind = _INLINE_KINDS.get(str(el.tag), "code")
                 line.marks[el] = mark = _OpenMark(start, kind, self._link(el) if kind == "a" else "")
                 if self.wanted and (name := _anchor_of(el)) in self.wanted:
                     line.marks[id(el)] = _OpenMark(start, ANCHOR, name, end=start)
@@ -431,7 +443,7 @@ class _MarkupReader:
         is_inside = True
         while at is not None and at is not self.top:
             is_inside = is_inside and at is not block
-            kind = _INLINE_KINDS.get(str(at.tag))
+            kind = _INLINE_KINDS.get(str(at.tag)) or ("code" if at.tag == "pre" and is_inside else None)
             if kind == "a" and not self._link(at):
                 kind = None
             if (
@@ -479,6 +491,15 @@ class _MarkupReader:
         if name:
             self.marks.append(_OpenMark(at, ANCHOR, name, end=at))
 
+    def _take_paragraph_anchor(self, block: TextBlock, at: int) -> None:
+        """Marks the place of the name of a paragraph, or of an element whose text begins with it."""
+        for el in (block.element, *islice(block.element.iterancestors(), _MAX_AROUND)):
+            if el is self.top or self.layout.spans.get(el, (-1, 0))[0] <= self.last:
+                return
+            if (name := _anchor_of(el)) in self.wanted:
+                self.marks.append(_OpenMark(at, ANCHOR, name, end=at))
+                return
+
     def _take_media(self, el: Element, at: int) -> None:
         mark = self._media_mark(el, at)
         if mark is not None:
@@ -490,6 +511,7 @@ class _MarkupReader:
             url = image_url(self.page, el)
             if not url:
                 return None
+            url = self._linked_image(el) or url
             return _OpenMark(at, "figure", url, clean_text(el.get("alt"))[:_MAX_CAPTION], self._caption(el))
         url = _recording_url(self.page, el)
         if not url:
@@ -497,6 +519,12 @@ class _MarkupReader:
         kind = "iframe" if el.tag in ("iframe", "embed") else str(el.tag)
         title = clean_text(el.get("title") or el.get("aria-label"))[:_MAX_CAPTION]
         return _OpenMark(at, kind, url, title or self._caption(el))
+
+    def _linked_image(self, img: Element) -> str:
+        """Returns the URL of the whole picture to which a preview leads; "" if the image has no such link."""
+        link = next(img.iterancestors("a"), None)
+        url = self._link(link) if link is not None else ""
+        return url if is_web_url(url) and _IMAGE_FILE.search(url.partition("?")[0]) else ""
 
     def _caption(self, el: Element) -> str:
         """Returns the caption of an image, unless it is part of the body."""
@@ -506,7 +534,7 @@ class _MarkupReader:
             if around.tag == "figure" or _CAPTION_CLASS.search(around.get("class") or ""):
                 if len(list(islice(around.iter("img"), 2))) > 1 and around.tag != "figure":
                     return ""
-                text = element_line(_caption_element(around))[:_MAX_CAPTION]
+                text = element_line(_caption_element(around))[:_MAX_CAPTION].removesuffix("¶").rstrip()
                 return "" if text and text in self.body else text
         return ""
 
@@ -545,6 +573,38 @@ def _is_inside(el: Element, container: Element) -> bool:
 def _is_redundant(kind: str, el: Element, block: Element) -> bool:
     """Returns True for emphasis that says no more than its block: bold headings, code in a code block."""
     return (kind == "strong" and block.tag in HEADINGS) or (kind == "code" and block.tag == "pre")
+
+
+def _cell_value(cell: Element, is_first: bool) -> str:
+    """Returns the value of a table cell's mark: how many columns and rows it spans, and in the first row also
+    how its column is aligned.
+    """
+    values = [f"{name}={span}" for name in SPANS if 1 < (span := _span(cell, name)) <= _MAX_SPAN]
+    if is_first and (side := _alignment(cell)):
+        values.insert(0, side)
+    return " ".join(values)
+
+
+def _span(cell: Element, name: str) -> int:
+    value = (cell.get(name) or "").strip()
+    return int(value) if value.isdecimal() and len(value) < 5 else 1
+
+
+def _alignment(cell: Element) -> str:
+    """Returns how the column below a cell of the first row is aligned; "" if its cells do not say."""
+    row = cell.getparent()
+    table = next(cell.iterancestors("table"), None)
+    rows = islice(table.iter("tr"), 2) if table is not None else ()
+    below = next((one for one in rows if one is not row), None)
+    beside = below[row.index(cell)] if row is not None and below is not None and len(below) == len(row) else None
+    for one in (cell, beside):
+        if one is None:
+            continue
+        found = _ALIGN_STYLE.search(one.get("style") or "") or _ALIGN_CLASS.search(one.get("class") or "")
+        side = (found[1] if found else one.get("align") or "").lower()
+        if side in ALIGNMENTS:
+            return side
+    return ""
 
 
 def _row_of(block: TextBlock) -> RowOfCells | None:
@@ -629,6 +689,9 @@ def image_url(page: Page, img: Element) -> str:
     for value in _image_sources(img):
         if value.strip() and not _PLACEHOLDER.search(value) and (url := asset_address(value, page.base)):
             return url
+    fallback = img.getnext()
+    if fallback is not None and fallback.tag == "noscript" and (inside := fallback.find(".//img")) is not None:
+        return image_url(page, inside)
     return ""
 
 

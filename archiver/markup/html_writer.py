@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from html import escape
+from itertools import starmap
 from urllib.parse import unquote
 
 from archiver.items import Mark
-from archiver.markup.marks import ANCHOR, CELLS, HEADINGS, ITEMS, LISTS, RECORDINGS, is_safe_url, is_web_url
-from archiver.markup.tree import Node, blocks_of, build_tree
+from archiver.markup.marks import ANCHOR, CELLS, HEADINGS, ITEMS, LISTS, RECORDINGS, SPANS, is_safe_url, is_web_url
+from archiver.markup.tree import Node, blocks_of, build_tree, cells_of, spans_of
 
 ANCHOR_PREFIX = "text-"
 """Precedes the names of a text's anchors, so that they differ from all names in the page around the text."""
@@ -90,10 +91,13 @@ class _HtmlWriter:
         return f"<pre><code{language}>{escape(node.text, quote=False)}</code></pre>"
 
     def table(self, node: Node) -> str:
-        return f"<table>{''.join(map(self.block, node.nodes()))}</table>"
+        rows = (f"<tr>{''.join(starmap(self.cell, row))}</tr>" for row in cells_of(node))
+        return f"<table>{''.join(rows)}</table>"
 
-    def row(self, node: Node) -> str:
-        return f"<tr>{''.join(map(self.line, node.nodes()))}</tr>"
+    def cell(self, node: Node, side: str) -> str:
+        align = f' align="{side}"' if side else ""
+        spans = "".join(f' {name}="{n}"' for name, n in zip(SPANS, spans_of(node), strict=True) if n > 1)
+        return f"<{node.kind}{align}{spans}>{self.inline(node.children)}</{node.kind}>"
 
     def line(self, node: Node) -> str:
         name, node = _take_anchor(node)
@@ -169,11 +173,11 @@ _WRITERS: dict[str, Callable[[_HtmlWriter, Node], str]] = {
     **dict.fromkeys(HEADINGS, _HtmlWriter.line),
     **dict.fromkeys(LISTS, _HtmlWriter.list),
     **dict.fromkeys(ITEMS, lambda writer, node: writer.item(node, "", None)[0]),
-    **dict.fromkeys(CELLS, _HtmlWriter.line),
+    **dict.fromkeys(CELLS, lambda writer, node: writer.cell(node, "")),
     **dict.fromkeys(RECORDINGS, _HtmlWriter.recording),
     "blockquote": _HtmlWriter.quote,
     "pre": _HtmlWriter.code_block,
     "table": _HtmlWriter.table,
-    "tr": _HtmlWriter.row,
+    "tr": lambda writer, node: writer.table(Node("table", None, [node])),
     "figure": _HtmlWriter.figure,
 }

@@ -6,6 +6,8 @@ article are in document order, an outer mark before those inside it, and never o
 - Blocks: h1 to h6, ul, ol, li, dl, dt, dd, blockquote, pre, table, tr, th, td, and p for a further paragraph of a list
   item. A text without such a mark is a paragraph. Paragraphs are separated by blank lines, a line end inside one is a
   line break.
+  The value of an ol is the number of its first item, that of a pre the language of its code. That of a td or th is
+  its spans ("colspan=2", "rowspan=3") and, in the first row of a table, the alignment of its column ("right").
 - Inline: a, strong, em, code, del, sup, sub.
 - Without length: figure (an image between blocks), img (an image in a line of text), video, audio and iframe
   (recordings and embedded pages), and id (an anchor to which a link in the text leads).
@@ -30,6 +32,8 @@ INLINE = frozenset({"a", "strong", "em", "code", "del", "sup", "sub"})
 IMAGES = frozenset({"figure", "img"})
 RECORDINGS = frozenset({"video", "audio", "iframe"})
 ANCHOR = "id"
+ALIGNMENTS = ("left", "center", "right")
+SPANS = ("colspan", "rowspan")
 KINDS = BLOCKS | INLINE | IMAGES | RECORDINGS | {ANCHOR}
 _SCHEMES = frozenset({"http", "https", "mailto", "ftp", "tel"})
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):")

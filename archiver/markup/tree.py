@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from archiver.items import Mark
-from archiver.markup.marks import ANCHOR, CELLS, HEADINGS, INLINE, ITEMS, RECORDINGS
+from archiver.markup.marks import ALIGNMENTS, ANCHOR, CELLS, HEADINGS, INLINE, ITEMS, RECORDINGS, SPANS
 
 ROOT = "body"
 _FLOW = frozenset({ROOT, "blockquote", *ITEMS})
@@ -155,3 +155,41 @@ def _trimmed(run: list[Node | str]) -> list[Node | str]:
 def is_object(node: Node) -> bool:
     """Returns True for an image or a recording between two blocks."""
     return node.kind in _OBJECTS
+
+
+def spans_of(cell: Node) -> tuple[int, int]:
+    """Returns how many columns and how many rows a table cell covers."""
+    given = dict(part.split("=", 1) for part in cell.value.split() if "=" in part)
+    columns, rows = (int(n) if (n := given.get(name, "1")).isdecimal() and len(n) < 4 else 1 for name in SPANS)
+    return max(columns, 1), max(rows, 1)
+
+
+def cells_of(table: Node) -> list[list[tuple[Node, str]]]:
+    """Returns the rows of a table: its cells, each with the alignment of its column, or ""."""
+    return [[(cell, side) for cell, side in row if cell is not None] for row in grid_of(table)]
+
+
+def grid_of(table: Node) -> list[list[tuple[Node | None, str]]]:
+    """Returns the rows of a table with a place for each column: the cell that begins there, or None where a cell above
+    or to the left covers it, and the alignment of the column, or "".
+    """
+    sides: dict[int, str] = {}
+    covered: dict[int, int] = {}  # how many of the next rows a cell above covers, by column
+    grid: list[list[tuple[Node | None, str]]] = []
+    for row in table.nodes():
+        cells: list[Node | None] = []
+        below = {column: left - 1 for column, left in covered.items() if left > 1}
+        for cell in row.nodes():
+            while covered.get(len(cells)):
+                cells.append(None)
+            columns, rows = spans_of(cell)
+            side = next((one for one in ALIGNMENTS if one in cell.value.split()), "")
+            for column in range(len(cells), len(cells) + columns):
+                if rows > 1:
+                    below[column] = rows - 1
+                if side and not grid:
+                    sides[column] = side
+            cells += [cell, *[None] * (columns - 1)]
+        covered = below
+        grid.append([(cell, sides.get(column, "")) for column, cell in enumerate(cells)])
+    return grid
