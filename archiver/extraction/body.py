@@ -72,11 +72,12 @@ def boilerplate_spans(
     whole = size[hi] - size[lo]
     found: dict[str, list[tuple[int, int]]] = {}
     for el, (a, z) in layout.spans.items():
-        if a == z or a < lo or z > hi or (a == lo and z == hi) or el.tag in _OWN_TEXT:
+        if a == z or a < lo or z > hi or (a == lo and z == hi) or (el.tag in _OWN_TEXT and not _is_caption_cell(el)):
             continue
         why = _boilerplate_mark(layout, el)
         is_small = why == _COMMENTS or size[z] - size[a] <= share * whole
-        if why and is_small and not _is_text_after_all(why, el, layout.blocks[a:z]):
+        is_code = sum(b.size for b in layout.blocks[a:z] if b.is_code) > (size[z] - size[a]) / 2
+        if why and is_small and not is_code and not _is_text_after_all(why, el, layout.blocks[a:z]):
             found.setdefault(why, []).append((a, z))
     # A mark does not count if its elements contain most of the text.
     sound = [
@@ -116,8 +117,14 @@ def _is_text_after_all(why: str, el: Element, blocks: list[TextBlock]) -> bool:
     if why in ("figcaption", "caption"):
         return _FIGURE.match(blocks[0].text) is not None
     if why == "aside":
+        if blocks and next(el.iter("blockquote"), None) is not None:
+            return True
         return sum(b.size for b in blocks) > 400 and sum(b.linked for b in blocks) < 40
     return False
+
+
+def _is_caption_cell(el: Element) -> bool:
+    return el.tag == "td" and "caption" in (el.get("class") or "")
 
 
 def _is_footnote(el: Element) -> bool:
@@ -222,7 +229,7 @@ def _uses_paragraphs(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray)
     for i in range(lo, hi):
         if not dead[i]:
             whole += blocks[i].size
-            if blocks[i].element.tag in ("p", "li", "blockquote", "pre", "tr"):
+            if blocks[i].is_code or blocks[i].element.tag in ("p", "li", "blockquote", "tr"):
                 p += blocks[i].size
     return p > 0.7 * whole
 
@@ -231,7 +238,7 @@ def _is_boilerplate(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
     """Returns True if a block is not text of the post: punctuation, template code, a label, a link, a byline or a
     notice.
     """
-    if b.element.tag == "pre":
+    if b.is_code:
         return False
     if not any(c.isalnum() for c in b.text) or _TEMPLATE.fullmatch(b.text):
         return True
@@ -297,7 +304,7 @@ def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -
     quoted: list[tuple[int, str]] = []
     for i in range(lo, hi):
         b = blocks[i]
-        if dead[i] or b.size < 40 or b.element.tag in ("pre", "tr"):
+        if dead[i] or b.size < 40 or b.is_code or b.element.tag == "tr":
             continue
         key = _letters(b.text)
         if key in seen:

@@ -105,7 +105,7 @@ _CODE_TAGS = ("code", "pre", "tt", "kbd", "samp")
 _LISTING_TAGS = frozenset(["pre", "table", "div", "p", "ol"])
 # Classes of the elements that syntax highlighters write around line numbers and around lines, and of code in general.
 _NUMBER_CLASS = re.compile(
-    r"line-?_?no(?:s|div)?(?:$|[\s_-])|line-?_?num|(?:^|\s)(?:lnt?|lnum|lno|gutter|hljs-ln-n\w*|blob-num)(?:$|\s)",
+    r"line-?_?no(?:s|div)?(?:$|[\s_-])|line-?_?num|(?:^|\s)(?:lnt?|lnum|lno|linenr|gutter|hljs-ln-n\w*|blob-num)(?:$|\s)",
     re.IGNORECASE,
 )
 _LINE_CLASS = re.compile(r"(?:^|[\s_-])line(?:$|\s)", re.IGNORECASE)
@@ -126,6 +126,7 @@ _EMOJI = re.compile(
     f"(?:\u200d{_EMOJI_SIGN}\ufe0f?[\U0001f3fb-\U0001f3ff]?)*"
 )
 _MAX_EMOJI = 16
+_MAX_FRAME = 2
 _TASK_CLASS = re.compile(r"(?:^|[\s_-])task(?:$|[\s_-])|task-?list", re.IGNORECASE)
 Texts = tuple[str, str]
 
@@ -173,14 +174,15 @@ class TextBlock:
     `size` is the length of the text, counted in Latin letters; a Han character counts as two and a half of these.
     `linked` is the part of `size` that is inside links. `element` is the block-level element that contains the text.
     `texts` are the pieces of the text as the page has them, and `origins` their places; the blocks of a run that
-    consecutive line breaks split have the same pieces.
+    consecutive line breaks split have the same pieces. `is_code`: the text is a block of code.
     """
 
-    __slots__ = ("element", "gap", "linked", "origins", "size", "text", "texts")
+    __slots__ = ("element", "gap", "is_code", "linked", "origins", "size", "text", "texts")
 
     def __init__(
         self, text: str, gap: str, element: Element, size: float, linked: float, pieces: tuple[list[str], list[Origin]]
     ) -> None:
+        self.is_code = False
         self.text, self.gap, self.element, self.size, self.linked = text, gap, element, size, linked
         self.texts, self.origins = pieces
 
@@ -418,7 +420,8 @@ class _LayoutReader:
     def end_row(self) -> None:
         """Writes the cells of a table row as one line."""
         if self.cells:
-            self.take_piece(" | ".join(c.text for c in self.cells if c.text), RowOfCells(tuple(self.cells)))
+            text = " | ".join(c.text for c in self.cells if c.text)
+            self.take_piece(text.replace("&", _AMPERSAND), RowOfCells(tuple(self.cells)))
             self.cells.clear()
 
     def end_line(self, gap: str) -> None:
@@ -445,6 +448,8 @@ class _LayoutReader:
                     self.linked = max(0.0, self.linked - size)
                     self.gap = _BLANK if len(parts) > 1 else ""
             self.linked = 0.0
+            if self.pre and len(self.blocks) > found:
+                self.blocks[-1].is_code = True
             if len(self.blocks) == found:
                 self.media += (MediaPosition(el, found) for el in media_of(*pieces))
         if gap > self.gap:
@@ -479,8 +484,8 @@ def _image_without_script(noscript: Element) -> Element | None:
     images = list(islice(noscript.iter("img"), 2))
     if len(images) != 1 or not images[0].get("src"):
         return None
-    before = noscript.getprevious()
-    is_shown = before is not None and (before.tag == "img" or next(before.iter("img"), None) is not None)
+    beside = (noscript.getprevious(), noscript.getnext())
+    is_shown = any(one is not None and next(one.iter("img"), None) is not None for one in beside)
     return None if is_shown else images[0]
 
 
@@ -559,7 +564,8 @@ def _is_unfinished_line(el: Element, tail: str, out: list[str]) -> bool:
     if following is None or following.tag != el.tag or tail or _ends_line(out):
         return False
     if el.tag == "code":
-        return True
+        parent = el.getparent()
+        return parent is not None and parent.tag == "pre"
     classes, next_classes = el.get("class") or "", following.get("class") or ""
     return _LINE_CLASS.search(classes) is not None and _LINE_CLASS.search(next_classes) is not None
 
@@ -703,11 +709,25 @@ def _is_division(cell: Element) -> bool:
     """Returns True if a table cell is used for layout, because it contains a table, headings, several paragraphs or
     lines of code, or several boxes with a paragraph.
     """
-    if next(cell.iter("table", "h1", "h2", "h3", "article"), None) is not None:
+    if next(cell.iter("table", "h1", "h2", "h3", "article"), None) is not None or _is_in_picture_frame(cell):
         return True
     if len(list(islice(cell.iter("div"), 3))) > 2 and cell.find(".//div//p") is not None:
         return True
     return len(list(islice(cell.iter("p"), 3))) > 2 or _has_lines(cell)
+
+
+def _is_in_picture_frame(cell: Element) -> bool:
+    """Returns True if a cell is in a table around one picture, which may have a caption below it."""
+    row = cell.getparent()
+    if row is None or len(row) > 1:
+        return False
+    table = next(cell.iterancestors("table"), None)
+    if table is None or next(table.iter("img"), None) is None:
+        return False
+    rows = list(islice(table.iter("tr"), _MAX_FRAME + 1))
+    return (
+        len(rows) <= _MAX_FRAME and all(len(one) == 1 for one in rows) and next(rows[0].iter("img"), None) is not None
+    )
 
 
 def _has_lines(cell: Element) -> bool:

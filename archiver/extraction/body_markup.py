@@ -44,7 +44,7 @@ _LIST_KINDS = frozenset({"ul", "ol", "dl", "table", "tr"})
 _LISTS = frozenset({"ul", "ol", "menu", "dl"})
 _NEWLINE = "\x1e"
 _LANGUAGE = re.compile(
-    r"(?:^|\s)(?:lang(?:uage)?-|highlight-(?:source-|text-)?|brush:\s*|lang:|src-)([a-zA-Z][\w+#.-]{0,19})(?=[\s;]|$)",
+    r"(?:^|\s)(?:lang(?:uage)?-|mw-highlight-lang-|highlight-(?:source-|text-)?|brush:\s*|lang:|src-)([a-zA-Z][\w+#.-]{0,19})(?=[\s;]|$)",
     re.IGNORECASE,
 )
 _HIGHLIGHTED = re.compile(
@@ -90,10 +90,15 @@ _MAIL = re.compile(r"(?:mailto|tel):[^\s<>\"]+$", re.IGNORECASE)
 _MAX_MARKS = 20_000
 """A body has at most this many marks. Further ones are left out."""
 _MAX_CAPTION = 1_000
+_NO_TEXT_TAGS = frozenset({"nav", "footer", "aside", "button"})
+_PICTURE_WORDS = frozenset({"caption", "captions", "lightbox"})  # of elements around an image of the text
 _MAX_SPAN = 100
+_MAX_CAPTION_LEVELS = 6
+_REFERENCE = re.compile(r"[\[(]?\s*(?:\d{1,4}|[*†‡§]{1,3})\s*[\])]?")
 _MAX_AROUND = 3
+_MAX_SKIPPED = 2
 _ALIGN_STYLE = re.compile(r"text-align:\s*(left|center|right)", re.IGNORECASE)
-_ALIGN_CLASS = re.compile(r"(?:^|[\s-])text-(?:align-)?(left|center|right)(?:$|\s)", re.IGNORECASE)
+_ALIGN_CLASS = re.compile(r"(?:^|[\s-])(?:text-(?:align-)?|halign-|org-)(left|center|right)(?:$|\s)", re.IGNORECASE)
 _IMAGE_FILE = re.compile(r"\.(?:jpe?g|png|gif|webp|avif)$", re.IGNORECASE)
 _TINY = 2  # an image with at most this width or height, in pixels, counts visits
 
@@ -179,8 +184,8 @@ def find_markup(
 
 class _MarkupReader:
     """Collects the marks of one body. `open` are the containers around the last block, outermost first; `wanted` are
-    the names of the anchors to which links in the text lead. `end` is where the last block ends in the body, `last` its
-    index in the layout.
+    the names of the anchors to which links in the text lead, `notes` those to which numbers lead. `end` is where the
+    last block ends in the body, `last` its index in the layout.
     """
 
     def __init__(self, page: Page, top: Element, layout: BlockLayout, body: str) -> None:
@@ -189,8 +194,9 @@ class _MarkupReader:
         self.open: list[tuple[_Container, _OpenMark]] = []
         self.chains: dict[Element, tuple[_Container, ...]] = {}
         self.links: dict[Element, str] = {}
-        links = (self._link(el) for el in top.iter("a"))
-        self.wanted = {link[1:] for link in links if link.startswith("#")}
+        inner = [(link[1:], el) for el in top.iter("a") if (link := self._link(el)).startswith("#")]
+        self.wanted = {name for name, _ in inner}
+        self.notes = {name for name, el in inner if _REFERENCE.fullmatch(element_line(el))}
         self.end, self.last = 0, -1
 
     def read(self, blocks: Sequence[TextBlock]) -> tuple[Mark, ...]:
@@ -209,7 +215,7 @@ class _MarkupReader:
             while at < len(waiting) and waiting[at].before <= index:
                 media.append(waiting[at].element)
                 at += 1
-            self._read_block(block, media)
+            self._read_block(block, index, media)
             self.last = index
         last = self.layout.spans.get(self.top, (0, 0))[1]
         for one in waiting[at:]:
@@ -229,14 +235,17 @@ class _MarkupReader:
         """Returns True if an image or a recording is in the container, and in no part of it that is boilerplate."""
         at = el.getparent()
         while at is not None and at is not self.top:
-            if at.tag in ("nav", "footer", "aside", "form", "button") or self.layout.boilerplate_word(at):
+            word = self.layout.boilerplate_word(at)
+            if at.tag in _NO_TEXT_TAGS or (word and word not in _PICTURE_WORDS):
+                return False
+            if at.tag == "form" and next(at.iter("input", "select", "textarea"), None) is not None:
                 return False
             at = at.getparent()
         return at is not None
 
     # -- blocks
 
-    def _read_block(self, block: TextBlock, media: Sequence[Element]) -> None:
+    def _read_block(self, block: TextBlock, index: int, media: Sequence[Element]) -> None:
         text = tidy_body(block.text) if self._is_code(block.element) or "\n\n" in block.text else block.text
         start = self.body.find(text, self.end)
         if start < 0 or not text:
@@ -254,8 +263,8 @@ class _MarkupReader:
             chain = (*self._chain(table), _Container(table, "table"), _Container(block.element, "tr"))
         media = self._take_media_inside(media, chain)
         self._open(chain, start, media)
-        if self.wanted and not any(one.kind in _ITEMS or one.kind in (*HEADINGS, "table") for one in chain):
-            self._take_paragraph_anchor(block, start)
+        if self.notes and not any(one.kind in _ITEMS or one.kind in (*HEADINGS, "table") for one in chain):
+            self._take_paragraph_anchor(block, index, start)
         for _, mark in self.open:
             mark.end = end
         if row is not None:
@@ -491,12 +500,19 @@ class _MarkupReader:
         if name:
             self.marks.append(_OpenMark(at, ANCHOR, name, end=at))
 
-    def _take_paragraph_anchor(self, block: TextBlock, at: int) -> None:
-        """Marks the place of the name of a paragraph, or of an element whose text begins with it."""
+    def _take_paragraph_anchor(self, block: TextBlock, index: int, at: int) -> None:
+        """Marks the place of the name of a paragraph, of an element whose text begins with it, or of a line before it
+        that is not text: the number of a footnote.
+        """
+        skipped = self.layout.blocks[self.last + 1 : index][-_MAX_SKIPPED:] if self.last >= 0 else []
+        origins = (one for other in skipped for one in other.origins if not isinstance(one, (WholeElement, RowOfCells)))
+        if name := next((name for one in origins if (name := _anchor_of(one)) in self.notes), ""):
+            self.marks.append(_OpenMark(at, ANCHOR, name, end=at))
+            return
         for el in (block.element, *islice(block.element.iterancestors(), _MAX_AROUND)):
             if el is self.top or self.layout.spans.get(el, (-1, 0))[0] <= self.last:
                 return
-            if (name := _anchor_of(el)) in self.wanted:
+            if (name := _anchor_of(el)) in self.notes:
                 self.marks.append(_OpenMark(at, ANCHOR, name, end=at))
                 return
 
@@ -524,33 +540,38 @@ class _MarkupReader:
         """Returns the URL of the whole picture to which a preview leads; "" if the image has no such link."""
         link = next(img.iterancestors("a"), None)
         url = self._link(link) if link is not None else ""
-        return url if is_web_url(url) and _IMAGE_FILE.search(url.partition("?")[0]) else ""
+        path = url.partition("?")[0]
+        is_file = is_web_url(url) and _IMAGE_FILE.search(path) and ":" not in path.rpartition("/")[2]
+        return url if is_file else ""  # "/wiki/File:Clock.jpg" is a page
 
     def _caption(self, el: Element) -> str:
-        """Returns the caption of an image, unless it is part of the body."""
-        for around in islice(el.iterancestors(), 4):
+        """Returns the caption of an image, unless it is part of the body. The caption of a gallery is that of all its
+        images that have none.
+        """
+        for around in islice(el.iterancestors(), _MAX_CAPTION_LEVELS):
             if around is self.top or around.tag == "body":
                 return ""
-            if around.tag == "figure" or _CAPTION_CLASS.search(around.get("class") or ""):
-                if len(list(islice(around.iter("img"), 2))) > 1 and around.tag != "figure":
-                    return ""
-                text = element_line(_caption_element(around))[:_MAX_CAPTION].removesuffix("¶").rstrip()
+            if around.tag != "figure" and len(_shown_images(around)) > 1:
+                continue
+            if (caption := _caption_element(around)) is not None:
+                text = element_line(caption)[:_MAX_CAPTION].removesuffix("¶").rstrip()
                 return "" if text and text in self.body else text
         return ""
 
 
-def _caption_element(figure: Element) -> Element | None:
-    found = next(figure.iter("figcaption"), None)
-    if found is not None:
-        return found
-    return next(
-        (
-            e
-            for e in figure.iterdescendants("p", "div", "span", "dd", "td")
-            if _CAPTION_CLASS.search(e.get("class") or "")
-        ),
-        None,
-    )
+def _shown_images(around: Element) -> list[Element]:
+    """Returns at most two images in an element that are shown with scripts."""
+    shown = (img for img in around.iter("img") if next(img.iterancestors("noscript"), None) is None)
+    return list(islice(shown, 2))
+
+
+def _caption_element(around: Element) -> Element | None:
+    """Returns the element with the caption of a figure, or of another element around an image; None if it has none."""
+    for caption in around.iter("figcaption"):
+        if next(caption.iterancestors("figure"), around) is around:
+            return caption
+    inside = around.iterdescendants("p", "div", "span", "dd", "td") if len(_shown_images(around)) == 1 else ()
+    return next((e for e in inside if _CAPTION_CLASS.search(e.get("class") or "")), None)
 
 
 def _first_elements(el: Element) -> Iterator[Element]:

@@ -8,7 +8,6 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from archiver.items import Mark
 from archiver.markup.marks import ANCHOR, CELLS, HEADINGS, ITEMS, LISTS, RECORDINGS, is_safe_url, is_web_url
@@ -211,6 +210,7 @@ class _MarkdownWriter:
 
     def inline(self, children: Sequence[Node | str]) -> str:
         out: list[str] = []
+        children = _joined(children)
         for n, one in enumerate(children):
             if isinstance(one, str):
                 out.append(_escape(one))
@@ -228,6 +228,8 @@ class _MarkdownWriter:
         inside = self.inline(node.children)
         if node.kind == "a":
             return self.link(node, inside)
+        if not inside:
+            return ""
         sign = _EMPHASIS.get(node.kind)
         if sign is not None and _may_open(before, node.text[:1]) and _may_open(after, node.text[-1:]):
             return f"{sign}{inside}{sign}"
@@ -247,6 +249,18 @@ class _MarkdownWriter:
         inside = list(node.nodes())
         is_note = len(inside) == 1 and inside[0].kind == "a" and inside[0].value[1:] in self.notes
         return self.inline(node.children) if node.kind == "sup" and is_note else ""
+
+
+def _joined(children: Sequence[Node | str]) -> list[Node | str]:
+    """Returns inline nodes, of which those of one kind of emphasis side by side are one."""
+    out: list[Node | str] = []
+    for one in children:
+        last = out[-1] if out else ""
+        if isinstance(one, Node) and isinstance(last, Node) and one.kind == last.kind and one.kind in _EMPHASIS:
+            out[-1] = Node(one.kind, one.mark, [*last.children, *one.children])
+        else:
+            out.append(one)
+    return out
 
 
 def _is_list(node: Node) -> bool:
