@@ -17,7 +17,7 @@ from archiver.datasets.publication_rules import Tier
 from archiver.datasets.snapshot_rows import ARTICLES
 from archiver.extraction.template.field_reader import READERS
 from archiver.fields import BY_NAME, FIELDS, Field
-from archiver.items import Article, GeoTag, SourceHint
+from archiver.items import Article, GeoTag, Mark, SourceHint
 from archiver.search.engine import Hit
 from archiver.storage.connection import make_schema
 
@@ -27,6 +27,7 @@ TYPES = {
     "time": {datetime | None},
     "texts": {tuple[str, ...]},
     "geotags": {tuple[GeoTag, ...]},
+    "marks": {tuple[Mark, ...]},
 }
 """The types that attributes of `Article` may have, by shape."""
 MOST = 2
@@ -95,9 +96,10 @@ def test_tiers_are_those_of_datasets() -> None:
     assert {f.published for f in FIELDS} - {""} == {tier.label for tier in Tier}
 
 
-def test_a_dataset_has_a_column_for_every_published_field_but_geotags() -> None:
+def test_a_dataset_has_a_column_for_every_published_field_but_geotags_and_markup() -> None:
+    """Places are a table of their own; the markup is published as the columns `markdown` and `links`."""
     found = tuple(column.name for column in ARTICLES.columns if column.name in BY_NAME)
-    assert found == tuple(name for name in fields.PUBLISHED if name != "geotags")
+    assert found == tuple(name for name in fields.PUBLISHED if name not in ("geotags", "markup"))
 
 
 RULES = {
@@ -105,7 +107,7 @@ RULES = {
     "a linked field has a word for one of its values": lambda f: not f.linked or bool(f.word),
     "what a source may say a page may say": lambda f: not f.hinted or f.from_page,
     "what is chosen comes from a page": lambda f: not f.choice or f.from_page,
-    "an edit is found by what is chosen": lambda f: not f.meaning or bool(f.choice),
+    "an edit is found by what is chosen": lambda f: not f.meaning or bool(f.choice or f.follows),
     "prose is text": lambda f: not f.prose or f.shape == "text",
     "what is published shortened is prose": lambda f: f.published != "excerpt" or bool(f.prose),
     "what has a weight is in the index": lambda f: not f.weight or f.indexed,
@@ -120,7 +122,7 @@ def test_field_flags_follow_the_rules(rule: str) -> None:
 
 
 def test_lists_are_recognized_by_shape() -> None:
-    assert {f.shape for f in FIELDS if f.is_list} == {"texts", "geotags"}
+    assert {f.shape for f in FIELDS if f.is_list} == {"texts", "geotags", "marks"}
 
 
 def test_a_field_without_a_word_is_queried_by_its_name() -> None:

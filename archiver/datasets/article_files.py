@@ -18,6 +18,7 @@ from lxml import html as lxml_html
 from slugify import slugify
 
 from archiver.errors import OutputNotWritable
+from archiver.fields import names
 from archiver.items import Mark
 from archiver.markup.html_writer import to_html
 from archiver.markup.markdown_writer import to_markdown
@@ -26,10 +27,8 @@ from archiver.markup.tei_writer import to_tei
 
 Record = dict[str, Any]
 _MAX_SLUG = 60
-_FRONT_MATTER = (
-    "id", "url", "site", "authors", "published", "modified", "categories", "tags", "language", "description", "image",
-    "revision", "first_seen", "last_seen", "gone_at",
-)  # fmt: skip
+_FRONT_MATTER = names(lambda f: f.shape not in ("marks", "capture") and f.name not in ("title", "body"))
+"""The fields in the front matter of a Markdown file, after the title."""
 
 
 # One article as a file.

@@ -40,6 +40,8 @@ _CONTAINER_KINDS = {
 }  # fmt: skip
 _PARENTS = {"li": ("ul", "ol", "menu"), "dt": ("dl",), "dd": ("dl",)}
 _ITEMS = frozenset({"li", "dt", "dd"})
+_EMPTY_KINDS = frozenset({"figure", "img", "td", "th", *EMBEDS})
+"""Kinds of marks that may have no text."""
 _LIST_KINDS = frozenset({"ul", "ol", "dl", "table", "tr"})
 _LISTS = frozenset({"ul", "ol", "menu", "dl"})
 _NEWLINE = "\x1e"
@@ -225,10 +227,15 @@ class _MarkupReader:
         return self._finished()
 
     def _finished(self) -> tuple[Mark, ...]:
-        anchors = {m.value[1:] for m in self.marks if m.kind == "a" and m.value.startswith("#")}
-        kept = (m for m in self.marks if m.kind != ANCHOR or m.value in anchors)
-        found = [m.mark() for m in kept if m.kind in ("figure", "img", "td", "th", ANCHOR, *EMBEDS) or m.end > m.start]
-        names = {m.value for m in found if m.kind == ANCHOR}
+        """Returns the marks without empty ones, without repeated anchors, and without links to missing anchors."""
+        found: list[Mark] = []
+        names: set[str] = set()
+        for m in self.marks:
+            if m.kind == ANCHOR and m.value not in names:
+                names.add(m.value)
+            elif m.kind == ANCHOR or (m.end <= m.start and m.kind not in _EMPTY_KINDS):
+                continue
+            found.append(m.mark())
         return tuple(m for m in found if m.kind != "a" or m.value[:1] != "#" or m.value[1:] in names)
 
     def _is_in_text(self, el: Element) -> bool:
@@ -350,6 +357,8 @@ class _MarkupReader:
             return (*chain, _Container(el, "pre", _code_language(el)))
         if tag not in _CONTAINER_KINDS or tag in _LISTS:
             return chain
+        if tag in HEADINGS and any(one.kind == "dt" for one in chain):
+            return chain  # HTML allows no headings in a term
         parents = _PARENTS.get(str(tag))
         if parents is None:
             return (*chain, _Container(el, str(tag), _code_language(el) if tag == "pre" else ""))
@@ -575,9 +584,9 @@ def _caption_element(around: Element) -> Element | None:
 
 
 def _first_elements(el: Element) -> Iterator[Element]:
-    """Yields an element, its first child, that one's first child and so on, until one begins with text."""
+    """Yields an element, its first child, that one's first child ... until one is a heading or begins with text."""
     at: Element | None = el
-    while at is not None:
+    while at is not None and at.tag not in HEADINGS:
         yield at
         at = next(at.iterchildren("*"), None) if not (at.text or "").strip() else None
 

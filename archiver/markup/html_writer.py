@@ -11,8 +11,19 @@ from itertools import starmap
 from urllib.parse import unquote
 
 from archiver.items import Mark
-from archiver.markup.marks import ANCHOR, CELLS, HEADINGS, ITEMS, LISTS, RECORDINGS, SPANS, is_safe_url, is_web_url
-from archiver.markup.tree import Node, blocks_of, build_tree, cells_of, spans_of
+from archiver.markup.marks import (
+    ANCHOR,
+    CELLS,
+    HEADINGS,
+    IMAGES,
+    ITEMS,
+    LISTS,
+    RECORDINGS,
+    SPANS,
+    is_safe_url,
+    is_web_url,
+)
+from archiver.markup.tree import Node, blocks_of, build_tree, cells_of, space_after, spans_of
 
 ANCHOR_PREFIX = "text-"
 """Precedes the names of a text's anchors, so that they differ from all names in the page around the text."""
@@ -133,13 +144,14 @@ class _HtmlWriter:
             elif one.kind == ANCHOR and n + 1 < len(children) and isinstance(children[n + 1], Node):
                 name = _id(one)
             else:
-                out.append(self.inline_node(one, name))
+                following = children[n + 1] if n + 1 < len(children) else ""
+                out.append(self.inline_node(one, name) + space_after(one, out[-1] if out else "", following))
                 name = ""
         return "".join(out)
 
     def inline_node(self, node: Node, name: str) -> str:
         """Writes an inline node. `name` is the attribute for the anchor before it, or ""."""
-        if node.kind == "img":
+        if node.kind in IMAGES:
             return self.image(node)
         self.links += node.kind == "a"
         inside = self.inline(node.children)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from archiver.items import Mark
 from archiver.markup.marks import ANCHOR, CELLS, HEADINGS, ITEMS, LISTS, RECORDINGS, is_safe_url, is_web_url
-from archiver.markup.tree import Node, blocks_of, build_tree, grid_of
+from archiver.markup.tree import Node, blocks_of, build_tree, grid_of, space_after
 
 _SPECIAL = re.compile(r"([\\`*\[\]]|<(?=[a-zA-Z/!?])|&(?=#?\w+;)|~(?=~)|(?<!\w)_|_(?!\w))")
 _LINE_START = re.compile(r"^(?=#{1,6}(?:\s|$)|>|[-+](?:\s|$)|(?:-{3,}|={1,}|_{3,}|~{3,})\s*$)")
@@ -217,7 +217,8 @@ class _MarkdownWriter:
             else:
                 following = children[n + 1] if n + 1 < len(children) else ""
                 after = following if isinstance(following, str) else following.text
-                out.append(self.inline_node(one, "".join(out)[-1:], after[:1]))
+                before = "".join(out)[-1:]
+                out.append(self.inline_node(one, before, after[:1]) + space_after(one, before, following))
         return "".join(out)
 
     def inline_node(self, node: Node, before: str, after: str) -> str:

@@ -126,7 +126,7 @@ def _inline_node(node: Node) -> str:
 
 def _xml_name(name: str) -> str:
     """Returns an anchor's name as a value of xml:id, which must begin with a letter."""
-    return "text-" + "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
+    return "text-" + "".join(c if c.isalnum() or c in "-_." else f"_{ord(c):x}_" for c in name)
 
 
 def _xml_id(anchor: Node) -> str:

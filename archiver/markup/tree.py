@@ -157,6 +157,15 @@ def is_object(node: Node) -> bool:
     return node.kind in _OBJECTS
 
 
+def space_after(image: Node, before: str, following: Node | str) -> str:
+    """Returns the space that an image in a line of text needs before the text that follows, " " or "". The body has the
+    space before the image only.
+    """
+    text = following if isinstance(following, str) else following.text
+    is_between_words = image.kind == "img" and before[-1:] == " " and text[:1].isalnum()
+    return " " if is_between_words else ""
+
+
 def spans_of(cell: Node) -> tuple[int, int]:
     """Returns how many columns and how many rows a table cell covers."""
     given = dict(part.split("=", 1) for part in cell.value.split() if "=" in part)

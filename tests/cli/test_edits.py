@@ -18,6 +18,7 @@ from tests.cli.conftest import Run
 BASE: dict[str, Any] = {
     "url": "https://low.example/a/",
     "canonical_url": None,
+    "markup": [],
     "title": "Ferry <sinks>",
     "body": "One.\n\nTwo 4,500.\n\nThree.",
     "authors": ["Ann"],

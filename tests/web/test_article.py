@@ -70,7 +70,7 @@ def test_an_article_is_shown_whole(served: Served) -> None:
     page = served.get("/article/1").text
     for said in (
         "Tide tables for the café quay",
-        "O&#39;Brien of AT&amp;T said that C++ had computed them.",
+        "O'Brien of AT&amp;T said that C++ had computed them.",
         "Zoë Krüger",
         "48.8566, 2.3522",
         "harbour.example/?p=7",
@@ -83,7 +83,7 @@ def test_an_article_is_shown_whole(served: Served) -> None:
     ):
         assert said in page, said
     then = served.get("/article/1?revision=1").text
-    assert "O&#39;Brien" not in then
+    assert "O'Brien" not in then
     assert '/article/1"' in then, "a link to the current revision"
 
 

@@ -36,14 +36,23 @@ _ARABIC = (
 )
 
 
+_AT = _ARABIC[1].index("ساعات")
+_MARKUP = [
+    [0, 4, "a", "https://harbour.example/boats"],
+    [_AT, 0, "figure", "https://harbour.example/mole.jpg", "The mole", "Before the storm"],
+    [_AT, 11, "h2"],
+    [_AT + 13, len(_ARABIC[1]) - _AT - 13, "blockquote"],
+]
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     archive = make(tmp_path_factory.mktemp("reading"))
     db = open_archive(archive)
     with db.atomic():
         db.execute(
-            "update articles set title = ?, body = ?, language = 'ar', authors = ? where id = 5",
-            [*_ARABIC, json.dumps(["ليلى حداد"], ensure_ascii=False)],
+            "update articles set title = ?, body = ?, language = 'ar', authors = ?, markup = ? where id = 5",
+            [*_ARABIC, json.dumps(["ليلى حداد"], ensure_ascii=False), json.dumps(_MARKUP)],
         )
     db.close()
     with serving(archive) as running:
@@ -97,16 +106,31 @@ def test_pages_fit_a_phone(narrow: Watch, name: str) -> None:
 
 def test_right_to_left_text_has_its_direction(wide: Watch) -> None:
     wide.open("/article/5")
-    assert wide.page.eval_on_selector("article p:nth-of-type(2)", "e => getComputedStyle(e).direction") == "rtl"
+    assert wide.page.eval_on_selector("article .text p", "e => getComputedStyle(e).direction") == "rtl"
     assert wide.page.eval_on_selector("article h1", "e => getComputedStyle(e).textAlign") in ("start", "right")
     assert wide.page.eval_on_selector("article", "e => e.lang") == "ar"
-    assert wide.page.eval_on_selector_all("article h2", "all => all.length") == 1
+    assert wide.page.eval_on_selector("article .text h2", "e => getComputedStyle(e).direction") == "rtl"
+
+
+def test_the_text_has_its_structure(wide: Watch) -> None:
+    wide.open("/article/5")
+    assert wide.page.eval_on_selector_all("article .text h2", "all => all.map(e => e.textContent)") == ["ساعات العمل"]
+    assert wide.page.get_attribute("article .text p a", "href") == "https://harbour.example/boats"
+    assert wide.page.inner_text("article .text blockquote").startswith("يفتح")
+    assert wide.page.inner_text("article .text figcaption") == "Before the storm"
+    wide.shot("structure")
+
+
+def test_an_image_without_a_capture_is_a_link(wide: Watch) -> None:
+    wide.open("/article/5")
+    assert wide.page.eval_on_selector_all("article .text img", "all => all.length") == 0
+    assert wide.page.get_attribute("article .text figure a", "href") == "https://harbour.example/mole.jpg"
 
 
 def test_lines_have_a_measure(wide: Watch) -> None:
     wide.open("/article/7")
     size = wide.page.eval_on_selector(
-        "article p:nth-of-type(2)", "e => e.clientWidth / parseFloat(getComputedStyle(e).fontSize)"
+        "article .text p", "e => e.clientWidth / parseFloat(getComputedStyle(e).fontSize)"
     )
     assert 24 < size < 40  # in ems: 50 to 80 letters
 
