@@ -57,7 +57,12 @@ class _HtmlWriter:
 
     def block(self, node: Node) -> str:
         writer = _WRITERS.get(node.kind)
-        return writer(self, node) if writer else f"<p>{self.inline(node.children)}</p>"
+        return writer(self, node) if writer else self.paragraph(node)
+
+    def paragraph(self, node: Node) -> str:
+        is_named = len(node.children) > 1 and isinstance(node.children[1], str)
+        name, named = _take_anchor(node) if is_named else ("", node)
+        return f"<p{name}>{self.inline(named.children)}</p>"
 
     def item(self, node: Node, before: str, following: Node | None) -> tuple[str, str]:
         """Writes a list item: its first paragraph as it is, and all further blocks as elements. Returns the HTML and

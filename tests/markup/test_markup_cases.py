@@ -16,13 +16,14 @@ from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.items import Article
 from archiver.markup.marks import pack_marks, unpack_marks
+from tests.markup.read_again import read_html
 
 CASES = Path(__file__).parent.parent / "cases" / "markup"
 FOLDERS = sorted(path.parent for path in CASES.glob("*/expected.md"))
 INLINE = ("strong", "em", "code", "del", "sup", "sub")
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
-BLOCKS = ("blockquote", "div", "dl", "figcaption", "figure", "p", "pre", "table", "tr", "ul", "ol", "br")
-NAMED = {**{key: {"id"} for key in (*INLINE, *HEADINGS, "li", "dt", "dd")}, "a": {"href", "id", "rel", "class"}}
+BLOCKS = ("blockquote", "div", "dl", "figcaption", "figure", "pre", "table", "tr", "ul", "ol", "br")
+NAMED = {**{key: {"id"} for key in (*INLINE, *HEADINGS, "p", "li", "dt", "dd")}, "a": {"href", "id", "rel", "class"}}
 SPANS = {"align", "colspan", "rowspan"}
 ATTRIBUTES = NAMED | {
     "code": {"class", "id"},
@@ -53,6 +54,13 @@ def test_the_article_has_the_structure_of_its_page(folder: Path) -> None:
 def test_the_html_has_only_harmless_elements(folder: Path) -> None:
     html = read(folder).html
     assert nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES, link_rel=None) == html
+
+
+@case_folders
+def test_the_html_read_again_is_the_same_text_with_the_same_marks(folder: Path) -> None:
+    article = read(folder)
+    again = read_html(article.html, article.url)
+    assert (again.text, again.markup) == (article.body, article.markup)
 
 
 @case_folders
