@@ -115,7 +115,7 @@ def _is_text_after_all(why: str, el: Element, blocks: list[TextBlock]) -> bool:
     if any(_is_footnote(at) for at in (el, *islice(el.iterancestors(), 3))):
         return True
     if why in ("figcaption", "caption"):
-        return _FIGURE.match(blocks[0].text) is not None
+        return _FIGURE.match(blocks[0].text) is not None or _is_caption_of_text(el)
     if why == "aside":
         if blocks and next(el.iter("blockquote"), None) is not None:
             return True
@@ -125,6 +125,17 @@ def _is_text_after_all(why: str, el: Element, blocks: list[TextBlock]) -> bool:
 
 def _is_caption_cell(el: Element) -> bool:
     return el.tag == "td" and "caption" in (el.get("class") or "")
+
+
+def _is_caption_of_text(el: Element) -> bool:
+    """Returns True for the caption of a table, a quotation or code, which has the form of a picture's."""
+    figure = next((at for at in (el, *islice(el.iterancestors(), 3)) if at.tag == "figure"), None)
+    if (
+        figure is None
+        or next(figure.iter("img", "picture", "video", "audio", "iframe", "svg", "noscript"), None) is not None
+    ):
+        return False
+    return next(figure.iter("table", "pre", "blockquote"), None) is not None
 
 
 def _is_footnote(el: Element) -> bool:

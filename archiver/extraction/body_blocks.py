@@ -94,7 +94,8 @@ _OFTEN_PLAIN = frozenset(["p", "li", "pre", "h1", "h2", "h3", "h4", "h5", "h6", 
 _NOT_PLAIN = BREAK | CELL | UNREAD | {"br", "button", "dialog", "img"}
 EMBEDS = frozenset(["audio", "embed", "iframe", "video"])
 """Elements without text that show a recording or a part of another page."""
-MEDIA = EMBEDS | {"img"}
+MEDIA = EMBEDS | {"img", "a"}
+"""Elements that are media: images, recordings, and a link that is a card with the title of another page."""
 _LISTS = frozenset(["ul", "ol", "dl", "table", "pre", "blockquote"])
 _WIDE = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
 _PARAGRAPHS = re.compile("\x1e\\s*\x1e[\\s\x1e]*")
@@ -280,6 +281,8 @@ class _LayoutReader:
                     self.read_block(child, tag)
                 elif kind == "inline":
                     if tag == "a":
+                        if el.tag == "figure" and not self.in_cell and not self.pre and is_card(child):
+                            self.take_piece("", child)
                         self.links += 1
                         self.read_inside(child)
                         self.links -= 1
@@ -433,7 +436,7 @@ class _LayoutReader:
             if text.isspace():
                 parts = []
             elif self.pre:
-                parts = [text.expandtabs(4).strip("\n").rstrip()]
+                parts = [text.strip("\n").rstrip()]
             elif _NEWLINE in text:
                 parts = [
                     "\n".join(line for line in map(clean_line, part.split(_NEWLINE)) if line)
@@ -460,6 +463,14 @@ def clean_line(text: str) -> str:
     """Returns a text as one clean line. Entities in code are not decoded, since they are shown as text."""
     cleaned = clean_text(text)
     return cleaned.replace(_AMPERSAND, "&") if _AMPERSAND in cleaned else cleaned
+
+
+def is_card(link: Element) -> bool:
+    """Returns True if a link in a figure is a card: blocks with the title of another page, not only a picture."""
+    parent = link.getparent()
+    if parent is None or parent.tag != "figure":
+        return False
+    return any(el.text and not el.text.isspace() for el in link.iter("div", "p", "h2", "h3", "h4"))
 
 
 def _emoji_in(img: Element) -> str:

@@ -21,6 +21,7 @@ from archiver.extraction.body_blocks import (
     TextBlock,
     WholeElement,
     clean_line,
+    is_card,
 )
 from archiver.extraction.page import Page
 from archiver.extraction.text import clean_text, element_line, tidy_body
@@ -96,6 +97,7 @@ _NO_TEXT_TAGS = frozenset({"nav", "footer", "aside", "button"})
 _PICTURE_WORDS = frozenset({"caption", "captions", "lightbox"})  # of elements around an image of the text
 _MAX_SPAN = 100
 _MAX_CAPTION_LEVELS = 6
+_MAX_AROUND_IMAGE = 25
 _REFERENCE = re.compile(r"[\[(]?\s*(?:\d{1,4}|[*†‡§]{1,3})\s*[\])]?")
 _MAX_AROUND = 3
 _MAX_SKIPPED = 2
@@ -535,9 +537,13 @@ class _MarkupReader:
             self.marks.append(mark)
 
     def _media_mark(self, el: Element, at: int) -> _OpenMark | None:
+        if el.tag == "a":
+            inner = (one for one in el.iter("div", "p", "h2", "h3", "h4") if one.text and not one.text.isspace())
+            title = element_line(next(inner, el))[:_MAX_CAPTION]
+            return _OpenMark(at, "iframe", url, title) if is_web_url(url := self._link(el)) else None
         if el.tag == "img":
             url = image_url(self.page, el)
-            if not url:
+            if not url or any(map(is_card, el.iterancestors("a"))):
                 return None
             url = self._linked_image(el) or url
             return _OpenMark(at, "figure", url, clean_text(el.get("alt"))[:_MAX_CAPTION], self._caption(el))
@@ -563,12 +569,17 @@ class _MarkupReader:
         for around in islice(el.iterancestors(), _MAX_CAPTION_LEVELS):
             if around is self.top or around.tag == "body":
                 return ""
-            if around.tag != "figure" and len(_shown_images(around)) > 1:
+            if around.tag != "figure" and (_is_large(around) or len(_shown_images(around)) > 1):
                 continue
             if (caption := _caption_element(around)) is not None:
                 text = element_line(caption)[:_MAX_CAPTION].removesuffix("¶").rstrip()
                 return "" if text and text in self.body else text
         return ""
+
+
+def _is_large(el: Element) -> bool:
+    """Returns True if an element has more in it than an image with its links, sources and caption."""
+    return next(islice(el.iter(), _MAX_AROUND_IMAGE, None), None) is not None
 
 
 def _shown_images(around: Element) -> list[Element]:
