@@ -6,24 +6,40 @@ import json
 import shutil
 import uuid
 import zipfile
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import urlsplit
+from xml.sax.saxutils import escape as xml_escape
+from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 from lxml import html as lxml_html
 from slugify import slugify
 
 from archiver.errors import OutputNotWritable
-from archiver.fields import names
-from archiver.items import Mark
+from archiver.fields import FIELDS, names
+from archiver.items import Article, Mark
 from archiver.markup.html_writer import to_html
 from archiver.markup.markdown_writer import to_markdown
-from archiver.markup.marks import unpack_marks
-from archiver.markup.tei_writer import to_tei
+from archiver.markup.marks import (
+    ANCHOR,
+    CELLS,
+    HEADINGS,
+    ITEMS,
+    RECORDINGS,
+    Node,
+    blocks_of,
+    build_tree,
+    is_safe_url,
+    is_web_url,
+    unpack_marks,
+)
+from archiver.storage.article_tables.revisions import article_row
+from archiver.storage.column_values import SHAPED
 
 Record = dict[str, Any]
 _MAX_SLUG = 60
@@ -70,9 +86,150 @@ def html_file(record: Record) -> str:
     )
 
 
-def tei_file(record: Record) -> str:
-    """Returns a record as a TEI file."""
-    return to_tei(record, marks_of(record))
+# TEI P5, the XML of the Text Encoding Initiative (https://tei-c.org/guidelines/p5/).
+
+TEI_NAMESPACE = "http://www.tei-c.org/ns/1.0"
+_RENDITION = {"strong": "bold", "em": "italic", "sup": "superscript", "sub": "subscript"}
+
+
+def to_tei(record: Record) -> str:
+    """Returns a record of an article as a TEI document: its bibliographic data in the header, its text in the body."""
+    text = "\n".join(map(_tei_block, blocks_of(build_tree(record["body"] or "", marks_of(record)))))
+    lang = f" xml:lang={quoteattr(record['language'])}" if record["language"] else ""
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<TEI xmlns="{TEI_NAMESPACE}"{lang}>\n{_tei_header(record)}\n'
+        f"<text><body><div>\n{text or '<p/>'}\n</div></body></text>\n</TEI>\n"
+    )
+
+
+def _tei_header(record: Record) -> str:
+    title = f"<title>{xml_escape(record['title'] or '')}</title>"
+    authors = "".join(f"<author>{xml_escape(name)}</author>" for name in record["authors"])
+    when = (record["published"] or "")[:10]
+    date = f"<date when={quoteattr(when)}>{xml_escape(when)}</date>" if when else ""
+    source = f"<publisher>{xml_escape(record['site'])}</publisher>{date}<ref target={quoteattr(record['url'])}/>"
+    terms = [*record["categories"], *record["tags"]]
+    keywords = "".join(f"<term>{xml_escape(term)}</term>" for term in terms)
+    about = f"<textClass><keywords>{keywords}</keywords></textClass>" if terms else ""
+    if record["language"]:
+        language = f"<language ident={quoteattr(record['language'])}>{xml_escape(record['language'])}</language>"
+        about = f"<langUsage>{language}</langUsage>{about}"
+    profile = f"<profileDesc>{about}</profileDesc>" if about else ""
+    return (
+        f"<teiHeader><fileDesc><titleStmt>{title}{authors}</titleStmt>"
+        f"<publicationStmt><p>Archived copy, last seen {xml_escape(record['last_seen'] or '')}</p></publicationStmt>"
+        f"<sourceDesc><bibl>{title}{authors}{source}</bibl></sourceDesc></fileDesc>{profile}</teiHeader>"
+    )
+
+
+def _tei_block(node: Node) -> str:
+    writer = _TEI_WRITERS.get(node.kind)
+    return writer(node) if writer else f"<p>{_tei_inline(node.children)}</p>"
+
+
+def _tei_heading(node: Node) -> str:
+    """Writes a heading. TEI allows <head> only at the start of a division, so that a heading is a <label>."""
+    return f'<label type="{node.kind}">{_tei_inline(node.children)}</label>'
+
+
+def _tei_quote(node: Node) -> str:
+    return f"<quote>{''.join(map(_tei_block, blocks_of(node)))}</quote>"
+
+
+def _tei_list(node: Node) -> str:
+    rend = {"ol": ' rend="numbered"', "ul": ' rend="bulleted"', "dl": ' type="gloss"'}[node.kind]
+    return f"<list{rend}>{''.join(map(_tei_item, node.nodes()))}</list>"
+
+
+def _tei_item(node: Node) -> str:
+    if node.kind == "dt":
+        return f"<label>{_tei_inline(node.children)}</label>"
+    anchor = next((one for one in node.nodes() if one.kind == ANCHOR), None)
+    name = _tei_xml_id(anchor) if anchor else ""
+    rest = replace(node, children=[one for one in node.children if one is not anchor])
+    return f"<item{name}>{''.join(map(_tei_block, blocks_of(rest)))}</item>"
+
+
+def _tei_code_block(node: Node) -> str:
+    language = f" lang={quoteattr(node.value)}" if node.value else ""
+    return f'<ab><code{language} xml:space="preserve">{xml_escape(node.text)}</code></ab>'
+
+
+def _tei_table(node: Node) -> str:
+    return f"<table>{''.join(map(_tei_row, node.nodes()))}</table>"
+
+
+def _tei_row(node: Node) -> str:
+    return f"<row>{''.join(map(_tei_cell, node.nodes()))}</row>"
+
+
+def _tei_cell(node: Node) -> str:
+    role = ' role="label"' if node.kind == "th" else ""
+    return f"<cell{role}>{_tei_inline(node.children)}</cell>"
+
+
+def _tei_figure(node: Node) -> str:
+    if node.mark is None or not is_web_url(node.value):
+        return ""
+    caption = f"<head>{xml_escape(node.mark.caption)}</head>" if node.mark.caption else ""
+    alt = f"<figDesc>{xml_escape(node.mark.alt)}</figDesc>" if node.mark.alt else ""
+    return f"<figure>{caption}<graphic url={quoteattr(node.value)}/>{alt}</figure>"
+
+
+def _tei_recording(node: Node) -> str:
+    if node.mark is None or not is_web_url(node.value):
+        return ""
+    text = xml_escape(node.mark.alt or node.value)
+    return f"<p><ref type={quoteattr(node.kind)} target={quoteattr(node.value)}>{text}</ref></p>"
+
+
+def _tei_inline(children: Sequence[Node | str]) -> str:
+    return "".join(
+        xml_escape(one).replace("\n", "<lb/>") if isinstance(one, str) else _tei_inline_node(one) for one in children
+    )
+
+
+def _tei_inline_node(node: Node) -> str:
+    inside = _tei_inline(node.children)
+    if node.kind == "a":
+        target = f"#{_tei_xml_name(node.value[1:])}" if node.value.startswith("#") else node.value
+        return f"<ref target={quoteattr(target)}>{inside}</ref>" if is_safe_url(node.value) else inside
+    if node.kind == "img":
+        return _tei_figure(node)
+    if node.kind == ANCHOR:
+        return f"<anchor{_tei_xml_id(node)}/>"
+    if node.kind in _RENDITION:
+        return f'<hi rend="{_RENDITION[node.kind]}">{inside}</hi>'
+    return f"<{node.kind}>{inside}</{node.kind}>"  # code and del are elements of TEI, too
+
+
+def _tei_xml_name(name: str) -> str:
+    """Returns an anchor's name as a value of xml:id, which must begin with a letter."""
+    return "text-" + "".join(c if c.isalnum() or c in "-_." else f"_{ord(c):x}_" for c in name)
+
+
+def _tei_xml_id(anchor: Node) -> str:
+    return f' xml:id="{_tei_xml_name(anchor.value)}"'
+
+
+_TEI_WRITERS: dict[str, Callable[[Node], str]] = {
+    **dict.fromkeys(HEADINGS, _tei_heading),
+    **dict.fromkeys(("ul", "ol", "dl"), _tei_list),
+    **dict.fromkeys(ITEMS, _tei_item),
+    **dict.fromkeys(CELLS, _tei_cell),
+    **dict.fromkeys(RECORDINGS, _tei_recording),
+    "blockquote": _tei_quote,
+    "pre": _tei_code_block,
+    "table": _tei_table,
+    "tr": _tei_row,
+    "figure": _tei_figure,
+}
+
+
+def article_record(article: Article) -> dict[str, Any]:
+    """Returns an extracted article in the form of a record. Fields that only an archive knows are empty."""
+    row = {**article_row(article), "site": urlsplit(article.url).netloc}
+    return {f.name: SHAPED[f.shape](row.get(f.name)) if f.shape in SHAPED else None for f in FIELDS}
 
 
 # A folder of files.
@@ -90,7 +247,7 @@ class FileFormat:
 FILE_FORMATS: dict[str, FileFormat] = {
     "markdown": FileFormat(".md", markdown_file, "a folder of Markdown files with front matter"),
     "html": FileFormat(".html", html_file, "a folder of HTML files"),
-    "tei": FileFormat(".xml", tei_file, "a folder of TEI files"),
+    "tei": FileFormat(".xml", to_tei, "a folder of TEI files"),
 }
 
 

@@ -20,10 +20,15 @@ from archiver.markup.marks import (
     LISTS,
     RECORDINGS,
     SPANS,
+    Node,
+    blocks_of,
+    build_tree,
+    cells_of,
     is_safe_url,
     is_web_url,
+    space_after,
+    spans_of,
 )
-from archiver.markup.tree import Node, blocks_of, build_tree, cells_of, space_after, spans_of
 
 ANCHOR_PREFIX = "text-"
 """Precedes the names of a text's anchors, so that they differ from all names in the page around the text."""

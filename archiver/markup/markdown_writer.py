@@ -10,8 +10,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from archiver.items import Mark
-from archiver.markup.marks import ANCHOR, CELLS, HEADINGS, ITEMS, LISTS, RECORDINGS, is_safe_url, is_web_url
-from archiver.markup.tree import Node, blocks_of, build_tree, grid_of, space_after
+from archiver.markup.marks import (
+    ANCHOR,
+    CELLS,
+    HEADINGS,
+    ITEMS,
+    LISTS,
+    RECORDINGS,
+    Node,
+    blocks_of,
+    build_tree,
+    grid_of,
+    is_safe_url,
+    is_web_url,
+    space_after,
+)
 
 _SPECIAL = re.compile(r"([\\`*\[\]]|<(?=[a-zA-Z/!?])|&(?=#?\w+;)|~(?=~)|(?<!\w)_|_(?!\w))")
 _LINE_START = re.compile(r"^(?=#{1,6}(?:\s|$)|>|[-+](?:\s|$)|(?:-{3,}|={1,}|_{3,}|~{3,})\s*$)")

@@ -13,8 +13,8 @@ import yaml
 from ebooklib import epub
 from lxml import etree
 
+from archiver.datasets.article_files import TEI_NAMESPACE
 from archiver.items import Mark
-from archiver.markup.tei_writer import NAMESPACE
 from tests.runner import fault, in_process
 from tests.storage.one_site_archive import POST, archive_of_one_site, store
 
@@ -63,7 +63,7 @@ def test_extract_prints_html_and_tei(page: Path) -> None:
     address = ("--url", "https://one.example/a-post")
     assert "<ul><li>one</li><li>two</li></ul>" in output("extract", page, *address, "-f", "html")
     root = etree.fromstring(output("extract", page, *address, "-f", "tei").encode())
-    assert [el.text for el in root.iter(f"{{{NAMESPACE}}}date")] == ["2024-05-01"]
+    assert [el.text for el in root.iter(f"{{{TEI_NAMESPACE}}}date")] == ["2024-05-01"]
 
 
 def test_extract_prints_the_marks_as_json(page: Path) -> None:

@@ -7,10 +7,10 @@ import pytest
 from lxml import etree
 from markdown_it import MarkdownIt
 
+from archiver.datasets.article_files import TEI_NAMESPACE, to_tei
 from archiver.markup.html_writer import to_html
 from archiver.markup.markdown_writer import to_markdown
-from archiver.markup.marks import BLOCKS, INLINE
-from archiver.markup.tei_writer import NAMESPACE, to_tei
+from archiver.markup.marks import BLOCKS, INLINE, pack_marks
 from tests.markup.read_again import read_html
 
 TAGS = {*BLOCKS, *INLINE, "figure", "figcaption", "img", "br", "div"}
@@ -119,10 +119,10 @@ def test_tei_is_well_formed_and_says_the_structure() -> None:
     record = {
         "title": "T <1>", "authors": ["Ann"], "published": "2024-05-01T00:00:00+00:00", "site": "round.example",
         "url": "https://round.example/?a=1&b=2", "categories": ["News"], "tags": [], "language": "en",
-        "last_seen": "2024-06-01T00:00:00+00:00", "body": text.text,
+        "last_seen": "2024-06-01T00:00:00+00:00", "body": text.text, "markup": pack_marks(text.markup),
     }  # fmt: skip
-    root = etree.fromstring(to_tei(record, text.markup).encode())
-    names = [el.tag.removeprefix(f"{{{NAMESPACE}}}") for el in root.iter() if isinstance(el.tag, str)]
+    root = etree.fromstring(to_tei(record).encode())
+    names = [el.tag.removeprefix(f"{{{TEI_NAMESPACE}}}") for el in root.iter() if isinstance(el.tag, str)]
     for name in (
         "teiHeader",
         "author",
@@ -142,3 +142,15 @@ def test_tei_is_well_formed_and_says_the_structure() -> None:
         "lb",
     ):
         assert name in names
+
+
+def test_tei_names_each_note_once() -> None:
+    text = read_html("<p>a<a href='#n:1'>1</a><a href='#n_1'>2</a></p><ol><li id='n:1'>b</li><li id='n_1'>c</li></ol>")
+    record: dict[str, object] = dict.fromkeys(("title", "published", "language", "last_seen"), "")
+    record |= {name: [] for name in ("authors", "categories", "tags")}
+    root = etree.fromstring(
+        to_tei({**record, "site": "x", "url": "y", "body": text.text, "markup": pack_marks(text.markup)}).encode()
+    )
+    names = [el.get("{http://www.w3.org/XML/1998/namespace}id") for el in root.iter(f"{{{TEI_NAMESPACE}}}item")]
+    targets = [el.get("target") for el in root.iter(f"{{{TEI_NAMESPACE}}}ref")]
+    assert targets[-2:] == [f"#{name}" for name in names]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.article_text_output import TEXT_FORMATS, article_record, print_article_file
 from archiver.cli.options import read_bytes
 from archiver.cli.terminal import print_json, print_lines, styled_line
 from archiver.fields import FIELDS
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     "-f",
     "--format",
     "form",
-    type=click.Choice(("json", *TEXT_FORMATS)),
+    type=click.Choice(("json", "text", "markdown", "html", "tei")),
     default="json",
     show_default=True,
     help="json: all fields; text: title, date, authors and body as plain text; markdown, html, tei: the article with "
@@ -79,7 +78,9 @@ def extract(file: str, url: str, form: str, evidence: bool, rules: str | None) -
     if form != "json":
         if evidence:
             raise click.UsageError(f"--evidence needs -f json or -f text, not -f {form}.")
-        print_article_file(article_record(found), form)
+        from archiver.datasets.article_files import FILE_FORMATS, article_record
+
+        click.echo(FILE_FORMATS[form].write(article_record(found)), nl=False)
         return
     article["markup"] = pack_marks(found.markup)
     shown = [f.name for f in FIELDS if f.name in article]

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from archiver.cli.article_text_output import print_article_file
 from archiver.cli.options import archive_option, json_option
 from archiver.cli.terminal import (
     count_noun,
@@ -56,7 +55,9 @@ def show(article: str, revision: int | None, evidence: bool, form: str | None, a
     with Archive(archive) as opened:
         record = opened.article(article, revision)
         if form:
-            print_article_file(record, form)
+            from archiver.datasets.article_files import FILE_FORMATS
+
+            click.echo(FILE_FORMATS[form].write(record), nl=False)
             return
         why = opened.explain(record["id"], revision) if evidence else ()
         readers = opened.readers(record["id"], revision) if evidence else {}
