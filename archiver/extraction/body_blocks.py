@@ -733,12 +733,10 @@ def _is_in_picture_frame(cell: Element) -> bool:
     if row is None or len(row) > 1:
         return False
     table = next(cell.iterancestors("table"), None)
-    if table is None or next(table.iter("img"), None) is None:
+    rows = list(islice(table.iter("tr"), _MAX_FRAME + 1)) if table is not None else []
+    if not rows or len(rows) > _MAX_FRAME or any(len(one) != 1 for one in rows):
         return False
-    rows = list(islice(table.iter("tr"), _MAX_FRAME + 1))
-    return (
-        len(rows) <= _MAX_FRAME and all(len(one) == 1 for one in rows) and next(rows[0].iter("img"), None) is not None
-    )
+    return next(rows[0].iter("img"), None) is not None
 
 
 def _has_lines(cell: Element) -> bool:

@@ -97,6 +97,7 @@ _NO_TEXT_TAGS = frozenset({"nav", "footer", "aside", "button"})
 _PICTURE_WORDS = frozenset({"caption", "captions", "lightbox"})  # of elements around an image of the text
 _MAX_SPAN = 100
 _MAX_CAPTION_LEVELS = 6
+_MAX_CAPTIONS = 50
 _MAX_AROUND_IMAGE = 25
 _REFERENCE = re.compile(r"[\[(]?\s*(?:\d{1,4}|[*†‡§]{1,3})\s*[\])]?")
 _MAX_AROUND = 3
@@ -590,7 +591,7 @@ def _shown_images(around: Element) -> list[Element]:
 
 def _caption_element(around: Element) -> Element | None:
     """Returns the element with the caption of a figure, or of another element around an image; None if it has none."""
-    for caption in around.iter("figcaption"):
+    for caption in islice(around.iter("figcaption"), _MAX_CAPTIONS):
         if next(caption.iterancestors("figure"), around) is around:
             return caption
     inside = around.iterdescendants("p", "div", "span", "dd", "td") if len(_shown_images(around)) == 1 else ()
