@@ -642,8 +642,10 @@ def _take_code_lines(el: Element, out: list[str]) -> None:
 
 def _has_line_divisions(el: Element) -> bool:
     """Returns True if each child of a `div` is a line of code."""
-    if len(el) < 2 or el[0].tag != "div" or (el.text and not el.text.isspace()):
+    if len(el) < 2 or (first := el[0]).tag != "div" or (el.text and not el.text.isspace()):
         return False
+    if "line" not in (first.get("class") or "").lower() and (len(first) == 0 or first[0].tag != "code"):
+        return False  # quick test
     if not all(child.tag == "div" and not (child.tail and not child.tail.isspace()) for child in el):
         return False
     if all(_has_only_code(child) for child in el):
