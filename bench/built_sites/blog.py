@@ -119,7 +119,8 @@ class Code:
 
     @property
     def html(self) -> str:
-        return f'<pre class="wp-block-code"><code>{html.escape(self.plain)}</code></pre>'
+        code = f'<code class="language-{self.language}">{html.escape(self.plain)}</code>'
+        return f'<pre class="wp-block-code">{code}</pre>'
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,7 +129,9 @@ def test_a_changed_blog_differs_in_three_posts() -> None:
 
 
 def test_code_is_escaped_in_html() -> None:
-    assert Code("go", "a < b\n").html == '<pre class="wp-block-code"><code>a &lt; b\n</code></pre>'
+    assert Code("go", "a < b\n").html == (
+        '<pre class="wp-block-code"><code class="language-go">a &lt; b\n</code></pre>'
+    )
 
 
 def test_inline_marks_are_no_words_of_a_text() -> None:
