@@ -47,7 +47,8 @@ _LIST_KINDS = frozenset({"ul", "ol", "dl", "table", "tr"})
 _LISTS = frozenset({"ul", "ol", "menu", "dl"})
 _NEWLINE = "\x1e"
 _LANGUAGE = re.compile(
-    r"(?:^|\s)(?:lang(?:uage)?-|mw-highlight-lang-|data type-|highlight-(?:source-|text-)?|brush:\s*|lang:|src-)([a-zA-Z][\w+#.-]{0,19})(?=[\s;]|$)",
+    r"(?:^|\s)(?:lang(?:uage)?-|mw-highlight-lang-|data type-|highlight-(?:source-|text-)?|brush:\s*|lang:|src-)"
+    r"([a-zA-Z][\w+#.-]{0,19})(?=[\s;]|$)",
     re.IGNORECASE,
 )
 _HIGHLIGHTED = re.compile(
