@@ -31,8 +31,8 @@ _FILTERS = tuple(f.name for f in fields(Query) if f.name != "text")
 
 
 class Archive:
-    """A read-only archive, opened from the SQLite file at `path`: search it and read its articles. Use it as a context
-    manager, which closes it.
+    """A read-only archive, opened from the SQLite file at `path`: which can be searched and whose articles can be read.
+    Use it as a context manager, which closes it.
 
     Raises ArchiveNotFound, NotAnArchive or ArchiveTooNew. `db` is the sqlite-utils Database, for queries that these
     methods do not offer.
@@ -79,8 +79,8 @@ class Archive:
         return run(self.db, make_query(query, **filters))
 
     def facets(self, query: str = "", **filters: Any) -> dict[str, list[tuple[str, int]]]:
-        """Returns the number of matching articles per site, author, category, tag, language and year, as (value, count)
-        pairs by facet.
+        """Counts the matching articles by site, author, category, tag, language and year: returns (value, count) pairs
+        for each of these facets.
         """
         return count_facets(self.db, make_query(query, **filters))
 

@@ -54,7 +54,7 @@ class NotAnArchive(ArchiverError):
 
 
 class ArchiveTooNew(ArchiverError):
-    """Raised when the archive has a schema migration that this version of archiver does not know."""
+    """Raised when the archive was migrated to a newer schema than this version of archiver knows."""
 
     def __init__(self, path: str, unknown: str) -> None:
         super().__init__(
@@ -65,7 +65,7 @@ class ArchiveTooNew(ArchiverError):
 
 
 class ArchiveTooOld(ArchiverError):
-    """Raised when an archive that is opened for reading lacks a column or view (`missing`) that a pending migration
+    """Raised when an archive is opened for reading and lacks a column or view (`missing`) that a pending migration
     would add. `writable` is True if this process could migrate the archive.
     """
 
@@ -108,7 +108,7 @@ class ArchiveNotWritable(ArchiverError):
 
 
 class ArchiveInUse(ArchiverError):
-    """Raised when another process, the `holder`, has locked the archive or one of its sites."""
+    """Raised when another process (`holder`) has locked the archive or one of its sites."""
 
     def __init__(self, path: str, holder: str) -> None:
         super().__init__(
@@ -160,8 +160,8 @@ class DiskFull(ArchiverError):
     def __init__(self, folder: str, free: int) -> None:
         super().__init__(
             folder,
-            f"The disk that holds {folder} is full ({free / 1e6:.1f} MB free): free some space, then crawl again. "
-            "The crawl continues where it stopped; nothing stored is lost.",
+            f"The disk that holds {folder} is full ({free / 1e6:.1f} MB free): free some space, then run the "
+            "command again. A crawl continues where it stopped; nothing stored is lost.",
         )
 
 
@@ -199,11 +199,18 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {by_folded[found[0]]!r}" if found else ""
 
 
+def count_noun(number: int, one: str, many: str = "") -> str:
+    """Formats a number with its noun for a message: "1 article", "2 articles". `many` is the plural if it is
+    irregular.
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 _NAMED_SITES = 8
 
 
 class SiteNotFound(ArchiverError):
-    """Raised when the archive has no site of this name. `known` are the names of the sites that it has."""
+    """Raised when the archive has no site of this name. `known` are the names of its sites."""
 
     def __init__(self, site: str, known: Sequence[str]) -> None:
         name = site.partition("://")[2] or site
@@ -233,7 +240,7 @@ class SiteMoved(ArchiverError):
 
 
 class TagNotFound(ArchiverError):
-    """Raised when no site has this tag. `known` are the tags that sites have."""
+    """Raised when no site has this tag. `known` are the tags of all sites."""
 
     def __init__(self, tag: str, known: Iterable[str]) -> None:
         tags = sorted(known)
@@ -355,8 +362,8 @@ class BackupRefused(ArchiverError):
 
 
 class BackupDiskFull(ArchiverError):
-    """Raised when the disk of a backup has no space left for it. `free` is the remaining space, and `needed` the size
-    of the database, in bytes; 0 if the size is not known.
+    """Raised when the disk of a backup has no space left for it. `free` is the remaining space in bytes. `needed` is
+    the size of the database in bytes; 0 if unknown.
     """
 
     def __init__(self, path: str, free: int, needed: int = 0) -> None:
@@ -415,12 +422,12 @@ class MergeRefused(ArchiverError):
 
 
 class BadContact(ArchiverError):
-    """Raised when a contact is neither a mail address nor the URL of a web page."""
+    """Raised when a contact is neither an e-mail address nor the URL of a web page."""
 
     def __init__(self, contact: str) -> None:
         super().__init__(
             contact,
-            f"The contact {contact!r} is invalid: use a mail address (me@example.org) or the URL of a web page.",
+            f"The contact {contact!r} is invalid: use an e-mail address (me@example.org) or the URL of a web page.",
         )
 
 
@@ -446,7 +453,7 @@ class ContactMissing(ArchiverError):
     def __init__(self, host: str) -> None:
         super().__init__(
             host,
-            f"The owner of {host} must be able to reach you before you crawl it: give an email address or a web page "
+            f"The owner of {host} must be able to reach you before you crawl it: give an e-mail address or a web page "
             'with --contact, in ARCHIVER_CONTACT, or as contact = "..." in archiver.toml.',
         )
 

@@ -18,10 +18,11 @@ objects, `marks` is a list of arrays (`archiver.markup.marks`), and `capture` is
 Choice = Literal["", "weighed", "text", "collected", "places", "first"]
 """How the value of a field is chosen from the content of a page. `weighed` chooses among candidates from several
 sources. `text` takes the text of the post. `collected` and `places` keep all values that are found. `first` tries the
-sources in a fixed order and takes the first value. "" means that the value is not chosen from a page."""
+sources in a fixed order and takes the first value. "" means that the value does not come from a page."""
 Prose = Literal["", "line", "paragraphs"]
 Tier = Literal["", "reference", "features", "excerpt", "full"]
-"""The tiers of a dataset (`archiver.datasets.publication_rules`). Each tier publishes more than the one before it."""
+"""The tiers of a dataset (`archiver.datasets.publication_rules_and_tiers`). Each tier publishes more than the one
+before it."""
 Variety = Literal["repeated", "distinct", "long"]
 """How the values of a field vary between articles. `repeated` values are shared by many articles; `distinct` values
 differ in nearly every article; `long` values are distinct and long."""
@@ -467,8 +468,8 @@ HINTED_TIMES = names(lambda f: f.hinted and f.shape == "time")
 PROSE = names(lambda f: f.prose)
 LINES = names(lambda f: f.prose == "line")
 EVIDENCE = _with_moved(names(lambda f: f.choice), "canonical_url", after="image")
-"""The fields whose candidates are stored, in the order of storage: the canonical URL comes after the image.
-`published_precision` is stored with `published`."""
+"""The fields whose candidates are stored, in the order in which they are stored. It is the order of the field table,
+but the canonical URL comes after the image. `published_precision` is stored with `published`."""
 LEARNABLE = names(lambda f: f.choice == "weighed") + names(lambda f: f.choice == "text")
 """The fields that a site rule may select, the text last."""
 WEIGHED = names(lambda f: f.choice == "weighed")
@@ -519,8 +520,8 @@ ESSENTIAL = names(lambda f: f.measured == "essential")
 class Link:
     """The two tables of a field whose values are stored in a table of their own, such as authors.
 
-    `table` (named as the field) has each value once, `table_of_links` links it to articles by the column `key`;
-    `word` is the singular for one value.
+    `table` (named like the field) stores each value once. `table_of_links` links the values to articles; its column
+    `key` holds the ID of the value. `word` names one value, in the singular.
     """
 
     table: str

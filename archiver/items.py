@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 
 class DiscoverySource(StrEnum):
-    """The kinds of source that report a URL. Stored in `page_discoveries.source`."""
+    """The kinds of source that report a URL. They are stored in `page_discoveries.source`."""
 
     SEED = "seed"
     FEED = "feed"
@@ -38,7 +38,7 @@ SOURCE_NAMES = {
 
 
 class PageKind(StrEnum):
-    """The kind of page that a URL shows, as far as the archive knows. Stored in `pages.kind`."""
+    """The kind of page that a URL shows, as far as the archive knows. It is stored in `pages.kind`."""
 
     UNKNOWN = "unknown"
     POST = "post"
@@ -58,9 +58,11 @@ NEEDS_JAVASCRIPT = "needs-javascript"
 EMPTY_SITEMAP = "empty sitemap"
 """The rule of a sitemap that lists neither pages nor sitemaps."""
 FOREIGN_FEED = "feed of other sites"
-"""The rule of a feed all of whose posts are outside the site."""
+"""The rule of a feed that lists only posts outside the site."""
+FOREIGN_API = "api of other sites"
+"""The rule of a list of an API that contains only posts outside the site."""
 FOREIGN_SITEMAP = "sitemap of other sites"
-"""The rule of a sitemap that lists pages, all of them outside the site, and no sitemaps."""
+"""The rule of a sitemap that lists only pages outside the site, and no sitemaps."""
 
 
 NO_LONGER_LISTED = "no longer lists it"
@@ -71,8 +73,8 @@ because the site sends the same page, without content, for every address."""
 
 
 class Outcome(StrEnum):
-    """The result of the last attempt to fetch a URL, or why it has not been fetched. Every row of `pages` has exactly
-    one.
+    """The result of the last attempt to fetch a URL, or why it has not been fetched. Every row of `pages` holds exactly
+    one outcome.
 
     NOT_FOUND is for addresses of feeds and sitemaps that the crawl guessed and that do not exist. They are not GONE,
     because they never existed. The content of a HELD page replaces the stored content only after it is confirmed.
@@ -94,7 +96,7 @@ class Outcome(StrEnum):
 
 
 class RequisiteKind(StrEnum):
-    """The kind of a requisite: a file that a browser needs to display a page. Stored in `requisites.kind`."""
+    """The kind of a requisite: a file that a browser needs to display a page. It is stored in `requisites.kind`."""
 
     IMAGE = "image"
     STYLESHEET = "stylesheet"
@@ -103,8 +105,8 @@ class RequisiteKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Requisite:
-    """An image, stylesheet or font that a browser needs to display a page, with the URL that a browser would request.
-    A page or another stylesheet refers to it.
+    """An image, stylesheet or font that a browser needs to display a page. A page or another stylesheet refers to it.
+    `url` is the URL that a browser would request.
 
     `is_lead` is True for the lead image of a post.
     """
@@ -192,8 +194,8 @@ OTHER_HEADING = "other heading"
 """The source of a title candidate that is one of the page's other headings. It becomes the title only if all other
 candidates proved to belong to the site and not to the post."""
 UNCONFIRMED = "unconfirmed"
-"""The source of the evidence that the page no longer shows a field's value. Its `value` is the time since when this has
-been so."""
+"""The source of the evidence that the page no longer shows a field's value. The `value` of this evidence is the time of
+the first fetch that found the value missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,12 +286,12 @@ class ListedPosts:
 class Article:
     """The content extracted from one page. Attributes are named as in the record (see `archiver.fields`).
 
-    - `published_precision`: second, minute, hour, day, month or year, and never finer than on the page. A date with
-      precision day has the time 00:00.
-    - `kind`, `kind_rule`: the kind of the page, which may not be a post at all, and the name of the rule that decided
-      this.
-    - `post_id`: the same as in `SourceHint`.
-    - `given_urls`: the post's addresses in og:url and JSON-LD.
+    - `published_precision`: second, minute, hour, day, month or year, and never finer than on the page. A date with the
+      precision "day" has the time 00:00.
+    - `kind`, `kind_rule`: the kind of the page, which need not be a post, and the name of the rule that decided the
+      kind.
+    - `post_id`: the platform's own ID of the post, as in `SourceHint`.
+    - `given_urls`: the addresses of the post that og:url and JSON-LD name.
     - `short_url`: the declared shortlink of the post, not normalized.
     - `parts`: if the post is split over several pages, the URLs of the other pages to which this page links, in order.
     - `part`, `part_of`: the number of this page, and the URL of the first page unless this is the first page.
@@ -385,7 +387,7 @@ class UsageStatement:
 
     `source` is where it was found: header, meta, link (an element with rel=license) or file (the host's tdmrep.json).
     `name` is robots (X-Robots-Tag and meta robots, one directive each), tdm-reservation, tdm-policy, license or
-    content-usage; `agent` is the crawler to which it applies, "" for all crawlers.
+    content-usage; `agent` is the crawler to which the statement applies; "" means all crawlers.
     """
 
     source: str
@@ -419,7 +421,7 @@ class PageForm:
 
 @dataclass(frozen=True, slots=True)
 class PageResult:
-    """One attempt to fetch a URL, with everything that followed from it: the item that the spider yields.
+    """One attempt to fetch a URL, with everything that was found. It is the item that the spider yields.
 
     If the result is one document of a discovery source that has more documents to fetch, its outcome is `due`.
 
@@ -427,18 +429,19 @@ class PageResult:
     - `targets`: the URLs discovered on this page. They are stored in the same transaction as the page itself, so that a
       page never counts as done while its discoveries are lost.
     - `next_pages`: the pages of a listing that follow this one; they are fetched again if this one has new URLs.
-    - `part_of`, `part`: for a further page of a post, the post's URL and the number of the page.
+    - `part_of`, `part`: if this is a further page of a post, the post's URL and the number of the page.
     - `parts`: for a post whose text was extracted from several pages, the numbers and URLs of the other pages; number 0
       is a page that shows the complete post.
     - `same_validator`: the response had a full body although its ETag (or Last-Modified) was the same as before.
     - `usage_statements`: the usage statements in the response, stored with its capture.
-    - `shown`: a digest of the links on a page of a listing, without links to the listing's other pages; "" for other
-      pages.
+    - `shown`: if this is a page of a listing, a digest of its links, except those to the listing's other pages;
+      otherwise "".
     - `hint_id`: the ID of the stored source hint with which the page was extracted.
-    - `possible_posts`: the urlkeys of all possible posts, known or new, to which a page with a URL pattern links.
+    - `possible_posts`: if the page has a URL pattern, the urlkeys of all possible posts, known or new, to which it
+      links.
     - `requisites`: the files that a post's page needs, if the site's settings ask for all of them.
-    - `listed`: what a feed or a listing shows, None for other pages.
-    - `form`: the page's form, None if it was not parsed.
+    - `listed`: the links that a feed or listing shows; None for other pages.
+    - `form`: the page's form, None if the page was not parsed.
     - `is_shell`: the page has no more content than the site shows at addresses that do not exist. The article's text,
       if any, comes from a feed or an API.
     """

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 _BATCH = 64
 """At most this many due pages are read from the table at a time. Pending results are written first."""
 _UNDECIDED, _FIRST_PAGES = 2, 20
-"""As long as it is unknown to which form of an address the host redirects, at most `_UNDECIDED` pages are requested at
-the same time. This limit applies only to the first `_FIRST_PAGES` pages of a crawl, since on some sites no response
-ever shows the form."""
+"""As long as it is not known whether the host redirects addresses to another form (https, www, a slash at the end), at
+most `_UNDECIDED` pages are requested at the same time. This limit applies only to the first `_FIRST_PAGES` pages of a
+crawl, since on some sites no response ever shows the form."""
 _log = logging.getLogger(__name__)
 
 
@@ -91,7 +91,7 @@ class FrontierScheduler(Scheduler):
             with self._archive.guarded():
                 return self._next_due(self._archive)
         except Exception as error:
-            # The run is stopped, since the engine would otherwise ask again and hit the same error.
+            # The run is stopped. Otherwise the engine would ask again and meet the same error.
             _log.exception("The crawl of %s cannot continue", self._archive.order.start_url)
             self._archive.stop(internal_error(self._archive.order.start_url, error).reason)
         return None
@@ -104,7 +104,7 @@ class FrontierScheduler(Scheduler):
             self._read_at = archive.pages.changes
             self._due.extend(self._pages(archive))
         if not self._due and is_idle and (held := archive.outages.release()):
-            # No further response can show that these pages are not gone.
+            # No more responses will come that could show that these pages are not gone.
             for result in held:
                 archive.store(result)
             self._due.extend(self._pages(archive))

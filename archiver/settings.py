@@ -27,12 +27,13 @@ BUSY_LONGEST_PAUSE = MAX_PAUSE
 # wait doubles after each try.
 PAST_TRIES = 5
 PAST_WAIT = 2.0
-# The timeout in seconds for a list of captures, for which a web archive searches millions of lines.
+# The time limit in seconds for a list of captures. It is long because a web archive searches millions of lines for such
+# a list.
 PAST_LIST_TIMEOUT = 180
 CONCURRENT_REQUESTS = 16
 CONCURRENT_REQUESTS_PER_DOMAIN = 1
 RETRY_TIMES = 2
-# The timeout in seconds for a whole response, from the DNS lookup to the last byte.
+# The time limit in seconds for a whole response, from the DNS lookup to the last byte.
 DOWNLOAD_TIMEOUT = 60
 # At most this many bytes of a response are read. The limit applies to both the compressed and the decompressed size. A
 # sitemap may have 50 MB, and the extraction reads 12 MB of a page.
@@ -70,8 +71,8 @@ LOG_SUMMARY_LEVEL = "WARNING"
 
 # Hands out the pages that are due; requests that do not belong to a crawl go through Scrapy's own scheduler.
 SCHEDULER = "archiver.scheduler.FrontierScheduler"
-# Each of these would add another wrapper around the spider's output. None of them is needed, because the pages table
-# records depth, addresses are checked before they are stored, the spider handles every status, and no Referer is sent.
+# Each of these middlewares would wrap the spider's output once more. None of them is needed: the pages table records
+# depth, addresses are checked before they are stored, the spider handles every status, and no Referer is sent.
 SPIDER_MIDDLEWARES: dict[str, Any] = {
     "scrapy.spidermiddlewares.httperror.HttpErrorMiddleware": None,
     "scrapy.spidermiddlewares.referer.RefererMiddleware": None,

@@ -109,12 +109,16 @@ def _is_significant(key: str, value: str, has_months: bool) -> bool:
 
 
 def _has_months(path: str, keys: Iterable[str]) -> bool:
-    """Returns True if the parameter `m` of a URL, given by its path and parameter names, may be something other than
-    Blogger's switch to the mobile page, such as a month.
+    """Returns True if the parameter `m` of a URL may be something other than Blogger's switch to the mobile page, such
+    as a month. The URL is given by its path and the names of its parameters.
     """
     return bool(_SCRIPT.search(path)) or any(
         k not in _BLOGGER and not TRACKING.fullmatch(k) and not (SAME_PAGE.fullmatch(k)) for k in map(str.lower, keys)
     )
+
+
+def _is_normal(url: str) -> bool:
+    return _NORMAL.fullmatch(url) is not None and len(url) <= _MAX_LENGTH and url.count("/") > 2
 
 
 def normalize(url: str, base: str = "") -> str | None:
@@ -124,10 +128,13 @@ def normalize(url: str, base: str = "") -> str | None:
     Returns None if the address is not an http(s) URL (mailto:, javascript:, a broken host or port) or is longer than
     2,000 characters. Keeps the order of parameters, the case of the path, and a trailing slash.
     """
-    if _NORMAL.fullmatch(url) and len(url) <= _MAX_LENGTH and url.count("/") > 2:
+    if _is_normal(url):
         return url
     try:
-        parts = urlsplit(urljoin(base, url.strip()) if base else url.strip())
+        whole = urljoin(base, url.strip()) if base else url.strip()
+        if _is_normal(whole):
+            return whole
+        parts = urlsplit(whole)
         if parts.scheme.lower() not in _DEFAULT_PORT or not parts.hostname:
             return None
         query = _query(parts.path, parts.query)
@@ -168,7 +175,7 @@ def _query(path: str, query: str) -> str:
 
 @lru_cache(maxsize=4096)  # cached because the urlkey of a page is needed a dozen times while it is processed
 def urlkey(url: str) -> str:
-    """Returns the identity of a URL as a SURT: "org,example)/2024/05/a-post".
+    """Returns the urlkey of a URL, which is its identity in this archive, as a SURT: "org,example)/2024/05/a-post".
 
     URLs that differ only in http or https, www, an index file, a trailing slash, parameter order or tracking
     parameters have the same urlkey. The case of the path and every other parameter are kept.
@@ -187,8 +194,8 @@ def urlkey(url: str) -> str:
 
 
 def may_name_post(pairs: Iterable[tuple[str, str]]) -> bool:
-    """Returns True if a query string, given as (name, value) pairs, may identify a post, as in ?id=12; only the page
-    itself can show whether it does.
+    """Returns True if a query string, given as (name, value) pairs, may identify a post, as in ?id=12. Only the page
+    itself shows whether it does.
     """
     return any(bool(value and _MAY_NAME.fullmatch(key)) or _is_path(key, value) for key, value in pairs)
 
@@ -249,7 +256,7 @@ class Scope:
 
     @property
     def name(self) -> str:
-        """The site's name: "example.org" or "example.org/blog"."""
+        """Returns the site's name: "example.org" or "example.org/blog"."""
         return (self.host + self.path).rstrip("/")
 
     def contains(self, url: str) -> bool:

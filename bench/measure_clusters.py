@@ -15,7 +15,7 @@ from generated_copies import START, Language, Post, languages, paragraphs, posts
 from sqlite_utils import Database
 from table import Column, hundredths, rate, whole
 
-from archiver.articles.identity import content_digest
+from archiver.articles.article_comparison import content_digest
 from archiver.articles.near_duplicates import SKETCH_VERSION, SLOTS, minhash, wording_of
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.article_tables.near_duplicate_clusters import COMMON, lsh_candidates

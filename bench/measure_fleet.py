@@ -19,7 +19,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 
-from archiver.fleet.enrolment import enter_sites, make_fleet_site  # noqa: E402
+from archiver.fleet.enrolment_and_status import enter_sites, make_fleet_site  # noqa: E402
 from archiver.fleet.job_queue import PatientConnector, enqueue_due_jobs, make_queue  # noqa: E402
 from archiver.fleet.leases import EndedRun, SiteLease, release_lease, take_lease  # noqa: E402
 from archiver.fleet.postgres import QueueDatabase  # noqa: E402

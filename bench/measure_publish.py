@@ -12,7 +12,7 @@ from process import archiver
 from table import Column, whole
 
 from archiver.datasets import snapshot_rows
-from archiver.datasets.publication_rules import parse_publication_rules
+from archiver.datasets.publication_rules_and_tiers import parse_publication_rules
 from archiver.datasets.record_formats import ParquetTable
 from archiver.datasets.snapshot_rows import ARTICLES
 from archiver.datasets.snapshot_selection import choose_articles, decide_tiers, order_articles

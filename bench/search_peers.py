@@ -20,7 +20,7 @@ from sqlite_utils import Database
 from tantivy import Query
 
 from archiver.search.index_document import index_schema
-from archiver.search.words import split_into_words
+from archiver.search.word_splitting import split_into_words
 from archiver.storage.search_tables import index_folder
 
 Queries = dict[str, list[tuple[str, bool]]]

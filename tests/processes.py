@@ -27,9 +27,9 @@ SERVER = multiprocessing.get_context("forkserver")
 """Forks processes that have imported the whole program."""
 
 
-def warm() -> None:
-    """Start the fork server with all imports, before any other code starts it with fewer."""
-    SERVER.set_forkserver_preload(["tests.preload"])
+def warm(*modules: str) -> None:
+    """Start the fork server with all imports and these modules, before any other code starts it with fewer."""
+    SERVER.set_forkserver_preload(["tests.preload", *modules])
     forkserver.ensure_running()
 
 

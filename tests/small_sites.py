@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from random import Random
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse_page
-from archiver.extraction.template.induction import Sample
+from archiver.extraction.template.rule_induction import Sample
 from archiver.items import PageKind, SourceHint
 
 WORDS = (
@@ -84,8 +85,13 @@ Theme = Callable[[SamplePost, Sequence[SamplePost]], str]
 
 
 def sample_posts(count: int = 30, seed: int = 7) -> list[SamplePost]:
+    return list(_sample_posts(count, seed))
+
+
+@cache
+def _sample_posts(count: int, seed: int) -> tuple[SamplePost, ...]:
     dice = Random(seed)
-    return [
+    return tuple(
         SamplePost(
             n,
             made_title(dice, n),
@@ -96,7 +102,7 @@ def sample_posts(count: int = 30, seed: int = 7) -> list[SamplePost]:
             tuple(dice.sample(TAGS, 1 + n % 2)),
         )
         for n in range(count)
-    ]
+    )
 
 
 def made_title(dice: Random, number: int) -> str:

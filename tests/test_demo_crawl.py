@@ -15,6 +15,7 @@ import pytest
 from archiver.archive import Archive
 from archiver.demo.demo_server import Demo, Theme, serve
 from tests.processes import run, without_proxies
+from tests.spiders import crawling
 
 
 def archiver(*words: str) -> subprocess.CompletedProcess[str]:
@@ -29,7 +30,7 @@ def crawl(url: str, archive: Path) -> dict[str, Any]:
 
 
 def records(archive: Path) -> dict[str, dict[str, Any]]:
-    done = archiver("export", "--archive", str(archive), "-f", "jsonl")
+    done = crawling.archiver("export", "-f", "jsonl", archive=archive)
     assert done.returncode == 0, done.stderr
     return {r["url"]: r for r in map(json.loads, done.stdout.splitlines())}
 

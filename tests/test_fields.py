@@ -13,7 +13,7 @@ import pytest
 from sqlite_utils import Database
 
 from archiver import fields
-from archiver.datasets.publication_rules import Tier
+from archiver.datasets.publication_rules_and_tiers import Tier
 from archiver.datasets.snapshot_rows import ARTICLES
 from archiver.extraction.template.field_reader import READERS
 from archiver.fields import BY_NAME, FIELDS, Field
@@ -34,7 +34,7 @@ MOST = 2
 """The number of field names that a literal may contain before it counts as a list of fields."""
 EXCEPTIONS = {
     "cli/commands/show.py": "rows of one screen, each with a heading and a form of its own",
-    "extraction/template/induction.py": "an order of preference",
+    "extraction/template/rule_induction.py": "an order of preference",
     "datasets/snapshot_rows.py": "what tells the region of a telephone number",
     "datasets/snapshot_writer.py": "columns of references.csv, and properties of a GeoJSON feature",
     "search/citations.py": "BibTeX's fields",

@@ -74,6 +74,14 @@ def test_the_shortcut_for_normalized_urls_gives_the_same_result(url: str) -> Non
     assert normalize(url) == normalize(f"{url}#x")
 
 
+@given(
+    st.text("/.~ab-9:", max_size=14),
+    st.sampled_from(("https://a.example/", "http://a.example/b/c", "https://a.example")),
+)
+def test_the_shortcut_for_joined_urls_gives_the_same_result(url: str, base: str) -> None:
+    assert normalize(url, base) == normalize(f"{url}#x", base)
+
+
 def test_start_urls_are_completed_or_refused() -> None:
     assert start_address("example.org") == "https://example.org/"
     assert start_address(" http://localhost:8000/blog ") == "http://localhost:8000/blog"

@@ -1,5 +1,5 @@
-"""Keeps false changes and false values out of the stored articles: decides whether what a page of a known post shows
-now may replace what is stored, or is held until it is confirmed, and removes values that cannot be true.
+"""Keeps false changes and false values out of the stored articles: decides whether the new content of a known post's
+page may replace the stored content or is held until it is confirmed, and removes values that cannot be true.
 
 A server that answers 200 may still send something bad, such as a maintenance page at every address, an empty page that
 a script would fill, a teaser in place of the text, or a template that lost half of its fields. A page is held if its
@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from archiver.articles.identity import is_other_page, is_stub, no_longer_shows
+from archiver.articles.article_comparison import is_other_page, is_stub, no_longer_shows
 from archiver.fields import LINES, PAGE_LISTS, PAGE_TIMES, PROSE
-from archiver.frontier.samples import chance_of_at_most
+from archiver.frontier.random_samples import chance_of_at_most
 from archiver.items import Article, GeoTag, Mark
 from archiver.markup.marks import carry_marks
 
@@ -32,7 +32,7 @@ class HoldRule(StrEnum):
     - OTHER_TEXT: it shows neither the title nor anything of the stored text, and no date or author.
     - SHARED_TEXT: it shows a text that the pages of other posts also show.
     - NOT_A_POST: it no longer looks like a post.
-    - STILL_LISTED: it is gone, but a feed, sitemap or API lists it.
+    - STILL_LISTED: it is gone, but a feed, sitemap or API still lists it.
     - MASS_CHANGE, MASS_GONE: it changed, or is gone, together with an unusual share of the site's posts.
     """
 
@@ -49,7 +49,7 @@ class HoldRule(StrEnum):
 MASS_RULES = frozenset({HoldRule.MASS_CHANGE, HoldRule.MASS_GONE})
 """The rules by which all changed or gone pages of a run are held together."""
 SHARED_BY = 2
-"""If at least this many other posts show the same new text, it belongs to the site and not to the post."""
+"""If at least this many other posts show the same new text, the text belongs to the site and not to the post."""
 REASONS = {
     HoldRule.STUB: "it shows only a stub of the stored text",
     HoldRule.SHORTER: "it shows less than half of the stored text",
@@ -87,7 +87,7 @@ def suspicion(old: Article, new: Article) -> HoldRule | None:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A held page, with the rule by which it is held and the time since when.
+    """A held page: the rule by which it is held and the time since which it has been held.
 
     `looks` is the number of fetches that found the same text, counting only fetches at least `LOOK_EVERY` after the
     last counted one. `looked_at` is the time of the last counted fetch, and `text_digest` is the digest of the text.
@@ -123,8 +123,8 @@ def is_confirmed(hold: Hold, at: datetime, others: int = 0) -> bool:
     """Returns True if the new state of a held page may be stored, because the page has shown the same text for two
     days. `others` is the number of the site's other pages that are held by the same rule.
 
-    A stub, or a text that other posts also show, is never confirmed without an operator; nor is the loss of text if
-    several posts lost theirs, since that is a fault of the site's template and may last.
+    Only an operator can confirm a stub, or a text that other posts also show. The same is true of a shorter text if
+    several posts lost text, since that is a fault of the site's template and may last.
     """
     if hold.rule in _NEVER_ACCEPTED or (hold.rule in _LOSES_TEXT and others >= SHARED_BY):
         return False
@@ -152,8 +152,8 @@ def _instant(at: datetime | None) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class KnownPosts:
-    """The number of known posts that were fetched again (`fetched`), and the numbers of these that had changed and that
-    were gone. Changes and deletions that a source had announced are not counted.
+    """The number of known posts that were fetched again (`fetched`), how many of them had changed, and how many were
+    gone. Changes and deletions that a source had announced are not counted.
     """
 
     fetched: int = 0
@@ -165,13 +165,13 @@ class KnownPosts:
 
 
 TOGETHER = timedelta(days=4)
-"""Runs that began within this time of each other are examined together, because each may fetch only a few known
-posts.
+"""Runs that began within this time of each other are examined together, because one run alone may fetch only a few
+known posts.
 """
 UNUSUAL_SHARE = 0.4
-"""If at least this share of the known posts changed at once, the cause may be a fault of the site."""
+"""If at least this share of the known posts changed at once, a fault of the site may be the cause."""
 MIN_CHANGED = 8
-"""Fewer posts that changed at once may be chance."""
+"""If fewer posts than this changed at once, it may be chance."""
 _USUAL_RATE = 0.05
 _CHANCE = 1e-5
 
@@ -195,10 +195,12 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]|
 
 def drop_impossible_values(article: Article, at: datetime) -> tuple[Article, tuple[str, ...]]:
     """Returns the article without values that cannot be true at the time `at` of its capture, and a phrase for each
-    removed value.
+    dropped date and for dropped coordinates.
 
-    A date may be up to a day after the capture, because of time zones. Control characters and unpaired surrogates,
-    which neither a database nor JSON can store, are removed from texts.
+    A date is dropped if it is before the year 1600, or more than a day after the capture (time zones explain up to a
+    day). A geo-tag is dropped if it is off the globe, or has neither coordinates nor a name. Names without a letter or
+    digit are dropped without a phrase. Control characters and unpaired surrogates, which neither a database nor JSON
+    can store, are removed from texts.
     """
     problems: list[str] = []
     values: dict[str, object] = {name: _clean_text(getattr(article, name)) for name in PROSE}

@@ -20,7 +20,7 @@ from typing import Generic, TypeVar
 
 from rensa import RMinHash
 
-from archiver.articles.identity import fold_words
+from archiver.articles.article_comparison import fold_words
 
 # Texts in the form in which they are compared: the words in order, and short sequences of them (shingles).
 
@@ -37,7 +37,7 @@ _UNSPACED = re.compile(f"[{_HAN}{_THAI}]")
 _PIECES = re.compile(rf"[{_HAN}{_THAI}]|(?:(?![{_HAN}{_THAI}])[\w{_MARKS}])+")
 _IS_HAN = re.compile(f"[{_HAN}]")
 _MIN_LINES = 8
-_MAX_LETTERS = 120_000  # at most this many letters of a text are compared; the beginning of a book is enough
+_MAX_LETTERS = 120_000  # at most this many characters of a text are compared; the beginning of a book is enough
 _ASCII_SIGNS = bytes(n if chr(n).isalnum() else 32 for n in range(256))
 
 
@@ -95,7 +95,7 @@ class Wording:
         return len(self.words) < self.script.least
 
 
-@lru_cache(maxsize=64)  # cached because a new text is compared at once, and again with texts that arrive soon after it
+@lru_cache(maxsize=64)  # cached because a new text is compared with several texts that arrive soon after it
 def wording_of(body: str) -> Wording:
     """Splits a post's text into normalized words and shingles for near-duplicate comparison; case, punctuation and
     character width (NFKC) are ignored.
@@ -128,7 +128,7 @@ SKETCH_VERSION = 1
 """Must be increased when the same text would get a different signature, because of a different split into words or a
 different algorithm in rensa. Stored signatures with another number are not compared; `archiver clusters --rebuild`
 computes them again."""
-ALGORITHM = 2  # rensa's algorithm, which a release may change; a test checks the signature of a text
+ALGORITHM = 2  # the algorithm of rensa, which a new release may change; a test checks the signature of a text
 _SEED = 42
 _LOWEST = -(1 << 31)
 _random = random.Random(_SEED)
@@ -154,7 +154,7 @@ K = TypeVar("K", bound=Hashable)
 
 
 class UnionFind(Generic[K]):
-    """Union-find: disjoint sets of elements, built from pairs of linked elements. An element without links is a set of
+    """Builds disjoint sets of elements from pairs of linked elements (union-find). An element without links is a set of
     its own.
     """
 
@@ -199,8 +199,8 @@ _NUMBER = re.compile(r"\d+(?:[.:/-]\d+)*")
 
 @dataclass(frozen=True, slots=True)
 class NearDuplicate:
-    """The finding that two texts are near-duplicates. `similarity` is the share of their words (0 to 1) in word
-    sequences that both texts have; `reason` is a phrase for people.
+    """The finding that two texts are near-duplicates. `similarity` is the share of their words (0 to 1) that are in
+    word sequences which both texts contain; `reason` is a phrase for people.
     """
 
     similarity: float
@@ -237,8 +237,8 @@ def _cover(text: Wording, other: Wording) -> _Cover:
 
 
 def near_duplicate(a: Wording, b: Wording, *, one_site: bool = False) -> NearDuplicate | None:
-    """Compares two texts, in any order. Returns their similarity and its reason, or None if they are not
-    near-duplicates.
+    """Returns the similarity of two texts and the reason for it, or None if they are not near-duplicates. The order of
+    the texts does not matter.
 
     Two posts of the same site (`one_site`) must share more, since all posts of a site have phrases in common.
     """
@@ -314,8 +314,8 @@ def _contains_number(text: str, number: str) -> bool:
 
 
 def are_series(a: Wording, b: Wording, c: Wording, *, one_site: bool) -> bool:
-    """Returns True if three texts only look like near-duplicates, because they were made from one template or share
-    boilerplate.
+    """Returns True if three texts only look like near-duplicates, because they were made from the same template or
+    share boilerplate.
 
     Edits change each copy of a story in different passages, so three copies have less in common than two. The fixed
     text of a template does not change, so whatever two texts have in common is also in the third text. If all
@@ -360,7 +360,7 @@ class ClusterMember:
     - `canonical`: the urlkey of its canonical URL.
     - `names`: the urlkeys of the URLs in its text.
     - `precision`: the precision of `published`.
-    - `credits`: the same as in the record.
+    - `credits`: the agencies and outlets that the article names as its sources, as in the record.
     """
 
     id: int
@@ -380,7 +380,7 @@ def find_source(members: Sequence[ClusterMember]) -> tuple[int, str]:
 
     The source is the member that copies point to: they declare its URL as canonical (RFC 6596), have its URL in the
     text, or credit its site. If no copy does so, the source is the member that was published first. If the dates are
-    too imprecise to tell which was first, it is the one of the possible members that the archive saw first.
+    too imprecise to tell which was first, the source is the possible member that the archive saw first.
     """
     for sign in _SIGNS:
         named = Counter(
@@ -445,8 +445,8 @@ def _is_named(credit: str, site: str) -> bool:
 
 
 def _earliest_member(members: Sequence[ClusterMember]) -> tuple[ClusterMember, str]:
-    """Returns the member that was published first, and the reason as a phrase. If the dates allow several members to be
-    the first, returns the one of them that the archive saw first.
+    """Returns the member that was published first, and the reason as a phrase. If several members may have been the
+    first according to their dates, returns the one that the archive saw first.
     """
     spans = [(_publication_period(member), member) for member in members]
     ended = min(end for (_, end), _ in spans)
@@ -460,8 +460,8 @@ def _earliest_member(members: Sequence[ClusterMember]) -> tuple[ClusterMember, s
 
 
 def _publication_period(member: ClusterMember) -> tuple[datetime, datetime]:
-    """Returns the period (start, end) in which a member may have been published; for a member without a date, the
-    moment when the archive first saw it.
+    """Returns the period (start, end) in which a member may have been published; for a member without a date, both are
+    the time when the archive first saw it.
     """
     if member.published is None:
         return member.first_seen, member.first_seen + timedelta(microseconds=1)

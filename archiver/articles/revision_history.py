@@ -14,15 +14,15 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any
 
-from archiver.articles.identity import changed_fields, fold_words, is_stub
+from archiver.articles.article_comparison import changed_fields, fold_words, is_stub
 from archiver.fields import EVIDENCE, HINTED, MEANING, leading_field, with_following
 from archiver.items import CONSTANT, UNCONFIRMED, Article, Evidence
 
 # Reverts: a post repeats an earlier revision, either because an editor restored it or because the server alternates.
 
 ALTERNATION_PERIOD = timedelta(days=90)
-"""If a revert follows another one within this time, it is not an editor's decision, but a sign that the server
-alternates between texts."""
+"""If a second revert follows within this time, it is not an editor's decision: it shows that the server alternates
+between texts."""
 MAX_REVERTS = 3
 """At most this many revisions of an article repeat an earlier revision."""
 
@@ -44,8 +44,8 @@ class PastRevision:
 
 @dataclass(frozen=True, slots=True)
 class Revert:
-    """A return of a post to the content of an earlier revision, whose number is `of`. If `counted` is True, the revert
-    is only counted; otherwise it is stored as a new revision.
+    """A post's return to the content of an earlier revision; `of` is the number of that revision. If `counted` is True,
+    the revert is only counted; otherwise it is stored as a new revision.
     """
 
     of: int
@@ -53,11 +53,11 @@ class Revert:
 
 
 def find_revert(history: Sequence[PastRevision], equal: Sequence[int], at: datetime) -> Revert | None:
-    """Recognizes a revert. If a post at the time `at` equals earlier revisions of it, returns how to store it;
+    """Recognizes a revert: returns how to store it if the post, at the time `at`, equals some of its earlier revisions;
     otherwise None.
 
-    `history` has the article's revisions in order. `equal` has the numbers of the revisions that the post now equals,
-    which never include the current revision. The first revert always becomes a revision. A post that has had n
+    `history` holds the article's revisions in order. `equal` holds the numbers of the revisions that the post now
+    equals, never that of the current revision. The first revert always becomes a revision. A post that has had n
     different contents has at most n + MAX_REVERTS revisions.
     """
     if not equal:
@@ -99,8 +99,8 @@ class RevisionRun:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A capture of a run after its first one, which proves that the revision was still online then. `article` is the
-    article extracted from this capture; None if it equals the run's article.
+    """A later capture of a run, which proves that the revision was still online at that time. `article` is the article
+    extracted from this capture; None if it equals the run's article.
     """
 
     at: datetime
@@ -142,11 +142,11 @@ def index_of_run_at(runs: Sequence[RevisionRun], extracted: RevisionRun) -> int 
 def insert_into_runs(
     runs: Sequence[RevisionRun], extracted: RevisionRun, again: Sighting | None, changed: Changed = changed_between
 ) -> tuple[tuple[RevisionRun, ...], Placement]:
-    """Inserts an article extracted from an old capture among the revisions, at its time; returns the new revisions and
-    what changed.
+    """Inserts an article extracted from an old capture among the revisions, at the time of the capture. Returns the new
+    revisions and the effect on them.
 
     `runs` are in order and not empty. `again` is the first capture of the surrounding run that is later than the
-    inserted one; None if that run was not seen again. A stub (the text of a paywall or consent wall) after a full text
+    inserted capture; None if there is no such capture. A stub (the text of a paywall or consent wall) after a full text
     does not become a revision. If a run now begins earlier, the earlier article replaces the stored one, unless they
     differ only because of the extractor (`changed` finds nothing although the words differ).
     """
@@ -204,12 +204,12 @@ _REPORTING = frozenset({"api", "feed", "sitemap"})
 _PLACES_OF_SOURCES = frozenset(
     {"georss", "w3c-geo", "dcterms:spatial", "dc:coverage", "json", "news-sitemap", "wordpress"}
 )
-"""The notations in which feeds, sitemaps and APIs write geo-tags. The evidence for a geo-tag has its notation in place
-of its source."""
-_BEGINNING = 120  # this many letters at its beginning are compared to recognize a text
+"""The notations in which feeds, sitemaps and APIs write geo-tags. The evidence for a geo-tag names this notation
+instead of the source."""
+_BEGINNING = 120  # this many characters at the beginning of a text are compared to recognize it
 
 Entries = Sequence[dict[str, Any]]
-"""Stored evidence: each entry has a field, a value, a source and more. `won` is set if the value was chosen."""
+"""Stored evidence: each entry gives a field, a value, its source and more. `won` says whether the value was chosen."""
 
 
 def source_only_fields(entries: Entries) -> frozenset[str]:
@@ -222,9 +222,9 @@ def _is_from_source(one: dict[str, Any]) -> bool:
 
 
 def with_source_values(article: Article, stored: Article, then: Entries, but: Collection[str] = ()) -> Article:
-    """Completes an article that was extracted without source hints. Fields that it lacks get their values from the
-    stored article of the same post if those came only from a source. The fields in `but` are not completed; `then` is
-    the stored evidence.
+    """Completes an article that was extracted without source hints. For each field that the article lacks, takes the
+    value from the stored article of the same post if that value came only from a source. Leaves out the fields in
+    `but`; `then` is the stored evidence.
     """
     given = source_only_fields(then) - set(but)
     names = [name for name in HINTED if name in given and not getattr(article, name) and getattr(stored, name)]
@@ -245,9 +245,9 @@ def kept_fields(stored: Article, then: Entries, extracted: Article, *, with_hint
 
     `stored` and `then` are the stored article and its evidence, and `extracted` is the new extraction. `with_hint` is
     True if the new extraction used the source hint that was known when the page was captured. If not, values that came
-    only from a source are kept. A value that the page had already lost when it was captured is also kept. A full body
-    from an API or feed is kept if the new text is only its beginning. A text or title that proved to belong to the
-    site, and not to the post, is not kept.
+    only from a source are kept. A value that was already missing from the page when it was captured is also kept. A
+    full body from an API or feed is kept if the new text is only its beginning. A text or title that proved to belong
+    to the site, and not to the post, is not kept.
     """
     kept = set() if with_hint else set(source_only_fields(then))
     kept |= {one["field"] for one in then if one["source"] == UNCONFIRMED and not getattr(extracted, one["field"])}
@@ -259,7 +259,7 @@ def kept_fields(stored: Article, then: Entries, extracted: Article, *, with_hint
     if stored.title and not extracted.title and "title" not in refused:
         kept.add("title")
     if "body" in kept and stored.authors and not extracted.authors:
-        kept.add("authors")  # the authors' names may be below the text that was lost
+        kept.add("authors")  # the authors' names may have been below the lost part of the text
     return frozenset(kept)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
 
-# In scripts without spaces between words, each letter with its combining signs counts as a word.
+# In scripts without spaces between words, each character with its combining marks counts as a word.
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\U00020000-\U0003134f"
@@ -47,8 +47,8 @@ class DiffOp(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece of a comparison: a stretch of text, and whether it is in both texts (equal), only in the old one (delete)
-    or only in the new one (insert).
+    """A piece of a comparison: a stretch of text that is in both texts (equal), only in the old text (delete) or only
+    in the new text (insert).
     """
 
     op: DiffOp
@@ -81,8 +81,8 @@ def is_equal(pieces: Iterable[Piece]) -> bool:
 
 
 def set_diff(old: Sequence[str], new: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Returns the names that were added to a list (authors, tags) and the names that were removed from it, each in the
-    order of its list.
+    """Returns the names that were added to a list (of authors or tags), in the order of the new list, and those that
+    were removed, in the order of the old list.
     """
     return tuple(n for n in new if n not in old), tuple(n for n in old if n not in new)
 

@@ -50,8 +50,9 @@ def import_(
     """Add sites from files, without crawling them yet. The archive is created if it does not exist.
 
     A file is OPML, as exported by feed readers; CSV, with a column url and optionally feed, tags and any setting; or
-    text, with one URL per line, optionally followed by tags. Invalid lines are reported, the others are added. Sites
-    that the archive already has get the tags and settings of the list, and keep their other settings.
+    text, with one URL per line, optionally followed by tags. Invalid lines are reported, and the sites of the other
+    lines are added. Sites that are already in the archive get the tags and settings of the list, and keep their other
+    settings.
 
     \b
     Examples:
@@ -153,8 +154,8 @@ def export(form: str, output: str, tag: str | None, archive: str) -> None:
 def tag(tag: str, names: tuple[str, ...], remove: bool, archive: str) -> None:
     """Add a tag to sites, or remove it.
 
-    Sites with the same tag are a group: archiver.toml can have settings for it in [groups.TAG], and 'crawl --tag TAG'
-    crawls it.
+    Sites with the same tag are a group: archiver.toml can contain settings for the group in [groups.TAG], and 'crawl
+    --tag TAG' crawls it.
 
     \b
     Examples:
@@ -194,8 +195,8 @@ def mute(
 ) -> None:
     """Send no notifications about sites until a date.
 
-    The sites are crawled, and 'archiver status' shows their findings, as before. When the mute ends, findings that are
-    still there are sent. A new mute replaces the earlier one.
+    The sites are crawled, and 'archiver status' shows their findings, as before. When the mute ends, findings that
+    still exist are sent. A new mute replaces the earlier one.
 
     \b
     Examples:
@@ -244,7 +245,7 @@ def _read_end_of_mute(text: str, now: datetime) -> datetime:
 
 
 _SETTING = re.compile(r"[a-z_]+ *=", re.IGNORECASE)
-"""Matches the beginning of KEY=VALUE, but not that of a URL with a query."""
+"""Matches the beginning of KEY=VALUE, but not the beginning of a URL with a query."""
 
 
 @click.command("set")
@@ -303,17 +304,18 @@ def set_(words: tuple[str, ...], tag: str | None, as_json: bool, archive: str) -
 @json_option
 @archive_option
 def move(old: str, new: str, merge: bool, dry_run: bool, yes: bool, as_json: bool, archive: str) -> None:
-    """Give a site that has moved its new address. OLD is its name, NEW the start URL that it has now.
+    """Give a site that has moved its new address. OLD is the name of the site, NEW is its new start URL.
 
-    The site keeps its settings, tags, rules, runs and captures. Its posts get the addresses that they have below NEW,
-    and keep the former ones as aliases: 'show', 'why', citations and links find them by both, and the next crawl
-    recognises them at the new address. If a post is not there under the same path, a redirect from its former
-    address or its text identifies it.
+    The site keeps its settings, tags, rules, runs and captures. Its posts get addresses below NEW, and keep their
+    former addresses as aliases. 'show', 'why', citations and links find them by both addresses, and the next crawl
+    recognises them at the new address. A post that is not there under the same path is identified by a redirect from
+    its former address, or by its text.
 
-    If the archive crawls NEW already, as another site, --merge makes them one site: the articles and runs of NEW are
-    removed, and an import of its WARC files, which stay, brings its posts and edits back.
+    If the archive already contains NEW as another site, --merge merges the two sites: the articles and runs of NEW
+    are removed. Its WARC files stay, so an import of these files brings its posts and edits back.
 
-    It is one transaction: if it is stopped, nothing has changed. It is refused while a crawl of OLD or NEW is running.
+    The move is one transaction: if it is stopped, nothing has changed. It is refused while a crawl of OLD or NEW is
+    running.
 
     \b
     Examples:
@@ -361,7 +363,7 @@ def _print_files_to_import(archive: Path, done: SiteMove) -> None:
 
 
 def _confirm_move(planned: SiteMove) -> None:
-    """Asks whether to move the site. Aborts if the answer is no, or if there is no terminal to ask on."""
+    """Asks whether to move the site. Aborts if the answer is no, or if there is no terminal on which to ask."""
     if not sys.stdin.isatty():
         raise click.UsageError(f"Moving {planned.old} needs --yes, or a terminal to confirm it on.")
     click.echo(_describe_move(planned, dry_run=True), err=True)
@@ -426,7 +428,7 @@ def _format_setting(value: Any) -> str:
 
 _MAX_PAGES, _MAX_POSTS = 60, 10
 _USED_SETTINGS = ("delay", "contact", "private", "max_minutes")
-"""The settings of a site that `sites check` uses."""
+"""The settings of a site on which `sites check` depends."""
 
 
 @click.command(short_help="Probe sites before a crawl: sources, platform, number of posts, fields.")

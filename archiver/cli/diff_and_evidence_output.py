@@ -100,7 +100,7 @@ def _format_value(value: Any) -> str:
     return str(value) if value else "none"
 
 
-# Evidence: the candidates of each field, with the chosen one marked, and why it was chosen
+# Evidence: the candidates of each field, with the chosen one marked, and the reason for the choice
 
 _WIDTH = 72
 

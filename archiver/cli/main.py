@@ -114,7 +114,7 @@ class CommandError(click.ClickException):
 
 
 class WrongUsage(CommandError):
-    """A CommandError that the caller can avoid by calling the command differently. Its exit code is 2."""
+    """A CommandError for a command that was called in a wrong way. Its exit code is 2."""
 
     exit_code = 2
 
@@ -142,7 +142,7 @@ class LazyGroup(click.Group):
                     f"Error: The output cannot be written ({error.strerror}). Free some space and try again.", err=True
                 )
             with suppress(OSError):
-                sys.stdout.close()  # otherwise Python flushes the rest at exit, and reports the error again
+                sys.stdout.close()  # otherwise Python would flush the rest at exit, and report the error again
             sys.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -92,8 +92,8 @@ def archive_option(function: F) -> F:
 
 
 def report_archive_faults(function: F) -> F:
-    """Wraps a command so that a database or disk error becomes an ArchiverError. Its message has the path of the
-    archive: the parameter `archive`, or the first damaged archive among `archives`.
+    """Wraps a command so that a database or disk error becomes an ArchiverError. The message of this error names the
+    path of the archive: the parameter `archive`, or the first damaged archive among `archives`.
     """
 
     @wraps(function)
@@ -171,7 +171,7 @@ def workers_option(description: str) -> Callable[[F], F]:
 
 
 def _check_period(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """click callback for an option that takes a date. Raises BadParameter, whose message has the name of the option."""
+    """click callback for an option that takes a date. Raises BadParameter, whose message names the option."""
     if value:
         from archiver.errors import BadQuery
         from archiver.search.query_tree import parse_period
@@ -184,7 +184,7 @@ def _check_period(_: click.Context, __: click.Parameter, value: str | None) -> s
 
 
 def capture_filter_options(function: F) -> F:
-    """Adds the options `--field`, `--since` and `--until`, which select what a re-extraction reads, to a command."""
+    """Adds to a command the options `--field`, `--since` and `--until`, which select what a re-extraction reads."""
     field = click.option(
         "--field",
         "fields",
@@ -210,8 +210,8 @@ def capture_filter_options(function: F) -> F:
 
 def tag_option(name: str, **how: Any) -> Callable[[F], F]:
     """Returns a click decorator that adds the option `--tag TAG` to a command, to select the sites with that tag. The
-    value is normalized like stored tags, and passed to the command's parameter `name`. `how` are further arguments of
-    click.option.
+    value is normalized like stored tags, and passed to the command's parameter `name`. `how` contains further arguments
+    of click.option.
     """
     return click.option("--tag", name, metavar="TAG", callback=_read_tags, **how)
 
@@ -228,8 +228,8 @@ def json_option(function: F) -> F:
 
 
 def log_format_option(function: F) -> F:
-    """Adds the option `--log-format`, the format in which crawls write log/crawl.log. If it is not given, the format in
-    archiver.toml is used.
+    """Adds to a command the option `--log-format`, which sets the format in which crawls write log/crawl.log. Without
+    the option, the format in archiver.toml is used.
     """
     return click.option(
         "--log-format",
@@ -351,7 +351,7 @@ def read_bytes(file: str) -> bytes:
 # Which archives a command reads: one, several, or all in a folder.
 
 MAX_ARCHIVES = 250
-"""At most this many archives are open at the same time; each uses some of the process's file descriptors."""
+"""At most this many archives are open at the same time; each archive uses several of the process's file descriptors."""
 
 
 class _UnsplitPath(click.Path):

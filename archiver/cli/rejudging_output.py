@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from archiver import __version__
-from archiver.articles.form_verdicts import judge_forms
+from archiver.articles.page_form_verdicts import judge_forms
 from archiver.cli.terminal import count_noun, print_json, print_lines
 from archiver.items import PageKind
 from archiver.maintenance.rejudging import RejudgedPage, Rejudging, RejudgingTally, form_pages, judge_site, rejudge
@@ -28,8 +28,8 @@ _EXAMPLES = 5
 
 
 def rejudge_sites(archive: Path, words: Sequence[str], *, dry_run: bool, as_json: bool) -> None:
-    """Decides again, from their captures, which pages of these sites are posts, stores the changes (unless `dry_run`)
-    and prints them. `words` are names of sites; () means all sites.
+    """Decides again, from their captures, which pages of these sites are posts, stores the changes (unless `dry_run` is
+    True) and prints them. `words` are names of sites; () means all sites.
 
     Exits with code 1 if a capture cannot be read. Raises SiteNotFound, and ArchiveInUse if a site is being crawled.
     """

@@ -19,7 +19,7 @@ from archiver.cli.terminal import count_noun, open_output, print_json, print_lin
 from archiver.errors import ArchiverError
 from archiver.health.health_report import OverallHealth, format_metrics, health_as_json, judge_all
 from archiver.health.health_rules import CONTENT_CODES, Health, HealthFinding, Level
-from archiver.health.health_state import accept_findings_of, read_health
+from archiver.health.health_state import accept_findings_of, read_health, read_move_advice
 from archiver.health.notifications import find_unused_tags, make_all_channels, notify, send_test_messages
 from archiver.items import format_degrees
 from archiver.sites.archiver_toml import config_file, effective_settings, load_config
@@ -77,7 +77,9 @@ def show_health(archive: str, site: str | None, as_data: bool) -> int:
 
 
 def _last_backup(archive: str) -> BackupRecord | None:
-    """Returns the last good backup that a damaged archive has a record of; None if none can be read."""
+    """Returns the last good backup of a damaged archive, according to the archive's own records; None if no record can
+    be read.
+    """
     with suppress(ArchiverError, sqlite3.Error), opened(archive, read_only=True) as db:
         return next((one for one in read_backups(db) if one.made_at), None)
     return None
@@ -96,8 +98,8 @@ def write_metrics(archive: str, file: str) -> None:
 
 def show_deliveries(archive: str, *, trial: bool) -> int:
     """Sends the notifications that are due, for `archiver status --notify`, or, if `trial` is True, a test message for
-    --try-notify. Prints the result per channel. Returns 1 if a message was not sent or no channel is configured, else
-    0.
+    --try-notify. Prints the result per channel. Returns 1 if a message was not sent or no channel is configured,
+    otherwise 0.
     """
     with opened(archive, read_only=True) as db:
         unused = find_unused_tags(db, load_config().notify)
@@ -122,7 +124,7 @@ def has_unusable_content(health: dict[str, Any]) -> bool:
 
 
 def format_findings(health: Health) -> list[Any]:
-    """Formats the health of a site: a line per finding, or its state if it is green."""
+    """Formats the health of a site: a line per finding or, if the site is green, a line that says so."""
     if not health.findings:
         return [styled_line((health.state, STYLES[health.state]), indent=2)] if health.state == "green" else []
     return [styled_line((one.level, STYLES[one.level]), f": {one.sentence}", indent=2) for one in health.findings]
@@ -194,7 +196,7 @@ def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
     )
     if result["trapped"] > 0:  # negative if this run sampled pages that an earlier run skipped
         lines.append(
-            f"  {count_noun(result['trapped'], 'URL')} skipped: crawler traps "
+            f"  {count_noun(result['trapped'], 'URL')} skipped: crawler traps or set aside "
             f"('archiver status {result['site']}' lists them)"
         )
     if result["refused"]:
@@ -240,8 +242,8 @@ def _format_held(result: dict[str, Any]) -> str:
 
 
 def note_missing_posts(archive: str, site: str, outcome: str) -> list[str]:
-    """If a site's crawl finished and none of its pages is a post, returns a line that says so; otherwise an empty
-    list.
+    """Returns a line that says that a site has no posts, if its crawl finished and no page proved to be a post;
+    otherwise [].
     """
     if outcome != "finished":
         return []
@@ -287,6 +289,22 @@ def read_health_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, dic
         db.close()
 
 
+def read_advice_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, str]:
+    """Returns advice about each of these sites that has moved; empty if the archive cannot be read."""
+    selected = set(sites)
+    if not selected:
+        return {}
+    try:
+        db = open_archive(archive, read_only=True)
+    except ArchiverError:
+        return {}
+    try:
+        rows = [row for row in list(db.query("select * from sites")) if row["name"] in selected]
+        return {row["name"]: advice for row in rows if (advice := read_move_advice(db, row))}
+    finally:
+        db.close()
+
+
 def format_health(health: dict[str, Any] | None) -> list[str]:
     """Returns lines for the findings of a site, except for those that the summary of its crawl already shows. `health`
     is in the form of `archiver status --json`.
@@ -299,8 +317,8 @@ def format_health(health: dict[str, Any] | None) -> list[str]:
 
 
 def suggest_searches(archive: str, new: int) -> list[str]:
-    """Returns lines with up to three example searches that find something in the archive. If the crawl stored no new
-    articles (`new` is 0), returns an empty list.
+    """Returns lines with up to three example searches that find something in the archive. Returns [] if the crawl
+    stored no new articles (`new` is 0).
     """
     if not new:
         return []

@@ -93,8 +93,8 @@ def abbreviate_list(names: Sequence[str]) -> str:
 
 
 def _describe_near_duplicates(hit: Hit) -> list[str]:
-    """Describes the near-duplicates that were combined into a hit, with their IDs by site; returns an empty list if
-    there are none. Copies with the same text are not counted.
+    """Describes the near-duplicates that were combined into a hit, with their IDs by site; returns [] if there are
+    none. Copies with the same text are not counted.
     """
     near = [one for one in hit.folded if one.id not in hit.copies]
     if not near:
@@ -224,8 +224,8 @@ def draw_histogram(found: Histogram) -> None:
 
 
 def _format_periods(state: str, periods: list[Period]) -> Iterator[tuple[str, int | str]]:
-    """Formats consecutive periods of a histogram that have the same state, as rows (period, count or text). Periods
-    from which articles are archived get a row each; other periods share one row.
+    """Formats consecutive periods of a histogram that have the same state, as rows (period, count or text). Each period
+    from which articles are archived gets a row; other periods share one row.
     """
     from archiver.search.histograms_and_trends import STATES
 
@@ -311,7 +311,7 @@ def draw_trend(found: Trend) -> None:
 
 def _fit_to_columns(found: Trend, one: Series, per_column: int, width: int) -> list[float | None]:
     """Returns the shares of one term for at most `width` screen columns. If there are many periods, each column shows
-    `per_column` of them together; if there are few, each is repeated over several columns.
+    `per_column` of them together; if there are few periods, each is repeated over several columns.
     """
     starts = range(0, len(found.periods), per_column)
     columns = max(1, min(width // len(starts), 4))
@@ -337,7 +337,7 @@ def _label_ends(first: str, last: str, width: int) -> str:
 # Concordance: one line per occurrence, with the keyword in the same column
 
 _RIGHT_TO_LEFT, _END = "\u2067", "\u2069"
-"""Isolate characters: the text between them runs from right to left, whatever surrounds it (UAX #9)."""
+"""Isolate characters: the text between them runs from right to left, whatever text surrounds it (UAX #9)."""
 _MIN_WIDTH = 8
 
 
@@ -416,7 +416,7 @@ def _align_right(text: str, width: int, *, from_end: bool) -> str:
 
 
 def _cut(text: str, width: int, *, from_end: bool = False) -> str:
-    """Shortens a text to `width` screen columns, at its beginning if `from_end`, else at its end."""
+    """Shortens a text to `width` screen columns: keeps its end if `from_end` is True, otherwise its beginning."""
     from rich.cells import cell_len
 
     letters = list(reversed(text)) if from_end else list(text)
@@ -432,7 +432,7 @@ def _cut(text: str, width: int, *, from_end: bool = False) -> str:
 
 
 class SearchTarget(Protocol):
-    """A query bound to what it searches: one archive, or several that are searched as one."""
+    """A query together with what it searches: one archive, or several archives that are searched as one."""
 
     @property
     def query(self) -> Query: ...
@@ -443,7 +443,7 @@ class SearchTarget(Protocol):
         """
 
     def archives(self) -> Sequence[tuple[Database, Query]]:
-        """Returns the archives that are searched, each with the query for it."""
+        """Returns the archives that are searched, each with the query that is used for it."""
 
     def page(self) -> HitPage:
         """Returns the requested page of hits."""

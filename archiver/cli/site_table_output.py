@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import textwrap
@@ -22,16 +23,16 @@ _HEADS = ("site", "health", "articles", "new", "last", "next", "coverage")
 _NUMBERS = frozenset({2, 3, 6})
 _GAP = 2
 _LEAST_REASON, _LEAST_SITE = 40, 20
-"""The reason and the site's name have at least this many columns. If there is not enough room, the reason gets its own
-lines.
+"""The minimum widths, in columns, of the reason and of the site's name. If there is not enough room, the reason gets
+its own lines.
 """
 _COLOURS = {"green": "green", "amber": "yellow", "red": "red"}
 
 
 @dataclass(frozen=True, slots=True)
 class TableLayout:
-    """How the table is printed: `width` is its width in columns, None for a pipe (one line per site); `colours` is True
-    for a coloured table.
+    """How the table is printed: `width` is its width in columns, None for a pipe (one line per site) unless COLUMNS is
+    set; `colours` is True for a coloured table.
     """
 
     width: int | None = None
@@ -39,7 +40,8 @@ class TableLayout:
 
     @classmethod
     def of_output(cls) -> TableLayout:
-        return cls(shutil.get_terminal_size().columns if sys.stdout.isatty() else None, has_colours())
+        is_wide = not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdecimal()
+        return cls(None if is_wide else shutil.get_terminal_size().columns, has_colours())
 
 
 def print_site_table(rows: Sequence[SiteRow], now: datetime) -> None:
@@ -130,7 +132,9 @@ def _pad(cell: str, width: int, *, right: bool) -> str:
 def _fold(
     shown: Sequence[str], widths: Sequence[int], row: SiteRow, layout: TableLayout, reason: Sequence[str]
 ) -> list[str]:
-    """Returns the lines for one site: a line with its cells, then lines with the rest of its name and of its reason."""
+    """Returns the lines for one site: a line with the cells of its row, then lines with the rest of its name and of the
+    reason.
+    """
     name = textwrap.wrap(shown[0], widths[0], break_on_hyphens=False) or [""]
     lines = []
     for n in range(max(len(name), len(reason), 1)):
@@ -168,7 +172,7 @@ _PLAIN_OUTCOMES = _OUTCOMES | {"finished": "."}
 
 
 def can_print_blocks() -> bool:
-    """Returns True if the encoding of standard output has the block characters."""
+    """Returns True if the encoding of standard output contains the block characters."""
     try:
         _BLOCKS.encode(sys.stdout.encoding or "ascii")
     except UnicodeError:

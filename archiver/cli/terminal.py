@@ -20,6 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from archiver.errors import OutputNotWritable
+from archiver.errors import count_noun as count_noun
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -138,13 +139,8 @@ def format_time(moment: str | None) -> str:
         return moment
 
 
-def count_noun(number: int, one: str, many: str = "") -> str:
-    """Formats a number with its noun: "1 article", "2 articles". `many` is the plural if it is irregular."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def format_percent(share: float | None) -> str:
-    """Formats a share between 0 and 1 in whole percent; only exactly 1 becomes "100 %"."""
+    """Formats a share between 0 and 1 in whole percent; only 1 itself becomes "100 %"."""
     if share is None:
         return "unknown"
     return "100 %" if share == 1 else f"{min(99, int(share * 100))} %"

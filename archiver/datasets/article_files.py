@@ -38,7 +38,7 @@ from archiver.markup.marks import (
     is_web_url,
     unpack_marks,
 )
-from archiver.storage.article_tables.revisions import article_row
+from archiver.storage.article_tables.article_and_revision_rows import article_row
 from archiver.storage.column_values import SHAPED
 
 Record = dict[str, Any]

@@ -16,7 +16,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.articles.near_duplicates import UnionFind, wording_of
-from archiver.datasets.publication_rules import Decision, PublicationRules, Reason, Tier, limit_decision
+from archiver.datasets.publication_rules_and_tiers import Decision, PublicationRules, Reason, Tier, limit_decision
 from archiver.datasets.snapshot_selection import NEWEST, choose_articles, decide_tiers, duplicate_groups, latest_time
 
 Place = tuple[int, int]
@@ -113,7 +113,7 @@ def _set_duplicates(dbs: Sequence[Database], texts: Groups, fold: bool) -> list[
 
 
 def _set_original(dbs: Sequence[Database], group: Sequence[Place], fold: bool) -> None:
-    """Marks the chosen copy that was published first as the original of the other copies. If `fold` is True, only the
+    """Makes the chosen copy that was published first the original of the other copies. If `fold` is True, only the
     original stays chosen.
     """
     chosen = sorted(
@@ -162,7 +162,7 @@ def apply_strictest(
     """Applies the strictest publication decision on any copy of a text to all copies of the text in all archives.
     Updates the decisions in `decided` and the counts in `reasons`.
 
-    A text that may not be published from one archive is thus not published from another archive.
+    Thus, if a text may not be published from one archive, it is not published from any other archive.
     """
     for places in copies:
         found = _read(dbs, places)

@@ -22,7 +22,7 @@ from typing import Any
 from slugify import slugify
 
 from archiver.datasets.ngrams import MIN_ARTICLES
-from archiver.datasets.publication_rules import DOCS, Tier, licence_url, spdx_identifier
+from archiver.datasets.publication_rules_and_tiers import DOCS, Tier, licence_url, spdx_identifier
 from archiver.datasets.record_formats import import_arrow
 from archiver.datasets.snapshot_rows import ARTICLES, TABLES, DatasetTable, read_table, table_files
 from archiver.datasets.snapshot_selection import SnapshotStatistics
@@ -33,8 +33,8 @@ from archiver.search.histograms_and_trends import Histogram, Period, histogram_s
 # Name, creators and licence of a dataset: from the operator's `[dataset]` table, or derived from its articles.
 
 UNKNOWN_LICENCE = "http://rightsstatements.org/vocab/CNE/1.0/"
-"""RightsStatements.org's "Copyright Not Evaluated". It is the licence of a dataset if no licence of its records is
-known."""
+"""RightsStatements.org's "Copyright Not Evaluated", which is given as the licence of a dataset if the licences of all
+its records are unknown."""
 _DEFAULT_PUBLISHER = "The operator of the archive"
 MEDIA = {
     ".parquet": "application/vnd.apache.parquet",
@@ -187,7 +187,8 @@ def orcid_url(text: str) -> str:
 
 _COMPARED = ("id", "revision", "content_digest", "tier", "split")
 _LISTED = 1_000
-"""At most this many identifiers are listed under each heading. The tables of the two versions have all of them."""
+"""At most this many identifiers are listed under each heading. The tables of the two versions contain all
+identifiers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +196,9 @@ class DatasetChanges:
     """The differences between two versions of a dataset, each as a list of article identifiers (`withdrawn` with the
     reasons).
 
-    `gone` are articles that are no longer in the dataset because the query, the rules or the archive changed, but were
-    not withdrawn. `moved` are articles that are now in a different split, for example because two clusters were joined.
+    `gone` are articles that are no longer in the dataset because the query, the rules or the archive changed, and not
+    because they were withdrawn. `moved` are articles that are now in a different split, for example because two
+    clusters were joined.
     """
 
     since: str
@@ -335,8 +337,9 @@ def _bars(stats: SnapshotStatistics) -> str:
 
 
 def _draw_map(stats: SnapshotStatistics) -> str:
-    """Draws the places of a dataset on a map in plate carrée projection, two units a degree, and returns the SVG. Each
-    square degree with places is a circle whose radius grows with the square root of their number.
+    """Draws the places of a dataset on a map in plate carrée projection, with two units per degree, and returns the
+    SVG. Each square degree that contains places is drawn as a circle; its radius grows with the square root of the
+    number of places.
     """
     most = max(stats.squares.values())
     parts = list(_graticule())

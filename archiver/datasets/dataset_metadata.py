@@ -26,7 +26,7 @@ from archiver.datasets.dataset_card import (
     orcid_url,
     tables_present,
 )
-from archiver.datasets.publication_rules import is_listed, spdx_identifier
+from archiver.datasets.publication_rules_and_tiers import is_listed, spdx_identifier
 from archiver.datasets.snapshot_rows import ARTICLES, Column, DatasetTable
 from archiver.datasets.snapshot_selection import SnapshotStatistics
 
@@ -292,7 +292,7 @@ def croissant_json(
 
 
 def _media_type(name: str) -> str | list[str]:
-    """Returns the media type of a file for Croissant. Parquet has a registered type since 2024, but the reference
+    """Returns the media type of a file for Croissant. Parquet has had a registered type since 2024, but the reference
     implementation only knows `application/x-parquet`, so both types are returned.
     """
     return [name, "application/x-parquet"] if name.endswith(".parquet") else name
@@ -393,7 +393,7 @@ def _licence(licence: str) -> dict[str, str]:
 
 def _parquet_resource(table: DatasetTable, file: DatasetFile, number: int) -> dict[str, Any]:
     """Returns the Data Package resource that describes a Parquet file. Its type is "file" because the library
-    frictionless cannot read columns of lists as a table. It has a schema nevertheless.
+    frictionless cannot read columns of lists as a table. The resource contains a schema nevertheless.
     """
     resource = _file(table.name if not number else f"{table.name}-{number + 1}", file, "parquet")
     return {**resource, "type": "file", "description": table.doc, "schema": _schema(table)}

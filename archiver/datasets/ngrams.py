@@ -32,11 +32,11 @@ file."""
 _PARTS = 256
 """The hashes are divided by their first byte into this many parts. The counts are added up one part at a time."""
 _QUERY_ROWS = 2_000_000
-"""In one pass over the texts, the words of at most this many n-grams are searched for."""
+"""One pass over the texts searches for the words of at most this many n-grams."""
 _BATCHES = 128
 _LOW = (1 << 32) - 1
 _MAX_BYTES = 1 << 22
-"""Of a longer text, only the words in the first bytes, at most this many, are counted."""
+"""Only the words within this many bytes at the beginning of a text are counted."""
 
 
 class Ngrams:
@@ -99,7 +99,7 @@ class Ngrams:
 
     def _keyed(self, hashes: Any, number: Any, of: Sequence[int], n: int) -> Any:
         """Mixes year, language and n-gram length into hashes, so that each combination is counted separately. `number`
-        has the index of the text of each hash, and `of` has the group (year and language) of each text.
+        holds, for each hash, the index of its text; `of` holds, for each text, its group (year and language).
         """
         pa, _ = import_arrow()
         import pyarrow.compute as pc
@@ -143,8 +143,8 @@ class Ngrams:
             }
 
     def _find_words(self, kept: Any, ranks: dict[int, int]) -> Iterator[list[str]]:
-        """Yields lines with the words and counts of the n-grams in the table `kept`, which has only their hashes. The
-        words are found by reading all texts again; an n-gram that was found is not searched for again.
+        """Yields lines with the words and counts of the n-grams in the table `kept`, which contains only their hashes.
+        Reads all texts again to find the words; once an n-gram has been found, it is no longer searched for.
         """
         pa, _ = import_arrow()
         import pyarrow.compute as pc

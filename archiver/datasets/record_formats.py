@@ -150,7 +150,7 @@ _CHUNK_ROWS = 200
 """The number of rows that are converted to columns at a time. It is small enough for the rows to stay in the
 processor's cache."""
 _CHARACTERS = 24_000_000
-"""A row group ends at `_ROWS` rows, or at this many characters of body text."""
+"""A row group is complete when it has `_ROWS` rows, or bodies with this many characters."""
 _LONG = frozenset({*fields_varying("long"), "excerpt", "sketch"})
 _UNIQUE = frozenset(
     {

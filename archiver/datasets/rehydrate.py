@@ -309,7 +309,9 @@ def digest(payload: bytes) -> str:
 
 
 def rehydrate(row: dict[str, str], url: str, source: str, polite: PoliteFetcher) -> dict[str, Any]:
-    """Fetches `url` and compares the page with the dataset's record `row`. Returns a line of the output."""
+    """Fetches `url`, compares the page with the dataset's record `row`, and returns the result as a record of the
+    output.
+    """
     now = datetime.datetime.now(datetime.timezone.utc)  # noqa: UP017  Python before 3.11
     out: dict[str, Any] = {
         "id": row["id"],
@@ -398,7 +400,8 @@ def main() -> int | str:
                 results.append(rehydrate(row, url, source, polite))
                 if results[-1]["status"] == "exact":
                     break
-            # Prefer a result with a text. If none has one, min() keeps the first, which is from the site itself.
+            # Prefer a result with a text. If no result has a text, min() returns the first result, which is from the
+            # site itself.
             result = min(results, key=lambda one: ("exact", "changed", one["status"]).index(one["status"]))
             output.write(json.dumps(result, ensure_ascii=False) + "\n")
             output.flush()

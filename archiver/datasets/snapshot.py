@@ -1,6 +1,6 @@
 """Builds a snapshot of one or more archives into a folder, and verifies an existing snapshot.
 
-A snapshot is built in a temporary folder beside its target folder, and moved to the target when it is complete. Its
+A snapshot is built in a temporary folder next to its target folder, and moved to the target when it is complete. Its
 bytes depend only on the archives and the request, not on the clock, the folder or the order in which articles were
 stored.
 """
@@ -29,7 +29,7 @@ from sqlite_utils import Database
 from archiver.datasets import cross_archive_duplicates, snapshot_rows
 from archiver.datasets.dataset_card import DatasetFile
 from archiver.datasets.dataset_metadata import write_descriptions
-from archiver.datasets.publication_rules import PublicationRules, parse_publication_rules
+from archiver.datasets.publication_rules_and_tiers import PublicationRules, parse_publication_rules
 from archiver.datasets.record_formats import import_arrow
 from archiver.datasets.snapshot_rows import ARTICLES, TABLES, table_files
 from archiver.datasets.snapshot_selection import (
@@ -51,7 +51,7 @@ from archiver.search.engine import matching_ids
 from archiver.search.federated import Shard, shards_with_sites
 from archiver.storage.connection import opened
 
-# Building beside the target folder, so that a snapshot replaces the folder either completely or not at all.
+# Building next to the target folder, so that a snapshot replaces the folder either completely or not at all.
 
 
 def resolve_links(out: Path) -> Path:
@@ -73,7 +73,8 @@ def as_refusal(out: Path, error: OSError | sqlite3.Error) -> SnapshotRefused:
 
 @contextmanager
 def unfinished_folder(out: Path) -> Iterator[Path]:
-    """Creates a temporary folder beside `out` to build in. After the `with` block it is removed unless it was moved.
+    """Creates a temporary folder next to `out`, in which a snapshot is built. After the `with` block it is removed
+    unless it was moved.
 
     Also removes the files that a killed build left. Raises SnapshotRefused if another build is running.
     """
@@ -159,8 +160,8 @@ class BuiltSnapshot:
 class BuildOptions:
     """Options for building a snapshot that do not affect which articles are in it.
 
-    - `progress`: a function that is called with the name of the table that is being written and the number of its rows
-      so far.
+    - `progress`: a function that is called with the name of the table being written and the number of rows written so
+      far.
     - `key`: the key for pseudonyms, if the request asks for them.
     - `previous`: the folder of the previous version, with which CHANGES.md compares.
     - `since`: the previous version, if its folder is not available.
@@ -229,9 +230,9 @@ def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest
 
 
 def _move_into_place(folder: Path, out: Path, request: SnapshotRequest, *, replace: bool) -> bool:
-    """Moves a built snapshot to its target folder, unless the same snapshot is already there and `replace` is not set.
-    Returns True if the same snapshot was there before. Raises SnapshotRefused if a different snapshot is there and
-    `replace` is not set.
+    """Moves a built snapshot to its target folder. Returns True if the same snapshot was there before; in this case, it
+    is only replaced if `replace` is True. Raises SnapshotRefused if a different snapshot is there and `replace` is
+    False.
     """
     same = out.exists() and (out / SUMS).is_file() and (out / SUMS).read_bytes() == (folder / SUMS).read_bytes()
     if same and not replace:
@@ -268,8 +269,8 @@ def _pseudonymizer(out: Path, request: SnapshotRequest, rules: PublicationRules,
 
 
 def _choose(dbs: Sequence[Database], request: SnapshotRequest, rules: PublicationRules, out: Path) -> _Choice:
-    """Chooses the articles of a snapshot in all archives and decides their tiers. Raises NothingToPublish and
-    SnapshotRefused.
+    """Chooses the articles of a snapshot in all archives and decides their tiers. Raises NothingToPublish,
+    SnapshotRefused and BadQuery, and the other errors of a search.
     """
     selected = [*_matching_ids(dbs, request)]
     if not sum(choose_articles(db, ids, request.cutoff) for db, ids in zip(dbs, selected, strict=True)):
@@ -298,8 +299,9 @@ def _choose(dbs: Sequence[Database], request: SnapshotRequest, rules: Publicatio
 
 
 def _matching_ids(dbs: Sequence[Database], request: SnapshotRequest) -> Iterator[list[int] | None]:
-    """Yields for each archive the IDs of the articles that the query matches; None means all articles. Raises what
-    searching raises.
+    """Yields for each archive the IDs of the articles that the query matches; None means all articles. Raises BadQuery
+    if the query cannot be run, or if it asks for articles like one article (`like`) and there are several archives;
+    also raises the other errors of a search.
     """
     if len(dbs) > 1 and request.search_query.like is not None:
         raise BadQuery(
@@ -320,8 +322,8 @@ def _matching_ids(dbs: Sequence[Database], request: SnapshotRequest) -> Iterator
 
 
 def _check_sites(dbs: Sequence[Database], sites: Iterable[str], out: Path) -> None:
-    """Raises SnapshotRefused if any of the sites is in none of the archives, because the user may have forgotten to
-    name an archive.
+    """Raises SnapshotRefused if no archive contains one of the sites, because the user may have forgotten to name an
+    archive.
     """
     known = {row[0] for db in dbs for row in db.execute("select name from sites")}
     if lost := sorted(set(sites) - known):
@@ -348,7 +350,7 @@ def _check_disjoint(dbs: Sequence[Database], out: Path) -> None:
 
 
 def _check_wacz(out: Path, request: SnapshotRequest, dbs: Sequence[Database]) -> None:
-    """Raises SnapshotRefused if a WACZ file may not be published. A WACZ file has whole pages, which show names,
+    """Raises SnapshotRefused if a WACZ file may not be published. A WACZ file contains whole pages, which show names,
     contacts and other articles.
     """
     limited = sum(
@@ -368,7 +370,9 @@ def _check_wacz(out: Path, request: SnapshotRequest, dbs: Sequence[Database]) ->
 
 
 def _write_wacz(db: Database, archive: Path, folder: Path, out: Path, software: str) -> None:
-    """Writes the captures of the chosen articles to `captures.wacz`. Raises SnapshotRefused if one cannot be read."""
+    """Writes the captures of the chosen articles to `captures.wacz`. Raises SnapshotRefused if a capture cannot be
+    read.
+    """
     ids = [row[0] for row in db.execute("select article_id from temp.ordered order by position")]
     with (folder / "captures.wacz").open("wb") as file:
         done = pack_wacz(db, archive, ids, file, software=software, title="Captures")
@@ -445,7 +449,9 @@ def _previous_version(previous: Path) -> str:
 
 
 def _check_target(out: Path, request: SnapshotRequest) -> None:
-    """Raises SnapshotRefused if the target folder cannot be written or must not be replaced. Raises OSError."""
+    """Raises SnapshotRefused if the target folder cannot be created or must not be replaced, and OSError if it cannot
+    be read.
+    """
     if os.path.ismount(resolve_links(out)):
         raise SnapshotRefused(
             str(out), "it is a mount point, which cannot be replaced as a whole; name a folder inside it"

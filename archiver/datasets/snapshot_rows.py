@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from sqlite_utils import Database
 
-from archiver.datasets.publication_rules import Tier
+from archiver.datasets.publication_rules_and_tiers import Tier
 from archiver.datasets.record_formats import import_arrow
 from archiver.datasets.snapshot_selection import NEWEST
 from archiver.datasets.withheld_text import RUN, LeakedPassages, count_words, redact, sketch, words_of_text
@@ -43,8 +43,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class DatasetTable:
-    """A table of a dataset. `key` are the columns that identify a row and by which rows are sorted. If `of_article` is
-    True, its column `id` refers to `articles`. An `optional` table is left out if it has no rows.
+    """A table of a dataset.
+
+    - `key`: the columns that identify a row. Rows are sorted by them.
+    - `of_article`: True if the column `id` refers to the table `articles`.
+    - `optional`: True if the table is left out when it has no rows.
     """
 
     name: str
@@ -95,7 +98,7 @@ _DESCRIBED_HERE: dict[str, tuple[Column, ...]] = {
         ),
     ),
 }
-"""Columns of the fields that a dataset describes or stores differently than a record."""
+"""Columns that a dataset describes or stores in another way than a record does."""
 
 
 def _field_columns() -> Iterator[Column]:
@@ -231,7 +234,7 @@ _BATCH = 1_000
 
 
 def table_files(folder: Path, table: DatasetTable) -> list[Path]:
-    """Returns the Parquet files of a table in a snapshot's folder, sorted by name."""
+    """Returns the Parquet files of a table in a snapshot's folder, in the order of their names."""
     whole = folder / "data" / f"{table.name}.parquet"
     return [whole] if whole.exists() else sorted((folder / "data" / table.name).glob("*.parquet"))
 
@@ -254,7 +257,7 @@ _READ = tuple(name for name in PUBLISHED if BY_NAME[name].stored)
 _scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 _LABELS = tuple(tier.label for tier in Tier)
 _REGION_HINTS = frozenset({"site", "url", "language"})
-"""Columns from which the region of telephone numbers is guessed. The table `revisions` does not have them."""
+"""Columns from which the region of telephone numbers is guessed. The table `revisions` lacks these columns."""
 _NOT_QUOTED = frozenset({"id", *ADDRESSES, "payload_digest", "content_digest", "sketch"})
 _TIERS = tuple(Tier)
 NO_PASSAGES = LeakedPassages()
@@ -290,9 +293,9 @@ _ARTICLES = f"""
 
 
 class ArticleRow(NamedTuple):
-    """One article of a dataset: its partition, its record as published, and its places. It also has the article's words
-    for counting n-grams ([] if they may not be counted), and the key of its group of duplicates and near-duplicates (""
-    if it has no duplicates).
+    """One article of a dataset: its partition, its record as published, and its places. It also holds the article's
+    words, for counting n-grams ([] if they may not be counted), and the key of its group of duplicates and
+    near-duplicates ("" if the article is in no such group).
     """
 
     part: str
@@ -421,7 +424,7 @@ def _quotable_texts(row: Row) -> Iterator[str]:
 
 
 def withheld_texts(db: Database, cutoff: str) -> Iterator[str]:
-    """Yields the bodies, of all revisions up to the cut-off, that are not published even as an excerpt."""
+    """Yields the bodies that are not published, not even as an excerpt, from all revisions up to the cut-off."""
     for query in (
         "select a.body from temp.considered c cross join articles a on a.id = c.article_id where c.chosen and "
         "c.tier < 2 and c.revision = a.revision",

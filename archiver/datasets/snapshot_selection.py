@@ -2,8 +2,8 @@
 tiers, and sorts them.
 
 The results are in temporary tables of the database connection. `temp.considered` contains the chosen articles and all
-their copies, `temp.ordered` the chosen articles in the order of their rows in the files. Nothing depends on the order
-in which the archive stored the articles.
+their copies; `temp.ordered` contains the chosen articles in the order of their rows in the files. Nothing depends on
+the order in which the archive stored the articles.
 
 `rebuild.json` stores the request. The request and the archive together determine the bytes of a snapshot. The
 statistics are counted while it is written.
@@ -25,7 +25,7 @@ from sqlite_utils import Database
 
 from archiver.articles.near_duplicates import UnionFind
 from archiver.datasets.ngrams import MAX_N
-from archiver.datasets.publication_rules import (
+from archiver.datasets.publication_rules_and_tiers import (
     TIERS,
     Decision,
     OperatorStatement,
@@ -41,7 +41,7 @@ from archiver.search.query import Query, query_as_options
 from archiver.search.query_tree import parse_period, utc_seconds
 from archiver.storage.article_tables.records import FIRST_ADDRESS, record_id_of_first
 
-# Splits for machine learning. The split of an article is derived from the first member of its cluster.
+# Splits for machine learning. The split of an article is derived from the first member of the article's cluster.
 
 
 def split_of(key: str, splits: Sequence[tuple[str, int]]) -> str:
@@ -118,8 +118,8 @@ def _count(db: Database, rows: str) -> int:
 
 
 def _restore_state(db: Database, cutoff: str) -> None:
-    """Sets the articles in `temp.considered` to their state at the cut-off: the last revision that had been seen at
-    that time, and no later `gone_at`.
+    """Sets the articles in `temp.considered` to their state at the cut-off: takes the last revision that had been seen
+    by then, and removes a `gone_at` after the cut-off.
     """
     db.execute(
         "update temp.considered set revision = coalesce((select max(r.revision) from revisions r where r.article_id = "
@@ -137,7 +137,7 @@ def _restore_state(db: Database, cutoff: str) -> None:
 
 def _split_later_clusters(db: Database) -> None:
     """Splits clusters that were joined only by articles added after the cut-off, keeping the near-duplicate links among
-    earlier articles. The resulting clusters get negative numbers, which no cluster in the archive has.
+    earlier articles. The resulting clusters get negative numbers, which are never used for clusters in the archive.
     """
     earlier = dict(
         db.execute(
@@ -200,8 +200,8 @@ def _named(rows: Iterable[tuple[int, int, str]], first_too: bool) -> Iterator[tu
 
 
 def duplicate_groups(db: Database) -> Iterator[list[int]]:
-    """Yields the groups of considered articles that share a text or are near-duplicates, as lists of article IDs. A
-    duplicate that is in a cluster merges both groups.
+    """Yields the groups of considered articles that share a text or are near-duplicates, as lists of article IDs. If a
+    duplicate is in a cluster, its group of equal texts and the cluster become one group.
     """
     rows = db.execute(_SHARED).fetchall()
     find = UnionFind((("root", root), ("cluster", cluster)) for _, root, cluster in rows if cluster is not None).top
@@ -475,8 +475,8 @@ def _has_type(value: Any, kind: Any) -> bool:
 def parse_rebuild(text: str, where: str) -> dict[str, Any]:
     """Parses the text of a `rebuild.json`. Raises NotASnapshot if it is invalid.
 
-    In the result, `request` is a SnapshotRequest, `since` the previous version with which the snapshot was compared,
-    or "", and `sites` the sites of its articles.
+    In the result, `request` is a SnapshotRequest. `since` is the previous version with which the snapshot was compared,
+    or "". `sites` are the sites of its articles.
     """
     try:
         data = json.loads(text)
@@ -526,7 +526,7 @@ class SnapshotStatistics:
     - `tiers`, `reasons`: the number of articles by tier, and by tier and reason.
     - `missing`: the number of missing pages by site and outcome.
     - `squares`: the number of places by the center (latitude, longitude) of their square degree.
-    - `filled`: for each column, the number of articles that have a value in it.
+    - `filled`: for each column, the number of articles with a value in this column.
     - `spans`: the first and last day of publication of each site.
     - `words`: the number of words in published bodies.
     """

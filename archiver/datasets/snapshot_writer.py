@@ -20,7 +20,7 @@ from sqlite_utils import Database
 from archiver import datasets
 from archiver.datasets import record_formats, snapshot_rows, withheld_text
 from archiver.datasets.ngrams import Ngrams
-from archiver.datasets.publication_rules import Tier
+from archiver.datasets.publication_rules_and_tiers import Tier
 from archiver.datasets.record_formats import ParquetTable
 from archiver.datasets.snapshot_rows import (
     ARTICLES,
@@ -37,7 +37,7 @@ from archiver.datasets.snapshot_rows import (
 from archiver.datasets.snapshot_selection import SnapshotStatistics, split_of
 
 Progress = Callable[[str, int], None]
-"""A function that is called with the name of the table that is being written and the number of its rows so far."""
+"""A function that is called with the name of the table being written and the number of rows written so far."""
 _PROGRESS_ROWS = 5_000
 
 
@@ -147,7 +147,7 @@ def write_tables(
                 stats.count_place(place)
             if one.tokens and one.group not in counted_groups:
                 counting.add((record["published"] or "")[:4], (record["language"] or "").split("-")[0], one.tokens)
-                if one.group:  # a text and its copies count once, since otherwise five copies would reveal its n-grams
+                if one.group:  # a text and its copies count as one: five copies would reveal its n-grams
                     counted_groups.add(one.group)
     stats.digest = digest.hexdigest()
     _write(

@@ -21,7 +21,7 @@ from typing import IO, Any, BinaryIO
 from sqlite_utils import Database
 
 from archiver.items import Capture
-from archiver.storage.article_tables.revisions import FULL_CONTENT
+from archiver.storage.article_tables.article_and_revision_rows import FULL_CONTENT
 from archiver.storage.requisites import NEEDED_CAPTURES_QUERY
 from archiver.warc.warc_records import GzipRecord, parse_capture, parse_named_fields, read_record_at
 from archiver.warc.writer import make_cdxj_line
@@ -78,7 +78,9 @@ def capture_offsets(db: Database) -> Iterator[tuple[str, int]]:
 
 
 def newest_capture_time(db: Database) -> datetime:
-    """Returns the time of the latest chosen capture; 1980-01-01, the earliest time in a ZIP, if there is none."""
+    """Returns the time of the latest chosen capture; 1980-01-01, the earliest time that a ZIP file can hold, if there
+    is no chosen capture.
+    """
     row = db.execute("select max(captured_at) from captures join temp.wacz_captures using (id)").fetchone()
     found = datetime.fromisoformat(row[0]).astimezone(UTC) if row[0] else datetime(1980, 1, 1, tzinfo=UTC)
     return found.replace(microsecond=0)
@@ -145,7 +147,7 @@ def pack_wacz(
 
 
 class _Package:
-    """A WACZ file that is being written: the ZIP file, and the list of its entries for datapackage.json."""
+    """A WACZ file that is being written. Holds the ZIP file and the list of its entries for datapackage.json."""
 
     def __init__(self, out: IO[bytes], created: datetime) -> None:
         self._zip = zipfile.ZipFile(out, "w", allowZip64=True)

@@ -24,14 +24,14 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
-from archiver.articles.identity import fold_words
-from archiver.datasets.publication_rules import Tier
+from archiver.articles.article_comparison import fold_words
+from archiver.datasets.publication_rules_and_tiers import Tier
 from archiver.datasets.record_formats import import_arrow
 from archiver.errors import ExtraMissing
 from archiver.fields import BY_NAME, PERSONS, QUOTING, WRITTEN, published_from
 
 RUN = 8
-"""The number of words of a passage. It is so large that two texts do not share a passage by chance."""
+"""The number of words of a passage. The number is so large that two texts do not share a passage by chance."""
 PASSAGES = 12
 """The sketch of a text has at most this many passages."""
 UNSPACED = (
@@ -124,8 +124,12 @@ _SPACE = 32
 @dataclass(frozen=True, slots=True)
 class Runs:
     """All sequences of a given number of adjacent words (runs) in some texts, as four Arrow arrays with one entry for
-    each run: the hash of the run, the index of its text, and the positions in `HashedTexts.data` of the space before
-    it and the space after it.
+    each run:
+
+    - the hash of the run;
+    - the index of its text;
+    - the position, in `HashedTexts.data`, of the space before the run;
+    - the position of the space after the run.
     """
 
     hashes: Any
@@ -182,7 +186,7 @@ def run_hashes(text: str, words: int) -> list[int]:
 
 
 class Bitmap:
-    """A fast filter for a set of 64-bit hashes. It accepts every hash in the set and few other hashes."""
+    """A fast filter for a set of 64-bit hashes. It accepts every hash that is in the set, and only few other hashes."""
 
     _MOST_BITS = 27
 
@@ -231,13 +235,13 @@ takes more."""
 _BUFFER_ROWS = 1_000_000
 """At most this many candidate passages are buffered before they are looked up."""
 _SHARE_BITS = 4
-"""Hashes are divided by this many leading bits, and one share is looked up at a time, because Arrow's hash table of two
-million takes 100 MB."""
+"""Hashes are divided by this many leading bits, and one share is looked up at a time, because Arrow's hash table for
+two million hashes takes 100 MB."""
 
 
 class LeakedPassages:
-    """A set of passages that must not be published because they are from withheld texts, stored as hashes in ascending
-    order.
+    """The passages that must not be published because they are from withheld texts. They are stored as hashes in
+    ascending order.
     """
 
     def __init__(self, found: Any = None) -> None:
@@ -485,8 +489,8 @@ class Pseudonymizer:
     """Removes personal data from records of `articles` and `revisions`, before anything else is withheld or counted."""
 
     def __init__(self, key: bytes | None, *, contacts: bool) -> None:
-        """Stores which data are replaced. If `key` is given, authors are replaced by pseudonyms made with this key. If
-        `contacts` is True, e-mail addresses and telephone numbers are removed. Raises ExtraMissing.
+        """Sets which data are replaced or removed. If `key` is given, authors are replaced by pseudonyms made with this
+        key. If `contacts` is True, e-mail addresses and telephone numbers are removed. Raises ExtraMissing.
         """
         self._key, self._contacts = key, contacts
         self._names: dict[str, str] = {}
@@ -544,7 +548,7 @@ def _change_fields(record: dict[str, Any], names: Iterable[str], change: Callabl
 
 @lru_cache(maxsize=256)  # the cache may be small because most sites have few authors
 def _names_pattern(names: tuple[str, ...]) -> re.Pattern[str]:
-    """Returns a regular expression that matches any of the names, with one group for each name."""
+    """Returns a regular expression that matches any of the names and contains one group for each name."""
     return re.compile("|".join(f"({_name_pattern(name)})" for name in names), re.IGNORECASE)
 
 
@@ -552,7 +556,8 @@ def _name_pattern(name: str) -> str:
     """Returns a regular expression for a name as it may be written in texts.
 
     Any punctuation and spaces may separate its words (O'Neil, Jean-Luc), and it may be inflected (Ada Bergs). In
-    scripts without spaces, other words directly precede and follow it. In Korean, particles directly follow it.
+    scripts without spaces, other words may directly precede and follow the name. In Korean, particles may directly
+    follow it.
     """
     words = [word for word in _SEPARATORS.split(name) if word]
     if len("".join(words)) < 2:  # the name is too short, so return a pattern that matches nothing

@@ -107,7 +107,7 @@ def _post(row: dict[str, Any], edition: int) -> Post:
 
 
 def paragraphs(post: Post) -> list[str]:
-    """Returns the post's text as HTML elements, one per block, with the byline if it has one."""
+    """Returns the post's text as HTML elements, one per block, with the byline if the post has one."""
     blocks = [_block(b) for b in post.body.strip().split("\n\n")]
     if post.byline:
         blocks.append(f"<p>{html.escape(f'{post.author} {post.byline}', quote=False)}</p>")
@@ -139,7 +139,7 @@ PASSWORD_FORM = (
 
 @dataclass(frozen=True, slots=True)
 class Single:
-    """The data of a post's page: the post and its neighbours, to which the page has links."""
+    """The data of a post's page: the post, and the neighbouring posts to which the page links."""
 
     base: str
     post: Post
@@ -217,7 +217,7 @@ def long_date(time: datetime) -> str:
 
 
 def geo_metas(places: tuple[Place, ...]) -> str:
-    """Returns the meta elements geo.position and ICBM for the first place, since they can hold only one."""
+    """Returns the meta elements geo.position and ICBM for the first place, since each of them can hold only one."""
     if not places:
         return ""
     p = places[0]

@@ -52,7 +52,7 @@ class Response:
 
 
 class Blog:
-    """One edition of the demonstration blog at a base URL, which has no slash at its end."""
+    """One edition of the demonstration blog. Its base URL has no slash at the end."""
 
     def __init__(self, base: str, edition: int = 1, theme: Theme = "classic") -> None:
         self.base = base
@@ -286,7 +286,7 @@ class DemoPortTaken(ArchiverError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request that the demonstration server received. `conditional` is true if it had If-None-Match or
+    """A request that the demonstration server received. `conditional` is True if it contained If-None-Match or
     If-Modified-Since.
     """
 

@@ -27,8 +27,8 @@ _JSON_DEGREES = (("latitude", "longitude"), ("lat", "lon"), ("lat", "lng"), ("la
 
 
 def feed_geotags(children: _Children) -> tuple[GeoTag, ...]:
-    """Returns the geo-tags among the child elements of a feed item (`XmlItem.children`), without coordinates that are
-    out of range or 0,0.
+    """Returns the geo-tags among the child elements of a feed item (`XmlItem.children`), without those whose
+    coordinates are out of range or 0,0.
 
     The position of a GeoRSS box, line or polygon is the middle of its bounds, and the position of a circle is its
     centre.
@@ -60,8 +60,8 @@ def json_geotag(row: dict[str, Any]) -> tuple[GeoTag, ...]:
 
 
 def _georss(children: _Children, name: str) -> list[GeoTag]:
-    """Returns the GeoRSS geo-tags of an item, from the first kind of shape in _SHAPES that yields any. Only one kind is
-    used because Blogger writes both a point and the box around it.
+    """Returns the GeoRSS geo-tags of an item, all of the same kind of shape: the first kind in _SHAPES that the item
+    contains. Only one kind is used because Blogger writes both a point and the box around it.
     """
     for key in _SHAPES:
         found = [tag for e in children.get(key, ()) if (tag := _georss_shape(key, _ordinates(_text(e)), name))]
@@ -88,7 +88,9 @@ def _basic_geo(children: _Children, name: str) -> Iterator[GeoTag]:
 
 
 def _dublin_core(text: str, source: str) -> GeoTag | None:
-    """Parses a Dublin Core place as a geo-tag: a DCMI Point ("east=..; north=..; name=..") or the name of a place."""
+    """Parses a Dublin Core place, which is a DCMI Point ("east=..; north=..; name=..") or the name of a place, into a
+    geo-tag.
+    """
     given = {k.lower(): v.strip() for k, v in _DCMI.findall(text)}
     if "north" in given and "east" in given:
         return _point((given["north"], given["east"]), given.get("name", ""), source)
@@ -122,7 +124,9 @@ _LONGITUDE_FIRST = re.compile(r"CRS:?84h?$", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """How to read the numbers of a GML position. `dimension` is the number of coordinates per point, 0 if unknown."""
+    """Describes how to read the numbers of a GML position. `dimension` is the number of coordinates per point; 0 if
+    unknown.
+    """
 
     dimension: int = 0
     longitude_first: bool = False
@@ -162,13 +166,13 @@ def _gml_place(where: etree._Element, name: str) -> GeoTag | None:
 
 
 def _dimension(written: list[str], is_list: bool) -> int:
-    """Returns the number of coordinates of each point if the element does not give it: 2, or 3 if 2 is impossible."""
+    """Returns the number of coordinates per point for an element that does not state it: 2, or 3 if 2 is impossible."""
     return 3 if len(written) == 3 or (is_list and len(written) % 2 and len(written) % 3 == 0) else 2
 
 
 def _frame(element: etree._Element) -> _Frame | None:
-    """Returns how to read a position, according to the attributes of its element and the element's ancestors. Returns
-    None if the position is not in degrees of WGS 84.
+    """Returns the number and order of the coordinates of a GML position, as the attributes of its element or of the
+    element's ancestors give them. Returns None if the position is not in degrees of WGS 84.
     """
     scope = [element, *element.iterancestors()]
     dimension = next((d for e in scope if (d := e.get("srsDimension") or e.get("dimension"))), "")
@@ -188,7 +192,7 @@ _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 def _ordinates(text: str) -> list[str]:
     """Splits a text at spaces and commas into the numbers of a position, as written.
 
-    Commas are decimal signs if every number has one and none has a point ("50,1 8,6").
+    Commas are decimal signs if every number contains a comma and no number contains a dot ("50,1 8,6").
     """
     words = text.split()
     if len(words) > 1 and all(map(_DECIMAL_COMMA.fullmatch, words)):
@@ -201,8 +205,8 @@ def _number(written: str) -> float | None:
 
 
 def _pairs(written: Sequence[str], dimension: int, longitude_first: bool = False) -> list[_Pair]:
-    """Returns the positions in a list of numbers, without their heights. Returns [] if a position is invalid or numbers
-    are left over.
+    """Returns the positions in a list of numbers, without their heights. Returns [] if a position is invalid, or if
+    some numbers at the end do not form a position.
     """
     if not written or len(written) % dimension:
         return []
@@ -228,7 +232,7 @@ def _point(written: Sequence[str], name: str, source: str) -> GeoTag | None:
 
 
 def _decimals(written: str) -> int:
-    """Returns how many decimal places a number has: 2 for "10.25" and for "1.025e1"."""
+    """Returns the number of decimal places of a number: 2 for "10.25" and for "1.025e1"."""
     exponent = Decimal(written.strip()).as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0
 
@@ -250,8 +254,8 @@ def _middle(pairs: list[_Pair], name: str) -> GeoTag | None:
 def _box(corners: list[_Pair], name: str) -> GeoTag | None:
     """Returns the middle of a box given by its lower (south-west) and upper (north-east) corner.
 
-    If the western longitude exceeds the eastern one by more than 180 degrees, the box crosses the 180th meridian. If it
-    exceeds it by less, the corners were written in the wrong order.
+    If the western longitude exceeds the eastern longitude by more than 180 degrees, the box crosses the 180th meridian.
+    If the excess is smaller, the corners were written in the wrong order.
     """
     (south, west), (north, east) = corners
     return _geotag((_half([south, north]), _half([west, east + 360 if west - east > 180 else east])), name, "georss")
@@ -262,8 +266,8 @@ def _half(numbers: list[float]) -> float:
 
 
 def _geotag(place: _Pair, name: str, source: str, precision: float | None = None) -> GeoTag | None:
-    """Returns the geo-tag of a position; None for 0,0, which programs write for "no place". `precision` is None for the
-    middle of a shape, because it is unknown.
+    """Returns the geo-tag of a position; None for 0,0, which programs write for "no place". `precision` is None if it
+    is unknown, as for the middle of a shape.
     """
     lat, lon = place
     lon = lon - 360 if lon > 180 else lon + 360 if lon < -180 else lon

@@ -1,7 +1,7 @@
 """Reads the items of RSS, Atom and JSON feeds, including their geo-tags, through the same set of methods.
 
-Titles and names are converted to plain text. Their type says whether they are HTML; if the feed gives no type, their
-form decides.
+Titles and names are converted to plain text. The feed's type attribute says whether they are HTML; without this
+attribute, their form decides.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def title_text(source: str, kind: str = "") -> str:
     """Returns a title as one line of plain text of at most 1,000 characters.
 
     If `kind` is "text", angle brackets are text. If it is "html", the tags of known elements are markup, and other
-    words in angle brackets are text. If it is "" (unknown), the title is taken for HTML if it has a line break, an
-    image, or the start and end tag of an element that formats text, as in "<em>one</em>". Entities are decoded in all
-    three cases, since many programs escape plain text twice.
+    words in angle brackets are text. If it is "" (unknown), the title is taken for HTML if it contains a line break
+    element, an image, or the start and end tag of an element that formats text, as in "<em>one</em>". Entities are
+    decoded in all three cases, since many programs escape plain text twice.
     """
     text = source[: _MAX_TITLE * 8]
     if "<" in text and kind != "text":
@@ -62,7 +62,7 @@ def title_text(source: str, kind: str = "") -> str:
     return " ".join(replace_controls(text).split())[:_MAX_TITLE]
 
 
-# Names of authors. RSS requires an e-mail address in their place, which is not a name.
+# Names of authors. Where RSS requires an e-mail address, many feeds contain a name.
 
 _MAIL = re.compile(
     r"(?:mailto:\s*)?[\w.+%'-]+(?:@|\s*(?:\[at\]|\(at\)|\{at\})\s*|\s+at\s+(?=[\w-]+(?:\.|\s+dot\s|\s*[\[(]dot)))"
@@ -76,8 +76,9 @@ _AROUND_NAME = ' \t"“”„«»,;:|/–—-'
 
 
 def person_name(source: str) -> str:
-    """Returns the name of a person without an e-mail address and the punctuation around it; "" if the text has no name.
-    Understands "mail (Name)", "Name (mail)", '"Name" <mail>', "mail, Name", "mailto:mail" and "name at host.example".
+    """Returns the name of a person without an e-mail address and the punctuation around it; "" if the text contains no
+    name. Understands "mail (Name)", "Name (mail)", '"Name" <mail>', "mail, Name", "mailto:mail" and "name at
+    host.example".
     """
     text = plain_text(_TAG_WITH_MAIL.sub(r" \1 ", html.unescape(source[:1_000])), 300)
     bare = _MAIL.sub(" ", text)
@@ -171,7 +172,9 @@ class XmlItem:
         return url
 
     def link_rel(self, rel: str) -> str | None:
-        """Returns the address of the Atom link with this `rel` (RSS feeds have such links, too), or None."""
+        """Returns the address of the Atom link with this `rel` (RSS feeds contain such links, too); None if there is
+        none.
+        """
         for e in self.all("link", "atom:link", "atom10:link"):
             if (e.get("rel") or "alternate").lower().rpartition("/")[2] == rel and e.get("href"):
                 return normalize(e.get("href") or "", self.base(e))
@@ -183,8 +186,8 @@ class XmlItem:
         return [inner_text(e) or e.get("href") or "" for e in links]
 
     def link(self) -> str | None:
-        """Returns the address of the post: the first of FeedBurner's original link, the item's link, a permanent guid,
-        and the RDF or Atom id. Returns None if the item has none of these.
+        """Returns the address of the post. It is the first of these that the item contains: FeedBurner's original link,
+        the item's link, a permanent guid, the RDF or Atom id. Returns None if the item contains none of them.
         """
         original = self.text("feedburner:origlink")
         if original and (found := normalize(original, self.url)):
@@ -266,7 +269,9 @@ class XmlItem:
         return [text for text, is_tag in self._terms() if is_tag] + keywords
 
     def _terms(self) -> list[tuple[str, bool]]:
-        """Returns the item's terms, each with True if its scheme or domain says that it is a tag."""
+        """Returns the item's terms. The second value of each pair is True if the term's scheme or domain says that it
+        is a tag.
+        """
         found = []
         for e in self.all("category", "dc:subject"):
             scheme = f"{e.get('scheme') or ''} {e.get('domain') or ''}".strip()

@@ -40,7 +40,7 @@ _FULL_TEXT = 600
 
 
 class Item(Protocol):
-    """The methods that feed items of every format have. Times are returned as written, addresses are absolute."""
+    """The methods of feed items, the same for every format. Times are returned as written; addresses are absolute."""
 
     language: str
 
@@ -132,8 +132,8 @@ def remove_credit_line(markup: str, address: str) -> str:
 
 
 def _is_whole_post(summary: str) -> bool:
-    """Returns True if an RSS description seems to be the whole post and not an excerpt. The signs are its length, its
-    paragraphs, and whether it ends with "..." or the like.
+    """Returns True if an RSS description seems to be the whole post and not an excerpt. This is judged by its length,
+    its paragraphs, and an ending such as "...".
     """
     if len(summary) < _FULL_TEXT or not re.search(r"<(?:p|br)\b", summary, re.IGNORECASE):
         return False
@@ -142,7 +142,7 @@ def _is_whole_post(summary: str) -> bool:
 
 
 def _precision(time: Timestamp | None) -> str:
-    """Returns the precision of a time for its source hint, "" if the time is precise to the second."""
+    """Returns the precision of a time, as a source hint stores it; "" if the time is precise to the second."""
     return time.precision if time and time.precision != "second" else ""
 
 
@@ -211,8 +211,9 @@ def looks_like_feed(body: bytes) -> bool:
 def parse_feed(body: bytes, url: str) -> Feed:
     """Parses the body of the feed at `url`. Never raises; returns an empty Feed of kind "" if the body is not a feed.
 
-    A discovered URL has kind POST if its item has a date, since static pages in a feed often have none. Each discovered
-    URL has a source hint. Its `lastmod` is the later of the item's published and modified times.
+    The kind of a discovered URL is POST if its item contains a date, since static pages in a feed are often undated.
+    Each discovered URL contains a source hint, and its `lastmod` is the later of the item's published and modified
+    times.
     """
     if inflate(body[:65_536], limit=64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return _json_feed(body, url)
@@ -285,8 +286,8 @@ def _enter(found: dict[str, DiscoveredURL], item: XmlItem | JsonItem, url: str, 
 
 def _next_page(following: str | None, url: str) -> str | None:
     """Returns the address of a feed's next page, given the address that the feed declares (`following`); None if the
-    feed declares none. Blogger declares an address on www.blogger.com; this function replaces that host by the feed's
-    own.
+    feed declares none. Blogger declares an address on www.blogger.com; in this case, the host is replaced by the feed's
+    own host.
     """
     if not following:
         return None

@@ -45,7 +45,7 @@ _MOST = 3
 
 def well_known_urls(start_url: str, scope: Scope, platform: str = "") -> tuple[DiscoveredURL, ...]:
     """Returns the well-known addresses of feeds and sitemaps on a site, most likely first. Addresses in the site's
-    folder come before sitemaps in the host's root, which may list pages outside the scope.
+    folder come before sitemaps in the host's root, because the latter may list pages outside the scope.
 
     If the `platform` is known, returns its usual addresses. Otherwise returns the addresses that the most common
     programs use. The source of the discovered URLs is SEED, because no page links to them.
@@ -105,7 +105,7 @@ _MAX_TRAPS = 200
 
 @dataclass(frozen=True, slots=True)
 class PageLinks:
-    """The addresses of the links on one page, each once, in the order of the page.
+    """The addresses to which one page links, each once, in the order of the page.
 
     - `next_pages`: the next and previous pages of the listing that this page belongs to.
     - `links`: all other addresses in scope. Their kind is LISTING if their address or `rel` says so, otherwise UNKNOWN.
@@ -113,7 +113,7 @@ class PageLinks:
     - `refresh`, `canonical`: absolute addresses, which may be out of scope.
     - `nofollow`: True if meta robots asks crawlers not to follow the page's links.
     - `is_listing`: True if the page itself is a listing of posts.
-    - `traps`: addresses in scope that are crawl traps or not worth fetching. They are recorded but not fetched.
+    - `traps`: addresses in scope that are crawl traps or are not worth fetching, and are therefore only recorded.
     """
 
     feeds: tuple[DiscoveredURL, ...] = ()
@@ -139,9 +139,9 @@ def parse_links(
 
     Leaves out addresses out of scope, assets, comment feeds and AMP copies. Feeds of single categories, tags and
     authors are taken from the home page only, since the listings of these categories, tags and authors contain more
-    posts. Feeds and sitemaps may be anywhere on the host; feeds that the page declares may also be on other hosts.
-    Links that differ from the page's own origin only in http/https or www get the page's origin. rel=nofollow on a link
-    within the site only concerns its ranking in search engines, so it is ignored.
+    posts. Feeds and sitemaps may be anywhere on the host; feeds that the page declares may also be on other hosts. If
+    the origin of a link differs from the page's own origin only in http/https or www, it is replaced by the page's
+    origin. rel=nofollow on a link within the site is ignored, because it only concerns the ranking in search engines.
     """
     return _Page(root, url, scope, latest_year).links(link_header)
 
@@ -186,7 +186,7 @@ class _Page:
         for address, target in self.pagers.items():
             # If this page is a post and not a listing, "next" leads to the next post.
             if target.kind is PageKind.LISTING or is_listing:
-                # This page may be a post that looks like a listing, so only a numbered page surely belongs to a
+                # This page may be a post that looks like a listing, so only a numbered page certainly belongs to a
                 # listing.
                 kind = PageKind.LISTING if self._is_in_series(address) else target.kind
                 following[address] = DiscoveredURL(address, DiscoverySource.LISTING, kind, self.url)
@@ -336,8 +336,8 @@ class _Page:
             self.feeds.setdefault(address, DiscoveredURL(address, DiscoverySource.LINK, PageKind.FEED, self.url))
 
     def _is_own_comment_feed(self, address: str) -> bool:
-        """Returns True if a feed's address is the page's own address followed by "feed/". At this address WordPress has
-        the feed of a post's comments.
+        """Returns True if a feed's address is the page's own address followed by "feed/". At such an address WordPress
+        serves the feed of a post's comments.
         """
         head, _, last = address.rstrip("/").rpartition("/")
         return (

@@ -26,7 +26,7 @@ _MAX_URL_LENGTH = 2_000
 _SOURCES = ("src", "data-src", "data-lazy-src", "data-original")
 _SETS = ("srcset", "data-srcset", "data-lazy-srcset", "imagesrcset")
 _ICONS = frozenset({"icon", "apple-touch-icon"})
-# Matches links to image files. They show a picture at full size that is small on the page.
+# Matches links to image files. They show, at full size, a picture that is small on the page.
 _IMAGE_FILE = re.compile(r"\.(?:jpe?g|png|gif|webp|avif|svgz?|bmp|tiff?|heic)$", re.IGNORECASE)
 _FONT = re.compile(r"\.(?:woff2?|ttf|otf|eot)$", re.IGNORECASE)
 # Formats of a font that only old browsers request.
@@ -196,8 +196,8 @@ def _unneeded_formats(face: str) -> Iterator[str]:
 # Responses for requisites.
 
 KEPT_STATUSES = frozenset({200, 301, 302, 303, 304, 307, 308})
-"""The statuses of responses that are stored: 200 for the requisite itself, 304 for not modified, and redirects, which
-replay follows."""
+"""The statuses of responses that are stored: 200 (the requisite itself), 304 (not modified), and the statuses of
+redirects, which replay follows."""
 ACCEPT = {
     RequisiteKind.IMAGE: "image/*,*/*;q=0.5",
     RequisiteKind.STYLESHEET: "text/css,*/*;q=0.1",
@@ -231,7 +231,7 @@ def type_mismatch(kind: RequisiteKind, content_type: str, body: bytes, content_c
     file.
 
     `body` is the body as received, still encoded. An HTML page never counts as such a file, whatever its declared type,
-    because many hosts send a page if a file does not exist.
+    because many hosts answer with a page if a file does not exist.
     """
     if not body:
         return "the response is empty"
@@ -263,8 +263,8 @@ def body_prefix(body: bytes, content_coding: str) -> bytes | None:
 
 
 def image_size(body: bytes) -> tuple[int, int] | None:
-    """Returns the width and height of an image in pixels, as shown (after EXIF rotation). Returns None if its header
-    does not have them, and always for SVG, which has no size in pixels.
+    """Returns the width and height of an image in pixels, as shown (after EXIF rotation). Returns None if the image's
+    header does not state them, and always for SVG, which has no size in pixels.
     """
     if body.lstrip()[:1] == b"<":
         return None

@@ -21,7 +21,8 @@ from lxml import etree
 
 MAX_TAGS = 2_000_000
 """At most this many tags of one document are read, including end tags. A full sitemap (50,000 addresses, each in ten
-languages) has 1,500,000. Each element needs some 200 bytes of memory, regardless of its length in the source."""
+languages) contains 1,500,000 tags. Each element needs about 200 bytes of memory, regardless of its length in the
+source."""
 
 _SPACE = re.compile(r"\s*")
 _DOCTYPE = "<!doctype"
@@ -81,9 +82,9 @@ def _end_of_doctype(text: str, at: int) -> int:
 
 
 def split_cdata(text: str) -> Iterator[tuple[str, bool]]:
-    """Splits an XML text into CDATA sections and the text between them; yields (piece, is CDATA section).
+    """Splits an XML text into CDATA sections and the text between them; yields (piece, True if it is a CDATA section).
 
-    A section includes its delimiters; one that is not closed is yielded as text.
+    A section includes its delimiters. A section that is not closed is yielded as text.
     """
     at = 0
     while (start := text.find(_CDATA, at)) >= 0:
@@ -205,7 +206,7 @@ def parse_document(body: bytes) -> tuple[etree._Element | None, bool]:
 
 
 def document_text(body: bytes) -> str:
-    """Returns the decoded text of an XML document from its first tag on, without the XML declaration."""
+    """Returns the decoded text of an XML document beginning with its first tag, without the XML declaration."""
     text = decode(inflate(body))
     declaration = _DECLARATION.search(text[:_MAX_BEFORE])
     text = text[declaration.end() :] if declaration else text
@@ -247,7 +248,9 @@ def _named(match: re.Match[str]) -> str:
 
 
 def _without_hidden(markup: str) -> str:
-    """Returns HTML without scripts, styles, <head>, templates and comments. Leaves unclosed ones in place."""
+    """Returns HTML without scripts, styles, <head>, templates and comments. Leaves elements and comments that are not
+    closed in place.
+    """
     out, done, at = [], 0, 0
     endless: set[str] = set()
     while match := _UNSHOWN.search(markup, at):
@@ -292,12 +295,12 @@ def replace_controls(text: str) -> str:
 
 _MAX_VALUES = 3_000_000
 """A body with more opening brackets and commas than this is not parsed. A value may take only two bytes in the body,
-but needs some 60 bytes of memory."""
+but needs about 60 bytes of memory."""
 
 
 def parse_json(body: bytes) -> Any:
-    """Returns the JSON value in a body; None if the body has no JSON value or too many values. Text before the value,
-    such as a PHP notice, and after it is ignored.
+    """Returns the JSON value in a body; None if the body contains no JSON value or too many values. Any text before or
+    after the value, such as a PHP notice, is ignored.
     """
     text = decode(inflate(body)).strip()
     if len(text) > _MAX_VALUES and sum(map(text.count, "[{,")) > _MAX_VALUES:

@@ -40,8 +40,9 @@ class Sitemap:
     """The parsed content of one sitemap: the addresses of pages (`targets`), and the further sitemaps of an index
     (`children`, of kind SITEMAP).
 
-    Only news sitemaps have source hints. `is_sitemap` is False if the body is not a sitemap. `is_cut` is True if the
-    sitemap was not read to its end because it exceeds the limits for one document (MAX_TARGETS, MAX_TAGS).
+    Only the entries of news sitemaps contain source hints. `is_sitemap` is False if the body is not a sitemap. `is_cut`
+    is True if the sitemap was not read to its end because it exceeds the limits for one document (MAX_TARGETS,
+    MAX_TAGS).
     """
 
     targets: tuple[DiscoveredURL, ...] = ()
@@ -51,8 +52,8 @@ class Sitemap:
 
 
 def kind_of_sitemap(url: str) -> PageKind:
-    """Returns the kind of the pages in a sitemap, judging by its file name: POST for "post-sitemap2.xml", LISTING for
-    "wp-sitemap-users-1.xml".
+    """Returns the kind of the pages that a sitemap lists, judging by the sitemap's file name: POST for
+    "post-sitemap2.xml", LISTING for "wp-sitemap-users-1.xml".
     """
     try:
         parts = urlsplit(url)
@@ -179,8 +180,8 @@ def _news_hint(news: etree._Element) -> SourceHint:
 
 
 def _text_sitemap(body: bytes, url: str) -> Sitemap:
-    """Parses a text sitemap, which has one address per line. It counts as a sitemap if at least half of its lines are
-    addresses.
+    """Parses a text sitemap, which has one address per line. The body counts as a sitemap if at least half of its lines
+    are addresses.
     """
     lines = [line.strip() for line in decode(body).splitlines() if line.strip()]
     kind = kind_of_sitemap(url)

@@ -1,5 +1,5 @@
-"""Recognizes soft 404s and walls. These are pages with status 200 that say that the page does not exist, or that ask
-for a login or consent.
+"""Recognizes soft 404s (pages with status 200 that say that the page does not exist) and walls (pages with status 200
+that ask for a login or consent).
 
 A crawl requests an address that cannot exist and stores a profile of the response with the site. A page that looks the
 same does not exist either, regardless of its status and language.
@@ -21,12 +21,13 @@ from archiver.urls import Scope, urlkey
 
 _SHINGLE = 3
 _MAX_WORDS = 4_000
-# If a page has at most this many word sequences that the page for missing addresses lacks, it has no content. Such
-# sequences may come from the time of day or a count of visitors. Even a post of one line and a date has more.
+# If at most this many word sequences of a page are missing from the page for nonexistent addresses, the page has no
+# content of its own. Such sequences may come from the time of day or a count of visitors. Even a post of one line and a
+# date contains more.
 _MAX_OWN_SHINGLES = 8
 _MIN_WORDS = 5
-"""A page with fewer words than this is probably filled by a script. Its source is then the same for every address, so
-it does not prove that an address is gone."""
+"""A page with fewer words than this is probably filled by a script. The source of such a page is the same for every
+address, so it does not prove that an address is gone."""
 _UNSHOWN = frozenset({"script", "style", "noscript", "template", "head"})
 _WORD = re.compile(r"[^\W_]+")
 
@@ -50,7 +51,7 @@ class PageFingerprint:
 
     @cached_property
     def shingles(self) -> frozenset[tuple[str, ...]]:
-        """All sequences of three words in the page."""
+        """Returns all sequences of three words in the page."""
         return frozenset(self.words[i : i + _SHINGLE] for i in range(max(len(self.words) - _SHINGLE + 1, 1)))
 
 
@@ -79,9 +80,10 @@ def _words(texts: Iterable[str]) -> list[str]:
 class SoftNotFoundProfile:
     """A site's response for an address that does not exist.
 
-    `location` is the urlkey to which the site redirects, "" if it does not redirect. `look` is the fingerprint of the
-    page that it shows, None if the status is an error. `everywhere` is True if the home page has the same fingerprint.
-    A page with this fingerprint may then exist.
+    - `location`: the urlkey to which the site redirects; "" if it does not redirect.
+    - `look`: the fingerprint of the page that the site shows; None if the status is an error.
+    - `everywhere`: True if the home page has the same fingerprint, in which case a page with this fingerprint may
+      exist.
     """
 
     url: str
@@ -92,7 +94,9 @@ class SoftNotFoundProfile:
 
     @property
     def has_enough_words(self) -> bool:
-        """True if the page for missing addresses has enough words to compare. Pages that scripts fill have too few."""
+        """Returns True if the page for missing addresses has enough words to compare. Pages that scripts fill have too
+        few words.
+        """
         return self.look is not None and len(self.look.words) >= _MIN_WORDS
 
     def resembles(self, look: PageFingerprint) -> bool:
@@ -107,13 +111,13 @@ class SoftNotFoundProfile:
 
     def is_like(self, look: PageFingerprint) -> bool:
         """Returns True if a page certainly does not exist, because it looks like the site's page for missing addresses.
-        This page must have enough words to compare, and must not be what the site shows at all addresses.
+        The latter must have enough words to compare, and must not be what the site shows at all addresses.
         """
         return self.has_enough_words and not self.everywhere and self.resembles(look)
 
     def is_shell(self, look: PageFingerprint) -> bool:
-        """Returns True if a page looks like what the site shows at all addresses, existing or not, in which case there
-        is no telling whether the page exists.
+        """Returns True if a page looks like what the site shows at all addresses, existing or not, so that nobody can
+        tell whether the page exists.
         """
         return (self.everywhere or not self.has_enough_words) and self.resembles(look)
 

@@ -20,9 +20,11 @@ _BETWEEN = "."
 
 @dataclass(frozen=True, slots=True)
 class HintDigest:
-    """The digests of what a source says about a post, in three parts. `text` is the digest of the title and the text,
-    "" if the source gives neither. `date` is the digest of the date of publication, "" if the source gives none.
-    `details` is the digest of the rest.
+    """The digests of what a source says about a post, in three parts.
+
+    - `text`: the digest of the title and the text; "" if the source gives neither.
+    - `date`: the digest of the date of publication; "" if the source gives none.
+    - `details`: the digest of everything else.
 
     The digests leave out the post's IDs, its date of last change (which is in `DiscoveredURL.lastmod`), and values that
     change with every request, such as the signature in an image's address.
@@ -37,7 +39,7 @@ class HintDigest:
 
     @classmethod
     def parse(cls, text: str) -> HintDigest:
-        """Returns the digest that `str` wrote."""
+        """Parses the text form of a digest, which `str` returns."""
         return cls(*text.split(_BETWEEN)) if text.count(_BETWEEN) == 2 else cls(text)
 
 
@@ -80,10 +82,10 @@ def source_key(source: DiscoverySource, found_on: str) -> str:
 
 
 def last_digest(digests: Mapping[str, str], key: str, new: HintDigest) -> HintDigest | None:
-    """Returns the digest of the source's last hint for a page; None if it has not given one.
+    """Returns the digest of the source's last hint for a page; None if the source has not given a hint for the page.
 
-    No digest is stored for a source whose hint equals that of another source. So if the source has no digest, but
-    another source has the digest `new`, returns `new`.
+    No digest is stored for a source whose hint equals that of another source. So if no digest is stored for the source,
+    but the digest `new` is stored for another source, returns `new`.
     """
     if key in digests:
         return HintDigest.parse(digests[key])
@@ -125,9 +127,9 @@ def combine_hints(
     """Returns the hint to store for a page. This hint combines `hint`, which the source with this `key` gives now, with
     the stored hint `latest`, which came from the sources in `digests`.
 
-    An API's hint replaces all others. Otherwise, `hint` is preferred if it has changed (`is_changed`) or its source has
-    a higher rank than the others. If not, `latest` is preferred. Values that the preferred hint lacks are taken from
-    the other.
+    An API's hint replaces all others. For any other source, `hint` is preferred to `latest` if it has changed
+    (`is_changed`), or if its source has a higher rank than the other sources; if not, `latest` is preferred. Values
+    that the preferred hint lacks are taken from the other hint.
     """
     others = [other for other in digests if other != key]
     if latest is None or not others or key == DiscoverySource.API:

@@ -1,5 +1,5 @@
-"""Parses the times that feeds, sitemaps and APIs write: RFC 3339, W3C-DTF, ISO 8601, RFC 822, asctime, and the forms
-that programs write in their place.
+"""Parses the times that feeds, sitemaps and APIs write: RFC 3339, W3C-DTF, ISO 8601, RFC 822, asctime, and other forms
+that programs write.
 
 A result is never more precise than the text. `zoned` is False for a time whose zone is missing, unknown or ambiguous.
 """
@@ -27,7 +27,7 @@ class Timestamp:
 
 @dataclass(frozen=True, slots=True)
 class _Day:
-    """The numbers of a date; `month` and `day` are None if the text does not have them."""
+    """The numbers of a date; `month` and `day` are None if the text does not contain them."""
 
     year: int
     month: int | None = None
@@ -36,7 +36,7 @@ class _Day:
 
 @dataclass(frozen=True, slots=True)
 class _Clock:
-    """A time of day on the 24-hour clock; `second` is None if the text does not have it."""
+    """A time of day on the 24-hour clock; `second` is None if the text does not contain it."""
 
     hour: int
     minute: int
@@ -45,7 +45,7 @@ class _Clock:
 
 @dataclass(frozen=True, slots=True)
 class _Zone:
-    """A time zone in a text. Its offset from UTC is in minutes, and None for a name that is unknown or ambiguous."""
+    """A time zone in a text. Its offset from UTC is in minutes; None for a name that is unknown or ambiguous."""
 
     minutes: int | None = None
 
@@ -144,7 +144,7 @@ def _epoch(text: str) -> Timestamp | None:
 
 
 def _full_year(text: str) -> int:
-    """Returns the year in a text. A year of two digits is taken as one from 1970 to 2069."""
+    """Returns the year in a text. A two-digit year is taken as a year from 1970 to 2069."""
     year = int(text)
     return year if len(text) > 2 else year + (2000 if year < 70 else 1900)
 
@@ -251,8 +251,8 @@ def _day_in_words(text: str, *, is_timed: bool, is_american: bool = False) -> _D
 def _numeric_day(match: re.Match[str], is_american: bool) -> _Day | None:
     """Returns the day given by three numbers; None if it is unclear which is the day and which the month.
 
-    If points separate the numbers, the day is first. Otherwise a number above 12 is the day. If neither is above 12,
-    the month is first if the time is on the 12-hour clock (`is_american`).
+    If dots separate the numbers, the day comes first. Otherwise a number above 12 is the day. If neither is above 12,
+    the month comes first if the time is on the 12-hour clock (`is_american`).
     """
     first, sign, second, third = match.groups()
     if len(first) == 4:
@@ -267,9 +267,9 @@ def _numeric_day(match: re.Match[str], is_american: bool) -> _Day | None:
 
 # Time zones.
 
-# Names of time zones with only one meaning, and their offset in minutes. CST, EST and the like have the meaning of RFC
-# 822. IST is left out because it has several (India, Israel, Ireland). So are the single letters of RFC 822, since RFC
-# 5322 no longer gives them a meaning (section 4.3).
+# Names of time zones that have only one meaning, with their offsets in minutes. CST, EST and the like have the meaning
+# of RFC 822. IST is left out because it has several (India, Israel, Ireland). So are the single letters of RFC 822,
+# since RFC 5322 no longer gives them a meaning (section 4.3).
 _ZONES = {
     "z": 0, "utc": 0, "ut": 0, "gmt": 0, "etc/gmt": 0, "etc/utc": 0, "wet": 0, "west": 60,
     "bst": 60, "cet": 60, "cest": 120, "met": 60, "mest": 120, "mez": 60, "mesz": 120,

@@ -1,4 +1,4 @@
-"""Classifies URLs only by their form: crawl traps, feeds, sitemaps, listings, files, and URL patterns.
+"""Classifies URLs by their form alone: crawl traps, feeds, sitemaps, listings, files, and URL patterns.
 
 Only forms that are common on the whole web are used. The words for listings are the words that blog and news programs
 put in addresses, in the languages into which these programs are translated.
@@ -131,8 +131,8 @@ def outcome_of_trap_rule(rule: str) -> Outcome:
 
 
 def matching_trap_rule(url: str, latest_year: int = 2100) -> str:
-    """Returns the name of the rule by which a URL is a crawl trap; "" if no rule matches. A URL with a year after
-    `latest_year` in its path is a trap, too.
+    """Returns the name of the rule that recognizes a URL as a crawl trap; "" if no rule matches. A URL with a year
+    after `latest_year` in its path is a trap, too.
     """
     path, query = path_and_query(url)
     by_path = next((row.name for row in TRAPS if row.path and row.path.search(path)), "")
@@ -289,8 +289,8 @@ def _bare(origin: str) -> str:
 
 
 def is_feed(url: str) -> bool:
-    """Returns True if a URL has the form of a feed (RSS, Atom or JSON Feed), as WordPress, Blogger and static site
-    generators have them.
+    """Returns True if a URL has the form of a feed (RSS, Atom or JSON Feed), as used by WordPress, Blogger and static
+    site generators.
     """
     parts = urlsplit(url)
     return bool(_FEED_PATH.search(unquote(parts.path)) or _FEED_QUERY.search(parts.query))
@@ -323,15 +323,15 @@ def is_sitemap(url: str) -> bool:
 
 def is_asset(url: str) -> bool:
     """Returns True if the last segment of a URL's path has the file extension of a document, media file, script or data
-    file. A wiki's page about a file (File:quay.jpg) is not one.
+    file. A wiki's page about a file (File:quay.jpg) is not an asset.
     """
     last = path_and_query(url)[0].rpartition("/")[2]
     return ":" not in last and bool(_ASSET.search(last))
 
 
 def kind_by_address(url: str, folder: str = "/") -> PageKind:
-    """Returns the kind of page at a URL as far as the form of the URL shows it: LISTING, PAGE (WordPress's ?page_id=)
-    or UNKNOWN. `folder` is the scope's path.
+    """Returns the kind of page at a URL, as far as the form of the URL shows the kind: LISTING, PAGE (WordPress's
+    ?page_id=) or UNKNOWN. `folder` is the scope's path.
     """
     path, query = path_and_query(url)
     if query and (kind := _kind_by_query(query)):
@@ -463,16 +463,16 @@ def _pattern_by_path(path: str, is_listing: bool) -> URLPattern:
 
 
 def series_of(url: str) -> str:
-    """Returns the address of a list without a page number, given the URL of one of the list's pages. Returns "" if the
-    URL has no page number.
+    """Returns the address of a list without a page number, given the URL of one of the list's pages; "" if that URL
+    contains no page number.
     """
     path, query = path_and_query(url)
     return _series(folder_path(path), parse_qsl(query, keep_blank_values=True))
 
 
 def page_number(url: str) -> int | None:
-    """Returns the page number in a URL, 1 if it has none. Returns None if the URL identifies a page of a list by
-    something other than a number (Blogger's `updated-max`, cursors).
+    """Returns the page number in a URL; 1 if the URL contains none. Returns None if the URL identifies a page of a list
+    by something other than a number (Blogger's `updated-max`, cursors).
     """
     path, query = path_and_query(url)
     pairs = parse_qsl(query, keep_blank_values=True)
@@ -519,8 +519,8 @@ def _form_of_step(step: str) -> str:
 
 
 def feed_without_format(url: str) -> str:
-    """Returns the address of a feed without the names of feed formats: /news/*.xml for /news/rss.xml, /feed/ for
-    /feed/atom/. The result is the same for the RSS and the Atom version of a feed.
+    """Returns the address of a feed without the names of feed formats, so that the RSS and the Atom version of a feed
+    give the same result: /news/*.xml for /news/rss.xml, /feed/ for /feed/atom/.
     """
     return re.sub(r"(?<![a-z])(?:rss2?|atom|rdf)(?![a-z])", "*", url, flags=re.IGNORECASE).replace("/feed/*", "/feed")
 
@@ -534,8 +534,8 @@ def may_be_post(url: str, found_on: URLPattern, folder: str = "/") -> bool:
 
 
 def is_secondary_listing(url: str, folder: str = "/") -> bool:
-    """Returns True if a URL is a secondary listing: a list by tag, author, category, date or a parameter. Other pages
-    list its entries, too.
+    """Returns True if a URL is a secondary listing: a list by tag, author, category, date or a parameter. The entries
+    of such a list are also in other lists.
     """
     return pattern_of(url, folder).family in ("terms", "dates", "query")
 

@@ -29,8 +29,8 @@ from archiver.urls import Scope, normalize, urlkey
 HTML = ("text/html", "application/xhtml+xml")
 _MAX_ROW_LENGTH = 8_192
 _MAX_BRACKETS = 100
-# Matches a row or an object without further rows or objects inside. Deeper nesting is not CDX, and a JSON parser would
-# take long to reject it.
+# Matches a row or an object that contains no further rows or objects. Deeper nesting is not CDX, and a JSON parser
+# would take long to reject it.
 _FLAT = r'[^\[\]{}"]*+(?:"(?:[^"\\\n]|\\.)*+"[^\[\]{}"]*+)*+'
 _ROW = re.compile(rf"\[{_FLAT}\]|\{{{_FLAT}\}}")
 _OWN_NAMES = {"original": "url", "mimetype": "mime", "statuscode": "status", "file": "filename", "endtimestamp": "last"}
@@ -64,7 +64,7 @@ class CdxEntry:
     """One capture in a CDX list. `timestamp` is in UTC; `url` is the address as it was captured.
 
     `status` and the location in the web archive's own files (`filename`, `offset`, `length`) are None or "" if the list
-    does not have them. If the entry represents all captures of an address, `last` is the time of the latest of them.
+    does not contain them. If the entry represents all captures of an address, `last` is the time of the latest of them.
     """
 
     urlkey: str
@@ -86,7 +86,7 @@ class CdxPage:
     - `resume_key`: the key with which the next part of the list is requested; "" if this is the last part.
     - `bad`: the number of unreadable rows.
     - `error`: "" if the server sent a list, even an empty one; otherwise the beginning of the response.
-    - `is_cut`: True if the response has more entries than were read.
+    - `is_cut`: True if the response contains more entries than were read.
     """
 
     entries: tuple[CdxEntry, ...] = ()
@@ -144,8 +144,8 @@ class _EntryReader:
             self._skip(source)
 
     def read_row(self, values: list[str], source: str) -> None:
-        """Reads a row of values from a JSON array or a plain line. Their columns are taken from the header, or else
-        from the request. If there is neither, the number of values determines them.
+        """Reads a row of values from a JSON array or a plain line. The columns are named by the header, or else by the
+        request. Without both, the number of values determines them.
         """
         if not values:
             self.note_empty_row()
@@ -265,8 +265,8 @@ def _number(value: Any, most: int = 1 << 62) -> int | None:
 
 
 def is_page(entry: CdxEntry) -> bool:
-    """Returns True if a capture is an HTML page with status 200, or may be one because the list gives no status or no
-    type.
+    """Returns True if a capture is an HTML page with status 200, or may be such a page because the list gives no status
+    or no type.
     """
     return entry.status in (None, 200) and entry.media_type in ("", *HTML)
 
@@ -287,7 +287,8 @@ SERVICES = {"internet-archive": "https://web.archive.org/cdx/search/cdx"}
 """The addresses of CDX servers by a short name."""
 A_PAGE = 5_000
 """At most this many captures are requested at a time. The Internet Archive reads 150,000 lines of its index for one
-response and then stops silently. This number stays below that limit even if each address has many captures."""
+response and then stops without a sign. With this number, that limit is not reached even if each address has many
+captures."""
 UNPAGED = MAX_TARGETS
 """At most this many captures are requested from a server without resume keys."""
 
@@ -365,14 +366,14 @@ def captures_url(service: str, address: str, since: datetime | None = None, unti
     it ends with "*".
 
     Relevant captures are captures of pages, redirects, 404 and 410 responses, and revisit records. The server is not
-    asked to collapse adjacent equal captures, because it would then not say when a page was last captured. It would
-    also collapse captures of different addresses, since all redirects without a body have the same digest.
+    asked to collapse adjacent equal captures, because its list would then not say when a page was last captured. It
+    would also collapse captures of different addresses, since all redirects without a body have the same digest.
     """
     if is_wayback_server(service):
         pairs = [("url", address), ("output", "json"), ("fl", ",".join(_FIELDS))]
         filters = [f"statuscode:{_STATUSES}", f"mimetype:{_TYPES}"]
     else:
-        # If an entry lacks a field, these servers treat the field as empty, so the expressions also match "".
+        # These servers treat a missing field of an entry as empty, so the expressions also match "".
         pairs = [("url", f"http://{address}"), ("output", "json")]
         filters = [f"~status:{_STATUSES}?$", f"~mime:{_TYPES}?$"]
     return _address(service, [*pairs, *_filters(filters), *_period(since, until)], None)
@@ -401,8 +402,8 @@ def _address(service: str, pairs: _Pairs, limit: int | None) -> str:
 
 
 def is_wayback_server(service: str) -> bool:
-    """Returns True if the path of a CDX server ("/cdx/search") shows that it takes the Internet Archive's parameters.
-    pywb servers take different ones.
+    """Returns True if the path of a CDX server ("/cdx/search") shows that the server takes the Internet Archive's
+    parameters. pywb servers take different parameters.
     """
     return "/cdx/search" in urlsplit(service).path
 
@@ -415,12 +416,12 @@ def requested_limit(url: str) -> int:
 
 def next_part_url(url: str, key: str) -> str:
     """Returns the address of the next part of a capture list, given the address of this part and its resume key.
-    Servers usually send the key percent-encoded; if not, this function encodes it.
+    Servers usually send the key percent-encoded; a key that is not encoded is encoded here.
     """
     return f"{url}&resumeKey={key if _ENCODED.fullmatch(key) else quote(key, safe='')}"
 
 
-# Addresses worth requesting from a site, without the many broken ones in web archives.
+# Selecting the addresses that are worth requesting from a site. Lists of web archives contain many broken ones.
 
 # Signs of a broken address are control characters, quotation marks, brackets or braces; an extra blank, full stop or
 # comma at the end; escaped entities; or another address within the path.
@@ -436,7 +437,7 @@ _LISTS = frozenset({"paging", "terms", "dates"})
 @dataclass(frozen=True, slots=True)
 class KnownURLs:
     """The addresses selected from a list of captures (`targets`), each with the time of its first capture and, if
-    known, of its last one. `left_out` is the number of captures that were left out.
+    known, the time of its last capture. `left_out` is the number of captures that were left out.
     """
 
     targets: tuple[DiscoveredURL, ...] = ()
@@ -444,8 +445,8 @@ class KnownURLs:
 
 
 def cdx_candidates(entries: Iterable[CdxEntry], scope: Scope, found_on: str, latest_year: int = 2100) -> KnownURLs:
-    """Selects from a list of captures the addresses of a site's pages, each once. Crawl traps are included and marked,
-    as `parse_links` does for the links of a page.
+    """Selects from a list of captures the addresses of a site's pages, each once. Crawl traps are included and marked
+    as such.
 
     Leaves out other hosts, files, feeds, listings (the site links to those that still exist) and broken addresses. Also
     leaves out an address with query parameters if none of them selects a post and the address without parameters was
@@ -482,7 +483,7 @@ def classify_capture(url: str, scope: Scope, latest_year: int = 2100) -> Classif
     """Classifies a captured address; returns None if it cannot be a post, because it is on another host, is broken, or
     is a file, a feed or a listing.
 
-    The result's `url` always has http and no www.
+    The result's `url` always begins with http:// and contains no www.
     """
     found = normalize(url)
     if found is None or is_broken(found):
@@ -497,8 +498,8 @@ def classify_capture(url: str, scope: Scope, latest_year: int = 2100) -> Classif
 
 
 def is_view_of_page(url: str, scope: Scope) -> bool:
-    """Returns True if an address has query parameters, but none that selects a post. The address without parameters
-    then shows the same page.
+    """Returns True if an address contains query parameters, none of which selects a post. In this case, the address
+    without parameters shows the same page.
     """
     return "?" in url and pattern_of(url, scope.path).family == "query"
 
@@ -536,9 +537,11 @@ _ATTRIBUTE = re.compile(r"([\w!*-]+)\s*=\s*(?:\"([^\"]*)\"|([^\s\",;<>]*))")
 
 @dataclass(frozen=True, slots=True)
 class ArchiveService:
-    """The addresses of one web archive. `asks` is the address to which requests for lists of captures are sent: its CDX
-    server or, if `is_timemap` is True, the prefix of its TimeMaps. `replay` is the prefix of the addresses of its
-    captures, up to the time.
+    """The addresses of one web archive.
+
+    - `asks`: the address to which requests for lists of captures are sent. It is the address of a CDX server or, if
+      `is_timemap` is True, the prefix of TimeMaps.
+    - `replay`: the prefix of the addresses of captures, up to the time.
     """
 
     asks: str
@@ -571,7 +574,7 @@ def parse_archive_service(text: str, replay: str = "") -> ArchiveService:
     """Returns the web archive given by its short name, or by the address of its CDX server or TimeMaps.
 
     `replay` is the prefix of the addresses of its captures. It is needed only if it cannot be derived from `text`.
-    Raises ValueError, with the reason, if `text` is neither a name nor such an address, or if the prefix is invalid.
+    Raises ValueError, with the reason, if `text` is not such a name or address, or if the prefix is invalid.
     """
     asks = service_address(text)
     if not replay:
@@ -591,8 +594,8 @@ def has_resume_keys(service: ArchiveService) -> bool:
 
 
 def parse_timemap(body: bytes, url: str) -> tuple[CdxPage, tuple[str, ...]]:
-    """Parses a TimeMap of `url`. Returns its captures, which have no status and digest, and the addresses of further
-    TimeMaps in it (RFC 7089, section 5.1.3). Never raises; gzip is decompressed.
+    """Parses a TimeMap of `url`. Returns its captures, without status and digest, and the addresses of the further
+    TimeMaps that it names (RFC 7089, section 5.1.3). Never raises; gzip is decompressed.
     """
     text = decode(inflate(body))
     entries: list[CdxEntry] = []
@@ -615,7 +618,7 @@ def parse_timemap(body: bytes, url: str) -> tuple[CdxPage, tuple[str, ...]]:
 
 def original_url(link: str) -> str:
     """Returns the original address of a capture, given its Link header (rel="original", RFC 7089, section 2.2.1); "" if
-    the header does not have it.
+    the header does not contain it.
     """
     for found in _LINK.finditer(link):
         attributes = {name.lower(): quoted or plain for name, quoted, plain in _ATTRIBUTE.findall(found[2])}
@@ -637,15 +640,15 @@ def parse_http_date(text: str) -> datetime | None:
 
 GONE = frozenset({404, 410})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# The media types that a page may have in a list. For a revisit record, lists do not give the type of the repeated page.
-# Old indexes write "unk" for a missing type.
+# The media types that a list may give for a page. For a revisit record, a list does not give the type of the repeated
+# page. Old indexes write "unk" for a missing type.
 _PAGE_TYPES = frozenset({"", *HTML, "warc/revisit", "unk"})
 _ITSELF = timedelta(minutes=1)
 
 
 class CaptureAction(StrEnum):
-    """What to do with a capture in a web archive: FETCH it, record that its payload was SEEN again, or record that the
-    page was GONE.
+    """Says what to do with a capture in a web archive: FETCH it, record that its payload was SEEN again, or record that
+    the page was GONE.
     """
 
     FETCH = "fetch"
@@ -674,8 +677,8 @@ class CaptureListEntry:
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """What the capture shows: a page or redirect, with its digest, or that the page was gone. Adjacent captures for
-        which this value is equal form a run.
+        """Returns what the capture shows: a page or redirect, with its digest, or that the page was gone. Adjacent
+        captures for which this value is equal form a run.
         """
         if self.status in GONE:
             return ("gone",)
@@ -695,9 +698,9 @@ def choose_captures(captures: Sequence[CaptureListEntry]) -> Iterator[tuple[Capt
 
     Each payload (distinguished by its digest) is fetched once, at its first capture. Of consecutive captures with the
     same payload, only the first and the last are yielded, because they show the period in which the payload was online.
-    This also applies to consecutive 404 and 410 responses, which show when the page was gone. A redirect within a
-    minute of a capture of a page at the same address is not fetched, because it leads to that page (from http to https,
-    to www, or to a slash at the end).
+    This also applies to consecutive 404 and 410 responses, which show when the page was gone. A redirect is not fetched
+    if a page was captured at the same address within a minute, because the redirect leads to that page (from http to
+    https, to www, or to a slash at the end).
     """
     pages = [c.at for c in captures if c.is_page]
     fetched: set[str] = set()
@@ -715,6 +718,6 @@ def choose_captures(captures: Sequence[CaptureListEntry]) -> Iterator[tuple[Capt
 
 
 def _has_time_near(times: Sequence[datetime], at: datetime) -> bool:
-    """Returns True if a time in `times` (sorted) is within a minute of `at`."""
+    """Returns True if at least one of the sorted `times` is within a minute of `at`."""
     next_ = bisect_left(times, at - _ITSELF)
     return next_ < len(times) and times[next_] <= at + _ITSELF

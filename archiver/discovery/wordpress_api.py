@@ -23,12 +23,13 @@ from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, Sou
 from archiver.urls import normalize
 
 PER_PAGE = 100
-"""The number of posts per response: the maximum that the API allows."""
+"""The number of posts per response. It is the maximum that the API allows."""
 _RELATION = "https://api.w.org/"
 _LINK_HEADER = re.compile(r"<([^<>]{1,2000})>\s*;[^,]*?\brel\s*=\s*\"?https://api\.w\.org/\"?", re.IGNORECASE)
 _WORDPRESS_ASSET = re.compile(r"^((?:https?:)?//[^?#\s]*?|/[^?#\s/][^?#\s]*?|)/wp-(?:content|includes)/", re.IGNORECASE)
 _OEMBED = re.compile(r"^(.*?(?:/wp-json/|[?&]rest_route=/))oembed/1\.0/embed", re.IGNORECASE)
-# Only these fields are requested, since the fields that SEO plugins add (yoast_head) are larger than the posts.
+# Only these fields are requested, since the fields that SEO plugins add (yoast_head) are larger than the posts
+# themselves.
 _FIELDS = (
     "id,date,date_gmt,modified,modified_gmt,guid,link,title,content,excerpt,lang,meta,geo,"
     "_links.author,_links.wp:term,_links.wp:featuredmedia,_embedded"
@@ -59,8 +60,8 @@ def api_endpoint(html_root: etree._Element | None, link_header: str, home_url: s
     """Returns the address of the API's root (".../wp-json/" or "...?rest_route=/"); None if nothing on the page points
     to WordPress.
 
-    The address is taken from the Link header or a <link> of the page, or else from the oEmbed link. If there is none
-    but the page loads WordPress files from the same host, returns the usual address next to these files.
+    The address is taken from the Link header or a <link> of the page, or else from the oEmbed link. If there is no such
+    link but the page loads WordPress files from the same host, returns the usual address next to these files.
     """
     match = _LINK_HEADER.search(link_header)
     if match and (found := _root(match.group(1), home_url)):
@@ -99,7 +100,7 @@ def posts_url(endpoint: str, page: int, modified_after: datetime | None = None) 
 
 
 def ids_url(endpoint: str, page: int, modified_after: datetime | None = None) -> str:
-    """Returns the API address of one page of posts, as `posts_url` does. The response has only the ID, address and
+    """Returns the API address of one page of posts, as `posts_url` does. The response contains only the ID, address and
     modification time of each post, which is enough to compare all posts cheaply.
     """
     return _posts(endpoint, page, "_fields=id,link,modified,modified_gmt", modified_after)
@@ -125,8 +126,8 @@ def parse_posts(body: bytes, headers: Mapping[str, str], url: str) -> APIPage:
     """Parses the API's response to `posts_url` or `ids_url`. Never raises; if the response is not a list of posts,
     `error` is set.
 
-    `published` and `modified` have the site's own UTC offset, so that they have the calendar day that the site shows.
-    The offset is the difference of a post's local and UTC times.
+    `published` and `modified` are in the site's own UTC offset, so that their calendar day is the day that the site
+    shows. The offset is the difference between a post's local and UTC times.
     """
     counts = {k.lower(): v for k, v in headers.items()}
     total, pages = _count(counts.get("x-wp-total")), _count(counts.get("x-wp-totalpages"))

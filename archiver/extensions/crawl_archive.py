@@ -1,5 +1,5 @@
-"""Scrapy extension with the state that Scrapy's components share during one crawl: the open archive, its page queue,
-limits and ending.
+"""Scrapy extension that holds the state which Scrapy's components share during one crawl: the open archive, its page
+queue, limits and ending.
 """
 
 from __future__ import annotations
@@ -48,13 +48,14 @@ _log = logging.getLogger(__name__)
 
 class ArchiveExtension:
     """The open archive of a crawl, and the control over the end of the crawl. Only crawls whose spider has an `order`
-    have this extension.
+    use this extension.
 
     - `run`: the open archive.
     - `pages`: the queue of due pages.
     - `outages`: the outage guard.
     - `home_url`: the address of the home page after redirects, once known.
-    - `ending`: set when the run is to end. Requests in progress are finished; the pages of other requests stay due.
+    - `ending`: the ending of the run, once the run is to end. Requests in progress are then finished; the pages of
+      other requests stay due.
     - `fatal`: a sentence that says why the run failed.
     - `wall`: the rule of a wall that the home page shows.
     - `halted`: True if the archive can no longer be written.
@@ -78,7 +79,7 @@ class ArchiveExtension:
         try:
             self._begin()
         except Exception as error:
-            self.broke(error)
+            self.fail_start(error)
             raise
 
     @classmethod
@@ -156,7 +157,7 @@ class ArchiveExtension:
         self.halted = True
         self.stop(str(fault))
 
-    def broke(self, error: Exception) -> None:
+    def fail_start(self, error: Exception) -> None:
         """Closes the run as failed and releases its locks, after a bug prevented it from starting."""
         _log.error("The crawl of %s could not start", self.order.start_url, exc_info=error)
         self.fatal = self.fatal or internal_error(self.order.start_url, error).reason
@@ -253,7 +254,7 @@ class ArchiveExtension:
 
     def _downloaded(self, response: Response, request: Request) -> None:
         self.run.counts.bytes += len(response.body)
-        self.run.writer.measuring.answered(response.status, request.meta.get("download_latency"))
+        self.run.writer.measuring.count_response(response.status, request.meta.get("download_latency"))
         self.tick()
 
     def _host_given_up(self, host: str, why: str, until: datetime | None) -> None:

@@ -1,4 +1,4 @@
-"""The log of crawls: a file that several processes write to and that is rotated. Each line has its run and site."""
+"""The log of crawls: a file that several processes write to and that is rotated. Each line names its run and site."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _run: ContextVar[tuple[str, int | None]] = ContextVar("run", default=("", None))
 
 
 def log_as(site: str, run_id: int | None = None) -> None:
-    """Marks all further log lines of this task, and of tasks that it starts, with a site and its run."""
+    """Adds a site and its run to all further log lines of this task and of the tasks that it starts."""
     _run.set((site, run_id))
 
 
@@ -75,9 +75,9 @@ class CrawlLogHandler(logging.Handler):
     """Appends records to a log file that other processes also write to, and rotates it.
 
     Each record is one write(2) to a file opened with O_APPEND, so that lines of several processes do not mix. The
-    process that finds the file full locks it (flock(2)), makes sure that it still has this name, and renames it. A
-    process that still has it open writes its next record to the new file. No record is lost in between, because a
-    renamed file is still a log file. A file may exceed the limit by one record per process.
+    process that finds the file full locks it (flock(2)), checks that the file still has the log's name, and renames it.
+    Processes that still have the renamed file open write their next records to the new file. No record is lost in
+    between, because the renamed file is kept as a log file. A file may exceed the limit by one record per process.
     """
 
     def __init__(self, path: Path, options: Log) -> None:

@@ -25,7 +25,7 @@ _LINE_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The progress of one site to show: a text, and `done` of `known` pages (None if not known yet)."""
+    """The progress of one site as it is shown: a text, and `done` of `known` pages (None if not known yet)."""
 
     site: str
     text: str
@@ -41,8 +41,8 @@ class Leave:
 
 
 class Screen(Protocol):
-    """Where progress is shown: a terminal, or a parent process. `every` is the number of seconds between two updates of
-    a site.
+    """A place where progress is shown: a terminal or a parent process. `every` is the number of seconds between two
+    updates of a site.
     """
 
     @property
@@ -54,7 +54,8 @@ class Screen(Protocol):
 class Terminal:
     """Shows progress on stderr, so that a command's output can be piped.
 
-    A terminal has room for one live display. Sites that are crawled at the same time share it and have one line each.
+    A terminal has room for one live display. Sites that are crawled at the same time share the display, with one line
+    each.
     """
 
     def __init__(self) -> None:

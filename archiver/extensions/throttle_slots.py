@@ -43,7 +43,7 @@ class SharedThrottle:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def take(self, host: str, seconds: float) -> float:
+    def reserve_turn(self, host: str, seconds: float) -> float:
         """Reserves the time of the next request to this host; returns the seconds until then. The request after it
         comes `seconds` later.
 
@@ -76,7 +76,7 @@ time or None).
 """
 _TICK_SECONDS = 0.5
 # Without a delay, Scrapy 2.19 sends all requests of a slot at once and ignores its concurrency, since it counts active
-# requests only in the next iteration of the event loop. With a millisecond between requests it counts correctly.
+# requests only in the next iteration of the event loop. With a delay of one millisecond, Scrapy counts correctly.
 _MIN_DELAY = 0.001
 
 
@@ -84,7 +84,7 @@ class ThrottleExtension:
     """Keeps one `Throttle` per host for the whole run. If a host is too busy, it is given up and its requests are
     dropped.
 
-    That happens after BUSY_MOST_STRIKES responses of 429 or 503 in a row, or if it asks for a pause longer than
+    A host is too busy after BUSY_MOST_STRIKES responses with 429 or 503 in a row, or if it asks for a pause longer than
     BUSY_LONGEST_PAUSE (seconds). Other hosts, and other crawls of this process, are not affected.
     """
 
@@ -116,8 +116,8 @@ class ThrottleExtension:
         self._paces[host] = self.pace(host).at_least(seconds)
 
     def share(self, host: str, turns: SharedThrottle) -> None:
-        """Limits all crawls together to one request per MIN_THIRD_PARTY_DELAY seconds to this host, whatever delay is
-        set for the site.
+        """Limits the requests of all crawls together to this host to one per MIN_THIRD_PARTY_DELAY seconds, whatever
+        delay is set for the site.
 
         A host on this machine is not limited.
         """
@@ -148,11 +148,11 @@ class ThrottleExtension:
         return max((pace.pause(now) for pace in self._paces.values()), default=0.0)
 
     def given_up(self, host: str) -> str:
-        """Returns why this run has given up this host; "" if it has not."""
+        """Returns why this run has given up this host; "" if the run has not given it up."""
         return self._given_up.get(host, "")
 
     def drop_waiting(self) -> None:
-        """Drops the pending requests of all hosts because the run ends; they raise RunEnded."""
+        """Drops the pending requests of all hosts, because the run ends. Each of them raises RunEnded."""
         self._fail_pending(lambda request: RunEnded("the run ended"))
 
     def _before(self, request: Request) -> None:
@@ -160,7 +160,7 @@ class ThrottleExtension:
         self._apply(host)
         slot = self._slots.get(host)
         if slot is not None and (turns := self._shared.get(host)):
-            turn = monotonic() + turns.take(host, MIN_THIRD_PARTY_DELAY)
+            turn = monotonic() + turns.reserve_turn(host, MIN_THIRD_PARTY_DELAY)
             slot.lastseen = max(slot.lastseen, turn - slot.delay)
 
     def _after(self, response: Response, request: Request) -> None:
@@ -169,7 +169,7 @@ class ThrottleExtension:
         if response.status in BUSY:
             wait = retry_after((response.headers.get("Retry-After") or b"").decode("latin-1"), datetime.now(UTC))
         took = float(request.meta.get("download_latency") or 0.0)
-        pace = self._paces[host] = self.pace(host).answered(response.status, took, now, wait)
+        pace = self._paces[host] = self.pace(host).after_response(response.status, took, now, wait)
         self._apply(host)
         if response.status not in BUSY or host in self._given_up:
             return
@@ -225,5 +225,5 @@ class ThrottleExtension:
 
 
 def host_of(request: Request) -> str:
-    """Returns the host of a request, without a port. It is also the name of the request's download slot."""
+    """Returns the host of a request, without a port. The request's download slot has the same name."""
     return str(request.meta.get("download_slot") or urlsplit(request.url).hostname or "")

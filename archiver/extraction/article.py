@@ -1,9 +1,10 @@
 """Extracts an article from a parsed page: with the rules of its site if they fit the page, otherwise without site
 rules.
 
-Extraction without site rules has one module for each field that collects candidates; `resolve` chooses among them.
+Extraction without site rules has one module for each field that collects candidates; `candidate_choice` chooses among
+them.
 
-The rules of a site are a few selectors, so that not all candidates of all fields need to be collected.
+The rules of a site consist of a few selectors. With them, not all candidates of all fields need to be collected.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
+from archiver.extraction import candidate_choice
 from archiver.extraction import categories as _categories
-from archiver.extraction import dates as _dates
+from archiver.extraction import date_candidates as _dates
 from archiver.extraction import geotags as _geotags
-from archiver.extraction import resolve
 from archiver.extraction import title as _title
 from archiver.extraction.authors import agency_credits
 from archiver.extraction.authors import author_candidates as _authors
@@ -37,7 +38,7 @@ from archiver.extraction.page_classifier import (
     classify_page,
 )
 from archiver.extraction.pagination import PostParts, find_parts
-from archiver.extraction.post_locator import Post, locate_post, picture_holder, text_length
+from archiver.extraction.post_locator import Post, locate_post, picture_holder
 from archiver.extraction.template.field_reader import (
     SiteReader,
     Times,
@@ -49,7 +50,7 @@ from archiver.extraction.template.field_reader import (
     read_times,
 )
 from archiver.extraction.template.site_rule import BY_HAND, Rule, SiteRules
-from archiver.extraction.text import fold_text
+from archiver.extraction.text_normalization import fold_text, has_text
 from archiver.fields import WEIGHED
 from archiver.items import CONSTANT, Article, Evidence, PageKind, SourceHint
 from archiver.markup.marks import captions_of
@@ -80,8 +81,8 @@ def read_by_rules(
     known: PageKind = PageKind.UNKNOWN,
     decided: Answer | None = None,
 ) -> Article | None:
-    """Reads the article of a page with the site's rules. Returns None if the rules do not fit, so that the page must be
-    extracted without them.
+    """Reads the article of a page with the site's rules. Returns None if the rules do not fit the page, which must then
+    be extracted without them.
 
     The rules do not fit if the page is not a post, if a part of the template is missing, or if the template has
     changed.
@@ -121,7 +122,9 @@ def read_by_rules(
 
 
 def _read_title(reader: SiteReader) -> str:
-    """Returns the title; "" if the rules find no title or no body. Sets `top` of the reader to the body's element."""
+    """Returns the title; "" if the rules find no title or no body. Also sets `top` of the reader to the body's
+    element.
+    """
     title = reader.by_rule("title")
     reader.top = body_container(reader.page, reader.rules.fields["body"])
     if not isinstance(title, str) or not title or reader.top is None:
@@ -135,7 +138,9 @@ def _read_title(reader: SiteReader) -> str:
 
 
 def _names_site(reader: SiteReader, title: str) -> bool:
-    """Returns True if a title is the name of the site. The page of a post without a title may declare it."""
+    """Returns True if a title is the name of the site, which the page of a post without a title may declare as its
+    title.
+    """
     return fold_text(title) in map(fold_text, reader.page.data.names_of_site())
 
 
@@ -182,16 +187,18 @@ def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
     )
     others = [Evidence("credits", one, "text", "", 0.7) for one in named]
     others += geo_evidence(page, post, places) if places else []
-    declared = resolve.declared_fields(page, top, hint, resolve.PostText(f"{article.title}\n{article.body}", top))
+    declared = candidate_choice.declared_fields(
+        page, top, hint, candidate_choice.PostText(f"{article.title}\n{article.body}", top)
+    )
     return replace(
         article,
         geotags=places,
         credits=named,
         **declared.values,
-        post_id=resolve.post_id(page, hint),
+        post_id=candidate_choice.post_id(page, hint),
         guid=hint.guid if hint else "",
-        given_urls=resolve.given_urls(page),
-        short_url=resolve.short_url(page),
+        given_urls=candidate_choice.given_urls(page),
+        short_url=candidate_choice.short_url(page),
         evidence=(page.decoded.evidence(), *reader.evidence, *others, *declared.evidence),
         parts=pages.others,
         part=pages.number,
@@ -201,8 +208,8 @@ def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
 
 
 def apply_hand_rules(article: Article, page: Page, rules: SiteRules) -> Article:
-    """Returns an article that was extracted without site rules, with the values that hand-written rules find in place
-    of its own.
+    """Returns an article that was extracted without site rules, with its values replaced by those that hand-written
+    rules find.
     """
     reader = SiteReader(page, rules, None)
     for name, rule in rules.fields.items():
@@ -219,8 +226,8 @@ def kind_by_hand(
     did not take it for one; otherwise None.
 
     The rules make it a post if all selectors of `post` match, unless the page is a declared listing, an error or a
-    password form. If there are no such selectors, it is a post if a hand-written rule finds its date and nothing else
-    has shown its kind.
+    password form. If there are no such selectors, the page is a post if a hand-written rule finds its date and nothing
+    else has shown its kind.
     """
     if rules.post_by_hand:
         return _answer_of_marks(page, rules, hint, known)
@@ -305,7 +312,9 @@ def _read_body(reader: SiteReader, top: Element, title: str) -> tuple[RenderedTe
 
 
 def _without_byline(text: str, times: list[Moment], language: str) -> str:
-    """Returns a text without its first paragraph if that is only a byline with one of the post's dates (`times`)."""
+    """Returns a text without its first paragraph if this paragraph is only a byline with one of the post's dates
+    (`times`).
+    """
     first, _, rest = text.partition("\n\n")
     if not rest or not times or len(first) > _MAX_BYLINE_LENGTH or first.endswith(_SENTENCE_END):
         return text
@@ -314,13 +323,13 @@ def _without_byline(text: str, times: list[Moment], language: str) -> str:
 
 
 def _byline_element(page: Page, rule: Rule, top: Element) -> Element | None:
-    """Returns the element that `rule` reads, which is a rule of another field, if the element is inside the body and as
-    short as a byline. Otherwise returns None.
+    """Returns the element that the rule of another field (`rule`) reads, if this element is inside the body and as
+    short as a byline; otherwise None.
     """
     found = element_of_rule(page, rule)
     return (
         found
-        if found is not None and found is not top and is_below(found, top) and (text_length(found) <= _MAX_META_LENGTH)
+        if found is not None and found is not top and is_below(found, top) and not has_text(found, _MAX_META_LENGTH + 1)
         else None
     )
 
@@ -406,7 +415,7 @@ def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind
     evidence = [page.decoded.evidence()]
 
     titles = _title.title_candidates(page, post, hint, names, host)
-    title = resolve.resolve_title(titles, site, page.path)
+    title = candidate_choice.resolve_title(titles, site, page.path)
     evidence += [c.evidence("title") for c in titles]
     headline = title.value if title else ""
     if not headline and page.constants.titles:
@@ -424,13 +433,13 @@ def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind
     evidence.append(Evidence("body", f"{len(plain)} characters", text.source, text.locator, text.confidence))
 
     people = _authors.author_candidates(page, post, hint, site, beside, tail.authors, text.text)
-    author = resolve.resolve_authors(people)
+    author = candidate_choice.resolve_authors(people)
     evidence += [c.evidence("authors") for c in people]
 
     changed = _dates.modified_candidates(page, post, hint, beside)
     times = _dates.published_candidates(page, post, hint, beside)
-    when = resolve.resolve_published(times, changed, url_date(page.path), page.captured_at)
-    change = resolve.best_candidate(changed)
+    when = candidate_choice.resolve_published(times, changed, url_date(page.path), page.captured_at)
+    change = candidate_choice.best_candidate(changed)
     evidence += [c.evidence("published") for c in times] + [c.evidence("modified") for c in changed]
 
     cats, tags = _categories.term_candidates(page, post, hint)
@@ -443,7 +452,9 @@ def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind
     evidence += _geotags.geotag_evidence(page, post, places)
     element = post.body if post.title is None else post.title
     holder = post.body if plain else picture_holder(post)
-    declared = resolve.declared_fields(page, holder, hint, resolve.PostText(f"{headline}\n{plain}", element))
+    declared = candidate_choice.declared_fields(
+        page, holder, hint, candidate_choice.PostText(f"{headline}\n{plain}", element)
+    )
     evidence += declared.evidence
     pages = find_parts(page, options.part_of) if kind is PageKind.POST else PostParts()
 
@@ -465,10 +476,10 @@ def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind
         kind=kind,
         kind_rule=rule,
         platform=page.platform.name,
-        post_id=resolve.post_id(page, hint),
+        post_id=candidate_choice.post_id(page, hint),
         guid=hint.guid if hint else "",
-        given_urls=resolve.given_urls(page),
-        short_url=resolve.short_url(page),
+        given_urls=candidate_choice.given_urls(page),
+        short_url=candidate_choice.short_url(page),
         evidence=tuple(evidence),
         parts=pages.others,
         part=pages.number,

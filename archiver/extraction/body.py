@@ -5,9 +5,11 @@ text.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import NamedTuple
 
 from lxml.etree import _Element as Element
 
@@ -22,9 +24,9 @@ from archiver.extraction.boilerplate import (
     points_to_other_page,
 )
 from archiver.extraction.page import Page, parse_page
-from archiver.extraction.post_locator import Post, is_meta_block, meta_blocks_in, text_length
+from archiver.extraction.post_locator import Post, is_meta_block, meta_blocks_in
 from archiver.extraction.term_links import kind_of_address
-from archiver.extraction.text import clean_text, fold_text, tidy_body
+from archiver.extraction.text_normalization import clean_text, fold_text, has_text, tidy_body
 from archiver.items import Mark, SourceHint, is_from_api
 from archiver.markup.marks import carry_marks
 from archiver.platforms.platform_table import by_name, platform_tables
@@ -46,12 +48,16 @@ _COMMENTS = "form for comments"
 """The mark of a form for comments, which is never part of the text, however short the post is."""
 _COMMENT_FORM = 1_500  # the labels and notes of a comment form have fewer letters than this
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous"})
+_LETTER = re.compile(r"[^\W_]")
+"""Matches a letter or digit."""
+_QUOTES = frozenset({"blockquote", "aside", "figure"})
+_START = 8
 _OWN_TEXT = frozenset({"code", "pre", "td", "th", "tr", "table", "tbody", "body", "main", "article", *HEADINGS})
 
 
 @dataclass(frozen=True, slots=True)
 class KnownBoilerplate:
-    """What was found for other fields and is therefore not body text: the title, the lines and elements of the byline,
+    """What belongs to other fields, and is therefore not body text: the title, the lines and elements of the byline,
     and the authors' names.
     """
 
@@ -67,7 +73,7 @@ def boilerplate_spans(
     """Returns the block ranges of elements whose tag, attribute, class or id marks them as boilerplate.
 
     An element is left out if it contains more than `share` of the text, or if all elements with the same mark together
-    do. `lo` and `hi` bound the container's blocks; `size` has the prefix sums of the blocks' sizes.
+    do. `lo` and `hi` bound the container's blocks; `size` holds the prefix sums of the blocks' sizes.
     """
     whole = size[hi] - size[lo]
     found: dict[str, list[tuple[int, int]]] = {}
@@ -102,7 +108,7 @@ def _is_comment_form(form: Element) -> bool:
     """Returns True if a form is for writing a comment, and is not a form around the whole page."""
     if next(form.iter("textarea"), None) is None or next(form.iter("h1", "article", "main"), None) is not None:
         return False
-    return text_length(form) < _COMMENT_FORM
+    return not has_text(form, _COMMENT_FORM)
 
 
 def _is_text_after_all(why: str, el: Element, blocks: list[TextBlock]) -> bool:
@@ -233,8 +239,8 @@ def _text_end(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: 
 
 
 def _uses_paragraphs(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> bool:
-    """Returns True if most of the text is in <p>, <li> and the like. In this case, a <div> with a few words is not part
-    of the text.
+    """Returns True if most of the text is in <p>, <li> and the like. A <div> with a few words is then not part of the
+    text.
     """
     whole = p = 0.0
     for i in range(lo, hi):
@@ -251,7 +257,7 @@ def _is_boilerplate(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
     """
     if b.is_code:
         return False
-    if not any(c.isalnum() for c in b.text) or _TEMPLATE.fullmatch(b.text):
+    if not _LETTER.search(b.text) or _TEMPLATE.fullmatch(b.text):
         return True
     if _is_label(b, by_paragraphs) or (meta and len(b.text) < 260 and fold_text(b.text) in meta):
         return True
@@ -281,7 +287,7 @@ def _drop_rows(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> No
 
 
 def _is_tag_row(b: TextBlock) -> bool:
-    """Returns True if a block has only links to tags or categories, and separators between them."""
+    """Returns True if a block contains only links to tags or categories, and separators between them."""
     if b.linked < 0.7 * b.size or b.size > 300 or b.element.tag in HEADINGS:
         return False
     links = list(_links_of(b))
@@ -311,18 +317,21 @@ def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -
     """Marks blocks as dead if their text also occurs elsewhere in the body. Such blocks are invitations and pull
     quotes.
     """
+    live = [i for i in range(lo, hi) if not dead[i] and blocks[i].size >= 40 and not _may_repeat(blocks[i])]
+    quotes = {i for i in live if blocks[i].size < 400 and _is_in_quote(blocks[i].element)}
+    if not quotes:  # then only blocks with the same beginning have to be compared
+        starts = [_first_letters(blocks[i].text) for i in live]
+        counts = Counter(starts)
+        live = [i for i, start in zip(live, starts, strict=True) if counts[start] > 1]
     seen: set[str] = set()
     quoted: list[tuple[int, str]] = []
-    for i in range(lo, hi):
-        b = blocks[i]
-        if dead[i] or b.size < 40 or b.is_code or b.element.tag == "tr":
-            continue
-        key = _letters(b.text)
+    for i in live:
+        key = _letters(blocks[i].text)
         if key in seen:
             dead[i] = 1
             continue
         seen.add(key)
-        if b.size < 400 and any(e.tag in ("blockquote", "aside", "figure") for e in _with_ancestors(b.element, 3)):
+        if i in quotes:
             quoted.append((i, key))
     if quoted:
         whole = "\n".join(seen)
@@ -338,11 +347,26 @@ def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text)).lower()
 
 
-def _with_ancestors(el: Element, levels: int) -> list[Element]:
-    found = [el]
-    while len(found) < levels and (parent := found[-1].getparent()) is not None:
-        found.append(parent)
-    return found
+def _may_repeat(b: TextBlock) -> bool:
+    return b.is_code or b.element.tag == "tr"
+
+
+def _first_letters(text: str) -> str:
+    """Returns the first letters and digits of a text, so that texts with the same `_letters` have the same result."""
+    start = "".join(filter(str.isalnum, text[: 4 * _START]))
+    if len(start) < _START:
+        start = "".join(filter(str.isalnum, text))
+    return start[:_START].casefold()
+
+
+def _is_in_quote(el: Element) -> bool:
+    """Returns True if an element, its parent or its grandparent is a quotation or the like."""
+    at: Element | None = el
+    for _ in range(3):
+        if at is None or at.tag in _QUOTES:
+            return at is not None
+        at = at.getparent()
+    return False
 
 
 def _drop_author_notes(
@@ -390,8 +414,7 @@ _TEXT_NAME = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
+class _Span(NamedTuple):
     """The range of an element's blocks, from `lo` up to but not including `hi`, and the sum of their weights."""
 
     weight: float
@@ -475,7 +498,8 @@ def _is_named_text(el: Element) -> bool:
 
 
 def _weight_of_same_class(one: _Span, found: list[_Span]) -> float:
-    """Returns the total weight of all elements with the same tag and class, since a text may be split among several.
+    """Returns the total weight of all elements with the same tag and class, since a text may be divided among several
+    elements.
 
     Elements around `one` or inside it do not count.
     """
@@ -497,7 +521,8 @@ feed or API is five times as long."""
 _CONTENT_NAME = re.compile(r"(?:^|[\s_-])(?:content|text|body|markdown|prose)(?:$|[\s_-])", re.IGNORECASE)
 _TRIED, _LEVELS = 5, 3
 _LITTLE = 200
-"""The text in the box around the title is preferred unless the other text has at least this many letters more."""
+"""The text in the box around the title is preferred unless the other text is longer by at least this many
+characters."""
 _OUTER = frozenset({"body", "main", "html", "header", "table", "tbody"})
 _HEADER_NAME = re.compile(
     r"(?:^|[\s_-])(?:head(?:er|ing)?|hero|masthead|top|intro|banner|title\w*)(?:$|[\s_-])", re.IGNORECASE
@@ -559,7 +584,7 @@ def extract_body(page: Page, post: Post, title: str, beside: BylineBlock, hint: 
     """Extracts the post's text: paragraphs separated by a blank line, without title, byline, share buttons or footer.
 
     If the page shows only a part of the post (one of several pages, or the beginning with "read more"), and a feed or
-    API has the whole text, returns the whole text.
+    API gives the whole text, returns the whole text.
     """
     shown = _body_on_page(page, post, title, beside)
     if whole := hint_body(shown.text, page.url, title, hint):
@@ -603,7 +628,8 @@ def render_container(
     `extra_drop` are selectors of further elements to leave out.
     """
     skip = _elements_to_skip(page, extra_drop) | _meta_blocks_below(post, top)
-    return _render_post(post, lay_out(top, skip), top, _known_boilerplate(page, title, beside, top))
+    layout = lay_out(top, skip, page.index.texts_if_read)
+    return _render_post(post, layout, top, _known_boilerplate(page, title, beside, top))
 
 
 def _meta_blocks_below(post: Post, top: Element) -> set[Element]:
@@ -660,7 +686,7 @@ def _render(
 
 def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Body:
     is_known = post.body_rule in page.platform.body and page.platform.name != "generic"
-    if post.body is not None and is_known and 3 * text_length(post.body) > page.text_length:
+    if post.body is not None and is_known and 3 * page.index.text_length(post.body) > page.text_length:
         text = render_container(page, post, post.body, title, beside)
         if 3 * len(text) > page.text_length:  # nothing else on the page can be much longer
             return Body(text, "platform", post.body_rule, 0.95)
@@ -683,7 +709,7 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
             top, source, locator, confidence = post.body, "class", post.body_rule, 0.85
     known = _known_boilerplate(page, title, beside, top)
     text = _render_post(post, plan, top, known, weights if source != "platform" else None)
-    if not text and len(bare := _render(page, lay_out(top), top, known)) > 200:
+    if not text and len(bare := _render(page, lay_out(top, texts=page.index.texts), top, known)) > 200:
         text = bare  # one of the selectors for elements to drop had matched the text itself
     found = Body(text, source, locator, confidence)
     if source != "density" or len(text) >= _SHORT:
@@ -736,8 +762,8 @@ def _is_outside_entry(post: Post, top: Element) -> bool:
 
 
 def _entry(post: Post) -> Element | None:
-    """Returns the <article> of the post. If there is none, returns the page's main content if it has the post's title,
-    otherwise None.
+    """Returns the <article> of the post or, if there is none, the page's main content. Returns None if the main content
+    does not contain the post's title.
     """
     found, main = _article(post), post.page.main_content
     if found is None and main is not None and post.title is not None and is_below(post.title, main):
@@ -760,7 +786,7 @@ def _short_text(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) 
     None if there is no text below the title.
 
     Returns the text of an element in the post's entry whose class marks it as the text, or else the rest of the entry.
-    Returns "" if the entry has only a picture or a recording.
+    The text is "" if the entry contains only a picture or a recording.
     """
     article, entry = _article(post), _entry(post)
     if entry is None and post.holder is not None and post.holder.tag != "body":
@@ -802,9 +828,9 @@ def _text_below_title(post: Post, plan: BlockLayout, title: str, beside: BylineB
 
 
 def _part_below(post: Post, plan: BlockLayout, entry: Element, beside: BylineBlock) -> Element | None:
-    """Returns the first box in `entry` that is below the title and has text or pictures. Returns `entry` itself if the
-    text is in paragraphs directly inside it. Returns None if the title is only followed by lines with the date, authors
-    and terms.
+    """Returns the first box in `entry` that is below the title and contains text or pictures. Returns `entry` itself if
+    the text is in paragraphs directly inside it. Returns None if the title is only followed by lines with the date,
+    authors and terms.
     """
     assert post.title is not None
     order = post.page.index.order

@@ -10,7 +10,7 @@ from itertools import accumulate, islice
 from lxml.etree import _Element as Element
 
 from archiver.extraction.boilerplate import boilerplate_word
-from archiver.extraction.text import BREAK, CELL, clean_text
+from archiver.extraction.text_normalization import BREAK, CELL, clean_text
 
 UNREAD = frozenset(
     [
@@ -83,19 +83,20 @@ _INLINE = frozenset(
         "g",
     ]
 )
+EMBEDS = frozenset(["audio", "embed", "iframe", "video"])
+"""Elements without text that show a recording or a part of another page."""
+MEDIA = EMBEDS | {"img", "a"}
+"""Elements that are media: images, recordings, and a link that is a card with the title of another page."""
 # How the walk treats elements, by tag. All other elements are treated as divisions.
 _KINDS = {
     **dict.fromkeys(BREAK, "break"), **dict.fromkeys(CELL, "cell"), **dict.fromkeys(_INLINE, "inline"),
     **dict.fromkeys(UNREAD, "unread"),
+    **dict.fromkeys([*EMBEDS, "img"], "media"), "input": "shown", "noscript": "shown",
 }  # fmt: skip
 # Elements that mostly contain plain text. They are read in one piece unless they contain one of the elements listed
 # below.
 _OFTEN_PLAIN = frozenset(["p", "li", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "dt", "dd", "figcaption"])
 _NOT_PLAIN = BREAK | CELL | UNREAD | {"br", "button", "dialog", "img"}
-EMBEDS = frozenset(["audio", "embed", "iframe", "video"])
-"""Elements without text that show a recording or a part of another page."""
-MEDIA = EMBEDS | {"img", "a"}
-"""Elements that are media: images, recordings, and a link that is a card with the title of another page."""
 _LISTS = frozenset(["ul", "ol", "dl", "table", "pre", "blockquote"])
 _WIDE = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
 _PARAGRAPHS = re.compile("\x1e\\s*\x1e[\\s\x1e]*")
@@ -210,14 +211,16 @@ class BlockLayout:
         self._boilerplate_words: dict[Element, str] = {}
 
     def boilerplate_word(self, el: Element) -> str:
-        """Returns the word in an element's class or id that marks it as boilerplate; "" if no word does. Cached."""
+        """Returns the word in an element's class or id that marks it as boilerplate; "" if no word does. The result is
+        cached.
+        """
         found = self._boilerplate_words.get(el)
         if found is None:
             found = self._boilerplate_words[el] = boilerplate_word(el)
         return found
 
     def prefix_sums(self, of: list[float]) -> list[float]:
-        """Returns the prefix sums of `of`, which has a number for each block. If `s` is the result, the sum over the
+        """Returns the prefix sums of `of`, which holds a number for each block. If `s` is the result, the sum over the
         blocks from `lo` to `hi` is `s[hi] - s[lo]`.
         """
         return [0.0, *accumulate(of)]
@@ -238,11 +241,13 @@ def covered_total(spans: list[tuple[int, int]], sums: list[float]) -> float:
 
 def text_width(text: str) -> float:
     """Returns the length of a text, counted in Latin letters. A Han character and the like counts as 2.5."""
-    return float(len(text)) if text.isascii() else len(text) + 1.5 * sum(map(len, _WIDE.findall(text)))
+    if text.isascii() or _WIDE.search(text) is None:
+        return float(len(text))
+    return len(text) + 1.5 * sum(map(len, _WIDE.findall(text)))
 
 
 class _LayoutReader:
-    """The state of the walk: finished blocks, the block range of each element, and the text since the last break.
+    """Walks through the tree of an element, and collects its text blocks and the block range of each of its elements.
 
     `at` is the block-level element that is being read. `pre`, `links` and `in_cell` are the numbers of open elements of
     these kinds. `buffer` has the pieces of text, `origins` the place of each. `cells` has the cells of the current row
@@ -273,29 +278,28 @@ class _LayoutReader:
         texts, skip = self.texts, self.skip
         if text := texts[el][0]:
             self.take_text(text, el)
-        for child in el:
+        for child in el[:]:  # type: ignore[index]  # a list is faster to walk through than an element
             tag = child.tag
             kind = _KINDS.get(tag, "")
             if kind != "unread" and child not in skip:
                 if kind == "break" and not self.in_cell and not self.pre:
                     self.read_block(child, tag)
                 elif kind == "inline":
-                    if tag == "a":
-                        if el.tag == "figure" and not self.in_cell and not self.pre and is_card(child):
-                            self.take_piece("", child)
-                        self.links += 1
+                    self.links += tag == "a"
+                    if el.tag == "figure":
+                        self.take_card(child)
+                    if len(child):
                         self.read_inside(child)
-                        self.links -= 1
-                    elif tag == "img" and not self.pre:
-                        self.take_piece(_emoji_in(child), child)
-                    else:
-                        self.read_inside(child)
+                    elif text := texts[child][0]:
+                        self.take_text(text, child)
+                    self.links -= tag == "a"
                 else:
                     self.read_other(child, tag, kind)
-            elif kind == "unread" and not self.pre and child not in skip:
-                self.take_unread(child, tag)
             if text := texts[child][1]:
-                self.take_text(text, el)
+                if not text.isspace() or self.pre:
+                    self.take_text(text, el)
+                elif self.buffer:
+                    self.take_piece(" ", el)
 
     def take_text(self, text: str, origin: Element) -> None:
         if self.pre or not text.isspace():
@@ -309,17 +313,17 @@ class _LayoutReader:
             self.buffer.append(" ")
             self.origins.append(origin)
 
-    def take_unread(self, el: Element, tag: str) -> None:
-        """Takes what is shown of an element without text: a recording, the box of a task, or an image that a script
-        would show.
-        """
-        if tag in EMBEDS:
-            self.take_piece("", el)
-        elif tag == "input":
+    def take_shown(self, el: Element, tag: str) -> None:
+        """Takes what is shown of an element without text: the box of a task, or an image that a script would show."""
+        if tag == "input":
             if _is_task_box(el) and "".join(self.buffer).strip() == "":
                 self.take_piece("[ ] " if el.get("checked") is None else "[x] ", el)
-        elif tag == "noscript" and (img := _image_without_script(el)) is not None:
+        elif (img := _image_without_script(el)) is not None:
             self.take_piece("", img)
+
+    def take_card(self, link: Element) -> None:
+        if link.tag == "a" and not self.in_cell and not self.pre and is_card(link):
+            self.take_piece("", link)
 
     def take_piece(self, text: str, origin: Origin) -> None:
         self.buffer.append(text)
@@ -372,7 +376,7 @@ class _LayoutReader:
 
     def read_cell(self, el: Element) -> None:
         """Reads a table cell as a part of its row's line or, if the table is used for layout, as a separate block.
-        Skips a cell with the line numbers of the code in the next cell.
+        Skips a cell that contains the line numbers of the code in the next cell.
         """
         if not self.in_cell and _numbers_lines(el):
             return
@@ -396,7 +400,13 @@ class _LayoutReader:
 
     def read_other(self, el: Element, tag: str, kind: str) -> None:
         """Reads an element of any kind in any context. `read_inside` itself handles the commonest cases."""
-        if kind == "inline":
+        if kind == "media":
+            if not self.pre:
+                self.take_piece(_emoji_in(el), el)
+        elif kind == "shown":
+            if not self.pre:
+                self.take_shown(el, tag)
+        elif kind == "inline":
             self.links += tag == "a"
             self.read_inside(el)
             self.links -= tag == "a"
@@ -446,9 +456,10 @@ class _LayoutReader:
                 parts = [clean_line(text)]
             for part in parts:
                 if part and not part.isspace():
-                    size = text_width(part)
-                    self.blocks.append(TextBlock(part, self.gap, self.at, size, min(self.linked, size), pieces))
-                    self.linked = max(0.0, self.linked - size)
+                    size = float(len(part)) if part.isascii() else text_width(part)
+                    linked = min(self.linked, size) if self.linked else 0.0
+                    self.blocks.append(TextBlock(part, self.gap, self.at, size, linked, pieces))
+                    self.linked -= linked
                     self.gap = _BLANK if len(parts) > 1 else ""
             self.linked = 0.0
             if self.pre and len(self.blocks) > found:
@@ -702,8 +713,8 @@ def lay_out(
     Paragraphs, headings and the like are blocks after a blank line. List items and table rows (with cells joined by
     " | ") are blocks after a line end. Two consecutive <br> separate paragraphs. `pre` keeps its lines.
 
-    `skip` are elements to leave out. `texts` has the text and tail of each element, if they are already known. Time and
-    memory are linear in the size of the element. Recurses once or twice per level of nesting; a `Page` is no deeper
+    `skip` are elements to leave out. `texts` holds the text and tail of each element, if they are already known. Time
+    and memory are linear in the size of the element. Recurses once or twice per level of nesting; a `Page` is no deeper
     than `page.MAX_DEPTH`.
     """
     if texts is None:
@@ -753,8 +764,8 @@ def _has_lines(cell: Element) -> bool:
 
 
 def _numbers_lines(cell: Element) -> bool:
-    """Returns True if a table cell has only the line numbers of the code in the next cell, as syntax highlighters write
-    them.
+    """Returns True if a table cell contains only the line numbers of the code in the next cell, as syntax highlighters
+    write them.
     """
     beside = cell.getnext()
     if beside is None or beside.tag != "td":

@@ -24,7 +24,7 @@ from archiver.extraction.body_blocks import (
     is_card,
 )
 from archiver.extraction.page import Page
-from archiver.extraction.text import clean_text, element_line, tidy_body
+from archiver.extraction.text_normalization import clean_text, element_line, tidy_body
 from archiver.items import Mark
 from archiver.markup.html_writer import ANCHOR_PREFIX
 from archiver.markup.marks import ALIGNMENTS, ANCHOR, HEADINGS, SPANS, is_safe_url, is_web_url
@@ -231,19 +231,17 @@ class _MarkupReader:
         return self._finished()
 
     def _finished(self) -> tuple[Mark, ...]:
-        """Returns the marks without empty ones, without repeated anchors, and without links to missing anchors and
-        anchors to which no link leads.
-        """
+        """Returns the marks without empty ones, without repeated or unused anchors and links to missing ones."""
+        linked = {m.value[1:] for m in self.marks if m.kind == "a" and m.value.startswith("#") and m.end > m.start}
         found: list[Mark] = []
         names: set[str] = set()
         for m in self.marks:
-            if m.kind == ANCHOR and m.value not in names:
+            if m.kind == ANCHOR and m.value in linked and m.value not in names:
                 names.add(m.value)
             elif m.kind == ANCHOR or (m.end <= m.start and m.kind not in _EMPTY_KINDS):
                 continue
             found.append(m.mark())
-        names &= {m.value[1:] for m in found if m.kind == "a" and m.value.startswith("#")}
-        return tuple(m for m in found if not (name := _inner_name(m)) or name in names)
+        return tuple(m for m in found if m.kind != "a" or m.value[:1] != "#" or m.value[1:] in names)
 
     def _is_in_text(self, el: Element) -> bool:
         """Returns True if an image or a recording is in the container, and in no part of it that is boilerplate."""
@@ -610,13 +608,6 @@ def _first_elements(el: Element) -> Iterator[Element]:
 def _anchor_of(el: Element) -> str:
     """Returns the name by which a link leads to an element; "" if it has none."""
     return _anchor(el.get("id") or (el.get("name") if el.tag == "a" else "") or "")
-
-
-def _inner_name(mark: Mark) -> str:
-    """Returns the name of an anchor, or of the anchor to which a link leads; "" for any other mark."""
-    if mark.kind == ANCHOR:
-        return mark.value
-    return mark.value[1:] if mark.kind == "a" and mark.value.startswith("#") else ""
 
 
 def _is_inside(el: Element, container: Element) -> bool:

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.text import clean_text
+from archiver.extraction.text_normalization import clean_text
 
 # Classes, ids and roles that mark an element as boilerplate: comments, share buttons, other posts ...
 
@@ -342,7 +342,7 @@ _FOOTER = re.compile(r"(?:^|\s)(?:(?:page|site)?[_-]?footer|colophon|copyright)(
 
 @lru_cache(maxsize=8_192)
 def is_footer_name(names: str) -> bool:
-    """Returns True if a string of classes and ids has a name for the footer of a page."""
+    """Returns True if a string of classes and ids contains a name for the footer of a page."""
     return bool(_FOOTER.search(names))
 
 
@@ -382,8 +382,8 @@ def boilerplate_word(el: Element) -> str:
 
 def _compile_any(*parts: str) -> re.Pattern[str]:
     """Compiles a pattern that matches a text if one of `parts` matches all of it, apart from punctuation around it. The
-    pattern is for texts in lower case (`_lower`), because only with case-sensitive patterns can the engine skip
-    alternatives by their first letter.
+    pattern is for texts in lower case (`_lower`), because the engine skips alternatives by their first letter only if
+    the pattern is case-sensitive.
     """
     return re.compile(r"^[\W_]*(?:" + "|".join(parts).replace("ı", "i") + r")[\W_]*$", re.DOTALL)
 
@@ -432,13 +432,14 @@ _LINE = _compile_any(
     r"(?:please )?enable javascript.{0,80}|javascript (?:is|must be) .{0,80}",
 )
 _MAX_LINE_LENGTH = 160
-"""The patterns above are tried only on texts with at most this many characters, since they match no longer texts."""
+"""The patterns above are tried only on texts with at most this many characters, since longer texts never match them."""
 # The texts of buttons with a count: "Like 12".
 _LIKES = (
     r"(?:likes?|i like (?:it|this)|gefällt mir|j['’]aime|me gusta|mi piace|curtir|gosto|vind ik leuk|lubię to|нравится|"
     r"beğen|thích|赞|點讚|いいね!?|좋아요|أعجبني) ?[(:]? ?\d[\d.,]*k?\+?\)?"
 )
-# What themes write if a post has few or no comments, or above its comment form, in the languages of websites.
+# What themes write above a comment form, or in place of comments if a post has none or few, in the languages of
+# websites.
 _NO_COMMENTS = {
     "en": r"(?:\d+ )?comments?(?: »| \(\d+\))?|there are (?:currently )?no comments|new comment|"
     r"(?:\d+|no) (?:comments?|replies|responses?|thoughts)(?: so far| yet| »)?"
@@ -501,7 +502,7 @@ _WITHIN_WORDS = (
     "your browser",
 )  # fmt: skip
 
-# Matches "Read also: ..." and the like, which another post's title follows.
+# Matches "Read also: ..." and similar words before the title of another post.
 _ALSO = re.compile(
     r"^[\W_]*(?:(?:also|further) (?:read|see|check)|read (?:also|more|next|this)|see also|related(?: (?:article|"
     r"story|post|reading|content|"

@@ -12,9 +12,9 @@ from urllib.parse import quote, unquote
 from lxml.etree import _Element as Element
 from slugify import slugify
 
+from archiver.extraction.candidate_choice import resolve_terms
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.resolve import resolve_terms
 from archiver.extraction.term_links import (
     FOLDER_WORDS,
     Kind,
@@ -31,13 +31,14 @@ from archiver.extraction.term_links import (
     texts_of_links,
     unique_terms,
 )
-from archiver.extraction.text import element_line, fold_text
+from archiver.extraction.text_normalization import element_line, fold_text
 from archiver.extraction.visible_dates import names_a_date
 from archiver.items import Candidate, SourceHint, is_from_api
 from archiver.platforms.platform_table import by_name
 from archiver.platforms.selector_index import is_below
 
-# WordPress's post class has all terms of the post, as category-SLUG and tag-SLUG. Their names are taken from the page.
+# WordPress's post class contains all terms of the post, as category-SLUG and tag-SLUG. The names of the terms are taken
+# from the page.
 
 _KINDS: dict[str, Kind] = {"category": "category", "tag": "tag"}
 _CLASS_TERM = re.compile(r"^(category|tag)-(.+)$")
@@ -50,8 +51,8 @@ class ClassTerms:
     """The categories or the tags in a post's class attribute.
 
     `slugs` are written as in the class. `names` are the names that the page shows, or the slugs if it shows none.
-    `is_complete` is True if the class has every term of the post. It may lack a term whose slug has no Latin letters,
-    since WordPress then writes only a number in the class.
+    `is_complete` is True if the class contains every term of the post. It may lack a term whose slug contains no Latin
+    letters, since WordPress writes only a number for such a term.
     """
 
     slugs: Terms
@@ -60,8 +61,8 @@ class ClassTerms:
 
 
 def class_terms(page: Page, post: Post, declared: Mapping[Kind, Sequence[str]]) -> dict[Kind, ClassTerms]:
-    """Returns the categories and tags in the post's WordPress class (category-SLUG, tag-SLUG); {} if it has no such
-    class.
+    """Returns the categories and tags in the post's WordPress class (category-SLUG, tag-SLUG); {} if the post has no
+    such class.
 
     `declared` are the names in JSON-LD and meta elements. They are matched to slugs by their letters, or by order if
     there are as many names as slugs, since WordPress sorts both by name. If a post class is complete and has no tag,
@@ -74,7 +75,7 @@ def class_terms(page: Page, post: Post, declared: Mapping[Kind, Sequence[str]]) 
     if not any(found.values()):
         return {}
     shown = _shown_names(page, post, {s for slugs in found.values() for s in slugs})
-    # Every WordPress post has a category, so a class without one was written by a theme that leaves terms out.
+    # Every WordPress post has a category, so a class without a category was written by a theme that leaves terms out.
     complete = "type-post" in classes and any(kind == "category" for kind, _ in terms)
     out: dict[Kind, ClassTerms] = {}
     for kind, slugs in found.items():
@@ -163,7 +164,7 @@ Found = tuple[Kind, Candidate[Terms]]
 
 @dataclass(frozen=True, slots=True)
 class _Meta:
-    """A meta element with terms. `is_list` is True if one element has several terms."""
+    """A meta element with terms. `is_list` is True if one element holds several terms."""
 
     kind: Kind
     name: str
@@ -244,9 +245,9 @@ def _as_candidate(
 def _from_hint(page: Page, hint: SourceHint | None, found: Sequence[Found]) -> Iterator[Found]:
     """Yields the terms of a feed or an API.
 
-    An API gives categories and tags separately. RSS and Atom have one element for both. A term of a feed is a tag if it
-    is a tag, and not a category, among the post's own terms (`found`) or by the addresses of the site's listings. All
-    other terms of a feed are categories.
+    An API gives categories and tags separately. RSS and Atom use one element for both. A term of a feed counts as a tag
+    if the post's own terms (`found`) or the addresses of the site's listings show it as a tag and not as a category.
+    All other terms of a feed count as categories.
     """
     if hint is None:
         return
@@ -307,7 +308,7 @@ def _folders_before_date(page: Page) -> set[str]:
 
 
 def _from_selectors(page: Page, post: Post) -> Iterator[Found]:
-    """Yields the terms found by the platform's selectors and by generic selectors."""
+    """Yields the terms found by the platform's selectors and by generic ones."""
     generic = by_name("generic")
     rows = [(generic, "class", 0.75)]
     if page.platform is not generic:
@@ -383,7 +384,7 @@ def _is_unlinked_term(post: Post, el: Element) -> bool:
 
 
 def _has_date(el: Element) -> bool:
-    """Returns True if an element near a category has a date in a <time> or in an element with a date class."""
+    """Returns True if a <time>, or an element with a date class, is near the element of a category."""
     return any(
         e.tag == "time" or any(map(names_a_date, (e.get("class") or "").split()))
         for e in islice(el.iter("*"), _NEAR_DATE)
@@ -462,8 +463,8 @@ def _is_by_rank_math(page: Page) -> bool:
 def _split_sections(page: Page, text: str) -> list[str]:
     """Splits the text of a section field into sections: "News,Health" is two; "Health, Wellness & Beauty" is one.
 
-    A text with spaces after its commas is split if each part is also the text of a link. It is also split if the whole
-    text is not the text of a link and the last part has no "and".
+    A text with spaces after its commas is split if each part is also the text of a link. The text is also split if it
+    is not, as a whole, the text of a link and its last part contains no "and".
     """
     parts = re.split(r"\s*[,;]\s+", text)
     if len(parts) == 1:

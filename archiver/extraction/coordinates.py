@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 # Rough bounds of countries, which are enough to distinguish latitude from longitude if a page names its region.
 
-# Each entry is an ISO 3166-1 code and the country's bounds in whole degrees: south, west, north, east. If a country has
-# remote parts, these are the bounds of its mainland.
+# Each entry is an ISO 3166-1 code and the country's bounds in whole degrees: south, west, north, east. For a country
+# with remote parts, these are the bounds of its mainland.
 _BOUNDS = """
 AE 22 51 27 57; AF 29 60 39 75; AL 39 19 43 22; AR -56 -74 -21 -53; AT 46 9 50 18; AU -44 112 -10 154; AZ 38 44 42 51
 BA 42 15 46 20; BD 20 88 27 93; BE 49 2 52 7; BG 41 22 45 29; BO -23 -70 -9 -57; BR -34 -74 6 -34; BY 51 23 57 33
@@ -250,8 +250,8 @@ def _from_pair(
 def centre_of_bounds(text: str | None, turned: bool = False) -> Position | None:
     """Returns the centre of the bounding box of a line, box or polygon given as "lat lon lat lon ...".
 
-    `turned` is True if the list is "lon lat lon lat ...". Returns None if the list has an odd number of numbers, or if
-    they are out of range.
+    `turned` is True if the list is "lon lat lon lat ...". Returns None if the count of numbers is odd, or if numbers
+    are out of range.
     """
     numbers = [float(n) for n in re.findall(r"[+-]?\d{1,3}(?:\.\d{1,15})?", (text or "")[:20_000])]
     if len(numbers) < 2 or len(numbers) % 2:
@@ -282,9 +282,9 @@ _METRES_A_DEGREE = 111_320.0
 class MapService:
     """How a map service writes positions into its addresses.
 
-    - `pairs`: pairs of query parameters with one number each.
+    - `pairs`: pairs of query parameters that hold one number each.
     - `patterns`: regular expressions for path, query and fragment, each with True if the longitude comes first.
-    - `queries`: query parameters that have both numbers, each with True if the longitude comes first.
+    - `queries`: query parameters that hold both numbers, each with True if the longitude comes first.
     - `only`: a parameter and the value that it must have, for services whose own coordinates are not WGS 84.
 
     The notations are tried in the order `pairs`, `patterns`, `queries`, and within each of them in the given order,
@@ -360,7 +360,7 @@ SERVICES = (
     MapService(r"^geohack\.(?:toolforge|wmflabs)\.org$|^tools\.wmflabs\.org$", queries=_latitude_first("params")),
 )
 """The map services. For Baidu and Amap, only addresses in WGS 84 are read, since their own coordinates (BD-09, GCJ-02)
-are off by some hundred metres."""
+are off by several hundred metres."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,7 +401,7 @@ _GEOHACK = re.compile(r"^([\d._-]+[NS]_[\d._-]+[EW])", re.IGNORECASE)
 
 
 def map_link_position(href: str) -> Position | None:
-    """Returns the position in an address of a map service or in a geo: URI (RFC 5870); None if the address has no
+    """Returns the position in an address of a map service or in a geo: URI (RFC 5870); None if the address contains no
     position.
     """
     if len(href) > 4_000 or not any(sign in f"\n{href.lower()}" for sign in SIGNS):
@@ -425,8 +425,8 @@ def map_link_position(href: str) -> Position | None:
 
 
 def _position_in_address(compiled: _CompiledService, whole: str, query: Mapping[str, list[str]]) -> Position | None:
-    """Returns the position in an address of a map service; None if the address has no position. `whole` is the path,
-    query and fragment, unescaped. `query` is the parsed query.
+    """Returns the position in an address of a map service; None if the address contains no position. `whole` is the
+    path, query and fragment, unescaped. `query` is the parsed query.
     """
     for lat_key, lon_key in compiled.service.pairs:
         if lat_key in query and lon_key in query:

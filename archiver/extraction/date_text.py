@@ -3,8 +3,8 @@ relative to the capture.
 
 A result is never more precise than the text.
 
-The tables have the abbreviated months and the labels of dates in many languages; `dates` and `visible_dates` use them,
-too.
+The tables contain the abbreviated months and the labels of dates in many languages; `date_candidates` and
+`visible_dates` use them, too.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 
-from archiver.extraction.text import clean_text
+from archiver.extraction.text_normalization import clean_text
 from archiver.month_names import MONTHS, month_number, solar_month_number, vietnamese_month_number
 
 # Thai abbreviations of months. They contain dots, so they are replaced before a date is parsed.
@@ -115,8 +115,8 @@ def _days_in_month(year: int, month: int) -> int:
 
 
 def han_number(text: str) -> int | None:
-    """Parses a number in ASCII or Han digits. Han digits may be positional (二〇二四) or with tens (二十一).
-    Returns None for any other text.
+    """Parses a number in ASCII or Han digits. Han digits may be written by position (二〇二四) or with a word for ten
+    (二十一). Returns None for any other text.
     """
     if text.isdigit():
         return int(text)
@@ -161,7 +161,7 @@ class DateParts:
 
 @dataclass(frozen=True, slots=True)
 class AddressDate:
-    """The date in the path of an address; `day` is None if the address has only year and month."""
+    """The date in the path of an address; `day` is None if the address contains only year and month."""
 
     year: int
     month: int
@@ -169,7 +169,7 @@ class AddressDate:
 
     @property
     def date(self) -> date | None:
-        """The calendar day; None if the address has only a month, or a day that does not exist."""
+        """The calendar day; None if the address contains only a month, or a day that does not exist."""
         if self.day is None:
             return None
         try:
@@ -180,8 +180,8 @@ class AddressDate:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A date or time and its precision, such as "day" or "second". `zoned` is True if it has a time zone; otherwise
-    `at` is in UTC.
+    """A date or time and its precision, such as "day" or "second". `zoned` is True if its time zone is known; otherwise
+    `at` is the written time taken as UTC.
     """
 
     at: datetime
@@ -308,7 +308,7 @@ _URL_MONTH = re.compile(r"/((?:19|20)\d{2})[/-](\d{1,2})(?=/)")
 
 
 def url_date(path: str) -> AddressDate | None:
-    """Returns the date in the path of an address; None if the path has no date."""
+    """Returns the date in the path of an address; None if the path contains no date."""
     if m := _URL_DAY.search(path):
         y, mo, d = (int(g) for g in m.groups() if g)
         if 1 <= mo <= 12 and 1 <= d <= 31:
@@ -323,7 +323,7 @@ _CJK = re.compile(
     rf"({'|'.join(ERAS)})?\s*(元|[{_HAN}]{{1,4}})\s*[年년]\s*([{_HAN}]{{1,3}})\s*[月월]\s*([{_HAN}]{{1,3}})\s*[日号號일]?"
 )
 _YMD = re.compile(r"(?<![\d/.])(\d{4})\s?[/.]\s?(\d{1,2})\s?[/.]\s?(\d{1,2})(?![\d])")
-# A date with a point between its numbers must not have a slash after it, since 9.5/10 is a rating.
+# A date with a dot between its numbers must not have a slash after it, since 9.5/10 is a rating.
 _DMY = re.compile(
     r"(?<![\d/.])(\d{1,2})(?:\s?/\s?|(?:\.\s?|-)(?!\d{1,2}\s?/))(\d{1,2})(?:\s?/\s?|\.\s?|-)(\d{4}|\d{2})(?![\d/])"
 )
@@ -369,24 +369,25 @@ _KNOWN = frozenset(re.split(
     "hu el th hi bn ta ka hy zh ja ko vi",
 ))  # fmt: skip
 _WITH_YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")
+_WITH_DAY = re.compile(r"(?<!\d)\d{1,2}(?!\d)")
 # Languages in which dates of only numbers have the month first.
 _MONTH_FIRST_LANGS = ("en-US", "en-PH", "fil", "tl")
 
 
 @lru_cache(maxsize=4_096)
 def visible_date(text: str, language: str = "", loose: bool = False) -> Moment | None:
-    """Returns the first date in a short visible text, with the time of day written next to it; None if the text has no
-    date.
+    """Returns the first date in a short visible text, with the time of day written next to it; None if the text
+    contains no date.
 
-    `language` (BCP 47) decides the order of day and month in 3/4/2021. If `loose` is True, the dateparser library is
-    also tried if no rule of this module matches and the tables do not have this language.
+    `language` (BCP 47) decides the order of day and month in 3/4/2021. If `loose` is True and no rule of this
+    module matches, the dateparser library is tried for languages that are not in the tables of month names.
     """
     text = plain_date_text(text)
     if "年" not in text and not any(c.isdigit() for c in text):
         return None
     found = _first_date(text, language)
     if found is None:
-        known = language[:2].lower() in _KNOWN or not _WITH_YEAR.search(text)
+        known = language[:2].lower() in _KNOWN or not (_WITH_YEAR.search(text) and _WITH_DAY.search(text))
         return None if known or not loose or len(text) > 60 else _by_dateparser(text, language)
     end = found.end
     if m := ISO.match(text, found.start):
@@ -421,8 +422,8 @@ def _find_clock(text: str, start: int, end: int, language: str) -> re.Match[str]
 
 
 def text_around_date(text: str, language: str = "") -> tuple[str, str] | None:
-    """Returns the text before the first date, and the text after the date and its time of day; None if the text has no
-    date. Digits in the returned texts are ASCII.
+    """Returns the text before the first date, and the text after the date and its time of day; None if the text
+    contains no date. Digits in the returned texts are ASCII.
     """
     text = plain_date_text(text)
     found = _first_date(text, language)
@@ -449,7 +450,9 @@ _THAI = {n: name for name, n in MONTHS.items() if "\u0e00" <= name[0] <= "\u0e7f
 
 @dataclass(frozen=True, slots=True)
 class _WrittenDate:
-    """A date found in a text: year, month and day as written, and where in the text it starts and ends."""
+    """A date found in a text: year, month and day as written, and the positions in the text where it starts and
+    ends.
+    """
 
     numbers: tuple[int, int, int]
     start: int
@@ -469,8 +472,8 @@ def _full_year(text: str | None, short: str | None = None) -> int:
 
 
 def _spelled_dates(text: str, language: str) -> Iterator[_WrittenDate]:
-    """Yields the dates in a text whose month is written as a word or marked by a sign such as 月, one notation after
-    another.
+    """Yields the dates whose month is written as a word ("3 May 2024") or marked by a sign ("5月3日"). They are sorted
+    by notation, not by position in the text.
     """
     yield from _east_asian(text)
     if "th" in text or "Th" in text or "TH" in text:
@@ -598,7 +601,7 @@ _MINUTES = {"minute": 1, "hour": 60, "day": 1_440, "week": 10_080, "month": 43_8
 # "A week ago" may be any of several days, even days of different months.
 _PRECISION = {"week": "month"}
 # Limits for texts with a relative time; longer texts are sentences. A text has at most _MAX_LENGTH characters. At most
-# _CLOCK_LETTERS letters follow "yesterday" ("at 14:05 Uhr"), and at most _BESIDE characters surround "3 hours ago"
+# _CLOCK_LETTERS characters follow "yesterday" ("at 14:05 Uhr"), and at most _BESIDE characters surround "3 hours ago"
 # ("Posted ... by Ada Byrne").
 _MAX_LENGTH, _CLOCK_LETTERS, _BESIDE = 80, 8, 40
 _MONTH_OR_YEAR = ("month", "year")
@@ -608,7 +611,7 @@ def relative_time(text: str, captured_at: datetime) -> Moment | None:
     """Parses a relative time such as "3 hours ago" in a short text, counted back from `captured_at` (aware).
 
     The precision of the result is the unit: "3 hours ago" is precise to the hour, "2 days ago" to the day, "2 weeks
-    ago" only to the month. Returns None if the text has no such time; "3 days" without "ago" is a duration.
+    ago" only to the month. Returns None if the text contains no such time; "3 days" without "ago" is a duration.
     """
     text = plain_date_text(text)
     if not text or len(text) > _MAX_LENGTH:

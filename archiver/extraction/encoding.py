@@ -14,13 +14,13 @@ from archiver.items import Evidence
 # Repairing text that was certainly encoded as UTF-8 twice ("cafÃ©", "donâ€™t").
 
 _MANY, _MAX_COUNT = 3, 20_000
-"""A page is repaired only if it has at least `_MANY` sequences that prove the mistake, since a text about such errors
-may have a few. At most `_MAX_COUNT` runs of text are examined."""
+"""A page is repaired only if it contains at least `_MANY` sequences that prove the mistake, since a text about such
+errors may contain a few. At most `_MAX_COUNT` runs of text are examined."""
 
 
 def _byte_table(codec: str) -> dict[int, int]:
     """Returns a map from each character of a single-byte encoding to its byte. Undefined bytes are mapped to
-    themselves. In windows-1252, so are the C1 control characters of ISO 8859-1.
+    themselves. In windows-1252, the C1 control characters of ISO 8859-1 are mapped to themselves, too.
     """
     out: dict[int, int] = {}
     for byte in range(0x80, 0x100):
@@ -34,8 +34,8 @@ def _character_class(table: dict[int, int], first: int, last: int) -> str:
 
 
 class _Misreading:
-    """A single-byte encoding with which UTF-8 text was wrongly decoded. Every text that was decoded so contains one of
-    `marks`. `sure` matches sequences that prove the mistake.
+    """A single-byte encoding with which UTF-8 text was wrongly decoded. Every text that was wrongly decoded in this way
+    contains one of `marks`. `sure` matches sequences that prove the mistake.
     """
 
     def __init__(self, codec: str, marks: str) -> None:
@@ -52,8 +52,8 @@ class _Misreading:
         )
 
     def matches(self, text: str, beyond: set[str]) -> bool:
-        """Returns True if a text was wrongly decoded, because it has a mark and at least `_MANY` sequences that prove
-        it.
+        """Returns True if a text was wrongly decoded, because it contains a mark and at least `_MANY` sequences that
+        prove the mistake.
 
         `beyond` are the text's characters outside ASCII.
         """
@@ -145,7 +145,7 @@ def _repair_runs(text: str, misreading: _Misreading) -> tuple[str, int]:
 
 
 def _is_plausible(original: str) -> bool:
-    """Returns True if a repaired text has only characters in common use.
+    """Returns True if a repaired text contains only characters in common use.
 
     If a letter before a quotation mark was wrongly taken for such a sequence, the repair yields phonetic signs or
     control characters.
@@ -153,7 +153,7 @@ def _is_plausible(original: str) -> bool:
     return bool(original) and not any("\u0180" <= c <= "\u02ff" or "\u0080" <= c <= "\u009f" for c in original)
 
 
-# Guessing the encoding of bytes that declare none (or a wrong one), by the letters that the bytes would mean.
+# Guessing the encoding of bytes that declare none (or a wrong one), by the letters that the bytes would stand for.
 
 _LETTER_RUN = re.compile(rb"[^<>]+")
 _SAMPLE = 16_000
@@ -169,7 +169,9 @@ _ALPHABETS = (
 
 
 def text_sample(body: bytes) -> bytes:
-    """Returns a sample of the texts between tags that have non-ASCII bytes. Markup says nothing about the encoding."""
+    """Returns a sample of the texts between tags. It consists of texts that contain non-ASCII bytes. Markup says
+    nothing about the encoding.
+    """
     out: list[bytes] = []
     room = _SAMPLE
     for m in _LETTER_RUN.finditer(body[:400_000]):
@@ -484,7 +486,8 @@ def _decode_by_zeros(body: bytes) -> DecodedText | None:
 
 
 def _decode_by_wide_header(body: bytes, content_type: str) -> DecodedText | None:
-    """Decodes with UTF-16 if the Content-Type header says so and the decoded text has markup; otherwise returns None.
+    """Decodes with UTF-16 if the Content-Type header says so and the decoded text contains markup; otherwise returns
+    None.
 
     The header precedes everything but a byte order mark (HTML, section 13.2.3.2). "utf-16" means little-endian
     (WHATWG Encoding, section 4.2).
@@ -497,8 +500,8 @@ def _decode_by_wide_header(body: bytes, content_type: str) -> DecodedText | None
 
 
 def _decode_seven_bit(body: bytes, content_type: str) -> DecodedText:
-    """Decodes ASCII bytes. If the declared encoding uses escape sequences, as ISO-2022-JP does, decodes them with that.
-    ISO-2022-JP is also recognized without a declaration, by its escape sequences for JIS X 0208.
+    """Decodes ASCII bytes. If the declared encoding uses escape sequences, as ISO-2022-JP does, decodes them with this
+    encoding. ISO-2022-JP is also recognized without a declaration, by its escape sequences for JIS X 0208.
     """
     if b"\x1b" in body or b"~{" in body:
         for name, how in _declared_encodings(body, content_type):
@@ -510,10 +513,11 @@ def _decode_seven_bit(body: bytes, content_type: str) -> DecodedText:
 
 
 def _decode_damaged_utf8(body: bytes, text: str, declared: list[str]) -> DecodedText | None:
-    """Decodes UTF-8 that ends within a character or has a few broken bytes; returns None if the bytes are not UTF-8.
+    """Decodes UTF-8 that ends within a character or contains a few broken bytes; returns None if the bytes are not
+    UTF-8.
 
-    If only the last character is incomplete, `text` is the part before it. If another encoding is declared, this part
-    must have more than three non-ASCII characters.
+    `text` is the decoded text without an incomplete last character; "" if more than that is broken. If another encoding
+    is declared, `text` counts only if it contains more than three non-ASCII characters.
     """
     if text and (not declared or "utf-8" in declared or len(text) - len(text.encode("ascii", errors="ignore")) > 3):
         return _as_utf8(text)
@@ -524,7 +528,7 @@ def _decode_damaged_utf8(body: bytes, text: str, declared: list[str]) -> Decoded
 
 def _decode_as_declared(body: bytes, declared: list[tuple[str, str]]) -> DecodedText | None:
     """Decodes with the first declared encoding that fits all bytes, or else with the first one that fits nearly all.
-    Returns None if there is none.
+    Returns None if no declared encoding fits.
     """
     usable = [(name, how) for name, how in declared if name != "utf-8"]
     if any(name in _WESTERN for name, _ in usable) and non_ascii_share(body) > 0.5:
@@ -577,7 +581,9 @@ def _legacy_encoding(body: bytes) -> str:
 
 
 def _codec(label: str) -> str:
-    """Returns Python's name of an encoding label; "" for a label that is unknown or not used on the web."""
+    """Returns Python's name for the encoding with a given label; "" for a label that is unknown or not used on the
+    web.
+    """
     label = label.strip().lower()
     name = _LABELS.get(label) or resolve_encoding(label) or ""
     try:
@@ -641,8 +647,8 @@ _STRAY = {b: bytes([b]).decode("cp1252") for b in (*range(0x91, 0x98), 0x85, 0xA
 
 
 def _decode_stray(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Handles errors when decoding UTF-8. A single invalid byte between ASCII bytes is read as a windows-1252 sign that
-    somebody has pasted. Any other invalid byte becomes U+FFFD.
+    """Handles errors when decoding UTF-8. A single invalid byte between ASCII bytes is read as a windows-1252
+    character, since somebody has probably pasted it from another program. Any other invalid byte becomes U+FFFD.
     """
     assert isinstance(error, UnicodeDecodeError)
     at, data = error.start, error.object

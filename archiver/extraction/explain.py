@@ -1,7 +1,7 @@
 """Explains why a field has its value: its candidates, which of them won, and the reason in one line.
 
 This module decides nothing. From an article and its stored evidence, it reconstructs the choice that
-`extraction.resolve` made. So it can explain an article in an archive as well as a page.
+`extraction.candidate_choice` made. So it can explain an article in an archive as well as a page.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from archiver.extraction.authors.person_names import WEAK_ACCOUNTS
+from archiver.extraction.candidate_choice import MAX_SHOWN
 from archiver.extraction.post_locator import title_in_url
-from archiver.extraction.resolve import MAX_SHOWN
 from archiver.extraction.template.site_rule import BY_HAND
-from archiver.extraction.text import fold_text
+from archiver.extraction.text_normalization import fold_text
 from archiver.fields import BY_NAME, PAGE_TIMES, WEIGHED, fields_with_choice
 from archiver.items import OTHER_HEADING, Evidence
 
@@ -60,13 +60,14 @@ _ENCODING_REASONS = {
 }
 _NOTHING, _NOT_KEPT = "no candidates", "its candidates were not stored"
 _EXACT, _SAME, _PARTLY = 3, 2, 1
-"""How well a candidate matches the chosen value: exactly, except for spelling, or partly (for a date, only the day)."""
+"""How well a candidate matches the chosen value: exactly, with other spelling, or only partly (for a date, only in the
+day)."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldExplanation:
-    """Why one field has its value. `chosen` is the value as text, and `why` is the reason. `won` has for each candidate
-    True if it was chosen.
+    """Why one field has its value. `chosen` is the value as text, and `why` is the reason. `won` says for each
+    candidate whether it was chosen.
     """
 
     field: str
@@ -79,7 +80,7 @@ class FieldExplanation:
 def explain(values: Mapping[str, Any], evidence: Iterable[Evidence]) -> tuple[FieldExplanation, ...]:
     """Explains the value of each field in FIELDS from an article's evidence.
 
-    `values` has the article's fields by name, as in `Article` or a record.
+    `values` maps the names of fields to the article's values, as in `Article` or a record.
     """
     by_field: dict[str, list[Evidence]] = {name: [] for name in FIELDS}
     for one in evidence:

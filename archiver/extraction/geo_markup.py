@@ -23,7 +23,7 @@ from archiver.extraction.coordinates import (
 from archiver.extraction.metadata import Node, is_article_item, item_of, types
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.text import clean_text, element_line, fold_text
+from archiver.extraction.text_normalization import clean_text, element_line, fold_text
 from archiver.items import GeoTag
 
 # Places in <meta> elements, and in custom fields that a theme shows.
@@ -68,7 +68,8 @@ def geo_metas(page: Page) -> Iterator[GeoTag]:
     WordPress's geodata plugin that the place is not public.
 
     The position in Open Graph has the role "publisher" if the page also gives the address of a business. If the page
-    gives a region, and a position is in it only with latitude and longitude exchanged, they are exchanged.
+    gives a region, and a position lies in this region only after its latitude and longitude are exchanged, they are
+    exchanged.
     """
     data = page.data
     if data.meta_first("geo_public", "geo.public") == "0":
@@ -134,8 +135,8 @@ def split_position(lat: str | None, lon: str | None) -> Position | None:
 
 def dublin_core(text: str, source: str) -> GeoTag | None:
     """Parses a Dublin Core spatial coverage into a geo-tag. The text may be a DCMI Point ("east=..; north=..;
-    name=.."), a DCMI Box, a position, or the name of a place. Returns None if it has neither a position nor a place
-    name.
+    name=.."), a DCMI Box, a position, or the name of a place. Returns None if the text contains neither a position nor
+    a place name.
     """
     given = {k.lower(): v.strip() for k, v in _DCMI.findall(text)}
     name = given.get("name", "")
@@ -235,7 +236,9 @@ def place_role(post: Post, el: Element) -> str | None:
 
 
 def _owner(el: Element) -> str:
-    """Returns "author" or "publisher" if an element's class or microdata says that it describes one, otherwise ""."""
+    """Returns "author" or "publisher" if an element's class or microdata says that the element describes the post's
+    author or publisher; otherwise "".
+    """
     item = f"{el.get('itemprop') or ''} {el.get('itemtype') or ''}".lower()
     kinds = item.split()
     if "author" in kinds or item.endswith("/person") or not _AUTHOR.isdisjoint((el.get("class") or "").lower().split()):
@@ -268,9 +271,9 @@ def _address_parts(el: Element) -> list[str]:
 
 
 def _position_in_card(el: Element, lat_class: str, lon_class: str, language: str) -> Position | None:
-    """Returns the position in a microformat: its latitude and longitude, or else a position in its title or text.
-
-    The text of a card or location is not read, since it contains more than a position.
+    """Returns the position that a microformat gives: its latitude and longitude, or else the first position in a title,
+    a value or its text. Of a card or location only latitude and longitude are read, since its text contains other
+    data as well.
     """
     inner = list(islice(el.iter("*"), _INSIDE))
     lat, lon = _first_of_class(inner, lat_class), _first_of_class(inner, lon_class)
@@ -310,7 +313,9 @@ def geo_properties(page: Page, post: Post) -> Iterator[GeoTag]:
 
 
 def _longitude_beside(el: Element, attribute: str) -> Element | None:
-    """Returns the longitude element that belongs to a latitude element; None if there is none, or in <head>."""
+    """Returns the longitude element that belongs to a latitude element; None if there is none, or if the latitude
+    element is in <head>.
+    """
     holder = el.getparent()
     if holder is None or (el.tag == "meta" and holder.tag == "head"):
         return None
@@ -331,7 +336,9 @@ def _name_in(el: Element) -> str:
 
 
 def _is_in_article(el: Element) -> bool:
-    """Returns True if a microdata item around an element is an article, or if none is a business or person."""
+    """Returns True if one of the microdata items around an element is an article, or if none of them is a business or a
+    person.
+    """
     at = item_of(el)
     outermost: Element | None = None
     while at is not None:
@@ -385,7 +392,9 @@ def geo_maps(page: Page, post: Post) -> Iterator[GeoTag]:
 
 
 def _map_links(post: Post, body: Element) -> tuple[list[GeoTag], bool]:
-    """Returns the places of map links and frames, and whether the limit was reached before all were read."""
+    """Returns the places of map links and frames. The second value is True if `_MAX_COUNT` places were found, so that
+    no further elements were read.
+    """
     found: list[GeoTag] = []
     for el in islice(body.iter("a", "iframe", "img"), _MAX_LINKS):
         href = _frame_source(el) if el.tag == "iframe" else el.get("href") or el.get("src") or ""
@@ -444,7 +453,7 @@ _OWN = (
     ("itemReviewed", "content", False),
     ("mainEntity", "content", False),
 )
-"""Each row has a property, the role of its places, and True if a place counts even without a position."""
+"""Each row holds a property, the role of its places, and True if a place counts even without a position."""
 _PEOPLE = (("author", "author"), ("creator", "author"), ("publisher", "publisher"), ("sourceOrganization", "publisher"))
 _ADDRESSES = ("location", "homeLocation", "workLocation", "areaServed")
 _PLACES = re.compile(r"(?:place|landmark|attraction|landform|city|country|park|beach|museum|mountain|river|lake)", re.I)
@@ -539,7 +548,7 @@ def _name_and_region(page: Page, place: Node) -> tuple[str, str]:
 def _clean_name(text: str) -> str:
     """Returns a place's name without a remark in brackets: "NEW JERSEY" for "NEW JERSEY (WABC)".
 
-    Returns "" if the text has digits, an address or more than seven words, since it is then not a name.
+    Returns "" if the text contains digits, an address or more than seven words, since such a text is not a name.
     """
     text = clean_text(text).partition("(")[0].strip(" ,-–—:")
     return text if 1 < len(text) < 80 and len(text.split()) <= 7 and not re.search(r"\d|https?:", text) else ""

@@ -22,7 +22,7 @@ from archiver.extraction.geo_markup import (
 )
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.text import fold_text
+from archiver.extraction.text_normalization import fold_text
 from archiver.items import Evidence, GeoTag, SourceHint, format_degrees
 
 # A check whether a page can contain a place. It takes a tenth of the time that the full search takes, and misses no
@@ -50,7 +50,7 @@ _CLASSES = (
 )
 # These words are enough for subjects, authors and publishers, too, since only their positions count.
 _JSON = ('"geo"', "latitude", "map", "contentlocation", "spatial", "locationcreated", "dateline", '"location"')
-_DATA = ("-lat", "data-coord", "data-center", "data-geo")
+_DATA = re.compile(r"-(?:lat|(?<=data-)(?:coord|center|geo))")
 _SCRIPT = re.compile(r"L\.(?:marker|circle)|setView|[lL]atLng|mapCenter|\blat\b")
 _MAX_LINKS = 2_000
 
@@ -87,7 +87,7 @@ def _may_have_map(page: Page, body: Element) -> bool:
         _has_word(SIGNS, "\n" + "\n".join(links))
         or next(body.iter("iframe"), None) is not None
         or any(_SCRIPT.search((s.text or "")[:50_000]) for s in body.iter("script"))
-        or any(word in page.text for word in _DATA)
+        or _DATA.search(page.text) is not None
     )
 
 
@@ -100,8 +100,8 @@ _OF_POST = frozenset(("content", "dateline"))
 
 
 def place_key(tag: GeoTag) -> PlaceKey:
-    """Returns a key that is equal for geo-tags of one place: the position to some 10 m or, without a position, the name
-    in the form that `fold_text` returns.
+    """Returns a key that is equal for geo-tags of one place: the position, precise to about 10 m, or, without a
+    position, the name in the form that `fold_text` returns.
     """
     if tag.latitude is not None and tag.longitude is not None:
         return round(tag.latitude, 4), round(tag.longitude, 4)
@@ -124,9 +124,9 @@ def parse_place_key(name: str) -> PlaceKey:
 
 def publisher_places(pages: Iterable[tuple[GeoTag, ...]], posts: int) -> frozenset[PlaceKey]:
     """Returns the places that a site's template puts on its posts, such as the capital of its country. A place belongs
-    to the template if at least five posts, and at least 60 % of all posts, have it.
+    to the template if it is on at least five posts and on at least 60 % of all posts.
 
-    `pages` has the geo-tags of each post. `posts` is the number of posts, including those without a place.
+    `pages` contains the geo-tags of each post. `posts` is the number of posts, including those without a place.
     """
     counts: Counter[PlaceKey] = Counter()
     for tags in pages:
@@ -158,11 +158,11 @@ _SAMPLES = frozenset(
 def geotags(page: Page, post: Post, hint: SourceHint | None, dateline: str = "") -> tuple[GeoTag, ...]:
     """Returns every place of a post once, most trusted notation first.
 
-    The order is meta elements, microformats, schema.org, the source hint, and maps in the text. Positions within some
-    50 m of each other are one place, whose name, region and precision are taken from any notation that has them.
-    Positions out of range and well-known example positions are left out. So is 0,0 without a name, since empty forms
-    contain it. A position that the page also gives for its publisher has the role "publisher", unless it is also in the
-    text. `dateline` is the place in the dateline of the text.
+    The order is meta elements, microformats, schema.org, the source hint, and maps in the text. Positions within about
+    50 m of each other are one place, whose name, region and precision are taken from any notation that gives them.
+    Positions out of range and well-known example positions are left out. The position 0,0 without a name is also left
+    out, since empty forms contain it. A position that the page also gives for its publisher has the role "publisher",
+    unless it is also in the text. `dateline` is the place in the dateline of the text.
     """
     if dateline or (hint is not None and hint.geotags) or may_have_geotags(page, post.body):
         return _collect(page, post, hint, dateline)
@@ -231,8 +231,8 @@ def _complete(have: GeoTag, tag: GeoTag) -> GeoTag:
 
 
 def _join_name_and_position(tags: list[GeoTag]) -> tuple[GeoTag, ...]:
-    """Joins a position without a name and a name without a position into one place if they have the same role and there
-    are no others of their kind. Otherwise returns ().
+    """Joins a position without a name and a name without a position into one place if they have the same role, and
+    there is no other position without a name and no other name without a position. Otherwise returns ().
     """
     placed = [t for t in tags if t.latitude is not None]
     loose = [t for t in tags if t.latitude is None]

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.text import clean_text, element_line
+from archiver.extraction.text_normalization import clean_text, element_line
 from archiver.platforms.selector_index import Index
 
 # JSON-LD. Most of it is well formed. The rest is repaired if its meaning is clear, and ignored otherwise.
@@ -258,7 +258,9 @@ _SAME = {
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedItem:
-    """A microdata or RDFa item. `element` contains it. `top` is False if it is a property of another item."""
+    """A microdata or RDFa item. `element` is the element that contains it. `top` is False if the item is a property of
+    another item.
+    """
 
     node: Node
     element: Element
@@ -316,7 +318,7 @@ _RDFA = _Syntax(
 class _Reader:
     """Collects the items of a page and their properties.
 
-    `referred` has, for each element to which an itemref refers, the item to which the element belongs.
+    `referred` maps each element to which an itemref refers to the item to which the element belongs.
     """
 
     def __init__(self, syntax: _Syntax, scopes: list[Element], referred: dict[Element, Element]) -> None:
@@ -554,7 +556,7 @@ class PageMetadata:
         return rdfa(self.index)
 
     def articles(self) -> list[Node]:
-        """Returns the JSON-LD nodes that describe an article, without nodes that only refer to one."""
+        """Returns the JSON-LD nodes that describe an article, without nodes that only refer to an article."""
         return self._articles
 
     @cached_property
@@ -562,10 +564,10 @@ class PageMetadata:
         return _articles(self.nodes)
 
     def article(self, urls: set[str]) -> Node | None:
-        """Returns the JSON-LD node of the page's own article; None if the page has none.
+        """Returns the JSON-LD node of the page's own article; None if the page contains no such node.
 
-        Returns the node that has one of `urls`, the page's addresses. If there is no such node, returns the first node
-        with an author or a date, provided that the page has at most three such nodes.
+        Returns the node with one of `urls`, the page's addresses. If there is no such node, returns the first node with
+        an author or a date, provided that at most three nodes have one.
         """
         key = frozenset(urls)
         if key not in self._article:
@@ -593,7 +595,9 @@ class PageMetadata:
         return out
 
     def rdfa_article(self, urls: set[str]) -> Node | None:
-        """Returns the RDFa node of the page's own article; None if it has none. `urls` are the page's addresses."""
+        """Returns the RDFa node of the page's own article; None if the page contains no such node. `urls` are the
+        page's addresses.
+        """
         return next((one.node for one in self.declared(urls) if one.source == "rdfa"), None)
 
     def _naming(self, found: list[Node], urls: set[str]) -> Node | None:
@@ -615,6 +619,10 @@ class PageMetadata:
 
     def names_of_site(self) -> list[str]:
         """Returns the names that the page gives for its site, most reliable first."""
+        return list(self._names_of_site)
+
+    @cached_property
+    def _names_of_site(self) -> tuple[str, ...]:
         out = self.meta("og:site_name", "application-name", "apple-mobile-web-app-title", "al:ios:app_name")
         for node in self.of_type("website"):
             out += self.texts(node, "name", "alternateName")
@@ -622,7 +630,7 @@ class PageMetadata:
             out += self.texts(node, "publisher")
         for node in self.of_type("organization", "newsmediaorganization"):
             out += self.texts(node, "name")
-        return list(dict.fromkeys(t for t in out if not t.startswith(("http:", "https:")) and len(t) < 100))
+        return tuple(dict.fromkeys(t for t in out if not t.startswith(("http:", "https:")) and len(t) < 100))
 
 
 def _meta_names(given: str) -> Iterable[str]:

@@ -20,7 +20,7 @@ from archiver.errors import BadRules
 from archiver.extraction.encoding import UNFIT, DecodedText, decode_page
 from archiver.extraction.metadata import PageMetadata
 from archiver.extraction.template.site_rule import SiteConstants
-from archiver.extraction.text import clean_text, element_line
+from archiver.extraction.text_normalization import clean_text, element_line, has_text
 from archiver.platforms.platform_table import Platform, detect_platform
 from archiver.platforms.selector_index import Found, Index
 from archiver.urls import folder_path, normalize
@@ -28,8 +28,8 @@ from archiver.urls import folder_path, normalize
 # Limits. If a page is badly broken, or was built to be slow to parse, only its beginning is parsed.
 
 LARGE = 400_000
-"""The parts of a page are checked against the limits only if its source has more characters than this, since no part of
-a smaller page can be too large."""
+"""If a page's source has more characters than this, the parts of the page are checked against the limits. No part of a
+smaller page can be too large."""
 MAX_TAGS = 40_000
 MAX_DEPTH = 120
 """Elements are nested at most this deep. Deeper elements are replaced by their text, since selectors walk through all
@@ -51,14 +51,22 @@ _QUOTED = """(?:"[^"]*+"|'[^']*+')"""
 # Matches source code with tags of ordinary length, and reads each character only once (HTML, section 13.2.5). Quotation
 # marks count only after "="; scripts and comments are skipped. If the match ends before the source does, a tag with
 # very many attributes may follow.
-_INSIDE = rf"(?:[^>=]{{1,20}}+|=\s*+{_QUOTED}?){{0,1500}}+(?:>|$)"
+_INSIDE = rf"(?:[^>=]{{1,20}}+(?:={_QUOTED})?+|=\s*+{_QUOTED}?){{0,750}}+(?:>|$)"
 _RAW_NAMES = ("script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes")
 _RAW = "|".join(rf"(?i:{name})\b{_INSIDE}(?:[^<]++|<(?!/(?i:{name})))*+" for name in _RAW_NAMES)
 # A comment ends at "-->" or "--!>"; "<!-->" and "<!--->" are complete comments.
 _COMMENT = r"!--(?!-?>)(?:[^-]++|-(?!-!?>))*+"
-_ORDINARY = re.compile(
-    rf"""(?:[^<]++|<(?:{_COMMENT}|(?=[sStTxXiInN])(?:{_RAW})|/?[a-zA-Z]{_INSIDE}|(?!/?[a-zA-Z])))*+"""
+_TAGS = "|".join(  # the commonest ones first: end tags, and start tags whose first letter no name in _RAW_NAMES has
+    (
+        r"/[a-zA-Z][a-zA-Z0-9]*+>",
+        rf"[a-hj-mo-ru-wyzA-HJ-MO-RU-WYZ]{_INSIDE}",
+        _COMMENT,
+        rf"(?=[sStTxXiInN])(?:{_RAW})",
+        rf"/?[a-zA-Z]{_INSIDE}",
+        "(?!/?[a-zA-Z])",
+    )
 )
+_ORDINARY = re.compile(rf"[^<]*+(?:<(?:{_TAGS})[^<]*+)*+")
 _ATTRIBUTE = rf"""[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:{_QUOTED}|[^\s>"'][^\s>]*+)?)?"""
 # Matches tags and splits their attributes as a browser does, which is slower.
 _TAG = re.compile(
@@ -125,11 +133,11 @@ def bound_page(root: Element, size: int) -> None:
                 el.set(name, _remove_unfit(value[:most]))
             if name == "class":
                 classes -= min(len(value), most)
-    room = MAX_TEXT
+    room, fitting = MAX_TEXT, MAX_RUN if few else 0
     for el in root.iter("*"):
-        if (text := el.text) and el.tag not in _UNREAD:
+        if (text := el.text) and len(text) > fitting and el.tag not in _UNREAD:
             room = _cut_text(el, "text", text, room)
-        if tail := el.tail:
+        if (tail := el.tail) and len(tail) > fitting:
             room = _cut_text(el, "tail", tail, room)
 
 
@@ -207,7 +215,9 @@ class Page:
         return detect_platform(self.index, self.data.meta_first("generator"))
 
     def assume(self, platform: Platform) -> None:
-        """Sets the platform to `platform`, the one in the site's rules, unless it has already been detected."""
+        """Sets the page's platform to `platform`, which the site's rules name, unless a platform has already been
+        detected.
+        """
         self.__dict__.setdefault("platform", platform)
 
     @cached_property
@@ -218,9 +228,11 @@ class Page:
 
     @cached_property
     def main_content(self) -> Element | None:
-        """The element that the page marks as its main content; None if there is none, or if it is empty."""
+        """The element that the page marks as its main content; None if the page marks none, or if the marked element is
+        empty.
+        """
         found = (e for rule in ("main", "[role=main]") for e in self.index.select(rule))
-        return next((e for e in found if self.index.text_length(e) or e.find(".//img") is not None), None)
+        return next((e for e in found if has_text(e) or e.find(".//img") is not None), None)
 
     @cached_property
     def base(self) -> str:
@@ -362,11 +374,11 @@ def parse_page(
     """Decodes and parses a page. Never raises; for a body that is not HTML, the page is an empty document.
 
     A DecodedText is not decoded again. `content_type` is the response's header, whose charset is used. `captured_at`
-    (aware) is the same as in `Page`. An invalid `url` is replaced by "".
+    (aware) is when the page was fetched, as in `Page`. An invalid `url` is replaced by "".
     """
     decoded = body if isinstance(body, DecodedText) else decode_page(body, content_type)
     root: Element | None = None
-    if decoded.text.strip():
+    if decoded.text and not decoded.text.isspace():
         parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
         try:
             root = etree.fromstring(cut_source(decoded.text).encode("utf-8", errors="replace"), parser)
@@ -397,7 +409,8 @@ def _is_address(url: str) -> bool:
 
 JAVASCRIPT_REASON = "it has no text without JavaScript"
 _MAX_TEXT = 200
-"""A page with more characters of visible text than this has content. A shorter text may be a footer or "Loading ...".
+"""A page with more characters of visible text than this has content. A shorter text may be a footer or "Loading
+...".
 """
 _INVISIBLE = ("script", "style", "noscript", "template")
 # The containers that React, Vue, Angular, Svelte, Next, Nuxt, Gatsby and similar frameworks fill.
@@ -417,8 +430,8 @@ _ASKS = re.compile(r"java\s?script|ジャバスクリプト|자바스크립트|�
 
 
 def needs_javascript(page: Page) -> bool:
-    """Returns True if a page shows hardly anything without scripts. Such a page has scripts, but hardly any text, links
-    or pictures. It also has an empty container that a script fills, or a <noscript> that asks for JavaScript.
+    """Returns True if a page shows hardly anything without scripts. Such a page contains scripts, but hardly any text,
+    links or pictures. It also contains an empty element for a script to fill, or a <noscript> that asks for JavaScript.
     """
     index = page.index
     body = next(iter(index.tag("body")), None)
@@ -439,8 +452,8 @@ def _visible_length(page: Page, body: Element) -> int:
 
 
 def _has_content(page: Page, body: Element) -> bool:
-    """Returns True if a page links to more than three addresses, or has a picture, recording or frame. The content of
-    <noscript> and the like does not count.
+    """Returns True if a page links to more than three addresses, or contains a picture, recording or frame. The content
+    of <noscript> and the like does not count.
     """
     links = {page.join(a.get("href")) for a in body.iter("a") if not _is_hidden(a)}
     media = [el for el in body.iter("img", "video", "audio", "iframe", "picture", "object") if not _is_hidden(el)]

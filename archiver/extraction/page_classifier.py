@@ -1,4 +1,5 @@
-"""Classifies a page as a post or something else, by an ordered list of rules. Each result has the name of its rule."""
+"""Classifies a page as a post or something else, by an ordered list of rules. Each result names the rule that decided
+it."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from archiver.extraction.metadata import ARTICLE_TYPES, types
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, locate_post
 from archiver.extraction.term_links import kind_of_address
-from archiver.extraction.text import element_line
+from archiver.extraction.text_normalization import element_line
 from archiver.items import Candidate, PageKind, SourceHint
 from archiver.platforms.selector_index import is_below
 from archiver.urls import may_name_post
@@ -76,7 +77,7 @@ LISTING_PATH = re.compile(
     re.IGNORECASE,
 )
 IN_SECTION = re.compile(r"/(?:topics?|sections?|series|rubrik)/(?:[^/_-]+[_-]){4,}[^/]*/?$", re.IGNORECASE)
-"""Matches the address of a post in a section. The name of a section has only a word or two. So if an address has a
+"""Matches the address of a post in a section. The name of a section has only a word or two. So if an address contains a
 whole sentence in that place, it is the address of a post."""
 _CARD = re.compile(r"(?:^|[\s_-])(?:card|teaser|entry|post-?item|list-?item)(?:$|[\s_-])", re.IGNORECASE)
 _STRETCHED = re.compile(
@@ -131,8 +132,8 @@ def _other_page(page: Page, a: Element) -> str:
 def _card_link(page: Page, h: Element) -> str:
     """Returns the address of the link that covers the card of a heading; "" if no link does.
 
-    Such a link is next to the heading, or is the first or last child of the card. It has no text or picture, or has a
-    class that stretches it over the card.
+    Such a link is next to the heading, or is the first or last child of the card. It contains no text or picture, or
+    has a class that stretches it over the card.
     """
     parent = h.getparent()
     card = next((e for e in islice(h.iterancestors(), 4) if e.tag in ("article", "li") or _is_card(e)), None)
@@ -360,8 +361,8 @@ _REFRESH = re.compile(r"\s*(\d+)\s*[;,]\s*url\s*=\s*['\"]?(\S+?)['\"]?\s*$", re.
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What the classification rules examine: the page, the post on it, its byline, its source hint, and its expected
-    kind (`known`).
+    """What the classification rules examine: the page, the post on it, its byline, its source hint, and the page's
+    expected kind (`known`).
     """
 
     page: Page
@@ -377,9 +378,9 @@ class _Context:
 
     @property
     def has_content(self) -> bool:
-        """True if the post has an image, a recording or an embedded page, or if its text is in an element that is
-        marked as the text of a post. The mark is a name that the platform uses, or machine-readable markup. The text
-        may then be of any length.
+        """Returns True if the post contains an image, a recording or an embedded page, or if its text is in an element
+        that is marked as the text of a post. The mark is a class or id that the platform uses, or machine-readable
+        markup. A marked text may be of any length.
         """
         post = self.post
         if post.body is None:
@@ -390,7 +391,9 @@ class _Context:
 
     @property
     def has_own_date(self) -> bool:
-        """True if a post with a body has a date near its title, and the title does not link to another page."""
+        """Returns True if the post has a body and a date near its title, and the title does not link to another
+        page.
+        """
         post = self.post
         is_dated = self.beside.moment is not None and post.body is not None and post.title is not None
         return is_dated and post.title is not None and not heading_link(self.page, post.title)
@@ -567,8 +570,8 @@ def _not_found(context: _Context) -> Answer | None:
 
 
 def _names_wall(page: Page, heading: str) -> bool:
-    """Returns True if a heading has the words of a login form or of a check for robots, and a further sign confirms
-    this: the rest of the heading, a password field, or words on the page that are typical of such a check.
+    """Returns True if a heading contains the words of a login form or of a check for robots, and a further sign
+    confirms this: the rest of the heading, a password field, or words on the page that are typical of such a check.
     """
     if m := LOGIN.match(heading):
         is_form = any((e.get("type") or "").lower() == "password" for e in page.index.tag("input"))
@@ -595,7 +598,7 @@ def _by_source_hint(context: _Context) -> Answer | None:
 
 
 def _by_known_kind(context: _Context) -> Answer | None:
-    """Returns the kind that a sitemap or a link gave a page, unless the page has a title and body with a date, or
+    """Returns the kind that a sitemap or a link gave a page, unless the page contains a title, a body and a date, or
     declares a time of publication.
     """
     if context.has_own_date or declares_article(context.page):
@@ -669,8 +672,8 @@ def _is_post_of_list(page: Page, post: Post, heads: list[Element]) -> bool:
 
 
 def _has_several_entries(page: Page, post: Post) -> bool:
-    """Returns True if a page has at least two elements that are marked as posts and have a heading with a link, and at
-    most one <article> without such a heading.
+    """Returns True if a page contains at least two elements that are marked as posts and contain a heading with a link,
+    and at most one <article> without such a heading.
     """
     articles = [e for e in page.index.tag("article") if not post.is_noise(e)]
     groups = [
@@ -716,8 +719,8 @@ def _documentation(context: _Context) -> Answer | None:
 def _log(context: _Context) -> Answer | None:
     """Recognizes a history or changelog by several dates as headings or in one column of a table.
 
-    A page that declares when it was published, or has a date in its address, is not taken for a log, since a post may
-    also have such a table.
+    A page that declares when it was published, or whose address contains a date, is not taken for a log, since a post
+    may also contain such a table.
     """
     page, post = context.page, context.post
     top = post.body if post.body is not None else post.holder
@@ -739,7 +742,7 @@ def _log(context: _Context) -> Answer | None:
 
 
 def _days_of(elements: Iterable[Element], language: str) -> set[date]:
-    """Returns the different days in elements with a short text, such as headings and cells."""
+    """Returns the distinct days named in those elements whose text is short, such as headings and cells."""
     days: set[date] = set()
     for el in islice(elements, _LOG_ROWS):
         text = element_line(el)
@@ -752,7 +755,7 @@ def _days_of(elements: Iterable[Element], language: str) -> set[date]:
 
 def _by_date(context: _Context) -> Answer | None:
     """Recognizes a post by its date, and a static page by an address that is common to many sites ("/about/")."""
-    from archiver.extraction.dates import published_candidates
+    from archiver.extraction.date_candidates import published_candidates
 
     page, post = context.page, context.post
     if PAGE_PATH.search(page.path):

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from lxml.etree import _Element as Element
 
 from archiver.extraction.page import Page
-from archiver.extraction.text import clean_text
+from archiver.extraction.text_normalization import clean_text
 from archiver.urls import urlkey
 
 # The words in links between the pages of one post, in the languages into which publishing programs are translated.
@@ -87,7 +87,7 @@ PAGER = re.compile(
     r"[第共页頁]|ページ目?)++",
     re.IGNORECASE,
 )
-"""Matches a paragraph that consists of links to pages."""
+"""Matches a paragraph that consists of links to the pages of a post."""
 
 
 # The addresses of further pages, and what they add to the post's own address.
@@ -115,8 +115,8 @@ MAYBE = re.compile(r"(?<!\d)\d{1,3}(?:\.[a-z]{3,5})?/?(?:[?#]|$)|=\d{1,3}&", re.
 
 
 class PartURL(NamedTuple):
-    """One way to read an address as a page of a post. `stem` and `key` are the post's own address and its urlkey,
-    `number` is the page's number, and `in_query` is True if the number is in the query.
+    """One way to understand an address as the address of a page of a post. `stem` and `key` are the post's own address
+    and its urlkey, `number` is the page's number, and `in_query` is True if the number is in the query.
     """
 
     stem: str
@@ -126,7 +126,7 @@ class PartURL(NamedTuple):
 
 
 def part_urls(url: str) -> list[PartURL]:
-    """Returns every way to read an address as page N of a longer post, with N as written in the address.
+    """Returns every way to understand an address as that of page N of a longer post, with N as written in the address.
 
     Examples are "/a/2/", "/a/page/2", "/a-2.html", "/a/2.html", "/a-page-2" and "/a?page=2". A number with a leading
     zero does not count, since it is a month or a day. Pages of a site's root are left out.
@@ -210,7 +210,7 @@ class PostParts:
     - `others`: the absolute addresses of the further pages (from the second on) without this page, in order.
     - `number`: the number of this page.
     - `first`: the address of the first page if this is a further page, otherwise "".
-    - `whole`: the address of a view with everything on one page, "" if the page has no link to such a view.
+    - `whole`: the address of a view with everything on one page, "" if the page does not link to such a view.
     """
 
     others: tuple[str, ...] = ()
@@ -236,13 +236,14 @@ class _Link:
 
 
 def find_parts(page: Page, of: str = "") -> PostParts:
-    """Returns the other pages of the post on this page. The result has no addresses if the post has only one page, as
-    nearly all posts do.
+    """Returns the other pages of the post on this page. The result contains no addresses if the post has only one page,
+    as nearly all posts do.
 
-    A further page has the post's own address followed by a number. The link to it is in a platform's block of page
-    links, has rel=next, or shows only a number or "next page". This excludes the next post, further pages of comments
-    and of a listing, pictures, and chapters with names. If this page is already known to be a further page of a post,
-    `of` is the address of that post; it is needed because such a page may have no link to the first one.
+    The address of a further page is the post's own address followed by a number. The link to this page is in a
+    platform's block of page links, has rel=next, or shows only a number or "next page". This excludes the next post,
+    further pages of comments and of a listing, pictures, and chapters with names. If this page is already known to be a
+    further page of a post, `of` is the address of that post; it is needed because such a page need not link to the
+    first page.
     """
     links = list(_links(page, "" if of else _own_word(page.url)))
     if of:
@@ -300,8 +301,9 @@ def _own_word(url: str) -> str:
 
 def _links(page: Page, word: str) -> Iterator[_Link]:
     """Yields the links that may lead to other pages of the post. An absolute address must contain `word`."""
-    possible = (el for el in page.index.tag("a", "link", "option") if _may_be_page(el, _href(el), word))
-    for el in islice(possible, _MAX_LINKS):
+    index = page.index
+    possible = [el for tag in ("a", "link", "option") for el in index.tag(tag) if _may_be_page(el, _href(el), word)]
+    for el in sorted(possible, key=index.order.__getitem__)[:_MAX_LINKS]:
         text = _first_words(el)
         number = NUMBER.fullmatch(text)
         onward = "next" in _rels(el) or bool(NEXT.fullmatch(text))
@@ -405,7 +407,7 @@ def _first_of(url: str, split: PartURL, one: bool) -> str:
 
 
 def _find_whole_view(page: Page, own: str, numbered: bool) -> str:
-    """Returns the address of a view with everything on one page; "" if the page has no link to such a view.
+    """Returns the address of a view with everything on one page; "" if the page does not link to such a view.
 
     A print view counts only if the pages themselves were not found (`numbered` is False).
     """

@@ -16,7 +16,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.date_text import text_around_date
 from archiver.extraction.page import Page
-from archiver.extraction.text import element_line, fold_text
+from archiver.extraction.text_normalization import element_line, fold_text, has_longer_line, has_text
 from archiver.platforms.platform_table import by_name
 from archiver.platforms.selector_index import is_below
 from archiver.urls import folder_path
@@ -94,8 +94,8 @@ def declared_titles(page: Page) -> list[str]:
 
 
 def most_similar_heading(declared: list[str], headings: list[Element]) -> Element:
-    """Returns the heading to use as the title. It is the first one or, if that is not like any of the declared titles,
-    the one that is most like one of them.
+    """Returns the heading to use as the title. It is the first heading or, if that is unlike all declared titles, the
+    heading that is most similar to one of them.
     """
     if len(headings) == 1:
         return headings[0]
@@ -168,6 +168,8 @@ text."""
 _NAMED_TITLE = re.compile(
     r"(?:title|titel|titre|titulo|titolo|headline|subject|betreff)$|^(?:tit|heading)$", re.IGNORECASE
 )
+_TITLE_HINTS = re.compile("tit|headl|subj|betr|headi")
+"""Every name that `_TITLE_NAME` or `_NAMED_TITLE` matches has one of these parts, in lower case."""
 _POST_TITLE_NAME = re.compile(
     r"(?:(?:post|entry|article|story|item|news|blog)[_-]{0,2})?(?:title|titel|titre|titulo|titolo|headline|subject|betreff)",
     re.IGNORECASE,
@@ -178,7 +180,7 @@ _PLAIN = frozenset({"div", "p", "span", "strong", "b", "td", "h2", "h3", "h4", "
 _HEADINGS = 20
 _KEEP = frozenset({"html", "body", "main"})
 _PICTURE_DEPTH = 4
-_MIN_BODY = 25  # an element with fewer letters than this is taken for the body only if no other element is found
+_MIN_BODY = 25  # an element with fewer characters than this is taken for the body only if no other element is found
 _MEDIA_TAGS = ("img", "iframe", "video", "audio", "embed", "object")
 _LAYOUT_TAGS = frozenset({"div", "section", "table", "form", "aside"})
 _CONTENT_TAGS = frozenset({"article", "time", "a", "h1"})
@@ -214,7 +216,7 @@ _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _SENTENCE = re.compile(r"\w{3,}[.!?。！？]\s*$")
 _MAX_META_LENGTH, _MAX_META_PARAGRAPH = 240, 60
 _MAX_META_BLOCKS = 5
-_MAX_COUNTER = 12  # a text of at most this many letters, such as "3 comments", may be between meta blocks
+_MAX_COUNTER = 12  # a text of at most this many characters, such as "3 comments", may be between meta blocks
 _MAX_TIMES, _SIDEBAR_DEPTH = 5, 16
 _MAX_SIDEBAR_LENGTH, _MAX_SIDEBAR_LINKS = 1_500, 40
 
@@ -228,7 +230,7 @@ def is_meta_block(el: Element) -> bool:
         return False
     if el.tag not in _META_TAGS and not _META_NAME.search(names):
         return False
-    if text_length(el) > _MAX_META_LENGTH or next(el.iter("img", "iframe", "video", "pre"), None) is not None:
+    if has_text(el, _MAX_META_LENGTH + 1) or next(el.iter("img", "iframe", "video", "pre"), None) is not None:
         return False
     if any(len(element_line(p)) > _MAX_META_PARAGRAPH and not _has_meta_part(p) for p in el.iter("p") if p is not el):
         return False
@@ -265,7 +267,7 @@ def meta_blocks_in(body: Element) -> tuple[Element, ...]:
         for child in islice(top, _MAX_META_BLOCKS):
             if is_meta_block(child):
                 found.append(child)
-            elif child.tag not in _HEADING_TAGS and len(element_line(child)) > _MAX_COUNTER:
+            elif child.tag not in _HEADING_TAGS and has_longer_line(child, _MAX_COUNTER):
                 break
             if (child.tail or "").strip():
                 break
@@ -274,7 +276,7 @@ def meta_blocks_in(body: Element) -> tuple[Element, ...]:
             break
         if is_meta_block(child):
             found.append(child)
-        elif element_line(child) or next(child.iter("img", "iframe", "video"), None) is not None:
+        elif has_longer_line(child, 0) or next(child.iter("img", "iframe", "video"), None) is not None:
             break
     return tuple(e for e in dict.fromkeys(found) if e.tag not in _HEADING_TAGS - _SMALL_HEADINGS)
 
@@ -290,9 +292,9 @@ class Post:
     body_rule: str = ""
     holder: Element | None = None
     sidebars: tuple[Element, ...] = ()
-    """Sidebars outside of `holder` that have the metadata of this post."""
+    """Sidebars outside of `holder` that contain the metadata of this post."""
     answers: dict[str, Any] = field(default_factory=dict)
-    """Results that several stages need, so that they are computed only once."""
+    """Results that several stages need. They are stored here, so that they are computed only once."""
     _noise: dict[Element, bool] = field(default_factory=dict)
     _main: set[Element] = field(default_factory=set)
     _meta: tuple[Element | None, tuple[Element, ...]] = (None, ())
@@ -314,7 +316,7 @@ class Post:
                 answer = known
                 break
             if at in self.sidebars:
-                break  # this sidebar has the metadata of this post, so it does not matter what contains it
+                break  # this sidebar contains the metadata of this post, so it does not matter what contains it
             seen.append(at)
             if self._is_noise_itself(at):
                 answer = True
@@ -328,7 +330,7 @@ class Post:
         if el.tag in _KEEP or el in self._main or el is self.body or el is self.title or el is self.holder:
             return False
         if any(el is one or is_below(el, one) for one in self.sidebars):
-            return False  # lists in such a sidebar may be marked as navigation, but they have the post's metadata
+            return False  # lists in such a sidebar may be marked as navigation, but they contain the post's metadata
         noisy = self._looks_like_noise(el) and not self._has_own_meta_data(el)
         if noisy and self.body is None and el.tag in _LAYOUT_TAGS and not self.is_beside_main(el):
             # While the body is unknown, an element with half of the page's text is noise only if the page marks another
@@ -356,7 +358,7 @@ class Post:
         return self._looks_like_noise(el) and self._has_own_meta_data(el)
 
     def _has_own_meta_data(self, el: Element) -> bool:
-        """Returns True if an element has one date, and links to an author or to terms.
+        """Returns True if an element contains exactly one date, and links to an author or to terms.
 
         All other links to pages of the site must lead to this page or to a folder above it. An element with a link to
         another post is a list of posts.
@@ -365,13 +367,13 @@ class Post:
         if len({t.get("datetime") for t in times}) != 1 or len(times) > 2:
             return False
         links = [a for a in islice(el.iter("a"), _MAX_SIDEBAR_LINKS) if a.get("href")]
-        if len(links) == _MAX_SIDEBAR_LINKS or text_length(el) > _MAX_SIDEBAR_LENGTH:
+        if len(links) == _MAX_SIDEBAR_LINKS or has_text(el, _MAX_SIDEBAR_LENGTH + 1):
             return False
         others = [a for a in links if not _is_meta_part(a)]
         return len(others) < len(links) and all(self._stays_here(a.get("href") or "") for a in others)
 
     def leads_here(self, a: Element) -> bool:
-        """Returns True if a link leads to an anchor on this page, or has no address."""
+        """Returns True if a link has no address, or leads to an anchor on this page."""
         href = a.get("href") or ""
         return (
             not href
@@ -390,7 +392,9 @@ class Post:
         return url.partition("#")[0].rstrip("/") in self.page.addresses or _is_home_of(self.page, url)
 
     def is_beside_main(self, el: Element) -> bool:
-        """Returns True if the page marks its main content, and an element is neither in it nor around it."""
+        """Returns True if an element is neither in the main content that the page marks nor around it. Returns False if
+        the page marks no main content.
+        """
         main = self.page.main_content
         return main is not None and not is_below(el, main) and not is_below(main, el)
 
@@ -472,7 +476,7 @@ def locate_post(page: Page) -> Post:
 
 
 def _find_untitled(post: Post) -> None:
-    """Sets the body of a post without a title to the page's only <article>, if this has a date."""
+    """Sets the body of a post without a title to the page's only <article>, if that contains a date."""
     articles = [e for e in post.page.index.tag("article") if not post.is_noise(e)]
     if len(articles) == 1 and next(articles[0].iter("time"), None) is not None:
         post.body, post.body_rule = articles[0], "article"
@@ -519,7 +523,7 @@ def _find_body(post: Post, rules: Sequence[str]) -> None:
 
 def _below_title(post: Post, outer: Element, rules: Sequence[str]) -> tuple[Element, str] | None:
     """Returns the element inside `outer` that contains only the body, together with its selector. Returns None if
-    `outer` does not contain the title or if no element without the title has all paragraphs of `outer`.
+    `outer` does not contain the title, or if no element without the title contains all paragraphs of `outer`.
     """
     if next(outer.iter("h1"), None) is None:
         return None
@@ -552,7 +556,7 @@ def _post_of(el: Element) -> Element | None:
 
 
 def _longest_of_first_post(post: Post, found: list[Element]) -> Element:
-    """Returns the element with the longest text among the elements that are in the same post as the first one."""
+    """Returns the element with the longest text among those elements that are in the same post as the first one."""
     home = _post_of(found[0])
     length = post.page.index.text_length
     if home is None:
@@ -660,19 +664,19 @@ class _TitleSearch:
         return found
 
     def has_declared_title(self) -> bool:
-        """Returns True if a title was found that equals a declared one, or if the page declares no title."""
+        """Returns True if the title that was found equals a declared title, or if the page declares no title."""
         title = self.post.title
         return title is not None and (fold_text(element_line(title)) in self.names or not self.names)
 
     def headings(self, tag: str) -> list[Element]:
-        """Returns the page's first headings of this level that have a text other than the site's name."""
+        """Returns the page's first headings of this level whose text is not the site's name or empty."""
         texts = ((e, element_line(e)) for e in self.index.tag(tag)[:_HEADINGS])
         return [
             e for e, text in texts if fold_text(text) and fold_text(text) not in self.site and not self.refused(text)
         ]
 
     def settle_by_look(self, headings: list[Element], clear: list[Element]) -> None:
-        """Sets the title to a heading or element that looks like one. Takes the first of these that the page has: a
+        """Sets the title to a heading or element that looks like a title. Takes the first of these that the page has: a
         heading that is the page's permalink, an <h1>, an <h2> like a declared title, an element whose class says
         "title", the only remaining heading, or the only empty heading.
         """
@@ -750,7 +754,8 @@ def other_headings(post: Post) -> Iterator[Element]:
     if post.title_rule not in _GUESSED or (post.title is not None and not element_line(post.title)):
         return
     index = post.page.index
-    named = [e for name in index.classes() if _NAMED_TITLE.search(name) for e in index.with_class(name)[:_HEADINGS]]
+    names = filter(_NAMED_TITLE.search, index.classes_with(_TITLE_HINTS))
+    named = [e for name in names for e in index.with_class(name)[:_HEADINGS]]
     found = {e for tag in ("h1", "h2", "h3", "h4") for e in index.tag(tag)[:_HEADINGS]}
     found |= {e for e in named if e.tag in _NAMED_TAGS}
     for el in sorted(found, key=index.order.__getitem__):
@@ -790,7 +795,8 @@ def _named_title(post: Post) -> Element | None:
     site = [element_line(h) for h in page.index.tag("h1", "h2")[:_HEADINGS] if leads_home(page, h)]
     titles += [t.removeprefix(name).removesuffix(name) for t in titles for name in site if name]
     begins = {fold_text(part) for t in titles if t for part in (t, TITLE_PARTS.split(t)[0], t.split("_")[0])} - {""}
-    named = (e for n in page.index.classes() if _TITLE_NAME.search(n) for e in page.index.with_class(n)[:_HEADINGS])
+    names = filter(_TITLE_NAME.search, page.index.classes_with(_TITLE_HINTS))
+    named = (e for n in names for e in page.index.with_class(n)[:_HEADINGS])
     for el in islice(named, 3 * _HEADINGS):
         if el.tag in _PLAIN and fold_text(element_line(el)[:300]) in begins and not post.is_noise(el):
             return el

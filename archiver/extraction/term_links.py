@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice, pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from lxml.etree import _Element as Element
 
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.text import clean_text, element_line, fold_text
+from archiver.extraction.text_normalization import CaselessPattern, clean_text, element_line, fold_text
 from archiver.platforms.selector_index import Index
 
 # Terms as text: the words in an address or a label that show the kind of a term, and texts that are not terms.
@@ -77,7 +77,7 @@ _LABEL_END = {
     )
     for kind, words in _LABELS.items()
 }
-_LABEL = re.compile(rf"^(?:{_LABELS['category']}|{_LABELS['tag']}|in|under)\s*[:：]?\s*$", re.IGNORECASE)
+_LABEL = CaselessPattern(rf"^(?:{_LABELS['category']}|{_LABELS['tag']}|in|under)\s*[:：]?\s*$")
 
 _COUNT = re.compile(r"\s*(?:[\(（\[]\s*\d[\d.,]*\s*[\)）\]]|[×x]\s*\d+)$")
 _DIGIT = re.compile(r"\d")
@@ -88,7 +88,7 @@ _PLACE = re.compile(
     r"inicio|início|strona główna|главная|ana ?sayfa|trang chủ|首页|首頁|ホーム|トップ|홈|الرئيسية|דף הבית|ראשי)$",
     re.IGNORECASE,
 )
-_NOT_TERM = re.compile(
+_NOT_TERM = CaselessPattern(
     r"^(?:edit|share|(?:see|view|show|browse)\s+all\b.*|"
     r"(?:read|learn|see|view|show|load|find out|discover|explore|shop|check|get|buy|click|continue|back|"
     r"return|browse|go|sign|log|subscribe|follow)\b(?:\s+(?:\S+\s+){0,3})?"
@@ -100,7 +100,6 @@ _NOT_TERM = re.compile(
     r"阅读(?:全文|更多)|閱讀更多|更多|全部|続きを読む|もっと見る|一覧|더 ?보기|전체|"
     r"المزيد|اقرأ المزيد|الكل|עוד|קרא עוד|לכל הכתבות|"
     r"none|null|undefined|nan|n/a|\[?object object\]?|[\W_]+)$",
-    re.IGNORECASE,
 )
 _MACHINE = re.compile(r"^(?:[a-z][a-z]*(?:[A-Z]\w*)+|[a-z][\w-]*[a-z])(?::\s+|=)\S")
 _DAY = re.compile(
@@ -132,7 +131,7 @@ def clean_term(text: str | None) -> str:
 
 def is_term(text: str, sure: bool = False) -> bool:
     """Returns True if the text of a link is the name of a category or tag, and not a button or a date. The name of a
-    part of the site ("Home", "Blog") counts only if the link certainly leads to a category or tag (`sure`).
+    part of the site ("Home", "Blog") counts only if the link certainly (`sure`) leads to a category or tag.
     """
     return bool(text) and not _NOT_TERM.match(text) and not _DAY.match(text) and (sure or not _PLACE.match(text))
 
@@ -177,8 +176,8 @@ def terms_in_lists(texts: Iterable[str]) -> list[str]:
 
 @lru_cache(maxsize=8_192)
 def kind_of_address(href: str) -> Kind | None:
-    """Returns "category" or "tag" if a folder or query key in an address shows that it leads to the listing of one;
-    otherwise None.
+    """Returns "category" or "tag" if a folder or query key in an address shows that the address leads to the listing of
+    a category or tag; otherwise None.
     """
     if len(href) > 500:
         return None
@@ -189,7 +188,7 @@ def kind_of_address(href: str) -> Kind | None:
             found.update(dict.fromkeys(_kinds_of_folder(piece)))
     if "=" in path or "#" in path:
         found.update((k, None) for k in _ADDRESS if _ADDRESS[k].search(path) or _ANCHOR[k].search(path))
-    if len(found) == 2:  # both kinds, as in "/category/tags/x", so the last word decides
+    if len(found) == 2:  # the address contains both kinds, as in "/category/tags/x", so the last word decides
         return max(found, key=lambda k: max(m.start() for p in (_ADDRESS[k], _ANCHOR[k]) for m in p.finditer(path)))
     return next(iter(found), None)
 
@@ -201,7 +200,11 @@ def _kinds_of_folder(name: str) -> tuple[Kind, ...]:
 
 def kind_of_label(text: str) -> Kind | None:
     """Returns "category" or "tag" if a text ends with a label for them ("Filed under:", "Tags:"); otherwise None."""
-    text = clean_text(text)[-60:]
+    return _kind_of_end(clean_text(text)[-60:])
+
+
+@lru_cache(maxsize=8_192)
+def _kind_of_end(text: str) -> Kind | None:
     for kind, words in _LABEL_END.items():
         # A single word at the end of a line is a label only if it has a colon. "I like tags" does not introduce tags.
         if (m := words.search(text)) and (not m["gap"] or m["colon"] or " " in m["label"] or m["label"] == "tagged"):
@@ -261,11 +264,12 @@ _ICON: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 _PAGED = re.compile(r"/page/?\d+|[?&]paged?=\d+|/feed/?$", re.IGNORECASE)
 _MAX_LINKS = 400
 _MANY_COUNTED = 5
-"""If at least this many terms in one list are shown with the number of their posts, they are the terms of the site and
-not of a post.
+"""If at least this many terms in one list are shown with the number of their posts, they are terms of the whole site
+and not of one post.
 """
 _WORDS_AROUND = 110
-"""A line with a post's terms has at most this many letters besides the links. A paragraph of the text has more."""
+"""A line with a post's terms contains at most this many characters besides the links. A paragraph of the text contains
+more."""
 _CLIMB = 3
 _BELOW, _MAX_LAST = 200, 30
 """The tags of a post may be in the first `_BELOW` elements after it, in the last `_BELOW` elements of its text, or in
@@ -323,13 +327,12 @@ class _Links:
         self.prose: dict[Element, bool] = {}
 
     def terms(self, links: Iterable[Element]) -> list[TermLink]:
-        all_links = list(links)
-        counted = Counter(a.getparent().getparent() for a in all_links if _is_counted_item(a))  # type: ignore[union-attr]
+        lists = [(a, _list_with_counts(a)) for a in links]
+        counted = Counter(around for _, around in lists if around is not None)
         return [
             found
-            for a in all_links
-            if not (_is_counted_item(a) and counted[a.getparent().getparent()] >= _MANY_COUNTED)  # type: ignore[union-attr]
-            and (found := self._term(a)) is not None
+            for a, around in lists
+            if not (around is not None and counted[around] >= _MANY_COUNTED) and (found := self._term(a)) is not None
         ]
 
     def _term(self, a: Element) -> TermLink | None:
@@ -356,7 +359,7 @@ class _Links:
     def _declared_kind(self, href: str, rel: frozenset[str]) -> Kind | None:
         """Returns "category" or "tag" if a link's rel or address shows the kind; otherwise None.
 
-        A folder that is usually for terms does not count if the site also has its posts in it.
+        A folder that usually contains terms does not count if the site's posts are also in it.
         """
         if "category" in rel:
             return "category"
@@ -366,17 +369,18 @@ class _Links:
         return kind or ("tag" if "tag" in rel else None)
 
 
-def _is_counted_item(a: Element) -> bool:
-    """Returns True if a link is in a list item that also has the number of posts: "Walks (8)"."""
+def _list_with_counts(a: Element) -> Element | None:
+    """Returns the list around a link if its list item also has the number of posts: "Walks (8)". Otherwise None."""
     item = a.getparent()
-    if item is None or item.tag != "li" or item.getparent() is None:
-        return False
+    around = item.getparent() if item is not None and item.tag == "li" else None
+    if item is None or around is None:
+        return None
     has_digit = any(map(_DIGIT.search, item.itertext()))  # type: ignore[arg-type]
-    return has_digit and _COUNT.search(f" {element_line(item)}") is not None
+    return around if has_digit and _COUNT.search(f" {element_line(item)}") else None
 
 
 def _kind_before(a: Element, previous: tuple[Element, Kind] | None) -> Kind | None:
-    """Returns "category" or "tag" if that is shown by what precedes a link: a label, an icon, or a link of known kind
+    """Returns "category" or "tag" if what precedes a link shows this: a label, an icon, or a link of known kind
     (`previous`). Otherwise returns None.
     """
     before = text_before(a, previous[0] if previous else None)
@@ -491,8 +495,7 @@ def text_before(a: Element, previous: Element | None) -> str | Element | None:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Preceding:
+class _Preceding(NamedTuple):
     """What precedes a link, in the form in which `text_before` returns it."""
 
     what: str | Element | None
@@ -539,8 +542,8 @@ def _kind_of_icon(el: Element) -> Kind | None:
 
 
 def is_in_prose(el: Element, known: dict[Element, bool]) -> bool:
-    """Returns True if a link is in a sentence. In this case its block has much text besides links. `known` caches
-    results.
+    """Returns True if a link is in a sentence. The block around such a link contains much text besides links. `known`
+    caches results.
     """
     at = el
     while at.tag not in _BLOCKS and (parent := at.getparent()) is not None:

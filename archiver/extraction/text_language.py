@@ -1,8 +1,8 @@
 """Decides the language of a post. It is the declared language, unless the text is in a script that this language never
 uses, or its words clearly belong to another language.
 
-The tables have the scripts, frequent words and letters of languages. Scripts are named as in Unicode's character names.
-HAN means CJK ideographs, KANA means Hiragana and Katakana.
+The tables contain the scripts, frequent words and letters of languages. Scripts are named as in Unicode's character
+names. HAN means CJK ideographs, KANA means Hiragana and Katakana.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SCRIPTS = {
 }  # fmt: skip
 """The script of a character, by the first word of the character's name in Unicode."""
 LETTERS_A_CHARACTER = {KANA: 2, HAN: 2, HANGUL: 2}
-"""The number of letters of an alphabet as which one character of these scripts counts."""
+"""By script, how many letters of an alphabet one character counts for."""
 
 SOLE_LANGUAGE = {
     KANA: "ja", HAN: "zh", HANGUL: "ko", "GREEK": "el", "THAI": "th", "LAO": "lo", "KHMER": "km", "MYANMAR": "my",
@@ -310,8 +310,8 @@ SAME_LANGUAGE = {"nb": "no", "nn": "no", "iw": "he", "cmn": "zh"}
 SAMPLE = 1_500
 """At most this many characters of a text are examined."""
 _LETTERS, _LATIN_LETTERS = 8, 40
-"""A text can be in a script only if it has at least `_LETTERS` letters of the script, or `_LATIN_LETTERS` if the script
-is Latin, since texts in all scripts contain names and code in Latin letters."""
+"""A text can be in a script only if it contains at least `_LETTERS` letters of the script, or `_LATIN_LETTERS` if the
+script is Latin, since texts in all scripts contain names and code in Latin letters."""
 _OTHER_SCRIPT, _OWN_SCRIPT = 0.4, 0.05
 """A language in the Latin script is contradicted if at least `_OTHER_SCRIPT` of the text is in another script. Any
 other language is contradicted if at most `_OWN_SCRIPT` of the text is in its own script."""
@@ -319,8 +319,8 @@ _KANA = 0.05
 """In a Japanese text, at least this share of the characters is kana."""
 _LONG_WITHOUT_KANA = 60
 _FOREIGN = 0.01
-"""A text may be in a language if at most this share of its letters is missing from that language's alphabet. A text may
-have such letters in names of people and places."""
+"""A text may be in a language if at most this share of its letters is missing from that language's alphabet. Such
+letters may occur in names of people and places."""
 _LEAST_HITS, _LEAST_SHARE, _MARGIN = 2, 0.06, 1.25
 _SURE_HITS, _SURE_SHARE, _SURE_MARGIN, _SURE_AGAINST = 8, 0.2, 1.4, 6
 """The words of a text contradict the declared language if another language in the same script is clearly more likely.
@@ -406,9 +406,9 @@ def choose_language(declared: Sequence[Declared], text: str) -> Declared:
     """Returns the language of a post: the first declared language that its text does not contradict, or else the
     language of the text.
 
-    `declared` has the declared languages, most trusted first; `text` is the title and body. Returns ("", "", "") if the
-    text contradicts every declaration and its own language is not certain. Also returns ("", "", "") if nothing is
-    declared, since the language is not guessed.
+    `declared` contains the declared languages, most trusted first; `text` is the title and body. Returns ("", "", "")
+    if the text contradicts every declaration and its own language is not certain. Also returns ("", "", "") if nothing
+    is declared, since the language is not guessed.
     """
     sample = _Text(text[:SAMPLE])
     fitting = next((one for one in declared if not _is_contradicted(one[0], sample)), None)
@@ -467,8 +467,9 @@ def _is_in_other_words(tag: str, sample: _Text) -> bool:
 
 
 def _is_plainly_in(tag: str, text: str) -> bool:
-    """Returns True if a text has so many frequent words of a language that no other language can have _SURE_AGAINST
-    times as many. Words next to punctuation are not counted, which is faster and never makes the result True wrongly.
+    """Returns True if a text is so clearly in the language of `tag` that no other language can contradict it: the text
+    cannot contain _SURE_AGAINST times as many frequent words of any other language. Words next to punctuation are not
+    counted. This is faster, and never makes the result True wrongly.
     """
     words = text.casefold().split()
     return _SURE_AGAINST * sum(map(_WORDS_OF[tag].__contains__, words)) > len(words)
@@ -476,7 +477,7 @@ def _is_plainly_in(tag: str, text: str) -> bool:
 
 def _most_hits(hits: Mapping[str, float]) -> tuple[str, float, float] | None:
     """Returns the language with the most frequent words in the text, the number of these words, and the number for the
-    next language. Returns None if the text has no frequent words.
+    next language. Returns None if the text contains no frequent words.
     """
     if not hits:
         return None

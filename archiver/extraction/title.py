@@ -19,7 +19,7 @@ from archiver.extraction.post_locator import (
     title_in_url,
     title_similarity,
 )
-from archiver.extraction.text import clean_text, element_line, fold_text
+from archiver.extraction.text_normalization import clean_text, element_line, fold_text
 from archiver.extraction.visible_dates import names_a_date
 from archiver.items import OTHER_HEADING, Candidate, SourceHint, is_from_api
 
@@ -38,7 +38,7 @@ _TERM_RELS = frozenset({"category", "tag", "author"})
 _BYLINE = re.compile(
     r"(?:^|[\s_-])(?:by-?line|entry-?meta|post-?meta|cat-?links|posted-?(?:on|by|in))(?:$|[\s_-])", re.IGNORECASE
 )
-_DATE_LABEL = 16  # at most this many letters accompany a date, such as "Posted on"
+_DATE_LABEL = 16  # at most this many characters accompany a date, such as "Posted on"
 _HIDDEN = re.compile(r"screen-reader|sr-only|visually-hidden|headerlink|anchor-?link")
 _SITE_TITLES = (
     "#site-title",
@@ -63,7 +63,7 @@ _METAS = (
     ("title", 0.65),
     ("hdl", 0.65),
 )
-"""The names of meta elements with a title, and the confidence of each."""
+"""The names of meta elements that give a title, with the confidence of each."""
 _MAX_WORDS, _MIN_LETTERS = 5, 4
 _SENTENCE, _ALIKE = 5, 0.6
 _HEADINGS = 10
@@ -111,8 +111,8 @@ def _is_long_title(text: str, declared: str) -> bool:
 
 
 def _leads_home(page: Page, el: Element) -> bool:
-    """Returns True if a text in the header is the site's name, because it links to a home page or has no link. A post's
-    title would link to the post.
+    """Returns True if a text in the header is the site's name, because it links to a home page or is not a link. A
+    post's title would link to the post.
     """
     link = el if el.tag == "a" else next(el.iter("a"), None)
     if link is None:
@@ -156,8 +156,8 @@ def repair_mojibake_title(text: str) -> str:
 
 
 def without_site(title: str, names: list[str], host: str, path: str = "") -> str:
-    """Returns a title without the site's name before or after it and without the section after it; "" if the title has
-    only the name and a separator. `path` is the path of the page's address.
+    """Returns a title without the site's name before or after it and without the section after it; "" if the title
+    contains only the name and a separator. `path` is the path of the page's address.
     """
     if len(title) > 500:
         return title
@@ -251,7 +251,8 @@ def _is_other_field(el: Element) -> bool:
 
 
 def without_labels(el: Element, declared: set[str]) -> str:
-    """Returns the text of a heading, without a kicker before it or a subtitle after it if a declared title has none.
+    """Returns the text of a heading, without the kicker before it or the subtitle after it, if a declared title lacks
+    them.
 
     `declared` are the titles that the page declares, as returned by `fold_text`. A kicker or subtitle is removed only
     if it is a child element of the heading.
@@ -270,12 +271,12 @@ def without_labels(el: Element, declared: set[str]) -> str:
 
 
 def without_section(text: str, declared: set[str], bare: str) -> str:
-    """Returns a heading without the name of the section or site after it, if a declared title equals the heading
-    without it.
+    """Removes the name of a section or site from the end of a heading, if the shorter heading equals a title that the
+    page declares. Otherwise returns the heading unchanged.
 
-    `declared` are the titles that the page declares, as returned by `fold_text`. `bare` is the heading without the
-    declared name of the site. A name before the title is not removed, since it may belong to the title: `without_site`
-    also removes the beginning of "Lumo: a new lamp", a declared title of the site Lumo.
+    `declared` are these titles, as returned by `fold_text`. `bare` is the heading without the declared name of the
+    site. A name at the beginning is not removed, since it may belong to the title: on the site Lumo, `without_site`
+    also shortens the declared title "Lumo: a new lamp".
     """
     if fold_text(text) in declared:
         return text
@@ -286,10 +287,12 @@ def without_section(text: str, declared: set[str], bare: str) -> str:
 
 
 def restore_lost_characters(text: str, declared: list[str]) -> str:
-    """Returns the declared title in place of a heading in which characters were lost and became "?" or U+FFFD.
+    """Repairs a heading in which characters became "?" or U+FFFD: returns the declared title that is equal except for
+    these characters. "The ferry?s pier" becomes "The ferry’s pier". If there is no such title, returns the heading
+    unchanged.
 
-    "The ferry?s pier" becomes "The ferry’s pier". A "?" at the end of a word is taken for a question mark if the
-    declared title has the same letters.
+    A "?" at the end of a word may be a real question mark. If this is the only sign of a loss, and the declared title
+    consists of the same letters, the heading is kept.
     """
     parts = _LOST.split(text)
     if not 1 < len(parts) <= _MAX_LOST:
@@ -303,11 +306,11 @@ def restore_lost_characters(text: str, declared: list[str]) -> str:
 
 
 def restore_lost_tags(text: str, heading: Element, declared: list[str]) -> str:
-    """Returns the declared title in place of a heading that lacks a word in angle brackets, because the page has the
-    word as a tag.
+    """Returns the declared title in place of a heading that lacks a word in angle brackets, because the word became a
+    tag of the page.
 
-    "Closing the" becomes "Closing the <dialog>" if the heading contains an element <dialog>. A declared title with an
-    end tag contains markup and not such a word.
+    "Closing the" becomes "Closing the <dialog>" if the heading contains an element <dialog>. A declared title that
+    contains an end tag is not used, since its tags are markup and not such words.
     """
     for one in declared:
         tags = _TAG.findall(one)
@@ -321,8 +324,8 @@ def restore_lost_tags(text: str, heading: Element, declared: list[str]) -> str:
 def title_candidates(
     page: Page, post: Post, hint: SourceHint | None, names: list[str], host: str
 ) -> list[Candidate[str]]:
-    """Returns the title candidates with their sources, without the site's name and without titles that belong to the
-    site and not to the post (its constants).
+    """Returns the title candidates with their sources, without the site's name, and without titles that belong to the
+    site and not to the post (constants).
 
     `names` are the names of the site, from `site_names`. If the element for the post's title is empty, "" is a
     candidate.

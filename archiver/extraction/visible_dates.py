@@ -25,7 +25,7 @@ from archiver.extraction.date_text import (
 )
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.text import element_line
+from archiver.extraction.text_normalization import element_line
 
 # Lines with dates: deciding which one is the day of publication, and which one is the day of the last change.
 
@@ -38,12 +38,13 @@ _RIGHTS = re.compile(r"©|\(c\)|copyright|all rights reserved|alle rechte|tous d
 def read_dates(
     text: str, language: str, before: str = "", captured_at: datetime | None = None
 ) -> tuple[Moment | None, Moment | None]:
-    """Returns the date of publication and the date of the last change in a line; each is None if the line does not have
-    such a date.
+    """Returns the date of publication and the date of the last change in a line; each is None if the line does not
+    contain such a date.
 
     `before` are the words before the line, which may be a label in a separate element. A date without a label is taken
-    for the date of publication. A year in a copyright notice does not count, nor does the day on which a paper was
-    submitted or accepted. `captured_at` is when the page was fetched; it is needed for dates such as "3 hours ago".
+    for the date of publication. Dates of two kinds do not count: a year in a copyright notice, and the day on which a
+    paper was submitted or accepted. `captured_at` is when the page was fetched; it is needed for dates such as "3 hours
+    ago".
     """
     if _RIGHTS.search(text):
         return None, None
@@ -105,6 +106,8 @@ _NAMED = re.compile(
     r"data|ngay|thoi-?gian|tarih|tanggal|waktu|dato|datum|tempo|hora|jour|shijian|riqi|zeit)(?=$|[_-]|(?<=[a-z])[A-Z])|"
     r"(?<=[a-z])(?:Date|Time|Published|Posted)(?=$|[_A-Z-])",
 )
+_NAME_HINTS = re.compile("dat|time|publish|posted|fecha|ngay|thoi|tarih|tang|waktu|temp|hora|jour|shij|riqi|zeit")
+"""Every name that `_NAMED` matches has one of these parts, in lower case."""
 _OTHER_TIME = re.compile(
     r"read|event|countdown|picker|calend|expir|delivery|opening|schedule|duration|-to-", re.IGNORECASE
 )
@@ -138,7 +141,7 @@ _LISTED_LINKS = 5
 @dataclass(frozen=True, slots=True)
 class VisibleDate:
     """A visible date. `where` is its position, a key of `_TRUST`. `meaning` is "published" or "modified", and
-    `labelled` is True if it has a label.
+    `labelled` is True if the date has a label.
     """
 
     moment: Moment
@@ -156,8 +159,8 @@ def names_a_date(name: str) -> bool:
 
 
 class _Places:
-    """Determines the position of an element relative to the post, by document order: near or above its heading, inside
-    or after its body, or elsewhere.
+    """Determines, by document order, where elements are relative to the post: near or above its heading, inside or
+    after its body, or elsewhere.
     """
 
     def __init__(self, page: Page, post: Post) -> None:
@@ -168,7 +171,7 @@ class _Places:
         if self.title < 0 and heads:
             self.title = order[heads[0]]
         title = element_line(post.title) if len(heads) > 1 else ""
-        # Some pages have a copy of the heading for each width of the screen.
+        # Some pages contain a copy of the heading for each width of the screen.
         self.copies = [order[h] for h in heads if title and h is not post.title and element_line(h) == title]
         self.body = order.get(post.body, -1) if post.body is not None else -1
         self.end = self.body
@@ -214,7 +217,7 @@ class _Places:
 
 
 def visible_dates(page: Page, post: Post, language: str, *, near: bool = False) -> list[VisibleDate]:
-    """Returns the visible dates of a post, the likeliest first, without dates in comments, sidebars and other posts. If
+    """Returns the visible dates of a post, most likely first, without dates in comments, sidebars and other posts. If
     `near` is True, only the elements around the heading are read.
     """
     places = _Places(page, post)
@@ -244,8 +247,8 @@ def visible_dates(page: Page, post: Post, language: str, *, near: bool = False) 
 
 @dataclass(frozen=True, slots=True)
 class _Holder:
-    """An element with a date in its text. `named` is True if its tag, class or id says that it has a date. `where` is
-    its position: a key of `_TRUST`, or "in" (in the body).
+    """An element with a date in its text. `named` is True if its tag, class or id says that it contains a date. `where`
+    is its position: a key of `_TRUST`, or "in" (in the body).
     """
 
     element: Element
@@ -283,8 +286,8 @@ def _lower_if_linked(page: Page, one: VisibleDate) -> VisibleDate:
 
 
 def _holders(page: Page, places: _Places, near: bool) -> list[Element]:
-    """Returns the elements that may have a date because of their class or id, as <time>, or because of their own text.
-    Outer elements precede inner ones. If `near` is True, returns only elements around the heading.
+    """Returns the elements that may contain a date, because they are <time>, or because of their class, their id or
+    their own text. Outer elements precede inner ones. If `near` is True, returns only elements around the heading.
     """
     index = page.index
     begin, end = places.around_heading(len(index.elements)) if near else (0, len(index.elements))
@@ -293,22 +296,24 @@ def _holders(page: Page, places: _Places, near: bool) -> list[Element]:
         found = {e: index.order[e] for e in around if e.tag == "time" or any(map(names_a_date, _names(e)))}
     else:
         found = {
-            e: index.order[e] for name in index.classes() if names_a_date(name) for e in index.with_class(name)[:40]
+            e: index.order[e]
+            for name in index.classes_with(_NAME_HINTS)
+            if names_a_date(name)
+            for e in index.with_class(name)[:40]
         }
         found.update((e, index.order[e]) for e in index.tag("time")[:60])
+    has_digit = _DIGIT.search
     for n, (text, tail) in enumerate(islice(index.texts.values(), begin, end), begin):
-        if len(text) > _SHORTEST and _looks_dated(text):
+        if _SHORTEST < len(text) <= _MAX_LENGTH and has_digit(text) and _LOOKS.search(text):
             found.setdefault(index.elements[n], n)
-        if len(tail) > _SHORTEST and _looks_dated(tail) and (holder := index.elements[n].getparent()) is not None:
-            found.setdefault(holder, index.order.get(holder, 0))
+        if _SHORTEST < len(tail) <= _MAX_LENGTH and has_digit(tail) and _LOOKS.search(tail):
+            holder = index.elements[n].getparent()
+            if holder is not None:
+                found.setdefault(holder, index.order.get(holder, 0))
     many = sorted(found.items(), key=lambda p: p[1])
     if len(many) > _HOLDERS:
         many = sorted(sorted(many, key=lambda p: abs(p[1] - places.title))[:_HOLDERS], key=lambda p: p[1])
     return [e for e, _ in many if e.tag not in _UNREAD and e.tag != "body"]
-
-
-def _looks_dated(text: str) -> bool:
-    return len(text) <= _MAX_LENGTH and _DIGIT.search(text) is not None and _LOOKS.search(text) is not None
 
 
 def _names(el: Element) -> list[str]:
@@ -374,8 +379,8 @@ def _date_in_attribute(el: Element, label: str) -> tuple[Moment | None, Moment |
 
 
 def _is_of_post(holder: _Holder, label: str, language: str) -> bool:
-    """Returns True if a date belongs to the post. The date must have a label, be in an element with the tag, class or
-    id of a date, be in a meta block, or be the only text on its line.
+    """Returns True if a date belongs to the post. The date must have a label, be in an element whose tag, class or id
+    is one for dates, be in a meta block, or be the only text on its line.
 
     A date within the body belongs to the post only if it has a label and its line is short.
     """

@@ -38,7 +38,8 @@ _AFTER_CRAWLS = -1
 """The priority of tasks. It is lower than that of crawls, because crawls are due at a certain time."""
 _TOGETHER = 500
 _AWAY, _BROKEN = 5.0, 60.0
-"""Seconds before a job is retried that could not reach PostgreSQL (_AWAY) or failed unexpectedly (_BROKEN)."""
+"""The numbers of seconds after which a job is retried: after it could not reach PostgreSQL (_AWAY), or after it failed
+unexpectedly (_BROKEN)."""
 _PATIENCE = 60.0
 """While PostgreSQL restarts, a statement is retried for at most this many seconds."""
 P = ParamSpec("P")
@@ -157,7 +158,9 @@ def create_queue_tables(board: QueueDatabase) -> None:
 
 
 async def enqueue_due_jobs(app: App, board: QueueDatabase) -> int:
-    """Enqueues one job for each due site and task, the longest overdue first. Returns the number of jobs enqueued."""
+    """Enqueues one job for each due site and task. Those due longest come first. Returns the number of jobs
+    enqueued.
+    """
     return await _enqueue(app, [*await _jobs_of_due_sites(board), *await _jobs_of_due_tasks(board)])
 
 
@@ -209,7 +212,7 @@ async def _enqueue(app: App, jobs: list[Job]) -> int:
         return 0
     try:
         return len(await app.job_manager.batch_defer_jobs_async(jobs))
-    except AlreadyEnqueued:  # another worker has already enqueued some of them
+    except AlreadyEnqueued:  # another worker has already enqueued some of these jobs
         done = 0
         for one in jobs:
             try:
@@ -224,7 +227,7 @@ async def retry_stalled(app: App, board: QueueDatabase) -> int:
     """Enqueues the jobs of dead workers again, and returns their number.
 
     A worker counts as dead if it has sent no heartbeat for the length of a lease. It also counts as dead if the host of
-    its job has had no lease for twice that time, because the worker then died between two statements.
+    its job has had no lease for twice that time: the worker has then died between two statements.
     """
     fleet = await asyncio.to_thread(board.fleet, "layout")
     stalled = {job.id: job for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=fleet.lease)}
@@ -253,7 +256,7 @@ _POLL = 1.0
 @dataclass(eq=False)
 class Worker:
     """A fleet worker with `slots` jobs at a time. `run` returns the number of the signal that ended it, or 0 if the
-    fleet was drained. It raises QueueVersionMismatch if the fleet was meanwhile upgraded to another version.
+    fleet was drained. It raises QueueVersionMismatch if the fleet has been upgraded to another version meanwhile.
     """
 
     place: WorkerContext

@@ -54,7 +54,7 @@ class SiteLease:
     """A worker's lease on a site, valid until `until` (in `monotonic_seconds`) unless renewed.
 
     - `token`: its fencing token.
-    - `manifest`: the key of the shard's current state, None for a new shard.
+    - `manifest`: the key of the shard's current state; None for a new shard.
     - `lease`: the length of the lease in seconds.
     - `every`: seconds between checkpoints.
     """
@@ -74,7 +74,7 @@ class SiteLease:
 @dataclass(frozen=True, slots=True)
 class LeaseWait:
     """Returned by `take_lease` if the lease cannot be taken now. The job must be retried after `seconds`; 0 means that
-    it is no longer due.
+    the job is no longer due.
     """
 
     seconds: float
@@ -134,7 +134,7 @@ def take_lease(
 
 def renew_lease(board: QueueDatabase, held: SiteLease, delay: float) -> tuple[float, str] | None:
     """Extends a lease. Returns its new end (in `monotonic_seconds`) and the fleet's draining state; None if another
-    worker has the site.
+    worker has taken over the site.
     """
     asked = monotonic_seconds()
     row = board.one(
@@ -147,7 +147,7 @@ def renew_lease(board: QueueDatabase, held: SiteLease, delay: float) -> tuple[fl
 
 def commit_manifest(board: QueueDatabase, held: SiteLease, manifest: Manifest) -> bool:
     """Makes a manifest the current state of its shard if the lease's fencing token is still the newest. Returns False
-    otherwise. Token and manifest are compared and set in one statement, so a write with an older token is refused
+    otherwise. The token is compared and the manifest is set in one statement, so a write with an older token is refused
     however late it arrives.
     """
     with board.transaction() as conn:
@@ -166,7 +166,7 @@ def commit_manifest(board: QueueDatabase, held: SiteLease, manifest: Manifest) -
 @dataclass(frozen=True, slots=True)
 class EndedRun:
     """The result of a crawl, and when its site is due again. `period` and `why` explain that time. `rest` is the number
-    of seconds for which the host must get no requests.
+    of seconds during which no requests may be sent to the host.
     """
 
     outcome: str
@@ -180,8 +180,8 @@ class EndedRun:
 
 
 def release_lease(board: QueueDatabase, held: SiteLease, ended: EndedRun) -> bool:
-    """Records the end of a crawl, and releases its host. Returns False, and records nothing, if another worker has the
-    site.
+    """Records the end of a crawl, and releases its host. Returns False, and records nothing, if another worker has
+    taken over the site.
     """
     with board.transaction() as conn:
         failed = ended.outcome == "failed"
@@ -208,7 +208,7 @@ class RunEnd:
 def release_host(
     conn: psycopg.Connection[Row], held: SiteLease, end: RunEnd, rest: float = 0.0, quiet_until: datetime | None = None
 ) -> None:
-    """Records the end of a run, and makes its host available after `rest` seconds. Must be called in the transaction
+    """Records the end of a run, and makes its host available after `rest` seconds. Call this only in the transaction
     that has checked the site's fencing token.
     """
     c = end.counts
@@ -274,9 +274,9 @@ class LeasedProcess:
 
 
 class LeaseWatchdog:
-    """Kills the process that it runs in when the lease of its site ends. A thread watches the time. In addition,
-    `check` is called before each request, because the thread may not be the first to run when a suspended process
-    resumes.
+    """Kills the process in which it runs when the lease of the process's site ends. A thread watches the time. In
+    addition, `check` is called before each request, because the thread may not be the first to run when a suspended
+    process resumes.
     """
 
     def __init__(self, link: Connection, until: float) -> None:
@@ -311,7 +311,7 @@ class LeaseWatchdog:
 
 
 def start_watchdog(link: Connection) -> LeaseWatchdog | None:
-    """Waits, at the start of a job's process, for the worker to send the end of the lease, and starts watching the
+    """At the start of a job's process, waits until the worker has sent the end of the lease, and starts watching the
     time. Returns None if the worker is gone.
 
     From then on the process ignores Ctrl-C, because the worker handles it and ends its processes.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # The fleet's tables, in the same database as the tables of Procrastinate.
 
 LAYOUT = 2
-"""The version of these tables. A program with another layout cannot use them."""
+"""The version of these tables. A program that knows another version cannot use them."""
 
 TABLES = """
 create table fleet (
@@ -118,7 +118,7 @@ create table fleet_workers (
 
 - `fleet_hosts.lease_until`: when the lease of `worker` on the host ends, by PostgreSQL's clock. The lease is for `site`
   with `token`.
-- `fleet_sites.token`: the fencing token, which grows by one with each run and which a commit must have.
+- `fleet_sites.token`: the fencing token, which grows by one with each run. A commit is accepted only with this token.
 - `fleet_sites.manifest`: the key of the shard's current state.
 - `fleet.draining`: '', 'drain' (running jobs are finished) or 'now' (running jobs are interrupted).
 - `fleet_tasks`: one-time tasks (see `task_job.py`). `ended_at` is set when a task has finished or failed too often.
@@ -207,7 +207,7 @@ class QueueDatabase:
     def fleet(self, same: Literal["version", "layout", "nothing"] = "version") -> Fleet:
         """Returns the fleet's settings. `same` says what must match this program: the fleet's "version", only the
         "layout" of its tables (enough to read them), or "nothing" (enough to drain). Raises FleetNotFound, and
-        QueueVersionMismatch if it does not match.
+        QueueVersionMismatch if they do not match.
         """
         if not self.exists():
             raise FleetNotFound(self.where)
@@ -278,7 +278,7 @@ def public_address(jobs: str) -> str:
     try:
         parts = conninfo_to_dict(jobs)
     except ProgrammingError as error:
-        # libpq's message quotes the part that it cannot parse, which may be the password.
+        # libpq's message quotes the part that it cannot parse, and that part may be the password.
         raise BadQueueAddress("it is neither a URL nor a list of KEY=VALUE") from error
     host, port, name = (
         str(parts.get(key, default)) for key, default in (("host", "localhost"), ("port", "5432"), ("dbname", ""))

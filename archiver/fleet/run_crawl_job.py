@@ -49,7 +49,7 @@ E = TypeVar("E")
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What all jobs of a worker share.
+    """The objects that all jobs of a worker share.
 
     - `board`: the queue database.
     - `storage`: the shard storage.
@@ -69,7 +69,7 @@ class WorkerContext:
 
 class Lease:
     """Context manager that keeps the lease of a site while a job works: a thread renews the lease and extends the time
-    limit of the job's process. `lost` is set when another worker has the site or the lease has expired.
+    limit of the job's process. `lost` is set when another worker has taken over the site or the lease has expired.
     """
 
     def __init__(self, place: WorkerContext, held: SiteLease, delay: float) -> None:
@@ -114,7 +114,7 @@ class Lease:
 
 
 def crawl_site(place: WorkerContext, site: str, settings: dict[str, Any], url: str) -> float:
-    """Does one crawl job: crawls a site under its lease and stores its shard. Returns 0.0, or the seconds after which
+    """Runs one crawl job: crawls a site under its lease and stores its shard. Returns 0.0, or the seconds after which
     the job must be retried. A failed crawl is recorded as the outcome of its run, not raised.
     """
     delay = delay_for(url, settings.get("delay"))
@@ -163,7 +163,7 @@ def attempt_job(name: str, lease: Lease, run: Callable[[], E], failed: Callable[
 @dataclass(frozen=True, slots=True)
 class ShardWork:
     """The result of work on a shard that has been stored again: the path of the shard's archive on this disk, the
-    result of the process, and whether the process was stopped early.
+    result of the process, and True if the process was stopped early.
     """
 
     archive: Path
@@ -175,8 +175,8 @@ def work_on_shard(
     place: WorkerContext, held: SiteLease, lease: Lease, start: Callable[[Path], LeasedProcess]
 ) -> ShardWork:
     """Fetches a shard, runs the process that `start` starts on its archive, and stores the shard at checkpoints and at
-    the end. Raises Fenced if another worker has the site, the ArchiverError that the process sends, and the errors of
-    fetching and storing.
+    the end. Raises Fenced if another worker has taken over the site, StorageRefused or ShardDamaged if the shard cannot
+    be fetched or stored, and the ArchiverError that the process sends.
     """
     folder = place.folder / shard_folder(held.site).rpartition("/")[2]
     storage_owner(place.storage)
@@ -245,7 +245,7 @@ def _crawl_shard(place: WorkerContext, held: SiteLease, lease: Lease, delay: flo
 
 
 def prepare_shard(archive: Path, held: SiteLease) -> None:
-    """Adds the site to the shard's archive if it is not in it, and stores the fleet's current settings for it."""
+    """Adds the site to the shard's archive if it is missing there, and stores the fleet's current settings for it."""
     with opened(archive, create=True) as db:
         site, _ = add_site(db, held.start_url, datetime.now(UTC))
         with writing(db):

@@ -122,7 +122,7 @@ class ShardStorage:
             raise self._refused(error) from error
 
     def local(self, key: str) -> Path | None:
-        """Returns the path of an object if the storage is a folder on this machine, else None."""
+        """Returns the path of an object if the storage is a folder on this machine, otherwise None."""
         return Path(f"{self._root}/{key}") if self._is_folder else None
 
     def keys(self, prefix: str) -> list[str]:
@@ -192,7 +192,7 @@ class ObjectPart:
 @dataclass(frozen=True, slots=True)
 class ShardFile:
     """A file of a shard: its name relative to the archive's folder ("warc/x.warc.gz"), and the stored objects that make
-    it up, in order. `packed` is True if the objects are compressed with gzip.
+    it up, in order. `packed` is True if these objects are compressed with gzip.
     """
 
     name: str
@@ -228,7 +228,7 @@ class Manifest:
 
     @property
     def keys(self) -> set[str]:
-        """The keys of all objects of this state, including the manifest itself."""
+        """Returns the keys of all objects of this state, including the manifest itself."""
         return {self.key} | {part.key for file in self.files for part in file.parts}
 
     @property
@@ -282,8 +282,8 @@ _MARK = "fleet.json"
 
 
 def mark_storage(storage: ShardStorage, fleet_id: str) -> None:
-    """Writes the fleet's mark into a storage that has none. Raises ForeignFleet if the storage has the mark of another
-    fleet, and StorageRefused.
+    """Writes the fleet's mark into a storage without a mark. Raises ForeignFleet if the mark of another fleet is there,
+    and StorageRefused.
     """
     if _read_mark(storage) is None:
         data = json.dumps({"fleet": fleet_id, "layout": LAYOUT}).encode()
@@ -307,7 +307,7 @@ def probe_storage(storage: ShardStorage) -> None:
 
 
 def storage_owner(storage: ShardStorage) -> str:
-    """Returns the ID of the fleet whose mark is in the storage. Raises StorageRefused if the storage has no mark."""
+    """Returns the ID of the fleet whose mark is in the storage. Raises StorageRefused if there is no mark."""
     owner = _read_mark(storage)
     if owner is None:
         raise StorageRefused(storage.url, "it belongs to no fleet: fleet.json is missing")

@@ -57,12 +57,13 @@ def checkpoint(
     commit: Callable[[Manifest], bool],
 ) -> Manifest:
     """Stores the current state of a shard, and returns its manifest. `before` is the manifest of the previous state.
-    `commit` is called with the new manifest and returns False if another worker has the site; the written objects are
-    then deleted and Fenced is raised.
+    `commit` is called with the new manifest, and returns False if another worker has taken over the site. In this case,
+    the written objects are deleted and Fenced is raised.
 
-    If `commit` raises an error, the objects are kept, because it may nevertheless have succeeded; otherwise a later
-    `delete_old_objects` deletes them. Nothing is written to a storage without the fleet's mark, such as the empty
-    folder of a missing mount. Raises Fenced, StorageRefused, and the errors of `commit` and of a backup.
+    If `commit` raises an error, the objects are kept, because the commit may have succeeded nevertheless. If it did
+    not, a later call of `delete_old_objects` deletes them. Nothing is written to a storage without the fleet's mark,
+    such as the empty folder of a missing mount. Raises Fenced, StorageRefused, and the errors of `commit` and of a
+    backup.
     """
     storage_owner(storage)
     written: list[str] = []
@@ -163,8 +164,8 @@ def restore(storage: ShardStorage, folder: Path, manifest: Manifest | None) -> N
 
 
 def mark_clean(folder: Path, manifest: Manifest) -> None:
-    """Writes a mark into the folder that says that its files are exactly those of this manifest, so that the next job
-    on this machine need not fetch them.
+    """Marks a folder as containing exactly the files of this manifest, so that the next job on this machine need not
+    fetch them.
     """
     (folder / _STATE).write_bytes(manifest.to_json().encode())
 
@@ -183,8 +184,8 @@ def mark_in_use(folder: Path) -> None:
 
 
 def _local_state(folder: Path) -> Manifest | None:
-    """Returns the manifest of the state that the last job left in the folder, or None. If that job was killed, the
-    returned manifest counts as valid only for files that never change.
+    """Returns the manifest of the state that the last job left in the folder; None if it is unknown. If that job was
+    killed, the manifest is valid only for files that never change.
     """
     for name, whole in ((_STATE, True), (f".{_STATE}", False)):
         try:
@@ -227,9 +228,9 @@ def _size(file: Path) -> int:
 
 
 def delete_old_objects(storage: ShardStorage, manifest: Manifest, before: Manifest | None) -> int:
-    """Deletes the stored objects that are needed neither for this state of a shard nor for the state `before`, which
-    another process may still be reading. Objects of workers with a higher fencing token are kept. Returns the number of
-    deleted objects.
+    """Deletes the stored objects of a shard, except those that are needed for this state of the shard, or for the state
+    `before`, which another process may still be reading. Objects of workers with a higher fencing token are kept.
+    Returns the number of deleted objects.
     """
     from archiver.fleet.shard_storage import shard_folder
 
@@ -297,8 +298,8 @@ class CollectedShards:
 
 @dataclass
 class FetchedShards:
-    """The result of fetching shards without merging them. `fetched` has the path of each archive, by site. The other
-    fields are as in `CollectedShards`.
+    """The result of fetching shards without merging them. `fetched` maps a site to the path of its archive. The other
+    fields have the meanings that they have in `CollectedShards`.
     """
 
     fetched: dict[str, str] = field(default_factory=dict)
@@ -308,8 +309,8 @@ class FetchedShards:
 
 
 def read_manifests(storage: ShardStorage) -> Iterator[Manifest]:
-    """Yields the manifest of the current state of each shard. If a manifest is replaced while it is read, the new one
-    is looked up.
+    """Yields the manifest of the current state of each shard. If a manifest is replaced while it is read, the new
+    manifest is looked up.
     """
     for folder, keys in sorted(find_manifest_keys(storage.keys("shards")).items()):
         found = _read_first_valid(storage, keys) or _read_first_valid(
@@ -374,8 +375,9 @@ def collect_shards(
 def fetch_shards(
     storage: ShardStorage, into: Path, *, unfinished: bool = False, progress: Progress = lambda what, done, of: None
 ) -> FetchedShards:
-    """Fetches each shard into its own folder below `into`, without merging them. Unchanged shards are not fetched
-    again. A site that is being crawled is skipped unless `unfinished` is True. Raises StorageRefused, OSError.
+    """Fetches each shard into its own folder below `into`, without merging the shards. Shards that have not changed
+    since the last call are not fetched again. A site that is being crawled is skipped unless `unfinished` is True, and
+    a damaged shard is only reported in the result. Raises StorageRefused, OSError.
     """
     out = FetchedShards()
     states = list(read_manifests(storage))
@@ -399,7 +401,7 @@ def fetch_shards(
 
 
 class _MergedStates:
-    """Remembers which state of each shard has been merged into an archive, in a JSON file next to it. If the file is
+    """Records, in a JSON file next to an archive, which state of each shard has been merged into it. If the file is
     lost, all shards are merged again, which changes nothing.
     """
 

@@ -3,7 +3,7 @@
 Each task runs in its own process, with the code of `archiver reextract` and `archiver import`.
 
 Tasks are done once and are stored in the table `fleet_tasks`. A task re-extracts a shard ("reextract"), finds the sites
-that a WARC file has captures of ("scan"), or imports the captures of one site from such a file ("import").
+of which a WARC file contains captures ("scan"), or imports the captures of one site from such a file ("import").
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 from archiver import __version__
 from archiver.errors import ArchiverError, UnreadableInput
-from archiver.fleet.enrolment import enter_hosts
+from archiver.fleet.enrolment_and_status import enter_hosts
 from archiver.fleet.leases import (
     LeasedProcess,
     LeaseWait,
@@ -47,7 +47,7 @@ from archiver.urls import Scope, normalize
 from archiver.warc.decompressing_stream import ByteStream, StreamPosition
 from archiver.warc.foreign_reader import ForeignRecords
 from archiver.warc.http_response import may_be_page
-from archiver.warc.problems import Problem, ProblemKind
+from archiver.warc.record_problems import Problem, ProblemKind
 
 if TYPE_CHECKING:
     import psycopg
@@ -70,7 +70,7 @@ class NoSuchSite(ArchiverError):
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """A task to be entered. `file` is the path or URL of a WARC file as `find_import_files` returns it, "" for a
+    """A task to be entered. `file` is the path or URL of a WARC file as `find_import_files` returns it; "" for a
     re-extraction.
     """
 
@@ -88,7 +88,7 @@ class Task(NewTask):
 
     @property
     def name(self) -> str:
-        """A description of the task for logs and messages, such as "import x.warc.gz for example.org"."""
+        """Returns a description of the task for logs and messages, such as "import x.warc.gz for example.org"."""
         of = [self.kind, *([self.file] if self.file else []), *([f"for {self.site}"] if self.site else [])]
         return " ".join(of)
 
@@ -106,7 +106,7 @@ class TaskEnd:
 
 
 def select_sites(board: QueueDatabase, words: Iterable[str]) -> list[str]:
-    """Checks that the fleet has sites with these names, and returns the names; if there are none, returns the names of
+    """Checks that these names are names of sites of the fleet, and returns them. Without names, returns the names of
     all sites of the fleet. Raises NoSuchSite.
     """
     known = [row["name"] for row in board.all("select name from fleet_sites order by name")]
@@ -118,7 +118,7 @@ def select_sites(board: QueueDatabase, words: Iterable[str]) -> list[str]:
 
 
 def select_shards(board: QueueDatabase, words: Iterable[str]) -> list[str]:
-    """Returns the names that `select_sites` returns, except sites that have no shard in the storage yet. Raises
+    """Returns the names that `select_sites` returns, except those of sites without a shard in the storage. Raises
     NoSuchSite.
     """
     stored = {row["name"] for row in board.all("select name from fleet_sites where manifest is not null")}
@@ -158,7 +158,7 @@ def find_open_task(board: QueueDatabase, number: int) -> Task | None:
 
 def end_run(board: QueueDatabase, held: SiteLease, task: Task, end: TaskEnd) -> bool:
     """Records how an attempt at a task on a shard ended, and releases the shard. Returns False, and records nothing, if
-    another worker has the shard now.
+    another worker has taken over the shard.
     """
     with board.transaction() as conn:
         is_ours = conn.execute(
@@ -209,8 +209,8 @@ def _end(conn: psycopg.Connection[Row], task: Task, end: TaskEnd) -> None:
 
 def find_import_files(storage: ShardStorage, words: Iterable[str]) -> list[str]:
     """Returns the WARC files that command-line arguments name: files, or all files in and below a folder. Relative
-    paths on this machine become absolute; other names are looked up in the fleet's storage. Raises UnreadableInput
-    if one does not exist, and StorageRefused.
+    paths on this machine become absolute; other names are looked up in the fleet's storage. Raises UnreadableInput if a
+    file does not exist, and StorageRefused.
     """
     out: dict[str, None] = {}
     for word in words:
@@ -270,9 +270,9 @@ _CAPTURES = frozenset({"response", "resource", "revisit"})
 
 @dataclass
 class SitesFound:
-    """The result of scanning a WARC file. `sites` are the names of the fleet's sites of which the file has captures.
-    `others` are hosts of possible pages that belong to none of these sites; it maps the name that a host's site would
-    get to its start URL.
+    """The result of scanning a WARC file. `sites` are the names of the fleet's sites of which the file contains
+    captures. `others` stands for the hosts of possible pages that belong to none of the fleet's sites. It maps the name
+    that the site of such a host would get to its start URL.
     """
 
     sites: set[str] = field(default_factory=set)
@@ -541,8 +541,8 @@ def _scan_file(place: WorkerContext, task: Task) -> None:
 
 
 def _run_scan(place: WorkerContext, task: Task) -> SitesFound | TaskEnd:
-    """Runs the process of a scan and returns its result. Raises the ArchiverError that the process sends, and
-    OSError.
+    """Runs the process of a scan and returns its result. If the worker is to end, kills the process and returns the
+    outcome INTERRUPTED. Raises the ArchiverError that the process sends, and OSError.
     """
     rows = place.board.all("select start_url from fleet_sites")
     folder = place.folder.with_name(SCANS) / str(task.id)

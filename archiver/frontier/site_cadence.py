@@ -30,11 +30,11 @@ DEFAULT_BOUNDS = (timedelta(hours=1), timedelta(days=7))
 """The shortest and longest period of a cadence that is set to "adaptive" without bounds. News sites reach the shortest,
 dormant blogs the longest."""
 FIRST_PERIOD = timedelta(hours=12)
-"""The period with which an adaptive site begins."""
+"""The first period of a site with an adaptive cadence."""
 _UNITS = {"m": 1, "min": 1, "h": 60, "d": 1440, "w": 10080}
 _FIELDS = ((0, 59), (0, 23), (1, 28), (1, 12), (0, 6))
-"""The lowest and highest value that can replace an H in each field of a cron expression. Days end at 28, which every
-month has."""
+"""The lowest and highest value that can replace an H in each field of a cron expression. Days end at 28, since every
+month has that day."""
 _MONTH, _FEBRUARY = 3, 2
 
 
@@ -185,7 +185,7 @@ class PastRun:
     """One past run of a site.
 
     - `started`: when it began.
-    - `outcome`: the same as in the table `runs`; "" if the run is still running or was killed.
+    - `outcome`: how it ended, as in the table `runs`; "" if the run is still running or was killed.
     - `new`: the number of new posts that it stored.
     - `listed`: the number of posts that the site's feeds listed at that time; 0 if unknown.
     """
@@ -199,7 +199,7 @@ class PastRun:
 @dataclass(frozen=True, slots=True)
 class RecrawlTime:
     """When a site is due for its next crawl, its current period, and the reason as a phrase. `postponed_by` is the
-    setting that postpones the crawl (blackout or quota), "" if none does.
+    setting that postpones the crawl (blackout or quota); "" if nothing postpones it.
     """
 
     at: datetime
@@ -268,8 +268,8 @@ def _period(cadence: Cadence, runs: Sequence[PastRun], name: str, now: datetime)
 
 def _adapted_period(cadence: Adaptive, runs: Sequence[PastRun]) -> timedelta:
     """Returns the period of an adaptive cadence after these runs (newest first). A run with many new posts makes the
-    period shorter. A failed run, or a run without new posts, makes it longer if it began at least half a period after
-    the run before it.
+    period shorter. A failed run, or a run without new posts, makes the period longer if it began at least half a period
+    after the previous run.
     """
     period = _within(cadence, FIRST_PERIOD)
     for before, run in zip(reversed(runs), list(reversed(runs))[1:], strict=False):
@@ -312,8 +312,8 @@ _WEEK = 7
 
 @dataclass(frozen=True, slots=True)
 class BlackoutHours:
-    """The hours from `begin` to `end` on some days (0 is Monday) in a time zone. If `end` is before `begin`, they end
-    on the next day.
+    """The blackout hours of a site: the time from `begin` to `end` on some days (0 is Monday) in a time zone. If `end`
+    is before `begin`, the hours end on the next day.
     """
 
     begin: time
@@ -328,7 +328,7 @@ class BlackoutHours:
         return f"{days}{self.begin:%H:%M}-{end} {self.zone.key}"
 
     def end_of(self, at: datetime) -> datetime | None:
-        """Returns when the blackout at this time ends, in UTC; None if there is none at this time."""
+        """Returns when the blackout at this time ends, in UTC; None if there is no blackout at this time."""
         return next((end for begin, end in self._around(at) if begin <= at < end), None)
 
     def next_begin(self, at: datetime) -> datetime:

@@ -48,8 +48,8 @@ _log = logging.getLogger(__name__)
 
 
 class Refusal(IgnoreRequest):
-    """Raised if a request must not be made, or its response must not be read further. It is not retried in the same
-    run.
+    """Raised if a request must not be made, or if its response must not be read further. The request is not retried in
+    the same run.
 
     `outcome`, `rule` and `reason` are recorded for the page. `reason` is a phrase about the page, such as "it is
     outside the site".
@@ -77,10 +77,10 @@ def permission_of(crawler: Crawler, request: Request) -> Permission:
 
 
 def refuse_private_address(reason: str, request: Request) -> Refusal:
-    """Returns the refusal of a request to a private address, for this `reason` (see
+    """Returns the error that refuses a request to a private address, with this `reason` (see
     `archiver.politeness.address_policy`).
 
-    Also logs it if the request does not belong to a crawl.
+    If the request does not belong to a crawl, the refusal is also logged.
     """
     if "page" not in request.meta:  # nothing else would report it
         _log.warning("Not requesting %s: %s", request.url, reason)
@@ -115,7 +115,7 @@ class HostBusy(IgnoreRequest):
 
 
 class RunEnded(IgnoreRequest):
-    """Raised for a request that had not been made when the run ended. Its page is still due."""
+    """Raised for a request that had not been made when the run ended. The requested page is still due."""
 
 
 # Phrases for the cause of a failed TLS connection. Scrapy says only that the connection failed.
@@ -149,7 +149,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-# The last checks: the IP address is checked before a connection is made, and the process's lease before data is sent.
+# The last checks: of the IP address before a connection is made, and of the process's lease before data are sent.
 
 
 @implementer(IReactorPluggableNameResolver)
@@ -228,7 +228,7 @@ class GuardedHTTPHandler(HTTP11DownloadHandler):
 class _GuardedAgent(_ScrapyAgent):
     @property
     def has_started(self) -> bool:
-        """True if the header of a response has arrived."""
+        """Returns True if the header of a response has arrived."""
         return self._txresponse is not None
 
     def _get_agent(self, request: Request, timeout: float) -> Agent:
@@ -251,7 +251,8 @@ class _GuardedAgent(_ScrapyAgent):
 class _ReportingPool:
     """The connection pool for one request, which calls `sent` each time the request is written to a connection.
 
-    That may happen twice: Twisted retries with a new connection if the server has closed the one that was kept open.
+    It may be written twice: Twisted retries with a new connection if the server has closed the connection that was kept
+    open.
     """
 
     def __init__(self, pool: Any, sent: Callable[[], Any]) -> None:
@@ -321,7 +322,7 @@ _TABLE: tuple[tuple[type[BaseException], str, str], ...] = (
 
 
 def _permanent_refusal(cause: BaseException | None) -> Refusal | None:
-    """Returns the refusal for a response that Twisted could not read, if a retry would not help; else None."""
+    """Returns the refusal for a response that Twisted could not read, if a retry would not help; otherwise None."""
     reasons = cause.reasons if isinstance(cause, ResponseFailed) else []
     for failure in reasons:
         for kind, rule, reason in _TABLE:

@@ -23,6 +23,7 @@ from archiver.storage.integrity_records import (
     read_creation_time,
     read_damages,
     read_last_check,
+    read_unfinished_since,
 )
 
 _MOST_DAMAGES = 5
@@ -34,15 +35,15 @@ class ArchiveSafety:
     """What the archive has recorded about its backups and checks.
 
     - `created`: when the archive was created.
-    - `holds_articles`: False if there is nothing to lose.
+    - `holds_articles`: True if the archive contains articles, which could be lost.
     - `backups`: the backups, newest first.
     - `covered_since`: checks have read everything since then.
     - `verified_at`: when `archiver verify` last checked everything.
     - `checked_at`: when the last check of any kind ended.
-    - `unfinished_at`: when the last nightly check began, if it has not ended.
+    - `unfinished_since`: when the first nightly check began of those that were begun after the last check that ended.
     - `damages`: the damaged parts that checks found.
     - `removed`: backups, each with the number of removed posts that its files may hold.
-    - `missing`: the paths of backups whose file is not there, although its folder is.
+    - `missing`: the paths of backups whose file is missing, although the folder is there.
     - `away`: the paths of backups whose folder is not there.
     """
 
@@ -52,7 +53,7 @@ class ArchiveSafety:
     covered_since: datetime | None = None
     verified_at: datetime | None = None
     checked_at: datetime | None = None
-    unfinished_at: datetime | None = None
+    unfinished_since: datetime | None = None
     damages: Sequence[Damage] = ()
     removed: Sequence[tuple[BackupRecord, int]] = ()
     missing: Collection[str] = ()
@@ -60,12 +61,12 @@ class ArchiveSafety:
 
     @property
     def last_backup(self) -> BackupRecord | None:
-        """The newest backup that passed its checks; None if no backup has."""
+        """Returns the newest backup that passed its checks; None if there is none."""
         return next((one for one in self.backups if one.made_at), None)
 
     @property
     def failed_backup(self) -> BackupRecord | None:
-        """The latest failed backup; None if a backup has been made since then."""
+        """Returns the latest failed backup; None if a backup has been made since then."""
         failed = [one for one in self.backups if one.failed_at]
         last = self.last_backup
         since = last.made_at if last else None
@@ -87,7 +88,6 @@ def read_safety(db: Database) -> ArchiveSafety | None:
         return None
     backups = read_backups(db)
     verified, part = read_last_check(db, "verify"), read_last_check(db, "part")
-    begun = read_last_check(db, "part", finished=False)
     ended = [one.finished_at for one in (verified, part) if one and one.finished_at]
     absent = {one.path for one in backups if one.made_at and _is_gone(Path(one.path))}
     away = {path for path in absent if _is_gone(Path(path).parent)}
@@ -98,7 +98,7 @@ def read_safety(db: Database) -> ArchiveSafety | None:
         read_covered_since(db),
         verified.finished_at if verified else None,
         max(ended, default=None),
-        begun.started_at if begun and not begun.finished_at else None,
+        read_unfinished_since(db),
         read_damages(db),
         [
             (one, number)
@@ -115,7 +115,7 @@ def _is_gone(path: Path) -> bool:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return True
-    except OSError:  # such as a folder that this user may not read: the file may be there
+    except OSError:  # for example in a folder that this user may not read, where the file may exist
         return False
     return False
 
@@ -198,7 +198,7 @@ def _check_backups(known: ArchiveSafety, most: timedelta, now: datetime) -> Iter
 
 
 def _has_other(known: ArchiveSafety, since: datetime) -> bool:
-    """Returns True if the file of a backup that was made since then is there."""
+    """Returns True if a backup was made since then and its file is there."""
     absent = {*known.missing, *known.away}
     return any(one.made_at and one.made_at >= since and one.path not in absent for one in known.backups)
 
@@ -223,16 +223,19 @@ def _check_coverage(known: ArchiveSafety, most: timedelta, now: datetime) -> Ite
         )
 
 
-_LONG = timedelta(days=1)
+_LONG = timedelta(days=2)
+"""An interrupted check is run again at the next start of the scheduler, or in the following night. It is a finding when
+that has not happened either.
+"""
 
 
 def _check_unfinished(known: ArchiveSafety, now: datetime) -> Iterator[HealthFinding]:
-    began = known.unfinished_at
-    if began and now - began > _LONG and not (known.checked_at and known.checked_at > began):
+    began = known.unfinished_since
+    if began and now - began > _LONG:
         yield HealthFinding(
             "verify",
             "amber",
-            f"The nightly check that began on {began:%Y-%m-%d %H:%M} UTC has not ended, and none has begun since then: "
+            f"The nightly check that began on {began:%Y-%m-%d %H:%M} UTC has not ended, nor has any since: "
             "run 'archiver verify --part', which says what prevents it.",
             "unfinished",
             began,

@@ -15,13 +15,13 @@ from archiver.storage.runs import EndedRun, FailedSeries, ended_runs, failed_ser
 
 _LEAST_SITES = 3
 _LATEST = 10
-"""Window size: an outage lasts while at least half of this many consecutive runs fail."""
+"""An outage lasts as long as at least half of this many consecutive runs fail."""
 _LONGEST = timedelta(days=30)
 _CAUSES = {
     **dict.fromkeys(("no-host", "no-connection", "timeout", "broken-connection", "truncated"), "network"),
     **dict.fromkeys(("TunnelError", "http-407", "http-502", "http-504"), "proxy"),
 }
-"""Causes by the rule of a failure. A rule that is not listed is itself the cause."""
+"""By the rule of a failure, its cause. If a rule is not listed, the rule itself is the cause."""
 _WORDS = {
     "network": ("unreachable", "is it this machine's network or DNS?"),
     "proxy": ("not reached through the proxy", "does the proxy work?"),
@@ -39,7 +39,7 @@ class CommonCause:
 
     - `cause`: the kind of failure, such as "network", or the rule of the failure.
     - `sites`: the names of the sites that have not been crawled successfully since.
-    - `failed`, `ran`: how many sites `failed` for this cause, of those that `ran`.
+    - `failed`, `ran`: how many sites were crawled, and how many of these failed for this cause.
     - `since`, `until`: when the failure began and when it ended (None while it lasts).
     """
 
@@ -62,7 +62,7 @@ class CommonCause:
 
 
 def read_common_causes(db: Database, now: datetime) -> list[CommonCause]:
-    """Returns the failures that many sites share now, and past ones from which some sites have not recovered."""
+    """Returns the failures that many sites share now, and past failures from which some sites have not recovered."""
 
     def runs(run_id: int, backwards: bool) -> Iterable[EndedRun]:
         return ended_runs(db, run_id, backwards=backwards)
@@ -73,11 +73,11 @@ def read_common_causes(db: Database, now: datetime) -> list[CommonCause]:
 def find_common_causes(
     failing: Sequence[FailedSeries], runs: Callable[[int, bool], Iterable[EndedRun]], now: datetime
 ) -> list[CommonCause]:
-    """Returns the common causes of failures. `failing` has, for each site whose last run failed, its latest series of
-    failed runs, sorted by start of the first failed run. `runs(run_id, backwards)` yields the ended runs of all sites
-    from that run onwards, or backwards from it.
+    """Returns the common causes of failures. `failing` contains, for each site whose last run failed, its latest series
+    of failed runs, sorted by start of the first failed run. `runs(run_id, backwards)` yields the ended runs of all
+    sites from that run onwards, or backwards from it.
 
-    A cause is common if at least three sites have it, and at least half of those that ran in the same time.
+    A cause is common if at least three sites failed for it, and at least half of the sites that ran in the same time.
     """
     causes: list[CommonCause] = []
     by_cause: dict[str, list[FailedSeries]] = {}
@@ -151,8 +151,8 @@ def _follow(cause: str, runs: Iterable[EndedRun], dead: Collection[str]) -> _Out
 
 
 def judge_common_causes(causes: Iterable[CommonCause]) -> Iterator[HealthFinding]:
-    """Yields a finding for each common cause: a red one while the failure lasts, then information about the sites that
-    have not been crawled since.
+    """Yields a finding for each common cause: a red finding while the failure lasts, then information about the sites
+    that have not been crawled since.
     """
     for one in causes:
         what, question = _WORDS.get(one.cause, _OTHER)

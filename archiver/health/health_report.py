@@ -4,8 +4,8 @@ whether the archive works at all.
 The metrics measure what an archive has done and how much disk space it uses: responses by HTTP status, failed
 notifications, bytes on disk, and when its scheduler was last active.
 
-The check whether an archive works is cheap enough to be called every few seconds by the health checks of containers,
-load balancers and monitors. Findings about sites do not count there.
+The check whether an archive works is so cheap that containers, load balancers and monitors can call it every few
+seconds. It ignores findings about sites.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from sqlite_utils import Database
 
+from archiver.errors import count_noun
 from archiver.fields import MEASURED
 from archiver.health.archive_safety import ArchiveSafety, judge_safety, read_safety
 from archiver.health.common_causes import FOLDED_CODES, CommonCause, judge_common_causes, read_common_causes
@@ -59,7 +60,7 @@ class ArchiveUsage:
     - `responses`: the number of responses by HTTP status.
     - `failed_notifications`: the number of failed attempts by channel.
     - `bytes`, `files`: the size and number of files of each part of the archive (database, warc, index, log).
-    - `heartbeat`: when the scheduler's loop last ran, None if no scheduler has ever run.
+    - `heartbeat`: when the scheduler's loop last ran; None if no scheduler has ever run.
     """
 
     responses: Mapping[str, int]
@@ -151,7 +152,8 @@ def _check_disk(archive: str, free: int, daily: float) -> Iterator[HealthFinding
     left = timedelta(days=min(free / daily, 10_000)) if daily > 0 else timedelta.max
     if free < RESERVE or left < _LATER:
         soon = (
-            f", and the archive grows by {_size(daily)} a day: the disk is full in {max(left.days, 1)} days"
+            f", and the archive grows by {_size(daily)} a day: the disk is full in "
+            f"{count_noun(max(left.days, 1), 'day')}"
             if left < _LATER
             else ""
         )
@@ -192,7 +194,7 @@ def _time_overdue(one: Scheduled, now: datetime) -> timedelta | None:
 
 
 def judge_channels(failing: Iterable[FailingChannel]) -> Iterator[HealthFinding]:
-    """Yields a finding for each notification channel that cannot send, since nothing else would report it."""
+    """Yields a finding for each notification channel that cannot send, since nothing else reports this."""
     for one in failing:
         many = "notification" if one.notifications == 1 else f"{one.notifications} notifications"
         yield HealthFinding(
@@ -248,14 +250,14 @@ class OverallHealth:
 
     @property
     def state(self) -> Level:
-        """The worst level of the archive and its sites; sites that were never crawled do not count."""
+        """Returns the worst level of the archive and its sites; sites that were never crawled do not count."""
         levels = [self.archive_health.state, *(health.state for _, health in self.sites)]
         return worst_level([level for level in levels if level != "unknown"])
 
     @property
     def folded_sites(self) -> frozenset[str]:
-        """The sites whose failure is covered by a finding about the archive, so that no separate notification is sent
-        for them.
+        """Returns the sites whose failure is covered by a finding about the archive, so that no separate notification
+        is sent for them.
         """
         return frozenset(name for cause in self.common_causes for name in cause.sites)
 
@@ -286,8 +288,9 @@ def judge_all(
     settings: Settings,
     only: Collection[str] | None = None,
 ) -> OverallHealth:
-    """Determines the current health of the archive and its sites. `scheduler` is as in `judge_archive`, `settings` as
-    in `scheduled_sites`. `only` has the names of the sites to include, None for all. Raises what `load_config` raises.
+    """Determines the current health of the archive and its sites. `scheduler` is the argument of `judge_archive`, and
+    `settings` that of `scheduled_sites`. `only` contains the names of the sites to include; None means all. Raises
+    BadConfig if archiver.toml is invalid.
     """
     config = load_config()
     safety = read_safety(db)
@@ -340,9 +343,14 @@ def _look_at_site(db: Database, site: dict[str, Any], health: Health, now: datet
     )
 
 
-def look_at_archive(found: OverallHealth) -> Look:
-    """Returns the health of the archive itself as a `Look`, from which notifications are decided."""
-    return Look("", found.at, _seen_findings(found.archive_health), hours_as_runs(found.at))
+def look_at_archive(found: OverallHealth, *, catching_up: bool = False) -> Look:
+    """Returns the health of the archive itself as a `Look`, from which notifications are decided. If `catching_up`, the
+    scheduler has just started and is crawling what was missed: that sites are late is then neither begun nor over.
+    """
+    seen = _seen_findings(found.archive_health)
+    if catching_up:
+        seen = tuple(one for one in seen if one.finding.code != "late")
+    return Look("", found.at, seen, hours_as_runs(found.at), is_conclusive=not catching_up)
 
 
 def _seen_findings(health: Health) -> tuple[SeenFinding, ...]:
@@ -354,7 +362,7 @@ def _seen_findings(health: Health) -> tuple[SeenFinding, ...]:
 
 def health_as_json(health: Health, mute: Mute | None = None) -> dict[str, Any]:
     """Returns the health of a site or the archive as JSON values. The keys `accepted` and `muted` are included only if
-    not empty.
+    they are not empty.
     """
     out: dict[str, Any] = {"state": health.state, "findings": [finding_as_json(one) for one in health.findings]}
     if health.accepted:
@@ -538,7 +546,7 @@ def _format_labels(labels: Labels) -> str:
     return f"{{{','.join(pairs)}}}" if pairs else ""
 
 
-# The report of a trial crawl: what to expect of a complete one. Read-only.
+# The report of a trial crawl: what to expect of a complete crawl. The archive is only read.
 
 _KINDS = {"feed": "feed", "sitemap": "sitemap", "api": "API"}
 
@@ -563,7 +571,7 @@ def make_trial_report(db: Database, site: dict[str, Any], delay: float) -> dict[
         "select min(substr(published, 1, 10)), max(substr(published, 1, 10)) from articles where site = ?",
         [site["name"]],
     ).fetchone()
-    # If the site could not be read at all, the only known URL is the home page, which is no post.
+    # If the site could not be read at all, the only known URL is the home page, which is not a post.
     unread = run.get("outcome") in ("failed", "waiting") and not (measured.articles or measured.sources)
     posts = 0 if unread else state["posts"]["found"]
     robots = _robots(db, site["start_url"])
@@ -652,7 +660,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """The result of a probe. `scheduler_seen_at`: when the scheduler's loop last ran; None if it never has."""
+    """The result of a probe. `scheduler_seen_at`: when the scheduler's loop last ran; None if it never ran."""
 
     failures: tuple[Failure, ...]
     scheduler_seen_at: datetime | None = None
@@ -671,8 +679,8 @@ class ProbeResult:
 
 
 def probe(db: Database, now: datetime, *, only_reading: bool = False) -> ProbeResult:
-    """Checks an open archive. With `only_reading`, checks only what its readers need: that the database can be read and
-    is not known to be damaged. Raises sqlite3.Error if it cannot be read.
+    """Checks an open archive. With `only_reading`, checks only what readers need: that the database can be read and is
+    not known to be damaged. Raises sqlite3.Error if it cannot be read.
     """
     seen = last_heartbeat(path_of(db))
     found = [*_check_database(db)]

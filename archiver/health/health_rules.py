@@ -1,5 +1,5 @@
-"""Determines the health of a site by comparing its last runs with earlier runs. Pure functions: the current time is an
-argument.
+"""Determines the health of a site by comparing its last runs with earlier runs. All functions are pure; the current
+time is an argument.
 
 Each check is a function from HealthInputs to findings. A finding is a sentence that says what is wrong and what to
 do. A check that has too little data yields nothing.
@@ -16,6 +16,7 @@ from statistics import median
 from typing import Literal
 
 from archiver.articles.article_guards import MASS_RULES, REASONS, HoldRule
+from archiver.errors import count_noun
 from archiver.fields import ESSENTIAL, MEASURED
 from archiver.frontier.site_cadence import format_period
 from archiver.health.past_comparison import (
@@ -36,9 +37,9 @@ from archiver.storage.site_content import Deletions, PostDay, RepeatedValue, Sit
 # Advice: what to do about a finding. `{site}` stands for the site's name.
 
 TRY_AGAIN = (
-    "Look at its home page; 'archiver crawl {site}' tries again, and log/crawl.log next to the archive has the details."
+    "Look at its home page; 'archiver crawl {site}' tries again. See log/crawl.log next to the archive for the details."
 )
-_MOVED = (
+MOVED = (
     "It has moved: 'archiver sites move {site} {target}' gives the site its new address, and keeps its posts, settings "
     "and history."
 )
@@ -47,8 +48,8 @@ _REFUSED = (
 )
 _TOO_OFTEN = "It receives too many requests: set a longer delay ('archiver sites set {site} delay=5')."
 START_PAGE_ADVICE = {
-    **{f"http-{status}": _MOVED for status in (301, 302, 303, 307, 308)},
-    "meta-refresh": _MOVED,
+    **{f"http-{status}": MOVED for status in (301, 302, 303, 307, 308)},
+    "meta-refresh": MOVED,
     "no-host": (
         "Its domain has no address any more, or the network is down: check whether it has moved; 'archiver sites set "
         "{site} crawl=no' stops crawling it."
@@ -81,13 +82,13 @@ OUTCOME_ADVICE = {
         "home page, posts are lost.",
     ),
 }
-"""For each outcome that stores nothing: the verb that describes it, and advice for when many pages have it."""
+"""For each outcome that stores nothing, the verb that describes it, and the advice for a site with many such pages."""
 
 
 def start_page_advice(start_page: tuple[str, str] | None, site: str, moved_to: str = "") -> str:
     """Returns advice about a failed run, given the outcome and rule of the site's start page, and the address that it
-    redirects to. Returns "" if the run did not fetch the start page, or could use it. Then the run's own reason is
-    enough.
+    redirects to. Returns "" if the run did not fetch the start page, or could use it, since the run's own reason is
+    enough in this case.
     """
     if start_page is None or start_page[0] not in _UNUSABLE:
         return ""
@@ -115,8 +116,8 @@ class JudgedRun:
 
 @dataclass(frozen=True, slots=True)
 class SilentSource:
-    """A feed, sitemap or API that used to list posts and no longer does. `why` is the reason; `since` is the start of
-    the first run that noticed it.
+    """A feed, sitemap or API that listed posts in the past and lists none now. `why` is the reason; `since` is the
+    start of the first run that noticed it.
     """
 
     kind: str
@@ -132,9 +133,9 @@ class HealthInputs:
     - `runs`: its last runs, newest first.
     - `first`: when its first run started.
     - `days`: the last days on which it published posts, newest first.
-    - `dead`: one silent source for each kind (feed, sitemap, API) of which no source works any more.
+    - `dead`: for each kind of source (feed, sitemap, API) of which none works any more, one such source.
     - `alive`: whether a source of any kind works.
-    - `forbids`: the number of archived posts that robots.txt now forbids, with `forbidden` as an example.
+    - `forbids`: the number of archived posts that robots.txt now forbids; `forbidden` is the URL of one of them.
     - `closed`: the robots.txt rule that forbids the home page, or "".
     - `start_page`: outcome and rule of the start page, if the last run fetched it.
     - `moved_to`: the address on another host to which the start page redirects, or "".
@@ -176,14 +177,14 @@ class HealthFinding:
 
     @property
     def key(self) -> str:
-        """Identifies the finding among those of its site: its code and its subject."""
+        """Returns the key that identifies the finding among the findings of its site: its code and its subject."""
         return f"{self.code} {self.about}".strip()
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
     """The health of a site or the archive. `state` is the worst level of the findings, or "unknown" if no run of the
-    site has ended. `accepted`: findings that a person has acknowledged; they do not count.
+    site has ended. `accepted` are the findings that a person has acknowledged; they do not affect `state`.
     """
 
     state: Level
@@ -204,8 +205,9 @@ def judge_site(known: HealthInputs, now: datetime) -> Health:
 
 
 def _merge_first_crawl(runs: Sequence[JudgedRun]) -> list[JudgedRun]:
-    """Merges the statistics of the runs up to the first complete one into one run. A first crawl that takes several
-    runs fetches new posts first and old ones last; these differ, but that is not a change of the site.
+    """Merges the statistics of the runs up to the first complete one into one run. If a first crawl takes several runs,
+    the first of these read new posts and the last of them old posts. The differences between new and old posts are not
+    a change of the site.
     """
     first = next((n for n, run in enumerate(reversed(runs)) if run.outcome == "finished" and not run.reason), _FEW - 1)
     later, initial = list(runs[: -first - 1]), runs[-first - 1 :]
@@ -218,8 +220,8 @@ def worst_level(levels: Iterator[Level] | Sequence[Level]) -> Level:
 
 
 def _check_last_runs(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Yields a finding if the last runs failed, are waiting or were interrupted. A single failure may be chance; a
-    single run that waits or was interrupted is continued by the next one.
+    """Yields a finding if the last runs failed, are waiting or were interrupted. A single failure may be chance, and a
+    single run that is waiting or was interrupted is continued by the next run.
     """
     last = runs[0]
     alike = list(takewhile(lambda run: run.outcome == last.outcome, runs))
@@ -242,7 +244,7 @@ def _check_last_runs(known: HealthInputs, runs: Sequence[JudgedRun], now: dateti
             "interrupted",
             "amber",
             f"Its crawl was interrupted{again}, most recently because {last.reason}: "
-            f"'archiver crawl {known.site}' continues it, and log/crawl.log next to the archive has the details.",
+            f"'archiver crawl {known.site}' continues it, and log/crawl.log next to the archive gives the details.",
             since=since,
         )
 
@@ -331,7 +333,7 @@ def _check_template(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
         length = None if together else length
         yield _changed_template(known.site, group, first, together)
     burst = find_burst(known.days, now)
-    if length and not (burst and burst.since <= length.since):  # posts of a burst may be of another kind
+    if length and not (burst and burst.since <= length.since):  # the posts of a burst may be of another kind
         yield HealthFinding(
             "length",
             "amber",
@@ -346,7 +348,7 @@ def _changed_template(
 ) -> HealthFinding:
     names = sorted(group, key=lambda name: (name not in ESSENTIAL, list(MEASURED).index(name)))
     lost = [
-        f"{_NAMES.get(name, name)} ({fall.hits:,} of {fall.trials:,}, previously "
+        f"{_NAMES.get(name, name)} ({fall.hits:,} of {fall.trials:,} have it, previously "
         f"{fall.past_hits / fall.past_trials:.0%})"
         for name in names
         for fall in (group[name],)
@@ -401,8 +403,8 @@ _TOGETHER = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class _OtherLength:
-    """The median length of the texts that the runs since `latest` read (`characters`), if it differs from that of
-    earlier runs (`usual`). `since` is when the lengths began to differ.
+    """A change of the length of texts. `characters` is the median length of the texts that the runs since `latest`
+    read, and `usual` is that of earlier runs. `since` is when the lengths began to differ.
     """
 
     characters: float
@@ -470,7 +472,7 @@ def _check_failures(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
             )
 
         goes_on = outcome == "failed" and len(past) > 0 and more(past[0])
-        again = last.outcomes.get("failed again", 0) if goes_on else 0  # they belong to the same problem
+        again = last.outcomes.get("failed again", 0) if goes_on else 0  # these pages belong to the same problem
         hits, pages = hits + again, total + again
         if hits < _AT_LEAST or not (hits / pages >= 0.1 + earlier / before if goes_on else more(judged[0])):
             continue
@@ -568,8 +570,8 @@ _SEVERAL = 5
 """If fewer articles than this have the same value, it may be chance."""
 _EVIDENT = {"title": 0.2, "body": 0.05}
 _EVIDENT_OTHER = 0.5
-"""If at least this share of articles have the same value, it is the site's, not theirs. `_EVIDENT` has the shares for
-fields with another limit.
+"""If at least this share of articles have the same value, it is the site's, not theirs. `_EVIDENT` contains the fields
+with another limit.
 """
 _SMALL = 0.02
 _CONTENT_LEVELS: dict[str, Level] = {"title": "red", "body": "red"}
@@ -621,15 +623,16 @@ def _check_no_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
     yield HealthFinding(
         "no-posts",
         "red",
-        f"No post was found: {content.pages:,} pages were read, and no feed, sitemap, API or link led to a post. If "
-        f"the site has posts, crawl the address of a page or feed that lists them; 'archiver status {known.site}' and "
+        f"No post was found: {count_noun(content.pages, 'page')} {'was' if content.pages == 1 else 'were'} read, and "
+        "no feed, sitemap, API or link led to a post. If the site has posts, crawl the address of a page or feed that "
+        f"lists them; 'archiver status {known.site}' and "
         "'archiver why URL' show what was read and how it was judged.",
     )
 
 
 def _level_of_pages(pages: int, content: SiteContent) -> Level:
-    """Returns the level of a finding about this many pages: red if they outnumber the articles, amber if they are at
-    least five and at least one in fifty of the site's pages, otherwise green.
+    """Returns the level of a finding about this many pages: red if there are more of them than articles, amber if there
+    are at least five and they are at least one in fifty of the site's pages, otherwise green.
     """
     if pages > content.articles:
         return "red"
@@ -652,8 +655,8 @@ def _judge_untaken(content: SiteContent, site: str) -> HealthFinding | None:
 
 
 def _judge_undated(content: SiteContent, site: str) -> HealthFinding | None:
-    """Returns a finding if the site's lists show more pages without a date than the site has articles. The site's posts
-    may then have no dates.
+    """Returns a finding if the site's lists show more pages without a date than there are articles of the site, since
+    the site's posts may have no dates.
     """
     if content.undated < _SEVERAL or content.undated <= content.articles:
         return None
@@ -701,8 +704,8 @@ _MANY_HELD = 0.2
 
 def _judge_held(content: SiteContent, site: str, outcomes: Mapping[str, int]) -> HealthFinding:
     """Returns the finding about held pages. It is red if the site itself is at fault: a run is held as a whole, a fifth
-    of the articles is held, or half of the posts that the last run fetched. `outcomes`: the last run's page counts by
-    outcome.
+    of the articles is held, or half of the posts that the last run fetched are held. `outcomes`: the last run's page
+    counts by outcome.
     """
     rules = Counter(one.rule for one in content.held)
     shown = "; ".join(f"{number:,}: {REASONS[HoldRule(rule)]}" for rule, number in rules.most_common())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -20,6 +20,7 @@ from sqlite_utils import Database
 from archiver import __version__
 from archiver.health.health_rules import (
     LEVELS,
+    MOVED,
     Health,
     HealthFinding,
     HealthInputs,
@@ -29,7 +30,7 @@ from archiver.health.health_rules import (
     judge_site,
     worst_level,
 )
-from archiver.items import EMPTY_SITEMAP, FOREIGN_SITEMAP
+from archiver.items import EMPTY_SITEMAP, FOREIGN_API, FOREIGN_SITEMAP
 from archiver.storage.column_values import settings_of, stored_object, stored_time
 from archiver.storage.completeness import count_responding_sources
 from archiver.storage.pages import EPOCH, moment, stamp
@@ -47,8 +48,8 @@ class Acceptance:
     figure: float | None = None
 
     def covers(self, finding: HealthFinding) -> bool:
-        """Returns True if `finding` is the acknowledged one and is no worse: its level is not higher, and its figure
-        has neither doubled nor, for a share, risen by 25 percentage points or more.
+        """Returns True if `finding` is the acknowledged finding and has not got worse. It has got worse if its level is
+        higher, if its figure has doubled, or if its figure is a share and has risen by at least 25 percentage points.
         """
         if finding.since and finding.since > self.at:
             return False
@@ -113,8 +114,8 @@ def accept_findings_of(db: Database, site_id: int, findings: Iterable[HealthFind
 
 
 def drop_acceptances(db: Database, site_id: int, found: Health) -> None:
-    """Deletes the acceptance of findings that are not in `found` any more, so that they are reported if they return.
-    Also deletes the acceptance of findings that have got worse.
+    """Deletes the acceptance of findings that are no longer in `found`, so that they are reported if they return. Also
+    deletes the acceptance of findings that have got worse.
     """
     accepted, findings = read_accepted_findings(db, site_id), {one.key: one for one in found.findings}
     left = {key: one for key, one in accepted.items() if (now := findings.get(key)) and one.covers(now)}
@@ -159,7 +160,7 @@ def is_crawled(site: dict[str, Any]) -> bool:
 
 def read_health(db: Database, site: dict[str, Any], now: datetime) -> Health:
     """Returns the health of a site (a row of `sites`) without accepted findings. A site that is not crawled any more
-    (crawl=no) has none.
+    (crawl=no) has no findings.
     """
     if not is_crawled(site):
         return Health("green", ())
@@ -182,7 +183,7 @@ def read_health_inputs(db: Database, site: dict[str, Any], now: datetime) -> Hea
     """Reads the stored data about a site from which its health is determined."""
     pages, example = db.execute(
         "select count(*), min(url) from pages where site_id = ? and outcome = 'refused' and rule = 'robots' "
-        "and article_id is not null and due_at > ?",  # pages that are due at once are allowed by today's robots.txt
+        "and article_id is not null and due_at > ?",  # pages that are due at once are allowed by the present robots.txt
         [site["id"], EPOCH],
     ).fetchone()
     home = db.execute(
@@ -222,9 +223,15 @@ def _read_start_page(db: Database, site: dict[str, Any], runs: Sequence[JudgedRu
     return (row[0], row[1] or "") if row else None
 
 
+def read_move_advice(db: Database, site: dict[str, Any]) -> str:
+    """Returns advice about a site whose start page redirects to another host; "" if it does not."""
+    target = _read_moved_to(db, site)
+    return MOVED.format(site=site["name"], target=target) if target else ""
+
+
 def _read_moved_to(db: Database, site: dict[str, Any]) -> str:
     """Returns the address on another host to which the site's start page redirected when it was last fetched; "" if it
-    did not.
+    did not redirect to another host.
     """
     row = db.execute(
         f"{_REACHED} select p.reason from reached r join pages p on p.urlkey = r.urlkey "
@@ -252,17 +259,21 @@ def _read_runs(db: Database, site_id: int) -> list[JudgedRun]:
 
 
 def _find_silent_sources(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> list[SilentSource]:
-    """Returns one silent source for each kind of source (feed, sitemap, API) that worked in an earlier run and of which
-    none works now.
+    """Returns one silent source for each kind of source (feed, sitemap, API) of which a source worked in an earlier run
+    and none works now.
     """
     measured = [run for run in runs if run.outcome and run.measured.outcomes]
     if not measured:
         return []
-    emptied = (_find_emptied_feed(db, site, measured), _find_emptied_sitemap(db, site, measured))
+    emptied = (
+        _find_emptied_feed(db, site, measured),
+        _find_emptied(db, site, measured, "sitemap", (EMPTY_SITEMAP, FOREIGN_SITEMAP)),
+        _find_emptied(db, site, measured, "api", (FOREIGN_API,)),
+    )
     lost = {kind for run in measured[1:] for kind in run.measured.sources} - set(measured[0].measured.sources)
     return [
         *(_make_silent_source(db, site, kind, measured) for kind in sorted(lost)),
-        *(one for one in emptied if one and one.kind not in lost),
+        *(one for one in emptied if one and one.kind not in (_LABELS.get(kind, kind) for kind in lost)),
     ]
 
 
@@ -285,7 +296,7 @@ def _find_replaced_source(db: Database, site: dict[str, Any], kind: str) -> tupl
 
 
 def _find_emptied_feed(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> SilentSource | None:
-    """Returns the feed that used to list the most posts, if the site's feeds can be read but none lists posts of the
+    """Returns the feed that used to list the most posts, if the site's feeds can be read but no feed lists posts of the
     site any more; otherwise None.
     """
     read = [run for run in runs if run.measured.listed is not None]
@@ -298,23 +309,24 @@ def _find_emptied_feed(db: Database, site: dict[str, Any], runs: Sequence[Judged
     return SilentSource("feed", feed.url, feed.reason or "it is empty", empty[-1].started)
 
 
-def _find_emptied_sitemap(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> SilentSource | None:
-    """Returns the sitemap that used to list the most pages, if no sitemap that listed pages of the site does any more;
-    otherwise None.
+def _find_emptied(
+    db: Database, site: dict[str, Any], runs: Sequence[JudgedRun], kind: str, rules: Collection[str]
+) -> SilentSource | None:
+    """Returns the source of this kind (sitemap, API) that used to list the most pages, if none that listed pages of the
+    site does any more; otherwise None. `rules` are those of a source that lists none.
     """
-    documents = [one for one in _read_source_documents(db, site, "sitemap") if one.kind == "sitemap"]
-    if not documents or any(one.rule not in (EMPTY_SITEMAP, FOREIGN_SITEMAP) for one in documents):
+    documents = [one for one in _read_source_documents(db, site, kind) if one.kind == kind]
+    if not documents or any(one.rule not in rules for one in documents):
         return None
     (last,) = db.execute(
         "select max(s.last_seen) from page_sources s join pages p on p.id = s.page_id where p.site_id = ? "
-        "and p.outcome <> 'out-of-scope' and s.source = 'sitemap'",
-        [site["id"]],
+        "and p.outcome <> 'out-of-scope' and s.source = ?",
+        [site["id"], kind],
     ).fetchone()
     seen = stored_time(last)
-    since = [run.started for run in runs if seen is None or run.started > seen]
-    return (
-        SilentSource("sitemap", documents[0].url, documents[0].reason or "it is empty", min(since)) if since else None
-    )
+    since = [run.started for run in runs if seen and run.started > seen]  # none if it never listed pages of the site
+    url, reason = documents[0].url, documents[0].reason or "it is empty"
+    return SilentSource(_LABELS.get(kind, kind), url, reason, min(since)) if since else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,8 +353,8 @@ def _read_source_documents(db: Database, site: dict[str, Any], kind: str) -> Ite
 
 
 def measure_growth(db: Database, now: datetime) -> float:
-    """Returns the number of bytes received per day in the last two weeks. The archive's WARC files grow by at most
-    that.
+    """Returns the number of bytes received per day in the last two weeks. The archive's WARC files grow by at most this
+    number.
 
     A site's first complete crawl is not counted, because it downloads the whole site and happens only once. It is
     counted while other sites are still waiting for their first crawl.
@@ -370,8 +382,9 @@ def record_run_health(db: Database, site: dict[str, Any], run_id: int, now: date
 
 
 def read_healths(db: Database, sites: Iterable[dict[str, Any]], now: datetime) -> dict[int, Health]:
-    """Returns the health of each site (a row of `sites`) by ID, as `read_health` does, but from what was stored at the
-    end of its last run. A site whose last run has no stored health, or that of another version, is judged now.
+    """Returns the health of each site (a row of `sites`) by ID, as `read_health` does, but takes it from what was
+    stored at the end of the site's last run. If nothing was stored, or another version of the program stored it, judges
+    the site now.
     """
     stored = {
         site: (version, stored_object(text))

@@ -1,10 +1,10 @@
 """Decides which findings people are notified about, and when: after several runs, not in quiet hours, and only once for
 a finding that comes and goes.
 
-Pure functions on frozen values; the current time is an argument. A `Fault` is what one notification channel knows about
-one finding of a site or of the archive. `observe` compares the faults of a site with what its last run shows, and marks
-the notifications that are pending. `release` returns the changes that may be sent now, and the updated faults. Both
-treat the archive as a site without a name.
+All functions are pure; the current time is an argument. A `Fault` is what one notification channel knows about one
+finding of a site or of the archive. `observe` compares the faults of a site with what its last run shows, and marks the
+notifications that are pending. `release` returns the changes that may be sent now, and the updated faults. Both treat
+the archive as a site without a name.
 """
 
 from __future__ import annotations
@@ -23,22 +23,29 @@ WINDOW = 10
 SEEN_RUNS = 60
 """The number of latest runs that a `Look` holds; no setting of a policy needs more."""
 _TWICE = 2
-"""A passing finding is sent after this many runs in a row with it, and any finding is over after this many runs in a
-row without it. The policy's `after_amber` overrides the first, and the second if it is lower.
+"""A passing finding is sent after it was present in this many runs in a row, and any finding is over after it was
+absent in this many runs in a row. The policy's `after_amber` replaces the first number, and also the second one if it
+is lower.
 """
 PASSING_CODES = frozenset({"failed", "source", "statuses", "slow", "late", "notify"})
 """Findings about a single run, which may be absent in the next one. Amber findings with these codes are sent after two
 runs, all other findings at once.
 """
 _MUCH_MORE = 10
-"""A red finding is sent again when it counts twice as much, and at least so many more: one held page hides no redesign.
+"""A red finding is sent again when it counts twice as much, and at least so many more. Thus one held page that was
+reported does not hide a redesign.
+"""
+_SPREADS_FOR = timedelta(days=4)
+_SINGLE = 3
+"""A run fetches only some posts, so a fault of the whole site shows in more of them with each run. Therefore a finding
+is not sent again for its size within so many days, unless fewer than three pages showed it when it was sent.
 """
 _SHORT = 160
 
 Event = Literal["begins", "flapping", "worse", "ends", "passed", "noted"]
 """What a notification reports about a finding: it began; it comes and goes; it went from amber to red; it ended; it
-began and ended (reported together, because quiet hours or a digest held back the beginning); it is information, which
-has no end.
+began and ended (both are reported together if quiet hours or a digest held back the beginning); it is information,
+which has no end.
 """
 _STARTS: tuple[Event, ...] = ("begins", "flapping")
 _ENDS: tuple[Event, ...] = ("ends", "passed")
@@ -46,7 +53,7 @@ _ENDS: tuple[Event, ...] = ("ends", "passed")
 
 @dataclass(frozen=True, slots=True)
 class SeenFinding:
-    """A finding that the health of a site shows. `accepted`: a person has acknowledged it."""
+    """A finding that the health of a site shows. `accepted` is True if a person has acknowledged it."""
 
     finding: HealthFinding
     accepted: bool = False
@@ -72,7 +79,7 @@ class Look:
 
     @property
     def run(self) -> int:
-        """The number of the last run."""
+        """Returns the number of the last run."""
         return self.runs[0][0] if self.runs else 0
 
     def count_since(self, run: int) -> int:
@@ -103,15 +110,15 @@ class Fault:
     - `starts`: the recent runs in which it began.
     - `accepted`: a person has acknowledged it.
     - `flapping`: it began too often.
-    - `over_run`: the last run before its end was notified.
-    - `sent_level`: the worst level that was sent; "green" if none was, or if the finding is information.
+    - `over_run`: the last run before the notification of its end.
+    - `sent_level`: the worst level that was sent; "green" if nothing was sent, or if the finding is information.
     - `sent_at`: when it was first sent.
     - `is_due`: it was present long enough to be sent, but quiet hours or a digest held it back.
     - `pending`, `waiting_since`: the notification to send, and since when it has been waiting.
     - `figure`: how large it is, as last seen, if that is measured.
     - `sent_sentence`, `sent_figure`: as last sent.
     - `is_flapping_sent`: a message said that it comes and goes.
-    - `over_at`: since when it was over, if it came back after its end was due and that was not sent yet.
+    - `over_at`: if it came back after its end was due but before the end was sent, the time since which it was over.
     """
 
     site: str
@@ -145,9 +152,13 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class HealthChange:
-    """A change that people are notified about: what happened to a finding (`code`, `about`, `level`) of a site, or of
-    the archive itself (`site` is ""). `before` and `state` are the worst levels of the site that the channel has been
-    sent, before and after this notification.
+    """A change that people are notified about.
+
+    - `event`: what happened to the finding.
+    - `site`: the site; "" for the archive itself.
+    - `code`, `about`, `level`: identify and rate the finding.
+    - `before`, `state`: the worst levels of the site that the channel has been sent, before and after this
+      notification.
     """
 
     site: str
@@ -178,8 +189,9 @@ class HealthChange:
 
 
 def observe(faults: Iterable[Fault], look: Look, policy: NotificationPolicy) -> list[Fault]:
-    """Updates a site's faults from a new look and sets what to send for each (`pending`). A finding below the policy's
-    level counts as absent. The result omits faults that are over and need no further notification.
+    """Updates a site's faults from its latest health (`look`), and sets for each the notification to send (`pending`).
+    A finding below the policy's level counts as absent. The result omits faults that are over and need no further
+    notification.
     """
     if policy.level == "none":
         return []
@@ -257,7 +269,7 @@ def _see(fault: Fault | None, seen: SeenFinding, look: Look, policy: Notificatio
     first = look.first_run_since(found.since)
     if fault is None or fault.level == "green":
         return _new_fault(seen, look)
-    if fault.accepted and not seen.accepted:  # it has got worse since a person acknowledged it: it is sent again
+    if fault.accepted and not seen.accepted:  # it has got worse since a person acknowledged it, so it is sent again
         fault = replace(fault, sent_level="green", sent_at=None, over_at=None)
     fault = replace(fault, level=found.level, sentence=found.sentence, figure=found.figure, accepted=seen.accepted)
     if fault.ended is None:
@@ -296,7 +308,9 @@ def _new_fault(seen: SeenFinding, look: Look) -> Fault:
 
 
 def _note(fault: Fault | None, seen: SeenFinding, look: Look) -> Fault:
-    """Returns the fault for a finding that is information. It is sent once, and again if the finding begins again."""
+    """Returns the fault for a finding that is information. Such a finding is sent once, and again whenever it begins
+    again.
+    """
     since = seen.finding.since
     if fault is None or (since and since > fault.began):
         return replace(_new_fault(seen, look), pending=None if seen.accepted else "noted")
@@ -319,7 +333,7 @@ def _decide_present(fault: Fault, look: Look, policy: NotificationPolicy) -> Fau
     if fault.accepted:
         pass
     elif fault.was_sent:
-        if is_long and _is_worse(fault):
+        if is_long and _is_worse(fault, look.at):
             event = "worse"
         elif fault.over_at:
             event = _decide_returned(fault, runs, policy, is_often=is_often)
@@ -331,20 +345,23 @@ def _decide_present(fault: Fault, look: Look, policy: NotificationPolicy) -> Fau
     return replace(fault, pending=event, is_due=is_due)
 
 
-def _is_worse(fault: Fault) -> bool:
+def _is_worse(fault: Fault, at: datetime) -> bool:
     """Returns True if a fault that was sent has a higher level now, or is red and counts twice as much as was sent."""
     if _rank(fault.level) != _rank(fault.sent_level):
         return _rank(fault.level) > _rank(fault.sent_level)
     if fault.level != "red" or fault.over_at or fault.figure is None or fault.sent_figure is None:
         return False
+    if fault.sent_figure >= _SINGLE and fault.sent_at and at - fault.sent_at < _SPREADS_FOR:
+        return False
     return fault.figure >= max(2 * fault.sent_figure, fault.sent_figure + _MUCH_MORE)
 
 
 def _decide_returned(fault: Fault, runs: int, policy: NotificationPolicy, *, is_often: bool) -> Event | None:
-    """Returns what is to be sent of a fault that came back after its end was due, and has been there for `runs` runs.
+    """Returns what is to be sent about a fault that came back after its end was due, and has been present for `runs`
+    runs since.
 
-    That it comes and goes is sent once, and later returns only if they are red and last. A red fault that came back
-    once or twice is sent like any other.
+    For a fault that comes and goes, this fact is sent once; later returns are sent only if the fault is red and lasts.
+    A red fault that came back once or twice is sent like any other fault.
     """
     needed = _runs_needed(fault, policy)
     if is_often or (fault.flapping and fault.level != "red"):
@@ -367,8 +384,8 @@ def _recent_starts(fault: Fault, look: Look) -> int:
 
 
 def _begin_together(faults: Sequence[Fault], look: Look) -> list[Fault]:
-    """Marks all present faults of a site as to be sent if one of them is. They probably have one cause, and would
-    otherwise need a second message later.
+    """If one of the present faults of a site is to be sent, marks all of them to be sent. They probably have the same
+    cause, and would otherwise need a second message later.
     """
     if all(one.pending is None for one in faults):
         return list(faults)
@@ -397,7 +414,7 @@ def _decide_absent(fault: Fault, look: Look, policy: NotificationPolicy) -> Faul
 
 
 def _runs_until_over(policy: NotificationPolicy) -> int:
-    """Returns after how many runs without it a fault that does not flap is over."""
+    """Returns the number of runs in a row in which a fault that does not flap must be absent to be over."""
     return min(_TWICE, policy.after_amber or _TWICE)
 
 
@@ -425,8 +442,8 @@ def _close(fault: Fault) -> Fault:
 
 
 def _ends_together(faults: Sequence[Fault], look: Look, policy: NotificationPolicy) -> list[Fault]:
-    """Makes faults that were sent in one notification also end in one. An end is held back while others from the same
-    notification remain, for at most `steady_runs` runs, unless announcing it improves the site's level.
+    """Makes faults that were sent in one notification also end in one notification. An end is held back while others
+    from the same notification remain, for at most `steady_runs` runs, unless announcing it improves the site's level.
     """
     open_ones = [one for one in faults if one.was_sent and not one.accepted and one.pending != "ends"]
     worst = max((_rank(one.sent_level) for one in open_ones), default=0)
@@ -456,8 +473,8 @@ def _is_forgotten(fault: Fault, look: Look) -> bool:
 def release(
     faults: Sequence[Fault], policy: NotificationPolicy, now: datetime, *, muted: bool = False
 ) -> tuple[list[Fault], list[HealthChange]]:
-    """Marks the pending notifications that may be sent now as sent. Returns all faults of the site, and the changes to
-    send.
+    """Marks as sent those pending notifications that may be sent now. Returns all faults of the site, and the changes
+    to send.
     """
     chosen = (
         []
@@ -488,7 +505,9 @@ def release(
 
 
 def _end_before_return(fault: Fault, policy: NotificationPolicy) -> Fault | None:
-    """Returns the end that has to be sent before what is pending of a fault, if it came back after it was over."""
+    """Returns the end of a fault that came back after it was over, if this end must be sent before the pending
+    notification; otherwise None.
+    """
     if fault.over_at is None or fault.pending not in (*_STARTS, "passed") or not policy.recovery:
         return None
     return replace(fault, pending="ends", ended=fault.over_at)
@@ -546,8 +565,9 @@ def _may_be_sent(fault: Fault, policy: NotificationPolicy, now: datetime) -> boo
 
 
 def is_in_digest(change: HealthChange, changes: Iterable[HealthChange], policy: NotificationPolicy) -> bool:
-    """Returns True if a change that may be sent is part of the digest of a policy, and no message of its own.
-    `changes`: what is sent of the same site now. The end of a fault that came back is sent with its return.
+    """Returns True if a change that may be sent is part of the digest of a policy, and not a message of its own.
+    `changes` are the changes of the same site that are sent now. The end of a fault that came back is sent with its
+    return.
     """
     return policy.digest is not None and not (
         policy.red_at_once
@@ -575,7 +595,9 @@ def last_digest(policy: NotificationPolicy, now: datetime) -> datetime:
 
 
 def next_release(policies: Iterable[NotificationPolicy], now: datetime) -> datetime | None:
-    """Returns the next time at which quiet hours end or a digest is due; None if no policy has either."""
+    """Returns the next time at which quiet hours end or a digest is due; None if no policy has quiet hours or a
+    digest.
+    """
     times = [
         (at, one.zone)
         for one in policies

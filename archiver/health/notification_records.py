@@ -54,7 +54,9 @@ def enter_notification(
     digest: Mapping[str, Any] | None,
     now: datetime,
 ) -> None:
-    """Stores a notification, to be sent later. `recipients`: the channel, and the policy whose recipients get it."""
+    """Stores a notification, to be sent later. `recipients` consists of the channel and of the policy whose recipients
+    get the notification.
+    """
     db.execute(
         "insert into notifications (at, channel, policy, changes, digest) values (?, ?, ?, ?, ?)",
         [
@@ -80,7 +82,7 @@ def read_due_notifications(db: Database) -> list[Notification]:
 
 
 def last_notification(db: Database) -> int:
-    """Returns the number of the last stored notification, 0 if there is none."""
+    """Returns the number of the last stored notification; 0 if there is none."""
     return int(db.execute("select coalesce(max(id), 0) from notifications").fetchone()[0])
 
 
@@ -117,8 +119,8 @@ _COLUMNS = (
 
 
 def read_faults(db: Database, channel: str, sites: Iterable[str]) -> dict[str, list[Fault]]:
-    """Returns what a channel knows about findings, by site name ("" for the archive): all faults of `sites`, and those
-    of other sites with a pending notification.
+    """Returns what a channel knows about findings, by site name ("" for the archive): all faults of `sites`, and the
+    faults of other sites for which a notification is pending.
     """
     wanted = set(sites)
     out: dict[str, list[Fault]] = {}
@@ -129,7 +131,7 @@ def read_faults(db: Database, channel: str, sites: Iterable[str]) -> dict[str, l
 
 
 def _read(row: Sequence[Any]) -> Fault | None:
-    """Returns the fault in a row. None if its start time is invalid (written by another program); the finding then
+    """Returns the fault in a row; None if its start time is invalid (written by another program); the finding then
     counts as new.
     """
     site, code, about, level, sentence, began, first_run, ended, end_run, starts, *state = row
@@ -212,13 +214,14 @@ def _as_row(fault: Fault) -> list[Any]:
 
 
 def drop_faults_of_removed_sites(db: Database) -> None:
-    """Deletes what channels know about sites that the archive no longer has."""
+    """Deletes what channels know about sites that are no longer in the archive."""
     db.execute("delete from faults where site <> '' and site not in (select name from sites)")
 
 
 def read_digest(db: Database, names: Iterable[str], now: datetime) -> dict[str, Any]:
-    """Returns the table of sites that a digest shows, as JSON values, with the worst state first. It has the time
-    (`at`) and for each site its name, state, since when, number of articles, worst finding, and until when it is muted.
+    """Returns the table of sites that a digest shows, as JSON values, with the worst state first. It contains the time
+    (`at`) and, for each site, its name, its state and the time since when, its number of articles, its worst finding,
+    and the end of its mute.
     """
     wanted = set(names)
     rows = db.execute(

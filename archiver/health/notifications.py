@@ -32,11 +32,19 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from sqlite_utils import Database
 from w3lib.url import safe_url_string
 
-from archiver.errors import ArchiverError
+from archiver.errors import ArchiveDamaged, ArchiverError
 from archiver.health.health_report import OverallHealth, judge_all, look_at_archive, read_looks
-from archiver.health.health_rules import LEVELS
+from archiver.health.health_rules import LEVELS, HealthFinding
 from archiver.health.health_state import drop_obsolete_acceptances, has_accepted_findings, record_health
-from archiver.health.notification_policy import HealthChange, Look, is_in_digest, observe, release
+from archiver.health.notification_policy import (
+    HealthChange,
+    Look,
+    SeenFinding,
+    hours_as_runs,
+    is_in_digest,
+    observe,
+    release,
+)
 from archiver.health.notification_records import (
     Notification,
     drop_faults_of_removed_sites,
@@ -110,21 +118,23 @@ _HEADS = {"ends": "over", "passed": "over", "noted": "noted", "flapping": "flapp
 
 
 def _head(change: Mapping[str, Any]) -> str:
-    """Returns what a line about a change begins with: what happened, or the level of a finding that begins."""
+    """Returns the beginning of a line about a change. It says what happened or, if a finding begins, its level."""
     if change["event"] == "worse":
         return f"worse, {change['level']}"
     return _HEADS.get(change["event"]) or str(change["level"])
 
 
 def _rank(change: Mapping[str, Any]) -> int:
-    """Returns how urgent a change is: what begins comes first, by its level, then information, then ends."""
+    """Returns the sort key of a change by urgency: beginnings come first, by level, then information, then ends."""
     if change["event"] in ("ends", "passed"):
         return -1
     return 0 if change["event"] == "noted" else LEVELS.index(change["level"])
 
 
 def _name_most_urgent(change: Mapping[str, Any]) -> str:
-    """Returns what the subject says of the most urgent change: the level of what begins, else "noted" or "over"."""
+    """Returns what the subject says about the most urgent change: the level of a finding that begins, otherwise "noted"
+    or "over".
+    """
     return str(change["level"]) if _rank(change) > 0 else _HEADS.get(change["event"], str(change["level"]))
 
 
@@ -238,9 +248,9 @@ def _make_channels(command: tuple[str, ...], webhook: str, mail: Mail | None) ->
 
 
 def _with_deadline(who: str, channel: Channel) -> Channel:
-    """Returns a channel that gives up after 15 seconds in all. A socket timeout is not enough, because it starts again
-    with each read and does not cover the DNS lookup. An abandoned attempt continues in its thread until the process
-    ends.
+    """Returns a channel that gives up after 15 seconds in all. A socket timeout is not enough, because such a timeout
+    starts again with each read and does not cover the DNS lookup. An abandoned attempt continues in its thread until
+    the process ends.
     """
 
     def send(message: HealthMessage) -> str:
@@ -290,8 +300,8 @@ def _send_to_command(words: tuple[str, ...], message: HealthMessage) -> str:
 
 
 def _shorten(text: str) -> str:
-    """Returns a text that fits into an environment variable: Linux refuses to start a program with one of more than
-    128 KiB (execve(2)). The whole text is in the JSON on standard input.
+    """Returns a text that fits into an environment variable: Linux refuses to start a program if a variable is larger
+    than 128 KiB (execve(2)). The program finds the whole text in the JSON on standard input.
     """
     if len(text) <= _MAX_VARIABLE:
         return text
@@ -314,8 +324,8 @@ def _send_to_webhook(address: str, message: HealthMessage) -> str:
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """Makes urllib treat redirects as errors. It would follow them with a GET request that has the token but not the
-    message.
+    """Makes urllib treat redirects as errors. Otherwise it would follow them with a GET request that contains the token
+    but not the message.
     """
 
     MOVED = (301, 302, 303, 307, 308)
@@ -364,15 +374,15 @@ Sent = list[tuple[str, str]]
 
 
 def notify(
-    archive: Path, only: Collection[str] | None = None, *, include_archive: bool = True, now: datetime | None = None
+    archive: Path, only: Collection[str] | None = None, *, catching_up: bool = False, now: datetime | None = None
 ) -> Sent:
     """Determines the health of sites, and sends the notifications that are due under the policies in archiver.toml.
     Returns, for each message, its channel and why sending it failed.
 
-    `only` has the names of the sites to include, None for all; `include_archive` includes the archive itself; `now` is
-    the current time. Notifications that were held back earlier are sent for all sites. Deletes acceptances of findings
-    that no longer exist or have got worse, even if no channel is configured. Does nothing if another process is
-    notifying. Raises what `open_archive` and `load_config` raise.
+    `only` contains the names of the sites to include; None means all. `catching_up` leaves out that crawls were missed;
+    `now` is the current time. Notifications that were held back earlier are sent for all sites. Deletes acceptances of
+    findings that no longer exist or have got worse, even if no channel is configured. Does nothing if another process
+    is notifying. Raises BadConfig if archiver.toml is invalid, and the errors of `open_archive`.
     """
     loaded = load_config().notify
     channels = make_all_channels(loaded)
@@ -387,11 +397,18 @@ def notify(
                 return []
             earlier = _deliver(db, archive, channels, after=0)
             last = last_notification(db)
-            with writing(db):
-                drop_obsolete_acceptances(db, at)
-                if channels:
-                    found = judge_all(db, archive, scheduler_process(archive), at, effective_settings(db), only)
-                    _enter_notifications(db, loaded, channels, found, include_archive=include_archive)
+            try:
+                with writing(db):
+                    drop_obsolete_acceptances(db, at)
+                    if channels:
+                        found = judge_all(db, archive, scheduler_process(archive), at, effective_settings(db), only)
+                        _enter_notifications(db, loaded, channels, found, catching_up=catching_up)
+            except sqlite3.Error as error:
+                damage = environment_error(error, archive)
+                if not isinstance(damage, ArchiveDamaged):
+                    raise
+                with writing(db):
+                    _enter_damage(db, loaded, channels, damage, at)
             return [*earlier, *_deliver(db, archive, channels, after=last)]
         except sqlite3.Error as error:
             raise environment_error(error, archive) from error
@@ -409,17 +426,19 @@ def _deliver(db: Database, archive: Path, channels: Mapping[Recipients, Channel]
 
 
 def notify_after_runs(
-    archive: Path, sites: Collection[str] | None, say: Callable[[str], None], *, include_archive: bool = True
-) -> None:
-    """Sends notifications after crawls, as `notify` does, but raises no ArchiverError: a sentence about a failure is
-    passed to `say`, and the next crawl tries again.
+    archive: Path, sites: Collection[str] | None, say: Callable[[str], None], *, catching_up: bool = False
+) -> bool:
+    """Sends notifications after crawls, as `notify` does, but raises no ArchiverError. Instead, passes a sentence about
+    the failure to `say`; the next crawl tries again. Returns False if the health could not be determined.
     """
     try:
-        for channel, failure in notify(archive, sites, include_archive=include_archive):
+        for channel, failure in notify(archive, sites, catching_up=catching_up):
             if failure:
                 say(f"The notification through {channel} could not be sent: {failure}.")
     except ArchiverError as error:
         say(f"Nobody could be notified: {error}")
+        return False
+    return True
 
 
 def send_test_messages(archive: str) -> Sent:
@@ -439,29 +458,48 @@ def find_unused_tags(db: Database, notify: Notify) -> list[tuple[str, str]]:
 
 
 def _enter_notifications(
-    db: Database, notify: Notify, channels: Collection[Recipients], found: OverallHealth, *, include_archive: bool
+    db: Database, notify: Notify, channels: Collection[Recipients], found: OverallHealth, *, catching_up: bool
 ) -> None:
     """Stores the health of the sites, and the notifications that are due. Runs inside the caller's transaction.
-    `include_archive` includes the archive itself.
+    `catching_up` leaves out that crawls were missed.
     """
     looks = read_looks(db, found)
-    if include_archive:
-        looks[""] = look_at_archive(found)
+    looks[""] = look_at_archive(found, catching_up=catching_up)
     for site, health in found.sites:
         record_health(db, site, health, found.at)
     drop_faults_of_removed_sites(db)
-    sites = _read_sites(db, found.at)
+    _enter_looks(db, notify, channels, looks, _read_sites(db, found.at), found.at)
+
+
+def _enter_damage(
+    db: Database, notify: Notify, channels: Collection[Recipients], damage: ArchiveDamaged, at: datetime
+) -> None:
+    """Stores the notifications that the archive is damaged, when its health cannot be determined because of that."""
+    finding = HealthFinding("damage", "red", str(damage), "database")
+    look = Look("", at, (SeenFinding(finding),), hours_as_runs(at), is_conclusive=False)
+    _enter_looks(db, notify, channels, {"": look}, {"": _NotifiedSite()}, at)
+
+
+def _enter_looks(
+    db: Database,
+    notify: Notify,
+    channels: Collection[Recipients],
+    looks: Mapping[str, Look],
+    sites: Mapping[str, _NotifiedSite],
+    at: datetime,
+) -> None:
+    """Stores the notifications that are due after these looks at sites. Faults of other sites are left as they are."""
     for channel in CHANNELS:
         messages: dict[tuple[Recipients, NotificationPolicy | None], list[HealthChange]] = {}
         known = read_faults(db, channel, looks)
-        for name in sorted({*known, *looks}):
+        for name in sorted({*known, *looks} & sites.keys()):
             policy = notify.policy(channel, name, sites[name].tags)
             recipients = (channel, policy.name if policy.has_target(channel) else "")
             if recipients not in channels:
                 continue
             before = known.get(name, [])
             after = observe(before, _without_own_failure(looks[name], recipients), policy) if name in looks else before
-            after, changes = release(after, policy, found.at, muted=sites[name].muted)
+            after, changes = release(after, policy, at, muted=sites[name].muted)
             write_faults(db, channel, before, after)
             for change in changes:
                 messages.setdefault((recipients, policy if is_in_digest(change, changes, policy) else None), []).append(
@@ -469,12 +507,12 @@ def _enter_notifications(
                 )
         for (recipients, digest), changes in messages.items():
             names = [name for name, site in sites.items() if notify.policy(channel, name, site.tags) == digest]
-            enter_notification(db, recipients, changes, read_digest(db, names, found.at) if digest else None, found.at)
+            enter_notification(db, recipients, changes, read_digest(db, names, at) if digest else None, at)
 
 
 @dataclass(frozen=True, slots=True)
 class _NotifiedSite:
-    """What determines who is notified about a site."""
+    """The facts about a site that determine who is notified about it."""
 
     tags: tuple[str, ...] = ()
     muted: bool = False
@@ -490,7 +528,7 @@ def _read_sites(db: Database, now: datetime) -> dict[str, _NotifiedSite]:
 
 
 def _without_own_failure(look: Look, recipients: Recipients) -> Look:
-    """Drops the finding that this channel is failing, since it could not be delivered over that channel."""
+    """Removes the finding that this channel is failing, since the channel could not deliver it."""
     own = ("notify", name_recipients(recipients))
     left = tuple(one for one in look.findings if (one.finding.code, one.finding.about) != own)
     return look if look.site else replace(look, findings=left)

@@ -15,7 +15,7 @@ from math import log
 from statistics import median
 
 from archiver.fields import MEASURED
-from archiver.frontier.samples import chance_of_at_most
+from archiver.frontier.random_samples import chance_of_at_most
 from archiver.storage.column_values import stored_time
 from archiver.storage.runs import MeasuredRun
 from archiver.storage.site_content import PostDay
@@ -43,7 +43,8 @@ def chance_of_so_many(hits: int, trials: int, past_hits: int, past_trials: int) 
 
 def is_far(value: float, past: Sequence[float], factor: float) -> bool:
     """Returns True if a value differs from the median of past values by more than `factor`, up or down, and by more
-    than five scaled median absolute deviations. Computed on logarithms, so all values must be greater than 0.
+    than five scaled median absolute deviations. The logarithms of the values are compared, so all values must be
+    greater than 0.
     """
     middle = median(log(one) for one in past)
     spread = median(abs(log(one) - middle) for one in past) * _MAD
@@ -53,9 +54,10 @@ def is_far(value: float, past: Sequence[float], factor: float) -> bool:
 # Which fields or posts have become rarer, and since which run.
 
 _PAST = 20
-"""Earlier runs must have read at least this many articles before a run is compared with them."""
+"""A run is compared with earlier runs only if these have read at least this many articles."""
 _PAST_POSTS = 10
-"""Earlier runs must have read at least this many posts. It is lower, because many feeds list only ten."""
+"""For a comparison of posts, earlier runs must have fetched at least this many. The number is lower, because many feeds
+list only ten posts."""
 _LOST = 3  # at least this many lost posts; fewer may be chance
 _FALL = 0.2
 """The share of articles with a field must have dropped by at least this much."""
@@ -63,9 +65,9 @@ _FALL = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A drop in how many articles have a field, since the run that started at `since`: `hits` of `trials` articles have
-    it now, and `past_hits` of `past_trials` had it before. For a drop in posts, `hits` counts the posts that were
-    stored.
+    """A drop in the share of articles that have a field, since the run that started at `since`. Now, `hits` of `trials`
+    articles have it; before, `past_hits` of `past_trials` had it. For a drop in posts, `hits` counts the posts that
+    were stored.
     """
 
     since: datetime
@@ -79,8 +81,7 @@ def find_lost_fields(runs: Sequence[tuple[datetime, MeasuredRun]]) -> dict[str, 
     """Returns each field that pages show less often than before, or that fewer articles have, with its drop. `runs` are
     pairs of start time and statistics, in chronological order.
 
-    A drop in what the pages show takes precedence: while a feed supplies the dates of new posts, articles have a date
-    that their pages have lost.
+    A drop in what the pages show takes precedence, because a feed may still supply values that the pages have lost.
     """
     read = [(at, one) for at, one in runs if one.articles]
     shown = [(at, one.fields if one.shown is None else one.shown, one.articles) for at, one in read]
@@ -98,8 +99,9 @@ _TOGETHER = timedelta(days=7)
 
 
 def group_drops(drops: Mapping[str, Drop]) -> list[dict[str, Drop]]:
-    """Groups drops that one change of the site probably caused: those that began within a week, the earliest first.
-    Drops of one change may begin in different runs, because one run may be too small to show all of them.
+    """Groups drops that one change of the site probably caused: drops that began within a week of one another. The
+    earliest group comes first. Drops of one change may begin in different runs, because one run may be too small to
+    show all of them.
     """
     groups: list[dict[str, Drop]] = []
     for name, fall in sorted(drops.items(), key=lambda item: item[1].since):
@@ -112,14 +114,14 @@ def group_drops(drops: Mapping[str, Drop]) -> list[dict[str, Drop]]:
 
 def find_lost_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Drop | None:
     """Returns the drop, if any, in the share of stored posts among those that the site's feeds, sitemaps and APIs list.
-    `runs` is as in `find_lost_fields`.
+    `runs` has the form that `find_lost_fields` takes.
     """
     return _find_lost_share([(at, one.stored, one.reported) for at, one in runs if one.reported])
 
 
 def find_fewer_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Drop | None:
-    """Returns the drop, if any, in the share of posts among new pages that no feed, sitemap or API lists. `runs` is as
-    in `find_lost_fields`.
+    """Returns the drop, if any, in the share of posts among new pages that no feed, sitemap or API lists. `runs` has
+    the form that `find_lost_fields` takes.
     """
     return _find_lost_share([(at, one.posts, one.unreported) for at, one in runs if one.unreported])
 
@@ -172,8 +174,8 @@ class Burst:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A period without posts that is longer than the site's past explains. `longest` is the longest gap between two
-    earlier days with posts; `since` is the time of the last post.
+    """A period without posts that is longer than one would expect from the site's past. `longest` is the longest gap
+    between two earlier days with posts; `since` is the time of the last post.
     """
 
     lasts: timedelta
@@ -186,7 +188,7 @@ def find_burst(days: Sequence[PostDay], now: datetime) -> Burst | None:
     first.
 
     A day has a burst if it has at least 20 new posts, five times as many as usual, and twice as many as any earlier day
-    except the largest. The largest is excepted because the site may have imported its past on that day.
+    except the largest. The day with the most posts is excepted because the site may have imported its past on that day.
     """
     first, last = f"{now - _REPORTED:%Y-%m-%d}", f"{now + timedelta(days=1):%Y-%m-%d}"
     found: Burst | None = None
@@ -215,9 +217,9 @@ def _judge_day(one: PostDay, before: Sequence[PostDay]) -> Burst | None:
 
 
 def find_silence(days: Sequence[PostDay], first: datetime | None, looked_at: datetime, now: datetime) -> Silence | None:
-    """Returns the silence of a site, if it lasts much longer than any gap between its last days with posts. `days` is
-    as in `find_burst`; `looked_at`: when the site was last crawled. A site that was already silent at its first crawl
-    (`first`) is not reported.
+    """Returns the silence of a site, if it lasts much longer than any gap between its last days with posts. `days` has
+    the form that `find_burst` takes. `looked_at` is when the site was last crawled. A site that was already silent at
+    its first crawl (`first`) is not reported.
 
     Gaps are measured between days, not between posts, because the posts of a burst follow one another within minutes.
     """

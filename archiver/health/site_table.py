@@ -7,13 +7,15 @@ Also reads the history of a site: what each of its last runs did and found, as o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.errors import count_noun
 from archiver.frontier.site_cadence import RecrawlTime
+from archiver.health.common_causes import FOLDED_CODES, CommonCause
 from archiver.health.health_report import health_as_json
 from archiver.health.health_rules import LEVELS, Health
 from archiver.health.health_state import read_healths
@@ -22,7 +24,7 @@ from archiver.sites.group_quotas import read_group_quotas
 from archiver.storage.column_values import settings_of, stored_time
 from archiver.storage.completeness import PostCounts, count_posts_of_sites
 from archiver.storage.pages import stamp
-from archiver.storage.runs import scheduled_site, scheduled_sites
+from archiver.storage.runs import as_shown, scheduled_site, scheduled_sites
 from archiver.storage.sites import Mute, read_mute, tags_of_sites
 
 _WEEK = timedelta(days=7)
@@ -34,10 +36,11 @@ class SiteRow:
     """One site in the table.
 
     - `new`: the number of articles that runs of the last seven days were the first to store.
-    - `last_run`: its last run, None if it was never crawled.
-    - `next_run`: when the scheduler crawls it next, None if it does not.
-    - `blackout`: the group that its blackout hours come from, "" if none.
+    - `last_run`: its last run; None if it was never crawled.
+    - `next_run`: when the scheduler crawls it next; None if it is not scheduled.
+    - `blackout`: the group whose blackout hours apply to it; "" if there is none.
     - `mute`: None if the site is not muted.
+    - `shares`: how many other sites share its failure; that is then shown once, as a finding of the archive.
     """
 
     site: str
@@ -52,29 +55,34 @@ class SiteRow:
     posts: PostCounts
     blackout: str = ""
     mute: Mute | None = None
+    shares: int = 0
 
     @property
     def complete(self) -> bool:
-        """True if nothing is missing and the last run finished."""
+        """Returns True if nothing is missing and the last run finished."""
         finished = self.last_run is not None and self.last_run["outcome"] == "finished"
         return finished and not self.posts.missing and not self.posts.posts["missing"]
 
     @property
     def postponed(self) -> str:
-        """Why the next crawl is postponed: "blackout of group x"; "" if it is not."""
+        """Returns why the next crawl is postponed ("blackout of group x"); "" if it is not postponed."""
         turn = describe_next_run(self.next_run, self.blackout)
         return f"next crawl postponed: {turn['why']}" if turn and turn["postponed_by"] else ""
 
     @property
     def reason(self) -> str:
-        """The most important remark about the site: its worst finding, why it is not complete, why its next crawl is
-        postponed, or information. If the site is muted, the remark says so, too.
+        """Returns the most important remark about the site: its worst finding, why it is not complete, why its next
+        crawl is postponed, or information. If the site is muted, the remark says so, too.
         """
         return " ".join(filter(None, (f"[{self.mute}]" if self.mute else "", self._state)))
 
     @property
     def _state(self) -> str:
         problems = [one for one in self.health.findings if one.level != "green"]
+        if self.shares and any(one.code in FOLDED_CODES for one in problems):
+            others = [one for one in problems if one.code not in FOLDED_CODES]
+            rest = f" (and {len(others)} more)" if others else ""
+            return f"shares its failure with {count_noun(self.shares, 'other site')}: see 'the archive' below{rest}"
         if problems:
             more = len(problems) - 1
             return problems[0].sentence + (f" (and {more} more)" if more else "")
@@ -133,7 +141,7 @@ def read_site_table(db: Database, config: Config, now: datetime) -> list[SiteRow
             healths[site["id"]],
             articles.get(site["name"], 0),
             int(new.get(site["id"], 0)),
-            last.get(site["id"]),
+            as_shown(db, site["name"], last[site["id"]]) if site["id"] in last else None,
             turns.get(site["id"]),
             posts.get(site["id"], _NO_POSTS),
             config.origin_of("blackout", settings_of(site["settings"]), tags.get(site["id"], ())),
@@ -144,8 +152,8 @@ def read_site_table(db: Database, config: Config, now: datetime) -> list[SiteRow
 
 
 def read_next_run(db: Database, site: dict[str, Any], config: Config, now: datetime) -> tuple[RecrawlTime | None, str]:
-    """Returns when the scheduler crawls a site next, None if it does not; and the group that the site's blackout hours
-    come from, "" if none.
+    """Returns when the scheduler crawls a site next (None if it is not scheduled), and the group whose blackout hours
+    apply to the site ("" if there is none).
     """
     own, tags = settings_of(site["settings"]), tags_of_sites(db).get(site["id"], ())
     settings = config.settings(own, tags)
@@ -186,8 +194,16 @@ ORDERS: dict[str, Callable[[SiteRow], Any]] = {
 """The orders in which the table can be sorted: by name, or with the worst, highest, latest or soonest value first."""
 
 
+def fold_common_causes(rows: Iterable[SiteRow], causes: Iterable[CommonCause]) -> list[SiteRow]:
+    """Returns the rows as they are shown above the findings of the archive: a failure that many sites share is not
+    repeated for each.
+    """
+    shares = {name: len(one.sites) - 1 for one in causes for name in one.sites}
+    return [replace(row, shares=shares.get(row.site, 0)) for row in rows]
+
+
 def sort_rows(rows: Iterable[SiteRow], order: str) -> list[SiteRow]:
-    """Returns the rows sorted by one of the ORDERS, and by name where that is equal."""
+    """Returns the rows sorted by one of the ORDERS. Rows that are equal in this order are sorted by name."""
     return sorted(rows, key=lambda row: (ORDERS[order](row), row.site))
 
 
@@ -202,7 +218,7 @@ LABELS = {
     "held": "held",
     "failed": "failures",
 }
-"""The displayed name of each measure of a run, by the name of its column. The measure `seconds` comes after them."""
+"""The displayed name of each measure of a run, by the name of its column. The measure `seconds` follows these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +260,7 @@ class Measure:
         return min((value for value in self.values if value is not None), default=0)
 
     def levels(self, steps: int) -> list[int | None]:
-        """Returns the bar height of each value, from 0 to `steps`; only the value 0 has height 0. The scale for the
+        """Returns the bar height of each value, from 0 to `steps`; only the value 0 gets height 0. The scale for the
         number of articles begins at its lowest value, since it hardly changes from run to run. If the highest value is
         far above all others, such as the new articles of the first run, it is cut off.
         """

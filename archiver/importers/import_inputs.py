@@ -20,7 +20,7 @@ from archiver.urls import normalize
 from archiver.warc.foreign_captures import warc_date
 from archiver.warc.foreign_reader import MAGIC, RECORDS, MemberStream, WACZMember, read_wacz_members
 from archiver.warc.http_response import may_be_page
-from archiver.warc.problems import Problem, ProblemKind
+from archiver.warc.record_problems import Problem, ProblemKind
 
 # Selection of records by site or host and by the time of capture.
 
@@ -29,10 +29,10 @@ _SELECTABLE = frozenset({"response", "resource", "revisit"})
 
 @dataclass(frozen=True, slots=True)
 class RecordFilter:
-    """Which records to import.
+    """The choice of the records to import.
 
     - `only`: hosts or names of sites ("example.org", "example.org/blog") whose URLs are imported, () for all.
-    - `known_sites`: import only URLs of sites that the archive has.
+    - `known_sites`: import only URLs of sites that are in the archive.
     - `since`, `until`: days (YYYY-MM-DD, UTC), both inclusive, or "".
     - `all_captures`: import captures that are not pages, too.
     - `apart`: sites within `only` whose URLs are left out because they belong to another archive.
@@ -47,14 +47,16 @@ class RecordFilter:
 
     @property
     def key(self) -> str:
-        """A JSON string that identifies the filter. Importing a file again with another filter is a new import."""
+        """Returns a JSON string that identifies the filter. Importing a file again with another filter is a new
+        import.
+        """
         values = {**asdict(self), "only": sorted(self.only), "apart": sorted(self.apart)}
         if not self.apart:
             del values["apart"]
         return json.dumps(values, sort_keys=True)
 
     def selects(self, url: str, is_known: Callable[[str], bool]) -> bool:
-        """Returns True if a URL is selected. `is_known` returns whether a URL belongs to a site of the archive."""
+        """Returns True if a URL is selected. `is_known` returns True if a URL belongs to a site of the archive."""
         if self.only and not any(_is_url_of(url, name) for name in self.only):
             return False
         if any(_is_url_of(url, name) for name in self.apart):
@@ -82,8 +84,8 @@ def _is_url_of(url: str, name: str) -> bool:
 
 
 class RecordSelector:
-    """Decides, as the `wanted` callback of `ForeignRecords`, whether the block of a record is kept. `why_not_kept`
-    returns the reason if it was not.
+    """Decides, as the `wanted` callback of `ForeignRecords`, whether the block of a record is kept. If it is not,
+    `why_not_kept` returns the reason.
 
     URLs are compared in normalized form, as they are stored.
     """
@@ -104,8 +106,9 @@ class RecordSelector:
         return may_be_page(first)
 
     def why_not_kept(self, fields: dict[str, str]) -> str:
-        """Returns "other" for a record that is not about HTTP, "skipped" for a record that the filter excludes,
-        otherwise "".
+        """Returns the reason why the block of a record was not kept: "other" if the record's URL has another scheme
+        than http or https, "skipped" if the filter excludes the record. Returns "" if neither is the case, or if the
+        record has no valid URL.
         """
         url = fields.get("warc-target-uri", "").strip().strip("<>")
         if not url.lower().startswith(("http:", "https:")):
@@ -126,7 +129,7 @@ STDIN = "-"
 @dataclass(frozen=True, slots=True)
 class ImportInput:
     """A file, a member of a WACZ package or standard input, from which records are imported. `name` identifies it in
-    the archive: the file name, followed for a member by "#" and the member's name. `size` is in bytes, 0 if unknown.
+    the archive: the file name and, for a member, "#" and the member's name. `size` is in bytes; 0 if unknown.
     """
 
     path: Path
@@ -240,8 +243,8 @@ def open_inputs(path: Path) -> Iterator[ImportInput | Problem]:
 
 def check_member_digest(one: ImportInput, handle: BinaryIO) -> Problem | None:
     """Returns a problem if a member of a WACZ package does not match the digest that the package declares. The member
-    must have been read to its end through `handle`. Returns None if it matches or cannot be checked, for example
-    because it was not read from its beginning.
+    must have been read to its end through `handle`. Returns None if the member matches, or if it cannot be checked, for
+    example because it was not read from its beginning.
     """
     stream = getattr(handle, "raw", None)
     if one.member is None or not one.member.sha256 or not isinstance(stream, MemberStream):

@@ -33,7 +33,7 @@ from archiver.storage.article_tables.captures import ImportCounts
 from archiver.storage.connection import environment_error, is_environment_error, writing
 from archiver.storage.search_tables import batch_indexing
 from archiver.warc.decompressing_stream import ByteStream, StreamPosition
-from archiver.warc.problems import Problem, ProblemKind
+from archiver.warc.record_problems import Problem, ProblemKind
 
 _PREFIX = "import"
 _SMALL = 24 << 20
@@ -43,7 +43,7 @@ _SMALL = 24 << 20
 @dataclass
 class FileResult:
     """The result of importing one file. `outcome` is finished, known (imported before), limited, interrupted or
-    unreadable. `kinds` has the number of its problems by kind; `problems` has the first of them.
+    unreadable. `kinds` holds the number of its problems by kind; `problems` holds the first of them.
     """
 
     name: str
@@ -53,7 +53,7 @@ class FileResult:
     problems: list[Problem] = field(default_factory=list)
 
     def add_problem(self, problem: Problem) -> None:
-        """Counts a problem, and keeps its details if not too many are kept already."""
+        """Counts a problem, and keeps its details, unless too many are kept already."""
         self.kinds[problem.kind.value] += 1
         if len(self.problems) < captures.MOST_PROBLEMS:
             self.problems.append(problem)
@@ -130,8 +130,8 @@ class ImportRun:
         return self.results
 
     def close(self) -> None:
-        """Stops the reader processes and closes the archive. What was read but not written is read again by the next
-        run.
+        """Stops the reader processes and closes the archive. Records that were read but not written are read again by
+        the next run.
         """
         if self._pool is not None:
             self._pool.close()
@@ -188,8 +188,8 @@ class ImportRun:
         self._finish_file(current, end, check_member_digest(one, handle) if end == "finished" else None)
 
     def _begin_file(self, one: ImportInput, handle: BinaryIO, result: FileResult) -> OpenFile | None:
-        """Registers a file as an import, or finds the position that an earlier run of the same import reached. None if
-        the file was already imported completely.
+        """Registers a file as an import, or finds the position that an earlier run of the same import reached. Returns
+        None if the file was already imported completely.
         """
         options, digest = self._choice.key, one.digest(handle)
         row = captures.last_import(self._db, digest, options)
@@ -261,7 +261,7 @@ _LINE_SECONDS = 15.0
 
 
 class ImportProgress:
-    """Shows on stderr how much of the current file has been read. Must be closed."""
+    """Shows on stderr how much of the current file has been read. The object must be closed."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)

@@ -46,7 +46,7 @@ from archiver.storage.sites import SiteLookup, SiteScope
 from archiver.urls import urlkey
 from archiver.warc.file_maintenance import RepairedFile, find_unfinished_files, repair_warc
 from archiver.warc.foreign_captures import ForeignCapture
-from archiver.warc.problems import Problem, ProblemKind
+from archiver.warc.record_problems import Problem, ProblemKind
 from archiver.warc.warc_records import Exchange, ForeignOrigin, Original, copied_records
 from archiver.warc.writer import WarcWriter
 
@@ -73,8 +73,8 @@ class ImportSource:
 class ImportWriter:
     """Stores imported records in the order in which they were read, within the caller's transaction.
 
-    A capture that the archive already has, from a crawl or an import, changes nothing. If `known_sites` is True, no new
-    sites are created. `now` is the creation time of new sites.
+    A capture that is already in the archive, from a crawl or an import, changes nothing. If `known_sites` is True, no
+    new sites are created. `now` is the creation time of new sites.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class ImportWriter:
         return removal is not None
 
     def _store_post(self, read: ReadRecord, capture_id: int | None, source: ImportSource, tally: ImportCounts) -> None:
-        """Stores a post with its capture. `capture_id` is the ID of the capture if the archive already has it,
+        """Stores a post with its capture. `capture_id` is the ID of the capture if it is already in the archive,
         otherwise None.
         """
         assert read.article is not None
@@ -223,8 +223,8 @@ class ImportWriter:
             captures.enter_gone(self.db, url, *last, source.name)
 
     def _add_alias(self, article_id: int, way: HistoricalRedirect, site: SiteScope, tally: ImportCounts) -> None:
-        """Stores a URL that redirected to an article as an alias of it. If the URL itself was an article before, that
-        post has moved, and the two become one article.
+        """Stores a URL that redirected to an article as an alias of it. If the URL was the address of an article of its
+        own, that post has moved, and the two become one article.
         """
         owner = self.db.execute(
             "select d.article_id, a.last_seen, a.site, a.post_id, b.post_id from article_urls d join articles a on "
@@ -260,7 +260,7 @@ class ImportWriter:
 
     def _store_revisit(self, found: ForeignCapture, source: ImportSource, tally: ImportCounts, *, keep: bool) -> bool:
         """Stores a revisit record, which shows that a post was seen again with the same payload. Returns False if the
-        payload is unknown; if `keep` is True, the record is then stored until the payload is imported.
+        payload is unknown; in this case, if `keep` is True, the record is stored until the payload is imported.
         """
         db = self.db
         original = captures.capture_of_revisit(db, found)
@@ -332,7 +332,7 @@ class ImportWriter:
     def _write_response(
         self, exchange: Exchange, found: ForeignCapture, source: ImportSource, tally: ImportCounts
     ) -> int:
-        """Writes a response to the archive's WARC file, as a revisit record if the archive already has its payload.
+        """Writes a response to the archive's WARC file, as a revisit record if its payload is already in the archive.
         Returns the ID of its capture.
         """
         row = captures.capture_with_payload(self.db, exchange.digest) if exchange.body else None
@@ -382,8 +382,8 @@ class ImportWriter:
 class ImportTarget:
     """An archive opened for an import, with its WARC file; the archive is created if it does not exist.
 
-    `prefix` is the beginning of the names of its WARC files. Only one import per prefix can run at a time. Raises
-    what `open_archive` raises, and ArchiveInUse if another import is running.
+    `prefix` is the beginning of the names of its WARC files. Only one import per prefix can run at a time. Raises the
+    errors of `open_archive`, and ArchiveInUse if another import is running.
     """
 
     def __init__(self, archive: Path, prefix: str, description: str, now: datetime, *, known_sites: bool) -> None:

@@ -2,7 +2,7 @@
 capture.
 
 A response is a capture if it has a Memento-Datetime header (RFC 7089, section 2.1.1), or matches the digest in the list
-of captures. Any other response is a page of the web archive itself. Pure functions without I/O.
+of captures. Any other response is a page of the web archive itself. All functions are pure.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from archiver.urls import normalize, urlkey
 from archiver.warc.decompressing_stream import StreamPosition
 from archiver.warc.foreign_reader import ForeignRecord
 from archiver.warc.payload import Decoding, decode_content, matches_digest, parse_digest
-from archiver.warc.problems import Problem, ProblemKind
+from archiver.warc.record_problems import Problem, ProblemKind
 from archiver.warc.warc_records import MAX_BODY, Headers, warc_date
 
 _ORIGINAL = b"x-archive-orig-"
@@ -50,8 +50,8 @@ _MARKUP = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class RequestedCapture:
-    """A capture to request from a web archive, as the archive lists it. `at` is an aware time; `digest` is "" and
-    `status` None if the list does not have them.
+    """A capture to request from a web archive, as the archive lists it. `at` is an aware time; `digest` is "", and
+    `status` is None, if the list does not contain them.
     """
 
     at: datetime
@@ -62,8 +62,8 @@ class RequestedCapture:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveResponse:
-    """A web archive's response to the request for `uri` at the time `at`. `body` is as sent, but with chunked transfer
-    coding removed.
+    """A web archive's response to the request for `uri` at the time `at`. `body` is as sent, but without the chunked
+    transfer coding.
     """
 
     uri: str
@@ -100,8 +100,8 @@ class Memento(StreamPosition):
 class _Payload:
     """The payload of a capture, restored from a web archive's response.
 
-    `coding` is the content coding of `body`. `was_coded` is True if the original had a coding that cannot be restored.
-    `is_proven` is True if the payload matches the digest in the list of captures.
+    `coding` is the content coding of `body`. `was_coded` is True if the original payload had a coding that cannot be
+    restored. `is_proven` is True if the payload matches the digest in the list of captures.
     """
 
     body: bytes
@@ -128,7 +128,7 @@ def memento_record(
     if not payload.is_proven and at != requested.at:
         declared = ""  # the listed digest belongs to another capture
     elif not payload.is_proven and payload.was_coded and declared:
-        # The digest is that of the coded bytes, which are not available. It proves nothing, but is kept as information.
+        # The digest belongs to the coded bytes, which are not available. It proves nothing, but is kept as information.
         declared = f"list:{requested.digest}"
     headers = _original_headers(response, service, payload.coding)
     if payload.is_proven or payload.was_coded:
@@ -234,8 +234,8 @@ def _redirect_target(
 
 
 def _restore_payload(response: ArchiveResponse, declared: str) -> _Payload:
-    """Restores the payload as the crawler received it. A web archive may compress an uncompressed payload for the
-    transfer, or may deliver a compressed one decompressed.
+    """Restores the payload as the crawler received it. For the transfer, a web archive may compress a payload that was
+    not compressed, or decompress one that was.
     """
     wire, coding = response.body, response.header("content-encoding").lower()
     original = response.header("x-archive-orig-content-encoding").lower()

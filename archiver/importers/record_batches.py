@@ -29,13 +29,13 @@ from archiver.extraction.template.site_rule import SiteRules
 from archiver.importers.import_inputs import RecordSelector
 from archiver.items import Article, PageKind, UsageStatement
 from archiver.politeness.usage_statements import statements_of_headers, statements_of_page
+from archiver.storage.article_tables.article_and_revision_rows import extractor_of
 from archiver.storage.article_tables.captures import (
     ImportCounts,
     is_capture_processed,
     kind_read,
     known_capture,
 )
-from archiver.storage.article_tables.revisions import extractor_of
 from archiver.storage.connection import open_archive
 from archiver.storage.sites import SiteLookup, rules_valid_at
 from archiver.urls import normalize, urlkey
@@ -43,7 +43,7 @@ from archiver.warc.decompressing_stream import ByteStream, StreamPosition
 from archiver.warc.foreign_captures import ForeignCapture, RecordPair, RecordPairs, foreign_capture_in
 from archiver.warc.foreign_reader import ForeignRecords
 from archiver.warc.http_response import HTTPResponse
-from archiver.warc.problems import Problem, ProblemKind
+from archiver.warc.record_problems import Problem, ProblemKind
 from archiver.warc.warc_records import Exchange
 
 # From a stream of records to batches. Records that need no reading are only counted.
@@ -53,9 +53,11 @@ _PAGES, _BYTES, _RECORDS = 48, 4 << 20, 5_000  # a batch has at most this many p
 
 @dataclass
 class RecordBatch:
-    """A batch of records. Everything before the position `place` is in this batch or an earlier one. `read` is the
-    number of bytes of the file read so far. `end` is "" if more batches follow, otherwise "finished", or "limited" if
-    the requested number of pages was reached.
+    """A batch of records.
+
+    - `place`: everything in the file before this position is in this batch or an earlier one.
+    - `read`: the number of bytes of the file read so far.
+    - `end`: "" if more batches follow, otherwise "finished", or "limited" if the requested number of pages was reached.
     """
 
     pairs: list[RecordPair] = field(default_factory=list)
@@ -171,9 +173,9 @@ class RecordKind(StrEnum):
 class ReadRecord:
     """The result of reading one record.
 
-    `rule` is the name of the rule by which the record is a post or not. `target` is where a redirect leads. `digest` is
-    the payload digest in the form that the archive stores. `exchange` is set if the record may be copied into the
-    archive.
+    `rule` is the name of the rule that decided whether the record is a post. `target` is the target of a redirect.
+    `digest` is the payload digest in the form that the archive stores. `exchange` is set if the record may be copied
+    into the archive.
     """
 
     kind: RecordKind
@@ -190,7 +192,7 @@ class ReadRecord:
 @dataclass(frozen=True, slots=True)
 class RecordReader:
     """Reads records of captures: classifies them and extracts the articles of posts. The archive `db` is used only to
-    recognize captures that it already has. `version` is the version of this program; captures later than `now` are
+    recognize captures that are already in it. `version` is the version of this program; captures later than `now` are
     invalid.
     """
 
@@ -259,7 +261,7 @@ class RecordReader:
 
 
 def _classify_without_page(base: ReadRecord, found: ForeignCapture, answer: HTTPResponse) -> ReadRecord:
-    """Classifies a response that has no page: a post that is gone, a redirect, or another status."""
+    """Classifies a response without a page: a post that is gone, a redirect, or another status."""
     if found.status in (404, 410):
         return replace(base, kind=RecordKind.GONE)
     location = answer.header("location") if found.status in _REDIRECTS else ""
@@ -335,8 +337,8 @@ B = TypeVar("B")
 
 @dataclass(frozen=True, slots=True)
 class ReaderPlan:
-    """What a reader process needs: the path of the archive, the program's version, and the latest valid time of a
-    capture.
+    """The data that a reader process needs: the path of the archive, the program's version, and the latest valid time
+    of a capture.
     """
 
     archive: Path
@@ -389,12 +391,12 @@ class ReaderPool(Generic[B]):
 
     @property
     def reads_here(self) -> bool:
-        """True if this process reads the records itself."""
+        """Returns True if this process reads the records itself."""
         return self._own is not None
 
     @property
     def is_full(self) -> bool:
-        """True if a batch must be taken out before another one is put in, so that memory stays bounded."""
+        """Returns True if a batch must be taken out before another one is put in, so that memory stays bounded."""
         return len(self._waiting) >= (1 if self._own else _AHEAD * self._workers) or (
             sum(size for _, _, size, _ in self._waiting) > _MAX_BYTES
         )
@@ -420,8 +422,8 @@ class ReaderPool(Generic[B]):
             self._own.db.close()
 
     def _read_one_by_one(self, pairs: Sequence[RecordPair]) -> Results:
-        """Reads the records of a batch one at a time, after a record of it killed the reader process; submit the other
-        batches again.
+        """Reads the records of a batch one at a time, because one of them has killed the reader process. Submits the
+        other batches again.
         """
         self._executor = self._processes()
         out: Results = []
@@ -445,8 +447,8 @@ class ReaderPool(Generic[B]):
         return out
 
     def _processes(self) -> ProcessPoolExecutor:
-        # A fork of this process would inherit its locks and its database connection. A fork server has none, and does
-        # the imports once for all workers.
+        # A fork of this process would inherit its locks and its database connection. A fork server has no locks and no
+        # connection, and imports the modules once for all workers.
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([__name__])
         return ProcessPoolExecutor(self._workers, context, _start, (self._plan,))

@@ -48,7 +48,7 @@ from archiver.storage.search_tables import batch_indexing
 from archiver.urls import Scope, normalize, urlkey
 from archiver.warc.foreign_captures import ForeignCapture, RecordPair, normalize_sha1, warc_date
 from archiver.warc.foreign_reader import ForeignRecord
-from archiver.warc.problems import Problem, ProblemKind
+from archiver.warc.record_problems import Problem, ProblemKind
 
 # The plan of an import from a web archive, and its outcome.
 
@@ -64,10 +64,10 @@ FIRST = datetime(1991, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class WaybackPlan:
-    """What to import from a web archive.
+    """A plan that says what to import from a web archive.
 
     `url` is the start URL of a site or, if `exact` is True, the URL of one page. `since` and `until` are aware times,
-    both inclusive; None means no limit. `limit` is the maximum number of captures to fetch, 0 for all. `delay` is the
+    both inclusive; None means no limit. `limit` is the maximum number of captures to fetch; 0 means all. `delay` is the
     minimum number of seconds between requests; LIST_SECONDS and CAPTURE_SECONDS apply in any case.
     """
 
@@ -89,7 +89,9 @@ class WaybackPlan:
 
     @property
     def address(self) -> str:
-        """The URL pattern to request the list for: "blog.example.org/*" for a site, without the star for one page."""
+        """Returns the URL pattern whose list is requested: "blog.example.org/*" for a site, without the star for one
+        page.
+        """
         return self.url.split("://", 1)[1] if self.exact else f"{self.scope.host}{self.scope.path}*"
 
     def includes(self, at: datetime) -> bool:
@@ -98,7 +100,7 @@ class WaybackPlan:
 
     @property
     def digest(self) -> str:
-        """A hash that identifies this import in the table `imports`."""
+        """Returns a hash that identifies this import in the table `imports`."""
         return hashlib.sha256(f"{self.service.asks} {self.service.replay} {self.address}".encode()).hexdigest()
 
     @property
@@ -118,7 +120,7 @@ class WaybackPlan:
 class WaybackOutcome:
     """The result of an import from a web archive.
 
-    - `listed`, `addresses`: the list has `listed` captures of `addresses` URLs.
+    - `listed`, `addresses`: the numbers of captures and of URLs in the list.
     - `left_out`: the number of these captures that cannot be posts.
     - `here`: the number that are already in the archive.
     - `chosen`: the number that were selected for fetching.
@@ -143,7 +145,7 @@ class WaybackOutcome:
     problems: list[Problem] = field(default_factory=list)
 
     def add_problem(self, problem: Problem) -> None:
-        """Counts a problem, and keeps its details if not too many are kept already."""
+        """Counts a problem, and keeps its details, unless too many are kept already."""
         self.kinds[problem.kind.value] += 1
         self.failed += not problem.kept
         if len(self.problems) < MOST_PROBLEMS:
@@ -157,9 +159,7 @@ _FIELDS = "l.key, l.at, l.url, l.status, l.digest, l.asked, l.n"
 
 @dataclass(frozen=True, slots=True)
 class ListedCapture:
-    """A capture in the list, with the decision on what to do with it (`do`). `n` is its number in the list, `key` its
-    urlkey.
-    """
+    """A capture in the list, with the decision about it (`do`). `n` is its number in the list; `key` is its urlkey."""
 
     n: int
     key: str
@@ -168,10 +168,12 @@ class ListedCapture:
 
 
 class CaptureList:
-    """Collects the listed captures that may be posts, then decides what to do with each. Must be closed.
+    """Collects the listed captures that may be posts, then decides what to do with each of them. The object must be
+    closed.
 
     URLs with the same urlkey (http or https, with or without www) are treated as one. The home page and listings are
-    left out. So is a URL with parameters that do not identify a post, if the URL was also captured without them.
+    left out. A URL with parameters that do not identify a post is also left out if it was captured without these
+    parameters, too.
     """
 
     def __init__(self, plan: WaybackPlan) -> None:
@@ -261,16 +263,16 @@ class CaptureList:
         return int(self._db.execute("select count(*) from todo where do = ?", [kind.value]).fetchone()[0])
 
     def drop(self, row: ListedCapture) -> None:
-        """Removes a capture from the list, because there is nothing left to do for it."""
+        """Removes a capture from the list, because nothing is left to be done for it."""
         self._db.execute("delete from todo where n = ?", [row.n])
 
     def change(self, row: ListedCapture, do: CaptureAction) -> None:
-        """Changes the decision what to do with a capture of the list."""
+        """Changes the decision about a capture of the list."""
         self._db.execute("update todo set do = ? where n = ?", [do.value, row.n])
 
     def take_replacement(self, row: ListedCapture) -> ListedCapture | None:
         """Returns another listed capture with the same payload, to be fetched in place of a capture that failed, and
-        removes it from the list; None if the list has no such capture.
+        removes it from the list; None if there is no such capture.
         """
         found = (
             self._db.execute(
@@ -295,7 +297,7 @@ def _listed(row: Sequence[Any]) -> CaptureListEntry:
     return CaptureListEntry(datetime.fromisoformat(row[1]), *row[2:6])
 
 
-# Requesting the whole list: by resume keys if the server has them, otherwise by ever shorter time ranges.
+# Requesting the whole list: with resume keys if the server sends them, otherwise with shorter and shorter time ranges.
 
 _MAX_TIMEMAPS = 500
 _SECOND = timedelta(seconds=1)
@@ -402,7 +404,8 @@ _LISTED_BATCH = 200
 
 
 class WaybackImport:
-    """An import from a web archive. Raises what `ImportTarget` raises.
+    """An import from a web archive. Raises the errors of `open_archive`, and ArchiveInUse if another import is
+    running.
 
     The caller adds the list of captures to `listing`, calls `decide`, fetches each capture of `rows`, and passes the
     result to `enter`. Results that were not written when the process dies are fetched again.
@@ -444,8 +447,8 @@ class WaybackImport:
             )
 
     def decide(self) -> None:
-        """Decides which captures to fetch, once the list is complete. Captures that the archive has, and captures of
-        removed posts, are left out.
+        """Decides which captures to fetch, once the list is complete. Captures that are already in the archive, and
+        captures of removed posts, are left out.
         """
         listing, result = self.listing, self.result
         listing.decide()
@@ -465,8 +468,8 @@ class WaybackImport:
                 self.listing.drop(row)
 
     def _drop_known(self, db: Database) -> None:
-        """Removes captures that the archive already has. If the archive has the same payload from another time, only
-        the time of the capture remains to be stored, and the capture is not fetched.
+        """Removes captures that are already in the archive. If the archive contains the same payload from another time,
+        only the time of the capture remains to be stored, and the capture is not fetched.
         """
         listing, result = self.listing, self.result
         for row in listing.rows(CaptureAction.FETCH):
@@ -497,8 +500,8 @@ class WaybackImport:
             yield row
 
     def enter(self, row: ListedCapture, result: ForeignRecord | Problem) -> ListedCapture | None:
-        """Stores the result of fetching a capture of `rows`. For a problem, returns another capture to fetch in its
-        place, or None. Raises errors of the disk and the database.
+        """Stores the result of fetching a capture of `rows`. If the result is a problem, returns another capture to
+        fetch in place of this one, or None. Raises errors of the disk and the database.
         """
         self.result.fetched += 1
         other = None

@@ -44,7 +44,7 @@ from archiver.politeness.throttle import BUSY, Throttle
 from archiver.spiders.run_ending import FailureStreak, outcome_of_failure
 from archiver.storage.connection import environment_error, is_environment_error
 from archiver.warc.foreign_reader import ForeignRecord
-from archiver.warc.problems import Problem, ProblemKind
+from archiver.warc.record_problems import Problem, ProblemKind
 
 _log = logging.getLogger(__name__)
 _LANES = 8
@@ -64,10 +64,10 @@ class ServiceUnavailable(Exception):
 
 class WaybackSpider(scrapy.Spider):
     """Spider that fetches the captures for a WaybackImport (`run`), which holds the result. `error` is the unexpected
-    error that ended it, or None.
+    error that ended the spider, or None.
 
     Settings: PAST_TRIES, the number of attempts if there is no response; PAST_WAIT, the seconds before the second
-    attempt, doubled for each further one; PAST_LIST_TIMEOUT, the seconds to wait for a list.
+    attempt, doubled for each further attempt; PAST_LIST_TIMEOUT, the seconds to wait for a list.
     """
 
     name = "wayback"
@@ -135,8 +135,8 @@ class WaybackSpider(scrapy.Spider):
             await asyncio.sleep(0)
 
     def _set_pace(self) -> None:
-        """Sets the minimum delays between requests. For a service on this machine there is no minimum. For any other,
-        the delays are at least LIST_SECONDS and CAPTURE_SECONDS, whatever delay is configured.
+        """Sets the minimum delays between requests. For a service on this machine there is no minimum. For any other
+        service, the delays are at least LIST_SECONDS and CAPTURE_SECONDS, whatever delay is configured.
         """
         throttle = self.crawler.get_extension(ThrottleExtension)
         delay, limited = self.plan.delay, self._is_rate_limited
@@ -178,7 +178,7 @@ class WaybackSpider(scrapy.Spider):
         return Problem(ProblemKind.NOT_A_MEMENTO, uri, requested.url, "it redirects too many times")
 
     async def _ask(self, url: str, what: str) -> Response | str:
-        """Requests a URL, with retries. Returns the response, or the reason why there is none. Raises
+        """Requests a URL, with retries. Returns the response, or the reason why there is no response. Raises
         ServiceUnavailable if no more requests should be sent.
         """
         tries, n = self.crawler.settings.getint("PAST_TRIES"), 0
@@ -235,7 +235,7 @@ class WaybackSpider(scrapy.Spider):
         """
         if self._is_rate_limited:
             one = (self._host, LIST_SECONDS) if what == "list" else (self._slot(what), CAPTURE_SECONDS)
-            wait = self._turns.take(*one)
+            wait = self._turns.reserve_turn(*one)
             await asyncio.sleep(wait)
 
     def _finish(self, outcome: str, reason: str = "") -> None:

@@ -42,8 +42,8 @@ from archiver.maintenance.reextraction_run import (
     write_reextraction,
 )
 from archiver.maintenance.rejudging import Rejudging, RejudgingTally
+from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.article_tables.evidence import decode_evidence
-from archiver.storage.article_tables.revisions import article_from_row
 from archiver.storage.connection import writing
 from archiver.storage.page_forms import PageToRejudge
 from archiver.storage.page_result_writer import StoringRun
@@ -60,7 +60,7 @@ _NO_FORM = -1
 @dataclass(frozen=True, slots=True)
 class LateHint:
     """A source hint that was found after the capture of its page was extracted. `article_id` is None if the page was
-    not classified as a post.
+    not taken for a post.
     """
 
     page_id: int
@@ -73,7 +73,7 @@ class LateHint:
 @dataclass(slots=True)
 class LateHintTally:
     """The result of extracting captures again with late hints: the number of articles that were `read`, the number of
-    these that `changed`, and the number of other pages that proved to be `posts`. `unreadable` has a message for each
+    these that `changed`, and the number of other pages that proved to be `posts`. `unreadable` holds a message for each
     capture that could not be read.
     """
 
@@ -169,7 +169,7 @@ def _page_to_judge(db: Database, one: LateHint) -> PageToRejudge:
 
 
 def _attach(db: Database, one: LateHint) -> None:
-    """Links a capture to the hint that it was extracted with, and gives its article the hint's post ID and guid."""
+    """Links a capture to the hint with which it was extracted, and gives its article the hint's post ID and guid."""
     db.execute("update captures set hint_id = ? where id = ?", [one.hint_id, one.capture_id])
     db.execute(
         "update articles set guid = coalesce(nullif(guid, ''), ?), post_id = coalesce(nullif(post_id, ''), ?) "
@@ -236,8 +236,8 @@ def _is_constant_title(db: Database, site: str, title: str) -> bool:
 
 
 def _sample_read_generally(db: Database, site: str) -> list[Article]:
-    """Returns a site's newest articles, without those whose title came from a learned rule, since their evidence has no
-    other title candidates.
+    """Returns a site's newest articles, without those whose title came from a learned rule, because in this case no
+    other title candidates were stored.
     """
     rows = db.query(
         f"select * from articles where {_LIVE} order by id desc limit :most", {"site": site, "most": _SAMPLE}
@@ -253,8 +253,8 @@ def _with_evidence(db: Database, row: dict[str, Any]) -> Article:
 
 @dataclass(frozen=True, slots=True)
 class RefusedConstants:
-    """The result of removing values that belong to the site (constants): the number of `articles` that changed, and for
-    each field the number of articles that lost it.
+    """The result of removing values that belong to the site (constants): the number of `articles` that changed, and,
+    for each field, the number of articles that lost its value.
     """
 
     articles: int = 0
@@ -262,8 +262,8 @@ class RefusedConstants:
 
 
 def refuse_constants(db: Database, archive: Path, site: dict[str, Any], version: str, at: datetime) -> RefusedConstants:
-    """Adds the values that belong to the site, and not to a post, to the site's rules, and extracts the articles that
-    have one of these values again.
+    """Adds the values that belong to the site, and not to a post, to the site's rules, and re-extracts the articles
+    that have one of these values.
     """
     found = find_stored_constants(db, site["name"])
     rules = rules_valid_at(db, site["id"])

@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import content_digest
+from archiver.articles.article_comparison import content_digest
 from archiver.errors import ArchiverError, BackupDamaged, BackupDiskFull, BackupRefused, DiskFull
 from archiver.maintenance.backup_generations import SIDES, archive_id, find_generations, keep_as_earlier, made_at
 from archiver.maintenance.database_damage import DatabaseDamage, find_damage, find_database_damage, stored_tables
@@ -29,6 +29,7 @@ from archiver.maintenance.verify_captures import find_flaws
 from archiver.maintenance.verify_database import FTS, check_schema, counted_noun
 from archiver.storage.connection import FULL_ERRORS, environment_error, free_bytes, open_archive
 from archiver.storage.integrity_records import has_integrity_records, read_backups
+from archiver.storage.pages import stamp
 from archiver.warc.file_maintenance import repair_warc
 from archiver.warc.warc_records import parse_capture, read_record_at
 from archiver.warc.writer import held_finished, index_of, sync_folder
@@ -109,8 +110,8 @@ def _texts(copy: Database) -> Iterator[tuple[int, str, str]]:
 
 
 def _find_lost_articles(copy: Database, target: Path) -> list[int]:
-    """Returns the IDs of articles that the earlier backup at `target` has and the copy lacks. Articles are left out if
-    a person removed them or their site, or if they were merged into another article because both are one post.
+    """Returns the IDs of articles that the earlier backup at `target` contains and the copy lacks. Articles are left
+    out if a person removed them or their site, or if they were merged into another article because both are one post.
     """
     if not target.exists():
         return []
@@ -190,7 +191,7 @@ def copy_database(
     is moved atomically to `target`. An existing file at `target` must be an earlier backup of the same archive, unless
     `force` is True. If `keep` is greater than 1, that file is kept as an earlier generation.
 
-    Raises BackupDamaged if the copy is damaged, BackupRefused, BackupDiskFull, and what `open_archive` raises.
+    Raises BackupDamaged if the copy is damaged, BackupRefused, BackupDiskFull, and the errors of `open_archive`.
     """
     if target.is_dir():
         raise BackupRefused(str(target), "it is a folder: name a file in it, such as archive.db")
@@ -307,8 +308,9 @@ def _lock_target(part: Path, target: Path) -> Iterator[None]:
 
 
 def _make_folder(source: Database, target: Path) -> None:
-    """Creates the folder of a first backup, but not the folders above it, and not one that held a backup before: such
-    a folder is on a disk that is not mounted, and the backup would be on the same disk as the archive.
+    """Creates the folder of a first backup, but not the folders above it. A missing folder that held a backup before is
+    not created either: it is probably on a disk that is not mounted now, and the new backup would be on the same disk
+    as the archive.
     """
     folder = target.parent
     if folder.is_dir():
@@ -351,8 +353,12 @@ def _why_not_backup(source: Database, target: Path) -> str:
     try:
         if archive_id(other) != archive_id(source):
             return "it is a different archive"
-        for table in ("runs", "imports", "reextractions"):
-            for number, at in other.execute(f"select id, started_at from {table} order by id desc limit 1"):
+        for table, rows in (
+            ("runs", _runs_to_compare(source, other, target)),
+            ("imports", other.execute("select id, started_at from imports order by id desc limit 1")),
+            ("reextractions", other.execute("select id, started_at from reextractions order by id desc limit 1")),
+        ):
+            for number, at in rows:
                 if not source.execute(
                     f"select 1 from {table} where id = ? and started_at = ?", [number, at]
                 ).fetchone():
@@ -362,6 +368,21 @@ def _why_not_backup(source: Database, target: Path) -> str:
         return f"it cannot be read ({error})"
     finally:
         other.close()
+
+
+def _runs_to_compare(source: Database, other: Database, target: Path) -> Iterator[tuple[int, str]]:
+    """Yields ID and start of the newest run in an earlier backup that its source must still have: none of a site that
+    was removed from the source, with its runs, after it made the backup.
+    """
+    made = made_at(other, target)
+    known_until = stamp(made) if any(one.made_at == made for one in read_backups(source)) else ""
+    present = {name for (name,) in source.execute("select name from sites")}
+    for number, at, site in other.execute(
+        "select r.id, r.started_at, s.name from runs r join sites s on s.id = r.site_id order by r.id desc"
+    ):
+        if site in present or at > known_until:
+            yield number, at
+            return
 
 
 def _convert_error(error: OSError | sqlite3.Error, target: Path) -> ArchiverError:
@@ -401,8 +422,8 @@ def copy_warc_files(
     """Copies the WARC files that the copied database `db` refers to into the folder of `target`. `finished` maps the
     name of each WARC file of the archive to True if the file was complete before the database was copied.
 
-    A file that is damaged in the archive and undamaged in the folder is left unchanged there. Raises BackupRefused if
-    the folder has a different file with the same name or a copy differs from its original, and OSError.
+    A file that is damaged in the archive and undamaged in the folder is left unchanged there. Raises OSError. Raises
+    BackupRefused if the folder contains a different file with the same name, or if a copy differs from its original.
     """
     out = CopiedFiles()
     source, folder = archive.parent, target.parent
@@ -437,7 +458,9 @@ def copy_warc_files(
 
 
 class _DifferentFile(Exception):
-    """Raised if the target folder has a file that is not an earlier state of the file to copy."""
+    """Raised if the target folder contains, under the name of the file to copy, a file that is not an earlier state of
+    it.
+    """
 
 
 def _read_ends(db: Database) -> dict[str, tuple[int, int]]:
@@ -457,8 +480,8 @@ def size_of(file: Path) -> int:
 
 
 def _explain_difference(db: Database, archive: Path, target: Path, name: str) -> str:
-    """If a WARC file is damaged in the archive and undamaged in the folder of `target`, returns a sentence that says
-    what to do; otherwise "".
+    """Returns a sentence that says what to do if a WARC file is damaged in the archive and undamaged in the folder of
+    `target`; otherwise "".
     """
     flaws = find_flaws(db, archive.parent, name)
     if not flaws or find_flaws(db, target.parent, name, may_be_earlier=True):
@@ -482,7 +505,7 @@ def _copy_warc(file: Path, to: Path, last: int | None, out: CopiedFiles) -> None
             return
         if size > 0 and not _is_earlier_state(handle, to):
             raise _DifferentFile
-        if size > end:  # the file also has records that have no row in the copied database
+        if size > end:  # the file also contains records without a row in the copied database
             if not index_of(to).exists():
                 repair_warc(to, lambda message: None)
             out.kept += 1
@@ -502,8 +525,8 @@ def _copy_warc(file: Path, to: Path, last: int | None, out: CopiedFiles) -> None
 
 def find_known_ends(db: Database, folder: Path, finished: dict[str, bool]) -> dict[str, int]:
     """Returns, by name, the number of bytes of each WARC file below `folder` that belong to a copied database. If a
-    file was finished before the copy and still is, these are all of its bytes. Otherwise these are the bytes up to the
-    end of the last exchange that has a row in `captures`. Missing files are left out.
+    file was already finished before the copy and is still finished, these are all of its bytes. Otherwise these are the
+    bytes up to the end of the last exchange that has a row in `captures`. Missing files are left out.
     """
     known = _read_ends(db)
     out = {}
@@ -520,7 +543,7 @@ def find_known_ends(db: Database, folder: Path, finished: dict[str, bool]) -> di
 
 
 def has_later_records(db: Database, file: Path, name: str) -> bool:
-    """Returns True if a WARC file has more data after the last exchange that has a row in `captures`. Raises
+    """Returns True if a WARC file contains more data after the last exchange with a row in `captures`. Raises
     OSError.
     """
     last, _ = _read_ends(db).get(name, (0, 0))
@@ -530,7 +553,7 @@ def has_later_records(db: Database, file: Path, name: str) -> bool:
 
 def _path_within(folder: Path, name: str) -> Path | None:
     """Returns the path of a WARC file named in the database, or None if the name leads out of `folder`. Only another
-    program would write such a name.
+    program would have written such a name.
     """
     return None if Path(name).is_absolute() or ".." in Path(name).parts else folder / name
 
@@ -556,8 +579,8 @@ def _is_earlier_state(handle: BinaryIO, other: Path) -> bool:
 
 
 def copy_file(handle: BinaryIO, to: Path, end: int) -> None:
-    """Copies the first `end` bytes of an open file to a temporary file, reads these again to compare size and digest,
-    then moves the file to `to`. Raises BackupRefused if the copy differs from what was read.
+    """Copies the first `end` bytes of an open file to a temporary file, reads the copy again to compare size and
+    digest, then moves the file to `to`. Raises BackupRefused if the copy differs from what was read.
     """
     part = to.with_name(f".{to.name}.partial")
     handle.seek(0)

@@ -30,7 +30,7 @@ _TIME = "%Y-%m-%d-%H%M%S"
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A file that is a backup of an archive. `made_at` is when it was made; `damage` describes what is damaged in it,
+    """A file that is a backup of an archive. `made_at` is when it was made; `damage` describes what is damaged in it;
     "" if the check found no damage.
     """
 
@@ -40,7 +40,7 @@ class Generation:
 
 
 def earlier_files(target: Path) -> list[Path]:
-    """Returns the files in the folder of `target` that have the name of an earlier generation, newest first. The
+    """Returns the files in the folder of `target` whose names are those of earlier generations, newest first. The
     content of the files is not checked.
     """
     name = re.compile(rf"{re.escape(target.stem)}-\d{{4}}-\d\d-\d\d-\d{{6}}(-\d+)?{re.escape(target.suffix)}")
@@ -53,7 +53,7 @@ def earlier_files(target: Path) -> list[Path]:
 
 def find_generations(target: Path, source: Database | None = None) -> Iterator[Generation]:
     """Yields the generations of a backup, newest first, each after its database was checked for damage. Files that are
-    not archives are left out. If `source` is given, so are files that are not backups of this archive.
+    not archives are left out. If `source` is given, files that are not backups of this archive are left out, too.
     """
     for file in (target, *earlier_files(target)):
         if (found := inspect_generation(file, source)) is not None:
@@ -62,8 +62,7 @@ def find_generations(target: Path, source: Database | None = None) -> Iterator[G
 
 def inspect_generation(file: Path, source: Database | None = None) -> Generation | None:
     """Checks the database of a file for damage and returns the file as a generation. Returns None if the file is not an
-    archive or, if `source` is given, not a backup of this archive. If something prevents the check, that counts as
-    damage.
+    archive or, if `source` is given, not a backup of this archive. A file that cannot be checked counts as damaged.
     """
     try:
         db = open_archive(file, read_only=True, to_copy=True)
@@ -110,7 +109,8 @@ def dated_path(target: Path, at: datetime) -> Path:
 
 
 def keep_as_earlier(target: Path, at: datetime) -> Path:
-    """Gives the backup at `target`, which was made at `at`, also the name of an earlier generation. Returns that path.
+    """Gives the backup at `target`, which was made at `at`, a second name: that of an earlier generation. Returns the
+    path with this name.
 
     A hard link does this in one step, so that `target` exists at any time. On a disk without hard links the file is
     renamed.

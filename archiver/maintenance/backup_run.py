@@ -1,5 +1,5 @@
-"""A backup from start to end: copies the archive, keeps earlier generations, on request deletes backup files that hold
-removed posts, and records the result in the archive.
+"""A backup from start to end: copies the archive, keeps earlier generations, deletes, on request, backup files that
+hold removed posts, and records the result in the archive.
 
 Also finds the backups of an archive that still hold posts which were removed from it.
 """
@@ -53,8 +53,8 @@ class BackupRequest:
     - `captures`: True if WARC files are copied, too.
     - `force`: True if any file may be overwritten.
     - `keep`: the number of generations to keep.
-    - `purge`: True if backup files that hold removed posts are deleted. If the backup has WARC files, `captures` is
-      True, too.
+    - `purge`: True if backup files that hold removed posts are deleted. In this case, `captures` is True as well if the
+      backup includes WARC files.
     """
 
     target: Path
@@ -72,8 +72,8 @@ class BackupResult:
     - `damaged`: earlier generations that are damaged and therefore not counted.
     - `purged`: WARC files that were deleted because they may hold removed posts.
     - `still_held`: the number of removed posts that other files in the folder may hold.
-    - `unrecorded`: the reason why the archive has no record of the backup; "" if it has one.
-    - `lost`: when the last backup at this path was made, if its file was not there any more.
+    - `unrecorded`: the reason why the backup could not be recorded in the archive; "" if it was recorded.
+    - `lost`: when the last backup at this path was made, if its file is no longer there; otherwise None.
     """
 
     articles: int = 0
@@ -88,8 +88,8 @@ class BackupResult:
 
 
 def make_backup(archive: Path, request: BackupRequest, progress: Progress) -> BackupResult:
-    """Backs up an archive, and returns the result. Raises what `copy_database` and `copy_warc_files` raise; the last
-    backup is then still at its path.
+    """Backs up an archive, and returns the result. Raises BackupDamaged, BackupRefused, BackupDiskFull, OSError, and
+    the errors of `open_archive`. After an error, the last backup is still at its path.
     """
     out, at = BackupResult(), datetime.now(UTC)
     target = request.target
@@ -121,15 +121,17 @@ def make_backup(archive: Path, request: BackupRequest, progress: Progress) -> Ba
 
 
 def _find_recorded(db: Database, target: Path) -> datetime | None:
-    """Returns when the last backup at this path was made, as far as the archive has a record of it."""
+    """Returns when the last backup at this path was made, according to the archive's record; None if there is no
+    record.
+    """
     path = str(target.resolve())
     records = read_backups(db) if has_integrity_records(db) else []
     return next((one.made_at for one in records if one.path == path), None)
 
 
 def has_warc_copies(archive: Path, target: Path) -> bool:
-    """Returns True if the folder of a backup has copies of WARC files. To purge it is to delete the copies that the
-    archive has replaced; the backup must then get the files that replaced them.
+    """Returns True if the folder of a backup contains copies of WARC files. Purging such a backup deletes the copies of
+    files that the archive has replaced, so the replacing files must be copied, too.
     """
     folder = target.parent
     if not folder.is_dir() or folder.samefile(archive.parent):
@@ -146,8 +148,8 @@ def _size(db: Database) -> int:
 
 
 def holds_removed_posts(file: Path, db: Database) -> bool:
-    """Returns True if the archive in `file` has a post, or captures of a post, that was removed from the archive
-    `db`.
+    """Returns True if the archive in `file` still contains a post, or captures of a post, that was removed from the
+    archive `db`.
     """
     removed = tombstones(db, "allowed_at is null")
     urls = [row[0] for row in db.execute("select url from tombstone_urls")]
@@ -213,7 +215,7 @@ def _read_warc_names(dbs: Iterable[Database], files: Iterable[Path]) -> set[str]
 
 
 def _count_held(db: Database, made: BackupRecord, request: BackupRequest) -> int:
-    """Returns how many removed posts may still be held by files in the folder of a backup, other than the backup
+    """Returns how many removed posts may still be held by files in the folder of a backup, apart from the backup
     itself.
     """
     if not has_integrity_records(db) or request.purge:
@@ -222,9 +224,9 @@ def _count_held(db: Database, made: BackupRecord, request: BackupRequest) -> int
 
 
 def _holds_since(db: Database, made: BackupRecord, request: BackupRequest) -> datetime | None:
-    """Returns a time such that no file in the folder of this new backup holds a post that was removed before it. This
-    is the time of the backup's oldest generation. If WARC files are copied, it is the time of the first backup with
-    WARC files, because these files are kept.
+    """Returns the time before which a post must have been removed so that no file in the folder of this new backup
+    holds it. This is the time of the backup's oldest generation or, if WARC files are copied, the time of the first
+    backup with WARC files, because these files are kept.
     """
     if request.purge:
         return made.made_at
@@ -250,7 +252,9 @@ def _record(archive: Path, made: BackupRecord, request: BackupRequest) -> str:
 
 
 def _record_failure(archive: Path, target: Path, error: ArchiverError) -> None:
-    """Stores why a backup failed. A refused path of which the archive has no record is mistyped, and not recorded."""
+    """Stores why a backup failed. If the path was refused and the archive has no record of it, it was probably
+    mistyped, so nothing is stored.
+    """
     path = str(target.resolve())
 
     def write(db: Database) -> None:
@@ -297,7 +301,7 @@ class Holder:
 
 def find_holders(archive: Path) -> list[Holder]:
     """Returns the recorded backups, and the copies of the archive in its own folder, that hold or may hold posts which
-    were removed from the archive. Raises what `open_archive` raises.
+    were removed from the archive. Raises the errors of `open_archive`.
     """
     return [*_find_backups(archive), *_find_copies(archive)]
 

@@ -17,7 +17,8 @@ _MOST_MESSAGES = 20
 _MOST_NAMED = 5
 _FTS = "articles_fts"
 _AUTOMATIC = "sqlite_autoindex_"
-"""Indexes of primary keys and UNIQUE constraints have such names. They cannot be created on their own."""
+"""The beginning of the names of indexes that SQLite makes for primary keys and UNIQUE constraints. Such indexes cannot
+be created on their own."""
 _OF_INDEX = re.compile(r"^(?:row \d+ missing from|wrong # of entries in|non-unique entry in) index (\w+)$")
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR)
 
@@ -40,7 +41,7 @@ class DatabaseDamage:
 
     @property
     def derived(self) -> tuple[str, ...]:
-        """The damaged indexes and tables, if all of them can be rebuilt from other tables; otherwise ()."""
+        """Returns the damaged indexes and tables if all of them can be rebuilt from other tables; otherwise ()."""
         if self.table.startswith(_FTS):
             return (_FTS,)
         named = [name for _, name in self.pages] or [
@@ -52,7 +53,9 @@ class DatabaseDamage:
 
     @property
     def place(self) -> str:
-        """The damaged pages as a phrase: "page 12 of captures (byte 45,056)"; "" if the damaged pages are not known."""
+        """Returns the damaged pages as a phrase: "page 12 of captures (byte 45,056)"; "" if the damaged pages are not
+        known.
+        """
         named = [
             f"page {number:,} of {name} (byte {(number - 1) * self.page_size:,})"
             for number, name in self.pages[:_MOST_NAMED]
@@ -63,13 +66,15 @@ class DatabaseDamage:
 
     @property
     def phrase(self) -> str:
-        """The damage as a phrase for messages, such as "the table captures: page 12 of captures (byte 45,056)"."""
+        """Returns the damage as a phrase for messages, such as "the table captures: page 12 of captures (byte
+        45,056)".
+        """
         return f"the table {self.table}: {self.place or self.message}"
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Returns True if an error means that the database file is damaged, or that a text in it is not UTF-8, for which
-    SQLite has no error code.
+    """Returns True if an error means that the database file is damaged, or that a text in the file is not UTF-8.
+    (SQLite has no error code for the latter.)
     """
     code = getattr(error, "sqlite_errorcode", None)
     return code is None or code & 0xFF in _DAMAGE
@@ -137,8 +142,8 @@ def _find_damaged_pages(db: Database, table: str) -> Iterator[tuple[int, str]]:
 
 
 def find_unreadable_articles(db: Database) -> list[int]:
-    """Returns the IDs of the articles whose current row or revisions cannot be read, as far as other tables have their
-    IDs.
+    """Returns the IDs of the articles whose current row or revisions cannot be read, as far as other tables contain
+    their IDs.
     """
     ids: set[int] = set()
     for query in (
@@ -172,7 +177,9 @@ def _is_readable(db: Database, query: str, first: int, last: int) -> bool:
 
 
 def _unreadable(ids: list[int], is_readable: Callable[[int, int], bool]) -> Iterator[int]:
-    """Yields the IDs in a sorted list that cannot be read, by halving each range that cannot be read as a whole."""
+    """Yields those IDs of a sorted list that cannot be read. Finds them by halving each range that cannot be read as a
+    whole.
+    """
     waiting = [ids] if ids else []
     while waiting:
         some = waiting.pop()

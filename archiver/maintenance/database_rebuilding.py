@@ -1,5 +1,5 @@
-"""Rebuilds the database file of an archive: its damaged indexes from its tables, without reading the damaged pages, or
-the whole file without the space of deleted rows and of a fragmented full-text index.
+"""Rebuilds the database file of an archive. Either rebuilds its damaged indexes from its tables, without reading the
+damaged pages; or rewrites the whole file, without the space of deleted rows and of a fragmented full-text index.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from archiver.storage.pages import delete_unused_hints
 
 def rebuild_damaged(archive: Path) -> list[str]:
     """Rebuilds the damaged indexes, and the full-text index if it is damaged, in one transaction. Returns a phrase for
-    each. Does nothing if a table that cannot be rebuilt is damaged, because a backup must then be restored.
+    each rebuilt index. Does nothing if a table that cannot be rebuilt is damaged, because a backup must then be
+    restored.
 
-    SQLite cannot drop what it cannot read. So the entries of the indexes are deleted from the schema, and VACUUM then
-    leaves their pages out. Raises ArchiveLocked and sqlite3.Error.
+    SQLite cannot drop an index that it cannot read. So the entries of the indexes are deleted from the schema, and the
+    pages of the indexes are left out by VACUUM afterwards. Raises ArchiveLocked and sqlite3.Error.
     """
     with opened(archive) as db:
         damages = list(find_database_damage(db))
@@ -104,8 +105,8 @@ def vacuum(archive: Path, progress: Callable[[str], None]) -> VacuumResult:
     """Compacts an archive: merges the segments of the full-text index, deletes source hints that were not used for any
     extraction, rewrites the database without gaps, and updates the query planner's statistics.
 
-    SQLite does this in transactions and in place. So if the process is killed, the file has either its old or its new
-    state, and programs that have the file open can continue. Raises ArchiveBusy if a crawl or an import is writing,
+    SQLite does this in transactions and in place. So if the process is killed, the file is either in its old or in its
+    new state, and programs that have the file open can continue. Raises ArchiveBusy if a crawl or an import is writing,
     NotEnoughSpace if the disk has less free space than twice the size of the result, and the errors of `open_archive`.
     """
     writer = lock_holder(archive)

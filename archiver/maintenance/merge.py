@@ -64,8 +64,8 @@ def open_for_merge(path: Path, into: Path) -> Iterator[Database]:
     """Context manager that opens the archive at `path` in a read transaction. If its schema is older, it is first
     copied into the folder of the archive `into`, and the migrated copy is used instead.
 
-    Raises MergeRefused if both paths are the same archive, and what `open_archive` raises: ArchiveNotFound,
-    NotAnArchive, ArchiveTooNew.
+    Raises MergeRefused if both paths are the same archive, and the errors of `open_archive`, such as ArchiveNotFound,
+    NotAnArchive and ArchiveTooNew.
     """
     refuse_itself(path, into)
     db = open_archive(path, read_only=True, to_copy=True)
@@ -191,7 +191,7 @@ def merge_imports(db: Database, theirs: Database) -> IDMap:
 
 def merge_rules(db: Database, theirs: Database, sites: IDMap) -> IDMap:
     """Merges the site rules of the other archive. Returns a map from the ID of each version in the other archive to its
-    ID in this one. If both archives have rules for a site, the rules of this archive stay in use; the other rules
+    ID in this one. If both archives contain rules for a site, the rules of this archive stay in use; the other rules
     are kept only for the articles that were extracted with them.
     """
     has = {row[0]: row[1] for row in db.execute("select site_id, max(by_hand) from site_rules group by 1")}
@@ -214,8 +214,8 @@ def merge_rules(db: Database, theirs: Database, sites: IDMap) -> IDMap:
 
 
 def merge_hosts(db: Database, theirs: Database) -> None:
-    """Merges the stored robots.txt and tdmrep.json files of hosts. If both archives have a file, the later fetch
-    wins.
+    """Merges the stored robots.txt and tdmrep.json files of hosts. If both archives contain a file, the copy that was
+    fetched later is kept.
     """
     for row in theirs.query("select * from host_files"):
         _upsert(db, "host_files", row, ("origin", "name"), "excluded.fetched_at > host_files.fetched_at")
@@ -259,15 +259,15 @@ total."""
 
 @dataclass
 class MergeResult:
-    """The result of a merge, in counts unless stated otherwise.
+    """The result of a merge, as counts unless stated otherwise.
 
     - `articles`: new articles.
     - `joined`: articles that this archive already had.
     - `revised`: those of the `joined` articles that got a new revision.
-    - `removed`: posts that were left out because this archive has their tombstone.
+    - `removed`: posts that were left out because this archive contains their tombstones.
     - `lost`: the names of WARC files that the other archive lacks.
-    - `searches_kept_out`: the names of saved searches that were not copied because this archive uses the name for a
-      different query.
+    - `searches_kept_out`: the names of saved searches that were not copied because this archive uses the same name for
+      a different query.
     """
 
     articles: int = 0
@@ -294,8 +294,8 @@ def merge(db: Database, archive: Path, other: Path, progress: Progress = lambda 
         merging = _Merge(db, archive, theirs, other.parent, progress)
         out = merging.run()
     if merging.removed:
-        # Merged feeds and listings may quote these posts. Only the other archive has the texts of these posts, so their
-        # quotes must be removed now.
+        # Merged feeds and listings may quote these posts. Only the other archive contains the texts of these posts, so
+        # quotes of them must be removed now.
         erase_records(db, archive.parent, merging.removed.values(), progress, merging.texts)
     if pending_takedowns(db):
         progress("tombstones", 0, 1)

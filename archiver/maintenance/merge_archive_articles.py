@@ -15,11 +15,12 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import meaning_digest
+from archiver.articles.article_comparison import meaning_digest
 from archiver.fields import LATEST
 from archiver.items import Article
 from archiver.maintenance.merge_captures_and_pages import CaptureMerge
 from archiver.storage.article_tables import captures, evidence, near_duplicate_clusters
+from archiver.storage.article_tables.article_and_revision_rows import article_from_row, write_facets
 from archiver.storage.article_tables.articles import Change, settle_duplicates
 from archiver.storage.article_tables.evidence import (
     Entry,
@@ -36,7 +37,6 @@ from archiver.storage.article_tables.historical_revisions import (
     revision_runs_of,
 )
 from archiver.storage.article_tables.identification import find_article_of
-from archiver.storage.article_tables.revisions import article_from_row, write_facets
 from archiver.storage.article_tables.withdrawals import withdraw_article, withdrawal_of
 from archiver.storage.pages import moment
 from archiver.storage.tombstones import Tombstone, next_article_id, tombstone_of
@@ -49,8 +49,8 @@ _RULES = re.compile(r" rules-(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class TheirArticle:
-    """An article of the other archive with all its rows: `row` of `articles`, its revisions by time, its URLs, and its
-    captures by time.
+    """An article of the other archive with all its rows: its row of `articles` (`row`), its revisions by time, its
+    URLs, and its captures by time.
     """
 
     row: Row
@@ -79,7 +79,7 @@ def read_their_article(theirs: Database, row: Row) -> TheirArticle:
 
 def find_own_article(db: Database, post: TheirArticle) -> Row | None:
     """Returns the row of this archive's article that is the same post as an article of the other archive, identified as
-    a crawl would identify it; None if this archive does not have the post.
+    a crawl would identify it; None if the post is not in this archive.
     """
     return find_article_of(db, post.row["site"], post.article, [one["url"] for one in post.addresses])
 
@@ -99,8 +99,8 @@ def add_article(
     runs: Mapping[int, int],
     rules: Mapping[int, int],
 ) -> int:
-    """Copies an article of the other archive, with all its revisions, into this archive, which does not have it yet.
-    Returns its ID in this archive.
+    """Copies an article of the other archive, with all its revisions, into this archive, which does not contain it yet.
+    Returns the article's ID in this archive.
     """
     capture_ids = {one["id"]: captures.enter(one) for one in post.captures}
     row = {k: v for k, v in post.row.items() if k not in _LOCAL_COLUMNS}
@@ -140,8 +140,8 @@ def enter_addresses(db: Database, number: int, post: TheirArticle, *, new: bool 
     """Adds the URLs of an article of the other archive to the article with the ID `number` in this archive, except URLs
     of other articles of this archive.
 
-    The article keeps its main URL; if the other archive has a different main URL, that becomes an alias. `new` is
-    True if this merge added the article.
+    The article keeps its own URL. If it has a different own URL in the other archive, that URL becomes an alias. `new`
+    is True if this merge added the article.
     """
     own = db.execute("select urlkey from articles where id = ?", [number]).fetchone()[0]
     for one in post.addresses:
@@ -160,7 +160,7 @@ def enter_addresses(db: Database, number: int, post: TheirArticle, *, new: bool 
 
 
 def merge_parts(db: Database, theirs: Database, key: str) -> None:
-    """Merges the parts of a post over several pages; `key` is the urlkey of the post."""
+    """Merges the parts of a post that is split over several pages; `key` is the urlkey of the post."""
     for row in theirs.query("select * from article_parts where post_urlkey = ?", [key]):
         db.execute(
             "insert into article_parts (urlkey, url, post_urlkey, number, text, markup) values (:urlkey, :url, "
@@ -206,8 +206,8 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class TheirRevision:
-    """A revision of an article of the other archive: its number, when it was observed (ISO 8601), the ID of its capture
-    in that archive, its fields, and its extractor.
+    """A revision of an article of the other archive: its number, when it was observed (ISO 8601), the ID that its
+    capture has in that archive, its fields, and its extractor.
     """
 
     revision: int
@@ -227,7 +227,7 @@ def merge_article(
     rules: Mapping[int, int],
 ) -> bool:
     """Merges an article of the other archive into the same article of this archive, which has the ID `number`. Returns
-    True if the latter got a new revision.
+    True if the article of this archive got a new revision.
 
     Captures that this archive has already, for example from an earlier merge, are skipped.
     """
@@ -243,9 +243,8 @@ def merge_article(
 
 @dataclass(slots=True)
 class _ArticleMerge:
-    """The merge of one article of the other archive into the article `number` of this archive. `revisions` are the
-    revisions in the other archive, by time; `revised` becomes True when the article in this archive gets a new
-    revision.
+    """Merges one article of the other archive into the article `number` of this archive. `revisions` are the revisions
+    in the other archive, by time; `revised` becomes True when the article in this archive gets a new revision.
     """
 
     db: Database
@@ -258,7 +257,7 @@ class _ArticleMerge:
 
     def enter_captures(self) -> None:
         by_capture = {one.capture: one for one in self.revisions if one.capture}
-        # If a server alternates between revisions, a capture between two of them may show either.
+        # If a server alternates between revisions, a capture between two of them may show either of the two.
         alternates = any(row["seen_again"] for row in self.post.revisions)
         for row in self.post.captures:
             if self.captures.find_known(row) is not None or (own := self.captures.enter(row)) is None:
@@ -280,8 +279,8 @@ class _ArticleMerge:
                 self._enter(revision, revision.at, None)
 
     def enter_last_seen(self) -> None:
-        """If the other archive saw its current revision later than this archive saw any revision, enters that revision
-        as seen again at that time.
+        """Records that the other archive saw its current revision again, if this was later than the last time at which
+        this archive saw the article.
         """
         post = self.post
         current = next((one for one in self.revisions if one.revision == post.row["revision"]), None)
@@ -306,7 +305,7 @@ class _ArticleMerge:
 
 
 def _revision_at(revisions: Sequence[TheirRevision], at: str) -> TheirRevision | None:
-    """Returns the revision that was current at the time `at` (ISO 8601), or None if all are later."""
+    """Returns the revision that was current at the time `at` (ISO 8601); None if all revisions are later."""
     return next((one for one in reversed(revisions) if one.at <= at), None)
 
 
@@ -325,8 +324,8 @@ def _last_seen(db: Database, number: int) -> str:
 
 
 def _merge_times(db: Database, post: TheirArticle, number: int, before: Row) -> None:
-    """Merges when an article was first seen, last seen and gone. `gone_at` becomes the earlier time of the two archives
-    after which neither saw the article.
+    """Merges when an article was first seen, last seen and gone. `gone_at` becomes the earliest time after which
+    neither archive saw the article.
     """
     last = max(before["last_seen"], post.row["last_seen"], _last_seen(db, number))
     gone = [at for at in (before["gone_at"], post.row["gone_at"]) if at and at > last]

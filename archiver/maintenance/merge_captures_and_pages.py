@@ -1,7 +1,7 @@
 """Merges captures, WARC files, pages, requisites, saved searches and tombstones of another archive into this one.
 
-If both archives have a page or a requisite, the later fetch wins. All functions except `copy_files` run inside the
-caller's transaction.
+If both archives contain a page or a requisite, the result of the later fetch is kept. All functions except `copy_files`
+run inside the caller's transaction.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class CaptureMerge:
         self.removed: set[int] = set()
 
     def find_known(self, row: Row) -> int | None:
-        """Returns the ID in this archive of a capture of the other archive, given as its row; None if this archive does
-        not have it.
+        """Returns the ID in this archive of a capture of the other archive, given as its row; None if the capture is
+        not in this archive.
         """
         found = self._db.execute(
             "select id from captures where url = ? and captured_at = ? and +digest is ? limit 1",
@@ -61,8 +61,8 @@ class CaptureMerge:
         return int(found[0]) if found else None
 
     def enter(self, row: Row) -> int | None:
-        """Enters a capture of the other archive, given as its row, unless this archive has it already. Returns its ID
-        in this archive; None if its WARC file was not copied.
+        """Enters a capture of the other archive, given as its row, unless the capture is already in this archive.
+        Returns its ID in this archive; None if its WARC file was not copied.
         """
         number = self.find_known(row)
         if number is not None or row["warc_file"] not in self._files:
@@ -121,8 +121,8 @@ def copy_files(
     from each file's name in the other archive to its name in this one, and the names of files that the other archive
     lacks.
 
-    A file whose captures are all in this archive is not copied. A file that this archive has under any name is
-    recognized by its digest. Raises OSError.
+    A file whose captures are all in this archive is not copied. A file that is already in this archive, under whatever
+    name, is recognized by its digest. Raises OSError.
     """
     names: dict[str, str] = {}
     lost: list[str] = []
@@ -144,7 +144,7 @@ def copy_files(
         own = _find_same_file(source, sizes[source.stat().st_size])
         if own is None:
             own = transfer_warc(source, folder / "warc")
-            if not own.exists():  # the copied file had no complete record
+            if not own.exists():  # the copied file contained no complete record
                 continue
             sizes[own.stat().st_size].append(own)
         elif not index_of(own).exists():
@@ -154,8 +154,8 @@ def copy_files(
 
 
 def _has_new_captures(db: Database, theirs: Database, name: str) -> bool:
-    """Returns True if a WARC file of the other archive has a capture that this archive lacks, or has no captures in the
-    database at all.
+    """Returns True if a WARC file of the other archive contains a capture that this archive lacks, or if no row of
+    `captures` refers to the file.
     """
     rows = 0
     for row in theirs.execute("select url, captured_at, digest from captures where warc_file = ?", [name]):
@@ -199,8 +199,8 @@ def merge_page(
     db: Database, theirs: Database, row: Row, site_id: int, article_id: int | None, captures: CaptureMerge
 ) -> None:
     """Merges a page of the other archive, given as its row, into the pages table. If both archives have fetched the
-    page, the later fetch wins. A page that neither archive has fetched stays trap-excluded only if it is excluded in
-    both.
+    page, the result of the later fetch is kept. A page that neither archive has fetched stays trap-excluded only if it
+    is excluded in both.
     """
     own = next(iter(db.query("select * from pages where urlkey = ?", [row["urlkey"]])), None)
     newer = own is None or _is_newer(own, row)
@@ -288,7 +288,7 @@ class _SamePage:
 
 def _merge_hints(db: Database, theirs: Database, page: _SamePage, captures: CaptureMerge) -> None:
     """Merges the source hints of a page, and links them to the captures in this archive that were extracted with them.
-    The latest hint is taken from the archive with the later fetch, if it has a hint.
+    The latest hint is taken from the archive with the later fetch, if that archive has a hint.
     """
     numbers: dict[int, int] = {}
     for hint in theirs.query("select * from source_hints where page_id = ? order by id", [page.there]):
@@ -343,8 +343,8 @@ def create_requisite_ids(db: Database) -> None:
 
 
 def merge_requisite(db: Database, row: Row, site_id: int, captures: CaptureMerge) -> None:
-    """Merges a requisite of the other archive, given as its row. If this archive has it already, the later fetch
-    wins.
+    """Merges a requisite of the other archive, given as its row. If both archives contain the requisite, the result of
+    the later fetch is kept.
     """
     values = {k: v for k, v in row.items() if k != "id"} | {
         "site_id": site_id,
@@ -393,8 +393,8 @@ def link_requisites(db: Database, theirs: Database) -> None:
 
 def merge_searches(db: Database, theirs: Database) -> tuple[int, list[str]]:
     """Copies the saved searches of the other archive with the hits that they have reported. Returns the number of
-    copied searches, and the names of searches that were left out because this archive has a search with the same name
-    and a different query.
+    copied searches, and the names of searches that were left out because this archive contains a search with the same
+    name and a different query.
 
     Articles that only this archive had are reported as new hits the next time a copied search runs.
     """
@@ -431,8 +431,8 @@ def merge_searches(db: Database, theirs: Database) -> tuple[int, list[str]]:
 def merge_tombstones(db: Database, theirs: Database) -> int:
     """Copies the tombstones of the other archive, and returns how many are new in this archive.
 
-    If this archive has the post of a new tombstone, its takedown is left pending; `finish_takedowns` completes it. A
-    tombstone in both archives that was lifted in the other one is lifted in this one, too.
+    If the post of a new tombstone is in this archive, its takedown is left pending; `finish_takedowns` completes it. If
+    both archives contain a tombstone, and it was lifted in the other archive, it is lifted in this archive, too.
     """
     new, names = 0, current_site_names(db)
     for row in theirs.query("select * from tombstones order by id"):
@@ -476,8 +476,8 @@ def _enter_their_tombstone(db: Database, theirs: Database, row: Row) -> None:
 
 
 def _find_article(db: Database, row: Row, urls: list[str]) -> Row | None:
-    """Returns this archive's article for a tombstone of the other archive, given as its row and URLs; None if this
-    archive does not have the post.
+    """Returns this archive's article for a tombstone of the other archive, given as its row and URLs; None if the post
+    is not in this archive.
     """
     for where, values in (
         (

@@ -1,5 +1,5 @@
 """Checks the part of the archive that has not been read for the longest time. `archiver schedule` runs this each night,
-so that everything is read within some weeks, and damage is found before a reader finds it.
+so that everything is read within a few weeks, and damage is found before a reader meets it.
 
 The units are the tables with their indexes, ranges of articles, and the WARC files. Each night, the WARC files that are
 missing or too short are checked first, and then the units that were damaged before.
@@ -49,6 +49,7 @@ from archiver.storage.integrity_records import (
     record_checked_units,
     record_full_check,
 )
+from archiver.storage.locks import lock_check
 
 _DAMAGED = "database-damaged"
 _GROUPED = {
@@ -61,7 +62,7 @@ _GROUPED = {
     "index-differs": "full-text index",
     "record-unknown": "rows that are missing",
 }
-"""Kinds of findings that have one cause, with the subject of that cause."""
+"""By kind of finding, the subject of the cause that all findings of this kind share."""
 _SEARCH_INDEX = "search-index-"
 
 
@@ -102,7 +103,7 @@ def group_by_cause(findings: Iterable[VerifyFinding]) -> list[Cause]:
 
 
 def _cause_key(finding: VerifyFinding, number: int, is_damaged: bool) -> str:
-    """Returns a key that findings with one cause share. If a finding is its own cause, its key is its `number`."""
+    """Returns a key that findings with one cause share. The key of a finding that is its own cause is its `number`."""
     if finding.unit.startswith("warc/"):
         return finding.unit
     if is_damaged and finding.kind not in _NO_CONSEQUENCES:
@@ -113,7 +114,7 @@ def _cause_key(finding: VerifyFinding, number: int, is_damaged: bool) -> str:
 
 
 _NO_CONSEQUENCES = ("removal-unfinished", "file-unknown", "index-alone", "path-strange", "check-impossible")
-"""Kinds of findings that no damage to the database explains."""
+"""Kinds of findings that are never consequences of a damaged database."""
 
 
 def _make_cause(key: str, group: Sequence[VerifyFinding]) -> Cause:
@@ -172,7 +173,9 @@ def _read_records(archive: Path) -> list[BackupRecord]:
 
 
 def _find_whole_databases(records: Iterable[BackupRecord]) -> dict[str, Generation | None]:
-    """Returns, by the path of each backup, its newest undamaged generation; None if it has none."""
+    """Returns, by the path of each backup, its newest undamaged generation; None if the backup has no undamaged
+    generation.
+    """
     return {
         one.path: next((made for made in find_generations(Path(one.path)) if not made.damage), None) for one in records
     }
@@ -207,7 +210,7 @@ def _remedy(archive: Path, cause: Cause, records: Sequence[BackupRecord], whole:
 
 
 def is_whole_in(archive: Path, folder: Path, name: str) -> bool:
-    """Returns True if a WARC file below `folder` matches its rows of `captures` in the archive."""
+    """Returns True if a WARC file below `folder` exists and matches its rows of `captures` in the archive."""
     if not (folder / name).is_file():
         return False
     try:
@@ -230,7 +233,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class CheckBudget:
-    """The amount that a partial check reads: at least 1/`days` of the archive, and then more until `seconds` have
+    """The limits of a partial check. It reads at least 1/`days` of the archive, and then more until `seconds` have
     passed.
     """
 
@@ -333,6 +336,14 @@ class _PartCheck:
         self._result = PartResult()
 
     def run(self, progress: Progress) -> PartResult:
+        try:
+            lock = lock_check(self._archive)
+        except OSError as error:
+            raise environment_error(error, self._archive) from error
+        with lock:
+            return self._run(progress)
+
+    def _run(self, progress: Progress) -> PartResult:
         out = self._result
         number = self._write(lambda db: begin_check(db, "part", self._started))
         files = verify_captures.find_warc_files(self._archive.parent)
@@ -340,19 +351,35 @@ class _PartCheck:
             units = list_units(db, self._archive.parent, files)
             waiting = self._in_order(db, units)
         least = sum(unit.size for unit in units) / self._budget.days
-        began = recorded = self._clock()
-        for batch in _batches(waiting):
-            if self._clock() - began >= self._budget.seconds and out.bytes >= least:
-                break
-            progress("the archive", out.units, len(units))
-            self._check(batch, files)
-            if self._clock() - recorded >= _RECORD_EVERY:
-                self._record(final=False)
-                recorded = self._clock()
+        due = self._due_batches(waiting, least)
+        while self._check_for_some_seconds(due, files, lambda: progress("the archive", out.units, len(units))):
+            self._record()
         out.left = len(units) - out.units
-        self._record(final=True)
         self._finish(number, units)
         return out
+
+    def _due_batches(self, waiting: list[Unit], least: float) -> Iterator[list[Unit]]:
+        """Yields batches of units as long as the budget lasts. `least`: the bytes to read however long that takes."""
+        began = self._clock()
+        for batch in _batches(waiting):
+            if self._clock() - began >= self._budget.seconds and self._result.bytes >= least:
+                return
+            yield batch
+
+    def _check_for_some_seconds(
+        self, due: Iterator[list[Unit]], files: dict[str, bool], report: Callable[[], None]
+    ) -> bool:
+        """Checks batches until there are no more or it is time to record the results. Returns False if there are no
+        more. Opens the archive once, because that takes longer than checking a small table.
+        """
+        began = self._clock()
+        with opened(self._archive, read_only=True) as db:
+            for batch in due:
+                report()
+                self._check(db, batch, files)
+                if self._clock() - began >= _RECORD_EVERY:
+                    return True
+        return False
 
     def _in_order(self, db: Database, units: list[Unit]) -> list[Unit]:
         """Returns the units in the order in which they are checked: WARC files that are missing or too short; units
@@ -370,9 +397,9 @@ class _PartCheck:
 
         return sorted(units, key=rank)
 
-    def _check(self, batch: list[Unit], files: dict[str, bool]) -> None:
+    def _check(self, db: Database, batch: list[Unit], files: dict[str, bool]) -> None:
         out = self._result
-        with opened(self._archive, read_only=True) as db, read_transaction(db):
+        with read_transaction(db):
             if batch[0].is_warc:
                 findings = self._check_files(db, batch, files)
                 out.warc_files += len(batch)
@@ -422,23 +449,20 @@ class _PartCheck:
         except sqlite3.Error as error:
             return [unreadable(self._archive, unit.name, error)]
 
-    def _record(self, *, final: bool) -> None:
-        """Records what was checked since the last time. If the archive is locked, this is postponed unless `final` is
-        True.
-        """
-        at = datetime.now(UTC)
-        try:
-            self._write(lambda db: record_checked_units(db, [unit.name for unit in self._read], self._found, at))
-        except ArchiveLocked:
-            if final:
-                raise
-            return
-        self._read, self._found = [], []
+    def _record(self) -> None:
+        """Records what was checked since the last time. If the archive is locked, this is postponed."""
+        with suppress(ArchiveLocked):
+            self._write(self._record_in)
+            self._read, self._found = [], []
+
+    def _record_in(self, db: Database) -> None:
+        record_checked_units(db, [unit.name for unit in self._read], self._found, datetime.now(UTC))
 
     def _finish(self, number: int, units: list[Unit]) -> None:
         out = self._result
 
         def write(db: Database) -> None:
+            self._record_in(db)
             known = read_checked_units(db)
             forget_units(db, set(known) - {unit.name for unit in units})
             created = read_creation_time(db) or self._started
@@ -463,7 +487,9 @@ class _PartCheck:
         self._write(write)
 
     def _time_of(self, unit: Unit, created: datetime) -> datetime:
-        """Returns a time to use for a unit that was never read: for a WARC file, when it was last changed."""
+        """Returns the time to use as the last check of a unit that was never read. For a WARC file, this is when
+        the file was last changed.
+        """
         try:
             changed = (self._archive.parent / unit.name).stat().st_mtime
         except OSError:
@@ -491,15 +517,18 @@ def _batches(units: Iterable[Unit]) -> Iterator[list[Unit]]:
         yield batch
 
 
-def is_part_due(db: Database, at: str, now: datetime) -> bool:
+def is_part_due(db: Database, at: str, now: datetime, *, is_running: bool = False) -> bool:
     """Returns True if the nightly check is due, because no check has begun since the last `at` (a time of day in UTC,
-    such as "03:00"). A new archive is first checked in the following night.
+    such as "03:00"), or because the last one was interrupted. `is_running`: a check is running now. A new archive is
+    first checked in the following night.
     """
     hour, minute = map(int, at.split(":"))
     turn = now.astimezone(UTC).replace(hour=hour, minute=minute, second=0, microsecond=0)
     if turn > now:
         turn -= timedelta(days=1)
     last = read_last_check(db, "part", finished=False)
+    if last and not last.finished_at:
+        return not is_running
     before = last.started_at if last else read_creation_time(db)
     return before is not None and before < turn
 
@@ -548,8 +577,8 @@ _OF_ARTICLES = ("article-altered", "version-altered", "versions-missing", "facet
 
 
 def _with_range(damage: Damage) -> Damage:
-    """Returns damage to an article, assigned to the range of articles whose next check will find it again or find it
-    repaired.
+    """Assigns damage to an article to the range of articles that contains it. The next check of this range will find
+    the damage again, or find it repaired.
     """
     number = re.match(r"article (\d+)", damage.subject)
     if damage.kind not in _OF_ARTICLES or not number:

@@ -1,5 +1,5 @@
-"""Extracts stored articles again with today's program, each revision from its own capture. Only reads the archive, and
-needs no network.
+"""Extracts stored articles again with today's program, each revision from its own capture. The archive is only read,
+and no network is needed.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.articles.article_comparison import is_further_part
 from archiver.articles.article_guards import drop_impossible_values
-from archiver.articles.form_verdicts import POST_FORM_RULE
-from archiver.articles.identity import is_further_part
+from archiver.articles.page_form_verdicts import POST_FORM_RULE
 from archiver.articles.revision_history import (
     differing_fields,
     edits_after_reextraction,
@@ -28,11 +28,17 @@ from archiver.errors import ArticleNotFound, SiteNotFound, UnreadableInput
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.page_classifier import Answer
-from archiver.extraction.template.induction import Sample, reports_whole_post
+from archiver.extraction.template.rule_induction import Sample, reports_whole_post
 from archiver.extraction.template.site_rule import SiteConstants, SiteRules
 from archiver.extraction.template.template_learner import learn_with_constants, read_without_constants
 from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article, MarkedText, PageKind, SourceHint
+from archiver.storage.article_tables.article_and_revision_rows import (
+    article_from_revision,
+    article_from_row,
+    extractor_of,
+    revision_rows,
+)
 from archiver.storage.article_tables.evidence import (
     Entry,
     decode_evidence,
@@ -51,12 +57,6 @@ from archiver.storage.article_tables.multipage_articles import (
     with_body,
 )
 from archiver.storage.article_tables.records import find_article
-from archiver.storage.article_tables.revisions import (
-    article_from_revision,
-    article_from_row,
-    extractor_of,
-    revision_rows,
-)
 from archiver.storage.pages import hint_of_capture, late_hint, latest_hint, moment
 from archiver.storage.sites import SiteLookup, find_site, rules_valid_at
 from archiver.urls import urlkey
@@ -69,8 +69,8 @@ _OTHERS = 15
 
 
 def find_payload_row(db: Database, capture_id: int | None) -> dict[str, Any] | None:
-    """Returns the row of `captures` whose record has the payload of a capture: the capture's own row or, for a revisit
-    record, the row of the response with the same payload. None if no such row exists.
+    """Returns the row of `captures` whose record contains the payload of a capture: the capture's own row or, for a
+    revisit record, the row of the response with the same payload. None if no such row exists.
     """
     row = next(iter(db.query("select * from captures where id = ?", [capture_id])), None)
     if row is not None and row["record_type"] == "revisit":
@@ -87,9 +87,9 @@ def find_payload_row(db: Database, capture_id: int | None) -> dict[str, Any] | N
 
 
 def read_response(db: Database, folder: Path, capture_id: int | None) -> tuple[StoredResponse, dict[str, Any]] | None:
-    """Reads the response of a capture, and returns it with its row of `captures`. For a revisit record, this is the
-    response that it refers to (WARC/1.1, section 6.7). None if the capture does not exist or cannot be read.
-    `folder` is the archive's folder.
+    """Reads the response of a capture, and returns the response with its row of `captures`. For a revisit record, reads
+    the response to which it refers (WARC/1.1, section 6.7). Returns None if the capture does not exist or cannot be
+    read. `folder` is the archive's folder.
     """
     row = find_payload_row(db, capture_id)
     if row is None:
@@ -128,8 +128,8 @@ def parse_captured_page(db: Database, folder: Path, capture_id: int | None, url:
 
 
 def _hint_then_or_latest(db: Database, row: dict[str, Any]) -> SourceHint | None:
-    """Returns the source hint used when the article was extracted from its capture. If it is unknown, or other sources
-    have since added to it, returns the page's latest hint.
+    """Returns the source hint used when the article was extracted from its capture. If this hint is unknown, or other
+    sources have added to it since, returns the page's latest hint.
     """
     key = urlkey(row["url"])
     return late_hint(db, key, row["capture_id"]) or hint_of_capture(db, row["capture_id"]) or latest_hint(db, key)
@@ -139,7 +139,7 @@ def extract_from_capture(db: Database, folder: Path, row: dict[str, Any], site_i
     """Extracts an article (a row of `articles`) from its capture three times: with the site rules of the capture's
     time, with today's site rules, and without rules. Returns the results; [] if the capture cannot be read.
 
-    For a post of several parts, whose capture has only the first part, the stored body is kept.
+    For a post of several parts, whose capture shows only the first part, the stored body is kept.
     """
     found = read_response(db, folder, row["capture_id"])
     if found is None:
@@ -162,7 +162,7 @@ def extract_from_capture(db: Database, folder: Path, row: dict[str, Any], site_i
 @dataclass(frozen=True, slots=True)
 class RelearnedRules:
     """Site rules learned from stored captures. `since` is the time of the first of these captures that the rules fit;
-    None if they fit all.
+    None if the rules fit all of them.
     """
 
     rules: SiteRules
@@ -260,10 +260,10 @@ class ReextractedRevision:
 
     - `before`: the stored values.
     - `differs`: the names of the fields whose values differ.
-    - `evidence`, `extractor`: the values to store with the revision. An `extractor` of None keeps the stored one,
+    - `evidence`, `extractor`: the values to store with the revision. If `extractor` is None, the stored one is kept,
       because only some fields were extracted.
-    - `changed`: the new list of the fields that were changed by the edit which led to this revision; None keeps the
-      stored list.
+    - `changed`: the new list of the fields that were changed by the edit which led to this revision; None if the stored
+      list is kept.
     """
 
     revision: int
@@ -323,7 +323,7 @@ class ReextractionRequest:
 
 def build_reextraction_request(db: Database, words: tuple[str, ...], **rest: Any) -> ReextractionRequest:
     """Builds a re-extraction request from command-line arguments, each a site name, an article ID or a URL. Raises
-    SiteNotFound or ArticleNotFound for any other argument.
+    SiteNotFound or ArticleNotFound for an argument that is none of these.
     """
     sites: list[str] = []
     articles: list[int] = []
@@ -341,8 +341,8 @@ def build_reextraction_request(db: Database, words: tuple[str, ...], **rest: Any
 
 
 def request_key(db: Database, request: ReextractionRequest) -> str:
-    """Returns a JSON string that identifies a re-extraction request, by which an interrupted one is recognized. It
-    includes the number of known site rules, because new rules change the results.
+    """Returns a JSON string that identifies a re-extraction request, so that an interrupted re-extraction with the same
+    request can be continued. It includes the number of known site rules, because new rules change the results.
     """
     rules = db.execute("select count(*), max(id) from site_rules").fetchone()
     return json.dumps({**asdict(request), "rules": list(rules)}, ensure_ascii=False)
@@ -474,7 +474,7 @@ class ReextractionReader:
 
 
 class _Article:
-    """The re-extraction of one article: its row of `articles`, and the results so far."""
+    """Re-extracts one article. Holds its row of `articles`, and the results so far."""
 
     def __init__(self, reader: ReextractionReader, row: dict[str, Any]) -> None:
         self._reader, self._row = reader, row
@@ -588,7 +588,9 @@ class _Article:
         return reading
 
     def _stored_evidence(self, row: dict[str, Any], stored: Article) -> list[Entry]:
-        """Returns the stored evidence of a revision; if it has none, the stored values as evidence without a source."""
+        """Returns the stored evidence of a revision; if there is none, returns the stored values as evidence without a
+        source.
+        """
         found = decode_evidence(self._reader.db, row) if row is self._row else unpack_evidence(row.get("evidence"))
         return found or entries(replace(stored, evidence=()))
 
@@ -639,8 +641,8 @@ class _Article:
     def _with_edits(
         self, found: list[ReextractedRevision], rows: list[dict[str, Any]], stored: dict[int, Article]
     ) -> tuple[ReextractedRevision, ...]:
-        """Returns the revisions with a recomputed list of the fields that each edit changed, where both revisions
-        around the edit were extracted again.
+        """Recomputes the list of the fields that an edit changed, for each edit between two revisions that were both
+        extracted again. Returns the revisions with these lists.
         """
         if not any(version.differs for version in found):
             return tuple(found)

@@ -28,10 +28,10 @@ from archiver.maintenance.reextraction import (
     request_key,
     seen_values,
 )
+from archiver.storage.article_tables.article_and_revision_rows import rewrite_revision
 from archiver.storage.article_tables.articles import overwrite
 from archiver.storage.article_tables.evidence import encode_evidence, unpack_evidence
 from archiver.storage.article_tables.multipage_articles import update_part
-from archiver.storage.article_tables.revisions import rewrite_revision
 from archiver.storage.connection import open_archive, writing
 from archiver.storage.pages import last_rowid, stamp
 
@@ -74,7 +74,7 @@ class StartedReextraction:
 
 
 def begin_reextraction(db: Database, request: ReextractionRequest, version: str, at: datetime) -> StartedReextraction:
-    """Stores a new row for a re-extraction, or continues the last one if that was interrupted and had the same request
+    """Stores a new row for a re-extraction, or continues the last one if it was interrupted and had the same request
     and program version.
     """
     key = request_key(db, request)
@@ -168,7 +168,7 @@ def _write_edit(db: Database, article_id: int, version: ReextractedRevision) -> 
 
 _BATCH = 200
 Read = Callable[[list[int]], Iterable[list[ReextractedArticle]]]
-"""Extracts these articles again, and yields the results in any order."""
+"""A function that extracts these articles again, and yields the results in any order."""
 
 
 def reextract(
@@ -210,8 +210,8 @@ def reextract(
 _CHUNK = 40
 """Number of articles per task. Their captures are next to each other in the WARC files."""
 _FEW = 4 * _CHUNK
-"""If at most this many articles are to be extracted, this process finishes before other processes would have
-started."""
+"""If at most this many articles are to be extracted, they are extracted in this process, which finishes before other
+processes would have started."""
 _reader: ReextractionReader | None = None
 
 
@@ -231,8 +231,8 @@ def reextract_all(
         yield from map(_read, _chunks(ids))
         _close()
         return
-    # A process forked from this one would share the open database, which SQLite forbids (howtocorrupt, section 2.6).
-    # One forked from a fork server does not, and the imports are done once for all workers.
+    # A process forked from this one would share the open database, which SQLite forbids (howtocorrupt, section 2.6). A
+    # process forked from a fork server does not share it, and imports are done once for all workers.
     context = get_context("forkserver")
     context.set_forkserver_preload([__name__])
     pool = ProcessPoolExecutor(workers, context, _start_worker, (archive, version, at, request, list(sys.path)))

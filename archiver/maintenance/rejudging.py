@@ -14,7 +14,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.articles.article_guards import drop_impossible_values
-from archiver.articles.form_verdicts import SiteVerdicts, judge_article, judge_forms
+from archiver.articles.page_form_verdicts import SiteVerdicts, judge_article, judge_forms
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.page_classifier import Answer
@@ -44,7 +44,7 @@ to were stored when it was fetched."""
 
 @dataclass(frozen=True, slots=True)
 class RejudgedPage:
-    """A page with the kind that results from the verdict on its form.
+    """The result of judging a page again by the verdict on its form.
 
     - `kind`, `rule`: the new kind and rule; the previous ones are in `page`.
     - `article`: the article to store; None for a page that is not a post.
@@ -100,8 +100,8 @@ def judge_site(db: Database, site_id: int, at: datetime, *, is_complete: bool = 
 
 
 def form_pages(db: Database, folder: Path, site_id: int, tally: RejudgingTally) -> None:
-    """Stores the forms of the pages that have none yet, such as pages of an import or of a merged archive, from their
-    captures.
+    """Reads the forms of pages without a form from their captures, and stores them. Such pages come, for example, from
+    an import or from a merged archive.
     """
     forms, pages = SiteForms(db, site_id), pages_without_form(db, site_id)
     while batch := list(islice(pages, _BATCH)):

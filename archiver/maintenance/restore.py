@@ -38,7 +38,7 @@ from archiver.warc.writer import index_of, seal, sync_folder
 _PAGES = 2_000
 _REPLACED = "before-restore"
 Progress = Callable[[str, int, int], None]
-"""Called with a name for the current step, the amount done, and the total."""
+"""A function that is called with a name for the current step, the amount done, and the total."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ class RestorePlan:
 
     - `backup`, `made_at`, `articles`: the backup's file, when it was made, and its number of articles.
     - `kept_as`: the name that the replaced archive gets.
-    - `runs`, `new_articles`, `new_revisions`: the numbers of later runs, and of articles and revisions that the archive
-      has and the backup lacks. Each is None if the archive is too damaged to count them.
+    - `runs`, `new_articles`, `new_revisions`: the numbers of later runs, and of articles and revisions that are in the
+      archive but not in the backup. Each is None if the archive is too damaged to count them.
     - `removed`: the number of posts that were removed from the archive later and that the backup still holds.
     """
 
@@ -70,7 +70,7 @@ class RestoreResult:
     - `files`: the names of the WARC files that were put back.
     - `whole`: requested files that were already undamaged.
     - `failed`: by name, the reason why a damaged or missing file could not be put back.
-    - `later`: WARC files that were written after the backup and whose captures the database does not have.
+    - `later`: WARC files that were written after the backup, and whose captures are therefore not in the database.
     - `kept_as`: the replaced archive; None if nothing was replaced.
     - `removed`: the number of posts that were removed again.
     """
@@ -83,7 +83,7 @@ class RestoreResult:
     removed: int = 0
 
 
-# Planning: is the backup undamaged, and what would be lost?
+# Planning: checks whether the backup is undamaged, and what its restoration would lose.
 
 
 def plan_restore(backup: Path, archive: Path) -> RestorePlan:
@@ -111,7 +111,7 @@ def plan_restore(backup: Path, archive: Path) -> RestorePlan:
 
 @contextmanager
 def _opened_backup(backup: Path, archive: Path) -> Iterator[Database]:
-    """Opens a backup read-only after checking it. Raises as `plan_restore` does."""
+    """Opens a backup read-only after checking it. Raises RestoreRefused and the errors of `open_archive`."""
     if archive.exists() and backup.exists() and archive.samefile(backup):
         raise RestoreRefused(str(backup), "it is the archive itself")
     try:
@@ -131,7 +131,9 @@ def _opened_backup(backup: Path, archive: Path) -> Iterator[Database]:
 
 
 def _name_whole(backup: Path) -> str:
-    """Returns the end of a sentence that names another, undamaged backup in the folder; "" if there is none."""
+    """Returns the end of a sentence that names another, undamaged backup in the folder; "" if there is no such
+    backup.
+    """
     whole = next((one.path for one in find_generations(backup) if not one.damage), None)
     return f"; {whole} is undamaged" if whole else ""
 
@@ -238,7 +240,7 @@ def _copy_database(theirs: Database, part: Path, archive: Path, progress: Progre
 
 def _carry_over(copy: Database, archive: Path) -> None:
     """Copies the removals of posts since the backup, and the locations of backups, from the archive to the copy of its
-    backup. These must not be lost. Does nothing if the archive cannot be read.
+    backup. Without this, they would be lost. Does nothing if the archive cannot be read.
     """
     if not archive.exists():
         return
@@ -315,8 +317,8 @@ def restore_captures(backup: Path, archive: Path, names: Sequence[str], progress
 
 
 def _incomplete_files(db: Database, archive: Path, backup: Path) -> list[str]:
-    """Returns the names of the WARC files of the archive that are missing, shorter than in the backup, or end before
-    the last record with a row.
+    """Returns the names of the WARC files of the archive that are missing, are shorter than in the backup, or end
+    before the last record with a row.
     """
     rows = db.execute(
         "select warc_file, max(warc_offset + warc_length) from captures where warc_file is not null group by 1 "
@@ -330,7 +332,7 @@ def _incomplete_files(db: Database, archive: Path, backup: Path) -> list[str]:
 
 
 def _has_grown(db: Database, own: Path, copy: Path, name: str) -> bool:
-    """Returns True if runs since the backup have added to a WARC file."""
+    """Returns True if runs since the backup have appended records to a WARC file."""
     return size_of(own) > size_of(copy) if copy.exists() else has_later_records(db, own, name)
 
 

@@ -36,10 +36,10 @@ class SiteMove:
 
     - `articles`, `pages`: articles and pages that get a new address.
     - `aliases`: addresses of articles that become aliases.
-    - `runs`, `tags`, `settings`: those that stay with the site.
+    - `runs`, `tags`, `settings`: the runs, tags and settings that the site keeps.
     - `crawl`: False if the site's settings exclude it from crawls.
-    - `kept`: pages and articles that keep their address, because another page has the new one.
-    - `tombstones`: removed posts that stay removed at their new address.
+    - `kept`: pages and articles that keep their address, because the new address belongs to another page.
+    - `tombstones`: removed posts whose new addresses are blocked, too.
     - `replaced`: True if the new address was that of another site in the archive, which was removed.
     - `removed`: articles that were removed with that site.
     - `files`: the WARC files with the captures of that site.
@@ -74,8 +74,8 @@ class AddressMapping:
     start_url: str
 
     def target(self, url: str) -> str | None:
-        """Returns the URL that `url` has after the move; None if it is outside the old site or already inside the new
-        one.
+        """Returns the URL that replaces `url` after the move; None if it is outside the old site or already inside the
+        new one.
         """
         if not self.old.contains(url) or self.new.contains(url):
             return None
@@ -104,10 +104,10 @@ def locked_for_move(archive: Path, site: dict[str, Any], new_url: str) -> Iterat
 def move_site(
     db: Database, name: str, new_url: str, now: datetime, *, merge: bool = False, dry_run: bool = False
 ) -> SiteMove:
-    """Moves the site with this name to a new start URL, in one transaction. If `merge` is True, a site that the archive
-    has at this URL is removed. Its captures stay, so that importing them into the moved site restores its posts and
-    edits. If `dry_run` is True, only counts the changes. Raises SiteNotFound, BadAddress, and CannotMoveSite with what
-    to do instead.
+    """Moves the site with this name to a new start URL, in one transaction. If the archive already contains a site at
+    this URL, that site is removed, provided that `merge` is True. Its captures stay, so that importing them into the
+    moved site restores its posts and edits. If `dry_run` is True, only counts the changes. Raises SiteNotFound,
+    BadAddress, and CannotMoveSite with what to do instead.
     """
     site = find_site(db, name)
     url = start_address(new_url)
@@ -224,8 +224,8 @@ class _Moving:
         self._make_due(keys.values())
 
     def _free_page(self, key: str) -> bool:
-        """Frees an address of the new host by deleting the page of this site that has it, if that page has no article.
-        Returns False if the page must stay.
+        """Frees an address of the new host by deleting the page of this site that is at this address, if that page
+        shows no article. Returns False if the page must stay.
         """
         row = self._db.execute("select id, site_id, article_id from pages where urlkey = ?", [key]).fetchone()
         if row is None:
@@ -312,8 +312,8 @@ class _Moving:
                 "update articles set url = ?, urlkey = ?, canonical_url = ? where id = ?",
                 [target, key, canonical and (self._mapping.target(canonical) or canonical), article],
             )
-            # first_seen is the time of the move, so that the old address stays the first one and dataset record IDs do
-            # not change.
+            # first_seen is the time of the move, so that the old address remains the first address and dataset record
+            # IDs do not change.
             db.execute(
                 "insert into aliases (urlkey, url, article_id, kind, first_seen) values (?, ?, ?, 'url', ?) "
                 "on conflict (urlkey) do update set url = excluded.url, kind = 'url'",
@@ -331,12 +331,12 @@ class _Moving:
                 ).rowcount
 
     def _belongs_to_other(self, key: str, article: int) -> bool:
-        """Returns True if a different article has the address with this urlkey."""
+        """Returns True if the address with this urlkey belongs to a different article."""
         owners = self._db.execute("select article_id from article_urls where urlkey = ?", [key]).fetchall()
         return any(row[0] != article for row in owners)
 
     def _move_tombstones(self) -> None:
-        """Keeps removed posts removed at their new addresses, too."""
+        """Adds the new addresses to the tombstones of removed posts, so that the posts stay removed there, too."""
         db, done = self._db, self._done
         db.execute("update tombstones set site = ? where site = ?", [done.new, done.old])
         rows = db.execute(

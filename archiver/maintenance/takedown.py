@@ -23,14 +23,14 @@ from typing import Any
 from slugify import slugify
 from sqlite_utils import Database
 
-from archiver.articles.identity import fold_words
+from archiver.articles.article_comparison import fold_words
 from archiver.errors import ArchiveLocked, ArchiverError, UnreadableInput
 from archiver.fields import LINKS
 from archiver.maintenance.verify_captures import is_being_written
 from archiver.storage.article_tables import near_duplicate_clusters
+from archiver.storage.article_tables.article_and_revision_rows import article_from_revision, revision_rows
 from archiver.storage.article_tables.articles import settle_duplicates
 from archiver.storage.article_tables.records import record_id_of
-from archiver.storage.article_tables.revisions import article_from_revision, revision_rows
 from archiver.storage.capture_recovery import forget_lost
 from archiver.storage.connection import environment_error, is_environment_error, open_archive, opened, writing
 from archiver.storage.locks import lock_archive_exclusively
@@ -51,7 +51,7 @@ from archiver.warc.warc_records import read_record
 # Detecting quotes of a text in pages, feeds and API responses: the same words in a row, whatever the markup.
 
 _RUN = 8
-"""A quote has at least this many equal words in a row, since so many cannot be a coincidence."""
+"""A quote consists of at least this many equal words in a row, since so many cannot be a coincidence."""
 _FEWEST = 4
 """A title, or a text with fewer than _RUN words, is searched for only if it has at least this many words."""
 _TAG = re.compile(r"<!\[CDATA\[|<[^<>]*>")
@@ -77,8 +77,8 @@ class QuoteDetector:
         return bool(self._runs or self._phrases)
 
     def is_quoted_in(self, body: bytes, content_type: str) -> bool:
-        """Returns True if a response body (content-decoded bytes) has eight consecutive words of a text, or a whole
-        title.
+        """Returns True if a response body (content-decoded bytes) contains eight consecutive words of a text, or a
+        whole title.
         """
         if content_type.lower().startswith(_NO_TEXT):
             return False
@@ -122,7 +122,9 @@ _EMPTY = "sha1:3I42H3S6NNFQ2MSVX7XZKYAYSCX5QBYJ"
 
 @dataclass(frozen=True, slots=True)
 class SimilarArticle:
-    """Another article with equal or nearly equal text: its ID, its URL, and `how` similar it is, as a phrase."""
+    """Another article with equal or nearly equal text: its ID, its URL, and a phrase that says how similar it is
+    (`how`).
+    """
 
     article: int
     url: str
@@ -207,7 +209,7 @@ def find_own_requisites(db: Database, article_id: int | None) -> list[tuple[int,
 
 def find_own_captures(db: Database, article_id: int | None, urls: list[str]) -> set[int]:
     """Returns the IDs of a post's captures: the captures of its revisions, of its URLs, and of requisites that only
-    this post needs. Captures that revisions of another article depend on are left out, even if they are captures of
+    this post needs. Captures on which revisions of another article depend are left out, even if they are captures of
     this post's URLs.
     """
     urls = [*urls, *(url for _, url in find_own_requisites(db, article_id))]
@@ -236,8 +238,8 @@ def find_own_captures(db: Database, article_id: int | None, urls: list[str]) -> 
 
 
 def find_payloads(db: Database, captures: set[int], *, shared: bool = False) -> set[str]:
-    """Returns the digests of the payloads that only these captures have, or, if `shared` is True, of those that other
-    captures have, too.
+    """Returns the digests of the payloads of these captures: of those that no other capture has or, if `shared` is
+    True, of those that other captures have, too.
     """
     numbers = json.dumps(sorted(captures))
     return {
@@ -252,8 +254,8 @@ def find_payloads(db: Database, captures: set[int], *, shared: bool = False) -> 
 
 
 def read_texts(db: Database, article_id: int) -> Iterator[tuple[str, str]]:
-    """Yields each title and text that an article ever had, as pairs, including the texts of its further parts. Missing
-    values are "".
+    """Yields the (title, text) pairs of all revisions of an article, and the texts of its further parts. Missing values
+    are "".
     """
     for row in revision_rows(db, "article_id = ?", [article_id]):
         article = article_from_revision(row)
@@ -310,12 +312,12 @@ def erase_records(
     db: Database, folder: Path, removals: Iterable[Tombstone], progress: Progress, texts: Iterable[tuple[str, str]] = ()
 ) -> int:
     """Removes the WARC records of posts with these tombstones from the archive's files; returns how many records were
-    removed. `texts` has titles and texts of these posts that are not in the archive's database.
+    removed. `texts` holds titles and texts of these posts that are not in the archive's database.
 
-    Removes all records of the posts' URLs, all records with their payloads, and responses of their sites (feeds,
-    APIs, listings) that quote eight consecutive words of their text. A record that another article depends on is
-    kept; if it is a revisit record of a removed payload, it is first turned into a response with that payload. Uses
-    its own transactions. Raises OSError.
+    Removes all records of the posts' URLs, all records with their payloads, and responses of their sites (feeds, APIs,
+    listings) that quote eight consecutive words of their text. A record on which another article depends is kept; if it
+    is a revisit record of a removed payload, it is first turned into a response with that payload. Uses its own
+    transactions. Raises OSError.
     """
     scope = _erasure_scope(db, removals, texts)
     for name, changes in _rescue_shared_payloads(db, folder, scope).items():
@@ -474,7 +476,9 @@ def _is_removed(
 
 
 def _belongs_to_kept_article(db: Database, key: str, row: int | None, scope: ErasureScope) -> bool:
-    """Returns True if a record is a capture of an article that is not removed, or has a URL of such an article."""
+    """Returns True if a record is a capture of an article that is not removed, or if its URL belongs to such an
+    article.
+    """
     ids = json.dumps(sorted(scope.ids))
     return (
         db.execute(
@@ -649,8 +653,8 @@ def remove_articles(
 
 
 def finish_takedowns(db: Database, archive: Path, progress: Progress = lambda what, number, of: None) -> int:
-    """Completes every takedown that was begun but not finished. Returns how many WARC records were removed. Has the
-    same conditions as `remove_articles`.
+    """Completes every takedown that was begun but not finished. Returns how many WARC records were removed. The
+    conditions and errors are those of `remove_articles`.
     """
     delete_unfinished_rewrites(db, archive.parent)
     waiting = pending_takedowns(db)
@@ -669,7 +673,8 @@ def finish_takedowns(db: Database, archive: Path, progress: Progress = lambda wh
 
 
 def overwrite_free_pages(db: Database, archive: Path) -> None:
-    """Removes deleted data from the database file. SQLite otherwise leaves it there until the space is reused.
+    """Removes deleted data from the database file. Otherwise SQLite would leave these data in the file until their
+    space is reused.
 
     The full-text index keeps words of deleted rows until its segments are merged ('optimize'); VACUUM drops free pages
     and the unused space in other pages. The checkpoint empties the write-ahead log. The search index is deleted, and
@@ -694,8 +699,8 @@ def overwrite_free_pages(db: Database, archive: Path) -> None:
 
 @contextmanager
 def archive_without_writers(archive: Path) -> Iterator[Database]:
-    """Context manager that opens the archive while crawls and imports are locked out. Raises ArchiveInUse if one is
-    running, what `open_archive` raises, and storage errors as `environment_error` converts them.
+    """Context manager that opens the archive while crawls and imports are locked out. Raises ArchiveInUse if a crawl or
+    an import is running, the errors of `open_archive`, and storage errors as `environment_error` converts them.
     """
     db = open_archive(archive)
     try:
@@ -709,11 +714,11 @@ def archive_without_writers(archive: Path) -> Iterator[Database]:
         db.close()
 
 
-def finish_pending_takedowns(archive: Path, say: Callable[[str], None]) -> None:
+def finish_pending_takedowns(archive: Path, say: Callable[[str], None], *, create: bool = False) -> None:
     """Finishes pending takedowns. If that is not possible now, they stay pending and `say` is called with the
-    reason.
+    reason. If `create` is True, a missing archive is created. Raises the errors of `open_archive`.
     """
-    with opened(archive) as db:
+    with opened(archive, create=create) as db:
         is_pending = bool(pending_takedowns(db)) or db.execute("select 1 from warc_rewrites").fetchone() is not None
     if not is_pending:
         return

@@ -1,7 +1,7 @@
 """Verifies an archive: checks the database, then the articles and WARC files on all cores. Also repairs derived data.
 
-The checks use read transactions on read-only connections. A crawl can write meanwhile, but the data that it writes are
-not checked.
+The checks use read transactions on read-only connections. A crawl can write at the same time, but the data that it
+writes are not checked.
 
 Articles are checked against their digests, facets and revisions, and optionally compared with a new extraction.
 """
@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import content_digest, meaning_digest
+from archiver.articles.article_comparison import content_digest, meaning_digest
 from archiver.fields import LATEST, LINKS, PAGE_FIELDS
 from archiver.items import Article
 from archiver.maintenance import reextraction, verify_captures, verify_database
@@ -39,7 +39,7 @@ from archiver.maintenance.verify_database import (
 )
 from archiver.storage import page_discoveries
 from archiver.storage.article_tables import near_duplicate_clusters
-from archiver.storage.article_tables.revisions import (
+from archiver.storage.article_tables.article_and_revision_rows import (
     article_from_revision,
     article_from_row,
     revision_rows,
@@ -217,8 +217,8 @@ def ids_between(db: Database, first: int, last: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check of the database that `archiver verify` runs. `needs` names the tables that it reads; if one is missing,
-    the check is skipped, because the schema check reports the missing table.
+    """A check of the database that `archiver verify` runs. `needs` names the tables that the check reads. If one of
+    them is missing, the check is skipped, because the schema check reports the missing table.
     """
 
     name: str
@@ -279,7 +279,8 @@ CHECKS: tuple[Check, ...] = (
 
 
 def repair(archive: Path, findings: Iterable[VerifyFinding]) -> list[str]:
-    """Makes the repairs named in these findings (`VerifyFinding.mend`). Returns a phrase for each repair made.
+    """Makes the repairs named in these findings (`VerifyFinding.mend`). Returns a phrase for each repair that was
+    made.
 
     Waits for other programs' transactions. Raises ArchiveLocked, OSError and sqlite3.Error.
     """
@@ -417,7 +418,7 @@ def verify(
     no WARC files are read. If `reread` is True, each article is also compared with what today's extraction finds in its
     capture.
 
-    Raises what `open_archive` raises.
+    Raises the errors of `open_archive`.
     """
     out = VerifyResult()
     files = verify_captures.find_warc_files(archive.parent)
@@ -521,8 +522,8 @@ def _verify_files(
 
 
 def _map_tasks(pool: Executor | None, work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
-    """Runs `work` on each task in the pool, or in this process if there is none, and yields the results in the order of
-    the tasks. Only a few tasks are submitted at a time, to bound memory.
+    """Runs `work` on each task in the pool, or in this process if `pool` is None, and yields the results in the order
+    of the tasks. Only a few tasks are submitted at a time, to bound memory.
     """
     if pool is None:
         yield from map(work, tasks)

@@ -33,8 +33,8 @@ _BACK = "Restore the file from a backup."
 _INDEX = "Run 'archiver verify --repair': it rebuilds the index from the records."
 _MOST = 50
 _MOST_FRAMES = 4
-"""A file may have at most this many different gzip headers. If it has more, the file was written by a program that puts
-times into the headers, and no header is suspicious."""
+"""A file may have at most this many different gzip headers. A file with more different headers was written by a program
+that puts times into the headers, so no header is suspicious."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,8 @@ class WARCJob:
 
 @dataclass(slots=True)
 class ExaminedWARC:
-    """The result of checking a WARC file: its flaws, the number of records read, and in `unknown` the URL and offset of
-    each record with status 200 that has no row in `captures`.
+    """The result of checking a WARC file: its flaws, and the number of records read. `unknown` holds the URL and offset
+    of each record with status 200 but without a row in `captures`.
     """
 
     warc_file: str
@@ -270,8 +270,8 @@ class _FileCheck:
 
     @property
     def is_exchanged(self) -> bool:
-        """True if the file is not the file that the rows describe: it was written under another name, and most rows do
-        not match its records.
+        """Returns True if the file is not the file that the rows describe: it was written under another name, and most
+        rows do not match its records.
         """
         wrong = sum(1 for flaw in self.flaws if flaw.captures) + len(self.left)
         return (
@@ -380,8 +380,8 @@ def _check_end(job: WARCJob, end: int, size: int, left: dict[int, CaptureRow], o
 
 
 def _check_index(job: WARCJob, lines: Counter[int], lost: Sequence[tuple[int, int]]) -> Iterator[WARCFlaw]:
-    """Checks the file's CDXJ index for missing, unknown and unsorted lines. `lines` has the hashes of the lines that
-    the records require; `lost` has unreadable byte ranges, whose index lines are not reported again.
+    """Checks the file's CDXJ index for missing, unknown and unsorted lines. `lines` holds the hashes of the lines that
+    the records require; `lost` holds unreadable byte ranges, whose index lines are not reported again.
     """
     if job.written:
         return
@@ -447,8 +447,8 @@ _SUFFIXES = (".warc.gz", ".cdxj", ".cdxj.open", ".cdxj.new")
 
 def find_warc_files(folder: Path) -> dict[str, bool]:
     """Returns the WARC files below folder/warc by their path relative to `folder`, each with True if it is finished: it
-    has an index, or no process holds its lock. Call this before reading the rows of `captures`: a file that is
-    finished at that time has all its rows.
+    has an index, or no process holds its lock. Call this before reading the rows of `captures`: all rows of a file that
+    is finished at that time are then in the table.
     """
     return {
         f"warc/{file.relative_to(folder / 'warc')}": index_of(file).exists() or not is_being_written(file)
@@ -509,7 +509,7 @@ _OF_INDEX = ("cdxj-differs", "file-unfinished")
 
 
 def find_warc_file(folder: Path, name: str) -> dict[str, bool]:
-    """Returns what `find_warc_files` does, for one file."""
+    """Returns the same as `find_warc_files`, for one file."""
     file = folder / name
     return {name: index_of(file).exists() or not is_being_written(file)} if file.exists() else {}
 
@@ -584,8 +584,9 @@ def _listed(numbers: list[int]) -> str:
 
 
 def _should_have_row(db: Database, url: str) -> bool:
-    """Returns True if the URL is in the pages table and was fetched, but has no capture at all. Other records without a
-    row are expected: files about a host such as robots.txt, probes, and batches that were lost when a crawl was killed.
+    """Returns True if the URL is in the pages table and was fetched, but there is no capture of it. Other records
+    without a row are expected: files about a host such as robots.txt, probes, and batches that were lost when a crawl
+    was killed.
     """
     return bool(
         db.execute(

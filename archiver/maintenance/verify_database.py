@@ -43,7 +43,7 @@ class VerifyFinding:
 
 
 def limit_findings(findings: Iterable[VerifyFinding], most: int = 50) -> Iterator[VerifyFinding]:
-    """Yields the first `most` of many similar findings, then one finding that counts the rest."""
+    """Yields the first `most` of several similar findings, then one finding that says how many more there are."""
     more, last = 0, None
     for number, finding in enumerate(findings):
         if number < most:
@@ -74,7 +74,7 @@ REQUIRED = {
     "page_discoveries": ("page_id", "source", "first_seen"),
     "page_sources": ("page_id", "source", "first_seen", "last_seen"),
 }
-"""Columns that are never null, although the schema allows it."""
+"""Columns that are never null in a sound archive, although the schema allows null."""
 TIMES = {
     "sites": ("added_at", "quiet_until", "soft_not_found_at", "muted_until"),
     "runs": ("started_at", "finished_at"),
@@ -265,7 +265,7 @@ def check_references(db: Database) -> Iterator[VerifyFinding]:
 
 def check_captures_of_articles(db: Database) -> Iterator[VerifyFinding]:
     """Yields a finding for each article whose capture is of another page: the capture's URL belongs to no article, or
-    to another article that has the same capture. A URL that the site later gave to another post is accepted.
+    to another article that has the same capture. It is accepted if the site later used the URL for another post.
     """
     db.register_function(_urlkey_or_empty, name="urlkey", deterministic=True, replace=True)
     yield from limit_findings(
@@ -475,7 +475,9 @@ def check_integrity(db: Database, tables: Iterable[str] | None = None) -> Iterat
 
 
 def list_numbers(numbers: Sequence[int], most: int = 10) -> str:
-    """Returns numbers as a phrase; if there are more than `most`, only the first ones and how many more there are."""
+    """Returns numbers as a phrase; if there are more than `most` numbers, gives only the first ones and says how many
+    more there are.
+    """
     more = f" and {len(numbers) - most:,} more" if len(numbers) > most else ""
     return ", ".join(map(str, numbers[:most])) + more
 
@@ -586,7 +588,7 @@ def check_foreign_keys(db: Database) -> Iterator[VerifyFinding]:
     yield from limit_findings(found())
 
 
-# The full-text index against the articles, by FTS5's own check, on a read-only database.
+# Compares the full-text index with the articles by FTS5's own check, on a read-only database.
 
 _REBUILD_INDEX = "Run 'archiver verify --repair': it rebuilds the index from the articles."
 _PARTS = ("data", "idx", "docsize", "config")

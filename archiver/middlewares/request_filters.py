@@ -51,8 +51,8 @@ _PRIORITY = 1000
 _log = logging.getLogger(__name__)
 # The number of bytes to read. It is more than the parser uses, so that the parser notices if a file is cut off.
 _READ = 2 * MAX_ROBOTS_BYTES
-# Rules of failures that count as a missing file: too many redirects (RFC 9309, section 2.3.1.2), or a
-# redirect to a non-public address.
+# Rules of failures that count as "there is no such file": too many redirects (RFC 9309, section 2.3.1.2), or a redirect
+# to a non-public address.
 _MISSING = frozenset({"ignored", "private-address"})
 _TDMREP = ".well-known/tdmrep.json"
 
@@ -79,8 +79,8 @@ class OncePerOrigin(Generic[T]):
 class HostFileReader:
     """Fetches a host's robots.txt or tdmrep.json and stores it. The request is conditional if a copy is stored.
 
-    If the file is longer than `most` bytes, only that many are read. If `most` is 0, the file is used only if it is
-    complete.
+    Of a file longer than `most` bytes, only the first `most` bytes are read. If `most` is 0, the file is used only if
+    it is complete.
     """
 
     def __init__(self, crawler: Crawler, name: str, most: int = 0) -> None:
@@ -92,7 +92,7 @@ class HostFileReader:
     async def fetch(self, origin: str, *, obey_robots: bool) -> tuple[HostFile, Response]:
         """Fetches the file of an origin; returns it and the response. Redirects are followed, even to other hosts.
 
-        Raises the errors of a download.
+        Raises Scrapy's and Twisted's network errors, Refusal and HostBusy.
         """
         assert self._crawler.engine is not None
         stored = self.stored(origin)
@@ -116,13 +116,13 @@ class HostFileReader:
         return HostFile(now, response.status, body, etag, last_modified), response
 
     def stored(self, origin: str) -> HostFile | None:
-        """Returns the stored copy of an origin's robots.txt or tdmrep.json, whichever this object fetches, from this
-        run or an earlier one; None if no copy is stored.
+        """Returns the stored copy of an origin's robots.txt or tdmrep.json (whichever of the two this object fetches);
+        None if no copy is stored. The copy may be from an earlier run.
         """
         return find_host_file(self._archive.run.db, origin, self._name) if self._archive else None
 
     def store(self, origin: str, file: HostFile, robots: Robots | None = None) -> None:
-        """Stores the file for the next run. If it is a new robots.txt (`robots` has its rules), pages that it allows
+        """Stores the file for the next run. If it is a new robots.txt (`robots` holds its rules), pages that it allows
         become due. An error is ignored, because the next run fetches the file again, and other code reports archive
         errors.
         """
@@ -158,7 +158,7 @@ class RobotsMiddleware:
 
     The file is read once per run and origin, and again after 24 hours. If it is too large, only its beginning counts
     (RFC 9309, section 2.5). If it cannot be read, a stored copy less than 24 hours old is used (sections 2.3.1.4 and
-    2.4); without one, nothing is fetched from the host.
+    2.4); without such a copy, nothing is fetched from the host.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -222,7 +222,8 @@ class TdmRepMiddleware:
     """Adds the host's tdmrep.json to the notes of each request for a page of the site.
 
     TDMRep, "Processing priority": the file is looked up before any page of a host. It is requested once per run,
-    conditionally and in accordance with robots.txt. A host without a readable file makes no usage statement.
+    conditionally and in accordance with robots.txt. A host without a readable file makes no usage statements in this
+    way.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -279,8 +280,8 @@ class AddressMiddleware:
 
     It comes before the robots.txt middleware, so that it sees that middleware's requests and redirects, too. If a proxy
     resolves host names, this is the only check; otherwise the address is checked again when the connection is made.
-    Discovery sources may be on other hosts. A post that a source reports on another host is refused. It would be stored
-    as a post of this site, and a list of such posts would direct the crawl at somebody else's server.
+    Discovery sources may be on other hosts. But a post on another host is refused: it would be stored as a post of this
+    site, and a source could direct the crawl at somebody else's server by listing such posts.
     """
 
     def __init__(self, crawler: Crawler) -> None:

@@ -26,7 +26,7 @@ from archiver.spiders.page_request import page_of, purpose_of, requisite_of
 from archiver.warc.payload import Decoding, decode_content
 
 _GZIP = ("gzip", "x-gzip")
-# zlib raises these errors if the data is complete and only the checksum or length after it is missing. Some servers
+# zlib raises these errors if the data are complete and only the checksum or length after them is missing. Some servers
 # omit these eight bytes.
 _TRAILER_ERRORS = ("incorrect data check", "incorrect length check")
 
@@ -52,7 +52,7 @@ class UnpackingMiddleware(HttpCompressionMiddleware):
 def is_truncated(packed: bytes, coding: str, size: int) -> bool:
     """Returns True if a compressed body is truncated. `size` is its length when decompressed.
 
-    gzip states that length at its end; if it matches, the body is not decompressed again.
+    A gzip body states its decompressed length at its end. If this equals `size`, the body is not decompressed again.
     """
     if coding in _GZIP:
         return int.from_bytes(packed[-4:], "little") != size % (1 << 32) and _is_cut_gzip(packed)
@@ -80,7 +80,7 @@ _STEP = 16 * 1024
 class BodyPrefix:
     """Limits a download to the beginning of a body: about `most` bytes on the wire, and at most `most` decompressed.
 
-    An object belongs to one request and those that follow from it (redirects, retries), which run one after another.
+    An object belongs to one request and to the redirects and retries of that request, which run one after another.
     """
 
     def __init__(self, most: int) -> None:
@@ -100,7 +100,7 @@ class BodyPrefix:
             crawler.signals.disconnect(self.received, signals.bytes_received)
 
     def received(self, data: bytes, request: Request) -> None:
-        """Scrapy signal handler: ends a download as soon as it has enough bytes, as if its body ended at that point."""
+        """Scrapy signal handler: ends a download as soon as enough bytes have arrived, as if the body ended there."""
         if request.meta.get(META) is not self:
             return
         if request is not self._request:
@@ -151,9 +151,9 @@ class LimitsMiddleware:
     Sources (sitemaps, feeds, the API) may have DOWNLOAD_MAXSIZE bytes, other pages PAGE_MAXSIZE, requisites
     REQUISITE_MAXSIZE. Each limit applies to the bytes received and again after decompression.
 
-    A response usually has one content coding; a server that compresses a compressed file sends two. A response with
-    more is refused as an attack (RFC 9110, section 8.4 sets no limit). If only the beginning of a response is needed
-    (`BodyPrefix`), it is decoded here, and there is no limit.
+    A response usually has one content coding, and two if the server compresses a file that is already compressed. A
+    response with more than two is refused as an attack (RFC 9110, section 8.4 sets no limit). If only the beginning of
+    a response is needed (`BodyPrefix`), it is decoded here, and there is no limit.
     """
 
     def __init__(self, page_maxsize: int, requisite_maxsize: int) -> None:

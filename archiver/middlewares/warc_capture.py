@@ -91,8 +91,8 @@ class CaptureMiddleware:
         requisite: RequisiteRequest,
         notes: FetchNotes,
     ) -> Capture | None:
-        """Captures the response for a requisite; returns None if the response has the wrong type or its status is not
-        kept. Each payload is written only once.
+        """Captures the response for a requisite; returns None if the response has the wrong type, or a status that is
+        not stored. Each payload is written only once.
         """
         if exchange.status == 200:
             coding = b",".join(response.headers.getlist("Content-Encoding")).decode("latin-1")

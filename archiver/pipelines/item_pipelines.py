@@ -71,8 +71,8 @@ class StorePipeline:
     """Writes results in batches: one transaction stores the URLs found on the pages, runs the stages, and sets the
     outcomes.
 
-    If the archive cannot be written (a full disk, a missing folder), the crawl ends; results that were not written
-    are still due in the pages table. Items of a crawl without an archive pass through.
+    If the archive cannot be written (a full disk, a missing folder), the crawl ends; results that were not written are
+    still due in the pages table. In a crawl without an archive, items pass through unchanged.
     """
 
     def __init__(self, crawler: Crawler) -> None:

@@ -9,6 +9,7 @@ import pkgutil
 import re
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 
 from archiver.items import PageKind
 from archiver.platforms.selector_index import Index
@@ -24,7 +25,7 @@ class Platform:
       `many_marks` is True because other platforms use the same class names.
     - `drop`: selects blocks inside the body that are not part of the post's text.
     - `main`: selects the content, even if its class names look like boilerplate.
-    - `kinds`, `paths`: determine the kind of a page. Each row has a regular expression, the kind, and the rule's name;
+    - `kinds`, `paths`: determine the kind of a page. Each row contains a regular expression, a kind and a rule's name;
       the first row that fully matches decides. `kinds` are matched with the classes of <html> and <body>, `paths` with
       the URL's path.
     - `feeds`, `sitemaps`, `api`: addresses relative to the site's address.
@@ -81,11 +82,14 @@ def by_name(name: str) -> Platform:
 
 
 def detect_platform(index: Index, generator: str = "") -> Platform:
-    """Returns the platform of a page: the platform that its generator names, or else the first platform whose marks it
-    has, or else generic.
+    """Returns the platform of a page: the platform that the page's generator names, or else the first platform whose
+    marks are on the page, or else generic.
     """
     if generator:
         for p in platform_tables():
             if p.generator and re.search(p.generator, generator, re.IGNORECASE):
                 return p
-    return next((p for p in platform_tables() if p.fits(index, "")), by_name("generic"))
+    marks = tuple(chain.from_iterable(p.marks for p in platform_tables()))
+    present = frozenset(index.present(marks))
+    marked = (p for p in platform_tables() if not present.isdisjoint(p.marks))
+    return next((p for p in marked if p.fits(index, "")), by_name("generic"))

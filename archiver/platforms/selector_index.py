@@ -109,8 +109,8 @@ def _probe() -> Selector:
 
 
 def _undefined_names(xpath: str) -> Iterator[str]:
-    """Yields error messages for the functions, variables and namespace prefixes in an XPath that parsel does not have.
-    (XPath itself reports them only when it reaches a node.)
+    """Yields error messages for the functions, variables and namespace prefixes in an XPath that are unknown to parsel.
+    (The evaluation of the XPath reports them only when it reaches a node.)
     """
     code = _XPATH_LITERAL.sub("''", xpath)
     for name in _XPATH_VARIABLE.findall(code):
@@ -171,7 +171,7 @@ class Compound:
 
     @property
     def single(self) -> bool:
-        """True if the only condition is one class or one id. Every element that is found by this key then matches."""
+        """Returns True if the only condition is one class or one id. Every element found by this key then matches."""
         return not self.tag and not self.attrs and len(self.classes) + len(self.ids) == 1
 
 
@@ -312,7 +312,7 @@ def _is_any(part: Compound) -> bool:
 
 def _keys(part: Compound) -> tuple[str, ...]:
     """Returns the keys by which the elements for a compound are looked up, which are its id, its classes or one
-    attribute. Returns () if the compound has only a tag.
+    attribute. Returns () if the compound consists of a tag only.
     """
     if part.ids:
         return (f"#{part.ids[0]}",)
@@ -335,7 +335,7 @@ _Map = dict[str, list[Element]]
 
 class Index:
     """The elements of one page by tag, class, id and the attributes in INDEXED, in document order. Each map is built at
-    its first use, so that only the maps that a site's rules need are built for a page read by these rules.
+    its first use, so a page that is read by a site's rules costs only the maps that these rules need.
     """
 
     def __init__(self, root: Element) -> None:
@@ -363,8 +363,13 @@ class Index:
 
     @cached_property
     def texts(self) -> dict[Element, tuple[str, str]]:
-        """The text and the tail (lxml's `text` and `tail`, "" if None) of each element, in document order."""
+        """The text and the tail of each element (lxml's `text` and `tail`; "" in place of None), in document order."""
         return {el: (el.text or "", el.tail or "") for el in self.elements}
+
+    @property
+    def texts_if_read(self) -> dict[Element, tuple[str, str]] | None:
+        """The same as `texts` if they have been read before; otherwise None."""
+        return self.__dict__.get("texts")
 
     @cached_property
     def _letters(self) -> tuple[list[int], list[int]]:
@@ -402,27 +407,21 @@ class Index:
         """Three maps to elements: by the value of the class attribute (which many elements share), by id, and by the
         name of each attribute in INDEXED.
         """
-        by_names: _Map = {}
-        ids: _Map = {}
-        attrs: _Map = {}
-        of = {"class": by_names, "id": ids}
+        by_names: _Map = defaultdict(list)
+        ids: _Map = defaultdict(list)
+        attrs: _Map = defaultdict(list)
         pairs: Iterable[tuple[str, str]]
         for el in self.elements:
             pairs = el.items()  # type: ignore[assignment]
             for name, value in pairs:
-                key = value
-                found = of.get(name)
-                if found is None:
-                    if name not in INDEXED:
-                        continue
-                    found, key = attrs, name
-                elif not value:
-                    continue
-                have = found.get(key)
-                if have is None:
-                    found[key] = [el]
-                else:
-                    have.append(el)
+                if name == "class":
+                    if value:
+                        by_names[value].append(el)
+                elif name == "id":
+                    if value:
+                        ids[value].append(el)
+                elif name in INDEXED:
+                    attrs[name].append(el)
         return by_names, ids, attrs
 
     @property
@@ -440,15 +439,11 @@ class Index:
     @cached_property
     def _names(self) -> dict[str, list[str]]:
         """For each class name, the values of class attributes that contain it."""
-        found: dict[str, list[str]] = {}
+        found: dict[str, list[str]] = defaultdict(list)
         for names in self._by_names:
             words = names.split() if names.isascii() and names.isprintable() else split_words(names)
-            for name in set(words):
-                have = found.get(name)
-                if have is None:
-                    found[name] = [names]
-                else:
-                    have.append(names)
+            for name in dict.fromkeys(words):
+                found[name].append(names)
         return found
 
     @cached_property
@@ -463,7 +458,7 @@ class Index:
 
     @cached_property
     def _keys(self) -> set[str]:
-        """All keys that this page has, in the form of `Plan.needs`."""
+        """The keys of all elements of this page, in the form of `Plan.needs`."""
         return {
             *map(".".__add__, self._names), *map("#".__add__, self._ids),
             *map("[".__add__, self._attrs), *map("=".__add__, self._words),
@@ -498,15 +493,27 @@ class Index:
             found[el.tag].append(el)
         return found
 
-    def classes(self) -> Iterable[str]:
-        return self._names
+    def classes_with(self, hints: re.Pattern[str]) -> list[str]:
+        """Returns the class names that contain a match of `hints`, a pattern for names in lower case.
+
+        All names are searched at once, which takes a fifth of the time of searching each.
+        """
+        names, text = self._name_lines
+        lines = dict.fromkeys(text.count("\n", 0, m.start()) for m in hints.finditer(text))
+        return [names[n] for n in lines]
+
+    @cached_property
+    def _name_lines(self) -> tuple[list[str], str]:
+        """The class names, and the same names in lower case as the lines of one text."""
+        names = list(self._names)
+        return names, "\n".join(names).lower()
 
     def by_class_value(self) -> Iterable[tuple[str, list[Element]]]:
-        """Returns each value of a class attribute with the elements that have it."""
+        """Returns each value of a class attribute with its elements."""
         return self._by_names.items()
 
     def by_id(self) -> Iterable[tuple[str, list[Element]]]:
-        """Returns each id with the elements that have it."""
+        """Returns each id with its elements."""
         return self._ids.items()
 
     def by_word(self, attribute: str) -> Iterable[tuple[str, list[Element]]]:
@@ -524,8 +531,8 @@ class Index:
         return found
 
     def by_parsel(self, selector: str) -> list[Found]:
-        """Evaluates a selector with parsel, without the index, and caches the result. It is meant for a site's rules
-        and other selectors that people write.
+        """Evaluates a selector with parsel, without the index, and caches the result. Use it for a site's rules and
+        other selectors that people write.
         """
         found = self._answers.get(selector)
         if found is None:
@@ -533,9 +540,7 @@ class Index:
         return found[:]
 
     def answer(self, selector: str) -> list[Found]:
-        """Evaluates a selector with the index if possible, otherwise with parsel. It is meant for trying hundreds of
-        selectors.
-        """
+        """Evaluates a selector with the index if possible, otherwise with parsel. Use it for hundreds of selectors."""
         known = compile_selector(selector)
         if known is None:
             return self.by_parsel(selector)

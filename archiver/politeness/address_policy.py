@@ -38,7 +38,7 @@ class AddressZone(StrEnum):
 PERMITTABLE = frozenset(
     {AddressZone.LOOPBACK, AddressZone.PRIVATE, AddressZone.LINK_LOCAL, AddressZone.SHARED, AddressZone.UNSPECIFIED}
 )
-"""The zones that a person may allow for a site: zones with hosts that the person may run."""
+"""The zones that a person may allow for a site. They are the zones in which a person may run hosts."""
 
 # The first row that contains an address decides.
 _ZONES: tuple[tuple[IPv4Network | IPv6Network, AddressZone], ...] = tuple(
@@ -101,7 +101,7 @@ def zone_of(address: Address) -> AddressZone:
 
 
 def parse_ip_address(host: str) -> Address | None:
-    """Parses a host as an IP address, in any spelling that a resolver accepts; returns None if it is a name.
+    """Parses a host as an IP address, in any spelling that a resolver accepts; returns None if the host is a name.
 
     An IPv4 address is read as by inet_aton: one to four numbers, decimal, octal or hexadecimal, of which the last fills
     the remaining bytes (also URL Standard, section 3.5, "IPv4 parser"). An IPv6 address may have brackets and a zone.
@@ -185,8 +185,8 @@ def permission_for(start_url: str, *, private: bool = False, service: str = "") 
 
 
 def _intended_zones(url: str, private: bool) -> frozenset[AddressZone]:
-    """Returns the private zones that a user allows by typing this URL; if `private` is True, all zones that can be
-    allowed.
+    """Returns the private zones that a user allows by typing this URL; if `private` is True, returns all zones that can
+    be allowed.
     """
     host = urlsplit(url).hostname or ""
     zone = zone_of_host(host)
@@ -234,8 +234,8 @@ def check_before_requests(check: Callable[[], None]) -> None:
 
 
 def check_may_request() -> None:
-    """Calls all functions that `check_before_requests` registered. Raises the error of the first function that
-    objects.
+    """Calls all functions that `check_before_requests` registered. Raises the error of the first function that raises
+    one.
     """
     for check in _checks:
         check()

@@ -4,7 +4,7 @@ means.
 Where the RFC allows a lenient parser, lines are read as Google's parser reads them (github.com/google/robotstxt).
 Protego matches URLs against rules as section 2.2.2 requires, but it selects groups differently. It would apply a group
 for "arch" to this crawler, would not apply a group for "archiver/2.0", and would end a group at a Crawl-delay between
-two User-agent lines. So this module selects the group, and gives Protego only its rules.
+two User-agent lines. So this module selects the group itself, and gives Protego only the rules of that group.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class HostFile:
 
 PRODUCT_TOKEN = "archiver"
 MAX_ROBOTS_BYTES = 500 * 1024
-"""At most this many bytes of the file are read. RFC 9309 requires no less (section 2.5)."""
+"""At most this many bytes of the file are read. RFC 9309 requires at least this number (section 2.5)."""
 
 _MAX_SEARCHED = 2_000  # at most this many rules are searched for the rule that forbids an address
 # The value may have a colon of its own: "Sitemap https://...", "Disallow /a:b".
@@ -207,8 +207,7 @@ def is_conclusive_status(status: int) -> bool:
     """Returns True if a response for robots.txt with this status decides what may be fetched.
 
     After a client error everything is allowed, since the file does not exist (section 2.3.1.3). A server error (section
-    2.3.1.4) decides nothing, and neither does 429 (Too Many Requests), since both say nothing about the file. In these
-    cases nothing is fetched. The RFC would allow everything after a 429, and also if the server has failed for 30 days.
-    This program does not.
+    2.3.1.4) or 429 (Too Many Requests) decides nothing, since it says nothing about the file. In these cases nothing is
+    fetched, although the RFC would allow everything after a 429, and also if the server has failed for 30 days.
     """
     return status < 500 and status != 429

@@ -13,14 +13,17 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from archiver.errors import count_noun
+
 BUSY = frozenset({429, 503})
-"""Too Many Requests (RFC 6585, section 4) and Service Unavailable (RFC 9110, section 15.6.4)."""
+"""The statuses of a busy host: Too Many Requests (RFC 6585, section 4) and Service Unavailable (RFC 9110, section
+15.6.4)."""
 MAX_DELAY = 60.0
 """The longest delay between two requests, in seconds. If robots.txt or the host's slowness calls for a longer delay,
 this one is used."""
 MAX_PAUSE = 3600.0
-"""The longest pause, in seconds, for which a run waits. If the host asks for a longer one, the run ends, and its pages
-are due later."""
+"""The longest pause, in seconds, for which a run waits. If the host asks for a longer pause, the run ends, and its
+pages are due later."""
 MAX_RETRY_AFTER = 24 * 3600.0
 """The longest Retry-After, in seconds, that is followed. A Retry-After of years is a mistake, or meant to keep archives
 away."""
@@ -29,8 +32,8 @@ MAX_STRIKES = 8
 MIN_THIRD_PARTY_DELAY = 2.5
 """The shortest delay, in seconds, between two requests to a third party's host (a web archive)."""
 _FIRST_PENALTY = 1.0
-_PENALTY_LEFT = 0.8  # each good response reduces the penalty to this share of it
-# after a request that took one second, the host gets the next one two seconds later, so it is idle as long as it worked
+_PENALTY_LEFT = 0.8  # each good response reduces the penalty to this share of its value
+# after a request that took one second, the next request comes two seconds later, so the host rests as long as it worked
 _REST = 2.0
 
 
@@ -39,13 +42,13 @@ class Throttle:
     """The state of one host's throttle, from which the delay between requests is computed. All times are in seconds.
 
     - `floor`: the delay that is set or that robots.txt asks for; 0 for the user's own host, which is never slowed down.
-    - `latency`: the delay because the host is slow.
-    - `penalty`: the delay because the host answered 429 or 503.
+    - `latency`: the delay that the host's slowness requires.
+    - `penalty`: the delay that was imposed because the host answered 429 or 503.
     - `strikes`: the number of consecutive answers with 429 or 503.
     - `struck_at`: the time of the last of these answers.
     - `until`: the end of the pause that the host asked for.
-    - `lanes`: the number of parallel connections. If there are several, slowness does not count, because such a host is
-      made to serve many clients.
+    - `lanes`: the number of parallel connections. If there are several, slowness causes no delay, because such a host
+      is built to serve many clients.
     """
 
     floor: float = 0.0
@@ -58,7 +61,7 @@ class Throttle:
 
     @property
     def delay(self) -> float:
-        """The seconds to wait from one request to the next."""
+        """Returns the seconds to wait from one request to the next."""
         return max(self.floor, self.latency, self.penalty)
 
     def at_least(self, seconds: float) -> Throttle:
@@ -75,9 +78,9 @@ class Throttle:
         """Returns the seconds from `now` until the host's pause ends; 0 if the host is not paused."""
         return max(0.0, self.until - now)
 
-    def answered(self, status: int, seconds: float, now: float, wait: float | None = None) -> Throttle:
+    def after_response(self, status: int, seconds: float, now: float, wait: float | None = None) -> Throttle:
         """Returns the throttle after a response that took `seconds` to begin. `wait` is the response's Retry-After in
-        seconds, None if the response has none.
+        seconds; None if the response has none.
         """
         if status in BUSY:
             return self._struck(now - seconds, now, min(wait or 0.0, MAX_RETRY_AFTER))
@@ -135,15 +138,15 @@ def retry_after(value: str, now: datetime) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
-    """The number of pages, megabytes and minutes that one run may use. The fields have the names of the site's
-    settings; 0 means no limit. A megabyte is 1,000,000 bytes as received.
+    """The number of pages, megabytes and minutes that one run may use. The fields are named like the site's settings; 0
+    means no limit. A megabyte is 1,000,000 bytes as received.
     """
 
     max_pages: int = 0
     max_megabytes: float = 0.0
     max_minutes: float = 0.0
     causes: Mapping[str, str] = field(default_factory=dict)
-    """For each limit that is not the site's own setting, a phrase for its origin, by the name of the limit."""
+    """By the name of a limit, a phrase for its origin. Contains only limits that are not the site's own settings."""
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> RunLimits:
@@ -165,13 +168,13 @@ class RunLimits:
         return replace(self, **changes)
 
     def reached_limit(self, pages: int, size: int, seconds: float) -> str:
-        """Returns the limit that a run has reached, as a phrase with the name of its setting; "" if it has reached
-        none. `size` is in bytes.
+        """Returns the limit that a run has reached, as a phrase with the name of its setting; "" if the run has reached
+        no limit. `size` is in bytes.
         """
         rows = (
-            ("max_pages", pages, f"{self.max_pages:,} pages"),
+            ("max_pages", pages, count_noun(self.max_pages, "page")),
             ("max_megabytes", size / 1e6, f"{self.max_megabytes:g} MB"),
-            ("max_minutes", seconds / 60, f"{self.max_minutes:g} minutes"),
+            ("max_minutes", seconds / 60, f"{self.max_minutes:g} minute{'' if self.max_minutes == 1 else 's'}"),
         )
         for name, used, words in rows:
             most = getattr(self, name)

@@ -1,10 +1,10 @@
 """Reads usage statements: what a response says about how it may be used, in robots directives, TDM reservations and
 licences.
 
-This module only reads statements; what may be published is decided from them when a dataset is built. The words of
-X-Robots-Tag and the robots meta element are not standardised, so everything in the form of a directive is kept.
-TDMRep is the "TDM Reservation Protocol" (W3C Community Group Final Report, 10 May 2024), cited by the titles of its
-sections.
+This module only reads statements; the decision about what may be published is made from them when a dataset is built.
+The words of X-Robots-Tag and the robots meta element are not standardised, so everything in the form of a directive is
+kept. TDMRep is the "TDM Reservation Protocol" (W3C Community Group Final Report, 10 May 2024), cited by the titles of
+its sections.
 """
 
 from __future__ import annotations
@@ -161,14 +161,14 @@ def _parse_tdm_property(name: str, value: str, source: str, url: str) -> Iterato
 
 @dataclass(frozen=True, slots=True)
 class TDMFile:
-    """The rules of a host's /.well-known/tdmrep.json (TDMRep, "TDM File on the Origin Server"), in order. Each rule has
-    a test for URLs and the usage statements for URLs that pass the test.
+    """The rules of a host's /.well-known/tdmrep.json (TDMRep, "TDM File on the Origin Server"), in order. Each rule is
+    a test for URLs with the usage statements for URLs that pass the test.
     """
 
     rules: tuple[tuple[Callable[[str], bool], tuple[UsageStatement, ...]], ...] = ()
 
     def of(self, url: str) -> tuple[UsageStatement, ...]:
-        """Returns the usage statements for a URL, which are the statements of the first rule that matches it."""
+        """Returns the usage statements for a URL: those of the first rule that matches the URL."""
         return next((rights for matches, rights in self.rules if matches(url)), ())
 
 
@@ -198,7 +198,7 @@ def parse_tdm_file(body: bytes, url: str) -> TDMFile:
 
 
 def tdm_reservation(rights: Sequence[UsageStatement]) -> tuple[bool | None, str]:
-    """Returns True if text and data mining is reserved (None if nothing is stated), and the address of the policy (""
+    """Returns whether text and data mining is reserved (None if nothing is stated), and the address of the policy (""
     if no policy is stated). The header field overrides the host's file, and the page's metadata override both (TDMRep,
     "Processing priority").
     """

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from archiver.errors import ArchiverError
-from archiver.frontier.samples import EditEstimate
+from archiver.frontier.random_samples import EditEstimate
 from archiver.sites.crawler_identity import contact_of, delay_for
 from archiver.storage.connection import environment_error
 from archiver.storage.runs import Counts
@@ -75,7 +75,7 @@ due.
 
 @dataclass(frozen=True, slots=True)
 class CrawlPlan:
-    """A site to crawl: its start URL, the seconds between requests, and the contact for the User-Agent."""
+    """The plan for crawling a site: its start URL, the seconds between requests, and the contact for the User-Agent."""
 
     url: str
     delay: float
@@ -87,10 +87,10 @@ class CommonOptions:
     """The options of a crawl command, which apply to all its sites.
 
     - `since`: a date or "".
-    - `limit`: the maximum number of pages, 0 for no limit.
+    - `limit`: the maximum number of pages; 0 means no limit.
     - `requisites`: "" to use each site's own setting.
     - `log_format`: "" to use the format in archiver.toml.
-    - `scheduled`: the quotas of groups and blackout hours limit the runs.
+    - `scheduled`: True if quotas of groups and blackout hours limit the runs.
     """
 
     archive: Path
@@ -156,7 +156,7 @@ def make_plan(
     url: str, settings: dict[str, Any], delay: float | None, contact: str | None, *, known: bool = False
 ) -> CrawlPlan:
     """Returns the crawl plan of a site. The command line (`delay`, `contact`) overrides the site's settings, and these
-    override the defaults. If `known` is True, the site's host is looked up when the run starts instead of now.
+    override the defaults. If `known` is True, the site's host is looked up when the run starts, and not now.
     """
     own_delay = settings.get("delay")
     return CrawlPlan(

@@ -36,7 +36,6 @@ from archiver.scheduling.crawl_messages import (
     send_notices_to,
 )
 from archiver.scheduling.fork_server import END_SIGNALS, fork_crawl, unblock_end_signals
-from archiver.storage.connection import open_archive
 from archiver.storage.runs import Counts
 from archiver.urls import Scope
 
@@ -57,7 +56,9 @@ class Shutdown:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Message to a worker: stop as if this signal had been received. `at_once`: do not wait for running requests."""
+    """Message to a worker: stop as if this signal had been received. If `at_once` is True, do not wait for running
+    requests.
+    """
 
     signum: int
     at_once: bool = False
@@ -114,7 +115,9 @@ _log = logging.getLogger(__name__)
 
 
 def run_pool_worker(link: Connection, order: CommonOptions, every: float) -> None:
-    """Runs a worker process until the command shuts it down. `every`: seconds between two progress lines of a site."""
+    """Runs a worker process until the command shuts it down. `every` is the number of seconds between two progress
+    lines of a site.
+    """
     send_notices_to(None if order.quiet else lambda sentence: send(link, Notice(sentence)))
     if order.progress:
         from archiver.extensions.progress import show_progress_on
@@ -200,8 +203,8 @@ def crawl_in_processes(
 
 @dataclass(eq=False)
 class _Worker:
-    """A worker process with its hosts, each by the position of its first plan. `busy` has the positions of the hosts
-    that are being crawled.
+    """A worker process with its hosts. A host is identified by the position of its first plan. `busy` contains the
+    hosts that are being crawled.
     """
 
     process: ForkServerProcess
@@ -238,8 +241,8 @@ class _Command:
         return self._results, self._signum
 
     def _assign_hosts(self) -> None:
-        """Assigns waiting hosts to worker processes: each to a new process up to the limit of processes, then to the
-        process with the fewest hosts. Ends the command when there is nothing left to do.
+        """Assigns waiting hosts to worker processes: each to a new process until the limit of processes is reached,
+        then to the process with the fewest hosts. Ends the command when there is nothing left to do.
         """
         while self._waiting and sum(len(w.busy) for w in self._workers) < self._max_hosts:
             if len(self._workers) < self._processes:
@@ -370,8 +373,7 @@ def run_plans(plans: list[CrawlPlan], order: CommonOptions, workers: int) -> tup
     With one host or one core, the crawl runs in this process, because another process would only cost time and
     memory. Raises the errors of `open_archive`, before the first request.
     """
-    open_archive(order.archive, create=True).close()
-    finish_pending_takedowns(order.archive, print_notice)
+    finish_pending_takedowns(order.archive, print_notice, create=True)
     results, signum = _crawl(plans, order, workers)
     return [
         _result_or_raise(plan, results.get(index) or not_started_result(plan), alone=len(plans) == 1)

@@ -39,14 +39,14 @@ from archiver.storage.runs import Counts
 # Scrapy's process, changed so that it ends within seconds of a signal
 
 _SAME_SIGNAL = 0.5
-"""A second signal within this many seconds counts as the first one. A service manager signals every process, and the
-command also forwards the signal to its workers.
+"""A second signal within this many seconds is ignored as a repetition of the first: a service manager signals every
+process, and the command also forwards the signal to its workers.
 """
 
 
 class CrawlProcess(AsyncCrawlerProcess):
     """Scrapy's crawler process, changed so that it ends within seconds of a signal. `signum` is the signal that ended
-    it, 0 for none.
+    it; 0 if there was none.
 
     The first signal ends every crawl as soon as its running requests have finished, or after `grace` seconds. A
     second signal ends them at once. In both cases the caller closes crawls that are still open.
@@ -95,7 +95,7 @@ _log = logging.getLogger(__name__)
 class CrawlerGroup:
     """All crawls of one Scrapy process. `on_result` is called with the position of each plan and its result.
 
-    Raises an ArchiverError if the log file cannot be written, and what `load_config` raises.
+    Raises BadConfig if archiver.toml is invalid, and an ArchiverError if the log file cannot be written.
     """
 
     def __init__(self, order: CommonOptions, on_result: Callable[[int, CrawlOutcome], None]) -> None:
@@ -106,6 +106,7 @@ class CrawlerGroup:
                 "ARCHIVE_PATH": str(order.archive),
                 "PROGRESS": order.progress,
                 "LOG_SUMMARY_LEVEL": "INFO",
+                "SPIDER_MODULES": [],  # each crawl passes its class, so that none has to be searched for
                 "LOG_VERSIONS": [],  # Scrapy would read package metadata to find them, and the log omits them
                 "LOG_INSTALL_ROOT_HANDLER": False,
             },
@@ -192,7 +193,7 @@ class CrawlerGroup:
                 reason = internal_error(plan.url, error).reason
                 self._report(index, CrawlResult(plan.url, plan.url, "failed", reason, 0.0, Counts(), ()))
                 return
-            archive.broke(error)
+            archive.fail_start(error)
         if result := _result(plan, crawler):
             self._report(index, result)
 

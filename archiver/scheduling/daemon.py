@@ -39,12 +39,12 @@ from archiver.scheduling.crawl_messages import (
     print_notice,
 )
 from archiver.scheduling.fork_server import fork, fork_crawl, unblock_end_signals
-from archiver.scheduling.services import ServiceManager
+from archiver.scheduling.scheduler_service import ServiceManager
 from archiver.sites.archiver_toml import Config, Maintenance, effective_settings, load_config, unused_groups
 from archiver.sites.crawler_identity import delay_for
 from archiver.sites.group_quotas import read_group_quotas
 from archiver.storage.connection import environment_error, free_bytes, open_archive, opened
-from archiver.storage.locks import record_heartbeat
+from archiver.storage.locks import check_is_running, record_heartbeat
 from archiver.storage.runs import Counts, DueSites, Scheduled
 from archiver.storage.sites import tags_in_use
 
@@ -56,7 +56,7 @@ _NICE = 10
 @dataclass(frozen=True, slots=True)
 class SiteCrawl:
     """A site that the scheduler is to crawl, with its settings. `delay` and `contact` are the values given on the
-    command line, None if not given.
+    command line; None if not given.
     """
 
     name: str
@@ -67,7 +67,7 @@ class SiteCrawl:
 
     @property
     def host(self) -> str:
-        """The host of the site. Only one crawl per host runs at a time (see `host_of`)."""
+        """Returns the host of the site. Only one crawl per host runs at a time (see `host_of`)."""
         own = self.settings.get("delay")
         return host_of(CrawlPlan(self.url, delay_for(self.url, own if self.delay is None else self.delay), ""))
 
@@ -153,20 +153,20 @@ def _run_crawl(link: Connection, crawl: SiteCrawl, order: CommonOptions) -> None
         print_notice(sentence)
 
 
-def notify_changes(archive: Path, sites: tuple[str, ...] | None, *, include_archive: bool) -> ForkServerProcess:
+def notify_changes(archive: Path, sites: tuple[str, ...] | None, *, catching_up: bool) -> ForkServerProcess:
     """Starts a separate process that sends notifications, so that a slow mail server does not delay crawls. They are
-    about these sites (None for all) and, with `include_archive`, about the archive itself. Raises OSError if the
-    process cannot be started.
+    about these sites (None for all) and about the archive itself; with `catching_up`, not about missed crawls. Raises
+    OSError if the process cannot be started.
     """
-    return fork("notifications", _notify, archive, sites, include_archive)
+    return fork("notifications", _notify, archive, sites, catching_up)
 
 
-def _notify(archive: Path, sites: tuple[str, ...] | None, include_archive: bool) -> None:
+def _notify(archive: Path, sites: tuple[str, ...] | None, catching_up: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     unblock_end_signals()
     from archiver.health.notifications import notify_after_runs
 
-    notify_after_runs(archive, sites, print_notice, include_archive=include_archive)
+    notify_after_runs(archive, sites, print_notice, catching_up=catching_up)
 
 
 def begin_partial_check(archive: Path, days: int, seconds: float) -> ForkServerProcess:
@@ -182,8 +182,8 @@ def _check_part(archive: Path, days: int, seconds: float) -> None:
 
 
 def check_part_and_report(archive: Path, days: int, seconds: float, say: Callable[[str], None]) -> None:
-    """Checks a part of the archive. Passes a sentence about each damage to `say`, or a sentence about why the check is
-    not complete.
+    """Checks a part of the archive. Passes to `say` a sentence about each damage, and a sentence about the reason if
+    the check is not complete.
     """
     from archiver.maintenance.partial_check import CheckBudget, check_part
 
@@ -223,7 +223,7 @@ up.
 
 class NotificationRunner:
     """Sends notifications about changes in health, in one process at a time. A process that hangs is killed; the next
-    one sends its messages.
+    process sends its messages.
     """
 
     def __init__(
@@ -247,7 +247,9 @@ class NotificationRunner:
         self._sites.add(site)
 
     def poll(self) -> None:
-        """Starts a process that sends notifications, if they are due and none is running. Must be called regularly."""
+        """Starts a process that sends notifications, if they are due and none is running. This must be called
+        regularly.
+        """
         now = monotonic()
         if self._process is not None:
             if self._process.is_alive():
@@ -257,19 +259,19 @@ class NotificationRunner:
             self._process.close()
             self._process = None
         is_released = self._release is not None and self._clock() >= self._release
-        everything, include_archive = now >= self._next_all or is_released, now >= self._caught_up
+        everything, catching_up = now >= self._next_all or is_released, now < self._caught_up
         if not everything and (not self._sites or now < self._next):
             return
         try:
             self._process = notify_changes(
-                self._archive, None if everything else tuple(self._sites), include_archive=include_archive
+                self._archive, None if everything else tuple(self._sites), catching_up=catching_up
             )
         except OSError as error:
             self._show(f"Notifications cannot be sent now ({error.strerror}) and will be retried.")
         else:
             self._sites.clear()
             if everything:
-                self._next_all = now + _CHECK_ALL_EVERY if include_archive else self._caught_up
+                self._next_all = self._caught_up if catching_up else now + _CHECK_ALL_EVERY
                 self._release = _find_release(self._clock())
         self._started_at, self._next = now, now + _NOTIFY_EVERY
 
@@ -304,7 +306,7 @@ class NightlyCheck:
         self._next = 0.0
 
     def poll(self) -> None:
-        """Starts the check if it is due and not running. Must be called regularly."""
+        """Starts the check if it is due and not running. This must be called regularly."""
         if self._process is not None and not self._process.is_alive():
             self._process.close()
             self._process = None
@@ -329,15 +331,16 @@ class NightlyCheck:
 
 
 def due_partial_check(archive: Path, now: datetime) -> Maintenance | None:
-    """Returns the settings of the nightly check if it is due; otherwise None. Raises the errors of `open_archive` and
-    `load_config`.
+    """Returns the settings of the nightly check if it is due; otherwise None. Raises BadConfig if archiver.toml is
+    invalid, and the errors of `open_archive`.
     """
     limits = load_config().maintenance
     if not limits.check_at:
         return None
     try:
         with opened(archive, read_only=True) as db:
-            return limits if is_part_due(db, limits.check_at, now) else None
+            is_due = is_part_due(db, limits.check_at, now, is_running=check_is_running(archive))
+            return limits if is_due else None
     except sqlite3.Error as error:
         raise environment_error(error, archive) from error
 
@@ -358,8 +361,8 @@ run was recorded. The time doubles up to the maximum.
 
 @dataclass(frozen=True, slots=True)
 class DaemonOptions:
-    """The options of `archiver schedule`. `on_result` is called with the name of each crawled site and its result,
-    `show` with notices for the user.
+    """The options of `archiver schedule`. `on_result` is called with the name of each crawled site and its result.
+    `show` is called with notices for the user.
     """
 
     order: CommonOptions
@@ -394,8 +397,8 @@ class Daemon:
         self.unclean = 0
 
     def run(self) -> int:
-        """Runs until a signal arrives, or with `once` until no site is due. Returns the signal that ended it (0 for
-        none).
+        """Runs until a signal arrives, or, if `once` is True, until no site is due. Returns the signal that ended it (0
+        for none).
 
         If the archive cannot be opened, waits for running crawls and raises the error.
         """

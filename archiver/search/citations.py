@@ -22,10 +22,10 @@ from slugify import slugify
 from archiver.extraction.authors.agency_credits import KNOWN_AGENCIES
 from archiver.extraction.authors.person_names import is_full_name
 from archiver.search.index_document import fold_name
-from archiver.search.words import is_run_letter
+from archiver.search.word_splitting import is_run_letter
 
 Record = dict[str, Any]
-# BibTeX counts braces, escaped or not, so they are written by name.
+# BibTeX counts braces, escaped or not, so they are written as named commands.
 _TEX = {
     "\\": r"\textbackslash{}",
     "{": r"\textbraceleft{}",
@@ -48,8 +48,8 @@ _DATE_PARTS = {"year": 1, "month": 2}
 
 @dataclass(frozen=True, slots=True)
 class CitedArticle:
-    """The content of a citation, independent of its format. Texts are single lines; a date is a list of year, month and
-    day, as many as are known.
+    """The content of a citation, independent of its format. Texts are single lines. A date is a list of year, month and
+    day, as far as they are known.
     """
 
     key: str
@@ -69,7 +69,7 @@ class CitedArticle:
 
 
 def build_citation(record: Record, *, version: bool = False) -> CitedArticle:
-    """Builds the citation of an article record. Set `version` if a revision was requested by number; the number then
+    """Builds the citation of an article record. Set `version` if a revision was requested by its number, which then
     becomes part of the citation key.
 
     The URL is the page's `canonical_url` if that is on the same host. A canonical URL on another host may be the
@@ -154,8 +154,8 @@ def format_ris(one: CitedArticle) -> str:
 
 
 def csl_item(one: CitedArticle) -> dict[str, Any]:
-    """Returns a citation as a CSL-JSON item of type webpage (Citation Style Language 1.0.2). `custom` has the parts of
-    `note` as separate fields.
+    """Returns a citation as a CSL-JSON item of type webpage (Citation Style Language 1.0.2). `custom` contains the
+    parts of `note` as separate fields.
     """
     item: dict[str, Any] = {
         "id": one.key,
@@ -220,7 +220,7 @@ def _utc_text(moment: str | None) -> str:
 
 
 def _date_parts(record: Record) -> list[str]:
-    """Returns year, month and day of publication as strings, as many as the page gives."""
+    """Returns year, month and day of publication as strings, as far as the page gives them."""
     found = _DAY.match(record["published"] or "")  # another program may have written any value there
     return list(found.groups())[: _DATE_PARTS.get(record["published_precision"] or "", 3)] if found else []
 
@@ -244,8 +244,8 @@ def _tex(text: str) -> str:
 
 
 def _bibtex_name(name: str) -> str:
-    """Returns a name in braces for BibTeX, which would otherwise split it into first and last names, wrongly for desks
-    and for East Asian names (family name first).
+    """Returns a name in braces. Otherwise BibTeX would split it into first and last names, which is wrong for desks and
+    for East Asian names (family name first).
     """
     plain = " " in name and all(c.isalpha() or c in _IN_NAMES or unicodedata.category(c)[0] == "M" for c in name)
     plain = plain and not any(map(is_run_letter, name))

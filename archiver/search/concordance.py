@@ -21,7 +21,7 @@ from archiver.fields import BY_NAME
 from archiver.search.engine import ordered_matches, plan_query
 from archiver.search.query import Query
 from archiver.search.snippets import find_occurrences, highlight_terms
-from archiver.search.words import split_into_words
+from archiver.search.word_splitting import split_into_words
 
 WIDTH = 40
 MAX_WIDTH = 500
@@ -64,7 +64,8 @@ class Concordance:
     """One page of concordance lines. `more` is True if there are further lines beyond the limit.
 
     `articles` is the number of matching articles, and `read` is the number of these that were searched for occurrences.
-    If `more` is False, all were searched, unless the lines are sorted by context and more than MAX_READ articles match.
+    If `more` is False, all matching articles were searched, unless the lines are sorted by context and more than
+    MAX_READ articles match.
     """
 
     lines: tuple[ConcordanceLine, ...]
@@ -77,9 +78,9 @@ def concordance(db: Database, query: Query, width: int = WIDTH) -> Concordance:
     """Lists the occurrences of a query's terms in the matching articles, from the query's offset up to its limit, with
     duplicates folded as the query requests.
 
-    The query's `sort` orders the articles ("" is newest first). "left" or "right" (BY_CONTEXT; "-" reverses) instead
-    sorts the lines of the newest MAX_READ articles by the words before or after. Raises BadQuery (also for a query
-    without words), SiteNotFound or IndexMissing.
+    The query's `sort` orders the articles ("" means newest first). If it is "left" or "right" (BY_CONTEXT; "-" reverses
+    the order), the lines of the newest MAX_READ articles are sorted by the words before or after the term. Raises
+    BadQuery (also for a query without words), SiteNotFound or IndexMissing.
     """
     if not 0 <= width <= MAX_WIDTH:
         raise BadQuery(f"width {width}", f"the width must be 0 to {MAX_WIDTH} characters")
@@ -158,7 +159,7 @@ def _without_leading_marks(text: str) -> str:
 
 def _text_direction(text: str) -> Literal["ltr", "rtl"]:
     """Returns the text direction of the first letter that has a direction (UAX #9, rules P2 and P3); "ltr" if no letter
-    has.
+    has a direction.
     """
     for letter in text:
         kind = unicodedata.bidirectional(letter)

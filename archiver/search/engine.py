@@ -44,9 +44,9 @@ from archiver.search.sorting_and_folding import (
     top_hits,
 )
 from archiver.search.tantivy_index import Searcher
-from archiver.search.words import lookup_words, split_into_words
+from archiver.search.word_splitting import lookup_words, split_into_words
 
-# More like this: articles on the same topic, found by the words that distinguish an article from others.
+# Similar articles: articles on the same topic, found by the words that distinguish an article from others.
 
 MAX_WORDS = 25
 _MAX_LOOKED_UP = 600
@@ -56,14 +56,14 @@ _MAX_SHARE = 0.1
 """Words that occur in more than this share of all articles are ignored. In small archives, the share is a third."""
 _SMALL_ARCHIVE = 40
 _MIN_SHARED = 0.2
-"""An article is similar only if it has at least this share of the distinctive words."""
+"""An article is similar only if it contains at least this share of the distinctive words."""
 
 
 def similar_articles_query(db: Database, searcher: Searcher, number: int, *, near_copies: bool = False) -> Node:
     """Returns a query for articles on the same topic as the article with ID `number`.
 
-    It excludes the article itself and, unless `near_copies` is set, its duplicates and the members of its cluster.
-    Raises ArticleNotFound.
+    The query excludes the article itself and, unless `near_copies` is True, its duplicates and the members of its
+    cluster. Raises ArticleNotFound.
     """
     row = next(
         iter(
@@ -135,7 +135,7 @@ def _in_all_forms(term: Term, column: str, searcher: Searcher) -> Term:
     if not term.stem:
         return term
     tokens, begun = lookup_words(term.text)
-    if begun:  # the term is in a script without spaces between words, which has no such forms
+    if begun:  # the term is in a script without spaces between words, where words have no such forms
         return term
     return replace(term, forms=tuple(stem_forms(searcher, token, (column,) if column else WEIGHTS) for token in tokens))
 
@@ -191,8 +191,8 @@ class Plan:
 
 
 def plan_query(db: Database, query: Query, more: Node | None = None) -> Plan:
-    """Compiles a query for an archive's index, narrowed by the additional condition `more`. Hits, facets and histogram
-    of a query share one plan, which the open index caches. Raises BadQuery, SiteNotFound, ArticleNotFound,
+    """Compiles a query, narrowed by the additional condition `more`, for an archive's index. The hits, facets and
+    histogram of a query share one plan, which the open index caches. Raises BadQuery, SiteNotFound, ArticleNotFound,
     IndexMissing or IndexDamaged.
     """
     filters = filter_terms(db, query)
@@ -314,11 +314,11 @@ class Hit:
     """One article that a search found.
 
     - `marks`: the (start, end) of the search terms in `snippet`.
-    - `score`: the relevance (greater is better); None if nothing in the query has a score.
+    - `score`: the relevance (greater is better); None if the query does not rank by relevance.
     - `distance_km`: the distance from the query's `near`.
     - `copies`: the IDs of all other articles with the same text.
-    - `folded`: the matching articles that the query's fold places beneath this one. The hits and their folded articles
-      together are all matches.
+    - `folded`: the matching articles that are folded beneath this one. The hits and their folded articles together are
+      all matches.
     """
 
     id: int
@@ -370,13 +370,13 @@ class Listing:
     _found: dict[int, Match]
 
     def hits(self, ids: Collection[int]) -> tuple[Hit, ...]:
-        """Loads the hits for some of the matches, in the query's sort order."""
+        """Returns the hits for some of the matches, loaded from the archive, in the query's sort order."""
         selected = set(ids)
         return tuple(load_hits(self._plan, [found for number, found in self._found.items() if number in selected]))
 
 
 def list_matches(db: Database, query: Query) -> Listing:
-    """Lists all matches of a query. Raises what `run` raises."""
+    """Lists all matches of a query. Raises BadQuery, SiteNotFound or IndexMissing."""
     plan = plan_query(db, query)
     found = {one.id: one for one in ordered_matches(plan, 0, plan.total)}
     return Listing({number: plan.beneath.get(number, ()) for number in found}, plan, found)
@@ -522,7 +522,7 @@ def hit_as_dict(hit: Hit) -> dict[str, Any]:
 
 
 def format_published(moment: str | None, precision: str | None = None) -> str:
-    """Formats a publication date only as precisely as the page gives it; "undated" if there is none."""
+    """Formats a publication date as precisely as the page gives it, but no more; "undated" if there is no date."""
     if not moment:
         return "undated"
     if precision in _DATE_LENGTHS:

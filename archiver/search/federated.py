@@ -63,14 +63,14 @@ class FederatedHit:
 
 @dataclass(frozen=True, slots=True)
 class FederatedQuery:
-    """A query planned for several archives: the archives that have any of the requested sites, a plan for each archive,
-    and the copies folded across archives.
+    """A query planned for several archives: the archives that contain any of the requested sites, a plan for each of
+    these archives, and the copies folded across archives.
     """
 
     shards: tuple[Shard, ...]
     plans: tuple[Plan, ...]
     beneath: dict[tuple[int, int], tuple[tuple[int, int], ...]]
-    """Maps (shard, ID) of a shown article to the (shard, ID) of its copies in other archives."""
+    """Maps the (shard, ID) of each shown article to the (shard, ID) pairs of its copies in other archives."""
 
     @property
     def total(self) -> int:
@@ -79,8 +79,8 @@ class FederatedQuery:
 
 @contextmanager
 def plan_federated_query(shards: Sequence[Shard], query: Query) -> Iterator[FederatedQuery]:
-    """Plans a query over several archives. Within the `with` block, each index counts word frequencies over all of
-    them.
+    """Plans a query over several archives. Within the `with` block, each index counts word frequencies over all
+    archives.
 
     Raises BadQuery, SiteNotFound if no archive has a requested site, IndexMissing or IndexDamaged.
     """
@@ -100,8 +100,8 @@ def plan_federated_query(shards: Sequence[Shard], query: Query) -> Iterator[Fede
 
 
 def shards_with_sites(shards: Sequence[Shard], query: Query) -> Iterator[tuple[Shard, Query]]:
-    """Yields the archives that have any of the query's sites, each with the query restricted to the sites that it has.
-    Raises SiteNotFound for a site that is in no archive.
+    """Yields the archives that contain any of the query's sites, each with the query restricted to the sites in this
+    archive. Raises SiteNotFound for a site that is in no archive.
     """
     missing: dict[str, SiteNotFound] = {}
     known: set[str] = set()

@@ -50,8 +50,8 @@ _FEW_MONTHS, _MANY_MONTHS = 2, 60
 class PeriodUnit:
     """A unit of time by which articles are counted: year, month or day.
 
-    `aggregation` is the aggregation that tantivy runs. `of_key` converts the key of a bucket of this aggregation to
-    a period number, `of_day` converts a date, and `name` formats a period number.
+    `aggregation` describes, in tantivy's terms, how articles are grouped. `of_key` converts the key of a bucket of this
+    aggregation to a period number, `of_day` converts a date, and `name` formats a period number.
     """
 
     aggregation: dict[str, Any]
@@ -118,7 +118,7 @@ def choose_unit(plans: Iterable[Plan], requested: str = "", bounds: Collection[d
 def period_range(unit: str, numbers: Collection[int], bounds: Iterable[date] = ()) -> range:
     """Returns the range of period numbers from the earliest to the latest of `numbers` and `bounds`.
 
-    Raises BadQuery if it has more than MAX_PERIODS periods.
+    Raises BadQuery if this range contains more than MAX_PERIODS periods.
     """
     ends = [*numbers, *(UNITS[unit].of_day(day) for day in bounds)]
     out = range(min(ends), max(ends) + 1) if ends else range(0)
@@ -133,8 +133,8 @@ def period_range(unit: str, numbers: Collection[int], bounds: Iterable[date] = (
 
 @lru_cache(maxsize=16)
 def period_names(unit: str, numbers: range) -> tuple[str, ...]:
-    """Returns the formatted name of each period number, such as 2023-07. Cached, because a histogram by day needs
-    thousands of names.
+    """Returns the formatted name of each period number, such as 2023-07. The result is cached, because a histogram by
+    day needs thousands of names.
     """
     return tuple(map(UNITS[unit].name, numbers))
 
@@ -163,7 +163,7 @@ def scope_dates(scope: Iterable[Node]) -> list[date]:
 
 
 def archived_until(plan: Plan, scope: Iterable[Node]) -> str | None:
-    """Returns the day (UTC) up to which the sites in a query's scope are archived, or None if nothing is known.
+    """Returns the day (UTC) up to which the sites in a query's scope are archived, or None if this is unknown.
 
     It is the day of their last crawl or of the newest article that `plan` matches, whichever is later.
     """
@@ -243,8 +243,9 @@ class Histogram:
     """The number of matching articles in each period. The periods run from the first to the last that has an archived
     article or is named in the query.
 
-    `total` is the number of matches, as `run` counts them; `undated` of these have no date and are in no period.
-    `looked_until` is the day (UTC) up to which the sites are archived, or None if they were never crawled.
+    `total` is the number of matches, as `run` counts them; `undated` is the number of these that have no date and are
+    in no period. `looked_until` is the day (UTC) up to which the sites are archived, or None if they were never
+    crawled.
     """
 
     unit: str
@@ -262,7 +263,7 @@ def histogram(db: Database, query: Query, unit: str = "") -> Histogram:
 
 
 def histogram_of_plans(plans: Sequence[Plan], unit: str = "") -> Histogram:
-    """Returns one histogram for a query that was planned for several archives. Raises what `histogram` raises."""
+    """Returns one histogram for a query that was planned for several archives. Raises BadQuery or IndexMissing."""
     everything, last_days, days = [], set(), set[date]()
     for plan in plans:
         scope = scope_of_query((plan.node, *filter_terms(plan.db, plan.query)))
@@ -314,7 +315,7 @@ class Series:
 @dataclass(frozen=True, slots=True)
 class Trend:
     """The frequencies of several terms over the same periods. `archived` is the number of articles of each period, from
-    which the shares are computed; `undated` articles have no date and are in no period.
+    which the shares are computed; `undated` is the number of articles that have no date and are in no period.
     """
 
     unit: str
@@ -328,14 +329,14 @@ def trend(db: Database, query: Query, terms: tuple[str, ...], unit: str = "") ->
     """Computes for each term and period the share of articles that match it, among all articles that `query` matches.
     The query's limit is ignored.
 
-    Each term is parsed as a separate query. `unit` is the same as for `histogram`. Raises BadQuery (also for no
-    term, an empty term, or more than MAX_TERMS), SiteNotFound or IndexMissing.
+    Each term is parsed as a separate query. `unit` is year, month, day or "", as for `histogram`. Raises BadQuery (also
+    for no term, an empty term, or more than MAX_TERMS), SiteNotFound or IndexMissing.
     """
     return trend_over_archives([(db, query)], terms, unit)
 
 
 def trend_over_archives(archives: Sequence[tuple[Database, Query]], terms: tuple[str, ...], unit: str = "") -> Trend:
-    """Computes one trend over several archives, each given with its own query. Raises what `trend` raises."""
+    """Computes one trend over several archives, each given with its own query. Raises the same errors as `trend`."""
     if not 0 < len(terms) <= MAX_TERMS:
         raise BadQuery(" ".join(terms), f"a trend has 1 to {MAX_TERMS} terms")
     unfolded = [plan_query(db, replace(query, fold="none")) for db, query in archives]
@@ -406,7 +407,7 @@ class GeoGrid:
 def geo_grid(db: Database, query: Query, most: int, columns: int = 24) -> GeoGrid:
     """Counts the places of the newest `most` matching articles on a grid of `columns` columns.
 
-    Raises what `archiver.search.engine.run` raises.
+    Raises BadQuery, SiteNotFound or IndexMissing.
     """
     plan = plan_query(db, query, Key("has:geo"))
     newest = sorted_matches(plan.searcher, plan.found, Sort("published_at", down=True), first=0, last=most)
@@ -452,7 +453,7 @@ def _normalized_longitude(longitude: float) -> float:
 
 def bounding_view(points: list[tuple[float, float]]) -> Box:
     """Returns the bounding box of (latitude, longitude) points with a margin, twice as wide as high. The box is the
-    whole Earth if there are no points or they are spread over most of the Earth.
+    whole Earth if there are no points, or if they are spread over most of the Earth.
     """
     if not points:
         return -180.0, -90.0, 180.0, 90.0
@@ -612,7 +613,7 @@ class _Frame:
 
 def _series_line(frame: _Frame, shares: Sequence[float | None], stroke: str, radius: int) -> Iterator[str]:
     """Yields the SVG line through the values of a series, broken where a value is missing. An isolated value is drawn
-    as a ring; rings of different radius remain visible at the same point.
+    as a ring; rings of different radii remain visible even if they have the same centre.
     """
     for is_gap, places in groupby(enumerate(shares), key=lambda pair: pair[1] is None):
         points = [] if is_gap else [(frame.x(n + 0.5), frame.y(share)) for n, share in places if share is not None]
@@ -627,7 +628,7 @@ def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
 
 
 def _shortened(text: str) -> str:
-    """Returns a text cut off with an ellipsis at 100 characters, the width of the picture."""
+    """Returns a text, shortened with an ellipsis to 100 characters, which fit the width of the picture."""
     return text if len(text) < 100 else text[:99] + "…"
 
 

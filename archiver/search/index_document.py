@@ -29,7 +29,7 @@ from archiver.fields import (
     WEIGHTS,
 )
 from archiver.search.query_tree import HAS, IS, local_seconds, point_key, utc_seconds
-from archiver.search.words import split_into_words
+from archiver.search.word_splitting import split_into_words
 
 # Names are compared in folded form, so that spelling variants of a name are equal.
 
@@ -56,7 +56,7 @@ _SEPARATOR = "\t"
 
 
 def fold_name(name: str) -> str:
-    """Returns a name in folded form for comparison: case-folded, without diacritics, with single spaces."""
+    """Returns a name in folded form for comparison: case-folded, without diacritics, and with single spaces."""
     plain = unicodedata.normalize("NFKD", name.casefold().translate(_PLAIN))
     return " ".join("".join(c for c in plain if not unicodedata.combining(c)).translate(_PLAIN).split())
 
@@ -70,8 +70,8 @@ def spellings_by_folded_name(names: Iterable[str]) -> dict[str, str]:
 
 
 def spelling_entry(field: str, folded: str, name: str = "") -> str:
-    """Returns the index entry that stores one spelling of a folded name. If `name` is "", returns the common prefix of
-    the entries of all its spellings.
+    """Returns the index entry that stores one spelling of a folded name. If `name` is "", returns the prefix that the
+    entries of all spellings of this name share.
     """
     return _SEPARATOR.join((field, folded, name))
 
@@ -122,8 +122,8 @@ def _array(value: Any) -> list[Any]:
 
 TEXTS: tuple[str, ...] = (*WEIGHTS, "places", *(name for name in PAGE_LISTS if name not in WEIGHTS))
 TIMES: tuple[str, ...] = ("published", "modified", "seen", "gone")
-"""Index fields with a time. Each is stored in seconds of local time, and under its name with the suffix _at in Unix
-seconds."""
+"""Index fields with a time. Each time is stored twice: in seconds of local time, and, under the name with the suffix
+_at, in Unix seconds."""
 TURN = "turn"
 NUMBERS: tuple[str, ...] = (
     "id",
@@ -205,10 +205,10 @@ def document_rows(db: Database, ids: Sequence[int]) -> Iterator[Row]:
     because a text may have megabytes.
 
     Adds these keys to the row of `articles`: `changed` (the fields changed by later revisions), `duplicated` (True if
-    it has duplicates), `is_source` (1 for the source of a cluster, 0 for its other members, None without a source), and
-    `stamp`, a digest of the whole row. Values that cannot be parsed are treated as missing. Nothing else about the
-    cluster is in the row, so that a new source of a cluster changes the documents of two members and not of all (the
-    trigger `search_index_cluster_au` marks the same two).
+    the article has duplicates), `is_source` (1 for the source of a cluster, 0 for its other members, None without a
+    source), and `stamp`, a digest of the whole row. Values that cannot be parsed are treated as missing. The row
+    contains nothing else about the cluster. Thus a new source of a cluster changes the documents of only two members
+    (the trigger `search_index_cluster_au` marks these two).
     """
     id_list = json.dumps(ids)
     among = "in (select value from json_each(?))"
@@ -349,7 +349,7 @@ def site_and_parents(name: str) -> Iterator[str]:
 
 
 def _joined_prefixes(parts: Iterable[str], sign: str) -> Iterator[str]:
-    """Yields the joined prefixes of a sequence of parts: "a", "a-b" and "a-b-c" for a, b, c with "-"."""
+    """Yields the prefixes of a sequence of parts, joined by `sign`: "a", "a-b" and "a-b-c" for a, b, c and "-"."""
     prefix = ""
     for part in parts:
         prefix = f"{prefix}{sign}{part}" if prefix else part

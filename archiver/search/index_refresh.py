@@ -29,8 +29,8 @@ from archiver.storage.search_tables import delete_index_files, index_folder, ind
 
 _BATCH = 100
 _HEAP_BYTES = 24 << 20
-"""The bytes of memory in which tantivy collects documents. With less memory it merges more segments, which takes even
-more memory."""
+"""The bytes of memory in which tantivy collects documents. With less memory, tantivy merges more segments, which takes
+even more memory in the end."""
 _CACHE_KILOBYTES = 2_000
 """The size in KiB of SQLite's page cache for an update. It is small because an update reads most pages only once."""
 _LARGE_UPDATE = 1_000
@@ -42,8 +42,8 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """The result of an index update: the number of indexed articles, and whether the index was rebuilt.
-    `damaged` describes the damage found in the previous index; "" if there was none.
+    """The result of an index update: the number of indexed articles, and True if the index was rebuilt. `damaged`
+    describes the damage found in the previous index; "" if there was none.
     """
 
     articles: int
@@ -53,7 +53,7 @@ class Refreshed:
 
 def refresh_index(db: Database, archive: Path, *, rebuild: bool = False, progress: Progress | None = None) -> Refreshed:
     """Updates an archive's search index with the articles that changed. Rebuilds it if `rebuild` is set, or if it is
-    missing, damaged or was made from another archive.
+    missing, is damaged, or was made from another archive.
 
     `db` must be open for writing. Only one process updates at a time; other processes wait up to 30 s and then skip
     the update. Raises OSError if the folder cannot be written.
@@ -89,8 +89,8 @@ def refresh_index(db: Database, archive: Path, *, rebuild: bool = False, progres
 
 
 def refresh_archive(archive: Path, *, rebuild: bool = False, progress: Progress | None = None) -> Refreshed:
-    """Opens the archive at a path and updates its search index (`refresh_index`). Raises what `open_archive` raises,
-    and ArchiveNotWritable.
+    """Opens the archive at a path and updates its search index (`refresh_index`). Raises the errors of `open_archive`,
+    such as ArchiveNotFound, and ArchiveNotWritable.
     """
     db = open_archive(archive)
     try:
@@ -106,8 +106,8 @@ def refresh_after_writing(archive: Path, progress: Progress | None = None) -> st
     """Updates the search index after a crawl or an import. Returns a message if the index was damaged or could not be
     updated, otherwise "".
 
-    Errors are returned and not raised, so that the crawl does not fail because of its index; the next search updates
-    it again.
+    Errors are returned and not raised, so that a crawl does not fail because of the index. The next search tries the
+    update again.
     """
     try:
         return damage_sentence(refresh_archive(archive, progress=progress))
@@ -123,8 +123,8 @@ def damage_sentence(done: Refreshed) -> str:
 
 
 def _return_unused_memory() -> None:
-    """Returns unused memory to the system, where the C library can (glibc), so that the memory of a finished crawl and
-    the memory for indexing are not occupied at the same time.
+    """Returns unused memory to the system, if the C library supports this (glibc does), so that the memory of a
+    finished crawl and the memory for indexing are not occupied at the same time.
     """
     gc.collect()
     if trim := getattr(CDLL(None), "malloc_trim", None):
@@ -204,7 +204,7 @@ def fill_index(
 _LOG = logging.getLogger(__name__)
 
 IN_MEMORY = 50_000
-"""If no index can be written, up to this many articles are indexed in memory, which takes some seconds."""
+"""If no index can be written, up to this many articles are indexed in memory, which takes several seconds."""
 
 _OPENED: WeakKeyDictionary[Database, tuple[int, Searcher]] = WeakKeyDictionary()
 """The searcher of each open archive, with the state of the database it was opened for (SQLite's data_version)."""
@@ -240,7 +240,7 @@ def hold_searchers(dbs: Sequence[Database]) -> Iterator[list[Searcher]]:
     """Opens the searchers of several archives. Within the `with` block, searches use these searchers even if the
     archives change.
 
-    Raises what `open_searcher` raises.
+    Raises IndexMissing if an archive has no usable index and is too large to index in memory.
     """
     found = [open_searcher(db) for db in dbs]
     _HELD.update(zip(dbs, found, strict=True))

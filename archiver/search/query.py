@@ -1,7 +1,7 @@
 """The search query with its text, filters and sort order, and its translation to query tree nodes.
 
-Several values of one filter are alternatives (an article by either of two authors); different filters must all
-match.
+If one filter has several values, one of them must match (an article by either of two authors). All filters together
+must match.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ SORTS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A search query. `site` to `language` are filters, each with the names that an article may have.
+    """A search query. `site` to `language` are filters; each lists the names that are accepted.
 
     - `text`: the query in the language of `archiver.search.query_parser`; "" matches every article.
     - `since`, `until`: each a year, a month or a day (inclusive, in the page's time zone) or a full ISO 8601 time.
@@ -59,7 +59,7 @@ class Query:
       `sorting_and_folding`).
     - `fold`: a key of `sorting_and_folding.FOLDS`; "" means "none" if `duplicates` is True, otherwise "text".
     - `stem`: if True, other forms of English words that are not in quotation marks are found, too.
-    - `like`: the ID or a URL of an article; finds articles on the same topic.
+    - `like`: the ID or a URL of an article; only articles on the same topic are found.
     """
 
     text: str = ""
@@ -94,8 +94,7 @@ class Query:
 
 def ranking_terms(db: Database, query: Query) -> Node | None:
     """Returns the part of a query that determines relevance and is highlighted in snippets: its text and its `like`
-    article. None if the query has no text and no `like` article. Raises BadQuery, ArticleNotFound and
-    ArticleRemoved.
+    article. Returns None if the query contains neither. Raises BadQuery, ArticleNotFound and ArticleRemoved.
     """
     node = parse_query(query.text, stem=query.stem)
     if query.like is None:
@@ -144,8 +143,8 @@ def filter_terms(db: Database, query: Query) -> list[Node]:
 
 
 def query_as_options(query: Query) -> str:
-    """Formats a query as arguments of `archiver search`, quoted for a shell. Default values are left out, and so are
-    `limit` and `offset`, which only select the page.
+    """Formats a query as arguments of `archiver search`, quoted for a shell. Leaves out default values, and `limit` and
+    `offset`, which only select the page.
     """
     return " ".join(_options(query))
 

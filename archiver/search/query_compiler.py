@@ -32,7 +32,7 @@ from archiver.search.query_tree import (
     place_keys_in_area,
 )
 from archiver.search.tantivy_index import Searcher
-from archiver.search.words import lookup_words
+from archiver.search.word_splitting import lookup_words
 
 # Stemming: all English words of the index that have the same stem.
 
@@ -79,8 +79,8 @@ def _is_english(word: str) -> bool:
 
 
 def stem_prefixes(own: str) -> tuple[str, ...]:
-    """Returns the prefixes by which all forms of a stem can be looked up: happ- for happi (happy), us- for use (using),
-    di- and dy- for die (dying).
+    """Returns prefixes such that every form of a stem begins with one of them: happ- for happi (happy), us- for use
+    (using), di- and dy- for die (dying).
     """
     if len(own) > _SHORTEST:
         return (own[:-1],)
@@ -191,7 +191,7 @@ def _in_columns(column: str, query: Callable[[str], Query]) -> Query:
 
 
 Row = list[tuple[Form, ...]]
-"""Adjacent words, each with its possible forms."""
+"""A sequence of adjacent words, each with its possible forms."""
 Place = tuple[int, tuple[Form, ...], bool]
 """The position of a word in a row, its forms, and whether they are prefixes."""
 
@@ -252,8 +252,8 @@ def _word_rarity(column: str, word: str, indexes: Iterable[Searcher]) -> float:
 
 
 def _federated_weight(query: Query, column: str, words: Iterable[str], searcher: Searcher) -> Query:
-    """Scales the score of a query in a federated search: the index weights words by their frequency in its own archive,
-    but their frequency in all archives should count.
+    """Scales the score of a query in a federated search: each index weights words by their frequency in its own
+    archive, but here their frequency in all archives counts.
     """
     if not searcher.federated_with:
         return query
@@ -262,7 +262,7 @@ def _federated_weight(query: Query, column: str, words: Iterable[str], searcher:
 
 
 def _any_form(column: str, forms: Iterable[Form], searcher: Searcher) -> Query:
-    """Returns a query that matches any of the forms of a word, each with its own weight."""
+    """Returns a query that matches any form of a word. Each form has its own weight."""
     queries = [
         (
             _federated_weight(
@@ -301,9 +301,9 @@ def _near_pair(column: str, one: tuple[int, Place], other: tuple[int, Place], mo
     """Returns a query for two terms in either order with at most `most` words between them. Each term is given as its
     length in words and one of its words.
 
-    The second term starts at most `most` words plus the length of the first after the start of the first, or at most
-    `most` words plus its own length before it. This range is symmetric about its middle, and is queried as slop
-    around it (around two middles if the length is odd).
+    If the first term comes first, the second starts after it by at most `most` words plus the length of the first term.
+    If the second term comes first, it starts before the first by at most `most` words plus its own length. The possible
+    starts form a range, which is queried as slop around its middle (around two middles if the length is odd).
     """
     (length, (at, forms, is_prefix)), (length_2, (at_2, forms_2, is_prefix_2)) = one, other
     middles = {(length - length_2) // 2, (length - length_2 + 1) // 2}
@@ -324,8 +324,8 @@ def _near_pair(column: str, one: tuple[int, Place], other: tuple[int, Place], mo
 
 
 def _rarest_word(column: str, row: Row, is_prefix: bool, searcher: Searcher) -> Place:
-    """Returns the word of a phrase that the fewest articles contain, with its position. A prefix is only chosen if it
-    is the only word, because its frequency is unknown.
+    """Returns the word of a phrase that the fewest articles contain, with its position. A prefix is chosen only if
+    there is no other word, because its frequency is unknown.
     """
     return min(
         _places(row, is_prefix)[: len(row) - is_prefix] or _places(row, is_prefix),
@@ -337,8 +337,8 @@ def _positioned_words(column: str, places: Sequence[Place], slop: int, searcher:
     """Returns a query for words at given positions relative to each other, with a tolerance of `slop` words. Raises
     TooManyPrefixes.
 
-    If a word has several forms or is a prefix, the index cannot score it by frequency and treats it as a word that
-    no article has.
+    If a word has several forms or is a prefix, the index cannot score it by frequency and treats it as a word that no
+    article contains.
     """
     if all(len(forms) == 1 and not is_prefix for _, forms, is_prefix in places):
         tokens = [forms[0].word for _, forms, _ in places]

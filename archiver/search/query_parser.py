@@ -16,7 +16,7 @@
 
 Everything else is text: O'Brien, AT&T, c++, a-b, 10:30, an unknown name before a colon, or an unclosed quotation
 mark are never syntax errors. Case and accents are ignored. In Korean and in scripts without spaces between words,
-any part of a word matches. An emoji, `c++` and `c#` are words (`archiver.search.words`).
+any part of a word matches. An emoji, `c++` and `c#` are words (`archiver.search.word_splitting`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from typing import Literal
 from archiver.errors import BadQuery
 from archiver.fields import BY_NAME, WEIGHTS
 from archiver.search.query_tree import PREDICATES, And, Near, Node, Not, Or, Term
-from archiver.search.words import lookup_words, split_into_words
+from archiver.search.word_splitting import lookup_words, split_into_words
 
 COLUMN_OF: dict[str, str] = {word: name for name in WEIGHTS for word in (BY_NAME[name].query_name, name)} | {
     "text": "body"
@@ -75,8 +75,8 @@ def parse_query(text: str, *, stem: bool = False) -> Node | None:
     """Parses a query into a tree; returns None for an empty query, which matches everything.
 
     If `stem` is True, words outside quotation marks also match in their other forms. Raises BadQuery with the position
-    of the error if the query has no words, is too long or too deeply nested, has a predicate with an invalid value, or
-    has NEAR beside something that is not a word or phrase.
+    of the error if the query contains no words, is too long or too deeply nested, contains a predicate with an invalid
+    value, or contains NEAR next to something that is not a word or phrase.
     """
     # A shell passes bytes that are not UTF-8 as unpaired surrogates.
     valid = text.encode("utf-8", "replace").decode()
@@ -105,8 +105,8 @@ def token_end(text: str, at: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """The properties that enclosing parentheses give to the words inside them: the `name` of a field or predicate, True
-    if words are stemmed, and True if the parentheses belong to NEAR( ).
+    """The properties that enclosing parentheses give to the words inside them: the `name` of a field or predicate,
+    whether words are stemmed, and whether the parentheses belong to NEAR( ).
     """
 
     name: str = ""
@@ -173,8 +173,8 @@ def _operator(word: str, at: int) -> _Token | None:
 
 
 def _split_distance(text: str, found: re.Match[str]) -> tuple[str, int] | None:
-    """If the last word within `NEAR( )` ends in a distance, as in "bridge,5", returns the text before the comma and the
-    distance: ("bridge", 5). Otherwise returns None.
+    """Splits the last word within `NEAR( )`, which may end in a distance, into the text before the comma and the
+    distance: "bridge,5" becomes ("bridge", 5). Returns None if there is no distance.
     """
     word, comma, number = found["word"].rpartition(",")
     if not _ENDS.match(text, found.end()) or not re.fullmatch("[0-9]{1,3}", number):

@@ -41,8 +41,8 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Matches a word, or a phrase of adjacent words. `column` "" means all fields of `archiver.fields` that have a
-    search weight.
+    """Matches a word, or a phrase of adjacent words. If `column` is "", searches all fields of `archiver.fields` that
+    have a search weight.
 
     If `stem` is True, each word matches in all its forms. `archiver.search.engine` looks these up in an index and
     stores them in `forms`, one tuple for each word.
@@ -68,8 +68,8 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Matches articles that have an exact index key (`archiver.search.index_document.index_keys`), such as is:gone or
-    language:en.
+    """Matches articles to which the index gave the exact key `value`, such as is:gone or language:en.
+    `archiver.search.index_document.index_keys` lists the keys of an article.
     """
 
     value: str
@@ -77,7 +77,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Matches if a numeric index field is between `low` and `high`, inclusive; None is unbounded."""
+    """Matches if a numeric index field is between `low` and `high`, inclusive; None means that there is no limit."""
 
     field: str
     low: int | None
@@ -96,8 +96,8 @@ class ByRows:
 
 @dataclass(frozen=True, slots=True)
 class InBox:
-    """Matches articles that have a place in a box (west, south, east, north; if west is greater than east, it crosses
-    the antimeridian) and, if given, in a circle (latitude, longitude, radius in km).
+    """Matches articles with a place in a box (west, south, east, north; if west is greater than east, it crosses the
+    antimeridian) and, if given, in a circle (latitude, longitude, radius in km).
     """
 
     box: tuple[float, float, float, float]
@@ -106,8 +106,8 @@ class InBox:
 
 @dataclass(frozen=True, slots=True)
 class SimilarTo:
-    """Matches articles that contain at least `needed` of the `words` that are distinctive of another article, given by
-    its ID.
+    """Matches articles that contain at least `needed` of the `words` that distinguish another article, given by its ID,
+    from the rest.
 
     `archiver.search.engine` fills in `words` from an index.
     """
@@ -177,7 +177,8 @@ def _calendar_period(year: int | None, month: int | None, day: int | None) -> Pe
 
 
 def time_term(field: str, since: str | None, until: str | None) -> Node:
-    """Returns a node that matches if an article's time is between `since` and `until`, inclusive; None is unbounded.
+    """Returns a node that matches if an article's time is between `since` and `until`, inclusive; None means that there
+    is no limit.
 
     A year, month or day is compared with the page's local time (index field `field`), a full time with the moment in
     UTC (index field `field` with the suffix _at). Raises BadQuery.
@@ -305,14 +306,14 @@ def place_keys_in_area(db: Database, where: InBox) -> list[str]:
 
 
 def point_key(latitude: float, longitude: float) -> str:
-    """Returns the index key that articles with a place at this point have."""
+    """Returns the index key of articles with a place at this point."""
     return f"point:{latitude + 0.0!r},{longitude + 0.0!r}"  # adding 0.0 turns integers into floats and -0.0 into 0.0
 
 
 _MILE_KM = 1.609344
 
 IS = ("gone", "duplicate", "copy", "source", "edited")
-"""The values of `is:`. A `copy` is a near-duplicate of an earlier article, a `source` the original of
+"""The values of `is:`. A `copy` is a near-duplicate of an earlier article; a `source` is the original of
 near-duplicates."""
 
 HAS = ("geo", "place", "date", *HAS_FIELDS, "copy")

@@ -1,7 +1,8 @@
 """Compares two revisions of an article, as data or as a self-contained HTML page that can be mailed or printed.
 
 The page escapes all archived text, has no scripts and loads nothing. Edits are <ins> and <del> elements (HTML, section
-4.7), marked by more than their colour and labelled for screen readers. Right-to-left languages are set accordingly.
+4.7), marked by more than their colour and labelled for screen readers. Texts in right-to-left languages are displayed
+from right to left.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def edited_lists(before: Record, after: Record) -> dict[str, tuple[tuple[str, ..
     """Returns the list fields that differ between two records (authors, categories, tags, geotags, credits), each as
     (added, removed).
 
-    Both are empty if only the order differs.
+    Both `added` and `removed` are empty if only the order differs.
     """
     out = {}
     for name, (old, new) in changed_values(before, after).items():
@@ -115,7 +116,7 @@ def previous_revision(revisions: Sequence[Record], number: int) -> int:
 
 
 def unified_diff(before: Record, after: Record) -> list[str]:
-    """Returns the lines of a unified diff of title and body, compared by paragraph; empty if they are equal."""
+    """Returns the lines of a unified diff of title and body, compared by paragraph; [] if both are equal."""
     return list(
         difflib.unified_diff(
             _lines(before),
@@ -259,8 +260,8 @@ def pieces_as_html(pieces: Iterable[Piece], *, paragraphs: bool = False) -> str:
 
 
 def _marked(pieces: Iterable[Piece], *, paragraphs: bool = False) -> Iterator[str]:
-    """Yields each piece of a diff as HTML. Marks are split at the end of a paragraph, because HTML does not allow them
-    to span it.
+    """Yields each piece of a diff as HTML. Marks are split at the end of a paragraph, because in HTML they must not
+    extend beyond it.
     """
     for piece in pieces:
         parts = piece.text.split("\n\n") if paragraphs else [piece.text]

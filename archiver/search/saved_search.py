@@ -30,7 +30,7 @@ from archiver.storage.connection import writing
 if TYPE_CHECKING:
     from lxml import etree
 
-MAX_NAME_LETTERS = 80
+MAX_NAME_LENGTH = 80
 WHY: dict[str, str] = {
     "new": "added to the archive since the last run",
     "edited": "already archived, matches since a new revision",
@@ -96,8 +96,8 @@ def save_search(db: Database, name: str, query: Query, now: datetime | None = No
     """Saves a query under a name, which is compared case-insensitively. The query's present matches count as already
     reported.
 
-    `db` must be open for writing. Raises BadSearchName (also for a name in use) and what `engine.run` raises for the
-    query.
+    `db` must be open for writing. Raises BadSearchName (also for a name in use), and BadQuery, SiteNotFound or
+    IndexMissing if the query cannot be run.
     """
     shown, key = checked_name(name)
     before = stored.archive_mark(db)
@@ -125,7 +125,7 @@ def find_saved_search(db: Database, name: str) -> SavedSearch:
 
 
 def remove_saved_search(db: Database, name: str) -> None:
-    """Deletes a saved search. `db` is open for writing. Raises SavedSearchNotFound."""
+    """Deletes a saved search. `db` must be open for writing. Raises SavedSearchNotFound."""
     with writing(db):
         stored.delete_saved_search(db, _row(db, name).id)
 
@@ -135,7 +135,8 @@ def run_saved_search(db: Database, name: str, now: datetime | None = None) -> Ne
     reports a match.
 
     If a run is killed before its result is shown, `last_reported` returns the result. `db` must be open for writing.
-    Raises SavedSearchNotFound, SavedSearchUnreadable and what `engine.run` raises for the query.
+    Raises SavedSearchNotFound, SavedSearchUnreadable, and BadQuery, SiteNotFound or IndexMissing if the query cannot be
+    run.
     """
     row = _row(db, name)
     saved = _saved(row)
@@ -152,8 +153,8 @@ def run_saved_search(db: Database, name: str, now: datetime | None = None) -> Ne
 
 
 def peek_saved_search(db: Database, name: str, now: datetime | None = None) -> NewHits:
-    """Returns the new matches of a saved search without marking them as reported. Writes nothing. Raises what
-    `run_saved_search` raises.
+    """Returns the new matches of a saved search without marking them as reported. Writes nothing. Raises the same
+    errors as `run_saved_search`.
     """
     row = _row(db, name)
     saved = _saved(row)
@@ -166,7 +167,7 @@ def last_reported(db: Database, name: str, most: int | None = None, *, of_run: s
     """Returns the matches that a saved search has already reported, with their current fields, latest first. If
     `of_run` is given, returns only matches that the run at that time reported.
 
-    Articles that no longer match are left out. Raises what `run_saved_search` raises.
+    Articles that no longer match are left out. Raises the same errors as `run_saved_search`.
     """
     row = _row(db, name)
     reported = stored.reported_hits(db, row.id, -1, of_run)
@@ -179,8 +180,8 @@ def last_reported(db: Database, name: str, most: int | None = None, *, of_run: s
 
 
 def saved_search_states(db: Database) -> list[SavedSearchState]:
-    """Returns all saved searches with their current numbers of matches. If a search cannot run, its entry has the error
-    instead.
+    """Returns all saved searches with their current numbers of matches. If a search cannot run, its entry contains the
+    error instead.
     """
     out = []
     for row in stored.saved_search_rows(db):
@@ -210,7 +211,7 @@ def checked_name(name: str) -> tuple[str, str]:
     kinds = [unicodedata.category(letter)[0] for letter in shown]
     if (
         not shown
-        or len(shown) > MAX_NAME_LETTERS
+        or len(shown) > MAX_NAME_LENGTH
         or shown[-1] == " "
         or kinds[0] not in "LN"
         or not all(kind in "LNM" or letter in _NAME_PUNCTUATION for kind, letter in zip(kinds, shown, strict=True))
@@ -218,7 +219,7 @@ def checked_name(name: str) -> tuple[str, str]:
         raise BadSearchName(
             name,
             "a name consists of letters, digits, spaces and . _ + -, starts with a letter or digit, does not end with "
-            f"a space, and has at most {MAX_NAME_LETTERS} characters",
+            f"a space, and has at most {MAX_NAME_LENGTH} characters",
         )
     return shown, _comparable_name(shown)
 
@@ -238,8 +239,8 @@ def _matching_ids(found: Listing) -> list[int]:
 
 
 def _new_matches(db: Database, row: stored.SavedSearchRow, found: Listing, known: set[int]) -> dict[int, str]:
-    """Returns the shown matches that are new, with the reason: neither the match nor any of its folded copies is in
-    `known`.
+    """Returns the shown matches that are new, each with the reason. A match is new if neither the match itself nor any
+    of its folded copies is in `known`.
     """
     fresh = [top for top, beneath in found.beneath.items() if not known.intersection((top, *beneath))]
     return stored.new_hit_reasons(db, row, fresh)

@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import islice, product
 
 from archiver.search.query_tree import And, Near, Node, Or, SimilarTo, Term
-from archiver.search.words import (
+from archiver.search.word_splitting import (
     MAX_WORD,
     is_run_letter,
     lookup_words,
@@ -25,12 +25,12 @@ from archiver.search.words import (
 )
 
 Row = tuple[tuple[str, ...], bool]
-"""Adjacent words, and True if the last one is a prefix."""
+"""A search term: its adjacent words, and True if the last one is a prefix."""
 Place = tuple[int, int, int]
-"""The start and end of an occurrence, and the number of its row."""
+"""The start and end of an occurrence, and the number of the search term (its row) that occurs there."""
 
 _PIECE = 400
-"""A piece has at least this many characters, and ends at the next space."""
+"""A text is read in pieces of at least this many characters. Each piece ends at a space."""
 _BLANK = re.compile(r"\s")
 
 
@@ -94,8 +94,8 @@ def _in_pieces(text: str, rows: Sequence[Row]) -> Iterator[Place]:
 
 
 def _end_after_words(text: str, pieces: list[tuple[int, int]], last: int, more: int) -> int:
-    """Returns the position at which `more` words after piece `last` have been read: the end of the piece that contains
-    the last of them.
+    """Returns the position up to which a text must be read to see `more` words after piece `last`. It is the end of the
+    piece that contains the last of these words.
     """
     while more > 0 and last + 1 < len(pieces):
         last += 1
@@ -113,7 +113,9 @@ def _pieces(text: str) -> Iterator[tuple[int, int]]:
 
 
 def occurrences_among_words(text: str, rows: Sequence[Row]) -> Iterator[Place]:
-    """Yields the occurrences of the search terms in a text, which may overlap, by splitting the text into words."""
+    """Yields the occurrences of the search terms in a text. Finds them by splitting the text into words. Occurrences
+    may overlap.
+    """
     placed = words_with_places(text)
     tokens = placed.words
     exact = {row[0] for row, is_prefix in rows if len(row) > 1 or not is_prefix}
@@ -168,8 +170,8 @@ def _terms(node: Node | None, columns: tuple[str, str]) -> Iterator[Row]:
 
 
 def snippet(text: str, rows: Sequence[Row]) -> tuple[str, Marks]:
-    """Cuts the passage with the most search terms (the first of several) from a text. Returns it as one line, with the
-    (start, end) of each term in it.
+    """Cuts the passage with the most search terms from a text; if several passages have equally many, the first one.
+    Returns it as one line, with the (start, end) of each term in it.
 
     `rows` are the terms from `highlight_terms`. If the text contains none of them, the snippet is the beginning of
     the text.
@@ -212,6 +214,6 @@ def _window(text: str, found: list[Place]) -> tuple[int, int]:
 
 
 def _next_word_start(text: str, start: int) -> int:
-    """Returns the position of the next start of a word, or `start` if there is none within some thirty characters."""
+    """Returns the position of the next start of a word, or `start` if there is none within about 30 characters."""
     found = re.compile(r"\s\S").search(text, start - 1, start + 30)
     return found.end() - 1 if found else start

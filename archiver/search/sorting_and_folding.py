@@ -34,8 +34,8 @@ _DIGITS = 4
 """Scores are rounded to this many digits, because tantivy does not always sum them in the same order."""
 _LOOKUP_RATIO = 50
 _MAX_LOOKUPS = 300
-"""IDs are looked up one by one if they are at most this many and at most one in _LOOKUP_RATIO articles. In this case a
-look-up is faster than comparing with a set (measured with 100,000 and 200,000 articles)."""
+"""IDs are looked up one by one if there are at most this many, and at most one for every _LOOKUP_RATIO articles.
+Looking them up is then faster than comparing with a set (measured with 100,000 and 200,000 articles)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class Match:
     """An article that matches a query, before its fields are loaded.
 
     `key` is the value by which it is sorted: a score (or a pair of scores when ranking by recency), a distance, a
-    number or a text; None if the article has no such value. `score` and `distance` (in km) are set if the query has
-    them.
+    number or a text; None if the article has no such value. `score` and `distance` (in km) are set if the query ranks
+    by relevance or contains a place.
     """
 
     id: int
@@ -56,8 +56,8 @@ class Match:
 
     @property
     def turn(self) -> tuple[bool, int]:
-        """The sort key among matches that tie: articles that are not duplicates first, then by ID. The index field
-        `turn` has the same order.
+        """Returns the sort key among matches that tie: articles that are not duplicates come first, then those with
+        lower IDs. The index field `turn` gives the same order.
         """
         return self.group != self.id, self.id
 
@@ -106,8 +106,8 @@ def sorted_matches(
     """Returns the matches of a query from position `first` up to (not including) `last` in a sort order. `known` may be
     the result of `top_hits` for this query.
 
-    Articles without a value come last in both directions. Ties are ordered by duplicates last, then by ID, even
-    among a hundred thousand of them, so that no page repeats a match of another page.
+    Articles without a value come last in both directions. Among ties, duplicates come last, and the rest of the order
+    is by ID. This holds even for 100,000 ties, so that no page repeats a match of another page.
     """
     last = min(last, searcher.num_docs)
     if last <= first:
@@ -141,8 +141,8 @@ class _SortRequest:
 def _matches_with_ties(request: _SortRequest) -> list[Match]:
     """Returns the requested matches in order, possibly followed by further matches that tie with the last one.
 
-    Reads a few hits more than requested, which usually include all ties of the last one. Otherwise the ties are
-    looked up by their sort key.
+    Reads a few hits more than requested, which usually include all hits that tie with the last one. If they do not,
+    these hits are looked up by their sort key.
     """
     searcher, last = request.searcher, request.last
     hits: list[Pair] = []
@@ -229,7 +229,7 @@ def _matches_with_key(request: _SortRequest, key: Any, known: list[Pair], most: 
 
 
 def _sample_with_score(request: _SortRequest, score: float) -> list[Pair]:
-    """Returns hits with this score from a sample of the matching articles; an empty list if the sample has fewer than
+    """Returns hits with this score from a sample of the matching articles; [] if the sample contains fewer than
     requested.
 
     The sample consists of the articles with the lowest `turn`, because tantivy cannot query for a score. It is large
@@ -285,7 +285,7 @@ class MatchColumns:
 
 
 def matches_with_groups(searcher: Searcher, query: Query, most: int) -> MatchColumns:
-    """Returns all matches of a query, each with the key of its group of duplicates. `most` is an upper bound of their
+    """Returns all matches of a query, each with the key of its group of duplicates. `most` is an upper limit for their
     number.
     """
     if not most:
@@ -464,7 +464,7 @@ HALF_LIFE_DAYS = 365.0
 _DAY = 86_400
 _FIELD = "published_at"
 _FIRST = 500
-"""If there are fewer hits than this, all of them are read, because each band costs a search of the whole index."""
+"""If there are fewer hits than this, all of them are read, because the search of each band reads the whole index."""
 _BAND = 1 / 8
 """The width of the first band in half-lives. Within this band, aging changes a score by at most a twelfth."""
 _SPARE_CANDIDATES = 180
@@ -480,7 +480,7 @@ def rank_by_recency(
     decreases with age.
 
     `half_life` is in days, `now` in Unix seconds. The `key` of a match is a pair: the base-2 logarithm of its aged
-    score (minus infinity without a date), and its original score. Ties are ordered by score, then duplicates last,
+    score (minus infinity without a date), and its original score. Ties are ordered by score; then duplicates come last;
     then by ID.
     """
     if last <= first:
@@ -502,8 +502,8 @@ def rank_by_recency(
 
 @dataclass(frozen=True, slots=True)
 class _Band:
-    """A time span of publication that starts at `low`. It has the number of its hits that were `read`, and the best
-    matches found so far in this band and newer bands.
+    """A span of publication times that starts at `low`. `read` is the number of hits that were read in it. Also holds
+    the best matches found so far in this band and newer bands.
     """
 
     low: int

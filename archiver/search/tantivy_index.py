@@ -24,7 +24,7 @@ from tantivy import DocAddress, Order, Query
 
 from archiver.errors import IndexDamaged
 from archiver.search.index_document import FORMAT, document_rows
-from archiver.search.words import split_into_words
+from archiver.search.word_splitting import split_into_words
 from archiver.storage.connection import is_writable, migrations, writing
 
 # Integrity of the index files.
@@ -46,8 +46,8 @@ def file_stamps(folder: Path) -> Stamps:
 
 
 def damaged_file(folder: Path, known: Stamps | None = None) -> str:
-    """Returns the name of the first damaged index file, or "" if all are intact. Files whose size and modification time
-    equal those in `known` are not checked. Raises OSError.
+    """Returns the name of the first damaged index file, or "" if all files are intact. Files whose size and
+    modification time equal those in `known` are not checked. Raises OSError.
     """
     for _ in range(_LOOKS):
         try:
@@ -134,8 +134,9 @@ class Changes:
 
 
 def is_migrated(db: Database) -> bool:
-    """Returns True unless the database was written by an earlier release and has pending migrations. The index of such
-    a database must not be updated, because opening the database for writing would migrate it.
+    """Returns False if the database was written by an earlier release and has pending migrations, otherwise True. The
+    index of a database with pending migrations must not be updated, because opening the database for writing would
+    migrate it.
     """
     return not migrations.pending(db)
 
@@ -156,8 +157,8 @@ def index_state(folder: Path) -> dict[str, Any]:
 
 
 def recorded_stamps(folder: Path) -> Stamps:
-    """Returns the size and modification time that each index file had when the index was last written, from its state
-    file.
+    """Returns, from the state file of an index, the size and modification time that each index file had when the index
+    was last written.
     """
     files = index_state(folder).get("files")
     return {name: tuple(stamp) for name, stamp in files.items()} if isinstance(files, dict) else {}
@@ -172,7 +173,7 @@ def mark_for_rebuild(folder: Path) -> None:
 
 
 def update_tokens(db: Database) -> dict[str, str]:
-    """Returns the tokens of the last finished index update and of an unfinished one, as stored in the database."""
+    """Returns the tokens of the last finished index update and of an unfinished update, as stored in the database."""
     return dict(db.execute("select key, value from search_index_state where key in ('token', 'under_way')").fetchall())
 
 
@@ -198,8 +199,8 @@ def begin_update(db: Database) -> str:
 def write_state(folder: Path, token: str, common: Collection[str], articles: int) -> None:
     """Writes the state file of an index and syncs it to disk, before the database records the update as finished.
 
-    `common` are the common words whose pairs are indexed, `articles` the number of articles from which they were
-    determined.
+    `common` are the common words whose pairs are indexed. `articles` is the number of articles from which these words
+    were determined.
     """
     new = folder / f"{_FILE}.new"
     with new.open("w", encoding="utf-8") as out:
@@ -246,7 +247,7 @@ _GROWN, _QUICKLY = 10, 50_000
 
 def common_words(db: Database, ids: Sequence[int]) -> frozenset[str]:
     """Returns the words that occur in the most articles, determined from a sample of the articles with these IDs.
-    Returns no words if there are few articles.
+    Returns an empty set if there are few articles.
     """
     if len(ids) < MIN_ARTICLES:
         return frozenset()
@@ -258,8 +259,9 @@ def common_words(db: Database, ids: Sequence[int]) -> frozenset[str]:
 
 
 def needs_new_common_words(articles: int, found_in: int, changed: int) -> bool:
-    """Returns True if an index should be rebuilt to determine its common words again: the archive has ten times as many
-    articles as last time, and the rebuild takes only seconds, or hardly longer than the pending update.
+    """Returns True if an index should be rebuilt to determine its common words again. This is the case if the archive
+    has ten times as many articles as last time, and the rebuild takes only seconds, or hardly longer than the pending
+    update.
     """
     return articles >= max(MIN_ARTICLES, _GROWN * found_in) and (articles <= _QUICKLY or 2 * changed >= articles)
 

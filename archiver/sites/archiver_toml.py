@@ -37,8 +37,8 @@ _KEY = re.compile(rf"(\s*)({_WORD}(?:\s*\.\s*{_WORD})*)\s*=")
 
 def toml_position(text: str, path: TOMLPath) -> tuple[int, int]:
     """Returns the line and column (from 1) of a key or table in a valid TOML text, or of the nearest table that
-    contains it. A table that only the header of a table in it names, such as `a` in `[a.b]`, has the position of that
-    header.
+    contains it. The position of a table without a header of its own, such as `a` in `[a.b]`, is that of the first
+    header that names it.
     """
     best, at = 0, (1, 1)
     for found, line, column in _keys(text):
@@ -61,7 +61,8 @@ def toml_error(error: tomllib.TOMLDecodeError, text: str) -> tuple[str, str]:
 
 def _keys(text: str) -> Iterator[tuple[TOMLPath, int, int]]:
     """Yields the path, line and column of each table header and of each key at the start of a line. The path of a row
-    of an array of tables ends with its number. Lines of multi-line strings that look like one are included.
+    of an array of tables ends with its number. Lines of multi-line strings that look like a header or a key are
+    included.
     """
     table: TOMLPath = ()
     rows: Counter[TOMLPath] = Counter()
@@ -119,10 +120,11 @@ class NotificationPolicy:
     - `name`: the policy's name in messages, "" for the keys of [notify] itself.
     - `channels`, `tags`, `about`: limit the policy to these channels, to sites with these tags, and to "sites" or the
       "archive". An empty value limits nothing.
-    - `to`, `webhook`, `command`: the policy's own recipients. Without any, those of [notify] get its notifications.
+    - `to`, `webhook`, `command`: the policy's own recipients. If the policy has no recipients, those of [notify] get
+      its notifications.
     - `level`: the lowest level that is sent: green (information is sent, too), amber, red, or none (nothing is sent).
-    - `after_amber`, `after_red`: the number of runs in a row in which a finding must be present. None: the default for
-      findings of its kind.
+    - `after_amber`, `after_red`: the number of runs in a row in which a finding must be present; None means the default
+      for findings of its kind.
     - `flapping`: a finding that begins this often within ten runs counts as flapping (0: never).
     - `steady_runs`: a flapping finding is over after this many runs without it.
     - `recovery`: whether the end of a finding is sent.
@@ -167,9 +169,9 @@ class NotificationPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """Where notifications go: a command that gets JSON on stdin, a webhook to which JSON is posted, and mail addresses.
-    `policies` determine which of them gets what, and when. The first policy that applies to a channel and a site is
-    used; the last one, from the keys of [notify] itself, applies to all.
+    """Where notifications go: a command that gets JSON on stdin, a webhook to which JSON is posted, and e-mail
+    addresses. `policies` determine which of them gets what, and when. The first policy that applies to a channel and a
+    site is used. The last policy, made from the keys of [notify] itself, applies to all.
     """
 
     command: tuple[str, ...] = ()
@@ -184,7 +186,7 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class Maintenance:
-    """How the archive is kept safe.
+    """The settings that keep the archive safe.
 
     - `backup_days`, `verify_days`: the last backup, and the last check of everything, are reported if they are older
       than this (0: never).
@@ -202,8 +204,8 @@ class Maintenance:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """How crawls write their log. `format` is text or json. A file that would grow beyond `max_mb` million bytes is
-    renamed to crawl.log.1, that one to crawl.log.2 and so on; `keep` of them are kept.
+    """The settings for the log of crawls. `format` is text or json. A file that would grow beyond `max_mb` million
+    bytes is renamed to crawl.log.1, the previous crawl.log.1 to crawl.log.2, and so on; `keep` of these files are kept.
     """
 
     format: str = "text"
@@ -213,7 +215,7 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Warc:
-    """How long a run continues the WARC file of the last run: if the file was started less than `days` days ago (0:
+    """The conditions for continuing the WARC file of the last run: the file was started less than `days` days ago (0:
     each run starts a new file) and is shorter than `max_mb` million bytes.
     """
 
@@ -223,7 +225,7 @@ class Warc:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """The number of requests that the scheduled crawls of all sites of a group may send together in a day (UTC), and
+    """The number of requests that the scheduled crawls of all sites of a group together may send in a day (UTC), and
     the number of megabytes (1,000,000 bytes) that they may receive. 0 means no limit.
     """
 
@@ -233,8 +235,8 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The content of archiver.toml. `defaults`: settings of all sites, with the names that `archiver sites set` uses;
-    `groups`: settings by tag, for the sites with that tag; `quotas`: the quotas of the groups that have one, by tag.
+    """The content of archiver.toml. `defaults` are the settings of all sites, named as in `archiver sites set`.
+    `groups` maps a tag to the settings for the sites with this tag. `quotas` maps a tag to the quota of the group.
     """
 
     contact: str = ""
@@ -289,8 +291,8 @@ def load_config() -> Config:
 
 
 def parse_config(text: str, name: str) -> Config:
-    """Parses the text of an archiver.toml. Raises BadConfig with the line and column of the first error; `name` is the
-    file's name in it.
+    """Parses the text of an archiver.toml. Raises BadConfig, whose message contains the line and column of the first
+    error and the file's `name`.
     """
     try:
         values = tomllib.loads(text)
@@ -330,7 +332,7 @@ def _config(values: dict[str, Any]) -> Config:
 def _contact(value: Any) -> str:
     text = _text(("contact",), value)
     if text and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+|https?://\S+\.\S+|mailto:\S+@\S+", text):
-        raise _InvalidValue(("contact",), f"{text!r} is not a contact: use a mail address or the URL of a web page")
+        raise _InvalidValue(("contact",), f"{text!r} is not a contact: use an e-mail address or the URL of a web page")
     return text
 
 
@@ -553,7 +555,7 @@ def _addresses(path: TOMLPath, value: Any) -> tuple[str, ...]:
         or not to
         or not all(isinstance(one, str) and "@" in one and one.isprintable() for one in to)
     ):
-        raise _InvalidValue(path, "it must be a mail address or a list of mail addresses")
+        raise _InvalidValue(path, "it must be an e-mail address or a list of e-mail addresses")
     return tuple(to)
 
 
@@ -654,7 +656,7 @@ def effective_settings(db: Database, config: Config | None = None) -> Settings:
     """Returns a function from a row of `sites` to its effective settings. Uses `config`, or archiver.toml if it is
     None.
 
-    Raises what `load_config` raises.
+    Raises BadConfig if archiver.toml is invalid, and UnreadableInput.
     """
     loaded = config or load_config()
     tags = tags_of_sites(db) if loaded.groups else {}
@@ -666,8 +668,8 @@ def effective_settings(db: Database, config: Config | None = None) -> Settings:
 
 
 def unused_groups(config: Config, tags: Iterable[str]) -> dict[str, str]:
-    """Returns the groups of archiver.toml whose tag no site has. Each comes with a sentence that says so and suggests
-    the most similar of the `tags` in use.
+    """Returns the groups of archiver.toml whose tag no site has, each with a sentence that says so and suggests the
+    most similar of the `tags` in use.
     """
     known = set(tags)
     return {name: _describe_unused_group(name, known) for name in config.groups if name not in known}

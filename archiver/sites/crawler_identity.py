@@ -1,5 +1,5 @@
-"""How a crawl identifies itself: by the User-Agent, and by the contact of the person who is responsible for it. Also
-the default delay.
+"""Determines how a crawl identifies itself: the User-Agent, and the contact of the person who is responsible for the
+crawl. Also determines the delay between requests.
 """
 
 from __future__ import annotations
@@ -18,21 +18,23 @@ from archiver.errors import BadContact, ContactMissing, HostNotFound
 from archiver.sites.archiver_toml import load_config
 
 POLITE_DELAY = 0.5
-"""Seconds between two requests, unless set otherwise."""
+"""The number of seconds between two requests, unless another delay is set."""
 
 
 def user_agent(contact: str) -> str:
-    """Returns the User-Agent header (RFC 9110, section 10.1.5), which has the contact in a comment."""
+    """Returns the User-Agent header (RFC 9110, section 10.1.5), which contains the contact in a comment."""
     return f"archiver/{__version__} (+{contact})" if contact else f"archiver/{__version__}"
 
 
 def names_contact(agent: str) -> bool:
-    """Returns True if a User-Agent contains a mail address or a URL."""
+    """Returns True if a User-Agent contains an e-mail address or a URL."""
     return "@" in agent or "://" in agent
 
 
 def delay_for(url: str, delay: float | None) -> float:
-    """Returns the seconds between two requests: `delay` if given, 0 for a server on this machine, else POLITE_DELAY."""
+    """Returns the seconds between two requests: `delay` if given, 0 for a server on this machine, otherwise
+    POLITE_DELAY.
+    """
     if delay is not None:
         return delay
     return 0.0 if _is_loopback(urlsplit(url).hostname or "") else POLITE_DELAY
@@ -45,11 +47,11 @@ def needs_contact(url: str) -> bool:
 
 
 def contact_of(url: str, contact: str | None, *, known: bool = False) -> str:
-    """Returns the contact for a crawl of this URL: `contact` if given, else the contact in archiver.toml, else the
-    user's answer to a prompt. A server or proxy on loopback needs no contact.
+    """Returns the contact for a crawl of this URL: `contact` if given, otherwise the contact in archiver.toml,
+    otherwise the user's answer to a prompt. A server or proxy on loopback needs no contact.
 
-    The host is looked up unless the site is already `known`. Raises HostNotFound if the host does not exist,
-    BadContact if the contact is invalid, and ContactMissing if there is no contact and no terminal to ask on.
+    The host is looked up unless the site is already `known`. Raises HostNotFound if the host does not exist, BadContact
+    if the contact is invalid, and ContactMissing if there is no contact and no terminal on which to ask.
     """
     host = urlsplit(url).hostname or ""
     given = contact or load_config().contact
@@ -67,7 +69,7 @@ def contact_of(url: str, contact: str | None, *, known: bool = False) -> str:
             f"{host} belongs to somebody else. Its owner should be able to reach you if this crawl causes trouble.",
             err=True,
         )
-        answer = str(click.prompt("Your mail address or web page", err=True)).strip()
+        answer = str(click.prompt("Your e-mail address or web page", err=True)).strip()
         return contact_of(url, answer, known=known)
     raise ContactMissing(host)
 

@@ -21,7 +21,7 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 class GroupQuotas:
     """The quotas of groups, and how much of them is left today.
 
-    - `left`: requests and megabytes by tag, None for no limit.
+    - `left`: requests and megabytes by tag; None means no limit.
     - `tags`: the tags of each site by its ID.
     - `renewed_at`: when the next day begins.
     """
@@ -42,7 +42,9 @@ class GroupQuotas:
         )
 
     def postpone(self, one: Scheduled) -> Scheduled:
-        """Returns the schedule of a site, postponed to the next day if the quota of one of its groups is used up."""
+        """Returns the schedule of a site. If the quota of one of its groups is used up, the site is postponed to the
+        next day.
+        """
         group = self.exhausted_group(one.site["id"])
         if not group or one.turn.at >= self.renewed_at:
             return one
@@ -50,7 +52,7 @@ class GroupQuotas:
         return replace(one, turn=RecrawlTime(self.renewed_at, one.turn.period, why, "quota"))
 
     def limit(self, limits: RunLimits, site_id: int) -> RunLimits:
-        """Returns the limits of a run of the site, reduced to what the quotas of its groups leave."""
+        """Returns the limits of a run of the site, reduced to what is left of the quotas of its groups."""
         for tag in self.tags.get(site_id, ()):
             requests, megabytes = self.left.get(tag, (None, None))
             cause = f"what is left today of the quota of group {tag}"
@@ -62,7 +64,9 @@ class GroupQuotas:
 
 
 def read_group_quotas(db: Database, config: Config, now: datetime) -> GroupQuotas:
-    """Returns the quotas of groups, less what crawls that began today (UTC) have used."""
+    """Returns what is left of the quotas of groups today (UTC), after subtracting what crawls that began today have
+    used.
+    """
     if not config.quotas:
         return GroupQuotas()
     today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -84,8 +88,8 @@ def _left(quota: Quota, requests: float, megabytes: float) -> tuple[float | None
 def limit_scheduled_run(
     db: Database, site_id: int, settings: Mapping[str, object], config: Config, now: datetime
 ) -> RunLimits:
-    """Returns the limits of a scheduled run of a site, which begins now: those of its settings, reduced to the quotas
-    of its groups and to the time until its blackout begins.
+    """Returns the limits of a scheduled run of a site, which begins now: the limits in its settings, reduced to what is
+    left of the quotas of its groups, and to the time until its blackout begins.
     """
     limits = read_group_quotas(db, config, now).limit(RunLimits.of(settings), site_id)
     if hours := blackout_of(settings):

@@ -47,7 +47,7 @@ class ListProblem:
 
 def read_site_list(data: bytes, name: str) -> Iterator[SiteEntry | ListProblem]:
     """Reads a list of sites in any of the formats; yields its sites and the problems of its lines. Raises
-    UnreadableInput if it has none of the formats.
+    UnreadableInput if the list is in none of these formats.
     """
     if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return _opml(data, name)
@@ -139,8 +139,8 @@ def _opml(data: bytes, name: str) -> Iterator[SiteEntry | ListProblem]:
 def _entry(
     line: int, address: str, feed: str, tags: list[str], settings: dict[str, str]
 ) -> Iterator[SiteEntry | ListProblem]:
-    """Yields a problem for each invalid setting or tag of a line, then the line's site without them. If its address is
-    invalid, yields only that problem.
+    """Yields a problem for each invalid setting or tag of a line, then the site of this line without these. If the
+    address is invalid, yields only the problem of the address.
     """
     if not address and not feed:
         yield ListProblem(line, "it has no URL")
@@ -180,5 +180,5 @@ def _cells(line: str) -> list[str]:
 
 
 def _line(number: Any) -> int:
-    """Returns lxml's line number of an element as an int; 0 if lxml has no number for it."""
+    """Returns lxml's line number of an element as an int; 0 if lxml does not know the number."""
     return number if isinstance(number, int) else 0

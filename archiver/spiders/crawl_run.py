@@ -20,7 +20,7 @@ from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.articles.article_guards import drop_impossible_values
-from archiver.articles.form_verdicts import SiteVerdicts, judge_article
+from archiver.articles.page_form_verdicts import SiteVerdicts, judge_article
 from archiver.discovery import soft404
 from archiver.discovery.soft404 import SoftNotFoundProfile
 from archiver.discovery.web_archive_lists import query_url, service_address, site_prefix
@@ -31,8 +31,8 @@ from archiver.extraction.page_classifier import Answer
 from archiver.extraction.template.page_form import page_form
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.extraction.template.template_learner import TemplateLearner
-from archiver.frontier.redundant_urls import RedirectForms
-from archiver.frontier.samples import DEFAULT_SAMPLE
+from archiver.frontier.pattern_budgets_and_equivalent_urls import RedirectForms
+from archiver.frontier.random_samples import DEFAULT_SAMPLE
 from archiver.health.health_state import record_run_health
 from archiver.items import Article, Capture, DiscoveredURL, DiscoverySource, SourceHint
 from archiver.maintenance.automatic_reextraction import (
@@ -51,8 +51,8 @@ from archiver.spiders.requisite_queue import Requisites
 from archiver.spiders.run_ending import RunEnding, RunResult, internal_error
 from archiver.spiders.trap_detector import TrapDetector
 from archiver.storage import completeness, pages
+from archiver.storage.article_tables.article_and_revision_rows import extractor_of
 from archiver.storage.article_tables.articles import replace_extraction
-from archiver.storage.article_tables.revisions import extractor_of
 from archiver.storage.capture_recovery import ArchiveFileGuard, recover, warc_prefix
 from archiver.storage.completeness import count_responding_sources, record_cdx_list
 from archiver.storage.connection import PATIENCE, environment_error, is_environment_error, open_archive, writing
@@ -89,7 +89,7 @@ _MOST_AT_END = 5_000
 
 
 class SiteJudge:
-    """Judges the pages of one site by their forms during a run. Implements `template_learner.Judge`."""
+    """Judges the pages of one site by their forms during a run. It implements `template_learner.Judge`."""
 
     def __init__(self, db: Database, archive: Path, site: dict[str, Any], writer: PageWriter, run: StoringRun) -> None:
         self._db, self._archive, self._site = db, archive, site
@@ -105,7 +105,7 @@ class SiteJudge:
         self, page: Page, hint: SourceHint | None, article: Article, extract: Callable[[Answer], Article]
     ) -> Article:
         """Returns the article of a page with the kind that the page's form implies; see
-        `form_verdicts.judge_article`.
+        `page_form_verdicts.judge_article`.
         """
         self._pages += 1
         if self._pages >= self._next:
@@ -132,7 +132,7 @@ class SiteJudge:
         return {url for url in urls if hold_of(self._db, urlkey(url)) is not None}
 
     def judge(self) -> None:
-        """Judges the forms by all pages of the site that the archive has."""
+        """Judges the forms by all pages of the site that are in the archive."""
         self._writer.flush()
         now = datetime.now(UTC)
         self._verdicts = judge_site(self._db, self._site["id"], now, is_complete=self._is_complete)
@@ -150,8 +150,8 @@ class SiteJudge:
         return reading.tally
 
     def finish(self, *, is_complete: bool) -> RejudgingTally:
-        """At the end of the run, decides which forms (templates) are those of posts, and judges again the pages whose
-        verdict changed. Also re-extracts the articles that have a value that belongs to the site.
+        """At the end of the run, decides which forms (templates) are forms of posts, and judges again the pages of
+        forms whose verdict has changed. Also re-extracts articles with values that belong to the site.
 
         Does nothing if the run read only the home page, unless the previous run was interrupted. `is_complete` is True
         if the run has read all pages that it found.
@@ -168,13 +168,13 @@ class SiteJudge:
             now = datetime.now(UTC)
             refused = refuse_constants(self._db, self._archive, self._site, self._run.version, now)
             tally.reread = refused.articles
-            self._writer.measuring.lose(refused.lost)
+            self._writer.measuring.subtract_constants(refused.lost)
         return tally
 
 
 _log = logging.getLogger(__name__)
 Only = Literal["", "missing", "set-aside"]
-"""Limits a run to missing pages ("missing"), or to those and the trap-excluded ones ("set-aside")."""
+"""Limits a run to missing pages ("missing"), or to missing and trap-excluded pages ("set-aside")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ class CrawlOrder:
     - `since`: skip posts that a source dates earlier.
     - `only`: limit the run to missing pages.
     - `mode`: overrides the site's own setting for requisites.
-    - `scheduled`: the quotas of groups and blackout hours limit the run.
+    - `scheduled`: True if quotas of groups and blackout hours limit the run.
     """
 
     start_url: str
@@ -200,8 +200,8 @@ class CrawlOrder:
 
 @contextmanager
 def archive_faults(archive: Path) -> Iterator[None]:
-    """Context manager that turns errors of the disk or the database into ArchiverErrors. Their message has the path of
-    the archive.
+    """Context manager that converts errors of the disk or the database to ArchiverErrors whose message names the path
+    of the archive.
     """
     try:
         yield
@@ -214,7 +214,7 @@ class CrawlRun:
     sets `result`.
 
     Raises the errors of `open_archive`, ArchiveInUse if another process crawls this site into this archive, and
-    HostInUse if one crawls another site of its host. Methods raise sqlite3.Error if the archive can no longer be
+    HostInUse if a process crawls another site on its host. Methods raise sqlite3.Error if the archive can no longer be
     written.
     """
 
@@ -294,7 +294,7 @@ class CrawlRun:
         self.cdx = query_url(service_address(cdx), site_prefix(self.scope)) if cdx else ""
 
     def _continuation(self) -> Continuation | None:
-        """Returns the WARC file of the last run, which this run continues if it is not too old or too long."""
+        """Returns the WARC file of the last run as the one to continue; None if it is too old or too long."""
         last, limits = self.site["warc_file"], load_config().warc
         return Continuation(last, limits.days, limits.max_mb * 1_000_000) if last and limits.days else None
 
@@ -333,14 +333,16 @@ class CrawlRun:
         return until if until and self.started < until <= self.started + timedelta(seconds=MAX_RETRY_AFTER) else None
 
     def _remembered_soft_not_found(self) -> SoftNotFoundProfile | None:
-        """Returns the soft-404 profile that an earlier run stored for this site; None if no run did or the profile is
-        older than the revisit period.
+        """Returns the soft-404 profile that an earlier run stored for this site; None if no profile is stored, or if it
+        is older than the revisit period.
         """
         is_outdated = (self.site["soft_not_found_at"] or "") < pages.stamp(self.started - self.revisit)
         return None if is_outdated else soft404.profile_from_json(self.site["soft_not_found"])
 
     def _give_up(self, error: BaseException) -> None:
-        """Closes the archive after an `error` in opening it, and records the run as failed if it has a row."""
+        """Closes the archive after an `error` in opening it, and records the run as failed if its row was already
+        inserted.
+        """
         if self.run_id and isinstance(error, Exception) and not is_environment_error(error):
             with suppress(Exception), writing(self.db, 0.0):  # the first error is the one to report
                 end_run(
@@ -364,7 +366,9 @@ class CrawlRun:
 
     @property
     def home(self) -> str:
-        """The address of the home page after redirects, if an earlier run found it; otherwise the start address."""
+        """Returns the address of the home page after redirects, if an earlier run found it; otherwise the start
+        address.
+        """
         row = pages.page_row(self.db, self.seed_key)
         return str(row["url"]) if row else self.start_url
 
@@ -386,7 +390,7 @@ class CrawlRun:
         return int(known), int(known - due)
 
     def enter_cdx(self, *, anonymous: bool) -> None:
-        """Records a web archive's CDX list as a discovery source of this site, if the site's settings have one.
+        """Records a web archive's CDX list as a discovery source of this site, if the site's settings name one.
 
         An `anonymous` crawl, which has no contact, does not request a list from a server that belongs to somebody else.
         """
@@ -454,8 +458,8 @@ class CrawlRun:
                     self.writer.measuring.recount_fields(sample.article, after)
 
     def close(self, ending: RunEnding, *, at_fault: bool = False) -> None:
-        """Writes pending results, closes the run and the archive, and sets `result`. Does nothing if the run is closed
-        already.
+        """Writes pending results, closes the run and the archive, and sets `result`. Does nothing if the run was closed
+        before.
 
         If `at_fault` is True or writing fails now, as much as possible is written. The other pages stay due, and the
         next crawl closes the run.
@@ -469,7 +473,7 @@ class CrawlRun:
             with archive_faults(self.archive):
                 self.result = self._finish(ending, self.result, 0.0 if at_fault else PATIENCE)
         except ArchiverError as fault:
-            if isinstance(fault, SiteRemoved):  # there will be no later crawl of this site to finish the file
+            if isinstance(fault, SiteRemoved):  # no later crawl of this site will finish the file
                 with suppress(OSError):
                     self.warc.close()
             if not at_fault:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from typing import Any
 
-from archiver.articles.identity import is_other_post
+from archiver.articles.article_comparison import is_other_post
 from archiver.discovery import soft404
 from archiver.discovery.links import well_known_urls
-from archiver.frontier.revisit import SIDE_LISTING_PRIORITY
+from archiver.frontier.fetch_order_and_revisits import SIDE_LISTING_PRIORITY
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.spiders.crawl_run import CrawlRun
 from archiver.spiders.page_request import MOST_REDIRECTS, PageRequest, ParsedPage, page_request
@@ -49,7 +49,7 @@ class SourceGuesses:
         """Returns the first address to try for each kind of source (feed, sitemap) that is not `declared`.
 
         If the site's `platform` is known, the addresses that are usual on it are tried. Skips addresses whose urlkeys
-        are in `asked`. Also skips kinds in `waiting`: their previous guess has no response yet.
+        are in `asked`. Also skips the kinds in `waiting`, because their previous guess has no response yet.
         """
         for guess in well_known_urls(base, scope, platform):
             if guess.kind not in declared and urlkey(guess.url) not in asked:
@@ -70,8 +70,8 @@ class SourceGuesses:
 
 
 SOURCES_FIRST = 500
-"""This many sources are read before the first post. After that, sources and posts are read in turn, since a site may
-have 50,000 sitemaps.
+"""This many sources are read before the first post. After that, sources and posts take turns, since a site may have
+50,000 sitemaps.
 """
 _WAITING_ROWS = 300
 """If all of the first due rows wait for other pages, this many more rows are read."""
@@ -86,7 +86,8 @@ validators correctly.
 
 @dataclass(frozen=True, slots=True)
 class _Selection:
-    """Which due pages are handed out: at most `limit` pages, chosen from the first `limit` + `more` due rows.
+    """The conditions for handing out due pages: at most `limit` pages, chosen from the first `limit` + `more` due
+    rows.
 
     - `is_patient`: pages may wait for others even if none is in progress.
     - `sources_only`: only feeds, sitemaps and APIs are handed out while one is being read, since their hints belong to
@@ -102,8 +103,8 @@ class _Selection:
 
 
 class PageQueue:
-    """Hands out the pages of a run that are due in the pages table. A page is in progress until the writer has its
-    result.
+    """Hands out the pages of a run that are due in the pages table. A page is in progress until its result has reached
+    the writer.
 
     `changes` counts events that may make another page due or ready; a queue that was empty need not be read again until
     this number rises.
@@ -118,7 +119,7 @@ class PageQueue:
 
     @property
     def in_progress(self) -> int:
-        """The number of pages that are handed out and whose result has not reached the writer."""
+        """Returns the number of pages that are handed out and whose result has not reached the writer."""
         return len(self._in_progress)
 
     def take(self, limit: int) -> list[PageRequest]:
@@ -136,7 +137,7 @@ class PageQueue:
                 return [page for page in due if page not in old]
 
     def has_due_page(self) -> bool:
-        """Returns True if another page could be handed out."""
+        """Returns True if at least one more page could be handed out."""
         return bool(self._take(1))
 
     def _take(self, limit: int) -> list[PageRequest]:
@@ -156,7 +157,7 @@ class PageQueue:
         return pages
 
     def _judge_rows(self, pages: list[PageRequest], selection: _Selection) -> bool:
-        """Hands out due pages and appends them to `pages`; returns True if others wait."""
+        """Hands out due pages and appends them to `pages`; returns True if other pages wait."""
         run, limit = self._run, selection.limit
         while True:
             excluded, has_waiting = 0, False
@@ -179,7 +180,7 @@ class PageQueue:
 
     def _has_samples(self) -> bool:
         """Makes due a sample of the pages that the run has set aside (excluded as likely crawl traps); returns True if
-        there are any.
+        there are such pages.
         """
         with self._run.writing():
             return self._run.traps.sample_set_aside()
@@ -187,7 +188,7 @@ class PageQueue:
     def _rows(self, selection: _Selection) -> list[dict[str, Any]]:
         """Returns rows of due pages that are not in progress, in the order in which they are to be fetched.
 
-        Listings of tags and months come last, when it is known whether the posts they show are new.
+        Listings of tags and months come last, because it is then known whether the posts that they show are new.
         """
         run, most = self._run, selection.limit + selection.more + len(self._in_progress)
         if run.order.only:
@@ -220,15 +221,15 @@ class PageQueue:
         run = self._run
         every = _TEST_EVERY if row["priority"] else _TEST_SOURCE_EVERY
         unconditional = not run.writer.trust.in_validators or (run.run_id + row["id"]) % every == 0
-        return page_request(row, run.seed_key, full=run.order.full, unconditional=unconditional)
+        return page_request(row, run.seed_key, full=run.order.full, unconditional=unconditional, started=run.started)
 
     def _is_too_old(self, page: PageRequest) -> bool:
         since, published = self._run.order.since, page.hint.published if page.hint else None
         return bool(since and published and published.astimezone(UTC) < since)
 
     def probe_request(self, *, again: bool = False) -> PageRequest | None:
-        """Returns a request for an address that cannot exist, to learn the site's soft 404; None if one is in progress,
-        or if it is already known and not to be requested `again`.
+        """Returns a request for an address that cannot exist, to learn the site's soft 404; None if such a request is
+        in progress, or if the soft 404 is already known and `again` is False.
         """
         if (self._run.soft_not_found is not None and not again) or any(p.is_probe for p in self._in_progress.values()):
             return None
@@ -271,8 +272,9 @@ class PageQueue:
                 crawl_exclusions.postpone_page(self._run.db, page.page_id, until)
 
     def is_news(self, target: DiscoveredURL) -> bool:
-        """Returns True if a link is new in this run: not reported before with the same source and kind, and not above
-        the limit of its trap rule. If too many links were reported, all are forgotten, and count as new again.
+        """Returns True if a link is new in this run: it was not reported before with the same source and kind, and does
+        not exceed the limit of its trap rule. If too many links were reported, all are forgotten, and links count as
+        new again.
         """
         reported = (target.url, target.source, target.kind)
         if reported in self._reported:
@@ -300,7 +302,7 @@ class PageQueue:
 
     def sources_known(self) -> tuple[set[str], set[str], set[str]]:
         """Writes pending results, then returns three sets about the site's feeds, sitemaps and API: the kinds that the
-        site has, the kinds whose guess has no result yet, and the urlkeys of all of them.
+        site offers, the kinds whose guess has no result yet, and the urlkeys of all these sources.
         """
         self._run.writer.flush()
         return find_known_sources(self._run.db, self._run.site["id"])

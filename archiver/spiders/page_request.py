@@ -1,20 +1,21 @@
 """The values that belong to a page while it is fetched: what its request is for, what middlewares add to it, and its
 response.
 
-`request.meta["page"]` has the purpose of a request, and `request.meta["notes"]` what the middlewares found out about
-its response. A request without these does not belong to a crawl, and the archive's middlewares pass it on unchanged.
+`request.meta["page"]` holds the purpose of a request, and `request.meta["notes"]` holds what the middlewares found out
+about its response. A request without these does not belong to a crawl, and the archive's middlewares pass it on
+unchanged.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from scrapy import Request
 from scrapy.http import Response
 
-from archiver.frontier.revisit import is_refetch_reason
+from archiver.frontier.fetch_order_and_revisits import is_refetch_reason
 from archiver.items import Capture, PageKind, PageResult, RequisiteKind, SourceHint, UsageStatement
 from archiver.politeness.usage_statements import TDMFile, statements_of_headers
 from archiver.storage.article_tables.multipage_articles import StoredPart
@@ -26,8 +27,8 @@ MOST_REDIRECTS = 10
 a number.
 """
 ApiStep = Literal["posts", "changes", "ids"]
-"""A step of reading the WordPress API, whose steps all belong to one row: either all posts, or first the changed posts
-and then the IDs of all posts.
+"""A step of reading the WordPress API. A crawl reads either all posts, or first the changed posts and then the IDs of
+all posts. All steps belong to one row of the pages table.
 """
 # Rules by which the address alone made a page a listing. Such a page is judged again by its content.
 _BY_ADDRESS = frozenset({"home", "listing address", "date address"})
@@ -49,7 +50,7 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """One page that is being fetched, with what the pages table knew about it when it was handed out.
+    """One page that is being fetched, with the values that the pages table contained when the page was handed out.
 
     - `url`, `urlkey`: identify its row; if a source has several documents, they all belong to that row.
     - `hint`: its latest source hint, stored with the ID `hint_id`.
@@ -57,6 +58,7 @@ class PageRequest:
     - `redirected_from`: the urlkeys of other addresses that redirected to this one, the nearest first (at most
       MOST_REDIRECTS).
     - `number`: the number of the source's document.
+    - `changes_since`: an API is asked for the posts that changed after this time.
     - `captures`: the number of captures read from a web archive's list so far.
     - `alive`: the number of posts that an API should still count.
     - `parts`: the stored parts of a post. A request for a part has the part's stored text as `text`, and the post's
@@ -87,6 +89,7 @@ class PageRequest:
     hops: int = 0
     redirected_from: tuple[str, ...] = ()
     step: ApiStep = "posts"
+    changes_since: datetime | None = None
     number: int = 1
     alive: int = -1
     captures: int = 0
@@ -105,19 +108,19 @@ class PageRequest:
 
     @property
     def is_source(self) -> bool:
-        """True if this page is a feed, sitemap, API or capture list, which reports other pages."""
+        """Returns True if this page is a feed, sitemap, API or capture list, which reports other pages."""
         return self.comes_first or self.kind is PageKind.CDX
 
     @property
     def comes_first(self) -> bool:
-        """True if this document must be read before any post is handed out. It is the home page, a feed, a sitemap, an
-        API, or the soft-404 probe.
+        """Returns True if this document must be read before any post is handed out. It is the home page, a feed, a
+        sitemap, an API, or the soft-404 probe.
         """
         return self.is_seed or self.is_probe or self.kind in (PageKind.FEED, PageKind.SITEMAP, PageKind.API)
 
     @property
     def known(self) -> bool:
-        """True if an earlier run fetched the page."""
+        """Returns True if an earlier run fetched the page."""
         return self.fetched_at is not None
 
     def at_known_url(self) -> PageRequest:
@@ -127,8 +130,8 @@ class PageRequest:
         return replace(self, url=self.known_url, known_url="", hops=self.hops + 1)
 
     def conditions(self, url: str) -> Conditions:
-        """Returns the validators to send with a request for `url`. Only the page's own address has any; further
-        documents of a source have none.
+        """Returns the validators to send with a request for `url`. Only requests for the page's own address get
+        validators; those for further documents of a source do not.
         """
         if url != self.url:
             return Conditions()
@@ -142,7 +145,7 @@ class RequisiteRequest:
     """One requisite (image, stylesheet or font) that is being fetched. `id` is the ID of its row; `original` is the
     WARC record of its last payload.
 
-    `hops` counts redirects, `depth` the stylesheets between the page and the requisite.
+    `hops` counts the redirects, and `depth` the stylesheets, between the page and the requisite.
     """
 
     id: int
@@ -185,8 +188,8 @@ class FetchNotes:
 
 @dataclass(frozen=True, slots=True)
 class FetchedPage:
-    """A response in the form that the parsers take. Header names are in lower case; `body` has its content coding
-    removed.
+    """A response in the form that the parsers take. Header names are in lower case; `body` is decoded from its content
+    coding.
 
     `usage_statements` are the usage statements in its header fields and in its host's tdmrep.json.
     """
@@ -215,8 +218,8 @@ class FetchedPage:
 class ParsedPage:
     """The result of parsing a response: the page result to store, and what else was found.
 
-    `follow` is the next request that belongs to the same row, with its address: a redirect, or a source's next
-    document.
+    `follow` is the next request that belongs to the same row, with its address. It requests the target of a redirect,
+    or the next document of a source.
     """
 
     result: PageResult
@@ -282,11 +285,20 @@ def fetched_page(response: Response) -> FetchedPage:
     )
 
 
-def page_request(row: dict[str, Any], seed_key: str, *, full: bool, unconditional: bool = False) -> PageRequest:
+_CLOCK_MARGIN = timedelta(days=1)
+_LOOK_BACK = timedelta(days=8)
+"""Once a day, an API is asked for the posts that changed in so many days: it may have said something wrong about them
+and say something else now, although their times of change are the same.
+"""
+
+
+def page_request(
+    row: dict[str, Any], seed_key: str, *, full: bool, unconditional: bool = False, started: datetime | None = None
+) -> PageRequest:
     """Makes a page request from a row of `pages.due_pages`.
 
     `seed_key` is the urlkey of the site's home page. In a `full` run, an API is asked for all posts and not just for
-    the changes.
+    the changes. `started` is when the run began.
     """
     original = None
     if row["digest"]:
@@ -295,6 +307,8 @@ def page_request(row: dict[str, Any], seed_key: str, *, full: bool, unconditiona
         original = Original(row["capture_url"], captured, row["digest"])
     fetched_at = moment(row["fetched_at"])
     kind = PageKind(row["kind"])
+    only_changes = fetched_at is not None and not full and row["outcome"] == "not-article"
+    is_first_today = bool(fetched_at and started and fetched_at.date() < started.date())
     return PageRequest(
         page_id=row["id"],
         url=row["url"],
@@ -314,7 +328,8 @@ def page_request(row: dict[str, Any], seed_key: str, *, full: bool, unconditiona
         worked=row["outcome"] == "not-article" or bool(row["has_told"]),
         attempts=row["attempts"] or 0,
         judged=_is_judged(row, kind),
-        step="changes" if fetched_at and not full and row["outcome"] == "not-article" else "posts",
+        step="changes" if only_changes else "posts",
+        changes_since=fetched_at - (_LOOK_BACK if is_first_today else _CLOCK_MARGIN) if fetched_at else None,
     )
 
 

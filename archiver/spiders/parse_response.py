@@ -8,22 +8,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from urllib.parse import urljoin, urlsplit
 
 from archiver.discovery import feed_parser, page_requisites, sitemaps, web_archive_lists, wordpress_api
 from archiver.discovery import links as link_reader
 from archiver.discovery.soft404 import SoftNotFoundProfile, detect_wall, fingerprint_of
 from archiver.discovery.url_classifier import FILE, NO_PATTERN, may_be_post, page_number, pattern_of, series_of
+from archiver.errors import count_noun
 from archiver.extraction.article import extract_page
 from archiver.extraction.encoding import unpack_undeclared
 from archiver.extraction.page import JAVASCRIPT_REASON, Page, needs_javascript
 from archiver.extraction.page import parse_page as parse_html
 from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.extraction.template.page_form import date_slot, page_form
-from archiver.frontier.revisit import SOURCE_KINDS
+from archiver.frontier.fetch_order_and_revisits import SOURCE_KINDS
 from archiver.items import (
     EMPTY_SITEMAP,
+    FOREIGN_API,
     FOREIGN_FEED,
     FOREIGN_SITEMAP,
     NEEDS_JAVASCRIPT,
@@ -48,7 +49,6 @@ from archiver.urls import Scope, normalize, urlkey
 _MORE = "; it is longer than the limit for one document"
 _MAX_RESPONSES = 50  # at most this many responses of one CDX list are read
 # Clocks differ, and some servers read a time without zone as local time. It does no harm if a change is listed twice.
-_CLOCK_MARGIN = timedelta(days=1)
 
 
 def parse_feed_page(fetched: FetchedPage, result: PageResult, request: PageRequest, scope: Scope) -> ParsedPage:
@@ -63,7 +63,7 @@ def parse_feed_page(fetched: FetchedPage, result: PageResult, request: PageReque
         outcome=Outcome.NOT_ARTICLE,
         rule=FOREIGN_FEED if foreign else f"feed {parsed.kind}",
         targets=targets,
-        reason=f"a feed of {len(targets)} posts{foreign}{_MORE if parsed.is_cut else ''}{unread}",
+        reason=f"a feed of {count_noun(len(targets), 'post')}{foreign}{_MORE if parsed.is_cut else ''}{unread}",
         listed=_listed_in_feed(targets, is_cut=parsed.is_cut) if request.number == 1 else None,
     )
     if parsed.next_url and targets and not request.known and request.number < 10_000:
@@ -73,8 +73,8 @@ def parse_feed_page(fetched: FetchedPage, result: PageResult, request: PageReque
 
 
 def _only_foreign(targets: tuple[DiscoveredURL, ...], scope: Scope) -> str:
-    """Returns a phrase with an example if a feed or sitemap lists pages, and each of them is outside the site; "" if it
-    lists none, or one of the site.
+    """Returns a phrase with an example if a feed, sitemap or API lists pages, and each of them is outside the site; ""
+    if it lists none, or one of the site.
     """
     pages = [t.url for t in targets if t.kind not in SOURCE_KINDS]
     if not pages or any(scope.contains(url) or link_reader.is_redirector(url) for url in pages):
@@ -101,15 +101,15 @@ def parse_sitemap_page(
     foreign = "" if parsed.children else _only_foreign(targets, scope)
     if foreign:
         rule = FOREIGN_SITEMAP
-    reason = f"a sitemap of {len(parsed.targets)} pages and {len(parsed.children)} sitemaps{foreign}"
-    reason += _MORE if parsed.is_cut else ""
+    reason = f"a sitemap of {count_noun(len(parsed.targets), 'page')} and {count_noun(len(parsed.children), 'sitemap')}"
+    reason += foreign + (_MORE if parsed.is_cut else "")
     return ParsedPage(
         replace(result, kind=PageKind.SITEMAP, outcome=Outcome.NOT_ARTICLE, rule=rule, reason=reason, targets=targets),
         is_sitemap=True,
     )
 
 
-def parse_api_page(fetched: FetchedPage, result: PageResult, request: PageRequest) -> ParsedPage:
+def parse_api_page(fetched: FetchedPage, result: PageResult, request: PageRequest, scope: Scope) -> ParsedPage:
     """Parses one page of posts from the WordPress API. `request.url` is the API's root. `follow` requests the next
     page, or the next step of reading the API.
     """
@@ -121,24 +121,26 @@ def parse_api_page(fetched: FetchedPage, result: PageResult, request: PageReques
     targets = tuple(
         replace(t, found_on=request.url, hint=None if request.step == "ids" else t.hint) for t in page.targets
     )
-    result = replace(result, targets=targets, outcome=Outcome.NOT_ARTICLE, reason=f"the API counts {page.total} posts")
+    foreign = _only_foreign(targets, scope)
+    counted = "does not count its posts" if page.total is None else f"counts {count_noun(page.total, 'post')}"
+    result = replace(result, targets=targets, outcome=Outcome.NOT_ARTICLE, reason=f"the API {counted}{foreign}")
     more = bool(targets) and request.number < (page.total_pages or 1)
     if more and request.step == "ids" and page.total == request.alive:
-        return ParsedPage(replace(result, rule="api count"))
+        return ParsedPage(replace(result, rule=FOREIGN_API if foreign else "api count"))
     if more:
         onward = replace(request, number=request.number + 1)
         return ParsedPage(replace(result, outcome=Outcome.DUE), follow=(api_address(onward), onward))
     if request.step == "changes":
         onward = replace(request, step="ids", number=1)
         return ParsedPage(replace(result, outcome=Outcome.DUE), follow=(api_address(onward), onward))
-    return ParsedPage(result)
+    return ParsedPage(replace(result, rule=FOREIGN_API) if foreign else result)
 
 
 def api_address(request: PageRequest) -> str:
     """Returns the address to request for the current step and page of reading the WordPress API."""
     if request.step == "ids":
         return wordpress_api.ids_url(request.url, request.number)
-    since = request.fetched_at - _CLOCK_MARGIN if request.step == "changes" and request.fetched_at else None
+    since = request.changes_since if request.step == "changes" else None
     return wordpress_api.posts_url(request.url, request.number, since)
 
 
@@ -185,13 +187,13 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _KNOWN_KINDS = {k: k for k in (PageKind.POST, PageKind.PAGE, PageKind.LISTING)} | {PageKind.PART: PageKind.POST}
 _MAX_HOPS = 5
 _GZIP = b"\x1f\x8b"
-_START = 1_024  # the first bytes of a response, by which an HTML page is recognised
+_START = 1_024  # matches the first bytes of an HTML page
 _HTML_START = (b"<!doctype html", b"<html", b"<head", b"<body", b"<!--", b"<div", b"<article", b"<meta", b"<title")
 
 
 ReadPage = Callable[[Page, SourceHint | None, PageKind, str], Article]
-"""Extracts the article of a page. The arguments are its source hint, the kind that its source reported, and the address
-of the post that it is a part of.
+"""A function that extracts the article of a page. Its arguments are the page, its source hint, the kind that its source
+reported, and the address of the post of which it is a part.
 """
 
 
@@ -202,7 +204,7 @@ def extract_without_template(page: Page, hint: SourceHint | None, known: PageKin
 
 @dataclass(frozen=True, slots=True)
 class SiteContext:
-    """What the parser needs to know about the site of a page.
+    """The facts about the site of a page that the parser needs.
 
     - `is_news`: returns False for a link that was reported before, such as a link in a menu.
     - `read_page`: extracts the article of a page.
@@ -271,7 +273,7 @@ def _parse_source(
     if request.kind is PageKind.CDX:
         return parse_cdx_page(fetched, result, request, site.scope, site.is_news)
     if request.kind is PageKind.API:
-        return parse_api_page(fetched, result, request)
+        return parse_api_page(fetched, result, request, site.scope)
     if request.kind is PageKind.SITEMAP or sitemaps.looks_like_sitemap(fetched.body):
         parsed = parse_sitemap_page(fetched, result, request, site.scope)
         if parsed:
@@ -318,7 +320,7 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
 
 def _is_shell(page: Page, result: PageResult, request: PageRequest, soft_not_found: SoftNotFoundProfile | None) -> bool:
     """Returns True if a page other than the home page shows nothing that distinguishes it from the site's page for
-    missing addresses, in which case there is no telling whether the page exists.
+    missing addresses, so that nobody can tell whether the page exists.
     """
     if request.is_seed or soft_not_found is None or soft_not_found.look is None:
         return False
@@ -332,7 +334,7 @@ def _is_shell(page: Page, result: PageResult, request: PageRequest, soft_not_fou
 
 
 def _is_unreadable(page: Page, request: PageRequest, *, is_shell: bool) -> bool:
-    """Returns True if a page has no content unless scripts run, and its source supplied no text."""
+    """Returns True if a page shows no content without running scripts, and its source supplied no text."""
     if request.kind in SOURCE_KINDS or page.root is None or (request.hint is not None and request.hint.body_html):
         return False
     return is_shell or needs_javascript(page)
@@ -419,8 +421,8 @@ def _without_requisites(
 
 
 def _possible_posts(links: link_reader.PageLinks | None, url: str, folder: str) -> tuple[str, ...]:
-    """Returns the urlkeys of the possible posts that the page at `url` links to, whether they are known or not; () for
-    a page without a URL pattern.
+    """Returns the urlkeys of the possible posts, known or new, to which the page at `url` links; () for a page without
+    a URL pattern.
     """
     pattern = pattern_of(url, folder)
     if links is None or pattern is NO_PATTERN:
@@ -441,8 +443,8 @@ def _with_outcome(result: PageResult, article: Article, request: PageRequest) ->
 
 
 def _same_validator(fetched: FetchedPage, request: PageRequest) -> bool:
-    """Returns True if the server sent a page with status 200 and the validator that is stored, which means that the
-    page is unchanged.
+    """Returns True if the server sent a page with status 200 together with the validator that is already stored, which
+    should mean that the page is unchanged.
     """
     if fetched.status != 200 or fetched.url != request.url:
         return False

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 WINDOW = 32
 """At most this many requisites are in progress."""
 _UNTRIED = 4
-"""At most this many requisites are in progress at a host that has not answered yet, because each may take two attempts
-of half a minute.
+"""At most this many requisites are in progress at a host that has not answered yet, because each of them may take two
+attempts of half a minute.
 """
 _BATCH = 50
 _MAX_PAYLOADS = 1_000
@@ -83,8 +83,8 @@ class Requisites:
         return requisites.count_due_requisites(self._run.db, self._run.site["id"], self._run.started, self.mode)
 
     def capture(self, exchange: Exchange, requisite: RequisiteRequest) -> Capture | None:
-        """Writes the response for a requisite to WARC and returns its capture; None if responses with its status are
-        not kept.
+        """Writes the response for a requisite to WARC and returns its capture; None if responses with this status are
+        not stored.
 
         A payload that is already archived, from any address, is written as a revisit record (WARC/1.1, section
         6.7.2).
@@ -111,8 +111,8 @@ class Requisites:
         return Original(row[0], at, digest) if at else None
 
     def add_result(self, requisite: RequisiteRequest, fetched: FetchedRequisite) -> bool:
-        """Adds a result to the next batch to write. Returns False if its host has failed too often and was
-        postponed.
+        """Adds a result to the next batch to write. Returns False if the host has failed too often, so that its
+        requisites were postponed.
         """
         self._in_progress.pop(requisite.id, None)
         self._waiting.append(fetched)
@@ -139,7 +139,7 @@ class Requisites:
         self._in_progress.pop(requisite.id, None)
 
     def flush(self, patience: float = PATIENCE) -> None:
-        """Writes pending results in one transaction, after syncing the WARC records that they point to."""
+        """Writes pending results in one transaction, after syncing to disk the WARC records to which they point."""
         if not self._waiting:
             return
         counts, run = Counts(), self._run
@@ -163,7 +163,7 @@ _MAX_DEPTH = 1
 
 def parse_requisite(fetched: FetchedPage, requisite: RequisiteRequest, objection: str) -> FetchedRequisite:
     """Returns the result for a requisite from its response. `objection` says why a response with status 200 has the
-    wrong type, "" if the type is right.
+    wrong type; "" if the type is right.
     """
     status = fetched.status
     result = FetchedRequisite(requisite.id, fetched.at, Outcome.FAILED, status=status, capture=fetched.capture)

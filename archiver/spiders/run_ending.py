@@ -1,4 +1,4 @@
-"""How a run ends early: the possible endings with their sentences, and the outcomes of failed requests.
+"""Defines how a run ends early: the possible endings with their sentences, and the outcomes of failed requests.
 
 A run ends early, for example, if the site as a whole fails: the server is down, or most of its pages seem to be gone at
 once.
@@ -27,7 +27,7 @@ from scrapy.exceptions import (
     UnsupportedURLSchemeError,
 )
 
-from archiver.frontier.samples import EditEstimate
+from archiver.frontier.random_samples import EditEstimate
 from archiver.handlers.http_handler import ForbiddenByRobots, HostBusy, Refusal, RobotsUnreadable, tls_problem
 from archiver.items import Outcome, PageResult
 from archiver.spiders.page_request import PageRequest
@@ -56,9 +56,12 @@ class RunEnding:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How a run ended, as reported to the user. `failures` are the reasons for which pages failed, each with its number
-    of pages. `due` is the number of pages still to be fetched. `edits` is an estimate of the edits that the run did not
-    see. `still_held` is the number of the site's pages that are held at its end; None if unknown.
+    """How a run ended, as reported to the user.
+
+    - `failures`: the reasons for which pages failed, each with its number of pages.
+    - `due`: the number of pages still to be fetched.
+    - `edits`: an estimate of the edits that the run did not see.
+    - `still_held`: the number of the site's pages that are held at the end of the run; None if unknown.
     """
 
     outcome: str
@@ -71,8 +74,8 @@ class RunResult:
 
 
 def limit_reached(reason: str) -> RunEnding:
-    """Returns the ending of a finished run. `reason` is the limit or budget that it reached, "" if nothing is left to
-    fetch.
+    """Returns the ending of a finished run. `reason` is the limit or budget that the run reached; "" if nothing is left
+    to fetch.
     """
     return RunEnding("finished", reason)
 
@@ -91,8 +94,8 @@ def internal_error(start_url: str, error: Exception) -> RunEnding:
     what = f"{type(error).__name__}: {str(error)[:200]}".removesuffix(": ")
     return RunEnding(
         "failed",
-        f"{start_url} could not be crawled because of a bug in archiver ({what}); log/crawl.log beside the archive has "
-        "the details.",
+        f"{start_url} could not be crawled because of a bug in archiver ({what}); log/crawl.log next to the archive "
+        "contains the details.",
     )
 
 
@@ -121,8 +124,8 @@ def host_busy(start_url: str, why: str, until: datetime | None) -> RunEnding:
 
 
 def still_quiet(start_url: str, until: datetime) -> RunEnding:
-    """Returns the ending of a run that requests nothing, because the host asked an earlier run to wait until the time
-    `until`, which has not come yet.
+    """Returns the ending of a run that requests nothing, because the host has asked an earlier run to wait until the
+    time `until`.
     """
     return RunEnding(
         "waiting",
@@ -185,7 +188,7 @@ T = TypeVar("T")
 FAILURES_IN_A_ROW = 3
 """If this many pages in a row fail, the home page is requested as a check."""
 ASKED = 20
-"""This many responses for known pages are needed to decide whether the site as a whole has disappeared."""
+"""The number of responses for known pages that are needed to decide whether the site as a whole has disappeared."""
 
 
 class FailureStreak:
@@ -219,14 +222,14 @@ class MassGoneGuard(Generic[T]):
 
     @property
     def is_alarmed(self) -> bool:
-        """True if more than half of the last pages are gone, so that something is probably wrong with the site and not
-        with its pages.
+        """Returns True if more than half of the last pages are gone, so that something is probably wrong with the site
+        and not with its pages.
         """
         return len(self._last) == self._asked and sum(item is not None for item in self._last) > self._asked / 2
 
     def add(self, gone: T | None) -> list[T]:
-        """Counts a known page. `gone` is the item to hold back if the page is gone, else None. Returns the held-back
-        items that are now confirmed.
+        """Counts a known page. `gone` is the item to hold back if the page is gone, otherwise None. Returns the
+        held-back items that are now confirmed.
         """
         confirmed = []
         if len(self._last) == self._asked and (first := self._last.popleft()) is not None:
@@ -265,7 +268,9 @@ class OutageGuard:
 
     @property
     def is_probing(self) -> bool:
-        """True while the home page is requested to check whether the server is up. No page is handed out meanwhile."""
+        """Returns True while the home page is requested to check whether the server is up. No page is handed out
+        meanwhile.
+        """
         return self._probe is not None and not self._probe.done()
 
     def observe(self, result: PageResult, engine: ExecutionEngine | None) -> None:
@@ -307,8 +312,8 @@ class OutageGuard:
             )
 
     def release(self) -> list[PageResult]:
-        """Returns the results that are still held back. Called at the end of a run during which the site did not
-        disappear.
+        """Returns the results that are still held back. This is called at the end of a run during which the site did
+        not disappear.
         """
         return [result for _, result in self._gone.release()]
 
@@ -331,7 +336,7 @@ class OutageGuard:
             # Any error is reported with the reason that is recorded for a page that fails.
             outcome, _, reason = outcome_of_failure(error)
             if outcome is not Outcome.FAILED:
-                return  # one of our own rules refused the request, which says nothing about the server
+                return  # a rule of this program refused the request, which says nothing about the server
         else:
             if response.status < 500:
                 return
@@ -343,7 +348,7 @@ class OutageGuard:
 
 
 def _to_retry(result: PageResult) -> PageResult:
-    """Returns the result for a source that worked before and seems gone, with the outcome FAILED, so that the next
-    crawls try the source again before it is given up.
+    """Returns the result for a source that worked before and seems gone, changed to the outcome FAILED, so that the
+    next crawls try the source again before it is given up.
     """
     return replace(result, outcome=Outcome.FAILED, reason=f"{result.reason}, though it listed posts before")

@@ -24,7 +24,7 @@ from scrapy.exceptions import CloseSpider
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
-from archiver.articles.identity import is_further_part, repeats_part
+from archiver.articles.article_comparison import is_further_part, repeats_part
 from archiver.discovery.links import is_redirector
 from archiver.discovery.page_requisites import ACCEPT
 from archiver.discovery.soft404 import SoftNotFoundProfile, profile_from_json
@@ -33,7 +33,7 @@ from archiver.errors import ArchiverError, BadArgument
 from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.extensions.throttle_slots import ThrottleExtension
 from archiver.extraction.pagination import MAX_PARTS, part_urls
-from archiver.frontier.revisit import SOURCE_KINDS, VOUCHING_SOURCES
+from archiver.frontier.fetch_order_and_revisits import SOURCE_KINDS, VOUCHING_SOURCES
 from archiver.handlers.http_handler import HostBusy, RobotsUnreadable, RunEnded
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.politeness.address_policy import Permission
@@ -67,7 +67,7 @@ _MISSING = frozenset({Outcome.FAILED, Outcome.GONE})
 class PartCollection:
     """The parts of one post that have been read, and those still to be read.
 
-    - `request`, `result`: those of the post itself.
+    - `request`, `result`: the request for the post itself, and its result.
     - `first`: the article on its first page.
     - `waiting`: the addresses still to fetch.
     - `whole`: the address of a view that shows all parts on one page; it counts as part 0.
@@ -87,17 +87,17 @@ class PartCollection:
 
     @property
     def following(self) -> str:
-        """The address of the part to request next; "" if all parts are read."""
+        """Returns the address of the part to request next; "" if all parts are read, or as many as are allowed."""
         return self.waiting[0] if self.waiting and len(self.asked) <= MAX_PARTS else ""
 
     @property
     def without_following(self) -> PartCollection:
-        """The collection without the part to request next, which is known to be another post."""
+        """Returns the collection without the part to request next, which is known to be another post."""
         return replace(self, waiting=self.waiting[1:])
 
     @property
     def with_parts(self) -> PageResult:
-        """The post's result, with the numbers and addresses of the parts that were read."""
+        """Returns the post's result, with the numbers and addresses of the parts that were read."""
         return replace(self.result, parts=self.taken)
 
 
@@ -205,7 +205,8 @@ def _number(url: str) -> int:
     return next((split.number for split in part_urls(url)), 0)
 
 
-# Requests a missing address from a known site again, to find out whether the site itself still exists.
+# Probing: requests an address that cannot exist from a known site again, to find out whether the site itself still
+# exists.
 
 
 _POST_NAME = re.compile(r"/[^/]+[-_][^/]+[-_][^/]+/?$|/\d{4}/\d\d?/")
@@ -247,9 +248,9 @@ class Probing:
 
     @property
     def is_due(self) -> bool:
-        """True if there are signs that the site was replaced by a parked domain, so that an address that cannot exist
-        should be requested now as a test. Reading this property counts as making the test: it is True at most once
-        per run.
+        """Returns True if there are signs that the site was replaced by a parked domain, so that an address that cannot
+        exist should be requested now as a test. Reading this property counts as making the test, so it is True at most
+        once per run.
         """
         if not self._is_doubtful or self._probed:
             return False
@@ -261,7 +262,7 @@ class Probing:
         it need not stop.
 
         `found` is the response for a missing address, `home` is the response for the home page. `stored` is the profile
-        of earlier runs in JSON: a site that showed this same page in earlier runs merely needs scripts.
+        of earlier runs in JSON. A site that showed this page in earlier runs, too, only needs scripts.
         """
         before = profile_from_json(stored)
         if not self._is_doubtful or self._has_source or before is None or found.look is None:
@@ -413,8 +414,8 @@ class SiteSpider(Spider):
 
     name = "site"
     permission: Permission | None = None
-    """What the crawl may reach besides the public internet. None: private addresses are allowed only if the user
-    entered them as the start address.
+    """What the crawl may reach in addition to the public internet. None means that private addresses are allowed only
+    if the user entered them as the start address.
     """
 
     def __init__(
@@ -490,14 +491,14 @@ class SiteSpider(Spider):
 
     @classmethod
     def _has_own_start(cls) -> bool:
-        """Returns True unless `scrapy fetch` or `scrapy parse` has replaced the `start` method."""
+        """Returns False if `scrapy fetch` or `scrapy parse` has replaced the `start` method, otherwise True."""
         return cls.start is cls._start
 
     def parse(self, response: Response, **kwargs: Any) -> Iterator[PageResult | Request]:
         """Scrapy callback for every response; the page request in its meta says what it was requested for.
 
-        A response without one (`scrapy parse`) is parsed as a single page: yields its result, and requests for its
-        links.
+        A response without such a page request (`scrapy parse`) is parsed as a single page: yields its result, and
+        requests for its links.
         """
         page = page_of(response.request) if response.request is not None else None
         if page is None:
@@ -566,7 +567,7 @@ class SiteSpider(Spider):
 
     def _is_everywhere(self, profile: SoftNotFoundProfile) -> bool:
         """Returns True if the home page shows the same as the site's page for missing addresses. If the home page has
-        not changed, the answer of earlier runs counts. A home page with a list of posts is never considered the same.
+        not changed, the result of earlier runs counts. A home page with a list of posts is never considered the same.
         """
         if profile.look is None or self._home_lists_posts:
             return False
@@ -665,8 +666,8 @@ class SiteSpider(Spider):
             yield request_for(page, url, self)
 
     def _probe(self, result: PageResult, parsed: ParsedPage | None) -> PageRequest | None:
-        """Returns the request for an address that does not exist, if the soft-404 probe is due after this result; else
-        None.
+        """Returns the request for an address that does not exist, if the soft-404 probe is due after this result;
+        otherwise None.
         """
         if self.archive.fatal:
             return None
@@ -681,8 +682,8 @@ class SiteSpider(Spider):
         return self.archive.pages.probe_request(again=True) if is_due else None
 
     def _is_home_read(self, result: PageResult, parsed: ParsedPage | None) -> bool:
-        """Returns True if this result is the home page itself, fully read, not a redirect or an intermediate step. Only
-        then is a soft-404 probe worthwhile.
+        """Returns True if this is the final result for the home page itself, and not for a redirect or an intermediate
+        step. Only after this result is a soft-404 probe worthwhile.
         """
         return (
             parsed is not None
@@ -731,8 +732,8 @@ class SiteSpider(Spider):
     def _first_guesses(
         self, result: PageResult, declared: list[DiscoveredURL], parsed: ParsedPage, page: PageRequest
     ) -> list[DiscoveredURL]:
-        """Returns the first well-known address to try for each kind of source that the site does not declare. If it
-        fails, further addresses are tried later.
+        """Returns the first well-known address to try for each kind of source that the site does not declare. If an
+        address fails, further addresses are tried later.
         """
         archive = self.archive
         kinds, waiting, asked = {t.kind for t in (*result.targets, *declared)}, set[str](), set[str]()
@@ -749,8 +750,8 @@ class SiteSpider(Spider):
         )
 
     def _adapted(self, target: DiscoveredURL) -> DiscoveredURL:
-        """Returns a discovered URL with the scheme of the site's home page, and with www if the home page has it, so
-        that each page has one address.
+        """Returns a discovered URL with the scheme of the site's home page, and with www if the home page's address has
+        it, so that each page has only one address.
 
         Two kinds of URL get a trap rule, so that they are recorded but not requested: a URL outside the site that a
         sitemap, feed or API reports, and a file that is not a web page.

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import content_digest
+from archiver.articles.article_comparison import content_digest
 from archiver.discovery.url_classifier import (
     NO_PATTERN,
     URLPattern,
@@ -23,9 +23,9 @@ from archiver.discovery.url_classifier import (
     pattern_of,
     series_of,
 )
-from archiver.frontier import redundant_urls
-from archiver.frontier.listing_changes import SourceCoverage
-from archiver.frontier.redundant_urls import (
+from archiver.frontier.fetch_order_and_revisits import SIDE_LISTING_PRIORITY, SOURCE_KINDS, VOUCHING_SOURCES
+from archiver.frontier.listing_changes_and_coverage import SourceCoverage
+from archiver.frontier.pattern_budgets_and_equivalent_urls import (
     BELOW_POST,
     EQUIVALENT_URL_RULE,
     LISTED_REASON,
@@ -37,10 +37,13 @@ from archiver.frontier.redundant_urls import (
     EquivalentURLs,
     PatternBudgets,
     ShownAddresses,
+    equivalent_url_reason,
     is_exempt_from_budget,
+    pattern_budget_reason,
+    plainer_urls,
+    variant_family,
 )
-from archiver.frontier.revisit import SIDE_LISTING_PRIORITY, SOURCE_KINDS, VOUCHING_SOURCES
-from archiver.frontier.samples import SetAsidePages
+from archiver.frontier.random_samples import SetAsidePages
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.storage import crawl_exclusions
 from archiver.storage.pages import EPOCH
@@ -54,27 +57,27 @@ _MAX_WALLS = 20
 _MOST_RESUMED = 10_000
 _MOST_SIDE_LISTS, _MOST_COMPARED = 300, 5_000
 """Limits for comparing the lists of tags, months and so on. If a site has at most _MOST_SIDE_LISTS due lists, the lists
-of one pattern are read before those of another. If it has at most _MOST_COMPARED posts, the run determines whether the
-lists of a pattern have shown them all.
+of one pattern are read before those of another. If the site has at most _MOST_COMPARED posts, the run determines
+whether the lists of a pattern have shown all of them.
 """
 _UNLIMITED = frozenset({PageKind.PART, *SOURCE_KINDS}) - {PageKind.FEED}
 _LISTED = VOUCHING_SOURCES | {DiscoverySource.LISTING}
 _WITHOUT_POSSIBLE_POSTS = frozenset({"below", "captures", "form", "feeds"})
 """Families whose pages have no URL pattern of their own, so that only their unknown links count as news."""
 _PLAIN = ("folder", "form")
-"""Families of plain pages that no source has reported. Each such page counts for its folder and for the form of its
+"""Families of plain pages that no source has reported. Each such page is counted for its folder and for the form of its
 address.
 """
 _NEUTRAL = frozenset({Outcome.DUPLICATE, Outcome.FAILED, Outcome.PART})
-"""Outcomes that tell nothing about the page's folder: a redirect, a failure, a further page of a post."""
+"""Outcomes that say nothing about the page's folder: a redirect, a failure, a further page of a post."""
 _MISSING = frozenset({Outcome.GONE, Outcome.NOT_FOUND})
 _SAYS_NOTHING = {"folder": _NEUTRAL, "form": frozenset({Outcome.FAILED, Outcome.PART})}
 """Outcomes of a plain page that do not count for its folder or its form."""
 
 
 class Verdict(NamedTuple):
-    """The decision on a due page: `fetch` it now, `wait` until others of its URL pattern are answered, or `exclude` it
-    by a rule.
+    """The decision on a due page: `fetch` it now, `wait` until other pages of its URL pattern are answered, or
+    `exclude` it by a rule.
     """
 
     decision: Literal["fetch", "wait", "exclude"]
@@ -148,8 +151,8 @@ class TrapDetector:
         return verdict
 
     def _judge_other_address(self, row: dict[str, Any]) -> Verdict:
-        """Excludes a page that shows the same as another address does. Makes a feed wait until its other format has
-        been read.
+        """Excludes a page that shows the same as another address does. Makes a feed wait until the other format of the
+        feed has been read.
         """
         key = row["urlkey"]
         if row["kind"] == PageKind.FEED:
@@ -160,13 +163,15 @@ class TrapDetector:
         ):
             return Verdict(
                 "exclude",
-                f"{EQUIVALENT_URL_RULE}: {redundant_urls.variant_family(variant)}",
-                redundant_urls.equivalent_url_reason(variant, plain),
+                f"{EQUIVALENT_URL_RULE}: {variant_family(variant)}",
+                equivalent_url_reason(variant, plain),
             )
         return _FETCH
 
     def _judge_feed_format(self, row: dict[str, Any]) -> Verdict:
-        """Excludes a feed that was read in another format, for instance the Atom form of an RSS feed."""
+        """Excludes a feed that was already read in another format: the Atom form of an RSS feed, for instance. If the
+        feed was found earlier in another format that has not been read yet, the present format waits.
+        """
         own = feed_without_format(row["url"])
         if own == row["url"]:
             return _FETCH
@@ -199,7 +204,7 @@ class TrapDetector:
     def _reason(self, shape: URLPattern, page_id: int) -> str:
         """Returns the reason why a page is excluded by the budget of its pattern."""
         if not self._budget.is_limited_by_sources(shape):
-            return redundant_urls.pattern_budget_reason(shape)
+            return pattern_budget_reason(shape)
         if crawl_exclusions.source_coverage(self._db, self._site_id).is_complete:
             return LISTED_REASON
         self._set_aside_by_lists[page_id] = shape
@@ -207,8 +212,8 @@ class TrapDetector:
 
     def _may_be_needless(self, shape: URLPattern) -> bool:
         """Returns True if the pages in progress may show that a list need not be fetched. A further page of a list is
-        unnecessary if they show no more links to posts. A list of a tag or month is unnecessary if lists of a pattern
-        with fewer pages show all posts.
+        not needed if the pages in progress show no more links to posts. A list of a tag or month is not needed if lists
+        of a pattern with fewer pages show all posts.
         """
         if shape.family in SIDE_LISTS and not self._coverage().is_complete:
             due = self._side_lists()
@@ -229,7 +234,7 @@ class TrapDetector:
 
     def _compare_lists(self, due: Counter[URLPattern]) -> None:
         """Determines whether the lists of a pattern that was read to its end, and led to nothing unknown, show all
-        posts. If so, they prove, as a source would, that no post is missing.
+        posts. If they do, they prove, as a complete source does, that no post is missing.
         """
         for pattern in self._budget.patterns_of_known():
             if not due or pattern in due or pattern in self._set_aside or pattern in self._compared:
@@ -251,7 +256,7 @@ class TrapDetector:
 
     def _equivalent_of(self, key: str) -> tuple[str, str]:
         """Returns the variant ("letter case") by which a URL is believed to be equivalent to a plainer URL, and the
-        plainer URL; ("", "") if it is not.
+        plainer URL; ("", "") if there is no such plainer URL.
         """
         believed = self._equivalents.believed_plainer(key)
         return next(
@@ -260,12 +265,13 @@ class TrapDetector:
 
     def _is_read_elsewhere(self, key: str, variant: str, plain: str) -> bool:
         """Returns True if the post at `key` is also fetched at another URL: at the plainer URL, or at a URL that this
-        variant reduces to the same plainer URL. If the variant shows the same post, `key` then need not be fetched.
+        variant reduces to the same plainer URL. In this case `key` need not be fetched, provided that the variant shows
+        the same post.
         """
         return crawl_exclusions.is_stored_or_due(self._db, plain) or (
             variant.startswith("?")
             and any(
-                other != key and redundant_urls.plainer_urls(other).get(variant) == plain
+                other != key and plainer_urls(other).get(variant) == plain
                 for other in crawl_exclusions.sibling_urlkeys(self._db, plain)
             )
         )
@@ -276,7 +282,7 @@ class TrapDetector:
         """
         out = set()
         for variant, (plain, more) in self._equivalents.undecided(key).items():
-            name = redundant_urls.variant_family(variant)
+            name = variant_family(variant)
             if name not in out and self._is_read_elsewhere(key, variant, plain):
                 if sum(name in variants for variants in self._tests.values()) >= more:
                     return None
@@ -374,7 +380,7 @@ class TrapDetector:
         rule = target.trap
         if not rule and target.source in (DiscoverySource.LINK, DiscoverySource.LISTING):
             variant, _ = self._equivalent_of(urlkey(target.url))
-            rule = f"{EQUIVALENT_URL_RULE}: {redundant_urls.variant_family(variant)}" if variant else ""
+            rule = f"{EQUIVALENT_URL_RULE}: {variant_family(variant)}" if variant else ""
         if not rule:
             return True
         if self._traps[rule] >= _MAX_PER_RULE and not crawl_exclusions.is_known(self._db, urlkey(target.url)):
@@ -388,7 +394,7 @@ class TrapDetector:
         """Context manager that undoes what was recorded inside it if an error is raised, since the surrounding
         transaction is rolled back.
 
-        The results of such a batch are then written one by one, and would otherwise be counted twice.
+        Without this, the results of such a batch would be counted twice, since they are then written one by one.
         """
         before = self._budget.copy(), self._equivalents.copy(), dict(self._in_progress), dict(self._tests)
         set_aside, samples, included = self._set_aside.copy(), dict(self._samples), self.included
@@ -406,8 +412,8 @@ class TrapDetector:
     def correct_repeats(self, result: PageResult) -> PageResult:
         """Returns a page's result, corrected if the page only repeats what this run has seen.
 
-        A listing page that repeats another one ends the listing. The page of a picture below a post is not a post
-        itself.
+        If a page of a listing repeats an earlier one, no further pages of the listing are fetched. The page of a
+        picture below a post does not count as a post.
         """
         if result.kind is not PageKind.POST and result.shown:
             return self._as_repeated(result)
@@ -449,7 +455,7 @@ class TrapDetector:
         )
 
     def record_written(self, result: PageResult, article_id: int | None, new: list[DiscoveredURL]) -> None:
-        """Records that a result was written. `new` are the URLs that it was the first to report."""
+        """Records that a result was written. `new` are the URLs that this result reported for the first time."""
         key = urlkey(result.url)
         self._known_coverage = self._due_lists = None
         is_post = result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and result.kind is PageKind.POST
@@ -467,8 +473,7 @@ class TrapDetector:
             self._equivalents.record_same_post(key, crawl_exclusions.urlkeys_of_article(self._db, article_id))
         elif result.outcome is Outcome.ARCHIVED and article_id is not None:
             found = {
-                variant: crawl_exclusions.article_id_at(self._db, plain)
-                for variant, plain in redundant_urls.plainer_urls(key).items()
+                variant: crawl_exclusions.article_id_at(self._db, plain) for variant, plain in plainer_urls(key).items()
             }
             self._equivalents.record_own_post(
                 key, {variant for variant, other in found.items() if other not in (None, article_id)}
@@ -478,7 +483,8 @@ class TrapDetector:
         unknown = any(self._is_news(target, shape) for target in new)
         shown = self._shown.add(shape, result.possible_posts)
         if shape.family == "folder":
-            # A link from one plain page to another does not count. If it leads to a post, that post credits the folder.
+            # A link from one plain page to another does not count. If the linked page is a post, it is counted in
+            # favour of the folder instead.
             unknown = False
         elif shape.family == "form":
             is_post = self._is_page(result)
@@ -496,7 +502,7 @@ class TrapDetector:
         return result.outcome not in (*_MISSING, *_NEUTRAL) and result.rule != "not-html"
 
     def _credit_pages_that_link_to(self, key: str) -> None:
-        """If only links on plain pages reported a new post, counts it in favour of the folders of these pages."""
+        """If only links on plain pages reported a new post, counts the post in favour of the folders of these pages."""
         for url in crawl_exclusions.only_pages_that_link_to(self._db, key):
             folder = folder_pattern(url, self._scope.path)
             if pattern_of(url, self._scope.path) is not NO_PATTERN:
@@ -528,8 +534,8 @@ class TrapDetector:
             self.included += 1
 
     def _is_news(self, target: DiscoveredURL, found_on: URLPattern) -> bool:
-        """Returns True if a discovered URL may be a post, and has another pattern than the page that it was found
-        on.
+        """Returns True if a discovered URL may be a post, and its pattern is not that of the page on which it was
+        found.
         """
         return (
             not target.trap
@@ -539,11 +545,11 @@ class TrapDetector:
         )
 
     def _are_news(self, keys: list[str]) -> bool:
-        """Returns False if all of these addresses are believed to be equivalent to plainer addresses, else True."""
+        """Returns True unless all of these addresses are believed to be equivalent to plainer addresses."""
         return any(not self._equivalent_of(key)[0] for key in keys)
 
     def is_walled(self, result: PageResult) -> bool:
-        """Counts a result that shows a wall. Returns True if so many results in a row showed one that the whole site
+        """Counts a result that shows a wall. Returns True if so many results in a row showed a wall that the whole site
         must be behind it.
         """
         self._walls = self._walls + 1 if result.rule in WALLS else 0

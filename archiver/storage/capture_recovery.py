@@ -22,9 +22,9 @@ _REASON = "its capture was lost with the end of a WARC file"
 
 def forget_lost(db: Database, warc_file: str, records: frozenset[tuple[int, int]], begin: int = 0) -> int:
     """Deletes the captures in this WARC file that are at the offset `begin` or later and have no record in `records`,
-    which has pairs of (offset, length) in bytes. Returns the number of deleted captures.
+    which contains pairs (offset, length) in bytes. Returns the number of deleted captures.
 
-    Data that were extracted from these captures are kept, but have no capture until the page has been fetched again.
+    Data that were extracted from these captures are kept, but without a capture until the page has been fetched again.
     Expects to run inside the caller's transaction.
     """
     rows = db.execute("select id, warc_offset, warc_length from captures where warc_file = ?", [warc_file]).fetchall()
@@ -50,8 +50,8 @@ def forget_lost(db: Database, warc_file: str, records: frozenset[tuple[int, int]
 
 
 def set_missing_capture(db: Database, article_id: int, capture_id: int | None) -> None:
-    """Links the article's current revision to this capture, which shows the same content, if the revision's own capture
-    was lost.
+    """Links the article's current revision to this capture, which shows the same content, if the capture of this
+    revision was lost.
     """
     db.execute("update articles set capture_id = ? where id = ? and capture_id is null", [capture_id, article_id])
     db.execute(

@@ -20,7 +20,9 @@ _DEGREES = frozenset({"latitude", "longitude", "precision"})
 
 
 def stored_time(text: object) -> datetime | None:
-    """Returns the time in an ISO 8601 text, taken as UTC if it has no zone; None if the text is not a time."""
+    """Returns the time in an ISO 8601 text, taken as UTC if the text contains no zone; None if the text is not a
+    time.
+    """
     try:
         at = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
@@ -29,7 +31,7 @@ def stored_time(text: object) -> datetime | None:
 
 
 def stored_object(text: object) -> dict[str, Any]:
-    """Returns the JSON object in a column as a dict; {} if the column has no valid object."""
+    """Returns the JSON object in a column as a dict; {} if the column does not contain a valid object."""
     found = _from_json(text)
     return found if isinstance(found, dict) else {}
 

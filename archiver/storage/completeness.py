@@ -1,5 +1,5 @@
-"""How complete the archive of a site is: its discovery sources, its missing pages, its URLs by outcome, and the history
-of one URL.
+"""Reads how complete the archive of a site is: its discovery sources, its missing pages and its URLs by outcome. Also
+reads the history of one URL.
 
 A post counts as archived once its text is stored, even if a later fetch found it gone. It counts as missing as long as
 a source reports it and no fetch has shown what it is. A URL of unknown kind may be a post and therefore counts as a
@@ -18,8 +18,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.discovery.url_classifier import matching_trap_rule, trap_reason
-from archiver.errors import ArticleRemoved, URLNotFound
-from archiver.frontier.revisit import next_fetch_time
+from archiver.errors import ArticleRemoved, URLNotFound, count_noun
+from archiver.frontier.fetch_order_and_revisits import next_fetch_time
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 from archiver.storage import crawl_exclusions, requisites
 from archiver.storage.article_tables.captures import usage_statements_of
@@ -31,7 +31,7 @@ from archiver.storage.page_discoveries import Count, page_counts, page_counts_of
 from archiver.storage.page_forms import untaken_pages
 from archiver.storage.pages import EPOCH, LATEST_HINT, PAGE_REQUEST_QUERY, moment, stamp
 from archiver.storage.requisites import requisite_at
-from archiver.storage.runs import latest_samples, unrecorded_links
+from archiver.storage.runs import as_shown, latest_samples, unrecorded_links
 from archiver.storage.tombstones import tombstone_at, tombstones
 from archiver.urls import Scope, normalize, start_address, urlkey
 
@@ -41,11 +41,11 @@ _UNSET = "settings"
 
 
 def find_known_sources(db: Database, site_id: int) -> tuple[set[str], set[str], set[str]]:
-    """Returns three sets about a site's feeds, sitemaps and API: the kinds of source that the site has, the kinds whose
-    URLs are still being guessed, and the urlkeys of all these sources.
+    """Returns three sets about a site's feeds, sitemaps and API: the kinds of source that the site offers, the kinds
+    whose URLs are still being guessed, and the urlkeys of all these sources.
 
-    A site has a kind of source if one was fetched or is declared by the site, even if it does not respond now. Sources
-    guessed by an interrupted run are not guessed again.
+    A site offers a kind of source if a source of this kind was fetched or is declared by the site, even if it does not
+    respond now. Sources guessed by an interrupted run are not guessed again.
     """
     rows = db.execute(
         "select kind, urlkey, outcome, "
@@ -119,9 +119,9 @@ def count_responding_sources(db: Database, site_id: int) -> dict[str, int]:
     )
 
 
-# -- missing pages: found, and without a final outcome
+# -- missing pages: pages that were found and have no final outcome
 
-# Once a page is fetched, it gets another outcome; if it fails again, it is due an hour later.
+# Once a page is fetched, it gets another outcome; if the fetch fails again, the page is due an hour later.
 _MISSING_OUTCOMES = (
     "p.site_id = ? and p.kind <> 'part' and (p.outcome in ('due', 'failed') or p.urlkey in ("
     "select t.post_urlkey from article_parts t join pages f on f.urlkey = t.urlkey where f.site_id = p.site_id "
@@ -209,11 +209,11 @@ _SOURCES = (
     DiscoverySource.IMPORT,
     DiscoverySource.REDIRECT,
 )
-# Pages that were fetched and had no content of their own; other traps are excluded without a fetch.
+# Pages that were fetched but have no content of their own. Other traps are excluded without being fetched.
 _EMPTY_PAGE_RULES = (
     "rule in ('soft-404', 'repeated listing', 'attachment', 'redirect-loop', 'login wall', 'consent wall')"
 )
-"""SQL: selects pages that were fetched and had no content of their own. This text must equal the condition of
+"""SQL: selects pages that were fetched but have no content of their own. This text must equal the condition of
 `idx_pages_site_id_rule`; otherwise SQLite does not use that index."""
 
 
@@ -227,11 +227,12 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     - unlisted: posts that are no longer listed and may be gone (posts, example).
     - removed: posts removed by takedown (docs/operate.md).
     - posts: the URLs of posts by state, with the total as `found`.
-    - sources: the same as `posts` for each source, the most complete source first, with the `balance` of all URLs that
-      it reported.
+    - sources: for each source, the same counts as in `posts`, the most complete source first, with the `balance` of all
+      URLs that it reported.
     - balance: all URLs by outcome, with the total as `found`.
-    - pages: the same without empty outcomes.
-    - wrong_guesses: the number of guessed addresses of feeds and sitemaps that do not exist; no other key counts them.
+    - pages: the same as `balance`, without empty outcomes.
+    - wrong_guesses: the number of guessed addresses of feeds and sitemaps that do not exist; they are not counted under
+      any other key.
     - traps: rule, pages, `unrecorded` links of the last run that have no row, example, `asked` (True if the pages were
       fetched), and the latest sample: `sampled` is the number of sampled pages, `hits` how many of these are posts or
       lead to an unknown post. Both are None for a rule without samples.
@@ -249,7 +250,8 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     site_id = site["id"]
     newest = [
         {**row, "statistics": stored_object(row.get("statistics")), "health": stored_object(row.get("health")) or None}
-        for row in db.query("select * from runs where site_id = ? order by id desc limit ?", [site_id, runs])
+        for stored in db.query("select * from runs where site_id = ? order by id desc limit ?", [site_id, runs])
+        for row in [as_shown(db, site["name"], stored)]
     ]
     counted = page_counts(db, site_id)
     captured = _gone_but_captured(db, site_id, counted)
@@ -300,7 +302,7 @@ class PostCounts:
 
     @property
     def coverage(self) -> float | None:
-        """The share (0 to 1) of archived posts among the archived and missing posts; None if there are no such
+        """Returns the share (0 to 1) of archived posts among the archived and missing posts; None if there are no such
         posts.
         """
         known = self.posts["archived"] + self.posts["missing"]
@@ -456,10 +458,10 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
 
     Keys: asked (the normalized URL), typed (the URL as given, if it has parameters that normalization removes), url,
     urlkey, site, kind, outcome, reason, rule, status, redirects_to, found_at, fetched_at, changed_at, due_at, due_for
-    (the reason why it is due then), attempts, sources, source_hints, article, parts, captures, requisite (see
-    `requisite_at`; the other keys repeat it if the URL is only a requisite). A URL that was never fetched itself, but
-    is an alias of an article, or that was captured before its site moved, has outcome None and `article.address_kind`.
-    `parts` are the other pages of the post (number, url, outcome).
+    (why the page is due then), attempts, sources, source_hints, article, parts, captures, requisite (see
+    `requisite_at`; the other keys repeat it if the URL is only a requisite). The outcome is None, and
+    `article.address_kind` is given, if the URL was never fetched itself but is an alias of an article, or if it was
+    captured before its site moved. `parts` are the other pages of the post (number, url, outcome).
     """
     asked = start_address(address)
     key = urlkey(asked)
@@ -521,7 +523,7 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
 
 
 def _due_for(page: dict[str, Any]) -> str:
-    """Returns the reason for which a page is due at its `due_at`; "" if it is never due."""
+    """Returns the reason why a page is due at its `due_at`; "" if it is never due."""
     due, fetched = moment(page["due_at"]), moment(page["fetched_at"])
     if due is None:
         return ""
@@ -533,7 +535,7 @@ def _due_for(page: dict[str, Any]) -> str:
         return "the last fetch failed"
     if page["priority"] == 0:
         return "every crawl fetches it, because it may list new posts"
-    days = f"{max(1, round((due - fetched) / timedelta(days=1)))} days after the last fetch"
+    days = f"{count_noun(max(1, round((due - fetched) / timedelta(days=1))), 'day')} after the last fetch"
     if page["kind"] == PageKind.POST and page["outcome"] in (Outcome.ARCHIVED, Outcome.UNCHANGED):
         return f"{days} (older posts less often), or sooner if a source says that it changed or a crawl samples it"
     return f"{days}, or sooner if a source says that it changed"
@@ -545,8 +547,8 @@ def _if_parameters_removed(typed: str) -> str:
 
 
 def _redirect_target(db: Database, key: str | None) -> str | None:
-    """Returns the URL that has this urlkey, to which another URL redirects, or the urlkey if the archive does not have
-    the URL.
+    """Returns the URL that has this urlkey, to which another URL redirects, or the urlkey itself if the URL is not in
+    the archive.
     """
     row = db.execute(
         "select url from pages where urlkey = ? union all select url from article_urls where urlkey = ? limit 1",
@@ -566,8 +568,8 @@ def _sources_of_page(db: Database, page_id: int | None) -> list[dict[str, Any]]:
 
 
 def _excluded_by_classifier(db: Database, asked: str) -> dict[str, Any]:
-    """If a trap rule excludes a URL, returns the row that it would have in `pages`; otherwise {}. Some traps have too
-    many URLs to store a row for each.
+    """Returns the row that a URL excluded by a trap rule would have in `pages`; {} if no trap rule excludes the URL.
+    Some traps have too many URLs to store a row for each.
     """
     rule = matching_trap_rule(asked)
     site = next(
@@ -591,8 +593,8 @@ def _excluded_by_classifier(db: Database, asked: str) -> dict[str, Any]:
 
 
 def _captured_at_former_address(db: Database, asked: str) -> dict[str, Any]:
-    """If a URL was captured before its site moved away, returns the part of its row in `pages` that is still known;
-    otherwise {}.
+    """Returns what is still known of the row in `pages` of a URL that was captured before its site moved away; {} for
+    any other URL.
     """
     row = db.execute(
         "select s.name from captures c join runs r on r.id = c.run_id join sites s on s.id = r.site_id "

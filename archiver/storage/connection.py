@@ -2,8 +2,8 @@
 
 The migrations create the schema of an archive and bring it up to date. A released migration is never edited. The first
 migration is the schema of 0.3.0; each later one is a function of this module that changes it. sqlite-utils runs each in
-a transaction and records it in `_sqlite_migrations`. If an archive has a migration that this module lacks, a newer
-version wrote it.
+a transaction and records it in `_sqlite_migrations`. If an archive contains a migration that this module lacks, a newer
+version wrote the archive.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def follow_field_table(db: Database) -> None:
     """Recreates what the schema derives from the field table: the triggers, the views and the full-text index. A
     migration calls it after adding the column of a new field.
 
-    If a later migration adds another field of today's table, that migration fills the full-text index.
+    If a later migration adds another field of today's field table, the full-text index is filled by that migration.
     """
     derived = [(made, statement) for statement in SCHEMA if (made := _DERIVED.match(statement))]
     for made, _ in reversed(derived):
@@ -89,8 +89,8 @@ def make_schema(db: Database) -> bool:
 
 
 def missing_column_or_view(db: Database) -> str:
-    """Returns the first column of an existing table, or view, that pending migrations would add, as a phrase for a
-    message; "" if they add only tables.
+    """Returns the first view, or first column of an existing table, that pending migrations would add, as a phrase for
+    a message; "" if they add only tables.
     """
     existing = {*db.table_names(), *db.view_names()}
     with closing(Database(memory=True, execute_plugins=False)) as made:
@@ -114,7 +114,7 @@ def create_missing_temp_tables(db: Database) -> None:
     """Creates the tables that an old archive lacks as empty temporary tables of this connection, so that queries find
     them.
 
-    Used for an archive that is only read: its file is not changed, and `table_names` still lists only its own
+    This is done for an archive that is only read: its file is not changed, and `table_names` still lists only its own
     tables.
     """
     existing = {*db.table_names(), *db.view_names()}
@@ -138,7 +138,7 @@ def _is_empty(db: Database) -> bool:
 # -- faults of the disk and the database
 
 FULL_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-# bytes; if at most this much space is free, an I/O error is taken for a full disk, which SQLite may report as one
+# bytes; if less space is free, an I/O error is taken for a full disk, since SQLite may report it in this way
 _NEARLY_FULL = 256 * 1024
 _PRIMARY = 0xFF
 _ENVIRONMENT_CODES = {
@@ -206,8 +206,8 @@ _BUSY_SECONDS = 30.0
 _STATEMENTS = 512
 """The number of prepared statements to cache. Writing a page takes more than Python's default of 128."""
 _LOG_PAGES = 8_000
-"""The number of pages in the write-ahead log before a checkpoint (32 MB). With so many, index pages that each batch
-changes are copied only once for many batches. Committed data is just as safe in the log."""
+"""The number of pages in the write-ahead log before a checkpoint (32 MB). With so many pages, index pages that every
+batch changes are copied only once for many batches. Committed data are just as safe in the log."""
 _CACHE_KILOBYTES = 16_000
 """Size of a writer's page cache, in KiB. It is large because a new row changes distant pages of a dozen indexes."""
 

@@ -16,9 +16,15 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.frontier import redundant_urls
-from archiver.frontier.listing_changes import SourceCoverage
-from archiver.frontier.revisit import VALIDATORS, ClaimTally, are_claims_believed, claim_of, reasons_of_claim
+from archiver.frontier.fetch_order_and_revisits import (
+    VALIDATORS,
+    ClaimTally,
+    are_claims_believed,
+    claim_of,
+    reasons_of_claim,
+)
+from archiver.frontier.listing_changes_and_coverage import SourceCoverage
+from archiver.frontier.pattern_budgets_and_equivalent_urls import EQUIVALENT_URL_RULE, PATTERN_BUDGET_RULE
 from archiver.items import DiscoverySource, Outcome, PageKind
 from archiver.politeness.robots import HostFile, Robots
 from archiver.storage import pages
@@ -26,8 +32,8 @@ from archiver.storage.page_discoveries import page_counts
 from archiver.storage.pages import moment, stamp
 from archiver.urls import urlkey
 
-LEARNED_RULES = (redundant_urls.PATTERN_BUDGET_RULE, redundant_urls.EQUIVALENT_URL_RULE)
-"""Prefixes of the rules that a run learns. All other rules are in the URL classifier's table."""
+LEARNED_RULES = (PATTERN_BUDGET_RULE, EQUIVALENT_URL_RULE)
+"""The beginnings of the names of rules that a run learns. All other trap rules are in the URL classifier's table."""
 _MOST_SIBLINGS = 50
 
 
@@ -44,7 +50,7 @@ def postpone_page(db: Database, page_id: int, until: str) -> None:
 
 
 REQUESTED = "requested although a trap rule applies"
-"""The reason of excluded pages that a person asked to fetch. No budget applies to these pages."""
+"""The reason stored for excluded pages that a person asked the crawl to fetch. No budget applies to these pages."""
 
 
 def include_again(db: Database, site_id: int, due_at: str) -> None:
@@ -123,8 +129,8 @@ def discovered_by(db: Database, page_id: int) -> list[tuple[DiscoverySource, str
 
 
 def is_part_feed(db: Database, page_id: int) -> bool:
-    """Returns True if a feed was found only by links on pages other than the home page, so that it probably has only a
-    part of the site's posts.
+    """Returns True if a feed was found only by links on pages other than the home page, so that the feed probably
+    contains only a part of the site's posts.
     """
     return (
         db.execute(
@@ -138,7 +144,7 @@ def is_part_feed(db: Database, page_id: int) -> bool:
 
 def feeds_before(db: Database, site_id: int, page_id: int) -> list[tuple[str, bool, bool]]:
     """Returns the feeds of a site that were found before this page: the URL of each, True if it proved to be a feed,
-    and True if it has no response yet.
+    and True if it has not been fetched yet.
     """
     rows = db.execute(
         "select url, outcome in ('not-article', 'unchanged') and rule like 'feed %', outcome = 'due' from pages "
@@ -149,7 +155,9 @@ def feeds_before(db: Database, site_id: int, page_id: int) -> list[tuple[str, bo
 
 
 def source_coverage(db: Database, site_id: int) -> SourceCoverage:
-    """Returns, for each kind of source, the number of a site's posts (stored or due) that it lists."""
+    """Returns the coverage of a site's sources: for each kind of source, the number of the site's posts (stored or due)
+    that it lists.
+    """
     known = (Outcome.DUE, Outcome.ARCHIVED, Outcome.UNCHANGED)
     by_source: Counter[str] = Counter()
     for count in page_counts(db, site_id):
@@ -350,11 +358,12 @@ def redirected_from(db: Database, page_id: int, most: int) -> tuple[str, ...]:
 
 
 class Trust:
-    """Keeps track of which claims of a site's server about changes are trusted. Such claims are the dates in its feeds,
+    """Records which claims of a site's server about changes are trusted. Such claims are the dates in its feeds,
     sitemaps and APIs, their other details besides title and text, and its validators (ETag, Last-Modified).
 
-    Reads and writes the site's column `untrusted`, which has the claims that proved false (see `frontier.revisit`),
-    each with the time when it did. Claims are tested while a run's results are written.
+    Reads and writes the site's column `untrusted`, which holds the claims that proved false (see
+    `frontier.fetch_order_and_revisits`), each with the time when it proved false. Claims are tested while a run's
+    results are written.
     """
 
     def __init__(self, db: Database, site: dict[str, Any], now: datetime, revisit: timedelta) -> None:
@@ -376,12 +385,12 @@ class Trust:
 
     @property
     def in_validators(self) -> bool:
-        """True if the server's validators are trusted, so that pages may be requested conditionally."""
+        """Returns True if the server's validators are trusted, so that pages may be requested conditionally."""
         return self.in_claim(VALIDATORS)
 
     def in_claim(self, claim: str) -> bool:
-        """Returns True if a claim of change is trusted, so that it makes a page due. `claim` is its name
-        (`revisit.dates_claim`, `revisit.details_claim`).
+        """Returns True if a claim of change is trusted, so that it makes a page due. `claim` is its name (from
+        `dates_claim` or `details_claim`).
         """
         return are_claims_believed(pages.moment(self._since.get(claim)), self._now)
 
@@ -432,7 +441,7 @@ def find_host_file(db: Database, origin: str, name: str) -> HostFile | None:
 
 
 def make_allowed_due(db: Database, site_id: int, origin: str, robots: Robots) -> None:
-    """Makes due the pages of a site and an origin that an earlier robots.txt forbade and this one allows."""
+    """Makes due the pages of a site and an origin that an earlier robots.txt forbade and the present one allows."""
     rows = db.execute(
         "select id, url from pages where site_id = ? and outcome = ? and rule = 'robots'", [site_id, Outcome.REFUSED]
     ).fetchall()
@@ -441,7 +450,7 @@ def make_allowed_due(db: Database, site_id: int, origin: str, robots: Robots) ->
 
 
 def store_host_file(db: Database, origin: str, name: str, file: HostFile) -> None:
-    """Stores a file about a host (robots.txt, tdmrep.json), replacing the one fetched before."""
+    """Stores a file about a host (robots.txt, tdmrep.json), replacing the copy that was stored before."""
     db.execute(
         "insert into host_files (origin, name, fetched_at, status, body, etag, last_modified) "
         "values (?, ?, ?, ?, ?, ?, ?) on conflict (origin, name) do update set "

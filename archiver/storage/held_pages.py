@@ -1,8 +1,8 @@
 """The tables `held_pages` and `recent_changes`.
 
-`held_pages` has the pages whose new state is not stored until it is confirmed. `recent_changes` has the edits of the
-last days, which are taken back if they prove to be caused by a fault of the site. All functions expect to run inside
-the caller's transaction.
+`held_pages` holds the pages whose new state is not stored until it is confirmed. `recent_changes` holds the edits of
+the last days, which are taken back if they prove to be caused by a fault of the site. All functions expect to run
+inside the caller's transaction.
 
 The page of a known post is held if its new state must not replace what is stored. It is released once it shows the post
 again, or once the new state is confirmed (`articles.article_guards`).
@@ -21,6 +21,7 @@ from zlib import crc32
 
 from sqlite_utils import Database
 
+from archiver.articles.article_comparison import changed_fields, fold_words
 from archiver.articles.article_guards import (
     LOOK_EVERY,
     MASS_RULES,
@@ -36,19 +37,18 @@ from archiver.articles.article_guards import (
     is_unusual,
     suspicion,
 )
-from archiver.articles.form_verdicts import OTHER_FORM_RULE
-from archiver.articles.identity import changed_fields, fold_words
-from archiver.frontier.revisit import VOUCHING_SOURCES
+from archiver.articles.page_form_verdicts import OTHER_FORM_RULE
+from archiver.frontier.fetch_order_and_revisits import VOUCHING_SOURCES
 from archiver.items import Outcome, PageKind, PageResult, SourceHint
+from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.article_tables.articles import is_move
-from archiver.storage.article_tables.revisions import article_from_row
 from archiver.storage.article_tables.withdrawals import undo_gone, undo_revision, withdrawal_of
 from archiver.storage.pages import EPOCH, latest_hint, moment, stamp
 from archiver.urls import urlkey
 
 _FEW = 20
-"""If a site has at most this many held pages, all of them are fetched again each day. If it has more, about this many
-are fetched each day, and the others every third day."""
+"""If a site has at most this many held pages, all of them are fetched again each day. If it has more held pages, about
+this many are fetched each day, and the others every third day."""
 _LATER = 3 * LOOK_EVERY
 
 
@@ -123,7 +123,7 @@ def next_look(db: Database, site_id: int, key: str, at: datetime) -> datetime:
 
 def shows_shared_text(db: Database, site_id: int, key: str, digest: str) -> bool:
     """Returns True if the text with this digest belongs to the site and not to a post, because enough other held pages
-    of the site show it.
+    of the site show the same text.
     """
     found = db.execute(
         "select count(*) from held_pages h join pages p on p.id = h.page_id "
@@ -162,8 +162,9 @@ def is_run_held(db: Database, site_id: int, rule: HoldRule) -> bool:
 
 
 def is_left_from_fault(db: Database, site_id: int, key: str, article_id: int) -> bool:
-    """Returns True if a run that was held as a whole was the first to store the article of the page at this urlkey, and
-    most of the pages that were held then have been released since.
+    """Returns True if the stored article of the page at this urlkey is probably left from a fault that is over. This is
+    the case if it was first stored by a run that was held as a whole, and most of the pages that were held then have
+    been released since.
     """
     (left,) = db.execute(
         "select count(*) from held_pages h join pages p on p.id = h.page_id where p.site_id = ? and h.rule = ? "
@@ -207,7 +208,7 @@ class HeldPage:
 
 
 def held_pages(db: Database, site_id: int) -> list[HeldPage]:
-    """Returns the held pages of a site, the longest held first."""
+    """Returns the held pages of a site. Those that have been held longest come first."""
     return [
         HeldPage(url, rule, REASONS[HoldRule(rule)], since, looks, article_id)
         for url, rule, since, looks, article_id in db.execute(
@@ -223,7 +224,7 @@ def held_pages(db: Database, site_id: int) -> list[HeldPage]:
 
 def record_change(db: Database, key: str, revision: int | None, at: datetime, *, announced: bool) -> None:
     """Records that the post of the page at this urlkey has a new revision (None: the post is gone). `announced` is True
-    if a source had said so.
+    if a source had announced the change.
     """
     db.execute(
         "insert into recent_changes (page_id, article_id, revision, changed_at, announced) "
@@ -295,8 +296,8 @@ def _past(db: Database, site_id: int, before: datetime, *, gone: bool) -> tuple[
 
 @dataclass(frozen=True, slots=True)
 class HeldRun:
-    """The result of holding the recent changes of a site: the pages that are `held`, and the number of edits and
-    deletions of the present run that were taken back (`undone`).
+    """The result of holding the recent changes of a site: the pages that are held now (`held`), and how many edits and
+    deletions of the present run were taken back (`undone`).
     """
 
     held: int = 0
@@ -307,7 +308,7 @@ def hold_recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int 
     """Takes back the recent changes of a site and holds their pages by a rule of MASS_RULES.
 
     An edit of an earlier run is kept if its post has changed again since and that run did not edit an unusual share of
-    posts. In this case the post now shows something else, so the edit is not part of the fault.
+    posts. The post then shows something else now, so the edit is not part of the fault.
     """
     assert rule in MASS_RULES
     rows = db.execute(
@@ -361,8 +362,12 @@ _SHOWS_POST_AGAIN = "other held pages show their posts again"
 
 @dataclass(frozen=True, slots=True)
 class FetchedPost:
-    """What the guard knows about a fetched page besides its result: its urlkey, the row of its article (None if none is
-    stored), the run, and when the run began. `announced` is True if a source had said that the page changed or is gone.
+    """What the guard knows about a fetched page in addition to its result.
+
+    - `key`: its urlkey.
+    - `row`: the row of its article; None if no article is stored.
+    - `run_id`, `run_started`: the run, and when it began.
+    - `announced`: True if a source had said that the page changed or is gone.
     """
 
     key: str
@@ -422,8 +427,8 @@ def _digest(result: PageResult, hold: Hold | None) -> str:
 
 
 def _release(db: Database, site_id: int, key: str, hold: Hold) -> None:
-    """Ends the hold on a page that shows its post again, and makes other held pages due at once. These are all held
-    pages of the site if the whole site was at fault, otherwise only those with the same fault.
+    """Ends the hold on a page that shows its post again, and makes other held pages due at once. If the whole site was
+    at fault, these are all its held pages, otherwise only those with the same fault.
     """
     release_page(db, key)
     is_of_site = hold.rule in MASS_RULES or hold.rule in (HoldRule.SHARED_TEXT, HoldRule.NOT_A_POST)
@@ -465,19 +470,19 @@ def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageRe
     if post.announced or not is_run_held(db, site_id, HoldRule.MASS_CHANGE):
         return None
     if post.row["revision"] == 1 and is_left_from_fault(db, site_id, post.key, post.row["id"]):
-        return None  # what is stored may be the fault, which is over
+        return None  # the stored text may come from the fault, which is now over
     return HoldRule.MASS_CHANGE if changed_fields(old, new) else None
 
 
 _TAG = re.compile(r"<[^>]*>")
 _ABOUT = 1.25
-# This many letters at the end are not compared, since a teaser often ends in "Read more" or within a word.
+# This many characters at the end are not compared, since a teaser often ends in "Read more" or within a word.
 _CUT_END = 20
 
 
 def _is_shortened(old_body: str, new_body: str, hint: SourceHint | None) -> bool:
     """Returns True if the author has shortened a text: the post's feed or API announced an edit and contains about as
-    much text as the page, and this text is not just the beginning of the old one.
+    much text as the page, and the text is not just the beginning of the old text.
     """
     given = count_letters(html.unescape(_TAG.sub(" ", hint.body_html))) if hint is not None else 0
     shown = count_letters(new_body)

@@ -17,7 +17,8 @@ from archiver.storage.column_values import stored_time
 from archiver.storage.pages import last_rowid, stamp
 
 DATABASE = "database"
-"""The name of the unit that stands for the whole database file. It has the damage found by checks of the whole file."""
+"""The name of the unit that stands for the whole database file. The damage that checks of the whole file find belongs
+to this unit."""
 TABLE_UNIT = "table "
 """The names of units that are tables begin with this."""
 CheckKind = Literal["verify", "part"]
@@ -29,10 +30,10 @@ class BackupRecord:
     """What the archive knows about the backups that are written to one file.
 
     - `path`: the absolute path of the file.
-    - `made_at`: when the last backup that passed its checks was made, None if no backup has passed.
+    - `made_at`: when the last backup that passed its checks was made, None if no backup has passed them.
     - `articles`, `bytes`: the number of articles in that backup, and its size.
     - `captures`: True if WARC files are copied, too.
-    - `holds_since`: no file of the backup has posts that were removed before this time.
+    - `holds_since`: no file of the backup contains posts that were removed before this time.
     - `failed_at`, `failure`: when and why the last attempt failed, if it failed.
     """
 
@@ -78,8 +79,8 @@ class IntegrityCheck:
 
 
 def has_integrity_records(db: Database) -> bool:
-    """Returns True if the archive's file has the tables of this module. They are missing from an archive of an older
-    version that is only read.
+    """Returns True if the archive's file has the tables of this module. These tables are missing from an archive of an
+    older version that is only read.
     """
     return {"backups", "integrity_checks", "checked_units", "damages"} <= set(db.table_names())
 
@@ -180,8 +181,21 @@ def read_last_check(db: Database, kind: CheckKind, *, finished: bool = True) -> 
     return IntegrityCheck(kind, started, stored_time(row[1]), stored_time(row[2]), *row[3:]) if started else None
 
 
+def read_unfinished_since(db: Database) -> datetime | None:
+    """Returns when the first partial check began that has not ended and was begun after the last one that has; None if
+    the last check has ended. A check of the whole archive counts as well.
+    """
+    (text,) = db.execute(
+        "select min(started_at) from integrity_checks where kind = 'part' and finished_at is null and id > "
+        "(select coalesce(max(id), 0) from integrity_checks where finished_at is not null)"
+    ).fetchone()
+    return stored_time(text)
+
+
 def read_covered_since(db: Database) -> datetime | None:
-    """Returns the time since which checks have read everything in the archive; None if they never have."""
+    """Returns the time since which checks have read everything in the archive; None if checks have never read
+    everything.
+    """
     return stored_time(db.execute("select max(covers_since) from integrity_checks").fetchone()[0])
 
 
@@ -202,8 +216,8 @@ def read_checked_units(db: Database) -> dict[str, datetime]:
 
 
 def record_checked_units(db: Database, units: Iterable[str], found: Sequence[Damage], at: datetime) -> None:
-    """Stores that these units were read at `at`, and replaces their earlier damage with the damage found now. Earlier
-    damage to the whole database is deleted once every table was found undamaged.
+    """Records that these units were read at `at`, and replaces their earlier damage with the damage found now. Once
+    every table has been found undamaged, the earlier damage to the database as a whole is deleted.
     """
     names = list(units)
     db.conn.executemany(

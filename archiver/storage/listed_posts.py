@@ -1,8 +1,8 @@
 """Stores the entries that each feed and listing showed when it was last read (`pages.listed`), and finds the posts that
-were removed from it.
+have been removed from the list since.
 
 Also chooses the posts that a run samples, because no source announces their edits, and estimates from the samples how
-many edits were missed. A sitemap or an API announces edits by its lastmod, unless its lastmod proved false. A sitemap
+many edits were missed. A sitemap or an API announces edits by its lastmod, unless these dates proved false. A sitemap
 whose dates never differ from the dates of publication announces nothing.
 """
 
@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
-from archiver.frontier.listing_changes import MOST_RECHECKED, removed_posts
-from archiver.frontier.revisit import MIN_CLAIMS, are_claims_believed, dates_claim
-from archiver.frontier.samples import (
+from archiver.frontier.fetch_order_and_revisits import MIN_CLAIMS, are_claims_believed, dates_claim
+from archiver.frontier.listing_changes_and_coverage import MOST_RECHECKED, removed_posts
+from archiver.frontier.random_samples import (
     REMEMBERED_SAMPLES,
     SAMPLE_REASON,
     EditEstimate,
@@ -87,8 +87,8 @@ def _gone_pages(db: Database, page_ids: Iterable[int], since: str) -> Iterator[i
 
 
 def recheck_removed(db: Database, page_ids: Sequence[int], reason: str, rechecked: int, now: datetime) -> None:
-    """Makes the pages of removed posts due at once. If this run would thereby recheck more than MOST_RECHECKED pages,
-    including the `rechecked` pages before, the remaining pages are due on the following days.
+    """Makes the pages of removed posts due at once. A run rechecks at most MOST_RECHECKED pages, of which it has
+    rechecked `rechecked` before. The remaining pages are due on the following days.
     """
     room = max(0, MOST_RECHECKED - rechecked)
     make_pages_due(db, page_ids[:room], reason)
@@ -112,8 +112,8 @@ def unlisted_reason(due_for: str) -> str:
 
 
 def is_left_out(db: Database, key: str, due_for: str) -> bool:
-    """Returns True if a feed, sitemap, API or listing no longer shows the page at this urlkey and none has listed it
-    since. `due_for` is why the page was due.
+    """Returns True if a feed, sitemap, API or listing no longer shows the page at this urlkey, and no source has listed
+    the page again since. `due_for` is why the page was due.
     """
     if due_for.endswith(NO_LONGER_LISTED):
         return True
@@ -159,7 +159,7 @@ def _page_ids(db: Database, keys: Iterable[str]) -> list[int]:
 
 
 def _listed_pages(db: Database, page_ids: Iterable[int]) -> dict[int, _ListedPage]:
-    """Returns the pages among these that are or may be posts, by page ID."""
+    """Returns those of these pages that are or may be posts, by page ID."""
     found = {}
     for some in _chunks(page_ids):
         rows = db.execute(

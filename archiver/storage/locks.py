@@ -4,10 +4,10 @@ Each lock is a hidden file next to the archive and contains the ID of the proces
 hosts are deleted when they are released, so that they do not pile up. A process that takes such a lock then checks that
 the file still has its name. Otherwise two processes could hold the same lock, one of them on a deleted file.
 
-Two files are never deleted. Whoever holds the lock of a site or host, and every reader, holds a shared lock on
-`.access`; a program that needs exclusive access to the archive locks that file exclusively. Readers take a shared lock
+Two files are never deleted. Every holder of the lock of a site or host, and every reader, also holds a shared lock on
+`.access`. A program that needs exclusive access to the archive locks this file exclusively. Readers take a shared lock
 on `.readers`, and then look for the locks of writers. A writer takes its own lock, and then checks that nobody holds
-`.readers`. So at least one of the two notices the other.
+`.readers`. So if a reader and a writer start at the same time, at least one of them notices the other.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def lock_files(archive: Path) -> list[Path]:
 
 
 def set_lock_holder(pid: int) -> None:
-    """Makes the locks that this process takes name `pid` as their holder. This is the process that a person started and
-    can stop.
+    """Makes the locks that this process takes name the process `pid` as their holder, because that is the process that
+    a person started and can stop.
     """
     _parent_pid[:] = [pid]
 
@@ -95,9 +95,9 @@ def lock_archive_exclusively(archive: Path) -> HeldLock:
 
 
 def lock_archive_shared(archive: Path) -> HeldLock:
-    """Takes the lock for reading an archive. Until it is closed, no crawl or import writes to the archive.
+    """Takes the lock for reading an archive. Until the lock is closed, no crawl or import writes to the archive.
 
-    Writes nothing to its folder. Raises ArchiveInUse if a crawl is running.
+    This function writes nothing to the archive's folder. Raises ArchiveInUse if a crawl is running.
     """
     with ExitStack() as stack:
         held: list[BinaryIO] = []
@@ -116,7 +116,7 @@ def lock_archive_shared(archive: Path) -> HeldLock:
 
 
 def lock_site(archive: Path, site: str) -> HeldLock:
-    """Takes the exclusive lock of a site; closing the returned lock releases it, and so does the end of the process.
+    """Takes the exclusive lock of a site; closing the returned lock, or the end of the process, releases it.
 
     Raises ArchiveInUse if another process holds it.
     """
@@ -124,6 +124,15 @@ def lock_site(archive: Path, site: str) -> HeldLock:
     if isinstance(lock, str):
         raise ArchiveInUse(f"{archive} for {site}", lock)
     return lock
+
+
+def is_site_locked(archive: Path, site: str) -> bool:
+    """Returns True if a process holds the lock of a site."""
+    try:
+        with lock_file(archive, "site", site).open("rb") as handle:
+            return not _try(handle, fcntl.LOCK_SH, 0.0)
+    except OSError:  # nobody holds it, or the file belongs to another user
+        return False
 
 
 def lock_host(archive: Path, host: str) -> HeldLock:
@@ -139,7 +148,7 @@ def lock_host(archive: Path, host: str) -> HeldLock:
 
 def lock_holder(archive: Path) -> str:
     """Returns the process that is crawling or importing into an archive, or has locked it exclusively, as a phrase for
-    messages ("process 123"); "" if no process does.
+    messages ("process 123"); "" if there is no such process.
     """
     for path in (*lock_files(archive), _access_file(archive)):
         with suppress(FileNotFoundError), path.open("rb") as handle:
@@ -149,8 +158,8 @@ def lock_holder(archive: Path) -> str:
 
 
 def lock_schedule(archive: Path) -> BinaryIO:
-    """Takes the lock of the archive's scheduler; only one scheduler may run for an archive. The lock does not prevent
-    others from writing to the archive. Raises SchedulerAlreadyRunning.
+    """Takes the lock of the archive's scheduler; only one scheduler may run for an archive. The lock does not keep
+    other programs from writing to the archive. Raises SchedulerAlreadyRunning.
     """
     lock = _take_lock(_scheduler_lock_file(archive))
     if isinstance(lock, str):
@@ -162,6 +171,24 @@ def lock_notifications(archive: Path) -> BinaryIO | None:
     """Takes the lock for sending notifications; returns None if another process holds it."""
     lock = _take_lock(archive.parent / f".{archive.name}.notices")
     return None if isinstance(lock, str) else lock
+
+
+def lock_check(archive: Path) -> BinaryIO:
+    """Takes a lock that says that a check of the archive is running; several may run. The end of the process also
+    releases it.
+    """
+    handle = _check_lock_file(archive).open("a+b")
+    fcntl.flock(handle, fcntl.LOCK_SH)
+    return handle
+
+
+def check_is_running(archive: Path) -> bool:
+    """Returns True if a process holds the lock of `lock_check`."""
+    try:
+        with _check_lock_file(archive).open("rb") as handle:
+            return not _try(handle, fcntl.LOCK_EX, 0.0)
+    except OSError:  # no check has ever run, or the file belongs to another user
+        return False
 
 
 def scheduler_process(archive: Path) -> str | None:
@@ -196,9 +223,13 @@ def _scheduler_lock_file(archive: Path) -> Path:
     return archive.parent / f".{archive.name}.scheduler"
 
 
+def _check_lock_file(archive: Path) -> Path:
+    return archive.parent / f".{archive.name}.check"
+
+
 _MOMENT = 0.2
-"""Seconds to try to take a lock. A process that holds the lock only for a moment, to test it, is thus not mistaken for
-its holder."""
+"""The number of seconds for which this process tries to take a lock. Thus a process that holds the lock only for a
+moment, to test it, is not mistaken for its holder."""
 
 
 def _access_file(archive: Path) -> Path:
@@ -210,8 +241,8 @@ def _readers_file(archive: Path) -> Path:
 
 
 def _take_one(archive: Path, path: Path) -> HeldLock | str:
-    """Takes the lock of a site or host and returns it. If another process prevents that, returns a phrase for this
-    process, for messages.
+    """Takes the lock of a site or host and returns it. If another process holds it, returns a phrase for messages that
+    names this process.
     """
     with ExitStack() as stack:
         access = stack.enter_context(_access_file(archive).open("a+b"))

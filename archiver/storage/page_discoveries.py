@@ -14,7 +14,7 @@ from sqlite_utils import Database
 
 from archiver.discovery.source_hints import HintDigest, combine_hints, digest_of, last_digest, source_key
 from archiver.discovery.url_classifier import outcome_of_trap_rule, trap_reason
-from archiver.frontier.revisit import VOUCHING_SOURCES, Believes, KnownPage, priority, refetch_reason
+from archiver.frontier.fetch_order_and_revisits import VOUCHING_SOURCES, Believes, KnownPage, priority, refetch_reason
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, SourceHint
 from archiver.storage.pages import EPOCH, known_page, latest_hint, make_due_again, stamp, store_hint
 from archiver.storage.tombstones import tombstone_at
@@ -23,12 +23,12 @@ from archiver.urls import urlkey
 # -- the table page_discoveries
 
 Place = tuple[str | None, int | None]
-"""Where a URL was found, as the values of `found_on` and `found_on_page_id`; one of them is None."""
+"""Where a URL was found, as the values of `found_on` and `found_on_page_id`; one of the two is None."""
 
 
 def discovery_place(db: Database, url: str) -> Place:
     """Returns the values of `found_on` and `found_on_page_id` for a URL that was found at `url`: the ID of the page
-    with this URL if the archive has the page, otherwise `url` itself.
+    with this URL if the page is in the pages table, otherwise `url` itself.
     """
     try:
         key = urlkey(url)
@@ -60,7 +60,7 @@ def record_discovery(
 def replace_page_references(db: Database, pages: str, values: dict[str, object]) -> None:
     """Replaces, in `page_discoveries`, references to pages that are about to be deleted by the URLs of these pages.
 
-    `pages` is SQL that selects the IDs of these pages, `values` its parameters.
+    `pages` is SQL that selects the IDs of these pages; `values` are the parameters of this SQL.
     """
     db.execute(
         "update page_discoveries set found_on = (select url from pages f where f.id = found_on_page_id), "
@@ -70,7 +70,7 @@ def replace_page_references(db: Database, pages: str, values: dict[str, object])
 
 
 # -- the table page_counts: the numbers of a site's pages by kind and outcome, in total and per discovery source.
-# Triggers keep it up to date, so that a site with a hundred thousand pages is shown as fast as a site with ten.
+# Triggers keep it up to date, so that a site with 100,000 pages is shown as fast as a site with ten pages.
 
 _KEY = "site_id, source, kind, outcome, with_article"
 _COLUMNS = f"{_KEY}, pages"
@@ -85,7 +85,7 @@ PAGE_COUNTS_QUERY = f"""select p.site_id, '' as source, {_CLASS.format("p")} as 
 @dataclass(frozen=True, slots=True)
 class Count:
     """The number of a site's pages that have the same kind and outcome, were reported by `source` ("" means all pages
-    of the site), and all have or all lack an article.
+    of the site), and either all show an article or all show none.
     """
 
     source: str
@@ -162,8 +162,14 @@ def record_discovered_urls(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A discovered URL, where and when it was found, when it is due if it is new, the path of its site's scope
-    (`folder`), and a function that returns True if a claim of its source is trusted (`believes`).
+    """A discovered URL that is to be recorded.
+
+    - `target`: the URL.
+    - `place`: where it was found.
+    - `now`: when it was found.
+    - `due`: when it is due if it is new.
+    - `folder`: the path of its site's scope.
+    - `believes`: a function that returns True if a claim of its source is trusted.
     """
 
     target: DiscoveredURL
@@ -224,8 +230,8 @@ def _record_discovered_url(db: Database, site_id: int, found: _Found) -> bool:
 
 
 def _adopt_page(db: Database, page_id: int, site_id: int, url: str) -> None:
-    """Makes a page that was outside the scope of the site that found it first a page of the site that finds it within
-    its own scope: the feed of an aggregator lists posts of many sites.
+    """Moves a page to the site that has found it within its own scope. Another site found the page first, but outside
+    its scope: the feed of an aggregator, for example, lists posts of many sites.
     """
     db.execute("delete from page_discoveries where page_id = ?", [page_id])
     db.execute(
@@ -254,7 +260,7 @@ def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | 
         )
     )
     if news and known.kind is PageKind.PART:
-        # A further page of a post is only fetched together with its post, so the post is made due.
+        # A further page of a post is only fetched together with its post, so the post is made due in its place.
         post = db.execute("select post_urlkey from article_parts where urlkey = ?", [known.urlkey]).fetchone()
         make_due_again(db, post[0] if post else "", news)
         news = ""

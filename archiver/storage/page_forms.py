@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.form_verdicts import (
+from archiver.articles.page_form_verdicts import (
     ALIKE,
     DECLARED_TIME,
     OTHER_FORM_RULE,
@@ -35,7 +35,7 @@ from archiver.items import Outcome, PageForm, PageKind
 from archiver.storage.pages import last_rowid, stamp
 
 MAX_FORMS = 200
-"""A site has at most this many forms. Any further page that resembles none of them gets no form."""
+"""A site has at most this many forms. A further page that resembles none of these forms gets no form."""
 
 
 class SiteForms:
@@ -58,7 +58,7 @@ class SiteForms:
 
     def record(self, page_id: int, form: PageForm) -> int | None:
         """Stores which form a page has. If the page fits no known form of the site, creates a new form for it. Returns
-        the form's ID; None, with nothing stored, if the site already has the maximum number of forms.
+        the form's ID. If the site already has the maximum number of forms, stores nothing and returns None.
         """
         form_id = self._join(form)
         if form_id is None:
@@ -165,7 +165,7 @@ def _member(signs: str, kind: str, rule: str, taken: bool, sources: str) -> Form
 
 def store_verdicts(db: Database, site_id: int, verdicts: SiteVerdicts, at: datetime) -> None:
     """Stores the verdicts on the forms of a site. If the verdict on a form has changed, its pages are marked to be
-    judged again. If the form is a form of posts, pages whose address has its pattern are marked, too.
+    judged again. If the form is a form of posts, pages whose address matches its pattern are marked, too.
     """
     before = {
         row[0]: (row[1], tuple(row[2:]))
@@ -203,7 +203,7 @@ def stored_verdicts(db: Database, site_id: int) -> SiteVerdicts:
 
 @dataclass(frozen=True, slots=True)
 class PageToRejudge:
-    """A page whose kind was decided before the verdict on its form was known, with its row of `pages`."""
+    """A page whose kind was decided before the verdict on its form was known. Holds its row of `pages`."""
 
     row: dict[str, Any]
     form_id: int
@@ -280,8 +280,8 @@ class UntakenPages:
 
 
 def untaken_pages(db: Database, site_id: int) -> list[UntakenPages]:
-    """Returns the pages of a site that have the form of its posts, but were not stored as posts, by rule, the most
-    frequent rule first.
+    """Returns the pages of a site that have the form of its posts but were not stored as posts. They are grouped by
+    rule; the most frequent rule comes first.
     """
     rows = db.execute(
         # The tables are joined in this order because a site has few pages that are not articles and many that are
@@ -321,7 +321,7 @@ def mark_applied(db: Database, pages: Iterable[PageToRejudge], *, complete: bool
 
 
 def is_promised(db: Database, key: str) -> bool:
-    """Returns True if a feed, an API or a sitemap reported the page with this urlkey."""
+    """Returns True if a feed, an API or a sitemap reported the page at this urlkey."""
     return (
         db.execute(
             "select 1 from pages p join page_discoveries d on d.page_id = p.id where p.urlkey = ? "
@@ -333,6 +333,6 @@ def is_promised(db: Database, key: str) -> bool:
 
 
 def page_id_at(db: Database, key: str) -> int | None:
-    """Returns the ID of the page with this urlkey; None if the archive does not have it."""
+    """Returns the ID of the page with this urlkey; None if the page is not in the pages table."""
     row: Any = db.execute("select id from pages where urlkey = ?", [key]).fetchone()
     return int(row[0]) if row else None

@@ -17,8 +17,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.articles.article_guards import REASONS, HoldRule, is_redated
-from archiver.articles.form_verdicts import OTHER_FORM_RULE
-from archiver.frontier.revisit import (
+from archiver.articles.page_form_verdicts import OTHER_FORM_RULE
+from archiver.frontier.fetch_order_and_revisits import (
     DEFAULT_REVISIT,
     MAY_BE_NEW_POST,
     SOURCE_KINDS,
@@ -26,7 +26,7 @@ from archiver.frontier.revisit import (
     next_fetch_time,
     next_try_of_new_page,
 )
-from archiver.frontier.samples import SAMPLE_REASON
+from archiver.frontier.random_samples import SAMPLE_REASON
 from archiver.items import (
     NO_LONGER_LISTED,
     UNLISTED,
@@ -39,19 +39,25 @@ from archiver.items import (
 )
 from archiver.storage import crawl_exclusions, listed_posts, pages, requisites, tombstones
 from archiver.storage.article_tables import multipage_articles
+from archiver.storage.article_tables.article_and_revision_rows import Reread, article_from_row, extractor_of
 from archiver.storage.article_tables.articles import (
     Change,
     Observation,
     Stored,
     edited_at,
+    gone_since,
     mark_gone,
     mark_seen,
     publication_time,
     store_identified,
 )
 from archiver.storage.article_tables.captures import enter_capture, store_usage_statements
-from archiver.storage.article_tables.identification import add_alias, find_article_of
-from archiver.storage.article_tables.revisions import Reread, article_from_row, extractor_of
+from archiver.storage.article_tables.identification import (
+    add_alias,
+    find_article_of,
+    is_borrowed_address,
+    release_borrowed_address,
+)
 from archiver.storage.article_tables.withdrawals import restore_article, withdraw_article
 from archiver.storage.connection import PATIENCE, is_environment_error, writing
 from archiver.storage.crawl_exclusions import Trust
@@ -160,7 +166,7 @@ Stage = Callable[[StoringRun, Storing], None]
 
 
 def enter(run: StoringRun, storing: Storing) -> None:
-    """Stores the capture, the usage statements and the discovered URLs of a result: the first stage."""
+    """Stores the capture, the usage statements and the discovered URLs of a result. This is the first stage."""
     db, result, counts = run.db, storing.result, storing.counts
     if result.capture:
         assert run.run_id is not None
@@ -183,7 +189,7 @@ def enter(run: StoringRun, storing: Storing) -> None:
 
 def identify(run: StoringRun, storing: Storing) -> None:
     """Finds out what the page is: a further page of a post, part of a redirect loop, a removed post, or the page of an
-    article. In the last case it also finds out which article.
+    article. In the last case, finds the article, too.
     """
     db, result = run.db, storing.result
     storing.counts.fetched += result.status is not None
@@ -204,6 +210,8 @@ def identify(run: StoringRun, storing: Storing) -> None:
         storing.removal = tombstones.tombstone_of(db, run.site["name"], result.article)
         if result.outcome is Outcome.ARCHIVED and storing.removal is None:
             storing.row = find_article_of(db, run.site["name"], result.article, result.redirects)
+            if storing.row and release_borrowed_address(db, storing.row, result.article):
+                storing.row = None
     storing.result = result
 
 
@@ -222,8 +230,8 @@ def guard(run: StoringRun, storing: Storing) -> None:
 
 
 def revise(run: StoringRun, storing: Storing) -> None:
-    """Stores, depending on the result's outcome, what the result means for its article: a new revision, gone, a further
-    part ...
+    """Changes the article of a page according to the result's outcome: stores a new revision or a further part, marks
+    the post as gone, and so on.
     """
     result = storing.result
     if storing.removal is not None:
@@ -269,7 +277,8 @@ def record(run: StoringRun, storing: Storing) -> None:
 
 
 STAGES: tuple[Stage, ...] = (enter, identify, guard, revise, record)
-"""The stages in order. A result with the outcome DUE passes only the first, because its source has more documents."""
+"""The stages in order. A result with the outcome DUE passes only the first stage, because its source has more documents
+to fetch."""
 
 
 def _store_archived(run: StoringRun, storing: Storing) -> Effect:
@@ -282,7 +291,8 @@ def _store_archived(run: StoringRun, storing: Storing) -> Effect:
     extractor: str | None = extractor_of(run.version, result.article)
     capture_id = storing.capture_id
     if result.status == 304:
-        # The page itself has not changed, but a further page of the post has, and that page's capture is the proof.
+        # The page itself has not changed. A further page of the post has changed, and the capture of that page proves
+        # the edit.
         capture_id = extractor = None
     stored = store_identified(
         db,
@@ -317,8 +327,8 @@ def _record_change(run: StoringRun, storing: Storing, article_id: int, *, gone: 
 
 
 def _is_announced(storing: Storing) -> bool:
-    """Returns True if a source had announced the change of a page. That does not count for a post which claims to be
-    newer than its capture: where pages show today's date for each post, so does the feed.
+    """Returns True if a source had announced the change of a page. An announcement does not count if the post claims to
+    be newer than its capture: on a site whose pages show today's date for each post, the feed does the same.
     """
     row, article = storing.row, storing.result.article
     if row is not None and article is not None and (first_seen := pages.moment(row["first_seen"])):
@@ -333,7 +343,7 @@ _CHANGES = {
     Change.COPY: (Outcome.DUPLICATE, False),
     Change.GONE: (Outcome.GONE, False),
 }
-"""The page's outcome for each change of its article, and whether the page counts as changed. The default is
+"""By change of an article: the outcome of its page, and True if the page counts as changed. The default is
 "unchanged"."""
 
 
@@ -435,8 +445,8 @@ _EFFECTS: dict[Outcome, Callable[[StoringRun, Storing], Effect]] = {
 
 
 def _judge_claims(run: StoringRun, storing: Storing, effect: Effect) -> None:
-    """Compares what the sources and the server claimed about changes of the page with whether it changed. Claims that
-    prove false are no longer trusted.
+    """Tests what the sources and the server claimed about changes of the page: compares it with whether the page really
+    changed. Claims that prove false are no longer trusted.
     """
     result = storing.result
     if result.kind is PageKind.POST and effect.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
@@ -453,7 +463,10 @@ def _next_due_time(run: StoringRun, storing: Storing, effect: Effect) -> datetim
         return None
     if effect.outcome is Outcome.HELD:
         return next_look(run.db, run.site_id, storing.key, result.at)
-    if effect.article_id is None and (found := _found_as_new_page(run, storing, effect.outcome)):
+    revisit = (run.post_revisit if result.kind is PageKind.POST else None) or run.revisit
+    if effect.outcome is Outcome.GONE and (since := gone_since(run.db, storing.key)):
+        return next_try_of_new_page(since, result.at, revisit)
+    if found := _found_as_new_page(run, storing, effect):
         return next_try_of_new_page(found, result.at, run.revisit)
     published = result.article.published if result.article else publication_time(run.db, effect.article_id)
     only_from_cdx = (
@@ -466,16 +479,21 @@ def _next_due_time(run: StoringRun, storing: Storing, effect: Effect) -> datetim
         result.kind,
         result.at,
         published,
-        (run.post_revisit if result.kind is PageKind.POST else None) or run.revisit,
+        revisit,
         edited_at(run.db, effect.article_id),
         hearsay=only_from_cdx,
     )
 
 
-def _found_as_new_page(run: StoringRun, storing: Storing, outcome: Outcome) -> datetime | None:
+def _found_as_new_page(run: StoringRun, storing: Storing, effect: Effect) -> datetime | None:
     """Returns when a page was found if it may be a new post that its site does not show yet, or temporarily does not
     show; None for any other page.
     """
+    outcome = effect.outcome
+    if effect.article_id is not None:
+        if not is_borrowed_address(run.db, storing.key):
+            return None
+        return (pages.found_after_first_crawl(run.db, run.site_id, storing.key) or (None,))[0]
     if outcome not in (Outcome.GONE, Outcome.NOT_ARTICLE, Outcome.DUPLICATE):
         return None
     found, rule = pages.found_after_first_crawl(run.db, run.site_id, storing.key) or (None, "")
@@ -496,7 +514,7 @@ def _recheck_vanished(run: StoringRun, result: PageResult) -> None:
 
 def _recheck_list(run: StoringRun, url: str, key: str, listed: ListedPosts) -> None:
     """Makes due posts whose entries changed in the feed or listing at `url`: posts that are missing although the part
-    of the list where they would be was read, and gone posts that are listed again.
+    of the list in which they belong was read, and gone posts that are listed again.
     """
     changes = listed_posts.changes_of_list(run.db, key, listed, run.started)
     listed_posts.recheck_removed(run.db, changes.removed, f"{url} {NO_LONGER_LISTED}", run.rechecked, run.started)
@@ -533,10 +551,10 @@ class PageWriter:
     """Collects the page results of a run and writes them in order, in batches; each result is written with all its rows
     or not at all.
 
-    `counts` counts the results that have been written so far. `before_commit` is called before each batch, to sync the
-    files to disk that its rows point to. `stages` are the functions that each result passes in the batch's transaction.
-    `on_written` is called for each written result; `kept` is a context manager around each batch. It undoes the effects
-    of `on_written` if the batch is rolled back.
+    `counts` counts the results that have been written so far. `before_commit` is called before each batch, to sync to
+    disk the files to which its rows point. `stages` are the functions that each result passes in the batch's
+    transaction. `on_written` is called for each written result; `kept` is a context manager around each batch. It
+    undoes the effects of `on_written` if the batch is rolled back.
     """
 
     def __init__(self, run: StoringRun, before_commit: Callable[[], None] = lambda: None) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.fields import HINTED_LISTS, HINTED_TIMES
-from archiver.frontier.revisit import KnownPage
+from archiver.frontier.fetch_order_and_revisits import KnownPage
 from archiver.items import DiscoverySource, GeoTag, Outcome, PageKind, PageResult, SourceHint
 from archiver.urls import urlkey
 
@@ -52,7 +52,7 @@ def is_text_needed(result: PageResult) -> bool:
 
 
 def is_text_from_source(evidence: Iterable[dict[str, Any]]) -> bool:
-    """Returns True if an article has its text from a feed or an API, according to its stored evidence."""
+    """Returns True if the text of an article came from a feed or an API, according to the article's stored evidence."""
     return any(one["field"] == "body" and one["source"] in _TEXT_SOURCES for one in evidence)
 
 
@@ -81,8 +81,8 @@ def hint_from_json(text: str | None) -> SourceHint | None:
 def store_hint(
     db: Database, page_id: int, hint: SourceHint, digests: Mapping[str, str], *, completes: bool = False
 ) -> None:
-    """Makes a source hint the latest hint of its page. `digests` has the digest of each source's last hint, by the
-    source's key. `completes` is True if the hint is the previous latest hint with values added by another source.
+    """Makes a source hint the latest hint of its page. `digests` maps the key of each source to the digest of its last
+    hint. `completes` is True if the hint is the previous latest hint with values added by another source.
 
     The previous hint is kept, because captures may have been extracted with it. Equal hints are stored once.
     """
@@ -96,8 +96,8 @@ def store_hint(
 
 
 def _completed_hint(db: Database, page_id: int) -> int | None:
-    """If no capture was extracted with a page's latest hint, returns the ID of the hint that the latest one completes;
-    otherwise the ID of the latest hint.
+    """Returns the ID of the earlier hint that a new hint of the page completes. This is the latest hint if a capture
+    was extracted with it. Otherwise the new hint completes the same hint as the latest hint, if that completes one.
     """
     row = db.execute(
         "select id, completes, exists (select 1 from captures c where c.hint_id = h.id) from source_hints h "
@@ -108,7 +108,7 @@ def _completed_hint(db: Database, page_id: int) -> int | None:
 
 
 def latest_hint(db: Database, key: str) -> SourceHint | None:
-    """Returns the latest source hint of the page at this urlkey; None if the page has none."""
+    """Returns the latest source hint of the page at this urlkey; None if the page has no hint."""
     row = db.execute(
         f"select h.hint from pages p join source_hints h on {LATEST_HINT} where p.urlkey = ?", [key]
     ).fetchone()
@@ -127,7 +127,7 @@ def hint_of_capture(db: Database, capture_id: int | None) -> SourceHint | None:
 
 def late_hint(db: Database, key: str, capture_id: int | None) -> SourceHint | None:
     """Returns the latest source hint of the page at this urlkey if sources reported it only after this capture was
-    extracted: the capture has no hint, or a hint that the latest one completes.
+    extracted: the capture was extracted without a hint, or with a hint that the latest one completes.
 
     Returns None if the hint was known at that time, or if a source has changed its hint since.
     """
@@ -140,8 +140,8 @@ def late_hint(db: Database, key: str, capture_id: int | None) -> SourceHint | No
 
 
 def delete_unused_hints(db: Database) -> int:
-    """Deletes the source hints that a later one has replaced before any capture was extracted with them; returns how
-    many.
+    """Deletes the source hints that were replaced before any capture was extracted with them; returns the number of
+    deleted hints.
     """
     return int(
         db.execute(
@@ -160,7 +160,7 @@ HINT_IS_LATE = "(c.hint_id is null or c.hint_id = h.completes)"
 _COLUMNS = "p.id, p.url, p.urlkey, p.kind, p.outcome, p.fetched_at, p.due_at, p.lastmod, h.digests, p.priority"
 _WAITING = "waiting"
 EPOCH = "1970-01-01T00:00:00+00:00"
-"""The due time that is stored for pages that are due at once."""
+"""The due time of pages that are due at once."""
 _SITEMAPS_PER_RUN = 4
 _CLOCK_TOLERANCE = timedelta(days=1)
 
@@ -177,7 +177,7 @@ def moment(text: str | None) -> datetime | None:
 def insert_row(db: Database, table: str, row: dict[str, Any]) -> int:
     """Inserts a row of plain values by column name and returns its ID.
 
-    Ten times as fast as sqlite-utils, which inspects the table and each value first.
+    This is ten times as fast as sqlite-utils, which inspects the table and each value first.
     """
     marks = ", ".join("?" * len(row))
     return int(
@@ -208,7 +208,7 @@ def _known(row: tuple[Any, ...]) -> KnownPage:
 
 @dataclass(frozen=True, slots=True)
 class PageState:
-    """The reason, outcome and kind stored in a row of `pages`; "" for each if there is no such page."""
+    """The reason, outcome and kind stored in a row of `pages`. If there is no such page, all three are ""."""
 
     reason: str = ""
     outcome: str = ""
@@ -239,8 +239,8 @@ def record_result(
     """Stores one attempt to fetch a page in its row of `pages`.
 
     An answer without a page (304) leaves the rule that decided the page's kind unchanged. If `due_at` is None, the page
-    is never fetched again on its own; the further pages of a post, for example, are fetched with it. `changed` is True
-    if the page's content has changed.
+    is never due by itself. A further page of a post, for example, is only fetched together with the post. `changed` is
+    True if the page's content has changed.
     """
     key = urlkey(result.url)
     redirect = urlkey(result.final_url) if urlkey(result.final_url) != key else None
@@ -282,7 +282,8 @@ def record_result(
 PAGE_REQUEST_QUERY = (
     "select p.id, p.url, p.urlkey, p.kind, p.outcome, p.etag, p.last_modified, h.id as hint_id, h.hint, p.priority, "
     "p.article_id, p.fetched_at, p.reason, p.rule, p.attempts, "
-    # "and" would be slow: in a result column SQLite evaluates both operands, and the second reads every discovery
+    # "and" would be slow: in a result column SQLite evaluates both operands, and the second operand reads every
+    # discovery
     "case when p.attempts > 0 and p.priority = 0 then exists (select 1 from page_discoveries t "
     "where t.found_on_page_id = p.id or t.found_on = p.url) else 0 end as has_told, "
     "c.url as capture_url, c.captured_at, c.digest from pages p "
@@ -291,8 +292,8 @@ PAGE_REQUEST_QUERY = (
 
 
 def page_row(db: Database, key: str) -> dict[str, Any] | None:
-    """Returns the page at this urlkey in the form of `due_pages`, even if it is not due; None if the archive does not
-    have it.
+    """Returns the page at this urlkey in the form of `due_pages`, even if it is not due; None if the page is not in the
+    pages table.
     """
     return next(iter(db.query(f"{PAGE_REQUEST_QUERY} where p.urlkey = ?", [key])), None)
 
@@ -354,7 +355,8 @@ _LOST_FOR = timedelta(hours=20)
 
 def _make_lost_sources_due(db: Database, site_id: int, now: datetime) -> None:
     """Makes due some sources that once responded but were then refused, gone or outside the site, since they may be
-    back after some days. Each is requested about once a day, the longest unread first.
+    back after some days. Each source is requested about once a day; those that have not been read for longest come
+    first.
     """
     db.execute(
         "update pages set due_at = ? where id in (select p.id from pages p where p.site_id = ? and p.priority = 0 "
@@ -370,7 +372,7 @@ def _sitemaps_in_turn(db: Database, site_id: int) -> list[tuple[int, str]]:
     """Returns the child sitemaps that this run skips, as (page ID, due time).
 
     An index without lastmod may have hundreds of children. Each run fetches only the children that changed most
-    recently, the one that was added last (new posts are in it), and the one that was fetched longest ago.
+    recently, the child that was added last (it contains the new posts), and the child that was fetched longest ago.
     """
     rows = list(
         db.execute(
@@ -428,7 +430,7 @@ def resolve_redirects(db: Database, key: str) -> str:
 
 
 def has_api(db: Database, site_id: int) -> bool:
-    """Returns True if an earlier run read an API of the site that has all posts."""
+    """Returns True if an earlier run read an API of the site that lists all posts."""
     return (
         db.execute(
             "select 1 from pages where site_id = ? and kind = 'api' and outcome = 'not-article'", [site_id]
@@ -481,8 +483,8 @@ def make_due_again(db: Database, key: str, reason: str, *, unconditional: bool =
 
 
 def mark_host_unavailable(db: Database, site_id: int, reason: str, until: datetime | None) -> None:
-    """Records that nothing can be fetched from the host now. Its due pages get the reason, and no run starts before
-    `until`.
+    """Records that nothing can be fetched from the host now. Stores the reason with the due pages of the host, and sets
+    `until` as the earliest start of the next run.
     """
     db.execute(
         "update pages set reason = ?, rule = ? where site_id = ? and outcome = 'due'", [reason, _WAITING, site_id]
@@ -519,8 +521,8 @@ def quarantine_gone(result: PageResult) -> PageResult:
 
 
 def is_gone_confirmed(db: Database, site_id: int, now: datetime) -> bool:
-    """Returns True if a mass disappearance is confirmed: a crawl at least 20 hours ago found the pages gone, and
-    `pages` still has them as gone.
+    """Returns True if a mass disappearance is confirmed: a crawl at least 20 hours ago found the pages gone, and they
+    are still recorded as gone in `pages`.
     """
     return (
         db.execute(

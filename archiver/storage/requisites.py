@@ -27,7 +27,8 @@ MODES: tuple[Mode, ...] = ("none", "lead", "all")
 """What is captured with a post's page: nothing, its lead image, or all its images, stylesheets and fonts."""
 DEFAULT_MODE: Mode = "lead"
 _RETRY_AFTER = (timedelta(hours=1), timedelta(days=1))
-"""The time until a retry, after the first and after the second failure. After the third failure there is no retry."""
+"""The waiting time before a retry: after the first failure, and after the second one. After the third failure there is
+no retry."""
 _PERMANENT_FAILURES = frozenset({"too-large", "bad-http", "header-flood", "bad-coding", "redirect-loop", "no-location"})
 _CAPTURED_OUTCOMES = frozenset({Outcome.ARCHIVED, Outcome.UNCHANGED, Outcome.DUPLICATE})
 
@@ -36,8 +37,7 @@ _CAPTURED_OUTCOMES = frozenset({Outcome.ARCHIVED, Outcome.UNCHANGED, Outcome.DUP
 class FetchedRequisite:
     """One attempt to fetch a requisite.
 
-    - `outcome`: has the same meaning as for a page: archived, unchanged, duplicate (it redirects), gone, refused or
-      failed.
+    - `outcome`: as for a page: archived, unchanged, duplicate (it redirects), gone, refused or failed.
     - `names`: the requisites to which a stylesheet refers, or the target of a redirect.
     - `hops`: 1 for a redirect, otherwise 0.
     - `size`: in bytes, decompressed.
@@ -74,11 +74,12 @@ class NeededBy:
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """The article for which a requisite is recorded, and the time at which it is due again if it was last fetched
-    before `before`.
+    """Why a requisite is recorded, and when it becomes due again.
 
-    `wanted` is "lead" for a lead image, "page" for other files of a page. `depth` and `hops` count the stylesheets and
-    redirects that led to the requisite.
+    - `wanted`: "lead" for a lead image, "page" for other files of a page.
+    - `found_on`, `at`: where and when the requisite was found.
+    - `before`: if the requisite was last fetched before this time, it is due again.
+    - `depth`, `hops`: the numbers of stylesheets and of redirects that led to the requisite.
     """
 
     site_id: int
@@ -103,8 +104,8 @@ def enter_requisites(
     edited.
 
     A known requisite is fetched again, conditionally, if it was last fetched more than `revisit` ago; the lead image of
-    an edited post is fetched again once per crawl. An unchanged article that has requisites keeps them: some sites
-    write the URLs differently each time, although the files are the same.
+    an edited post is fetched again once per crawl. An unchanged article keeps the requisites that were recorded before,
+    because some sites write the URLs of the same files differently each time.
     """
     for role in ("lead", "page"):
         found = [one for one in wanted if one.is_lead == (role == "lead")]
@@ -159,8 +160,8 @@ def _insert_or_make_due(db: Database, one: Requisite, due_for: _Due) -> int:
 
 
 def due_requisites(db: Database, site_id: int, now: datetime, limit: int, mode: Mode) -> list[dict[str, Any]]:
-    """Returns the next requisites to fetch, at most `limit`, the longest due first, as rows with the last full capture
-    of each.
+    """Returns the next requisites to fetch, at most `limit`, as rows with the last full capture of each. Those that
+    have been due longest come first.
     """
     if mode == "none":
         return []
@@ -177,8 +178,8 @@ def due_requisites(db: Database, site_id: int, now: datetime, limit: int, mode: 
 def record_requisite(
     db: Database, site_id: int, run_id: int, fetched: FetchedRequisite, counts: Counts, revisit: timedelta
 ) -> None:
-    """Records an attempt to fetch a requisite, records the further requisites that it refers to, and adds it to
-    `counts`.
+    """Records an attempt to fetch a requisite, records the further requisites that it refers to, and adds the attempt
+    to `counts`.
     """
     row = next(db.query("select url, wanted, depth, hops, attempts from requisites where id = ?", [fetched.id]))
     capture_id = enter_capture(db, run_id, fetched.capture) if fetched.capture else None
@@ -257,8 +258,8 @@ def retry_requisites(db: Database, site_id: int, *, everything: bool) -> None:
 
 
 def enter_lead_images_of_site(db: Database, site_id: int, site: str, at: datetime, revisit: timedelta) -> None:
-    """Records the lead images of a site's articles that have none recorded, because the settings excluded lead images
-    when they were stored.
+    """Records the lead images of those articles of a site for which none is recorded, because the settings excluded
+    lead images when the articles were stored.
     """
     rows = db.execute(
         "select id, image, url from articles a where site = ? and image is not null and not exists "
@@ -272,8 +273,8 @@ def enter_lead_images_of_site(db: Database, site_id: int, site: str, at: datetim
 
 
 def refetch_lost_requisite(db: Database, capture_id: int) -> None:
-    """Unlinks a lost capture from its requisite, and makes the requisite due, to be fetched in full even if it has not
-    changed.
+    """Unlinks a lost capture from its requisite, and makes the requisite due. It will be fetched in full even if it has
+    not changed.
     """
     db.execute(
         "update requisites set capture_id = null, etag = null, last_modified = null, outcome = 'due', "
@@ -315,8 +316,8 @@ def requisite_captures(db: Database, articles: Sequence[int]) -> list[int]:
 
 
 def captured_lead_image(db: Database, article_id: int) -> dict[str, Any] | None:
-    """Returns the lead image of an article and its capture; None if it has no known lead image. Keys: url, outcome,
-    reason, media_type, bytes, width, height, capture (as in a record, None if it was not captured). If its URL
+    """Returns the lead image of an article and its capture; None if no lead image of the article is known. Keys: url,
+    outcome, reason, media_type, bytes, width, height, capture (as in a record, None if it was not captured). If its URL
     redirects, outcome, media type, size and capture describe the redirect's target.
     """
     row = next(
@@ -366,8 +367,8 @@ def _redirect_target(db: Database, number: int) -> dict[str, Any] | None:
 def requisite_at(db: Database, address: str) -> dict[str, Any] | None:
     """Returns what the archive knows about a URL as a requisite; None if no article needs it.
 
-    Keys: the columns of its row, the site's name as `site`, `needed_by` (id, url and role of the first articles that
-    need it, directly or through stylesheets and redirects) and `needed_by_total`.
+    Keys: the columns of the requisite's row, the site's name as `site`, `needed_by` (id, url and role of the first
+    articles that need it, directly or through stylesheets and redirects) and `needed_by_total`.
     """
     url = asset_address(address if "://" in address else f"https://{address}")
     if url is None:

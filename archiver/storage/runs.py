@@ -30,6 +30,8 @@ from archiver.frontier.site_cadence import (
 )
 from archiver.items import FOREIGN_FEED, Article, DiscoverySource, Evidence, Outcome, PageKind, PageResult
 from archiver.storage.column_values import stored_object, stored_time
+from archiver.storage.connection import path_of
+from archiver.storage.locks import is_site_locked
 from archiver.storage.pages import last_rowid, stamp
 from archiver.urls import Scope
 
@@ -74,8 +76,8 @@ class Counts:
 
 
 def ensure_site(db: Database, start_url: str, now: datetime) -> dict[str, Any]:
-    """Returns the row of the site with this start URL; inserts the site if it is new. If a site has moved away from
-    this address, returns that site.
+    """Returns the row of the site with this start URL; inserts the site if it is new. If a site had this address before
+    it moved, returns that site.
     """
     scope = Scope.of(start_url)
     if moved := moved_site(db, scope.name):
@@ -101,13 +103,13 @@ def current_site_names(db: Database) -> dict[str, str]:
     return dict(db.execute("select f.name, s.name from former_sites f join sites s on s.id = f.site_id").fetchall())
 
 
-def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime, mended: Sequence[str] = ()) -> int:
+def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime, repairs: Sequence[str] = ()) -> int:
     """Inserts a run that begins now and returns its ID. An earlier run that never ended, because of a kill or a power
     cut, is closed as interrupted.
 
-    `mended` are phrases for the repairs made after that run; they become part of its reason.
+    `repairs` are phrases for the repairs made after that run; they become part of the run's reason.
     """
-    reason = "; ".join(("the process ended without closing the run", *mended))
+    reason = "; ".join(("the process ended without closing the run", *repairs))
     db.execute(
         "update runs set outcome = 'interrupted', reason = ? "
         "where site_id = ? and finished_at is null and outcome is null",
@@ -116,6 +118,18 @@ def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime
     row: dict[str, Any] = {"site_id": site_id, "mode": mode, "started_at": stamp(now), "version": version}
     db.table("runs").insert({**row, **asdict(Counts())})
     return last_rowid(db)
+
+
+KILLED = "its process ended without closing the run; the next crawl continues it"
+
+
+def as_shown(db: Database, site: str, run: dict[str, Any]) -> dict[str, Any]:
+    """Returns a row of `runs` of this site as people see it. The next crawl closes a run that was killed; until then it
+    has no outcome, as a running one, but no process holds the lock of its site.
+    """
+    if run["outcome"] is not None or is_site_locked(path_of(db), site):
+        return run
+    return {**run, "outcome": "interrupted", "reason": KILLED}
 
 
 def check_run(db: Database, run_id: int, site: dict[str, Any]) -> None:
@@ -167,8 +181,8 @@ def forget_run_health(db: Database, site_id: int) -> None:
 
 
 def count_responses(db: Database) -> dict[str, int]:
-    """Returns how many responses ended runs have received, by HTTP status; {} for an archive of an earlier version that
-    is only read.
+    """Returns the number of responses, by HTTP status, that all ended runs together received; {} for an archive of an
+    earlier version that is only read.
     """
     if not db.execute("select 1 from sqlite_master where name = 'response_counts'").fetchone():
         return {}
@@ -176,8 +190,8 @@ def count_responses(db: Database) -> dict[str, int]:
 
 
 def crawl_started(db: Database, site_id: int, run_id: int) -> str:
-    """Returns when the crawl began to which this run belongs (ISO 8601, UTC). An interrupted crawl continues in the
-    next run.
+    """Returns the beginning of the crawl to which this run belongs (ISO 8601, UTC). An interrupted crawl continues in
+    the next run.
     """
     began: str = db.execute(
         "select min(started_at) from runs where site_id = ? and id <= ? and id > "
@@ -188,7 +202,7 @@ def crawl_started(db: Database, site_id: int, run_id: int) -> str:
 
 
 def has_finished(db: Database, site_id: int) -> bool:
-    """Returns True if any run of this site has finished, rather than been interrupted."""
+    """Returns True if at least one run of this site has finished without being interrupted."""
     return db.execute("select 1 from runs where site_id = ? and outcome = 'finished'", [site_id]).fetchone() is not None
 
 
@@ -232,11 +246,12 @@ def last_ended_runs(db: Database, site_id: int, number: int) -> list[LastRun]:
 # -- run statistics
 
 AGAIN = " again"
-"""The suffix of the outcome of pages that failed and had the same outcome before."""
+"""The suffix of the outcome, in statistics, of pages that had the same outcome before: those that failed again, for
+example."""
 _BAD = (Outcome.FAILED, Outcome.REFUSED)
 _ALIAS = "alias"
-"""The outcome, in statistics, of a page with the outcome DUPLICATE that did not redirect: it shows a post that has
-another address."""
+"""The outcome, in statistics, of a page with the outcome DUPLICATE that was not a redirect. Such a page shows a post
+whose own address is another one."""
 _REDIRECT_RULE = re.compile(r"http-3\d\d|meta-refresh")
 _READ = (Outcome.ARCHIVED, Outcome.UNCHANGED)
 _LEFT = (Outcome.GONE, Outcome.DUPLICATE)
@@ -248,8 +263,8 @@ _NO_POST = (*_BAD, Outcome.GONE, Outcome.NOT_ARTICLE)
 _FAILED_RUNS = ("failed", "waiting")
 _FORBIDDEN = "robots"
 _HINTS = ("feed", "sitemap")
-"""Sources whose values can mask that a page no longer shows a field. An API is more reliable than the page, so it does
-not count as one."""
+"""Sources whose values can mask that a page no longer shows a field. An API is not among them, because it is more
+reliable than the page."""
 _SHOWN = 0.5  # evidence must have at least this confidence to prove that a page shows a field
 _MAYBE_HINTED = tuple(name for name in MEASURED if name in WEIGHED)
 
@@ -267,20 +282,21 @@ class UnreadPages:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredRun:
-    """The statistics of one run, with which later runs are compared. A run that ended early may lack any of them.
+    """The statistics of one run, with which later runs are compared. Any of these statistics may be missing for a run
+    that ended early.
 
     - `articles`: the number of posts whose page was fetched and extracted.
-    - `fields`: for each field, the number of these posts that have it.
-    - `shown`: for each field, the number of these posts that have it, not counting posts that have it only from a feed
-      or sitemap because the page does not show it.
+    - `fields`: for each field, the number of these posts that have a value for it.
+    - `shown`: for each field, the number of these posts whose pages show the field. Posts whose value comes only from a
+      feed or sitemap are not counted.
     - `length`: the median length of these posts in characters.
-    - `outcomes`: the number of pages by outcome ("failed again": pages that also failed the last time; likewise for
-      refused, gone and duplicate). "duplicate": pages that redirected; "alias": pages that show a post with another
-      address.
+    - `outcomes`: the number of pages by outcome. "failed again" counts pages that also failed the last time; the same
+      is counted for refused, gone and duplicate. "duplicate": pages that redirected; "alias": pages that show a post
+      with another address.
     - `statuses`: the number of responses by HTTP status.
     - `latency`, `latency_95`: seconds to a response, at the median and the 95th percentile.
-    - `listed`: the number of posts in the site's largest feed, None if no feed was fetched. A feed that lists only
-      posts of other sites lists none.
+    - `listed`: the number of posts in the site's largest feed; None if no feed was fetched. Posts of other sites are
+      not counted.
     - `sources`: the number of feeds, sitemaps and APIs that responded when last fetched.
     - `reported`: the number of pages fetched for the first time that sources had reported as posts.
     - `stored`: the number of the `reported` pages that were stored.
@@ -335,7 +351,7 @@ class MeasuredRun:
 
     @property
     def settled(self) -> int:
-        """The number of pages fetched, not counting those that are known to fail, redirect or be gone."""
+        """Returns the number of pages fetched, not counting those that are known to fail, redirect or be gone."""
         return sum(number for outcome, number in self.outcomes.items() if not outcome.endswith(AGAIN))
 
     def coverage(self) -> dict[str, float]:
@@ -344,8 +360,8 @@ class MeasuredRun:
 
 
 def combine_statistics(runs: Sequence[MeasuredRun]) -> MeasuredRun:
-    """Combines the statistics of several runs, newest first, into one: counts are added, lengths and latencies are the
-    median.
+    """Combines the statistics of several runs, newest first, into one: adds counts, and takes the median of lengths and
+    latencies.
     """
 
     def sums(name: str) -> dict[str, int]:
@@ -392,18 +408,17 @@ class RunStatistics:
         self._listed: int | None = None
         self._as_before = False
 
-    def answered(self, status: int, seconds: float | None) -> None:
+    def count_response(self, status: int, seconds: float | None) -> None:
         """Counts a response to any request; `seconds` is its latency."""
         self._statuses[str(status)] += 1
         if seconds is not None:
             self._latencies.append(seconds)
 
     def count_result(self, result: PageResult, outcome: Outcome, before: str, kind: str = "") -> None:
-        """Counts a page result that was written; `before` and `kind` are the page's outcome and kind before this
-        result.
+        """Counts a written page result. `before` and `kind` are the page's outcome and kind before this result.
 
-        A page that fails again is counted separately, because every run fetches it, unlike other pages; and so is one
-        that still redirects or is still gone, because that is no news.
+        A page that fails again is counted separately, because failed pages, unlike others, are fetched by every run. A
+        page that still redirects or is still gone is also counted separately, because nothing has changed.
         """
         self._outcomes[_counted_outcome(result, outcome, before)] += 1
         if outcome in _BAD and result.rule != _FORBIDDEN:
@@ -415,7 +430,7 @@ class RunStatistics:
             self._count_article(result.article)
 
     def note_fault(self, rule: str) -> None:
-        """Notes the rule of a failure that does not belong to a page: robots.txt could not be read."""
+        """Records the rule of a failure that does not belong to a page, such as an unreadable robots.txt."""
         self._fault = rule
 
     def count_sampled(self, outcome: Outcome, *, changed: bool) -> None:
@@ -426,7 +441,7 @@ class RunStatistics:
             self._sampled += 1
             self._sample_changed += changed or outcome in _LEFT
 
-    def lose(self, fields: Mapping[str, int]) -> None:
+    def subtract_constants(self, fields: Mapping[str, int]) -> None:
         """Subtracts from the field counts values that proved to be the site's own. `fields` maps a field to the number
         of articles with such a value.
         """
@@ -434,8 +449,8 @@ class RunStatistics:
             self._fields[name] = max(0, self._fields[name] - fields[name])
 
     def recount_fields(self, before: Article, after: Article) -> None:
-        """Corrects the field counts for an article of this run that was extracted again: takes away the fields that
-        `before` has, and adds those that `after` has.
+        """Corrects the field counts for an article of this run that was extracted again: subtracts the fields with a
+        value in `before`, and adds those with a value in `after`.
         """
         self._fields.subtract(name for name in MEASURED if getattr(before, name))
         self._fields.update(name for name in MEASURED if getattr(after, name))
@@ -508,7 +523,7 @@ def _counted_outcome(result: PageResult, outcome: Outcome, before: str) -> str:
 
 
 def _fields_from_hints(article: Article) -> list[str]:
-    """Returns the fields that an article has from a feed or sitemap and that its page does not show."""
+    """Returns the fields whose values came from a feed or sitemap and are not shown on the article's page."""
     given = {one.field for one in article.evidence if one.source in _HINTS}
     if not given:
         return []
@@ -566,7 +581,7 @@ def left_pages_unsampled(db: Database, site_id: int, run_id: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """The schedule of a site: its row with effective settings, its last run, and the time of its next crawl
+    """The schedule of a site: its row with effective settings, its last run, and the time and reason of its next crawl
     (`turn`).
     """
 
@@ -581,7 +596,7 @@ Settings = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def scheduled_sites(db: Database, now: datetime, settings: Settings) -> list[Scheduled]:
-    """Returns the schedules of an archive's sites, the longest due first, without sites with crawl=no. `settings`
+    """Returns the schedules of an archive's sites, except sites with crawl=no. Those due longest come first. `settings`
     returns the effective settings for a row of `sites`.
     """
     past = past_runs_of_sites(db)
@@ -600,7 +615,7 @@ class DueSites:
         self._last = self._whole = datetime.min.replace(tzinfo=UTC)
 
     def due(self, db: Database, now: datetime, settings: Settings) -> list[Scheduled]:
-        """Returns the schedules of the sites that are due at `now`, the longest due first."""
+        """Returns the schedules of the sites that are due at `now`. Those due longest come first."""
         if now < self._last or now - self._whole > _FULL_CHECK_EVERY:
             self._kept.clear()
             self._whole = now
@@ -635,8 +650,8 @@ def _schedule(site: dict[str, Any], past: Sequence[PastRun], now: datetime) -> S
 
 
 def blackout_of(settings: Mapping[str, Any]) -> BlackoutHours | None:
-    """Returns the blackout hours in a site's settings. Invalid hours, which a person may have written into the file,
-    count as not set.
+    """Returns the blackout hours in a site's settings. Invalid hours, which a person may have written, count as not
+    set.
     """
     try:
         return parse_blackout(settings["blackout"]) if settings.get("blackout") else None
@@ -706,8 +721,8 @@ def _sites(db: Database, settings: Settings) -> Iterator[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class EndedRun:
-    """A run that has ended. `fault` has the same meaning as in `MeasuredRun`; it is "" for a run that could fetch
-    pages.
+    """A run that has ended. `fault` is the rule of the last page that failed or was refused, as in `MeasuredRun`; ""
+    for a run that could fetch pages.
     """
 
     id: int
@@ -724,13 +739,14 @@ class FailedSeries:
     last: EndedRun
 
 
-_LOOKING = "mode in ('full', 'incremental') and outcome is not null"
+# A run that was killed has an outcome, and says nothing about its site.
+_LOOKING = "mode in ('full', 'incremental') and outcome is not null and finished_at is not null"
 _ENDED_RUN = "r.id, s.name, r.started_at, coalesce(r.statistics ->> '$.fault', '')"
 
 
 def failed_series(db: Database) -> list[FailedSeries]:
-    """Returns, for each site whose last run failed, the series of its last failed runs, sorted by the start of the
-    first failed run.
+    """Returns, for each site whose last run failed, the series of failed runs with which its history ends. The series
+    are sorted by the start of their first run.
     """
     last = db.execute(
         f"select {_ENDED_RUN} from sites s join runs r on r.id = "

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 
 from archiver import fields
 from archiver.fields import INDEXED, LATEST, fields_with_choice
+from archiver.storage.article_tables.article_and_revision_rows import LISTS, TEXTS, with_missing_fields
 from archiver.storage.article_tables.evidence import FORM, FROM_ENTRIES, entry_column
-from archiver.storage.article_tables.revisions import LISTS, TEXTS, with_missing_fields
 from archiver.storage.search_tables import COLUMNS, MARK, TOKENIZER
 
 REMOVED = "removed"
@@ -814,7 +814,7 @@ end;
 
 
 def _mark_for_search_index(*ids: str) -> str:
-    """Returns SQL that marks these articles for the search index, which then indexes them again.
+    """Returns SQL that marks articles to be indexed again by the search index.
 
     It does not use `insert or replace`: in a trigger, the conflict rule of the statement that fired the trigger
     would apply instead.

@@ -2,9 +2,9 @@
 
 There are two indexes: the SQLite table `articles_fts`, and the search index in a folder next to the archive.
 
-The tables of saved searches have their queries, and the articles that each search has reported. Each reported article
-is stored, rather than the time of the last run. An article that was written during a run of the search, or imported
-with an old date, is thus reported exactly once.
+The tables of saved searches hold the queries, and the articles that each search has reported. Each reported article is
+stored, and not just the time of the last run. Thus an article that was written during a run of the search, or imported
+with an old date, is reported exactly once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from archiver.fields import WEIGHTS
 # -- articles_fts: triggers index each article when it is written, or all articles of a batch at its end
 
 COLUMNS = ("body", *(name for name in WEIGHTS if name != "body"))
-"""The columns in FTS5's order. The body is first because FTS5 needs two bytes less per word for the first column."""
+"""The columns of `articles_fts`, in order. The body comes first because FTS5 needs two bytes less per word for the
+first column."""
 TOKENIZER = "unicode61 remove_diacritics 2"
 MARK = -1 << 63  # marks a batch in `fts_pending`; no article has this ID
 
@@ -58,8 +59,8 @@ _INDEX_FILE = re.compile(r"[0-9a-f]{32}\..*|meta\.json|\.managed\.json|\.tantivy
 
 
 def index_folder(archive: Path) -> Path:
-    """Returns the folder of an archive's search index. Its name begins with the archive's, like the names of SQLite's
-    own files.
+    """Returns the folder of an archive's search index. Its name begins with the name of the archive's file, like the
+    names of SQLite's own files.
     """
     return archive.with_name(archive.name + "-search")
 
@@ -228,8 +229,8 @@ def add_hits(
 ) -> None:
     """Records articles as reported by a saved search. Skips articles that were removed from the archive.
 
-    `at` is the time of the run that reported them, None for articles that matched when the search was saved. `why` has
-    the reasons by article ID.
+    `at` is the time of the run that reported them; None for articles that matched when the search was saved. `why` maps
+    article IDs to the reasons.
     """
     reasons = why or {}
     db.conn.executemany(

@@ -1,5 +1,6 @@
-"""Reads what the health of a site is judged by: what its stored articles and pages have in common, which shows fields
-that were extracted wrongly, the number of its posts by day of publication, and the posts that were recently found gone.
+"""Reads the data by which the health of a site is judged: what its stored articles and pages have in common (this shows
+fields that were extracted wrongly), the number of its posts by day of publication, and the posts that were recently
+found gone.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from archiver.storage.pages import stamp
 SAMPLE = 500
 """At most this many of a site's newest articles are compared, because more would only take longer."""
 SHORT_BODY = 40
-"""If many articles share a body with fewer characters than this, it is a button or a label and not a text."""
+"""If many articles share a body with fewer characters than this, the body is a button or a label and not a text."""
 
 
 @dataclass(frozen=True, slots=True)
 class RepeatedValue:
-    """The most frequent value of one field in the compared articles, and the URL of an article that has it."""
+    """The most frequent value of one field in the compared articles, and the URL of an article with this value."""
 
     field: str
     value: str
@@ -48,10 +49,10 @@ class SiteContent:
     - `script_pages`: how many of the `pages` that were fetched have no content unless scripts run.
     - `untaken`: the number of pages that look like the posts of the site but were not stored as posts, most of them
       because of the rule `untaken_rule`.
-    - `undated`: the number of pages that listings show as entries, but that have no sign of being posts.
+    - `undated`: the number of pages that listings show as entries, but that show no sign of being posts.
     - `unlisted`: the number of posts that may be gone, because their sources no longer list them, and their pages
       cannot show whether they are gone.
-    - `held`: the pages whose new state is not stored until it is confirmed, the longest held first.
+    - `held`: the pages whose new state is not stored until it is confirmed. Those held longest come first.
     """
 
     articles: int = 0
@@ -112,7 +113,7 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
 
 @dataclass(frozen=True, slots=True)
 class _Article:
-    """An article's URL and its values of the fields in OWN_TEXTS. A long body is cut to its beginning."""
+    """The URL of an article, and its values for the fields in OWN_TEXTS. A long body is cut to its beginning."""
 
     url: str
     texts: dict[str, str | None]
@@ -149,8 +150,8 @@ def _repeated_values(articles: Sequence[_Article]) -> Iterator[RepeatedValue]:
 _DAYS = 60
 _RECENT = timedelta(days=8)
 _MANY = 20
-"""If a day has more than this many posts above the usual number, only posts that are still online are counted, since
-the site may have published many posts by mistake and removed them."""
+"""If the number of posts of a day exceeds the usual number by more than this, only posts that are still online are
+counted, since the site may have published many posts by mistake and removed them."""
 _MOST_UNDATED = 2_000
 
 
@@ -257,8 +258,8 @@ class Deletions:
     - `urls`: their URLs, most recently found first.
     - `last`: when the last of them was found gone.
     - `fetched`: the number of fetches of known posts in these seven days.
-    - `past_gone`, `past_fetched`: in the 60 runs before, the number of fetches of known posts that found one gone, and
-      the number of all such fetches. A post counts in each run that fetched it.
+    - `past_gone`, `past_fetched`: in the 60 runs before these days, the number of fetches that found a known post gone,
+      and the number of all fetches of known posts. A post counts in each run that fetched it.
     """
 
     urls: Sequence[str] = ()

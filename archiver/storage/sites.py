@@ -18,7 +18,7 @@ from sqlite_utils import Database
 
 from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound, TagNotFound, did_you_mean
 from archiver.fields import LINKS
-from archiver.frontier.samples import DEFAULT_SAMPLE
+from archiver.frontier.random_samples import DEFAULT_SAMPLE
 from archiver.frontier.site_cadence import DEFAULT_CADENCE, parse_blackout, parse_cadence
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.storage.article_tables import near_duplicate_clusters
@@ -27,7 +27,7 @@ from archiver.storage.connection import writing
 from archiver.storage.page_discoveries import record_discovered_urls, replace_page_references
 from archiver.storage.pages import stamp
 from archiver.storage.requisites import MODES
-from archiver.storage.runs import ensure_site, moved_site
+from archiver.storage.runs import as_shown, ensure_site, moved_site
 from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _parse_yes_no(text: str) -> bool:
 
 def _parse_contact(text: str) -> str:
     if "@" not in text and not text.startswith(("http://", "https://")):
-        raise ValueError("give an email address or the URL of a page")
+        raise ValueError("give an e-mail address or the URL of a page")
     return text
 
 
@@ -125,7 +125,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("max_pages", _parse_whole_number, "maximum number of pages fetched in one run"),
     Setting("max_megabytes", _number_parser(0.001), "maximum megabytes (1,000,000 bytes) received in one run"),
     Setting("max_minutes", _number_parser(0.001), "maximum minutes that one run takes"),
-    Setting("contact", _parse_contact, "email address or web page given in the User-Agent to this site"),
+    Setting("contact", _parse_contact, "e-mail address or web page given in the User-Agent to this site"),
     Setting(
         "cdx",
         _parse_cdx,
@@ -165,8 +165,8 @@ SETTINGS: tuple[Setting, ...] = (
 
 
 def list_sites(db: Database, only: Collection[str] | None = None) -> list[dict[str, Any]]:
-    """Returns all sites, or only those with the names in `only`, sorted by name. Each is its row of `sites` with
-    decoded settings, the number of articles as `articles`, and the row of its last run as `last_run`.
+    """Returns all sites, or only those with the names in `only`, sorted by name. Each site is given as its row of
+    `sites` with decoded settings, the number of its articles (`articles`), and the row of its last run (`last_run`).
     """
     return [
         _site_with_last_run(db, row)
@@ -178,11 +178,12 @@ def list_sites(db: Database, only: Collection[str] | None = None) -> list[dict[s
 def _site_with_last_run(db: Database, row: dict[str, Any]) -> dict[str, Any]:
     articles = db.execute("select count(*) from articles where site = ?", [row["name"]]).fetchone()[0]
     last = next(iter(db.query("select * from runs where site_id = ? order by id desc limit 1", [row["id"]])), None)
+    last = as_shown(db, row["name"], last) if last else None
     return {**row, "settings": settings_of(row["settings"]), "articles": articles, "last_run": last}
 
 
 def find_site(db: Database, text: str) -> dict[str, Any]:
-    """Returns the site with this name, or the site that has the scope of this start URL, or had it before it moved.
+    """Returns the site with this name, or the site whose scope, now or before it moved, is that of this start URL.
     Raises SiteNotFound, whose message lists the existing sites.
     """
     row = next(iter(db.query("select * from sites where name = ?", [text.strip().rstrip("/")])), None)
@@ -199,7 +200,7 @@ def find_site(db: Database, text: str) -> dict[str, Any]:
 
 
 def add_site(db: Database, text: str, now: datetime) -> tuple[dict[str, Any], bool]:
-    """Returns the site with this start URL, inserting it if needed, and whether it is new. Raises BadAddress."""
+    """Returns the site with this start URL, and True if it was inserted because it is new. Raises BadAddress."""
     before = db.execute("select count(*) from sites").fetchone()[0]
     with writing(db):
         row = ensure_site(db, start_address(text), now)
@@ -256,7 +257,7 @@ class Mute:
 
 
 def read_mute(site: Mapping[str, Any], now: datetime) -> Mute | None:
-    """Returns the mute of a site (a row of `sites`); None if there is none, or it has ended."""
+    """Returns the mute of a site (a row of `sites`); None if the site is not muted, or no longer muted."""
     until = stored_time(site.get("muted_until"))
     return Mute(until, site.get("muted_why") or "") if until and until > now else None
 
@@ -317,8 +318,8 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
 
 
 def _replace_originals(db: Database, name: str) -> None:
-    """Chooses a new original for articles on other sites that are duplicates of an article about to be removed with
-    this site. The earliest of these articles becomes the original.
+    """Chooses a new original for articles on other sites whose original is about to be removed with this site. The
+    earliest of these articles becomes the original.
     """
     heirs = db.execute(
         "select d.duplicate_of, min(d.id) from articles d join articles o on o.id = d.duplicate_of "
@@ -339,8 +340,8 @@ _MAX_TAG = 60
 
 
 def read_tag(text: str) -> str:
-    """Returns a site tag in its stored form: lower case, single spaces. Raises BadSetting if it is empty, too long or
-    contains a comma.
+    """Returns a site tag in its stored form: lower case, single spaces. Raises BadSetting if the tag is empty, is too
+    long or contains a comma.
     """
     tag = " ".join(text.lower().split())
     if not tag or len(tag) > _MAX_TAG or "," in tag or not tag.isprintable():
@@ -357,7 +358,7 @@ def tags_of_sites(db: Database) -> dict[int, tuple[str, ...]]:
 
 
 def tags_in_use(db: Database) -> list[str]:
-    """Returns all tags that sites have."""
+    """Returns the tags of all sites."""
     return [row[0] for row in db.execute("select distinct tag from site_tags order by tag")]
 
 
@@ -390,7 +391,7 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class SiteToEnter:
-    """A site to add from a list of sites: its URL, the URL of its feed ("" if the list has none), its tags and
+    """A site to add from a list of sites: its URL, the URL of its feed ("" if the list gives none), its tags and
     settings.
     """
 
@@ -402,7 +403,7 @@ class SiteToEnter:
 
 @dataclass(slots=True)
 class EnteredSites:
-    """The counts of a bulk entry: sites that were added, sites that were known before, and how many of the latter got
+    """The counts of a bulk entry: sites that were added, sites that were known before, and sites known before that got
     new tags or settings.
     """
 
@@ -414,8 +415,8 @@ class EnteredSites:
 def enter_sites(db: Database, sites: Iterable[SiteToEnter], now: datetime) -> EnteredSites:
     """Adds the sites of a list. If a site exists, it keeps the settings that the list does not set.
 
-    If the list has a site's feed, and the feed is on the site's own host, the site's first crawl fetches it like a feed
-    that a page declares.
+    If the list gives a site's feed, and the feed is on the site's own host, the site's first crawl fetches it like a
+    feed that a page declares.
     """
     done = EnteredSites()
     rest = iter(sites)
@@ -465,8 +466,8 @@ class SiteLookup:
         self._known: OrderedDict[str, tuple[SiteScope, ...]] = OrderedDict()
 
     def of(self, url: str) -> SiteScope | None:
-        """Returns the site whose scope contains this URL; None if there is no such site. If there are several, returns
-        the site with the longest path.
+        """Returns the site whose scope contains this URL; None if there is no such site. If there are several such
+        sites, returns the one with the longest path.
         """
         return next((site for site in self._at(_scope_host(url)) if site.scope.contains(url)), None)
 
@@ -536,14 +537,15 @@ def rules_valid_at(db: Database, site_id: int, at: datetime | None = None) -> Si
 
 
 def rule_versions(db: Database, site_id: int) -> list[dict[str, Any]]:
-    """Returns all versions of a site's rules as rows of `site_rules`: those written by a person first, each group
-    newest first.
+    """Returns all versions of a site's rules as rows of `site_rules`: those written by a person first, then the learned
+    ones, each group newest first.
     """
     return list(db.query("select * from site_rules where site_id = ? order by by_hand desc, id desc", [site_id]))
 
 
 def rules_without_match(db: Database, site: str) -> list[dict[str, Any]]:
-    """Returns the rules written by hand that found nothing on an article of a site, by its stored evidence.
+    """Returns the hand-written rules that found nothing on some articles of a site, according to the stored
+    evidence.
 
     Keys: the field, the selectors (`select`), the number of articles on which they found nothing (`without`), and
     the number of all articles read with the rule (`articles`).
@@ -585,8 +587,8 @@ def store_relearned_rules(
 
 def _end_of_last_template(db: Database, site_id: int) -> str | None:
     """Returns the time when the last learned rules of a site ceased to be valid; None if the site had none. Rules
-    without fields are skipped, since they consist only of values that belong to the site (its constants), and belonged
-    to no template.
+    without fields are skipped, since they consist only of values that belong to the site (its constants), and do not
+    belong to a template.
     """
     (found,) = db.execute(
         "select max(until) from site_rules where site_id = ? and not by_hand and pages > 0", [site_id]
@@ -649,7 +651,7 @@ def retire_rules(db: Database, site_id: int, at: datetime) -> None:
 
 def store_handwritten_rules(db: Database, site_id: int, text: str, subject: str, at: datetime) -> SiteRules:
     """Stores site rules written by a person (TOML) in place of earlier handwritten rules, and returns them. Raises
-    BadRules, whose message has `subject`.
+    BadRules, whose message names `subject`.
     """
     from archiver.extraction.template.site_rule import from_toml
 

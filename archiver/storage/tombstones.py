@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import content_digest
+from archiver.articles.article_comparison import content_digest
 from archiver.errors import BadAddress
 from archiver.items import Article
 from archiver.urls import start_address, urlkey
@@ -44,7 +44,7 @@ class Tombstone:
 
     @property
     def explanation(self) -> str:
-        """A phrase for messages, such as "removed from this archive on 2024-05-01: its author asked for it"."""
+        """Returns a phrase for messages, such as "removed from this archive on 2024-05-01: its author asked for it"."""
         return f"removed from this archive on {self.removed_at[:10]}: {self.reason}"
 
 
@@ -64,7 +64,7 @@ def tombstone_at(db: Database, key: str) -> Tombstone | None:
 
 def tombstone_named(db: Database, what: str | int) -> Tombstone | None:
     """Returns the last tombstone of a post, by the ID that the article had or by a URL that must not be archived; None
-    if the post has none.
+    if there is no such tombstone.
     """
     text = str(what).strip()
     if text.isascii() and text.isdigit():
@@ -104,8 +104,8 @@ def tombstone_of(db: Database, site: str, article: Article) -> Tombstone | None:
 
 
 def keep_url_out(db: Database, removal: Tombstone, url: str, *, captured: bool = True) -> None:
-    """Forbids archiving another URL of a removed post. If `captured` is True, this URL of the post was captured, and
-    the erasure of the post is marked as pending again.
+    """Forbids archiving another URL of a removed post. If `captured` is True, this URL was captured, so the erasure of
+    the post is marked as pending again.
     """
     db.execute(
         "insert into tombstone_urls (urlkey, url, tombstone_id) values (?, ?, ?) on conflict do nothing",
@@ -133,7 +133,7 @@ def allow_again(db: Database, removal: Tombstone, at: str, due_at: str) -> None:
 
 
 def next_article_id(db: Database) -> int:
-    """Returns an ID for a new article that no article has or ever had."""
+    """Returns an ID for a new article. No article has, or ever had, this ID."""
     row = db.execute(
         "select max(coalesce((select max(id) from articles), 0), "
         "coalesce((select max(article_id) from tombstones), 0)) + 1"

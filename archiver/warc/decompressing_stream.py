@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Protocol
 
 from isal import igzip_lib
 
-from archiver.warc.problems import ProblemKind
+from archiver.warc.record_problems import ProblemKind
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -43,8 +43,8 @@ _MAX_REREAD = 8
 
 @dataclass(frozen=True, slots=True, order=True)
 class StreamPosition:
-    """A position in a file. `member` is the offset of a gzip member or Zstandard frame (0 in an uncompressed file),
-    `inner` the number of decompressed bytes before the position in that member.
+    """A position in a file. `member` is the offset of a gzip member or Zstandard frame (0 in an uncompressed file).
+    `inner` is the number of decompressed bytes before the position in that member.
     """
 
     member: int = 0
@@ -107,7 +107,7 @@ class ByteStream:
 
     @property
     def read(self) -> int:
-        """The number of (compressed) bytes of the file read so far."""
+        """Returns the number of (compressed) bytes of the file read so far."""
         return self._offset - len(self._pending)
 
     @property
@@ -254,8 +254,8 @@ class ByteStream:
             return False
 
     def go_back(self, place: StreamPosition) -> bool:
-        """Goes back to an earlier position. Returns False if the file is not seekable, or too much of it has been read
-        again already.
+        """Goes back to an earlier position. Returns False if the file is not seekable, or if too much of it has already
+        been read again.
         """
         if not self._seeks or self._reread_left < 0:
             return False
@@ -292,8 +292,8 @@ class ByteStream:
         return None
 
     def _read_dictionary(self) -> Any:
-        """Returns the Zstandard dictionary in the file's first frame, which may itself be compressed; None if the
-        dictionary is invalid.
+        """Returns the Zstandard dictionary in the file's first frame, which may itself be compressed. Returns None if
+        the dictionary is invalid.
         """
         head = self._handle.read(8)
         length = int.from_bytes(head[4:8], "little")

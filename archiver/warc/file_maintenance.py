@@ -1,4 +1,4 @@
-"""Work on WARC files as a whole: repairs files of crawls that died, rewrites, transfers and deletes files, and checks
+"""Maintains WARC files as a whole: repairs files of crawls that died, rewrites, transfers and deletes files, and checks
 the digests of their records.
 """
 
@@ -39,8 +39,8 @@ class RepairedFile:
 
     - `records`: (offset, length) of each complete record.
     - `torn`: the number of bytes that were cut off at the end.
-    - `gap`: the offset of damaged bytes that are followed by complete records. A dying crawl does not cause that, but a
-      failing disk may. Such bytes are left as they are.
+    - `gap`: the offset of damaged bytes that are followed by complete records. A dying crawl does not cause such
+      damage, but a failing disk may. The bytes are left as they are.
     - `length_before`: the length of the file when the run that died began to continue it.
     """
 
@@ -52,7 +52,7 @@ class RepairedFile:
 
     @property
     def sentence(self) -> str:
-        """A sentence about the repair for the user; "" if only the index was missing."""
+        """Returns a sentence for the user about the repair; "" if only the index was missing."""
         if self.gap is not None:
             return f"{self.file} is damaged at byte {self.gap:,}; the records before and after it are readable"
         if not self.torn:
@@ -134,7 +134,9 @@ class MovedRecord:
 
 
 def find_free_name(file: Path) -> Path:
-    """Returns an unused file name in the folder of a WARC file, with the site and time of that file's name."""
+    """Returns the path of a new WARC file next to `file`, with the same site and time in its name and the next number
+    that is not in use.
+    """
     found = NAME.fullmatch(file.name)
     prefix, stamp, number = (
         (found[1], found[2], int(found[3])) if found else (file.name.removesuffix(".warc.gz"), "19700101000000", 0)
@@ -237,7 +239,7 @@ def compute_file_digest(file: Path) -> str:
 
 
 def transfer_warc(source: Path, folder: Path) -> Path:
-    """Puts a WARC file of another archive into `folder`, under its own name if that is free. Returns its new path.
+    """Puts a WARC file of another archive into `folder`, under its own name if that name is free. Returns its new path.
     Raises OSError.
 
     A finished file is hard-linked if both folders are on the same disk, otherwise copied; no crawl continues a file
@@ -282,8 +284,8 @@ def _is_earlier_state(own: Path, source: Path) -> bool:
 
 
 def finish_transfer(new: Path, index: Path) -> None:
-    """Writes the index of a transferred WARC file: the index of the source with the new file name, or a new one if the
-    source has none.
+    """Writes the index of a transferred WARC file: the index of the source with the new file name, or a newly made
+    index if the source has none.
     """
     lines = (
         [_rename_in_index(line, new.name) for line in index.read_bytes().splitlines()]
@@ -324,8 +326,8 @@ _ALGORITHMS = {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha512": hashlib
 class CheckedRecord:
     """The result of checking a complete WARC record.
 
-    - `capture`: the capture in a response or revisit record, None for other types.
-    - `wrong`: a phrase that says what does not match its digest, "" if everything matches.
+    - `capture`: the capture in a response or revisit record; None for other types.
+    - `wrong`: a phrase that says what does not match its digest; "" if everything matches.
     - `written_as`: the file name in a warcinfo record, "" for other records.
     - `frame`: the record's gzip header, which no checksum covers.
     """
@@ -360,7 +362,7 @@ def _check(handle: BinaryIO, member: Any, warc_file: str, digests: _DigestCheck)
     handle.seek(member.offset)
     frame = handle.read(10)
     try:
-        capture = parse_capture(member, warc_file)
+        capture = parse_capture(member, warc_file, head)
         wrong = digests.wrong()
     except (KeyError, ValueError) as error:
         capture, wrong = None, f"its header cannot be read ({type(error).__name__}: {error})"
@@ -419,7 +421,7 @@ class _DigestCheck:
                     self._payload = None
                 return
             if "chunked" in parse_named_fields(self._http[:end]).get("transfer-encoding", "").lower():
-                # Some programs compute the digest of the chunked payload, others of the decoded one.
+                # Some programs compute the digest of the chunked payload, others that of the decoded payload.
                 self._payload = None
                 return
             data, self._http = self._http[end + 4 :], None

@@ -17,7 +17,7 @@ from archiver.warc.decompressing_stream import StreamPosition
 from archiver.warc.foreign_reader import ForeignRecord, ForeignRecords, parse_arc_date
 from archiver.warc.http_response import HTTPResponse, Odd, parse_header_fields, parse_http_response
 from archiver.warc.payload import Digests, matches_digest, parse_digest
-from archiver.warc.problems import KEPT, Problem, ProblemKind
+from archiver.warc.record_problems import KEPT, Problem, ProblemKind
 from archiver.warc.warc_records import MAX_BODY, Exchange, Headers
 
 _DATE = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)[T ]?(\d\d):?(\d\d):?(\d\d)(?:[.,](\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?")
@@ -32,17 +32,17 @@ _NOT_MODIFIED = "server-not-modified"
 class ForeignCapture:
     """A capture in a file of another program.
 
-    - `place`: the position of its record; `url`: its normalized URL; `original_url`: the URL as written in the file,
-      if it differs.
+    - `place`: the position of its record; `url`: its normalized URL; `original_url`: the URL as written in the file, if
+      the two differ.
     - `exchange`: its request and response, None for a revisit record.
     - `odd`: problems that did not prevent reading it.
     - `digest`, `refers_url`, `refers_at`: for a revisit record, the digest of the repeated payload ("" if not stated),
       and the URL and time that identify the record with the payload, if stated.
-    - `made`: the HTTP header was made up for a record without one; `asked`: the file has the request.
+    - `made`: the HTTP header was made up, because the record has none; `asked`: the file contains the request.
     - `declared`: the payload digest that the record declares.
     - `source_uri`, `fetched_at`: where and when a capture was fetched from a web archive (WARC-Source-URI and
       WARC-Creation-Date, as pywb writes them).
-    - `was`: what the capture was made from, if not from a record.
+    - `was`: the type of thing from which the capture was made, if that was not a record.
     """
 
     place: str
@@ -95,7 +95,7 @@ def warc_date(text: str) -> datetime | None:
 
 def foreign_capture_in(record: ForeignRecord, request: ForeignRecord | None, now: datetime) -> ForeignCapture | Problem:
     """Returns the capture in a response, resource or revisit record, or a Problem. `request` is its request record, if
-    the file has one. A capture may be dated at most two days after `now`, because clocks differ.
+    the file contains one. A capture may be dated at most two days after `now`, because clocks differ.
     """
     at = record.fields.get("warc-date", "")
     when = warc_date(at)
@@ -185,7 +185,7 @@ def normalize_sha1(field: str) -> str:
 
 def _response_of_resource(record: ForeignRecord, declared: str) -> HTTPResponse:
     """Wraps a resource record as an HTTP 200 response. Its only header is the record's own Content-Type, since such
-    records have no HTTP header (WARC/1.1, section 6.4). `declared` is its payload digest.
+    records have no HTTP header (WARC/1.1, section 6.4). `declared` is the payload digest that the record declares.
     """
     assert record.block is not None
     kind = record.fields.get("content-type", "").encode("latin-1", "replace")
@@ -221,8 +221,8 @@ _MOST_OPEN = 64
 
 @dataclass(frozen=True, slots=True)
 class RecordPair:
-    """A response, resource or revisit record with its request record, if it has one; or a single record of any other
-    type.
+    """A response, resource or revisit record with its request record, if the file contains one; or a single record of
+    any other type.
     """
 
     record: ForeignRecord

@@ -25,7 +25,7 @@ from typing import IO, Any, BinaryIO
 
 from archiver.warc.decompressing_stream import BrokenStream, ByteStream, StreamPosition
 from archiver.warc.payload import Digests
-from archiver.warc.problems import Problem, ProblemKind
+from archiver.warc.record_problems import Problem, ProblemKind
 from archiver.warc.warc_records import MAX_BODY
 
 # The line before each document of an ARC file ("Arc File Format", Burner and Kahle, Internet Archive, 1996).
@@ -49,7 +49,7 @@ class ARCLayout:
 
 @dataclass(frozen=True, slots=True)
 class ARCRecordLine:
-    """The parsed line before a document in an ARC file. `fields` have the names of WARC header fields; `length` is the
+    """The parsed line before a document in an ARC file. `fields` are named like WARC header fields; `length` is the
     length of the document in bytes.
     """
 
@@ -70,7 +70,7 @@ def parse_arc_layout(block: bytes) -> ARCLayout | None:
 
 
 def parse_arc_record_line(line: bytes, layout: ARCLayout) -> ARCRecordLine | None:
-    """Parses the line before a document in an ARC file; returns None if the line does not have the layout."""
+    """Parses the line before a document in an ARC file; returns None if the line does not match the layout."""
     found = _LINE.match(line)
     if found is None or len(found[5].split()) not in (layout.between, 0, 5):
         return None
@@ -91,7 +91,7 @@ def parse_arc_record_line(line: bytes, layout: ARCLayout) -> ARCRecordLine | Non
 
 def parse_arc_date(digits: str) -> datetime | None:
     """Parses the digits YYYYMMDDhhmmss as a time in UTC; missing digits at the end are filled in with the earliest
-    time. None if the digits are not a date.
+    time. Returns None if the digits are not a date.
     """
     try:
         return datetime.strptime(digits + _DIGITS[len(digits) :], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
@@ -119,8 +119,8 @@ class ForeignRecord:
     """A record of a WARC or ARC file. The names in `fields` are in lower case; if a field is repeated, the first one
     counts.
 
-    `block` is None if the record was not selected; its bytes were then only checked. `is_arc`: the record is from an
-    ARC file; it has the fields that a WARC record would have.
+    `block` is None if the record was not selected; its bytes were then only checked. `is_arc` is True if the record is
+    from an ARC file; its fields are then those that a WARC record would have.
     """
 
     place: StreamPosition
@@ -134,12 +134,13 @@ class ForeignRecord:
 
     @property
     def url(self) -> str:
-        """The URL of the record, without the angle brackets that some programs put around it."""
+        """Returns the URL of the record, without the angle brackets that some programs put around it."""
         return self.fields.get("warc-target-uri", "").strip().strip("<>")
 
 
 Wanted = Callable[[dict[str, str], bytes], bool]
-"""A function that takes a record's fields and the first bytes of its block, and returns whether to keep the block."""
+"""A function that takes a record's fields and the first bytes of its block, and returns True if the block is to be
+kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,7 +345,7 @@ class ForeignRecords:
         return found
 
     def _skip_to_next(self) -> None:
-        """Skips bytes up to the next ones that look like the beginning of a record. Raises BrokenStream."""
+        """Skips bytes until the next bytes look like the beginning of a record. Raises BrokenStream."""
         while True:
             if hit := _NEXT.search(self._buffer):
                 self._drop(hit.start())
@@ -432,7 +433,7 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EO
 @dataclass(frozen=True, slots=True)
 class WACZMember:
     """A WARC or ARC file in a WACZ package: its name, size in bytes and CRC. `sha256` is its digest from
-    datapackage.json, "" if that has none.
+    datapackage.json; "" if no digest is given there.
     """
 
     name: str

@@ -1,6 +1,7 @@
 """Parses the HTTP response in a record of another program: decodes it, and lists what is wrong with it.
 
-Pure functions (RFC 9112 for the form of a message; RFC 9110, section 8 for the metadata of its content).
+All functions are pure. They follow RFC 9112 for the form of a message, and RFC 9110, section 8, for the metadata of its
+content.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from archiver.warc.payload import Decoding, decode_content, matches_digest
-from archiver.warc.problems import ProblemKind
+from archiver.warc.record_problems import ProblemKind
 from archiver.warc.warc_records import MAX_BODY, Headers
 
 _STATUS = re.compile(rb"\s*(HTTP/\d(?:\.\d)?)[ \t]+(\d{3})(?:[ \t]+([^\r\n]*))?\r?\n?", re.IGNORECASE)
@@ -42,9 +43,13 @@ Odd = tuple[ProblemKind, str]
 
 @dataclass(frozen=True, slots=True)
 class HTTPResponse:
-    """A parsed HTTP response. `payload` has its transfer coding removed, `body` also its content coding. `odd` has its
-    problems; if any of these is not in `problems.KEPT`, the other values cannot be trusted. `headers` match the
-    payload: fields that do not match it are renamed.
+    """A parsed HTTP response.
+
+    - `payload`: the payload, without transfer coding.
+    - `body`: the payload, without content coding.
+    - `headers`: the header fields, which match the payload: fields that do not match it are renamed.
+    - `odd`: what is wrong with the response. The other values can be trusted only if all these problems are in
+      `record_problems.KEPT`.
     """
 
     status: int
@@ -56,7 +61,7 @@ class HTTPResponse:
     odd: tuple[Odd, ...] = ()
 
     def header(self, name: str) -> str:
-        """Returns the value of the first header field with this name (in lower case); "" if no field has it."""
+        """Returns the value of the first header field with this name (in lower case); "" if there is no such field."""
         key = name.encode()
         return next((v.decode("latin-1").strip() for n, v in self.headers if n.lower() == key), "")
 
@@ -70,7 +75,7 @@ class HTTPResponse:
 
     @property
     def is_html(self) -> bool:
-        """True if the response is an HTML page. If content and Content-Type disagree, the content decides."""
+        """Returns True if the response is an HTML page. If content and Content-Type disagree, the content decides."""
         head = self.body[:1024]
         if self.media_type in HTML_TYPES:
             return not is_binary(head)
@@ -78,8 +83,8 @@ class HTTPResponse:
 
     @property
     def mislabelled(self) -> str:
-        """A phrase that says that the content does not match the declared Content-Type, if that is certain; otherwise
-        "".
+        """Returns a phrase that says that the content does not match the declared Content-Type, if that is certain;
+        otherwise "".
         """
         head = self.body[:1024]
         if self.media_type in HTML_TYPES:
@@ -119,7 +124,7 @@ def may_be_page(block: bytes) -> bool:
 
 
 def parse_http_response(block: bytes, payload_digest: str = "", limit: int = MAX_BODY) -> HTTPResponse | None:
-    """Parses the HTTP response in a record's block; returns None if the block does not contain one.
+    """Parses the HTTP response in a record's block; returns None if the block contains no response.
 
     A block that begins with HTML, without a status line, is an HTTP/0.9 response. `payload_digest` is the declared
     digest. Programs differ in whether they compute it from the encoded or from the decoded bytes.
@@ -217,8 +222,8 @@ def _remove_chunking(raw: bytes, headers: Headers, odd: list[Odd]) -> tuple[byte
 
 
 def dechunk(raw: bytes) -> tuple[bytes | None, bool]:
-    """Joins the chunks of a body. Returns the joined bytes (None if the body is not chunked), and True if the body has
-    its last chunk.
+    """Joins the chunks of a body. Returns the joined bytes (None if the body is not chunked), and True if the last
+    chunk is present.
     """
     parts: list[bytes] = []
     at = 0

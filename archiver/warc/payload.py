@@ -17,7 +17,7 @@ from typing import Any
 
 from fastwarc.stream_io import BrotliReader
 
-from archiver.warc.problems import ProblemKind
+from archiver.warc.record_problems import ProblemKind
 
 # Content codings (RFC 9110, section 8.4.1; br: RFC 7932; zstd: RFC 8878), decoded up to a limit.
 
@@ -73,7 +73,7 @@ def _gzip(data: bytes, limit: int) -> bytes:
 
 
 def _deflate(data: bytes, limit: int) -> bytes:
-    """Decodes deflate with or without the zlib header, because some servers send it and some do not."""
+    """Decodes deflate with or without the zlib header, because some servers send this header and some do not."""
     if data[:1] == b"\x78":
         try:
             return _inflated(data, 15, limit)
@@ -202,7 +202,7 @@ class Digests:
     """Checks the digests that a record declares against its bytes, which are passed to `feed` in chunks.
 
     The payload is what follows the HTTP header. If that header names a coding, the payload digest is not checked,
-    because programs differ in whether they compute it before or after decoding.
+    because some programs compute it before decoding and others after it.
     """
 
     def __init__(self, fields: dict[str, str]) -> None:
@@ -230,7 +230,9 @@ class Digests:
 
     @property
     def proven(self) -> bool:
-        """True if the block matches the digest that the record declares; also False if it declares none."""
+        """Returns True if the block matches the digest that the record declares; False if it does not, or if no digest
+        is declared.
+        """
         return self._block.declared is not None and self._block.fits
 
     def wrong(self) -> tuple[ProblemKind, str] | None:

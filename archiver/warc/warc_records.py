@@ -67,7 +67,7 @@ class Exchange:
 
     @property
     def digest(self) -> str:
-        """The payload digest in the form that WARC uses: "sha1:" and base 32 (WARC/1.1, section 5.9)."""
+        """Returns the payload digest in the form that WARC uses: "sha1:" and base 32 (WARC/1.1, section 5.9)."""
         return compute_payload_digest(self.body)
 
     @property
@@ -80,7 +80,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """The earlier capture that a revisit record refers to."""
+    """The earlier capture to which a revisit record refers."""
 
     url: str
     captured_at: datetime
@@ -111,8 +111,8 @@ def warcinfo_record(file_name: str, at: datetime, software: str, description: st
 
 @dataclass(frozen=True, slots=True)
 class ExchangeRecords:
-    """The WARC records of an exchange as bytes: `response` is its response or revisit record, `others` its request and
-    metadata records. `capture` describes the first.
+    """The WARC records of an exchange as bytes: `response` is its response or revisit record, and `capture` describes
+    this record. `others` are its request and metadata records.
     """
 
     response: bytes
@@ -128,9 +128,9 @@ def exchange_records(
 ) -> ExchangeRecords:
     """Returns the WARC records of an exchange.
 
-    With `original`, the payload is already in the archive, and the response is stored as a revisit record with the
-    HTTP headers only (WARC/1.1, section 6.7). `extra_fields` are added to the response record. The writer sets the
-    `warc_file`, offset and length of the capture.
+    If `original` is given, the payload is already in the archive, so the response is stored as a revisit record that
+    contains only the HTTP headers (WARC/1.1, section 6.7). `extra_fields` are added to the response record. The writer
+    sets the `warc_file`, offset and length of the capture.
     """
     revisit = original is not None
     digest = original.digest if original else exchange.digest
@@ -254,7 +254,8 @@ def serialize_record(record: WarcRecord, block: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class ForeignOrigin:
-    """Where a capture copied from another program's file or from a web archive came from, and what the copy changes.
+    """The origin of a capture that was copied from another program's file or from a web archive, and what the copy
+    changes.
 
     - `file`, `place`: the file, and the position in it (`StreamPosition`).
     - `was`: the type of its record in that file.
@@ -280,7 +281,7 @@ def copied_records(
     """Returns the WARC records of a copied capture, and the capture, whose position the writer sets.
 
     The records are the response (or revisit) record with the date of the capture, the request record if the source
-    has the request (`asked`), and a metadata record about the origin.
+    contains the request (`asked`), and a metadata record about the origin.
     """
     response_id = new_record_id()
     fetched = warc_date(origin.fetched_at) if origin.fetched_at else ""
@@ -321,7 +322,7 @@ class GzipRecord:
 
 
 class RecordSink(Protocol):
-    """An object that receives the decompressed bytes of each record in chunks."""
+    """An object that receives the decompressed bytes of each record, in chunks."""
 
     def begin(self) -> None: ...
 
@@ -387,10 +388,13 @@ def _next_start(handle: BinaryIO, offset: int) -> int | None:
     return None
 
 
-def parse_capture(member: GzipRecord, warc_file: str) -> Capture | None:
-    """Returns the capture that a response or revisit record describes; None for a record of another type."""
+def parse_capture(member: GzipRecord, warc_file: str, warc: Mapping[str, str] | None = None) -> Capture | None:
+    """Returns the capture that a response or revisit record describes; None for a record of another type. `warc` gives
+    the named fields of the record, if they are known.
+    """
     block = member.head.find(_HEAD_END)
-    warc = parse_named_fields(member.head[:block])
+    if warc is None:
+        warc = parse_named_fields(member.head[:block])
     kind = warc.get("warc-type", "")
     if kind not in ("response", "revisit"):
         return None
@@ -417,9 +421,8 @@ def parse_named_fields(head: bytes) -> dict[str, str]:
     out: dict[str, str] = {}
     for line in head.split(b"\r\n")[1:]:
         name, colon, value = line.partition(b":")
-        if colon:
-            encoding = "utf-8" if name.lower().startswith(b"warc-") else "latin-1"
-            out.setdefault(name.decode("latin-1").lower(), value.strip().decode(encoding, "replace"))
+        if colon and (key := name.decode("latin-1").lower()) not in out:
+            out[key] = value.strip().decode("utf-8" if key.startswith("warc-") else "latin-1", "replace")
     return out
 
 
@@ -431,7 +434,7 @@ MAX_BODY = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """A response read from a WARC file. `payload` is as transferred; `body` has its content coding removed."""
+    """A response read from a WARC file. `payload` is as transferred; `body` is decoded from its content coding."""
 
     url: str
     record_type: str

@@ -56,7 +56,7 @@ def _name_and_value(piece: bytes) -> list[bytes]:
 
 
 def _unescape(text: str) -> bytes:
-    """Returns a text without percent-escapes, even if it was escaped several times."""
+    """Returns a text without percent-escapes, even if the text was escaped several times."""
     data = text.encode("utf-8", "surrogateescape")
     while (plain := unquote_to_bytes(data)) != data:
         data = plain
@@ -74,7 +74,8 @@ NAME = re.compile(r"(.+)-(\d{14})-(\d{5,})\.warc\.gz")
 """Matches the names of our WARC files: site, time, number."""
 _OFFSET = re.compile(rb'(?<!\\)"offset": "(\d+)"')
 _CONTINUED = b"!continued "
-"""The beginning of the line in an unsorted index that records how long the file was when a run began to continue it."""
+"""The beginning of the line in an unsorted index that records the length of the WARC file when a run began to continue
+it."""
 
 
 def index_of(file: Path) -> Path:
@@ -107,7 +108,7 @@ def make_cdxj_line(capture: Capture) -> bytes:
 
 
 def length_before(file: Path) -> int:
-    """Returns how long a WARC file was when the last run began to continue it, if that run has not ended. Returns 0 if
+    """Returns the length of a WARC file when the last run began to continue it, if that run has not ended. Returns 0 if
     no run has continued the file. Everything before that offset was finished by earlier runs.
     """
     found = 0
@@ -165,8 +166,8 @@ _ROTATE_AT = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """The WARC file that a run continues instead of starting a new one: `file`, such as "warc/NAME.warc.gz", if it was
-    started less than `days` ago and is shorter than `max_bytes`.
+    """The WARC file of an earlier run, `file` (such as "warc/NAME.warc.gz"), which this run continues instead of
+    starting a new file. It is continued only if it was started less than `days` ago and is shorter than `max_bytes`.
     """
 
     file: str
@@ -174,12 +175,12 @@ class Continuation:
     max_bytes: int
 
     def fits(self, path: Path, at: datetime) -> bool:
-        """Returns True if the file at `path` is young and short enough at this time."""
+        """Returns True if the file at `path` can be continued at this time: it is new enough and short enough."""
         found = NAME.fullmatch(path.name)
         if found is None:
             return False
         try:
-            started = datetime.strptime(found[2], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+            started = datetime.fromisoformat(f"{found[2][:8]}T{found[2][8:]}+00:00")
             return started <= at < started + timedelta(days=self.days) and path.stat().st_size < self.max_bytes
         except (ValueError, OverflowError, FileNotFoundError):
             return False
@@ -227,7 +228,7 @@ class WarcWriter:
 
     @property
     def end(self) -> tuple[str, int]:
-        """The path of the current file ("warc/NAME.warc.gz") and its length; "" and 0 if no file is open."""
+        """Returns the path of the current file ("warc/NAME.warc.gz") and its length; "" and 0 if no file is open."""
         return (f"warc/{self._path.name}", self._offset) if self._file is not None else ("", 0)
 
     def append(self, capture: Capture, records: Sequence[bytes], at: datetime) -> Capture:
@@ -261,8 +262,8 @@ class WarcWriter:
         self._synced = self._offset
 
     def close(self) -> None:
-        """Finishes the file and writes its index. Deletes the file if it has no records (the disk was full). If this
-        raises OSError, the site's next crawl finishes the file.
+        """Finishes the file and writes its index. Deletes the file if it contains no records (because the disk was
+        full). If this raises OSError, the site's next crawl finishes the file.
         """
         if self._file is None or self._index is None:
             return
@@ -298,7 +299,7 @@ class WarcWriter:
 
     def _continue(self, at: datetime) -> bool:
         """Opens the file of the last run to append to it. Returns False if that is not possible: the file is too old or
-        too long, in use, has other hard links (such as in another archive), or is damaged at its end.
+        too long, is in use, has other hard links (such as in another archive), or is damaged at its end.
         """
         continuation, self._continuation = self._continuation, None
         if continuation is None:
@@ -335,8 +336,8 @@ class WarcWriter:
         self._index = open_index_of(self._path).open("wb")
 
     def _append(self, data: bytes) -> None:
-        """Appends without buffering, so that the rest of a failed write cannot reach the disk later. A partly written
-        record is cut off again.
+        """Appends without buffering, so that no part of a failed write can reach the disk later. A record that was
+        written only in part is cut off again.
         """
         assert self._file is not None
         left = memoryview(data)
@@ -350,8 +351,8 @@ class WarcWriter:
 
 
 def _open_finished(path: Path) -> int | None:
-    """Opens and locks a finished WARC file to append to it, and returns its handle; None if another process uses it, it
-    has other hard links, or its end is damaged.
+    """Opens and locks a finished WARC file to append to it, and returns its handle; None if another process uses it, if
+    it has other hard links, or if its end is damaged.
     """
     try:
         handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
@@ -368,7 +369,7 @@ def _open_finished(path: Path) -> int | None:
 
 
 def _has_whole_end(path: Path) -> bool:
-    """Returns True if a WARC file has only complete records from the last record in its index to its end."""
+    """Returns True if a WARC file contains only complete records between the last record in its index and its end."""
     index = index_of(path).read_bytes()
     offsets = [int(number) for number in _OFFSET.findall(index)]
     if not offsets or len(offsets) != index.count(b"\n"):
@@ -382,8 +383,8 @@ def _has_whole_end(path: Path) -> bool:
 
 
 def _create_locked(path: Path) -> int | None:
-    """Creates a file, locks it and returns its handle. None if the name is taken, or another process has locked the
-    file to repair it.
+    """Creates a file, locks it and returns its handle. Returns None if the name is taken, or if another process has
+    locked the file to repair it.
     """
     try:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o666)

@@ -49,8 +49,8 @@ def get_cached(db: Database, name: str, of: Hashable, make: Callable[[], T]) -> 
 
 
 def strip_paging(query: Query) -> Query:
-    """Returns the query without sorting, limit and offset, which do not change the number of its results. Used as a
-    cache key.
+    """Returns the query without sorting, limit and offset, which do not change the number of its results. The result is
+    used as a cache key.
     """
     return replace(query, sort="", limit=None, offset=0, recent=None)
 
@@ -60,7 +60,7 @@ def strip_paging(query: Query) -> Query:
 T = TypeVar("T")
 THREADS = 3
 DOWNLOADS = 2
-"""At most this many files are written at the same time; further ones wait."""
+"""At most this many files are written at the same time; requests for further files wait."""
 SECONDS = 5.0
 """The time limit of a page in seconds. A query that takes longer is interrupted (sqlite3.OperationalError:
 interrupted).
@@ -79,7 +79,7 @@ class PerThread(Generic[T]):
         self._own = threading.local()
 
     def get(self) -> T:
-        """Returns the open file of the calling thread. Raises ArchiveNotFound, and what opening the file raises."""
+        """Returns the open file of the calling thread. Raises ArchiveNotFound, and the errors of opening the file."""
         try:
             found = self.path.stat()
         except FileNotFoundError as error:
@@ -107,15 +107,15 @@ class ArchivePool:
         self.downloads = ThreadPoolExecutor(DOWNLOADS, thread_name_prefix="download")
 
     def with_limit(self, function: Callable[[Database], T]) -> T:
-        """Calls a function with the archive and returns its result, within the time limit for pages. To be called in a
-        thread of `pool`.
+        """Calls a function with the archive and returns its result, within the time limit for pages. Call this only in
+        a thread of `pool`.
         """
         db = self._opened.get()
         with _limit_time(db, self.seconds):
             return function(db)
 
     def without_limit(self, function: Callable[[Database], T]) -> T:
-        """Calls a function with the archive and returns its result, without a time limit. To be called in a thread of
+        """Calls a function with the archive and returns its result, without a time limit. Call this only in a thread of
         `downloads`.
         """
         return function(self._opened.get())
@@ -140,7 +140,8 @@ def _limit_time(db: Database, seconds: float) -> Iterator[None]:
 # The served archive with its host names and URL prefix.
 
 DATABASE = "archive"
-"""The name of the archive in Datasette's URLs, independent of its file name so that they never clash with our pages."""
+"""The name of the archive in Datasette's URLs. It does not depend on the archive's file name, so that these URLs never
+clash with those of our pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ def attach_served_archive(datasette: Any, site: ServedArchive) -> None:
 
 
 def get_served_archive(datasette: Any) -> ServedArchive:
-    """Returns the archive that a Datasette instance serves. Raises KeyError if `archiver.web.server` did not create the
-    instance.
+    """Returns the archive that a Datasette instance serves. Raises KeyError if `archiver.web.datasette_server` did
+    not create the instance.
     """
     return _SITES[datasette]

@@ -153,8 +153,8 @@ def _find_sources(record: dict[str, Any], evidence: Iterable[Evidence]) -> dict[
 
 
 def _find_similar(request: ArchiveRequest, number: int) -> tuple[tuple[Hit, ...], str]:
-    """Returns articles that are similar to an article, and "". If similar articles cannot be searched, returns no
-    articles, and the reason.
+    """Returns the articles that are similar to an article, and "". If they cannot be searched, returns () and the
+    reason.
     """
     try:
         return tuple(run(request.db, Query(like=number, limit=_MAX_SIMILAR)).hits), ""
@@ -196,7 +196,7 @@ def _find_copies(request: ArchiveRequest, number: int, record: dict[str, Any]) -
 
 
 def revisions_page(request: ArchiveRequest) -> PageResponse:
-    """Returns the page with an article's revisions and past headlines, 100 revisions per page. The JSON has all of
+    """Returns the page with an article's revisions and past headlines, 100 revisions per page. The JSON contains all of
     them.
     """
     number = find_requested_article(request)

@@ -65,7 +65,7 @@ from archiver.web.web_requests import (
 @dataclass(frozen=True, slots=True)
 class StoredCapture:
     """A capture with its stored response. `row` is the requested capture. `source` is the capture that holds the
-    payload; it differs from `row` if that is a revisit.
+    payload; it differs from `row` if `row` is a revisit record.
     """
 
     row: Row
@@ -171,8 +171,8 @@ def parse_media_type(content_type: str) -> str:
 
 
 def make_payload_response(found: StoredCapture, *, download: bool = False) -> RawResponse:
-    """Returns the payload of a capture, with its content coding removed, as a response to show. With `download`, the
-    response is a file to save.
+    """Returns the payload of a capture, decoded from its content coding, as a response to show. If `download` is True,
+    the response is a file to save.
     """
     kind = parse_media_type(found.response.content_type)
     named = {"content-disposition": f'attachment; filename="{make_file_name(found)}"'}
@@ -256,7 +256,7 @@ EXPORT_FORMATS: dict[str, ExportFormat] = {
 
 def find_ids(db: Database, query: Query) -> list[int]:
     """Returns the IDs of all results of a search, in the order of the results page and with duplicates combined in the
-    same way. Raises what `matching_ids` raises.
+    same way. Raises BadQuery, SiteNotFound or IndexMissing.
     """
     return list(matching_ids(db, replace(query, limit=None, offset=0)))
 
@@ -265,8 +265,8 @@ def find_ids(db: Database, query: Query) -> list[int]:
 
 
 def url_captures_page(request: ArchiveRequest) -> PageResponse:
-    """Returns the page with the list of a URL's captures, newest first. If the address has a time, later captures are
-    left out.
+    """Returns the page with the list of a URL's captures, newest first. If the address contains a time, later captures
+    are left out.
     """
     where = parse_memento_address(request)
     rows = captures_of_address(request.db, where.url)[::-1]
@@ -353,7 +353,7 @@ def _verify_capture(request: ArchiveRequest, row: dict[str, Any]) -> tuple[str, 
 
 def article_captures_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page with the list of an article's captures, newest first: captures of its URLs, and captures from
-    which its revisions were read. The JSON has all of them.
+    which its revisions were read. The JSON contains all of them.
     """
     number = find_requested_article(request)
     record, rows = records.record(request.db, number), captures_of_article(request.db, number)
@@ -387,7 +387,7 @@ def article_captures_page(request: ArchiveRequest) -> PageResponse:
 
 
 def payload_page(request: ArchiveRequest) -> RawResponse:
-    """Returns the payload of a capture as a download, with its content coding removed."""
+    """Returns the payload of a capture as a download, decoded from its content coding."""
     return make_payload_response(
         read_capture(request.db, request.folder, find_capture_row(request.db, request.named["number"])), download=True
     )
@@ -482,8 +482,8 @@ def _original_response(found: StoredCapture, headers: dict[str, str]) -> RawResp
 
 
 def _response_status(found: StoredCapture) -> int:
-    """Returns the status of the captured response. Returns 200 for a status such as 204 or 304, with which a response
-    has no body to show.
+    """Returns the status of the captured response. Returns 200 for a status such as 204 or 304, since a response with
+    such a status cannot have a body.
     """
     status = found.response.status
     return status if 200 <= status < 600 and status not in (204, 205, 206, 304) else 200
@@ -516,8 +516,8 @@ def _safe_response(request: ArchiveRequest, found: StoredCapture, headers: dict[
 
 
 def redirect_target(request: ArchiveRequest, found: StoredCapture, rows: Sequence[Row], kind: str) -> str:
-    """Returns the URL on this server of the page that a captured redirect leads to, at the time of its capture. `kind`
-    is "web" or "view". Raises NotCaptured if the redirect has no valid target.
+    """Returns the URL, on this server, of the page to which a captured redirect leads, at the time of its capture.
+    `kind` is "web" or "view". Raises NotCaptured if the redirect has no valid target.
     """
     to = next((value for name, value in found.response.headers if name.lower() == "location"), "")
     url = asset_address(to, found.row["url"])

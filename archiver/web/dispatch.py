@@ -75,8 +75,8 @@ HEALTH = "/-/health"
 @dataclass(frozen=True, slots=True)
 class PageRoute:
     """A row of the table of pages. In `path`, "{name}" matches anything without a slash and "{name*}" anything.
-    `function` is the module and function that answer the page, `label` its name in the navigation ("" if it is not
-    listed there).
+    `function` is the module and function that make the page. `label` is the name of the page in the navigation ("" if
+    it is not listed there).
 
     Each page is also available as JSON, at the same path with the suffix .json or with ?_format=json. (If a name
     itself ends in .json, ?_format=html selects the page.) Pages whose path ends in a URL of the web
@@ -90,7 +90,7 @@ class PageRoute:
 
     @property
     def address(self) -> str:
-        """The regular expression that the percent-encoded path of a request for this page matches."""
+        """Returns the regular expression that the percent-encoded path of a request for this page matches."""
         pattern = re.sub(
             r"\\\{(\w+)(\\\*)?\\\}", lambda m: f"(?P<{m[1]}>{'.+?' if m[2] else '[^/]+?'})", re.escape(self.path)
         )
@@ -140,8 +140,9 @@ _AHEAD = 8
 
 
 class StreamingResponse:
-    """A response for Datasette that is sent while `make` writes it in a thread of `pool`. `make` is blocked while the
-    client reads more slowly; its next write raises BrokenPipeError if the client disconnects.
+    """A response for Datasette that is sent while `make` writes it in a thread of `pool`. While the client reads more
+    slowly than `make` writes, `make` is blocked. If the client disconnects, the next write of `make` raises
+    BrokenPipeError.
     """
 
     def __init__(
@@ -202,7 +203,7 @@ class StreamingResponse:
 
 class _Pipe(io.RawIOBase):
     """Passes bytes from a writing thread to the event loop. The thread uses it as a file; the event loop takes chunks
-    from a queue (None marks the end). `room` limits the number of queued chunks.
+    from a queue (None marks the end). `room` is a semaphore that limits the number of queued chunks.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -228,7 +229,7 @@ class _Pipe(io.RawIOBase):
             self._put(chunk)
 
     def end(self) -> None:
-        """Marks the end of the data. Must be called even after an error, because the reader waits for it."""
+        """Marks the end of the data. This must be called even after an error, because the reader waits for the end."""
         self.loop.call_soon_threadsafe(self.chunks.put_nowait, None)
 
     def close_by_reader(self) -> None:
@@ -244,11 +245,11 @@ class _Pipe(io.RawIOBase):
         self.loop.call_soon_threadsafe(self.chunks.put_nowait, chunk)
 
 
-# Errors of Datasette and unexpected ones, as error pages. Details go to the log.
+# Errors of Datasette, and unexpected errors, as error pages. Details go to the log.
 
 _LOG = logging.getLogger(__name__)
 _TIMED_OUT = "This SQL exceeds the time limit of a page. Narrow it, or run it with sqlite3, which has no limit."
-_UNREAD = "The archive cannot be read at present. The server's log has the details."
+_UNREAD = "The archive cannot be read at present. The server's log gives the details."
 _LOCKED = "Another program has locked the archive. Try again when it has finished."
 # SQLite's messages for an invalid full-text query.
 _BAD_FTS_QUERY = re.compile("fts5: |unterminated string|unknown special query")
@@ -294,7 +295,7 @@ def describe_error(path: str, error: Exception, archive: Path, searched: str | N
         _LOG.error("%s", error)
         return 503, _LOCKED if isinstance(error, ArchiveLocked) else _UNREAD
     _LOG.error("The page %s failed.", path, exc_info=error)
-    return 500, "This page failed because of an internal error. The server's log has the details."
+    return 500, "This page failed because of an internal error. The server's log gives the details."
 
 
 def _as_sentence(message: str) -> str:

@@ -20,7 +20,7 @@ Links = Callable[[str], str]
 
 
 def render_page(answer: PageResponse, request: WebRequest, navigation: Sequence[tuple[str, str]], static: Links) -> str:
-    """Renders a page as HTML. `navigation` has (label, path) pairs; `static` returns the URL of a static file."""
+    """Renders a page as HTML. `navigation` contains (label, path) pairs; `static` returns the URL of a static file."""
     return (
         _make_environment()
         .get_template(answer.template)
@@ -73,7 +73,7 @@ def valid_language(tag: str | None) -> str:
 
 
 def safe_url(url: Any) -> str:
-    """Returns a URL if it is safe to link (http or https); "" for any other, which might run code or open local
+    """Returns a URL if it is safe to link (http or https); "" for any other URL, since it might run code or open local
     files.
     """
     text = str(url or "")

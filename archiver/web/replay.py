@@ -41,7 +41,7 @@ class MementoAddress:
     """A parsed Memento address.
 
     - `timemap`: the requested format of a TimeMap, link or json; "" if no TimeMap is requested.
-    - `at`: the time of a memento, None for the TimeGate.
+    - `at`: the time of a memento; None for the TimeGate.
     - `stamp`: the digits of the time as given.
     - `flag`: the modifier after the timestamp, such as id_ or im_.
     """
@@ -58,7 +58,7 @@ class MementoAddress:
 
     @property
     def is_asset(self) -> bool:
-        """True if the address is for an image, stylesheet or other requisite of a page."""
+        """Returns True if the address is for an image, stylesheet or other requisite of a page."""
         return self.flag not in ("", "id_")
 
 
@@ -95,8 +95,8 @@ def format_timestamp(row: Row) -> str:
 
 
 def build_memento_url(request: ArchiveRequest, kind: str, url: str) -> str:
-    """Returns the URL on this server for a captured URL. `kind` is the part of the path before it: "web/",
-    "web/20240501120000/", "view/20240501120000/" ...
+    """Returns the URL on this server for a captured URL. `kind` is the part of the path before the captured URL:
+    "web/", "web/20240501120000/", "view/20240501120000/" ...
     """
     return f"{request.base}{kind}{quote(url, safe=_SAFE)}"
 
@@ -192,8 +192,8 @@ POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
     "sandbox allow-same-origin allow-top-navigation-by-user-activation"
 )
-"""The sandbox lacks allow-scripts, so nothing runs. The origin is kept so that requests for images carry the
-credentials of a proxy login.
+"""The Content-Security-Policy of captured pages. The sandbox lacks allow-scripts, so nothing runs. The origin is kept
+so that requests for images carry the credentials of a proxy login.
 """
 
 RewriteURL = Callable[[str], str]
@@ -291,7 +291,8 @@ def find_requisites(page: Page, url: str) -> list[str]:
 
 def sanitize_page(page: Page, url: str, asset: RewriteURL, link: RewriteURL) -> str:
     """Returns a captured page as a sanitised HTML document. `asset` rewrites the URL of an image or stylesheet ("" if
-    it is not captured), and `link` the URL of a page. The URLs they return must not contain quotes.
+    it is not captured), and `link` the URL of a page. The URLs that these functions return must not contain quotation
+    marks.
     """
     root = page.root
     base = next((found for one in root.iter("base") if (found := asset_address(one.get("href") or "", url))), url)

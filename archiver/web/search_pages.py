@@ -204,7 +204,7 @@ def concordance_page(request: ArchiveRequest) -> PageResponse:
 
 _EMPTY_FIELDS = 3
 MAX_PERIODS = 400
-"""A page shows at most this many periods; the JSON has all of them."""
+"""A page shows at most this many periods; the JSON contains all of them."""
 _TREND_FIELDS = ("q", "since", "until", "limit", "offset", "sort", "fold")
 
 
@@ -250,7 +250,7 @@ def trends_page(request: ArchiveRequest) -> PageResponse:
 
 
 def _densest_periods(found: Trend) -> Trend:
-    """Limits a trend to the consecutive periods with the most matches, if it has too many periods for a page."""
+    """Limits a trend to the consecutive periods with the most matches, if the trend has too many periods for a page."""
     start, end = densest_window(
         [sum(one.articles[n] for one in found.series) for n in range(len(found.periods))], found.archived, MAX_PERIODS
     )
@@ -311,8 +311,8 @@ def _saved_search_link(request: ArchiveRequest, name: str) -> str:
 
 
 def saved_search_page(request: ArchiveRequest) -> PageResponse:
-    """Returns the page of a saved search with its new matches. These count as new until `archiver searches run` shows
-    them.
+    """Returns the page of a saved search with its new matches. The matches count as new until `archiver searches run`
+    shows them.
     """
     result = peek_saved_search(request.db, request.named["name"])
     saved = result.saved

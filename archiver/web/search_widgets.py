@@ -27,7 +27,8 @@ def densest_window(found: Sequence[int], archived: Sequence[int], most: int) -> 
     """Returns the (start, end) of the `most` consecutive periods with the most matches (`found`), without empty periods
     at either end; the whole range if it has at most `most` periods.
 
-    Ties are decided by the number of archived articles; then the latest window wins.
+    If several windows have equally many matches, the number of archived articles decides; after that, the latest window
+    is chosen.
     """
     if len(archived) <= most:
         return 0, len(archived)
@@ -45,14 +46,14 @@ def densest_window(found: Sequence[int], archived: Sequence[int], most: int) -> 
 # The bar chart.
 
 MAX_BARS = 180
-"""At most this many bars can be distinguished on a screen. If there would be more, a longer unit is chosen."""
+"""At most this many bars can be distinguished on a screen. If there would be more bars, a longer unit is chosen."""
 HEIGHT = 100
 _LONGER = {"day": "month", "month": "year", "year": "year"}
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The bar of a period in a chart. `at` is its position from the left, `height` is relative to HEIGHT, and `href`
+    """The bar of a period in a chart. `at` is its position from the left, and `height` is relative to HEIGHT. `href`
     links to a search in this period only.
     """
 
@@ -93,8 +94,8 @@ class Bars:
 
 
 def build_bars(request: ArchiveRequest, query: Query, unit: str = "", links: SearchLinks | None = None) -> Bars:
-    """Builds the bar chart of a query's matches over time, with a unit that needs at most MAX_BARS bars. Raises what
-    `histogram` raises.
+    """Builds the bar chart of a query's matches over time, with a unit that needs at most MAX_BARS bars. Raises
+    BadQuery, SiteNotFound or IndexMissing.
     """
     found = get_cached(
         request.db, "histogram", (strip_paging(query), unit), lambda: _count_articles(request, query, unit)
@@ -188,7 +189,9 @@ class Map:
 
 
 def build_map(request: ArchiveRequest, query: Query, links: SearchLinks, most: int = MAX_MAPPED) -> Map | None:
-    """Builds the map of a query's results; None if no result has a place. Raises what `geo_grid` raises."""
+    """Builds the map of a query's results; None if no result has a place. Raises BadQuery, SiteNotFound or
+    IndexMissing.
+    """
     found = get_cached(request.db, "spots", (strip_paging(query), most), lambda: geo_grid(request.db, query, most))
     if not found.spots:
         return None

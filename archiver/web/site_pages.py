@@ -25,6 +25,7 @@ from archiver.search.query import Query
 from archiver.sites.archiver_toml import effective_settings, load_config
 from archiver.storage import completeness
 from archiver.storage.completeness import site_completeness
+from archiver.storage.runs import as_shown
 from archiver.storage.sites import (
     SETTINGS,
     find_site,
@@ -71,9 +72,12 @@ def site_page(request: ArchiveRequest) -> PageResponse:
             "health": health,
             "verdict": _judge_completeness(state),
             "balance": _build_source_table(state),
-            "runs": list(
-                request.db.query("select * from runs where site_id = ? order by id desc limit ?", [site["id"], _RUNS])
-            ),
+            "runs": [
+                as_shown(request.db, site["name"], run)
+                for run in request.db.query(
+                    "select * from runs where site_id = ? order by id desc limit ?", [site["id"], _RUNS]
+                )
+            ],
             "counts": RUN_COUNTS,
             **_build_chart(request, site),
             "rules": details["rules"],
@@ -91,8 +95,8 @@ _BAR_STEPS = 24
 
 
 def _draw_measure(one: Measure, runs: list[HistoricalRun]) -> dict[str, Any]:
-    """Returns a measure of the site's history for the template: label, bars (one per run: at, height, title), and as
-    text its last and highest value and all values, oldest first.
+    """Returns a measure of the site's history for the template: its label; its bars (one per run: at, height, title);
+    and, as text, its last and its highest value, and all values, oldest first.
     """
 
     def text(value: float | None) -> str:
@@ -202,7 +206,7 @@ def sites_page(request: ArchiveRequest) -> PageResponse:
 
 def metrics_page(request: ArchiveRequest) -> RawResponse:
     """Returns the archive's health in the format of Prometheus. The metrics show when sites are due, but not whether
-    crawls are late, since that would need the scheduler's lock.
+    crawls are late, since finding this out would require the scheduler's lock.
     """
     found = judge_all(
         request.db, request.folder / "archive.db", None, datetime.now(UTC), effective_settings(request.db)

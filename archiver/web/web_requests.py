@@ -38,7 +38,7 @@ Args = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class WebRequest:
-    """A request for a page, before it is given the archive.
+    """A request for a page, without access to the archive.
 
     - `path`, `named`: the path, and its decoded variable parts.
     - `args`, `query`: the query arguments in order, and the raw query string.
@@ -109,7 +109,7 @@ class PageResponse:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     policy: str = ""
-    """Its Content-Security-Policy if it differs from `archiver.web.web_requests.OWN`."""
+    """The page's Content-Security-Policy, if it differs from `archiver.web.web_requests.OWN`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class RawResponse:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     policy: str = ""
-    """Its Content-Security-Policy if it differs from `archiver.web.web_requests.INERT`."""
+    """The response's Content-Security-Policy, if it differs from `archiver.web.web_requests.INERT`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class Download:
     write: Callable[[Database, IO[bytes]], None]
     content_type: str
     name: str
-    """The file name: letters, digits, dots and hyphens only."""
+    """The name of the file. It consists of letters, digits, dots and hyphens only."""
 
 
 PageFunction = Callable[[ArchiveRequest], PageResponse | RawResponse | Download]
@@ -143,7 +143,7 @@ PageFunction = Callable[[ArchiveRequest], PageResponse | RawResponse | Download]
 
 PAGE_SIZE = 20
 MAX_HITS = 100
-"""A page has at most this many hits; an export has all of them."""
+"""A page has at most this many hits; an export contains all of them."""
 MAX_LINK_CHARACTERS = 60_000
 """The links in the charts, maps and facets of a page have at most this total length."""
 LONG = 1_000
@@ -238,8 +238,8 @@ def format_query(query: Query) -> tuple[tuple[str, str], ...]:
 
 
 def make_search_link(request: ArchiveRequest, query: Query, path: str = "/search") -> str:
-    """Returns the URL of the first page of a search's results. If the query has no place, sorting by distance is
-    dropped.
+    """Returns the URL of the first page of a search's results. If the query contains no place, it is not sorted by
+    distance.
     """
     if query.near is None:
         query = replace(query, within=None, sort="" if query.sort.lstrip("-") == "distance" else query.sort)
@@ -256,17 +256,17 @@ class SearchLinks:
 
     @property
     def is_long(self) -> bool:
-        """True if the query is so long that the page should use one form instead of several links."""
+        """Returns True if the query is so long that the page should use one form instead of several links."""
         return self.each > LONG
 
     @property
     def is_incomplete(self) -> bool:
-        """True if the links of a part of the page were left out because of the limit."""
+        """Returns True if the links of a part of the page were left out because of the limit."""
         return self._room < 0
 
     def reserve(self, number: int) -> Callable[[Query], str]:
-        """Reserves room for `number` links. Returns a function that makes the link of a query; if the links would
-        exceed the limit, a function that always returns "".
+        """Reserves room for `number` links. Returns a function that makes the link of a query. If the links would
+        exceed the limit, the function always returns "".
         """
         left = self._room - number * self.each
         self._room = left if left >= 0 else -1
@@ -306,7 +306,9 @@ def find_requested_article(request: ArchiveRequest) -> int:
 
 
 def parse_revision(request: ArchiveRequest, name: str) -> int | None:
-    """Returns the revision number in the query argument `name`, None if that is missing. Raises CannotAnswer."""
+    """Returns the revision number in the query argument `name`; None if the argument is missing. Raises
+    CannotAnswer.
+    """
     text = request.one(name)
     if text and not (text.isascii() and text.isdigit()):
         raise CannotAnswer(f"{name}={text}", "a revision must be a number")
@@ -314,7 +316,7 @@ def parse_revision(request: ArchiveRequest, name: str) -> int | None:
 
 
 MANY = 100
-"""A page has this many revisions, captures or collected articles."""
+"""A page shows at most this many revisions, captures or collected articles."""
 
 
 def parse_offset(request: ArchiveRequest) -> int:
@@ -342,8 +344,8 @@ MAX_COLLECTED = 500
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """The articles of a collection. `ids` are distinct and in the requested order; `missing` has a message for each
-    requested article that is not available.
+    """The articles of a collection. `ids` are distinct and in the requested order; `missing` contains a message for
+    each requested article that is not available.
     """
 
     ids: tuple[int, ...]
@@ -438,7 +440,7 @@ def guard_application(
     application: Application, site: Callable[[], ServedArchive], policies: Mapping[str, str]
 ) -> Application:
     """Wraps an ASGI application so that unsafe requests are rejected and security headers are added. `site` is called
-    for each request to get the served archive.
+    for each request and returns the served archive.
     """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.articles.identity import is_further_part, join_parts, repeats_part
+from archiver.articles.article_comparison import is_further_part, join_parts, repeats_part
 from archiver.items import Article, Evidence
 from tests.waiting import bounded_work
 

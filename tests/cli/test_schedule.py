@@ -28,7 +28,7 @@ from archiver.sites.archiver_toml import Config, effective_settings
 from archiver.storage.connection import open_archive
 from archiver.storage.locks import last_heartbeat, lock_host, lock_schedule, scheduler_process
 from archiver.storage.runs import Counts, DueSites, scheduled_sites
-from tests.damage import warc_files
+from tests.damage import damage_table, warc_files
 from tests.processes import Running, run, without_proxies
 from tests.proved_archive import make
 from tests.runner import Runner, fault
@@ -392,6 +392,18 @@ def test_the_nightly_check_can_be_switched_off(tmp_path: Path, monkeypatch: pyte
     assert daemon.due_partial_check(archive, datetime.now(UTC))
     config.write_text('[maintenance]\ncheck_at = ""\n')
     assert daemon.due_partial_check(archive, datetime.now(UTC)) is None
+
+
+def test_once_fails_if_nobody_could_be_notified_because_of_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, config = make(tmp_path), tmp_path / "archiver.toml"
+    config.write_text('[defaults]\ncrawl = false\n[notify]\ncommand = ["true"]\n[maintenance]\ncheck_at = ""\n')
+    monkeypatch.setenv("ARCHIVER_CONFIG", str(config))
+    words = ("schedule", "--once", "--quiet", "--archive", str(archive))
+    assert Runner().invoke(cli, words).exit_code == 0
+    damage_table(archive, "faults")
+    assert Runner().invoke(cli, words).exit_code == 1
 
 
 def test_units_name_folders_that_exist(tmp_path: Path) -> None:

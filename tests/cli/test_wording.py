@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import click
 import pytest
 
 from archiver.cli.main import cli
-from archiver.errors import ArchiveNotFound, ExtraMissing, SiteNotEmpty
+from archiver.errors import ArchiveNotFound, DiskFull, ExtraMissing, SiteNotEmpty, count_noun
 from archiver.fields import BY_NAME
+from archiver.health.health_report import judge_archive
+from archiver.politeness.throttle import RunLimits
 from tests.cli.conftest import Run
 
 
@@ -44,10 +47,24 @@ def test_status_marks_a_site_that_was_never_crawled(run: Run) -> None:
         (ArchiveNotFound("a.db"), "--archive"),
         (ExtraMissing("Parquet", "parquet"), "pip install 'archiver[parquet]'"),
         (SiteNotEmpty("a.example", 3), "--with-articles"),
+        (DiskFull("output", 9), "run the command again"),
     ],
 )
 def test_an_error_says_what_to_do(error: Exception, advice: str) -> None:
     assert advice in str(error)
+
+
+def test_one_is_in_the_singular() -> None:
+    assert [count_noun(number, "page") for number in (0, 1, 2, 1_000)] == [
+        "0 pages",
+        "1 page",
+        "2 pages",
+        "1,000 pages",
+    ]
+    (disk,) = judge_archive("a.db", 10**9, 10**9, [], None, datetime.now(UTC)).findings
+    assert "full in 1 day:" in disk.sentence
+    budget = RunLimits(max_pages=1).reached_limit(1, 0, 0.0)
+    assert "of 1 page (" in budget
 
 
 def test_help_has_no_name_of_a_function() -> None:

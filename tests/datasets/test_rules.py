@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.datasets.publication_rules import (
+from archiver.datasets.publication_rules_and_tiers import (
     Tier,
     is_listed,
     licence_url,

@@ -21,7 +21,7 @@ import archiver.storage.connection as migrations_module
 from archiver.cli import main
 from archiver.cli.main import cli
 from archiver.demo.demo_server import Blog
-from archiver.extraction import resolve
+from archiver.extraction import candidate_choice
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.template.site_rule import from_toml
@@ -147,7 +147,7 @@ def test_a_field_is_one_row_like_those_of_the_table() -> None:
 
 
 def test_the_reader_of_a_field_reads_what_a_page_declares(html: bytes) -> None:
-    names = dict(vars(resolve))
+    names = dict(vars(candidate_choice))
     exec(compile(dedent(block("python", 3)), "docs/extend.md", "exec"), names)
     node = {"@type": "NewsArticle", "url": URL, "headline": "Above", "alternativeHeadline": "Below it"}
     data = f'<script type="application/ld+json">{json.dumps(node)}</script></head>'

@@ -61,6 +61,23 @@ def test_a_pull_quote_is_kept_once() -> None:
     assert read(html) == PROSE
 
 
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        ("The ferry leaves the old pier at nine, and the last one at ten.",
+         "THE FERRY LEAVES THE OLD PIER AT NINE and the last one at ten!"),
+        ("«Η γέφυρα άνοιξε ξανά το πρωί», είπε ο δήμαρχος στους κατοίκους",
+         "Η γέφυρα άνοιξε ξανά το πρωί — είπε ο δήμαρχος στους κατοίκους."),
+        ("… — … — … — … — … — … — … — … — … — … — It’s “raining” on the whole island, again",
+         "It’s ‘raining’ on the whole island — again"),
+    ],
+)  # fmt: skip
+def test_a_paragraph_is_kept_once_whatever_its_signs_and_case(first: str, again: str) -> None:
+    other = "The ferry leaves the old pier at nine, but nobody knows where it goes from there."
+    text = body_of_html("".join(f"<p>{one}</p>" for one in (first, other, again)), "https://example.org/a")
+    assert text.text == f"{first}\n\n{other}"
+
+
 def test_an_unclosed_navigation_does_not_swallow_the_page() -> None:
     html = f"<body><header><nav><a href=/>Home</a><div><h1>T</h1><p>{PROSE}</p><p>{PROSE[:-1]} today.</p></div></body>"
     assert PROSE in read(html, "T")

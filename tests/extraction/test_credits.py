@@ -144,8 +144,8 @@ def test_meta_lines_captions_and_the_page_s_own_declarations() -> None:
 def test_ambiguous_agencies_count_only_alone() -> None:
     assert find_agencies("dpa/AFP") == ["dpa", "AFP"]
     assert find_agencies("AP and friends") == []
-    assert find_agencies("AP", sure=False) == []
-    assert find_agencies("Reuters", sure=False) == ["Reuters"]
+    assert find_agencies("AP", accept_ambiguous=False) == []
+    assert find_agencies("Reuters", accept_ambiguous=False) == ["Reuters"]
 
 
 def test_every_language_has_a_label() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archiver.extraction import date_text
 from archiver.extraction.date_text import (
     FIRST_YEAR,
     LAST_YEAR,
@@ -96,6 +97,20 @@ def test_visible_dates_are_parsed(text: str, language: str, iso: str, precision:
 )
 def test_texts_that_are_not_dates(text: str) -> None:
     assert visible_date(text, "en") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"), [("Printed by the pilots since 1998", False), ("12 of something 2024", True), ("May 12", False)]
+)
+def test_dateparser_is_asked_only_for_texts_with_a_year_and_a_day(
+    text: str, asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes a second to load, and ten milliseconds for a text of unknown language."""
+    calls: list[str] = []
+    monkeypatch.setattr(date_text, "_by_dateparser", lambda text, language: calls.append(text))
+    visible_date.cache_clear()
+    assert visible_date(text, "", True) is None
+    assert calls == [text] * asked
 
 
 @pytest.mark.parametrize(

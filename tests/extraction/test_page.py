@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import archiver
+from archiver.extraction import post_locator, visible_dates
 from archiver.extraction.body import body_of_html
 from archiver.extraction.body_blocks import lay_out, written_text
 from archiver.extraction.page import parse_page
-from archiver.extraction.text import clean_text
+from archiver.extraction.text_normalization import CaselessPattern, clean_text, element_line, has_longer_line, has_text
 
 
 @pytest.mark.parametrize(
@@ -73,8 +76,49 @@ def test_blocks_are_written_as_lines() -> None:
     )
 
 
+@given(st.lists(st.tuples(TAGS, ATTRS, st.text(max_size=60)), max_size=12), st.integers(0, 60))
+def test_whether_a_line_is_long_is_known_from_its_beginning(pieces: list[tuple[str, str, str]], length: int) -> None:
+    html = "".join(f"<{tag} {attr}>{text}" for tag, attr, text in pieces)
+    for el in parse_page(f"<body>{html}</body>", "https://example.org/a").root.iter("*"):
+        assert has_longer_line(el, length) == (len(element_line(el)) > length)
+        assert has_text(el, length + 1) == (sum(len(text.strip()) for text in el.itertext()) > length)
+
+
+def test_a_line_is_not_long_if_an_entity_at_its_end_shortens_its_beginning() -> None:
+    html = f"<div><p>{'&amp;Aacute' * 22}</p><p>&amp;gt;</p></div>"
+    box = parse_page(html, "https://example.org/a").index.tag("div")[0]
+    assert element_line(box) == "Á" * 22 + " >"
+    assert not has_longer_line(box, 50)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"^(?:By|posted\s+by)\b", r"(?P<word>yazar(?:ı)?|K-M)\W", r"\b[A-C]{2}(?![A-Z])", r"^\S+ı$|[X-Z]$"],
+)
+@given(text=st.text("abckmpostedbyziwr ABCKMXYZI-:ıİſéК", max_size=14))
+def test_a_caseless_pattern_matches_as_if_the_engine_ignored_case(pattern: str, text: str) -> None:
+    found, expected = CaselessPattern(pattern).match(text), re.match(pattern, text, re.IGNORECASE)
+    assert (found and found.span()) == (expected and expected.span())
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hints"),
+    [
+        (visible_dates._NAMED, visible_dates._NAME_HINTS),
+        (post_locator._NAMED_TITLE, post_locator._TITLE_HINTS),
+        (post_locator._TITLE_NAME, post_locator._TITLE_HINTS),
+    ],
+)
+@given(data=st.data())
+def test_each_name_that_a_pattern_matches_has_one_of_its_hints(
+    pattern: re.Pattern[str], hints: re.Pattern[str], data: st.DataObject
+) -> None:
+    assert hints.search(data.draw(st.from_regex(pattern)).lower())
+
+
 def test_texts_are_cleaned() -> None:
     assert clean_text(" a\u00a0 b\u200b &amp;amp; c\n") == "a b &amp; c"
+    assert clean_text("one\tspace and another") == "one space and another"
     assert clean_text(None) == ""
 
 

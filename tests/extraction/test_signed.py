@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 import archiver
@@ -11,19 +13,19 @@ from archiver.extraction.post_locator import locate_post
 from tests.waiting import bounded_work
 
 DEEP, MANY = 40_000, 200_000
-PAGES = {
-    "nested-footers": "<footer class=author>" * DEEP + "by Jane Doe" + "</footer>" * DEEP,
-    "nested-marks": "<div class=author-name>" * DEEP + "Jane Doe" + "</div>" * DEEP,
-    "one-text": "<p>" + "by Jane Doe, " * MANY * 10 + "</p>",
-    "many-boxes": "<div class='author-box'><a href=/b>The title of another post</a>Jane</div>" * DEEP,
-    "many-classes": "".join(f"<i class='author{n} by-{n}'>y</i>" for n in range(MANY)),
-    "gallery": "<img alt='Jane Doe' class=author>" * MANY,
+PAGES: dict[str, Callable[[], str]] = {
+    "nested-footers": lambda: "<footer class=author>" * DEEP + "by Jane Doe" + "</footer>" * DEEP,
+    "nested-marks": lambda: "<div class=author-name>" * DEEP + "Jane Doe" + "</div>" * DEEP,
+    "one-text": lambda: "<p>" + "by Jane Doe, " * MANY * 10 + "</p>",
+    "many-boxes": lambda: "<div class='author-box'><a href=/b>The title of another post</a>Jane</div>" * DEEP,
+    "many-classes": lambda: "".join(f"<i class='author{n} by-{n}'>y</i>" for n in range(MANY)),
+    "gallery": lambda: "<img alt='Jane Doe' class=author>" * MANY,
 }
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_of_any_size_is_read_in_time(name: str) -> None:
-    page = parse_page(f"<h1>Bees</h1>{PAGES[name]}", "https://big.example/bees")
+    page = parse_page(f"<h1>Bees</h1>{PAGES[name]()}", "https://big.example/bees")
     post = locate_post(page)
     with bounded_work():
         find_signatures(page, post)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction import resolve
+from archiver.extraction import candidate_choice
 from archiver.extraction.post_locator import title_in_url, title_similarity
 from archiver.extraction.title import repair_mojibake_title, restore_lost_characters, without_section, without_site
 from archiver.items import Candidate
@@ -79,42 +79,42 @@ def declared(value: str) -> Candidate[str]:
 
 def test_the_heading_wins_over_titles_for_search_engines() -> None:
     found = [shown("The island ferry leaves from pier two"), declared("Island Ferry 2021: Pier Guide")]
-    assert resolve.resolve_title(found, set(), "/news/8841") is found[0]
+    assert candidate_choice.resolve_title(found, set(), "/news/8841") is found[0]
 
 
 def test_the_address_confirms_a_title() -> None:
     found = [shown("Reach the island: our tips"), declared("Five ways to reach the island")]
-    assert resolve.resolve_title(found, set(), "/five-ways-to-reach-the-island") is found[1]
+    assert candidate_choice.resolve_title(found, set(), "/five-ways-to-reach-the-island") is found[1]
 
 
 @pytest.mark.parametrize("written", ["Ferry Moves | Pier Guide", "Ferry moves, pier guide ..."])
 def test_a_cut_or_extended_title_is_not_chosen(written: str) -> None:
     found = [shown("The ferry moves to the second pier: what to know"), declared(written)]
-    assert resolve.resolve_title(found, set(), "/ferry-moves-pier-guide") is found[0]
+    assert candidate_choice.resolve_title(found, set(), "/ferry-moves-pier-guide") is found[0]
 
 
 def test_the_address_must_clearly_match() -> None:
     found = [shown("The ferry moves to pier two until autumn"), declared("The ferry moves to pier two")]
-    assert resolve.resolve_title(found, set(), "/the-ferry-moves-to-pier-two-in-may-2021") is found[0]
+    assert candidate_choice.resolve_title(found, set(), "/the-ferry-moves-to-pier-two-in-may-2021") is found[0]
 
 
 def test_a_heading_unlike_the_declared_title_loses() -> None:
     found = [shown("Comments"), declared("Five ways to reach the island")]
-    assert resolve.resolve_title(found, set(), "/1") is found[1]
+    assert candidate_choice.resolve_title(found, set(), "/1") is found[1]
 
 
 def test_without_a_heading_the_declared_headline_is_chosen() -> None:
     headline = Candidate("Reach the island: our tips", "json-ld", "headline", 0.8)
     found = [headline, declared("Five ways to reach the island")]
     found.append(Candidate("Five ways to reach the island", "head", "title", 0.6))
-    assert resolve.resolve_title(found, set(), "/1") is headline
+    assert candidate_choice.resolve_title(found, set(), "/1") is headline
     cut = Candidate("Reach the island: our ...", "json-ld", "headline", 0.8)
-    assert resolve.resolve_title([cut, *found[1:]], set(), "/1") is found[1]
+    assert candidate_choice.resolve_title([cut, *found[1:]], set(), "/1") is found[1]
 
 
 def test_a_post_may_have_no_title() -> None:
     found = [shown("", "platform"), declared("A weblog")]
-    chosen = resolve.resolve_title(found, set(), "/1")
+    chosen = candidate_choice.resolve_title(found, set(), "/1")
     assert chosen is not None
     assert chosen.value == ""
 

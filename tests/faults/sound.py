@@ -60,12 +60,24 @@ def flaws(archive: Path) -> list[str]:
 
 
 def _records(file: Path) -> tuple[dict[Place, tuple[int, str, str]], list[str]]:
+    """Return what `_read_records` does. A file with the same name and bytes as an earlier one is not read again."""
+    data = file.read_bytes()
+    key = file.name, hashlib.sha256(data).digest()
+    if key not in _READ:
+        _READ[key] = _read_records(file, data)
+    return _READ[key]
+
+
+_READ: dict[tuple[str, bytes], tuple[dict[Place, tuple[int, str, str]], list[str]]] = {}
+
+
+def _read_records(file: Path, data: bytes) -> tuple[dict[Place, tuple[int, str, str]], list[str]]:
     """Return the length, URL and digest of each response and revisit record, and the errors that two independent
     readers report.
 
     FastWARC in strict mode reads the records, Python's gzip reads each member separately (WARC/1.1, annex D.2).
     """
-    data, wrong, types = file.read_bytes(), [], Counter[str]()
+    wrong, types = [], Counter[str]()
     found: dict[Place, tuple[int, str, str]] = {}
     try:
         records = []

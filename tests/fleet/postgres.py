@@ -27,6 +27,8 @@ _OPTIONS = (
     "listen_addresses=127.0.0.1",
     "-c",
     "unix_socket_directories=",
+    "-c",
+    "dynamic_shared_memory_type=mmap",  # in its folder; an immediate stop leaves POSIX memory behind
 )
 
 
@@ -95,7 +97,7 @@ class Postgres:
             stderr=subprocess.PIPE,
             text=True,
             cwd="/",
-            timeout=60,
+            timeout=300,
             **self._who,
         )  # type: ignore[call-overload]
         if done.returncode:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from archiver.errors import Fenced, QueueUnavailable, ShardDamaged, StorageRefused
-from archiver.fleet.enrolment import enter_sites, make_fleet_site
+from archiver.fleet.enrolment_and_status import enter_sites, make_fleet_site
 from archiver.fleet.job_queue import Worker, create_queue_tables, make_queue
 from archiver.fleet.leases import (
     LeaseWait,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.fleet.enrolment import make_sites_of_urls, read_sites_of_archive
+from archiver.fleet.enrolment_and_status import make_sites_of_urls, read_sites_of_archive
 from archiver.storage.connection import open_archive
 from archiver.storage.sites import add_site, add_tags, set_settings
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from archiver.cli.main import cli
 from archiver.errors import UnreadableInput
-from archiver.fleet.enrolment import enter_sites, make_fleet_site, read_fleet_status
+from archiver.fleet.enrolment_and_status import enter_sites, make_fleet_site, read_fleet_status
 from archiver.fleet.job_queue import create_queue_tables, enqueue_due_jobs, make_queue
 from archiver.fleet.leases import SiteLease, commit_manifest, take_lease
 from archiver.fleet.postgres import QueueDatabase

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from archiver.fleet.enrolment import read_fleet_status
+from archiver.fleet.enrolment_and_status import read_fleet_status
 from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage import ShardStorage
 from archiver.storage.connection import open_archive

@@ -19,7 +19,7 @@ def throttle_after(pace: Throttle, *answers: tuple[int, float], at: float = 100.
     """
     for status, seconds in answers:
         at += pace.pause(at) + pace.delay + seconds
-        pace = pace.answered(status, seconds, at)
+        pace = pace.after_response(status, seconds, at)
     return pace
 
 
@@ -73,26 +73,26 @@ def test_busy_responses_double_the_delay_and_good_ones_reduce_it() -> None:
 
 
 def test_retry_after_is_a_pause_for_what_was_asked_up_to_a_day() -> None:
-    assert POLITE.answered(429, 0.1, 100.0, 30.0).pause(100.0) == 30.0
-    assert POLITE.answered(503, 0.1, 100.0, 30.0).pause(120.0) == 10.0
-    assert POLITE.answered(503, 0.1, 100.0, 0.0).pause(100.0) == 1.0
-    assert POLITE.answered(503, 0.1, 100.0, 1e9).pause(100.0) == MAX_RETRY_AFTER
-    assert POLITE.answered(301, 0.1, 100.0, 30.0).pause(100.0) == 0
-    assert POLITE.answered(200, 0.1, 100.0, 30.0).pause(100.0) == 0
+    assert POLITE.after_response(429, 0.1, 100.0, 30.0).pause(100.0) == 30.0
+    assert POLITE.after_response(503, 0.1, 100.0, 30.0).pause(120.0) == 10.0
+    assert POLITE.after_response(503, 0.1, 100.0, 0.0).pause(100.0) == 1.0
+    assert POLITE.after_response(503, 0.1, 100.0, 1e9).pause(100.0) == MAX_RETRY_AFTER
+    assert POLITE.after_response(301, 0.1, 100.0, 30.0).pause(100.0) == 0
+    assert POLITE.after_response(200, 0.1, 100.0, 30.0).pause(100.0) == 0
 
 
 def test_responses_to_concurrent_requests_are_one_strike() -> None:
-    pace = POLITE.answered(429, 0.5, 100.0)
+    pace = POLITE.after_response(429, 0.5, 100.0)
     for at in (100.1, 100.2, 100.3):
-        pace = pace.answered(429, 0.5, at, 7.0)
+        pace = pace.after_response(429, 0.5, at, 7.0)
     assert (pace.strikes, pace.delay, pace.until) == (1, 1.0, 107.3)
 
 
 def test_slowness_does_not_count_with_several_lanes() -> None:
     pace = Throttle(0.125, lanes=8)
-    assert pace.answered(200, 5.0, 100.0).delay == 0.125
-    assert pace.answered(429, 5.0, 100.0).delay == 1.0
-    assert pace.answered(429, 0.5, 100.0, 30.0).pause(110.0) == 20.0
+    assert pace.after_response(200, 5.0, 100.0).delay == 0.125
+    assert pace.after_response(429, 5.0, 100.0).delay == 1.0
+    assert pace.after_response(429, 0.5, 100.0, 30.0).pause(110.0) == 20.0
 
 
 @pytest.mark.parametrize(("asked", "delay"), [(0.1, 0.5), (10.0, 10.0), (3600.0, MAX_DELAY)])

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.discovery.url_classifier import URLPattern
-from archiver.frontier.redundant_urls import ShownAddresses
-from archiver.frontier.samples import OTHER_PATTERNS, SetAsidePages, sample_size
+from archiver.frontier.pattern_budgets_and_equivalent_urls import ShownAddresses
+from archiver.frontier.random_samples import OTHER_PATTERNS, SetAsidePages, sample_size
 
 TAGS, MONTHS = URLPattern("terms", "/tag/*"), URLPattern("dates", "/9/9")
 

@@ -7,9 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.discovery.url_classifier import URLPattern, feed_without_format, form_pattern
-from archiver.frontier.listing_changes import SourceCoverage
-from archiver.frontier.redundant_urls import ALLOWED, PART_FEEDS, PatternBudgets, ShownAddresses, is_exempt_from_budget
-from archiver.frontier.samples import SetAsidePages, sample_size
+from archiver.frontier.listing_changes_and_coverage import SourceCoverage
+from archiver.frontier.pattern_budgets_and_equivalent_urls import (
+    ALLOWED,
+    PART_FEEDS,
+    PatternBudgets,
+    ShownAddresses,
+    is_exempt_from_budget,
+)
+from archiver.frontier.random_samples import SetAsidePages, sample_size
 from archiver.items import DiscoverySource
 
 TAGS, MONTHS, PAGES = URLPattern("terms", "/tag/*"), URLPattern("dates", "/9/9"), URLPattern("paging", "/page/#?")

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.cli.main import cli
-from archiver.health.common_causes import CommonCause, find_common_causes, judge_common_causes
+from archiver.health.common_causes import CommonCause, find_common_causes, judge_common_causes, read_common_causes
+from archiver.health.notifications import notify
 from archiver.storage.connection import open_archive
 from archiver.storage.runs import EndedRun, FailedSeries, ended_runs, failed_series
 from tests.runner import Runner
@@ -180,6 +181,27 @@ def test_the_failed_runs_of_each_site_are_read(archive: Path) -> None:
     db.close()
     assert found == [("a.example", 5, 7, "tls"), ("b.example", 6, 6, AWAY)]
     assert later == [("b.example", AWAY), ("a.example", "tls"), ("c.example", "tls"), ("c.example", "")]
+
+
+def test_a_scheduler_that_has_just_started_sends_a_common_cause(archive: Path, call: Call, tmp_path: Path) -> None:
+    ran(archive, "abcd", OK, 0)
+    ran(archive, "abcd", AWAY, 10)
+    assert notify(archive, {"a.example"}, catching_up=True, now=NOW + 20 * MINUTE) == [("command", "")]
+    assert next(site for message in sent(tmp_path) for site, _ in message) == ""
+
+
+def test_runs_that_were_killed_divide_no_common_cause(archive: Path) -> None:
+    ran(archive, "abcd", OK, 0)
+    ran(archive, "d", AWAY, 10)
+    ran(archive, "abc", OK, 11)
+    db = open_archive(archive)
+    db.execute("update runs set outcome = 'interrupted', finished_at = null, statistics = null where id > 5")
+    db.close()
+    ran(archive, "abc", AWAY, 40)
+    db = open_archive(archive)
+    (found,) = read_common_causes(db, NOW + 60 * MINUTE)
+    db.close()
+    assert (sorted(found.sites), found.failed) == ([f"{name}.example" for name in "abcd"], 4)
 
 
 def test_one_sentence_takes_the_place_of_the_paragraphs_of_the_sites(archive: Path, call: Call) -> None:

@@ -87,7 +87,7 @@ def test_fields_that_were_the_site_s_are_taken_back_from_the_statistics() -> Non
         article = Article(f"https://quay.example/{number}/", title="T", image="https://quay.example/logo.png")
         result = PageResult(article.url, article.url, NOW, Outcome.ARCHIVED, PageKind.POST, status=200, article=article)
         measuring.count_result(result, Outcome.ARCHIVED, "due")
-    measuring.lose({"image": 2, "title": 5, "body": 1})
+    measuring.subtract_constants({"image": 2, "title": 5, "body": 1})
     assert measuring.measured({}).fields == {"title": 0, "image": 1}
 
 

@@ -1,10 +1,11 @@
-"""A feed or sitemap that lists only posts of other sites is a source that is lost."""
+"""A feed, sitemap or API that lists only posts of other sites is a source that is lost."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -72,6 +73,55 @@ def test_a_feed_that_never_listed_the_site_is_no_finding(tmp_path: Path) -> None
     archive = tmp_path / "a.db"
     pages: Pages = {"/": home(*(post.path for post in POSTS)), "/feed.xml": rss(OTHER)}
     pages |= {post.path: Answer(classic(post).encode()) for post in POSTS}
+    with serving(pages) as server:
+        crawl(server.url, archive=archive)
+        crawl(server.url, archive=archive)
+    assert findings(archive) == []
+
+
+class WordPress(dict[str, Any]):
+    """Pages with an API whose posts are at `base`."""
+
+    base = ""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        if not key.startswith("/wp-json/wp/v2/posts"):
+            return super().get(key, default)
+        query = parse_qs(urlsplit(key).query)
+        posts = [] if "modified_after" in query or query.get("page", ["1"]) != ["1"] else POSTS
+        listed = [
+            {
+                "id": number,
+                "link": f"{self.base}{post.path}",
+                "title": {"rendered": post.title},
+                "date_gmt": "2024-05-01T08:00:00",
+                "modified_gmt": "2024-05-01T08:00:00",
+            }
+            for number, post in enumerate(posts, 1)
+        ]
+        headers = {"Content-Type": "application/json", "X-WP-Total": str(len(posts)), "X-WP-TotalPages": "1"}
+        return Answer(json.dumps(listed).encode(), headers=headers)
+
+
+def test_an_api_of_another_site_is_a_finding_until_it_lists_the_site_again(tmp_path: Path) -> None:
+    archive, pages = tmp_path / "a.db", WordPress()
+    pages["/"] = home(*(post.path for post in POSTS), head="<link rel='https://api.w.org/' href='/wp-json/'>")
+    pages |= {post.path: Answer(classic(post).encode()) for post in POSTS}
+    found = []
+    with serving(pages) as server:
+        for base in (server.url.rstrip("/"), OTHER, server.url.rstrip("/")):
+            pages.base = base
+            crawl(server.url, archive=archive)
+            found.append(findings(archive))
+    assert [[(one["about"], one["level"]) for one in each] for each in found] == [[], [("API", "amber")], []]
+    assert f"example: {OTHER}{POSTS[0].path}" in found[1][0]["sentence"]
+
+
+def test_an_api_that_never_listed_the_site_is_no_finding(tmp_path: Path) -> None:
+    archive, pages = tmp_path / "a.db", WordPress()
+    pages["/"] = home(*(post.path for post in POSTS), head="<link rel='https://api.w.org/' href='/wp-json/'>")
+    pages |= {post.path: Answer(classic(post).encode()) for post in POSTS}
+    pages.base = OTHER
     with serving(pages) as server:
         crawl(server.url, archive=archive)
         crawl(server.url, archive=archive)

@@ -26,6 +26,7 @@ from archiver.storage.connection import open_archive
 from archiver.storage.integrity_records import Damage, record_checked_units
 from archiver.storage.pages import stamp
 from tests.archive_fixture import make_archive
+from tests.damage import damage_table
 from tests.health.receivers import Hook, Postmaster, serving
 from tests.runner import Runner, failure
 from tests.spiders.crawling import rows
@@ -176,6 +177,16 @@ def test_new_damage_of_an_amber_archive_is_sent(house: House) -> None:
         ("file-damaged: warc/a.warc.gz", "green", "amber"),
         ("file-damaged: warc/b.warc.gz", "amber", "amber"),
     ]
+
+
+def test_damage_of_tables_that_the_health_is_judged_by_is_sent_once(house: House) -> None:
+    house.configure(house.command)
+    assert house.run() == []
+    damage_table(house.archive, "articles")
+    assert house.run() == [("command", "")]
+    assert [(one["code"], one["level"]) for one in house.commanded[0]["changes"]] == [("damage", "red")]
+    assert house.notify() == []
+    assert notifications.notify_after_runs(house.archive, None, pytest.fail)
 
 
 def test_groups_have_their_own_recipients_and_levels(house: House) -> None:
@@ -427,7 +438,7 @@ def test_the_scheduler_notifies_of_all_sites_when_quiet_hours_end(
     house.configure('quiet_hours = "22:00-07:00"\n')
     asked: list[tuple[str, ...] | None] = []
 
-    def ask(archive: Path, sites: tuple[str, ...] | None, *, include_archive: bool) -> Ended:
+    def ask(archive: Path, sites: tuple[str, ...] | None, *, catching_up: bool) -> Ended:
         asked.append(sites)
         return Ended()
 

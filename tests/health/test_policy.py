@@ -152,6 +152,12 @@ def test_a_red_finding_that_counts_twice_as_much_is_sent_again() -> None:
     assert sent == [["begins"], [], ["worse"], [], [], [], ["worse"]]
 
 
+def test_a_fault_that_each_run_finds_in_more_pages_is_sent_once() -> None:
+    site = Site(DEFAULT)
+    sent = [[event for event, _ in look_at_held(site, pages)] for pages in (5, 16, 30, 40, 41)]
+    assert sent == [["begins"], [], [], [], ["worse"]]
+
+
 def test_a_red_finding_that_often_comes_back_is_sent_as_flapping_and_again_when_it_lasts() -> None:
     found = [*[RED, UP, UP] * 4, RED, RED, RED]
     sent = events(DEFAULT, *found)

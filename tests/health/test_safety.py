@@ -86,8 +86,8 @@ def test_the_age_of_the_last_check() -> None:
 
 def test_a_nightly_check_that_does_not_end() -> None:
     backups = [made(1)]
-    assert codes(backups=backups, unfinished_at=NOW - DAY / 2) == []
-    assert codes(backups=backups, unfinished_at=NOW - 1.1 * DAY) == [("verify", "unfinished", "amber")]
+    assert codes(backups=backups, unfinished_since=NOW - 1.9 * DAY) == []
+    assert codes(backups=backups, unfinished_since=NOW - 2.1 * DAY) == [("verify", "unfinished", "amber")]
 
 
 def test_the_limits_are_settings() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -19,15 +20,25 @@ from archiver import __version__
 from archiver.cli.main import cli
 from archiver.cli.site_table_output import TableLayout, format_history, format_site_table
 from archiver.frontier.site_cadence import RecrawlTime
+from archiver.health.common_causes import CommonCause
 from archiver.health.health_rules import Health, HealthFinding
 from archiver.health.health_state import accept_findings_of, read_health, read_healths, record_run_health
-from archiver.health.site_table import HistoricalRun, SiteRow, measures_of, read_history, read_site_table, sort_rows
+from archiver.health.site_table import (
+    HistoricalRun,
+    SiteRow,
+    fold_common_causes,
+    measures_of,
+    read_history,
+    read_site_table,
+    sort_rows,
+)
 from archiver.sites.archiver_toml import Config, parse_config
 from archiver.storage.completeness import PostCounts, site_completeness
 from archiver.storage.connection import open_archive, writing
+from archiver.storage.locks import lock_site
 from archiver.storage.pages import stamp
 from archiver.storage.runs import Counts, begin_run, end_run, forget_run_health
-from archiver.storage.sites import add_site, add_tags
+from archiver.storage.sites import add_site, add_tags, list_sites
 from archiver.urls import urlkey
 from tests.runner import Runner
 
@@ -105,10 +116,22 @@ def test_a_run_under_way_or_never_crawled_is_shown(tmp_path: Path) -> None:
     db = archive_of(tmp_path / "archive.db", 1)
     begin_run(db, 1, "incremental", __version__, NOW)
     add_site(db, "https://fresh.example/", NOW)
-    fresh, running = read_site_table(db, Config(), NOW)
+    with lock_site(tmp_path / "archive.db", "site-0.example"):
+        fresh, running = read_site_table(db, Config(), NOW)
+        (listed,) = list_sites(db, {"site-0.example"})
     assert (fresh.health.state, fresh.last_run, fresh.complete) == ("unknown", None, False)
     assert running.last_run is not None
     assert (running.last_run["outcome"], running.health.state) == (None, "red")
+    assert listed["last_run"]["outcome"] is None
+
+
+def test_a_run_that_was_killed_is_shown_as_interrupted(tmp_path: Path) -> None:
+    db = archive_of(tmp_path / "archive.db", 1)
+    begin_run(db, 1, "incremental", __version__, NOW)
+    (row,), (site,) = read_site_table(db, Config(), NOW), list_sites(db)
+    for run in (row.last_run, site["last_run"], site_completeness(db, site)["runs"][0]):
+        assert run is not None
+        assert run["outcome"] == "interrupted"
 
 
 def test_the_stored_health_is_used_and_may_be_forgotten(tmp_path: Path) -> None:
@@ -168,6 +191,28 @@ def row_of(site: str, **other: Any) -> SiteRow:
         "posts": PostCounts({"found": 12, "archived": 12, "missing": 0, "gone": 0, "refused": 0}),
     }
     return SiteRow(**values | other)
+
+
+def test_a_failure_that_many_sites_share_is_shown_once() -> None:
+    sentence = "Its last run failed: the server has refused the connection."
+    other = HealthFinding("slow", "amber", "It is slow.")
+    failed = (HealthFinding("failed", "red", sentence),)
+    rows = [row_of(name, health=Health("red", failed)) for name in "abc"]
+    rows.append(row_of("d", health=Health("red", (*failed, other))))
+    cause = CommonCause("network", ("a", "b", "d"), 3, 4, NOW)
+    shown = fold_common_causes(rows, [cause])
+    assert [one.shares for one in shown] == [2, 2, 0, 2]
+    assert [sentence in one.reason for one in shown] == [False, False, True, False]
+    assert "1 more" in shown[3].reason
+    assert [one.reason for one in rows[:3]] == [sentence] * 3
+
+
+def test_the_width_of_a_pipe_can_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert TableLayout.of_output().width is None
+    monkeypatch.setenv("COLUMNS", "100")
+    assert TableLayout.of_output().width == 100
 
 
 LONG_NAME = "a-journal-with-a-very-long-name-indeed.harbour-news.example/blog/english"

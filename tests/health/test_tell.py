@@ -242,10 +242,10 @@ def test_a_new_finding_at_the_same_level_is_sent(archive: Path, call: Call) -> N
     assert "robots.txt" in second["sentence"]
 
 
-def test_the_scheduler_leaves_out_the_archive_itself_after_an_outage(archive: Path, call: Call) -> None:
+def test_the_scheduler_leaves_out_missed_crawls_after_an_outage(archive: Path, call: Call) -> None:
     with lock_schedule(archive), serving(Hook()) as hook:
         call("status", toml=at_once(hook))
-        assert notify(archive, include_archive=False) == [] == hook.posted
+        assert notify(archive, catching_up=True) == [] == hook.posted
         assert notify(archive) == [("webhook", "")]
         (change,) = hook.posted[0][0]["changes"]
     assert change["site"] == ""

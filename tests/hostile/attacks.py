@@ -244,7 +244,7 @@ ATTACKS: tuple[Attack, ...] = (
     # Pages.
     Attack(
         "addresses without end",
-        answer(b"<html>" + b'<a href="/%s">x</a>' % (b"ab/" * 30_000) * 20),
+        answer(b"<html>" + b'<a href="/%s">x</a>' % (b"ab/" * 30_000) * 5),
         ("not-article", ""),
     ),
     Attack(

@@ -18,7 +18,7 @@ from tests.hostile.world import Crawled, World
 LIMITS = {
     "DOWNLOAD_TIMEOUT": 20,  # a busy machine needs seconds for a good page, too
     "RETRY_TIMES": 0,
-    "PAGE_MAXSIZE": 2 * MB,
+    "PAGE_MAXSIZE": MB // 2,
     "DOWNLOAD_MAXSIZE": 8 * MB,
     "DOWNLOAD_HEADER_MAXSIZE": 64 * 1024,
 }

@@ -20,6 +20,8 @@ from tests.month.site_faults import SITE_FAULTS
 from tests.month.world import world
 
 FAULTS: dict[str, Fault] = {fault.name: fault for fault in (*SITE_FAULTS, *ARCHIVE_FAULTS)}
+_ENOUGH = 4 << 30
+"""The archives are in memory if it has so many bytes free: none of them is to survive a power failure."""
 _COLUMNS = ("fault", "blogs", "reported", "to whom", "messages (begun, over)", "which sentence", "bars missed")
 
 
@@ -32,8 +34,10 @@ def main() -> int:
     names = words.faults.split(",") if words.faults else list(FAULTS)
     if unknown := [name for name in names if name not in FAULTS]:
         parser.error(f"unknown: {', '.join(unknown)}; the faults are {', '.join(FAULTS)}")
-    processes.warm()
-    with tempfile.TemporaryDirectory(prefix="month-") as folder, world(words.seed, Path(folder)) as blogs:
+    processes.warm("tests.month.commands")
+    memory = Path("/dev/shm")
+    place = memory if "TMPDIR" not in os.environ and memory.is_dir() and _free(memory) >= _ENOUGH else None
+    with tempfile.TemporaryDirectory(prefix="month-", dir=place) as folder, world(words.seed, Path(folder)) as blogs:
         month = Month(blogs, Path(folder))
         dice = {name: Random(f"{words.seed} {name}") for name in names}
         days = {name: dice[name].randint(FIRST_FAULT_DAY, DAYS - 2 - max(FAULTS[name].days)) for name in names}
@@ -78,6 +82,11 @@ def _seconds() -> float:
     own = os.times()
     fields = Path(f"/proc/{_forkserver._forkserver_pid}/stat").read_text().rpartition(")")[2].split()
     return own.user + own.system + sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def _free(folder: Path) -> int:
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
 
 
 def _say(line: str) -> None:

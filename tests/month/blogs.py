@@ -118,6 +118,7 @@ def _all_posts(blog: str, seed: int) -> tuple[Post, ...]:
     return tuple(out)
 
 
+@cache
 def posts_at(blog: str, day: float, seed: int) -> tuple[Post, ...]:
     """Return the posts of a blog that are out on a day, newest first. Some new ones are edited two days later."""
     now = time_of(day)

@@ -221,7 +221,8 @@ def _edited(view: View) -> View:
 
 def _spam(count: int) -> Callable[[View], View]:
     def spammed(view: View) -> View:
-        dice, newest = Random(count), view.posts[0]
+        # All of it is like the post that was the newest then, so that it stays as it is while the fault lasts.
+        dice, newest = Random(count), next(one for one in view.posts if one.at <= view.began)
         spam = tuple(
             replace(
                 newest,

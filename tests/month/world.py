@@ -47,6 +47,12 @@ class World:
         self.began = 1.0
         """The first day of the fault."""
         self._servers = {name: Server(blog.host, blog.port, self._responder(name)) for name, blog in BLOGS.items()}
+        self._open: dict[str, tuple[bool, bool]] = {}
+        """How each server is: whether it refuses connections, and whether its certificate has expired."""
+        self._versions: dict[int, dict[str, list[Said]]] = {}
+        self._moment: tuple[float, float, SiteFault | None] | None = None
+        self._views: dict[str, View] = {}
+        self._answers: dict[tuple[str, str], Answer] = {}
         self.inbox: list[dict[str, Any]] = []
         """The messages that the webhook has received."""
         self._inbox = _Inbox(self.inbox)
@@ -63,7 +69,10 @@ class World:
         for name, server in self._servers.items():
             affected = fault is not None and name in fault.blogs
             server.delay = fault.delay if fault and affected else 0.0
-            refuses, expired = affected and fault and fault.closed, affected and fault and fault.expired
+            refuses, expired = (bool(affected and fault and one) for one in _closed_and_expired(fault))
+            if self._open.get(name) == (refuses, expired):
+                continue
+            self._open[name] = refuses, expired
             server.close()
             if not refuses:
                 server.open((self._expired if expired else self._valid) if BLOGS[name].scheme == "https" else None)
@@ -75,14 +84,16 @@ class World:
 
     def versions(self, day: float) -> dict[str, list[Said]]:
         """Return what each post has said up to this day, by its address, the oldest version first."""
-        out: dict[str, list[Said]] = {}
-        for name, blog in BLOGS.items():
-            for one in range(1, int(day) + 1):
-                for post in posts_at("a" if name == "f" else name, one, self.seed):
+        last = int(day)
+        if last not in self._versions:
+            out = self.versions(last - 1) if last > 1 else {}
+            for name, blog in BLOGS.items():
+                for post in posts_at("a" if name == "f" else name, last, self.seed):
                     known = out.setdefault(blog.url.rstrip("/") + post.path, [])
                     if (said := Said.of(post)) not in known:
                         known.append(said)
-        return out
+            self._versions[last] = out
+        return {address: list(said) for address, said in self._versions[last].items()}
 
     def shown(self) -> dict[str, Said]:
         """Return what the posts of the blogs with a fault say now."""
@@ -101,11 +112,23 @@ class World:
 
     def _responder(self, name: str) -> Any:
         def respond(target: str) -> Answer:
-            view = self._view(name)
-            good = view.answer(target)
-            return self.fault.answer(target, good, view) if self.fault and name in self.fault.blogs else good
+            moment, key = (self.day, self.began, self.fault), (name, target)
+            if moment != self._moment:
+                self._moment, self._views, self._answers = moment, {}, {}
+            views, answers = self._views, self._answers
+            if key not in answers:
+                view = views[name] = views.get(name) or self._view(name)
+                good = view.answer(target)
+                answers[key] = (
+                    self.fault.answer(target, good, view) if self.fault and name in self.fault.blogs else good
+                )
+            return answers[key]
 
         return respond
+
+
+def _closed_and_expired(fault: SiteFault | None) -> tuple[bool, bool]:
+    return (fault.closed, fault.expired) if fault else (False, False)
 
 
 class _Inbox:

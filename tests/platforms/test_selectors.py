@@ -6,13 +6,15 @@ characters that separate words in Python but not in XPath, and words in all orde
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from lxml import etree
 from parsel import Selector
 
-from archiver.platforms.selector_index import Index, compile_selector, element_selector, is_xpath
+from archiver.platforms.selector_index import Index, compile_selector, element_selector, is_xpath, split_words
 
 TAGS = ("div", "p", "a", "h1", "time", "meta", "svg", "o:p")
 WORDS = ("k", "m", "K", "k-m", "é", "2x", "tag")
@@ -143,6 +145,15 @@ def test_parsel_evaluates_selectors_that_the_index_does_not_support(html: str, s
 def test_a_selector_that_finds_something_is_present(html: str, table: tuple[str, ...]) -> None:
     index = Index(root_of(html))
     assert {s for s in table if index.answer(s)} <= set(index.present(table))
+
+
+@given(pages, st.sampled_from(("k", "m|2", "-", "é|tag", "q")))
+def test_all_class_names_with_a_hint_are_found_whatever_their_case(html: str, hints: str) -> None:
+    index = Index(root_of(html))
+    names = dict.fromkeys(name for value, _ in index.by_class_value() for name in split_words(value))
+    expected = {name for name in names if re.search(hints, name.lower())}
+    found = index.classes_with(re.compile(hints))
+    assert (set(found), len(found)) == (expected, len(expected))
 
 
 @pytest.mark.parametrize(

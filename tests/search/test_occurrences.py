@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from archiver.search import snippets as module
 from archiver.search.snippets import Place, Row, find_occurrences, occurrences_among_words
-from archiver.search.words import MAX_WORD, normalized_text, split_into_words
+from archiver.search.word_splitting import MAX_WORD, normalized_text, split_into_words
 
 PIECES = (
     "tide",

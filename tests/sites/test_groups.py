@@ -222,6 +222,13 @@ def test_a_group_without_sites_is_a_finding(archive: Path, call: Call) -> None:
     assert finding["sentence"] in " ".join(call("status").stdout.split())
 
 
+def test_a_site_is_shown_with_its_groups(archive: Path, call: Call) -> None:
+    configure(archive, "[groups.news]\ndelay = 3\n[groups.other]\ndelay = 5\n")
+    shown = json.loads(call("sites", "show", "a.example", "--json").stdout)
+    assert (shown["groups"], shown["settings_in_force"]["delay"]) == (["news"], 3)
+    assert "3.0 (archiver.toml, group news)" in " ".join(call("sites", "show", "a.example").stdout.split())
+
+
 def blog() -> Pages:
     paths = [f"/post-{n}/" for n in range(12)]
     posts: Pages = {path: page(f"Number {path}", f"Words of {path} stand here. " * 9) for path in paths}

@@ -182,7 +182,7 @@ def test_a_tag_selects_the_settings_of_a_group(tmp_path: Path, monkeypatch: pyte
         name: json.loads(call(archive, "sites", "show", name, "--json").stdout)["settings_in_force"] for name in due
     }
     assert [holds[name]["delay"] for name in sorted(holds)] == [4, 9, 1]
-    assert "1h (archiver.toml)" in call(archive, "sites", "show", "b.example").stdout
+    assert "1h (archiver.toml, group news)" in call(archive, "sites", "show", "b.example").stdout
     assert set(sites_by_name(archive, "--tag", "Slow ")) == {"b.example"}
     assert call(archive, "sites", "tag", "news", "b.example", "c.example", "--remove").exit_code == 0
     assert set(sites_by_name(archive, "--tag", "news")) == {"a.example"}

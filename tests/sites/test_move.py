@@ -366,3 +366,12 @@ def test_what_was_sent_of_a_site_and_its_mute_move_with_it(tmp_path: Path) -> No
         move_site(db, old, new, NOW)
         assert db.execute("select site from faults").fetchall() == [("moved.example",)]
         assert find_site(db, "moved.example")["muted_why"] == "it moves"
+
+
+def test_a_crawl_of_a_site_that_has_moved_says_how_to_move_it(tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    with serving({"/": Answer(b"", 301, {"Location": "http://elsewhere.example/"})}) as server:
+        done = crawl(server.url, "--quiet", archive=archive)
+    assert done.returncode == 1
+    name = server.url.removeprefix("http://").rstrip("/")
+    assert f"'archiver sites move {name} http://elsewhere.example/'" in done.stderr

@@ -8,8 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from archiver.cli.main import cli
 from tests.processes import run, without_proxies
+from tests.runner import Runner
 from tests.spiders.site_server import Answer
+
+_IN_PROCESS = frozenset(("sites", "status", "why", "show", "runs", "export"))
+"""Commands that run in this process, which takes a third of the time of one of their own."""
 
 
 def crawl(*words: str, archive: Path, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -18,6 +23,10 @@ def crawl(*words: str, archive: Path, environment: dict[str, str] | None = None)
 
 def archiver(*words: str, archive: Path, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command on this archive."""
+    if words[0] in _IN_PROCESS:
+        named = [*words, "--archive", str(archive)]
+        done = Runner().invoke(cli, named, prog_name="archiver", env=environment, catch_exceptions=False)
+        return subprocess.CompletedProcess(["archiver", *named], done.exit_code, done.stdout, done.stderr)
     return run("archiver", *words, "--archive", str(archive), environment=without_proxies() | (environment or {}))
 
 

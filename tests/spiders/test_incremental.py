@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +94,54 @@ def test_a_post_that_moved_over_several_redirects_has_its_last_address(tmp_path:
         assert rows(archive, "select url from articles where title = 'Title two'") == [(f"{site.url}2024/two/",)]
         aliases = {url for (url,) in rows(archive, "select url from article_urls where kind <> 'url'")}
     assert {f"{site.url}two/", f"{site.url}archive/two/"} <= aliases
+
+
+def test_a_new_post_that_first_showed_another_one_becomes_an_article_of_its_own(tmp_path: Path) -> None:
+    archive, names = tmp_path / "a.db", [f"/post-{n}/" for n in range(12)]
+    pages: dict[str, Any] = {"/": home(*names)}
+    pages |= {name: page(f"Title {name}", f"Words of {name} are here for all to read. " * 9) for name in names}
+    wait = "select round((julianday(due_at) - julianday(fetched_at)) * 24) from pages where url like '%/fresh/'"
+    with serving(pages) as site:
+        counts(site.url, archive=archive)
+        pages |= {"/fresh/": pages["/post-3/"], "/": home("/fresh/", *names)}
+        assert counts(site.url, archive=archive)["aliased"] == 1
+        assert rows(archive, wait) == [(20.0,)]
+        pages["/fresh/"] = page("A fresh post", "Quite other words than in any post before it. " * 9, date="2024-06-01")
+        later = counts(site.url, "--full", archive=archive)
+        assert (later["new"], later["revised"]) == (1, 0)
+        again = counts(site.url, "--full", archive=archive)
+        assert (again["new"], again["revised"], again["aliased"]) == (0, 0, 0)
+        stored = rows(archive, "select url, title from articles where title like '%fresh%' or title like '%post-3/'")
+    assert sorted(stored) == [(f"{site.url}fresh/", "A fresh post"), (f"{site.url}post-3/", "Title /post-3/")]
+    assert rows(archive, "select count(*) from article_urls") == [(13,)]
+
+
+def test_an_edit_at_two_addresses_of_a_post_stays_one_post(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    pages: dict[str, Any] = {"/": home("/one/"), "/one/": page("The first"), "/two/": page("The second")}
+    with serving(pages) as site:
+        counts(site.url, archive=archive)
+        pages |= {"/": home("/1/", "/one/", "/two/"), "/1/": pages["/one/"]}
+        counts(site.url, archive=archive)
+        pages["/1/"] = pages["/one/"] = page("Another headline", "The author has written all of it again. " * 9)
+        counts(site.url, "--full", archive=archive)
+    assert sorted(rows(archive, "select title from articles")) == [("Another headline",), ("The second",)]
+
+
+def test_a_gone_post_is_looked_for_the_next_day_and_then_at_growing_intervals(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    pages: dict[str, Any] = {"/": home("/one/", "/two/"), "/one/": page("The first"), "/two/": page("The second")}
+    wait = "select round((julianday(due_at) - julianday(fetched_at)) * 24) from pages where url like '%/two/'"
+    with serving(pages) as site:
+        counts(site.url, archive=archive)
+        pages["/two/"] = Answer(b"gone", 410)
+        assert counts(site.url, "--full", archive=archive)["gone"] == 1
+        assert rows(archive, wait) == [(20.0,)]
+        db = sqlite3.connect(archive)
+        with closing(db), db:
+            db.execute("update articles set gone_at = datetime('now', '-5 days') || '+00:00' where gone_at is not null")
+        counts(site.url, "--full", archive=archive)
+    assert rows(archive, wait) == [(4 * 24 + 20.0,)]
 
 
 def test_a_gone_post_that_comes_back_is_no_longer_gone(tmp_path: Path) -> None:

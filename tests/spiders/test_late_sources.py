@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -102,46 +108,62 @@ def with_text(n: int) -> Item:
     return Item(n, content=whole)
 
 
+SITES: dict[str, Callable[[], Pages]] = {
+    "pages with text": site,
+    "pages without text": lambda: site(shell) | {"/feed.xml": feed(*(with_text(n) for n in range(COUNT)))},
+    "api": lambda: WithAPI(answers=True),
+}
+Expected = Callable[[str], list[tuple[Any, ...]]]
+
+
+@pytest.fixture(scope="module")
+def expected_of(tmp_path_factory: pytest.TempPathFactory) -> Expected:
+    """Returns a function from the name of a site to its articles if all sources respond. Each site is crawled once."""
+
+    @cache
+    def expected(name: str) -> list[tuple[Any, ...]]:
+        archive = tmp_path_factory.mktemp("whole") / "whole.db"
+        with serving(SITES[name]()) as server:
+            crawl_once(server.url, archive)
+            found = without_host(articles(archive), server.url)
+        assert len(found) == COUNT
+        return found
+
+    return expected
+
+
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-@pytest.mark.parametrize(
-    ("post", "items"),
-    [(notice, ()), (shell, tuple(with_text(n) for n in range(COUNT)))],
-    ids=["pages with text", "pages without text"],
-)
+@pytest.mark.parametrize("name", ["pages with text", "pages without text"])
 def test_a_feed_that_fails_at_first_gives_what_it_would_have_given(
-    tmp_path: Path, fault: Answer, post: Callable[[int], Answer], items: tuple[Item, ...]
+    tmp_path: Path, fault: Answer, name: str, expected_of: Expected
 ) -> None:
-    pages = site(post) | {"/feed.xml": feed(*items)}
-    with serving(dict(pages)) as server:
-        crawl_once(server.url, tmp_path / "whole.db")
-        expected = without_host(articles(tmp_path / "whole.db"), server.url)
-    (tmp_path / "late").mkdir()
-    late = tmp_path / "late" / "late.db"
-    url, second, third = crawl_with_late_feed(pages, fault, late)
-    assert len(expected) == COUNT
-    assert without_host(articles(late), url) == expected
+    late = tmp_path / "late.db"
+    url, second, third = crawl_with_late_feed(SITES[name](), fault, late)
+    assert without_host(articles(late), url) == expected_of(name)
     assert not [path for path in second if path.startswith("/notice")]
     assert len(third) <= len(second)
     assert rows(late, "select count(*) from revisions where revision > 1") == [(0,)]
 
 
-def test_pages_that_are_fetched_again_with_a_late_feed_have_no_revision(tmp_path: Path) -> None:
-    with serving(site()) as server:
-        crawl_once(server.url, tmp_path / "whole.db")
-        expected = without_host(articles(tmp_path / "whole.db"), server.url)
-    (tmp_path / "late").mkdir()
-    late = tmp_path / "late" / "late.db"
+def test_pages_that_are_fetched_again_with_a_late_feed_have_no_revision(tmp_path: Path, expected_of: Expected) -> None:
+    late = tmp_path / "late.db"
     with serving(site() | {"/feed.xml": FAULTS["unavailable"]}) as server:
         crawl_once(server.url, late)
         server.pages["/feed.xml"] = feed()
         crawl(server.url, "--full", "--delay", "0", archive=late)
-        assert without_host(articles(late), server.url) == expected
+        assert without_host(articles(late), server.url) == expected_of("pages with text")
     assert rows(late, "select count(*) from revisions where revision > 1") == [(0,)]
 
 
-def test_what_a_feed_says_late_is_evidence_with_its_source(tmp_path: Path) -> None:
-    archive = tmp_path / "a.db"
+@pytest.fixture(scope="module")
+def late_feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    archive = tmp_path_factory.mktemp("late") / "a.db"
     crawl_with_late_feed(site(), FAULTS["not implemented"], archive)
+    return archive
+
+
+def test_what_a_feed_says_late_is_evidence_with_its_source(late_feed: Path) -> None:
+    archive = late_feed
     shown = json.loads(archiver("show", "1", "--evidence", "--json", archive=archive).stdout)
     sources = {name: {one["source"] for one in found["candidates"]} for name, found in shown["evidence"].items()}
     assert "feed" in sources["categories"] & sources["description"]
@@ -149,42 +171,64 @@ def test_what_a_feed_says_late_is_evidence_with_its_source(tmp_path: Path) -> No
     assert rows(archive, linked) == [(COUNT,)]
 
 
-def test_what_a_feed_says_late_stays_when_captures_are_extracted_again(tmp_path: Path) -> None:
-    archive = tmp_path / "a.db"
-    crawl_with_late_feed(site(), FAULTS["not implemented"], archive)
+def test_what_a_feed_says_late_stays_when_captures_are_extracted_again(late_feed: Path, tmp_path: Path) -> None:
+    archive = Path(shutil.copytree(late_feed.parent, tmp_path / "copy"), late_feed.name)
     before = articles(archive)
     assert archiver("reextract", archive=archive).returncode == 0
     assert articles(archive) == before
 
 
-CHANGES = {
-    "categories": Item(2, categories=("Harbour", "Lights")),
-    "first category": Item(2, categories=()),
-    "authors": Item(2, author="Tom Hale"),
-    "published": Item(2, time="09:30:00 +0000"),
+EDITS = {
+    "categories": (Item(0), Item(0, categories=("Harbour", "Lights"))),
+    "first category": (Item(1, categories=()), Item(1)),
+    "authors": (Item(2), Item(2, author="Tom Hale")),
+    "published": (Item(3), Item(3, time="09:30:00 +0000")),
 }
+"""What the feed says of a post before and after its edit. Each edits another post."""
 
 
-@pytest.mark.parametrize("name", CHANGES)
-def test_an_edit_of_the_feed_alone_is_a_revision(tmp_path: Path, name: str) -> None:
-    archive = tmp_path / "a.db"
-    before = [Item(n) for n in range(COUNT)]
-    after = [CHANGES[name] if n == 2 else Item(n) for n in range(COUNT)]
-    if name == "first category":
-        before, after = after, before
+@dataclass(frozen=True)
+class Edited:
+    """The archive of a blog whose feed edits posts after the first of three crawls, and the posts that the second and
+    the third requested.
+    """
+
+    archive: Path
+    second: list[str]
+    third: list[str]
+
+
+@pytest.fixture(scope="module")
+def edited(tmp_path_factory: pytest.TempPathFactory) -> Edited:
+    archive = tmp_path_factory.mktemp("edited") / "a.db"
+    others = [Item(n) for n in range(len(EDITS), COUNT)]
+    before, after = ([pair[which] for pair in EDITS.values()] + others for which in (0, 1))
+    requests = []
     with serving(site() | {"/feed.xml": feed(*before)}) as server:
         crawl_once(server.url, archive)
         server.pages["/feed.xml"] = feed(*after)
-        server.requests.clear()
-        crawl_once(server.url, archive)
-        fetched = [path for path in server.requests if path.startswith("/notice")]
-        server.requests.clear()
-        crawl_once(server.url, archive)
-        again = [path for path in server.requests if path.startswith("/notice")]
+        for _ in range(2):
+            server.requests.clear()
+            crawl_once(server.url, archive)
+            requests.append(sorted(path for path in server.requests if path.startswith("/notice")))
+    return Edited(archive, *requests)
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edit_of_the_feed_alone_is_a_revision(edited: Edited, name: str) -> None:
     changed = "categories" if name == "first category" else name
-    assert rows(archive, "select changed from revisions where revision > 1") == [(f'["{changed}"]',)]
-    assert fetched == ["/notice-2/"]
-    assert again == []
+    found = rows(
+        edited.archive,
+        "select r.changed from revisions r join articles a on a.id = r.article_id "
+        f"where r.revision > 1 and a.url like '%/notice-{EDITS[name][0].n}/'",
+    )
+    assert found == [(f'["{changed}"]',)]
+
+
+def test_the_posts_that_a_feed_edits_are_requested_once_and_no_others(edited: Edited) -> None:
+    assert edited.second == [f"/notice-{before.n}/" for before, _ in EDITS.values()]
+    assert edited.third == []
+    assert rows(edited.archive, "select count(*) from revisions where revision > 1") == [(len(EDITS),)]
 
 
 def test_a_summary_that_changes_in_the_feed_is_current_without_a_revision(tmp_path: Path) -> None:
@@ -245,18 +289,47 @@ class WithAPI(dict[str, Any]):
         }
 
 
+class WrongAPI(WithAPI):
+    """Its posts changed three days ago, and for some time it says a wrong category of them."""
+
+    category = "Wrong"
+    at = datetime.now(UTC) - timedelta(days=3)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        since = parse_qs(urlsplit(key).query).get("modified_after", [""])[0]
+        return super().get(key.replace("modified_after", "after") if since < f"{self.at:%FT%TZ}" else key, default)
+
+    def _post(self, n: int) -> dict[str, Any]:
+        times = {f"modified{zone}": f"{self.at:%FT%T}" for zone in ("", "_gmt")}
+        terms = {"_embedded": {"wp:term": [[{"taxonomy": "category", "name": self.category}]]}}
+        return super()._post(n) | times | terms
+
+
+def test_an_article_follows_an_api_that_said_something_wrong_for_some_days(tmp_path: Path) -> None:
+    archive, said = tmp_path / "a.db", "select distinct categories from articles"
+    with serving(pages := WrongAPI(answers=True)) as server:
+        crawl_once(server.url, archive)
+        assert rows(archive, said) == [('["Wrong"]',)]
+        pages.category = "Harbour"
+        with closing(sqlite3.connect(archive)) as db, db:
+            read_at = pages.at + timedelta(days=1.5)
+            db.execute("update pages set fetched_at = ? where kind = 'api'", [f"{read_at:%FT%T}+00:00"])
+        server.requests.clear()
+        crawl(server.url, "--delay", "0", archive=archive)
+        assert any("modified_after" in path for path in server.requests)
+        assert rows(archive, said) == [('["Harbour"]',)]
+
+
 @pytest.mark.parametrize("more", [(), ("--full",)], ids=["plain", "full"])
-def test_an_api_that_fails_at_first_gives_what_it_would_have_given(tmp_path: Path, more: tuple[str, ...]) -> None:
-    with serving(WithAPI(answers=True)) as server:
-        crawl_once(server.url, tmp_path / "whole.db")
-        expected = without_host(articles(tmp_path / "whole.db"), server.url)
-    (tmp_path / "late").mkdir()
-    late = tmp_path / "late" / "late.db"
+def test_an_api_that_fails_at_first_gives_what_it_would_have_given(
+    tmp_path: Path, more: tuple[str, ...], expected_of: Expected
+) -> None:
+    late = tmp_path / "late.db"
     with serving(pages := WithAPI(answers=False)) as server:
         crawl_once(server.url, late)
         assert rows(late, "select distinct tags from articles") == [("[]",)]
         pages.answers = True
         server.requests.clear()
         crawl(server.url, *more, "--delay", "0", archive=late)
-        assert without_host(articles(late), server.url) == expected
+        assert without_host(articles(late), server.url) == expected_of("api")
     assert rows(late, "select count(*) from revisions where revision > 1") == [(0,)]

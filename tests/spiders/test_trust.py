@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.frontier.revisit import (
+from archiver.frontier.fetch_order_and_revisits import (
     MIN_CLAIMS,
     TRUST_AGAIN_AFTER,
     ClaimTally,
@@ -20,7 +20,7 @@ from archiver.frontier.revisit import (
     dates_claim,
     next_fetch_time,
 )
-from archiver.frontier.samples import DEFAULT_SAMPLE
+from archiver.frontier.random_samples import DEFAULT_SAMPLE
 from archiver.items import DiscoverySource, Outcome, PageKind
 from archiver.storage.connection import open_archive, writing
 from archiver.storage.crawl_exclusions import Trust

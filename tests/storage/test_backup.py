@@ -176,6 +176,25 @@ def test_only_an_earlier_backup_is_overwritten(archive: Path, tmp_path: Path) ->
     assert backup(archive, archive, "--force").exit_code == 1
 
 
+def test_a_backup_is_overwritten_after_the_site_with_the_newest_run_was_removed(archive: Path, tmp_path: Path) -> None:
+    target = tmp_path / "b" / "archive.db"
+    with closing(sqlite3.connect(archive)) as db:
+        (site,) = db.execute(
+            "select s.name from runs r join sites s on s.id = r.site_id order by r.id desc limit 1"
+        ).fetchone()
+    assert backup(archive, target).exit_code == 0
+    words = ("sites", "remove", site, "--with-articles", "--yes", "--archive", str(archive))
+    removed = Runner().invoke(cli, words)
+    assert removed.exit_code == 0, removed.output
+    assert number(archive, "select max(id) from runs") != number(target, "select max(id) from runs")
+    assert backup(archive, target).exit_code == 0
+    with closing(sqlite3.connect(target)) as db, db:  # somebody has gone on working with the backup
+        db.execute(
+            "insert into runs (site_id, mode, started_at) select id, 'full', '2999-01-01T00:00:00+00:00' from sites"
+        )
+    assert fault(backup(archive, target)) == f"BackupRefused {target}"
+
+
 def test_a_file_of_another_archive_is_left_alone(archive: Path, tmp_path: Path) -> None:
     name = next((archive.parent / "warc").glob("*.warc.gz")).name
     strange = tmp_path / "copies" / "warc" / name

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.articles.identity import KnownAddress, is_preferred
+from archiver.articles.article_comparison import KnownAddress, is_preferred
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 from archiver.storage.connection import writing
 from archiver.storage.page_discoveries import record_discovered_urls

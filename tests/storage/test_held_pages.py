@@ -14,7 +14,7 @@ from sqlite_utils import Database
 
 from archiver.errors import RunNotFound
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
-from archiver.maintenance.held_release import release_held
+from archiver.maintenance.held_page_release import release_held
 from archiver.maintenance.run_undoing import undo_run
 from archiver.storage.article_tables.records import evidence, revisions
 from archiver.storage.connection import writing

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from archiver.articles.form_verdicts import FormVerdict, SiteVerdicts
+from archiver.articles.page_form_verdicts import FormVerdict, SiteVerdicts
 from archiver.items import DiscoveredURL, DiscoverySource, PageForm, PageKind
 from archiver.storage import page_forms
 from archiver.storage.connection import open_archive

@@ -20,6 +20,7 @@ from archiver.maintenance.verify_captures import find_warc_files
 from archiver.sites.archiver_toml import Maintenance
 from archiver.storage.connection import opened
 from archiver.storage.integrity_records import read_checked_units
+from archiver.storage.locks import check_is_running, lock_check
 from tests.damage import damage_table, flip, shorten, warc_files
 from tests.proved_archive import make
 from tests.runner import fault, in_process
@@ -209,10 +210,37 @@ def test_it_is_due_once_a_day(archive: Path) -> None:
 
         assert (due(1), due(14.9), due(15)) == (False, False, True)
         db.execute(
-            "insert into integrity_checks (kind, started_at) values ('part', ?)",
+            "insert into integrity_checks (kind, started_at, finished_at) values ('part', ?1, ?1)",
             [(created + timedelta(hours=15)).isoformat()],
         )
         assert (due(15.1), due(38.9), due(39)) == (False, False, True)
+
+
+def test_an_interrupted_check_is_due_unless_it_is_running(archive: Path) -> None:
+    began = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+    with opened(archive) as db:
+        db.execute("insert into integrity_checks (kind, started_at) values ('part', ?)", [began.isoformat()])
+        assert is_part_due(db, "03:00", began + timedelta(hours=1))
+        assert not is_part_due(db, "03:00", began + timedelta(hours=1), is_running=True)
+    with lock_check(archive):
+        assert check_is_running(archive)
+    assert not check_is_running(archive)
+
+
+def test_checks_that_are_interrupted_night_after_night_are_a_finding(archive: Path) -> None:
+    def found() -> list[str]:
+        with opened(archive, read_only=True) as db:
+            known = read_safety(db)
+        assert known
+        return [one.about for one in judge_safety(known, Maintenance(backup_days=0), NOW) if one.code == "verify"]
+
+    with opened(archive) as db:
+        for days in (3, 2, 1, 0.1):
+            at = (NOW - timedelta(days=days)).isoformat()
+            db.execute("insert into integrity_checks (kind, started_at) values ('part', ?)", [at])
+    assert found() == ["unfinished"]
+    check_part(archive, CheckBudget())
+    assert found() == []
 
 
 def test_a_file_that_a_takedown_replaced_meanwhile_is_no_damage(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:

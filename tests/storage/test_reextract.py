@@ -19,9 +19,9 @@ from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.cli.main import cli
+from archiver.storage.article_tables.article_and_revision_rows import FULL_CONTENT
 from archiver.storage.article_tables.evidence import decode_evidence as entries_of
 from archiver.storage.article_tables.evidence import pack_evidence
-from archiver.storage.article_tables.revisions import FULL_CONTENT
 from tests.article_columns import CONTENT_COLUMNS
 from tests.processes import descendants, is_alive
 from tests.runner import Runner, fault

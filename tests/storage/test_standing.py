@@ -16,9 +16,15 @@ from sqlite_utils import Database
 
 from archiver.fields import PAGE_FIELDS
 from archiver.items import Article, GeoTag
+from archiver.storage.article_tables.article_and_revision_rows import (
+    LISTS,
+    TEXTS,
+    article_from_revision,
+    article_row,
+    revision_rows,
+)
 from archiver.storage.article_tables.articles import Observation, store_article
 from archiver.storage.article_tables.records import revision_record
-from archiver.storage.article_tables.revisions import LISTS, TEXTS, article_from_revision, article_row, revision_rows
 from archiver.storage.connection import migrations, open_archive
 
 AT = datetime(2024, 5, 1, 8, tzinfo=UTC)

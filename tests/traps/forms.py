@@ -9,7 +9,7 @@ from tests.small_sites import SamplePost
 from tests.traps.trap import Trap
 from tests.traps.web import Ask, Reply, Respond, article, blog, document, links, moved, newest_first, sitemap
 
-N = 60
+N = 44
 
 
 def _redirecting(

@@ -150,7 +150,7 @@ def _dressed(posts: list[SamplePost]) -> Respond:
 
 
 def traps() -> list[Trap]:
-    months, chain, mapped, fed, loaded = (newest_first(n, 40) for n in range(50, 55))
+    months, chain, mapped, fed, loaded = (newest_first(n, 24) for n in range(50, 55))
     deep, known, dressed = newest_first(55, 80), newest_first(56, 70), newest_first(57, 30)
     return [
         _endless("last-again", 41, _after("/page/"), lambda n: f"/page/{n}/", clamp=True),

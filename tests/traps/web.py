@@ -174,6 +174,10 @@ def words(seed: int, count: int = 40) -> str:
     return " ".join(dice.choice(WORDS) for _ in range(count))
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # a crawl of all sites opens more connections at once than the default of 5
+
+
 class Web:
     """Sites by host name, and the requests to each. Runs as an HTTP proxy."""
 
@@ -201,7 +205,7 @@ class Web:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(POLL,), daemon=True).start()
 

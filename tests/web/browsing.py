@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.plain_stack import without_source_lines
+from tests.waiting import PATIENCE
 
 CHROMIUM = "/usr/bin/chromium"
 SHOTS = Path(__file__).parents[2] / "output" / "screenshots"
@@ -42,6 +43,18 @@ class Watch:
         # The caret stays visible: to hide it, Playwright would add a style to the page, which our policy forbids.
         self.page.screenshot(path=SHOTS / f"{name}.png", full_page=True, caret="initial")
 
+    def forget(self) -> None:
+        """Leave the page, and forget what it recorded and stored, as in a new context. A new one costs Chromium half a
+        second of CPU time.
+        """
+        session = self.page.context.new_cdp_session(self.page)
+        session.send("Storage.clearDataForOrigin", {"origin": self.own, "storageTypes": "all"})
+        session.detach()
+        self.page.context.clear_cookies()
+        self.page.goto("about:blank")
+        for record in (self.dialogs, self.elsewhere, self.refused, self.errors, self.answers):
+            record.clear()
+
     @property
     def acted(self) -> list[str]:
         """Return everything the page did that a page without active content does not do."""
@@ -51,6 +64,7 @@ class Watch:
 @contextmanager
 def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api")
+    playwright.expect.set_options(timeout=PATIENCE * 1_000)
     with without_source_lines(), playwright.sync_playwright() as running:
         made = running.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
         yield made
@@ -76,6 +90,7 @@ def watching(browser: Any, own: str, **options: Any) -> Iterator[Watch]:
         shown.dismiss()
 
     page = watch.page
+    page.set_default_timeout(PATIENCE * 1_000)
     page.on("dialog", dialog)
     page.on("request", asked)
     page.on("console", said)

@@ -59,12 +59,20 @@ def chromium() -> Iterator[Any]:
         yield running
 
 
-@pytest.fixture
-def watch(chromium: Any, served: Served) -> Iterator[Watch]:
+@pytest.fixture(scope="module")
+def window(chromium: Any, served: Served) -> Iterator[Watch]:
+    """A browser page shared by all tests, because opening another takes longer than the checks."""
     with watching(chromium, served.address, viewport=DESKTOP, base_url=served.address) as watched:
-        watched.page.set_default_timeout(10_000)
         yield watched
-        assert not watched.acted
+
+
+@pytest.fixture
+def watch(window: Watch) -> Iterator[Watch]:
+    window.forget()
+    window.page.set_viewport_size(DESKTOP)
+    window.page.emulate_media(color_scheme="light")
+    yield window
+    assert not window.acted
 
 
 @pytest.fixture
@@ -129,7 +137,7 @@ def test_a_box_can_be_drawn_on_the_map_and_a_spot_chosen(page: Any) -> None:
     page.mouse.down()
     page.mouse.move(spot["x"] + 30, spot["y"] + 30, steps=4)
     page.mouse.up()
-    page.wait_for_url("**bbox**", timeout=120_000)
+    page.wait_for_url("**bbox**")
     west, south, east, north = (float(n) for n in url_arguments(page)["bbox"][0].split(","))
     assert west < 2.3522 < east
     assert south < 48.8566 < north
@@ -144,7 +152,7 @@ def test_a_box_can_be_drawn_on_the_map_and_a_spot_chosen(page: Any) -> None:
     page.mouse.down()
     page.mouse.move(spot["x"] + 9, spot["y"] + 29, steps=4)
     page.mouse.up()
-    page.wait_for_url("**near**", timeout=120_000)
+    page.wait_for_url("**near**")
     latitude, longitude = (float(n) for n in url_arguments(page)["near"][0].split(","))
     assert abs(latitude + 16.8) < 3
     assert abs((longitude + 179.9 + 180) % 360 - 180) < 3
@@ -277,13 +285,6 @@ def test_tables_and_sql_run_their_scripts_and_no_others(page: Any) -> None:
     page.goto("/archive?sql=select+count(*)+from+articles")
     expect(page.locator(".CodeMirror")).to_be_visible()
     expect(page.locator("table.rows-and-columns td")).to_have_text("6")
-
-
-@pytest.fixture(scope="module")
-def window(chromium: Any, served: Served) -> Iterator[Watch]:
-    """A browser page shared by all tests, because opening another takes longer than the checks."""
-    with watching(chromium, served.address) as watched:
-        yield watched
 
 
 @pytest.mark.parametrize(("name", "size", "dark"), SCREENS)

@@ -4,6 +4,7 @@ found.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,14 +16,19 @@ from tests.wordpress.site import PACKAGES, WordPress
 pytestmark = pytest.mark.needs(*PACKAGES)
 
 
-@pytest.mark.parametrize("theme", ["classic", "twentytwentyfive"])
-def test_every_public_post_is_archived_and_no_hidden_one(
-    wordpress_server: WordPress, theme: str, tmp_path: Path
-) -> None:
-    wordpress_server.theme(theme)
-    archive = tmp_path / "archive.db"
+@pytest.fixture(scope="module", params=["classic", "twentytwentyfive"])
+def crawled(
+    request: pytest.FixtureRequest, wordpress_server: WordPress, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The archive of one crawl of the site in this theme, which tests only read."""
+    wordpress_server.theme(request.param)
+    archive = tmp_path_factory.mktemp(request.param) / "archive.db"
     crawl(wordpress_server.url, archive)
-    found = records(archive)
+    return archive
+
+
+def test_every_public_post_is_archived_and_no_hidden_one(wordpress_server: WordPress, crawled: Path) -> None:
+    found = records(crawled)
     public = {row.url: row for row in wordpress_server.rows() if row.public}
     assert found.keys() == public.keys()
     written = {f"{wordpress_server.base}{p.path()}": p for p in load_posts(1)}
@@ -37,11 +43,11 @@ def test_every_public_post_is_archived_and_no_hidden_one(
             assert [(g["latitude"], g["longitude"]) for g in record["geotags"]] == places, post.slug
 
 
+@pytest.mark.parametrize("crawled", ["twentytwentyfive"], indirect=True)
 def test_a_second_crawl_finds_an_edit_a_new_post_a_moved_slug_and_a_deletion(
-    wordpress_server: WordPress, tmp_path: Path
+    wordpress_server: WordPress, crawled: Path, tmp_path: Path
 ) -> None:
-    archive = tmp_path / "archive.db"
-    crawl(wordpress_server.url, archive)
+    archive = Path(shutil.copytree(crawled.parent, tmp_path / "copy"), crawled.name)
     edited, moved, deleted = [row for row in wordpress_server.rows() if row.public][5:20:5]
     wordpress_server.edit(edited.id, post_content="<p>An entirely other text, about the same harbour.</p>")
     new = wordpress_server.add(

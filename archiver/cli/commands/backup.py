@@ -66,7 +66,8 @@ def backup(options: BackupOptions) -> None:
     place of the last backup of the same archive; if it is damaged, the last backup stays. Any other file is kept,
     unless --force is given. With --captures, the finished WARC files are copied too, and only new ones the next time;
     all backups in a folder share them. If the backup is interrupted, FILE remains as it was. The folder of FILE is
-    created, but not the folders above it, nor one that held a backup before: mount its disk.
+    created, but not the folders above it. A missing folder that held a backup before is not created either: mount its
+    disk first.
 
     \b
     Examples:

@@ -38,7 +38,7 @@ def clusters(cluster: str | None, site: str | None, limit: int, rebuild: bool, a
     """List the clusters of near-duplicates, largest first; or show one, by its ID or by the URL of a member.
 
     A cluster contains versions of the same text: an agency story on many sites, shortened or with a different
-    introduction, or a post that was published twice. Its source is the article that the others were copied from.
+    introduction, or a post that was published twice. Its source is the article from which the others were copied.
     Crawls keep the clusters up to date; --rebuild compares all articles again.
 
     \b

@@ -1,6 +1,6 @@
 """`archiver crawl`: crawls sites, and prints a summary of each run.
 
-If an address is mistyped, finds the site of the archive whose name was probably meant.
+Also finds the site of the archive that a mistyped address probably means.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from archiver.cli.run_output import (
     format_run_summary,
     has_unusable_content,
     note_missing_posts,
+    read_advice_after_crawl,
     read_health_after_crawl,
     suggest_searches,
 )
@@ -56,16 +57,16 @@ _LETTERS_PER_TYPO = 4
 
 
 def find_similar_site(name: str, known: Iterable[str]) -> str:
-    """Returns the known site name that differs from `name` in no more than a port or one or two typed letters; "" if
-    there is none. The most similar name comes first.
+    """Returns the most similar known site name that differs from `name` only in the port or in one or two characters;
+    "" if there is none.
     """
     found = [(distance, other) for other in known if other != name and (distance := _difference(name, other))]
     return min(found, default=(0, ""))[1]
 
 
 def _difference(name: str, other: str) -> int:
-    """Returns how many letters must be changed, inserted or deleted to turn one name into the other, or 3 if the names
-    have only different ports; 0 if they are not similar.
+    """Returns how many characters must be changed, inserted or deleted to turn one name into the other; 3 if the names
+    differ only in the port; 0 if they are not similar.
     """
     most = min(_MOST_TYPOS, len(name) // _LETTERS_PER_TYPO)
     distance = _count_typos(name, other, most)
@@ -80,7 +81,9 @@ def _without_port(name: str) -> tuple[str, str]:
 
 
 def _count_typos(one: str, other: str, most: int) -> int:
-    """Returns the edit distance of two words, or a number greater than `most` if it is greater."""
+    """Returns the edit distance of two words. If the distance is greater than `most`, returns any number greater than
+    `most`.
+    """
     if abs(len(one) - len(other)) > most:
         return most + 1
     row = list(range(len(other) + 1))
@@ -116,7 +119,7 @@ class CrawlOptions:
 
     @property
     def is_silent(self) -> bool:
-        """True if neither progress nor hints are printed (--quiet or --json)."""
+        """Returns True if neither progress nor hints are printed (--quiet or --json)."""
         return self.quiet or self.as_json
 
     def order(self) -> CommonOptions:
@@ -211,9 +214,10 @@ def crawl(options: CrawlOptions) -> None:
         )
     elif not options.quiet:
         _print_results(options.archive, results, found)
+    advice = read_advice_after_crawl(options.archive, (one.site for one in results if one.outcome == "failed"))
     for result in results:
         if result.outcome in ("failed", "waiting"):
-            click.echo(f"Error: {result.reason}", err=True)
+            click.echo(f"Error: {result.reason} {advice.get(result.site, '')}".rstrip(), err=True)
     if not all(result.clean for result in results):
         interrupted = any(result.outcome == "interrupted" for result in results)
         sys.exit(128 + (signum or signal.SIGINT) if interrupted else 1)
@@ -245,7 +249,9 @@ def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
 
 
 def _note_new_sites(archive: str, urls: Collection[str], known: Collection[str]) -> None:
-    """Prints a notice for each URL that adds a site with almost the name of a `known` one: it may be mistyped."""
+    """Prints a notice for each URL that would add a site whose name is almost that of a `known` site, since the URL may
+    be mistyped.
+    """
     new = [name for name in (Scope.of(url).name for url in urls) if name not in known]
     if not new:
         return
@@ -286,8 +292,8 @@ def _resolve_start_urls(
     sites: tuple[str, ...], known: dict[str, str], demo: bool, stack: ExitStack, excluded: Collection[str] = ()
 ) -> list[str]:
     """Returns the start URLs of the sites to crawl: the given sites or, without any, all sites of the archive (`known`)
-    except those in `excluded`, which are crawled only if they are given. Starts the server of the demonstration blog
-    in `stack` if the blog is among them.
+    except those in `excluded`, which are crawled only if they are named. Starts the server of the demonstration blog in
+    `stack` if the blog is among them.
     """
     if sites:
         urls = [known.get(word.removeprefix("www.").rstrip("/")) or start_address(word) for word in sites]
@@ -309,8 +315,8 @@ def _resolve_start_urls(
 
 
 def _read_sites(archive: str) -> list[dict[str, Any]]:
-    """Returns the rows of the archive's sites, each with its tags and effective settings; an empty list if the archive
-    does not exist yet.
+    """Returns the rows of the archive's sites, each with its tags and effective settings; [] if the archive does not
+    exist yet.
     """
     file = Path(archive)
     if not file.exists() or (file.is_file() and not file.stat().st_size):

@@ -97,9 +97,7 @@ def _read_rules(file: str) -> SiteRules:
 
 
 def _warn_of_unmatched(page: Page, article: Article, rules: SiteRules) -> None:
-    """Prints on the standard error which rules found nothing on the page and, if the page is not a post, that it is
-    not.
-    """
+    """Prints on standard error which rules found nothing on the page, and whether the page is not a post."""
     from archiver.extraction.template.site_rule import BY_HAND
     from archiver.items import PageKind
 

@@ -140,9 +140,10 @@ def import_(files: tuple[str, ...], jobs: str, storage: str | None, as_json: boo
     WACZ file, or a folder of them: a path that is the same on every machine, a URL (s3://, gs://, az://, https://), or
     a key in the fleet's storage.
 
-    One job per file finds the sites that it has captures of; then one job per site imports them into its shard.
-    Captures of sites that the fleet does not have are skipped, unless --new-sites is given. 'archiver fleet status'
-    shows the progress and the files that failed. Importing a file twice stores its captures once.
+    One job per file finds the sites of which the file contains captures; then one job per site imports these captures
+    into the site's shard. Captures of sites that are not in the fleet are skipped, unless --new-sites is given.
+    'archiver fleet status' shows the progress and the files that failed. Importing a file twice stores its captures
+    once.
 
     \b
     Examples:
@@ -271,7 +272,7 @@ def init(
       archiver fleet init --jobs postgresql://db.example/archiver --storage /mnt/shards https://blog.example.org
       archiver fleet init --archive output/archive.db
     """
-    from archiver.fleet.enrolment import enter_sites, make_sites_of_urls, read_sites_of_archive
+    from archiver.fleet.enrolment_and_status import enter_sites, make_sites_of_urls, read_sites_of_archive
     from archiver.fleet.shard_storage import mark_storage, probe_storage
 
     entries = make_sites_of_urls(sites) + (read_sites_of_archive(archive) if archive else [])
@@ -284,7 +285,7 @@ def init(
 
         place = ShardStorage(storage) if storage else None
         if place:
-            probe_storage(place)  # check the storage first, so that no tables are created if it is unusable
+            probe_storage(place)  # check the storage first, so that no tables are created if the storage is unusable
         create_queue_tables(queue)
         made = queue.make(place.url if place else "", lease, checkpoint)
         place = place or ShardStorage(made.storage)
@@ -391,7 +392,7 @@ def status(jobs: str, as_json: bool) -> None:
 
     Exit code: 0 all is well; 1 sites are late, sites or tasks failed, or work is waiting and no worker is alive.
     """
-    from archiver.fleet.enrolment import read_fleet_status
+    from archiver.fleet.enrolment_and_status import read_fleet_status
 
     queue = open_queue(jobs)
     try:
@@ -559,7 +560,7 @@ def drain(jobs: str, now: bool, seconds: float) -> None:
 
 def _open_checked_storage(queue: QueueDatabase, storage: str | None) -> ShardStorage:
     """Opens the shard storage for a worker, after checking the fleet, this machine's clock and the storage. `storage`
-    replaces the fleet's configured storage.
+    is used in place of the fleet's configured storage.
     """
     from archiver.fleet.shard_storage import ShardStorage, check_storage
 

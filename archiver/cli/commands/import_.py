@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from archiver.importers.import_inputs import RecordFilter
     from archiver.importers.import_run import FileResult
     from archiver.importers.wayback_import import WaybackOutcome, WaybackPlan
-    from archiver.warc.problems import Problem
+    from archiver.warc.record_problems import Problem
 
 # Summaries of an import, for files and web archives
 
@@ -40,7 +40,7 @@ def problems_to_json(problems: Iterable[Problem]) -> list[dict[str, Any]]:
 
 
 def format_problems(problems: Sequence[tuple[str, Mapping[str, Any]]], kinds: Mapping[str, int]) -> list[str]:
-    """Returns a line for each of the first problems of an import. If there are more, a last line has the number of
+    """Returns a line for each of the first problems of an import. If there are more, a last line gives the number of
     problems of each kind. `problems` are (file, problem) pairs.
     """
     lines = []
@@ -163,8 +163,8 @@ class WaybackOptions:
 
 
 def import_wayback(options: ImportOptions) -> None:
-    """Imports captures from an online web archive and prints a summary. Exits with the code of the import if it is not
-    0.
+    """Imports captures from an online web archive and prints a summary. Exits with the exit code of the import if that
+    is not 0.
     """
     from archiver.importers.wayback_import import WaybackImport
     from archiver.scheduling.crawl_messages import prepare_log_file
@@ -384,7 +384,7 @@ DAY = click.DateTime(["%Y-%m-%d", "%Y-%m", "%Y"])
 
 
 class _Stopped(KeyboardInterrupt):
-    """Raised when SIGTERM arrives during an import; handled like Ctrl-C."""
+    """Raised when SIGTERM arrives during an import. It is handled like Ctrl-C."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -570,8 +570,8 @@ def _import_files(options: ImportOptions) -> tuple[list[FileResult], int]:
 
 
 def _reject_options(needs: str = "", **options: Any) -> None:
-    """Raises UsageError if any of the given options is set. `needs` is the option that they require; without it, the
-    error says that they cannot be combined with --wayback.
+    """Raises UsageError if any of the given options is set. `needs` is the option without which they have no effect. If
+    it is "", the error says that they cannot be combined with --wayback.
     """
     for name, value in options.items():
         if value:

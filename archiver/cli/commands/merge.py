@@ -27,7 +27,7 @@ def merge(others: tuple[str, ...], quiet: bool, as_json: bool, archive: str) -> 
     """Merge other archives into this one: sites, runs, articles with all revisions, captures with their WARC files, and
     the outcome of every URL.
 
-    A post that several archives have becomes one article, with all revisions in the order of their captures. Merging
+    A post that is in several archives becomes one article, with all revisions in the order of their captures. Merging
     an archive twice changes nothing, the order does not matter, and the other archives are not modified. Posts that
     were removed from one archive are removed from the result. No crawl may be writing to any of the archives. If the
     command is interrupted, run it again to continue.

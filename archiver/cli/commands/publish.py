@@ -32,7 +32,7 @@ from archiver.cli.terminal import count_noun, exit_on_sigterm, print_json
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from archiver.datasets.publication_rules import PublicationRules
+    from archiver.datasets.publication_rules_and_tiers import PublicationRules
     from archiver.datasets.snapshot import BuiltSnapshot
     from archiver.datasets.snapshot_selection import SnapshotRequest
 
@@ -51,7 +51,7 @@ _COMPATIBLE = {
         "publish a new version into another folder.",
     ),
 }
-"""For each of these options: the parameters that it can be combined with, and the message for any other parameter."""
+"""For each of these options, the parameters with which it can be combined, and the message for any other parameter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class PublishOptions:
 
 @dataclass(frozen=True, slots=True)
 class DatasetBasis:
-    """What an existing dataset was built from: the request, the earlier version that its changes refer to (`since`, ""
+    """What an existing dataset was built from: its request, the earlier version with which it was compared (`since`, ""
     for none), and its sites.
     """
 
@@ -179,9 +179,9 @@ def publish(options: PublishOptions) -> None:
     """Publish a dataset in the folder DIR: the articles that match QUERY and the options of search, or the whole
     archive.
 
-    DIR appears when the dataset is complete. Builds are reproducible: the same archive gives the same bytes. What is
-    published of an article depends on its site's licence, on the page's robots directives, and on --rules; by default
-    only features (such as word counts), not the text. 'archiver publish --explain ID' explains the decision.
+    DIR appears when the dataset is complete. Builds are reproducible: the same archive gives the same bytes. How much
+    of an article is published depends on its site's licence, on the page's robots directives, and on --rules; by
+    default only features (such as word counts), not the text. 'archiver publish --explain ID' explains the decision.
 
     \b
     Examples:
@@ -221,7 +221,7 @@ def publish(options: PublishOptions) -> None:
 
 
 def _read_rules(file: str | None) -> PublicationRules:
-    from archiver.datasets.publication_rules import PublicationRules, parse_publication_rules
+    from archiver.datasets.publication_rules_and_tiers import PublicationRules, parse_publication_rules
     from archiver.errors import BadPublishRules
 
     if file is None:
@@ -396,7 +396,7 @@ def _explain_decisions(
     archives: tuple[str, ...], what: str, rules: PublicationRules, cutoff: str, as_json: bool
 ) -> None:
     from archiver.datasets.cross_archive_duplicates import explain_decision
-    from archiver.datasets.publication_rules import DOCS
+    from archiver.datasets.publication_rules_and_tiers import DOCS
     from archiver.datasets.snapshot_selection import parse_cutoff
     from archiver.storage.connection import opened
 
@@ -427,8 +427,8 @@ def _explain_decisions(
 
 
 def _find_in_archives(dbs: Sequence[Database], what: str) -> tuple[int, int]:
-    """Finds an article by ID or URL in several archives. Returns the index of the first archive that has it, and the
-    article's ID in that archive. Raises ArticleNotFound.
+    """Finds an article by ID or URL in several archives. Returns the index of the first archive that contains it, and
+    the article's ID in that archive. Raises ArticleNotFound.
     """
     from archiver.errors import ArticleNotFound
     from archiver.storage.article_tables.records import find_article

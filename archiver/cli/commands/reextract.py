@@ -128,7 +128,7 @@ def reextract(options: ReextractOptions) -> None:
 
 @contextmanager
 def _open_archive(file: Path, dry_run: bool) -> Iterator[Database]:
-    """Opens the archive for a re-extraction, read-only for a dry run. Turns database and disk errors into an
+    """Opens the archive for a re-extraction, read-only for a dry run. Converts database and disk errors to an
     ArchiverError.
     """
     from archiver.storage.connection import environment_error, open_archive
@@ -276,7 +276,7 @@ def _print_captures(name: str, found: list[str]) -> None:
 
 
 def _field_as_json(name: str, article: Article) -> Any:
-    from archiver.storage.article_tables.revisions import article_row
+    from archiver.storage.article_tables.article_and_revision_rows import article_row
 
     value = article_row(article)[name]
     return json.loads(value) if name in STORED_LISTS else value

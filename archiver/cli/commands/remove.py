@@ -113,7 +113,7 @@ def remove(options: RemoveOptions) -> None:
 def _reject_combinations(options: RemoveOptions) -> None:
     """Raises UsageError for options of `archiver remove` that cannot be combined, and for a missing reason or post."""
     if sum((options.allow, options.listing, options.go_on)) > 1:
-        raise click.UsageError("Use one of --allow, --list and --finish.")
+        raise click.UsageError("Use only one of --allow, --list or --finish.")
     if bool(options.articles) == (options.listing or options.go_on):
         raise click.UsageError(
             "--list and --finish take no posts." if options.articles else "Name the posts to remove."
@@ -124,8 +124,8 @@ def _reject_combinations(options: RemoveOptions) -> None:
 
 
 def remove_posts(archive: Path, takedown: Takedown) -> None:
-    """Removes posts from the archive after asking for confirmation. Raises ArticleNotFound, and the errors of
-    `archive_without_writers`.
+    """Removes posts from the archive after asking for confirmation, and lists the backups that still hold them. For a
+    dry run, only prints what would be removed. Raises ArticleNotFound, and the errors of `archive_without_writers`.
     """
     plans, before = _plan_takedowns(archive, takedown.posts)
     if not takedown.as_json:
@@ -169,7 +169,9 @@ def _find_holders(archive: Path) -> list[Holder]:
 
 
 def _print_holders(holders: list[Holder]) -> None:
-    """Prints which backups still hold removed posts, and for each the command that removes them from it."""
+    """Prints which backups still hold removed posts, and, for each backup, the command that removes the posts from
+    it.
+    """
     for one in holders:
         what = (
             f"{', '.join(one.files[:_SHOWN])} may still hold removed posts"

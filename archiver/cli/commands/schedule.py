@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleOptions:
-    """The options of `archiver schedule`. If `kind` is systemd, cron, docker or monitoring, the files for it are
-    printed; if it is None, sites are crawled.
+    """The options of `archiver schedule`. If `kind` is systemd, cron, docker or monitoring, the files for this system
+    are printed; if it is None, sites are crawled.
     """
 
     archive: str
@@ -79,10 +79,11 @@ def schedule(options: ScheduleOptions) -> None:
       archiver sites set blog.example.org 'cadence=cron:30 6 * * MON-FRI'
 
     Exit code: 0 done, or with --once another scheduler is running; 1 it cannot continue, or with --once a page or a
-    site failed or a site asked to wait; 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
+    site failed, a site asked to wait, or nobody could be notified because the archive cannot be read; 2 wrong usage;
+    130 or 143 stopped by Ctrl-C or SIGTERM.
     """
     if options.once + options.dry_run + (options.kind is not None) > 1:
-        raise click.UsageError("Use one of --once, --list, --systemd, --cron, --docker and --monitoring.")
+        raise click.UsageError("Use only one of --once, --list, --systemd, --cron, --docker or --monitoring.")
     if options.kind:
         _print_files(options.kind, options.folder, options.archive)
         return
@@ -141,17 +142,16 @@ def _run_scheduler(options: ScheduleOptions) -> int:
             )
         )
         signum = daemon.run()
-        if once and not signum:
-            notify_after_runs(path, None, print_notice)
+        is_judged = not once or bool(signum) or notify_after_runs(path, None, print_notice)
     if signum:
         return 128 + signum
     if once:
         _check_part_if_due(path)
-    return 1 if daemon.unclean else 0
+    return 0 if is_judged and not daemon.unclean else 1
 
 
 def _check_part_if_due(archive: Path) -> None:
-    """Checks a part of the archive if that is due. Runs after the crawls, when the scheduler's lock has been
+    """Checks a part of the archive if such a check is due. Runs after the crawls, when the scheduler's lock has been
     released.
     """
     from archiver.errors import ArchiverError
@@ -242,7 +242,7 @@ def _format_row(one: Scheduled, now: datetime) -> dict[str, Any]:
 
 def _print_files(kind: str, folder: str | None, archive: str) -> None:
     from archiver.errors import OutputNotWritable
-    from archiver.scheduling.services import make_service_files, runs_as_root
+    from archiver.scheduling.scheduler_service import make_service_files, runs_as_root
 
     files = make_service_files(kind, archive)
     place = Path(archive).resolve().parent

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 FOLDS = ("text", "cluster", "none")
 MODES = ("facets", "histogram", "trend", "concordance")
-"""Options that select a different kind of result from hits."""
+"""Options that select another kind of result than hits."""
 _UNITS = ("year", "month", "day")
 
 
@@ -83,7 +83,7 @@ class SearchOptions:
 
     @property
     def mode(self) -> str:
-        """The requested kind of result, by the name of its option (such as "facets"); "hits" by default. Raises
+        """Returns the requested kind of result, by the name of its option (such as "facets"); "hits" by default. Raises
         UsageError if several are requested.
         """
         given = [name for name in MODES if getattr(self, name)]
@@ -205,8 +205,8 @@ def search(options: SearchOptions) -> None:
 
 @contextmanager
 def _open_archive(archive: str, query: Query, save: str | None) -> Iterator[SearchTarget]:
-    """Opens one archive for the query, after updating its search index if that is writable. If `save` is given, stores
-    the query as a saved search with that name.
+    """Opens one archive for the query. First updates its search index, if the index is writable. If `save` is given,
+    stores the query as a saved search with that name.
     """
     from archiver.cli.commands.index import update_search_index
     from archiver.cli.search_output import OneArchive
@@ -281,9 +281,9 @@ def run(name: str, peek: bool, again: bool, atom: str | None, as_json: bool, arc
     """Show what a saved search finds that it did not find before.
 
     These are articles that were archived since ("new"), that match since an edit ("edited"), or that match since
-    another change ("changed": the post is gone, has near-duplicates, or was extracted again). Each article is
-    reported once; copies of a reported article are not, if the search folds copies. The feed also has the results
-    of earlier runs.
+    another change ("changed": the post is gone, has near-duplicates, or was extracted again). Each article is reported
+    once; copies of a reported article are not, if the search folds copies. The feed also contains the results of
+    earlier runs.
 
     \b
     Examples:

@@ -173,7 +173,7 @@ def _describe_image(image: dict[str, Any] | None, address: str | None) -> str:
 
 def _describe_copies(record: dict[str, Any], cluster: dict[str, Any] | None) -> list[tuple[str, str]]:
     """Describes an article's cluster as (label, text) rows: the article of which it is a near-duplicate, or the
-    articles that are near-duplicates of it. Returns an empty list if it has no cluster.
+    articles that are near-duplicates of it. Returns [] if the article is in no cluster.
     """
     if cluster is None:
         return []

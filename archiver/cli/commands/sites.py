@@ -121,7 +121,7 @@ def show(site: str, as_json: bool, archive: str) -> None:
     Example:
       archiver sites show blog.example.org
     """
-    from archiver.sites.archiver_toml import effective_settings
+    from archiver.sites.archiver_toml import effective_settings, load_config
     from archiver.storage.connection import opened
     from archiver.storage.sites import SETTINGS, find_site, read_mute, rule_versions, tags_of_sites
 
@@ -129,9 +129,11 @@ def show(site: str, as_json: bool, archive: str) -> None:
         row = find_site(db, site)
         history = rule_versions(db, row["id"])
         tags = list(tags_of_sites(db).get(row["id"], ()))
-        in_force = effective_settings(db)(row)
+        config = load_config()
+        in_force = effective_settings(db, config)(row)
+    groups = [name for name in config.groups if name in tags]
     if as_json:
-        print_json({**row, "tags": tags, "settings_in_force": in_force, "rules": history})
+        print_json({**row, "tags": tags, "groups": groups, "settings_in_force": in_force, "rules": history})
         return
     print_lines(styled_line((row["name"], "bold"), "  ", (row["start_url"], "blue")))
     moment, outcome = _describe_last_run(row)
@@ -144,6 +146,8 @@ def show(site: str, as_json: bool, archive: str) -> None:
     )
     if tags:
         print_lines(styled_line(f"tags: {', '.join(tags)}", indent=2))
+    if groups:
+        print_lines(styled_line(f"groups of archiver.toml: {', '.join(groups)}", indent=2))
     if (until := row.get("quiet_until") or "") > datetime.now(UTC).isoformat():
         print_lines(styled_line(f"the site asked for a pause until {format_time(until)}", indent=2))
     if muted := read_mute(row, datetime.now(UTC)):
@@ -151,18 +155,30 @@ def show(site: str, as_json: bool, archive: str) -> None:
     print_lines(*(styled_line(text, indent=2) for text in _describe_rules(history, row["name"])), "")
     print_table(
         ("setting", "value", "meaning"),
-        [(s.name, _format_setting(s.name, row["settings"], in_force), s.doc) for s in SETTINGS],
+        [
+            (
+                s.name,
+                _format_setting(s.name, row["settings"], in_force, config.origin_of(s.name, {}, tuple(tags))),
+                s.doc,
+            )
+            for s in SETTINGS
+        ],
     )
 
 
-def _format_setting(name: str, own: dict[str, Any], in_force: dict[str, Any]) -> str:
-    """Formats the value of a site's setting: its own value, the value from archiver.toml with a note, or "default"."""
-    return str(own[name]) if name in own else f"{in_force[name]} (archiver.toml)" if name in in_force else "default"
+def _format_setting(name: str, own: dict[str, Any], in_force: dict[str, Any], group: str) -> str:
+    """Formats the value of a site's setting: its own value, the value from archiver.toml with a note that names its
+    `group` ("group news"; "" if it has none), or "default".
+    """
+    if name in own:
+        return str(own[name])
+    origin = f"archiver.toml, {group}" if group else "archiver.toml"
+    return f"{in_force[name]} ({origin})" if name in in_force else "default"
 
 
 def _describe_rules(history: list[dict[str, Any]], name: str) -> list[str]:
     """Describes the extraction rules of a site: a line for the learned rules, and one for the hand-written rules.
-    `history` has all versions of its rules.
+    `history` contains all versions of its rules.
     """
     learned = next((v for v in history if not v["by_hand"] and not v["until"]), None)
     hand = next((v for v in history if v["by_hand"]), None)
@@ -216,7 +232,7 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
     )
 
     if sum((file is not None, forget, learn)) > 1:
-        raise click.UsageError("Use one of --set, --forget and --learn.")
+        raise click.UsageError("Use only one of --set, --forget or --learn.")
     text = read_bytes(file).decode("utf-8", errors="replace") if file is not None else ""
     now = datetime.now(UTC)
     with opened(archive, read_only=not (file or forget or learn)) as db:
@@ -308,7 +324,7 @@ def release(site: str, accept: bool, as_json: bool, archive: str) -> None:
 
     Exit code: 0 done; 1 a page stays held, because its capture cannot be read.
     """
-    from archiver.maintenance.held_release import accept_held, release_held
+    from archiver.maintenance.held_page_release import accept_held, release_held
     from archiver.storage.connection import opened
     from archiver.storage.sites import find_site
 

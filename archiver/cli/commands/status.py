@@ -113,9 +113,9 @@ def status(options: StatusOptions) -> None:
     """Show a table of all sites, or one site with its history: what each source lists compared to what is archived,
     and any problems.
 
-    The table has the articles of each site, those that its runs stored in the last seven days (new), its last and
-    next run, which share of the known posts is archived (coverage), and the worst problem. 'status SITE' and
-    --long show everything about a site.
+    For each site, the table shows its articles, those that its runs stored in the last seven days (new), its last and
+    next run, the share of the known posts that is archived (coverage), and the worst problem. 'status SITE' and --long
+    show everything about a site.
 
     A post is missing if a feed, sitemap, API or page lists it, but it is not archived and not known to be gone or
     refused. 'archiver crawl SITE --missing' fetches only what is missing.
@@ -174,7 +174,7 @@ def _reject_combinations(options: StatusOptions) -> None:
         )
         > 1
     ):
-        raise click.UsageError("Use one of --missing, --health, --prometheus, --notify, --try-notify and --accept.")
+        raise click.UsageError("Use only one of --missing, --health, --prometheus, --notify, --try-notify or --accept.")
     health_options = options.health_only or options.prometheus is not None or options.notify or options.try_notify
     if health_options and (options.tag or options.only):
         raise click.UsageError("--tag and --only are for the table, --long and --missing.")
@@ -214,9 +214,10 @@ def _print_table(options: StatusOptions) -> None:
     from archiver.cli.run_output import format_findings
     from archiver.cli.site_table_output import print_site_table, summarize_rows
     from archiver.health.archive_safety import find_unsafe
+    from archiver.health.common_causes import judge_common_causes, read_common_causes
     from archiver.health.health_report import judge_groups
     from archiver.health.health_rules import Health
-    from archiver.health.site_table import read_site_table, sort_rows
+    from archiver.health.site_table import fold_common_causes, read_site_table, sort_rows
     from archiver.sites.archiver_toml import load_config
     from archiver.storage.connection import opened
     from archiver.storage.sites import site_ids_with_tag
@@ -226,7 +227,9 @@ def _print_table(options: StatusOptions) -> None:
         if options.tag:
             site_ids_with_tag(db, options.tag)
         rows = read_site_table(db, config, now)
-        findings = (*find_unsafe(db, config.maintenance, now), *judge_groups(db, config))
+        causes = read_common_causes(db, now)
+        unsafe = find_unsafe(db, config.maintenance, now)
+        findings = (*judge_common_causes(causes), *unsafe, *judge_groups(db, config))
     known = bool(rows)
     rows = [row for row in rows if not options.tag or options.tag in row.tags]
     rows = sort_rows([row for row in rows if not options.only or row.health.state in options.only], options.sort)
@@ -236,7 +239,7 @@ def _print_table(options: StatusOptions) -> None:
         click.echo(_describe_no_sites(options, has_sites=known), err=True)
     else:
         print_lines(summarize_rows(rows), "")
-        print_site_table(rows, now)
+        print_site_table(fold_common_causes(rows, causes), now)
     if findings and known and not options.as_json:
         print_lines("", styled_line(("the archive", "bold")), *format_findings(Health("amber", findings)))
     if any(row.last_run and not row.complete for row in rows):
@@ -244,7 +247,7 @@ def _print_table(options: StatusOptions) -> None:
 
 
 def _describe_no_sites(options: StatusOptions, *, has_sites: bool) -> str:
-    """Returns why no site is shown: the archive has none, or none has the health that --only selects."""
+    """Returns why no site is shown: the archive has no sites, or no site has the health that --only selects."""
     if not has_sites:
         return "The archive has no sites yet. Run 'archiver crawl URL'."
     tagged = f" with the tag {options.tag!r}" if options.tag else ""
@@ -354,7 +357,7 @@ def _print_sources(state: dict[str, Any]) -> None:
 
 
 def _print_traps(state: dict[str, Any]) -> None:
-    print_lines("", styled_line(("skipped: crawler traps", "bold")))
+    print_lines("", styled_line(("skipped: crawler traps or set aside", "bold")))
     print_table(
         ("rule", "URLs", "fetched", "sample", "example"),
         [
@@ -441,7 +444,7 @@ _SECTIONS: tuple[tuple[Callable[[dict[str, Any]], None], str], ...] = (
     (_print_requisites, "requisites"),
     (_print_distrusted, "untrusted"),
 )
-"""The sections of a site in order, each printed if its key of the state is not empty."""
+"""The sections that are printed for a site, in order. A section is left out if its key of the state is empty."""
 
 
 def _summarize_completeness(state: dict[str, Any]) -> str:

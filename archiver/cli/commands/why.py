@@ -128,7 +128,9 @@ def _format_requisite(found: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _format_article(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """Formats the article at the URL, and the further pages of a post over several pages, as (label, text) rows."""
+    """Formats the article at the URL, and the further pages of a post that is split over several pages, as (label,
+    text) rows.
+    """
     rows = [
         (f"page {part['number']}" if part["number"] else "all pages", f"{part['url']} ({_OUTCOMES[part['outcome']]})")
         for part in found["parts"]
@@ -156,7 +158,7 @@ def _format_captures(found: dict[str, Any]) -> list[tuple[str, str]]:
         )
         for c in found["captures"]
     ]
-    # A 304 response has no page, and usually not its header fields either.
+    # A 304 response contains no page, and usually not the header fields of the page.
     full = [capture["usage_statements"] for capture in found["captures"] if capture["status"] != 304]
     if full and full[-1]:
         rows.append(("usage statements", "; ".join(_format_usage_statement(one) for one in full[-1])))

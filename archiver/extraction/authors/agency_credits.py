@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from archiver.extraction.authors.person_names import BY, looks_personal, split_names
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.text import clean_text, element_line, fold_text
+from archiver.extraction.text_normalization import clean_text, element_line, fold_text
 
 # Agencies that are recognized by their name, and the words that introduce a source: one row per language and form.
 
@@ -290,8 +290,8 @@ _METAS = ("contentsource", "source", "dc.source", "article:source", "mediaid", "
 
 @dataclass(frozen=True, slots=True)
 class BodyTail:
-    """The authors and sources named in the last paragraphs of a body. `paragraphs` is the number of paragraphs at the
-    end that contain nothing else.
+    """The authors and sources named in the last paragraphs of a body. `paragraphs` is the number of these paragraphs,
+    which contain nothing else.
     """
 
     authors: tuple[str, ...] = ()
@@ -321,7 +321,9 @@ def find_outlets(text: str) -> list[str]:
 
 
 def is_outlet(text: str) -> bool:
-    """Returns True if a text can be an outlet's name: it is short, and has a capital unless its script has none."""
+    """Returns True if a text can be an outlet's name: it is short, and contains a capital letter unless its script has
+    no capitals.
+    """
     if not 2 <= len(text) <= _MAX_LENGTH or len(text.split()) > _MAX_WORDS or not any(c.isalpha() for c in text):
         return False
     starts_like_name = text[0].isupper() or text[0].isdigit() or not text[0].isascii()
@@ -330,12 +332,12 @@ def is_outlet(text: str) -> bool:
     ) and not NO_OUTLET.match(text)
 
 
-def find_agencies(text: str, sure: bool = True) -> list[str]:
-    """Returns the news agencies in a phrase such as "Reuters", "dpa/AFP" or "dpa/lni"; [] if the phrase also has a name
-    that is not a known agency.
+def find_agencies(text: str, accept_ambiguous: bool = True) -> list[str]:
+    """Returns the news agencies in a phrase such as "Reuters", "dpa/AFP" or "dpa/lni"; [] if the phrase also contains a
+    name that is not a known agency.
 
-    An editor's initials, as in "dpa/lni", are ignored. If `sure` is False, at least one name in the phrase must not be
-    AMBIGUOUS.
+    An editor's initials, as in "dpa/lni", are ignored. If `accept_ambiguous` is False, at least one name in the phrase
+    must be unambiguous (not in AMBIGUOUS).
     """
     if len(text) > _MAX_LIST_LENGTH:
         return []
@@ -343,7 +345,7 @@ def find_agencies(text: str, sure: bool = True) -> list[str]:
     found = [p for p in pieces if fold_text(p) in KNOWN_AGENCIES]
     if any(fold_text(p) not in KNOWN_AGENCIES and not _INITIALS.fullmatch(p) for p in pieces):
         return []
-    return found if sure or any(fold_text(p) not in AMBIGUOUS for p in found) else []
+    return found if accept_ambiguous or any(fold_text(p) not in AMBIGUOUS for p in found) else []
 
 
 def credits_of_line(text: str) -> list[str]:
@@ -361,7 +363,7 @@ def credits_of_line(text: str) -> list[str]:
         return find_agencies(m["who"])
     is_bracketed = text[0] in "([（【—–-"
     return (
-        find_agencies(text.strip(" ()[]（）【】—–-*."), sure=is_bracketed)
+        find_agencies(text.strip(" ()[]（）【】—–-*."), accept_ambiguous=is_bracketed)
         or _sources_at_end(text)
         or _sources_in_note_line(text)
     )
@@ -369,8 +371,8 @@ def credits_of_line(text: str) -> list[str]:
 
 def _sources_in_note_line(text: str) -> list[str]:
     """Returns the sources in a note such as "This report is based on information from Reuters"; [] for other texts."""
-    m = _NOTE.search(text) if len(text) < 300 else None
-    return find_outlets(m["who"]) if m and _STARTS_NOTE.match(text) else []
+    m = _NOTE.search(text) if len(text) < 300 and _STARTS_NOTE.match(text) else None
+    return find_outlets(m["who"]) if m else []
 
 
 def _sources_at_end(text: str) -> list[str]:
@@ -393,7 +395,7 @@ def _sources_at_end(text: str) -> list[str]:
 
 
 def _sources_after_bare_label(m: re.Match[str]) -> list[str]:
-    """Returns the names after a label without a colon; [] if what follows is a sentence.
+    """Returns the names after a label without a colon; [] if a sentence follows the label.
 
     `m` is a match of _BARE_LABEL. After "mit", "con" and "avec", only known agencies count, since many other words may
     follow these prepositions.
@@ -413,7 +415,7 @@ def read_tail(body: str) -> BodyTail:
     A line such as "Jane Doe (with material from Reuters)" is both a byline and a note. Such paragraphs are not part of
     the post's text.
     """
-    paragraphs = body.split("\n\n")
+    paragraphs = body.rsplit("\n\n", 3)
     authors: list[str] = []
     credits: list[str] = []
     taken = 0
@@ -455,7 +457,7 @@ def _sources_in_note(note: str) -> list[str]:
 
 
 def _consists_of_names(text: str, who: list[str]) -> bool:
-    """Returns True if a text has little besides the names `who`, which were found in it."""
+    """Returns True if a text consists of little more than the names `who`, which were found in it."""
     return len(fold_text(text)) <= sum(len(fold_text(n)) for n in who) + 8
 
 
@@ -474,7 +476,8 @@ def collect_credits(
         if (m := _IN_META.search(one)) and not PHOTO.search(one[max(0, m.start() - 12) : m.start("who")]):
             found += find_outlets(m["who"])
         else:
-            found += find_agencies(BY.sub("", one, count=1))
+            by = BY.match(one)
+            found += find_agencies(one[by.end() :] if by else one)
     pictured = set(captions)
     paragraphs = body.split("\n\n")
     first, last = _first_texts(paragraphs, pictured, _FIRST), _first_texts(reversed(paragraphs), pictured, _LAST)[::-1]

@@ -22,7 +22,7 @@ from archiver.extraction.authors.signature import find_signatures, signatures_in
 from archiver.extraction.metadata import Node, is_article_item, item_of, types
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.text import clean_text, element_line, fold_text
+from archiver.extraction.text_normalization import clean_text, element_line, fold_text
 from archiver.items import Candidate, SourceHint, is_from_api
 from archiver.platforms.platform_table import by_name
 
@@ -85,7 +85,9 @@ _DESK = re.compile(
 
 
 def _people_only(found: Names, site: set[str]) -> Names:
-    """Returns the people in a byline, without the outlet's name or a desk such as "Sports desk" beside them."""
+    """Returns the people in a byline, without the name of the outlet or of a desk ("Sports desk") that stands next to
+    them.
+    """
     if len(found) < 2:
         return found
     people = tuple(n for n in found if fold_text(n) not in site and not _DESK.match(n))
@@ -161,14 +163,16 @@ def _add_first(post: Post, rules: Iterable[str], source: str, confidence: float,
 
 
 def _is_marked(el: Element) -> bool:
-    """Returns True if an element surely names a person, because it is a link, or has a rel attribute or the class
+    """Returns True if an element certainly names a person, because it is a link, or has a rel attribute or the class
     "fn".
     """
     return bool(el.get("rel") or "fn" in (el.get("class") or "") or el.tag == "a")
 
 
 def _is_not_author(el: Element) -> bool:
-    """Returns True if the class or link of an element shows that it is not an author, but for example a category."""
+    """Returns True if the class or link of an element shows that the element names, for example, a category and not an
+    author.
+    """
     outer = el.getparent()
     classes = f"{el.get('class') or ''} {(outer.get('class') or '') if outer is not None else ''}"
     return author_markup.author_mark(classes) == author_markup.NOT or author_markup.leads_to_term(el.get("href") or "")

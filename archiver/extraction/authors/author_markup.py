@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
 from archiver.extraction.authors.person_names import word_set
-from archiver.extraction.text import clean_text
+from archiver.extraction.text_normalization import clean_text
 
 NAME, AUTHOR, BOX, NOT = "name", "author", "box", "not"
 """The author marks that a class may give an element. NAME: it is the author's name. AUTHOR: it is about the author.
@@ -44,25 +45,21 @@ _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
 _BESIDE_WORDS = word_set("date time datetime published updated and")
-# Every word for an author contains one of these. These parts of words allow a quick check, since most classes contain
-# none of them.
-_HINTS = (
-    "auth", "line", "by", "writ", "contribut", "autor", "auteur", "verfass", "redak", "redac", "journalis", "reporter",
-    "columnist", "yazar", "penulis", "gia", "forfatter", "skribent", "avtor",
-)  # fmt: skip
+HINTS = re.compile(
+    "auth|line|by|writ|contribut|autor|auteur|verfass|redak|redac|journalis|reporter|columnist|yazar|penulis|gia|"
+    "forfatter|skribent|avtor"
+)
+"""Every class for an author contains one of these parts of words, in lower case. This is a quick check, since most
+classes contain none of them."""
 _BESIDE_NAME = re.compile(rf"(?:^|[^a-z])(?:{'|'.join(sorted(_NOT_WORDS))})(?![a-z])", re.IGNORECASE)
 
 
 @lru_cache(maxsize=16_384)
 def author_mark(names: str) -> str:
-    """Returns the author mark in an element's classes (NAME, AUTHOR, BOX or NOT); "" if the classes have no author
+    """Returns the author mark in an element's classes (NAME, AUTHOR, BOX or NOT); "" if the classes contain no author
     mark.
     """
-    low = names.lower()
-    for hint in _HINTS:
-        if hint in low:
-            return _find_mark(names)
-    return ""
+    return _find_mark(names) if HINTS.search(names.lower()) else ""
 
 
 def _find_mark(names: str) -> str:
@@ -87,7 +84,7 @@ def _mark_of_class(name: str) -> str:
     if not author:
         return ""
     if have & _BESIDE_WORDS:
-        return BOX  # the element has both the date and the author, as in "dateAndAuthor"
+        return BOX  # the element contains both the date and the author, as in "dateAndAuthor"
     if have & _NOT_WORDS:
         return NOT
     if words[-1].endswith("name") or words[-1] == "fn" or _NAMED.search(name.lower()):
@@ -189,7 +186,7 @@ def name_in_picture(el: Element) -> str:
     return clean_text(_ALT.sub("", alt)).split(",")[0] if 3 < len(alt) < 120 else ""
 
 
-# The lines of a page around its post. Each piece of text has the marks that may show it to be an author's name.
+# The lines of a page around its post. Each piece of text comes with the marks that may show it to be an author's name.
 
 _BLOCK = word_set(
     "p div ul ol li h1 h2 h3 h4 h5 h6 pre table tr td blockquote section header figure article footer aside nav hr "
@@ -205,8 +202,7 @@ _MAX_COUNT = 4000  # at most this many characters of a text are read, since no b
 _PICTURES = 8  # at most this many pictures of one line are read, since a gallery does not show the author
 
 
-@dataclass(frozen=True, slots=True)
-class MarkedText:
+class MarkedText(NamedTuple):
     """A piece of text within one element, with the marks around it.
 
     `mark` is the innermost author mark, and `href` is the address of the link around the text. `head` is True if the
@@ -220,8 +216,7 @@ class MarkedText:
     head: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _SurroundingMarks:
+class _SurroundingMarks(NamedTuple):
     """The marks around the text that is being read. The attributes are the same as in `MarkedText`."""
 
     mark: str = ""
@@ -267,7 +262,7 @@ def nodes_after(el: Element) -> Iterator[tuple[Element, bool]]:
 
 def nodes_before(el: Element) -> Iterator[tuple[Element, bool]]:
     """Yields the elements that precede an element: first its own preceding siblings, then those of its nearest
-    ancestors, nearest first. Each is yielded as (element, False), in the form of `nodes_after`.
+    ancestors, nearest first. Each element is yielded as (element, False), the form that `nodes_after` uses.
     """
     at: Element | None = el
     for _ in range(5):
@@ -289,11 +284,15 @@ class LineReader:
         self.room = room
         self._at = MarkedLine()
 
-    def _close(self) -> Iterator[MarkedLine]:
-        one = self._at
+    def _is_in_line(self) -> bool:
+        """Returns True if the current line has a text or a picture."""
+        return bool(self._at.chunks or self._at.pictures)
+
+    def _close(self) -> MarkedLine:
+        """Ends the current line and returns it."""
+        one, self._at = self._at, MarkedLine()
         one.text = clean_text(" ".join(c.text for c in one.chunks))
-        yield one
-        self._at = MarkedLine()
+        return one
 
     def _take(self, text: str | None, el: Element | None, around: _SurroundingMarks) -> None:
         if text and el is not None and not text.isspace() and (text := clean_text(text[:_MAX_COUNT])):
@@ -308,29 +307,26 @@ class LineReader:
                 self._take(root.tail, root.getparent(), _NOTHING_AROUND)
             else:
                 yield from self._read(root)
-        yield from self._end_line()
-
-    def _end_line(self) -> Iterator[MarkedLine]:
-        if self._at.chunks or self._at.pictures:
-            yield from self._close()
+        if self._is_in_line():
+            yield self._close()
 
     def _read(self, root: Element) -> Iterator[MarkedLine]:
         stack = [(root, _NOTHING_AROUND)]
         entered: list[Element] = []  # each element is put on the stack twice: to be entered, and to be left
         while stack and self.room > 0:
             el, around = stack.pop()
+            tag = el.tag
             if entered and entered[-1] is el:
                 entered.pop()
-                if el.tag in _BLOCK:
-                    yield from self._end_line()
-            elif isinstance(el.tag, str) and el.tag not in _UNREAD and not is_foreign(el):
-                if el.tag in _BLOCK:
-                    yield from self._end_line()
+                if tag in _BLOCK and self._is_in_line():
+                    yield self._close()
+            elif isinstance(tag, str) and tag not in _UNREAD and not is_foreign(el):
+                if tag in _BLOCK and self._is_in_line():
+                    yield self._close()
                 entered.append(el)
                 stack.append((el, around))
                 inside = self._enter(el, around)
-                if len(el):
-                    stack += [(child, inside) for child in reversed(el)]
+                stack += [(child, inside) for child in el[::-1]]  # type: ignore[index]
                 continue
             if el is not root and (text := el.tail):
                 self._take(text, el.getparent(), around)

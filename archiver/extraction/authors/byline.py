@@ -17,7 +17,7 @@ from archiver.extraction.date_text import Moment
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.term_links import kind_of_address
-from archiver.extraction.text import clean_text, element_line
+from archiver.extraction.text_normalization import clean_text, element_line
 from archiver.extraction.visible_dates import read_dates
 
 # The text right above and below the heading of a post, line by line.
@@ -157,7 +157,7 @@ class _LineReader:
             self._chunks.extend(part for part in _BLANK_LINE.split(text) if part.strip())
 
     def _close(self) -> None:
-        """Ends the line that is being read and keeps it if it has text."""
+        """Ends the line that is being read, and keeps the line if it contains text."""
         text = clean_text(" ".join(self._chunks))
         if text:
             self.lines.append(Line(text, [c for c in map(clean_text, self._chunks) if c], list(self._elements)))
@@ -221,8 +221,8 @@ class BylineBlock:
 
 
 def byline_beside_heading(page: Page, post: Post) -> BylineBlock:
-    """Reads the byline from the short lines after the heading or, if these have no date or name, from the lines before
-    it.
+    """Reads the byline from the short lines after the heading or, if these contain no date or name, from the lines
+    before it.
     """
     if post.title is None:
         return BylineBlock()
@@ -242,7 +242,7 @@ def byline_beside_heading(page: Page, post: Post) -> BylineBlock:
 
 
 def _terms_beside(page: Page, post: Post) -> frozenset[str]:
-    """Returns the texts of the links beside a heading that lead to a list of posts, in lower case.
+    """Returns, in lower case, the texts of the links near a heading that lead to a list of posts.
 
     Such a link has rel="category", or another link on the page has the same address, since categories are also in
     menus. Links to authors are left out.
@@ -285,7 +285,7 @@ class _MetaLines:
         return BylineBlock(found, self.moment, self.modified, self.sure, tuple(self.texts), tuple(self.elements))
 
     def read(self, one: Line) -> bool:
-        """Reads a line below the heading; returns True if it has a date or a name."""
+        """Reads a line below the heading; returns True if the line contains a date or a name."""
         published, modified = self._dates(one, self._label)
         dated = bool(published or modified)
         self._label = one.text if not dated and len(one.text) < _LABEL_LENGTH else ""
@@ -334,10 +334,10 @@ class _MetaLines:
 
 def _is_sentence(text: str) -> bool:
     """Returns True if a line such as "We opened the shop on 3 May 2010." is a sentence with a date, not a byline."""
-    date = _DATE_PARTS.search(text)
-    if date is None or BY.match(text) or _LABEL.match(text) or not _SENTENCE_END.search(text):
+    if not _SENTENCE_END.search(text) or BY.match(text) or _LABEL.match(text):
         return False
-    return len(text[: date.start()].split()) > _DATELINE_WORDS
+    date = _DATE_PARTS.search(text)
+    return date is not None and len(text[: date.start()].split()) > _DATELINE_WORDS
 
 
 def _is_sure(one: Line, rest: str) -> bool:
@@ -362,7 +362,7 @@ def _names_in(one: Line, rest: str, dated: bool) -> list[str]:
     """Returns the names after "by" or a label in a line. In a line with a date, also returns pieces that look like
     names.
 
-    `rest` is the line without its date. `dated` is True if the line has a date.
+    `rest` is the line without its date. `dated` is True if the line contains a date.
     """
     if m := _LABELLED.search(one.text):
         return [x for x in split_names(m[1]) if looks_personal(x)]
@@ -374,7 +374,7 @@ def _names_in(one: Line, rest: str, dated: bool) -> list[str]:
 
 
 def _names_after_by(rest: str, dated: bool) -> list[str]:
-    """Returns the names after "by" within a line. If the line has no date, "by" must be among its first words."""
+    """Returns the names after "by" within a line. If the line contains no date, "by" must be among its first words."""
     m = _SEARCH_BY.search(rest)
     if not m or not (dated or len(rest[: m.start()].split()) <= _BEFORE_BY):
         return []
@@ -408,7 +408,9 @@ def _names_beside_date(one: Line) -> list[str]:
 
 
 def _looks_like_full_name(text: str) -> bool:
-    """Returns True if a text looks like a full name: it has capitalized words or, in Han and kana, a name's length."""
+    """Returns True if a text looks like a full name: it consists of capitalized words or, in Han and kana, is as long
+    as a name.
+    """
     if _HAN_NAME.fullmatch(text):
         return not _CJK_LABEL.search(text)
     words = text.split()

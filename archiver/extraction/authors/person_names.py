@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from archiver.extraction.metadata import types
 from archiver.extraction.page import Page
-from archiver.extraction.text import clean_text, fold_text
+from archiver.extraction.text_normalization import CaselessPattern, clean_text, fold_text
 from archiver.items import Candidate
 
 
@@ -59,14 +59,12 @@ _PHRASES = (
     r"(?:โดย|เขียนโดย|ผู้เขียน|लेखक|द्वारा)\s*:?",
 )
 _SHORT = r"por|par|von|di|da|door|przez|bởi|af|av|text(?=\s*[:：])|от"
-BY = re.compile(
+BY = CaselessPattern(
     rf"^[\s|·•⋅—–\-:✍🖊👤]*(?:(?:{'|'.join(_PHRASES)}|{_SHORT})(?![\w])|by(?=[A-Z]))\s*[:：]?\s*",
-    re.IGNORECASE,
 )
 # Matches the same words except those in _SHORT. The matched words show a byline anywhere on a page.
-SIGNED = re.compile(
+SIGNED = CaselessPattern(
     rf"^[\s|·•⋅—–\-:✍🖊👤]*(?:(?:{'|'.join(_PHRASES)})(?![\w])|by(?=[A-Z]))\s*[:：]?\s*",
-    re.IGNORECASE,
 )
 # Matches a text that consists only of an introduction of the author's name.
 LABEL = re.compile(
@@ -76,7 +74,7 @@ LABEL = re.compile(
     re.IGNORECASE,
 )
 # Words before the name of a person who did something other than write the post.
-OTHER_PART = re.compile(
+OTHER_PART = CaselessPattern(
     r"^[\s|·•⋅(\[—–-]*(?:(?:(?:medically|clinically|legally|technically|expert|scientifically|factually|originally|"
     r"last|"
     r"first|peer|also)[\s-]+)*(?:reviewed|edited|fact[- ]?check(?:ed|er|ing)?|checked|verified|approved|vetted|"
@@ -98,10 +96,9 @@ OTHER_PART = re.compile(
     r"(?:责任编辑|責任編輯|编辑|編輯|校对|译者|譯者|翻译|翻譯|摄影|攝影|来源|來源|审核|審核|出品|排版|編集|写真|撮影|監修|翻訳|출처|"
     r"사진|편집|번역)\s*(?:者)?\s*[:：/／|｜]|"
     r"(?:ترجمة|تصوير|مراجعة|المصدر|صورة)\s*:|(?:צילום|תרגום|עריכה|עורך|מקור)\s*:)",
-    re.IGNORECASE,
 )
 # Matches a text that consists only of a label, a system account or a command, so that it is not a person's name.
-NOT_A_NAME = re.compile(
+NOT_A_NAME = CaselessPattern(
     r"^(?:admin(?:istrator)?s?|(?:written|posted|published|authored|reviewed|edited|fact[- ]checked|"
     r"medically reviewed)(?: by)?|by|the authors?|author|authors|editors?|posted|published|unknown|anonymous|"
     r"guest|none|null|undefined|n/?a|nan|false|true|object|test|name|by line|byline|"
@@ -122,7 +119,6 @@ NOT_A_NAME = re.compile(
     r"sponsored|in|on|for|to|of|the|and|a|at|with|is|an|our|we|you|your|this|that|"
     r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|mon|tue|tues|wed|thu|thur|thurs|fri|sat|today|yesterday|"
     r"редакция сайта|作者|编辑|記者|记者|管理员|本站|原创|转载|佚名|網站編輯)$",
-    re.IGNORECASE,
 )
 # Names of system accounts, which are shown as authors if nobody has renamed a site's first account.
 ACCOUNT = re.compile(r"^(?:admin(?:istrator)?|管理员)$", re.IGNORECASE)
@@ -250,7 +246,7 @@ _CJK_LABEL = re.compile(
 _HANGUL = re.compile(r"[가-힣]{2,4}")
 _KANA_OR_SPACE = re.compile(r"[\u3040-\u30ff\s]")
 _INNER_PARTICLES = _PARTICLES - {"de", "van", "von", "da", "di", "el", "al", "la", "le", "st", "san"}
-"""Particles with which no name begins."""
+"""Particles that occur within names, but with which no name begins."""
 _BEFORE_OFFICE = re.compile(r"(.{4,40}?)\s(?:[–—|•⋅-]|for|at)\s")
 _MAX_LENGTH, _MAX_COUNT = 400, 25
 _TAIL = re.compile(
@@ -279,8 +275,8 @@ def looks_personal(text: str) -> bool:
 def is_full_name(text: str) -> bool:
     """Returns True if a text is recognizable as a person's name even without markup or words such as "by".
 
-    It must consist of a first and a last name with capitals, and have no word that is common in headings. In scripts
-    without capitals, it must have the length of a name.
+    The text must consist of a first and a last name with capitals, and contain no word that is common in headings. In
+    scripts without capitals, the text must be as long as a name.
     """
     if any(c.isdigit() for c in text) or len(text) > 50 or NOT_A_NAME.match(text) or ROLE.match(text):
         return False
@@ -306,7 +302,7 @@ def _is_cjk_name(text: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_name(text: str) -> bool:
-    """Returns True if a text can be an author's name at all, be it a person, a desk or an account."""
+    """Returns True if a text can be the name of an author: of a person, a desk or an account."""
     if not 2 <= len(text) <= 70 or not any(c.isalpha() for c in text) or NOT_A_NAME.match(text):
         return False
     if _DATEISH.search(text) or text.startswith(("http", "//", "www.")) or len(text.split()) > 8:
@@ -323,12 +319,17 @@ def split_names(text: str, one: bool = False) -> list[str]:
     """Returns the names in a byline, in order, each once.
 
     `one` is True if the text is expected to name one author, because it is from a link to a profile or an author
-    object. In this case, it is split only if it clearly names two people, so that "Science and Health" remains one
-    name. An account name such as "admin" is also returned, because readers see it.
+    object. In this case, the text is split only if it clearly names two people, so that "Science and Health" remains
+    one name. An account name such as "admin" is also returned, because readers see it.
     """
     text = clean_text(text)
     if not text or len(text) > _MAX_LENGTH or "{{" in text or "${" in text:
         return []
+    return list(_names_in(text, one))
+
+
+@lru_cache(maxsize=4_096)
+def _names_in(text: str, one: bool) -> tuple[str, ...]:
     text = _strip_by(text)
     if (behalf := BEHALF.search(text)) and behalf.start() > 0:
         text = text[: behalf.start()]
@@ -343,7 +344,7 @@ def split_names(text: str, one: bool = False) -> list[str]:
         if piece and (is_name(piece) or (one and ACCOUNT.match(piece))) and not _is_role(piece, follows=bool(out)):
             name = _in_mixed_case(piece)
             out.setdefault(name.casefold(), name)
-    return list(out.values())[:_MAX_COUNT]
+    return tuple(out.values())[:_MAX_COUNT]
 
 
 def _is_role(piece: str, follows: bool) -> bool:
@@ -396,8 +397,8 @@ def _split_pieces(text: str, one: bool) -> list[str]:
 def _chinese_names(text: str) -> list[str]:
     """Returns the names in a text that consists of Chinese names separated by spaces; [] for any other text.
 
-    If there are only two words, each must begin with a Chinese surname, since they may also be the family name and the
-    given name of one Japanese person.
+    Two words may also be the family name and the given name of one Japanese person. So if there are only two words,
+    each must begin with a Chinese surname.
     """
     words = text.split()
     if len(words) < 2 or not all(_HAN.match(w) for w in words):
@@ -417,7 +418,8 @@ Names = tuple[str, ...]
 DOUBTFUL = 0.3
 """The confidence of a candidate that is kept as evidence but never chosen."""
 _DECLARED = ("json-ld", "meta", "microdata", "rdfa")
-# Account names that are not meant for readers. They have digits among the letters, or consist of words joined by signs.
+# Account names that are not meant for readers. Such names contain digits among the letters, or consist of words joined
+# by signs.
 _RUBBISH_ACCOUNT = re.compile(r"(?=[a-z]*\d)[a-z0-9]{9,}|\d+")
 _JOINED_ACCOUNT = re.compile(r"[a-z][a-z0-9]*(?:[._-][a-z0-9]+)+")
 
@@ -458,8 +460,8 @@ class _Doubts:
         return self._is_single_weak_source(one, is_phrase) and not is_shown_on_page(self.page, one.value)
 
     def _is_single_weak_source(self, one: Candidate[Names], is_phrase: bool) -> bool:
-        """Returns True if only one source on the page names the author, and that source is weak. The candidate must
-        have only one name.
+        """Returns True if a candidate with only one name comes from a single source on the page, and this source is
+        weak.
 
         A name that only JSON-LD or Dublin Core gives may belong to the person who entered the page into the system. A
         phrase in a meta element may be a job title. WordPress is an exception, because its JSON-LD declares the author
@@ -475,7 +477,7 @@ def _keys(one: Candidate[Names]) -> frozenset[str]:
 
 
 def _declared_persons(page: Page) -> set[str]:
-    """Returns the names of the authors that JSON-LD declares as persons, folded."""
+    """Returns the names of the authors that JSON-LD declares as persons, as `fold_text` returns them."""
     node = page.data.article(page.addresses) or {}
     return {
         fold_text(name)

@@ -25,7 +25,7 @@ from archiver.extraction.authors.person_names import (
 )
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.text import clean_text, element_line, fold_text
+from archiver.extraction.text_normalization import clean_text, element_line, fold_text
 
 # The boxes about the author that follow a post.
 
@@ -64,7 +64,7 @@ def author_boxes(page: Page, end: int, top: Element | None) -> list[tuple[str, s
 def _author_elements(page: Page) -> list[Element]:
     """Returns the elements whose classes mark them as containing an author, in document order."""
     found: list[Element] = []
-    for classes in page.index.classes():
+    for classes in page.index.classes_with(author_markup.HINTS):
         if author_markup.author_mark(classes) in (author_markup.BOX, author_markup.NAME, author_markup.AUTHOR):
             found += page.index.with_class(classes)
     return sorted(found, key=page.index.order.__getitem__)
@@ -96,13 +96,15 @@ def _is_inside(el: Element, top: Element | None) -> bool:
 
 
 def _first_texts(el: Element) -> str:
-    """Returns the first text nodes of an element, joined. They are enough to distinguish a label from a title."""
+    """Returns the first text nodes of an element, joined. These texts are enough to distinguish a label from a
+    title.
+    """
     return clean_text(" ".join(islice(map(str, el.itertext()), 20)))
 
 
 def _is_in_card(page: Page, el: Element, top: Element | None) -> bool:
-    """Returns True if an element is in the card of another post. Such an element has near it a link to another page,
-    with a text as long as a title.
+    """Returns True if an element is in the card of another post: one of the next four elements around it contains a
+    link to another page, and the link text is as long as a title.
     """
     at = el.getparent()
     for _ in range(4):
@@ -129,7 +131,7 @@ def _is_title_link(page: Page, a: Element) -> bool:
 CONFIDENCE = {"by": 0.9, "mark": 0.88, "link": 0.87, "avatar": 0.8, "role": 0.7, "date": 0.62, "box": 0.72}
 """The confidence of each kind of sign near the heading."""
 SURE = ("by", "mark", "link")
-_AWAY = 0.14  # the confidence of a sign after the text is lower by this amount
+_AWAY = 0.14  # signs after the text have a confidence that is lower by this amount
 _NEAR = 16  # an unmarked name counts only if it is at most this many lines below the heading
 _SHORT, MIDDLE = 80, 240  # a byline has at most this many characters within the text, and before the text
 LONG = 200  # a line of at least this many characters is a paragraph of the text and not a byline
@@ -169,23 +171,20 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class _Spot:
-    """The position of one chunk of text: the lines, the number of its line, and its index in that line."""
+    """The position of one chunk of text: the lines, the number of its line, and its index in that line.
+
+    `line` and `chunk` are that line and that chunk.
+    """
 
     lines: list[MarkedLine]
     number: int
     index: int
-
-    @property
-    def line(self) -> MarkedLine:
-        return self.lines[self.number]
-
-    @property
-    def chunk(self) -> MarkedText:
-        return self.line.chunks[self.index]
+    line: MarkedLine
+    chunk: MarkedText
 
     def signature(self) -> re.Match[str] | None:
-        """Returns the match of the words at the start of the chunk that introduce an author. Returns None if there are
-        none, or if they are part of a sentence.
+        """Returns the match of the words (SIGNED) at the start of the chunk that introduce an author. Returns None if
+        there are none, or if they are part of a sentence.
         """
         in_sentence = self.index and _is_prose(self.line.chunks[self.index - 1].text)
         return None if in_sentence else SIGNED.match(self.chunk.text)
@@ -198,7 +197,7 @@ class _Spot:
         return bool(following and ROLE.match(following[0].text.strip(" -–—,·|")))
 
     def is_beside_date(self) -> bool:
-        """Returns True if this line, or a short line directly before or after it, has a date."""
+        """Returns True if this line, or a short line directly before or after it, contains a date."""
         beside = [self.line, *self.lines[max(self.number - 1, 0) : self.number]]
         beside += self.lines[self.number + 1 : self.number + 2]
         return any(len(x.text) < 60 and _DATE.search(x.text) for x in beside) and len(self.line.text) < 90
@@ -241,8 +240,8 @@ class _BylineReader:
             if len(one.text) > (_SHORT if self.paragraphs > 1 else MIDDLE):
                 self._stop()
                 continue
-            for index in range(len(one.chunks)):
-                self._read_chunk(_Spot(self.lines, number, index))
+            for index, chunk in enumerate(one.chunks):
+                self._read_chunk(_Spot(self.lines, number, index, one, chunk))
         self._close()
         return self.signs
 
@@ -254,7 +253,7 @@ class _BylineReader:
         self.names, self.kind = [], ""
 
     def _stop(self) -> None:
-        """Ends the current byline, so that the text that follows is not expected to be a name."""
+        """Ends the current byline, so that the following text is not taken for a name."""
         self._close()
         self.state = ""
 
@@ -267,8 +266,9 @@ class _BylineReader:
             self._close()
             self.state = "other"
             return
-        signature = at.signature()
-        if LABEL.fullmatch(text) or ((m := signature or BY.match(text)) and m.end() == len(text)):
+        by = BY.match(text)
+        signature = at.signature() if by else None  # BY matches all that SIGNED matches
+        if LABEL.fullmatch(text) or ((m := signature or by) and m.end() == len(text)):
             self._close()
             self.state, self.raw, self.began = "by", at.line.text, at.number
             return
@@ -302,15 +302,15 @@ class _BylineReader:
         self.state = "by" if kind == "by" and not self.is_complete else ""
 
     def _continues(self, kind: str, shape: tuple[object, ...], text: str) -> bool:
-        """Returns True if a name belongs to the current byline, because it follows a conjunction or is in an element of
-        the same shape as the names before it.
+        """Returns True if a name belongs to the current byline, because it follows a conjunction or is in an element
+        with the same markup as the previous names.
         """
         if not self.names or (self.kind != kind and kind == "date"):
             return False
         return not self.is_complete or self.shape == shape or text[:1] in ",&"
 
     def _kind_of(self, at: _Spot, signed: bool) -> str:
-        """Returns the kind of sign (a key of CONFIDENCE) that shows a chunk to be an author's name; "" if none does.
+        """Returns the kind of sign (a key of CONFIDENCE) that shows a chunk to be an author's name; "" if no sign does.
 
         `signed` is True if the chunk begins with words that introduce an author.
         """
@@ -335,11 +335,11 @@ class _BylineReader:
         heading, in a line of names and dates.
         """
         chunk, line = at.chunk, at.line.text
-        if chunk.mark == author_markup.NOT or chunk.head or chunk.text.endswith(":") or _RIGHTS.search(line):
+        if chunk.mark == author_markup.NOT or chunk.head or chunk.text.endswith(":"):
             return False
         if self.paragraphs or at.number > _NEAR or len(line) > _MAX_CHUNK_LENGTH:
             return False
-        return all(c is chunk or _is_beside_name(c.text) for c in at.line.chunks)
+        return all(c is chunk or _is_beside_name(c.text) for c in at.line.chunks) and not _RIGHTS.search(line)
 
     def _kind_by_look(self, at: _Spot) -> str:
         text = at.chunk.text
@@ -416,7 +416,8 @@ _NAME_ENDS = re.compile(r"[.,;(|–—]|\s(?:is|was|who|has|and\s+is)\s")
 def find_signatures(
     page: Page, post: Post, declared: Collection[frozenset[str]] = (), *, agreed: bool = False
 ) -> tuple[list[Sign], bool]:
-    """Returns every byline found, best first, and whether they belong to many posts or works with different authors.
+    """Returns every byline found, best first, and True if the bylines belong to many posts or works with different
+    authors.
 
     `declared` are the sets of names, as returned by `fold_text`, that the page declares as its authors. `agreed` is
     True if another visible source names exactly one of these sets. In that case, or if a byline near the heading names
@@ -432,7 +433,9 @@ def find_signatures(
 
 
 def _bylines_around_heading(page: Page, top: Element) -> tuple[list[Sign], int]:
-    """Returns the bylines below and above a heading, and the position of the last element read (-1 if none)."""
+    """Returns the bylines below and above a heading, and the position of the last element read (-1 if no element was
+    read).
+    """
     above = [x for x in LineReader(700).lines(nodes_before(top)) if len(x.text) < LONG][:6]
     below = list(_lines_until_text(LineReader(3500).lines(nodes_after(top))))
     end = page.index.order.get(below[-1].chunks[-1].el, -1) if below and below[-1].chunks else -1

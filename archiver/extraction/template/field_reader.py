@@ -12,26 +12,26 @@ from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
+from archiver.extraction import candidate_choice
 from archiver.extraction import categories as _categories
-from archiver.extraction import dates as _dates
-from archiver.extraction import resolve
+from archiver.extraction import date_candidates as _dates
 from archiver.extraction.authors import author_candidates as _authors
 from archiver.extraction.authors.author_candidates import names_of_element
 from archiver.extraction.authors.byline import BylineBlock, byline_beside_heading, names_of_line
 from archiver.extraction.authors.person_names import split_names
+from archiver.extraction.candidate_choice import resolve_published
+from archiver.extraction.date_candidates import date_of_element
 from archiver.extraction.date_text import Moment, machine_date, url_date, visible_date
-from archiver.extraction.dates import date_of_element
 from archiver.extraction.page import Page
-from archiver.extraction.post_locator import Post, locate_post, post_with_title, text_length
-from archiver.extraction.resolve import resolve_published
+from archiver.extraction.post_locator import Post, locate_post, post_with_title
 from archiver.extraction.template.site_rule import BY_HAND, JSON_LD, Rule, SiteRules
 from archiver.extraction.term_links import Kind, kind_of_address, terms_in_lists, texts_of_links, unique_terms
-from archiver.extraction.text import clean_text, element_line, fold_text
+from archiver.extraction.text_normalization import clean_text, element_line, fold_text, has_text
 from archiver.extraction.title import heading_text, site_names, without_site
 from archiver.items import Candidate, Evidence, SourceHint, is_from_api
 from archiver.platforms.selector_index import Found, element_selector
 
-# Reading one field with one rule. This is used to learn rules and to read pages with them.
+# Reading one field with one rule. Both the learning of rules and the reading of pages use this.
 
 Value = str | tuple[str, ...] | Moment | None
 Select = Callable[[Page, str], list[Found]]
@@ -57,8 +57,8 @@ def read_field(page: Page, name: str, rule: Rule, select: Select = select_by_par
     """Returns the value that a rule finds on a page: a str (title), a tuple of str (authors, categories, tags) or a
     Moment (dates).
 
-    Returns "", () or None if its selectors find nothing that can be read as this field. This function does not read the
-    body, for which `body_container` serves.
+    Returns "", () or None if its selectors find nothing that can be read as this field. The body is not read by this
+    function, but with `body_container`.
     """
     value = _first_value(page, name, rule, select)
     if isinstance(value, Moment) and rule.shown and value.zoned and not value.at.utcoffset():
@@ -150,13 +150,13 @@ def read_date_element(page: Page, el: Element) -> Moment | None:
 
 def body_container(page: Page, rule: Rule, select: Select = select_by_parsel) -> Element | None:
     """Returns the element that contains the body: the first selected element with some text, a paragraph or a picture.
-    Returns None if there is none.
+    Returns None if no selected element has such content.
     """
     for selector in rule.select:
         for el in select(page, selector):
             if isinstance(el, str):
                 continue
-            is_filled = text_length(el) >= _MIN_BODY_LENGTH or any(map(text_length, el.iterchildren("p")))
+            is_filled = has_text(el, _MIN_BODY_LENGTH) or any(map(has_text, el.iterchildren("p")))
             if is_filled or next(el.iter("img"), None) is not None:
                 return el
     return None
@@ -209,7 +209,7 @@ _Terms = tuple[_Candidates, _Candidates]
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """When a post was published and last modified; None if unknown."""
+    """The times when a post was published and last modified; None if unknown."""
 
     published: Moment | None
     modified: Moment | None
@@ -222,7 +222,7 @@ class Times:
 class SiteReader:
     """Reads one page with its site's rules, and collects evidence.
 
-    `is_strange` is True if a rule that found a value on every sample post found nothing on this page. `is_whole` is
+    `is_strange` is True if a rule that found a value on every sample post finds nothing on this page. `is_whole` is
     True if the body is the whole text from a feed or API. `top` is the body's element, once it is known.
     """
 
@@ -276,8 +276,8 @@ class SiteReader:
         return value
 
     def may_be_empty(self, name: str) -> bool:
-        """Returns True if the field has a learned rule that finds nothing on most posts of the site. If it finds
-        nothing on this page, the post does not have the field.
+        """Returns True if the field has a learned rule that finds nothing on most posts of the site. If such a rule
+        finds nothing on this page, the post does not have the field.
         """
         rule = self.rules.rule(name)
         return rule is not None and not rule.by_hand and rule.coverage < _MOST
@@ -288,7 +288,7 @@ class SiteReader:
         return rule is not None and rule.by_hand
 
     def note_rule(self, name: str, value: Value, rule: Rule) -> None:
-        """Records a value that a rule found as evidence."""
+        """Records, as evidence, a value that a rule found."""
         shown = ", ".join(value) if isinstance(value, tuple) else str(value)
         source = BY_HAND if rule.by_hand else "learned"
         self.evidence.append(Evidence(name, shown[:300], source, _where(rule), round(rule.agreement, 2)))
@@ -298,7 +298,7 @@ class SiteReader:
         self.evidence.append(Evidence(name, "", BY_HAND, _where(rule), 0.0))
 
     def note_api(self, name: str, value: Value) -> None:
-        """Records a value given by the site's API as evidence."""
+        """Records, as evidence, a value given by the site's API."""
         shown = ", ".join(value) if isinstance(value, tuple) else str(value)
         self.evidence.append(Evidence(name, shown[:300], "api", name, 0.97))
 
@@ -312,7 +312,7 @@ class SiteReader:
         return _categories.term_candidates(self.page, self.wider, self.hint) if self.wider is not None else None
 
     def note_candidates(self, name: str, found: Sequence[Candidate[Any]]) -> None:
-        """Records the candidates of a field that no rule reads as evidence."""
+        """Records, as evidence, the candidates of a field that no rule reads."""
         self.evidence += [c.evidence(name) for c in found]
 
 
@@ -329,7 +329,9 @@ def element_of_rule(page: Page, rule: Rule) -> Element | None:
 
 
 def read_authors(reader: SiteReader) -> tuple[str, ...]:
-    """Returns the authors that the rule finds, or else those from the API, or else those found without rules."""
+    """Returns the authors that the rule finds, or else the authors from the API, or else the authors found without
+    rules.
+    """
     value = reader.by_rule("authors")
     if isinstance(value, tuple) and value:
         return value  # this value is preferred to the API's author, which is only the account that posted
@@ -344,13 +346,13 @@ def read_authors(reader: SiteReader) -> tuple[str, ...]:
         beside = byline_beside_heading(reader.page, reader.wider)
         candidates = _authors.author_candidates(reader.page, reader.wider, reader.hint, site, beside)
     reader.note_candidates("authors", candidates)
-    found = resolve.resolve_authors(candidates)
+    found = candidate_choice.resolve_authors(candidates)
     return found.value if found else ()
 
 
 def read_times(reader: SiteReader) -> Times:
-    """Returns the dates that hand-written rules find, or else those from the API, or else those by learned rules, or
-    else those that are found without rules.
+    """Returns the dates that hand-written rules find. Without these, returns the dates from the API, or else the dates
+    that learned rules find, or else the dates found without rules.
     """
     page, api = reader.page, reader.api
     changed = reader.by_rule("modified")
@@ -374,12 +376,12 @@ def read_times(reader: SiteReader) -> Times:
         if lines:
             times = _dates.published_candidates(page, post, reader.hint, beside)
             reader.note_candidates("published", times)
-            found = resolve.resolve_published(times, changes, url_date(page.path), page.captured_at)
+            found = candidate_choice.resolve_published(times, changes, url_date(page.path), page.captured_at)
             published = found.value if found else None
         if (
             modified is None
             and not reader.may_be_empty("modified")
-            and (last := resolve.best_candidate(changes)) is not None
+            and (last := candidate_choice.best_candidate(changes)) is not None
         ):
             reader.note_candidates("modified", changes)
             modified = last.value
@@ -387,8 +389,8 @@ def read_times(reader: SiteReader) -> Times:
 
 
 def read_terms(reader: SiteReader) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Returns the categories and tags that hand-written rules find, or else those from the API, or else those by
-    learned rules, or else those that are found without rules.
+    """Returns the categories and tags that hand-written rules find. Without these, returns those from the API, or else
+    those that learned rules find, or else those found without rules.
     """
     out: list[tuple[str, ...]] = []
     for n, name in enumerate(("categories", "tags")):

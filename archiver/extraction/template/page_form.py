@@ -11,12 +11,12 @@ from zlib import crc32
 from lxml.etree import _Element as Element
 
 from archiver.extraction.page import Page
-from archiver.extraction.text import element_line, fold_text
+from archiver.extraction.text_normalization import element_line, fold_text
 from archiver.items import Article, Evidence, PageForm
 from archiver.platforms.selector_index import split_words
 from archiver.urls import folder_path
 
-# Names that belong to one page only: those with digits, and those made from the terms of its post ("tag-maps").
+# Names that belong to one page only: names with digits, and names made from the terms of the page's post ("tag-maps").
 _PAGE_SPECIFIC = re.compile(r"\d|^(?:category|tag|author|term|label|format|language|lang)-")
 # Markup inside these elements belongs to the text and differs from post to post.
 _TEXT_TAGS = frozenset(
@@ -53,7 +53,8 @@ def markup_tokens(page: Page) -> frozenset[int]:
     """Returns the hashes of a page's markup tokens: `parent>tag.class`, `parent>tag#id`, `tag[rel=...]`,
     `tag[itemprop=...]`.
 
-    Names with digits are left out. So is the markup inside paragraphs, tables and the like, which belongs to the text.
+    Names with digits are left out. The markup inside paragraphs, tables and the like is left out, too, since it belongs
+    to the text.
     """
     index = page.index
     found: set[int] = set()
@@ -106,7 +107,7 @@ def address_pattern(url: str) -> str:
     after a year, month and day. The extension of a file name is kept.
     """
     parts = urlsplit(url)
-    path, _, kept = unquote(parts.path).partition("?")  # a static copy has the query in the name of the file
+    path, _, kept = unquote(parts.path).partition("?")  # in a static copy, the query is in the name of the file
     query = parts.query or kept.removesuffix(".html")
     steps = [step for step in folder_path(path).split("/") if step]
     out: list[str] = []

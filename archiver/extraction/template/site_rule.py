@@ -40,23 +40,23 @@ from typing import Any
 import tomli_w
 
 from archiver.errors import BadRules
-from archiver.extraction.text import fold_text
+from archiver.extraction.text_normalization import fold_text
 from archiver.fields import LEARNABLE
 from archiver.items import OTHER_HEADING, Article, Evidence
 from archiver.platforms.platform_table import platform_tables
 from archiver.platforms.selector_index import element_selector, is_xpath, selector_error
 
 MIN_POSTS = 5
-"""A value can be a constant of the site only if at least this many posts have it."""
+"""A value can be a constant of the site only if at least this many posts share it."""
 SHARE = 0.2
-"""A value can be a constant of the site only if at least this share of the posts has it."""
+"""A value can be a constant of the site only if at least this share of the posts has this value."""
 SHARE_OF_BODY = 0.05
 MAX_BODY_LENGTH = 40
-"""A text with fewer letters than this may be the text of a button. A longer text is the text of a post."""
+"""A text with fewer characters than this may be the text of a button. A longer text is the text of a post."""
 _VARIETY = 0.8
 _EVERYWHERE, _TITLED = 0.9, 0.5
-"""A text in the place of a title belongs to the site if at least `_EVERYWHERE` of the posts have it. This is decided
-only if at least `_TITLED` of the posts also have another title."""
+"""A text in the place of a title belongs to the site if at least the share `_EVERYWHERE` of the posts have it. This is
+decided only if at least the share `_TITLED` of the posts also have another title."""
 _MAX_NAME_LENGTH = 80
 _DIGITS = re.compile(r"\d+")
 _PARTS = re.compile(r"\s+[|·•»«›‹–—:/~-]+\s+|\s*[｜|]\s*")
@@ -103,7 +103,7 @@ class SiteConstants:
 
 
 def constants_from(data: Mapping[str, Iterable[str]]) -> SiteConstants:
-    """Returns the constants with these values, given by kind. This is the inverse of `SiteConstants.items`."""
+    """Makes a SiteConstants of values given by kind. This is the inverse of `SiteConstants.items`."""
     return SiteConstants(**{one.name: tuple(data.get(one.name, ())) for one in fields(SiteConstants)})
 
 
@@ -121,8 +121,8 @@ def find_constants(posts: Sequence[ReadPost]) -> SiteConstants:
 
     A title belongs to the site only if the posts with this title also declare or show other titles, which differ from
     post to post. Thus a series with the same title for all of its parts keeps the title. A part of <title> belongs to
-    the site only if the posts' own headings lack it. A text of fewer than 40 letters belongs to the site if a twentieth
-    of the posts have it.
+    the site only if the posts' own headings lack it. A text of fewer than 40 characters belongs to the site if a
+    twentieth of the posts have it.
     """
     if len(posts) < MIN_POSTS:
         return SiteConstants()
@@ -147,8 +147,8 @@ def _frequent(values: Iterable[str], posts: int, share: float = SHARE) -> tuple[
 
 
 def hides_others(title: str, articles: Sequence[Article]) -> bool:
-    """Returns True if nearly all posts with this title have another candidate for the title, and nearly all of these
-    candidates are different.
+    """Returns True if nearly all posts with this title have another candidate for the title, and hardly any two of
+    these candidates are equal.
     """
     folded = fold_text(title)
     posts = [a for a in articles if a.title == title]
@@ -258,7 +258,7 @@ class SiteRules:
     """The rules of one site.
 
     - `fields`: the rules by field.
-    - `platform`: the site's platform, "" if the rules have none.
+    - `platform`: the site's platform, "" if the rules name none.
     - `post`: selectors that match on every post and on no other page.
     - `pages`: the number of posts from which the rules were learned.
     - `teacher`: where the known values of these posts came from: "api", "feed", or "agreement" of a page's own sources.
@@ -335,8 +335,8 @@ def _rule_table(rule: Rule) -> dict[str, Any]:
 
 
 def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = "") -> SiteRules:
-    """Parses rules from TOML. Raises BadRules with a message that says in which file or site (`subject`) and in which
-    line or table the mistake is.
+    """Parses rules from TOML. Raises BadRules whose message names the file or site (`subject`) and the line or table
+    with the mistake.
     """
     source = _Source(subject, text)
     try:
@@ -388,8 +388,8 @@ class _Source:
     text: str
 
     def selector_error(self, table: str, name: str, selector: str, why: str) -> BadRules:
-        """Returns the error for an invalid selector of the rule `name`. The message has the table, the reason `why`,
-        and the selector's line number if the selector is found in the text.
+        """Returns the error for an invalid selector of the rule `name`. The message contains the table, the reason
+        `why` and, if the selector is found in the text, its line number.
         """
         line = self._line(table, selector)
         return BadRules(self.subject, f"[{table}] {name}{f' (line {line})' if line else ''}: {why}")

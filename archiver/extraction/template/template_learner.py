@@ -13,9 +13,9 @@ from archiver.extraction.article import extract_page
 from archiver.extraction.encoding import DecodedText
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.page_classifier import Answer
-from archiver.extraction.template.induction import MIN_POSTS, Sample, learn_rules, reports_whole_post, text_f1
+from archiver.extraction.template.rule_induction import MIN_POSTS, Sample, learn_rules, reports_whole_post, text_f1
 from archiver.extraction.template.site_rule import ReadPost, SiteConstants, SiteRules, find_constants
-from archiver.extraction.text import fold_text
+from archiver.extraction.text_normalization import fold_text
 from archiver.extraction.title import site_names
 from archiver.items import Article, PageKind, SourceHint
 
@@ -29,7 +29,7 @@ _AUDIT_EACH = 25  # one in this many posts that are read with rules is also extr
 _AUDITS = 4
 _MAX_WRONG = 3
 _ALIKE = 0.9
-_MIN_VARIETY = 0.5  # if less than this share of the last titles is distinct, the rule for the title is wrong
+_MIN_VARIETY = 0.5  # if a lower share of the last titles is distinct, the rule for the title is wrong
 _MAX_PAGE_LENGTH = 3_000_000  # pages with more characters than this are not used for learning
 
 
@@ -95,8 +95,8 @@ class NoJudge:
 class TemplateLearner:
     """Reads the posts of one site: without rules until its template is known, and then with its rules.
 
-    `learned` is called with new rules; it stores them and returns them as stored. `outdated` is called when the
-    template has changed, with the time of the change, and returns the rules that remain.
+    `learned` is called with new rules; it stores them and returns them as stored. `outdated` is called with the time of
+    the change when the template has changed; it returns the rules that remain.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class TemplateLearner:
         self._posts: list[_KeptPage] = []
         self._others: list[_KeptPage] = []
         self._taught_by: list[_KeptPage] = []
-        # The last posts, with None for each post that the rules fit.
+        # The last posts that were read with the rules; None in place of each post that the rules fit.
         self._strange: deque[_KeptPage | None] = deque(maxlen=_WATCHED)
         self._agrees: deque[bool] = deque(maxlen=_AUDITS)
         self._titles: deque[str] = deque(maxlen=_WATCHED)  # the titles of the last posts that were read with the rules
@@ -120,7 +120,7 @@ class TemplateLearner:
 
     @property
     def knows(self) -> bool:
-        """True if there are learned rules, which always include rules for the title and body."""
+        """Returns True if there are learned rules, which always include rules for the title and body."""
         return self.rules is not None and bool(self.rules.pages)
 
     def read(self, page: Page, hint: SourceHint | None, known: PageKind, part_of: str = "") -> Article:
@@ -260,8 +260,8 @@ class TemplateLearner:
             self._titles.clear()
 
     def _changed_pages(self) -> list[_KeptPage]:
-        """Returns the last posts that the rules do not fit, if they are so many that the site has another template;
-        otherwise [].
+        """Returns the posts that the rules do not fit among the last posts read. Returns [] if there are too few such
+        posts to show that the site has a new template.
         """
         strange = [kept for kept in self._strange if kept is not None]
         if len(self._strange) < _WATCHED or len(strange) < _MAX_STRANGE * _WATCHED:
@@ -295,9 +295,9 @@ def learn_with_constants(
     """Learns a site's rules and its constants from sample posts. Constants are values that belong to the site and not
     to a post, such as its name above each post.
 
-    If the samples have constants, `read_again` extracts the samples again without them, and the rules are learned from
-    the result. `known` are constants that were found earlier; the result includes them. If the posts have no common
-    template, returns rules that only have constants, or None if there are no new constants.
+    If the samples contain constants, `read_again` extracts the samples again without them, and the rules are learned
+    from the result. `known` are constants that were found earlier; the result includes them. If the posts have no
+    common template, returns rules that contain only constants, or None if there are no new constants.
     """
     constants = _new_constants(samples)
     if constants:

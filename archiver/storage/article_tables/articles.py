@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import (
+from archiver.articles.article_comparison import (
     KnownAddress,
     changed_fields,
     content_digest,
@@ -31,6 +31,21 @@ from archiver.articles.identity import (
 from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article
 from archiver.storage.article_tables import near_duplicate_clusters
+from archiver.storage.article_tables.article_and_revision_rows import (
+    NewRevision,
+    Reread,
+    article_from_row,
+    article_row,
+    count_revert,
+    edited_fields,
+    last_revision,
+    revert_of,
+    rewrite_revision,
+    store_superseded,
+    used_site_rules,
+    write_facets,
+    write_revision,
+)
 from archiver.storage.article_tables.evidence import (
     Entry,
     decode_evidence,
@@ -47,21 +62,6 @@ from archiver.storage.article_tables.identification import (
     find_article_of,
     make_own_url,
     urls_redirecting_to,
-)
-from archiver.storage.article_tables.revisions import (
-    NewRevision,
-    Reread,
-    article_from_row,
-    article_row,
-    count_revert,
-    edited_fields,
-    last_revision,
-    revert_of,
-    rewrite_revision,
-    store_superseded,
-    used_site_rules,
-    write_facets,
-    write_revision,
 )
 from archiver.storage.capture_recovery import set_missing_capture
 from archiver.storage.column_values import stored_time
@@ -80,10 +80,11 @@ _LIVE = "(id not in (select article_id from withdrawn_articles))"
 
 def settle_duplicates(db: Database, digest: str | None, newcomer: int | None = None) -> bool:
     """Chooses the original among the articles whose text has this digest (the one published first) and marks the others
-    as its duplicates. A withdrawn article is neither. Returns True if several articles have the digest.
+    as its duplicates. A withdrawn article is neither an original nor a duplicate. Returns True if several articles have
+    the digest.
 
-    If `newcomer` (the ID of a new article) is given, the other articles are already marked, so the newcomer is compared
-    only with their original. This matters because the same notice may be repeated thousands of times.
+    If `newcomer` (the ID of a new article) is given, the other articles have been marked before, so the newcomer is
+    compared only with their original. This saves time, because the same notice may be repeated thousands of times.
     """
     if not digest:
         return False
@@ -144,8 +145,9 @@ class Change(StrEnum):
 class Stored:
     """The result of storing an extracted article: its ID, what changed in the archive, and the fields that changed.
 
-    `aliases` are the URLs that were added to the article. `shares_text` is True if the article is new and has the same
-    text as another one. If the change is REVERTED, `back` is the number of the revision that is current again.
+    `aliases` are the URLs that were added to the article. `shares_text` is True if the article is new and its text
+    equals that of another article. If the change is REVERTED, `back` is the number of the revision that is current
+    again.
     """
 
     article_id: int
@@ -182,9 +184,9 @@ def store_article(
     """Stores an article extracted from a page: as a new article, as a new revision of an existing one, or only as the
     time it was last seen.
 
-    If another extractor version extracted the stored article, a difference may not be an edit: `reread` extracts the
-    stored article's capture again to find out. `completes` is True if the stored text lacks pages of the post that
-    could not be fetched; adding them is not an edit either.
+    If another version of the extractor extracted the stored article, a difference need not be an edit. To find out,
+    `reread` extracts the stored article's capture again. `completes` is True if the stored text lacks pages of the post
+    that could not be fetched. Adding these pages is not an edit.
     """
     row = find_article_of(db, site, article, observed.redirects)
     return store_identified(db, row, site, article, observed, reread=reread, completes=completes)
@@ -200,8 +202,8 @@ def store_identified(
     reread: Reread = lambda row: (),
     completes: bool = False,
 ) -> Stored:
-    """Does the same as `store_article` if the caller has already found the stored article to which the extracted one
-    belongs. `row` is that article's row, or None if the article is new.
+    """Stores an extracted article as `store_article` does, for a caller that has already found the stored article to
+    which it belongs. `row` is that article's row, or None if the article is new.
     """
     if row is None:
         return _insert(db, site, article, observed)
@@ -219,9 +221,9 @@ def store_identified(
 
 @dataclass(frozen=True, slots=True)
 class _KnownArticle:
-    """An extracted article (`article`) of a post that is already stored, and the methods that store it. `row` is the
-    stored article's row, and `old` is the stored article as an Article. `unconfirmed` are the fields whose values are
-    taken from `old` because the page no longer has them.
+    """Stores an extracted article (`article`) of a post that is already stored. `row` is the stored article's row, and
+    `old` is the stored article as an Article. `unconfirmed` are the fields whose values are taken from `old` because
+    the page no longer shows them.
     """
 
     db: Database
@@ -240,8 +242,8 @@ class _KnownArticle:
         return bool(urlkey(self.article.url) != self.row["urlkey"])
 
     def with_unconfirmed(self, reread: Reread) -> _KnownArticle:
-        """Returns the article, completed with the stored values of fields that the crawled page no longer has. A field
-        stays empty if the stored capture, extracted again, does not have it either.
+        """Returns the article, completed with the stored values of fields that the crawled page no longer shows. A
+        field stays empty if it is also missing from the stored capture, extracted again.
         """
         names = unconfirmed_fields(self.old, self.article) if self.observed.run_id is not None else ()
         if names and self.observed.extractor not in (None, self.row["extractor"]):
@@ -280,8 +282,8 @@ class _KnownArticle:
 
     def store(self, reread: Reread, *, completes: bool) -> Stored:
         """Stores an article extracted at the post's own URL. If the site edited the post, the article becomes a new
-        revision or a revert. If only the extraction differs, it corrects the current revision. Otherwise only the time
-        at which the post was last seen is stored.
+        revision or a revert. If only the extraction differs, the current revision is corrected. If nothing differs,
+        only the time at which the post was last seen is stored.
         """
         aliases = enter_addresses(self.db, self.id, self.article, self.observed.redirects, self.observed.at)
         if self.has_moved:
@@ -398,7 +400,7 @@ class _KnownArticle:
 
 def latest_values(db: Database, row: dict[str, Any], article: Article, extraction: tuple[Any, ...]) -> dict[str, Any]:
     """Returns the columns of a stored article (`row`) that change when an unchanged post is extracted again: the
-    evidence, and the fields for which the newest value counts. If the post no longer has a value for a field, the
+    evidence, and the fields for which the newest value counts. If the post no longer shows a value for a field, the
     stored value is kept.
 
     `extraction` consists of the extractor version, the capture's ID and the time.
@@ -414,8 +416,8 @@ def latest_values(db: Database, row: dict[str, Any], article: Article, extractio
 def replace_extraction(db: Database, before: Article, after: Article, extractor: str, run_id: int) -> bool:
     """Replaces the stored article `before` with another extraction of the same page, without a new revision.
 
-    Returns False and changes nothing if the archive no longer has `before`, or if its capture is not of this run: the
-    page of a known post that is unchanged may lack values that the post's own capture has.
+    Returns False and changes nothing if `before` is no longer stored, or if its capture is not of this run. A capture
+    of another run may contain values that are now missing from the page.
     """
     row = article_where(db, "urlkey = ? and gone_at is null", [urlkey(before.url)])
     if row is None or changed_fields(article_from_row(row), before):
@@ -438,8 +440,8 @@ def overwrite(
 ) -> None:
     """Overwrites the current state of an article (its row), its facets and its duplicates with an extracted article.
 
-    `evidence` must be given if it comes from several extractions. By default the evidence of `article` is stored; if it
-    has none, the stored evidence is kept. `more` are values for further columns.
+    `evidence` must be given if it comes from several extractions. By default the evidence of `article` is stored or, if
+    there is none, the stored evidence is kept. `more` are values for further columns.
     """
     article_id, digest = row["id"], content_digest(article.body)
     if evidence is None:
@@ -470,8 +472,8 @@ def overwrite(
 def mark_gone(db: Database, key: str, at: datetime) -> int | None:
     """Marks the article whose current URL has this urlkey as gone; returns its ID, or None if no article was marked.
 
-    The post is not marked if only an old URL of a moved post is gone, or if the post is still online at another of its
-    URLs, which then becomes its own URL.
+    The post is not marked if only an old URL of a moved post is gone. It is not marked either if it is still online at
+    another of its URLs; that URL then becomes the post's own URL.
     """
     row = db.execute("select id from articles where urlkey = ? and gone_at is null", [key]).fetchone()
     if not row:
@@ -488,6 +490,12 @@ def mark_gone(db: Database, key: str, at: datetime) -> int | None:
         return None
     db.execute("update articles set gone_at = ? where id = ?", [stamp(at), row[0]])
     return int(row[0])
+
+
+def gone_since(db: Database, key: str) -> datetime | None:
+    """Returns when the article at this urlkey was first found gone; None if it is not gone."""
+    row = db.execute("select gone_at from articles where urlkey = ? and gone_at is not null", [key]).fetchone()
+    return stored_time(row[0]) if row else None
 
 
 def edited_at(db: Database, article_id: int | None) -> datetime | None:
@@ -510,10 +518,11 @@ def mark_seen(db: Database, article_id: int, at: datetime) -> None:
 
 
 def is_move(db: Database, row: dict[str, Any], article: Article, run_started: datetime) -> bool:
-    """Returns True if the URL where `article` was extracted becomes a stored post's own URL, False if it is only a
+    """Returns True if the URL where `article` was extracted becomes a stored post's own URL; False if it is only a
     second URL of the post.
 
-    If both URLs answer, `articles.identity.is_preferred` decides. Otherwise the first of these that applies decides:
+    If both URLs answer, `articles.article_comparison.is_preferred` decides. Otherwise the first of these that applies
+    decides:
 
     - the canonical URL;
     - the old URL, if it redirects to the new one or is gone;
@@ -559,8 +568,8 @@ def _answers(db: Database, key: str, since: datetime | None = None) -> bool:
 def _known_address(
     db: Database, url: str, row: dict[str, Any], article: Article, run_started: datetime
 ) -> KnownAddress:
-    """Returns what the archive knows about `url`, which is either a post's stored address (in `row`) or the address at
-    which `article` was just extracted.
+    """Returns the facts that decide which address of a post is preferred, for `url`. This is either a post's stored
+    address (in `row`) or the address at which `article` was just extracted.
     """
     key, read_at = urlkey(url), urlkey(article.url)
     listed = db.execute(
@@ -573,7 +582,7 @@ def _known_address(
     return KnownAddress(
         url,
         is_short=short is not None and urlkey(short) == key,
-        # Many themes set og:url to the address that was requested, so that says nothing.
+        # Many themes set og:url to the address that was requested, so this says nothing.
         is_given=listed is not None or (key != read_at and key in map(urlkey, article.given_urls)),
         is_canonical=any(one and urlkey(one) == key for one in declared),
     )

@@ -1,8 +1,8 @@
 """The table `captures`: stores captures, finds the captures of a URL or an article by time, and reads their usage
 statements.
 
-Historical captures come from imports: past redirects and gone pages, which captures are known, and unresolved revisits.
-All functions expect to run inside the caller's transaction.
+For imports of historical captures, also records past redirects and gone pages, which captures are known, and unresolved
+revisit records. All functions expect to run inside the caller's transaction.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.errors import ArticleRemoved, NotCaptured
-from archiver.frontier.revisit import next_fetch_time, priority
+from archiver.frontier.fetch_order_and_revisits import next_fetch_time, priority
 from archiver.items import Capture, DiscoverySource, Outcome, PageKind, UsageStatement
 from archiver.storage.pages import insert_row, last_rowid, moment, stamp
 from archiver.storage.tombstones import tombstone_at
@@ -45,7 +45,7 @@ def enter_capture(db: Database, run_id: int, capture: Capture, hint_id: int | No
 Row = dict[str, Any]
 _COLUMNS = "id, url, captured_at, status, media_type, record_type, digest, warc_file, warc_offset, warc_length"
 _REFUSALS = frozenset({401, 403, 407, 429})
-"""Statuses that depend on the client and say nothing about the page."""
+"""Statuses of refusals, which depend on the client and say nothing about the page."""
 
 
 def captures_of_address(db: Database, url: str) -> list[Row]:
@@ -68,8 +68,8 @@ def captures_of_address(db: Database, url: str) -> list[Row]:
 
 
 def mementos(db: Database, url: str) -> list[Row]:
-    """Returns the captures of a URL, oldest first, without refusals (403, 429 ...) and server errors, which do not show
-    what was at the URL. Raises the same errors as `captures_of_address`.
+    """Returns the captures of a URL, oldest first, without refusals (403, 429 ...) and server errors, since these do
+    not show what was at the URL. Raises the same errors as `captures_of_address`.
     """
     found = [
         row
@@ -119,7 +119,9 @@ def time_of(row: Row) -> datetime:
 
 
 def captured_urls(db: Database, urls: Iterable[str]) -> set[str]:
-    """Returns the URLs among `urls` that have a capture with a status below 400, which can be shown or redirects."""
+    """Returns the URLs among `urls` for which there is a capture with a status below 400: one that can be shown, or a
+    redirect.
+    """
     return {
         row[0]
         for row in db.execute(
@@ -257,8 +259,8 @@ def redirect_target(db: Database, key: str) -> str:
 
 
 def mark_gone_by_history(db: Database, article_id: int) -> bool:
-    """If a historical response shows an article's URL gone after the article was last seen, marks the article as gone
-    since the first such response. Returns True if the article was not marked as gone before.
+    """Marks an article as gone if historical responses show that its URL was gone after the article was last seen. The
+    article counts as gone since the first such response. Returns True if it was not marked as gone before.
     """
     row = db.execute("select urlkey, last_seen, gone_at from articles where id = ?", [article_id]).fetchone()
     if row is None:
@@ -318,7 +320,7 @@ def store_page_kind(db: Database, url: str, digest: str, kind: str) -> None:
 
 
 def mark_memento_read(db: Database, key: str, at: datetime, digest: str) -> None:
-    """Records that a web archive's capture was fetched and extracted. Needed for captures that have no row in
+    """Records that a web archive's capture was fetched and extracted. This is needed for captures without a row in
     `captures`. `key` is the capture's urlkey.
     """
     store_page_kind(db, _memento_key(key, at), digest, "memento")
@@ -391,7 +393,7 @@ def store_capture(db: Database, capture: Capture, import_id: int | None) -> int:
 
 def link_capture_to_article(db: Database, capture_id: int, article_id: int, *, secondary: bool) -> None:
     """Links a capture to the article it shows. `secondary` is True if the capture shows only a stub or another URL of
-    the post, and so does not prove a revision.
+    the post, and therefore does not prove a revision.
     """
     db.execute(
         "update captures set article_id = ?, secondary = ? where id = ?", [article_id, secondary or None, capture_id]
@@ -399,8 +401,8 @@ def link_capture_to_article(db: Database, capture_id: int, article_id: int, *, s
 
 
 def capture_of_revisit(db: Database, found: ForeignCapture) -> dict[str, Any] | None:
-    """Returns the capture that a revisit record refers to (WARC/1.1, section 6.7); None if the archive does not have
-    it.
+    """Returns the capture that a revisit record refers to (WARC/1.1, section 6.7); None if that capture is not in the
+    archive.
 
     The capture is found by URL and time, or by the payload digest. For the profile server-not-modified, it may also be
     the last earlier capture of the URL.
@@ -432,8 +434,8 @@ def _find_capture(db: Database, where: str, values: list[Any]) -> dict[str, Any]
 
 
 def store_unresolved_revisit(db: Database, found: ForeignCapture, import_id: int) -> None:
-    """Stores a revisit record that refers to a capture which the archive does not have, since a later import may add
-    that capture.
+    """Stores a revisit record whose referred capture is not in the archive, since a later import may add that
+    capture.
     """
     db.execute(
         "insert into unresolved_revisits (url, captured_at, digest, refers_to_url, refers_to_date, not_modified, "
@@ -454,7 +456,7 @@ def store_unresolved_revisit(db: Database, found: ForeignCapture, import_id: int
 
 def resolvable_revisits(db: Database, import_id: int) -> Iterator[tuple[dict[str, Any], ForeignCapture]]:
     """Yields all revisit records that this import stored, and revisit records of earlier imports that may now be
-    resolvable, in the order of their times. Each is yielded as its row and as a ForeignCapture.
+    resolvable, in the order of their times. Yields each record as its row and as a ForeignCapture.
     """
     rows = db.query(
         "select r.* from unresolved_revisits r where r.import_id = ? or exists (select 1 from captures c where "
@@ -486,7 +488,9 @@ def delete_revisit(db: Database, row: dict[str, Any]) -> None:
 
 
 def find_article_of_capture(db: Database, capture: dict[str, Any]) -> int | None:
-    """Returns the ID of the article that a capture (a row of `captures`) shows; None if it shows none."""
+    """Returns the ID of the article that a capture (a row of `captures`) shows; None if the capture shows no
+    article.
+    """
     if capture["article_id"]:
         return int(capture["article_id"])
     row = db.execute("select article_id from article_urls where urlkey = ?", [urlkey(capture["url"])]).fetchone()
@@ -594,14 +598,20 @@ MOST_PROBLEMS = 100
 class ImportCounts:
     """The counts of an import.
 
-    - `records`: all records in the file. Each record is in exactly one of the counts from `posts` to `damaged`.
-    - `posts`: records with posts, of which `new` made a new article, `revised` added a revision, and `known` did
-      neither.
-    - `pages`: pages that are not posts; `not_html`: responses that are not HTML.
-    - `gone`, `redirects`, `status`: responses that show a page gone, redirect, or have another status.
-    - `revisits`: revisit records; `about`: records about other records.
-    - `skipped`: records that were not requested; `removed`: records of removed posts; `damaged`: damaged records.
-    - `mended`: records with an error that did not prevent using them.
+    - `records`: all records in the file. Each record is counted in exactly one of `posts`, `pages`, `not_html`, `gone`,
+      `redirects`, `status`, `revisits`, `about`, `skipped`, `removed` and `damaged`.
+    - `posts`: records that contain posts, of which `new` made a new article, `revised` added a revision, and `known`
+      did neither.
+    - `pages`: pages that are not posts.
+    - `not_html`: responses that are not HTML.
+    - `gone`, `redirects`, `status`: responses that show that a page is gone, that redirect, or that have any other
+      status.
+    - `revisits`: revisit records.
+    - `about`: records about other records.
+    - `skipped`: records that were not requested.
+    - `removed`: records of removed posts.
+    - `damaged`: damaged records.
+    - `mended`: records that could be used in spite of an error.
     - `captures`: captures that were copied.
     - `aliases`, `tombstones`, `sites`: new aliases, posts newly marked as gone, and new sites.
     """
@@ -661,7 +671,8 @@ def record_progress(
     problems: Iterable[dict[str, Any]],
     warc: tuple[str, int],
 ) -> None:
-    """Stores how far an import has come, so that an interrupted import can continue, and adds to the listed `problems`.
+    """Stores how far an import has come, so that an interrupted import can continue, and adds `problems` to the stored
+    list.
 
     `place` is the pair of offsets up to which the file is in the archive; None leaves the stored offsets unchanged.
     `warc` is the name of the WARC file written and the end of its last record.
@@ -686,7 +697,7 @@ def add_problems(db: Database, import_id: int, problems: Iterable[dict[str, Any]
 
 
 def end_import(db: Database, import_id: int, outcome: str, tally: ImportCounts, now: datetime) -> None:
-    """Marks an import as ended. `outcome` is finished, or limited if only a part of the file was requested."""
+    """Marks an import as ended. `outcome` is "finished", or "limited" if only a part of the file was requested."""
     db.execute(
         "update imports set outcome = ?, finished_at = ?, counts = ? where id = ?",
         [outcome, stamp(now), json.dumps(asdict(tally)), import_id],

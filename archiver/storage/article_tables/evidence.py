@@ -37,8 +37,8 @@ Entry = dict[str, Any]
 
 
 def unpack_evidence(text: str | None) -> list[Entry]:
-    """Decodes the JSON of `revisions.evidence`: returns its candidates as dicts, with `won` and the keys of EXTRACTION
-    only if they are set.
+    """Decodes the JSON of `revisions.evidence`: returns its candidates as dicts, which contain `won` and the keys of
+    EXTRACTION only if these are set.
     """
     return [evidence_as_dict(one) for one in json.loads(text or "[]")]
 
@@ -100,8 +100,8 @@ def decode_evidence(db: Database, row: Mapping[str, Any]) -> list[Entry]:
 
 
 def forget_evidence_kinds(db: Database) -> None:
-    """Clears the cached IDs of `evidence_kinds`. Called after a rollback, because the cache may contain IDs inserted in
-    that transaction.
+    """Clears the cached IDs of `evidence_kinds`. This is called after a rollback, because the cache may contain IDs
+    inserted in that transaction.
     """
     _known.pop(db, None)
 
@@ -121,8 +121,8 @@ def _encode(db: Database, one: Entry, row: Mapping[str, Any]) -> int | list[Any]
 
 
 def _decode(one: int | list[Any], kinds: Mapping[int, list[Any]], row: Mapping[str, Any]) -> Entry | None:
-    """Decodes one candidate. Returns None if another program deleted its row of `evidence_kinds`; `archiver verify`
-    reports this.
+    """Decodes one candidate. Returns None if another program deleted the candidate's row of `evidence_kinds`; `archiver
+    verify` reports this.
     """
     number, won, value, *extraction = (one, 1, None) if isinstance(one, int) else one
     if number not in kinds:
@@ -138,8 +138,8 @@ def _has_number(one: Any) -> bool:
 
 
 def _article_value(field: str, row: Mapping[str, Any]) -> str:
-    """Returns the article's value of a field in the text form used for evidence; "" if the row does not
-    determine it.
+    """Returns the article's value of a field in the text form used for evidence; "" if the row does not determine the
+    value.
     """
     if field in _PLAIN:
         return row[field] or ""
@@ -178,7 +178,7 @@ NUMBER = (
     "case e.type when 'integer' then e.value when 'array' then "
     "iif(json_type(e.value, '$[0]') = 'integer', json_extract(e.value, '$[0]'), null) end"
 )
-"""SQL: the ID in `evidence_kinds` of an entry `e` (of json_each), null if it has none."""
+"""SQL: the ID in `evidence_kinds` of an entry `e` (of json_each), null if the entry has none."""
 FROM_ENTRIES = f"json_each(a.evidence) e left join evidence_kinds k on k.id = {NUMBER}"
 """SQL: the entries `e` of an article `a`, each with its row `k` of `evidence_kinds`, if it has one."""
 
@@ -226,8 +226,8 @@ def entries(article: Article) -> list[Entry]:
     for name in EVIDENCE:
         if not values[name]:
             continue
-        # A single candidate wins without being weighed. Weighing would double the time for a page that is read by site
-        # rules.
+        # A single candidate wins without being weighed. Weighing it would double the time for a page that is read by
+        # site rules.
         places = by_field.get(name, [])
         won = [True] if len(places) == 1 else list(explained[name].won) if name in weighed else []
         for place, wins in zip(places, won, strict=True):
@@ -263,9 +263,9 @@ def merge_evidence(
     """Returns stored evidence in which the candidates for these fields are replaced by the candidates of another
     extraction, `extraction`.
 
-    The row has columns for one extraction only (extractor, capture, time). Candidates of the other extraction have
-    their own `EXTRACTION` values. `own` has the values for the candidates that stay, and `other` those for the new
-    candidates. One of the two is None: the one for the extraction that is in the columns.
+    The row can name only one extraction in its columns (extractor, capture, time). Candidates of another extraction
+    carry their own `EXTRACTION` values: `own` for the candidates that stay, and `other` for the new candidates. The
+    extraction that the columns name is None.
     """
     kept = [_with_extraction(one, own) for one in stored if one["field"] not in fields]
     return kept + [_with_extraction(one, other) for one in entries(extraction) if one["field"] in fields]
@@ -282,7 +282,7 @@ def mark_unconfirmed(stored: Iterable[Entry], fields: Collection[str], since: st
 
 
 def has_unconfirmed(row: Mapping[str, Any]) -> bool:
-    """Returns True if the evidence in a row of `articles` has marks of `mark_unconfirmed`."""
+    """Returns True if the evidence in a row of `articles` contains marks made by `mark_unconfirmed`."""
     return f'"{UNCONFIRMED}"' in (row["evidence"] or "")
 
 

@@ -1,5 +1,5 @@
-"""Backfill: entering articles extracted from historical captures among the revisions of a post, at the time they were
-captured.
+"""Backfill: enters articles extracted from historical captures among the revisions of a post, at the times of the
+captures.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import changed_fields, is_part_url, is_stub, meaning_digest
+from archiver.articles.article_comparison import changed_fields, is_part_url, is_stub, meaning_digest
 from archiver.articles.revision_history import (
     Changed,
     Placement,
@@ -28,6 +28,18 @@ from archiver.articles.revision_history import (
 from archiver.fields import EVIDENCE, LATEST, LINKS
 from archiver.items import Article, MarkedText
 from archiver.storage.article_tables import near_duplicate_clusters
+from archiver.storage.article_tables.article_and_revision_rows import (
+    NewRevision,
+    article_from_revision,
+    article_from_row,
+    count_revert,
+    edited_fields,
+    revision_rows,
+    rewrite_revision,
+    shorten_current,
+    store_superseded,
+    write_revision,
+)
 from archiver.storage.article_tables.articles import (
     Change,
     Observation,
@@ -41,18 +53,6 @@ from archiver.storage.article_tables.captures import redirects_to
 from archiver.storage.article_tables.evidence import decode_evidence, entries, merge_evidence, pack_evidence
 from archiver.storage.article_tables.identification import add_aliases, find_article_of
 from archiver.storage.article_tables.multipage_articles import parts_of, with_body
-from archiver.storage.article_tables.revisions import (
-    NewRevision,
-    article_from_revision,
-    article_from_row,
-    count_revert,
-    edited_fields,
-    revision_rows,
-    rewrite_revision,
-    shorten_current,
-    store_superseded,
-    write_revision,
-)
 from archiver.storage.pages import moment, stamp
 from archiver.urls import urlkey
 
@@ -104,8 +104,8 @@ def edited_between(db: Database, extract_again: ExtractWithoutHints) -> Changed:
 
 
 def _same_extraction(db: Database, stored: RevisionRun, extracted: RevisionRun) -> bool:
-    """Returns True if a stored revision was extracted in the same way as the new one: from an imported capture and, as
-    far as known, by the same extractor.
+    """Returns True if a stored revision was extracted in the same way as the new one: both from imported captures and,
+    as far as known, by the same extractor.
     """
     if stored.extractor is not None and stored.extractor != extracted.extractor:
         return False
@@ -116,8 +116,8 @@ def _same_extraction(db: Database, stored: RevisionRun, extracted: RevisionRun) 
 def find_next_sighting(
     db: Database, row: dict[str, Any], runs: Sequence[RevisionRun], run: RevisionRun, extract_again: ExtractWithoutHints
 ) -> Sighting | None:
-    """Returns the next sighting of the run into which a new capture falls: the first after that capture and before the
-    next run. None if there is no such sighting.
+    """Returns the next sighting of the run into which a new capture falls: the first sighting after that capture and
+    before the next run. Returns None if there is no such sighting.
     """
     n = index_of_run_at(runs, run)
     if n is None:
@@ -162,8 +162,8 @@ def write_revisions(
     after: Sequence[RevisionRun],
     extracted: RevisionRun,
 ) -> None:
-    """Replaces the stored revisions `before` of an article with `after`, which includes the new one. The article's row
-    gets the state of the last of them.
+    """Replaces the stored revisions `before` of an article with `after`, which includes the new revision. Then updates
+    the article's row to the last revision.
     """
     article_id = row["id"]
     stored = {v.number: v for v in before}
@@ -214,8 +214,8 @@ def _link_revisions(db: Database, article_id: int, after: Sequence[RevisionRun],
     """Stores with each revision the number of the revision that was current before it, and the number of the earlier
     revision that it repeats.
 
-    The former is usually the number before its own. For a revision made while the post had reverted to an earlier one,
-    the stored link is kept unless a new revision comes between.
+    The former is usually the preceding number. If a revision was made while the post had reverted to an earlier
+    revision, its stored link is kept, unless a new revision comes between the two.
     """
     by_digest: dict[str, int] = {}
     known = dict(db.execute("select revision, previous from revisions where article_id = ?", [article_id]).fetchall())
@@ -263,8 +263,8 @@ def _make_current(
 
 
 def _mark_stub_captures(db: Database, article_id: int, before: Sequence[RevisionRun], extracted: RevisionRun) -> None:
-    """Marks captures as secondary if the new, earlier revision shows that they have only a stub, because that revision
-    has the full text.
+    """Marks captures as secondary that turn out to show only a stub, because the new, earlier revision contains the
+    full text.
     """
     for n, run in enumerate(before):
         until = before[n + 1].order if n + 1 < len(before) else None
@@ -298,10 +298,10 @@ _WRITTEN = (Placement.INSERTED, Placement.EXTENDED)
 
 @dataclass(frozen=True, slots=True)
 class HistoricalArticle:
-    """An article extracted from a historical capture. `at` is when it was captured, `digest` the capture's payload
+    """An article extracted from a historical capture. `at` is when it was captured. `digest` is the capture's payload
     digest.
 
-    `whole` is True if the body has the text of all pages of a post that is split over several.
+    If the post is split over several pages, `whole` is True if the body contains the text of all of them.
     """
 
     article: Article
@@ -318,8 +318,9 @@ def enter_historical_article(
     """Enters an article extracted from a historical capture at its time: as a new article, as a revision of an existing
     one, or only as a sighting of a revision.
 
-    A difference from a revision that was extracted differently (by a crawl with source hints, for example) is not an
-    edit if that revision's capture, extracted like this one, shows the same difference.
+    A stored revision may have been extracted differently, for example by a crawl with source hints. A difference from
+    such a revision is not an edit if it disappears when that revision's capture is extracted in the same way as this
+    one.
     """
     redirects = {redirect.url: redirect for redirect in redirects_to(db, urlkey(extracted.article.url))}
     stored = _enter(db, site, extracted, list(redirects), extract_again)
@@ -355,8 +356,8 @@ def _enter_as_newest(
     redirects: list[str],
     extract_again: ExtractWithoutHints,
 ) -> Stored:
-    """Enters an article that was captured later than all stored revisions of its post. Does this as a crawl would, but
-    does not replace stored content by equal content.
+    """Enters an article that was captured later than all stored revisions of its post. Stores it as a crawl would,
+    except that stored content is not replaced by equal content.
 
     Up to MOST_RETURNS reverts are stored as revisions. Further reverts are only counted, as in a crawl
     (`articles.revision_history`).
@@ -424,8 +425,8 @@ def _mark_seen(db: Database, row: dict[str, Any], at: datetime) -> None:
 
 
 def _restore_gone(db: Database, row: dict[str, Any], at: datetime) -> None:
-    """Restores from `row` the time at which an article was found gone, after the article was marked as seen at an
-    earlier time.
+    """Restores from `row` the time at which an article was found gone, because marking the article as seen at an
+    earlier time had cleared it.
     """
     if row["gone_at"] and row["gone_at"] > stamp(at):
         db.execute("update articles set gone_at = ? where id = ?", [row["gone_at"], row["id"]])
@@ -467,9 +468,8 @@ def _enter_among_revisions(
 
 
 def _with_current_source_values(db: Database, row: dict[str, Any], extracted: HistoricalArticle) -> HistoricalArticle:
-    """If an article extracted from a capture shows the current revision, returns it with the values that only a source
-    (a feed or an API) gave for that revision, because a capture that others made has no source hints. Otherwise
-    returns it unchanged.
+    """Completes an article that shows the current revision with the values that only a source (a feed or an API) gave
+    for this revision, because a capture that others made has no source hints. Returns any other article unchanged.
     """
     current = article_from_row(row)
     article = with_source_values(extracted.article, current, decode_evidence(db, row))
@@ -477,8 +477,8 @@ def _with_current_source_values(db: Database, row: dict[str, Any], extracted: Hi
 
 
 def _enter_url(db: Database, row: dict[str, Any], extracted: HistoricalArticle) -> tuple[str, ...]:
-    """Records the URL that a post had when it was captured, and returns it if it is new. If nothing shows that the post
-    has moved, the older URL becomes the article's own.
+    """Records the URL that a post had when it was captured, and returns the URL if it is new. If nothing shows that the
+    post has moved, the older of its URLs becomes the article's own URL.
     """
     url, here, there = extracted.article.url, urlkey(extracted.article.url), row["urlkey"]
     if here == there or is_part_url(here, there):
@@ -504,7 +504,7 @@ def _as_run(extracted: HistoricalArticle) -> RevisionRun:
 
 
 def merge_articles(db: Database, into: int, other: int, extract_again: ExtractWithoutHints) -> None:
-    """Merges the article with the ID `other` into the article `into`, with its revisions and URLs, because they are the
+    """Merges the article with the ID `other` into the article `into`, with its revisions and URLs, because both are the
     same post, which has moved.
     """
     rows = {row["id"]: row for row in db.query("select * from articles where id in (?, ?)", [into, other])}

@@ -1,6 +1,6 @@
 """The URLs of articles, and identification: finds the stored article to which an extracted article belongs.
 
-An article has one URL of its own, and aliases. All functions expect to run inside the caller's transaction.
+An article has one own URL, and may have aliases. All functions expect to run inside the caller's transaction.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import are_same_post, content_digest
+from archiver.articles.article_comparison import are_same_post, content_digest
 from archiver.items import Article
-from archiver.storage.article_tables.revisions import article_from_row
+from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.pages import resolve_redirects, stamp
 from archiver.urls import urlkey
 
@@ -57,8 +57,8 @@ def urls_redirecting_to(db: Database, key: str) -> list[str]:
 def enter_addresses(
     db: Database, article_id: int, article: Article, redirects: Iterable[str], at: datetime, *, new: bool = False
 ) -> list[str]:
-    """Makes the URL of `article` the stored article's own URL, and makes the URLs that redirect to it aliases. Returns
-    the new aliases.
+    """Makes the URL of `article` the stored article's own URL, and makes aliases of the URLs that redirect to it.
+    Returns the new aliases.
 
     `new` is True if the stored article has no URL yet.
     """
@@ -83,7 +83,7 @@ def enter_addresses(
 
 
 def add_aliases(db: Database, article_id: int, urls: Iterable[str], kind: str, at: datetime) -> list[str]:
-    """Adds URLs to an article as aliases of this kind, except URLs that any article already has; returns the added
+    """Adds URLs to an article as aliases of this kind, except URLs that already belong to an article; returns the added
     URLs.
     """
     return [
@@ -161,6 +161,50 @@ def _articles_where(db: Database, where: str, values: list[Any]) -> Iterator[dic
     cursor = db.execute(f"select * from articles where {where}", values)
     for row in cursor:
         yield dict(zip((column[0] for column in cursor.description), row, strict=True))
+
+
+def release_borrowed_address(db: Database, row: dict[str, Any], article: Article) -> bool:
+    """Ends that a URL belongs to the stored article in `row`, if the URL only showed that post for some time, by a
+    mistake of its site, and now shows `article`, a post of its own. Returns False if the URL belongs to the stored
+    article.
+
+    The URL was added to the article because it showed the same text, another URL of the article has shown it for
+    longer and still does, and neither title, text nor time of publication of the two posts are the same.
+    """
+    key, old = urlkey(article.url), article_from_row(row)
+    if not (old.published and article.published) or old.published == article.published:
+        return False
+    other = _address_before(db, row["id"], key)
+    if other is None or have_same_post_or_text(old, article):
+        return False
+    if row["urlkey"] == key:
+        make_own_url(db, row["id"], other)
+    db.execute("delete from aliases where urlkey = ? and article_id = ?", [key, row["id"]])
+    return True
+
+
+def is_borrowed_address(db: Database, key: str) -> bool:
+    """Returns True if the URL with this urlkey was added to an article because it shows the same text as an older URL
+    of the article, which still answers. It may show a post of its own later.
+    """
+    row = db.execute("select article_id from article_urls where urlkey = ?", [key]).fetchone()
+    return row is not None and _address_before(db, row[0], key) is not None
+
+
+def _address_before(db: Database, article_id: int, key: str) -> str | None:
+    """Returns the urlkey of the oldest URL of an article that is older than the one with this urlkey and showed the
+    article itself, without a redirect, when it was last fetched; None if there is none.
+    """
+    if db.execute("select 1 from aliases where article_id = ? limit 1", [article_id]).fetchone() is None:
+        return None  # as most articles; the query below takes longer
+    row = db.execute(
+        "select u.urlkey from article_urls u join article_urls here on here.article_id = u.article_id "
+        "join pages p on p.urlkey = u.urlkey where here.urlkey = ? and u.article_id = ? and u.first_seen < "
+        "here.first_seen and here.kind in ('copy', 'url') and u.kind in ('copy', 'url') and p.redirect_urlkey is null "
+        "and p.outcome in ('archived', 'unchanged', 'duplicate') order by u.first_seen limit 1",
+        [key, article_id],
+    ).fetchone()
+    return row[0] if row else None
 
 
 def _at_address(db: Database, key: str) -> dict[str, Any] | None:

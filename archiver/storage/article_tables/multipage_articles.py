@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import join_parts
+from archiver.articles.article_comparison import join_parts
 from archiver.items import (
     Article,
     DiscoveredURL,
@@ -25,28 +25,28 @@ from archiver.items import (
 )
 from archiver.markup.marks import captions_of, join_marks, pack_marks, unpack_marks
 from archiver.storage import pages
+from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.article_tables.identification import add_aliases
-from archiver.storage.article_tables.revisions import article_from_row
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.urls import urlkey
 
 _UNREAD = "of it could not be read"
 CLAIMED_PART_RULE = "claims to be a part"
-"""The rule of a page that calls itself a part of a post that does not list it yet."""
+"""The rule of a page that calls itself a part of a post, while the post does not list the page yet."""
 _RELEASED = "its post does not list it as a page"
 
 
 def part_reason(number: int, post: str) -> str:
-    """Returns the phrase that explains why a page has the outcome `part`. `number` is its number in the post; 0 is a
-    page that shows the complete post.
+    """Returns the phrase that explains why a page has the outcome `part`. `number` is the number of the page in the
+    post; 0 is a page that shows the complete post.
     """
     return f"page {number} of {post}" if number else f"all pages of {post} on one"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPart:
-    """One page of a post that is split over several, with the text last extracted from it; `text` is None if the page
-    was never fetched.
+    """One of several pages of a post, with the text last extracted from it; `text` is None if the page was never
+    fetched.
     """
 
     number: int
@@ -96,8 +96,8 @@ def article_at(db: Database, key: str) -> Article | None:
 
 
 def is_own_post(db: Database, result: PageResult) -> bool:
-    """Returns True if a page that claims to be a part of another post was stored before as a post of its own, and so
-    still counts as one.
+    """Returns True if a page that claims to be a part of another post was stored before as a post of its own, and
+    therefore still counts as a post.
 
     The claim is decided when the other post is fetched (`release_parts`). A released page that makes the claim again is
     not a part.
@@ -184,7 +184,7 @@ def _columns_of(text: MarkedText | None) -> tuple[str | None, str | None]:
 
 def link_parts_to_article(db: Database, site_id: int, result: PageResult, article_id: int | None) -> str:
     """Links the URLs of a post's parts to its stored article. Returns a phrase with the numbers of the parts that could
-    not be fetched; "" if all were.
+    not be fetched; "" if all could be fetched.
     """
     if article_id is None or not (result.parts or result.article):
         if result.outcome not in (Outcome.FAILED, Outcome.UNCHANGED):
@@ -233,8 +233,8 @@ def _phrase_of_unread_parts(db: Database, key: str) -> str:
 
 
 def set_capture_of_parts(db: Database, article_id: int, post: str) -> None:
-    """Links a revision to the newest capture among the post's pages, if it has none because only a further page
-    changed.
+    """Links the current revision of an article to the newest capture of the post's pages. This is done if the revision
+    has no capture, because only a further page changed.
     """
     db.execute(
         "update revisions set capture_id = (select max(c.id) from article_parts t join pages p on p.urlkey = t.urlkey "
@@ -245,7 +245,7 @@ def set_capture_of_parts(db: Database, article_id: int, post: str) -> None:
 
 
 def _enter_part_unfetched(db: Database, site_id: int, result: PageResult, url: str, number: int) -> bool:
-    """Records a part that need not be fetched, because a source hint has its text.
+    """Records a part that need not be fetched, because a source hint contains the part's text.
 
     Returns False if the page was fetched before and is not a part.
     """

@@ -1,6 +1,6 @@
 """Clusters of near-duplicates, and the source of each cluster: the member from which the other members were copied.
 
-The tables of near-duplicates have the links between articles (`near_duplicates`), MinHash signatures and LSH bands.
+The tables of near-duplicates hold the links between articles (`near_duplicates`), MinHash signatures and LSH bands.
 
 A cluster is a connected component of the graph of `near_duplicates`, so it does not depend on the order in which its
 members were added. IDs are stable: when two clusters are merged, the older ID is kept. All functions that write
@@ -44,14 +44,14 @@ COMMON = 32
 further articles."""
 OF_A_CLUSTER = 8
 """A member of a cluster is stored under a key only if fewer articles than this have the key. Otherwise these articles
-represent it. This prevents the keys of a story with hundreds of copies from becoming common."""
+stand for the member. Thus the keys of a story with hundreds of copies do not become common."""
 LEAST_MET = 2
 """A candidate must share at least this many keys."""
 
 
 def lsh_candidates(db: Database, article_id: int, keys: Sequence[int], most: int) -> tuple[list[int], Counter[int]]:
-    """Returns the articles that may be near-duplicates of an article, given its LSH keys. These are at most `most`
-    articles that share at least two keys with it, those with the most shared keys first.
+    """Returns the articles that may be near-duplicates of an article, given its LSH keys. Returns at most `most`
+    articles. Each shares at least two keys with the article, and those with the most shared keys come first.
 
     Also returns the number of other articles per key. Keys that very many articles have are ignored.
     """
@@ -67,8 +67,8 @@ def lsh_candidates(db: Database, article_id: int, keys: Sequence[int], most: int
 
 
 def enter_minhash(db: Database, article_id: int, keys: Sequence[int], held: Counter[int], *, clustered: bool) -> None:
-    """Stores the LSH keys of an article, and that it was compared (even if it has no keys). `held` is the number of
-    articles per key as `lsh_candidates` returned it.
+    """Stores the LSH keys of an article, and records that the article was compared (even if it has no keys). `held` is
+    the number of articles per key as `lsh_candidates` returned it.
     """
     db.execute(
         "insert into minhash_signatures (article_id, version) values (?, ?) on conflict (article_id) "
@@ -135,10 +135,10 @@ class _Text:
 
 def link(db: Database, article_id: int) -> tuple[set[int], set[int]]:
     """Compares an article with the articles that may be its near-duplicates, stores its links to those that are, and
-    its LSH keys.
+    stores its LSH keys.
 
-    Idempotent. Returns the IDs of the linked articles, and of those that lost a link because they proved to be
-    issues of a series.
+    Returns the IDs of the linked articles, and the IDs of articles that lost a link because they proved to be issues of
+    a series. Calling this again changes nothing.
     """
     *text, digest = db.execute(
         "select cluster_id, site, title, body, content_digest from articles where id = ?", [article_id]
@@ -341,8 +341,8 @@ def regroup_all(db: Database) -> None:
 
 
 def _compare_again(db: Database, ids: Iterable[int]) -> set[int]:
-    """Compares articles that have lost a near-duplicate with other articles again, so that they take its place in the
-    LSH index. Returns all articles whose links may have changed.
+    """Compares articles that have lost a near-duplicate with other articles again, so that they take the place of the
+    lost article in the LSH index. Returns all articles whose links may have changed.
     """
     touched: set[int] = set()
     for number in sorted(ids):
@@ -421,7 +421,7 @@ def _component_keeping_id(
 ) -> int | None:
     """Returns the index of the component that keeps the ID of a split cluster; None if the cluster has no member left.
 
-    That is the component with the cluster's source or, if there is none, the component with its oldest member.
+    It is the component that contains the cluster's source or, if no component does, the cluster's oldest member.
     Components with several members are preferred.
     """
     members = [number for number, before in had.items() if before == cluster]
@@ -449,7 +449,9 @@ def _components(db: Database, ids: Collection[int]) -> list[list[int]]:
 
 
 def _insert_cluster(db: Database, article_id: int) -> int:
-    """Inserts a cluster that began when this article was last seen; returns the cluster's ID."""
+    """Inserts a cluster for this article and returns its ID. The cluster begins at the time when the article was last
+    seen.
+    """
     db.execute("insert into clusters (size, since) select 0, last_seen from articles where id = ?", [article_id])
     return last_rowid(db)
 
@@ -531,9 +533,9 @@ _BATCH = 200
 def rebuild(db: Database, progress: Callable[[int], None] = lambda done: None) -> None:
     """Compares all articles again and recomputes the clusters; a cluster that still exists keeps its ID.
 
-    Needed for an archive without clusters, or with MinHash signatures of another version. Works in short
-    transactions, so that a crawl can write at the same time. If it is interrupted, the clusters are as before and
-    the compared articles need not be compared again. `progress` receives the number of articles done.
+    This is needed for an archive without clusters, or with MinHash signatures of another version. Transactions are
+    short, so that a crawl can write at the same time. If it is interrupted, the clusters are as before and the compared
+    articles need not be compared again. `progress` receives the number of articles done.
     """
     with writing(db):
         remove_all_minhashes(db)

@@ -16,9 +16,9 @@ from sqlite_utils import Database
 from archiver.errors import ArticleNotFound, ArticleRemoved, BadAddress, ClusterNotFound, RevisionNotFound
 from archiver.fields import CAPTURE_KEYS, FIELDS, STORED
 from archiver.items import Evidence
+from archiver.storage.article_tables.article_and_revision_rows import FULL_CONTENT
 from archiver.storage.article_tables.evidence import EXTRACTION, Entry, decode_evidence, evidence_from, unpack_evidence
 from archiver.storage.article_tables.evidence import readers as readers_of
-from archiver.storage.article_tables.revisions import FULL_CONTENT
 from archiver.storage.column_values import SHAPED, stored_object, stored_texts
 from archiver.storage.sites import find_site
 from archiver.storage.tombstones import tombstone_named
@@ -120,7 +120,7 @@ def _record(stored: Record, aliases: list[str], captured: Record) -> Record:
 
 
 def _capture(captured: Record) -> Record | None:
-    """Returns the capture of an article in the form it has in a record; None if the article has none."""
+    """Returns the capture of an article in the form it has in a record; None if the article has no capture."""
     return {**captured, "captured_at": SHAPED["time"](captured["captured_at"])} if captured["digest"] else None
 
 
@@ -153,7 +153,7 @@ def revisions(db: Database, article_id: int) -> list[Record]:
     - same_as: the earlier revision that it repeats.
     - seen_again, seen_again_at: how often the post reverted to it without a new revision being stored, and when it last
       did.
-    - undone_at: when it was taken back; None if it was not.
+    - undone_at: when the revision was undone; None if it was not.
     """
     rows = db.query(
         "select r.*, a.revision as now, a.extractor as reader from revisions r join articles a "
@@ -167,8 +167,8 @@ def headlines(db: Database, site: str | None = None, *, changed: bool = False) -
     """Returns every headline that the articles of one site or all sites have had, by article and revision. If `changed`
     is True, only headlines that replaced an earlier one are returned.
 
-    Keys: article_id, site, revision, observed_at, title, `previous` (the headline it replaced, None for the first),
-    same_as, seen_again. The view `headlines` has the same rows. Raises SiteNotFound.
+    Keys: article_id, site, revision, observed_at, title, `previous` (the headline that it replaced; None for the first
+    headline), same_as, seen_again. The view `headlines` has the same rows. Raises SiteNotFound.
     """
     name = find_site(db, site)["name"] if site is not None else None
     out: list[Record] = []
@@ -287,9 +287,10 @@ def cluster_by_number(db: Database, number: int) -> Cluster:
     """Returns the cluster with this ID, or the cluster into which it was merged: id, source_id, reason, size, since,
     members.
 
-    Each member has id, site, url, title, published, published_precision, gone_at, and its `similarity` (0 to 1) to the
-    member with the ID `near`, with the reason as `how`. `near` is the source if the two were compared, otherwise the
-    most similar member. The source is the first member in the list. Raises ClusterNotFound.
+    Each member has id, site, url, title, published, published_precision, gone_at, and the values `near`, `similarity`
+    and `how`. `near` is the ID of the source if the two were compared, otherwise that of the most similar member.
+    `similarity` (0 to 1) is the similarity to this member, and `how` is the reason for it. The source is the first
+    member in the list. Raises ClusterNotFound.
     """
     requested = number
     while (row := db.execute("select merged_into, size from clusters where id = ?", [number]).fetchone()) and row[0]:

@@ -12,14 +12,14 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from archiver.storage.article_tables.articles import overwrite, settle_duplicates
-from archiver.storage.article_tables.evidence import unpack_evidence
-from archiver.storage.article_tables.revisions import (
+from archiver.storage.article_tables.article_and_revision_rows import (
     article_from_revision,
     revision_rows,
     shorten_current,
     store_superseded,
 )
+from archiver.storage.article_tables.articles import overwrite, settle_duplicates
+from archiver.storage.article_tables.evidence import unpack_evidence
 from archiver.storage.pages import stamp
 
 
@@ -32,7 +32,9 @@ class Withdrawal:
 
 
 def withdraw_article(db: Database, article_id: int, reason: str, at: datetime) -> bool:
-    """Withdraws an article. Returns False if it was already withdrawn."""
+    """Marks an article as withdrawn, so that searches and datasets leave it out. Returns False if it was already
+    withdrawn.
+    """
     if withdrawal_of(db, article_id) is not None:
         return False
     db.execute(
@@ -74,7 +76,7 @@ def withdrawal_of(db: Database, article_id: int) -> Withdrawal | None:
 def undo_revision(db: Database, article_id: int, number: int, at: datetime) -> bool:
     """Marks revision `number` as undone, and makes the revision that was current before it current again.
 
-    Returns False and changes nothing if `number` is the first revision or not the current one.
+    Returns False and changes nothing if revision `number` is the first revision or is not the current one.
     """
     row = next(iter(db.query("select * from articles where id = ?", [article_id])), None)
     if row is None or row["revision"] != number:
@@ -109,7 +111,7 @@ def undo_revision(db: Database, article_id: int, number: int, at: datetime) -> b
 
 
 def undo_gone(db: Database, article_id: int) -> bool:
-    """Marks a post as online that was marked as gone. Returns False if it was not marked as gone."""
+    """Marks a post as online again. Returns False if it was not marked as gone."""
     return bool(
         db.execute("update articles set gone_at = null where id = ? and gone_at is not null", [article_id]).rowcount
     )

@@ -14,7 +14,7 @@ from typing import Any
 from slugify import slugify
 from sqlite_utils import Database
 
-from archiver.articles.identity import changed_fields, meaning_digest
+from archiver.articles.article_comparison import changed_fields, meaning_digest
 from archiver.articles.revision_history import PastRevision, Revert, find_revert
 from archiver.fields import LINKS, PAGE_FIELDS, PAGE_LISTS, PAGE_TIMES, PROSE, STORED_LISTS
 from archiver.items import Article, GeoTag
@@ -92,8 +92,8 @@ def article_row(article: Article) -> dict[str, Any]:
 
 def article_from_row(row: dict[str, Any]) -> Article:
     """Returns the Article stored in a row of `articles`: the inverse of `article_row`, with platform, post ID and guid.
-    If a revision or an article is older than a field of the field table, the revision lacks that field, and the article
-    has null.
+    If a revision or an article is older than a field of the field table, the revision lacks that field, and the
+    article's column is null.
     """
     values = {name: row[name] for name in PAGE_FIELDS if name in row and (row[name] is not None or name not in PROSE)}
     for name in PAGE_LISTS:
@@ -125,8 +125,8 @@ def edited_fields(
     """Returns the fields among `changed` that the site has edited, without fields that differ only because extraction
     has changed.
 
-    A field is not edited if one of `readings`, the new extractions of the old capture, has the new value, too. But if
-    the site's API or feed now gives a different value from that in the stored evidence (`then`), the field always
+    A field is not edited if one of `readings`, the new extractions of the old capture, contains the new value, too. But
+    if the site's API or feed now gives a different value from that in the stored evidence (`then`), the field always
     counts as edited, because source hints are not part of a capture.
     """
     same = [set(changed) - set(changed_fields(reading, new)) for reading in readings]
@@ -144,8 +144,8 @@ def _hint_changed(name: str, then: list[Entry], new: Article) -> bool:
 
 
 def write_facets(db: Database, article_id: int, article: Article, *, new: bool = False) -> None:
-    """Replaces the stored authors, categories, tags and places of an article. `new` is True if the article has none
-    stored yet.
+    """Replaces the stored authors, categories, tags and places of an article. `new` is True if nothing is stored for
+    the article yet.
     """
     for link in LINKS:
         if not new:
@@ -169,8 +169,8 @@ def write_facets(db: Database, article_id: int, article: Article, *, new: bool =
 
 
 def revision_rows(db: Database, where: str, values: Sequence[Any] = (), more: str = "") -> Iterator[dict[str, Any]]:
-    """Yields the rows of `revisions` that match an SQL condition. Each row has all fields of the revision as `said`
-    (JSON), including the fields that are stored only in `articles`.
+    """Yields the rows of `revisions` that match an SQL condition. In each row, `said` holds all fields of the revision
+    as JSON, including the fields that are stored only in `articles`.
 
     The condition refers to the revision as `r` and to its article as `a`; further clauses may follow it. `more` is SQL
     for other columns.
@@ -184,10 +184,15 @@ def revision_rows(db: Database, where: str, values: Sequence[Any] = (), more: st
 
 @dataclass(frozen=True, slots=True)
 class NewRevision:
-    """A revision to store: its number, the extracted article, when it was observed, and the fields that changed.
+    """A revision to store.
 
-    `previous` is the number of the revision that was current until then. `same_as` is the number of the earlier
-    revision with the same content to which the post reverted; None if it did not revert.
+    - `number`: its number.
+    - `article`: the extracted article.
+    - `observed_at`: when it was observed.
+    - `changed`: the fields that changed.
+    - `previous`: the number of the revision that was current until then.
+    - `same_as`: the number of the earlier revision with the same content to which the post reverted; None if it did not
+      revert.
     """
 
     number: int
@@ -201,8 +206,9 @@ class NewRevision:
 
 
 def write_revision(db: Database, article_id: int, new: NewRevision, *, current: dict[str, Any] | None = None) -> None:
-    """Stores a new revision. If it is the article's current one, fields that equal those in `articles` are left out.
-    `current` is the article's row if it was just inserted from this revision, so that all fields are known to be equal.
+    """Stores a new revision. If it is the article's current revision, fields that equal those in `articles` are left
+    out. `current` is the article's row if the row was just inserted from this revision, so that all fields are known to
+    be equal.
     """
     content = (
         _content(new.article, _current_fields(db, article_id, new.number))
@@ -240,8 +246,8 @@ def store_superseded(db: Database, row: dict[str, Any]) -> None:
 
 
 def shorten_current(db: Database, article_id: int) -> None:
-    """Removes from the current revision of an article the fields that have the same value in `articles`, after its
-    revisions were renumbered.
+    """Removes, after the revisions of an article were renumbered, those fields from its current revision that have the
+    same value in `articles`.
     """
     db.execute(f"{SHORTENED} and article_id = ?", [article_id])
 
@@ -265,7 +271,7 @@ def rewrite_revision(db: Database, article_id: int, number: int, article: Articl
 
 
 def _current_fields(db: Database, article_id: int, number: int) -> dict[str, Any]:
-    """Returns the stored field values of an article if this revision is its current one, else {}."""
+    """Returns the stored field values of an article if this revision is the current one, otherwise {}."""
     return next(
         iter(
             db.query(
@@ -291,8 +297,8 @@ def _content(article: Article, current: dict[str, Any]) -> dict[str, Any]:
 # -- reverts
 
 _COMPARED = 40
-"""A post is compared with at most this many of its newest revisions. Only a live blog has more, and it never returns to
-an old text."""
+"""A post is compared with at most this many of its newest revisions. Only live blogs have more revisions, and they
+never return to an old text."""
 
 
 def revert_of(db: Database, row: dict[str, Any], article: Article, at: datetime) -> Revert | None:
@@ -325,7 +331,7 @@ def last_revision(db: Database, article_id: int) -> int:
 
 
 def count_revert(db: Database, article_id: int, revision: int, at: datetime) -> None:
-    """Counts that the post reverted to this revision at this time, without storing a new revision."""
+    """Records that the post reverted once more to this revision, at this time, without storing a new revision."""
     db.execute(
         "update revisions set seen_again = seen_again + 1, seen_again_at = ? where article_id = ? and revision = ?",
         [stamp(at), article_id, revision],

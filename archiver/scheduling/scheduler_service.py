@@ -123,8 +123,8 @@ services:
       timeout: 10s
       start_period: 2m
     environment:
-      # How a site's owner can reach you: a mail address or a web page.
-      ARCHIVER_CONTACT: ${ARCHIVER_CONTACT:?set ARCHIVER_CONTACT to your mail address}
+      # How a site's owner can reach you: an e-mail address or a web page.
+      ARCHIVER_CONTACT: ${ARCHIVER_CONTACT:?set ARCHIVER_CONTACT to your e-mail address}
     volumes:
       - archive:/archive
     mem_limit: ${ARCHIVER_MEMORY:-4g}
@@ -241,8 +241,8 @@ _ADDRESS = "NOTIFY_SOCKET"
 class ServiceManager:
     """The service manager that started this process. If there is none, nothing is sent.
 
-    `environment` has the variables of the process. NOTIFY_SOCKET is the address of a Unix datagram socket; a leading
-    "@" stands for the null byte of an abstract address.
+    `environment` contains the environment variables of the process. NOTIFY_SOCKET is the address of a Unix datagram
+    socket; a leading "@" stands for the null byte of an abstract address.
     """
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:

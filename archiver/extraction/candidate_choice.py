@@ -1,4 +1,5 @@
-"""Chooses the value of each field from its candidates: declared fields, terms, authors, publication date, title."""
+"""Chooses the value of each field from its candidates: the declared fields, terms, authors, date of publication and
+title."""
 
 from __future__ import annotations
 
@@ -14,8 +15,8 @@ from archiver.extraction.authors.person_names import WEAK_ACCOUNTS
 from archiver.extraction.date_text import AddressDate, Moment
 from archiver.extraction.page import Page, language_tag
 from archiver.extraction.post_locator import title_in_url, title_similarity
-from archiver.extraction.text import clean_text, fold_text
 from archiver.extraction.text_language import choose_language
+from archiver.extraction.text_normalization import clean_text, fold_text
 from archiver.fields import BY_NAME, fields_with_choice
 from archiver.items import OTHER_HEADING, Candidate, Evidence, SourceHint, is_from_api
 
@@ -25,8 +26,8 @@ When = Candidate[Moment]
 
 
 def best_candidate(found: list[Candidate[T]]) -> Candidate[T] | None:
-    """Returns the candidate with the highest confidence, or the first of those with the same; None if there are no
-    candidates.
+    """Returns the candidate with the highest confidence, or the first of several with the same confidence; None if
+    there are no candidates.
     """
     return max(found, key=lambda c: c.confidence) if found else None
 
@@ -34,8 +35,8 @@ def best_candidate(found: list[Candidate[T]]) -> Candidate[T] | None:
 # Declared fields (language, description, lead image, canonical URL), and the platform's number of the post.
 
 MAX_SHOWN = 80
-"""The evidence of a declared field has at most this many characters of the value. These fields have only one candidate,
-so it need not be complete for a comparison."""
+"""The evidence of a declared field has at most this many characters of the value. Each of these fields has only one
+candidate, which is never compared with others, so the value need not be complete."""
 _DESCRIPTIONS = ("description", "og:description", "twitter:description", "dc.description", "sailthru.description")
 _IMAGES = ("og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src")
 _TRUST = {"meta": 0.9, "head": 0.9, "json-ld": 0.9, "api": 0.97, "text": 0.6}
@@ -56,8 +57,8 @@ class DeclaredFields:
 
 @dataclass(frozen=True, slots=True)
 class PostText:
-    """The title and body of a post (`text`), and the element that contains the body or the title. Declared languages
-    are compared with this text.
+    """The title and body of a post (`text`), and the element that contains the body or the title. The language that a
+    page declares is compared with this text.
     """
 
     text: str
@@ -66,7 +67,7 @@ class PostText:
 
 def declared_fields(page: Page, body: Element | None, hint: SourceHint | None, text: PostText) -> DeclaredFields:
     """Returns the language, description, image and canonical URL. For each of these fields, the sources are tried in a
-    fixed order, and the first source that has a value is used.
+    fixed order, and the first source that gives a value is used.
     """
     found = {"language": _language(page, hint, text)}
     found |= {name: read(page, body, hint) for name, read in _READERS.items()}
@@ -119,8 +120,8 @@ def _description(page: Page, _: Element | None, hint: SourceHint | None) -> _Fou
 
 
 def _image(page: Page, body: Element | None, hint: SourceHint | None) -> _Found:
-    """Returns the address of the lead image: the image that the page declares, or else the one in a feed or API, or
-    else the first one in the body.
+    """Returns the address of the lead image: the image that the page declares, or else the image in a feed or API, or
+    else the first image in the body.
     """
     data = page.data
     declared: list[_Found] = [(v, "meta", name) for name in _IMAGES for v in data.meta(name)]
@@ -211,16 +212,16 @@ def resolve_terms(found: list[Candidate[Names]]) -> Candidate[Names] | None:
 
 # Families of sources that repeat one another. All declarations of a page come from the same field in the editor.
 _FAMILY = {"json-ld": "declared", "meta": "declared", "microdata": "declared", "rdfa": "declared", "class": "platform"}
-_AGREED = 0.05  # added to a candidate's confidence for each other family of sources with one of its people
+_AGREED = 0.05  # added to a candidate's confidence for each other family of sources that names one of its people
 _COMPLETES = ("json-ld", "meta", "microdata", "rdfa", "signed", "api", "feed")
 
 
 def resolve_authors(found: list[Candidate[Names]]) -> Candidate[Names] | None:
     """Chooses the authors: the candidate with the most support. The support of a candidate is its confidence, increased
-    for each other family of sources that has one of its people.
+    for each other family of sources that names one of its people.
 
     If this candidate is a generic account ("admin"), a candidate with a person's name replaces it. If another candidate
-    has the same people and more, it replaces the first one, unless the first one is nearly certain.
+    contains the same people and more, it replaces the chosen one, unless the latter is nearly certain.
     """
     usable = [(c, _folded_names(c)) for c in found if c.confidence > 0.35]
     if not usable:
@@ -263,7 +264,9 @@ _MIN_OFFSET, _MAX_OFFSET = -12 * 60, 14 * 60
 
 
 def _at_offset(instant: Moment, minutes: int) -> Moment | None:
-    """Returns the instant in the time zone `minutes` ahead of UTC; None if no time zone has that offset."""
+    """Converts an instant to the time zone that is `minutes` ahead of UTC; returns None if no time zone has this
+    offset.
+    """
     if minutes % 15 or not _MIN_OFFSET <= minutes <= _MAX_OFFSET:
         return None
     return Moment(instant.at.astimezone(timezone(timedelta(minutes=minutes))), instant.precision, True)
@@ -313,7 +316,7 @@ def resolve_published(
 
     A time in UTC is converted to the page's own zone if another candidate gives that zone. If no zone is known, and the
     day that the page or its address shows is the one before or after the UTC day, the result is only the shown day. Two
-    sources that agree are preferred to one that is more than a day off.
+    sources that agree are preferred to one source that is more than a day off.
     """
     if captured_at is not None:
         latest = captured_at + timedelta(days=1)
@@ -337,8 +340,8 @@ def resolve_published(
 
 
 def _on_day_of_address(first: When, usable: list[When], url_day: date | None) -> When | None:
-    """Returns a publication date on the day in the page's address if `first` is on another day. Otherwise, or if no
-    candidate is on that day, returns None.
+    """Returns a publication date on the day in the page's address if `first` is on another day. Returns None if `first`
+    is on that day, or if no candidate is.
     """
     if url_day is None or first.value.day == url_day:
         return None
@@ -358,8 +361,8 @@ def _on_day_shown(first: When, shown: list[When]) -> When | None:
 
 
 def _in_local_zone(first: When, usable: list[When], url_day: date | None) -> When | None:
-    """Returns `first`, an instant in UTC, in the page's own zone. Returns None if it is not in UTC, the zone is
-    unknown, or this would move it away from the day in the address.
+    """Returns `first`, an instant in UTC, in the page's own zone. Returns None if `first` is not in UTC, if the zone is
+    unknown, or if the conversion would move the date away from the day in the address.
     """
     local = _find_local(first.value, usable) if _is_utc(first.value) else None
     if local is None or (url_day is not None and first.value.day == url_day != local.day):
@@ -411,7 +414,7 @@ def _most_supported(found: list[When], changed: set[date]) -> When | None:
 
     A declared date that no other group confirms may be the date of a migration to another system. If the page shows an
     earlier day, the earlier day is therefore returned. This also applies to a date that only JSON-LD and meta elements
-    have (one program writes both), if the byline has an earlier day in an element made for dates.
+    give (one program writes both), if the byline shows an earlier day in an element made for dates.
     """
 
     def support(one: When) -> float:
@@ -553,8 +556,8 @@ def _most_agreed(usable: list[Candidate[str]]) -> Candidate[str]:
 
 
 def _vote(text: str, other: str) -> float:
-    """Returns how much one title supports another: 1 if they are equal, less if one contains the other, otherwise 0.
-    Both are given as returned by `fold_text`.
+    """Returns how much one title supports another: 1 if the titles are equal, less if one contains the other, otherwise
+    0. Both titles are given as returned by `fold_text`.
     """
     if not text:
         return 0.0

@@ -1,9 +1,11 @@
-"""Text helpers: read an element's text as one line, fold a text for comparison, and tidy the white space of a body."""
+"""Normalizes texts: reads an element's text as one line, folds a text for comparison, and tidies the white space of a
+body."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 from html import unescape
 
@@ -97,21 +99,54 @@ class _LettersOnly(dict[int, str | None]):
 
 
 _LETTERS_ONLY = _LettersOnly()
+
+
+# Escapes such as \W and "(?P" keep their case. Apart from capitals, only "ı" equals an ASCII letter if case is ignored.
+_IN_PATTERN = re.compile(r"\\.|\(\?P|[A-Zı]")
+
+
+def _lower_in_pattern(found: re.Match[str]) -> str:
+    return found[0] if len(found[0]) > 1 else found[0].lower().replace("ı", "i")
+
+
+class CaselessPattern:
+    """A regular expression that ignores case, without flags in the pattern. The string of a match may be in lower case,
+    so only its positions are of use.
+
+    A text in ASCII is matched in lower case with a case-sensitive pattern, because only there the engine skips
+    alternatives by their first letter. With many alternatives this takes half of the time.
+    """
+
+    __slots__ = ("_any", "_lower")
+
+    def __init__(self, pattern: str) -> None:
+        self._any = re.compile(pattern, re.IGNORECASE)
+        self._lower = re.compile(_IN_PATTERN.sub(_lower_in_pattern, pattern))
+
+    def match(self, text: str) -> re.Match[str] | None:
+        return self._lower.match(text.lower()) if text.isascii() else self._any.match(text)
+
+
+_MOST_LOST = 20
+"""A cleaned text without entities loses fewer characters than this if more text follows it, whose first signs may be
+composed with its last ones."""
 _SHORT = 300  # results are cached for texts of at most this many characters (names, titles, lines), which recur often
 
 
 def clean_text(text: str | None) -> str:
     """Returns a text as one clean line: in NFC, with white space collapsed, invisible characters removed and entities
-    decoded. A parsed text still has entities if the page escaped it twice.
+    decoded. A parsed text still contains entities if the page escaped it twice.
     """
     if not text:
         return ""
     if "&" in text and _ENTITY.search(text):
         text = unescape(text)
-    text = " ".join(text.split())
+    # Quick tests: of all white space only the space is printable, and invisible characters are not printable either.
+    if "  " in text or text[:1] == " " or text[-1:] == " " or not text.isprintable():
+        text = " ".join(text.split())
     if text.isascii():
         return text
-    if not text.isprintable():  # quick test: a text with invisible characters is not printable
+    if not text.isprintable():
         text = " ".join(_INVISIBLE.sub("", text).split())
     return unicodedata.normalize("NFC", text)
 
@@ -124,7 +159,31 @@ def element_line(el: Element | None) -> str:
         return clean_text(el.text)
     if all(below.tag not in _NOT_INLINE for below in el.iterdescendants()):
         return clean_text("".join(el.itertext()))  # type: ignore[arg-type]
+    return clean_text("".join(_text_parts(el)))
+
+
+def has_longer_line(el: Element, length: int) -> bool:
+    """Returns True if `element_line` of an element has more than `length` characters. Most of a long element is not
+    read.
+    """
+    if el.tag in _UNREAD:
+        return False
+    enough = length + _MOST_LOST
     parts: list[str] = []
+    count = 0
+    for part in _text_parts(el):
+        parts.append(part)
+        count += len(part.strip())
+        if count > enough:
+            start = "".join(parts)
+            if "&" not in start and len(clean_text(start)) > enough:
+                return True
+            break
+    return len(element_line(el)) > length
+
+
+def _text_parts(el: Element) -> Iterator[str]:
+    """Yields the texts of an element and a space for each block and line break, without scripts."""
     for event, at in (walker := etree.iterwalk(el, events=("start", "end"))):
         tag = at.tag
         if tag in _UNREAD or not isinstance(tag, str):
@@ -132,10 +191,19 @@ def element_line(el: Element | None) -> str:
                 walker.skip_subtree()
                 continue
         elif tag in BREAK or tag in CELL or tag == "br":
-            parts.append(" ")
+            yield " "
         if text := at.text if event == "start" else at.tail if at is not el else None:
-            parts.append(text)
-    return clean_text("".join(parts))
+            yield text
+
+
+def has_text(el: Element, least: int = 1) -> bool:
+    """Returns True if the texts in an element, without white space around them, have at least `least` characters."""
+    length = 0
+    for text in el.itertext():
+        length += len(text.strip())
+        if length >= least:
+            return True
+    return False
 
 
 def fold_text(text: str) -> str:

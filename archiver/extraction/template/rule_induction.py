@@ -31,14 +31,15 @@ from archiver.extraction.template.field_reader import (
     select_by_index,
 )
 from archiver.extraction.template.site_rule import JSON_LD, Rule, SiteRules
-from archiver.extraction.text import element_line, fold_text
+from archiver.extraction.text_normalization import element_line, fold_text
 from archiver.items import Article, SourceHint
 from archiver.platforms.selector_index import split_words
 
 # Making selectors for an element that also match its counterparts on the site's other pages.
 
 # Names that belong to one page only: numbered ones ("post-123", "page-id-7", "comment_9"), hashes that change with each
-# build, and a post's terms ("tag-maps"). Names for the parts of a template with terms ("tag-links") do not count.
+# build, and a post's terms ("tag-maps"). Names for those parts of a template that show terms ("tag-links") are not
+# among them.
 _PAGE_SPECIFIC = re.compile(
     r"\d{2,}|[_-]\d+$|^\d|^(?:category|tag|author|term|label|status|format|type)-(?!(?:links?|lists?|names?|labels?|"
     r"titles?|box|info|meta|items?|wrap|wrapper|container|content|text|date|time|header|line|block|area|section|group|"
@@ -54,7 +55,8 @@ _NO_ANCHOR = frozenset(("html", "body"))
 _MAX_ANCESTORS = 5
 _MAX_CLASSES = 6
 
-# Words that template authors use for the parts of a post. A name with one of them usually survives small redesigns.
+# Words that template authors use for the parts of a post. A name that contains one of these words usually survives
+# small redesigns.
 _PART_WORD = re.compile(
     r"title|headline|author|byline|vcard|date|time|publish|posted|categor|tag|label|topic|entry|post|article|story|"
     r"content|body|text",
@@ -63,7 +65,7 @@ _PART_WORD = re.compile(
 
 
 def selector_clarity(selector: str) -> tuple[int, int, int]:
-    """Returns a sort key that is higher the more readable a selector is to a person. The best selector is short, has a
+    """Returns a sort key that is higher the more readable a selector is to a person. The best selector is short, uses a
     class, id or attribute of the element itself, and contains a word for a part of a post.
     """
     selector = _ATTRIBUTE.sub("", selector).replace("'", "")
@@ -142,8 +144,8 @@ def selectors_for(el: Element) -> Iterator[str]:
 Known = tuple[Page, Article, bool]
 """A page, its known article, and True if the site's API or feed reported the article's values."""
 _ALIKE = 0.97
-_MIN_BODY_LENGTH = 60  # if a body has fewer letters than this, its container is not certain
-_REPEATED = 0.5  # if at least this share of the posts have a paragraph, it belongs to the site
+_MIN_BODY_LENGTH = 60  # if a body has fewer characters than this, its container is not certain
+_REPEATED = 0.5  # a paragraph that is on at least this share of the posts belongs to the site
 _MIN_REPEATS = 5
 _MAX_LINE_LENGTH = 600
 _MIN_SENTENCE_WIDTH = 14.0  # a line with a full stop is a sentence if it is as long as this many Latin letters
@@ -153,8 +155,8 @@ _MAX_CONTAINERS_TRIED = 30
 
 
 def learn_body(samples: Sequence[Known]) -> Rule | None:
-    """Learns the rule for the body: the container that has the known text on nearly all posts, and the paragraphs that
-    repeat. Returns None if no container has the known text on enough posts.
+    """Learns the rule for the body: the container that holds the known text on nearly all posts, and the paragraphs
+    that repeat. Returns None if no container holds the known text on enough posts.
     """
     usable = [s for s in samples if len(s[1].body) >= _MIN_BODY_LENGTH]
     if 2 * len(usable) < len(samples) or not usable:
@@ -180,7 +182,7 @@ def learn_body(samples: Sequence[Known]) -> Rule | None:
         likeness = [text_f1(t, a.body) for t, (_, a, _) in zip(texts, usable, strict=True)]
         right = sum(one >= _ALIKE for one in likeness) / len(usable)
         mean = sum(likeness) / len(usable)
-        # If several containers have the same text, the deepest is taken, since a larger one also contains things that
+        # If several containers hold the same text, the deepest is taken, since a larger one also contains things that
         # change. Posts that were read wrongly, such as one with only a picture, do not count here, since their text
         # would favour the larger container.
         alike = [one for one in likeness if one >= _ALIKE]
@@ -272,7 +274,7 @@ def repeated_paragraphs(texts: Sequence[str], reported: Sequence[str]) -> tuple[
 
 
 def _is_statement(paragraph: str) -> bool:
-    """Returns True if a paragraph is long enough to be a sentence rather than a heading."""
+    """Returns True if a paragraph is long enough to be a sentence and not a heading."""
     wide = text_width(paragraph)
     if paragraph.endswith(_SENTENCE_END):
         return wide >= _MIN_SENTENCE_WIDTH
@@ -313,8 +315,8 @@ _WHOLE_POST = 400  # HTML with at least this many characters in a feed is a whol
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A post to learn from: its page, and the article that was extracted without site rules from the page and its
-    source hint.
+    """A post from which rules are learned: its page, and the article that was extracted from the page and its source
+    hint without site rules.
 
     `taught` is True if an API or a full-text feed reported the values, so that they are certain. `by_api` is True if an
     API reported them.
@@ -328,8 +330,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """The result of trying a rule on the samples. `right` has True for each sample on which the rule found the right
-    value; `matched` is the number of elements that it matched on all samples together.
+    """The result of trying a rule on the samples. `right` says for each sample whether the rule found the right value.
+    `matched` is the number of elements that the rule matched on all samples together.
     """
 
     rule: Rule
@@ -428,8 +430,8 @@ def _learn_field(name: str, samples: Sequence[Sample]) -> Rule | None:
 
 
 def _slot_rule(trials: Sequence[_Trial], known: Sequence[Value], samples: Sequence[Sample]) -> Rule | None:
-    """Returns a rule for an element that has the field on nearly every post, even on posts on which extraction without
-    site rules found nothing. Returns None if there is no such element.
+    """Returns a rule for an element that holds the field on nearly every post, even on posts from which extraction
+    without site rules found nothing. Returns None if there is no such element.
 
     The rule's agreement is measured on the posts with a known value, its coverage on all posts.
     """
@@ -479,9 +481,9 @@ def _attribute_read(rule: Rule) -> str:
 
 
 def _trial_rank(trial: _Trial) -> tuple[object, ...]:
-    """Returns a sort key that is higher for better trials. Trials that are right on more pages are better; among equal
-    ones, trials with a shown and not a declared value, then trials with fewer matches, then trials with a more readable
-    selector.
+    """Returns a sort key that is higher for better trials. Trials that are right on more pages are better; among
+    equally good trials, those whose value is shown and not only declared are better, then those with fewer matches,
+    then those with a more readable selector.
     """
     selector = trial.rule.select[0]
     declared = selector == JSON_LD or selector.startswith("meta")
@@ -541,7 +543,7 @@ def _shown_day_selector(best: _Trial, samples: Sequence[Sample], known: Sequence
 
 def _selectors_for_value(page: Page, name: str, value: Value) -> Iterable[tuple[str, str]]:
     """Yields selectors for all places on the page with this value or a part of it. Each selector comes with the name of
-    the attribute that has the value, or with "" if the element's text has it.
+    the attribute that holds the value, or with "" if the element's text holds it.
     """
     read, _ = READERS[name]
     exactly = set(value) if isinstance(value, tuple) else {str(value)}
@@ -607,5 +609,7 @@ def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[
 
 
 def reports_whole_post(hint: SourceHint | None) -> bool:
-    """Returns True if a source hint has the whole post, because it is from a platform's API or a full-text feed."""
+    """Returns True if a source hint contains the whole post, because it is from a platform's API or a full-text
+    feed.
+    """
     return hint is not None and (hint.from_api or len(hint.body_html) >= _WHOLE_POST)

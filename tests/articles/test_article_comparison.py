@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.articles.article_guards import drop_impossible_values
-from archiver.articles.identity import (
+from archiver.articles.article_comparison import (
     are_same_post,
     changed_fields,
     content_digest,
@@ -19,6 +18,7 @@ from archiver.articles.identity import (
     is_stub,
     no_longer_shows,
 )
+from archiver.articles.article_guards import drop_impossible_values
 from archiver.items import Article, Evidence, GeoTag
 
 TEXT = "The ferry runs again since Monday, twice a day, and the winch at the slipway has been mended at last. " * 3

@@ -2,14 +2,14 @@
 present ones, and whether a source lists all posts of a site.
 
 A post that is no longer shown has usually just moved down to the next page, or out of the feed. It counts as removed
-only if the part of the list in which it would be was read, and it is not there.
+only if the part of the list in which it belongs was read and does not contain it.
 
 A site's feeds, sitemaps and API are compared with the links on its pages. A source is taken to be complete if it lists
 every known post of the site, and pages link to at least 20 of these posts and to at least half of them. Sources and
-links are made independently of each other, so a source that left out posts would most likely lack some of the posts
-that pages link to. If it lacked one post in ten, the chance that it lists all of 20 linked posts would be one in eight;
-for 60 linked posts it would be one in five hundred. If a source is complete, the frontier fetches only samples of the
-other pages that list posts.
+links are made independently of each other, so a source that is incomplete would most likely lack some of the posts that
+pages link to. If the source lacked one post in ten, it would list all of 20 linked posts with a probability of one in
+eight, and all of 60 linked posts with a probability of one in five hundred. If a source is complete, the frontier
+fetches only samples of the other pages that list posts.
 """
 
 from __future__ import annotations
@@ -37,12 +37,13 @@ def removed_posts(
     is_last: bool = False,
 ) -> list[int]:
     """Returns the IDs of the posts that were removed from a list, newest first. They are among its earlier entries
-    (`before`) but not among its present ones (`now`), although the part of the list in which they would be was read.
+    (`before`) but not among its present ones (`now`), although the part of the list in which they belong was read.
 
-    `days` has the day of publication of each post, None if it is unknown. Pages that are not in `days` are not posts.
-    A post counts as removed only if the list still shows a post that was before it and a post that was after it. On the
-    first page of a list (`is_first`), no post before it is needed. On the last page (`is_last`), no post after it is
-    needed if the page has become shorter; otherwise the list may only show a fixed number of its newest posts.
+    `days` maps each post to its day of publication, or to None if the day is unknown. Pages that are not in `days` are
+    not posts. A post counts as removed only if the list still shows a post that was before it and a post that was after
+    it. On the first page of a list (`is_first`), no post before it is needed. On the last page (`is_last`), no post
+    after it is needed if the page has become shorter; otherwise the list may only show a fixed number of its newest
+    posts.
 
     Returns [] if the list was or is not ordered by date, for example because it is a selection or the page has several
     lists.
@@ -117,7 +118,7 @@ class SourceCoverage:
 
     @classmethod
     def of(cls, by_source: Mapping[str, int]) -> SourceCoverage:
-        """Returns the coverage, given the number of posts that each discovery source reported. The key "" has the
+        """Returns the coverage, given the number of posts that each discovery source reported. The key "" gives the
         number of all known posts.
         """
         return cls(
@@ -128,17 +129,19 @@ class SourceCoverage:
 
     @property
     def is_complete(self) -> bool:
-        """True if a source is believed to list all posts of the site, including any that are not known yet."""
+        """Returns True if a source is believed to list all posts of the site, including any that are not known yet."""
         return self.listed == self.posts and self.linked >= max(_FEWEST_LINKED, self.posts / 2)
 
     @property
     def is_undecided(self) -> bool:
-        """True if a source lists all known posts, but pages link to only some of them. Further links may then show that
-        the source is complete.
+        """Returns True if a source lists all known posts, but pages link to too few of them. Further links may show
+        that the source is complete.
         """
         return self.listed == self.posts >= _FEWEST_LINKED and self.linked < self.posts
 
     @property
     def is_complete_twice(self) -> bool:
-        """True if a source is believed to list all posts, and links on the fetched pages also lead to all posts."""
+        """Returns True if a source is believed to list all posts, and links on the fetched pages also lead to all
+        posts.
+        """
         return self.is_complete and self.linked == self.posts

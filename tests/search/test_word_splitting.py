@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.search.snippets import SNIPPET_LENGTH, snippet
-from archiver.search.words import lookup_words, split_into_words, words_with_places
+from archiver.search.word_splitting import lookup_words, split_into_words, words_with_places
 
 CASES = {
     "O'Brien of AT&T": ["o", "brien", "of", "at", "t"],

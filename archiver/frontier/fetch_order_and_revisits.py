@@ -1,5 +1,5 @@
-"""Decides the order in which pages are fetched, when they are fetched again, and whether a source's claim that a page
-changed is believed.
+"""Decides the order in which pages are fetched, when they are fetched again, and whether to believe a source that says
+that a page has changed.
 
 All functions are pure. The pages table is the frontier: a page is due if its `due_at` is not in the future. Only the
 few pages that are being fetched are kept in memory, so a killed crawl loses nothing that was found.
@@ -49,7 +49,7 @@ _HEARSAY_REVISIT = timedelta(days=365)
 @dataclass(frozen=True, slots=True)
 class KnownPage:
     """A row of the pages table. All times are aware. `lastmod` is the latest modification date that any source gave for
-    the page. `digests` has the digest of each source's hint for the page, by the source's key.
+    the page. `digests` holds the digest of each source's hint for the page, by the source's key.
     """
 
     id: int
@@ -68,7 +68,7 @@ def priority(kind: PageKind, source: DiscoverySource, url: str = "", folder: str
     """Returns the priority of a page; pages with 0 are fetched first.
 
     The site's start address has priority 0, since it links to the feeds and the API. Listings by tag, author or month,
-    and other views of a page, come last, since most of what they show is also on pages that are fetched before.
+    and other views of a page, come last, since most of their content is also on pages that are fetched before.
     """
     if source is DiscoverySource.SEED and kind is not PageKind.CDX:
         return 0
@@ -132,9 +132,9 @@ def next_fetch_time(
     """Returns the time at which a fetched page is due again. New posts are fetched often, and old posts once per
     `revisit` period. A post that was `edited` counts as new again.
 
-    A page that is gone, was never archived and is known only from a web archive (`hearsay`) is requested once a year. A
-    failed page is requested again at the next run, at least an hour later. Discovery sources are fetched at every run,
-    regardless of this time.
+    A page that is gone is requested once a year if it was never archived and is known only from a web archive
+    (`hearsay`). A failed page is requested again at the next run, at least an hour later. Discovery sources are fetched
+    at every run, regardless of this time.
     """
     if outcome is Outcome.FAILED:
         return now + _RETRY
@@ -149,16 +149,16 @@ def next_fetch_time(
 
 
 MAY_BE_NEW_POST = frozenset({NEEDS_JAVASCRIPT, "empty", "undated", "wall", "http-302", "http-303", "http-307"})
-"""The rules of pages that show no post of their own. A new post may look like this while its site is broken or under
-repair. It may, for example, redirect to a login for some time."""
+"""The rules of pages that show no post of their own, although they may belong to a new post: while a site is broken or
+under repair, the address of a new post may, for example, redirect to a login."""
 _NEXT_TRY = timedelta(hours=20)
 """The wait before the next request. It is less than a day, so that a daily run requests the page every day."""
 
 
 def next_try_of_new_page(found: datetime, now: datetime, revisit: timedelta = DEFAULT_REVISIT) -> datetime:
     """Returns the next due time of a page that is gone or shows no post, since a new post may look like that for some
-    days. It is requested a day later, and then each time at twice its age. `found` is when the page was found on a site
-    that had been crawled before.
+    days, and a known one may come back. It is requested a day later, and then each time at twice its age. `found` is
+    when the page was found on a site that had been crawled before, or when its post was first found gone.
     """
     return now + min(max(now - found - _YOUNGEST + _NEXT_TRY, _NEXT_TRY), revisit)
 
@@ -167,7 +167,7 @@ def next_try_of_new_page(found: datetime, now: datetime, revisit: timedelta = DE
 
 VALIDATORS = "validators"
 MIN_CLAIMS = 20
-"""A source's claims can prove false only once it has claimed that at least this many pages had changed."""
+"""A source's claims are judged only after the source has said of at least this many pages that they changed."""
 _RARELY = 0.05
 TRUST_AGAIN_AFTER = timedelta(days=90)
 """A claim that proved false is believed again after this time, since the site's software may have been repaired."""
@@ -176,14 +176,16 @@ _CLAIMS = {
     "has another date for it": "dates",
     "has other details for it": "details",
 }
-"""The phrases in the reasons of `refetch_reason` that make a claim, and what each claim is based on."""
+"""The phrases in the reasons of `refetch_reason` that contain a claim, each with the basis of the claim."""
 _SAYS = re.compile(rf"(\w+) ({'|'.join(_CLAIMS)})")
 # "tells another text" was used before 0.3 and is still in the stored reasons of old archives.
 _REFETCH_PHRASES = (*_CLAIMS, "has another text for it", "tells another text", "listed again")
 
 
 def is_announced(reason: str) -> bool:
-    """Returns True if this reason means that a source said that the page changed, or no longer lists it."""
+    """Returns True if this reason means that a source announced a change: it said that the page changed, or it no
+    longer lists the page.
+    """
     return is_refetch_reason(reason) or reason.endswith(NO_LONGER_LISTED)
 
 

@@ -1,4 +1,4 @@
-"""Releases the held pages of a site: makes them due, or stores the new state in their captures."""
+"""Releases the held pages of a site: either makes them due, or stores the new state that their captures show."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ReleasedPages:
     - `unchanged`: the number of pages that show the stored state.
     - `due`: the number of pages that are only fetched again.
     - `left`: for each page that stays held, a message with the reason.
-    - `runs`: the runs that held the accepted pages. If these runs are undone, the acceptance is undone, too.
+    - `runs`: the runs that held the accepted pages. Undoing these runs also undoes the acceptance.
     """
 
     site: str
@@ -103,8 +103,8 @@ def _held_rows(db: Database, site_id: int) -> list[dict[str, Any]]:
 def _accepted_result(
     db: Database, folder: Path, site: dict[str, Any], row: dict[str, Any], rules: RulesByTime, done: ReleasedPages
 ) -> PageResult | None:
-    """Returns the result of fetching a held page, read from its capture, to be stored now; None, with a reason in
-    `done`, if the page stays held.
+    """Returns the result of fetching a held page, as read from the page's capture, which is to be stored now. If the
+    page stays held, adds the reason to `done` and returns None.
     """
     fetched_at = moment(row["fetched_at"])
     assert fetched_at is not None

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.articles.form_verdicts import (
+from archiver.articles.page_form_verdicts import (
     MIN_PAGES,
     OTHER_FORM_RULE,
     FormEvidence,

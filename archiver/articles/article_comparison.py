@@ -4,8 +4,7 @@ The content digest is equal for equal texts, whatever their titles. The meaning 
 the change an edit: it is made from the fields marked `meaning` in the field table, without white space, advertising
 or machine-generated dates.
 
-Also decides which of two addresses of a post is its display address: the one that a person would cite. All functions
-are pure.
+Also decides which of two addresses of a post is its display address, which a person would cite. All functions are pure.
 """
 
 from __future__ import annotations
@@ -76,8 +75,8 @@ _PASSING = re.compile(rf"\s*[\W_]*(?:{'|'.join(_LINES)})[\W_]*\s*", re.IGNORECAS
 
 
 def plain_typography(text: str) -> str:
-    """Returns a text in plain typography: NFC, single spaces, one form of quotation mark, dash and ellipsis, and no
-    invisible characters.
+    """Returns a text in plain typography: NFC, single spaces, one form of quotation mark, dash and ellipsis each, and
+    without invisible characters.
 
     Letters, digits, case, accents and meaningful signs are kept: 10² and 102 are two numbers.
     """
@@ -103,7 +102,8 @@ def lasting_text(body: str) -> str:
 
 # Digests and comparisons of articles.
 
-# Equal texts with fewer letters than this do not prove that two posts are the same, since both may say only "Hello!".
+# If equal texts have fewer characters than this, they do not prove that two posts are the same: both may say only
+# "Hello!".
 _MIN_SHARED_LETTERS = 80
 # If a new text has the words of a paywall or consent wall and is shorter than this share of the old text, it is a stub
 # and not an edit.
@@ -207,8 +207,8 @@ def unconfirmed_fields(old: Article, new: Article) -> tuple[str, ...]:
 
 
 def with_finer_time(old: Article, new: Article) -> Article:
-    """Returns the new state of an article with the publication time of the old one, if the new one gives the same time
-    less precisely: a template that shows only the day is no edit.
+    """Returns the new state of an article. If it gives the same publication time as the old state, only less precisely,
+    the time of the old state is kept, because a template that shows only the day is not an edit.
     """
     is_coarser = _PRECISIONS.index(new.published_precision or "second") > _PRECISIONS.index(
         old.published_precision or "second"
@@ -243,7 +243,7 @@ def no_longer_shows(old: Article, new: Article) -> bool:
 
 def is_other_page(old: Article, new: Article) -> bool:
     """Returns True if a page that showed a post (`old`) no longer shows any part of the post. The page (`new`) then has
-    a different title, no date, author or post ID, and no twelve consecutive letters of the post's text.
+    a different title, no date, author or post ID, and no 12 consecutive letters or digits of the post's text.
     """
     if not old.body or new.post_id or fold_words(old.title) == fold_words(new.title):
         return False
@@ -255,7 +255,7 @@ def is_other_page(old: Article, new: Article) -> bool:
 
 
 def shares_text(old_body: str, new_body: str) -> bool:
-    """Returns True if two texts have twelve consecutive letters in common."""
+    """Returns True if two texts have 12 consecutive letters or digits in common."""
     return bool(_letter_sequences(old_body) & _letter_sequences(new_body))
 
 
@@ -309,7 +309,7 @@ _MAX_SEAM = 6
 
 
 def is_other_post(first: Article, other: Article) -> bool:
-    """Returns True if two pages surely belong to different posts, because their post IDs differ or their dates are more
+    """Returns True if two pages certainly belong to different posts: their post IDs differ, or their dates are more
     than one day apart.
     """
     if first.post_id and other.post_id and first.post_id != other.post_id:
@@ -322,7 +322,8 @@ def is_further_part(first: Article, part: Article) -> bool:
     """Returns True if a page is a further page of the post with the given first page. Their post IDs, dates and titles
     must agree as far as both pages have them.
 
-    It is enough if one of the further page's title candidates is the first page's title, with or without a page number.
+    The titles agree if one of the further page's title candidates is the first page's title, with or without a page
+    number.
     """
     if is_other_post(first, part):
         return False
@@ -418,15 +419,17 @@ class KnownAddress:
 
     @property
     def is_readable(self) -> bool:
-        """False if the address is the shortlink, or identifies the post by a number, as in ?p=12 or, in a static copy
-        of a site, index.html%3Fp=12.html.
+        """Returns True unless the address is the shortlink or identifies the post by a number. Examples of such numbers
+        are ?p=12 and, in a static copy of a site, index.html%3Fp=12.html.
         """
         _, query = path_and_query(self.url)
         return not self.is_short and not names_post((k, v) for k, v in parse_qsl(query) if v.isdigit())
 
 
 def is_more_readable(here: KnownAddress, there: KnownAddress) -> bool | None:
-    """Returns True if only `here` is readable, False if only `there` is readable, and None if both or neither are."""
+    """Returns True if only `here` is readable, False if only `there` is readable, and None if both or neither of them
+    are.
+    """
     return None if here.is_readable == there.is_readable else here.is_readable
 
 

@@ -51,7 +51,7 @@ COMMON = {
         "CDLA-Sharing-1.0",
     )
 }
-"""SPDX identifiers of common dataset licences other than the CC BY family, by their lower-case form."""
+"""SPDX identifiers of common dataset licences other than the CC BY family, by their form in lower case."""
 
 
 def spdx_identifier(licence: str) -> str:
@@ -74,8 +74,8 @@ def is_listed(identifier: str) -> bool:
 
 
 def licence_url(licence: str) -> str:
-    """Returns the URL of a licence. For a licence given by name, this is its SPDX page. "" if `licence` is neither a
-    URL nor a known name.
+    """Returns the URL of a licence: for a licence given by name, the URL of its SPDX page. Returns "" if `licence` is
+    neither a URL nor a known name.
     """
     text = _BARE.sub("https://", licence.strip(), count=1) if _BARE.match(licence.strip()) else licence.strip()
     if re.match(r"https?://[^\s/]", text):
@@ -234,8 +234,12 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The decision on which parts of a record are published: its tier, its licence ("" if unknown), True if its places
-    are published, and all statements that affected the decision.
+    """The decision on which parts of a record are published.
+
+    - `tier`: the tier of the record.
+    - `licence`: the licence of the record; "" if unknown.
+    - `geo`: True if the places of the record are published.
+    - `reasons`: all statements that affected the decision.
     """
 
     tier: Tier
@@ -245,14 +249,14 @@ class Decision:
 
     @property
     def deciding(self) -> tuple[Reason, ...]:
-        """The reasons that determined the tier, without reasons that permit a higher tier or limit the record to a
-        higher one.
+        """Returns the reasons that determined the tier. Reasons that permit a higher tier, or limit the record to a
+        higher tier, are left out.
         """
         return tuple(reason for reason in self.reasons if reason.tier == self.tier)
 
     @property
     def label(self) -> tuple[str, str]:
-        """The name of the tier and the deciding reasons as text, by which decisions are counted."""
+        """Returns the name of the tier and the deciding reasons as text. Decisions are counted by this pair."""
         return self.tier.label, "; ".join(sorted({reason.why for reason in self.deciding}))
 
 
@@ -390,8 +394,8 @@ _VALUES: dict[str, Callable[[str, str, tuple[str, ...], tuple[str, ...]], tuple[
 
 @dataclass(frozen=True, slots=True)
 class PublicationRule:
-    """One rule of the operator's rule file. `number` is its position in the file, from 1. `of` has its conditions, each
-    of which is a name with patterns. The rule applies if each condition has a pattern that matches.
+    """One rule of the operator's rule file. `number` is its position in the file, from 1. `of` holds its conditions,
+    each of which is a name with patterns. The rule applies if at least one pattern of each condition matches.
     """
 
     number: int
@@ -424,7 +428,7 @@ class PublicationRules:
 
 
 def parse_publication_rules(text: str, file: str) -> PublicationRules:
-    """Parses a rule file (TOML). Raises BadPublishRules, whose message has the error and its place in the file."""
+    """Parses a rule file (TOML). Raises BadPublishRules, whose message states the error and its place in the file."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -109,7 +109,7 @@ def _token_words(token: str) -> Iterator[str]:
 
 
 def split_into_words(text: str) -> list[str]:
-    """Returns the folded words of a text in order, each cut at 80 letters (MAX_WORD)."""
+    """Returns the folded words of a text in order, each cut at 80 characters (MAX_WORD)."""
     if ("+" in text or "#" in text) and _SUFFIXED.search(text):
         text = _SUFFIXED.sub(lambda found: _SIGNS[found[0]], text)
     if not text.isascii():
@@ -124,8 +124,8 @@ def normalized_text(text: str) -> str | None:
     """Folds a text character by character, with words separated by spaces, so that positions in the result equal those
     in the text.
 
-    Returns None if a character cannot be folded to exactly one character, such as letters of a run or combining
-    accents.
+    Returns None if the text contains characters that cannot be folded to exactly one character, such as letters of a
+    run or combining accents.
     """
     if not text.isascii() and any(sign in text for sign in _PRIVATE):
         return None
@@ -153,8 +153,8 @@ def is_run_letter(letter: str) -> bool:
 def lookup_words(text: str) -> tuple[list[str], bool]:
     """Returns the words by which a search term is looked up in the index, and True if the last of them is a prefix.
 
-    The term may be part of a longer run in a text. Therefore the single last letter that ends a run in the index is
-    left out.
+    The term may be part of a longer run in a text. Therefore the last letter of the term is not looked up alone,
+    although the index contains the last letter of each run as a word.
     """
     tokens = split_into_words(text)
     if not tokens or len(tokens[-1]) > 1 or not _RUNS.match(tokens[-1]):
@@ -166,8 +166,8 @@ def lookup_words(text: str) -> tuple[list[str], bool]:
 
 @dataclass(frozen=True, slots=True)
 class PositionedWords:
-    """The words of a text with their positions. A chunk is the text between two spaces. `chunks` has for each word the
-    start of its chunk, the chunk itself, and the index of the word within the chunk.
+    """The words of a text with their positions. A chunk is the text between two spaces. `chunks` gives, for each word,
+    the start of its chunk, the chunk itself, and the index of the word within the chunk.
     """
 
     words: list[str]
@@ -204,8 +204,8 @@ def _words_of(chunk: str) -> tuple[str, ...]:
 def _word_positions(chunk: str) -> list[tuple[int, int]]:
     """Returns the (start, end) of each word in a chunk without spaces, in the order of `split_into_words`.
 
-    Splits in the same way as that function, but tracks which characters of the chunk each letter comes from. A mark
-    that is dropped belongs to the letter before it.
+    Splits in the same way as that function, but also records from which characters of the chunk each letter comes. A
+    mark that is dropped belongs to the letter before it.
     """
     out: list[tuple[int, int]] = []
     run: list[tuple[int, int]] = []

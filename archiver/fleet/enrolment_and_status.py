@@ -22,8 +22,8 @@ from archiver.urls import Scope, start_address
 
 @dataclass(frozen=True, slots=True)
 class FleetSite:
-    """A site to be entered into the fleet: name, host, start URL and settings. Crawls of sites with the same `host`
-    never run at the same time.
+    """A site that is to be entered into the fleet: its name, host, start URL and settings. Crawls of sites with the
+    same `host` never run at the same time.
     """
 
     name: str
@@ -41,8 +41,8 @@ def make_fleet_site(url: str, settings: dict[str, Any]) -> FleetSite:
 
 
 def make_sites_of_urls(urls: Iterable[str]) -> list[FleetSite]:
-    """Returns a FleetSite for each start URL, with the defaults of archiver.toml. Raises BadAddress, and what
-    `load_config` raises.
+    """Returns a FleetSite for each start URL, with the defaults of archiver.toml. Raises BadAddress, and BadConfig if
+    archiver.toml is invalid.
     """
     config = load_config()
     return [make_fleet_site(url, config.settings({}, ())) for url in urls]
@@ -50,7 +50,7 @@ def make_sites_of_urls(urls: Iterable[str]) -> list[FleetSite]:
 
 def read_sites_of_archive(archive: Path) -> list[FleetSite]:
     """Returns a FleetSite for each site of an archive, with its effective settings; sites with crawl=no are left out.
-    Raises what `open_archive` and `load_config` raise.
+    Raises BadConfig if archiver.toml is invalid, and the errors of `open_archive`.
     """
     with opened(archive, read_only=True) as db:
         settings_of = effective_settings(db)
@@ -60,7 +60,7 @@ def read_sites_of_archive(archive: Path) -> list[FleetSite]:
 
 def enter_sites(board: QueueDatabase, entries: Iterable[FleetSite]) -> tuple[int, int]:
     """Adds sites to the fleet's tables, and updates the settings of sites that are already there. Returns the number of
-    new sites, and the number of sites that the fleet has now.
+    new sites, and the number of all sites of the fleet.
     """
     rows: Sequence[FleetSite] = list({one.name: one for one in entries}.values())
     with board.transaction() as conn:
@@ -86,8 +86,8 @@ def _count(conn: Any) -> int:
 
 
 def enter_hosts(board: QueueDatabase, starts: Iterable[str]) -> list[str]:
-    """Adds hosts of imported captures, given as start URLs. Each becomes a site that is not crawled until a person adds
-    it with `archiver fleet init`. Returns the names of those hosts that are now sites of the fleet.
+    """Adds the hosts of imported captures, given as start URLs. Each host becomes a site that is not crawled until a
+    person adds it with `archiver fleet init`. Returns the names of those hosts that are now sites of the fleet.
 
     Hosts that cannot be crawled (without a domain) are left out.
     """
@@ -118,7 +118,7 @@ _LISTED = 20
 
 def read_fleet_status(board: QueueDatabase) -> dict[str, Any]:
     """Returns the status of the fleet as JSON values, for `archiver fleet status --json`. A site counts as `late` once
-    it has been overdue for more than a tenth of its period; throughput is measured over the crawls of the last hour.
+    it has been overdue for more than a tenth of its period; the throughput is that of the crawls of the last hour.
     """
     fleet = board.fleet("layout")
     sites = (

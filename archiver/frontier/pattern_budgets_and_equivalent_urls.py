@@ -6,13 +6,13 @@ pattern has a budget of pages without news. When the budget is used up, the othe
 (trap-excluded). Pages that divide the posts by month, category or author always have news, even if all posts were known
 before, because each post is on only one of them. Their number is limited by the number of posts.
 
-An equivalent URL shows the same post as a plainer URL, but has `?lang=de`, capital letters or `/print/` in addition.
-Sites differ: one site ignores `?lang=de`, another one shows a translation. So such a difference is ignored on a site
-only if the plainer URL is in the pages table, five posts have confirmed that the difference does not matter, and no
-post has refuted it.
+An equivalent URL shows the same post as a plainer URL, but its address differs by `?lang=de`, capital letters or
+`/print/`, for example. Sites differ: one site ignores `?lang=de`, another one shows a translation. So such a difference
+is ignored on a site only if the plainer URL is in the pages table, five posts have confirmed that the difference does
+not matter, and no post has refuted it.
 
-If a feed, a sitemap or an API lists all posts (`listing_changes`), other pages that list posts are hardly ever needed.
-Then only pages that lead to an unknown possible post have news, and the budgets are small.
+If a feed, a sitemap or an API lists all posts (`listing_changes_and_coverage`), other pages that list posts are hardly
+ever needed. Then only pages that lead to an unknown possible post have news, and the budgets are small.
 
 A host may redirect an address to the form with or without a slash at the end, with an index file, https or www. All
 forms of an address have the same urlkey. Once two addresses of a folder were redirected in the same way and none
@@ -33,7 +33,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from archiver.discovery.url_classifier import URLPattern, folder_pattern
-from archiver.frontier.listing_changes import SourceCoverage
+from archiver.frontier.listing_changes_and_coverage import SourceCoverage
 from archiver.items import DiscoverySource
 from archiver.urls import folder_path
 
@@ -56,7 +56,7 @@ class PatternBudget(NamedTuple):
       post has this pattern.
     - `from_elsewhere`: True if URLs found on pages of another pattern are always fetched.
     - `vouched`: True if URLs from a feed, a sitemap or an API are always fetched.
-    - `says`: the words for pages of this pattern in messages.
+    - `says`: the words with which messages name pages of this pattern.
     - `when_listed`: the limit that replaces `idle` if a source lists all posts: at most this many pages in a row that
       lead to no unknown possible post, or half as many if links also lead to all posts. None if `idle` remains the
       limit.
@@ -125,7 +125,7 @@ no unknown page."""
 class PatternTally:
     """The counts of a URL pattern's pages in this run.
 
-    - `idle`: the number of pages without news in a row.
+    - `idle`: the number of pages in a row without news.
     - `posts`: the number of pages that were posts, plus the number of posts to which only pages of this pattern link.
     - `reopened`: True if a sample of the pattern's set-aside pages (those not fetched) had news.
     - `known`: the number of pages in a row that led to no unknown possible post.
@@ -143,8 +143,8 @@ class PatternTally:
 
 class PatternBudgets:
     """Counts the pages of each URL pattern during a run, and determines how many more may be fetched. `known_posts`
-    returns the number of posts in the pages table. `coverage` returns how many of these posts sources list and how many
-    pages link to.
+    returns the number of posts in the pages table. `coverage` returns how many of these posts are listed by sources,
+    and to how many of them pages link.
     """
 
     def __init__(self, known_posts: Callable[[], int], coverage: Callable[[], SourceCoverage] = SourceCoverage) -> None:
@@ -225,8 +225,8 @@ class PatternBudgets:
     def is_limited_by_sources(self, pattern: URLPattern) -> bool:
         """Returns True if the small budget for sites whose sources list all posts applies to a pattern.
 
-        It applies to the pages of a list only if links on pages also lead to all posts, since most links are found on
-        the pages of lists.
+        It applies to the pages of a list only if links on pages also lead to all posts, since most links are on the
+        pages of lists.
         """
         budget, coverage = ALLOWED.get(pattern.family), self._coverage()
         if budget is None or budget.when_listed is None:
@@ -239,9 +239,9 @@ def is_exempt_from_budget(
 ) -> bool:
     """Returns True if a page is fetched even if the budget of its URL pattern is used up.
 
-    `found` has the sources that listed the page, each with the URL pattern of the page where it was found. `by_sources`
-    is True if the budget is the small one for sites whose sources list all posts. In this case a page of a month, for
-    example, is not exempt even if a sitemap or the menu has it.
+    `found` contains the sources that listed the page, each with the URL pattern of the page where the source found it.
+    `by_sources` is True if the budget is the small one for sites whose sources list all posts. In this case a page of a
+    month, for example, is not exempt even if a sitemap or the menu contains it.
     """
     budget = ALLOWED.get(pattern.family)
     if budget is None:
@@ -358,8 +358,8 @@ class EquivalentURLs:
             self._counts[variant] = replace(counts, confirmed=counts.confirmed + 1)
 
     def record_own_post(self, key: str, plain_is_post: set[str]) -> None:
-        """Records that the URL `key` shows a different post from the plainer URLs of the variants `plain_is_post`.
-        These URLs are posts, too. This refutes the variants.
+        """Records that the URL `key` shows a different post from those at the plainer URLs of the variants
+        `plain_is_post`, which refutes these variants.
         """
         for variant in {variant_family(w) for w in plainer_urls(key) if w in plain_is_post}:
             self._counts[variant] = replace(self._counts.get(variant, EquivalenceCounts()), refuted=True)
@@ -456,8 +456,8 @@ class RedirectForms:
         self._refuted_anywhere.add(form)
 
     def redirected(self, url: str) -> str:
-        """Returns the form of an address to which its host is believed to redirect it; the address itself if none is
-        known.
+        """Returns the form of an address to which its host is believed to redirect it; the address itself if no such
+        form is known.
         """
         if not self._anywhere:
             return url
@@ -513,8 +513,8 @@ class ShownAddresses:
     power of two.
 
     The filter has 10 bits and 4 probes for each pair of a pattern and an address, so at most about one new address in a
-    hundred is wrongly taken for one that was shown. The default of 2 MB holds 1.6 million pairs. When the filter is
-    full, it is emptied and all addresses count as new again. A full filter therefore never makes a page count as one
+    hundred is wrongly taken for an address that was shown. The default of 2 MB holds 1.6 million pairs. When the filter
+    is full, it is emptied and all addresses count as new again. A full filter therefore never makes a page count as one
     without news.
     """
 

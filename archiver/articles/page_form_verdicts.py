@@ -25,7 +25,7 @@ ALIKE = 0.85
 """Two pages have the same form if the Jaccard similarity of their tokens is at least this."""
 _VARIETY = 0.8  # in a form of posts, at least this share of the titles is distinct
 _STRONG = 0.3  # if at least this share of a form's pages declare that they are posts, it is a form of posts
-_PROMISED = 3  # if a feed or an API lists at least this many of its pages as posts, it is a form of posts
+_PROMISED = 3  # if a feed or an API lists at least this many pages of a form as posts, it is a form of posts
 _LISTED = 0.5  # in a form of dated posts, listings show at least this share of the pages as entries
 _DATED = 0.5  # in a form of dated posts, at least this share has the date in the same place
 _ALWAYS_DATED = 0.9
@@ -38,13 +38,13 @@ _WHOLE_FORM = 0
 hash."""
 _TOP_ADDRESSES = frozenset(("s", "s.html", "s.htm", "s.php"))
 DECLARED_TIME = frozenset(("json-ld", "published time", "learned"))
-"""Rules that take a page for a post because it declares a time of publication in its head, or because of what was
-learned from such posts. Many programs write the time of the file into the head of every page."""
+"""Rules that take a page for a post because its head declares a time of publication, or because it resembles posts that
+were recognized in this way. Many programs write the time of the file into the head of every page."""
 _SCORE, _SCORE_OF_MEMBER = 0.9, 0.8
 _MANY_POSTS, _NEARLY_ALL = 20, 0.98
 WEAK_POSTS = frozenset(("dated", "byline", "learned"))
-"""Rules that take a page for a post on weak signs: a date, a byline, or what was learned from such posts. If the page's
-form is not a form of posts, the form overrules these rules."""
+"""Rules that take a page for a post because of weak signs: a date, a byline, or a resemblance to posts that were
+recognized in this way. If the page's form is not a form of posts, the form overrules these rules."""
 _NUMBER_AT_END = re.compile(r"(?:(?<=/)|^)[Y9](?=(?:\.\w+)?$)")
 _PLAIN_GUESSES = frozenset(("listing address", "page address", "several posts"))
 _OTHERS = frozenset((PageKind.LISTING, PageKind.PAGE, PageKind.OTHER))
@@ -52,11 +52,11 @@ _OTHERS = frozenset((PageKind.LISTING, PageKind.PAGE, PageKind.OTHER))
 
 @dataclass(frozen=True, slots=True)
 class FormMember:
-    """A page of a form: its kind so far and the rule that decided it, what the page shows, and which sources reported
-    it.
+    """A page that has a form: its kind so far and the rule that decided the kind, what the page shows, and which
+    sources reported it.
 
-    `promised` is True if a feed or an API reports it as a post, `mapped` if a sitemap has it, and `listed` if a listing
-    shows its title as a link.
+    `promised` is True if a feed or an API reports it as a post, `mapped` if a sitemap contains it, and `listed` if a
+    listing shows its title as a link.
     """
 
     kind: PageKind
@@ -83,7 +83,7 @@ class FormMember:
 
 @dataclass(frozen=True, slots=True)
 class FormEvidence:
-    """A form of a site: its tokens, the pattern of its addresses, and its pages."""
+    """The evidence about a form of a site: the form's tokens, the pattern of its addresses, and its pages."""
 
     id: int
     address: str
@@ -101,9 +101,9 @@ class FormVerdict:
 
     `kind` is POST, PAGE (not posts), OTHER (not posts, although they declare a time of publication), or UNKNOWN.
 
-    `marks` are the tokens of a post form that the site's other pages do not have. If it has too few of them and nearly
-    all of its pages are posts, `marks` is only `_WHOLE_FORM`. `is_dated` is True if nearly all of its posts show their
-    date.
+    `marks` are the tokens of a form of posts that the site's other pages lack. If there are too few such tokens and
+    nearly all pages of the form are posts, `marks` contains only `_WHOLE_FORM`. `is_dated` is True if nearly all posts
+    of the form show their date.
     """
 
     form_id: int
@@ -131,8 +131,9 @@ class FormVerdict:
         return similarity(form.tokens, self.tokens) >= ALIKE
 
     def overrules(self, rule: str) -> bool:
-        """Returns True if the form of a page is more reliable than the guess of the rule `rule`. If all pages of a site
-        are alike, guesses from a page's address or from the entries on it are more reliable than its form.
+        """Returns True if the form of a page is more reliable than the guess of the rule `rule` about the page's kind.
+        If all pages of a site are alike, guesses from a page's address or from the entries on it are more reliable than
+        its form.
         """
         return len(self.marks) >= _MIN_TOKENS or rule not in _PLAIN_GUESSES
 
@@ -165,7 +166,9 @@ class SiteVerdicts:
         return self._has_form(form, PageKind.PAGE)
 
     def is_undated(self, form: PageForm, rule: str) -> bool:
-        """Returns True if only a declared time makes a page a post, and its form is not a form of posts."""
+        """Returns True if a page was taken for a post only because it declares a time, and its form is not a form of
+        posts.
+        """
         return rule in DECLARED_TIME and form.hentry != "post" and self._has_form(form, PageKind.OTHER)
 
     def _has_form(self, form: PageForm, kind: PageKind) -> bool:
@@ -316,7 +319,9 @@ def _is_vouched(member: FormMember) -> bool:
 
 
 def _is_numbered(form: FormEvidence, posts: Sequence[FormEvidence]) -> bool:
-    """Returns True if a form differs from a form of posts only by a number in the place of the slug."""
+    """Returns True if the address pattern of a form differs from that of a form of posts only by a number in the place
+    of the slug.
+    """
     patterns = patterns_of_posts(form.address)[1:]
     return any(one.address in patterns and similarity(form.tokens, one.tokens) >= ALIKE for one in posts)
 
@@ -333,8 +338,8 @@ def _undated_reason(form: FormEvidence, posts: Sequence[FormEvidence], *, is_com
     """Returns, as a phrase, why the few pages of a form are not posts although they declare a time of publication; ""
     if they may be posts.
 
-    They may be posts if a feed, an API or a listing has one of them, if one of them shows its date, if the site's posts
-    have addresses of the same pattern, or if the site's posts show no dates.
+    They may be posts if a feed, an API or a listing contains one of them, if one of them shows its date, if the site's
+    posts have addresses of the same pattern, or if the site's posts show no dates.
     """
     pages, is_top = len(form.members), form.address in _TOP_ADDRESSES
     if pages >= MIN_PAGES or not all(_are_dated(one.posts) for one in posts):
@@ -354,7 +359,7 @@ def _undated_reason(form: FormEvidence, posts: Sequence[FormEvidence], *, is_com
 
 
 def _titles_vary(members: Sequence[FormMember]) -> bool:
-    """Returns True if the <title> or the first heading differs between nearly all pages."""
+    """Returns True if nearly all pages differ from one another in their <title> or in their first heading."""
     for place in (0, 1):
         filled = [one.titles[place] for one in members if one.titles[place]]
         if 2 * len(filled) >= len(members) and len(set(filled)) >= _VARIETY * len(filled):

@@ -76,7 +76,7 @@ _INTERNAL_TABLES = (
     "checked_units",
     "damages",
 )
-"""Internal tables, which are hidden because views show the same data, or because only the operator needs them."""
+"""Internal tables. They are hidden because views show the same data, or because only the operator needs them."""
 _ANOTHER_HOST = "set --host to an address of this machine: 127.0.0.1 for local access only, 0.0.0.0 for all addresses"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -90,13 +90,13 @@ def application(
     seconds: float | None = None,
 ) -> Datasette:
     """Builds a Datasette instance for an archive; its `app()` is the ASGI application. `seconds` is the time limit of a
-    page. Raises what `open_archive` raises.
+    page. Raises the errors of `open_archive`.
     """
-    from archiver.web import dispatch, plugin
+    from archiver.web import datasette_plugin, dispatch
 
     open_archive(archive, read_only=True).close()
-    if not pm.is_registered(plugin):
-        pm.register(plugin, "archiver")
+    if not pm.is_registered(datasette_plugin):
+        pm.register(datasette_plugin, "archiver")
         pm.unregister(name=dispatch.OWN)
     made = Datasette([], settings={**_SETTINGS, "base_url": base}, memory=False, metadata=_build_metadata(archive))
     made.add_database(ArchiveTables(made, archive), name=DATABASE)
@@ -126,8 +126,8 @@ def _build_metadata(archive: Path) -> dict[str, object]:
 def serve(archive: Path, host: str, port: int, public_url: str, on_listening: Callable[[str], None]) -> None:
     """Serves an archive until SIGINT or SIGTERM. Calls `on_listening` with the URL once the server listens.
 
-    `public_url` is the URL of a proxy in front of the server, "" for none. Raises CannotListen, BadPublicURL and
-    what `open_archive` raises.
+    `public_url` is the URL of a proxy in front of the server, "" if there is none. Raises CannotListen, BadPublicURL
+    and the errors of `open_archive`.
     """
     seen = _parse_public_url(public_url)
     base = "/" + f"{seen.path.strip('/')}/".lstrip("/")

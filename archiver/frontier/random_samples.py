@@ -1,7 +1,7 @@
 """Chooses random samples of what would not be fetched otherwise: of known posts, and of pages that were set aside.
 
-The sample of known posts finds edits that no source announces. From the sampled posts that had changed, it is estimated
-how many posts have changed.
+The sample of known posts finds edits that no source announces. The number of sampled posts that had changed shows about
+how many of all posts have changed.
 
 Pages of a URL pattern that were set aside are not fetched. A sample of them tests whether this was right.
 
@@ -36,8 +36,8 @@ _YEAR = timedelta(days=365)
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """The samples of the last runs: the number of runs that took a sample, the number of posts that were `sampled`, and
-    the number of these that had changed or were gone.
+    """The samples of the last runs: how many runs took a sample, how many posts were `sampled`, and how many of these
+    had changed or were gone.
     """
 
     runs: int = 0
@@ -48,8 +48,8 @@ class Sampled:
     def eagerness(self) -> float:
         """The factor, from 1 to 10, by which the sample grows and the revisit period shrinks.
 
-        It is 1 if fewer than two sampled posts had changed, since one may be chance. Otherwise it is 1 + 0.2 per
-        percent of sampled posts that had changed, at most 10.
+        It is 1 if fewer than two sampled posts had changed, since a single one may be chance. Otherwise it is 1 + 0.2
+        per percent of sampled posts that had changed, at most 10.
         """
         if self.changed < _EAGER_FROM:
             return 1.0
@@ -65,8 +65,8 @@ class Sampled:
 
     @property
     def at_most(self) -> float:
-        """The highest share of posts (0 to 1) that may have changed, with a confidence of 95 %; 1 if there is no
-        sample.
+        """Returns the upper limit for the share of posts (0 to 1) that have changed, with a confidence of 95 %; 1 if
+        there is no sample.
 
         It is the upper limit of the Clopper-Pearson interval, which is never too low for its confidence.
         """
@@ -114,7 +114,7 @@ class EditEstimate:
 
     @property
     def sentence(self) -> str:
-        """The estimate as a sentence, without a full stop."""
+        """Returns the estimate as a sentence, without a full stop."""
         posts = "known post was" if self.unseen == 1 else "known posts were"
         sampled = ""
         if self.samples.sampled:
@@ -128,7 +128,7 @@ class EditEstimate:
 
 @dataclass(frozen=True, slots=True)
 class KnownPost:
-    """A post that may be sampled. `published` is an ISO 8601 date; None if the date is unknown."""
+    """A post that may be sampled. `published` is an ISO 8601 date; None if unknown."""
 
     page_id: int
     urlkey: str
@@ -138,9 +138,9 @@ class KnownPost:
 def choose_sample(posts: Iterable[KnownPost], size: int, run_id: int, now: datetime) -> list[int]:
     """Returns the IDs of the pages to sample, at most `size`, without keeping all posts in memory.
 
-    Every post has a chance to be chosen. For a one-year-old post it is half that of a new post, and for a ten-year-old
-    post an eleventh of it. The choice depends only on the run and on the paths of the posts (weighted sampling by
-    Efraimidis and Spirakis).
+    Every post has a chance to be chosen. A one-year-old post has half the chance of a new post, and a ten-year-old post
+    an eleventh of it. The choice depends only on the run and on the paths of the posts (weighted sampling by Efraimidis
+    and Spirakis).
     """
     chosen = nsmallest(size, ((_lot(one, run_id, now), one.page_id) for one in posts))
     return [page_id for _, page_id in chosen]
@@ -229,8 +229,8 @@ class SetAsidePages:
         self, rounds: Mapping[str, int], by_sources: Callable[[URLPattern], bool] = lambda pattern: False
     ) -> dict[int, URLPattern]:
         """Returns the pages to sample now, by ID, each with its pattern. Until a pattern is reopened, it is sampled as
-        many times as `rounds` has for its family, or once. `by_sources` returns True if the pages of a pattern are set
-        aside because a source lists all posts.
+        many times as `rounds` says for its family, or once if the family is not in `rounds`. `by_sources` returns True
+        if the pages of a pattern are set aside because a source lists all posts.
         """
         out: dict[int, URLPattern] = {}
         for pattern, known in self._patterns.items():
@@ -261,7 +261,7 @@ class SetAsidePages:
     def as_json(self, rule: str) -> dict[str, dict[str, dict[str, int]]]:
         """Returns the counts of each pattern for a run's statistics, by rule (`rule` and the family) and pattern. The
         counts are `pages` (without those that were sampled), `sampled` and `hits`. In each family, the hundred patterns
-        with the most pages have an entry each, and all others share one entry.
+        with the most pages get an entry each, and all other patterns share one entry.
         """
         out: dict[str, dict[str, dict[str, int]]] = {}
         for pattern, known in sorted(self._patterns.items(), key=lambda one: (-one[1].pages, one[0])):
