@@ -41,6 +41,8 @@ _FIGURE = re.compile(
     r"(?:fig(?:ure|\.)?|table|chart|abb(?:ildung|\.)|tab(?:elle|\.)|рис(?:унок|\.)|hình|şekil|[图圖図表])\s*\d",
     re.IGNORECASE,
 )
+_FOOTNOTE_ROLES = frozenset({"doc-footnote", "doc-endnotes", "doc-endnote"})
+_FOOTNOTE_CLASS = re.compile(r"(?:^|[\s_-])(?:foot|end)notes?(?:$|[\s_-])", re.IGNORECASE)
 _MAX_ROWS = 20
 _COMMENTS = "form for comments"
 """The mark of a form for comments, which is never part of the text, however short the post is."""
@@ -48,7 +50,6 @@ _COMMENT_FORM = 1_500  # the labels and notes of a comment form have fewer lette
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous"})
 _LETTER = re.compile(r"[^\W_]")
 """Matches a letter or digit."""
-_ONCE = frozenset({"pre", "tr"})
 _QUOTES = frozenset({"blockquote", "aside", "figure"})
 _START = 8
 _OWN_TEXT = frozenset({"code", "pre", "td", "th", "tr", "table", "tbody", "body", "main", "article", *HEADINGS})
@@ -77,11 +78,12 @@ def boilerplate_spans(
     whole = size[hi] - size[lo]
     found: dict[str, list[tuple[int, int]]] = {}
     for el, (a, z) in layout.spans.items():
-        if a == z or a < lo or z > hi or (a == lo and z == hi) or el.tag in _OWN_TEXT:
+        if a == z or a < lo or z > hi or (a == lo and z == hi) or (el.tag in _OWN_TEXT and not _is_caption_cell(el)):
             continue
         why = _boilerplate_mark(layout, el)
         is_small = why == _COMMENTS or size[z] - size[a] <= share * whole
-        if why and is_small and not _is_text_after_all(why, el, layout.blocks[a:z]):
+        is_code = sum(b.size for b in layout.blocks[a:z] if b.is_code) > (size[z] - size[a]) / 2
+        if why and is_small and not is_code and not _is_text_after_all(why, el, layout.blocks[a:z]):
             found.setdefault(why, []).append((a, z))
     # A mark does not count if its elements contain most of the text.
     sound = [
@@ -116,11 +118,38 @@ def _is_text_after_all(why: str, el: Element, blocks: list[TextBlock]) -> bool:
     if why == "button":
         parent = el.getparent()
         return parent is not None and parent.tag in (*HEADINGS, "dt", "summary", "li")
+    if any(_is_footnote(at) for at in (el, *islice(el.iterancestors(), 3))):
+        return True
     if why in ("figcaption", "caption"):
-        return _FIGURE.match(blocks[0].text) is not None
+        return _FIGURE.match(blocks[0].text) is not None or _is_caption_of_text(el)
     if why == "aside":
+        if blocks and next(el.iter("blockquote"), None) is not None:
+            return True
         return sum(b.size for b in blocks) > 400 and sum(b.linked for b in blocks) < 40
     return False
+
+
+def _is_caption_cell(el: Element) -> bool:
+    return el.tag == "td" and "caption" in (el.get("class") or "")
+
+
+def _is_caption_of_text(el: Element) -> bool:
+    """Returns True for the caption of a table, a quotation or code, which has the form of a picture's."""
+    figure = next((at for at in (el, *islice(el.iterancestors(), 3)) if at.tag == "figure"), None)
+    if (
+        figure is None
+        or next(figure.iter("img", "picture", "video", "audio", "iframe", "svg", "noscript"), None) is not None
+    ):
+        return False
+    return next(figure.iter("table", "pre", "blockquote"), None) is not None
+
+
+def _is_footnote(el: Element) -> bool:
+    return (
+        (el.get("role") or "") in _FOOTNOTE_ROLES
+        or el.get("data-footnotes") is not None
+        or _FOOTNOTE_CLASS.search(el.get("class") or "") is not None
+    )
 
 
 def text_blocks(
@@ -217,7 +246,7 @@ def _uses_paragraphs(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray)
     for i in range(lo, hi):
         if not dead[i]:
             whole += blocks[i].size
-            if blocks[i].element.tag in ("p", "li", "blockquote", "pre", "tr"):
+            if blocks[i].is_code or blocks[i].element.tag in ("p", "li", "blockquote", "tr"):
                 p += blocks[i].size
     return p > 0.7 * whole
 
@@ -226,7 +255,7 @@ def _is_boilerplate(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
     """Returns True if a block is not text of the post: punctuation, template code, a label, a link, a byline or a
     notice.
     """
-    if b.element.tag == "pre":
+    if b.is_code:
         return False
     if not _LETTER.search(b.text) or _TEMPLATE.fullmatch(b.text):
         return True
@@ -288,7 +317,7 @@ def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -
     """Marks blocks as dead if their text also occurs elsewhere in the body. Such blocks are invitations and pull
     quotes.
     """
-    live = [i for i in range(lo, hi) if not dead[i] and blocks[i].size >= 40 and blocks[i].element.tag not in _ONCE]
+    live = [i for i in range(lo, hi) if not dead[i] and blocks[i].size >= 40 and not _may_repeat(blocks[i])]
     quotes = {i for i in live if blocks[i].size < 400 and _is_in_quote(blocks[i].element)}
     if not quotes:  # then only blocks with the same beginning have to be compared
         starts = [_first_letters(blocks[i].text) for i in live]
@@ -316,6 +345,10 @@ def _letters(text: str) -> str:
     if text.isascii():  # faster way: translating bytes takes about a tenth of the time
         return text.encode("ascii").translate(None, _ASCII_SIGNS).decode("ascii").lower()
     return "".join(filter(str.isalnum, text)).lower()
+
+
+def _may_repeat(b: TextBlock) -> bool:
+    return b.is_code or b.element.tag == "tr"
 
 
 def _first_letters(text: str) -> str:

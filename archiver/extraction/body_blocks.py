@@ -85,12 +85,13 @@ _INLINE = frozenset(
 )
 EMBEDS = frozenset(["audio", "embed", "iframe", "video"])
 """Elements without text that show a recording or a part of another page."""
-MEDIA = EMBEDS | {"img"}
+MEDIA = EMBEDS | {"img", "a"}
+"""Elements that are media: images, recordings, and a link that is a card with the title of another page."""
 # How the walk treats elements, by tag. All other elements are treated as divisions.
 _KINDS = {
     **dict.fromkeys(BREAK, "break"), **dict.fromkeys(CELL, "cell"), **dict.fromkeys(_INLINE, "inline"),
     **dict.fromkeys(UNREAD, "unread"),
-    **dict.fromkeys(MEDIA, "media"),
+    **dict.fromkeys([*EMBEDS, "img"], "media"), "input": "shown", "noscript": "shown",
 }  # fmt: skip
 # Elements that mostly contain plain text. They are read in one piece unless they contain one of the elements listed
 # below.
@@ -100,6 +101,35 @@ _LISTS = frozenset(["ul", "ol", "dl", "table", "pre", "blockquote"])
 _WIDE = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
 _PARAGRAPHS = re.compile("\x1e\\s*\x1e[\\s\x1e]*")
 _NEWLINE, _BLANK = "\x1e", "\n\n"
+_AMPERSAND = "\0"
+"""Replaces an ampersand in code until the text is cleaned, so that "&lt;" shown as code is not decoded as an entity."""
+_CODE_TAGS = ("code", "pre", "tt", "kbd", "samp")
+_LISTING_TAGS = frozenset(["pre", "table", "div", "p", "ol"])
+# Classes of the elements that syntax highlighters write around line numbers and around lines, and of code in general.
+_NUMBER_CLASS = re.compile(
+    r"line-?_?no(?:s|div)?(?:$|[\s_-])|line-?_?num|(?:^|\s)(?:lnt?|lnum|lno|linenr|gutter|hljs-ln-n\w*|blob-num)(?:$|\s)",
+    re.IGNORECASE,
+)
+_LINE_CLASS = re.compile(r"(?:^|[\s_-])line(?:$|\s)", re.IGNORECASE)
+_CODE_CLASS = re.compile(
+    r"(?:^|[\s_-])(?:code|highlight(?:er)?|syntaxhighlighter|crayon|hljs|shiki|prism\w*|blob)(?:$|[\s_-])",
+    re.IGNORECASE,
+)
+_OLD_LIST_CLASS = re.compile(r"(?:^|\s)dp-\w")  # the list items are the lines of code
+_NOT_SELECTED = re.compile(r"user-select:\s*none")
+_NUMBERS = re.compile(r"\s*\d+(?:\s+\d+)*\s*[.:|]?\s*")
+_MAX_WRAPPERS = 3
+_EMOJI_SIGN = (
+    "[\u2190-\u21ff\u231a-\u23ff\u24c2\u25aa-\u27bf\u2900-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]"
+)
+_EMOJI = re.compile(
+    "[#*0-9]\ufe0f?\u20e3"
+    f"|[\U0001f1e6-\U0001f1ff]{{2}}|{_EMOJI_SIGN}\ufe0f?[\U0001f3fb-\U0001f3ff]?[\U000e0020-\U000e007f]*"
+    f"(?:\u200d{_EMOJI_SIGN}\ufe0f?[\U0001f3fb-\U0001f3ff]?)*"
+)
+_MAX_EMOJI = 16
+_MAX_FRAME = 2
+_TASK_CLASS = re.compile(r"(?:^|[\s_-])task(?:$|[\s_-])|task-?list", re.IGNORECASE)
 Texts = tuple[str, str]
 
 
@@ -146,14 +176,15 @@ class TextBlock:
     `size` is the length of the text, counted in Latin letters; a Han character counts as two and a half of these.
     `linked` is the part of `size` that is inside links. `element` is the block-level element that contains the text.
     `texts` are the pieces of the text as the page has them, and `origins` their places; the blocks of a run that
-    consecutive line breaks split have the same pieces.
+    consecutive line breaks split have the same pieces. `is_code`: the text is a block of code.
     """
 
-    __slots__ = ("element", "gap", "linked", "origins", "size", "text", "texts")
+    __slots__ = ("element", "gap", "is_code", "linked", "origins", "size", "text", "texts")
 
     def __init__(
         self, text: str, gap: str, element: Element, size: float, linked: float, pieces: tuple[list[str], list[Origin]]
     ) -> None:
+        self.is_code = False
         self.text, self.gap, self.element, self.size, self.linked = text, gap, element, size, linked
         self.texts, self.origins = pieces
 
@@ -163,10 +194,10 @@ class TextBlock:
 
 class BlockLayout:
     """The text blocks in `top`. `spans` has the range of blocks of each block-level element. `media` are the images and
-    recordings outside of the blocks, in reading order.
+    recordings outside of the blocks, in reading order. `code` are the elements that are a block of code each.
     """
 
-    __slots__ = ("_boilerplate_words", "blocks", "media", "spans", "top")
+    __slots__ = ("_boilerplate_words", "blocks", "code", "media", "spans", "top")
 
     def __init__(
         self,
@@ -174,8 +205,9 @@ class BlockLayout:
         blocks: list[TextBlock],
         spans: dict[Element, tuple[int, int]],
         media: list[MediaPosition],
+        code: frozenset[Element] = frozenset(),
     ) -> None:
-        self.top, self.blocks, self.spans, self.media = top, blocks, spans, media
+        self.top, self.blocks, self.spans, self.media, self.code = top, blocks, spans, media, code
         self._boilerplate_words: dict[Element, str] = {}
 
     def boilerplate_word(self, el: Element) -> str:
@@ -223,8 +255,8 @@ class _LayoutReader:
     """
 
     __slots__ = (
-        "at", "blocks", "buffer", "cells", "gap", "in_cell", "linked", "links", "media", "origins", "pre", "skip",
-        "spans", "texts", "top", "touched",
+        "at", "blocks", "buffer", "cells", "code", "gap", "in_cell", "linked", "links", "media", "origins", "pre",
+        "skip", "spans", "texts", "top", "touched",
     )  # fmt: skip
 
     def __init__(self, top: Element, skip: Collection[Element], texts: Mapping[Element, Texts]) -> None:
@@ -236,6 +268,7 @@ class _LayoutReader:
         self.buffer: list[str] = []
         self.origins: list[Origin] = []
         self.cells: list[CellPieces] = []
+        self.code: set[Element] = set()
         self.at = top
         self.gap, self.linked = "", 0.0
         self.pre = self.links = self.in_cell = 0
@@ -253,6 +286,8 @@ class _LayoutReader:
                     self.read_block(child, tag)
                 elif kind == "inline":
                     self.links += tag == "a"
+                    if el.tag == "figure":
+                        self.take_card(child)
                     if len(child):
                         self.read_inside(child)
                     elif text := texts[child][0]:
@@ -268,6 +303,8 @@ class _LayoutReader:
 
     def take_text(self, text: str, origin: Element) -> None:
         if self.pre or not text.isspace():
+            if "&" in text and not self.pre and _is_code(origin, self.at):
+                text = text.replace("&", _AMPERSAND)
             self.buffer.append(text)
             self.origins.append(origin)
             if self.links:
@@ -275,6 +312,18 @@ class _LayoutReader:
         elif self.buffer:
             self.buffer.append(" ")
             self.origins.append(origin)
+
+    def take_shown(self, el: Element, tag: str) -> None:
+        """Takes what is shown of an element without text: the box of a task, or an image that a script would show."""
+        if tag == "input":
+            if _is_task_box(el) and "".join(self.buffer).strip() == "":
+                self.take_piece("[ ] " if el.get("checked") is None else "[x] ", el)
+        elif (img := _image_without_script(el)) is not None:
+            self.take_piece("", img)
+
+    def take_card(self, link: Element) -> None:
+        if link.tag == "a" and not self.in_cell and not self.pre and is_card(link):
+            self.take_piece("", link)
 
     def take_piece(self, text: str, origin: Origin) -> None:
         self.buffer.append(text)
@@ -284,6 +333,9 @@ class _LayoutReader:
         """Reads a block-level element, which begins and ends a line."""
         if tag == "tr":
             self.end_row()
+        elif tag in _LISTING_TAGS and el not in self.touched and (code := code_in(el, tag)):
+            self.read_code(el, code)
+            return
         gap = ""
         if self.buffer or self.gap != _BLANK:  # otherwise, ending the line would change nothing
             gap = _gap_before(el, tag, self.top)
@@ -306,6 +358,22 @@ class _LayoutReader:
         self.spans[el] = (first, len(self.blocks))
         self.at = outer
 
+    def read_code(self, el: Element, code: str) -> None:
+        """Reads an element that is a block of code, given its text."""
+        if self.buffer or self.gap != _BLANK:
+            self.end_line(_gap_before(el, "pre", self.top))
+        outer, first = self.at, len(self.blocks)
+        self.at = el
+        self.code.add(el)
+        self.take_piece(code, WholeElement(el))
+        for link in el.iter("a"):
+            self.linked += text_width("".join(link.itertext()))  # type: ignore[arg-type]
+        self.pre += 1
+        self.end_line(_gap_before(el, "pre", self.top))
+        self.pre -= 1
+        self.spans[el] = (first, len(self.blocks))
+        self.at = outer
+
     def read_cell(self, el: Element) -> None:
         """Reads a table cell as a part of its row's line or, if the table is used for layout, as a separate block.
         Skips a cell that contains the line numbers of the code in the next cell.
@@ -317,7 +385,7 @@ class _LayoutReader:
             self.read_inside(el)
             self.in_cell -= 1
             if not self.in_cell:
-                text = clean_text("".join(self.buffer).replace(_NEWLINE, " "))
+                text = clean_line("".join(self.buffer).replace(_NEWLINE, " "))
                 self.cells.append(CellPieces(el, text, self.buffer, self.origins))
                 self.buffer, self.origins = [], []
             return
@@ -334,7 +402,10 @@ class _LayoutReader:
         """Reads an element of any kind in any context. `read_inside` itself handles the commonest cases."""
         if kind == "media":
             if not self.pre:
-                self.take_piece("", el)
+                self.take_piece(_emoji_in(el), el)
+        elif kind == "shown":
+            if not self.pre:
+                self.take_shown(el, tag)
         elif kind == "inline":
             self.links += tag == "a"
             self.read_inside(el)
@@ -362,7 +433,8 @@ class _LayoutReader:
     def end_row(self) -> None:
         """Writes the cells of a table row as one line."""
         if self.cells:
-            self.take_piece(" | ".join(c.text for c in self.cells if c.text), RowOfCells(tuple(self.cells)))
+            text = " | ".join(c.text for c in self.cells if c.text)
+            self.take_piece(text.replace("&", _AMPERSAND), RowOfCells(tuple(self.cells)))
             self.cells.clear()
 
     def end_line(self, gap: str) -> None:
@@ -374,14 +446,14 @@ class _LayoutReader:
             if text.isspace():
                 parts = []
             elif self.pre:
-                parts = [text.expandtabs(4).strip("\n").rstrip()]
+                parts = [text.strip("\n").rstrip()]
             elif _NEWLINE in text:
                 parts = [
-                    "\n".join(line for line in map(clean_text, part.split(_NEWLINE)) if line)
+                    "\n".join(line for line in map(clean_line, part.split(_NEWLINE)) if line)
                     for part in _PARAGRAPHS.split(text)
                 ]
             else:
-                parts = [clean_text(text)]
+                parts = [clean_line(text)]
             for part in parts:
                 if part and not part.isspace():
                     size = float(len(part)) if part.isascii() else text_width(part)
@@ -390,10 +462,215 @@ class _LayoutReader:
                     self.linked -= linked
                     self.gap = _BLANK if len(parts) > 1 else ""
             self.linked = 0.0
+            if self.pre and len(self.blocks) > found:
+                self.blocks[-1].is_code = True
             if len(self.blocks) == found:
                 self.media += (MediaPosition(el, found) for el in media_of(*pieces))
         if gap > self.gap:
             self.gap = gap
+
+
+def clean_line(text: str) -> str:
+    """Returns a text as one clean line. Entities in code are not decoded, since they are shown as text."""
+    cleaned = clean_text(text)
+    return cleaned.replace(_AMPERSAND, "&") if _AMPERSAND in cleaned else cleaned
+
+
+def is_card(link: Element) -> bool:
+    """Returns True if a link in a figure is a card: blocks with the title of another page, not only a picture."""
+    parent = link.getparent()
+    if parent is None or parent.tag != "figure":
+        return False
+    return any(el.text and not el.text.isspace() for el in link.iter("div", "p", "h2", "h3", "h4"))
+
+
+def _emoji_in(img: Element) -> str:
+    """Returns the emoji that an image shows in a line of text; "" if it shows anything else."""
+    alt = img.get("alt") or ""
+    if not alt or len(alt) > _MAX_EMOJI or alt.isascii():
+        return ""
+    return alt if _EMOJI.fullmatch(alt) else ""
+
+
+def _is_task_box(box: Element) -> bool:
+    """Returns True for the box before an item of a task list, which a reader cannot change."""
+    return (
+        box.get("type") == "checkbox"
+        and (box.get("disabled") is not None or _TASK_CLASS.search(box.get("class") or "") is not None)
+        and next(box.iterancestors("li"), None) is not None
+    )
+
+
+def _image_without_script(noscript: Element) -> Element | None:
+    """Returns the image that is shown without scripts, if no image stands for it before."""
+    images = list(islice(noscript.iter("img"), 2))
+    if len(images) != 1 or not images[0].get("src"):
+        return None
+    beside = (noscript.getprevious(), noscript.getnext())
+    is_shown = any(one is not None and next(one.iter("img"), None) is not None for one in beside)
+    return None if is_shown else images[0]
+
+
+def _is_code(origin: Element, block: Element) -> bool:
+    """Returns True if a text is inside an element for code, which is not outside of its block."""
+    at: Element | None = origin
+    while at is not None and at is not block:
+        if at.tag in _CODE_TAGS:
+            return True
+        at = at.getparent()
+    return at is not None and at.tag in _CODE_TAGS
+
+
+# -- code
+
+
+def code_in(el: Element, tag: str) -> str:
+    """Returns the text of an element that is a block of code: its lines with their indentation, without line numbers.
+    Returns "" for any other element.
+
+    It may be a `pre`, a table or a list with one line a row or item, one `div` a line, or a paragraph of `code` with
+    line breaks.
+    """
+    if tag == "pre":
+        return _code_text(el)
+    if tag == "table":
+        return _code_of_rows(el)
+    if tag == "ol":
+        is_code = _OLD_LIST_CLASS.search(el.get("class") or "") is not None
+        return _code_text(el) if is_code else ""
+    if tag == "p":
+        return _code_of_paragraph(el)
+    return _code_text(el) if _has_line_divisions(el) else ""
+
+
+def _code_text(el: Element) -> str:
+    out: list[str] = []
+    _take_code(el, out)
+    return "".join(out).replace("\xa0", " ")
+
+
+def _take_code(el: Element, out: list[str]) -> None:
+    """Adds the text of an element with code, in which each block-level element is a line."""
+    if el.text:
+        out.append(el.text)
+    for child in el:
+        tag = child.tag
+        tail = child.tail or ""
+        if not isinstance(tag, str) or tag in UNREAD or tag == "button" or _is_line_number(child, out):
+            pass
+        elif tag == "br":
+            out.append("\n")
+        else:
+            is_line = tag in BREAK
+            if is_line and not _ends_line(out):
+                out.append("\n")
+            before = len(out)
+            _take_code(child, out)
+            is_blank = is_line and not any(out[before:]) and next(child.iterdescendants(*BREAK), None) is None
+            if is_blank or (is_line and not _ends_line(out)) or _is_unfinished_line(child, tail, out):
+                out.append("\n")
+            if is_line and tail.isspace():
+                tail = ""  # the line ends already
+        if tail:
+            out.append(tail)
+
+
+def _ends_line(out: list[str]) -> bool:
+    last = next((text for text in reversed(out) if text), "\n")
+    return last.endswith("\n")
+
+
+def _is_unfinished_line(el: Element, tail: str, out: list[str]) -> bool:
+    """Returns True if an inline element is a line of code that has no line end, since its style makes it a block."""
+    following = el.getnext()
+    if following is None or following.tag != el.tag or tail or _ends_line(out):
+        return False
+    if el.tag == "code":
+        parent = el.getparent()
+        return parent is not None and parent.tag == "pre"
+    classes, next_classes = el.get("class") or "", following.get("class") or ""
+    return _LINE_CLASS.search(classes) is not None and _LINE_CLASS.search(next_classes) is not None
+
+
+def _is_line_number(el: Element, out: list[str]) -> bool:
+    """Returns True if an element at the start of a line of code has only line numbers."""
+    if el.tag in CELL and _numbers_lines(el):
+        return True
+    if not (
+        (el.get("data-line-number") and el.getnext() is not None)
+        or _NUMBER_CLASS.search(el.get("class") or "")
+        or _NOT_SELECTED.search(el.get("style") or "")
+    ):
+        return False
+    text = "".join(el.itertext())  # type: ignore[arg-type]
+    return (not text or text.isspace() or _NUMBERS.fullmatch(text) is not None) and _ends_line(out)
+
+
+def _code_of_rows(table: Element) -> str:
+    """Returns the text of a table that has one line of code a row, beside its number; "" for any other table."""
+    first = next(table.iter("tr"), None)
+    if first is None or len(first) < 2 or not _CODE_CLASS.search(first[-1].get("class") or ""):
+        return ""
+    lines: list[str] = []
+    number = 0
+    for row in table.iter("tr"):
+        cells = list(row)
+        if len(cells) < 2 or cells[-1].tag != "td" or not _CODE_CLASS.search(cells[-1].get("class") or ""):
+            return ""
+        text = "".join(cells[0].itertext()).strip()  # type: ignore[arg-type]
+        shown = text or cells[0].get("data-line-number") or ""
+        if not shown.isdecimal() or (lines and int(shown) <= number):
+            return ""
+        number = int(shown)
+        lines.append(_code_text(cells[-1]).removesuffix("\n"))
+    is_list = len(lines) > 1 or next(table.iter("pre"), None) is None
+    return "\n".join(lines) if is_list and not any("\n" in line for line in lines) else ""
+
+
+def _code_of_paragraph(el: Element) -> str:
+    """Returns the text of a paragraph that consists of code with line breaks; "" for any other paragraph."""
+    if len(el) == 0 or (el.text and not el.text.isspace()) or next(el.iter("br"), None) is None:
+        return ""
+    for child in el:
+        if child.tag not in ("code", "tt", "samp", "br") or (child.tail and not child.tail.isspace()):
+            return ""
+    out: list[str] = []
+    _take_code_lines(el, out)
+    lines = "".join(out).split(_NEWLINE)
+    text = "\n".join(" ".join(re.split("[ \t\r\n]+", line)).strip(" ").replace("\xa0", " ") for line in lines)
+    return text if "\n" in text.strip("\n") else ""
+
+
+def _take_code_lines(el: Element, out: list[str]) -> None:
+    out.append(el.text or "")
+    for child in el:
+        if child.tag == "br":
+            out.append(_NEWLINE)
+        elif isinstance(child.tag, str) and child.tag not in UNREAD:
+            _take_code_lines(child, out)
+        out.append(child.tail or "")
+
+
+def _has_line_divisions(el: Element) -> bool:
+    """Returns True if each child of a `div` is a line of code."""
+    if len(el) < 2 or (first := el[0]).tag != "div" or (el.text and not el.text.isspace()):
+        return False
+    if "line" not in (first.get("class") or "").lower() and (len(first) == 0 or first[0].tag != "code"):
+        return False  # quick test
+    if not all(child.tag == "div" and not (child.tail and not child.tail.isspace()) for child in el):
+        return False
+    if all(_has_only_code(child) for child in el):
+        return True
+    if not all(_LINE_CLASS.search(child.get("class") or "") for child in el):
+        return False
+    around = [el, *islice(el.iterancestors(), _MAX_WRAPPERS)]
+    return any(_CODE_CLASS.search(at.get("class") or "") for at in around)
+
+
+def _has_only_code(el: Element) -> bool:
+    """Returns True if all text of an element is in `code` elements directly inside it."""
+    texts = (el.text, *(child.tail for child in el))
+    return len(el) > 0 and all(c.tag == "code" for c in el) and not any(t and t.strip(" \t\r\n\xa0") for t in texts)
 
 
 def media_of(texts: Iterable[str], origins: Iterable[Origin]) -> Iterator[Element]:
@@ -421,7 +698,11 @@ def _ancestors_of(skip: Collection[Element]) -> set[Element]:
 
 def _is_plain(el: Element) -> bool:
     """Returns True if an element contains only text and inline elements, so that its text can be read in one piece."""
-    return all(child.tag not in _NOT_PLAIN and (not len(child) or _is_plain(child)) for child in el)
+    return _has_no_breaks(el) and not any("&" in "".join(at.itertext()) for at in el.iter(*_CODE_TAGS))  # type: ignore[arg-type]
+
+
+def _has_no_breaks(el: Element) -> bool:
+    return all(child.tag not in _NOT_PLAIN and (not len(child) or _has_no_breaks(child)) for child in el)
 
 
 def lay_out(
@@ -445,25 +726,40 @@ def lay_out(
     reader.end_row()
     reader.end_line("")
     reader.spans[top] = (0, len(reader.blocks))
-    return BlockLayout(top, reader.blocks, reader.spans, reader.media)
+    return BlockLayout(top, reader.blocks, reader.spans, reader.media, frozenset(reader.code))
 
 
 def _is_division(cell: Element) -> bool:
     """Returns True if a table cell is used for layout, because it contains a table, headings, several paragraphs or
     lines of code, or several boxes with a paragraph.
     """
-    if next(cell.iter("table", "h1", "h2", "h3", "article"), None) is not None:
+    if next(cell.iter("table", "h1", "h2", "h3", "article"), None) is not None or _is_in_picture_frame(cell):
         return True
     if len(list(islice(cell.iter("div"), 3))) > 2 and cell.find(".//div//p") is not None:
         return True
     return len(list(islice(cell.iter("p"), 3))) > 2 or _has_lines(cell)
 
 
-def _has_lines(cell: Element) -> bool:
-    """Returns True if a table cell contains preformatted text of several lines."""
-    pre = next(cell.iter("pre"), None)
-    if pre is None:
+def _is_in_picture_frame(cell: Element) -> bool:
+    """Returns True if a cell is in a table around one picture, which may have a caption below it."""
+    row = cell.getparent()
+    if row is None or len(row) > 1:
         return False
+    table = next(cell.iterancestors("table"), None)
+    rows = list(islice(table.iter("tr"), _MAX_FRAME + 1)) if table is not None else []
+    if not rows or len(rows) > _MAX_FRAME or any(len(one) != 1 for one in rows):
+        return False
+    return next(rows[0].iter("img"), None) is not None
+
+
+def _has_lines(cell: Element) -> bool:
+    """Returns True if a table cell has preformatted text of several lines, or code whose lines have numbers."""
+    pre = next(cell.iter("pre"), None)
+    before = cell.getprevious()
+    if before is not None and before.tag == cell.tag and _numbers_lines(before):
+        return True
+    if pre is None:
+        return any(map(_has_line_divisions, cell.iter("div")))
     return next(pre.iter("br"), None) is not None or "\n" in "".join(pre.itertext()).strip("\n")  # type: ignore[arg-type]
 
 
@@ -472,10 +768,13 @@ def _numbers_lines(cell: Element) -> bool:
     write them.
     """
     beside = cell.getnext()
-    if beside is None or beside.tag != "td" or next(beside.iter("pre"), None) is None:
+    if beside is None or beside.tag != "td":
+        return False
+    if next(beside.iter("pre"), None) is None and not any(map(_has_line_divisions, beside.iter("div"))):
         return False
     numbers = " ".join(cell.itertext()).split()  # type: ignore[arg-type]
-    if not numbers or not numbers[0].isdecimal() or (len(numbers) == 1 and cell.find(".//pre") is None):
+    is_marked = cell.find(".//pre") is not None or _NUMBER_CLASS.search(cell.get("class") or "") is not None
+    if not numbers or not numbers[0].isdecimal() or (len(numbers) == 1 and not is_marked):
         return False
     first = int(numbers[0])
     return numbers == [str(n) for n in range(first, first + len(numbers))]

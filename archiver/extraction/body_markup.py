@@ -20,12 +20,14 @@ from archiver.extraction.body_blocks import (
     RowOfCells,
     TextBlock,
     WholeElement,
+    clean_line,
+    is_card,
 )
 from archiver.extraction.page import Page
 from archiver.extraction.text_normalization import clean_text, element_line, tidy_body
 from archiver.items import Mark
 from archiver.markup.html_writer import ANCHOR_PREFIX
-from archiver.markup.marks import ANCHOR, HEADINGS, is_safe_url
+from archiver.markup.marks import ALIGNMENTS, ANCHOR, HEADINGS, SPANS, is_safe_url, is_web_url
 from archiver.urls import asset_address, srcset_urls
 
 _INLINE_KINDS = {
@@ -45,12 +47,34 @@ _LIST_KINDS = frozenset({"ul", "ol", "dl", "table", "tr"})
 _LISTS = frozenset({"ul", "ol", "menu", "dl"})
 _NEWLINE = "\x1e"
 _LANGUAGE = re.compile(
-    r"(?:^|\s)(?:lang(?:uage)?-|highlight-source-|brush:\s*|sourceCode\s+)([\w+#.-]{1,20})", re.IGNORECASE
+    r"(?:^|\s)(?:lang(?:uage)?-|mw-highlight-lang-|data type-|highlight-(?:source-|text-)?|brush:\s*|lang:|src-)"
+    r"([a-zA-Z][\w+#.-]{0,19})(?=[\s;]|$)",
+    re.IGNORECASE,
 )
-_HIGHLIGHT = re.compile(r"(?:^|\s)(?:highlight-?|codehilite\s+)([a-zA-Z][\w+#-]{0,15})(?:\s|$)")
+_HIGHLIGHTED = re.compile(
+    r"(?:^|\s)(?:highlight|codehilite|sourcecode|syntaxhighlighter|hljs|prettyprint|code|listing|dp-[a-z]+)(?=\s)",
+    re.IGNORECASE,
+)
+"""Marks of highlighted code. The language is one of the other classes."""
+_KNOWN_LANGUAGES = frozenset([
+    "actionscript", "ada", "apache", "applescript", "arduino", "asm", "awk", "bash", "basic", "batch", "c",
+    "c#", "c++", "clojure", "cmake", "cobol", "coffeescript", "console", "cpp", "crystal", "cs", "csharp",
+    "css", "d", "dart", "delphi", "diff", "docker", "dockerfile", "elixir", "elm", "erlang", "fortran",
+    "fsharp", "gherkin", "glsl", "go", "golang", "gradle", "graphql", "groovy", "haml", "haskell", "hcl",
+    "html", "http", "ini", "java", "javascript", "js", "json", "jsx", "julia", "kotlin", "latex", "less",
+    "lisp", "lua", "makefile", "markdown", "matlab", "md", "mysql", "nginx", "nim", "nix", "objc",
+    "objective-c", "objectivec", "ocaml", "pascal", "perl", "pgsql", "php", "postgresql", "powershell",
+    "prolog", "properties", "ps", "protobuf", "puppet", "purescript", "py", "python", "python3", "r", "racket",
+    "rb", "ruby", "rust", "rs", "sass", "scala", "scheme", "scss", "sh", "shell", "smalltalk", "sol",
+    "solidity", "sql", "svelte", "svg", "swift", "tcl", "terraform", "tex", "toml", "ts", "tsx", "typescript",
+    "vb", "vbnet", "verilog", "vhdl", "vim", "vue", "xhtml", "xml", "yaml", "yml", "zig", "zsh",
+])  # fmt: skip
 _NO_LANGUAGE = frozenset(
-    {"none", "text", "plain", "plaintext", "plain_text", "default", "nohighlight", "txt", "notranslate"}
+    {"none", "text", "plain", "plaintext", "plain_text", "default", "nohighlight", "txt", "notranslate", "auto"}
 )
+_LANGUAGE_ATTRIBUTES = ("data-lang", "data-language", "data-enlighter-language", "data-code-language")
+_CODE_WRAPPERS = frozenset({"div", "figure", "table", "tbody", "tr", "td", "code", "pre", "section", "details"})
+_MAX_WRAPPERS = 8
 _SOURCES = ("data-src", "data-lazy-src", "data-original", "data-lazyload", "data-full-url", "src")
 _SOURCE_SETS = ("srcset", "data-srcset", "data-lazy-srcset")
 _CAPTION_CLASS = re.compile(r"(?:^|[\s_-])caption(?:$|[\s_-])", re.IGNORECASE)
@@ -70,6 +94,18 @@ _MAIL = re.compile(r"(?:mailto|tel):[^\s<>\"]+$", re.IGNORECASE)
 _MAX_MARKS = 20_000
 """A body has at most this many marks. Further ones are left out."""
 _MAX_CAPTION = 1_000
+_NO_TEXT_TAGS = frozenset({"nav", "footer", "aside", "button"})
+_PICTURE_WORDS = frozenset({"caption", "captions", "lightbox"})  # of elements around an image of the text
+_MAX_SPAN = 100
+_MAX_CAPTION_LEVELS = 6
+_MAX_CAPTIONS = 50
+_MAX_AROUND_IMAGE = 25
+_REFERENCE = re.compile(r"[\[(]?\s*(?:\d{1,4}|[*†‡§]{1,3})\s*[\])]?")
+_MAX_AROUND = 3
+_MAX_SKIPPED = 2
+_ALIGN_STYLE = re.compile(r"text-align:\s*(left|center|right)", re.IGNORECASE)
+_ALIGN_CLASS = re.compile(r"(?:^|[\s-])(?:text-(?:align-)?|halign-|org-)(left|center|right)(?:$|\s)", re.IGNORECASE)
+_IMAGE_FILE = re.compile(r"\.(?:jpe?g|png|gif|webp|avif)$", re.IGNORECASE)
 _TINY = 2  # an image with at most this width or height, in pixels, counts visits
 
 
@@ -108,7 +144,7 @@ class _Line:
 
     def take(self, text: str) -> tuple[int, int]:
         """Adds a piece of text, cleaned as the block's text was. Returns its range in the assembled text."""
-        cleaned = clean_text(text)
+        cleaned = clean_line(text)
         if not cleaned:
             self.needs_space |= text != "" and text.isspace()
             return self.size, self.size
@@ -154,7 +190,8 @@ def find_markup(
 
 class _MarkupReader:
     """Collects the marks of one body. `open` are the containers around the last block, outermost first; `wanted` are
-    the names of the anchors to which links in the text lead.
+    the names of the anchors to which links in the text lead, `notes` those to which numbers lead. `end` is where the
+    last block ends in the body, `last` its index in the layout.
     """
 
     def __init__(self, page: Page, top: Element, layout: BlockLayout, body: str) -> None:
@@ -163,9 +200,10 @@ class _MarkupReader:
         self.open: list[tuple[_Container, _OpenMark]] = []
         self.chains: dict[Element, tuple[_Container, ...]] = {}
         self.links: dict[Element, str] = {}
-        links = (self._link(el) for el in top.iter("a"))
-        self.wanted = {link[1:] for link in links if link.startswith("#")}
-        self.end = 0
+        inner = [(link[1:], el) for el in top.iter("a") if (link := self._link(el)).startswith("#")]
+        self.wanted = {name for name, _ in inner}
+        self.notes = {name for name, el in inner if _REFERENCE.fullmatch(element_line(el))}
+        self.end, self.last = 0, -1
 
     def read(self, blocks: Sequence[TextBlock]) -> tuple[Mark, ...]:
         positions = {id(block): n for n, block in enumerate(self.layout.blocks)}
@@ -183,7 +221,8 @@ class _MarkupReader:
             while at < len(waiting) and waiting[at].before <= index:
                 media.append(waiting[at].element)
                 at += 1
-            self._read_block(block, media)
+            self._read_block(block, index, media)
+            self.last = index
         last = self.layout.spans.get(self.top, (0, 0))[1]
         for one in waiting[at:]:
             if one.before <= last:
@@ -208,28 +247,36 @@ class _MarkupReader:
         """Returns True if an image or a recording is in the container, and in no part of it that is boilerplate."""
         at = el.getparent()
         while at is not None and at is not self.top:
-            if at.tag in ("nav", "footer", "aside", "form", "button") or self.layout.boilerplate_word(at):
+            word = self.layout.boilerplate_word(at)
+            if at.tag in _NO_TEXT_TAGS or (word and word not in _PICTURE_WORDS):
+                return False
+            if at.tag == "form" and next(at.iter("input", "select", "textarea"), None) is not None:
                 return False
             at = at.getparent()
         return at is not None
 
     # -- blocks
 
-    def _read_block(self, block: TextBlock, media: Sequence[Element]) -> None:
-        text = tidy_body(block.text) if block.element.tag == "pre" or "\n\n" in block.text else block.text
+    def _read_block(self, block: TextBlock, index: int, media: Sequence[Element]) -> None:
+        text = tidy_body(block.text) if self._is_code(block.element) or "\n\n" in block.text else block.text
         start = self.body.find(text, self.end)
         if start < 0 or not text:
             return
         end = start + len(text)
-        if block.element.tag == "pre":
+        if self._is_code(block.element):
             while start > self.end and self.body[start - 1] in " \t":
                 start -= 1
         row = _row_of(block)
         chain = self._chain(block.element)
-        if row is not None and (table := next(block.element.iterancestors("table"), None)) is not None:
+        table = next(block.element.iterancestors("table"), None) if row is not None else None
+        if row is not None and len(row.cells) == 1 and table is not None and self._has_code(table):
+            row = table = None  # the title of a code block
+        if table is not None:
             chain = (*self._chain(table), _Container(table, "table"), _Container(block.element, "tr"))
         media = self._take_media_inside(media, chain)
         self._open(chain, start, media)
+        if self.notes and not any(one.kind in _ITEMS or one.kind in (*HEADINGS, "table") for one in chain):
+            self._take_paragraph_anchor(block, index, start)
         for _, mark in self.open:
             mark.end = end
         if row is not None:
@@ -237,6 +284,12 @@ class _MarkupReader:
         elif not any(one.kind == "pre" for one in chain):
             self._read_line(block, start, end)
         self.end = end
+
+    def _is_code(self, el: Element) -> bool:
+        return el.tag == "pre" or el in self.layout.code
+
+    def _has_code(self, table: Element) -> bool:
+        return any(el in self.layout.code for el in table.iter("pre", "div", "table"))
 
     def _take_media_inside(self, media: Sequence[Element], chain: tuple[_Container, ...]) -> list[Element]:
         """Marks the images at the end of a container that ends before the next block. Returns the other ones."""
@@ -305,6 +358,8 @@ class _MarkupReader:
 
     def _with_element(self, chain: tuple[_Container, ...], el: Element) -> tuple[_Container, ...]:
         tag = el.tag
+        if el in self.layout.code:
+            return (*chain, _Container(el, "pre", _code_language(el)))
         if tag not in _CONTAINER_KINDS or tag in _LISTS:
             return chain
         if tag in HEADINGS and any(one.kind == "dt" for one in chain):
@@ -313,6 +368,8 @@ class _MarkupReader:
         if parents is None:
             return (*chain, _Container(el, str(tag), _code_language(el) if tag == "pre" else ""))
         parent = el.getparent()
+        if parent is not None and parent.tag == "div" and tag != "li":
+            parent = parent.getparent()  # a group of terms and definitions
         if parent is None or parent.tag not in parents:
             return chain
         if not any(one.element is parent for one in chain):
@@ -335,11 +392,12 @@ class _MarkupReader:
 
     def _read_row(self, row: RowOfCells, start: int, end: int) -> None:
         at = start
+        is_first = self.open[-2][1].start == start  # the table begins with this row
         for cell in row.cells:
             found = self.body.find(cell.text, at, end) if cell.text else at
             if found < 0:
                 return
-            mark = _OpenMark(found, str(cell.cell.tag), end=found + len(cell.text))
+            mark = _OpenMark(found, str(cell.cell.tag), _cell_value(cell.cell, is_first), end=found + len(cell.text))
             self.marks.append(mark)
             if cell.text:
                 self._read_cell(cell, found)
@@ -394,7 +452,7 @@ class _MarkupReader:
         for el in reversed(self._inline_elements(origin, block)):
             mark = line.marks.get(el)
             if mark is None:
-                kind = _INLINE_KINDS[str(el.tag)]
+                kind = _INLINE_KINDS.get(str(el.tag), "code")
                 line.marks[el] = mark = _OpenMark(start, kind, self._link(el) if kind == "a" else "")
                 if self.wanted and (name := _anchor_of(el)) in self.wanted:
                     line.marks[id(el)] = _OpenMark(start, ANCHOR, name, end=start)
@@ -408,7 +466,7 @@ class _MarkupReader:
         is_inside = True
         while at is not None and at is not self.top:
             is_inside = is_inside and at is not block
-            kind = _INLINE_KINDS.get(str(at.tag))
+            kind = _INLINE_KINDS.get(str(at.tag)) or ("code" if at.tag == "pre" and is_inside else None)
             if kind == "a" and not self._link(at):
                 kind = None
             if (
@@ -456,6 +514,22 @@ class _MarkupReader:
         if name:
             self.marks.append(_OpenMark(at, ANCHOR, name, end=at))
 
+    def _take_paragraph_anchor(self, block: TextBlock, index: int, at: int) -> None:
+        """Marks the place of the name of a paragraph, of an element whose text begins with it, or of a line before it
+        that is not text: the number of a footnote.
+        """
+        skipped = self.layout.blocks[self.last + 1 : index][-_MAX_SKIPPED:] if self.last >= 0 else []
+        origins = (one for other in skipped for one in other.origins if not isinstance(one, (WholeElement, RowOfCells)))
+        if name := next((name for one in origins if (name := _anchor_of(one)) in self.notes), ""):
+            self.marks.append(_OpenMark(at, ANCHOR, name, end=at))
+            return
+        for el in (block.element, *islice(block.element.iterancestors(), _MAX_AROUND)):
+            if el is self.top or self.layout.spans.get(el, (-1, 0))[0] <= self.last:
+                return
+            if (name := _anchor_of(el)) in self.notes:
+                self.marks.append(_OpenMark(at, ANCHOR, name, end=at))
+                return
+
     def _take_media(self, el: Element, at: int) -> None:
         mark = self._media_mark(el, at)
         if mark is not None:
@@ -463,10 +537,15 @@ class _MarkupReader:
             self.marks.append(mark)
 
     def _media_mark(self, el: Element, at: int) -> _OpenMark | None:
+        if el.tag == "a":
+            inner = (one for one in el.iter("div", "p", "h2", "h3", "h4") if one.text and not one.text.isspace())
+            title = element_line(next(inner, el))[:_MAX_CAPTION]
+            return _OpenMark(at, "iframe", url, title) if is_web_url(url := self._link(el)) else None
         if el.tag == "img":
             url = image_url(self.page, el)
-            if not url:
+            if not url or any(map(is_card, el.iterancestors("a"))):
                 return None
+            url = self._linked_image(el) or url
             return _OpenMark(at, "figure", url, clean_text(el.get("alt"))[:_MAX_CAPTION], self._caption(el))
         url = _recording_url(self.page, el)
         if not url:
@@ -475,31 +554,47 @@ class _MarkupReader:
         title = clean_text(el.get("title") or el.get("aria-label"))[:_MAX_CAPTION]
         return _OpenMark(at, kind, url, title or self._caption(el))
 
+    def _linked_image(self, img: Element) -> str:
+        """Returns the URL of the whole picture to which a preview leads; "" if the image has no such link."""
+        link = next(img.iterancestors("a"), None)
+        url = self._link(link) if link is not None else ""
+        path = url.partition("?")[0]
+        is_file = is_web_url(url) and _IMAGE_FILE.search(path) and ":" not in path.rpartition("/")[2]
+        return url if is_file else ""  # "/wiki/File:Clock.jpg" is a page
+
     def _caption(self, el: Element) -> str:
-        """Returns the caption of an image, unless it is part of the body."""
-        for around in islice(el.iterancestors(), 4):
+        """Returns the caption of an image, unless it is part of the body. The caption of a gallery is that of all its
+        images that have none.
+        """
+        for around in islice(el.iterancestors(), _MAX_CAPTION_LEVELS):
             if around is self.top or around.tag == "body":
                 return ""
-            if around.tag == "figure" or _CAPTION_CLASS.search(around.get("class") or ""):
-                if len(list(islice(around.iter("img"), 2))) > 1 and around.tag != "figure":
-                    return ""
-                text = element_line(_caption_element(around))[:_MAX_CAPTION]
+            if around.tag != "figure" and (_is_large(around) or len(_shown_images(around)) > 1):
+                continue
+            if (caption := _caption_element(around)) is not None:
+                text = element_line(caption)[:_MAX_CAPTION].removesuffix("¶").rstrip()
                 return "" if text and text in self.body else text
         return ""
 
 
-def _caption_element(figure: Element) -> Element | None:
-    found = next(figure.iter("figcaption"), None)
-    if found is not None:
-        return found
-    return next(
-        (
-            e
-            for e in figure.iterdescendants("p", "div", "span", "dd", "td")
-            if _CAPTION_CLASS.search(e.get("class") or "")
-        ),
-        None,
-    )
+def _is_large(el: Element) -> bool:
+    """Returns True if an element has more in it than an image with its links, sources and caption."""
+    return next(islice(el.iter(), _MAX_AROUND_IMAGE, None), None) is not None
+
+
+def _shown_images(around: Element) -> list[Element]:
+    """Returns at most two images in an element that are shown with scripts."""
+    shown = (img for img in around.iter("img") if next(img.iterancestors("noscript"), None) is None)
+    return list(islice(shown, 2))
+
+
+def _caption_element(around: Element) -> Element | None:
+    """Returns the element with the caption of a figure, or of another element around an image; None if it has none."""
+    for caption in islice(around.iter("figcaption"), _MAX_CAPTIONS):
+        if next(caption.iterancestors("figure"), around) is around:
+            return caption
+    inside = around.iterdescendants("p", "div", "span", "dd", "td") if len(_shown_images(around)) == 1 else ()
+    return next((e for e in inside if _CAPTION_CLASS.search(e.get("class") or "")), None)
 
 
 def _first_elements(el: Element) -> Iterator[Element]:
@@ -522,6 +617,38 @@ def _is_inside(el: Element, container: Element) -> bool:
 def _is_redundant(kind: str, el: Element, block: Element) -> bool:
     """Returns True for emphasis that says no more than its block: bold headings, code in a code block."""
     return (kind == "strong" and block.tag in HEADINGS) or (kind == "code" and block.tag == "pre")
+
+
+def _cell_value(cell: Element, is_first: bool) -> str:
+    """Returns the value of a table cell's mark: how many columns and rows it spans, and in the first row also
+    how its column is aligned.
+    """
+    values = [f"{name}={span}" for name in SPANS if 1 < (span := _span(cell, name)) <= _MAX_SPAN]
+    if is_first and (side := _alignment(cell)):
+        values.insert(0, side)
+    return " ".join(values)
+
+
+def _span(cell: Element, name: str) -> int:
+    value = (cell.get(name) or "").strip()
+    return int(value) if value.isdecimal() and len(value) < 5 else 1
+
+
+def _alignment(cell: Element) -> str:
+    """Returns how the column below a cell of the first row is aligned; "" if its cells do not say."""
+    row = cell.getparent()
+    table = next(cell.iterancestors("table"), None)
+    rows = islice(table.iter("tr"), 2) if table is not None else ()
+    below = next((one for one in rows if one is not row), None)
+    beside = below[row.index(cell)] if row is not None and below is not None and len(below) == len(row) else None
+    for one in (cell, beside):
+        if one is None:
+            continue
+        found = _ALIGN_STYLE.search(one.get("style") or "") or _ALIGN_CLASS.search(one.get("class") or "")
+        side = (found[1] if found else one.get("align") or "").lower()
+        if side in ALIGNMENTS:
+            return side
+    return ""
 
 
 def _row_of(block: TextBlock) -> RowOfCells | None:
@@ -552,21 +679,40 @@ def _anchor(name: str) -> str:
 
 @lru_cache(maxsize=1_024)
 def _language_in(names: str) -> str:
-    found = _LANGUAGE.search(names) or _HIGHLIGHT.search(names)
-    language = found[1].lower() if found else ""
-    return "" if language in _NO_LANGUAGE else language
+    """Returns the language of code that an element's classes name; "" if they name none."""
+    for found in _LANGUAGE.finditer(names):
+        language = found[1].lower()
+        if language not in _NO_LANGUAGE and not language.startswith("highlight"):
+            return language
+    if _HIGHLIGHTED.search(names):
+        return next((one for name in names.split() if (one := name.lower()) in _KNOWN_LANGUAGES), "")
+    return ""
 
 
-def _code_language(pre: Element) -> str:
+def _code_language(block: Element) -> str:
     """Returns the language of a code block, which syntax highlighters write in a class or an attribute; "" if none."""
-    around = [pre, *islice(pre.iterancestors(), 3), *islice(pre.iterdescendants("code"), 1)]
-    for el in around:
-        given = el.get("data-lang") or el.get("data-language") or ""
-        if given and _language_in(f"language-{given}"):
-            return _language_in(f"language-{given}")
-        if language := _language_in(el.get("class") or ""):
+    inside = islice(block.iterdescendants("code", "div", "pre"), _MAX_WRAPPERS)
+    for el in (block, *inside, *_wrappers(block)):
+        for name in _LANGUAGE_ATTRIBUTES:
+            if (given := el.get(name)) and (language := _language_in(f"language-{given.strip()}")):
+                return language
+        names = el.get("class") or ""
+        if language := _language_in(f"code {names}" if el.tag in ("pre", "code") else names):
             return language
     return ""
+
+
+def _wrappers(block: Element) -> Iterator[Element]:
+    """Yields the elements around a code block that have no other text than its line numbers and its title."""
+    inner = block
+    for el in islice(block.iterancestors(), _MAX_WRAPPERS):
+        texts = (el.text, *(child.tail for child in el))
+        if el.tag not in _CODE_WRAPPERS or any(text and not text.isspace() for text in texts):
+            return
+        if any(next(one.iter("p", "blockquote", *HEADINGS), None) is not None for one in el if one is not inner):
+            return
+        yield el
+        inner = el
 
 
 def link_target(page: Page, href: str) -> str:
@@ -587,6 +733,9 @@ def image_url(page: Page, img: Element) -> str:
     for value in _image_sources(img):
         if value.strip() and not _PLACEHOLDER.search(value) and (url := asset_address(value, page.base)):
             return url
+    fallback = img.getnext()
+    if fallback is not None and fallback.tag == "noscript" and (inside := fallback.find(".//img")) is not None:
+        return image_url(page, inside)
     return ""
 
 

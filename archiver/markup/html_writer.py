@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from html import escape
+from itertools import starmap
 from urllib.parse import unquote
 
 from archiver.items import Mark
@@ -18,11 +19,15 @@ from archiver.markup.marks import (
     ITEMS,
     LISTS,
     RECORDINGS,
+    SPANS,
     Node,
     blocks_of,
     build_tree,
+    cells_of,
     is_safe_url,
     is_web_url,
+    space_after,
+    spans_of,
 )
 
 ANCHOR_PREFIX = "text-"
@@ -57,7 +62,12 @@ class _HtmlWriter:
 
     def block(self, node: Node) -> str:
         writer = _WRITERS.get(node.kind)
-        return writer(self, node) if writer else f"<p>{self.inline(node.children)}</p>"
+        return writer(self, node) if writer else self.paragraph(node)
+
+    def paragraph(self, node: Node) -> str:
+        is_named = len(node.children) > 1 and isinstance(node.children[1], str)
+        name, named = _take_anchor(node) if is_named else ("", node)
+        return f"<p{name}>{self.inline(named.children)}</p>"
 
     def item(self, node: Node, before: str, following: Node | None) -> tuple[str, str]:
         """Writes a list item: its first paragraph as it is, and all further blocks as elements. Returns the HTML and
@@ -102,10 +112,13 @@ class _HtmlWriter:
         return f"<pre><code{language}>{escape(node.text, quote=False)}</code></pre>"
 
     def table(self, node: Node) -> str:
-        return f"<table>{''.join(map(self.block, node.nodes()))}</table>"
+        rows = (f"<tr>{''.join(starmap(self.cell, row))}</tr>" for row in cells_of(node))
+        return f"<table>{''.join(rows)}</table>"
 
-    def row(self, node: Node) -> str:
-        return f"<tr>{''.join(map(self.line, node.nodes()))}</tr>"
+    def cell(self, node: Node, side: str) -> str:
+        align = f' align="{side}"' if side else ""
+        spans = "".join(f' {name}="{n}"' for name, n in zip(SPANS, spans_of(node), strict=True) if n > 1)
+        return f"<{node.kind}{align}{spans}>{self.inline(node.children)}</{node.kind}>"
 
     def line(self, node: Node) -> str:
         name, node = _take_anchor(node)
@@ -141,7 +154,8 @@ class _HtmlWriter:
             elif one.kind == ANCHOR and n + 1 < len(children) and isinstance(children[n + 1], Node):
                 name = _id(one)
             else:
-                out.append(self.inline_node(one, name))
+                following = children[n + 1] if n + 1 < len(children) else ""
+                out.append(self.inline_node(one, name) + space_after(one, out[-1] if out else "", following))
                 name = ""
         return "".join(out)
 
@@ -181,11 +195,11 @@ _WRITERS: dict[str, Callable[[_HtmlWriter, Node], str]] = {
     **dict.fromkeys(HEADINGS, _HtmlWriter.line),
     **dict.fromkeys(LISTS, _HtmlWriter.list),
     **dict.fromkeys(ITEMS, lambda writer, node: writer.item(node, "", None)[0]),
-    **dict.fromkeys(CELLS, _HtmlWriter.line),
+    **dict.fromkeys(CELLS, lambda writer, node: writer.cell(node, "")),
     **dict.fromkeys(RECORDINGS, _HtmlWriter.recording),
     "blockquote": _HtmlWriter.quote,
     "pre": _HtmlWriter.code_block,
     "table": _HtmlWriter.table,
-    "tr": _HtmlWriter.row,
+    "tr": lambda writer, node: writer.table(Node("table", None, [node])),
     "figure": _HtmlWriter.figure,
 }

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from archiver.items import Mark
@@ -20,8 +20,10 @@ from archiver.markup.marks import (
     Node,
     blocks_of,
     build_tree,
+    grid_of,
     is_safe_url,
     is_web_url,
+    space_after,
 )
 
 _SPECIAL = re.compile(r"([\\`*\[\]]|<(?=[a-zA-Z/!?])|&(?=#?\w+;)|~(?=~)|(?<!\w)_|_(?!\w))")
@@ -29,9 +31,13 @@ _LINE_START = re.compile(r"^(?=#{1,6}(?:\s|$)|>|[-+](?:\s|$)|(?:-{3,}|={1,}|_{3,
 _NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
 _UNSAFE_IN_URL = re.compile(r"[\s<>()]")
 _LABEL = re.compile(r"[^\w-]+")
+_REFERENCE = re.compile(r"[\[(]?\s*(?:\d{1,4}|[*†‡§]{1,3})\s*[\])]?")
+_NUMBER_OF_NOTE = re.compile(r"^(?:<sup>\d*</sup>|[\\\[\]().\s])*")
+_TASK = re.compile(r"^\\\[([ x])\\\] ")
 _BACKTICKS = re.compile("`+")
 _MAX_REFERENCE = 8
 """The text of a link to a footnote has at most this many characters: "[12]" or "note 12"."""
+_RULES = {"": "---", "left": ":---", "center": ":---:", "right": "---:"}
 _EMPHASIS = {"strong": "**", "em": "*", "del": "~~"}
 
 
@@ -50,18 +56,43 @@ class _Note:
 
 
 def _notes_of(root: Node) -> dict[str, _Note]:
-    """Returns the footnotes of a text by the name of their anchor: the list items to which a short link leads."""
+    """Returns the footnotes of a text by the name of their anchor: the list items and paragraphs to which a short link
+    leads.
+    """
     items: dict[str, Node] = {}
-    references: set[str] = set()
+    references: dict[str, str] = {}
     for node in root.walk():
         if node.kind == "li":
             leading = (one for one in node.nodes() if one.kind == ANCHOR)
             items.update((anchor.value, node) for anchor in leading)
         elif node.kind == "a" and node.value.startswith("#") and len(node.text) <= _MAX_REFERENCE:
-            references.add(node.value[1:])
-    return {
-        name: _Note(_LABEL.sub("-", name).strip("-") or "note", items[name]) for name in items if name in references
-    }
+            references.setdefault(node.value[1:], node.text)
+    for block in blocks_of(root):
+        name = _leading_anchor(block) if block.kind == "p" else ""
+        if name and name not in items and _REFERENCE.fullmatch(references.get(name, "")):
+            items[name] = block
+    notes: dict[str, _Note] = {}
+    labels: set[str] = set()
+    for name in items:
+        if name in references:
+            label = _label(name, references[name], labels)
+            labels.add(label)
+            notes[name] = _Note(label, items[name])
+    return notes
+
+
+def _leading_anchor(paragraph: Node) -> str:
+    """Returns the name of the anchor with which a paragraph begins, perhaps after a bracket; "" if there is none."""
+    first = next((one for one in paragraph.children if not isinstance(one, str) or one.strip(" [(")), "")
+    inside = next(first.walk(), None) if isinstance(first, Node) else None
+    return inside.value if inside is not None and inside.kind == ANCHOR else ""
+
+
+def _label(name: str, reference: str, taken: set[str]) -> str:
+    """Returns the label of a footnote: the number in the text, or the name of its anchor."""
+    number = reference.strip("[]() \u00a0")
+    label = number if number.isdecimal() and number not in taken else _LABEL.sub("-", name).strip("-") or "note"
+    return label if label not in taken else f"{label}-{len(taken)}"
 
 
 class _MarkdownWriter:
@@ -70,16 +101,44 @@ class _MarkdownWriter:
     def __init__(self, notes: dict[str, _Note]) -> None:
         self.notes = notes
         self.note_of_item = {id(note.item): note for note in notes.values()}
+        self.is_in_note = False
 
     def flow(self, blocks: Sequence[Node]) -> str:
-        texts = (self.block(block) for block in blocks)
+        texts = (self.block(block) for block in self._join_notes(blocks))
         return "\n\n".join(text for text in texts if text)
+
+    def _note_of(self, block: Node) -> _Note | None:
+        """Returns the footnote that a paragraph is; None if it is not one."""
+        note = self.notes.get(_leading_anchor(block)) if block.kind == "p" else None
+        return note if note and note.item.kind == "p" else None
+
+    def _join_notes(self, blocks: Sequence[Node]) -> Iterator[Node]:
+        """Yields blocks; the number of a footnote in a line of its own is put before the paragraph after it."""
+        number: list[Node | str] = []
+        for block in blocks:
+            if self._note_of(block) and len(block.text.strip("[]() .")) <= _MAX_REFERENCE:
+                number = block.children
+            elif number and block.kind == "p":
+                yield Node("p", None, [*number, " ", *block.children], block.after_blank)
+                number = []
+            else:
+                if number:
+                    yield Node("p", None, number)
+                    number = []
+                yield block
+        if number:
+            yield Node("p", None, number)
 
     def block(self, node: Node) -> str:
         writer = _WRITERS.get(node.kind)
         return writer(self, node) if writer else self.paragraph(node)
 
     def paragraph(self, node: Node) -> str:
+        if note := self._note_of(node):
+            self.is_in_note = True
+            text = _NUMBER_OF_NOTE.sub("", self.inline(node.children))
+            self.is_in_note = False
+            return f"[^{note.label}]: {text}"
         return "\\\n".join(map(_escape_line_start, self.inline(node.children).split("\n")))
 
     def heading(self, node: Node) -> str:
@@ -93,24 +152,30 @@ class _MarkdownWriter:
             return self.definitions(node)
         number = int(node.value) if node.value.isdecimal() else 1
         out: list[str] = []
+        ends_with_list = False
         for item in node.nodes():
             note = self.note_of_item.get(id(item))
             marker = f"[^{note.label}]: " if note else "- " if node.kind == "ul" else f"{number}. "
             number += 1
             text = self.item(item)
             width = 4 if note else len(marker)
-            is_loose = "\n\n" in text or (out and item.after_blank and item.kind == "li")
+            is_after_blank = bool(out) and item.after_blank and item.kind == "li" and not ends_with_list
+            is_loose = "\n\n" in text or is_after_blank
             out.append(("\n" if out and is_loose else "") + marker + _indented(text, width))
+            ends_with_list = next(map(_is_list, blocks_of(item)[::-1]), False)  # there is always a blank line after it
         return "\n".join(out)
 
     def item(self, node: Node) -> str:
         """Writes what a list item contains. A list directly below its text follows without a blank line."""
+        outer, self.is_in_note = self.is_in_note, self.is_in_note or id(node) in self.note_of_item
         out = ""
         for block in blocks_of(node):
             text = self.block(block)
+            text = _TASK.sub(r"[\1] ", text) if not out else text
             between = "\n" if block.kind in LISTS and out and "\n\n" not in text else "\n\n"
             out += (between if out and text else "") + text
-        return out
+        self.is_in_note = outer
+        return out.rstrip(" ")
 
     def definitions(self, node: Node) -> str:
         out: list[str] = []
@@ -127,15 +192,16 @@ class _MarkdownWriter:
         return f"{fence}{node.value}\n{text}\n{fence}"
 
     def table(self, node: Node) -> str:
-        rows = [[self.cell(cell) for cell in row.nodes()] for row in node.nodes()]
-        if not rows:
+        grid = grid_of(node)
+        if not grid:
             return ""
-        first = next(node.nodes())
-        if not any(cell.kind == "th" for cell in first.nodes()):
+        width = max(map(len, grid))
+        sides = [next((row[n][1] for row in grid if n < len(row) and row[n][1]), "") for n in range(width)]
+        rows = [[self.cell(cell) if cell else "" for cell, _ in row] for row in grid]
+        if not any(cell.kind == "th" for cell, _ in grid[0] if cell):
             rows.insert(0, [])  # a table in Markdown has a header row
-        width = max(map(len, rows))
         lines = [f"| {' | '.join(row + [''] * (width - len(row)))} |" for row in rows]
-        return "\n".join([lines[0], f"|{' --- |' * width}", *lines[1:]])
+        return "\n".join([lines[0], f"| {' | '.join(_RULES[side] for side in sides)} |", *lines[1:]])
 
     def cell(self, node: Node) -> str:
         return self.inline(node.children).replace("|", "\\|").replace("\n", "<br>")
@@ -157,13 +223,15 @@ class _MarkdownWriter:
 
     def inline(self, children: Sequence[Node | str]) -> str:
         out: list[str] = []
+        children = _joined(children)
         for n, one in enumerate(children):
             if isinstance(one, str):
                 out.append(_escape(one))
             else:
                 following = children[n + 1] if n + 1 < len(children) else ""
                 after = following if isinstance(following, str) else following.text
-                out.append(self.inline_node(one, "".join(out)[-1:], after[:1]))
+                before = "".join(out)[-1:]
+                out.append(self.inline_node(one, before, after[:1]) + space_after(one, before, following))
         return "".join(out)
 
     def inline_node(self, node: Node, before: str, after: str) -> str:
@@ -174,6 +242,8 @@ class _MarkdownWriter:
         inside = self.inline(node.children)
         if node.kind == "a":
             return self.link(node, inside)
+        if not inside:
+            return ""
         sign = _EMPHASIS.get(node.kind)
         if sign is not None and _may_open(before, node.text[:1]) and _may_open(after, node.text[-1:]):
             return f"{sign}{inside}{sign}"
@@ -184,6 +254,7 @@ class _MarkdownWriter:
             if (note := self.notes.get(node.value[1:])) is not None and len(node.text) <= _MAX_REFERENCE:
                 return f"[^{note.label}]"
             is_way_back = not any(c.isalnum() for c in node.text)
+            is_way_back |= self.is_in_note and len(node.text) <= _MAX_REFERENCE
             return "" if is_way_back else f"[{inside}]({_url(node.value)})"
         return f"[{inside}]({_url(node.value)})" if is_safe_url(node.value) else inside
 
@@ -192,6 +263,22 @@ class _MarkdownWriter:
         inside = list(node.nodes())
         is_note = len(inside) == 1 and inside[0].kind == "a" and inside[0].value[1:] in self.notes
         return self.inline(node.children) if node.kind == "sup" and is_note else ""
+
+
+def _joined(children: Sequence[Node | str]) -> list[Node | str]:
+    """Returns inline nodes, of which those of one kind of emphasis side by side are one."""
+    out: list[Node | str] = []
+    for one in children:
+        last = out[-1] if out else ""
+        if isinstance(one, Node) and isinstance(last, Node) and one.kind == last.kind and one.kind in _EMPHASIS:
+            out[-1] = Node(one.kind, one.mark, [*last.children, *one.children])
+        else:
+            out.append(one)
+    return out
+
+
+def _is_list(node: Node) -> bool:
+    return node.kind in LISTS
 
 
 def _indented(text: str, width: int) -> str:

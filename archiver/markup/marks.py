@@ -6,6 +6,8 @@ article are in document order, an outer mark before those inside it, and never o
 - Blocks: h1 to h6, ul, ol, li, dl, dt, dd, blockquote, pre, table, tr, th, td, and p for a further paragraph of a list
   item. A text without such a mark is a paragraph. Paragraphs are separated by blank lines, a line end inside one is a
   line break.
+  The value of an ol is the number of its first item, that of a pre the language of its code. That of a td or th is
+  its spans ("colspan=2", "rowspan=3") and, in the first row of a table, the alignment of its column ("right").
 - Inline: a, strong, em, code, del, sup, sub.
 - Without length: figure (an image between blocks), img (an image in a line of text), video, audio and iframe
   (recordings and embedded pages), and id (an anchor to which a link in the text leads).
@@ -30,6 +32,8 @@ INLINE = frozenset({"a", "strong", "em", "code", "del", "sup", "sub"})
 IMAGES = frozenset({"figure", "img"})
 RECORDINGS = frozenset({"video", "audio", "iframe"})
 ANCHOR = "id"
+ALIGNMENTS = ("left", "center", "right")
+SPANS = ("colspan", "rowspan")
 KINDS = BLOCKS | INLINE | IMAGES | RECORDINGS | {ANCHOR}
 _SCHEMES = frozenset({"http", "https", "mailto", "ftp", "tel"})
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):")
@@ -360,3 +364,50 @@ def _trimmed(run: list[Node | str]) -> list[Node | str]:
 def is_object(node: Node) -> bool:
     """Returns True for an image or a recording between two blocks."""
     return node.kind in _OBJECTS
+
+
+def space_after(image: Node, before: str, following: Node | str) -> str:
+    """Returns the space that an image in a line of text needs before the text that follows, " " or "". The body has the
+    space before the image only.
+    """
+    text = following if isinstance(following, str) else following.text
+    is_between_words = image.kind == "img" and before[-1:] == " " and text[:1].isalnum()
+    return " " if is_between_words else ""
+
+
+def spans_of(cell: Node) -> tuple[int, int]:
+    """Returns how many columns and how many rows a table cell covers."""
+    given = dict(part.split("=", 1) for part in cell.value.split() if "=" in part)
+    columns, rows = (int(n) if (n := given.get(name, "1")).isdecimal() and len(n) < 4 else 1 for name in SPANS)
+    return max(columns, 1), max(rows, 1)
+
+
+def cells_of(table: Node) -> list[list[tuple[Node, str]]]:
+    """Returns the rows of a table: its cells, each with the alignment of its column, or ""."""
+    return [[(cell, side) for cell, side in row if cell is not None] for row in grid_of(table)]
+
+
+def grid_of(table: Node) -> list[list[tuple[Node | None, str]]]:
+    """Returns the rows of a table with a place for each column: the cell that begins there, or None where a cell above
+    or to the left covers it, and the alignment of the column, or "".
+    """
+    sides: dict[int, str] = {}
+    covered: dict[int, int] = {}  # how many of the next rows a cell above covers, by column
+    grid: list[list[tuple[Node | None, str]]] = []
+    for row in table.nodes():
+        cells: list[Node | None] = []
+        below = {column: left - 1 for column, left in covered.items() if left > 1}
+        for cell in row.nodes():
+            while covered.get(len(cells)):
+                cells.append(None)
+            columns, rows = spans_of(cell)
+            side = next((one for one in ALIGNMENTS if one in cell.value.split()), "")
+            for column in range(len(cells), len(cells) + columns):
+                if rows > 1:
+                    below[column] = rows - 1
+                if side and not grid:
+                    sides[column] = side
+            cells += [cell, *[None] * (columns - 1)]
+        covered = below
+        grid.append([(cell, sides.get(column, "")) for column, cell in enumerate(cells)])
+    return grid

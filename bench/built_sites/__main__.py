@@ -10,7 +10,9 @@ posts.yaml: 30 posts in three languages, drafts and pages. Sites that cannot be 
 
 Columns are numbers of posts: of those found, how many have the field exactly as the source. In parentheses: pages do
 not show the field, but no value of it is false. whole: the body has every word of the source; clean: and no other;
-code: code blocks line by line. plain: the requests of a crawl that follows every link (../plain_crawl.py).
+code: code blocks line by line. code lines, languages (of blocks of code), list items, table cells: the shares of the
+sources' that the articles' Markdown has exactly, with order, indentation, level and number; "-": pages do not have it.
+plain: the requests of a crawl that follows every link (../plain_crawl.py).
 
 "edit", "new" and "deleted": whether the second crawl, or one with --full after it, saw the change; "others revised":
 articles with a new revision but no edit; "false": articles that are no post.

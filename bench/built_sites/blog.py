@@ -6,7 +6,7 @@ import html
 import re
 import struct
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,8 @@ import yaml
 SOURCE = Path(__file__).with_name("posts.yaml")
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)]+)\)")
 _EMPHASIS = re.compile(r"\*([^*]+)\*")
+_CODE = re.compile(r"`([^`]+)`")
+_NUMBER = re.compile(r"^ *(?:-|\d+\.) ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +52,36 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """A list item, and the items of the list below it."""
+
+    text: str
+    items: tuple[Item, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Items:
-    items: tuple[str, ...]
+    """A list. If it is `numbered`, only its outermost items are."""
+
+    items: tuple[Item, ...]
+    numbered: bool = False
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The items as lines of Markdown. Nested ones are indented by four spaces, as Python-Markdown needs."""
+        return tuple(_item_lines(self.items, self.numbered))
 
     @property
     def markdown(self) -> str:
-        return "\n".join(f"- {item}" for item in self.items)
+        return "\n".join(self.lines)
 
     @property
     def html(self) -> str:
-        return "<ul>" + "".join(f"<li>{html.escape(item)}</li>" for item in self.items) + "</ul>"
+        return _list(self.items, "ol" if self.numbered else "ul")
 
     @property
     def plain(self) -> str:
-        return "\n".join(self.items)
+        return "\n".join(_CODE.sub(r"\1", _NUMBER.sub("", line)) for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +98,14 @@ class Table:
     @property
     def html(self) -> str:
         def row(cells: Iterable[str], tag: str) -> str:
-            return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+            return "<tr>" + "".join(f"<{tag}>{_inline(cell)}</{tag}>" for cell in cells) + "</tr>"
 
         body = "".join(row(cells, "td") for cells in self.rows[1:])
         return f"<table><thead>{row(self.rows[0], 'th')}</thead><tbody>{body}</tbody></table>"
 
     @property
     def plain(self) -> str:
-        return "\n".join(" ".join(row) for row in self.rows)
+        return "\n".join(_CODE.sub(r"\1", " ".join(row)) for row in self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +119,8 @@ class Code:
 
     @property
     def html(self) -> str:
-        return f'<pre class="wp-block-code"><code>{html.escape(self.plain)}</code></pre>'
+        code = f'<code class="language-{self.language}">{html.escape(self.plain)}</code>'
+        return f'<pre class="wp-block-code">{code}</pre>'
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +270,9 @@ def _block(row: Any) -> Block:
         case {"heading": text}:
             return Heading(text)
         case {"items": items}:
-            return Items(tuple(items))
+            return Items(tuple(map(_item, items)))
+        case {"steps": items}:
+            return Items(tuple(map(_item, items)), numbered=True)
         case {"table": rows}:
             return Table(tuple(map(tuple, rows)))
         case {"code": {"language": language, "text": text}}:
@@ -261,6 +282,30 @@ def _block(row: Any) -> Block:
         case {"images": files}:
             return Images(tuple(files))
     raise ValueError(f"{SOURCE.name} has a block of unknown kind: {row!r}")
+
+
+def _item(row: Any) -> Item:
+    match row:
+        case str():
+            return Item(row)
+        case {"text": text, "items": items}:
+            return Item(text, tuple(map(_item, items)))
+    raise ValueError(f"{SOURCE.name} has a list item of unknown kind: {row!r}")
+
+
+def _item_lines(items: Iterable[Item], numbered: bool = False) -> Iterator[str]:
+    for n, item in enumerate(items, 1):
+        yield f"{n}. {item.text}" if numbered else f"- {item.text}"
+        yield from (f"    {line}" for line in _item_lines(item.items))
+
+
+def _list(items: Iterable[Item], tag: str) -> str:
+    below = ((item.text, _list(item.items, "ul") if item.items else "") for item in items)
+    return f"<{tag}>" + "".join(f"<li>{_inline(text)}{nested}</li>" for text, nested in below) + f"</{tag}>"
+
+
+def _inline(text: str) -> str:
+    return _CODE.sub(r"<code>\1</code>", html.escape(text))
 
 
 def png(name: str, width: int = 320, height: int = 200) -> bytes:

@@ -17,12 +17,14 @@ from built_sites.web_server import Folder, serving
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Which fields a theme's pages have, in their markup or as text. `time`: with the hour, not only the day."""
+    """Which fields a theme's pages have, in their markup or as text. `time`: with the hour, not only the day.
+    `code_language`: a block of code has its language, in a class or an attribute."""
 
     time: bool = True
     author: bool = True
     categories: bool = True
     tags: bool = True
+    code_language: bool = True
 
 
 class RunningSite(Protocol):

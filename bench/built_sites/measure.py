@@ -17,6 +17,8 @@ from plain_crawl import plain_crawl
 from process import archiver, crawl, export
 from table import Column, rate, tenths
 
+from archiver.markup.markdown_writer import to_markdown
+from archiver.markup.marks import unpack_marks
 from built_sites.blog import Blog, Change, changed, load
 from built_sites.builder import Builder, RunningSite, Shown
 from built_sites.installation import BuildError, NotInstalledError
@@ -36,6 +38,10 @@ READABLE = (
     Column("whole", "whole"),
     Column("clean", "clean"),
     Column("code", "code"),
+    Column("code_lines", "code lines", 0.99, form=rate),
+    Column("languages", "languages", 0.99, form=rate),
+    Column("list_items", "list items", 0.99, form=rate),
+    Column("table_cells", "table cells", 0.99, form=rate),
     Column("requests", "requests"),
     Column("plain", "plain"),
     Column("per_post", "a post", form=tenths),
@@ -191,4 +197,7 @@ def _empty_pages(builder: Builder, site: RunningSite, blog: Blog, change: Change
 
 
 def _articles(archive: Path, to: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in export(archive, to).read_text(encoding="utf-8").splitlines()]
+    records = map(json.loads, export(archive, to).read_text(encoding="utf-8").splitlines())
+    return [
+        record | {"markdown": to_markdown(record["body"] or "", unpack_marks(record["markup"]))} for record in records
+    ]

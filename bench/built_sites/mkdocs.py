@@ -12,6 +12,7 @@ from built_sites.blog import Blog, Post
 from built_sites.builder import Builder, front_matter, pictures, write_sources
 from built_sites.installation import python, python_version, run
 
+_HIGHLIGHT = {"pymdownx.highlight": {"linenums": True, "pygments_lang_class": True, "line_spans": "__span"}}
 _AVATAR = "/images/pond-1.png"
 
 
@@ -56,7 +57,7 @@ def _settings(blog: Blog, base: str) -> dict[str, object]:
         "site_url": f"{base}/",
         "theme": {"name": "material", "features": ["navigation.indexes"], "font": False},
         "plugins": ["search", {"blog": {"post_url_format": "{date}/{slug}", "post_date_format": "long"}}, "tags"],
-        "markdown_extensions": ["tables", {"pymdownx.highlight": {"linenums": True}}, "pymdownx.superfences"],
+        "markdown_extensions": ["tables", _HIGHLIGHT, "pymdownx.superfences"],
     }
 
 

@@ -33,7 +33,7 @@ GLOBAL_CONTEXT = {{}}
 class Nikola(Builder):
     name = "nikola"
     needs = "PyPI: nikola"
-    shown = Shown(categories=False)
+    shown = Shown(categories=False, code_language=False)
 
     def install(self) -> str:
         self._programs = python(self.cache, "nikola", "nikola", "markdown", "aiohttp")

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from built_sites.blog import Blog, Page, Post
-from built_sites.builder import Builder, pictures, write_sources
+from built_sites.builder import Builder, Shown, pictures, write_sources
 from built_sites.installation import python, python_version, run
 
 _SETTINGS = """
@@ -34,6 +34,7 @@ MARKDOWN = {{"extensions": ["extra", "codehilite", "sane_lists"], "output_format
 
 class Pelican(Builder):
     needs = "PyPI: pelican"
+    shown = Shown(code_language=False)
     theme = "notmyidea"
     feed = 100  # Pelican's default
 

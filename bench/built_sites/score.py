@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import SequenceMatcher
+from itertools import zip_longest
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
@@ -17,6 +19,11 @@ from built_sites.builder import Builder
 
 Article = Mapping[str, Any]
 _WORD = re.compile(r"\w+")
+_STRUCTURES = ("code_lines", "languages", "list_items", "table_cells")
+_FENCE = re.compile(r"(`{3,})\S*$")
+_ITEM = re.compile(r"( *)(-|\d+\.) +(.*)")
+_RULE = re.compile(r"\|[-:| ]+\|")  # below the head of a table
+_ESCAPED = re.compile(r"\\([^\w\s])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +31,10 @@ class Score:
     """How many articles of posts have each field right: as on their page. A field that the pages do not show is right
     if it has no value that the source has not, since a feed or an address may still say it; a time that they do not
     show is not judged (None). `false`: articles that are no post, or are a second one of a post. `mistakes` say what
-    is wrong with which post."""
+    is wrong with which post.
+
+    `code_lines`, `languages` (of blocks of code), `list_items` and `table_cells` are the shares of what the sources
+    have that the articles' Markdown has exactly, in the same order and with its indentation, level and number."""
 
     posts: int
     found: int
@@ -39,6 +49,10 @@ class Score:
     whole: int
     clean: int
     code: int
+    code_lines: float | None
+    languages: float | None
+    list_items: float | None
+    table_cells: float | None
     mistakes: tuple[str, ...]
 
     @property
@@ -61,13 +75,26 @@ class Mistake:
 
 
 def score(blog: Blog, articles: Iterable[Article], site: Builder) -> Score:
-    """Compares articles with the posts of a blog as this site shows them."""
+    """Compares articles with the posts of a blog as this site shows them. An article is a record with its text in
+    Markdown as `markdown`."""
     found, false = matched(blog, articles, site)
     mistakes = [Mistake("recall", post.slug, site.path(post)) for post in blog.posts if post.slug not in found]
     mistakes += [Mistake("precision", "", str(article["url"])) for article in false]
     for post in blog.posts:
         if article := found.get(post.slug):
             mistakes += compare(blog, post, article, site)
+    structures = {
+        post.slug: (_written(post.markdown), _written(found[post.slug]["markdown"]))
+        for post in blog.posts
+        if post.slug in found
+    }
+    shown = [kind for kind in _STRUCTURES if kind != "languages" or site.shown.code_language]
+    mistakes += [
+        Mistake(kind, slug, what)
+        for slug, (wanted, got) in structures.items()
+        for kind in shown
+        if (what := _first_difference(wanted[kind], got[kind]))
+    ]
     wrong = Counter(mistake.field for mistake in mistakes)
 
     def right(field: str) -> int:
@@ -87,6 +114,7 @@ def score(blog: Blog, articles: Iterable[Article], site: Builder) -> Score:
         whole=right("whole"),
         clean=right("clean"),
         code=sum(bool(post.code) for post in blog.posts if post.slug in found) - wrong["code"],
+        **{kind: _share(structures.values(), kind) if kind in shown else None for kind in _STRUCTURES},
         mistakes=tuple(map(str, mistakes)),
     )
 
@@ -237,3 +265,51 @@ def _lines(lines: Iterable[str]) -> list[str]:
 
 def _contains(lines: Sequence[str], wanted: Sequence[str]) -> bool:
     return any(lines[n : n + len(wanted)] == wanted for n in range(len(lines) - len(wanted) + 1))
+
+
+def _written(markdown: str) -> dict[str, list[str]]:
+    """Returns the lines of code, the list items (with the number of items around them and their sign or number) and
+    the table cells of a text in Markdown."""
+    found: dict[str, list[str]] = {kind: [] for kind in _STRUCTURES}
+    fence = ""
+    indents: list[int] = []
+    for line in markdown.splitlines():
+        if fence:
+            if line.strip() == fence:
+                fence = ""
+            else:
+                found["code_lines"].append(line.expandtabs(4).rstrip())
+        elif fenced := _FENCE.match(line):
+            fence = fenced[1]
+            found["languages"].append(line[len(fence) :])
+        elif item := _ITEM.match(line):
+            while indents and indents[-1] >= len(item[1]):
+                indents.pop()
+            found["list_items"].append(f"{len(indents)} {item[2]} {_unescaped(item[3])}")
+            indents.append(len(item[1]))
+        elif line.startswith("|") and not _RULE.fullmatch(line):
+            found["table_cells"] += (_unescaped(cell.strip()) for cell in line.strip("| ").split(" | "))
+            indents = []
+        elif line:
+            indents = []
+    return found
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPED.sub(r"\1", text)
+
+
+def _share(pairs: Iterable[tuple[Mapping[str, list[str]], Mapping[str, list[str]]]], kind: str) -> float:
+    """Returns the share of the lines of sources that texts have in the same order. A line in excess counts as one that
+    is missing."""
+    right = total = 0
+    for wanted, got in pairs:
+        blocks = SequenceMatcher(None, wanted[kind], got[kind], autojunk=False).get_matching_blocks()
+        right += sum(block.size for block in blocks)
+        total += max(len(wanted[kind]), len(got[kind]))
+    return right / total if total else 1.0
+
+
+def _first_difference(wanted: Sequence[str], got: Sequence[str]) -> str:
+    pairs = zip_longest(wanted, got, fillvalue="nothing")
+    return next((f"{right!r} is {read!r}" for right, read in pairs if right != read), "")

@@ -45,6 +45,10 @@ class Bare(Plain):
     shown = Shown(time=False, author=False, categories=False, tags=False)
 
 
+class Nameless(Plain):
+    shown = Shown(code_language=False)
+
+
 class NotToBeHad(Plain):
     def install(self) -> str:
         raise NotInstalledError("no such package")
@@ -80,6 +84,7 @@ def article(post: Post, **values: Any) -> dict[str, Any]:
         "tags": list(post.tags),
         "language": post.language,
         "body": post.plain,
+        "markdown": post.markdown,
         "revision": 1,
         "gone_at": None,
     } | values
@@ -124,7 +129,9 @@ def test_a_changed_blog_differs_in_three_posts() -> None:
 
 
 def test_code_is_escaped_in_html() -> None:
-    assert Code("go", "a < b\n").html == '<pre class="wp-block-code"><code>a &lt; b\n</code></pre>'
+    assert Code("go", "a < b\n").html == (
+        '<pre class="wp-block-code"><code class="language-go">a &lt; b\n</code></pre>'
+    )
 
 
 def test_inline_marks_are_no_words_of_a_text() -> None:
@@ -259,6 +266,38 @@ def test_a_comment_in_a_body_is_named() -> None:
 def test_a_field_that_is_not_shown_may_be_missing_but_not_false(values: dict[str, Any], right: int) -> None:
     figures = score(BLOG, articles(PROSE, **values), Bare(Path("cache")))
     assert figures.category == right
+
+
+LISTS, CODE = "frequently-asked-at-the-counter", "counting-turns-in-go"
+
+
+@pytest.mark.parametrize(
+    ("slug", "kind", "old", "new"),
+    [
+        (CODE, "code_lines", "\n  .map(", "\n.map("),
+        (CODE, "code_lines", "\n  <button>Open</button>", ""),
+        (CODE, "languages", "```yaml", "```"),
+        (LISTS, "list_items", "    - branches", "- branches"),
+        (LISTS, "list_items", "3. Lift", "1. Lift"),
+        (LISTS, "table_cells", "| pine |", "|"),
+        (LISTS, "table_cells", "`bell`", "bell"),
+    ],
+)
+def test_a_difference_of_structure_is_counted(slug: str, kind: str, old: str, new: str) -> None:
+    markdown = named(slug).markdown
+    assert markdown.count(old) == 1
+    figures = score(BLOG, articles(slug, markdown=markdown.replace(old, new)), SITE)
+    assert getattr(figures, kind) < 1
+    assert [mistake.split(":")[0] for mistake in figures.mistakes] == [kind]
+
+
+def test_equal_texts_have_the_whole_structure() -> None:
+    figures = score(BLOG, articles(), SITE)
+    assert (figures.code_lines, figures.languages, figures.list_items, figures.table_cells) == (1, 1, 1, 1)
+
+
+def test_the_language_of_code_is_not_judged_where_pages_do_not_have_it() -> None:
+    assert score(BLOG, articles(), Nameless(Path("cache"))).languages is None
 
 
 def test_a_time_that_is_not_shown_is_not_judged() -> None:

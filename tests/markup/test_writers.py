@@ -57,13 +57,13 @@ def safe(html: str) -> str:
             "<figure><img src='/a.jpg' alt='A'><figcaption>The \"cap\"</figcaption></figure>",
             '![A](https://round.example/a.jpg "The \\"cap\\"")',
         ),
-        ("<p>see <img src='/a.png' alt='x'> there</p>", "see ![x](https://round.example/a.png)there"),
+        ("<p>see <img src='/a.png' alt='x'> there</p>", "see ![x](https://round.example/a.png) there"),
         ("<iframe src='https://v.example/1' title='Film'></iframe><p>a</p>", "[Film](https://v.example/1)\n\na"),
         ("<p>中文<b>“引用”</b>中文</p>", "中文<strong>“引用”</strong>中文"),
         ("<p><a href='https://a.example/x_(y)'>z</a></p>", "[z](<https://a.example/x_(y)>)"),
         (
             "<p>a<sup id='r1'><a href='#n1'>1</a></sup></p><ol><li id='n1'>note <a href='#r1'>↩</a></li></ol>",
-            "a[^n1]\n\n[^n1]: note ",
+            "a[^1]\n\n[^1]: note",
         ),
     ],
 )

@@ -20,11 +20,11 @@ function author( $name ) {
 }
 function add( $p ) {
 	$categories = array_map( fn( $name ) => wp_create_category( $name ), $p['categories'] ?? array() );
-	$id = wp_insert_post( array( 'post_title' => $p['title'], 'post_content' => $p['content'],
+	$id = wp_insert_post( wp_slash( array( 'post_title' => $p['title'], 'post_content' => $p['content'],
 		'post_excerpt' => $p['excerpt'] ?? '', 'post_author' => author( $p['author'] ?? 'Tom Ashdown' ),
 		'post_date' => $p['date'], 'post_status' => $p['status'] ?? 'publish', 'post_name' => $p['slug'] ?? '',
 		'post_password' => $p['password'] ?? '', 'post_category' => $categories, 'tags_input' => $p['tags'] ?? array(),
-		'post_type' => $p['type'] ?? 'post', 'post_parent' => $p['parent'] ?? 0 ), true );
+		'post_type' => $p['type'] ?? 'post', 'post_parent' => $p['parent'] ?? 0 ) ), true );
 	if ( is_wp_error( $id ) ) throw new Exception( $id->get_error_message() );
 	if ( ! empty( $p['place'] ) ) update_post_meta( $id, 'place', wp_slash( wp_json_encode( $p['place'] ) ) );
 	foreach ( $p['comments'] ?? array() as $comment )
