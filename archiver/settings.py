@@ -82,8 +82,8 @@ SPIDER_MIDDLEWARES: dict[str, Any] = {
 }
 # Only http and https are allowed, so that no redirect can reach a file on this machine.
 DOWNLOAD_HANDLERS: dict[str, Any] = {
-    "http": "archiver.handlers.http_handler.GuardedHTTPHandler",
-    "https": "archiver.handlers.http_handler.GuardedHTTPHandler",
+    "http": "archiver.handlers.GuardedHTTPHandler",
+    "https": "archiver.handlers.GuardedHTTPHandler",
     "data": None,
     "file": None,
     "ftp": None,
@@ -108,11 +108,11 @@ DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
     "archiver.middlewares.warc_capture.CaptureMiddleware": 605,
 }
 ITEM_PIPELINES: dict[str, Any] = {
-    "archiver.pipelines.item_pipelines.ValidatePipeline": 100,
-    "archiver.pipelines.item_pipelines.IdentifyPipeline": 300,
-    "archiver.pipelines.item_pipelines.GuardPipeline": 400,
-    "archiver.pipelines.item_pipelines.RevisePipeline": 500,
-    "archiver.pipelines.item_pipelines.StorePipeline": 900,
+    "archiver.pipelines.ValidatePipeline": 100,
+    "archiver.pipelines.IdentifyPipeline": 300,
+    "archiver.pipelines.GuardPipeline": 400,
+    "archiver.pipelines.RevisePipeline": 500,
+    "archiver.pipelines.StorePipeline": 900,
 }
 EXTENSIONS: dict[str, Any] = {
     "scrapy.extensions.logstats.LogStats": None,

@@ -24,7 +24,7 @@ from twisted.internet.task import LoopingCall
 from archiver.errors import ArchiverError
 from archiver.extensions.crawl_log import SUMMARY
 from archiver.extensions.throttle_slots import HOST_GIVEN_UP, SharedThrottle, ThrottleExtension
-from archiver.handlers.http_handler import REQUEST_SENT
+from archiver.handlers import REQUEST_SENT
 from archiver.items import Outcome, PageKind, PageResult
 from archiver.politeness.address_policy import permission_for
 from archiver.sites.crawler_identity import names_contact

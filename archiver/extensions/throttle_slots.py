@@ -21,7 +21,7 @@ from scrapy.http import Response
 from slugify import slugify
 from twisted.internet.task import LoopingCall
 
-from archiver.handlers.http_handler import HostBusy, RunEnded
+from archiver.handlers import HostBusy, RunEnded
 from archiver.politeness.address_policy import AddressZone, zone_of_host
 from archiver.politeness.throttle import BUSY, MIN_THIRD_PARTY_DELAY, Throttle, retry_after
 from archiver.sites.crawler_identity import POLITE_DELAY

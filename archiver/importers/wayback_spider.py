@@ -28,7 +28,7 @@ from scrapy.http import Request, Response
 from scrapy.http.request import NO_CALLBACK
 
 from archiver.extensions.throttle_slots import SharedThrottle, ThrottleExtension
-from archiver.handlers.http_handler import ForbiddenByRobots, HostBusy, RobotsUnreadable
+from archiver.handlers import ForbiddenByRobots, HostBusy, RobotsUnreadable
 from archiver.importers.memento_response import ArchiveResponse, OtherMemento, RequestedCapture, memento_record
 from archiver.importers.wayback_import import (
     CAPTURE_SECONDS,

@@ -27,7 +27,7 @@ from archiver.discovery.url_classifier import origin_of
 from archiver.errors import ArchiveLocked
 from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.extensions.throttle_slots import ThrottleExtension
-from archiver.handlers.http_handler import (
+from archiver.handlers import (
     ForbiddenByRobots,
     Refusal,
     RobotsUnreadable,

@@ -19,7 +19,7 @@ from scrapy.http import Request, Response
 
 from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.extensions.throttle_slots import ThrottleExtension, host_of
-from archiver.handlers.http_handler import HostBusy, Refusal, RunEnded, tls_problem
+from archiver.handlers import HostBusy, Refusal, RunEnded, tls_problem
 from archiver.items import Outcome
 from archiver.politeness.throttle import BUSY
 from archiver.spiders.page_request import page_of, purpose_of, requisite_of

@@ -28,7 +28,7 @@ from scrapy.exceptions import (
 )
 
 from archiver.frontier.random_samples import EditEstimate
-from archiver.handlers.http_handler import ForbiddenByRobots, HostBusy, Refusal, RobotsUnreadable, tls_problem
+from archiver.handlers import ForbiddenByRobots, HostBusy, Refusal, RobotsUnreadable, tls_problem
 from archiver.items import Outcome, PageResult
 from archiver.spiders.page_request import PageRequest
 from archiver.storage.pages import quarantine_gone

@@ -34,7 +34,7 @@ from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.extensions.throttle_slots import ThrottleExtension
 from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.frontier.fetch_order_and_revisits import SOURCE_KINDS, VOUCHING_SOURCES
-from archiver.handlers.http_handler import HostBusy, RobotsUnreadable, RunEnded
+from archiver.handlers import HostBusy, RobotsUnreadable, RunEnded
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.politeness.address_policy import Permission
 from archiver.sites.crawler_identity import contact_of, names_contact, user_agent
