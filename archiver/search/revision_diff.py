@@ -92,15 +92,18 @@ def operations(before: Record, after: Record) -> dict[str, Any]:
     return {**texts, **lists}
 
 
-def diff_as_data(before: Record, after: Record) -> dict[str, Any]:
-    """Returns the comparison of two revisions of an article as JSON-ready data: id, url, from, to, changed, operations,
-    diff.
+def diff_as_data(before: Record, after: Record, revisions: Sequence[Record]) -> dict[str, Any]:
+    """Returns the comparison of two revisions of an article as JSON-ready data: id, url, from, to, from_undone_at,
+    to_undone_at, changed, operations, diff. `revisions` are rows of the table `revisions`.
     """
+    undone = {one["revision"]: one["undone_at"] for one in revisions}
     return {
         "id": after["id"],
         "url": after["url"],
         "from": before["revision"],
         "to": after["revision"],
+        "from_undone_at": undone.get(before["revision"]),
+        "to_undone_at": undone.get(after["revision"]),
         "changed": {name: {"before": old, "after": new} for name, (old, new) in changed_values(before, after).items()},
         "operations": operations(before, after),
         "diff": "\n".join(unified_diff(before, after)),

@@ -258,7 +258,7 @@ def diff_page(request: ArchiveRequest) -> PageResponse:
             "body": Markup(pieces_as_html(pieces["body"], paragraphs=True)),
             "fields": [(name, Markup(cell)) for name, cell in edited_fields_html(before, after)],
         },
-        diff_as_data(before, after) | {"url": now["url"]},
+        diff_as_data(before, after, revisions) | {"url": now["url"]},
     )
 
 

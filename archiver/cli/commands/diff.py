@@ -69,11 +69,7 @@ def diff(
     if html:
         _write_page(html, before, after, revisions)
     elif as_json:
-        times = {
-            f"{name}_undone_at": revisions.get(one["revision"], {}).get("undone_at")
-            for name, one in (("from", before), ("to", after))
-        }
-        print_json(diff_as_data(before, after) | {"url": current["url"], **times})
+        print_json(diff_as_data(before, after, rows) | {"url": current["url"]})
     elif before["revision"] == after["revision"]:
         reason = (
             "the article has only one revision"
