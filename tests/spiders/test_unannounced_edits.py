@@ -145,10 +145,10 @@ def test_a_post_that_leaves_only_the_home_page_is_requested_once(tmp_path: Path)
 def test_a_new_post_that_shifts_the_pages_and_the_feed_causes_no_other_request(tmp_path: Path) -> None:
     archive, blog = tmp_path / "a.db", Blog(range(20), a_page=5, in_feed=6)
     with archived(blog, archive, "sample_posts=0") as site:
-        blog.posts = [22, 21, 20, *blog.posts]
+        blog.posts = [*range(25, 19, -1), *blog.posts]  # more than a page, so that the next one has to be read, too
         blog.publish(site.url)
-        assert counts(site.url, archive=archive)["new"] == 3
-        assert requested_posts(site) == {"/entry-20/", "/entry-21/", "/entry-22/"}
+        assert counts(site.url, archive=archive)["new"] == 6
+        assert requested_posts(site) == {f"/entry-{number}/" for number in range(20, 26)}
         assert "/page/2/" in site.requests
 
 
