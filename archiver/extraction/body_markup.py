@@ -258,16 +258,20 @@ class _MarkupReader:
     # -- blocks
 
     def _read_block(self, block: TextBlock, index: int, media: Sequence[Element]) -> None:
-        text = tidy_body(block.text) if self._is_code(block.element) or "\n\n" in block.text else block.text
+        is_code = self._is_code(block.element)
+        text = tidy_body(block.text) if is_code or "\n\n" in block.text else block.text
         start = self.body.find(text, self.end)
         if start < 0 or not text:
             return
         end = start + len(text)
-        if self._is_code(block.element):
-            while start > self.end and self.body[start - 1] in " \t":
-                start -= 1
-        row = _row_of(block)
+        while is_code and start > self.end and self.body[start - 1] in " \t":
+            start -= 1
         chain = self._chain(block.element)
+        if not (chain or media or self.open or self.notes) and block.element.tag != "tr":
+            self._read_line(block, start, end)  # a paragraph outside of any list, quotation or table, as most are
+            self.end = end
+            return
+        row = _row_of(block)
         table = next(block.element.iterancestors("table"), None) if row is not None else None
         if row is not None and len(row.cells) == 1 and table is not None and self._has_code(table):
             row = table = None  # the title of a code block
@@ -653,6 +657,8 @@ def _alignment(cell: Element) -> str:
 
 def _row_of(block: TextBlock) -> RowOfCells | None:
     """Returns the cells of a block that is one table row, None for any other block."""
+    if block.element.tag != "tr":
+        return None
     rows = [one for one in block.origins if isinstance(one, RowOfCells)]
     return rows[0] if len(rows) == 1 and block.element.tag == "tr" and len(block.origins) == 1 else None
 
