@@ -363,8 +363,12 @@ def _chapter(record: Record) -> _Chapter:
 
 
 def _as_xhtml(fragment: str) -> str:
-    """Returns HTML as well-formed XHTML."""
-    return etree.tostring(lxml_html.fragment_fromstring(fragment), encoding="unicode", method="xml")
+    """Returns HTML as well-formed XHTML. EPUB does not allow the attribute `align` of cells."""
+    root = lxml_html.fragment_fromstring(fragment)
+    for cell in root.iter("td", "th"):
+        if side := cell.attrib.pop("align", ""):
+            cell.set("style", f"text-align: {side}")
+    return etree.tostring(root, encoding="unicode", method="xml")
 
 
 def _package(title: str, items: list[tuple[str, str]], languages: list[str], newest: str) -> str:

@@ -16,12 +16,14 @@ from archiver.extraction.body_blocks import (
     MEDIA,
     BlockLayout,
     CellPieces,
+    MediaPosition,
     Origin,
     RowOfCells,
     TextBlock,
     WholeElement,
     clean_line,
     is_card,
+    media_of,
 )
 from archiver.extraction.page import Page
 from archiver.extraction.text_normalization import clean_text, element_line, tidy_body
@@ -94,6 +96,8 @@ _MAIL = re.compile(r"(?:mailto|tel):[^\s<>\"]+$", re.IGNORECASE)
 _MAX_MARKS = 20_000
 """A body has at most this many marks. Further ones are left out."""
 _MAX_CAPTION = 1_000
+_SHORT_CAPTION = 200
+"""A line beside an image that is no part of the body is its caption if it has at most this length, in Latin letters."""
 _NO_TEXT_TAGS = frozenset({"nav", "footer", "aside", "button"})
 _PICTURE_WORDS = frozenset({"caption", "captions", "lightbox"})  # of elements around an image of the text
 _MAX_SPAN = 100
@@ -204,10 +208,13 @@ class _MarkupReader:
         self.wanted = {name for name, _ in inner}
         self.notes = {name for name, el in inner if _REFERENCE.fullmatch(element_line(el))}
         self.end, self.last = 0, -1
+        self.alone: set[Element] = set()
+        self.late: list[Element] = []
+        self.beside: dict[Element, str] = {}
 
     def read(self, blocks: Sequence[TextBlock]) -> tuple[Mark, ...]:
         positions = {id(block): n for n, block in enumerate(self.layout.blocks)}
-        waiting = [one for one in self.layout.media if self._is_in_text(one.element)]
+        waiting = [one for one in self._media_outside(blocks) if self._is_in_text(one.element)]
         at = 0
         if blocks and (first := positions.get(id(blocks[0]))) is not None:
             before = min((lo for el, (lo, _) in self.layout.spans.items() if el is self.top), default=first)
@@ -217,18 +224,34 @@ class _MarkupReader:
             if len(self.marks) > _MAX_MARKS:
                 break
             index = positions.get(id(block), -1)
-            media: list[Element] = []
+            media, self.late = self.late, []
             while at < len(waiting) and waiting[at].before <= index:
                 media.append(waiting[at].element)
                 at += 1
             self._read_block(block, index, media)
             self.last = index
+        for el in self.late:
+            self._take_media(el, len(self.body))
         last = self.layout.spans.get(self.top, (0, 0))[1]
         for one in waiting[at:]:
             if one.before <= last:
                 self._take_media(one.element, len(self.body))
         self._close(0)
         return self._finished()
+
+    def _media_outside(self, blocks: Sequence[TextBlock]) -> list[MediaPosition]:
+        """Returns the images and recordings outside of these blocks, in reading order: those between the blocks of the
+        page, and those in blocks that are left out, such as an image above its own short caption.
+        """
+        chosen = {id(block) for block in blocks}
+        found = list(self.layout.media)
+        for n, block in enumerate(self.layout.blocks):
+            if "" in block.texts and id(block) not in chosen:
+                media = list(media_of(block.texts, block.origins))
+                found += (MediaPosition(el, n) for el in media)
+                if len(media) == 1 and block.size <= _SHORT_CAPTION:
+                    self.beside[media[0]] = block.text
+        return sorted(found, key=lambda one: one.before)
 
     def _finished(self) -> tuple[Mark, ...]:
         """Returns the marks without empty ones, without repeated or unused anchors and links to missing ones."""
@@ -267,6 +290,8 @@ class _MarkupReader:
         while is_code and start > self.end and self.body[start - 1] in " \t":
             start -= 1
         chain = self._chain(block.element)
+        if "" in block.texts:
+            media = [*media, *self._take_lines_of_media(block, text)]
         if not (chain or media or self.open or self.notes) and block.element.tag != "tr":
             self._read_line(block, start, end)  # a paragraph outside of any list, quotation or table, as most are
             self.end = end
@@ -288,6 +313,18 @@ class _MarkupReader:
         elif not any(one.kind == "pre" for one in chain):
             self._read_line(block, start, end)
         self.end = end
+
+    def _take_lines_of_media(self, block: TextBlock, text: str) -> list[Element]:
+        """Returns the images that have lines of their own above the text of a block. Those below the text come before
+        the next block.
+        """
+        for pieces in _paragraphs(block.texts, block.origins):
+            if self._assemble(pieces, block.element).text == text:
+                above, below = _media_lines(pieces), _media_lines(pieces[::-1])[::-1]
+                self.alone |= {*above, *below}
+                self.late += below
+                return above
+        return []
 
     def _is_code(self, el: Element) -> bool:
         return el.tag == "pre" or el in self.layout.code
@@ -485,7 +522,7 @@ class _MarkupReader:
         return found
 
     def _take_inline_media(self, line: _Line, el: Element, block: Element) -> None:
-        mark = self._media_mark(el, line.place)
+        mark = self._media_mark(el, line.place) if el not in self.alone else None
         if mark is None:
             return
         if mark.kind == "figure":
@@ -572,13 +609,14 @@ class _MarkupReader:
         """
         for around in islice(el.iterancestors(), _MAX_CAPTION_LEVELS):
             if around is self.top or around.tag == "body":
-                return ""
+                break
             if around.tag != "figure" and (_is_large(around) or len(_shown_images(around)) > 1):
                 continue
             if (caption := _caption_element(around)) is not None:
                 text = element_line(caption)[:_MAX_CAPTION].removesuffix("¶").rstrip()
                 return "" if text and text in self.body else text
-        return ""
+        beside = self.beside.get(el, "")
+        return "" if beside in self.body else beside
 
 
 def _is_large(el: Element) -> bool:
@@ -663,20 +701,42 @@ def _row_of(block: TextBlock) -> RowOfCells | None:
     return rows[0] if len(rows) == 1 and block.element.tag == "tr" and len(block.origins) == 1 else None
 
 
-def _paragraphs(texts: Sequence[str], origins: Sequence[Origin]) -> Iterator[list[tuple[str, Origin]]]:
-    """Yields the pieces of each paragraph of a run. Paragraphs are separated by consecutive line breaks."""
-    pieces: list[tuple[str, Origin]] = []
-    line_is_blank = True
+Piece = tuple[str, Origin]
+
+
+def _paragraphs(texts: Sequence[str], origins: Sequence[Origin]) -> Iterator[list[Piece]]:
+    """Yields the pieces of each paragraph of a run. Paragraphs are separated by consecutive line breaks. Images without
+    text belong to the paragraph after them.
+    """
+    pieces: list[Piece] = []
+    is_after_break = has_text = False
     for text, origin in zip(texts, origins, strict=True):
-        if text == _NEWLINE and line_is_blank:
-            if pieces:
-                yield pieces
-            pieces = []
+        if text == _NEWLINE and is_after_break and has_text:
+            yield pieces
+            pieces, has_text = [], False
             continue
-        line_is_blank = text == _NEWLINE or (line_is_blank and (not text or text.isspace()))
+        if text == _NEWLINE:
+            is_after_break = True
+        elif text and not text.isspace():
+            is_after_break, has_text = False, True
         pieces.append((text, origin))
     if pieces:
         yield pieces
+
+
+def _media_lines(pieces: Iterable[Piece]) -> list[Element]:
+    """Returns the images and recordings in the first lines of some pieces, if these lines have no text."""
+    found: list[Element] = []
+    line: list[Element] = []
+    for text, origin in pieces:
+        if text == _NEWLINE:
+            found += line
+            line = []
+        elif text and not text.isspace():
+            break
+        elif not text and not isinstance(origin, WholeElement | RowOfCells) and origin.tag in MEDIA:
+            line.append(origin)
+    return found
 
 
 def _anchor(name: str) -> str:

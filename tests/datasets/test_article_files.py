@@ -13,7 +13,7 @@ import yaml
 from ebooklib import epub
 from lxml import etree
 
-from archiver.datasets.article_files import TEI_NAMESPACE
+from archiver.datasets.article_files import TEI_NAMESPACE, write_epub
 from archiver.items import Mark
 from tests.runner import fault, in_process
 from tests.storage.one_site_archive import POST, archive_of_one_site, store
@@ -138,6 +138,18 @@ def test_a_book_loads_nothing_from_the_web(book: Path) -> None:
         chapters = [packed.read(name) for name in packed.namelist() if name.endswith(".xhtml")]
     assert not any(b"<img" in chapter for chapter in chapters)
     assert all(etree.fromstring(chapter) is not None for chapter in chapters)
+
+
+def test_cells_of_a_book_are_aligned_by_style(archive: Path, tmp_path: Path) -> None:
+    """EPUB allows no attribute `align` (EPUB 3.3, section 6.1)."""
+    record = json.loads(output("show", "1", "--json", "--archive", archive))
+    marks = [[0, 13, "table"], [0, 13, "tr"], [0, 5, "td", "right"]]
+    with (tmp_path / "table.epub").open("wb") as out:
+        write_epub([{**record, "markup": marks}], out)
+    with ZipFile(tmp_path / "table.epub") as packed:
+        chapter = packed.read("EPUB/1.xhtml").decode()
+    assert "align=" not in chapter.replace("text-align", "")
+    assert '<td style="text-align: right">' in chapter
 
 
 def test_a_book_of_no_articles_is_a_book(archive: Path, tmp_path: Path) -> None:

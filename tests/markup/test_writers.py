@@ -7,11 +7,12 @@ import pytest
 from lxml import etree
 from markdown_it import MarkdownIt
 
+from archiver import extract
 from archiver.datasets.article_files import TEI_NAMESPACE, to_tei
 from archiver.markup.html_writer import to_html
 from archiver.markup.markdown_writer import to_markdown
 from archiver.markup.marks import BLOCKS, INLINE, pack_marks
-from tests.markup.read_again import read_html
+from tests.markup.read_again import URL, read_html
 
 TAGS = {*BLOCKS, *INLINE, "figure", "figcaption", "img", "br", "div"}
 ATTRIBUTES = {"a": {"href", "id", "class"}, "img": {"src", "alt", "loading"}, "code": {"class"}, "ol": {"start"}}
@@ -154,3 +155,36 @@ def test_tei_names_each_note_once() -> None:
     names = [el.get("{http://www.w3.org/XML/1998/namespace}id") for el in root.iter(f"{{{TEI_NAMESPACE}}}item")]
     targets = [el.get("target") for el in root.iter(f"{{{TEI_NAMESPACE}}}ref")]
     assert targets[-2:] == [f"#{name}" for name in names]
+
+
+TEXT = "The ferry leaves the old pier at nine, and nobody knows where it goes from there on a day like this."
+
+
+def of_page(inside: str) -> str:
+    """Return the Markdown of a post that has some HTML between its paragraphs."""
+    html = (
+        "<html><head><title>Ferries</title></head><body><article><h1>Ferries</h1><time datetime='2024-05-01'></time>"
+        f"<div class='entry-content'><p>{TEXT}</p><p>{TEXT} Yes.</p>{inside}<p>{TEXT} No.</p></div></article>"
+    )
+    return extract(html, URL).markdown.split("Yes.\n\n", 1)[1].rsplit("\n\n", 1)[0]
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("<p><img src='/b.png' alt='B'><br>A boat at sea.</p>", "![B](https://round.example/b.png)\n\nA boat at sea."),
+        ("<p>A boat at sea.<br><img src='/b.png' alt='B'></p>", "A boat at sea.\n\n![B](https://round.example/b.png)"),
+        (
+            "<p>One boat.<br><img src='/b.png'><br>No boat.</p>",
+            "One boat.\n\n![](https://round.example/b.png)\n\nNo boat.",
+        ),
+        ("<div><img src='/b.png'><br>A boat</div>", '![](https://round.example/b.png "A boat")'),
+        ("<div><img src='/b.png'><span>A boat</span></div>", '![](https://round.example/b.png "A boat")'),
+        (
+            "<blockquote><p>A sea that waits is no sea.</p><footer>— Marina Costa</footer></blockquote>",
+            "> A sea that waits is no sea.\n>\n> — Marina Costa",
+        ),
+    ],
+)
+def test_markdown_of_a_page(html: str, expected: str) -> None:
+    assert of_page(html) == expected
