@@ -297,7 +297,7 @@ def judge_all(
     config = load_config()
     safety = read_safety(db)
     unsafe = list(judge_safety(safety, config.maintenance, now)) if safety else []
-    channels = find_failing_channels(db)
+    channels = find_failing_channels(db, config.notify.channel_names())
     causes = read_common_causes(db, now)
     quotas = read_group_quotas(db, config, now)
     next_crawls = tuple(quotas.postpone(one) for one in scheduled_sites(db, now, settings))

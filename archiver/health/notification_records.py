@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
@@ -94,8 +94,10 @@ def record_delivery(db: Database, notice: Notification, failure: str, now: datet
     )
 
 
-def find_failing_channels(db: Database) -> list[FailingChannel]:
-    """Returns the notification channels whose last notification could not be sent."""
+def find_failing_channels(db: Database, configured: Collection[str]) -> list[FailingChannel]:
+    """Returns the notification channels whose last notification could not be sent. `configured` contains the names of
+    the channels in archiver.toml; a channel that was removed from it has no failures any more.
+    """
     out = []
     for channel, policy in db.execute("select distinct channel, policy from notifications order by 1, 2").fetchall():
         rows = db.execute(
@@ -106,7 +108,8 @@ def find_failing_channels(db: Database) -> list[FailingChannel]:
         failed = list(takewhile(lambda row: row[0] != "sent", rows.fetchall()))
         if failed and (since := moment(failed[-1][2])):
             name = f"{channel} ({policy})" if policy else channel
-            out.append(FailingChannel(name, len(failed), failed[0][1], since))
+            if name in configured:
+                out.append(FailingChannel(name, len(failed), failed[0][1], since))
     return out
 
 

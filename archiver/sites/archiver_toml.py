@@ -179,6 +179,19 @@ class Notify:
     mail: Mail | None = None
     policies: tuple[NotificationPolicy, ...] = (NotificationPolicy(),)
 
+    def channel_names(self) -> frozenset[str]:
+        """Returns the names of the configured channels, as findings name them: "mail", "mail (on call)"."""
+        own = {
+            "command": self.command,
+            "webhook": os.environ.get("ARCHIVER_WEBHOOK") or self.webhook,
+            "mail": self.mail,
+        }
+        found = {name for name, value in own.items() if value}
+        for policy in self.policies:
+            others = {"command": policy.command, "webhook": policy.webhook, "mail": self.mail and policy.to}
+            found |= {f"{name} ({policy.name})" for name, value in others.items() if value}
+        return frozenset(found)
+
     def policy(self, channel: str, site: str, tags: tuple[str, ...]) -> NotificationPolicy:
         """Returns the policy of a channel for a site; `site` is "" for the archive itself."""
         return next(one for one in self.policies if one.applies(channel, site, tags))

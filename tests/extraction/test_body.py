@@ -122,3 +122,12 @@ def test_links_to_other_posts_and_headings_that_end_a_post() -> None:
         assert ends_the_post(text), text
     for text in ("Relatedness", "Results", "The author of the letter", "Next steps", "How we measured"):
         assert not ends_the_post(text), text
+
+
+@pytest.mark.parametrize("style", ["position:absolute;left:-9999px", "text-indent: -999em", "top:-9000px; color:red"])
+def test_what_a_page_puts_off_the_screen_is_not_in_its_text(style: str) -> None:
+    hidden = f"<div style='{style}'><p>Buy cheap pills here, as many as you want, on every day of the year.</p></div>"
+    assert (
+        read(f"<article><h1>T</h1><p>{PROSE}</p>{hidden}<p>{PROSE} Yes.</p></article>", "T")
+        == f"{PROSE}\n\n{PROSE} Yes."
+    )

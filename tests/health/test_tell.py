@@ -173,6 +173,16 @@ def test_a_channel_that_cannot_send_is_a_finding(archive: Path, call: Call) -> N
     assert 'archiver_notifications_failing{channel="command"} 1' in call("status", "--prometheus", "-").stdout
 
 
+def test_a_channel_that_is_no_longer_configured_does_not_fail(archive: Path, call: Call) -> None:
+    call("status", "--notify", toml='[notify]\nafter_runs = 1\ncommand = ["/none/such"]\n')
+    fail(archive)
+    call("status", "--notify")
+    shown = call("status", "--health", "--json", toml='[notify]\ncommand = ["cat"]\n').stdout
+    assert [one["about"] for one in json.loads(shown)["archive"]["findings"] if one["code"] == "notify"] == ["command"]
+    shown = call("status", "--health", "--json", toml='[notify]\nwebhook = "http://127.0.0.1:9/"\n').stdout
+    assert [one for one in json.loads(shown)["archive"]["findings"] if one["code"] == "notify"] == []
+
+
 def test_a_site_that_is_not_crawled_any_more_has_no_findings(archive: Path, call: Call) -> None:
     fail(archive)
     before = json.loads(call("status", "--health", "--json").stdout)["sites"]
