@@ -27,8 +27,9 @@ AT = "2024-05-01T12:00:00.000000+00:00"
 def fill(db: Database) -> None:
     """Write rows from which every metric has a value."""
     db.execute(
-        "insert into notifications (at, channel, changes, outcome, attempts) values (?, 'mail', '[]', 'failed', 5)",
-        [AT],
+        "insert into notifications (at, channel, changes, outcome, attempts) values (?, 'mail', '[]', 'failed', 5), "
+        "(?, 'webhook', '[]', 'failed', 1)",
+        [AT, AT],
     )
     db.execute(
         "insert into backups (path, made_at, articles, bytes, captures) values ('/media/archive.db', ?, 1, 1, 1)", [AT]
@@ -55,7 +56,9 @@ def metrics(tmp_path_factory: pytest.TempPathFactory) -> str:
     (archive.parent / "warc" / "a-20240501120000-00001.warc.gz").write_bytes(b"0123456789")
     lock_schedule(archive).close()
     out = archive.with_name("metrics.prom")
-    assert in_process("status", "--prometheus", str(out), "--archive", str(archive)).exit_code == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ARCHIVER_WEBHOOK", "http://127.0.0.1:9/")
+        assert in_process("status", "--prometheus", str(out), "--archive", str(archive)).exit_code == 0
     return out.read_text(encoding="utf-8")
 
 
