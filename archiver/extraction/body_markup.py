@@ -362,7 +362,8 @@ class _MarkupReader:
         for n, one in enumerate(chain[same:], same + 1):
             # An image in a list, but in an item without text, precedes the list.
             inner = chain[n] if one.kind in _LIST_KINDS and n < len(chain) else one
-            media = self._take_media_outside(media, inner.element, start)
+            if media:
+                media = self._take_media_outside(media, inner.element, start)
             mark = _OpenMark(start, one.kind, one.value)
             self.marks.append(mark)
             self.open.append((one, mark))
@@ -698,7 +699,7 @@ def _row_of(block: TextBlock) -> RowOfCells | None:
     if block.element.tag != "tr":
         return None
     rows = [one for one in block.origins if isinstance(one, RowOfCells)]
-    return rows[0] if len(rows) == 1 and block.element.tag == "tr" and len(block.origins) == 1 else None
+    return rows[0] if len(rows) == 1 and len(block.origins) == 1 else None
 
 
 Piece = tuple[str, Origin]

@@ -188,7 +188,7 @@ class _Moving:
             "soft_not_found_at = null, warc_file = null where id = ?",
             [new.name, self._done.start_url, new.host, new.path, self._id],
         )
-        # Moves the notification state to the new name, so that channels are told when the problem is over.
+        # Moves the notification state to the new name, so that channels are notified when the problem is over.
         db.execute("delete from faults where site = ?", [new.name])
         db.execute("update faults set site = ? where site = ?", [new.name, site["name"]])
         done = self._done

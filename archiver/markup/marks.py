@@ -122,8 +122,9 @@ def _unpack(row: object) -> Mark | None:
 def meaning_of_marks(marks: Iterable[Mark]) -> list[str]:
     """Returns what a reader would call a change of the markup: the targets of links and the images, sorted.
 
-    A change of scheme, query, anchor or trailing slash is none, since sites add session IDs and tracking parameters. An
-    image is known by its file name, without the size that WordPress adds, since sites move images to other hosts.
+    Scheme, query, anchor and trailing slash of a link are left out, since sites add session IDs and tracking
+    parameters. An image is known by its file name, without the size that WordPress adds, since sites move images to
+    other hosts.
     """
     found = {f"link {_target(m.value)}" for m in marks if m.kind == "a" and is_web_url(m.value)}
     found |= {f"image {name}" for m in marks if m.kind in IMAGES and (name := _file_name(m.value))}

@@ -367,7 +367,7 @@ _CHANGES = {
 
 
 def _count_change(counts: Counts, stored: Stored, *, is_confirmed: bool) -> None:
-    """Counts a change. A counted revert of a post that alternates between texts is none, unless the page was held."""
+    """Counts a change. Does not count a revert of a post that alternates between texts, unless the page was held."""
     if stored.change is Change.GONE:
         counts.gone += bool(stored.changed)
         return

@@ -83,6 +83,11 @@ def test_show_prints_markdown_with_front_matter(archive: Path) -> None:
     assert text.strip().startswith('## Boats & tides\n\n![A boat](https://one.example/a.jpg "The \\"Anna\\"")')
 
 
+@pytest.mark.parametrize("other", ["--html", "--json", "--evidence"])
+def test_show_prints_one_format(archive: Path, other: str) -> None:
+    assert in_process("show", "1", "--markdown", other, "--archive", str(archive)).exit_code == 2
+
+
 def test_show_prints_html(archive: Path) -> None:
     text = output("show", "1", "--html", "--archive", archive)
     assert '<pre><code class="language-python">f(x)\n  g()</code></pre>' in text

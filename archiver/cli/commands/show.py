@@ -28,11 +28,13 @@ _MAX_NAMED = 8
 @click.argument("article", metavar="ID|URL")
 @click.option("--revision", type=click.IntRange(min=1), metavar="N", help="Show revision N  [default: the current one]")
 @click.option("--evidence", is_flag=True, help="Show all candidates of each field, and why one of them was chosen.")
-@click.option("--markdown", "form", flag_value="markdown", help="Print it as Markdown with front matter.")
-@click.option("--html", "form", flag_value="html", help="Print it as HTML.")
+@click.option("--markdown", is_flag=True, help="Print it as Markdown with front matter.")
+@click.option("--html", is_flag=True, help="Print it as HTML.")
 @json_option
 @archive_option
-def show(article: str, revision: int | None, evidence: bool, form: str | None, as_json: bool, archive: str) -> None:
+def show(
+    article: str, revision: int | None, evidence: bool, markdown: bool, html: bool, as_json: bool, archive: str
+) -> None:
     """Show one article, by its ID or by any URL at which it was found.
 
     \b
@@ -50,8 +52,11 @@ def show(article: str, revision: int | None, evidence: bool, form: str | None, a
     from archiver.storage.article_tables.withdrawals_and_undoing import withdrawal_of
     from archiver.storage.requisites import captured_lead_image
 
-    if form and (as_json or evidence):
-        raise click.UsageError(f"--{form} cannot be used with --json or --evidence.")
+    if (markdown or html) and (as_json or evidence or (markdown and html)):
+        raise click.UsageError(
+            "Use only one of --markdown, --html or --json, and --evidence only with --json or alone."
+        )
+    form = "markdown" if markdown else "html" if html else ""
     with Archive(archive) as opened:
         record = opened.article(article, revision)
         if form:
