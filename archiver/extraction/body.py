@@ -105,9 +105,9 @@ def _boilerplate_mark(layout: BlockLayout, el: Element) -> str:
     """
     if el.tag == "form" and _is_comment_form(el):
         return _COMMENTS
-    if any(around.tag == "blockquote" for around in islice(el.iterancestors(), 2)):
-        return ""  # the footer of a quotation says who is quoted
     why = layout.boilerplate_word(el) or (el.tag if el.tag in _DROP_TAGS else "")
+    if "footer" in why and any(around.tag == "blockquote" for around in islice(el.iterancestors(), 2)):
+        return ""  # the footer of a quotation says who is quoted
     return why or ("hidden" if el.get("aria-hidden") == "true" else "")
 
 

@@ -184,6 +184,10 @@ def of_page(inside: str) -> str:
             "<blockquote><p>A sea that waits is no sea.</p><footer>— Marina Costa</footer></blockquote>",
             "> A sea that waits is no sea.\n>\n> — Marina Costa",
         ),
+        (
+            "<blockquote><p>A sea that waits is no sea.</p><nav><a href='/share'>Share</a></nav></blockquote>",
+            "> A sea that waits is no sea.",
+        ),
     ],
 )
 def test_markdown_of_a_page(html: str, expected: str) -> None:
