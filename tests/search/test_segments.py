@@ -18,12 +18,13 @@ from archiver.storage.full_text_and_saved_searches import index_folder
 from tests.archive_fixture import make_archive
 
 UNFINISHED = """
-import os, signal, sys, tantivy
+import itertools, os, pathlib, signal, sys, tantivy
 from archiver.search.index_document import index_schema
 writer = tantivy.Index(index_schema(), path=sys.argv[1]).writer(heap_size=15_000_000, num_threads=1)
-for number in range(4_000):
+for number in itertools.count():
     writer.add_document(tantivy.Document(id=number, body=" ".join(str(number * n) for n in range(99))))
-os.kill(os.getpid(), signal.SIGKILL)
+    if any(part.stat().st_size == 0 for part in pathlib.Path(sys.argv[1]).glob("*.term")):
+        os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
