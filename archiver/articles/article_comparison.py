@@ -71,7 +71,11 @@ _LINES = (
     r"(?:advertisement|advertising|sponsored(?: content)?|anzeige|werbung|publicité|publicidad|pubblicità|advertentie|"
     r"annonce|annons|реклама|広告)(?:\s*[-–—:].{0,30})?",
 )
-_PASSING = re.compile(rf"\s*[\W_]*(?:{'|'.join(_LINES)})[\W_]*\s*", re.IGNORECASE)
+_PASSING = re.compile(rf"[\W_]*(?:{'|'.join(_LINES)})[\W_]*", re.IGNORECASE)
+# A line that matches _PASSING has a digit or one of these words. Searching for them takes a fraction of the time.
+_IN_PASSING = re.compile(
+    r"\d|ago|just now|yesterday|today|advert|sponsored|anzeige|werbung|publicit|publicidad|pubblicit|annon|реклама|広告"
+)
 
 
 def plain_typography(text: str) -> str:
@@ -95,9 +99,13 @@ def lasting_text(body: str) -> str:
     """Returns a post's text in plain typography, without lines that change with every visit: view counts, "3 hours
     ago", the label of an advertisement.
     """
-    lines = body.split("\n")
-    kept = (line for line in lines if len(line) > _MAX_LINE_LENGTH or not _PASSING.fullmatch(line))
-    return plain_typography("\n".join(kept))
+    return plain_typography("\n".join(line for line in body.split("\n") if not _is_passing(line)))
+
+
+def _is_passing(line: str) -> bool:
+    if len(line) > _MAX_LINE_LENGTH or not _IN_PASSING.search(line.casefold()):
+        return False
+    return _PASSING.fullmatch(line.strip()) is not None  # without indentation, at each place of which it would begin
 
 
 # Digests and comparisons of articles.

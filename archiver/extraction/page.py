@@ -412,6 +412,7 @@ _MAX_TEXT = 200
 """A page with more characters of visible text than this has content. A shorter text may be a footer or "Loading
 ...".
 """
+_FEW = 20
 _INVISIBLE = ("script", "style", "noscript", "template")
 # The containers that React, Vue, Angular, Svelte, Next, Nuxt, Gatsby and similar frameworks fill.
 _ROOTS = (
@@ -435,13 +436,24 @@ def needs_javascript(page: Page) -> bool:
     """
     index = page.index
     body = next(iter(index.tag("body")), None)
-    if body is None or not index.tag("script") or _visible_length(page, body) > _MAX_TEXT:
+    if body is None or not index.tag("script") or _has_paragraphs(page) or _visible_length(page, body) > _MAX_TEXT:
         return False
     if _has_content(page, body):
         return False
     return any(_is_empty(page, root) for selector in _ROOTS for root in index.select(selector)) or any(
         _ASKS.search("".join(map(str, el.itertext()))) for el in index.tag("noscript")
     )
+
+
+def _has_paragraphs(page: Page) -> bool:
+    """Returns True if the first paragraphs of a page alone have more than `_MAX_TEXT` characters of visible text. After
+    this quick test, most pages need not be measured.
+    """
+    length = 0
+    for el in islice(page.index.tag("p"), _FEW):
+        if not _is_hidden(el):
+            length += len((el.text or "").strip())
+    return length > _MAX_TEXT
 
 
 def _visible_length(page: Page, body: Element) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -10,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.articles.article_comparison import (
+    _LINES,
+    _is_passing,
     are_same_post,
     changed_fields,
     content_digest,
@@ -126,3 +129,63 @@ def test_impossible_values_are_dropped() -> None:
 @given(st.text(max_size=80) | st.text(st.characters(max_codepoint=127), max_size=120))
 def test_ascii_texts_are_folded_like_others(text: str) -> None:
     assert fold_words(text) == " ".join(fold_words(f"{text}é").removesuffix("é").split())
+
+
+_PIECES = (
+    *(
+        "1,203",
+        "3",
+        "12k",
+        "٣",
+        "about",
+        "a",
+        "over",
+        "Updated",
+        "last updated",
+        "posted",
+        ":",
+        "(",
+        ")",
+        "»",
+        "*",
+        "_",
+    ),
+    *(
+        "views",
+        "VIEWS",
+        "Kommentare",
+        "просмотров",
+        "Comments",
+        "min read",
+        "minutos",
+        "reading",
+        "Lesezeit",
+        "read time",
+    ),
+    *(
+        "hours",
+        "ago",
+        "AGO",
+        "days",
+        "just now",
+        "yesterday",
+        "Today",
+        "Advertisement",
+        "Anzeige",
+        "WERBUNG",
+        "реклама",
+    ),
+    *("広告", "publicité", "annons", "- sponsor", "the tide", "潮", "\u00a0", "  ", "\t", "x = 1"),
+)
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=6), st.sampled_from(("", " ")))
+def test_the_quick_test_for_lines_that_change_by_themselves_loses_none(pieces: list[str], between: str) -> None:
+    line = between.join(pieces)
+    whole = re.fullmatch(rf"\s*[\W_]*(?:{'|'.join(_LINES)})[\W_]*\s*", line, re.IGNORECASE)
+    assert _is_passing(line) == (len(line) <= 60 and whole is not None)
+
+
+@pytest.mark.parametrize("line", ["1,203 views", "  3 hours ago", "Lesezeit: 4 Min.", "Updated yesterday", "РЕКЛАМА"])
+def test_lines_that_change_by_themselves_are_recognized(line: str) -> None:
+    assert _is_passing(line)

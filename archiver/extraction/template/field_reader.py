@@ -36,6 +36,9 @@ from archiver.platforms.selector_index import Found, element_selector
 Value = str | tuple[str, ...] | Moment | None
 Select = Callable[[Page, str], list[Found]]
 """A function that finds the elements and texts that a selector matches on a page."""
+Reader = Callable[[Page, Sequence[Found]], Value]
+Memory = dict[tuple[Reader, tuple[Found, ...]], Value]
+"""The values that were read from a page, by the reader and by what a selector found."""
 _MAX_FOUND = 40
 _MIN_BODY_LENGTH = 25
 _MAX_BYLINE_LENGTH = 240
@@ -53,16 +56,20 @@ def select_by_index(page: Page, selector: str) -> list[Found]:
     return page.index.answer(selector)
 
 
-def read_field(page: Page, name: str, rule: Rule, select: Select = select_by_parsel) -> Value:
+def read_field(
+    page: Page, name: str, rule: Rule, select: Select = select_by_parsel, memory: Memory | None = None
+) -> Value:
     """Returns the value that a rule finds on a page: a str (title), a tuple of str (authors, categories, tags) or a
     Moment (dates).
 
     Returns "", () or None if its selectors find nothing that can be read as this field. The body is not read by this
-    function, but with `body_container`.
+    function, but with `body_container`. `memory` keeps the page's values between calls, since many selectors find the
+    same elements.
     """
-    value = _first_value(page, name, rule, select)
+    memory = {} if memory is None else memory
+    value = _first_value(page, name, rule, select, memory)
     if isinstance(value, Moment) and rule.shown and value.zoned and not value.at.utcoffset():
-        day = _first_value(page, name, Rule(rule.shown), select)
+        day = _first_value(page, name, Rule(rule.shown), select, memory)
         if isinstance(day, Moment):
             pair = [
                 Candidate(value, "learned", rule.select[0], 0.9),
@@ -73,13 +80,17 @@ def read_field(page: Page, name: str, rule: Rule, select: Select = select_by_par
     return value
 
 
-def _first_value(page: Page, name: str, rule: Rule, select: Select) -> Value:
+def _first_value(page: Page, name: str, rule: Rule, select: Select, memory: Memory) -> Value:
     read, empty = READERS[name]
     if rule.by_hand and read in (_categories_by_rule, _tags_by_rule):
         read = _terms_by_rule  # the person who wrote the rule knows which terms are categories and which are tags
     for selector in rule.select:
-        found = _found(page, selector, rule.attribute, select)
-        if found and (value := read(page, found)):
+        found = tuple(_found(page, selector, rule.attribute, select))
+        if not found:
+            continue
+        if (read, found) not in memory:
+            memory[read, found] = read(page, found)
+        if value := memory[read, found]:
             return value
     return empty
 
@@ -185,7 +196,7 @@ def _without_kind(page: Page, found: Sequence[Found], kind: Kind) -> Sequence[Fo
     return [one for one in found if isinstance(one, str) or kind_of_address(one.get("href") or "") != kind]
 
 
-READERS: dict[str, tuple[Callable[[Page, Sequence[Found]], Value], Value]] = {
+READERS: dict[str, tuple[Reader, Value]] = {
     "title": (_title, ""),
     "authors": (_authors_by_rule, ()),
     "published": (_moment, None),

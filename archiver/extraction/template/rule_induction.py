@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from lxml.etree import _Element as Element
@@ -24,6 +24,7 @@ from archiver.extraction.post_locator import ALIKE as ALIKE_TITLES
 from archiver.extraction.post_locator import Post, declared_titles, text_length, title_similarity
 from archiver.extraction.template.field_reader import (
     READERS,
+    Memory,
     Value,
     body_container,
     read_date_element,
@@ -172,14 +173,13 @@ def learn_body(samples: Sequence[Known]) -> Rule | None:
         key=lambda s: (seen[s], selector_clarity(s), s),
         reverse=True,
     )
-    memory: list[dict[Element, tuple[str, int]]] = [{} for _ in usable]
+    memory: list[dict[Element, _Container]] = [{} for _ in usable]
     for selector in often[:_MAX_CONTAINERS_TRIED]:
         read = [
-            _container_text(page, article, selector, known)
+            _read_container(page, article, selector, known)
             for (page, article, _), known in zip(usable, memory, strict=True)
         ]
-        texts = [text for text, _ in read]
-        likeness = [text_f1(t, a.body) for t, (_, a, _) in zip(texts, usable, strict=True)]
+        likeness = [one.likeness for one in read]
         right = sum(one >= _ALIKE for one in likeness) / len(usable)
         mean = sum(likeness) / len(usable)
         # If several containers hold the same text, the deepest is taken, since a larger one also contains things that
@@ -189,12 +189,12 @@ def learn_body(samples: Sequence[Known]) -> Rule | None:
         rank = (
             right,
             round(sum(alike) / max(len(alike), 1), 2),
-            -sum(letters for _, letters in read) // len(read),
+            -sum(one.letters for one in read) // len(read),
             selector_clarity(selector),
         )
         if right >= _ACCEPTED and (best is None or rank > best[0]):
-            coverage = sum(bool(t) for t in texts) / len(usable)
-            best = rank, Rule((selector,), coverage=coverage, agreement=mean), texts
+            coverage = sum(bool(one.text) for one in read) / len(usable)
+            best = rank, Rule((selector,), coverage=coverage, agreement=mean), [one.text for one in read]
     if best is None:
         return None
     _, rule, texts = best
@@ -215,20 +215,25 @@ def _headings(page: Page) -> set[str]:
     return found
 
 
-def _container_text(
-    page: Page, article: Article, selector: str, known: dict[Element, tuple[str, int]]
-) -> tuple[str, int]:
-    """Returns the body text of a container, and the number of all characters in it. `known` caches results by
-    container.
+@dataclass(frozen=True, slots=True)
+class _Container:
+    """The body text of a container, the number of all characters in it, and the likeness of the text to the known one
+    (see `text_f1`).
     """
+
+    text: str
+    letters: int
+    likeness: float
+
+
+def _read_container(page: Page, article: Article, selector: str, known: dict[Element, _Container]) -> _Container:
+    """Returns the container that a selector finds. `known` caches results by element."""
     el = body_container(page, Rule((selector,)), select_by_index)
     if el is None:
-        return "", 0
+        return _Container("", 0, 0.0)
     if el not in known:
-        known[el] = (
-            render_container(page, Post(page, body=el, holder=el), el, article.title, BylineBlock()).text,
-            text_length(el),
-        )
+        text = render_container(page, Post(page, body=el, holder=el), el, article.title, BylineBlock()).text
+        known[el] = _Container(text, text_length(el), text_f1(text, article.body))
     return known[el]
 
 
@@ -238,16 +243,46 @@ def _containers(page: Page, body: str) -> list[Element]:
     if not marks:
         return []
     at = next(iter(page.index.tag("body")), None)
-    found: list[Element] = []
+    if at is None:
+        return []
+    folded, found = _FoldedText(at), [at]
     while at is not None:
-        found.append(at)
-        at = next((child for child in at if isinstance(child.tag, str) and _holds_most(child, marks)), None)
+        at = next((child for child in at if isinstance(child.tag, str) and folded.has_most(child, marks)), None)
+        if at is not None:
+            found.append(at)
     return found[-3:] if len(found) > 3 else found[1:]
 
 
-def _holds_most(el: Element, marks: Sequence[str]) -> bool:
-    text = fold_text("".join(str(t) for t in el.itertext()))
-    return sum(m in text for m in marks) >= 0.9 * len(marks)
+class _FoldedText:
+    """The text of an element in the form that `fold_text` returns, and where the text of each element in it begins and
+    ends.
+    """
+
+    def __init__(self, top: Element) -> None:
+        self._pieces: list[str] = []
+        self._length = 0
+        self._spans: dict[Element, tuple[int, int]] = {}
+        self._read(top)
+        self._text = "".join(self._pieces)
+
+    def _read(self, el: Element) -> None:
+        start = self._length
+        self._add(el.text)
+        for child in el:
+            if isinstance(child.tag, str):
+                self._read(child)
+            self._add(child.tail)
+        self._spans[el] = start, self._length
+
+    def _add(self, text: str | None) -> None:
+        if text and not text.isspace():
+            self._pieces.append(fold_text(text))
+            self._length += len(self._pieces[-1])
+
+    def has_most(self, el: Element, marks: Sequence[str]) -> bool:
+        """Returns True if an element contains nearly all of these texts."""
+        start, end = self._spans[el]
+        return sum(self._text.find(mark, start, end) >= 0 for mark in marks) >= 0.9 * len(marks)
 
 
 def text_f1(a: str, b: str) -> float:
@@ -347,7 +382,8 @@ def learn_rules(samples: Sequence[Sample], others: Iterable[Page] = ()) -> SiteR
     """
     if len(samples) < MIN_POSTS:
         return None
-    fields = {name: rule for name in READERS if (rule := _learn_field(name, samples)) is not None}
+    searched = [_searched_page(s.page) for s in samples]
+    fields = {name: rule for name in READERS if (rule := _learn_field(name, samples, searched)) is not None}
     body = learn_body([(s.page, s.article, s.taught) for s in samples])
     if body is None or "title" not in fields:
         return None
@@ -385,15 +421,15 @@ def agrees_with(name: str, value: Value, known: Value) -> bool:
     return value == known
 
 
-def _learn_field(name: str, samples: Sequence[Sample]) -> Rule | None:
+def _learn_field(name: str, samples: Sequence[Sample], searched: Sequence[_SearchedPage]) -> Rule | None:
     known = [_known_value(s.article, name) for s in samples]
     filled = sum(bool(k) for k in known)
     if filled < MIN_POSTS // 2:
         return None
     seen: Counter[tuple[str, str]] = Counter()
-    for sample, value in zip(samples, known, strict=True):
+    for one, value in zip(searched, known, strict=True):
         if value:
-            seen.update(list(dict.fromkeys(_selectors_for_value(sample.page, name, value))))
+            seen.update(list(dict.fromkeys(_selectors_for_value(one, name, value))))
     misnamed = _NAMES_OF_OTHER_DATE.get(name)
     often = sorted(
         (
@@ -405,14 +441,14 @@ def _learn_field(name: str, samples: Sequence[Sample]) -> Rule | None:
         reverse=True,
     )
     trials = [
-        _try_rule(_make_rule(selector, attribute), name, samples, known) for selector, attribute in often[:_MAX_TRIED]
+        _try_rule(_make_rule(selector, attribute), name, searched, known) for selector, attribute in often[:_MAX_TRIED]
     ]
     if not trials:
         return None
     best = max(trials, key=_trial_rank)
     while not all(best.right) and len(best.rule.select) < _MAX_SELECTORS:
         longer = [
-            _try_rule(Rule((*best.rule.select, *t.rule.select), best.rule.attribute), name, samples, known)
+            _try_rule(Rule((*best.rule.select, *t.rule.select), best.rule.attribute), name, searched, known)
             for t in trials
             if _attribute_read(t.rule) == _attribute_read(best.rule) and t.rule.select[0] not in best.rule.select
         ]
@@ -420,8 +456,8 @@ def _learn_field(name: str, samples: Sequence[Sample]) -> Rule | None:
         if sum(better.right) <= sum(best.right):
             break
         best = better
-    if name == "published" and (shown := _shown_day_selector(best, samples, known)):
-        best = _try_rule(replace(best.rule, shown=shown), name, samples, known)
+    if name == "published" and (shown := _shown_day_selector(best, searched, known)):
+        best = _try_rule(replace(best.rule, shown=shown), name, searched, known)
     if name == "title" and not _is_own_title(best.rule, samples):
         return None
     if name in _SLOTS and filled < _ACCEPTED * len(samples) and (slot := _slot_rule(trials, known, samples)):
@@ -496,11 +532,11 @@ def _is_accepted(trial: _Trial, samples: Sequence[Sample]) -> bool:
     return (sum(reported) >= _ACCEPTED_REPORTED * len(reported)) and sum(guessed) >= _ACCEPTED * len(guessed)
 
 
-def _try_rule(rule: Rule, name: str, samples: Sequence[Sample], known: Sequence[Value]) -> _Trial:
-    values = [read_field(s.page, name, rule, select_by_index) for s in samples]
+def _try_rule(rule: Rule, name: str, searched: Sequence[_SearchedPage], known: Sequence[Value]) -> _Trial:
+    values = [one.read(name, rule) for one in searched]
     right = tuple(agrees_with(name, v, k) for v, k in zip(values, known, strict=True))
-    matched = sum(len(select_by_index(s.page, rule.select[-1])) for s in samples if rule.select[-1] != JSON_LD)
-    share = 1 / len(samples)
+    matched = sum(len(select_by_index(one.page, rule.select[-1])) for one in searched if rule.select[-1] != JSON_LD)
+    share = 1 / len(searched)
     return _Trial(
         replace(rule, coverage=sum(bool(v) for v in values) * share, agreement=sum(right) * share),
         right,
@@ -508,44 +544,42 @@ def _try_rule(rule: Rule, name: str, samples: Sequence[Sample], known: Sequence[
     )
 
 
-def _shown_day_selector(best: _Trial, samples: Sequence[Sample], known: Sequence[Value]) -> tuple[str, ...]:
+def _shown_day_selector(best: _Trial, searched: Sequence[_SearchedPage], known: Sequence[Value]) -> tuple[str, ...]:
     """Returns a tuple with the selector of the element that shows the day of publication, if the rule finds an instant
     that is declared in UTC. Otherwise, or if there is no such element, returns ().
     """
-    times = [read_field(s.page, "published", best.rule, select_by_index) for s in samples]
+    times = [one.read("published", best.rule) for one in searched]
     if not all(isinstance(t, Moment) and t.zoned and not t.at.utcoffset() and t.precision != "day" for t in times):
         return ()
     seen: Counter[str] = Counter()
-    for sample, time in zip(samples, times, strict=True):
+    for one, time in zip(searched, times, strict=True):
         assert isinstance(time, Moment)
         near = {(time.at + timedelta(days=d)).date() for d in (-1, 0, 1)}
         seen.update(
             list(
                 dict.fromkeys(
                     name
-                    for el in sample.page.root.iter("*")
-                    if isinstance(el.tag, str)
-                    and el.tag not in _NEVER
-                    and _may_hold(el, "published", set())
-                    and (m := read_date_element(sample.page, el)) is not None
+                    for short in one.elements
+                    if short.may_hold("published", set())
+                    and (m := read_date_element(one.page, short.element)) is not None
                     and m.at.date() in near
-                    for name in selectors_for(el)
+                    for name in selectors_for(short.element)
                 )
             )
         )
-    always = sorted((name for name, n in seen.items() if n == len(samples)), key=lambda n: (selector_clarity(n), n))[
+    always = sorted((name for name, n in seen.items() if n == len(searched)), key=lambda n: (selector_clarity(n), n))[
         ::-1
     ]
-    trials = {n: _try_rule(replace(best.rule, shown=(n,)), "published", samples, known) for n in always[:_MAX_TRIED]}
+    trials = {n: _try_rule(replace(best.rule, shown=(n,)), "published", searched, known) for n in always[:_MAX_TRIED]}
     name = max(trials, key=lambda n: (sum(trials[n].right), selector_clarity(n)), default="")
     return (name,) if name and sum(trials[name].right) >= sum(best.right) else ()
 
 
-def _selectors_for_value(page: Page, name: str, value: Value) -> Iterable[tuple[str, str]]:
+def _selectors_for_value(searched: _SearchedPage, name: str, value: Value) -> Iterable[tuple[str, str]]:
     """Yields selectors for all places on the page with this value or a part of it. Each selector comes with the name of
     the attribute that holds the value, or with "" if the element's text holds it.
     """
-    read, _ = READERS[name]
+    page, (read, _) = searched.page, READERS[name]
     exactly = set(value) if isinstance(value, tuple) else {str(value)}
     folded = {fold_text(v) for v in exactly}
 
@@ -555,15 +589,12 @@ def _selectors_for_value(page: Page, name: str, value: Value) -> Iterable[tuple[
             return bool(found) and set(found) <= exactly
         return bool(found) and agrees_with(name, found, value)
 
-    for el in page.root.iter("*"):
-        if el.tag == "meta":
-            if (content := el.get("content")) and len(content) < 600 and matches(content):
-                yield from ((selector, "content") for selector in selectors_for(el))
-            continue
-        if not isinstance(el.tag, str) or el.tag in _NEVER or not _may_hold(el, name, folded):
-            continue
-        if matches(el):
-            yield from ((selector, "") for selector in selectors_for(el))
+    for el in searched.metas:
+        if (content := el.get("content")) and len(content) < 600 and matches(content):
+            yield from ((selector, "content") for selector in selectors_for(el))
+    for short in searched.elements:
+        if short.may_hold(name, folded) and matches(short.element):
+            yield from ((selector, "") for selector in selectors_for(short.element))
     for attribute in _PROPERTIES[name]:
         declared = read_field(page, name, Rule((JSON_LD,), attribute), select_by_index)
         if declared and agrees_with(name, declared, value):
@@ -571,25 +602,78 @@ def _selectors_for_value(page: Page, name: str, value: Value) -> Iterable[tuple[
 
 
 _NEVER = frozenset(("html", "head", "body", "script", "style", "noscript", "svg", "title", "link", "form", "img"))
+_MOST_CHILDREN = 12
+_MOST_READ = 600
 
 
-def _may_hold(el: Element, name: str, values: set[str]) -> bool:
-    """Returns False if an element certainly does not contain this field. This is a cheap check before the element is
-    read. `values` are the known values, in the form that `fold_text` returns.
+class _ShortElement:
+    """An element that may hold a field. `text` is the beginning of its text."""
+
+    __slots__ = ("_folded", "_folded_line", "_has_digit", "element", "text")
+
+    def __init__(self, el: Element) -> None:
+        self.element = el
+        self.text = "".join(el.itertext())[:_MOST_READ].strip()  # type: ignore[arg-type]
+        self._folded: str | None = None
+        self._folded_line: str | None = None
+        self._has_digit: bool | None = None
+
+    def may_hold(self, name: str, values: set[str]) -> bool:
+        """Returns False if the element certainly does not contain this field. This is a cheap check before the element
+        is read. `values` are the known values, in the form that `fold_text` returns.
+        """
+        el, is_date = self.element, name in ("published", "modified")
+        if not 0 < len(self.text) <= _MAX_LENGTH[name]:
+            return bool((is_date and el.get("datetime")) or el.get("title"))
+        if is_date:
+            return self.has_digit or bool(el.get("datetime") or el.get("title"))
+        if name in ("categories", "tags"):
+            return self.folded_line in values
+        return any(v and v in self.folded for v in values)
+
+    @property
+    def folded(self) -> str:
+        if self._folded is None:
+            self._folded = fold_text(self.text)
+        return self._folded
+
+    @property
+    def folded_line(self) -> str:
+        """Returns the folded text of the element without scripts and other parts that are not shown."""
+        if self._folded_line is None:
+            self._folded_line = fold_text(element_line(self.element))
+        return self._folded_line
+
+    @property
+    def has_digit(self) -> bool:
+        if self._has_digit is None:
+            self._has_digit = any(map(str.isdigit, self.text))
+        return self._has_digit
+
+
+@dataclass(frozen=True, slots=True)
+class _SearchedPage:
+    """The elements of a page in which values are searched: its meta elements, and the elements with few children. They
+    are collected once for all fields. `values` are the values that were read, by what a selector found.
     """
-    if len(el) > 12:
-        return False
-    text = "".join(str(t) for t in el.itertext())[:600].strip()
-    if not 0 < len(text) <= _MAX_LENGTH[name]:
-        return bool((name in ("published", "modified") and el.get("datetime")) or el.get("title"))
-    if name in ("published", "modified"):
-        return any(c.isdigit() for c in text) or bool(el.get("datetime") or el.get("title"))
-    if name in ("categories", "tags"):
-        return (el.tag in ("a", "span", "li", "div", "strong") and fold_text(element_line(el)) in values) or bool(
-            values & {fold_text(element_line(el).lstrip("#"))}
-        )
-    folded = fold_text(text)
-    return any(v and (v in folded) for v in values)
+
+    page: Page
+    metas: tuple[Element, ...]
+    elements: tuple[_ShortElement, ...]
+    values: Memory = field(default_factory=dict)
+
+    def read(self, name: str, rule: Rule) -> Value:
+        return read_field(self.page, name, rule, select_by_index, self.values)
+
+
+def _searched_page(page: Page) -> _SearchedPage:
+    metas, elements = [], []
+    for el in page.root.iter("*"):
+        if el.tag == "meta":
+            metas.append(el)
+        elif isinstance(el.tag, str) and el.tag not in _NEVER and len(el) <= _MOST_CHILDREN:
+            elements.append(_ShortElement(el))
+    return _SearchedPage(page, tuple(metas), tuple(elements))
 
 
 def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[str, Rule]) -> tuple[str, ...]:

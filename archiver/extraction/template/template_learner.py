@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from archiver.extraction.article import extract_page
+from archiver.extraction.article import extract_page, garbage_collection_paused
 from archiver.extraction.encoding import DecodedText
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.page_classifier import Answer
@@ -208,12 +208,13 @@ class TemplateLearner:
         if len(self._posts) < MIN_POSTS:
             return
         known = self.rules.constants if self.rules is not None else SiteConstants()
-        rules = learn_with_constants(
-            [k.sample() for k in self._posts],
-            lambda constants: [read_without_constants(k.sample(), k.hint, constants) for k in self._posts],
-            list(self._certain_others()),
-            known,
-        )
+        with garbage_collection_paused():
+            rules = learn_with_constants(
+                [k.sample() for k in self._posts],
+                lambda constants: [read_without_constants(k.sample(), k.hint, constants) for k in self._posts],
+                list(self._certain_others()),
+                known,
+            )
         kept, self._posts = self._posts, []
         if rules is not None:
             self.rules = self._learned(rules)
