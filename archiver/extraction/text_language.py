@@ -345,15 +345,22 @@ class _ScriptOf(dict[int, str | None]):
         return found
 
 
+def _languages_of_words() -> dict[str, tuple[str, ...]]:
+    """Returns, for each frequent word, the languages in which it is frequent, in the order of the table."""
+    found: dict[str, dict[str, None]] = {}
+    for row in ROWS:
+        for word in row.words.split():
+            found.setdefault(word, {})[row.tag] = None
+    return {word: tuple(tags) for word, tags in found.items()}
+
+
 _NAMES = tuple(dict.fromkeys(SCRIPTS.values()))
 _SIGNS = {name: chr(ord("A") + n) for n, name in enumerate(_NAMES)}
 _SCRIPT_OF = _ScriptOf()
 _BY_SCRIPT: dict[str, tuple[LanguageRow, ...]] = {
     script: tuple(row for row in ROWS if row.script == script) for script in {row.script for row in ROWS}
 }
-_LANGUAGES_OF_WORD: dict[str, tuple[str, ...]] = {
-    word: tuple(row.tag for row in ROWS if word in row.words.split()) for row in ROWS for word in row.words.split()
-}
+_LANGUAGES_OF_WORD = _languages_of_words()
 _WORDS_OF: dict[str, frozenset[str]] = {
     tag: frozenset(word for row in ROWS if row.tag == tag for word in row.words.split())
     for tag in {row.tag for row in ROWS}
