@@ -37,6 +37,7 @@ def run(command: Sequence[str], limit: float | None = None, **environment: str) 
     """Run a command to its end, or for `limit` seconds (code -9). `environment` is added to that of this process,
     without its proxy settings."""
     env = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # compiling the modules anew would take a second of each process
     env |= {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"} | environment
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8") as out,
