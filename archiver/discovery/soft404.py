@@ -73,7 +73,7 @@ def _texts(root: etree._Element) -> Iterable[str]:
 
 
 def _words(texts: Iterable[str]) -> list[str]:
-    return [w for text in texts for w in _WORD.findall(unicodedata.normalize("NFKC", text).casefold())]
+    return _WORD.findall(unicodedata.normalize("NFKC", "\n".join(texts)).casefold())
 
 
 @dataclass(frozen=True, slots=True)

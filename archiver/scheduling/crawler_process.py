@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -38,6 +39,8 @@ from archiver.storage.runs import Counts
 
 # Scrapy's process, changed so that it ends within seconds of a signal
 
+_GARBAGE_THRESHOLD = 20_000
+"""Cyclic garbage is looked for after this many new objects (Python's default: 700)."""
 _SAME_SIGNAL = 0.5
 """A second signal within this many seconds is ignored as a repetition of the first: a service manager signals every
 process, and the command also forwards the signal to its workers.
@@ -221,6 +224,8 @@ def crawl_in_process(plans: list[CrawlPlan], order: CommonOptions, workers: int)
         finally:
             asyncio.get_running_loop().call_soon(crawls.process.end)
 
+    # Reference counting frees nearly all objects of a crawl, so cyclic garbage is rarely looked for.
+    gc.set_threshold(_GARBAGE_THRESHOLD, *gc.get_threshold()[1:])
     crawls.run(everything())
     return results, crawls.process.signum
 
