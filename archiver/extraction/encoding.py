@@ -6,6 +6,7 @@ import codecs
 import re
 import zlib
 from dataclasses import dataclass
+from html import unescape
 
 from w3lib.encoding import http_content_type_encoding, read_bom, resolve_encoding
 
@@ -90,6 +91,12 @@ _RUN = re.compile('[^<>"]+')
 _STRETCH = re.compile("[^\x00-\x7f]+")
 _SEVERAL = re.compile("[^\x00-\x7f]{2,}")
 _ASCII = bytes(range(128))
+# The commonest letters and quotation marks of such texts (see `_MISREADINGS`), as programs write them with entities.
+_ENTITY_MARKS = (
+    *("&acirc;&euro;", "&acirc;&#128;", "&#226;&#128;", "&#226;&#8364;", "&Atilde;&", "&#195;&", "&ETH;&", "&#208;&"),
+    *("&Icirc;&", "&times;&", "&Oslash;&", "&agrave;&cedil;", "&iuml;&frac14;", "&atilde;&euro;", "&auml;&cedil;"),
+)
+_ENTITIES = re.compile(r"(?:&(?:#\d{2,5}|#[xX][0-9a-fA-F]{2,4}|[a-zA-Z]{2,8}\d{0,2});|[^\x00-\x7f]){2,}")
 
 
 def repair_mojibake(text: str, source: bytes = b"") -> tuple[str, int]:
@@ -115,6 +122,22 @@ def repair_mojibake(text: str, source: bytes = b"") -> tuple[str, int]:
                 break
             beyond = None
     return text, count
+
+
+def decode_misread_entities(text: str) -> str:
+    """Returns a text in which runs of entities that stand for misread UTF-8 ("caf&Atilde;&copy;") are decoded, so that
+    it can be repaired. Programs write these when they take UTF-8 for Latin-1 and replace each byte by its entity.
+
+    Entities of ASCII characters are kept, since they may be markup shown as text.
+    """
+    if ";&" not in text or not any(mark in text for mark in _ENTITY_MARKS):
+        return text
+    return _ENTITIES.sub(_decode_non_ascii, text)
+
+
+def _decode_non_ascii(entities: re.Match[str]) -> str:
+    decoded = unescape(entities[0])
+    return entities[0] if any(map(str.isascii, decoded)) else decoded
 
 
 def _non_ascii_characters(source: bytes) -> set[str]:
@@ -441,6 +464,8 @@ def decode_page(body: bytes | str, content_type: str = "") -> DecodedText:
         if read.how == "utf-8" and fit and not controls:
             source = body
     text = read.text.translate(_CONTROLS) if controls else read.text
+    if (decoded := decode_misread_entities(text)) is not text:
+        text, source = decoded, b""
     text, count = repair_mojibake(text if fit else UNFIT.sub("", text), source)
     return DecodedText(text, read.encoding, read.how, count, packed)
 

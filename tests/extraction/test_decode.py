@@ -7,6 +7,8 @@ import unicodedata
 import zlib
 from collections.abc import Callable
 from functools import cache
+from html import unescape
+from html.entities import codepoint2name
 
 import pytest
 from hypothesis import assume, given
@@ -256,6 +258,22 @@ def misread(text: str, codec: str) -> str:
 def test_text_that_was_encoded_twice_is_repaired(codec: str, language: str) -> None:
     text = TEXTS[language] * 4
     assert repair_mojibake(f"<p>{misread(text, codec)}</p>") == (f"<p>{text}</p>", 1)
+
+
+@pytest.mark.parametrize("language", ["fr", "ru", "zh"])
+def test_entities_of_text_that_was_encoded_twice_are_repaired(language: str) -> None:
+    """A program that took UTF-8 for Latin-1 replaced each byte by its entity."""
+    text = TEXTS[language] * 4
+    named = {code: f"&{name};" for code, name in codepoint2name.items() if code > 127}
+    page = f"<p>{misread(text, 'cp1252').translate(named)} 1 &lt; 2 &amp;&lt;</p>"
+    assert decode_page(page.encode()).text == f"<p>{text} 1 &lt; 2 &amp;&lt;</p>"
+
+
+@pytest.mark.parametrize(
+    "text", ["S&Atilde;&Otilde; caf&eacute;", "&acirc;&euro; is &euro;", "&Atilde;&copy; &#195;&#169;"]
+)
+def test_correct_entities_mean_the_same(text: str) -> None:
+    assert unescape(decode_page(f"<p>{text}</p>").text) == f"<p>{unescape(text)}</p>"
 
 
 @pytest.mark.parametrize("language", TEXTS)
