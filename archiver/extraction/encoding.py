@@ -92,9 +92,9 @@ _STRETCH = re.compile("[^\x00-\x7f]+")
 _SEVERAL = re.compile("[^\x00-\x7f]{2,}")
 _ASCII = bytes(range(128))
 # The commonest letters and quotation marks of such texts (see `_MISREADINGS`), as programs write them with entities.
-_ENTITY_MARKS = (
-    *("&acirc;&euro;", "&acirc;&#128;", "&#226;&#128;", "&#226;&#8364;", "&Atilde;&", "&#195;&", "&ETH;&", "&#208;&"),
-    *("&Icirc;&", "&times;&", "&Oslash;&", "&agrave;&cedil;", "&iuml;&frac14;", "&atilde;&euro;", "&auml;&cedil;"),
+_ENTITY_MARK = re.compile(
+    r"&(?:acirc;&(?:euro|#128);|#226;&#(?:128|8364);|(?:Atilde|#195|ETH|#208|Icirc|times|Oslash);&|agrave;&cedil;|"
+    r"iuml;&frac14;|atilde;&euro;|auml;&cedil;)"
 )
 _ENTITIES = re.compile(r"(?:&(?:#\d{2,5}|#[xX][0-9a-fA-F]{2,4}|[a-zA-Z]{2,8}\d{0,2});|[^\x00-\x7f]){2,}")
 
@@ -130,7 +130,7 @@ def decode_misread_entities(text: str) -> str:
 
     Entities of ASCII characters are kept, since they may be markup shown as text.
     """
-    if ";&" not in text or not any(mark in text for mark in _ENTITY_MARKS):
+    if not _ENTITY_MARK.search(text):
         return text
     return _ENTITIES.sub(_decode_non_ascii, text)
 
