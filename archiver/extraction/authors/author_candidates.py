@@ -16,7 +16,9 @@ from archiver.extraction.authors.person_names import (
     WEAK_ACCOUNTS,
     downgrade_doubtful_authors,
     given_name_first,
+    is_full_name,
     is_name,
+    is_organization,
     split_names,
 )
 from archiver.extraction.authors.signature import find_signatures, signatures_in_text
@@ -25,7 +27,7 @@ from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.term_links import text_before
 from archiver.extraction.text_normalization import clean_text, element_line, fold_text
-from archiver.items import Candidate, SourceHint, is_from_api
+from archiver.items import ORGANIZATIONS, Candidate, Evidence, SourceHint, is_from_api
 from archiver.platforms.platform_table import by_name
 
 Names = tuple[str, ...]
@@ -77,6 +79,8 @@ def _unique_names(found: list[str]) -> Names:
     return tuple(out.values())
 
 
+_DECLARED, _BY_NAME = 0.9, 0.7
+"""The confidence that an author is an organization if the page declares it, and if only its name shows it."""
 _OF_ACCOUNT = 0.4
 """The confidence of an account such as "admin". Such an account is not a person's name, although the page shows it as
 the author."""
@@ -158,6 +162,39 @@ def _is_in_menu(page: Page, names: Iterable[str]) -> bool:
         and not author_markup.leads_to_person(a.get("href") or "")
         and any(map(author_markup.is_foreign, author_markup.ancestors_of(a)))
     )
+
+
+def organization_evidence(page: Page, authors: Names) -> list[Evidence]:
+    """Returns evidence for those authors of a post that are organizations and not persons. JSON-LD declares this, or
+    the name shows it ("dpa", "The Harbour Team", "Acme GmbH").
+    """
+    if not authors:
+        return []
+    declared = _declared_kinds(page)
+    out: list[Evidence] = []
+    for name in authors:
+        kinds = declared.get(fold_text(name), frozenset())
+        if kinds & _PERSON_TYPES and is_full_name(name):
+            continue
+        if any(kind.endswith("organization") for kind in kinds):
+            out.append(Evidence(ORGANIZATIONS, name, "json-ld", "author @type", _DECLARED))
+        elif is_organization(name):
+            out.append(Evidence(ORGANIZATIONS, name, "name", "", _BY_NAME))
+    return out
+
+
+_PERSON_TYPES = frozenset(("person",))
+
+
+def _declared_kinds(page: Page) -> dict[str, frozenset[str]]:
+    """Returns the types that JSON-LD declares for the authors of a post, by their names as `fold_text` returns them."""
+    node = page.data.article(page.addresses) or {}
+    return {
+        fold_text(name): frozenset(types(value))
+        for value in page.data.resolve(node.get("author") or node.get("creator"))
+        if isinstance(value, dict)
+        for name in page.data.texts(value, "name")
+    }
 
 
 def _add_visible(page: Page, post: Post, add: Add) -> None:

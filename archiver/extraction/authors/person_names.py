@@ -127,7 +127,13 @@ NOT_A_NAME = CaselessPattern(
     r"sign ?in|sign ?up|register|my account|join|download|listen|watch|play|save|copy link|disclosure|advertisement|"
     r"sponsored|in|on|for|to|of|the|and|a|at|with|is|an|our|we|you|your|this|that|"
     r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|mon|tue|tues|wed|thu|thur|thurs|fri|sat|today|yesterday|"
-    r"редакция сайта|作者|编辑|記者|记者|管理员|本站|原创|转载|佚名|網站編輯)$",
+    r"редакция сайта|作者|编辑|記者|记者|管理员|管理者|管理人|本站|本网|网络|網絡|網路|互联网|原创|转载|佚名|網站編輯|"
+    r"字[号體体].*|"
+    r"관리자|운영자|기사입력|최종수정|입력|수정|最終更新日?|更新日|公開日|会員限定|有料記事|"
+    r"leer más|ver más|lire (?:aussi|plus|la suite)|lesen sie auch|leggi (?:anche|tutto)|leia (?:mais|também)|"
+    r"lees (?:ook|meer)|"
+    r"mis à jour|publié le|artikel vom|uhr|stand|thứ (?:hai|ba|tư|năm|sáu|bảy)|chủ nhật|ban quản trị|"
+    r"آخر تحديث|تم النشر(?: في)?|تاریخ انتشار|کد خبر|עודכן לאחרונה|अपडेटेड|อัปเดตล่าสุด)$",
 )
 # Names of system accounts, which are shown as authors if nobody has renamed a site's first account.
 ACCOUNT = re.compile(r"^(?:admin(?:istrator)?|管理员)$", re.IGNORECASE)
@@ -327,6 +333,16 @@ _COMMON = word_set(
     "summary "
     "contents conclusion key takeaways table quick links case studies white paper press release"
 )
+# Words of buttons and of notes on updates, readers and subscribers, which are in no name.
+_INTERFACE_WORDS = word_set(
+    "teilen merken drucken aktualisiert zuletzt kommentare deaktiviert symbolbild partager abonnés réservé "
+    "commentaires compartir actualizado suscriptores comentarios condividi aggiornato abbonati commenti compartilhe "
+    "atualizado assinantes comentários laatste bijgewerkt delen deel reacties tylko aktualizacja abonentów "
+    "udostępnij komentarze sdílet aktualizováno čtení uppdaterad publicerad opdateret artikkeli päivitetty "
+    "güncelleme tarihi abone paylaş yorumlar bagikan diperbarui sẻ xem phút поделиться читать обновлено комментарии "
+    "просмотров διαβάστε επίσης ενημέρωση kommentar kommentarer artikel comment images subscriber subscribers "
+    "updates exclusive whatsapp"
+)
 _COPYRIGHT = re.compile(r"copyright\b|\(c\)\s", re.IGNORECASE)
 # Words that are common in the names of sections, places and labels, by language, and rare in names of people.
 _SECTION_WORDS = word_set(
@@ -498,6 +514,8 @@ def is_name(text: str) -> bool:
         return False
     if _ONLY_LEGAL_FORM.fullmatch(text) or _COPYRIGHT.match(text):
         return False
+    if not _INTERFACE_WORDS.isdisjoint(text.lower().split()):
+        return False
     if " " in text and any(c.isdigit() for c in text):
         return False
     return not _LEAK.search(text)
@@ -549,7 +567,7 @@ def _unlabelled(text: str) -> str:
         return text
     begins = [m.end() for m in _LABELLED_PART.finditer(text)]
     before = text[: first.start()]
-    if before and " " not in before and before.isascii():
+    if before and " " not in before and not (_CJK.fullmatch(before) or _HANGUL.fullmatch(before)):
         return ""  # a sentence such as "Doe: how I built it"
     parts = [text[a:b] for a, b in zip(begins, [*begins[1:], len(text)], strict=True)]
     return " , ".join(filter(None, [before, *(p[m.end() :] for p in parts if (m := BY.match(p)))]))
