@@ -511,7 +511,9 @@ class Pseudonymizer:
                 out[name] = list(dict.fromkeys(map(self._pseudonym, record[name] or ())))
         if self._contacts:
             where = phone_regions(record)
-            _change_fields(out, (*WRITTEN, *PERSONS, *_OF_AUTHORS - {*PERSONS}), lambda text: remove_contacts(text, where))
+            _change_fields(
+                out, (*WRITTEN, *PERSONS, *_OF_AUTHORS - {*PERSONS}), lambda text: remove_contacts(text, where)
+            )
         return out
 
     @property

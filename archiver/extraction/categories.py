@@ -20,6 +20,7 @@ from archiver.extraction.term_links import (
     Kind,
     Terms,
     clean_term,
+    is_home,
     is_in_prose,
     is_own_site,
     is_term,
@@ -28,6 +29,7 @@ from archiver.extraction.term_links import (
     term_links,
     terms_in_lists,
     text_of_term_link,
+    texts_of_items,
     texts_of_links,
     unique_terms,
 )
@@ -188,12 +190,35 @@ _METAS = (
 _FILED_OTHERWISE = frozenset(("blogger", "ghost", "hexo", "hugo", "jekyll", "pelican", "substack"))
 """Platforms whose posts always show their categories elsewhere. On these platforms a breadcrumb is only a folder,
 unless its address leads to a category."""
-_CATEGORY_CLASSES = ("post-category", "entry-category", "article-category", "category", "post-label")
-_TAG_CLASSES = ("post-tag", "entry-tag", "article-tag", "tag-item", "tag-name", "tag")
-_CATEGORY_TAGS = frozenset({"span", "div", "p", "strong", "em", "small", "li"})
+# Classes of elements that show a category or tag without a link. A kicker may also be a phrase about the post.
+_CATEGORY_CLASSES = (
+    *("post-category", "entry-category", "article-category", "article__category", "post__category", "category-name"),
+    *(
+        "category-label",
+        "cat-name",
+        "post-categories",
+        "entry-categories",
+        "article-categories",
+        "category",
+        "categories",
+    ),
+    *("post-label", "section-name", "section-label", "article-section", "article__section", "post-section", "rubrik"),
+    *("rubric", "rubrique", "rubrica", "article__rubric", "article-rubric", "post-rubric", "ressort"),
+)
+_KICKER_CLASSES = ("kicker", "article-kicker", "article__kicker", "post-kicker", "entry-kicker", "eyebrow")
+_TAG_CLASSES = (
+    *("post-tag", "entry-tag", "article-tag", "tag-item", "tag-name", "tag", "post-tags", "entry-tags", "article-tags"),
+    *("article__tags", "tags-list", "tag-list", "tags"),
+)
+_CATEGORY_TAGS = frozenset({"span", "div", "p", "strong", "em", "small", "li", "ul", "ol", "header"})
+_KICKER_WORDS, _TITLE_CLIMB = 2, 2
 _CATEGORY_WORDS, _DATE_DEPTH, _NEAR_DATE = 4, 2, 30
+_STARTS_WITH_LABEL = re.compile(r"^[^\W\d_]+\s*[:：]\s*")
 _STARTS_LABEL = re.compile(r"[:：]\s*$")
 _BREADCRUMBS = ("[itemtype*=BreadcrumbList]", ".breadcrumbs", ".breadcrumb", "#breadcrumbs", "#breadcrumb")
+_POSITIONS = (".crumbs", ".crumb", ".bread", ".position", ".location", ".weizhi", ".mbx", ".path")
+"""Classes that many sites, most of them Chinese, give to breadcrumbs. They count only if the first link is to the home
+page."""
 _TAG_ADDRESS = "tag address"
 _TOLD_APART = 0.5
 """Only candidates on the page with at least this confidence decide whether a term of a feed is a category or a tag."""
@@ -324,11 +349,11 @@ def _from_selectors(page: Page, post: Post) -> Iterator[Found]:
 
 
 def _from_unlinked(page: Page, post: Post) -> Iterator[Found]:
-    if any(page.index.with_class(name) for name in _CATEGORY_CLASSES):
-        found = _unlinked_terms(page, post, _CATEGORY_CLASSES)
-        yield _as_candidate("category", found, "class", "unlinked category", 0.7, True)
-    if any(page.index.with_class(name) for name in _TAG_CLASSES):
-        yield _as_candidate("tag", _unlinked_terms(page, post, _TAG_CLASSES), "class", "unlinked tag", 0.6, True)
+    found = _unlinked_terms(page, post, _CATEGORY_CLASSES) or [
+        text for text in _unlinked_terms(page, post, _KICKER_CLASSES) if len(text.split()) <= _KICKER_WORDS
+    ]
+    yield _as_candidate("category", found, "class", "unlinked category", 0.7, True)
+    yield _as_candidate("tag", _unlinked_terms(page, post, _TAG_CLASSES), "class", "unlinked tag", 0.6, True)
 
 
 def _selected_terms(page: Page, post: Post, rule: str, kind: Kind, both: bool) -> list[str]:
@@ -364,22 +389,52 @@ def _elements_of_rule(page: Page, post: Post, rule: str) -> list[Element]:
 
 
 def _unlinked_terms(page: Page, post: Post, names: Sequence[str]) -> list[str]:
-    """Returns the texts of elements near the post's date that have a class for categories or tags, but no link."""
+    """Returns the texts of elements near the post's date or title that have a class for categories or tags, but no
+    link. A class in the plural, such as "tags", marks a list.
+    """
     for name in names:
         named = [e for e in page.index.with_class(name)[:_MAX_COUNT] if e.tag in _CATEGORY_TAGS]
-        if found := [clean_term(element_line(e)) for e in named if _is_unlinked_term(post, e)]:
+        found = [text for e in named if _may_hold_unlinked(post, e) for text in _unlinked_texts(post, e, name)]
+        if found:
             return found
     return []
 
 
-def _is_unlinked_term(post: Post, el: Element) -> bool:
-    if next(el.iter("a"), None) is not None or post.is_noise(el) or post.in_body(el) or not post.is_beside(el):
+def _unlinked_texts(post: Post, el: Element, name: str) -> list[str]:
+    """Returns the terms in an element with a class for categories or tags; [] if any of its texts is not a term."""
+    is_list = name.endswith(("ies", "tags", "list"))
+    texts = texts_of_items(el)
+    if is_list and len(texts) == 1:
+        texts = terms_in_lists([_STARTS_WITH_LABEL.sub("", texts[0])])
+    terms = [clean_term(text) for text in texts]
+    if not all(map(_is_unlinked_text, texts, terms)):
+        return []
+    return terms if is_list or _is_near_date(post, el) or _is_near_title(post, el) else []
+
+
+def _is_unlinked_text(text: str, term: str) -> bool:
+    return is_term(term) and len(term.split()) <= _CATEGORY_WORDS and not _STARTS_LABEL.search(text)
+
+
+def _may_hold_unlinked(post: Post, el: Element) -> bool:
+    if post.is_noise(el) or post.in_body(el) or not post.is_beside(el):
         return False
-    text = element_line(el)
-    if not is_term(clean_term(text)) or len(text.split()) > _CATEGORY_WORDS or _STARTS_LABEL.search(text):
-        return False
+    return el is not post.holder and next(el.iter("a", "time", "h1", "h2"), None) is None
+
+
+def _is_near_date(post: Post, el: Element) -> bool:
     return any(
         _has_date(a) for a in islice(el.iterancestors(), _DATE_DEPTH) if a is not post.holder or a.tag == "article"
+    )
+
+
+def _is_near_title(post: Post, el: Element) -> bool:
+    """Returns True if an element directly precedes the post's heading, or the element around the heading."""
+    if post.title is None:
+        return False
+    following = el.getnext()
+    return following is not None and (
+        following is post.title or any(a is following for a in islice(post.title.iterancestors(), _TITLE_CLIMB))
     )
 
 
@@ -528,6 +583,15 @@ def _shown_steps(page: Page) -> list[tuple[str, str]]:
     """Returns the texts and addresses of the links in the first breadcrumb element that has links."""
     for rule in _BREADCRUMBS:
         for el in [e for e in page.index.select(rule) if e.tag != "a"][:1]:
-            if steps := [(element_line(a), a.get("href") or "") for a in islice(el.iter("a"), _MAX_STEPS)]:
+            if steps := _links_of_steps(el):
+                return steps
+    for rule in page.index.present(_POSITIONS):
+        for el in page.index.select(rule)[:1]:
+            steps = _links_of_steps(el)
+            if len(steps) > 1 and is_home(steps[0][0]) and len(steps) < _MAX_STEPS:
                 return steps
     return []
+
+
+def _links_of_steps(el: Element) -> list[tuple[str, str]]:
+    return [(element_line(a), a.get("href") or "") for a in islice(el.iter("a"), _MAX_STEPS)]
