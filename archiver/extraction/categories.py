@@ -469,19 +469,15 @@ def _from_metadata(page: Page) -> Iterator[Found]:
     data = page.data
     node = data.article(page.addresses)
     headline = {fold_text(t) for t in [*data.texts(node, "headline"), *data.meta("og:title")]}
-    folders = _folders_of_posts(page)
-    sections = [
-        t for t in data.texts(node, "articleSection") if fold_text(t) not in headline and t.strip() not in folders
-    ]
     yield _as_candidate(
-        "category", [p for t in sections for p in _split_sections(page, t)], "json-ld", "articleSection", 0.82
+        "category", _sections(page, data.texts(node, "articleSection"), headline), "json-ld", "articleSection", 0.82
     )
     # The plugin Rank Math writes search phrases, and not the post's tags, into this property.
     trust = 0.3 if _is_by_rank_math(page) else 0.78
     yield _as_candidate("tag", terms_in_lists(data.texts(node, "keywords")), "json-ld", "keywords", trust)
     for one in data.declared(page.addresses):
         if one.source != "json-ld":
-            found = [p for t in data.texts(one.node, "articleSection") for p in _split_sections(page, t)]
+            found = _sections(page, data.texts(one.node, "articleSection"), headline)
             yield _as_candidate("category", found, one.source, "articleSection", 0.8)
             yield _as_candidate("tag", terms_in_lists(data.texts(one.node, "keywords")), one.source, "keywords", 0.7)
     for meta in _METAS:
@@ -492,16 +488,19 @@ def _from_metadata(page: Page) -> Iterator[Found]:
 def _from_meta(page: Page, meta: _Meta, headline: set[str]) -> Found:
     texts = page.data.meta(meta.name)[:1] if meta.name == "keywords" else page.data.meta(meta.name)
     if meta.kind == "category":
-        folders = _folders_of_posts(page)
-        texts = [
-            p
-            for t in texts[:3]
-            if fold_text(t) not in headline and t.strip() not in folders
-            for p in _split_sections(page, t)
-        ]
+        texts = _sections(page, texts[:3], headline)
     return _as_candidate(
         meta.kind, terms_in_lists(texts) if meta.is_list else texts, "meta", meta.name, meta.confidence
     )
+
+
+def _sections(page: Page, texts: Iterable[str], headline: set[str]) -> list[str]:
+    """Returns the categories in some declared sections, without the post's headline, folders such as "posts", and a
+    section that all posts of the site have.
+    """
+    folders = _folders_of_posts(page)
+    own = (t for t in texts if fold_text(t) not in headline and t.strip() not in folders)
+    return [p for t in own if not page.constants.refuses_section(t) for p in _split_sections(page, t)]
 
 
 def _folders_of_posts(page: Page) -> set[str]:
