@@ -25,6 +25,7 @@ from archiver.extraction.term_links import (
     is_own_site,
     is_term,
     kind_of_address,
+    kind_of_label,
     slug_of,
     term_links,
     terms_in_lists,
@@ -212,6 +213,9 @@ _TAG_CLASSES = (
 )
 _CATEGORY_TAGS = frozenset({"span", "div", "p", "strong", "em", "small", "li", "ul", "ol", "header"})
 _KICKER_WORDS, _TITLE_CLIMB = 2, 2
+_POST_TYPES = frozenset(
+    ("article", "blog", "post", "blogpost", "page", "entry", "story", "artikel", "beitrag", "articulo")
+)
 _CATEGORY_WORDS, _DATE_DEPTH, _NEAR_DATE = 4, 2, 30
 _STARTS_WITH_LABEL = re.compile(r"^[^\W\d_]+\s*[:：]\s*")
 _STARTS_LABEL = re.compile(r"[:：]\s*$")
@@ -404,8 +408,13 @@ def _unlinked_texts(post: Post, el: Element, name: str) -> list[str]:
     """Returns the terms in an element with a class for categories or tags; [] if any of its texts is not a term."""
     is_list = name.endswith(("ies", "tags", "list"))
     texts = texts_of_items(el)
+    label = _STARTS_WITH_LABEL.match(texts[0])
+    if label and not kind_of_label(label[0]):
+        return []  # a list of something else, such as "Contributors: ..."
+    if label:
+        texts[0] = texts[0][label.end() :]
     if is_list and len(texts) == 1:
-        texts = terms_in_lists([_STARTS_WITH_LABEL.sub("", texts[0])])
+        texts = terms_in_lists(texts)
     terms = [clean_term(text) for text in texts]
     if not all(map(_is_unlinked_text, texts, terms)):
         return []
@@ -413,7 +422,9 @@ def _unlinked_texts(post: Post, el: Element, name: str) -> list[str]:
 
 
 def _is_unlinked_text(text: str, term: str) -> bool:
-    return is_term(term) and len(term.split()) <= _CATEGORY_WORDS and not _STARTS_LABEL.search(text)
+    if not is_term(term) or fold_text(term) in _POST_TYPES:
+        return False
+    return len(term.split()) <= _CATEGORY_WORDS and not _STARTS_LABEL.search(text)
 
 
 def _may_hold_unlinked(post: Post, el: Element) -> bool:
