@@ -17,6 +17,7 @@ from archiver.extraction.authors.person_names import (
     OTHER_PART,
     REPORTERS_KO,
     is_plain_name,
+    looks_personal,
     may_sign,
     split_names,
 )
@@ -364,14 +365,15 @@ def names_of_line(el: Element) -> list[str]:
     parts = [p for t in el.itertext() for p in re.split(r"\n\s*\n", str(t))]
     dated = bool(_DATE_PARTS.search(text))
     one = Line(text, [c for c in map(clean_text, parts) if c], [el])
-    return _names_in(one, _without_date(text) if dated else text, dated)
+    return _names_in(one, _without_date(text) if dated else text, dated, known=True)
 
 
-def _names_in(one: Line, rest: str, dated: bool) -> list[str]:
+def _names_in(one: Line, rest: str, dated: bool, known: bool = False) -> list[str]:
     """Returns the names after "by" or a label in a line. In a line with a date, also returns pieces that look like
     names.
 
-    `rest` is the line without its date. `dated` is True if the line contains a date.
+    `rest` is the line without its date. `dated` is True if the line contains a date. `known` is True if the line is
+    known to be a byline.
     """
     if m := _LABELLED.search(one.text):
         return [x for x in split_names(m[1]) if may_sign(x)]
@@ -379,7 +381,7 @@ def _names_in(one: Line, rest: str, dated: bool) -> list[str]:
     if (m := opening or BY.match(rest)) and m.end() > 0:
         text = one.text if opening else rest
         return [x for x in split_names(text) if may_sign(x)] if dated or len(text) <= 160 else []
-    return _names_after_by(rest, dated) or (_names_beside_date(one) if dated else [])
+    return _names_after_by(rest, dated) or (_names_beside_date(one, known) if dated else [])
 
 
 def _names_after_by(rest: str, dated: bool) -> list[str]:
@@ -401,9 +403,9 @@ def _is_within_name(rest: str, m: re.Match[str]) -> bool:
     return word in _PARTICLES and bool(before) and before[-1][0].isupper() and before[-1][-1].isalpha()
 
 
-def _names_beside_date(one: Line) -> list[str]:
-    """Returns the names in a dated line. A piece that is not a name is left out; without a handle, the other pieces
-    must then be recognizable as names.
+def _names_beside_date(one: Line, known: bool) -> list[str]:
+    """Returns the names in a dated line. A piece that is not a name is left out. Unless the line is `known` to be a
+    byline, or the piece has a handle, the names must be recognizable as names of persons.
     """
     out: list[str] = []
     pieces = [p for c in one.chunks for p in _DOTS.split(c) if p]
@@ -416,10 +418,10 @@ def _names_beside_date(one: Line) -> list[str]:
         behalf = BEHALF.search(bare)
         if behalf and out and behalf.start() == 0:
             break
-        handled = "@" in "".join(pieces[n : n + 2])
-        is_sure = REPORTERS_KO.match(bare) is not None
+        handled = "@" in "".join(pieces[n : n + 2]) or REPORTERS_KO.match(bare) is not None
         found = split_names(bare)
-        out += [x for x in found if is_sure or is_plain_name(x) or (handled and _looks_like_full_name(x))]
+        fits = looks_personal if handled else _looks_like_full_name if known else is_plain_name
+        out += found if all(map(fits, found)) else []
         if behalf:
             break  # the next pieces are the name of the group for which the author writes
     return out

@@ -191,6 +191,7 @@ _ENDS_IN_LEGAL_FORM = re.compile(
 )
 _ONLY_LEGAL_FORM = re.compile(rf"(?:Co\.?\s*)?(?:{_LEGAL_FORM}|Co)\.?", re.IGNORECASE)
 _COMPANY_JOINT = re.compile(r"(?<=\w)\s*(?:&|\band\b|\bund\b|\bet\b)\s*(?=Co\b)")
+_BRACKETS = re.compile(r"\s*[(（][^)）]*[)）]")
 _JOINED = "\ue000"  # stands for "&" within the name of a company while a byline is split
 _COMMA_BEFORE_FORM = re.compile(rf",\s*(?=(?:{_LEGAL_FORM})\b\.?\s*(?:$|[,;|]))")
 # Words that end or begin the name of a desk, an outlet or an institution, one row per group of languages.
@@ -224,6 +225,7 @@ def is_organization(text: str) -> bool:
     """Returns True if a name shows that it names an organization: a news agency, a desk, an outlet, an institution or a
     company.
     """
+    text = _BRACKETS.sub("", text)
     if fold_text(text) in KNOWN_AGENCIES or _ENDS_IN_LEGAL_FORM.match(text) or _ORGANIZATION_ENDING.match(text):
         return True
     words = [w.strip(".,:'’\"()").lower() for w in text.split()]
@@ -346,31 +348,36 @@ _INTERFACE_WORDS = word_set(
 _COPYRIGHT = re.compile(r"copyright\b|\(c\)\s", re.IGNORECASE)
 # Words that are common in the names of sections, places and labels, by language, and rare in names of people.
 _SECTION_WORDS = word_set(
-    "middle far gulf coast bay beach creek heights island islands lake river valley hills springs mountain "
-    "mountains grand zealand delhi hong kong cape los angeles las vegas san buenos aires janeiro são cidade ciudad "
-    "nuevo nueva rica arabia lanka republic kingdom premier league championship station airport breaking exclusive "
-    "latest explainer factbox gallery election elections weather traffic markets stocks economy economics movies "
-    "arts theater theatre fashion obituaries columns columnists sponsored promoted politik wirtschaft kultur sport "
-    "lokales lokal lokalsport regional region panorama wissen feuilleton ausland inland stadt landkreis kreis sankt "
-    "neue neuer neues deutsche deutscher aktuelles veröffentlicht lesezeit meldung meldungen meinung ratgeber reise "
+    "middle far gulf coast beach creek heights island islands valley hills springs mountain mountains zealand delhi "
+    "janeiro são cidade ciudad nuevo nueva arabia republic kingdom league championship station airport breaking "
+    "exclusive latest explainer factbox gallery election elections weather traffic markets stocks economy economics "
+    "movies arts theater theatre fashion obituaries columns columnists sponsored promoted politik wirtschaft kultur "
+    "sport lokales lokal lokalsport regional region panorama wissen feuilleton ausland inland stadt landkreis kreis "
+    "sankt neue neues deutsche aktuelles veröffentlicht lesezeit meldung meldungen meinung ratgeber reise "
     "gesundheit bildung nord süd actualité actualités actu locale locales vie politique économie société sports "
     "monde régions région publié publiée temps lecture santé éducation environnement opinions faits sciences "
     "actualidad internacional nacional nacionales política economía sociedad cultura deportes publicado actualizado "
     "tiempo lectura salud educación opinión sucesos últimas última estados unidos notícia notícias economia "
     "sociedade desporto esportes esporte saúde educação atualizado tempo leitura alerta cotidiano polícia attualità "
     "cronaca locali politica società spettacoli esteri pubblicato aggiornato salute ultime reggio provincia "
-    "binnenland buitenland binnenlands buitenlands haag lokale regio politiek economie wetenschap gepubliceerd "
-    "leestijd wiadomości lokalne świat polityka gospodarka opublikowano aktualności nowy wielka góra fot foto "
-    "zprávy domácí zahraniční ekonomika publikováno aktualizováno hradec králové hírek belföldi külföldi belföld "
-    "külföld gazdaság frissítve helyi friss lokala inrikes utrikes ekonomi publicerad uppdaterad udland indland "
-    "kotimaan ulkomaat kotimaa talous kulttuuri urheilu julkaistu päivitetty știri actualitate societate publicat "
-    "dakika haberler yerel gündem spor ekonomi kültür güncelleme yayınlanma siyaset sağlık eğitim berita terkini "
-    "nasional daerah olahraga jakarta selatan utara barat timur tengah đời sống xã hội thời sự thể thao sức khỏe "
-    "phố tỉnh quận tức nghệ lịch sản новости новость политика экономика общество культура спорт регион региона "
-    "россия россии происшествия наука опубликовано обновлено нижний новгород великий санкт республика область город "
-    "здоровье образование мнения новини україни україна політика економіка суспільство світ оновлено події "
-    "икономика общество νέα τοπικά πολιτική οικονομία κοινωνία πολιτισμός αθλητικά κόσμος ελλάδα δημοσιεύτηκε "
-    "ενημέρωση ειδήσεις"
+    "binnenland buitenland binnenlands buitenlands lokale regio politiek economie wetenschap gepubliceerd leestijd "
+    "wiadomości lokalne świat polityka gospodarka opublikowano aktualności nowy wielka fot foto zprávy domácí "
+    "zahraniční ekonomika publikováno aktualizováno hradec králové hírek belföldi külföldi belföld külföld gazdaság "
+    "frissítve helyi friss lokala inrikes utrikes ekonomi publicerad uppdaterad udland indland kotimaan ulkomaat "
+    "kotimaa talous kulttuuri urheilu julkaistu päivitetty știri actualitate societate publicat dakika haberler "
+    "yerel gündem spor ekonomi kültür güncelleme yayınlanma siyaset sağlık eğitim berita terkini nasional daerah "
+    "olahraga jakarta selatan utara barat tengah đời sống xã hội thời sự thể thao sức khỏe phố tỉnh quận tức nghệ "
+    "lịch sản новости новость политика экономика общество культура спорт регион региона россия россии происшествия "
+    "наука опубликовано обновлено нижний новгород великий санкт республика область город здоровье образование "
+    "мнения новини україни україна політика економіка суспільство світ оновлено події икономика общество νέα τοπικά "
+    "πολιτική οικονομία κοινωνία πολιτισμός αθλητικά κόσμος ελλάδα δημοσιεύτηκε ενημέρωση ειδήσεις"
+)
+_PLACES = re.compile(
+    r"\b(?:hong kong|san (?:francisco|diego|jose|josé|antonio|juan|luis|salvador|sebastián|marino)|los angeles|"
+    r"las vegas|buenos aires|rio de|costa rica|sri lanka|new (?:york|delhi|jersey|zealand)|"
+    r"middle east|far east|den haag|the hague|cape town|grand rapids|salt lake|premier league|zielona góra|hà nội|"
+    r"bad [^\W\d_]+)\b",
+    re.IGNORECASE,
 )
 _FAMILY_NAMES_JA = tuple(
     word_set(
@@ -440,7 +447,7 @@ def looks_personal(text: str) -> bool:
     """Returns True if a text has the form of a person's name (one to five capitalized words without digits) or is a
     handle.
     """
-    words = re.sub(r"\s*[(（][^)）]*[)）]", "", text).split()
+    words = _BRACKETS.sub("", text).split()
     if not 1 <= len(words) <= 5:
         return False
     if len(words) == 1:
@@ -493,7 +500,9 @@ def is_plain_name(text: str) -> bool:
     if _CJK.fullmatch(text):
         bare = text.replace(" ", "")
         return bare.startswith(_FAMILY_NAMES_JA) if len(bare) > 3 or " " in text else text[0] in _SURNAMES
-    words = text.split()
+    words = _BRACKETS.sub("", text).split()
+    if not words or _PLACES.search(text):
+        return False
     has_capitals = words[0][0].isupper() and words[-1][0].isupper()
     return has_capitals and not any(w.strip(".,'’").lower() in _SECTION_WORDS for w in words)
 
