@@ -191,25 +191,18 @@ _METAS = (
 _FILED_OTHERWISE = frozenset(("blogger", "ghost", "hexo", "hugo", "jekyll", "pelican", "substack"))
 """Platforms whose posts always show their categories elsewhere. On these platforms a breadcrumb is only a folder,
 unless its address leads to a category."""
-# Classes of elements that show a category or tag without a link. A kicker may also be a phrase about the post.
+# The classes of elements that show a category or tag without a link. A kicker may also be a phrase about the post.
 _CATEGORY_CLASSES = (
-    *("post-category", "entry-category", "article-category", "article__category", "post__category", "category-name"),
-    *(
-        "category-label",
-        "cat-name",
-        "post-categories",
-        "entry-categories",
-        "article-categories",
-        "category",
-        "categories",
-    ),
-    *("post-label", "section-name", "section-label", "article-section", "article__section", "post-section", "rubrik"),
-    *("rubric", "rubrique", "rubrica", "article__rubric", "article-rubric", "post-rubric", "ressort"),
+    *(".post-category", ".entry-category", ".article-category", ".article__category", ".post__category"),
+    *(".category-name", ".category-label", ".cat-name", ".post-categories", ".entry-categories"),
+    *(".article-categories", ".category", ".categories", ".post-label", ".section-name", ".section-label"),
+    *(".article-section", ".article__section", ".post-section", ".rubrik", ".rubric", ".rubrique", ".rubrica"),
+    *(".article__rubric", ".article-rubric", ".post-rubric", ".ressort"),
 )
-_KICKER_CLASSES = ("kicker", "article-kicker", "article__kicker", "post-kicker", "entry-kicker", "eyebrow")
+_KICKER_CLASSES = (".kicker", ".article-kicker", ".article__kicker", ".post-kicker", ".entry-kicker", ".eyebrow")
 _TAG_CLASSES = (
-    *("post-tag", "entry-tag", "article-tag", "tag-item", "tag-name", "tag", "post-tags", "entry-tags", "article-tags"),
-    *("article__tags", "tags-list", "tag-list", "tags"),
+    *(".post-tag", ".entry-tag", ".article-tag", ".tag-item", ".tag-name", ".tag", ".post-tags", ".entry-tags"),
+    *(".article-tags", ".article__tags", ".tags-list", ".tag-list", ".tags"),
 )
 _CATEGORY_TAGS = frozenset({"span", "div", "p", "strong", "em", "small", "li", "ul", "ol", "header"})
 _KICKER_WORDS, _TITLE_CLIMB = 2, 2
@@ -392,11 +385,12 @@ def _elements_of_rule(page: Page, post: Post, rule: str) -> list[Element]:
     return [el for el in page.index.select(rule) if not post.is_noise(el) and post.is_beside(el)]
 
 
-def _unlinked_terms(page: Page, post: Post, names: Sequence[str]) -> list[str]:
+def _unlinked_terms(page: Page, post: Post, selectors: tuple[str, ...]) -> list[str]:
     """Returns the texts of elements near the post's date or title that have a class for categories or tags, but no
-    link. A class in the plural, such as "tags", marks a list.
+    link. `selectors` are the classes. A class in the plural, such as "tags", marks a list.
     """
-    for name in names:
+    for selector in page.index.present(selectors):
+        name = selector.removeprefix(".")
         named = [e for e in page.index.with_class(name)[:_MAX_COUNT] if e.tag in _CATEGORY_TAGS]
         found = [text for e in named if _may_hold_unlinked(post, e) for text in _unlinked_texts(post, e, name)]
         if found:

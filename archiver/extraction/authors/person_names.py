@@ -279,18 +279,24 @@ _OFFICE = (
     r"記者|通讯员|通訊員|主编|主編|评论员|評論員|特派员|特派員|編集委員|論説委員|論說委員|ジャーナリスト|ライター|논설위원|특파원|"
     r"인턴기자|객원기자|전문기자|편집위원|ผู้สื่อข่าว|นักข่าว|संवाददाता|पत्रकार"
 )
-# Matches a piece of a byline that is a job title or a degree.
-ROLE = re.compile(
+_ROLE = CaselessPattern(
     rf"^(?:(?:{_ADJECTIVE})(?:\s+(?:and|&)\s+(?:{_ADJECTIVE}))?\s+)*(?:{_OFFICE})s?"
     r"(?:\s*(?:\bat\b|\bof\b|\bfor\b|\bin\b|\bund\b|\band\b|\bwith\b|@|,|&|/|-|–|\bbei\b|\bchez\b)\s*.*)?$|"
     r"^(?:head|director|chief|vice president|vp|manager|professor|editor|founder)\s+(?:of|for|in)\b.*$|"
     r"^(?:ph\.?\s?d\.?|m\.?d\.?|m\.?s\.?c?\.?|m\.?a\.?|b\.?a\.?|b\.?s\.?c?|r\.?d\.?n?\.?|r\.?n\.?|j\.?d\.?|"
     r"m\.?b\.?a\.?|m\.?p\.?h\.?|esq\.?|cfa|cpa|cfp®?|d\.?o\.?|d\.?d\.?s\.?|l\.?d\.?n?|cpt|pharm\.?d\.?|lcsw|facs|faap|"
     r"dpt|cissp|dvm|vmd|ll\.?m\.?|ed\.?d\.?|psy\.?d\.?|lmft|lpc|bcba|np|pa-c|fnp(?:-c)?|rdh|cscs|aprn|bsn|msn|dacvb|"
-    r"m\.?ed\.?|m\.?eng\.?|dipl\.?(?:-?ing\.?)?|dr\.?|prof\.?|(?-i:[A-Z]{2,6}(?:-[A-Z]{1,3})?))$",
-    re.IGNORECASE,
+    r"m\.?ed\.?|m\.?eng\.?|dipl\.?(?:-?ing\.?)?|dr\.?|prof\.?)$",
 )
 _CAPITALS = re.compile(r"[A-Z]{2,6}(?:-[A-Z]{1,3})?")
+
+
+@lru_cache(maxsize=4096)
+def is_role(text: str) -> bool:
+    """Returns True if a piece of a byline is a job title or a degree, and not a name."""
+    return _CAPITALS.fullmatch(text) is not None or _ROLE.match(text) is not None
+
+
 _ROLE_END = re.compile(
     rf"^(?P<name>.*?\S)\s*[,–—-]?\s+(?:(?:{_ADJECTIVE.removesuffix('|our|the|a|an')})\s+)*"
     rf"(?:{_OFFICE.replace('head|', '').replace('team|', '').replace('staff|', '').replace('host|', '')})$",
@@ -472,7 +478,7 @@ def is_full_name(text: str) -> bool:
     The text must consist of a first and a last name with capitals, and contain no word that is common in headings. In
     scripts without capitals, the text must be as long as a name.
     """
-    if any(c.isdigit() for c in text) or len(text) > 50 or NOT_A_NAME.match(text) or ROLE.match(text):
+    if any(c.isdigit() for c in text) or len(text) > 50 or NOT_A_NAME.match(text) or is_role(text):
         return False
     if _CJK.fullmatch(text):
         return _is_cjk_name(text)
@@ -599,7 +605,7 @@ def _is_role(piece: str, follows: bool) -> bool:
     """Returns True if a piece of a byline is a job title or degree. Capitals such as "PHD" are a degree only after a
     name (`follows`).
     """
-    return bool(ROLE.match(piece)) and (follows or not _CAPITALS.fullmatch(piece))
+    return is_role(piece) and (follows or not _CAPITALS.fullmatch(piece))
 
 
 def _in_mixed_case(piece: str) -> str:
@@ -634,7 +640,7 @@ def _split_pieces(text: str, one: bool) -> list[str]:
     pieces = [_without_place(p.strip()) for p in AND.split(text) if p and p.strip()]
     if len(pieces) == 1:
         return _chinese_names(text) or pieces
-    kept = [p for p in pieces if not ROLE.match(p.strip(" ."))]
+    kept = [p for p in pieces if not is_role(p.strip(" ."))]
     people = all(looks_personal(p) for p in kept)
     if people and (not one or all(len(p.split()) > 1 or _HAN.match(p) for p in kept)):
         return kept
@@ -664,7 +670,7 @@ def _chinese_names(text: str) -> list[str]:
 def given_name_first(text: str) -> str:
     """Converts "Doe, Jane" to "Jane Doe". In citation_author and dc.creator the family name comes first."""
     m = re.fullmatch(r"([^,\s]+(?:\s[^,\s]+)?),\s*([^,]+)", clean_text(text))
-    return f"{m[2]} {m[1]}" if m and not ROLE.match(m[2]) else clean_text(text)
+    return f"{m[2]} {m[1]}" if m and not is_role(m[2]) else clean_text(text)
 
 
 # Doubtful declared authors: the name of the site or the host, and account names that are not meant for readers.

@@ -19,10 +19,10 @@ from archiver.extraction.authors.person_names import (
     NOT_A_NAME,
     OTHER_PART,
     REPORTERS_KO,
-    ROLE,
     SIGNED,
     is_full_name,
     is_plain_name,
+    is_role,
     looks_personal,
     may_sign,
     split_names,
@@ -201,7 +201,7 @@ class _Spot:
         following = self.line.chunks[self.index + 1 : self.index + 2]
         if not following:
             following = [c for one in self.lines[self.number + 1 : self.number + 2] for c in one.chunks[:1]]
-        return bool(following and ROLE.match(following[0].text.strip(" -–—,·|")))
+        return bool(following and is_role(following[0].text.strip(" -–—,·|")))
 
     def is_beside_date(self) -> bool:
         """Returns True if this line, or a short line directly before or after it, contains a date."""
@@ -353,11 +353,14 @@ class _BylineReader:
         text = at.chunk.text
         if _has_degrees(text) or REPORTERS_KO.match(text):
             return "role"
-        if len(text) > _MAX_NAMES_LENGTH or not _are_full_names(text):
+        if len(text) > _MAX_NAMES_LENGTH:
             return ""
-        if at.chunk.mark == author_markup.BOX:
-            return "mark"
-        if fold_text(text) in self.pictures:
+        kind = "mark" if at.chunk.mark == author_markup.BOX else self._kind_by_surroundings(at)
+        return kind if kind and _are_full_names(text) else ""
+
+    def _kind_by_surroundings(self, at: _Spot) -> str:
+        text = at.chunk.text
+        if self.pictures and fold_text(text) in self.pictures:
             return "avatar"
         if at.is_before_role():
             return "role"
@@ -372,7 +375,7 @@ def _kind_by_markup(chunk: MarkedText) -> str:
 
 def _is_beside_name(text: str) -> bool:
     """Returns True if a text may accompany a name in a byline: one or two words, a date or a job title."""
-    return bool(len(text.split()) < 3 or _DATE.search(text) or ROLE.match(text))
+    return bool(len(text.split()) < 3 or _DATE.search(text) or is_role(text))
 
 
 def _is_prose(text: str) -> bool:
@@ -401,7 +404,7 @@ def _are_full_names(text: str) -> bool:
 def _has_degrees(text: str) -> bool:
     """Returns True if a text consists of full names with degrees or job titles: "Ann Poe, MD; Eva Roe, PhD"."""
     pieces = [p.strip(" .") for p in AND.split(text) if p.strip(" .")]
-    people = [p for p in pieces if not ROLE.match(p)]
+    people = [p for p in pieces if not is_role(p)]
     return len(people) < len(pieces) and bool(people) and all(is_full_name(p) for p in people)
 
 
@@ -413,14 +416,14 @@ def _has_required_form(name: str, kind: str) -> bool:
         return is_full_name(name)
     if kind == "link" and " " in name and not is_full_name(name) and name.isascii():
         return False
-    return may_sign(name) and not ROLE.match(name)
+    return may_sign(name) and not is_role(name)
 
 
 # Bylines around the heading and after the text, on any platform.
 
 _MANY = 3  # if there are more bylines than this, they belong to several posts
 _TOP = 2  # the post's own byline is in the first two lines below the heading, even if many others follow
-_NAMES_ROOM = 300
+_NAMES_ROOM, _LABEL_LENGTH = 300, 30
 _LAST = 4  # only this many paragraphs at the end of a body are searched for a byline
 _NAME_ENDS = re.compile(r"[.,;(|–—]|\s(?:is|was|who|has|and\s+is)\s")
 
@@ -476,11 +479,16 @@ def _bylines_after(page: Page, post: Post, end: int, top: Element | None) -> lis
 _LABEL_TAGS = ("h2", "h3", "h4", "h5", "h6", "dt", "th")
 
 
+def _is_label(el: Element) -> bool:
+    """Returns True if an element contains only words that introduce an author's name."""
+    return len((el.text or "").strip()) <= _LABEL_LENGTH and LABEL.fullmatch(_first_texts(el)) is not None
+
+
 def _labelled_names(page: Page) -> list[Sign]:
     """Returns the names after a heading that consists only of a label such as "Author", as in a box with the facts of a
     report. If there are several such headings, they belong to several posts.
     """
-    labels = [el for el in page.index.tag(*_LABEL_TAGS)[:_BOXES] if LABEL.fullmatch(_first_texts(el))]
+    labels = [el for el in page.index.tag(*_LABEL_TAGS)[:_BOXES] if _is_label(el)]
     following = labels[0].getnext() if len(labels) == 1 else None
     if following is None or any(map(author_markup.is_foreign, (following, *author_markup.ancestors_of(following)))):
         return []
