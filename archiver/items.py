@@ -211,6 +211,11 @@ class Evidence:
     confidence: float = 0.5
 
 
+ORGANIZATIONS = "organizations"
+"""The field of evidence for authors that are organizations and not persons, such as a news agency. It has one piece of
+evidence for each of them, whose value is the author's name."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceHint:
     """The information that a feed item or an API response gives about a post, in addition to the post's own page.

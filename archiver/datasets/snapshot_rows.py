@@ -18,10 +18,13 @@ from archiver.datasets.publication_rules_and_tiers import Tier
 from archiver.datasets.record_formats import import_arrow
 from archiver.datasets.snapshot_selection import NEWEST
 from archiver.datasets.withheld_text import RUN, LeakedPassages, count_words, redact, sketch, words_of_text
+from archiver.extraction.authors.person_names import is_organization
 from archiver.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLISHED, STORED_LISTS, Shape
+from archiver.items import ORGANIZATIONS
 from archiver.markup.markdown_writer import to_markdown
 from archiver.markup.marks import carry_marks, is_contact, links_of, unpack_marks
 from archiver.storage.article_tables.article_records import FIRST_ADDRESS, record_id, record_id_of_first
+from archiver.storage.article_tables.evidence import FROM_ENTRIES, entry_column
 from archiver.storage.tombstones import tombstones
 
 # The tables of a snapshot and their columns. Writers, descriptions and checks iterate over them.
@@ -70,6 +73,12 @@ ID = Column(
 _CAPTURED = Column("captured_at", "text", "time of the capture from which the row was extracted")
 _PAYLOAD = Column("payload_digest", "text", "SHA-1 of the capture's payload, in the notation of WARC")
 
+_ORGANIZATIONS = Column(
+    "author_organizations",
+    "texts",
+    "those of the authors that are organizations (news agencies, desks, companies) and not persons",
+)
+
 _DESCRIBED_HERE: dict[str, tuple[Column, ...]] = {
     "id": (ID,),
     "body": (
@@ -111,6 +120,8 @@ def _field_columns() -> Iterator[Column]:
             yield from _DESCRIBED_HERE[name]
         elif field.shape in _KINDS:
             yield Column(name, _KINDS[field.shape], field.doc, field.schema_org)
+        if name == "authors":
+            yield _ORGANIZATIONS
 
 
 ARTICLES = DatasetTable(
@@ -267,6 +278,8 @@ _RECORD = {
     "body": "{body}",
     "id": "c.id",
     "aliases": "{aliases}",
+    "author_organizations": f"""(select json_group_array({entry_column("value")}) from {FROM_ENTRIES}
+        where {entry_column("field")} = '{ORGANIZATIONS}')""",
     "excerpt": "null",
     "revision": "c.revision",
     "gone_at": "c.gone_at",
@@ -354,9 +367,14 @@ def _record_at_cutoff(row: Sequence[Any]) -> Row:
         text = record[name]
         record[name] = _scan(text, 0)[0] if text and text != "[]" else []
     content, captured_at, payload_digest = row[_BESIDE + 3 : _BESIDE + 6]
+    current, organizations = record["authors"], json.loads(record["author_organizations"] or "[]")
     if content is not None:
         record.update((name, value) for name, value in json.loads(content).items() if name in PAGE_FIELDS)
         record["captured_at"], record["payload_digest"] = captured_at, payload_digest
+    # The evidence is that of the current revision. An author of an older one is judged by the name.
+    record["author_organizations"] = [
+        name for name in record["authors"] if name in organizations or (name not in current and is_organization(name))
+    ]
     return record
 
 

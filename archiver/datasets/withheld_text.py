@@ -406,8 +406,9 @@ _REFERENCE = frozenset(
         "same_as",
     }
 )
-_TEXTS = (*QUOTING, "excerpt")
-_LISTS = frozenset(name for name in BY_NAME if BY_NAME[name].shape == "texts")
+_OF_AUTHORS = frozenset(("authors", "author_organizations"))
+_TEXTS = (*QUOTING, "author_organizations", "excerpt")
+_LISTS = frozenset(name for name in BY_NAME if BY_NAME[name].shape == "texts") | _OF_AUTHORS
 WORDS = 25
 SHARE = 5
 """An excerpt has at most 25 words, and at most a fifth of the text."""
@@ -506,10 +507,13 @@ class Pseudonymizer:
             names = {*(record["authors"] or ()), *self._others.get(record["id"], ())}
             longest = tuple(sorted(names, key=lambda name: (-len(name), name)))
             _change_fields(out, WRITTEN, lambda text: self._replace_names(text, longest))
-            out["authors"] = list(dict.fromkeys(map(self._pseudonym, record["authors"] or ())))
+            for name in _OF_AUTHORS & record.keys():
+                out[name] = list(dict.fromkeys(map(self._pseudonym, record[name] or ())))
         if self._contacts:
             where = phone_regions(record)
-            _change_fields(out, (*WRITTEN, *PERSONS), lambda text: remove_contacts(text, where))
+            _change_fields(
+                out, (*WRITTEN, *PERSONS, *_OF_AUTHORS - {*PERSONS}), lambda text: remove_contacts(text, where)
+            )
         return out
 
     @property

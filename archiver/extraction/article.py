@@ -163,6 +163,7 @@ def _authors_of(reader: SiteReader, tail: agency_credits.BodyTail) -> tuple[str,
     authors = signed or read_authors(reader) or tail.authors
     if tail.authors and authors == tail.authors:
         reader.evidence.append(Evidence("authors", ", ".join(authors)[:300], "signed", "the end of the text", 0.85))
+    reader.evidence += _authors.organization_evidence(reader.page, authors)
     return authors
 
 
@@ -446,6 +447,7 @@ def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind
     people = _authors.author_candidates(page, post, hint, site, beside, tail.authors, text.text)
     author = candidate_choice.resolve_authors(people)
     evidence += [c.evidence("authors") for c in people]
+    evidence += _authors.organization_evidence(page, author.value if author else ())
 
     changed = _dates.modified_candidates(page, post, hint, beside)
     times = _dates.published_candidates(page, post, hint, beside)

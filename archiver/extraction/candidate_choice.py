@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors.person_names import WEAK_ACCOUNTS
+from archiver.extraction.authors.person_names import WEAK_ACCOUNTS, is_organization, is_person
 from archiver.extraction.date_text import AddressDate, Moment
 from archiver.extraction.page import Page, language_tag
 from archiver.extraction.post_locator import title_in_url, title_similarity
@@ -235,6 +235,9 @@ def resolve_authors(found: list[Candidate[Names]]) -> Candidate[Names] | None:
     first, _ = max(usable, key=support)
     if all(WEAK_ACCOUNTS.match(n) for n in first.value):
         persons = [c for c in found if c.confidence >= 0.5 and not any(WEAK_ACCOUNTS.match(n) for n in c.value)]
+        first = best_candidate(persons) or first
+    elif all(map(is_organization, first.value)):
+        persons = [c for c in found if c.confidence >= 0.5 and all(is_person(n) for n in c.value)]
         first = best_candidate(persons) or first
     if first.confidence >= 0.95:
         return first

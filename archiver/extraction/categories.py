@@ -20,14 +20,17 @@ from archiver.extraction.term_links import (
     Kind,
     Terms,
     clean_term,
+    is_home,
     is_in_prose,
     is_own_site,
     is_term,
     kind_of_address,
+    kind_of_label,
     slug_of,
     term_links,
     terms_in_lists,
     text_of_term_link,
+    texts_of_items,
     texts_of_links,
     unique_terms,
 )
@@ -188,12 +191,31 @@ _METAS = (
 _FILED_OTHERWISE = frozenset(("blogger", "ghost", "hexo", "hugo", "jekyll", "pelican", "substack"))
 """Platforms whose posts always show their categories elsewhere. On these platforms a breadcrumb is only a folder,
 unless its address leads to a category."""
-_CATEGORY_CLASSES = ("post-category", "entry-category", "article-category", "category", "post-label")
-_TAG_CLASSES = ("post-tag", "entry-tag", "article-tag", "tag-item", "tag-name", "tag")
-_CATEGORY_TAGS = frozenset({"span", "div", "p", "strong", "em", "small", "li"})
+# The classes of elements that show a category or tag without a link. A kicker may also be a phrase about the post.
+_CATEGORY_CLASSES = (
+    *(".post-category", ".entry-category", ".article-category", ".article__category", ".post__category"),
+    *(".category-name", ".category-label", ".cat-name", ".post-categories", ".entry-categories"),
+    *(".article-categories", ".category", ".categories", ".post-label", ".section-name", ".section-label"),
+    *(".article-section", ".article__section", ".post-section", ".rubrik", ".rubric", ".rubrique", ".rubrica"),
+    *(".article__rubric", ".article-rubric", ".post-rubric", ".ressort"),
+)
+_KICKER_CLASSES = (".kicker", ".article-kicker", ".article__kicker", ".post-kicker", ".entry-kicker", ".eyebrow")
+_TAG_CLASSES = (
+    *(".post-tag", ".entry-tag", ".article-tag", ".tag-item", ".tag-name", ".tag", ".post-tags", ".entry-tags"),
+    *(".article-tags", ".article__tags", ".tags-list", ".tag-list", ".tags"),
+)
+_CATEGORY_TAGS = frozenset({"span", "div", "p", "strong", "em", "small", "li", "ul", "ol", "header"})
+_KICKER_WORDS, _TITLE_CLIMB = 2, 2
+_POST_TYPES = frozenset(
+    ("article", "blog", "post", "blogpost", "page", "entry", "story", "artikel", "beitrag", "articulo")
+)
 _CATEGORY_WORDS, _DATE_DEPTH, _NEAR_DATE = 4, 2, 30
+_STARTS_WITH_LABEL = re.compile(r"^[^\W\d_]+\s*[:：]\s*")
 _STARTS_LABEL = re.compile(r"[:：]\s*$")
 _BREADCRUMBS = ("[itemtype*=BreadcrumbList]", ".breadcrumbs", ".breadcrumb", "#breadcrumbs", "#breadcrumb")
+_POSITIONS = (".crumbs", ".crumb", ".bread", ".position", ".location", ".weizhi", ".mbx", ".path")
+"""Classes that many sites, most of them Chinese, give to breadcrumbs. They count only if the first link is to the home
+page."""
 _TAG_ADDRESS = "tag address"
 _TOLD_APART = 0.5
 """Only candidates on the page with at least this confidence decide whether a term of a feed is a category or a tag."""
@@ -324,11 +346,11 @@ def _from_selectors(page: Page, post: Post) -> Iterator[Found]:
 
 
 def _from_unlinked(page: Page, post: Post) -> Iterator[Found]:
-    if any(page.index.with_class(name) for name in _CATEGORY_CLASSES):
-        found = _unlinked_terms(page, post, _CATEGORY_CLASSES)
-        yield _as_candidate("category", found, "class", "unlinked category", 0.7, True)
-    if any(page.index.with_class(name) for name in _TAG_CLASSES):
-        yield _as_candidate("tag", _unlinked_terms(page, post, _TAG_CLASSES), "class", "unlinked tag", 0.6, True)
+    found = _unlinked_terms(page, post, _CATEGORY_CLASSES) or [
+        text for text in _unlinked_terms(page, post, _KICKER_CLASSES) if len(text.split()) <= _KICKER_WORDS
+    ]
+    yield _as_candidate("category", found, "class", "unlinked category", 0.7, True)
+    yield _as_candidate("tag", _unlinked_terms(page, post, _TAG_CLASSES), "class", "unlinked tag", 0.6, True)
 
 
 def _selected_terms(page: Page, post: Post, rule: str, kind: Kind, both: bool) -> list[str]:
@@ -363,23 +385,61 @@ def _elements_of_rule(page: Page, post: Post, rule: str) -> list[Element]:
     return [el for el in page.index.select(rule) if not post.is_noise(el) and post.is_beside(el)]
 
 
-def _unlinked_terms(page: Page, post: Post, names: Sequence[str]) -> list[str]:
-    """Returns the texts of elements near the post's date that have a class for categories or tags, but no link."""
-    for name in names:
+def _unlinked_terms(page: Page, post: Post, selectors: tuple[str, ...]) -> list[str]:
+    """Returns the texts of elements near the post's date or title that have a class for categories or tags, but no
+    link. `selectors` are the classes. A class in the plural, such as "tags", marks a list.
+    """
+    for selector in page.index.present(selectors):
+        name = selector.removeprefix(".")
         named = [e for e in page.index.with_class(name)[:_MAX_COUNT] if e.tag in _CATEGORY_TAGS]
-        if found := [clean_term(element_line(e)) for e in named if _is_unlinked_term(post, e)]:
+        found = [text for e in named if _may_hold_unlinked(post, e) for text in _unlinked_texts(post, e, name)]
+        if found:
             return found
     return []
 
 
-def _is_unlinked_term(post: Post, el: Element) -> bool:
-    if next(el.iter("a"), None) is not None or post.is_noise(el) or post.in_body(el) or not post.is_beside(el):
+def _unlinked_texts(post: Post, el: Element, name: str) -> list[str]:
+    """Returns the terms in an element with a class for categories or tags; [] if any of its texts is not a term."""
+    is_list = name.endswith(("ies", "tags", "list"))
+    texts = texts_of_items(el)
+    label = _STARTS_WITH_LABEL.match(texts[0])
+    if label and not kind_of_label(label[0]):
+        return []  # a list of something else, such as "Contributors: ..."
+    if label:
+        texts[0] = texts[0][label.end() :]
+    if is_list and len(texts) == 1:
+        texts = terms_in_lists(texts)
+    terms = [clean_term(text) for text in texts]
+    if not all(map(_is_unlinked_text, texts, terms)):
+        return []
+    return terms if is_list or _is_near_date(post, el) or _is_near_title(post, el) else []
+
+
+def _is_unlinked_text(text: str, term: str) -> bool:
+    if not is_term(term) or fold_text(term) in _POST_TYPES:
         return False
-    text = element_line(el)
-    if not is_term(clean_term(text)) or len(text.split()) > _CATEGORY_WORDS or _STARTS_LABEL.search(text):
+    return len(term.split()) <= _CATEGORY_WORDS and not _STARTS_LABEL.search(text)
+
+
+def _may_hold_unlinked(post: Post, el: Element) -> bool:
+    if post.is_noise(el) or post.in_body(el) or not post.is_beside(el):
         return False
+    return el is not post.holder and next(el.iter("a", "time", "h1", "h2"), None) is None
+
+
+def _is_near_date(post: Post, el: Element) -> bool:
     return any(
         _has_date(a) for a in islice(el.iterancestors(), _DATE_DEPTH) if a is not post.holder or a.tag == "article"
+    )
+
+
+def _is_near_title(post: Post, el: Element) -> bool:
+    """Returns True if an element directly precedes the post's heading, or the element around the heading."""
+    if post.title is None:
+        return False
+    following = el.getnext()
+    return following is not None and (
+        following is post.title or any(a is following for a in islice(post.title.iterancestors(), _TITLE_CLIMB))
     )
 
 
@@ -414,19 +474,15 @@ def _from_metadata(page: Page) -> Iterator[Found]:
     data = page.data
     node = data.article(page.addresses)
     headline = {fold_text(t) for t in [*data.texts(node, "headline"), *data.meta("og:title")]}
-    folders = _folders_of_posts(page)
-    sections = [
-        t for t in data.texts(node, "articleSection") if fold_text(t) not in headline and t.strip() not in folders
-    ]
     yield _as_candidate(
-        "category", [p for t in sections for p in _split_sections(page, t)], "json-ld", "articleSection", 0.82
+        "category", _sections(page, data.texts(node, "articleSection"), headline), "json-ld", "articleSection", 0.82
     )
     # The plugin Rank Math writes search phrases, and not the post's tags, into this property.
     trust = 0.3 if _is_by_rank_math(page) else 0.78
     yield _as_candidate("tag", terms_in_lists(data.texts(node, "keywords")), "json-ld", "keywords", trust)
     for one in data.declared(page.addresses):
         if one.source != "json-ld":
-            found = [p for t in data.texts(one.node, "articleSection") for p in _split_sections(page, t)]
+            found = _sections(page, data.texts(one.node, "articleSection"), headline)
             yield _as_candidate("category", found, one.source, "articleSection", 0.8)
             yield _as_candidate("tag", terms_in_lists(data.texts(one.node, "keywords")), one.source, "keywords", 0.7)
     for meta in _METAS:
@@ -437,16 +493,19 @@ def _from_metadata(page: Page) -> Iterator[Found]:
 def _from_meta(page: Page, meta: _Meta, headline: set[str]) -> Found:
     texts = page.data.meta(meta.name)[:1] if meta.name == "keywords" else page.data.meta(meta.name)
     if meta.kind == "category":
-        folders = _folders_of_posts(page)
-        texts = [
-            p
-            for t in texts[:3]
-            if fold_text(t) not in headline and t.strip() not in folders
-            for p in _split_sections(page, t)
-        ]
+        texts = _sections(page, texts[:3], headline)
     return _as_candidate(
         meta.kind, terms_in_lists(texts) if meta.is_list else texts, "meta", meta.name, meta.confidence
     )
+
+
+def _sections(page: Page, texts: Iterable[str], headline: set[str]) -> list[str]:
+    """Returns the categories in some declared sections, without the post's headline, folders such as "posts", and a
+    section that all posts of the site have.
+    """
+    folders = _folders_of_posts(page)
+    own = (t for t in texts if fold_text(t) not in headline and t.strip() not in folders)
+    return [p for t in own if not page.constants.refuses_section(t) for p in _split_sections(page, t)]
 
 
 def _folders_of_posts(page: Page) -> set[str]:
@@ -528,6 +587,15 @@ def _shown_steps(page: Page) -> list[tuple[str, str]]:
     """Returns the texts and addresses of the links in the first breadcrumb element that has links."""
     for rule in _BREADCRUMBS:
         for el in [e for e in page.index.select(rule) if e.tag != "a"][:1]:
-            if steps := [(element_line(a), a.get("href") or "") for a in islice(el.iter("a"), _MAX_STEPS)]:
+            if steps := _links_of_steps(el):
+                return steps
+    for rule in page.index.present(_POSITIONS):
+        for el in page.index.select(rule)[:1]:
+            steps = _links_of_steps(el)
+            if len(steps) > 1 and is_home(steps[0][0]) and len(steps) < _MAX_STEPS:
                 return steps
     return []
+
+
+def _links_of_steps(el: Element) -> list[tuple[str, str]]:
+    return [(element_line(a), a.get("href") or "") for a in islice(el.iter("a"), _MAX_STEPS)]

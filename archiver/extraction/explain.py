@@ -18,7 +18,7 @@ from archiver.extraction.post_locator import title_in_url
 from archiver.extraction.template.site_rule import BY_HAND
 from archiver.extraction.text_normalization import fold_text
 from archiver.fields import BY_NAME, PAGE_TIMES, WEIGHED, fields_with_choice
-from archiver.items import OTHER_HEADING, Evidence
+from archiver.items import ORGANIZATIONS, OTHER_HEADING, Evidence
 
 FIELDS = (
     *WEIGHED,
@@ -29,7 +29,7 @@ FIELDS = (
     "encoding",
 )
 _SETS = tuple(name for name in WEIGHED if BY_NAME[name].is_list)
-_KEEPS_ALL = (*fields_with_choice("collected"), *fields_with_choice("places"))
+_KEEPS_ALL = (*fields_with_choice("collected"), *fields_with_choice("places"), ORGANIZATIONS)
 _FIRST_FOUND = fields_with_choice("first")
 _LINKED_FILE = "file of places"  # the locator of a link to a file of places, from which no geo-tags are read
 _SHOWN = frozenset(
@@ -90,6 +90,8 @@ def explain(values: Mapping[str, Any], evidence: Iterable[Evidence]) -> tuple[Fi
 
 
 def _explain_field(name: str, value: Any, found: Sequence[Evidence], path: str) -> FieldExplanation:
+    if name == ORGANIZATIONS:
+        value = [one.value for one in found]
     if name in _KEEPS_ALL:
         return _explain_all_kept(name, value, found)
     if name == "encoding":
@@ -121,7 +123,7 @@ def _only_winner(winner: int, found: Sequence[Evidence]) -> tuple[bool, ...]:
 
 def _explain_all_kept(name: str, value: Any, found: Sequence[Evidence]) -> FieldExplanation:
     kept = tuple(bool(value) and c.locator != _LINKED_FILE for c in found)
-    chosen = "; ".join(value) if name == "credits" and value else ""
+    chosen = "; ".join(value) if name in ("credits", ORGANIZATIONS) and value else ""
     if name == "geotags" and value:
         chosen = "1 place" if len(value) == 1 else f"{len(value)} places"
     why = "all candidates are kept" if any(kept) else _reason_without_winner(chosen, found)

@@ -34,7 +34,7 @@ _FOLDERS: dict[Kind, str] = {
         r"分类|分類|カテゴリ|カテゴリー|카테고리"
     ),
     "tag": (
-        r"tag|tags|label|labels|etiqueta|etiquetas|etiquette|etiquettes|etichetta|schlagwort|schlagworte|"
+        r"tag|tags|tagged|label|labels|etiqueta|etiquetas|etiquette|etiquettes|etichetta|schlagwort|schlagworte|"
         r"schlagwoerter|stichwort|thema|themen|etiket|etiketler|mot-cle|mots-cles|keyword|keywords|hashtag|hashtags|"
         r"trefwoord|tagi|metka|metki|tegi?|the|tu-khoa|chu-de|biaoqian|argomento|argomenti|"
         r"תגית|תגיות|תג|וסמ?|وسم|الوسم|برچسب|метка|метки|тег|теги|标签|標籤|タグ|태그"
@@ -46,6 +46,11 @@ _ADDRESS = {
     kind: re.compile(rf"/(?:{_FOLDERS[kind]})/[^/?]|[?&](?:{_QUERY[kind]})=[^&]", re.IGNORECASE) for kind in _FOLDERS
 }
 _ANCHOR = {kind: re.compile(rf"/(?:{_FOLDERS[kind]})(?:/|\.html?)?#.", re.IGNORECASE) for kind in _FOLDERS}
+
+# Folders that hold the categories of some sites and the tags of others, so that a label before the link decides.
+_AMBIGUOUS = re.compile(
+    r"/(?:topics?|themas?|themen|temas?|sujets?|chu-de|argoment[oi]|labels?|channel)/[^/?]", re.IGNORECASE
+)
 
 # Words that precede terms: labels, and the ends of sentences ("This entry was posted in").
 _LABELS: dict[Kind, str] = {
@@ -136,6 +141,11 @@ def is_term(text: str, sure: bool = False) -> bool:
     return bool(text) and not _NOT_TERM.match(text) and not _DAY.match(text) and (sure or not _PLACE.match(text))
 
 
+def is_home(text: str) -> bool:
+    """Returns True if the text of a link is a usual name of the home page, such as "Home" or "首页"."""
+    return bool(_PLACE.match(text))
+
+
 def unique_terms(found: Iterable[str]) -> Terms:
     """Returns the texts that are categories or tags. If several differ only in case or spacing, returns only the first
     of them.
@@ -148,9 +158,12 @@ def unique_terms(found: Iterable[str]) -> Terms:
 
 
 def texts_of_links(el: Element) -> list[str]:
-    """Returns the texts of the links in an element with a list of terms, or its whole text if it has no links."""
-    links = [text for a in el.iter("a") if (text := text_of_term_link(a))] if el.tag != "a" else []
-    return links or [text_of_term_link(el)]
+    """Returns the texts of the links in an element with terms or, if it has no links, of its items. Text between and
+    after the links is not part of a term.
+    """
+    if el.tag == "a":
+        return [text_of_term_link(el)]
+    return [text for a in el.iter("a") if (text := text_of_term_link(a))] or texts_of_items(el)
 
 
 def text_of_term_link(el: Element) -> str:
@@ -165,6 +178,20 @@ def text_of_term_link(el: Element) -> str:
         last = last[-1]
     count = element_line(last) if last is not el else ""
     return text[: -len(count)].rstrip() if count.isdecimal() and len(count) < len(text) else text
+
+
+def texts_of_items(el: Element) -> list[str]:
+    """Returns the texts of an element with terms that are not links: its list items, or else its child elements if all
+    of its text is in several of them, or else its whole text.
+    """
+    items = [element_line(item) for item in islice(el.iter("li"), _MAX_ITEMS)]
+    if items:
+        return items
+    parts = [child for child in islice(el, _MAX_ITEMS) if isinstance(child.tag, str) and child.tag != "br"]
+    outside = (el.text, *(child.tail for child in el))
+    if len(parts) > 1 and not any(_text_unless_separator(text) for text in outside):
+        return list(filter(None, map(element_line, parts)))
+    return [element_line(el)]
 
 
 def terms_in_lists(texts: Iterable[str]) -> list[str]:
@@ -261,6 +288,7 @@ _ICON: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("category", re.compile(r"(?:^|[\s_-])(?:folder|folders|category|categories|categor\w+)(?:$|[\s_-])", re.I)),
     ("tag", re.compile(r"(?:^|[\s_-])(?:tag|tags|hashtag|label|labels|price-?tags?|keyword)(?:$|[\s_-])", re.I)),
 )
+_MAX_ITEMS = 60
 _PAGED = re.compile(r"/page/?\d+|[?&]paged?=\d+|/feed/?$", re.IGNORECASE)
 _MAX_LINKS = 400
 _MANY_COUNTED = 5
@@ -346,6 +374,8 @@ class _Links:
         sure = kind is not None
         if (kind is None or (self.strict and "tag" not in rel)) and not _is_address_of_author(href):
             kind = _kind_before(a, self.previous)
+        elif kind is not None and _TERM_RELS.isdisjoint(rel) and _AMBIGUOUS.search(href):
+            kind = _kind_before(a, self.previous) or kind
         if kind is None or self.post.is_noise(a):
             self.previous = None
             return None

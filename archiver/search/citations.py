@@ -19,8 +19,7 @@ from urllib.parse import urlsplit
 
 from slugify import slugify
 
-from archiver.extraction.authors.agency_credits import KNOWN_AGENCIES
-from archiver.extraction.authors.person_names import is_full_name
+from archiver.extraction.authors.person_names import KNOWN_AGENCIES, is_full_name
 from archiver.search.index_document import fold_name
 from archiver.search.word_splitting import is_run_letter
 

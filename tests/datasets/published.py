@@ -18,10 +18,12 @@ from archiver.cli.main import cli
 from archiver.datasets.snapshot_rows import TABLES
 from archiver.datasets.withheld_text import runs, words_of_text
 from archiver.items import (
+    ORGANIZATIONS,
     Article,
     Capture,
     DiscoveredURL,
     DiscoverySource,
+    Evidence,
     GeoTag,
     Outcome,
     PageKind,
@@ -60,6 +62,7 @@ class Post:
     body: str = ""
     description: str = ""
     authors: tuple[str, ...] = ("Ada Berg",)
+    organizations: tuple[str, ...] = ()
     published: str = ""
     language: str = "en"
     geotags: tuple[GeoTag, ...] = ()
@@ -133,6 +136,7 @@ def _page_result(post: Post) -> PageResult:
         geotags=post.geotags,
         language=post.language,
         description=post.description,
+        evidence=tuple(Evidence(ORGANIZATIONS, name, "json-ld", "author @type", 0.9) for name in post.organizations),
     )
     return PageResult(
         post.url,

@@ -16,7 +16,7 @@ import pytest
 from archiver.datasets.dataset_card import DatasetFile
 from archiver.datasets.dataset_metadata import write_descriptions
 from archiver.errors import SnapshotRefused
-from tests.datasets.published import FREE, POSTS, Post, contents, make, publish, rows
+from tests.datasets.published import FREE, POSTS, Post, contents, make, publish, rows, text
 from tests.runner import failure, fault
 
 ROOT = Path(__file__).parents[2]
@@ -107,6 +107,25 @@ def test_snapshot_has_the_archived_data(built: Path) -> None:
     [feature] = json.loads((built / "data" / "places.geojson").read_text())["features"]
     assert feature["id"] == first["id"]
     assert feature["geometry"]["coordinates"] == [-5.5, 50.1]
+
+
+def test_authors_that_are_organizations_have_a_column(free: str, tmp_path: Path) -> None:
+    archive = make(
+        tmp_path / "archive" / "archive.db",
+        [
+            Post(1, authors=("Ada Berg", "Quay"), organizations=("Quay",)),
+            Post(2, authors=("Ada Berg",)),
+            Post(3, authors=("Ada Berg", "Reuters"), body=text(3)),
+            Post(3, authors=("Quay",), body=text(4), day=2, organizations=("Quay",)),
+        ],
+    )
+    for name, cut in (("now", ()), ("then", ("--cutoff", "2024-05-02"))):
+        done = publish(archive, str(tmp_path / name), "--version", "1.0.0", "--rules", free, *cut)
+        assert done.exit_code == 0, done.output
+    found = {row["url"][-1]: row["author_organizations"] for row in rows(tmp_path / "now", "articles")}
+    assert found == {"1": ["Quay"], "2": [], "3": ["Quay"]}
+    before = {row["url"][-1]: row["author_organizations"] for row in rows(tmp_path / "then", "articles")}
+    assert before["3"] == ["Reuters"], "an author of an older revision is judged by the name"
 
 
 def test_earlier_cut_off_restores_the_earlier_state(archive: Path, free: str, tmp_path: Path) -> None:

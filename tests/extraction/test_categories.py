@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from lxml.html import fromstring
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
@@ -14,6 +15,7 @@ from archiver.extraction.term_links import (
     kind_of_address,
     kind_of_label,
     terms_in_lists,
+    texts_of_links,
     unique_terms,
 )
 from archiver.items import SourceHint
@@ -362,6 +364,60 @@ def test_a_feed_s_term_is_a_tag_where_page_or_site_has_it_as_one(
     article = extract_page(parse_page(html, url), FEED)
     assert list(article.categories) == categories
     assert list(article.tags) == tags
+
+
+def above(kicker: str, title: str = "Late ferry") -> str:
+    """Return the page with an element right above its heading."""
+    return page().replace("<h1>", f"{kicker}<h1>").replace("Late ferry", title)
+
+
+UNLINKED = {
+    "span beside the date": (page(before='<span class="category">News</span>'), ["News"], []),
+    "list in a paragraph": (page(before='<p class="post-categories">Boats, Harbour</p>'), ["Boats", "Harbour"], []),
+    "list items": (page(before='<ul class="entry-categories"><li>Boats</li><li>Harbour</li></ul>'),
+                   ["Boats", "Harbour"], []),
+    "spans in a box": (page(before='<div class="article-category"><span>Boats</span> <span>Harbour</span></div>'),
+                       ["Boats", "Harbour"], []),
+    "kicker": (above('<p class="kicker">Local politics</p>'), ["Local politics"], []),
+    "kicker that is a phrase": (above('<p class="kicker">What the harbour did not say</p>'), [], []),
+    "section name": (above('<div><span class="section-name">Business</span></div>'), ["Business"], []),
+    "German": (above('<div class="rubrik">Lokales</div>'), ["Lokales"], []),
+    "Russian": (above('<div class="article__rubric">Политика</div>'), ["Политика"], []),
+    "only a kind of page": (above('<span class="category">Article</span>'), [], []),
+    "tags below": (page(after='<ul class="tags"><li>late</li><li>rolls</li></ul>'), [], ["late", "rolls"]),
+    "tags with a label": (page(after='<p class="post-tags">Tags: late, rolls</p>'), [], ["late", "rolls"]),
+    "another label": (page(after='<p class="post-tags">Contributors: Ann Lee</p>'), [], []),
+    "away from date and title": (page(after='<footer><div><div class="rubrik">Lokales</div></div></footer>'), [], []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("html", "categories", "tags"), UNLINKED.values(), ids=UNLINKED)
+def test_terms_without_links_are_read_where_their_class_says_so(
+    html: str, categories: list[str], tags: list[str]
+) -> None:
+    article = extract_page(parse_page(html, "https://e.example/late-ferry/"))
+    assert (list(article.categories), list(article.tags)) == (categories, tags)
+
+
+@pytest.mark.parametrize(("label", "kind"), [("Tagged:", "tags"), ("Filed in:", "categories"), ("", "categories")])
+def test_a_label_decides_what_an_ambiguous_address_leads_to(label: str, kind: str) -> None:
+    html = page(after=f'<p class="foot">{label} <a href="/topics/boats">Boats</a></p>')
+    article = extract_page(parse_page(html, "https://e.example/late-ferry/"))
+    assert {"categories": article.categories, "tags": article.tags}[kind] == ("Boats",)
+    assert len(article.categories + article.tags) == 1
+
+
+@pytest.mark.parametrize(("first", "expected"), [("首页", ("航运",)), ("地图", ())])
+def test_a_position_that_begins_at_the_home_page_is_a_breadcrumb(first: str, expected: tuple[str, ...]) -> None:
+    html = page().replace(
+        "<main>", f'<main><div class="position"><a href="/">{first}</a> &gt; <a href="/s/">航运</a> &gt; 正文</div>'
+    )
+    assert extract_page(parse_page(html, "https://e.example/s/1.html")).categories == expected
+
+
+def test_text_between_and_after_links_is_no_part_of_a_list() -> None:
+    box = fromstring('<p>in <a href="/a">Field notes</a> or <a href="/b">Tools</a> (two of them)</p>')
+    assert texts_of_links(box) == ["Field notes", "Tools"]
 
 
 def test_an_api_tells_categories_and_tags_apart() -> None:

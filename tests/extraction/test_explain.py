@@ -33,6 +33,13 @@ def one(field: str, said: Any, *rows: tuple[str, str, float], url: str = URL) ->
     return next(e for e in explain({"url": url, field: said}, evidence) if e.field == field)
 
 
+def test_authors_that_are_organizations_are_a_field_of_the_explanation() -> None:
+    article = extract_page(parse_page(PAGE.replace("Ada Berg", "Reuters"), URL))
+    found = explanations_as_data(explain(asdict(article), article.evidence))["organizations"]
+    assert (found["chosen"], found["why"]) == ("Reuters", "all candidates are kept")
+    assert [c["value"] for c in found["candidates"]] == ["Reuters"]
+
+
 @pytest.mark.parametrize(("field", "said", "rows", "won", "why"), [
     ("title", "Ropes", [("Ropes", "head", 0.6)], 0, "the only candidate"),
     ("title", "Ropes", [("Ropes", "heading", 0.8), ("Ropes", "meta", 0.7)], 0,

@@ -17,6 +17,7 @@ from archiver.extraction.template.site_rule import (
     from_toml,
     to_toml,
 )
+from archiver.extraction.template.template_learner import learn_with_constants, read_without_constants
 from archiver.items import OTHER_HEADING, Article, Evidence, PageKind
 
 TITLES = ("Hemp", "Tar and pitch", "Nine knots", "The long splice", "Rigging a yawl", "Blocks", "Marline", "Oakum",
@@ -48,6 +49,46 @@ def test_an_image_and_a_description_of_all_posts_are_the_sites() -> None:
 def test_values_of_four_posts_are_nobodys_constants() -> None:
     own = [ReadPost(read(page(t, image=f"https://quay.example/{n}.png", about=t)), t) for n, t in enumerate(TITLES)]
     assert not find_constants([*posts(TITLES[:4]), *own])
+
+
+def sectioned(section: str, page_of: str) -> list[Sample]:
+    declared = f'<meta property="article:section" content="{section}">'
+    pages = [parse_page(page(t).replace("</head>", f"{declared}</head>{page_of}"), f"https://quay.example/{n}/a/")
+             for n, t in enumerate(TITLES)]  # fmt: skip
+    return [Sample(one, extract_page(one)) for one in pages]
+
+
+def learn_sections(section: str, page_of: str = "") -> SiteRules:
+    rules = learn_with_constants(
+        sectioned(section, page_of),
+        lambda constants: [read_without_constants(s, None, constants) for s in sectioned(section, page_of)],
+        [],
+        SiteConstants(),
+    )
+    assert rules is not None
+    return rules
+
+
+def test_a_section_that_all_posts_declare_is_no_category() -> None:
+    [first, *_] = sectioned("Default", "")
+    assert first.article.categories == ("Default",)
+    rules = learn_sections("Default")
+    assert rules.constants.sections == ("Default",)
+    assert extract_page(first.page, rules=rules).categories == ()
+
+
+def test_a_section_that_the_site_links_to_is_a_category_even_if_all_posts_seen_are_in_it() -> None:
+    assert learn_sections("Tides", '<nav><a href="/tides/">Tides</a></nav>').constants.sections == ()
+
+
+def test_a_section_named_like_a_kind_of_page_is_none_although_a_menu_has_it() -> None:
+    assert learn_sections("Articles", '<nav><a href="/all/">Articles</a></nav>').constants.sections == ("Articles",)
+
+
+def test_sections_that_differ_are_categories() -> None:
+    assert find_constants(
+        [ReadPost(Article("u", t, "x", evidence=(Evidence("categories", t[:1], "meta"),))) for t in TITLES]
+    ).sections == ()  # fmt: skip
 
 
 def titled(*titles: tuple[str, str]) -> list[ReadPost]:

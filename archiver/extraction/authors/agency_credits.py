@@ -9,12 +9,12 @@ from itertools import islice
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from archiver.extraction.authors.person_names import BY, looks_personal, split_names
+from archiver.extraction.authors.person_names import AMBIGUOUS, BY, KNOWN_AGENCIES, looks_personal, split_names
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text_normalization import clean_text, element_line, fold_text
 
-# Agencies that are recognized by their name, and the words that introduce a source: one row per language and form.
+# The words that introduce a source: one row per language and form.
 
 Form = Literal["label", "note", "origin"]
 
@@ -152,27 +152,6 @@ ROWS = (
     AgencyWords("he", "label", r"מקור(?:ות)?"),
     AgencyWords("fa", "label", r"منبع"),
 )
-
-AGENCIES = """
-Reuters, Thomson Reuters, Associated Press, The Associated Press, AP, AFP, Agence France-Presse, AFP-JIJI, dpa, dpa-AFX,
-EFE, ANSA, AGI, Adnkronos, TASS, ITAR-TASS, RIA Novosti, Interfax, Interfax-Ukraine, Ukrinform, Xinhua, Kyodo,
-Kyodo News, JIJI, Jiji Press,
-Yonhap, Bloomberg, Bloomberg News, UPI, PTI, ANI, IANS, UNI, APA, ATS, SDA, Keystone-SDA, Belga, ANP,
-PAP, ČTK, TASR, MTI, AGERPRES, Tanjug, Hina, BTA, Anadolu, Anadolu Agency, Anadolu Ajansı, AA, DHA, İHA, IHA, ANKA, NTB,
-TT, STT, Ritzau, Lusa, Agência Brasil, Agência Lusa, Estadão Conteúdo, Folhapress, Europa Press, Notimex, Télam, Andina,
-KNA, epd, SID, CNN, BBC, CNBC, CNA, Central News Agency, TTXVN, VNA, VietnamPlus, Bernama, Antara, MENA, WAM, SPA, QNA,
-KUNA, IRNA, ISNA, PA Media, Press Association, PA, Canadian Press, The Canadian Press, AAP, NAN, GNA, APP, BSS, UNB,
-新华社, 新華社, 新华网, 中新社, 中新网, 中国新闻网, 人民网, 央视新闻, 央视网, 中央社, 法新社, 路透社, 路透,
-美联社, 美聯社, 塔斯社, 韩联社, 共同社, 共同, 共同通信, 時事, 時事通信, ロイター, AP通信, AFP時事,
-연합뉴스, 뉴시스, 뉴스1, 로이터, AP연합뉴스,
-ТАСС, ИТАР-ТАСС, Интерфакс, РИА Новости, РИА, Укринформ, Рейтер, УНИАН, УНН, БЕЛТА, Казинформ, Синьхуа,
-رويترز, أ ف ب, د ب أ, أ ب, وكالات, الأناضول, واس, وام, وفا, كونا, شينخوا, סוכנויות, רויטרס, agencies, agencias,
-agências, agenzie, Agenturen, agences, ajanslar
-"""
-KNOWN_AGENCIES = {fold_text(a) for a in AGENCIES.replace("\n", " ").split(",")}
-_AMBIGUOUS = "AA, AP, TT, SID, ANI, APA, ATS, PAP, SDA, DHA, CNA, UNI, PA, SPA, VNA, APP, BTA, NAN, QNA, 共同, 時事"
-AMBIGUOUS = {fold_text(a) for a in _AMBIGUOUS.split(",")}
-"""Short names of agencies that may mean something else if they are in brackets."""
 
 NO_OUTLET = re.compile(
     r"^(?:the\s+author|author|own|image|photo|internet|web|online|unknown|anonymous|this|that|these|it|he|she|they|here|"

@@ -12,22 +12,27 @@ from lxml.etree import _Element as Element
 from archiver.extraction.authors import author_markup
 from archiver.extraction.authors.byline import BylineBlock
 from archiver.extraction.authors.person_names import (
+    OTHER_PART,
     WEAK_ACCOUNTS,
     downgrade_doubtful_authors,
     given_name_first,
+    is_full_name,
     is_name,
+    is_organization,
     split_names,
 )
 from archiver.extraction.authors.signature import find_signatures, signatures_in_text
 from archiver.extraction.metadata import Node, is_article_item, item_of, types
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
+from archiver.extraction.term_links import text_before
 from archiver.extraction.text_normalization import clean_text, element_line, fold_text
-from archiver.items import Candidate, SourceHint, is_from_api
+from archiver.items import ORGANIZATIONS, Candidate, Evidence, SourceHint, is_from_api
 from archiver.platforms.platform_table import by_name
 
 Names = tuple[str, ...]
-_MAX_COUNT = 12
+_MAX_COUNT, _MAX_LABEL = 12, 60
+_MAX_LINKS = 400  # at most this many links are compared with a name
 _WRITTEN_BY = re.compile(
     r"writ|author|por$|par$|von$|verfasst|écrit|escrito|autor|作者|著者|執筆|автор|написано|viết bởi|bởi|بقلم|كتب|נכתב|"
     r"yazan|scritto|geschreven|napisane|oleh",
@@ -74,6 +79,8 @@ def _unique_names(found: list[str]) -> Names:
     return tuple(out.values())
 
 
+_DECLARED, _BY_NAME = 0.9, 0.7
+"""The confidence that an author is an organization if the page declares it, and if only its name shows it."""
 _OF_ACCOUNT = 0.4
 """The confidence of an account such as "admin". Such an account is not a person's name, although the page shows it as
 the author."""
@@ -134,11 +141,60 @@ def author_candidates(
     agreed = any(c.visible and frozenset(map(fold_text, c.value)) in named for c in out)
     signed, many = find_signatures(page, post, named, agreed=agreed)
     for sign in [*signed, *signatures_in_text(text)]:
+        if sign.kind == "date" and _is_in_menu(page, sign.names):
+            continue
         add(list(sign.names), "signed", f"{sign.kind} {sign.place} the text: {sign.raw}", sign.confidence, True)
     out += declared
-    if beside.names and not many:
+    if beside.names and not many and (beside.sure or not _is_in_menu(page, beside.names)):
         add(list(beside.names), "byline", "beside the heading", 0.84 if beside.sure else 0.6, visible=True)
     return downgrade_doubtful_authors(out, page, site)
+
+
+def _is_in_menu(page: Page, names: Iterable[str]) -> bool:
+    """Returns True if a name is also the text of a link in a menu, so that it is the name of a section. A link to the
+    home page or to a person's page does not count.
+    """
+    folded = set(map(fold_text, names))
+    return any(
+        fold_text(element_line(a)) in folded
+        for a in page.index.tag("a")[:_MAX_LINKS]
+        if url_path(a.get("href")).strip("/")
+        and not author_markup.leads_to_person(a.get("href") or "")
+        and any(map(author_markup.is_foreign, author_markup.ancestors_of(a)))
+    )
+
+
+def organization_evidence(page: Page, authors: Names) -> list[Evidence]:
+    """Returns evidence for those authors of a post that are organizations and not persons. JSON-LD declares this, or
+    the name shows it ("dpa", "The Harbour Team", "Acme GmbH").
+    """
+    if not authors:
+        return []
+    declared = _declared_kinds(page)
+    out: list[Evidence] = []
+    for name in authors:
+        kinds = declared.get(fold_text(name), frozenset())
+        if kinds & _PERSON_TYPES and is_full_name(name):
+            continue
+        if any(kind.endswith("organization") for kind in kinds):
+            out.append(Evidence(ORGANIZATIONS, name, "json-ld", "author @type", _DECLARED))
+        elif is_organization(name):
+            out.append(Evidence(ORGANIZATIONS, name, "name", "", _BY_NAME))
+    return out
+
+
+_PERSON_TYPES = frozenset(("person",))
+
+
+def _declared_kinds(page: Page) -> dict[str, frozenset[str]]:
+    """Returns the types that JSON-LD declares for the authors of a post, by their names as `fold_text` returns them."""
+    node = page.data.article(page.addresses) or {}
+    return {
+        fold_text(name): frozenset(types(value))
+        for value in page.data.resolve(node.get("author") or node.get("creator"))
+        if isinstance(value, dict)
+        for name in page.data.texts(value, "name")
+    }
 
 
 def _add_visible(page: Page, post: Post, add: Add) -> None:
@@ -154,7 +210,7 @@ def _add_visible(page: Page, post: Post, add: Add) -> None:
 
 def _add_first(post: Post, rules: Iterable[str], source: str, confidence: float, add: Add) -> None:
     for rule in rules:
-        found = [el for el, _ in post.select([rule]) if not _is_not_author(el)]
+        found = [el for el, _ in post.select([rule]) if not _is_not_author(el) and not _has_other_part(el)]
         if value := [name for el in found[:_MAX_COUNT] for name in names_of_element(el)]:
             inside = post.holder is not None and any(_is_inside(el, post.holder) for el in found)
             sure = inside or any(_is_marked(el) for el in found)
@@ -176,6 +232,14 @@ def _is_not_author(el: Element) -> bool:
     outer = el.getparent()
     classes = f"{el.get('class') or ''} {(outer.get('class') or '') if outer is not None else ''}"
     return author_markup.author_mark(classes) == author_markup.NOT or author_markup.leads_to_term(el.get("href") or "")
+
+
+def _has_other_part(el: Element) -> bool:
+    """Returns True if the words before an element say that the person did something other than write the post, as in
+    "Fact checked by".
+    """
+    before = text_before(el, None)
+    return isinstance(before, str) and 0 < len(before) <= _MAX_LABEL and OTHER_PART.match(before) is not None
 
 
 def _is_inside(el: Element, top: Element) -> bool:

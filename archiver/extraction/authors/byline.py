@@ -11,7 +11,16 @@ from itertools import islice
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors.person_names import BEHALF, BY, looks_personal, split_names
+from archiver.extraction.authors.person_names import (
+    BEHALF,
+    BY,
+    OTHER_PART,
+    REPORTERS_KO,
+    is_plain_name,
+    looks_personal,
+    may_sign,
+    split_names,
+)
 from archiver.extraction.boilerplate import is_footer_name
 from archiver.extraction.date_text import Moment
 from archiver.extraction.page import Page
@@ -170,7 +179,7 @@ _OF_AUTHOR = re.compile(r"author|autor|user|about|profile|people|person|staff|te
 _DASH = re.compile(r"^\s*[-–—|·•,:]\s*|\s*[-–—|·•,:]\s*$")
 _DOTS = re.compile(r"\s*[·|•]\s*")
 _LABEL_WORD = re.compile(r"\s*\w+\s*[:：]\s*")  # a label such as "Category:", which does not introduce an author
-_HANDLE = re.compile(r"[\(\[]?\s*@[\w.]+\s*[\)\]]?")
+_HANDLE = re.compile(r"[\(\[]?\s*(?:[\w.+-]+)?@[\w.]+\s*[\)\]]?")
 _SENTENCE_END = re.compile(r"[.!?…।。][\"'”’»)]*\s*$")
 _IN_TERM = re.compile(
     r"\s(?:(?:filed|posted|published) )?(?:in|under|to|on|dans|en|em|unter)\s+(?=(\S.*))", re.IGNORECASE
@@ -187,6 +196,7 @@ _LABEL = re.compile(
     r"投稿日|公開日|更新日|작성일|نشر|פורסם)\b",
     re.IGNORECASE,
 )
+_PARTICLES = frozenset(("da", "di", "von", "van", "av", "af"))
 _BEFORE_BY = 3  # if at most this many words precede "by", the line is not a sentence: "A guest post by"
 _SEARCH_BY = re.compile(
     r"(?:^|[\s|·•,–—-])((?:by|por|par|von|da|di|door|przez|bởi|oleh|av|af|автор|作者|記者|记者|文|בקלם|מאת|بقلم)[:：]?\s+\S.*)$",
@@ -196,7 +206,7 @@ _SEARCH_BY = re.compile(
 
 _LABELLED = re.compile(
     r"(?:作者|记者|記者|撰文|著者|執筆者?|글쓴이|기자|tác giả|author|autor(?:a)?|auteur|автор)\s*[:：]\s*"
-    r"([^\s|·:：/]{2,20}(?:[、,，\s][^\s|·:：/]{2,20}(?![^\s]*[:：])){0,4})",
+    r"([^\s|·:：/]{2,20}+(?!\s*[:：])(?:[、,，\s][^\s|·:：/]{2,20}(?![^\s]*[:：])){0,4})",
     re.IGNORECASE,
 )
 _HAN_NAME = re.compile(r"[\u4e00-\u9fff]{2,4}|[\u3040-\u30ff\u4e00-\u9fff]{2,8}")
@@ -355,41 +365,52 @@ def names_of_line(el: Element) -> list[str]:
     parts = [p for t in el.itertext() for p in re.split(r"\n\s*\n", str(t))]
     dated = bool(_DATE_PARTS.search(text))
     one = Line(text, [c for c in map(clean_text, parts) if c], [el])
-    return _names_in(one, _without_date(text) if dated else text, dated)
+    return _names_in(one, _without_date(text) if dated else text, dated, known=True)
 
 
-def _names_in(one: Line, rest: str, dated: bool) -> list[str]:
+def _names_in(one: Line, rest: str, dated: bool, known: bool = False) -> list[str]:
     """Returns the names after "by" or a label in a line. In a line with a date, also returns pieces that look like
     names.
 
-    `rest` is the line without its date. `dated` is True if the line contains a date.
+    `rest` is the line without its date. `dated` is True if the line contains a date. `known` is True if the line is
+    known to be a byline.
     """
     if m := _LABELLED.search(one.text):
-        return [x for x in split_names(m[1]) if looks_personal(x)]
+        return [x for x in split_names(m[1]) if may_sign(x)]
     opening = BY.match(one.text)
     if (m := opening or BY.match(rest)) and m.end() > 0:
         text = one.text if opening else rest
-        return [x for x in split_names(text) if looks_personal(x)] if dated or len(text) <= 160 else []
-    return _names_after_by(rest, dated) or (_names_beside_date(one) if dated else [])
+        return [x for x in split_names(text) if may_sign(x)] if dated or len(text) <= 160 else []
+    return _names_after_by(rest, dated) or (_names_beside_date(one, known) if dated else [])
 
 
 def _names_after_by(rest: str, dated: bool) -> list[str]:
     """Returns the names after "by" within a line. If the line contains no date, "by" must be among its first words."""
     m = _SEARCH_BY.search(rest)
-    if not m or not (dated or len(rest[: m.start()].split()) <= _BEFORE_BY):
+    if not m or not (dated or len(rest[: m.start()].split()) <= _BEFORE_BY) or _is_within_name(rest, m):
+        return []
+    if OTHER_PART.match(rest):
         return []
     found = split_names(m[1])
     # A name in lower case counts only after "by", since "di", "por" and "von" are also common words.
     plain = m[1][:3].lower() == "by "
-    return found if all(looks_personal(x) and (plain or not x[0].islower()) for x in found) else []
+    return found if all(may_sign(x) and (plain or not x[0].islower()) for x in found) else []
 
 
-def _names_beside_date(one: Line) -> list[str]:
-    """Returns the names in a dated line; [] if any piece of the line is not a name, a label or a number."""
+def _is_within_name(rest: str, m: re.Match[str]) -> bool:
+    """Returns True if a word such as "von" or "da" is a part of a name, as in "João da Silva"."""
+    word, before = m[1].split()[0], rest[: m.start(1)].split()
+    return word in _PARTICLES and bool(before) and before[-1][0].isupper() and before[-1][-1].isalpha()
+
+
+def _names_beside_date(one: Line, known: bool) -> list[str]:
+    """Returns the names in a dated line. A piece that is not a name is left out. Unless the line is `known` to be a
+    byline, or the piece has a handle, the names must be recognizable as names of persons.
+    """
     out: list[str] = []
     pieces = [p for c in one.chunks for p in _DOTS.split(c) if p]
     for n, chunk in enumerate(pieces):
-        if _LABEL_WORD.fullmatch(chunk):
+        if _LABEL_WORD.fullmatch(chunk) or OTHER_PART.match(chunk):
             continue
         bare = _DASH.sub("", _DASH.sub("", clean_text(_HANDLE.sub(" ", _without_date(chunk)))))
         if not bare or _LABEL.match(bare) or any(c.isdigit() for c in bare):
@@ -397,11 +418,10 @@ def _names_beside_date(one: Line) -> list[str]:
         behalf = BEHALF.search(bare)
         if behalf and out and behalf.start() == 0:
             break
+        handled = "@" in "".join(pieces[n : n + 2]) or REPORTERS_KO.match(bare) is not None
         found = split_names(bare)
-        handled = "@" in "".join(pieces[n : n + 2])
-        if not found or not all(looks_personal(x) and (handled or _looks_like_full_name(x)) for x in found):
-            return []
-        out += found
+        fits = looks_personal if handled else _looks_like_full_name if known else is_plain_name
+        out += found if all(map(fits, found)) else []
         if behalf:
             break  # the next pieces are the name of the group for which the author writes
     return out

@@ -31,44 +31,53 @@ _PHRASES = (
     r"(?:(?:this\s+)?(?:article|post|story)\s+(?:was|is)\s+)?(?:originally\s+)?(?:posted|published|written|reported|"
     r"submitted|authored|contributed|created|added|penned|told|compiled|blogged)\s+(?:and\s+\w+\s+)?by",
     r"by|author(?:s|\(s\))?\s*:|authored\s+by|(?:post\s+)?author\s*:|writer\s*:|written\s*:|contributors?\s*:|"
-    r"words\s*:",
+    r"words\s*:|interview\s*:",
     r"(?:publicado|escrito|redactado|enviado|creado|posteado|elaborado)\s+por|autor(?:a|es|as|\(es\)|/a)?\s*:|"
-    r"texto\s*:",
+    r"texto\s*:|entrevista\s*:|redacción\s*:",
     r"(?:publié|écrit|rédigé|posté|proposé|signé)e?\s+par|(?:auteur|autrice)(?:e|s|es)?\s*:|texte\s*:|"
-    r"un\s+article\s+de",
-    r"(?:pubblicato|scritto|inserito|postato|redatto)\s+da|autor[ei]\s*:|testo\s*:|(?:a\s+cura|articolo)\s+di",
+    r"un\s+article\s+de|propos\s+recueillis\s+par|entretien\s*:",
+    r"(?:pubblicato|scritto|inserito|postato|redatto)\s+da|autor[ei]\s*:|testo\s*:|intervista\s*:|"
+    r"(?:a\s+cura|articolo)\s+di",
     r"(?:publicado|postado|escrito|enviado)\s+por|texto\s+de",
     r"(?:veröffentlicht|geschrieben|verfasst|erstellt|gepostet|eingestellt)\s+(?:am\s.{4,30}\s)?von|autor(?:en|"
     r"in)?\s*:|"
     r"verfasser(?:in)?\s*:|(?:ein\s+)?(?:text|beitrag|artikel|gastbeitrag|kommentar|bericht)\s+von",
     r"(?:geplaatst|geschreven|gepubliceerd|gepost)\s+door|tekst\s*:|auteurs?\s*:",
-    r"(?:opublikowa(?:ne|ny|ł)|napisa(?:ne|ny|ł)|dodane|dodał)\s+przez|(?:autor|autorka|autorzy|tekst)\s*:",
+    r"(?:opublikowa(?:ne|ny|ł)|napisa(?:ne|ny|ł)|dodane|dodał)\s+przez|(?:autor|autorka|autorzy|tekst|rozmawia(?:ł|ła)?|"
+    r"(?:opracował[ai]?|opracowanie))\s*:|oprac\.(?=\s)",
     r"(?:автор(?:ы)?|опубликовал[аи]?|написал[аи]?|текст|автор\s+(?:статьи|поста|материала|текста)|добавил)\s*:?|"
     r"(?:опубликовано|написано|размещено)\s+пользователем",
     r"автор(?:и)?\s*:?|(?:написав|опублікував|опублікувала)\s*:?|публикувано\s+от",
     r"(?:đăng|viết|gửi|thực\s+hiện)\s+bởi|tác\s+giả\s*:?|người\s+(?:đăng|viết)\s*:?|bài(?:\s+viết)?\s*:|"
-    r"bài\s+và\s+ảnh\s*:",
+    r"(?:tin\s*(?:,|-)\s*)?bài\s*(?:,|và|-|&)\s*(?:ảnh|clip|video)\s*:",
     r"yazar(?:ı)?\s*:?|yazan\s*:?|haber\s*:|(?:ditulis|diposting|diterbitkan|dikirim)\s+oleh|(?:oleh|penulis)\s*:?",
     r"skrevet\s+(?:av|af)|skriven\s+av|publicerad\s+av|publisert\s+av|skribent\s*:|forfatter\s*:|författare\s*:|"
     r"kirjoittanut|kirjoittaja\s*:?|teksti\s*:|írta\s*:?|szerző\s*:?|scris\s+de|publicat\s+de|napsal[a]?\s*:?|piše\s*:|"
-    r"συντάκτης\s*:?|γράφει\s+(?:ο|η)|του/της|escrit\s+per|לפי",
+    r"συντάκτης\s*:?|συντάκτρια\s*:?|γράφ(?:ει|ουν)\s*(?:ο|η|οι|:)|του/της|escrit\s+per|לפי",
     r"(?:文章作者|本文作者|作者|撰文|撰稿|文字|文|记者|記者|本报记者|发布者|發佈者|发布人|投稿者|著者|執筆者?|筆者|ライター|"
     r"取材・文|この記事を書いた人|글쓴이|작성자|글|기자)\s*[:：/／|｜・]?",
     r"(?:بقلم|الكاتب|الكاتبة|كتبه|كتبها|كتب|كتبت|نشر\s+بواسطة|بواسطة|تحرير|نویسنده|نوشته|به\s+قلم)\s*:?",
     r"(?:מאת|כתב(?:ה)?|פורסם\s+על\s+ידי|נכתב\s+על\s+ידי|פורסם\s+ע[\"״]י|נכתב\s+ע[\"״]י)\s*:?",
     r"(?:โดย|เขียนโดย|ผู้เขียน|लेखक|द्वारा)\s*:?",
 )
-_SHORT = r"por|par|von|di|da|door|przez|bởi|af|av|text(?=\s*[:：])|от"
+_SHORT = r"por|par|von|di|da|door|przez|bởi|af|av|text(?=\s*[:：])|от|του|της|των|de(?=\s\w+\s\w+(?:\s\w+)?\W*$)"
+# The Chinese word for a reporter or author is often written without a space before the name: 记者张三.
+_HAN_LABEL = (
+    r"(?:本报|本報|本网|本站|本刊|特约|特約|见习|實習|实习|首席)*(?:记者|記者|作者|撰文|通讯员|通訊員)"
+    r"(?=[\u4e00-\u9fff]{2,4}(?:$|[\s,，、;；|/／（(]))"
+)
+_SIGNS = r"[\s|·•⋅—–\-:✍🖊👤]*"
+_LABEL_END = r"(?:(?<=[:：])|(?!\w))\s*[:：/／|｜・＝=]?\s*"
 BY = CaselessPattern(
-    rf"^[\s|·•⋅—–\-:✍🖊👤]*(?:(?:{'|'.join(_PHRASES)}|{_SHORT})(?![\w])|by(?=[A-Z]))\s*[:：]?\s*",
+    rf"^{_SIGNS}(?:(?:{'|'.join(_PHRASES)}|{_SHORT}){_LABEL_END}|(?:by(?=[A-Z])|{_HAN_LABEL})\s*[:：]?\s*)",
 )
 # Matches the same words except those in _SHORT. The matched words show a byline anywhere on a page.
 SIGNED = CaselessPattern(
-    rf"^[\s|·•⋅—–\-:✍🖊👤]*(?:(?:{'|'.join(_PHRASES)})(?![\w])|by(?=[A-Z]))\s*[:：]?\s*",
+    rf"^{_SIGNS}(?:(?:{'|'.join(_PHRASES)}){_LABEL_END}|(?:by(?=[A-Z])|{_HAN_LABEL})\s*[:：]?\s*)",
 )
 # Matches a text that consists only of an introduction of the author's name.
 LABEL = re.compile(
-    r"(?:the\s+)?(?:authors?|writers?|contributors?|written\s+by|autor(?:in|en|es)?|auteurs?|autor[ei]|автор|作者|"
+    r"(?:the\s+)?(?:authors?|author\(s\)|writers?|contributors?|written\s+by|(?:article|post|story)\s+by|autor(?:in|en|es)?|auteurs?|autor[ei]|автор|作者|"
     r"about\s+the\s+authors?|meet\s+the\s+authors?|über\s+den\s+autor|à\s+propos\s+de\s+l['’]auteur|sobre\s+el\s+autor|"
     r"об\s+авторе|この記事を書いた人|关于作者|關於作者|yazar\s+hakkında|về\s+tác\s+giả)\s*[:：]?",
     re.IGNORECASE,
@@ -88,7 +97,7 @@ OTHER_PART = CaselessPattern(
     r"(?:[\w-]+\s+)?(?:web\s?sites?|site|theme|hosting|software|platform|template|solution)\s+by|"
     r"(?:additional|with)\s+(?:reporting|contributions?|research)|contributions?\s+(?:by|from)|"
     r"(?:photo|foto|fotos|bild(?:er)?|fotografie|titelbild|übersetz(?:t|ung)|redaktion|lektorat)\s*(?:von|:|/)|"
-    r"(?:crédits?|photos?|traduit|traduction|relu|propos\s+recueillis)\s*(?:par|de|:)|"
+    r"(?:crédits?|photos?|traduit|traduction|relu)\s*(?:par|de|:)|"
     r"(?:foto(?:grafías?|s)?|imagen|imágenes|traducido|traducción|editado|revisado|edición)\s*(?:por|de|:)|"
     r"(?:traduzione|foto(?:grafie)?|a\s+cura\s+della)\s*(?:di|:)|(?:vertaald|foto'?s?|beeld)\s*(?:door|:)|"
     r"(?:фото|перевод|перевела?|редактор|иллюстрации?|источник|корректор)\s*:?\s|"
@@ -118,7 +127,13 @@ NOT_A_NAME = CaselessPattern(
     r"sign ?in|sign ?up|register|my account|join|download|listen|watch|play|save|copy link|disclosure|advertisement|"
     r"sponsored|in|on|for|to|of|the|and|a|at|with|is|an|our|we|you|your|this|that|"
     r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|mon|tue|tues|wed|thu|thur|thurs|fri|sat|today|yesterday|"
-    r"редакция сайта|作者|编辑|記者|记者|管理员|本站|原创|转载|佚名|網站編輯)$",
+    r"редакция сайта|作者|编辑|記者|记者|管理员|管理者|管理人|本站|本网|网络|網絡|網路|互联网|原创|转载|佚名|網站編輯|"
+    r"字[号體体].*|"
+    r"관리자|운영자|기사입력|최종수정|입력|수정|最終更新日?|更新日|公開日|会員限定|有料記事|"
+    r"leer más|ver más|lire (?:aussi|plus|la suite)|lesen sie auch|leggi (?:anche|tutto)|leia (?:mais|também)|"
+    r"lees (?:ook|meer)|"
+    r"mis à jour|publié le|artikel vom|uhr|stand|thứ (?:hai|ba|tư|năm|sáu|bảy)|chủ nhật|ban quản trị|"
+    r"آخر تحديث|تم النشر(?: في)?|تاریخ انتشار|کد خبر|עודכן לאחרונה|अपडेटेड|อัปเดตล่าสุด)$",
 )
 # Names of system accounts, which are shown as authors if nobody has renamed a site's first account.
 ACCOUNT = re.compile(r"^(?:admin(?:istrator)?|管理员)$", re.IGNORECASE)
@@ -141,6 +156,85 @@ AND = re.compile(
     r"\s+i\s+(?=[A-ZŁŚŻ])",
     re.IGNORECASE,
 )
+
+# Organisations that sign posts: news agencies, desks, companies, outlets and institutions.
+
+AGENCIES = """
+Reuters, Thomson Reuters, Associated Press, The Associated Press, AP, AFP, Agence France-Presse, AFP-JIJI, dpa, dpa-AFX,
+EFE, ANSA, AGI, Adnkronos, TASS, ITAR-TASS, RIA Novosti, Interfax, Interfax-Ukraine, Ukrinform, Xinhua, Kyodo,
+Kyodo News, JIJI, Jiji Press,
+Yonhap, Bloomberg, Bloomberg News, UPI, PTI, ANI, IANS, UNI, APA, ATS, SDA, Keystone-SDA, Belga, ANP,
+PAP, ČTK, TASR, MTI, AGERPRES, Tanjug, Hina, BTA, Anadolu, Anadolu Agency, Anadolu Ajansı, AA, DHA, İHA, IHA, ANKA, NTB,
+TT, STT, Ritzau, Lusa, Agência Brasil, Agência Lusa, Estadão Conteúdo, Folhapress, Europa Press, Notimex, Télam, Andina,
+KNA, epd, SID, CNN, BBC, CNBC, CNA, Central News Agency, TTXVN, VNA, VietnamPlus, Bernama, Antara, MENA, WAM, SPA, QNA,
+KUNA, IRNA, ISNA, PA Media, Press Association, PA, Canadian Press, The Canadian Press, AAP, NAN, GNA, APP, BSS, UNB,
+新华社, 新華社, 新华网, 中新社, 中新网, 中国新闻网, 人民网, 央视新闻, 央视网, 中央社, 法新社, 路透社, 路透,
+美联社, 美聯社, 塔斯社, 韩联社, 共同社, 共同, 共同通信, 時事, 時事通信, ロイター, AP通信, AFP時事,
+연합뉴스, 뉴시스, 뉴스1, 로이터, AP연합뉴스,
+ТАСС, ИТАР-ТАСС, Интерфакс, РИА Новости, РИА, Укринформ, Рейтер, УНИАН, УНН, БЕЛТА, Казинформ, Синьхуа,
+رويترز, أ ف ب, د ب أ, أ ب, وكالات, الأناضول, واس, وام, وفا, كونا, شينخوا, סוכנויות, רויטרס, agencies, agencias,
+agências, agenzie, Agenturen, agences, ajanslar
+"""
+KNOWN_AGENCIES = {fold_text(a) for a in AGENCIES.replace("\n", " ").split(",")}
+_AMBIGUOUS = "AA, AP, TT, SID, ANI, APA, ATS, PAP, SDA, DHA, CNA, UNI, PA, SPA, VNA, APP, BTA, NAN, QNA, 共同, 時事"
+AMBIGUOUS = {fold_text(a) for a in _AMBIGUOUS.split(",")}
+"""Short names of agencies that may mean something else if they are in brackets."""
+
+_LEGAL_FORM = (
+    r"GmbH|mbH|AG|KGaA|KG|OHG|UG|e\.?\s?V|Inc|LLC|LLP|Ltd|Limited|PLC|Corp|Corporation|Pty|Pvt|S\.?A\.?S|S\.A|S\.L|"
+    r"S\.?r\.?l|S\.?p\.?A|Ltda|S\.?à\.?r\.?l|B\.?V|N\.?V|A/S|ApS|AB|Oyj?|s\.\s?r\.\s?o|a\.\s?s|sp\.\s?z\s?o\.\s?o|"
+    r"Kft|Zrt|Nyrt|d\.o\.o|ООО|ЗАО|ОАО|ПАО|АО|ТОВ|ЕООД|A\.Ş|Ltd\.\s?Şti|Tbk"
+)
+_ENDS_IN_LEGAL_FORM = re.compile(
+    rf".*\s(?:{_LEGAL_FORM})\.?(?:\s(?:&|and|und|et)\sCo\.?(?:\s(?:KGaA|KG|OHG))?)?$|.*(?:有限公司|株式会社|주식회사)$|"
+    r"^(?:株式会社|주식회사|ООО|ЗАО|ОАО|ПАО|ТОВ|PT)\s?\S",
+)
+_ONLY_LEGAL_FORM = re.compile(rf"(?:Co\.?\s*)?(?:{_LEGAL_FORM}|Co)\.?", re.IGNORECASE)
+_COMPANY_JOINT = re.compile(r"(?<=\w)\s*(?:&|\band\b|\bund\b|\bet\b)\s*(?=Co\b)")
+_BRACKETS = re.compile(r"\s*[(（][^)）]*[)）]")
+_JOINED = "\ue000"  # stands for "&" within the name of a company while a byline is split
+_COMMA_BEFORE_FORM = re.compile(rf",\s*(?=(?:{_LEGAL_FORM})\b\.?\s*(?:$|[,;|]))")
+# Words that end or begin the name of a desk, an outlet or an institution, one row per group of languages.
+_ORGANIZATION_WORDS = word_set(
+    "desk team staff bureau newsroom editors editorial agency agencies service services wire news times gazette "
+    "tribune herald radio tv television magazine media network newspaper review board committee council association "
+    "foundation institute university college department ministry office union society company group party museum "
+    "federation alliance coalition commission authority administration government police redaktion zeitung "
+    "nachrichten verlag verein ministerium universität agentur gesellschaft verband stiftung rédaction presse "
+    "agence université ministère fondation mairie collectif syndicat comité redacción agencia prensa universidad "
+    "ministerio fundación asociación ayuntamiento noticias diario periódico redação agência imprensa universidade "
+    "ministério fundação associação prefeitura notícias jornal redazione agenzia università ministero fondazione "
+    "associazione comune notizie giornale comitato redactie stichting vereniging universiteit gemeente nieuws krant "
+    "persbureau redakcja redakcji agencja fundacja stowarzyszenie uniwersytet urząd ministerstwo redakce agentura "
+    "nadace univerzita szerkesztőség ügynökség alapítvány egyetem redaktionen nyheter universitet toimitus uutiset "
+    "yliopisto redacția redacţia agenția universitatea fundația redakcija редакция агентство газета министерство "
+    "университет фонд пресс-служба комитет редакція агенція міністерство σύνταξη εφημερίδα πανεπιστήμιο υπουργείο "
+    "ajansı gazetesi üniversitesi bakanlığı derneği belediyesi haberleri redaksi universitas kementerian yayasan "
+    "báo hãng tòa đài وكالة صحيفة جامعة وزارة مؤسسة جمعية موقع قناة שירות מערכת סוכנות אוניברסיטה משרד עמותת "
+    "خبرگزاری روزنامه"
+)
+_ORGANIZATION_ENDING = re.compile(
+    r".*(?:日报|日報|晚报|晚報|时报|時報|新闻网|新聞網|电视台|電視台|通讯社|通訊社|编辑部|編輯部|記者|报社|報社|杂志社|大学|大學|"
+    r"委员会|委員會|协会|協會|研究院|研究所|集团|公司|新聞社|新聞|通信社|通信|編集部|出版社|協会|委員会|통신|신문|뉴스|일보|방송|"
+    r"편집부|편집국|대학교)$"
+)
+
+
+@lru_cache(maxsize=4096)
+def is_organization(text: str) -> bool:
+    """Returns True if a name shows that it names an organization: a news agency, a desk, an outlet, an institution or a
+    company.
+    """
+    text = _BRACKETS.sub("", text)
+    if fold_text(text) in KNOWN_AGENCIES or _ENDS_IN_LEGAL_FORM.match(text) or _ORGANIZATION_ENDING.match(text):
+        return True
+    words = [w.strip(".,:'’\"()").lower() for w in text.split()]
+    return len(words) > 1 and (
+        words[-1] in _ORGANIZATION_WORDS
+        or words[0] in _ORGANIZATION_WORDS
+        or (len(words) > 2 and not _ORGANIZATION_WORDS.isdisjoint(words) and not is_full_name(text))
+        or any(fold_text(w) in KNOWN_AGENCIES - AMBIGUOUS for w in words)
+    )
 
 
 # Text in brackets belongs to the name ("Mei Tan (May)", "Jon Reed (Acme Labs)"), unless it is a handle, an address, a
@@ -170,20 +264,39 @@ _OFFICE = (
     r"chair|chairman|head|editor[- ]in[- ]chief|staff|team|freelancer|critic|host|"
     r"redakteur(?:in)?|redaktion|autorin|journalistin?|journaliste|rédacteur|rédactrice|rédaction|redactora?|redacción|"
     r"periodista|giornalista|redattore|redazione|redacteur|redaktör|редактор|журналист|корреспондент|muhabir|yazar|"
-    r"phóng viên|biên tập viên|cộng tác viên|wartawan|记者|編集者|編集部|기자|선임기자"
+    r"phóng viên|biên tập viên|cộng tác viên|wartawan|记者|編集者|기자|선임기자|"
+    r"(?:chef)?(?:korrespondent|reporter|kolumnist|volontär|gastautor|ressortleiter)(?:in)?|chefredakteur(?:in)?|"
+    r"correspondante?|envoyée? spéciale?|chroniqueu(?:r|se)|éditorialiste|reportrice|rédact(?:eur|rice) en chef|"
+    r"corresponsal|enviad[oa] especial|reportera|repórter|jornalista|colunista|redatora?|estagiári[oa]|"
+    r"corrispondente|inviat[oa]|caporedattore|editorialista|verslaggever|verslaggeefster|redactrice|hoofdredacteur|"
+    r"journalista|journaliste|dziennikar(?:z|ka)|korespondent(?:ka)?|publicyst(?:a|ka)|"
+    r"(?:šéf)?redaktor(?:ka)?|zpravodaj(?:ka)?|komentátor(?:ka)?|novinář(?:ka)?|novinar(?:ka)?|"
+    r"újságíró|szerkesztő|főszerkesztő|tudósító|krönikör|debattör|korrespondent|journalist|redaktør|toimittaja|"
+    r"päätoimittaja|kolumnisti|corespondent|jurnalist[ăa]?|muhabiri|gazeteci|editör|jurnalis|kontributor|redaktur|"
+    r"koresponden|nhà báo|thông tín viên|журналистка|корреспондентка|обозреватель|спецкор|репорт[её]р|колумнист|"
+    r"журналіст(?:ка)?|кореспондент(?:ка)?|оглядач(?:ка)?|δημοσιογράφος|ανταποκριτής|ανταποκρίτρια|αρθρογράφος|"
+    r"مراسلة?|صحفية?|صحافية?|محررة?|خبرنگار|روزنامه‌نگار|כתבת?|עיתונאית?|פרשנית?|עורכת?|"
+    r"記者|通讯员|通訊員|主编|主編|评论员|評論員|特派员|特派員|編集委員|論説委員|論說委員|ジャーナリスト|ライター|논설위원|특파원|"
+    r"인턴기자|객원기자|전문기자|편집위원|ผู้สื่อข่าว|นักข่าว|संवाददाता|पत्रकार"
 )
-# Matches a piece of a byline that is a job title or a degree.
-ROLE = re.compile(
+_ROLE = CaselessPattern(
     rf"^(?:(?:{_ADJECTIVE})(?:\s+(?:and|&)\s+(?:{_ADJECTIVE}))?\s+)*(?:{_OFFICE})s?"
     r"(?:\s*(?:\bat\b|\bof\b|\bfor\b|\bin\b|\bund\b|\band\b|\bwith\b|@|,|&|/|-|–|\bbei\b|\bchez\b)\s*.*)?$|"
     r"^(?:head|director|chief|vice president|vp|manager|professor|editor|founder)\s+(?:of|for|in)\b.*$|"
     r"^(?:ph\.?\s?d\.?|m\.?d\.?|m\.?s\.?c?\.?|m\.?a\.?|b\.?a\.?|b\.?s\.?c?|r\.?d\.?n?\.?|r\.?n\.?|j\.?d\.?|"
     r"m\.?b\.?a\.?|m\.?p\.?h\.?|esq\.?|cfa|cpa|cfp®?|d\.?o\.?|d\.?d\.?s\.?|l\.?d\.?n?|cpt|pharm\.?d\.?|lcsw|facs|faap|"
     r"dpt|cissp|dvm|vmd|ll\.?m\.?|ed\.?d\.?|psy\.?d\.?|lmft|lpc|bcba|np|pa-c|fnp(?:-c)?|rdh|cscs|aprn|bsn|msn|dacvb|"
-    r"m\.?ed\.?|m\.?eng\.?|dipl\.?(?:-?ing\.?)?|dr\.?|prof\.?|(?-i:[A-Z]{2,6}(?:-[A-Z]{1,3})?))$",
-    re.IGNORECASE,
+    r"m\.?ed\.?|m\.?eng\.?|dipl\.?(?:-?ing\.?)?|dr\.?|prof\.?)$",
 )
 _CAPITALS = re.compile(r"[A-Z]{2,6}(?:-[A-Z]{1,3})?")
+
+
+@lru_cache(maxsize=4096)
+def is_role(text: str) -> bool:
+    """Returns True if a piece of a byline is a job title or a degree, and not a name."""
+    return _CAPITALS.fullmatch(text) is not None or _ROLE.match(text) is not None
+
+
 _ROLE_END = re.compile(
     rf"^(?P<name>.*?\S)\s*[,–—-]?\s+(?:(?:{_ADJECTIVE.removesuffix('|our|the|a|an')})\s+)*"
     rf"(?:{_OFFICE.replace('head|', '').replace('team|', '').replace('staff|', '').replace('host|', '')})$",
@@ -228,6 +341,60 @@ _COMMON = word_set(
     "summary "
     "contents conclusion key takeaways table quick links case studies white paper press release"
 )
+# Words of buttons and of notes on updates, readers and subscribers, which are in no name.
+_INTERFACE_WORDS = word_set(
+    "teilen merken drucken aktualisiert zuletzt kommentare deaktiviert symbolbild partager abonnés réservé "
+    "commentaires compartir actualizado suscriptores comentarios condividi aggiornato abbonati commenti compartilhe "
+    "atualizado assinantes comentários laatste bijgewerkt delen deel reacties tylko aktualizacja abonentów "
+    "udostępnij komentarze sdílet aktualizováno čtení uppdaterad publicerad opdateret artikkeli päivitetty "
+    "güncelleme tarihi abone paylaş yorumlar bagikan diperbarui sẻ xem phút поделиться читать обновлено комментарии "
+    "просмотров διαβάστε επίσης ενημέρωση kommentar kommentarer artikel comment images subscriber subscribers "
+    "updates exclusive whatsapp"
+)
+_COPYRIGHT = re.compile(r"copyright\b|\(c\)\s", re.IGNORECASE)
+# Words that are common in the names of sections, places and labels, by language, and rare in names of people.
+_SECTION_WORDS = word_set(
+    "middle far gulf coast beach creek heights island islands valley hills springs mountain mountains zealand delhi "
+    "janeiro são cidade ciudad nuevo nueva arabia republic kingdom league championship station airport breaking "
+    "exclusive latest explainer factbox gallery election elections weather traffic markets stocks economy economics "
+    "movies arts theater theatre fashion obituaries columns columnists sponsored promoted politik wirtschaft kultur "
+    "sport lokales lokal lokalsport regional region panorama wissen feuilleton ausland inland stadt landkreis kreis "
+    "sankt neue neues deutsche aktuelles veröffentlicht lesezeit meldung meldungen meinung ratgeber reise "
+    "gesundheit bildung nord süd actualité actualités actu locale locales vie politique économie société sports "
+    "monde régions région publié publiée temps lecture santé éducation environnement opinions faits sciences "
+    "actualidad internacional nacional nacionales política economía sociedad cultura deportes publicado actualizado "
+    "tiempo lectura salud educación opinión sucesos últimas última estados unidos notícia notícias economia "
+    "sociedade desporto esportes esporte saúde educação atualizado tempo leitura alerta cotidiano polícia attualità "
+    "cronaca locali politica società spettacoli esteri pubblicato aggiornato salute ultime reggio provincia "
+    "binnenland buitenland binnenlands buitenlands lokale regio politiek economie wetenschap gepubliceerd leestijd "
+    "wiadomości lokalne świat polityka gospodarka opublikowano aktualności nowy wielka fot foto zprávy domácí "
+    "zahraniční ekonomika publikováno aktualizováno hradec králové hírek belföldi külföldi belföld külföld gazdaság "
+    "frissítve helyi friss lokala inrikes utrikes ekonomi publicerad uppdaterad udland indland kotimaan ulkomaat "
+    "kotimaa talous kulttuuri urheilu julkaistu päivitetty știri actualitate societate publicat dakika haberler "
+    "yerel gündem spor ekonomi kültür güncelleme yayınlanma siyaset sağlık eğitim berita terkini nasional daerah "
+    "olahraga jakarta selatan utara barat tengah đời sống xã hội thời sự thể thao sức khỏe phố tỉnh quận tức nghệ "
+    "lịch sản новости новость политика экономика общество культура спорт регион региона россия россии происшествия "
+    "наука опубликовано обновлено нижний новгород великий санкт республика область город здоровье образование "
+    "мнения новини україни україна політика економіка суспільство світ оновлено події икономика общество νέα τοπικά "
+    "πολιτική οικονομία κοινωνία πολιτισμός αθλητικά κόσμος ελλάδα δημοσιεύτηκε ενημέρωση ειδήσεις"
+)
+_PLACES = re.compile(
+    r"\b(?:hong kong|san (?:francisco|diego|jose|josé|antonio|juan|luis|salvador|sebastián|marino)|los angeles|"
+    r"las vegas|buenos aires|rio de|costa rica|sri lanka|new (?:york|delhi|jersey|zealand)|"
+    r"middle east|far east|den haag|the hague|cape town|grand rapids|salt lake|premier league|zielona góra|hà nội|"
+    r"bad [^\W\d_]+)\b",
+    re.IGNORECASE,
+)
+_FAMILY_NAMES_JA = tuple(
+    word_set(
+        "佐藤 鈴木 高橋 田中 伊藤 渡辺 渡邊 山本 中村 小林 加藤 吉田 山田 佐々木 山口 松本 井上 木村 林 斎藤 斉藤 "
+        "清水 山崎 森 池田 橋本 阿部 石川 山下 中島 石井 小川 前田 岡田 長谷川 藤田 後藤 近藤 村上 遠藤 青木 坂本 "
+        "福田 太田 西村 藤井 岡本 三浦 金子 藤原 中野 中川 原田 松田 竹内 小野 田村 中山 和田 石田 森田 上田 原 "
+        "内田 柴田 酒井 宮崎 横山 高木 安藤 宮本 大野 小島 谷口 今井 工藤 高田 増田 丸山 杉山 村田 大塚 新井 藤本 "
+        "平野 河野 上野 武田 野口 松井 千葉 菅原 岩崎 木下 佐野 久保 野村 松尾 菊地 市川 山根 古川 島田 水野 桜井 "
+        "高野 吉川 西田 菊池 北村 服部 川口 岩田 五十嵐 福島 安田 中田 川崎 樋口"
+    )
+)
 _DATEISH = re.compile(r"\d{4}|\d{1,2}[:/.]\d{2}|\b(?:min(?:ute)?s? read|ago)\b", re.IGNORECASE)
 _LEAK = re.compile(
     r"[<>{}=\\$%#®©™]|\[object|^[\w-]+(?:\.[\w-]+){3,}$|^\w+_\w+\.\w+$|^\W|\w{4}[.!?]\s|[。！？:：]|[?!]$"
@@ -243,6 +410,10 @@ _CJK_LABEL = re.compile(
     r"[于於在日期时時更新发發布表类類签標阅閱读讀钟鐘前后後评評论論次数數字首页頁档檔的了是]|カテゴリ|タグ|投稿|公開|コメント|"
     r"について|ブログ|ニュース|記事|新闻|新聞"
 )
+# Matches Korean names before the title of a reporter, which marks them as well as "by" does: "홍길동·김영희 기자".
+REPORTERS_KO = re.compile(
+    r"[\[(]?(?:[^=\]]{1,16}=)?\s*[가-힣]{2,4}(?:\s*[·,]\s*[가-힣]{2,4}){0,4}\s*(?:선임|인턴|객원|전문)?\s?기자(?![가-힣])"
+)
 _HANGUL = re.compile(r"[가-힣]{2,4}")
 _KANA_OR_SPACE = re.compile(r"[\u3040-\u30ff\s]")
 _INNER_PARTICLES = _PARTICLES - {"de", "van", "von", "da", "di", "el", "al", "la", "le", "st", "san"}
@@ -255,6 +426,25 @@ _TAIL = re.compile(
     r"\bpublished\b|\bposted\b|\bfor\s+the\b|\bon\s+behalf\s+of\b|\bspecial\s+to\b|\breporting\s+from\b).*$",
     re.IGNORECASE,
 )
+# A part of a byline that begins with a label: "Text: Jane Doe Photos: John Roe".
+_LABELLED_PART = re.compile(r"(?:^|[\s.,;，。、|/·•(（]+)(?=(?P<label>[^\W\d_]{1,16})\s*[:：])")
+# Words after which another person is named who did something other than write the post.
+_OTHER_WITHIN = re.compile(
+    r"[\s.,;|/]+(?:photo\w*|pictures?|images?|illustrat\w+|graphics|edited|translated|reviewed|fact[- ]checked|updated|"
+    r"fotos?|fotografías?|fotografie|bilder|bild|beeld|zdjęcia|snímky)\s+(?:by|von|de|par|di|door|courtesy)\b.*$|"
+    r"\s*(?:摄影|攝影|供图|供圖|写真|撮影|编辑|編輯)[\s/：:・].*$|\s+[\u4e00-\u9fff]{0,6}(?:报道|報道|报导|報導|专电|電|电|讯|訊)$",
+    re.IGNORECASE,
+)
+# Titles of reporters that stand before each name of a Chinese byline: "记者 张三 通讯员 李四".
+_HAN_TITLE = re.compile(
+    r"(?<=[\u4e00-\u9fff])\s+(?:本报|特约|见习|实习)?(?:记者|記者|通讯员|通訊員|实习生|實習生)\s*(?=[\u4e00-\u9fff])"
+)
+_BRACKETED = re.compile(r"(?:[\[【(（][^=\]】)）]{1,16}=|【)\s*(?P<who>[^\[\]【】()（）=]{2,60})[\]】)）]")
+_ASIDE = re.compile(r"\s*[(（][^()（）]*[,，;/][^()（）]*[)）]")
+_IN_PLACE = re.compile(
+    r"(?P<name>.{4,40}?)\s(?:reporting\s)?(?:in|from|aus|à|desde|из|в)\s(?:the\s)?(?-i:[^\W\d_a-z])", re.IGNORECASE
+)
+_LAST_WORD = re.compile(r"(?P<names>.*\w)\s*,\s*[^\W_]+\s*$")
 _SUFFIX = re.compile(r"\s*(?:,\s*)?(?:Ph\.?D|M\.?D|MBA|RD|Esq)\.?$")
 
 
@@ -263,12 +453,22 @@ def looks_personal(text: str) -> bool:
     """Returns True if a text has the form of a person's name (one to five capitalized words without digits) or is a
     handle.
     """
-    words = re.sub(r"\s*[(（][^)）]*[)）]", "", text).split()
+    words = _BRACKETS.sub("", text).split()
     if not 1 <= len(words) <= 5:
         return False
     if len(words) == 1:
         return len(text) >= 2
     return all(w.lower() in _PARTICLES or not w[0].islower() for w in words) and not any(c.isdigit() for c in text)
+
+
+def is_person(text: str) -> bool:
+    """Returns True if a text is the full name of a person and not of an organization."""
+    return is_full_name(text) and not is_organization(text)
+
+
+def may_sign(text: str) -> bool:
+    """Returns True if a text that a byline names as an author has the form of a person's or an organization's name."""
+    return looks_personal(text) or (is_organization(text) and not text.islower())
 
 
 @lru_cache(maxsize=4096)
@@ -278,7 +478,7 @@ def is_full_name(text: str) -> bool:
     The text must consist of a first and a last name with capitals, and contain no word that is common in headings. In
     scripts without capitals, the text must be as long as a name.
     """
-    if any(c.isdigit() for c in text) or len(text) > 50 or NOT_A_NAME.match(text) or ROLE.match(text):
+    if any(c.isdigit() for c in text) or len(text) > 50 or NOT_A_NAME.match(text) or is_role(text):
         return False
     if _CJK.fullmatch(text):
         return _is_cjk_name(text)
@@ -291,6 +491,26 @@ def is_full_name(text: str) -> bool:
     if any(w.strip(".,'’").lower() in _COMMON or len(w) > 18 for w in words):
         return False
     return not (text.isupper() and len(text) < 6)
+
+
+@lru_cache(maxsize=4096)
+def is_plain_name(text: str) -> bool:
+    """Returns True if a text is recognizable as a person's name although nothing marks it: no word such as "by", no
+    link and no class.
+
+    Names of sections and places have the same form, so the text must contain none of their usual words. In scripts
+    without capitals, only names that begin with a common family name are recognizable.
+    """
+    if not is_full_name(text) or is_organization(text):
+        return False
+    if _CJK.fullmatch(text):
+        bare = text.replace(" ", "")
+        return bare.startswith(_FAMILY_NAMES_JA) if len(bare) > 3 or " " in text else text[0] in _SURNAMES
+    words = _BRACKETS.sub("", text).split()
+    if not words or _PLACES.search(text):
+        return False
+    has_capitals = words[0][0].isupper() and words[-1][0].isupper()
+    return has_capitals and not any(w.strip(".,'’").lower() in _SECTION_WORDS for w in words)
 
 
 def _is_cjk_name(text: str) -> bool:
@@ -307,12 +527,13 @@ def is_name(text: str) -> bool:
         return False
     if _DATEISH.search(text) or text.startswith(("http", "//", "www.")) or len(text.split()) > 8:
         return False
+    if _ONLY_LEGAL_FORM.fullmatch(text) or _COPYRIGHT.match(text):
+        return False
+    if not _INTERFACE_WORDS.isdisjoint(text.lower().split()):
+        return False
     if " " in text and any(c.isdigit() for c in text):
         return False
     return not _LEAK.search(text)
-
-
-_LABEL_WORD = re.compile(r"\s*\w+\s*[:：]\s*")  # a word with a colon, which introduces something other than an author
 
 
 def split_names(text: str, one: bool = False) -> list[str]:
@@ -330,28 +551,61 @@ def split_names(text: str, one: bool = False) -> list[str]:
 
 @lru_cache(maxsize=4_096)
 def _names_in(text: str, one: bool) -> tuple[str, ...]:
-    text = _strip_by(text)
-    if (behalf := BEHALF.search(text)) and behalf.start() > 0:
-        text = text[: behalf.start()]
-    text = clean_text(_HANDLE.sub(" , " if not one else " ", _PAREN.sub(" ", text)))
+    if m := _BRACKETED.fullmatch(text):
+        text = m["who"]
+    text = _without_behalf(_strip_by(text))
+    text = clean_text(_HANDLE.sub(" , " if not one else " ", _ASIDE.sub(" ", _PAREN.sub(" ", text))))
     if not one:
-        text = _TAIL.sub("", text)
+        text = _HAN_TITLE.sub("、", _OTHER_WITHIN.sub("", _unlabelled(_TAIL.sub("", text))))
     elif (m := _BEFORE_OFFICE.match(text)) and is_full_name(m[1]):
         text = m[1]
     out: dict[str, str] = {}
-    pieces = (piece for piece in _split_pieces(text, one) if not _LABEL_WORD.fullmatch(piece))
-    for piece in map(_bare_name, pieces):
+    for piece in map(_bare_name, _split_pieces(text, one)):
         if piece and (is_name(piece) or (one and ACCOUNT.match(piece))) and not _is_role(piece, follows=bool(out)):
             name = _in_mixed_case(piece)
             out.setdefault(name.casefold(), name)
-    return tuple(out.values())[:_MAX_COUNT]
+    return tuple(out.values() if one else _without_affiliations(text, list(out.values())))[:_MAX_COUNT]
+
+
+def _without_behalf(text: str) -> str:
+    """Returns a text up to the words after which it names the people or group for whom the author writes."""
+    behalf = BEHALF.search(text)
+    return text[: behalf.start()] if behalf and behalf.start() > 0 else text
+
+
+def _unlabelled(text: str) -> str:
+    """Returns a byline without the parts that a label gives to someone or something else, as in "Jane Doe Photos: John
+    Roe" or "Category: Boats". The parts that are labelled as the author's are kept without their label.
+    """
+    first = _LABELLED_PART.search(text)
+    if first is None:
+        return text
+    begins = [m.end() for m in _LABELLED_PART.finditer(text)]
+    before = text[: first.start()]
+    if before and " " not in before and not (_CJK.fullmatch(before) or _HANGUL.fullmatch(before)):
+        return ""  # a sentence such as "Doe: how I built it"
+    parts = [text[a:b] for a, b in zip(begins, [*begins[1:], len(text)], strict=True)]
+    return " , ".join(filter(None, [before, *(p[m.end() :] for p in parts if (m := BY.match(p)))]))
+
+
+def _without_affiliations(text: str, names: list[str]) -> list[str]:
+    """Returns the people of a byline, without the place, agency or outlet after their names: "Jane Doe, Berlin", "Jane
+    Doe, Reuters". Names without a person among them are returned unchanged.
+    """
+    people = [n for n in names if not is_organization(n)]
+    if not any(map(is_full_name, people)):
+        return names
+    last = _LAST_WORD.match(text)
+    if len(people) == len(names) > 1 and last and not _CJK.fullmatch(names[-1]) and all(map(is_full_name, names[:-1])):
+        return names[:-1] if " " not in names[-1] and last["names"] else names
+    return people
 
 
 def _is_role(piece: str, follows: bool) -> bool:
     """Returns True if a piece of a byline is a job title or degree. Capitals such as "PHD" are a degree only after a
     name (`follows`).
     """
-    return bool(ROLE.match(piece)) and (follows or not _CAPITALS.fullmatch(piece))
+    return is_role(piece) and (follows or not _CAPITALS.fullmatch(piece))
 
 
 def _in_mixed_case(piece: str) -> str:
@@ -364,7 +618,7 @@ def _in_mixed_case(piece: str) -> str:
 def _bare_name(piece: str) -> str:
     """Returns the name in a piece of a byline, without quotes, a degree, or a job title after a full name."""
     piece = _strip_by(piece).strip(" \t,;:.|/·•⋅–—-*\"“”'’") if piece.strip(" .") else ""
-    piece = _SUFFIX.sub("", piece)
+    piece = _SUFFIX.sub("", piece).replace(_JOINED, " & ")
     if (m := _ROLE_END.match(piece)) and (is_full_name(m["name"]) or _HANGUL.fullmatch(m["name"])):
         piece = m["name"].rstrip(" ,-–—")
     return piece + "." if re.search(r"\b(?:Jr|Sr)$", piece) else piece
@@ -382,16 +636,23 @@ def _strip_by(text: str) -> str:
 def _split_pieces(text: str, one: bool) -> list[str]:
     """Returns the pieces of a byline that may be names."""
     text = re.sub(r",\s*(Jr|Sr|II|III|IV)\b\.?", r" \1", text)
-    pieces = [p.strip() for p in AND.split(text) if p and p.strip()]
+    text = _COMPANY_JOINT.sub(_JOINED, _COMMA_BEFORE_FORM.sub(" ", text))
+    pieces = [_without_place(p.strip()) for p in AND.split(text) if p and p.strip()]
     if len(pieces) == 1:
         return _chinese_names(text) or pieces
-    kept = [p for p in pieces if not ROLE.match(p.strip(" ."))]
+    kept = [p for p in pieces if not is_role(p.strip(" ."))]
     people = all(looks_personal(p) for p in kept)
     if people and (not one or all(len(p.split()) > 1 or _HAN.match(p) for p in kept)):
         return kept
     if one:
         return [kept[0]] if len(kept) == 1 else [text]
     return kept if people else [p for p in re.split(r"\s*[,;、，|/]\s*", text) if p]
+
+
+def _without_place(piece: str) -> str:
+    """Returns a piece of a byline without the place from which the author reports: "Jane Doe in London"."""
+    m = _IN_PLACE.match(piece)
+    return m["name"] if m and is_full_name(m["name"]) else piece
 
 
 def _chinese_names(text: str) -> list[str]:
@@ -409,7 +670,7 @@ def _chinese_names(text: str) -> list[str]:
 def given_name_first(text: str) -> str:
     """Converts "Doe, Jane" to "Jane Doe". In citation_author and dc.creator the family name comes first."""
     m = re.fullmatch(r"([^,\s]+(?:\s[^,\s]+)?),\s*([^,]+)", clean_text(text))
-    return f"{m[2]} {m[1]}" if m and not ROLE.match(m[2]) else clean_text(text)
+    return f"{m[2]} {m[1]}" if m and not is_role(m[2]) else clean_text(text)
 
 
 # Doubtful declared authors: the name of the site or the host, and account names that are not meant for readers.

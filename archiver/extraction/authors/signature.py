@@ -13,14 +13,18 @@ from archiver.extraction.authors import author_markup
 from archiver.extraction.authors.author_markup import LineReader, MarkedLine, MarkedText, nodes_after, nodes_before
 from archiver.extraction.authors.person_names import (
     AND,
+    BEHALF,
     BY,
     LABEL,
     NOT_A_NAME,
     OTHER_PART,
-    ROLE,
+    REPORTERS_KO,
     SIGNED,
     is_full_name,
+    is_plain_name,
+    is_role,
     looks_personal,
+    may_sign,
     split_names,
 )
 from archiver.extraction.page import Page
@@ -131,6 +135,7 @@ def _is_title_link(page: Page, a: Element) -> bool:
 CONFIDENCE = {"by": 0.9, "mark": 0.88, "link": 0.87, "avatar": 0.8, "role": 0.7, "date": 0.62, "box": 0.72}
 """The confidence of each kind of sign near the heading."""
 SURE = ("by", "mark", "link")
+_IN_TEXT = 0.06  # a post may contain the bylines of other works after its own
 _AWAY = 0.14  # signs after the text have a confidence that is lower by this amount
 _NEAR = 16  # an unmarked name counts only if it is at most this many lines below the heading
 _SHORT, MIDDLE = 80, 240  # a byline has at most this many characters within the text, and before the text
@@ -151,7 +156,7 @@ class Sign:
     place.
 
     `place` is "above" or "below" (the heading) or "after" (the text). `raw` is the text of its line, and `line` is the
-    number of the line among the lines of that place.
+    number of the line among the lines of that place. `is_in_text` is True if two paragraphs or more precede it.
     """
 
     names: tuple[str, ...]
@@ -159,6 +164,7 @@ class Sign:
     place: str
     raw: str
     line: int = 0
+    is_in_text: bool = False
 
     @property
     def folded(self) -> frozenset[str]:
@@ -166,7 +172,8 @@ class Sign:
 
     @property
     def confidence(self) -> float:
-        return CONFIDENCE[self.kind] - (_AWAY if self.place == "after" and self.kind != "box" else 0)
+        away = _AWAY if self.place == "after" and self.kind != "box" else 0
+        return CONFIDENCE[self.kind] - away - (_IN_TEXT if self.is_in_text else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +201,7 @@ class _Spot:
         following = self.line.chunks[self.index + 1 : self.index + 2]
         if not following:
             following = [c for one in self.lines[self.number + 1 : self.number + 2] for c in one.chunks[:1]]
-        return bool(following and ROLE.match(following[0].text.strip(" -–—,·|")))
+        return bool(following and is_role(following[0].text.strip(" -–—,·|")))
 
     def is_beside_date(self) -> bool:
         """Returns True if this line, or a short line directly before or after it, contains a date."""
@@ -249,7 +256,8 @@ class _BylineReader:
         """Adds the current byline to the result, if it has names."""
         if self.names:
             found = tuple(dict.fromkeys(self.names))
-            self.signs.append(Sign(found, self.kind, self.place, self.raw[:200], self.began))
+            late = self.place == "below" and self.paragraphs > 1
+            self.signs.append(Sign(found, self.kind, self.place, self.raw[:200], self.began, late))
         self.names, self.kind = [], ""
 
     def _stop(self) -> None:
@@ -337,23 +345,26 @@ class _BylineReader:
         chunk, line = at.chunk, at.line.text
         if chunk.mark == author_markup.NOT or chunk.head or chunk.text.endswith(":"):
             return False
-        if self.paragraphs or at.number > _NEAR or len(line) > _MAX_CHUNK_LENGTH:
+        if self.paragraphs > 1 or at.number > _NEAR or len(line) > _MAX_CHUNK_LENGTH:
             return False
         return all(c is chunk or _is_beside_name(c.text) for c in at.line.chunks) and not _RIGHTS.search(line)
 
     def _kind_by_look(self, at: _Spot) -> str:
         text = at.chunk.text
-        if _has_degrees(text):
+        if _has_degrees(text) or REPORTERS_KO.match(text):
             return "role"
-        if len(text) > _MAX_NAMES_LENGTH or not _are_full_names(text):
+        if len(text) > _MAX_NAMES_LENGTH:
             return ""
-        if at.chunk.mark == author_markup.BOX:
-            return "mark"
-        if fold_text(text) in self.pictures:
+        kind = "mark" if at.chunk.mark == author_markup.BOX else self._kind_by_surroundings(at)
+        return kind if kind and _are_full_names(text) else ""
+
+    def _kind_by_surroundings(self, at: _Spot) -> str:
+        text = at.chunk.text
+        if self.pictures and fold_text(text) in self.pictures:
             return "avatar"
         if at.is_before_role():
             return "role"
-        return "date" if at.is_beside_date() else ""
+        return "date" if at.is_beside_date() and all(map(is_plain_name, split_names(text))) else ""
 
 
 def _kind_by_markup(chunk: MarkedText) -> str:
@@ -364,7 +375,7 @@ def _kind_by_markup(chunk: MarkedText) -> str:
 
 def _is_beside_name(text: str) -> bool:
     """Returns True if a text may accompany a name in a byline: one or two words, a date or a job title."""
-    return bool(len(text.split()) < 3 or _DATE.search(text) or ROLE.match(text))
+    return bool(len(text.split()) < 3 or _DATE.search(text) or is_role(text))
 
 
 def _is_prose(text: str) -> bool:
@@ -384,31 +395,35 @@ def _can_be_labelled_name(chunk: MarkedText, one: MarkedLine) -> bool:
 
 def _are_full_names(text: str) -> bool:
     """Returns True if a text consists of names that are recognizable without a mark."""
-    return is_full_name(text) or (
-        any(c in text for c in ",;&、") and len(found := split_names(text)) > 1 and all(is_full_name(x) for x in found)
-    )
+    if is_full_name(text):
+        return True
+    found = split_names(text) if any(c in text for c in ",;&、") or text.count(" ") > 2 else []
+    return bool(found) and all(map(is_full_name, found)) and (len(found) > 1 or BEHALF.search(text) is not None)
 
 
 def _has_degrees(text: str) -> bool:
     """Returns True if a text consists of full names with degrees or job titles: "Ann Poe, MD; Eva Roe, PhD"."""
     pieces = [p.strip(" .") for p in AND.split(text) if p.strip(" .")]
-    people = [p for p in pieces if not ROLE.match(p)]
+    people = [p for p in pieces if not is_role(p)]
     return len(people) < len(pieces) and bool(people) and all(is_full_name(p) for p in people)
 
 
 def _has_required_form(name: str, kind: str) -> bool:
     """Returns True if a name has the form that this kind of sign (a key of CONFIDENCE) requires."""
-    if kind in ("avatar", "role", "date"):
+    if kind == "date":
+        return is_plain_name(name)
+    if kind in ("avatar", "role"):
         return is_full_name(name)
     if kind == "link" and " " in name and not is_full_name(name) and name.isascii():
         return False
-    return looks_personal(name) and not ROLE.match(name)
+    return may_sign(name) and not is_role(name)
 
 
 # Bylines around the heading and after the text, on any platform.
 
 _MANY = 3  # if there are more bylines than this, they belong to several posts
 _TOP = 2  # the post's own byline is in the first two lines below the heading, even if many others follow
+_NAMES_ROOM, _LABEL_LENGTH = 300, 30
 _LAST = 4  # only this many paragraphs at the end of a body are searched for a byline
 _NAME_ENDS = re.compile(r"[.,;(|–—]|\s(?:is|was|who|has|and\s+is)\s")
 
@@ -458,7 +473,32 @@ def _bylines_after(page: Page, post: Post, end: int, top: Element | None) -> lis
         rest = [x for _, x in zip(range(10), LineReader(900).lines(nodes_after(post.body)), strict=False)]
         out += [s for s in read_bylines(list(_lines_until_heading(rest)), "after") if s.kind in SURE]
     out += [Sign((who,), "box", "after", raw) for who, raw in author_boxes(page, end, top)]
-    return out
+    return out + _labelled_names(page)
+
+
+_LABEL_TAGS = ("h2", "h3", "h4", "h5", "h6", "dt", "th")
+
+
+def _is_label(el: Element) -> bool:
+    """Returns True if an element contains only words that introduce an author's name."""
+    return len((el.text or "").strip()) <= _LABEL_LENGTH and LABEL.fullmatch(_first_texts(el)) is not None
+
+
+def _labelled_names(page: Page) -> list[Sign]:
+    """Returns the names after a heading that consists only of a label such as "Author", as in a box with the facts of a
+    report. If there are several such headings, they belong to several posts.
+    """
+    labels = [el for el in page.index.tag(*_LABEL_TAGS)[:_BOXES] if _is_label(el)]
+    following = labels[0].getnext() if len(labels) == 1 else None
+    if following is None or any(map(author_markup.is_foreign, (following, *author_markup.ancestors_of(following)))):
+        return []
+    names: list[str] = []
+    for one in islice(LineReader(_NAMES_ROOM).lines([(following, False)]), _LAST):
+        found = [n for c in one.chunks for n in split_names(c.text, one=bool(c.href))]
+        if not found or not all(map(is_full_name, found)):
+            break
+        names += found
+    return [Sign(tuple(dict.fromkeys(names)), "by", "after", _first_texts(labels[0]))] if names else []
 
 
 def signatures_in_text(text: str) -> list[Sign]:

@@ -24,7 +24,7 @@ Selectors are parsel's and are tried in order: CSS with `::text` and `::attr(nam
 `attribute` from the page's JSON-LD.
 
 Constants are found because many posts of the site share them. They may be a title, an image, a description, a tiny
-text, or a part of <title>.
+text, a section, or a part of <title>.
 """
 
 from __future__ import annotations
@@ -60,13 +60,14 @@ decided only if at least the share `_TITLED` of the posts also have another titl
 _MAX_NAME_LENGTH = 80
 _DIGITS = re.compile(r"\d+")
 _PARTS = re.compile(r"\s+[|·•»«›‹–—:/~-]+\s+|\s*[｜|]\s*")
+_DECLARED = ("json-ld", "meta", "microdata", "rdfa")
 _SHOWN = ("platform", "heading", "api", "feed")
 
 
 @dataclass(frozen=True, slots=True)
 class SiteConstants:
     """The values that belong to a site and not to its posts. `names` are parts of <title>. `bodies` are tiny texts,
-    such as the text of a button, without their numbers.
+    such as the text of a button, without their numbers. `sections` are values of article:section and the like.
     """
 
     titles: tuple[str, ...] = ()
@@ -74,6 +75,7 @@ class SiteConstants:
     images: tuple[str, ...] = ()
     descriptions: tuple[str, ...] = ()
     bodies: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return any(values for _, values in self.items())
@@ -96,6 +98,10 @@ class SiteConstants:
     def refuses_description(self, text: str) -> bool:
         """Returns True if a description is a constant of the site, and therefore does not describe a post."""
         return bool(self.descriptions) and fold_text(text) in {fold_text(one) for one in self.descriptions}
+
+    def refuses_section(self, text: str) -> bool:
+        """Returns True if a declared section is a constant of the site, and therefore not a category of a post."""
+        return bool(self.sections) and fold_text(text) in {fold_text(one) for one in self.sections}
 
     def refuses_body(self, text: str) -> bool:
         """Returns True if a text is a constant of the site, and therefore not the text of a post."""
@@ -122,7 +128,7 @@ def find_constants(posts: Sequence[ReadPost]) -> SiteConstants:
     A title belongs to the site only if the posts with this title also declare or show other titles, which differ from
     post to post. Thus a series with the same title for all of its parts keeps the title. A part of <title> belongs to
     the site only if the posts' own headings lack it. A text of fewer than 40 characters belongs to the site if a
-    twentieth of the posts have it.
+    twentieth of the posts have it, and a declared section if nearly all posts have it.
     """
     if len(posts) < MIN_POSTS:
         return SiteConstants()
@@ -138,7 +144,17 @@ def find_constants(posts: Sequence[ReadPost]) -> SiteConstants:
         _frequent((a.image or "" for a in articles), len(posts)),
         _frequent((a.description for a in articles), len(posts)),
         _frequent(bodies, len(posts), SHARE_OF_BODY),
+        constant_sections(articles),
     )
+
+
+def constant_sections(articles: Sequence[Article]) -> tuple[str, ...]:
+    """Returns the categories that the pages of nearly all posts declare, such as the name of the site or "Articles"."""
+    declared = (
+        {e.value for e in a.evidence if e.field == "categories" and e.source in _DECLARED and e.value} for a in articles
+    )
+    counts = Counter(value for values in declared for value in values)
+    return tuple(sorted(value for value, n in counts.items() if n >= max(MIN_POSTS, _EVERYWHERE * len(articles))))
 
 
 def _frequent(values: Iterable[str], posts: int, share: float = SHARE) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ from archiver.extraction.page import Page, parse_page
 from archiver.extraction.page_classifier import Answer
 from archiver.extraction.template.rule_induction import MIN_POSTS, Sample, learn_rules, reports_whole_post, text_f1
 from archiver.extraction.template.site_rule import ReadPost, SiteConstants, SiteRules, find_constants
-from archiver.extraction.text_normalization import fold_text
+from archiver.extraction.term_links import FOLDER_WORDS
+from archiver.extraction.text_normalization import element_line, fold_text
 from archiver.extraction.title import site_names
 from archiver.items import Article, PageKind, SourceHint
 
@@ -278,13 +279,33 @@ class TemplateLearner:
         return [one for one in kept if one.url not in held]
 
 
+_MAX_LINKS = 400
+
+
 def _new_constants(samples: list[Sample]) -> SiteConstants:
     """Returns the values that belong to the site and not to these posts. Names that one of the pages declares as the
-    site's name are left out, since they are already known. The result does not depend on the order of the posts.
+    site's name are left out, since they are already known. So are sections to which the pages or their addresses lead,
+    since all of these posts may be in one of the site's sections. The result does not depend on the order of the posts.
     """
     found = find_constants([ReadPost(s.article, s.page.head_title) for s in samples])
     declared = {fold_text(name) for s in samples for name in site_names(s.page)}
-    return replace(found, names=tuple(name for name in found.names if fold_text(name) not in declared))
+    return replace(
+        found,
+        names=tuple(name for name in found.names if fold_text(name) not in declared),
+        sections=tuple(one for one in found.sections if not any(_leads_to_section(s.page, one) for s in samples)),
+    )
+
+
+def _leads_to_section(page: Page, name: str) -> bool:
+    """Returns True if a link on a page, or a folder in its address, has the name of a section. A name such as "Blog"
+    only says that the page is a post.
+    """
+    folded = fold_text(name)
+    if folded in FOLDER_WORDS:
+        return False
+    return folded in map(fold_text, page.path.split("/")) or any(
+        fold_text(element_line(a)) == folded for a in page.index.tag("a")[:_MAX_LINKS]
+    )
 
 
 def learn_with_constants(

@@ -23,7 +23,7 @@ from weakref import WeakKeyDictionary
 from sqlite_utils import Database
 
 from archiver.fields import BY_NAME, EVIDENCE
-from archiver.items import UNCONFIRMED, Article, Evidence
+from archiver.items import ORGANIZATIONS, UNCONFIRMED, Article, Evidence
 
 # -- the form of `revisions.evidence`
 
@@ -267,8 +267,9 @@ def merge_evidence(
     carry their own `EXTRACTION` values: `own` for the candidates that stay, and `other` for the new candidates. The
     extraction that the columns name is None.
     """
-    kept = [_with_extraction(one, own) for one in stored if one["field"] not in fields]
-    return kept + [_with_extraction(one, other) for one in entries(extraction) if one["field"] in fields]
+    replaced = {*fields, *((ORGANIZATIONS,) if "authors" in fields else ())}
+    kept = [_with_extraction(one, own) for one in stored if one["field"] not in replaced]
+    return kept + [_with_extraction(one, other) for one in entries(extraction) if one["field"] in replaced]
 
 
 def mark_unconfirmed(stored: Iterable[Entry], fields: Collection[str], since: str) -> list[Entry]:
