@@ -32,8 +32,8 @@ MODIFIED = re.compile(
     r"ažuriran|ажуриран|izm[ij]+enjen|posodobljen|atnaujint|atjaunots|uuendatud|muudetud|"
     r"cập nhật|更新|最后修改|最後修改|最后编辑|最後編輯|編集日|改訂|수정|업데이트|güncelle|değiştiril|yenilən|"
     r"zaktualizowan|aktualizacj|bijgewerkt|gewijzigd|تحديث|آخر تعديل|"
-    r"آخرین ویرایش|به‌روزرسانی|بروزرسانی|اپ ڈیٹ|עודכן|diperbarui|diubah|dikemas\s?kini|uppdatera|ändrad|oppdatert|endret|"
-    r"opdateret|ændret|päivitetty|muokattu|aktualiz(?:ov|ácia)|upraven[oé]|frissít|módosít|"
+    r"آخرین ویرایش|به‌روزرسانی|بروزرسانی|اپ ڈیٹ|עודכן|diperbarui|diubah|dikemas\s?kini|uppdatera|ändrad|oppdatert|"
+    r"endret|opdateret|ændret|päivitetty|muokattu|aktualiz(?:ov|ácia)|upraven[oé]|frissít|módosít|"
     r"ενημερώθηκε|τελευταία ενημέρωση|τροποποι|แก้ไขล่าสุด|อัปเดต|อัพเดท|ปรับปรุง|अपडेट|अद्यतन|আপডেট|হালনাগাদ|"
     r"புதுப்பிக்கப்பட்ட|అప్‌డేట్|განახლებ|թարմացվ|жаңартыл",
     re.IGNORECASE,
@@ -388,9 +388,7 @@ _YEAR_FIRST = re.compile(
     r"(?<!\d)(\d{4})(?:e?ko\b)?[\s.,/-]+(?:m\.\s*)?" + _WORD + r"\.?[\s.,/-]+(\d{1,2})(?![\d:])", re.IGNORECASE
 )
 # Latvian, Kazakh and Uzbek: "2024. gada 5. marts", "2024 ж. 5 наурыз", "2024-yil 5-mart".
-_YEAR_DAY = re.compile(
-    r"(?<!\d)(\d{4})[.-]?\s*(?:gada|ж\.|жылғы|жылы|yil)\s+(\d{1,2})[.-]?\s*" + _WORD, re.IGNORECASE
-)
+_YEAR_DAY = re.compile(r"(?<!\d)(\d{4})[.-]?\s*(?:gada|ж\.|жылғы|жылы|yil)\s+(\d{1,2})[.-]?\s*" + _WORD, re.IGNORECASE)
 _MONGOLIAN = re.compile(r"(?<!\d)(\d{4})\s*оны\s+(\d{1,2})(?:-?\w{1,2})?\s+сарын\s+(\d{1,2})", re.IGNORECASE)
 _THAI_SHORT_YEAR = re.compile(r"(?<![\d:.])(\d{1,2})\s*([\u0e00-\u0e4e]{4,12})\s*(\d{2})(?![\d:.])")
 _ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
@@ -632,6 +630,27 @@ def parse_month_and_year(text: str, language: str = "") -> Moment | None:
     number = month_number(m[1], language) if m else None
     made = make_moment(DateParts(int(m[2]), number, 1)) if m and number else None
     return Moment(made.at, "month", False) if made else None
+
+
+def day_in_month(text: str, month: AddressDate, language: str = "") -> Moment | None:
+    """Returns the first date in a text that is a day of the given month, written without a year: "LONDON, March 5
+    (Reuters)", "03-05 09:12". Returns None if there is no such date.
+    """
+    text = plain_date_text(text)
+    for m in _DAY_WITHOUT_YEAR.finditer(text):
+        name, day = (m["name"], m["day"]) if m["name"] else (m["name2"], m["day2"])
+        number = int(m["number"]) if m["number"] else month_number(name or "", language)
+        day = m["day3"] if m["number"] else day
+        if number == month.month and day:
+            return make_moment(DateParts(month.year, month.month, int(day)))
+    return None
+
+
+_DAY_WITHOUT_YEAR = re.compile(
+    r"(?<![\w.])(?:(?P<name>[^\W\d_]{3,12})\.?\s+(?P<day>\d{1,2})(?![\w:]|[.,]\d)|"
+    r"(?P<day2>\d{1,2})(?:\.|st|nd|rd|th)?\s+(?:de\s+)?(?P<name2>[^\W\d_]{3,12})(?!\w)|"
+    r"(?P<number>\d{1,2})(?:\s?月\s?|월\s?|[-/])(?P<day3>\d{1,2})(?!\d))"
+)
 
 
 # Times relative to the capture: "3 hours ago", "hace 2 días", "vor 3 Tagen", "2日前".
