@@ -26,8 +26,8 @@ from archiver.extraction.metadata import is_article_item, item_of, types
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text_normalization import element_line
-from archiver.extraction.visible_dates import VisibleDate, dates_at_second_look, visible_dates
-from archiver.items import Candidate, SourceHint, is_from_api
+from archiver.extraction.visible_dates import RefusedDate, VisibleDate, dates_at_second_look, visible_dates
+from archiver.items import REFUSED, Candidate, Evidence, SourceHint, is_from_api
 from archiver.platforms.platform_table import by_name
 
 # Dates in the data of a page's scripts, such as the state of a framework. The data are JSON, or JSON in JSON strings.
@@ -145,7 +145,7 @@ _NO_POSTS = frozenset(
 )
 _IMAGES, _OTHERS = 10, 3
 _CHANGED_AT_SECOND_LOOK, _MONTH_OF_ADDRESS = 0.36, 0.34
-_DAY_ABOVE, _DAY_BELOW, _DATELINE_LENGTH, _MANY = 20, 60, 60, 20
+_DAY_ABOVE, _DAY_BELOW, _DATELINE_LENGTH = 20, 60, 60
 _REACTIONS = frozenset(("comment", "review", "answer", "event", "jobposting"))
 _DATA_ATTRIBUTES = ("data-timestamp", "data-date", "data-time", "data-datetime", "data-published", "data-pubdate")
 _IMAGE_DAY = re.compile(r"/((?:19|20)\d{2})([/-]?)(0[1-9]|1[0-2])\2([0-2]\d|3[01])(?=[/_.-])")
@@ -272,6 +272,15 @@ def _add_from_second_look(page: Page, post: Post, out: _DateCandidates) -> None:
         out.add(replace(start, precision="month") if start else None, "address", page.path, _MONTH_OF_ADDRESS)
 
 
+def refused_dates(post: Post) -> list[Evidence]:
+    """Returns the dates of the page that were refused at the second look, as evidence with the reasons."""
+    refused: list[RefusedDate] = post.answers.get("refused dates", [])
+    return [
+        Evidence("published", str(one.moment), REFUSED, f"{_element_name(one.element)[:60]}: {one.reason}", 0.0)
+        for one in refused
+    ]
+
+
 def _day_near_heading(page: Page, post: Post, month: AddressDate) -> Moment | None:
     """Returns the first day of a month that a text near the heading names within its first characters."""
     index, language = page.index, page.date_language
@@ -291,12 +300,13 @@ def _add_from_other_data(page: Page, post: Post, out: _DateCandidates) -> None:
     nodes = [n for n in page.data.nodes if not types(n) & _REACTIONS]
     for key in ("datePublished", "uploadDate", "dateCreated"):
         for text in [t for n in nodes for t in page.data.texts(n, key)][:1]:
-            out.add(machine_date(text), "json-ld", f"{key} of another node", 0.3)
+            out.add(machine_date(text), "script", f"{key} of JSON-LD that is not of the post", 0.3)
+    present = [attribute for attribute in _DATA_ATTRIBUTES if f"{attribute}=" in page.text]
     found = [
         (attribute, moment)
-        for attribute in _DATA_ATTRIBUTES
-        for el in page.index.select(f"[{attribute}]")[:_MANY]
-        if (moment := machine_date(el.get(attribute))) and not post.is_noise(el)
+        for attribute in present
+        for el in page.index.elements
+        if (value := el.get(attribute)) and (moment := machine_date(value)) and not post.is_noise(el)
     ]
     if len({moment.day for _, moment in found}) == 1:
         out.add(found[0][1], "attribute", found[0][0], 0.28)

@@ -254,7 +254,7 @@ def visible_dates(page: Page, post: Post, language: str, *, near: bool = False) 
     taken: set[Element] = set()
     days: dict[tuple[str, str], set[date]] = defaultdict(set)
     read = 0
-    for el in _holders(page, places, near):
+    for el in _holders(page, post, places, near):
         holder = _read_holder(el, places, post) if el not in taken else None
         if holder is None:
             continue
@@ -293,7 +293,7 @@ def _read_holder(el: Element, places: _Places, post: Post) -> _Holder | None:
     if where in ("edge", "in") and post.in_meta_block(el):
         where = "meta"
     is_in_header = places.is_close(el) or (where == "near" and _is_small_aside(el))
-    in_sidebar = post.is_noise(el) and (not is_in_header or post.is_beside_main(el))
+    in_sidebar = post.is_noise(el) and (not is_in_header or post.is_beside_main(el) or _is_in_reactions(el))
     if _is_in_footer(el) or _is_of_something_else(el):
         return None
     text = _short_line(el)
@@ -314,7 +314,7 @@ def _lower_if_linked(page: Page, one: VisibleDate) -> VisibleDate:
     return one
 
 
-def _holders(page: Page, places: _Places, near: bool) -> list[Element]:
+def _holders(page: Page, post: Post, places: _Places, near: bool) -> list[Element]:
     """Returns the elements that may contain a date, because they are <time>, or because of their class, their id or
     their own text. Outer elements precede inner ones. If `near` is True, returns only elements around the heading.
     """
@@ -331,18 +331,35 @@ def _holders(page: Page, places: _Places, near: bool) -> list[Element]:
             for e in index.with_class(name)[:40]
         }
         found.update((e, index.order[e]) for e in index.tag("time")[:60])
-    has_digit = _DIGIT.search
-    for n, (text, tail) in enumerate(islice(index.texts.values(), begin, end), begin):
-        if _SHORTEST < len(text) <= _MAX_LENGTH and has_digit(text) and _LOOKS.search(text):
-            found.setdefault(index.elements[n], n)
-        if _SHORTEST < len(tail) <= _MAX_LENGTH and has_digit(tail) and _LOOKS.search(tail):
-            holder = index.elements[n].getparent()
-            if holder is not None:
-                found.setdefault(holder, index.order.get(holder, 0))
+    for el, text in _dated_texts(page, post, begin, end):
+        if len(text) <= _MAX_LENGTH:
+            found.setdefault(el, index.order.get(el, 0))
     many = sorted(found.items(), key=lambda p: p[1])
     if len(many) > _HOLDERS:
         many = sorted(sorted(many, key=lambda p: abs(p[1] - places.title))[:_HOLDERS], key=lambda p: p[1])
     return [e for e, _ in many if e.tag not in _UNREAD and e.tag != "body"]
+
+
+def _dated_texts(page: Page, post: Post, begin: int = 0, end: int | None = None) -> list[tuple[Element, str]]:
+    """Returns the texts that look like dates, each with the element that contains it, in document order. `begin` and
+    `end` are positions in that order. The texts of the whole page are searched only once.
+    """
+    is_whole = begin == 0 and end in (None, len(page.index.elements))
+    known: list[tuple[Element, str]] | None = post.answers.get("dated texts") if is_whole else None
+    if known is not None:
+        return known
+    found: list[tuple[Element, str]] = []
+    has_digit, looks = _DIGIT.search, _LOOKS.search
+    for el, (text, tail) in islice(page.index.texts.items(), begin, end):
+        if _SHORTEST < len(text) <= _TEXT and has_digit(text) and looks(text):
+            found.append((el, text))
+        if _SHORTEST < len(tail) <= _TEXT and has_digit(tail) and looks(tail):
+            parent = el.getparent()
+            if parent is not None:
+                found.append((parent, tail))
+    if is_whole:
+        post.answers["dated texts"] = found
+    return found
 
 
 def _names(el: Element) -> list[str]:
@@ -474,6 +491,24 @@ def is_other_time_name(names: str) -> bool:
     return bool(_NOT_PUBLICATION.search(names))
 
 
+# Matches the classes and ids of comments and of lists of other posts.
+_REACTIONS = re.compile(
+    r"(?:^|\s)(?:comments?|comment-?list|comments?-(?:area|section|wrapper|list|block|box)|respond|disqus_thread|"
+    r"related(?:-?(?:posts|articles|news|stories))?)(?=$|\s)",
+    re.IGNORECASE,
+)
+
+
+@lru_cache(maxsize=8_192)
+def is_reaction_name(names: str) -> bool:
+    """Returns True if a string of classes and ids contains a name for comments or for a list of other posts."""
+    return bool(_REACTIONS.search(names))
+
+
+def _is_in_reactions(el: Element) -> bool:
+    return any(is_reaction_name(" ".join(_names(e))) for e in (el, *el.iterancestors()))
+
+
 def _is_in_footer(el: Element) -> bool:
     """Returns True if an element is in the footer of the page. "Last changed" in a footer refers to the site."""
     at: Element | None = el
@@ -557,8 +592,8 @@ def dates_at_second_look(page: Page, post: Post, language: str) -> tuple[list[Vi
     refused: list[RefusedDate] = []
     days: dict[tuple[str, str], set[date]] = defaultdict(set)
     seen: set[tuple[Element, str]] = set()
-    for el, text in _dated_texts(page):
-        line = lines.line_with(el, text)
+    for el, text in _dated_texts(page, post):
+        line = lines.line_with(el, text) if el.tag not in _UNREAD else None
         if line is None or (el, line.text) in seen or len(seen) >= _SECOND_LINES:
             continue
         seen.add((el, line.text))
@@ -583,19 +618,6 @@ def dates_at_second_look(page: Page, post: Post, language: str) -> tuple[list[Vi
         else:
             kept.append(one)
     return sorted(kept, key=lambda d: -d.confidence), refused[:_REFUSED]
-
-
-def _dated_texts(page: Page) -> Iterator[tuple[Element, str]]:
-    """Yields the texts of a page that look like dates, each with the element that contains it."""
-    for el, (text, tail) in page.index.texts.items():
-        if _looks_dated(text) and el.tag not in _UNREAD:
-            yield el, text
-        if _looks_dated(tail) and (parent := el.getparent()) is not None and parent.tag not in _UNREAD:
-            yield parent, tail
-
-
-def _looks_dated(text: str) -> bool:
-    return len(text) > _SHORTEST and _DIGIT.search(text) is not None and _LOOKS.search(text) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.term_links import kind_of_address
 from archiver.extraction.text_normalization import clean_text, element_line
-from archiver.extraction.visible_dates import date_of_attributes, is_other_time_name, read_dates
+from archiver.extraction.visible_dates import date_of_attributes, is_other_time_name, is_reaction_name, read_dates
 
 # The text right above and below the heading of a post, line by line.
 
@@ -137,7 +137,7 @@ class _LineReader:
         if not isinstance(el.tag, str) or el.tag in _UNREAD:
             return
         names = f"{el.get('class') or ''} {el.get('id') or ''}"
-        if is_footer_name(names) or is_other_time_name(names):
+        if is_footer_name(names) or is_other_time_name(names) or is_reaction_name(names):
             return
         is_block = el.tag in _BLOCK
         if is_block:
