@@ -57,12 +57,12 @@ PUBLISHED = re.compile(
     r"เผยแพร่|โพสต์|प्रकाशित|প্রকাশ|வெளியிட|ప్రచురించ|გამოქვეყნ|հրապարակվ",
     re.IGNORECASE,
 )
-# Words that, right before a date, label it as the day on which a journal received or accepted a paper. "Submitted" is
-# not among them, since some systems write it in the sense of "posted".
+# Words that, right before a date, label it as the day on which a journal received or accepted a paper, or as that of an
+# event. "Submitted" is not among them, since some systems write it in the sense of "posted".
 SENT = re.compile(
     r"(?:\b(?:received|accepted|eingegangen|angenommen|reçue?|acceptée?|recibido|aceptado|recebido|aceite|aceito|ricevuto|"
-    r"accettato|поступила(?:\s+в\s+редакцию)?|принята\s+к\s+(?:публикации|печати))(?:\s+(?:on|am|le|el|em|il))?|"
-    r"收稿日?期?|录用日?期?|接受日期|受付日?|受理日?|접수일?|게재확정일?)[\s:：]*$",
+    r"accettato|when|wann|quand|cu[aá]ndo|quando|termin|deadline|когда|поступила(?:\s+в\s+редакцию)?|принята\s+к\s+(?:публикации|печати))(?:\s+(?:on|am|le|el|em|il))?|"
+    r"收稿日?期?|录用日?期?|接受日期|受付日?|受理日?|開催日時?|日時|행사일|접수일?|게재확정일?)[\s:：]*$",
     re.IGNORECASE,
 )
 # Words that label the date of first publication if there is also another date.
@@ -402,7 +402,7 @@ _CLOCK = re.compile(
     r"(?P<part>上午|下午|午前|午後|오전|오후|晚上|凌晨|早上)?\s*(?<![\d:.])(?P<h>\d{1,2})"
     # "12.30" is a time only if a word before or after it says so.
     r"(?:\s?[:hH点點時时시]\s?|(?<=\b(?:kl|om|um)\s\d\d)\.|(?<=\b(?:ore|klo|kl\.)\s\d\d)\.|(?<=\balle\s\d\d)\.|"
-    r"\.(?=\d\d\s?(?:Uhr|uur|WIB)\b))(?P<m>\d{2})(?!\d)"
+    r"\.(?=\d\d\s?(?:Uhr|uur|WI(?:B|TA?)|GMT|BST|CES?T|E[DS]T|[ap]\.?m)\b))(?P<m>\d{2})(?!\d)"
     r"(?:[:分분]\s?(?P<s>\d{2})[秒초]?|[分분])?\s*(?P<half>a\.?m\.?|p\.?m\.?|ص|م|SA|CH)?(?!\w)\s*"
     r"(?P<zone>\(?(?:GMT|UTC)\s?[+-]?\s?\d{0,2}:?\d{0,2}\)?|Z(?!\w)|[+-]\d{2}:?\d{2}(?!\d)|E[SD]T|C[SE]?[SD]?T|P[SD]T|"
     r"M[SD]T|CEST|CET|MSK|JST|KST|IST|BST)?",
@@ -466,7 +466,8 @@ def _find_clock(text: str, start: int, end: int, language: str) -> re.Match[str]
     """
     after = _CLOCK.search(text, end, end + 40)
     between = text[end : after.start()] if after else ""
-    if after and not (any(c.isdigit() for c in between) and _first_date(between, language)):
+    is_of_another = PUBLISHED.search(between) or MODIFIED.search(between)
+    if after and not is_of_another and not (any(c.isdigit() for c in between) and _first_date(between, language)):
         return after
     return _CLOCK.search(text, max(0, start - 25), start)
 

@@ -113,10 +113,10 @@ _NAME_HINTS = re.compile("dat|time|publish|posted|fecha|ngay|thoi|tarih|tang|wak
 _OTHER_TIME = re.compile(
     r"read|event|countdown|picker|calend|expir|delivery|opening|schedule|duration|-to-", re.IGNORECASE
 )
-# Matches the class or id of the date of an event, and of the day on which the page is shown.
+# Matches the class or id of the date of an event, of the day on which the page is shown, and of the line of a picture.
 _NOT_PUBLICATION = re.compile(
     r"(?:^|[\s_-])(?:events?|countdown|deadline|expir\w*|birthday|today|current-?(?:date|time)|(?:date|time)-?(?:now|today)|"
-    r"server-?time)(?=$|[\s_-])",
+    r"server-?time|(?:wp-|photo-?|image-?|picture-?|img-?)?captions?)(?=$|[\s_-])",
     re.IGNORECASE,
 )
 _QUOTING = ("blockquote", "figcaption", "caption")
@@ -177,6 +177,9 @@ class _Places:
     def __init__(self, page: Page, post: Post) -> None:
         order = page.index.order
         self.order = order
+        self.around_post = frozenset(
+            e for known in (post.title, post.body) if known is not None for e in known.iterancestors()
+        )
         self.title = order.get(post.title, -1) if post.title is not None else -1
         heads = page.index.tag("h1")
         if self.title < 0 and heads:
@@ -293,8 +296,8 @@ def _read_holder(el: Element, places: _Places, post: Post) -> _Holder | None:
     if where in ("edge", "in") and post.in_meta_block(el):
         where = "meta"
     is_in_header = places.is_close(el) or (where == "near" and _is_small_aside(el))
-    in_sidebar = post.is_noise(el) and (not is_in_header or post.is_beside_main(el) or _is_in_reactions(el))
-    if _is_in_footer(el) or _is_of_something_else(el):
+    in_sidebar = post.is_noise(el) and (not is_in_header or post.is_beside_main(el))
+    if _is_in_footer(el) or _is_in_reactions(el, places.around_post) or _is_of_something_else(el):
         return None
     text = _short_line(el)
     if text is None or (len(text) > _MAX_LENGTH and (where == "in" or not date_label(text[:40]))):
@@ -478,7 +481,7 @@ def _is_of_something_else(el: Element) -> bool:
     """Returns True if a date is that of a quotation, of a picture or of an event, or is the day on which the page is
     shown.
     """
-    if next(el.iterancestors(*_QUOTING), None) is not None:
+    if el.tag in _QUOTING or next(el.iterancestors(*_QUOTING), None) is not None:
         return True
     return any(is_other_time_name(" ".join(_names(e))) for e in (el, *islice(el.iterancestors(), 1)))
 
@@ -494,7 +497,7 @@ def is_other_time_name(names: str) -> bool:
 # Matches the classes and ids of comments and of lists of other posts.
 _REACTIONS = re.compile(
     r"(?:^|\s)(?:comments?|comment-?list|comments?-(?:area|section|wrapper|list|block|box)|respond|disqus_thread|"
-    r"related(?:-?(?:posts|articles|news|stories))?)(?=$|\s)",
+    r"related(?:-?(?:posts|articles|news|stories))?|reviews)(?=$|\s)",
     re.IGNORECASE,
 )
 
@@ -505,8 +508,16 @@ def is_reaction_name(names: str) -> bool:
     return bool(_REACTIONS.search(names))
 
 
-def _is_in_reactions(el: Element) -> bool:
-    return any(is_reaction_name(" ".join(_names(e))) for e in (el, *el.iterancestors()))
+def _is_in_reactions(el: Element, around_post: frozenset[Element]) -> bool:
+    """Returns True if an element is in comments or in a list of other posts. `around_post` are the elements that
+    contain the post.
+    """
+    at: Element | None = el
+    while at is not None and at not in around_post:
+        if (at.get("class") or at.get("id")) and is_reaction_name(" ".join(_names(at))):
+            return True
+        at = at.getparent()
+    return False
 
 
 def _is_in_footer(el: Element) -> bool:
@@ -561,11 +572,11 @@ _SEPARATE = frozenset(("a", "abbr", "label", "span", "time"))  # what styles set
 _HARD_NOISE = re.compile(
     r"(?:^|[\s_-])(?:comment\w*|respond|disqus|repl(?:y|ies)|related\w*|recommend\w*|popular|trending|latest|recent|"
     r"most-?\w+|more-?\w+|also-?like|archives?|menu|nav\w*|prev\w*|next|sidebar\d*|"
-    r"side|carousel|slider|swiper|ticker|breadcrumbs?|newsletter|subscribe|ads?|advert\w*|promo|teasers?|cards?|"
+    r"side|carousel|slider|swiper|ticker|breadcrumbs?|newsletter|subscribe|reviews|ads?|advert\w*|promo|teasers?|cards?|"
     r"tag-?cloud|blogroll|widgets?|modal|popup|cookie\w*)(?=$|[\s_-])",
     re.IGNORECASE,
 )
-_LINE_LENGTH, _SECOND_LINES, _AROUND, _REFUSED = 240, 60, 60, 5
+_LINE_LENGTH, _SECOND_LINES, _AROUND, _AFTER_DATE, _REFUSED = 240, 60, 60, 30, 5
 # The end of a dateline: "(Reuters) -", "--", ") -", "/PRNewswire/".
 _DATELINE = re.compile(r"^[\s)\]]*(?:\([^()]{2,40}\)\s*)?(?:[-–—]|/\w)")
 # The confidence of a date at a second look by its position, that of one elsewhere, and that of one in what looks like
@@ -682,8 +693,8 @@ def _reason_against(page: Page, post: Post, el: Element, line: _TextLine, langua
     if _is_linked_elsewhere(page, el):
         return "in a link to another page"
     head, tail = text_around_date(line.text, language) or ("", "")
-    if date_label(head[-_AROUND:]) == "published" and len(head) <= _AROUND:
-        return ""
+    if len(head) <= _AROUND and "published" in (date_label(head), date_label(tail[:_AFTER_DATE])):
+        return ""  # "This entry was posted on ...", "Dieser Beitrag wurde am ... veröffentlicht"
     if (len(head) + len(tail) <= _AROUND or _is_only_a_date(el, language)) and not _SENTENCE.search(line.text):
         return ""
     places = [word for word in head.split() if word[0].isalpha()]
