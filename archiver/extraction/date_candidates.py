@@ -216,6 +216,8 @@ def _add_shown(page: Page, post: Post, out: _DateCandidates, language: str) -> l
     changed: list[VisibleDate] = []
     declared = any(c.confidence >= _SURE and not c.visible for c in out)
     for one in visible_dates(page, post, language, near=declared):
+        if one.confidence < _LEAST:
+            continue  # in a link to another post
         if one.meaning == "published":
             out.add(one.moment, "shown", f"{one.where} {_element_name(one.element)}", one.confidence, True)
         else:
@@ -223,7 +225,7 @@ def _add_shown(page: Page, post: Post, out: _DateCandidates, language: str) -> l
     return changed
 
 
-_SURE = 0.8
+_SURE, _LEAST = 0.8, 0.15
 
 
 def _is_day_settled(found: list[When]) -> bool:

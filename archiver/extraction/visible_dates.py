@@ -611,10 +611,12 @@ def dates_at_second_look(page: Page, post: Post, language: str) -> tuple[list[Vi
         published, modified = read_dates(line.text, language, line.before)
         if published is None and modified is None and places.position_of(el) in ("near", "above"):
             published = parse_month_and_year(line.text, language)
-        moment = published or modified
+        moment = published or modified or visible_date(line.text, language)
         if moment is None:
             continue
         reason = _reason_against(page, post, el, line, language)
+        if not reason and published is None and modified is None:
+            reason = "labelled as the date of something else"
         if reason:
             refused.append(RefusedDate(moment, el, reason))
             continue
