@@ -147,7 +147,10 @@ _IMAGES, _OTHERS = 10, 3
 _CHANGED_AT_SECOND_LOOK, _MONTH_OF_ADDRESS = 0.36, 0.34
 _DAY_ABOVE, _DAY_BELOW, _DATELINE_LENGTH = 20, 60, 60
 _REACTIONS = frozenset(("comment", "review", "answer", "event", "jobposting"))
-_DATA_ATTRIBUTES = ("data-timestamp", "data-date", "data-time", "data-datetime", "data-published", "data-pubdate")
+# Matches an attribute of an element that contains a date.
+_DATA_ATTRIBUTE = re.compile(
+    r"(data-(?:timestamp|date|time|datetime|published|pubdate))=[\"']?(?:(?:19|20)\d\d-\d|1\d{9})"
+)
 _IMAGE_DAY = re.compile(r"/((?:19|20)\d{2})([/-]?)(0[1-9]|1[0-2])\2([0-2]\d|3[01])(?=[/_.-])")
 _UNTRUSTED = 0.35
 """If no candidate for the date of publication has at least this confidence, the date of the last change is used in
@@ -303,11 +306,11 @@ def _add_from_other_data(page: Page, post: Post, out: _DateCandidates) -> None:
     for key in ("datePublished", "uploadDate", "dateCreated"):
         for text in [t for n in nodes for t in page.data.texts(n, key)][:1]:
             out.add(machine_date(text), "script", f"{key} of JSON-LD that is not of the post", 0.3)
-    present = [attribute for attribute in _DATA_ATTRIBUTES if f"{attribute}=" in page.text]
+    present = {m[1] for m in _DATA_ATTRIBUTE.finditer(page.text)}
     found = [
         (attribute, moment)
+        for el in (page.index.elements if present else ())
         for attribute in present
-        for el in page.index.elements
         if (value := el.get(attribute)) and (moment := machine_date(value)) and not post.is_noise(el)
     ]
     if len({moment.day for _, moment in found}) == 1:

@@ -338,6 +338,7 @@ _URL_MONTH = re.compile(
 )
 
 
+@lru_cache(maxsize=4_096)
 def url_date(path: str) -> AddressDate | None:
     """Returns the date in the path of an address; None if the path contains no date."""
     if "19" not in path and "20" not in path:

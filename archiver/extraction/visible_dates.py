@@ -119,7 +119,8 @@ _NOT_PUBLICATION = re.compile(
     r"server-?time|(?:wp-|photo-?|image-?|picture-?|img-?)?captions?)(?=$|[\s_-])",
     re.IGNORECASE,
 )
-_QUOTING = ("blockquote", "figcaption", "caption")
+_QUOTING = frozenset(("blockquote", "figcaption", "caption"))
+_DEPTH_OF_EVENT = 2  # the date of an event has a class for it, or its parent
 _DIGIT = re.compile(r"[\d年]")
 _LOOKS = re.compile(r"(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}(?!\d)|[〇一二三四五六七八九]年")
 _UNREAD = frozenset(("script", "style", "noscript", "template", "option", "select", "textarea", "title", "meta", "code",
@@ -176,10 +177,9 @@ class _Places:
 
     def __init__(self, page: Page, post: Post) -> None:
         order = page.index.order
-        self.order = order
-        self.around_post = frozenset(
-            e for known in (post.title, post.body) if known is not None for e in known.iterancestors()
-        )
+        self.post, self.order = post, order
+        known = [e for e in (post.title, post.body) if e is not None]
+        self.around_post = frozenset((*known, *(outer for e in known for outer in e.iterancestors())))
         self.title = order.get(post.title, -1) if post.title is not None else -1
         heads = page.index.tag("h1")
         if self.title < 0 and heads:
@@ -257,7 +257,7 @@ def visible_dates(page: Page, post: Post, language: str, *, near: bool = False) 
     taken: set[Element] = set()
     days: dict[tuple[str, str], set[date]] = defaultdict(set)
     read = 0
-    for el in _holders(page, post, places, near):
+    for el in _holders(page, places, near):
         holder = _read_holder(el, places, post) if el not in taken else None
         if holder is None:
             continue
@@ -297,7 +297,7 @@ def _read_holder(el: Element, places: _Places, post: Post) -> _Holder | None:
         where = "meta"
     is_in_header = places.is_close(el) or (where == "near" and _is_small_aside(el))
     in_sidebar = post.is_noise(el) and (not is_in_header or post.is_beside_main(el))
-    if _is_in_footer(el) or _is_in_reactions(el, places.around_post) or _is_of_something_else(el):
+    if _reason_of_place(el, places):
         return None
     text = _short_line(el)
     if text is None or (len(text) > _MAX_LENGTH and (where == "in" or not date_label(text[:40]))):
@@ -317,7 +317,7 @@ def _lower_if_linked(page: Page, one: VisibleDate) -> VisibleDate:
     return one
 
 
-def _holders(page: Page, post: Post, places: _Places, near: bool) -> list[Element]:
+def _holders(page: Page, places: _Places, near: bool) -> list[Element]:
     """Returns the elements that may contain a date, because they are <time>, or because of their class, their id or
     their own text. Outer elements precede inner ones. If `near` is True, returns only elements around the heading.
     """
@@ -334,35 +334,24 @@ def _holders(page: Page, post: Post, places: _Places, near: bool) -> list[Elemen
             for e in index.with_class(name)[:40]
         }
         found.update((e, index.order[e]) for e in index.tag("time")[:60])
-    for el, text in _dated_texts(page, post, begin, end):
-        if len(text) <= _MAX_LENGTH:
-            found.setdefault(el, index.order.get(el, 0))
+    dated: list[tuple[Element, str]] = []
+    has_digit, looks = _DIGIT.search, _LOOKS.search
+    for n, (text, tail) in enumerate(islice(index.texts.values(), begin, end), begin):
+        # Most texts are white space between elements.
+        if _SHORTEST < len(text) <= _MAX_LENGTH and not text.isspace() and has_digit(text) and looks(text):
+            dated.append((index.elements[n], text))
+        if _SHORTEST < len(tail) <= _MAX_LENGTH and not tail.isspace() and has_digit(tail) and looks(tail):
+            holder = index.elements[n].getparent()
+            if holder is not None:
+                dated.append((holder, tail))
+    for el, _ in dated:
+        found.setdefault(el, index.order.get(el, 0))
+    if not near:
+        places.post.answers["dated texts"] = places, dated
     many = sorted(found.items(), key=lambda p: p[1])
     if len(many) > _HOLDERS:
         many = sorted(sorted(many, key=lambda p: abs(p[1] - places.title))[:_HOLDERS], key=lambda p: p[1])
     return [e for e, _ in many if e.tag not in _UNREAD and e.tag != "body"]
-
-
-def _dated_texts(page: Page, post: Post, begin: int = 0, end: int | None = None) -> list[tuple[Element, str]]:
-    """Returns the texts that look like dates, each with the element that contains it, in document order. `begin` and
-    `end` are positions in that order. The texts of the whole page are searched only once.
-    """
-    is_whole = begin == 0 and end in (None, len(page.index.elements))
-    known: list[tuple[Element, str]] | None = post.answers.get("dated texts") if is_whole else None
-    if known is not None:
-        return known
-    found: list[tuple[Element, str]] = []
-    has_digit, looks = _DIGIT.search, _LOOKS.search
-    for el, (text, tail) in islice(page.index.texts.items(), begin, end):
-        if _SHORTEST < len(text) <= _TEXT and has_digit(text) and looks(text):
-            found.append((el, text))
-        if _SHORTEST < len(tail) <= _TEXT and has_digit(tail) and looks(tail):
-            parent = el.getparent()
-            if parent is not None:
-                found.append((parent, tail))
-    if is_whole:
-        post.answers["dated texts"] = found
-    return found
 
 
 def _names(el: Element) -> list[str]:
@@ -477,15 +466,6 @@ def _is_small_aside(el: Element) -> bool:
     return aside is not None and not aside.get("class") and len(_short_line(aside) or "x" * _TEXT) < 2 * _MAX_LENGTH
 
 
-def _is_of_something_else(el: Element) -> bool:
-    """Returns True if a date is that of a quotation, of a picture or of an event, or is the day on which the page is
-    shown.
-    """
-    if el.tag in _QUOTING or next(el.iterancestors(*_QUOTING), None) is not None:
-        return True
-    return any(is_other_time_name(" ".join(_names(e))) for e in (el, *islice(el.iterancestors(), 1)))
-
-
 @lru_cache(maxsize=8_192)
 def is_other_time_name(names: str) -> bool:
     """Returns True if a string of classes and ids contains a name for the date of an event, or for the day on which the
@@ -508,26 +488,35 @@ def is_reaction_name(names: str) -> bool:
     return bool(_REACTIONS.search(names))
 
 
-def _is_in_reactions(el: Element, around_post: frozenset[Element]) -> bool:
-    """Returns True if an element is in comments or in a list of other posts. `around_post` are the elements that
-    contain the post.
+_OF_FOOTER, _OF_COMMENTS, _OF_QUOTATION = (
+    "in the footer or a copyright notice",
+    "in comments, a sidebar, a menu or a list of other posts",
+    "of a quotation, a picture or an event",
+)
+
+
+def _reason_of_place(el: Element, places: _Places) -> str:
+    """Returns why a date in this element is not the post's, by the elements around it: it is in the footer of the page
+    (where "last changed" refers to the site), in comments or a list of other posts, or in a quotation, or it is the
+    date of a picture or of an event. Returns "" if none of these is true.
     """
     at: Element | None = el
-    while at is not None and at not in around_post:
-        if (at.get("class") or at.get("id")) and is_reaction_name(" ".join(_names(at))):
-            return True
-        at = at.getparent()
-    return False
-
-
-def _is_in_footer(el: Element) -> bool:
-    """Returns True if an element is in the footer of the page. "Last changed" in a footer refers to the site."""
-    at: Element | None = el
+    depth, is_around = 0, False
     while at is not None:
-        if is_footer_name(f"{at.get('class') or ''} {at.get('id') or ''}"):
-            return True
+        if at.tag in _QUOTING:
+            return _OF_QUOTATION
+        names = f"{at.get('class') or ''} {at.get('id') or ''}"
+        is_around = is_around or at in places.around_post
+        if len(names) > 1:
+            if is_footer_name(names):
+                return _OF_FOOTER
+            if depth < _DEPTH_OF_EVENT and is_other_time_name(names):
+                return _OF_QUOTATION
+            if not is_around and is_reaction_name(names):
+                return _OF_COMMENTS
+        depth += 1
         at = at.getparent()
-    return False
+    return ""
 
 
 def _is_list_item(el: Element) -> bool:
@@ -596,14 +585,17 @@ class RefusedDate:
 
 def dates_at_second_look(page: Page, post: Post, language: str) -> tuple[list[VisibleDate], list[RefusedDate]]:
     """Returns the dates of all lines of the page that may give the post's date, and the dates of other lines, each with
-    the reason why it does not count.
+    the reason why it does not count. `visible_dates` has found the texts that look like dates.
     """
-    places, lines = _Places(page, post), _LinesOfBlocks()
+    lines = _LinesOfBlocks()
+    places: _Places
+    dated: list[tuple[Element, str]]
+    places, dated = post.answers.get("dated texts") or (_Places(page, post), [])
     found: list[tuple[VisibleDate, tuple[str, str]]] = []
     refused: list[RefusedDate] = []
     days: dict[tuple[str, str], set[date]] = defaultdict(set)
     seen: set[tuple[Element, str]] = set()
-    for el, text in _dated_texts(page, post):
+    for el, text in dated:
         line = lines.line_with(el, text) if el.tag not in _UNREAD else None
         if line is None or (el, line.text) in seen or len(seen) >= _SECOND_LINES:
             continue
@@ -614,7 +606,7 @@ def dates_at_second_look(page: Page, post: Post, language: str) -> tuple[list[Vi
         moment = published or modified or visible_date(line.text, language)
         if moment is None:
             continue
-        reason = _reason_against(page, post, el, line, language)
+        reason = _reason_against(page, places, el, line, language)
         if not reason and published is None and modified is None:
             reason = "labelled as the date of something else"
         if reason:
@@ -684,14 +676,15 @@ def _split_lines(block: Element) -> list[str]:
     return lines
 
 
-def _reason_against(page: Page, post: Post, el: Element, line: _TextLine, language: str) -> str:
+def _reason_against(page: Page, places: _Places, el: Element, line: _TextLine, language: str) -> str:
     """Returns why the date of a line is not the post's; "" if nothing speaks against it."""
-    if _RIGHTS.search(line.text) or _is_in_footer(el):
-        return "in the footer or a copyright notice"
-    if _is_of_something_else(el):
-        return "of a quotation, a picture or an event"
-    if any(_is_certain_noise(e, post) for e in _around(page, el, post)):
-        return "in comments, a sidebar, a menu or a list of other posts"
+    post = places.post
+    if _RIGHTS.search(line.text):
+        return _OF_FOOTER
+    if reason := _reason_of_place(el, places):
+        return reason
+    if any(_is_certain_noise(e, post) for e in _around(el, places)):
+        return _OF_COMMENTS
     if _is_linked_elsewhere(page, el):
         return "in a link to another page"
     head, tail = text_around_date(line.text, language) or ("", "")
@@ -699,8 +692,8 @@ def _reason_against(page: Page, post: Post, el: Element, line: _TextLine, langua
         return ""  # "This entry was posted on ...", "Dieser Beitrag wurde am ... veröffentlicht"
     if (len(head) + len(tail) <= _AROUND or _is_only_a_date(el, language)) and not _SENTENCE.search(line.text):
         return ""
-    places = [word for word in head.split() if word[0].isalpha()]
-    is_dateline = len(head) <= 40 and not any(word[0].islower() for word in places) and _DATELINE.search(tail)
+    words = [word for word in head.split() if word[0].isalpha()]
+    is_dateline = len(head) <= 40 and not any(word[0].islower() for word in words) and _DATELINE.search(tail)
     return "" if is_dateline else "in a sentence of the text"
 
 
@@ -729,14 +722,10 @@ def _is_noise_name(names: str) -> bool:
     return bool(_HARD_NOISE.search(names.replace("elementor-widget", "")))
 
 
-def _around(page: Page, el: Element, post: Post) -> Iterator[Element]:
+def _around(el: Element, places: _Places) -> Iterator[Element]:
     """Yields an element and those around it, up to the first that contains the heading or the body."""
-    order = page.index.order
-    known = [order[e] for e in (post.title, post.body) if e is not None]
     at: Element | None = el
-    while at is not None and at.tag not in ("body", "main", "article"):
-        if any(order[at] <= n < page.index.end(at) for n in known):
-            return
+    while at is not None and at not in places.around_post and at.tag not in ("body", "main", "article"):
         yield at
         at = at.getparent()
 

@@ -28,7 +28,7 @@ _TITLE_LENGTH = 30
 
 
 def _html(row: Row) -> str:
-    text = _TEXTS[row["lang"][:2]]
+    text = _TEXTS[row["lang"][:2] or "en"]
     title = text[:_TITLE_LENGTH].rsplit(" ", 1)[0].rstrip(" ,，。")
     paragraphs = "".join(f"<p>{text} {text}</p>" for _ in range(8))
     body = row.get("whole", "").replace("{title}", title).replace("{text}", paragraphs) or (
@@ -36,7 +36,8 @@ def _html(row: Row) -> str:
         f"<div class=text>{row.get('first', '')}{paragraphs}</div>{row.get('after', '')}</div></div>"
     )
     head = f"<meta charset=utf-8><title>{title}</title>{row.get('head', '')}"
-    return f'<!doctype html><html lang="{row["lang"]}"><head>{head}</head><body>{body}</body></html>'
+    lang = f' lang="{row["lang"]}"' if row["lang"] else ""
+    return f"<!doctype html><html{lang}><head>{head}</head><body>{body}</body></html>"
 
 
 def _extract(row: Row) -> Article:
