@@ -189,14 +189,22 @@ class _Places:
         self.copies = [order[h] for h in heads if title and h is not post.title and element_line(h) == title]
         self.body = order.get(post.body, -1) if post.body is not None else -1
         self.end = page.index.end(post.body) - 1 if post.body is not None else -1
-        # The text of a page whose body is unknown also begins near the heading.
-        self.close_end, self.near_end = _ends_of_text(page, self.title, (_CLOSE_TEXT, _NEAR_TEXT))
+        self.page = page
+        self._ends: tuple[int, int] | None = None
+
+    def ends_of_text(self) -> tuple[int, int]:
+        """Returns the positions at which dates are no longer close to the heading, or near it, since there is too much
+        text between them. On a page whose body is unknown, the text begins near the heading, too.
+        """
+        if self._ends is None:
+            self._ends = _ends_of_text(self.page, self.title, (_CLOSE_TEXT, _NEAR_TEXT))
+        return self._ends
 
     def is_close(self, el: Element) -> bool:
         """Returns True if an element is so near the heading that its date belongs to the post, whatever its class."""
         n = self.order.get(el, 0)
         if self.title >= 0 and -_CLOSE <= n - self.title <= _CLOSE:
-            return n < self.close_end
+            return n < self.ends_of_text()[0]
         return any(-_CLOSE <= n - at <= _CLOSE for at in self.copies)
 
     def position_of(self, el: Element) -> str:
@@ -224,7 +232,7 @@ class _Places:
 
     def _by_heading(self, n: int) -> str:
         ahead = n - self.title
-        if ahead >= 0 and (n < self.body or (ahead <= _NEAR and n < self.near_end)):
+        if ahead >= 0 and (n < self.body or (ahead <= _NEAR and n < self.ends_of_text()[1])):
             return "near"
         return "above" if -_ABOVE <= ahead < 0 else ""
 
@@ -295,8 +303,9 @@ def _read_holder(el: Element, places: _Places, post: Post) -> _Holder | None:
     where = places.position_of(el)
     if where in ("edge", "in") and post.in_meta_block(el):
         where = "meta"
-    is_in_header = places.is_close(el) or (where == "near" and _is_small_aside(el))
-    in_sidebar = post.is_noise(el) and (not is_in_header or post.is_beside_main(el))
+    in_sidebar = post.is_noise(el) and (
+        not (places.is_close(el) or (where == "near" and _is_small_aside(el))) or post.is_beside_main(el)
+    )
     if _reason_of_place(el, places):
         return None
     text = _short_line(el)
