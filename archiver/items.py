@@ -190,6 +190,9 @@ def format_degrees(*degrees: float, between: str = ",") -> str:
 
 CONSTANT = "constant"
 """The source of the evidence for a text that was refused because it belongs to the site and not to the post."""
+REFUSED = "refused"
+"""The source of the evidence for a date on a page without a known date, which was refused because it is not the day of
+publication. The `locator` of this evidence contains the reason."""
 OTHER_HEADING = "other heading"
 """The source of a title candidate that is one of the page's other headings. It becomes the title only if all other
 candidates proved to belong to the site and not to the post."""

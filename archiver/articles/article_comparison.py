@@ -22,7 +22,7 @@ from urllib.parse import parse_qsl
 
 from archiver.discovery.url_classifier import path_and_query
 from archiver.fields import ADDED, MEANING, with_following
-from archiver.items import Article, GeoTag
+from archiver.items import REFUSED, Article, GeoTag
 from archiver.markup.marks import meaning_of_marks
 from archiver.urls import names_post, urlkey
 
@@ -117,7 +117,7 @@ _MIN_SHARED_LETTERS = 80
 # and not an edit.
 _STUB_SHARE = 0.5
 # Sources of a value other than the page itself.
-_OTHER_SOURCES = frozenset({"feed", "api", "address"})
+_OTHER_SOURCES = frozenset({"feed", "api", "address", REFUSED})
 _PRECISIONS = ("second", "minute", "hour", "day", "month", "year")
 _WALL = re.compile(
     r"(subscribe to (read|continue)|subscribers? only|sign in to (read|continue)|log ?in to (read|continue)|"

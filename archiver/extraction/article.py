@@ -454,6 +454,7 @@ def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind
     when = candidate_choice.resolve_published(times, changed, url_date(page.path), page.captured_at)
     change = candidate_choice.best_candidate(changed)
     evidence += [c.evidence("published") for c in times] + [c.evidence("modified") for c in changed]
+    evidence += _dates.refused_dates(post) if when is None else []
 
     cats, tags = _categories.term_candidates(page, post, hint)
     category, tag = _categories.choose_terms(cats, tags)

@@ -329,6 +329,8 @@ def resolve_published(
     first = _most_supported(_without_changes(usable, changed), changed_days)
     if first is None or first.source == "api":
         return first
+    if (in_month := _in_month_of_address(first, found, address)) is not None:
+        return in_month
     url_day = address.date if address else None
     other_changes = changed_days - {first.value.day}
     shown = [c for c in usable if c.visible and c.confidence >= 0.5 and c.value.day not in other_changes]
@@ -340,6 +342,19 @@ def resolve_published(
         or _with_time_of_day(first, usable)
         or first
     )
+
+
+def _in_month_of_address(first: When, found: list[When], address: AddressDate | None) -> When | None:
+    """Returns the best candidate in the month of the page's address, or the month itself, if `first` is hardly trusted
+    and is in another month; otherwise None.
+    """
+    if address is None or address.day is not None or first.confidence >= _HARDLY_TRUSTED:
+        return None
+
+    def is_in_month(one: When) -> bool:
+        return (one.value.at.year, one.value.at.month) == (address.year, address.month)
+
+    return None if is_in_month(first) else best_candidate([c for c in found if is_in_month(c)])
 
 
 def _on_day_of_address(first: When, usable: list[When], url_day: date | None) -> When | None:
@@ -387,7 +402,7 @@ def _with_time_of_day(first: When, usable: list[When]) -> When | None:
     if first.value.precision != "day":
         return None
     return best_candidate(
-        [c for c in usable if c.value.precision != "day" and c.value.day == first.value.day and c.confidence > 0.6]
+        [c for c in usable if c.value.precision != "day" and c.value.day == first.value.day and c.confidence > 0.5]
     )
 
 
@@ -404,6 +419,7 @@ _SOURCE_GROUPS = {
     "platform": "markup", "class": "markup", "microdata": "markup", "rdfa": "markup",
     "text": "reader", "byline": "reader", "shown": "reader",
 }  # fmt: skip
+_HARDLY_TRUSTED = 0.5
 _ONE_PROGRAM, _MARKED = {"json-ld", "meta"}, ("platform", "class", "microdata", "rdfa")
 _PER_GROUP, _NEAR_HEADING, _DECLARED, _CHANGED = 0.1, 0.7, 0.84, 0.8
 

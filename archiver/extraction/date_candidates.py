@@ -12,13 +12,22 @@ from urllib.parse import unquote
 from lxml.etree import _Element as Element
 
 from archiver.extraction.authors.byline import BylineBlock
-from archiver.extraction.date_text import MODIFIED, Moment, machine_date, parse_month_and_year, url_date, visible_date
+from archiver.extraction.date_text import (
+    MODIFIED,
+    AddressDate,
+    Moment,
+    day_in_month,
+    machine_date,
+    parse_month_and_year,
+    url_date,
+    visible_date,
+)
 from archiver.extraction.metadata import is_article_item, item_of, types
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text_normalization import element_line
-from archiver.extraction.visible_dates import VisibleDate, visible_dates
-from archiver.items import Candidate, SourceHint, is_from_api
+from archiver.extraction.visible_dates import RefusedDate, VisibleDate, dates_at_second_look, visible_dates
+from archiver.items import REFUSED, Candidate, Evidence, SourceHint, is_from_api
 from archiver.platforms.platform_table import by_name
 
 # Dates in the data of a page's scripts, such as the state of a framework. The data are JSON, or JSON in JSON strings.
@@ -123,14 +132,25 @@ _MODIFIED = (
 )  # fmt: skip
 _KNOWN_METAS = frozenset(name for names, _ in _PUBLISHED for name in names)
 # Matches other names of meta elements with the date of publication, such as "x:publishdate" and "page-date".
-_META_PUBLISHED = re.compile(r"publi(?:sh|cation)|posted|pub_?date|(?:^|[:._-])date$", re.IGNORECASE)
+_META_PUBLISHED = re.compile(
+    r"publi(?:sh|cation)|posted|pub_?(?:date|time)|(?:^|[:._-])date$|(?:creat|releas)(?:e|ed|ion)[_-]?(?:at|date|time|on)|"
+    r"date[._-]?(?:created|issued|released|creation)|article[_-]?date",
+    re.IGNORECASE,
+)
 _META_OTHER = re.compile(
     r"modif|updat|revis|expir|event|start|end|valid|copyright|birth|publisher|unpublish", re.IGNORECASE
 )
 _NO_POSTS = frozenset(
     ("comment", "review", "videoobject", "imageobject", "webpage", "event", "jobposting", "product", "answer", "book")
 )
-_IMAGES = 10
+_IMAGES, _OTHERS = 10, 3
+_CHANGED_AT_SECOND_LOOK, _MONTH_OF_ADDRESS = 0.36, 0.34
+_DAY_ABOVE, _DAY_BELOW, _DATELINE_LENGTH = 20, 60, 60
+_REACTIONS = frozenset(("comment", "review", "answer", "event", "jobposting"))
+# Matches an attribute of an element that contains a date.
+_DATA_ATTRIBUTE = re.compile(
+    r"(data-(?:timestamp|date|time|datetime|published|pubdate))=[\"']?(?:(?:19|20)\d\d-\d|1\d{9})"
+)
 _IMAGE_DAY = re.compile(r"/((?:19|20)\d{2})([/-]?)(0[1-9]|1[0-2])\2([0-2]\d|3[01])(?=[/_.-])")
 _UNTRUSTED = 0.35
 """If no candidate for the date of publication has at least this confidence, the date of the last change is used in
@@ -199,6 +219,8 @@ def _add_shown(page: Page, post: Post, out: _DateCandidates, language: str) -> l
     changed: list[VisibleDate] = []
     declared = any(c.confidence >= _SURE and not c.visible for c in out)
     for one in visible_dates(page, post, language, near=declared):
+        if one.confidence < _LEAST:
+            continue  # in a link to another post
         if one.meaning == "published":
             out.add(one.moment, "shown", f"{one.where} {_element_name(one.element)}", one.confidence, True)
         else:
@@ -206,7 +228,7 @@ def _add_shown(page: Page, post: Post, out: _DateCandidates, language: str) -> l
     return changed
 
 
-_SURE = 0.8
+_SURE, _LEAST = 0.8, 0.15
 
 
 def _is_day_settled(found: list[When]) -> bool:
@@ -218,7 +240,10 @@ def _is_day_settled(found: list[When]) -> bool:
 def _add_last_resort(
     page: Page, post: Post, out: _DateCandidates, changed: list[VisibleDate], beside: BylineBlock
 ) -> None:
-    """Adds the least certain candidates: the date of the last change, and a date in the address of an image."""
+    """Adds the least certain candidates: a date of any line of the page, the date of the last change, dates in data
+    that are not about the post, and dates in addresses.
+    """
+    _add_from_second_look(page, post, out)
     out.add(beside.modified, "byline", "changed, beside the heading", 0.42, True)
     for one in changed[:1]:
         out.add(one.moment, "shown", f"changed, {one.where} {_element_name(one.element)}", 0.4, True)
@@ -227,11 +252,69 @@ def _add_last_resort(
             out.add(machine_date(text), "meta", key, 0.3)
     for text in page.data.texts(page.data.article(page.addresses), "dateModified")[:1]:
         out.add(machine_date(text), "json-ld", "dateModified", 0.32)
+    _add_from_other_data(page, post, out)
     images = page.data.meta("og:image", "twitter:image")[:1]
     if post.body is not None:
         images += [img.get("src") or img.get("data-src") or "" for img in post.body.iter("img")][:_IMAGES]
     if m := next(filter(None, map(_IMAGE_DAY.search, images)), None):
         out.add(machine_date(f"{m[1]}-{m[3]}-{m[4]}"), "address", "image", 0.2)
+
+
+def _add_from_second_look(page: Page, post: Post, out: _DateCandidates) -> None:
+    """Adds the dates of any lines of the page and the month in the address, with the day of that month in a dateline
+    without a year.
+    """
+    others, post.answers["refused dates"] = dates_at_second_look(page, post, page.date_language)
+    for one in others[:_OTHERS]:
+        published = one.meaning == "published"
+        where = f"second look, {_element_name(one.element)}"
+        confidence = one.confidence if published else _CHANGED_AT_SECOND_LOOK
+        out.add(one.moment, "shown", where if published else f"changed, {where}", confidence, True)
+    address = url_date(page.path)
+    if address is not None and address.day is None:
+        out.add(_day_near_heading(page, post, address), "shown", "day of the address's month", 0.45, True)
+        start = machine_date(f"{address.year:04}-{address.month:02}-01")
+        out.add(replace(start, precision="month") if start else None, "address", page.path, _MONTH_OF_ADDRESS)
+
+
+def refused_dates(post: Post) -> list[Evidence]:
+    """Returns the dates of the page that were refused at the second look, as evidence with the reasons."""
+    refused: list[RefusedDate] = post.answers.get("refused dates", [])
+    return [
+        Evidence("published", str(one.moment), REFUSED, f"{_element_name(one.element)[:60]}: {one.reason}", 0.0)
+        for one in refused
+    ]
+
+
+def _day_near_heading(page: Page, post: Post, month: AddressDate) -> Moment | None:
+    """Returns the first day of a month that a text near the heading names within its first characters."""
+    index, language = page.index, page.date_language
+    start = index.order[post.title] if post.title is not None else 0
+    for el in index.elements[max(0, start - _DAY_ABOVE) : start + _DAY_BELOW]:
+        for text in index.texts[el]:
+            moment = day_in_month(text.strip()[:_DATELINE_LENGTH], month, language) if text.strip() else None
+            if moment is not None and not post.is_noise(el):
+                return moment
+    return None
+
+
+def _add_from_other_data(page: Page, post: Post, out: _DateCandidates) -> None:
+    """Adds dates from data that are not known to be about the post: JSON-LD of any type, and attributes of elements if
+    they contain only one day.
+    """
+    nodes = [n for n in page.data.nodes if not types(n) & _REACTIONS]
+    for key in ("datePublished", "uploadDate", "dateCreated"):
+        for text in [t for n in nodes for t in page.data.texts(n, key)][:1]:
+            out.add(machine_date(text), "script", f"{key} of JSON-LD that is not of the post", 0.3)
+    present = {m[1] for m in _DATA_ATTRIBUTE.finditer(page.text)}
+    found = [
+        (attribute, moment)
+        for el in (page.index.elements if present else ())
+        for attribute in present
+        if (value := el.get(attribute)) and (moment := machine_date(value)) and not post.is_noise(el)
+    ]
+    if len({moment.day for _, moment in found}) == 1:
+        out.add(found[0][1], "attribute", found[0][0], 0.28)
 
 
 def _element_name(el: Element) -> str:

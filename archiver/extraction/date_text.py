@@ -27,32 +27,42 @@ THAI_SHORT = {
 # Words that label the date of the last change.
 MODIFIED = re.compile(
     r"(?:last\s+)?(?:updat|modif|edited|revis|reviewed)|last\s+changed?\b|"
-    r"aktualisiert|geändert|stand\s*:|mis(?:e)? à jour|modifié|actualizad|aggiornat|"
-    r"atualizad|modificad|обновлен|изменен|оновлено|"
-    r"cập nhật|更新|最后修改|最後修改|最終更新|수정|업데이트|güncelle|zaktualizowan|bijgewerkt|تحديث|"
-    r"آخرین ویرایش|به‌روزرسانی|بروزرسانی|עודכן|diperbarui|uppdatera|oppdatert|opdateret|päivitetty|aktualizov|frissít|"
-    r"ενημερώθηκε|แก้ไขล่าสุด|อัปเดต|अपडेट",
+    r"aktualisier|geändert|letzte\s+änderung|überarbeitet|stand\s*:|mis(?:e)? à jour|modifié|actualisée?\b|"
+    r"actuali[tz]+a[td]|aggiornat|atualizad|modificad|обновл[её]н|изменен|оновлено|змінено|обновен|актуализиран|"
+    r"ažuriran|ажуриран|izm[ij]+enjen|posodobljen|atnaujint|atjaunots|uuendatud|muudetud|"
+    r"cập nhật|更新|最后修改|最後修改|最后编辑|最後編輯|編集日|改訂|수정|업데이트|güncelle|değiştiril|yenilən|"
+    r"zaktualizowan|aktualizacj|bijgewerkt|gewijzigd|تحديث|آخر تعديل|"
+    r"آخرین ویرایش|به‌روزرسانی|بروزرسانی|اپ ڈیٹ|עודכן|diperbarui|diubah|dikemas\s?kini|uppdatera|ändrad|oppdatert|"
+    r"endret|opdateret|ændret|päivitetty|muokattu|aktualiz(?:ov|ácia)|upraven[oé]|frissít|módosít|"
+    r"ενημερώθηκε|τελευταία ενημέρωση|τροποποι|แก้ไขล่าสุด|อัปเดต|อัพเดท|ปรับปรุง|अपडेट|अद्यतन|আপডেট|হালনাগাদ|"
+    r"புதுப்பிக்கப்பட்ட|అప్‌డేట్|განახლებ|թարմացվ|жаңартыл",
     re.IGNORECASE,
 )
 # Words that label the date of publication.
 PUBLISHED = re.compile(
-    r"\b(?:publi(?:shed|sh\s+date|cation\s+date|ée?|cado|cada|cerad)|date\s+of\s+publication|posted|post\s+(?:date|time)|"
-    r"created|released?|written\s+on|originally|"
-    r"veröffentlicht|erschienen|erstellt|pubblicato|pubblicata|data\s+di\s+pubblicazione|fecha\s+de\s+publicaci[oó]n|"
-    r"date\s+de\s+publication|mis\s+en\s+ligne|geplaatst|gepubliceerd|opublikowan|dodano|udgivet|publisert|julkaistu|"
-    r"опубликован\w*|опубліковано|дата\s+публикации|дата\s+публікації|"
-    r"yayın(?:lanma|landı)?|yayımlan\w*|ngày\s+đăng|đăng\s+(?:ngày|lúc)|diterbitkan|dipublikasikan|közzétéve|publikováno|"
-    r"zveřejněno|δημοσιεύ\w*)|"
-    r"发布|發布|发表|發表|发佈|刊登|投稿日|公開日|掲載|配信|作成日|작성일|입력|등록|게시|نشر|تاريخ|انتشار|פורסם|פורסמה|תאריך|"
-    r"เผยแพร่|โพสต์|प्रकाशित",
+    r"\b(?:publi(?:shed|sh\s+date|cation\s+date|ée?|ca[dt][oa]|cerad|ziert)|date\s+of\s+publication|posted|"
+    r"post\s+(?:date|time)|created|released?|written\s+on|originally|uploaded|"
+    r"veröffentlicht|erschienen|erstellt|gepostet|geschrieben\s+(?:am|von)|eingestellt\s+am|"
+    r"pubblicat[oa]|postato|inserito\s+il|data\s+di\s+pubblicazione|fecha\s+de\s+publicaci[oó]n|"
+    r"data\s+de\s+publicaç[aã]o|postad[oa]|date\s+de\s+publication|mise?\s+en\s+ligne|paru\s+le|rédigé\s+(?:le|par)|"
+    r"geplaatst|gepubliceerd|opublikowan|dodan[oy]|data\s+publikacji|udgivet|offentliggjort|oprettet|publisert|"
+    r"lagt\s+ut|postat|julkaistu|luotu|avaldatud|paskelbta|publikuota|publicēts|"
+    r"опубликован\w*|опубліковано|оприлюднено|апублікавана|публикуван\w*|размещен[оа]?|добавлен[оа]?|"
+    r"дата\s+публикации|дата\s+публікації|objavljen\w*|објављен\w*|жариялан\w*|"
+    r"yayın(?:lanma|landı)?|yayımlan\w*|eklen(?:me|di)\w*|dərc|ngày\s+đăng|đăng\s+(?:ngày|lúc)|xuất\s+bản|"
+    r"diterbitkan|dipublikasikan|disiarkan|diposting|közzétéve|megjelent|létrehozva|publikován[oy]|publikované|"
+    r"zveřejněno|zverejnené|uverejnené|vydáno|δημοσιεύ\w*|αναρτήθηκε\w*)|"
+    r"发布|發布|发表|發表|发佈|發佈|刊登|发稿|發稿|录入|投稿日|公開日|掲載|配信|作成日|登録日|작성일|입력|등록|게시|승인|"
+    r"نشر|تاريخ|انتشار|منتشر|تاریخ|شائع|פורסם|פורסמה|תאריך|"
+    r"เผยแพร่|โพสต์|प्रकाशित|প্রকাশ|வெளியிட|ప్రచురించ|გამოქვეყნ|հրապարակվ",
     re.IGNORECASE,
 )
-# Words that, right before a date, label it as the day on which a journal received or accepted a paper. "Submitted" is
-# not among them, since some systems write it in the sense of "posted".
+# Words that, right before a date, label it as the day on which a journal received or accepted a paper, or as that of an
+# event. "Submitted" is not among them, since some systems write it in the sense of "posted".
 SENT = re.compile(
     r"(?:\b(?:received|accepted|eingegangen|angenommen|reçue?|acceptée?|recibido|aceptado|recebido|aceite|aceito|ricevuto|"
-    r"accettato|поступила(?:\s+в\s+редакцию)?|принята\s+к\s+(?:публикации|печати))(?:\s+(?:on|am|le|el|em|il))?|"
-    r"收稿日?期?|录用日?期?|接受日期|受付日?|受理日?|접수일?|게재확정일?)[\s:：]*$",
+    r"accettato|when|wann|quand|cu[aá]ndo|quando|termin|deadline|когда|поступила(?:\s+в\s+редакцию)?|принята\s+к\s+(?:публикации|печати))(?:\s+(?:on|am|le|el|em|il))?|"
+    r"收稿日?期?|录用日?期?|接受日期|受付日?|受理日?|開催日時?|日時|행사일|접수일?|게재확정일?)[\s:：]*$",
     re.IGNORECASE,
 )
 # Words that label the date of first publication if there is also another date.
@@ -68,6 +78,8 @@ FIRST = re.compile(
 # The year before the first year of each era. Year n of the era is n years later.
 ERAS = {"令和": 2018, "平成": 1988, "昭和": 1925, "大正": 1911, "明治": 1867, "民國": 1911, "民国": 1911}
 _BUDDHIST, _BUDDHIST_YEARS = 543, range(2_440, 2_650)
+_FIRST_SHORT_BUDDHIST = 40
+"""Years of two digits on Thai pages are Buddhist from 40 on, which is 1997. Lower ones are years of the common era."""
 # Years of the Persian solar calendar. Higher numbers are years of the Islamic lunar calendar, which cannot be converted
 # by calculation.
 _SOLAR_YEARS = range(1_300, 1_430)
@@ -298,24 +310,52 @@ def machine_date(text: str | None) -> Moment | None:
     return make_moment(parts, first=_FIRST_DECLARED)
 
 
-# A day is a whole segment of the path ("/2014/05/16/", "/2014-05-16.html"), or it is at the start of a slug together
-# with its year and month ("/2014-05-16-slug"). The 3 in "/2014/05/3-reasons" is not a day.
-_URL_DAY = re.compile(
-    r"/((?:19|20)\d{2})/(\d{1,2})[/-](\d{1,2})(?=/|$|\.\w{2,5}$)|/((?:19|20)\d{2})-(\d{1,2})-(\d{1,2})(?=[/._-]|$)|"
-    r"/((?:19|20)\d{2})(\d{2})(\d{2})(?=[/._-]|$)"
+# A day is a whole segment of the path ("/2014/05/16/", "/2014-05-16.html", "/2014/0516/"), or it is at the start of a
+# slug together with its year and month ("/2014-05-16-slug"). The 3 in "/2014/05/3-reasons" is not a day. The month may
+# be a word ("/2014/may/16/"). Sections may stand between year and month ("/2014/WORLD/europe/05/16/"), and programs for
+# newspapers put a letter before the day ("/t20140516_1234.html").
+_URL_MONTHS = (
+    "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
+    "nov(?:ember)?|dec(?:ember)?"
 )
-_URL_MONTH = re.compile(r"/((?:19|20)\d{2})[/-](\d{1,2})(?=/)")
+_STEP_END = r"(?=/|$|\.\w{2,5}$)"
+_URL_DAYS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"/((?:19|20)\d\d)/(\d{{1,2}})[/-](\d{{1,2}}){_STEP_END}",
+        r"/((?:19|20)\d\d)-(\d{1,2})-(\d{1,2})(?=[/._-]|$)",
+        r"/((?:19|20)\d\d)(0[1-9]|1[0-2])([0-2]\d|3[01])(?=[/._-]|$)",
+        r"/t((?:19|20)\d\d)(0[1-9]|1[0-2])([0-2]\d|3[01])_\d+\.",
+        rf"/((?:19|20)\d\d)[/-]({_URL_MONTHS})[/-](\d{{1,2}}){_STEP_END}",
+        rf"/((?:19|20)\d\d)-(\d\d)/(\d\d){_STEP_END}",
+        r"/((?:19|20)\d\d)/(0[1-9]|1[0-2])([0-2]\d|3[01])(?=/)",
+        rf"/((?:19|20)\d\d)(?:/[a-z][a-z.]*){{1,2}}/(\d\d)/(\d\d){_STEP_END}",
+    )
+)
+_URL_MONTH = re.compile(
+    rf"/((?:19|20)\d\d)[/-](?:(\d{{1,2}})|({_URL_MONTHS})){_STEP_END}|/((?:19|20)\d\d)(0[1-9]|1[0-2])(?=/)",
+    re.IGNORECASE,
+)
 
 
+@lru_cache(maxsize=4_096)
 def url_date(path: str) -> AddressDate | None:
     """Returns the date in the path of an address; None if the path contains no date."""
-    if m := _URL_DAY.search(path):
-        y, mo, d = (int(g) for g in m.groups() if g)
-        if 1 <= mo <= 12 and 1 <= d <= 31:
-            return AddressDate(y, mo, d)
-    if (m := _URL_MONTH.search(path)) and 1 <= int(m[2]) <= 12:
-        return AddressDate(int(m[1]), int(m[2]))
+    if "19" not in path and "20" not in path:
+        return None
+    for pattern in _URL_DAYS:
+        if m := pattern.search(path):
+            year, month, day = int(m[1]), _url_month(m[2]), int(m[3])
+            if 1 <= month <= 12 and 1 <= day <= 31:
+                return AddressDate(year, month, day)
+    if m := _URL_MONTH.search(path):
+        year, month = int(m[1] or m[4]), _url_month(m[2] or m[3] or m[5])
+        return AddressDate(year, month) if 1 <= month <= 12 else None
     return None
+
+
+def _url_month(text: str) -> int:
+    return int(text) if text.isdigit() else month_number(text) or 0
 
 
 _HAN = "0-9〇○零一二三四五六七八九十廿卅"
@@ -333,9 +373,10 @@ _VI_MONTH_FIRST = re.compile(rf"tháng\s+{_VI_MONTH}\s+(\d{{1,2}})\s*,\s*(\d{{4}
 _WORD = r"([^\s\d,،.;:/|()\[\]{}<>\"–—-]{2,20}(?:\s(?:الثاني|الأول|الاول))?)"
 _DAY_FIRST = re.compile(
     r"(?<![\d:.])(\d{1,2})(?:st|nd|rd|th|er|ère|º|ª|°|\.|\s?-?(?:ое|го|е|а)(?!\w))?(?:\s*[,،]?\s+|[-/. ]?)"
-    r"(?:de\s+|of\s+|den\s+|d['’]\s?|ב)?"
+    r"(?:de\s+|of\s+|den\s+|d['’]\s?|ta['’]\s?|ב|ខែ\s?)?"
     + _WORD
-    + r"\.?[\s,،]*(?:de\s+|del\s+|do\s+|พ\.ศ\.\s*)?[-/., ]?\s*"
+    + r"(?:\s?[/(]\s?[^\W\d_]{2,15}\)?)?"  # another name of the same month: "5 آذار/مارس 2012"
+    + r"\.?[\s,،]*(?:de\s+|del\s+|do\s+|พ\.ศ\.\s*|ឆ្នាំ\s?)?[-/., ]?\s*"
     + r"(?:(\d{4})(?!\d)|['’](\d{2})(?!\d)|(?<=[-/])(\d{2})(?![\d:.]))",
     re.IGNORECASE,
 )
@@ -345,16 +386,25 @@ _DAY_YEAR = re.compile(
 )
 _WORD_BEFORE = re.compile(r"(?<![^\W\d_])" + _WORD + r"[\s.,/-]*$")
 _YEAR_FIRST = re.compile(
-    r"(?<!\d)(\d{4})[\s.,/-]+(?:m\.\s*)?" + _WORD + r"\.?[\s.,/-]+(\d{1,2})(?![\d:])", re.IGNORECASE
+    r"(?<!\d)(\d{4})(?:e?ko\b)?[\s.,/-]+(?:m\.\s*)?" + _WORD + r"\.?[\s.,/-]+(\d{1,2})(?![\d:])", re.IGNORECASE
 )
-_LATVIAN = re.compile(r"(?<!\d)(\d{4})\.?\s*gada\s+(\d{1,2})\.?\s*" + _WORD, re.IGNORECASE)
+# Latvian, Kazakh and Uzbek: "2024. gada 5. marts", "2024 ж. 5 наурыз", "2024-yil 5-mart".
+_YEAR_DAY = re.compile(r"(?<!\d)(\d{4})[.-]?\s*(?:gada|ж\.|жылғы|жылы|yil)\s+(\d{1,2})[.-]?\s*" + _WORD, re.IGNORECASE)
+_MONGOLIAN = re.compile(r"(?<!\d)(\d{4})\s*оны\s+(\d{1,2})(?:-?\w{1,2})?\s+сарын\s+(\d{1,2})", re.IGNORECASE)
+_THAI_SHORT_YEAR = re.compile(r"(?<![\d:.])(\d{1,2})\s*([\u0e00-\u0e4e]{4,12})\s*(\d{2})(?![\d:.])")
+_ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
+_ROMAN_MONTH = re.compile(r"(?<![\d:.])(\d{1,2})\s?[\s./-]\s?([IVX]{1,4})\s?[\s./-]\s?((?:19|20)\d\d)(?!\d)")
+# As many programs write a time: "Mon Mar 5 10:30:00 EST 2012".
+_TIME_BEFORE_YEAR = re.compile(
+    r"\b([A-Z][a-z]{2}) {1,2}(\d{1,2})(?= \d\d:\d\d(?::\d\d)?(?: [A-Z]{3,4}| [+-]\d{4})? (\d{4})(?!\d))"
+)
 _MONTH_YEAR = re.compile(r"^(?:de\s+)?" + _WORD + r"\.?,?\s+(?:de\s+)?(\d{4})$", re.IGNORECASE)
 _CLOCK = re.compile(
     r"(?P<part>上午|下午|午前|午後|오전|오후|晚上|凌晨|早上)?\s*(?<![\d:.])(?P<h>\d{1,2})"
     # "12.30" is a time only if a word before or after it says so.
     r"(?:\s?[:hH点點時时시]\s?|(?<=\b(?:kl|om|um)\s\d\d)\.|(?<=\b(?:ore|klo|kl\.)\s\d\d)\.|(?<=\balle\s\d\d)\.|"
-    r"\.(?=\d\d\s?(?:Uhr|uur|WIB)\b))(?P<m>\d{2})(?!\d)"
-    r"(?:[:分]\s?(?P<s>\d{2}))?\s*(?P<half>a\.?m\.?|p\.?m\.?|ص|م|SA|CH)?(?!\w)\s*"
+    r"\.(?=\d\d\s?(?:Uhr|uur|WI(?:B|TA?)|GMT|BST|CES?T|E[DS]T|[ap]\.?m)\b))(?P<m>\d{2})(?!\d)"
+    r"(?:[:分분]\s?(?P<s>\d{2})[秒초]?|[分분])?\s*(?P<half>a\.?m\.?|p\.?m\.?|ص|م|SA|CH)?(?!\w)\s*"
     r"(?P<zone>\(?(?:GMT|UTC)\s?[+-]?\s?\d{0,2}:?\d{0,2}\)?|Z(?!\w)|[+-]\d{2}:?\d{2}(?!\d)|E[SD]T|C[SE]?[SD]?T|P[SD]T|"
     r"M[SD]T|CEST|CET|MSK|JST|KST|IST|BST)?",
     re.IGNORECASE,
@@ -366,11 +416,12 @@ _MORNING = frozenset(("am", "sa", "ص", "上午", "午前", "오전", "凌晨", 
 _KNOWN = frozenset(re.split(
     r"\s+",
     "en es fr de pt it ca nl ru uk be bg sr pl cs sk sl hr bs tr az sv da no nb nn is fi et lt lv id ms ar fa ur he ro "
-    "hu el th hi bn ta ka hy zh ja ko vi",
+    "hu el th hi bn ta ka hy zh ja ko vi te ml kn gu mr pa si my km lo kk uz mn sq mk gl eu cy ga sw tl af mt lb eo",
 ))  # fmt: skip
 _WITH_YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")
 _WITH_DAY = re.compile(r"(?<!\d)\d{1,2}(?!\d)")
-# Languages in which dates of only numbers have the month first.
+# Languages in which a date of three short numbers begins with the year, and those in which it begins with the month.
+_YEAR_FIRST_LANGS = ("zh", "ja", "ko")
 _MONTH_FIRST_LANGS = ("en-US", "en-PH", "fil", "tl")
 
 
@@ -416,7 +467,8 @@ def _find_clock(text: str, start: int, end: int, language: str) -> re.Match[str]
     """
     after = _CLOCK.search(text, end, end + 40)
     between = text[end : after.start()] if after else ""
-    if after and not (any(c.isdigit() for c in between) and _first_date(between, language)):
+    is_of_another = PUBLISHED.search(between) or MODIFIED.search(between)
+    if after and not is_of_another and not (any(c.isdigit() for c in between) and _first_date(between, language)):
         return after
     return _CLOCK.search(text, max(0, start - 25), start)
 
@@ -488,8 +540,29 @@ def _spelled_dates(text: str, language: str) -> Iterator[_WrittenDate]:
             yield from _date_of_match(_full_year(m[2], m[3]), number, int(m[1]), m, before.start())
     for m in _YEAR_FIRST.finditer(text):
         yield from _date_of_match(int(m[1]), month_number(m[2], language), int(m[3]), m)
-    for m in _LATVIAN.finditer(text):
+    for m in _YEAR_DAY.finditer(text):
         yield from _date_of_match(int(m[1]), month_number(m[3], language), int(m[2]), m)
+    yield from _rarely_spelled(text, language)
+
+
+def _rarely_spelled(text: str, language: str) -> Iterator[_WrittenDate]:
+    """Yields the dates in notations of few languages or programs."""
+    if "сарын" in text:
+        for m in _MONGOLIAN.finditer(text):
+            yield from _date_of_match(int(m[1]), int(m[2]), int(m[3]), m)
+    if language[:2] == "th":
+        for m in _THAI_SHORT_YEAR.finditer(text):
+            yield from _date_of_match(_thai_year(int(m[3])), month_number(m[2]), int(m[1]), m)
+    for m in _ROMAN_MONTH.finditer(text):
+        if m[2] in _ROMAN:
+            yield from _date_of_match(int(m[3]), 1 + _ROMAN.index(m[2]), int(m[1]), m)
+    for m in _TIME_BEFORE_YEAR.finditer(text):
+        yield from _date_of_match(int(m[3]), month_number(m[1]), int(m[2]), m)
+
+
+def _thai_year(short: int) -> int:
+    """Returns the year of two digits on a Thai page: 55 is the Buddhist year 2555, 12 is 2012."""
+    return civil_year(2_500 + short) if short >= _FIRST_SHORT_BUDDHIST else 2_000 + short
 
 
 def _date_of_match(
@@ -521,7 +594,10 @@ def _numeric_date(text: str, language: str) -> _WrittenDate | None:
             return written
     for m in _DMY.finditer(text):
         first, second, year = int(m[1]), int(m[2]), int(m[3])
-        year += 2000 if year < 70 else 1900 if year < 100 else 0
+        if len(m[3]) == 2 and language[:2] in _YEAR_FIRST_LANGS and second <= 12 and year <= 31:
+            first, year = year, first  # "12-03-05" is 5 March 2012
+        if year < 100:
+            year = _thai_year(year) if language[:2] == "th" else year + (2_000 if year < 70 else 1_900)
         month_first = "." not in m[0] and language in _MONTH_FIRST_LANGS and first <= 12
         day, number = (second, first) if month_first or second > 12 else (first, second)
         if written := next(_date_of_match(year, number, day, m), None):
@@ -556,6 +632,27 @@ def parse_month_and_year(text: str, language: str = "") -> Moment | None:
     number = month_number(m[1], language) if m else None
     made = make_moment(DateParts(int(m[2]), number, 1)) if m and number else None
     return Moment(made.at, "month", False) if made else None
+
+
+def day_in_month(text: str, month: AddressDate, language: str = "") -> Moment | None:
+    """Returns the first date in a text that is a day of the given month, written without a year: "LONDON, March 5
+    (Reuters)", "03-05 09:12". Returns None if there is no such date.
+    """
+    text = plain_date_text(text)
+    for m in _DAY_WITHOUT_YEAR.finditer(text):
+        name, day = (m["name"], m["day"]) if m["name"] else (m["name2"], m["day2"])
+        number = int(m["number"]) if m["number"] else month_number(name or "", language)
+        day = m["day3"] if m["number"] else day
+        if number == month.month and day:
+            return make_moment(DateParts(month.year, month.month, int(day)))
+    return None
+
+
+_DAY_WITHOUT_YEAR = re.compile(
+    r"(?<![\w.])(?:(?P<name>[^\W\d_]{3,12})\.?\s+(?P<day>\d{1,2})(?![\w:]|[.,]\d)|"
+    r"(?P<day2>\d{1,2})(?:\.|st|nd|rd|th)?\s+(?:de\s+)?(?P<name2>[^\W\d_]{3,12})(?!\w)|"
+    r"(?P<number>\d{1,2})(?:\s?月\s?|월\s?|[-/])(?P<day3>\d{1,2})(?!\d))"
+)
 
 
 # Times relative to the capture: "3 hours ago", "hace 2 días", "vor 3 Tagen", "2日前".

@@ -18,7 +18,7 @@ from archiver.extraction.post_locator import title_in_url
 from archiver.extraction.template.site_rule import BY_HAND
 from archiver.extraction.text_normalization import fold_text
 from archiver.fields import BY_NAME, PAGE_TIMES, WEIGHED, fields_with_choice
-from archiver.items import ORGANIZATIONS, OTHER_HEADING, Evidence
+from archiver.items import ORGANIZATIONS, OTHER_HEADING, REFUSED, Evidence
 
 FIELDS = (
     *WEIGHED,
@@ -58,6 +58,7 @@ _ENCODING_REASONS = {
     "zeros": "every other byte is zero",
     "detected": "detected from the bytes; no declaration fits",
 }
+_NO_DATE = "no date of publication was found"
 _NOTHING, _NOT_KEPT = "no candidates", "its candidates were not stored"
 _EXACT, _SAME, _PARTLY = 3, 2, 1
 """How well a candidate matches the chosen value: exactly, with other spelling, or only partly (for a date, only in the
@@ -111,7 +112,7 @@ def _explain_field(name: str, value: Any, found: Sequence[Evidence], path: str) 
     best = max(range(len(found)), key=lambda n: (fits[n], found[n].confidence), default=None)
     if best is None or not fits[best]:
         return FieldExplanation(
-            name, chosen, _reason_without_winner(chosen, found), tuple(found), (False,) * len(found)
+            name, chosen, _reason_without_winner(name, chosen, found), tuple(found), (False,) * len(found)
         )
     why = _reason(name, found[best], [c for n, c in enumerate(found) if n != best], path)
     return FieldExplanation(name, chosen, why, tuple(found), _only_winner(best, found))
@@ -126,7 +127,7 @@ def _explain_all_kept(name: str, value: Any, found: Sequence[Evidence]) -> Field
     chosen = "; ".join(value) if name in ("credits", ORGANIZATIONS) and value else ""
     if name == "geotags" and value:
         chosen = "1 place" if len(value) == 1 else f"{len(value)} places"
-    why = "all candidates are kept" if any(kept) else _reason_without_winner(chosen, found)
+    why = "all candidates are kept" if any(kept) else _reason_without_winner(name, chosen, found)
     return FieldExplanation(name, chosen, why, tuple(found), kept)
 
 
@@ -180,9 +181,11 @@ def _folded_names(value: str) -> set[str]:
     return {fold_text(name) for name in value.split(", ")}
 
 
-def _reason_without_winner(chosen: str, found: Sequence[Evidence]) -> str:
+def _reason_without_winner(name: str, chosen: str, found: Sequence[Evidence]) -> str:
     if chosen:
         return "combined from several candidates" if found else _NOT_KEPT
+    if name == "published" and all(c.source == REFUSED for c in found):
+        return _NO_DATE if not found else f"{_NO_DATE}; the dates on the page are of something else"
     return "no candidate is trusted enough" if found else _NOTHING
 
 

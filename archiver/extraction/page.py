@@ -17,6 +17,7 @@ from lxml.etree import _Element as Element
 from parsel import Selector, SelectorList
 
 from archiver.errors import BadRules
+from archiver.extraction.date_text import url_date
 from archiver.extraction.encoding import UNFIT, DecodedText, decode_page
 from archiver.extraction.metadata import PageMetadata
 from archiver.extraction.template.site_rule import SiteConstants
@@ -158,7 +159,9 @@ def _remove_unfit(text: str | bytes) -> str:
 # On sites with a two-letter top-level domain, the day precedes the month. These domains are exceptions: those that are
 # used worldwide, and .us.
 _GENERIC_COUNTRY_CODES = frozenset(("us", "io", "co", "ai", "tv", "me", "cc", "ly", "to", "gg", "fm", "so", "sh", "la"))
-_NUMBERS = re.compile(r"(?<![\d/-])(\d{1,2})[/-](\d{1,2})[/-](?:19|20)\d{2}(?![\d/-])")
+_NUMBERS = re.compile(r"(?<![\d/-])(\d{1,2})[/-](\d{1,2})[/-]((?:19|20)\d{2})(?![\d/-])")
+_ENGLISH, _ENGLISH_LENGTH, _ENGLISH_WORDS = (" the ", " and ", " of "), 100_000, 8
+"""A page in no declared language is in English if each of these words occurs so often in this many characters."""
 _LANG = ("lang", "{http://www.w3.org/XML/1998/namespace}lang", "xml:lang")
 _LANGUAGE_METAS = ("og:locale", "content-language", "language", "dc.language")
 _EMPTY = "<html><head></head><body></body></html>"
@@ -338,8 +341,8 @@ class Page:
         """The page's language, with a country if that is needed to know the order of day and month in 3/4/2021; "" if
         unknown.
 
-        "en" without a country does not say which number is the month. An unambiguous date on the page decides, or else
-        the country of the page's host.
+        "en" without a country does not say which number is the month. An unambiguous date on the page decides, or one
+        with the month of the page's address, or else the country of the page's host.
         """
         language = self.language or ""
         if language and language != "en" and not language.startswith("en-"):
@@ -351,11 +354,17 @@ class Page:
                     return "en-US"
                 if second <= 12 < first <= 31:
                     return "en-GB"
+                address = url_date(self.path) if first != second else None
+                if address and address.year == int(m[3]) and address.month in (first, second):
+                    return "en-US" if address.month == first else "en-GB"
         if language in ("", "en"):
             country = (urlsplit(self.url).hostname or "").rpartition(".")[2]
             local = len(country) == 2 and country not in _GENERIC_COUNTRY_CODES
-            return "en-GB" if local else language and "en-US"
+            return "en-GB" if local else "en-US" if language or self._is_in_english() else ""
         return language
+
+    def _is_in_english(self) -> bool:
+        return all(self.text.count(word, 0, _ENGLISH_LENGTH) >= _ENGLISH_WORDS for word in _ENGLISH)
 
 
 def language_tag(value: str | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from functools import lru_cache
@@ -19,13 +20,14 @@ from archiver.extraction.date_text import (
     SENT,
     Moment,
     machine_date,
+    parse_month_and_year,
     relative_time,
     text_around_date,
     visible_date,
 )
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.text_normalization import element_line
+from archiver.extraction.text_normalization import clean_text, element_line
 
 # Lines with dates: deciding which one is the day of publication, and which one is the day of the last change.
 
@@ -111,6 +113,14 @@ _NAME_HINTS = re.compile("dat|time|publish|posted|fecha|ngay|thoi|tarih|tang|wak
 _OTHER_TIME = re.compile(
     r"read|event|countdown|picker|calend|expir|delivery|opening|schedule|duration|-to-", re.IGNORECASE
 )
+# Matches the class or id of the date of an event, of the day on which the page is shown, and of the line of a picture.
+_NOT_PUBLICATION = re.compile(
+    r"(?:^|[\s_-])(?:events?|countdown|deadline|expir\w*|birthday|today|current-?(?:date|time)|(?:date|time)-?(?:now|today)|"
+    r"server-?time|(?:wp-|photo-?|image-?|picture-?|img-?)?captions?)(?=$|[\s_-])",
+    re.IGNORECASE,
+)
+_QUOTING = frozenset(("blockquote", "figcaption", "caption"))
+_DEPTH_OF_EVENT = 2  # the date of an event has a class for it, or its parent
 _DIGIT = re.compile(r"[\d年]")
 _LOOKS = re.compile(r"(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}(?!\d)|[〇一二三四五六七八九]年")
 _UNREAD = frozenset(("script", "style", "noscript", "template", "option", "select", "textarea", "title", "meta", "code",
@@ -119,6 +129,8 @@ _ATTRIBUTES = ("datetime", "data-datetime", "data-date", "data-time", "data-time
 _SHORTEST, _MAX_LENGTH, _ALONE = 5, 160, 24
 _NEAR, _ABOVE, _EDGE, _CLOSE, _FARTHEST = 90, 45, 14, 12, 400
 _TEXT, _MAX_COUNT, _HOLDERS, _LISTED = 400, 80, 300, 3
+_CLOSE_TEXT, _NEAR_TEXT = 300, 1_500
+"""A date is not near the heading if there are more characters of text between them."""
 
 # The confidence of a date by its position. The first number is for a date with a label, in <time>, or in an element
 # with a date class. The second one is for a date that is the only text on its line.
@@ -165,7 +177,9 @@ class _Places:
 
     def __init__(self, page: Page, post: Post) -> None:
         order = page.index.order
-        self.order = order
+        self.post, self.order = post, order
+        known = [e for e in (post.title, post.body) if e is not None]
+        self.around_post = frozenset((*known, *(outer for e in known for outer in e.iterancestors())))
         self.title = order.get(post.title, -1) if post.title is not None else -1
         heads = page.index.tag("h1")
         if self.title < 0 and heads:
@@ -174,17 +188,24 @@ class _Places:
         # Some pages contain a copy of the heading for each width of the screen.
         self.copies = [order[h] for h in heads if title and h is not post.title and element_line(h) == title]
         self.body = order.get(post.body, -1) if post.body is not None else -1
-        self.end = self.body
-        if post.body is not None:
-            last = post.body
-            while len(last):
-                last = last[-1]
-            self.end = order.get(last, self.body)
+        self.end = page.index.end(post.body) - 1 if post.body is not None else -1
+        self.page = page
+        self._ends: tuple[int, int] | None = None
+
+    def ends_of_text(self) -> tuple[int, int]:
+        """Returns the positions at which dates are no longer close to the heading, or near it, since there is too much
+        text between them. On a page whose body is unknown, the text begins near the heading, too.
+        """
+        if self._ends is None:
+            self._ends = _ends_of_text(self.page, self.title, (_CLOSE_TEXT, _NEAR_TEXT))
+        return self._ends
 
     def is_close(self, el: Element) -> bool:
         """Returns True if an element is so near the heading that its date belongs to the post, whatever its class."""
         n = self.order.get(el, 0)
-        return any(at >= 0 and -_CLOSE <= n - at <= _CLOSE for at in (self.title, *self.copies))
+        if self.title >= 0 and -_CLOSE <= n - self.title <= _CLOSE:
+            return n < self.ends_of_text()[0]
+        return any(-_CLOSE <= n - at <= _CLOSE for at in self.copies)
 
     def position_of(self, el: Element) -> str:
         """Returns where an element is: "near" (the heading), "above" (the heading), "edge" (the start or end of the
@@ -211,9 +232,28 @@ class _Places:
 
     def _by_heading(self, n: int) -> str:
         ahead = n - self.title
-        if ahead >= 0 and (ahead <= _NEAR or n < self.body):
+        if ahead >= 0 and (n < self.body or (ahead <= _NEAR and n < self.ends_of_text()[1])):
             return "near"
         return "above" if -_ABOVE <= ahead < 0 else ""
+
+
+def _ends_of_text(page: Page, title: int, lengths: tuple[int, int]) -> tuple[int, int]:
+    """Returns the positions at which the text after a heading (at position `title`) has these lengths, in characters.
+    Looks no further than `_NEAR` elements.
+    """
+    first, second = lengths
+    ends, length = [title + _NEAR + 1] * 2, 0
+    elements, texts = page.index.elements, page.index.texts
+    for n in range(title + 1, min(title + _NEAR + 1, len(elements))) if title >= 0 else ():
+        if length > first and ends[0] > n:
+            ends[0] = n
+        if length > second:
+            ends[1] = n
+            break
+        if elements[n].tag not in _UNREAD:
+            text, tail = texts[elements[n]]
+            length += len(text.strip()) + len(tail.strip())
+    return ends[0], ends[1]
 
 
 def visible_dates(page: Page, post: Post, language: str, *, near: bool = False) -> list[VisibleDate]:
@@ -240,7 +280,7 @@ def visible_dates(page: Page, post: Post, language: str, *, near: bool = False) 
     kept = (
         _lower_if_linked(page, one)
         for one in found
-        if one.where == "near" or _list_signature(one.element) not in listed
+        if _list_signature(one.element) not in listed or (one.where == "near" and not _is_list_item(one.element))
     )
     return sorted(kept, key=lambda s: -s.confidence)
 
@@ -263,9 +303,10 @@ def _read_holder(el: Element, places: _Places, post: Post) -> _Holder | None:
     where = places.position_of(el)
     if where in ("edge", "in") and post.in_meta_block(el):
         where = "meta"
-    is_in_header = places.is_close(el) or (where == "near" and _is_small_aside(el))
-    in_sidebar = post.is_noise(el) and (not is_in_header or post.is_beside_main(el))
-    if _is_in_footer(el):
+    in_sidebar = post.is_noise(el) and (
+        not (places.is_close(el) or (where == "near" and _is_small_aside(el))) or post.is_beside_main(el)
+    )
+    if _reason_of_place(el, places):
         return None
     text = _short_line(el)
     if text is None or (len(text) > _MAX_LENGTH and (where == "in" or not date_label(text[:40]))):
@@ -302,14 +343,20 @@ def _holders(page: Page, places: _Places, near: bool) -> list[Element]:
             for e in index.with_class(name)[:40]
         }
         found.update((e, index.order[e]) for e in index.tag("time")[:60])
-    has_digit = _DIGIT.search
+    dated: list[tuple[Element, str]] = []
+    has_digit, looks = _DIGIT.search, _LOOKS.search
     for n, (text, tail) in enumerate(islice(index.texts.values(), begin, end), begin):
-        if _SHORTEST < len(text) <= _MAX_LENGTH and has_digit(text) and _LOOKS.search(text):
-            found.setdefault(index.elements[n], n)
-        if _SHORTEST < len(tail) <= _MAX_LENGTH and has_digit(tail) and _LOOKS.search(tail):
+        # Most texts are white space between elements.
+        if _SHORTEST < len(text) <= _MAX_LENGTH and not text.isspace() and has_digit(text) and looks(text):
+            dated.append((index.elements[n], text))
+        if _SHORTEST < len(tail) <= _MAX_LENGTH and not tail.isspace() and has_digit(tail) and looks(tail):
             holder = index.elements[n].getparent()
             if holder is not None:
-                found.setdefault(holder, index.order.get(holder, 0))
+                dated.append((holder, tail))
+    for el, _ in dated:
+        found.setdefault(el, index.order.get(el, 0))
+    if not near:
+        places.post.answers["dated texts"] = places, dated
     many = sorted(found.items(), key=lambda p: p[1])
     if len(many) > _HOLDERS:
         many = sorted(sorted(many, key=lambda p: abs(p[1] - places.title))[:_HOLDERS], key=lambda p: p[1])
@@ -336,9 +383,11 @@ def _dates_in_holder(page: Page, holder: _Holder, language: str) -> list[Visible
     """Returns the dates in an element if they belong to the post (see `_is_of_post`), otherwise []."""
     el, text = holder.element, holder.text
     before = _words_before(el)
-    published, modified = read_dates(text, language, before, page.captured_at if holder.named else None)
+    published, modified = read_dates(text, language, before)
     if published is None and modified is None:
-        published, modified = _date_in_attribute(el, date_label(text) or date_label(before))
+        published, modified = _date_in_attribute(el, date_label(text) or date_label(before), language)
+    if published is None and modified is None and holder.named:
+        published, modified = read_dates(text, language, before, page.captured_at)
     published = _with_time_of_attribute(el, published)
     label = date_label(before) or date_label(text)
     if not _is_of_post(holder, label, language):
@@ -368,14 +417,20 @@ def _with_time_of_attribute(el: Element, shown: Moment | None) -> Moment | None:
     return declared if declared.zoned or declared.at.time() != time.min else shown
 
 
-def _date_in_attribute(el: Element, label: str) -> tuple[Moment | None, Moment | None]:
+def _date_in_attribute(el: Element, label: str, language: str) -> tuple[Moment | None, Moment | None]:
     """Returns the date in an element's attribute as a pair like that of `read_dates`: (date of publication, date of the
     last change). At least one of them is None.
     """
-    moment = next((m for a in _ATTRIBUTES if (v := el.get(a)) and (m := machine_date(v))), None)
+    moment = date_of_attributes(el, language)
     if label == "sent":
         return None, None
     return (None, moment) if label == "modified" else (moment, None)
+
+
+def date_of_attributes(el: Element, language: str) -> Moment | None:
+    """Returns the date in an attribute of an element, such as the `datetime` or the tooltip of "3 hours ago"."""
+    moment = next((m for a in _ATTRIBUTES if (v := el.get(a)) and (m := machine_date(v))), None)
+    return moment or visible_date(el.get("title") or "", language)
 
 
 def _is_of_post(holder: _Holder, label: str, language: str) -> bool:
@@ -420,14 +475,61 @@ def _is_small_aside(el: Element) -> bool:
     return aside is not None and not aside.get("class") and len(_short_line(aside) or "x" * _TEXT) < 2 * _MAX_LENGTH
 
 
-def _is_in_footer(el: Element) -> bool:
-    """Returns True if an element is in the footer of the page. "Last changed" in a footer refers to the site."""
+@lru_cache(maxsize=8_192)
+def is_other_time_name(names: str) -> bool:
+    """Returns True if a string of classes and ids contains a name for the date of an event, or for the day on which the
+    page is shown.
+    """
+    return bool(_NOT_PUBLICATION.search(names))
+
+
+# Matches the classes and ids of comments and of lists of other posts.
+_REACTIONS = re.compile(
+    r"(?:^|\s)(?:comments?|comment-?list|comments?-(?:area|section|wrapper|list|block|box)|respond|disqus_thread|"
+    r"related(?:-?(?:posts|articles|news|stories))?|reviews)(?=$|\s)",
+    re.IGNORECASE,
+)
+
+
+@lru_cache(maxsize=8_192)
+def is_reaction_name(names: str) -> bool:
+    """Returns True if a string of classes and ids contains a name for comments or for a list of other posts."""
+    return bool(_REACTIONS.search(names))
+
+
+_OF_FOOTER, _OF_COMMENTS, _OF_QUOTATION = (
+    "in the footer or a copyright notice",
+    "in comments, a sidebar, a menu or a list of other posts",
+    "of a quotation, a picture or an event",
+)
+
+
+def _reason_of_place(el: Element, places: _Places) -> str:
+    """Returns why a date in this element is not the post's, by the elements around it: it is in the footer of the page
+    (where "last changed" refers to the site), in comments or a list of other posts, or in a quotation, or it is the
+    date of a picture or of an event. Returns "" if none of these is true.
+    """
     at: Element | None = el
+    depth, is_around = 0, False
     while at is not None:
-        if is_footer_name(f"{at.get('class') or ''} {at.get('id') or ''}"):
-            return True
+        if at.tag in _QUOTING:
+            return _OF_QUOTATION
+        names = f"{at.get('class') or ''} {at.get('id') or ''}"
+        is_around = is_around or at in places.around_post
+        if len(names) > 1:
+            if is_footer_name(names):
+                return _OF_FOOTER
+            if depth < _DEPTH_OF_EVENT and is_other_time_name(names):
+                return _OF_QUOTATION
+            if not is_around and is_reaction_name(names):
+                return _OF_COMMENTS
+        depth += 1
         at = at.getparent()
-    return False
+    return ""
+
+
+def _is_list_item(el: Element) -> bool:
+    return any(e.tag in ("li", "td", "dt", "dd") for e in (el, *islice(el.iterancestors(), 1)))
 
 
 def _list_signature(el: Element) -> tuple[str, str]:
@@ -454,3 +556,190 @@ def _is_linked_elsewhere(page: Page, el: Element) -> bool:
             return url.partition("#")[0].rstrip("/") not in page.addresses
         at = at.getparent()
     return False
+
+
+# Dates at a second look, for pages on which nothing else shows the date: any line with a date, except for those that
+# belong to something else. The reasons against the others are kept as evidence.
+
+_INLINE = frozenset(
+    ("a", "abbr", "acronym", "address", "b", "bdi", "big", "center", "cite", "em", "font", "i", "ins", "label", "mark",
+     "nobr", "q", "s", "small", "span", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr", "img", "svg",
+     "summary")
+)  # fmt: skip
+_SEPARATE = frozenset(("a", "abbr", "label", "span", "time"))  # what styles set apart, without a space in the source
+_HARD_NOISE = re.compile(
+    r"(?:^|[\s_-])(?:comment\w*|respond|disqus|repl(?:y|ies)|related\w*|recommend\w*|popular|trending|latest|recent|"
+    r"most-?\w+|more-?\w+|also-?like|archives?|menu|nav\w*|prev\w*|next|sidebar\d*|"
+    r"side|carousel|slider|swiper|ticker|breadcrumbs?|newsletter|subscribe|reviews|ads?|advert\w*|promo|teasers?|cards?|"
+    r"tag-?cloud|blogroll|widgets?|modal|popup|cookie\w*)(?=$|[\s_-])",
+    re.IGNORECASE,
+)
+_LINE_LENGTH, _SECOND_LINES, _AROUND, _AFTER_DATE, _REFUSED = 240, 60, 60, 30, 5
+# The end of a dateline: "(Reuters) -", "--", ") -", "/PRNewswire/".
+_DATELINE = re.compile(r"^[\s)\]]*(?:\([^()]{2,40}\)\s*)?(?:[-–—]|/\w)")
+# The confidence of a date at a second look by its position, that of one elsewhere, and that of one in what looks like
+# something beside a post.
+_SECOND_TRUST = {"near": 0.5, "above": 0.48, "edge": 0.46, "meta": 0.46, "after": 0.44}
+_SECOND_ELSEWHERE, _SECOND_IN_NOISE = 0.37, 0.36
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedDate:
+    """A date on the page that is not the post's, with the reason why."""
+
+    moment: Moment
+    element: Element
+    reason: str
+
+
+def dates_at_second_look(page: Page, post: Post, language: str) -> tuple[list[VisibleDate], list[RefusedDate]]:
+    """Returns the dates of all lines of the page that may give the post's date, and the dates of other lines, each with
+    the reason why it does not count. `visible_dates` has found the texts that look like dates.
+    """
+    lines = _LinesOfBlocks()
+    places: _Places
+    dated: list[tuple[Element, str]]
+    places, dated = post.answers.get("dated texts") or (_Places(page, post), [])
+    found: list[tuple[VisibleDate, tuple[str, str]]] = []
+    refused: list[RefusedDate] = []
+    days: dict[tuple[str, str], set[date]] = defaultdict(set)
+    seen: set[tuple[Element, str]] = set()
+    for el, text in dated:
+        line = lines.line_with(el, text) if el.tag not in _UNREAD else None
+        if line is None or (el, line.text) in seen or len(seen) >= _SECOND_LINES:
+            continue
+        seen.add((el, line.text))
+        published, modified = read_dates(line.text, language, line.before)
+        if published is None and modified is None and places.position_of(el) in ("near", "above"):
+            published = parse_month_and_year(line.text, language)
+        moment = published or modified or visible_date(line.text, language)
+        if moment is None:
+            continue
+        reason = _reason_against(page, places, el, line, language)
+        if not reason and published is None and modified is None:
+            reason = "labelled as the date of something else"
+        if reason:
+            refused.append(RefusedDate(moment, el, reason))
+            continue
+        days[_list_signature(el)].add(moment.day)
+        meaning = "published" if published is not None else "modified"
+        found.append((_second_date(moment, meaning, el, places, post), _list_signature(el)))
+    listed = {signature for signature, different in days.items() if len(different) >= _LISTED}
+    kept: list[VisibleDate] = []
+    for one, signature in found:
+        if signature in listed and (one.where not in ("near", "above") or _is_list_item(one.element)):
+            refused.append(RefusedDate(one.moment, one.element, "one of several in a list"))
+        else:
+            kept.append(one)
+    return sorted(kept, key=lambda d: -d.confidence), refused[:_REFUSED]
+
+
+@dataclass(frozen=True, slots=True)
+class _TextLine:
+    """A line as readers see it, which ends at a block-level element or a line break. `before` is the line before it if
+    that is short enough for a label.
+    """
+
+    text: str
+    before: str
+
+
+class _LinesOfBlocks:
+    """Splits the block-level elements of a page into lines, each element only once."""
+
+    def __init__(self) -> None:
+        self._lines: dict[Element, list[str]] = {}
+
+    def line_with(self, el: Element, text: str) -> _TextLine | None:
+        """Returns the line that contains a text of an element; None if that line is too long for one with a date."""
+        block = el
+        while block.tag in _INLINE and (parent := block.getparent()) is not None:
+            block = parent
+        if block not in self._lines:
+            self._lines[block] = [line for line in map(clean_text, _split_lines(block)) if line]
+        part = clean_text(text)
+        for n, line in enumerate(self._lines[block]):
+            if part in line:
+                before = self._lines[block][n - 1] if n else _words_before(block)
+                return _TextLine(line[: _LINE_LENGTH + 1], before if len(before) < 40 else "")
+        return None
+
+
+def _split_lines(block: Element) -> list[str]:
+    """Returns the lines of a block-level element, without those of the block-level elements inside it."""
+    lines = [""]
+
+    def read(el: Element, depth: int) -> None:
+        lines[-1] += el.text or ""
+        for child in el:
+            if child.tag in _INLINE and depth < 20:
+                gap = " " if child.tag in _SEPARATE else ""
+                lines[-1] += gap
+                read(child, depth + 1)
+                lines[-1] += gap
+            else:
+                lines.append("")
+            lines[-1] += child.tail or ""
+
+    read(block, 0)
+    return lines
+
+
+def _reason_against(page: Page, places: _Places, el: Element, line: _TextLine, language: str) -> str:
+    """Returns why the date of a line is not the post's; "" if nothing speaks against it."""
+    post = places.post
+    if _RIGHTS.search(line.text):
+        return _OF_FOOTER
+    if reason := _reason_of_place(el, places):
+        return reason
+    if any(_is_certain_noise(e, post) for e in _around(el, places)):
+        return _OF_COMMENTS
+    if _is_linked_elsewhere(page, el):
+        return "in a link to another page"
+    head, tail = text_around_date(line.text, language) or ("", "")
+    if len(head) <= _AROUND and "published" in (date_label(head), date_label(tail[:_AFTER_DATE])):
+        return ""  # "This entry was posted on ...", "Dieser Beitrag wurde am ... veröffentlicht"
+    if (len(head) + len(tail) <= _AROUND or _is_only_a_date(el, language)) and not _SENTENCE.search(line.text):
+        return ""
+    words = [word for word in head.split() if word[0].isalpha()]
+    is_dateline = len(head) <= 40 and not any(word[0].islower() for word in words) and _DATELINE.search(tail)
+    return "" if is_dateline else "in a sentence of the text"
+
+
+def _is_only_a_date(el: Element, language: str) -> bool:
+    """Returns True if an inline element contains a date and hardly anything else."""
+    if el.tag not in _SEPARATE and el.tag not in ("font", "small"):
+        return False
+    around = text_around_date(_short_line(el) or "", language)
+    return around is not None and len(around[0]) + len(around[1]) <= _ALONE
+
+
+_SENTENCE = re.compile(r"\w{2,}\s+\w+[.!?…][\"'”’»)]*\s*$|[。！？।]\s*$")
+
+
+def _is_certain_noise(el: Element, post: Post) -> bool:
+    """Returns True if an element is certainly not part of the post, unlike those that only have a class for something
+    beside a post.
+    """
+    if el.tag in ("nav", "form") or (el.tag == "footer" and post.is_noise(el)):
+        return True
+    return _is_noise_name(" ".join(_names(el)))
+
+
+@lru_cache(maxsize=8_192)
+def _is_noise_name(names: str) -> bool:
+    return bool(_HARD_NOISE.search(names.replace("elementor-widget", "")))
+
+
+def _around(el: Element, places: _Places) -> Iterator[Element]:
+    """Yields an element and those around it, up to the first that contains the heading or the body."""
+    at: Element | None = el
+    while at is not None and at not in places.around_post and at.tag not in ("body", "main", "article"):
+        yield at
+        at = at.getparent()
+
+
+def _second_date(moment: Moment, meaning: str, el: Element, places: _Places, post: Post) -> VisibleDate:
+    where = places.position_of(el)
+    trust = _SECOND_IN_NOISE if post.is_noise(el) else _SECOND_TRUST.get(where, _SECOND_ELSEWHERE)
+    return VisibleDate(moment, el, where, meaning, False, trust)

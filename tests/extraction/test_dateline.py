@@ -41,6 +41,7 @@ def test_lines_with_dates_are_parsed(before: str, text: str, published: str | No
         ("Publicerad 3 maj 2024 kl 12.30 Uppdaterad 4 maj 2024", "sv", "2024-05-03T12:30", "2024-05-04T00:00"),
         ("3. Mai 2024, 12.30 Uhr", "de", "2024-05-03T12:30", None),
         ("5.3.2024 v2.10", "de", "2024-03-05T00:00", None),
+        ("Published: 11:00, 3 May 2024 | Updated: 10:00, 4 May 2024", "en", "2024-05-03T11:00", "2024-05-04T10:00"),
     ],
 )
 def test_each_date_has_its_own_time_of_day(text: str, language: str, published: str, modified: str | None) -> None:
@@ -52,7 +53,11 @@ def test_each_date_has_its_own_time_of_day(text: str, language: str, published: 
     ("words", "says"),
     [
         ("Publish date", "published"), ("Publication date:", "published"), ("Date of publication", "published"),
-        ("Published, then updated", "modified"), ("Accepted:", "sent"), ("accepted by all", ""), ("Pier two", ""),
+        ("Published, then updated", "modified"), ("When: ", "sent"), ("Wann:", "sent"), ("When it rains", ""),
+        ("প্রকাশ:", "published"), ("Уред: објављено", "published"), ("Ažurirano:", "modified"),
+        ("Módosítva:", "modified"),
+        ("اپ ڈیٹ", "modified"), ("Δημοσιεύθηκε", "published"), ("登録日", "published"), ("ปรับปรุง", "modified"),
+        ("Accepted:", "sent"), ("accepted by all", ""), ("Pier two", ""),
     ],
 )  # fmt: skip
 def test_words_before_a_date_decide_its_kind(words: str, says: str) -> None:

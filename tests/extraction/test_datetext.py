@@ -13,6 +13,7 @@ from archiver.extraction.date_text import (
     FIRST_YEAR,
     LAST_YEAR,
     AddressDate,
+    day_in_month,
     is_zero_date,
     machine_date,
     url_date,
@@ -69,6 +70,37 @@ from archiver.extraction.date_text import (
         ("二〇二四年五月二十一日", "zh", "2024-05-21T00:00:00+00:00", "day"),
         ("2021年5月3日 下午3:45", "zh", "2021-05-03T15:45:00+00:00", "minute"),
         ("3 May 1974", "en", "1974-05-03T00:00:00+00:00", "day"),
+        ("5 మార్చి 2012", "te", "2012-03-05T00:00:00+00:00", "day"),
+        ("2012 മാർച്ച് 5", "ml", "2012-03-05T00:00:00+00:00", "day"),
+        ("5 ಮಾರ್ಚ್ 2012", "kn", "2012-03-05T00:00:00+00:00", "day"),
+        ("5 માર્ચ 2012", "gu", "2012-03-05T00:00:00+00:00", "day"),
+        ("५ मार्च २०१२", "mr", "2012-03-05T00:00:00+00:00", "day"),
+        ("5 ਮਾਰਚ 2012", "pa", "2012-03-05T00:00:00+00:00", "day"),
+        ("2012 මාර්තු 5", "si", "2012-03-05T00:00:00+00:00", "day"),
+        ("5 မတ်လ 2012", "my", "2012-03-05T00:00:00+00:00", "day"),
+        ("ថ្ងៃទី5 ខែមីនា ឆ្នាំ2012", "km", "2012-03-05T00:00:00+00:00", "day"),
+        ("5 ມີນາ 2012", "lo", "2012-03-05T00:00:00+00:00", "day"),
+        ("2012 ж. 5 наурыз", "kk", "2012-03-05T00:00:00+00:00", "day"),
+        ("2012-yil 5-mart", "uz", "2012-03-05T00:00:00+00:00", "day"),
+        ("2012 оны 3-р сарын 05", "mn", "2012-03-05T00:00:00+00:00", "day"),
+        ("2012ko martxoaren 5a", "eu", "2012-03-05T00:00:00+00:00", "day"),
+        ("5 Mawrth 2012", "cy", "2012-03-05T00:00:00+00:00", "day"),
+        ("5 Machi 2012", "sw", "2012-03-05T00:00:00+00:00", "day"),
+        ("Marso 5, 2012", "tl", "2012-03-05T00:00:00+00:00", "day"),
+        ("5 ta’ Marzu 2012", "mt", "2012-03-05T00:00:00+00:00", "day"),
+        ("5 آذار/مارس 2012", "ar", "2012-03-05T00:00:00+00:00", "day"),
+        ("5 آذار (مارس) 2012", "ar", "2012-03-05T00:00:00+00:00", "day"),
+        ("5 มี.ค. 55", "th", "2012-03-05T00:00:00+00:00", "day"),
+        ("05/03/55", "th", "2012-03-05T00:00:00+00:00", "day"),
+        ("12-03-05", "zh", "2012-03-05T00:00:00+00:00", "day"),
+        ("12.03.05", "ko", "2012-03-05T00:00:00+00:00", "day"),
+        ("5.III.2012", "pl", "2012-03-05T00:00:00+00:00", "day"),
+        ("5 มี.ค. 12", "th", "2012-03-05T00:00:00+00:00", "day"),
+        ("2012年3月5日（月）10時30分", "ja", "2012-03-05T10:30:00+00:00", "minute"),
+        ("2012年3月5日09时12分33秒", "zh", "2012-03-05T09:12:33+00:00", "second"),
+        ("2012년 3월 5일 10시 30분", "ko", "2012-03-05T10:30:00+00:00", "minute"),
+        ("Mon Mar 05 10:30:00 EST 2012", "en", "2012-03-05T10:30:00-05:00", "second"),
+        ("Mon 5 Mar 2012 10.30 GMT", "en", "2012-03-05T10:30:00+00:00", "minute"),
     ],
 )
 def test_visible_dates_are_parsed(text: str, language: str, iso: str, precision: str) -> None:
@@ -153,6 +185,61 @@ def test_dates_in_urls_are_parsed() -> None:
 )
 def test_the_day_of_an_address_is_a_whole_step(path: str, day: int | None) -> None:
     assert url_date(path) == AddressDate(2014, 5, day)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/gn/2012/03-05/3719000.shtml",
+        "/2012-03/05/content_123.htm",
+        "/n/2012/0305/c1001-17300001.html",
+        "/xwzx/201203/t20120305_1234567.html",
+        "/a/20120305/000123.htm",
+        "/world/2012/mar/05/a-post",
+        "/blog/2012/march/05/a-post/",
+        "/2012/WORLD/europe/03/05/a.post/index.html",
+    ],
+)
+def test_an_address_has_its_day_in_many_forms(path: str) -> None:
+    assert url_date(path) == AddressDate(2012, 3, 5)
+
+
+@pytest.mark.parametrize("path", ["/blog/2012/03", "/2012/mar/a-post", "/201203/a-post.html"])
+def test_an_address_has_its_month_in_many_forms(path: str) -> None:
+    assert url_date(path) == AddressDate(2012, 3)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/2012/1105",
+        "/2012/marathon/05/a-post",
+        "/shop/20120399-rope.html",
+        "/news/2012030512345.html",
+        "/sku_20120305.html",
+        "/season-2012-03-budget",
+        "/2012/harbour/march/fair",
+    ],
+)
+def test_a_number_in_an_address_is_no_day(path: str) -> None:
+    assert url_date(path) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "day"),
+    [
+        ("LONDON, March 5 (Harbour News) - The ferry", "en", 5),
+        ("5. März, 10:30 Uhr", "de", 5),
+        ("3月5日 09:12", "zh", 5),
+        ("03-05 09:12", "zh", 5),
+        ("LONDON, April 5 (Harbour News)", "en", None),
+        ("3 of 5 ferries", "en", None),
+        ("March 5.5 knots", "en", None),
+    ],
+)
+def test_a_day_without_a_year_is_one_of_the_given_month(text: str, language: str, day: int | None) -> None:
+    found = day_in_month(text, AddressDate(2012, 3), language)
+    assert (found and found.day) == (date(2012, 3, day) if day else None)
 
 
 @pytest.mark.parametrize(

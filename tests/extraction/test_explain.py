@@ -16,7 +16,7 @@ from archiver.extraction.article import extract_page
 from archiver.extraction.explain import FIELDS, FieldExplanation, explain, explanations_as_data
 from archiver.extraction.page import parse_page
 from archiver.extraction.template.site_rule import from_toml
-from archiver.items import Evidence
+from archiver.items import REFUSED, Evidence
 
 URL = "https://quay.example/2024/05/rope-and-chain"
 PAGE = """<html lang="en"><head><title>Rope and chain - Quay notes</title><meta name="author" content="Ada Berg">
@@ -65,6 +65,10 @@ def test_authors_that_are_organizations_are_a_field_of_the_explanation() -> None
     ("published", "2001-04-24T00:00:00+00:00",
      [("2025-12-01T05:10:15+00:00", "json-ld", 0.9), ("2001-04-24T00:00:00+00:00", "byline", 0.8)], 1,
      "the day that readers see; json-ld has another day"),
+    ("published", None, [], None, "no date of publication was found"),
+    ("published", None, [("2012-03-06T00:00:00+00:00", REFUSED, 0.0)], None,
+     "no date of publication was found; the dates on the page are of something else"),
+    ("published", None, [("2999-03-06T00:00:00+00:00", "meta", 0.8)], None, "no candidate is trusted enough"),
     ("tags", ["Knots"], [("Knots", "platform", 0.9), ("Rope, chain", "meta", 0.3)], 0,
      "the platform's own element for it"),
     ("tags", ["Knots", "Rope"], [("Knots", "link", 0.8), ("Rope, Knots", "json-ld", 0.7)], 1,

@@ -22,12 +22,12 @@ from archiver.extraction.authors.person_names import (
     split_names,
 )
 from archiver.extraction.boilerplate import is_footer_name
-from archiver.extraction.date_text import Moment
+from archiver.extraction.date_text import Moment, text_around_date
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.term_links import kind_of_address
 from archiver.extraction.text_normalization import clean_text, element_line
-from archiver.extraction.visible_dates import read_dates
+from archiver.extraction.visible_dates import date_of_attributes, is_other_time_name, is_reaction_name, read_dates
 
 # The text right above and below the heading of a post, line by line.
 
@@ -61,7 +61,9 @@ _BLOCK = frozenset(
         "address",
     }
 )
-_UNREAD = frozenset({"script", "style", "noscript", "svg", "button", "form", "nav", "aside"})
+_UNREAD = frozenset(
+    {"script", "style", "noscript", "svg", "button", "form", "nav", "aside", "blockquote", "figcaption"}
+)
 _MAX_LINES, _ROOM = 10, 900  # at most this many lines and characters are read after the heading
 
 
@@ -86,7 +88,7 @@ def lines_above_heading(post: Post) -> list[Line]:
             text = element_line(previous)
             if len(text) > 160:
                 return out
-            if text:
+            if text and not is_other_time_name(f"{previous.get('class') or ''} {previous.get('id') or ''}"):
                 out.append(Line(text, [text], [previous]))
             previous = previous.getprevious()
         at = at.getparent()
@@ -143,7 +145,8 @@ class _LineReader:
     def _read(self, el: Element, depth: int) -> None:
         if not isinstance(el.tag, str) or el.tag in _UNREAD:
             return
-        if is_footer_name(f"{el.get('class') or ''} {el.get('id') or ''}"):
+        names = f"{el.get('class') or ''} {el.get('id') or ''}"
+        if is_footer_name(names) or is_other_time_name(names) or is_reaction_name(names):
             return
         is_block = el.tag in _BLOCK
         if is_block:
@@ -185,6 +188,7 @@ _IN_TERM = re.compile(
     r"\s(?:(?:filed|posted|published) )?(?:in|under|to|on|dans|en|em|unter)\s+(?=(\S.*))", re.IGNORECASE
 )
 _ENDS_IN = re.compile(r"\s(?:(?:filed|posted|published) )?(?:in|under|to|on|dans|en|em|unter)\s*$", re.IGNORECASE)
+_ENTRY = re.compile(r"\s*[:：]\s*(?:\S+\s+){2,}\S|\s*[:：]\s*[^\x00-\u2fff]{8}")
 _LABEL_LENGTH = 40  # a line with fewer characters may be a label for the next one: "Last updated:"
 _DATELINE_WORDS = 2  # at most this many words precede the date in a dateline: "NEW YORK, May 3, 2020 - ..."
 _LINES, _MAX_LENGTH, _MAX_DATED_LENGTH = 8, 240, 200
@@ -276,6 +280,12 @@ def _is_term_link(a: Element, count: int) -> bool:
     return "category" in rel or "tag" in rel or count > 1 or kind_of_address(a.get("href") or "") is not None
 
 
+def _is_of_chronicle(text: str, language: str) -> bool:
+    """Returns True if a line is an entry of a chronicle, such as "5 March 1987: the pier is opened"."""
+    around = text_around_date(text, language) if ":" in text or "：" in text else None
+    return around is not None and not around[0].strip() and bool(_ENTRY.match(around[1]))
+
+
 class _MetaLines:
     """Collects the first names, publication date and modification date in the lines around a heading."""
 
@@ -326,9 +336,23 @@ class _MetaLines:
         self._add(one, published, modified, _names_in(one, rest, dated) if BY.match(one.text) else [])
 
     def _dates(self, one: Line, label: str) -> tuple[Moment | None, Moment | None]:
-        if len(one.text) >= _MAX_DATED_LENGTH or _is_sentence(one.text):
+        if len(one.text) >= _MAX_DATED_LENGTH or _is_sentence(one.text) or _is_of_chronicle(one.text, self.language):
             return None, None
-        return read_dates(one.text, self.language, label, self.captured_at)
+        found = read_dates(one.text, self.language, label)
+        if any(found) or self.captured_at is None or not any(relative := self._relative(one, label)):
+            return found
+        return relative
+
+    def _relative(self, one: Line, label: str) -> tuple[Moment | None, Moment | None]:
+        """Returns the dates of a line such as "3 hours ago": the date in an attribute if there is one."""
+        published, modified = read_dates(one.text, self.language, label, self.captured_at)
+        if published is None and modified is None:
+            return None, None
+        inner = (e for el in one.elements for e in islice(el.iter("time", "abbr", "span", "a"), _MAX_LINKS))
+        exact = next((m for e in inner if (m := date_of_attributes(e, self.language))), None)
+        if exact is None:
+            return published, modified
+        return (exact, None) if published is not None else (None, exact)
 
     def _add(self, one: Line, published: Moment | None, modified: Moment | None, found: list[str]) -> bool:
         if published is None and modified is None and not found:
