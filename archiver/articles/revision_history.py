@@ -16,7 +16,7 @@ from typing import Any
 
 from archiver.articles.article_comparison import changed_fields, fold_words, is_stub
 from archiver.fields import EVIDENCE, HINTED, MEANING, leading_field, with_following
-from archiver.items import CONSTANT, UNCONFIRMED, Article, Evidence
+from archiver.items import CONSTANT, PAGE_OBJECT, UNCONFIRMED, Article, Evidence
 
 # Reverts: a post repeats an earlier revision, either because an editor restored it or because the server alternates.
 
@@ -247,7 +247,7 @@ def kept_fields(stored: Article, then: Entries, extracted: Article, *, with_hint
     True if the new extraction used the source hint that was known when the page was captured. If not, values that came
     only from a source are kept. A value that was already missing from the page when it was captured is also kept. A
     full body from an API or feed is kept if the new text is only its beginning. A text or title that proved to belong
-    to the site, and not to the post, is not kept.
+    to the site, and not to the post, is not kept. A value that a page object returned is always taken.
     """
     kept = set() if with_hint else set(source_only_fields(then))
     kept |= {one["field"] for one in then if one["source"] == UNCONFIRMED and not getattr(extracted, one["field"])}
@@ -260,7 +260,8 @@ def kept_fields(stored: Article, then: Entries, extracted: Article, *, with_hint
         kept.add("title")
     if "body" in kept and stored.authors and not extracted.authors:
         kept.add("authors")  # the authors' names may have been below the lost part of the text
-    return frozenset(kept)
+    decided = {one.field for one in extracted.evidence if one.source == PAGE_OBJECT and one.confidence}
+    return frozenset(kept - decided)
 
 
 def _is_picture_only(one: Evidence) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -59,11 +60,14 @@ def extract(file: str, url: str, form: str, evidence: bool, rules: str | None) -
     from archiver.extraction.explain import explain, explanations_as_data
     from archiver.extraction.page import parse_page
     from archiver.markup.marks import pack_marks
+    from archiver.sites.page_objects import load_page_objects
     from archiver.urls import start_address
 
     page = parse_page(read_bytes(file), start_address(url))
     site_rules = _read_rules(rules) if rules else None
-    found = extract_page(page, rules=site_rules)
+    page_objects = load_page_objects()
+    page_objects.check(urlsplit(page.url).hostname or "")
+    found = page_objects.apply(extract_page(page, rules=site_rules), page)
     if site_rules is not None:
         _warn_of_unmatched(page, found, site_rules)
     article = asdict(found)
