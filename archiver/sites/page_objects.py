@@ -190,12 +190,20 @@ class URLPattern:
         """The greater it is, the fewer addresses the pattern matches: of several patterns, the greatest wins."""
         return not self.host.startswith("*"), len(self.host), len(self.path)
 
-    def matches(self, url: str) -> bool:
+    def __str__(self) -> str:
+        return (self.host + self.path).rstrip("/")
+
+    def has_host(self, url: str) -> bool:
+        """Returns True if the pattern is for some addresses on the host of a URL."""
         parts = urlsplit(url)
         host, port = _plain_host(parts.hostname or ""), f":{parts.port}" if parts.port else ""
         name, colon, number = self.host.partition(":")
-        if (colon and port != colon + number) or not (host.endswith(name[1:]) if name[0] == "*" else host == name):
+        return (not colon or port == colon + number) and (host.endswith(name[1:]) if name[0] == "*" else host == name)
+
+    def matches(self, url: str) -> bool:
+        if not self.has_host(url):
             return False
+        parts = urlsplit(url)
         end = "" if self.path.endswith("/") else r"(?:[/?#]|$)"
         path = ".*".join(map(re.escape, self.path.split("*")))
         return re.match(path + end, f"{parts.path or '/'}?{parts.query}") is not None
@@ -482,7 +490,7 @@ class PageObjects:
             self._reported.add((found.name, name))
             _log.warning(
                 "%s.%s failed on %s (%s, line %s: %s). The article keeps the value that was extracted without the page "
-                "object. Further failures of this field are stored, but not logged.",
+                "object. Further failures of this field are not logged.",
                 found.name,
                 name,
                 page_object.url,
@@ -491,6 +499,11 @@ class PageObjects:
                 why.rstrip("."),
             )
         return Evidence(name, "", PAGE_OBJECT_FAILED, f"{found.name}, {found.file}:{line}: {why}"[:120], 0.0)
+
+
+def failures_of(article: Article) -> list[str]:
+    """Returns a sentence for each field for which the page object of an article failed."""
+    return [f"{one.field}: failed: {one.locator}" for one in article.evidence if one.source == PAGE_OBJECT_FAILED]
 
 
 _COLLECTED = ("collected", "places")
@@ -774,10 +787,10 @@ def _refuse_second(one: LoadedPageObject, loaded: Sequence[LoadedPageObject]) ->
     """Raises _InvalidClass if another page object has one of the patterns of this one."""
     for other in loaded:
         if twice := set(one.patterns) & set(other.patterns):
-            pattern = min(twice, key=lambda p: (p.host, p.path))
+            pattern = min(map(str, twice))
             raise _InvalidClass(
                 _line_of(one.kind),
-                f"{one.name} is for {(pattern.host + pattern.path).rstrip('/')}, as {other.name} in {other.file} is: "
+                f"{one.name} is for {pattern}, as {other.name} in {other.file} is: "
                 "give one of them another address, or write both as one class",
             )
 
