@@ -505,7 +505,7 @@ class BadPageObject(ArchiverError):
     """Raised when a file with page objects cannot be used. `line` is the line of the mistake, 0 if unknown."""
 
     def __init__(self, file: str, line: int, why: str) -> None:
-        where = f"{file}, line {line}" if line else file
+        where = f"{file}, line {line}," if line else file
         end = "" if why.endswith((".", "?", "!")) else "."
         super().__init__(file, f"The page objects in {where} cannot be used: {why}{end} docs/extend.md has an example.")
 

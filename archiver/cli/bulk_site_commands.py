@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -463,9 +464,11 @@ def check(
       archiver sites check --tag new --json
       archiver sites check https://blog.example.org --rules rules.toml
 
-    Exit code: 0 all sites can be crawled; 1 a site cannot be crawled or has no posts, or a page object failed; 2
-    wrong usage.
+    Exit code: 0 all sites can be crawled; 1 a site cannot be crawled or has no posts, or a page object failed or
+    cannot be used; 2 wrong usage.
     """
+    from archiver.sites.page_objects import load_page_objects
+
     selected = _select_sites(archive, names, tag)
     if not selected:
         raise click.UsageError("All sites of the archive have been crawled. Name a site or give its URL.")
@@ -480,7 +483,10 @@ def check(
     else:
         for index, one in enumerate((*reports, *refused)):
             _print_reports(one, first=not index)
-    if refused or any(one["outcome"] == "failed" or not one["posts"] or _has_failed(one) for one in reports):
+    broken = load_page_objects().broken
+    for error in {str(file.error) for file in broken} - {one["reason"] for one in refused}:
+        click.echo(error, err=True)
+    if refused or broken or any(one["outcome"] == "failed" or not one["posts"] or _has_failed(one) for one in reports):
         sys.exit(1)
 
 
@@ -498,10 +504,14 @@ def _plan_checks(
     """Returns a crawl plan for each site that can be checked, and a report with the reason for each site that cannot.
     Locks the hosts of the planned sites until `hosts` is closed.
     """
+    from archiver.sites.page_objects import load_page_objects
+
+    page_objects = load_page_objects()
     plans: list[CrawlPlan] = []
     refused: list[dict[str, Any]] = []
     for url, settings in selected.items():
         try:
+            page_objects.check(urlsplit(url).netloc)
             plan = plan_for(url, settings)
             if archive.exists() and host_of(plan) not in map(host_of, plans):
                 hosts.enter_context(lock_host(archive, Scope.of(url).host))
@@ -589,7 +599,7 @@ def _print_reports(one: dict[str, Any], *, first: bool) -> None:
     if one["outcome"] != "finished":
         print_lines(styled_line((one["outcome"] or "not checked", "bold red"), f": {one['reason']}", indent=2))
     # The reason says enough, unless robots.txt is the cause.
-    if one["outcome"] in ("failed", "waiting") and not one["posts"]:
+    if one["outcome"] in ("failed", "waiting") and not one.get("posts"):
         if one.get("robots", {}).get("forbids_home"):
             print_lines(styled_line(_format_robots(one["robots"]), indent=2))
         return

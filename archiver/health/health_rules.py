@@ -628,8 +628,8 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
             "page-object",
             "amber",
             f"The page object {use.page_object} failed for {use.field} on {count_noun(use.failed, 'article')}, for "
-            f"example {use.example} ({use.error}). Their {use.field} was extracted without it. Correct the file, then "
-            f"'archiver reextract {known.site}' reads them again.",
+            f"example {use.example} ({use.error}). These articles keep what was extracted without it. "
+            f"Correct the file, then 'archiver reextract {known.site}' reads them again.",
             about=f"{use.page_object}.{use.field}",
             figure=use.failed,
         )

@@ -25,7 +25,7 @@ from functools import cached_property, lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
 from lxml import etree
@@ -78,7 +78,9 @@ class field:
     called once for each page.
     """
 
-    def __init__(self, method: Callable[[Any], Any]) -> None:
+    def __init__(self, method: Callable[[Any], Any] | None = None, **options: Any) -> None:
+        if method is None:
+            raise TypeError("write @field without parentheses")
         self.method, self.name, self.__doc__ = method, getattr(method, "__name__", ""), method.__doc__
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -107,6 +109,8 @@ class PageObject:
     A field returns None, or something empty, if it finds nothing: the article keeps its own value. It returns EMPTY if
     the field is to be empty.
     """
+
+    url_patterns: ClassVar[tuple[URLPattern, ...]] = ()
 
     def __init__(self, page: Page, article: Article) -> None:
         self.article, self.url, self.captured_at = article, page.url, page.captured_at
@@ -142,7 +146,7 @@ class PageObject:
         return self.page.join(href)
 
 
-_PageObjectClass = TypeVar("_PageObjectClass", bound=type)
+_PageObjectClass = TypeVar("_PageObjectClass", bound=type[PageObject])
 
 
 def handle_urls(*patterns: str) -> Callable[[_PageObjectClass], _PageObjectClass]:
@@ -152,7 +156,10 @@ def handle_urls(*patterns: str) -> Callable[[_PageObjectClass], _PageObjectClass
     parsed = tuple(map(URLPattern.parse, patterns))
 
     def mark(page_object: _PageObjectClass) -> _PageObjectClass:
-        page_object.url_patterns = parsed  # type: ignore[attr-defined]
+        if not inspect.isclass(page_object) or not issubclass(page_object, PageObject):
+            name = getattr(page_object, "__name__", page_object)
+            raise TypeError(f"handle_urls is for page objects: write class {name}(PageObject)")
+        page_object.url_patterns = parsed
         return page_object
 
     return mark
@@ -409,8 +416,8 @@ class BrokenFile:
     text: str
 
     def concerns(self, host: str) -> bool:
-        """Returns True if the file names this host."""
-        labels = _plain_host(host).split(".")
+        """Returns True if the file names this host, which may have a port."""
+        labels = _plain_host(host.partition(":")[0]).split(".")
         parents = ("*." + ".".join(labels[n:]) for n in range(1, len(labels) - 1))
         return any(
             re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\w)", self.text)
@@ -582,7 +589,7 @@ def _load(folder: str, files: tuple[tuple[Path, Any], ...], installed: tuple[Ent
         try:
             with _without_bytecode():
                 modules.append(load())
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # The file is the user's, and its errors must not stop the crawls of other sites.
             broken.append(_broken(load.file, error))
     bases = {base for one in modules for kind in one.kinds for base in kind.__mro__[1:]}
@@ -595,7 +602,7 @@ def _load(folder: str, files: tuple[tuple[Path, Any], ...], installed: tuple[Ent
                 _refuse_second(page_object, loaded)
             loaded += mine
         except _InvalidClass as error:
-            broken.append(BrokenFile(BadPageObject(one.path, error.line, str(error)), one.source))
+            broken.append(BrokenFile(BadPageObject(_shown_path(one.path), error.line, str(error)), one.source))
     return PageObjects(loaded, broken)
 
 
@@ -700,7 +707,7 @@ class _InvalidClass(Exception):
 _MACHINERY = frozenset((__file__, importlib.__file__, importlib.metadata.__file__))
 
 
-def _broken(file: str, error: Exception) -> BrokenFile:
+def _broken(file: str, error: BaseException) -> BrokenFile:
     """Returns the file whose import failed: `file`, or a file next to it that it imports."""
     if isinstance(error, SyntaxError) and error.filename:
         path, line, why = error.filename, error.lineno or 0, f"{error.msg[:1].lower()}{error.msg[1:]}"
@@ -710,11 +717,18 @@ def _broken(file: str, error: Exception) -> BrokenFile:
             for one in traceback.extract_tb(error.__traceback__)
             if one.filename not in _MACHINERY and not one.filename.startswith("<frozen")
         ]
-        near = [one for one in frames if Path(one.filename).parent == Path(file).parent] or frames
+        folder = Path(file).resolve().parent
+        near = [one for one in frames if Path(one.filename).resolve().parent == folder] or frames
         path, line = (near[-1].filename, near[-1].lineno or 0) if near else (file, 0)
         is_own = isinstance(error, _InvalidClass) or traceback.extract_tb(error.__traceback__)[-1].filename == __file__
         why = str(error) if is_own else _one_line(error)
-    return BrokenFile(BadPageObject(path, line, why), _source(path))
+    return BrokenFile(BadPageObject(_shown_path(path), line, why), _source(path))
+
+
+def _shown_path(path: str) -> str:
+    """Returns a path as a person types it here: relative, if the file is below the current folder."""
+    absolute = Path(path).resolve()
+    return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else path
 
 
 def _has_patterns(kind: type[PageObject]) -> bool:

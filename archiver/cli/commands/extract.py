@@ -7,7 +7,6 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import click
 
@@ -92,7 +91,7 @@ def extract(file: str, url: str | None, form: str, evidence: bool, rules: str | 
     page = parse_page(html, start_address(url), captured_at=at)
     site_rules = _read_rules(rules) if rules else None
     page_objects = load_page_objects()
-    page_objects.check(urlsplit(page.url).hostname or "")
+    page_objects.check()
     found = page_objects.apply(extract_page(page, rules=site_rules), page)
     if site_rules is not None:
         _warn_of_unmatched(page, found, site_rules)

@@ -91,8 +91,10 @@ def reextract(options: ReextractOptions) -> None:
     from archiver.maintenance.reextraction import build_reextraction_request, select_articles
     from archiver.maintenance.reextraction_run import count_cores, reextract_all
     from archiver.maintenance.reextraction_run import reextract as run
+    from archiver.sites.page_objects import load_page_objects
     from archiver.storage.pages import stamp
 
+    load_page_objects().check()
     file, started = Path(options.archive), time.monotonic()
     report = _Report(options.as_json, options.dry_run)
     with _open_archive(file, options.dry_run) as db:
@@ -317,10 +319,12 @@ def _rejudge_sites(archive: Path, words: Sequence[str], *, dry_run: bool, as_jso
 
     Exits with code 1 if a capture cannot be read. Raises SiteNotFound, and ArchiveInUse if a site is being crawled.
     """
+    from archiver.sites.page_objects import load_page_objects
     from archiver.storage.connection import environment_error, opened
     from archiver.storage.locks import lock_site
     from archiver.storage.sites import find_site, list_sites
 
+    load_page_objects().check()
     reports: list[dict[str, Any]] = []
     with opened(archive, read_only=dry_run) as db:
         names = [find_site(db, word)["name"] for word in words] or [site["name"] for site in list_sites(db)]
