@@ -194,8 +194,8 @@ OTHER_HEADING = "other heading"
 """The source of a title candidate that is one of the page's other headings. It becomes the title only if all other
 candidates proved to belong to the site and not to the post."""
 PAGE_OBJECT = "page object"
-"""The source of a value that a person's page object returned. An empty value with confidence 0 says that it found
-nothing; an empty value with confidence 1 says that the field is empty on purpose."""
+"""The source of a value that a person's page object returned. An empty value says that the field is empty on
+purpose."""
 PAGE_OBJECT_FAILED = "page object failed"
 """The source of the evidence that a page object failed for a field, which kept its own value. The locator says where
 and why."""

@@ -660,7 +660,7 @@ def _format_page_object(used: dict[str, Any], sampled: int) -> list[str]:
     if not used["articles"]:
         urls = ", ".join(used["urls"])
         return [f"{begin}used on none of {count_noun(sampled, 'sampled post')}: its addresses are {urls}"]
-    fields = ", ".join(f"{name} {counts['found']}" for name, counts in used["fields"].items())
+    fields = ", ".join(f"{name} {counts['returned']}" for name, counts in used["fields"].items())
     return [
         f"{begin}used on {used['articles']:,} of {count_noun(sampled, 'sampled post')}: {fields}",
         *(

@@ -43,7 +43,6 @@ _DECISIVE = {
 }
 _WITHOUT_VALUE = {
     PAGE_OBJECT_FAILED: "the page object failed",
-    PAGE_OBJECT: "the page object finds nothing",
     BY_HAND: "the hand-written rule finds nothing",
 }
 """The sources that a person wrote, and what evidence without a value and with confidence 0 says of them."""

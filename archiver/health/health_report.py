@@ -563,7 +563,7 @@ def make_trial_report(db: Database, site: dict[str, Any], delay: float) -> dict[
     site rule); missing (fields that no article has); days (first and last day of publication); hours (estimate for a
     complete crawl); rules_without_match (the result of the function of that name in `storage.sites`); page_objects (of
     each page object for the site's host: name, file, addresses, number of sampled articles, and by field on how many it
-    found a value, found nothing or failed, with the reason); outcome and reason of the run.
+    returned a value or failed, with the reason); outcome and reason of the run.
     """
     run = last_run(db, site["id"]) or {}
     measured = MeasuredRun.from_json(run.get("statistics"))
@@ -615,7 +615,7 @@ def _page_objects(db: Database, site: dict[str, Any]) -> Iterator[dict[str, Any]
                     [site["name"], one.version],
                 ).fetchone()[0],
                 "fields": {
-                    use.field: {"found": use.found, "nothing": use.nothing, "failed": use.failed, "error": use.error}
+                    use.field: {"returned": use.returned, "failed": use.failed, "error": use.error}
                     for use in uses
                     if (use.page_object, use.file) == (one.name, one.file)
                 },

@@ -190,7 +190,7 @@ class URLPattern:
                 f"{text!r} is not an address: write a host (blog.example.org), a host and the beginning of a path "
                 "(example.org/blog), or *.example.org for all hosts below example.org"
             )
-        return cls(_plain_host(match["host"]) + (match["port"] or ""), (match["path"] or "").rstrip("*") or "/")
+        return cls(_plain_host(match["host"]) + (match["port"] or ""), match["path"] or "/")
 
     @property
     def rank(self) -> tuple[bool, int, int]:
@@ -211,7 +211,7 @@ class URLPattern:
         if not self.has_host(url):
             return False
         parts = urlsplit(url)
-        end = "" if self.path.endswith("/") else r"(?:[/?#]|$)"
+        end = "" if self.path.endswith(("/", "*")) else r"(?:[/?#]|$)"
         path = ".*".join(map(re.escape, self.path.split("*")))
         return re.match(path + end, f"{parts.path or '/'}?{parts.query}") is not None
 
@@ -270,8 +270,11 @@ def _read_text(name: str, value: Any, page: Page) -> Values:
 
 
 def _read_texts(name: str, value: Any, page: Page) -> Values:
-    lines = [_line(one) for one in (value if isinstance(value, list) else [value])]
-    return {name: tuple({fold_text(line) or line: line for line in reversed(lines) if line}.values())[::-1]}
+    found: dict[str, str] = {}
+    for line in map(_line, value if isinstance(value, list) else [value]):
+        if line:
+            found.setdefault(fold_text(line) or line, line)
+    return {name: tuple(found.values())}
 
 
 def _read_time(name: str, value: Any, page: Page) -> Values:
@@ -461,7 +464,8 @@ class PageObjects:
         page_object = found.kind(page, article)
         values: Values = {}
         evidence: list[Evidence] = []
-        for name in found.fields:
+        # The body is read last, because it is for the body that a page object drops elements.
+        for name in sorted(found.fields, key=lambda name: BY_NAME[name].choice == "text"):
             if not is_part or BY_NAME[name].choice == "text":
                 changed, shown = self._read(found, page_object, name)
                 values |= changed
@@ -484,7 +488,7 @@ class PageObjects:
             # The class is the user's, and any error in it must not lose the post.
             return {}, [self._failure(found, page_object, name, error)]
         if not values.get(name):
-            return {}, [Evidence(name, "", PAGE_OBJECT, where, 0.0)]
+            return {}, []
         return values, [Evidence(name, text, PAGE_OBJECT, where, 1.0) for text in _evidence_texts(name, values[name])]
 
     def _failure(self, found: LoadedPageObject, page_object: PageObject, name: str, error: Exception) -> Evidence:
@@ -816,8 +820,8 @@ PAGE, CASE, EXPECTED = "page.html", "case.json", "expected.json"
 
 
 def find_cases(folder: Path) -> list[Path]:
-    """Returns the case folders in a folder, or the folder itself if it is one."""
-    return sorted(one.parent for one in folder.rglob(EXPECTED))
+    """Returns the case folders in a folder and its folders, or the folder itself if it is one."""
+    return sorted(one.parent for depth in ("", "*/", "*/*/") for one in folder.glob(depth + EXPECTED))
 
 
 def read_case(folder: Path, page_objects: PageObjects = NONE) -> Article:

@@ -707,8 +707,7 @@ create view evidence as
 
 create view source_disagreements as
     select article_id, site, field, count(distinct value) as answers, group_concat(distinct source) as sources
-    from evidence where field not in ('credits', 'geotags')
-        and (value <> '' or source not in ('rule by hand', 'page object', 'page object failed'))
+    from evidence where field not in ('credits', 'geotags') and (value <> '' or source <> 'rule by hand')
     group by article_id, field
     having count(distinct value) > 1;
 

@@ -54,7 +54,7 @@ class SiteContent:
     - `unlisted`: the number of posts that may be gone, because their sources no longer list them, and their pages
       cannot show whether they are gone.
     - `held`: the pages whose new state is not stored until it is confirmed. Those held longest come first.
-    - `failed`: the page objects that failed for fields of its articles, those with most failures first.
+    - `failed`: the fields of its articles for which page objects failed.
     """
 
     articles: int = 0

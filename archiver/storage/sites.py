@@ -548,49 +548,44 @@ class PageObjectUse:
     """What a page object did for one field of a site's articles, according to the stored evidence.
 
     - `page_object`, `file`: its name, and the name of its file.
-    - `found`, `nothing`, `failed`: on how many articles it returned a value, found nothing, or failed.
+    - `returned`, `failed`: on how many articles it returned a value (or EMPTY), and on how many it failed.
     - `error`, `example`: the place and reason of its most frequent failure, and the URL of an article with it.
     """
 
     page_object: str
     file: str
     field: str
-    found: int = 0
-    nothing: int = 0
+    returned: int = 0
     failed: int = 0
     error: str = ""
     example: str = ""
 
 
 def page_object_uses(db: Database, site: str, *, only_failed: bool = False) -> list[PageObjectUse]:
-    """Returns what page objects did for the articles of a site, those with most failures first. The evidence is read
-    only if the archive has any of page objects.
+    """Returns what page objects did for the articles of a site, by field. The evidence is read only if the archive has
+    any of page objects.
     """
     sources = (PAGE_OBJECT_FAILED,) if only_failed else (PAGE_OBJECT, PAGE_OBJECT_FAILED)
-    given = json.dumps(sources)
-    if not db.execute(
-        "select 1 from evidence_kinds where source in (select value from json_each(?)) limit 1", [given]
-    ).fetchone():
+    among = f"source in ({', '.join('?' * len(sources))})"
+    is_known = f"select 1 from evidence_kinds where field in ({', '.join('?' * len(EVIDENCE))}) and {among} limit 1"
+    if not db.execute(is_known, [*EVIDENCE, *sources]).fetchone():
         return []
     out: dict[tuple[str, str, str], PageObjectUse] = {}
     rows = db.execute(
-        "select e.field, e.source, e.locator, e.value = '' and e.confidence = 0, count(distinct e.article_id) as n, "
-        "min(a.url) from evidence e join articles a on a.id = e.article_id where e.site = ? and a.gone_at is null and "
-        "e.source in (select value from json_each(?)) group by 1, 2, 3, 4 order by n desc, 3",
-        [site, given],
+        "select e.field, e.source, e.locator, count(distinct e.article_id) as number, min(a.url) from evidence e "
+        f"join articles a on a.id = e.article_id where e.site = ? and a.gone_at is null and e.{among} "
+        "group by 1, 2, 3 order by number desc, 3",
+        [site, *sources],
     )
-    for name, source, locator, is_empty, number, url in rows:
+    for name, source, locator, number, url in rows:
         page_object, _, place = locator.partition(", ")
         key = page_object, place.partition(":")[0], name
         one = out.get(key) or PageObjectUse(*key)
-        if source == PAGE_OBJECT_FAILED:
-            one = replace(one, failed=one.failed + number, error=one.error or place, example=one.example or url)
-        elif is_empty:
-            one = replace(one, nothing=one.nothing + number)
+        if source == PAGE_OBJECT:
+            out[key] = replace(one, returned=one.returned + number)
         else:
-            one = replace(one, found=one.found + number)
-        out[key] = one
-    return sorted(out.values(), key=lambda one: (-one.failed, one.page_object, EVIDENCE.index(one.field)))
+            out[key] = replace(one, failed=one.failed + number, error=one.error or place, example=one.example or url)
+    return sorted(out.values(), key=lambda one: (one.page_object, EVIDENCE.index(one.field)))
 
 
 def rules_without_match(db: Database, site: str) -> list[dict[str, Any]]:

@@ -135,12 +135,12 @@ def test_a_platform_is_one_file() -> None:
 
 def test_a_page_object(html: bytes) -> None:
     names: dict[str, object] = {"html": html}
-    exec(compile(block("python", 1), "docs/extend.md", "exec"), names)
+    exec(compile(block("python", 2), "docs/extend.md", "exec"), names)
     run(block("pycon"), names)
 
 
 def test_a_field_is_one_row_like_those_of_the_table() -> None:
-    field = eval(dedent(block("python", 2)), {"Field": Field})
+    field = eval(dedent(block("python", 3)), {"Field": Field})
     others = [f for f in FIELDS if f.choice == field.choice]
     assert field.name not in {f.name for f in FIELDS}
     assert {f.from_page for f in others} == {field.from_page}
@@ -148,7 +148,7 @@ def test_a_field_is_one_row_like_those_of_the_table() -> None:
 
 def test_the_reader_of_a_field_reads_what_a_page_declares(html: bytes) -> None:
     names = dict(vars(candidate_choice))
-    exec(compile(dedent(block("python", 3)), "docs/extend.md", "exec"), names)
+    exec(compile(dedent(block("python", 4)), "docs/extend.md", "exec"), names)
     node = {"@type": "NewsArticle", "url": URL, "headline": "Above", "alternativeHeadline": "Below it"}
     data = f'<script type="application/ld+json">{json.dumps(node)}</script></head>'
     page = parse_page(html.replace(b"</head>", data.encode()), URL)
@@ -157,7 +157,7 @@ def test_the_reader_of_a_field_reads_what_a_page_declares(html: bytes) -> None:
 
 def test_the_migration_of_a_field_adds_a_column_and_keeps_the_full_text(tmp_path: Path) -> None:
     names = {**vars(migrations_module), "migrations": lambda: lambda step: step}
-    exec(compile(dedent(block("python", 4)), "docs/extend.md", "exec"), names)
+    exec(compile(dedent(block("python", 5)), "docs/extend.md", "exec"), names)
     with closing(open_archive(make_archive(tmp_path / "archive.db"))) as db:
         with db.atomic():
             names["m002_subtitle"](db)
@@ -166,9 +166,9 @@ def test_the_migration_of_a_field_adds_a_column_and_keeps_the_full_text(tmp_path
 
 
 def test_a_command_is_one_file_and_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "count.py").write_text(block("python", 5), encoding="utf-8")
+    (tmp_path / "count.py").write_text(block("python", 6), encoding="utf-8")
     monkeypatch.setattr(archiver.cli.commands, "__path__", [*archiver.cli.commands.__path__, str(tmp_path)])
-    entry = eval(block("python", 6), {"CommandEntry": main.CommandEntry})
+    entry = eval(block("python", 7), {"CommandEntry": main.CommandEntry})
     monkeypatch.setattr(main, "COMMANDS", (*main.COMMANDS, entry))
     archive = make_archive(tmp_path / "archive.db")
     result = CliRunner().invoke(cli, ["count", "--json", "--archive", str(archive)], catch_exceptions=False)

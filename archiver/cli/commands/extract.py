@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from archiver.extraction.page import Page
     from archiver.extraction.template.site_rule import SiteRules
     from archiver.items import Article
+    from archiver.sites.page_objects import LoadedPageObject
 
 
 @click.command(short_help="Extract an article from one page, without an archive.")
@@ -95,6 +96,8 @@ def extract(file: str, url: str | None, form: str, evidence: bool, rules: str | 
     found = page_objects.apply(extract_page(page, rules=site_rules), page)
     if site_rules is not None:
         _warn_of_unmatched(page, found, site_rules)
+    if used := page_objects.of(page.url):
+        _note_empty_fields(used, found)
     if case and at:
         _save_case(Path(case), html, page.url, at, found)
     article = asdict(found)
@@ -202,6 +205,19 @@ def _warn_of_unmatched(page: Page, article: Article, rules: SiteRules) -> None:
             "in [site] post.",
             err=True,
         )
+
+
+def _note_empty_fields(used: LoadedPageObject, article: Article) -> None:
+    """Prints on standard error for which fields the page object returned nothing."""
+    from archiver.items import PAGE_OBJECT, PAGE_OBJECT_FAILED, PageKind
+
+    if article.kind is not PageKind.POST:
+        click.echo(f"{used.name} is not used: the page is not a post ({article.kind_rule}).", err=True)
+        return
+    known = {one.field for one in article.evidence if one.source in (PAGE_OBJECT, PAGE_OBJECT_FAILED)}
+    for name in used.fields:
+        if name not in known:
+            click.echo(f"{used.name}.{name} returned nothing; the field is extracted without it.", err=True)
 
 
 def _to_plain_data(value: Any) -> Any:
