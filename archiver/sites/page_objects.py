@@ -419,13 +419,13 @@ class BrokenFile:
     text: str
 
     def concerns(self, host: str) -> bool:
-        """Returns True if the file names this host, which may have a port."""
-        labels = _plain_host(host.partition(":")[0]).split(".")
+        """Returns True if the file names this host, without a port or with the port that the host has."""
+        name, _, port = host.partition(":")
+        labels = _plain_host(name).split(".")
         parents = ("*." + ".".join(labels[n:]) for n in range(1, len(labels) - 1))
-        return any(
-            re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\w)", self.text)
-            for name in (".".join(labels), f"www.{'.'.join(labels)}", *parents)
-        )
+        names = "|".join(map(re.escape, (".".join(labels), f"www.{'.'.join(labels)}", *parents)))
+        found = re.finditer(rf"(?<![\w.-])(?:{names})(?![\w-]|\.\w)(?::(\d+))?", self.text)
+        return any(one[1] in (None, port) for one in found)
 
 
 class PageObjects:

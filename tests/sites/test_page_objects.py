@@ -382,6 +382,9 @@ def test_two_classes_for_one_address_are_a_mistake(use: Use) -> None:
         ("quay.example", True),
         ("www.quay.example", True),
         ("quay.example:8000", True),
+        ("port.example:8000", True),
+        ("port.example:8001", False),
+        ("port.example", False),
         ("aquay.example", False),
         ("quay.example.org", False),
         ("blog.wild.example", True),
@@ -390,7 +393,7 @@ def test_two_classes_for_one_address_are_a_mistake(use: Use) -> None:
     ],
 )
 def test_a_broken_file_concerns_the_hosts_that_it_names(use: Use, host: str, concerned: bool) -> None:
-    (broken,) = use(mistake='@handle_urls("https://www.quay.example/x", "*.wild.example"\n').broken
+    (broken,) = use(mistake='@handle_urls("https://www.quay.example/x", "*.wild.example", "port.example:8000"\n').broken
     assert broken.concerns(host) is concerned
 
 
