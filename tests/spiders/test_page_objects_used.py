@@ -79,7 +79,8 @@ def test_a_crawl_stores_all_posts_and_says_where_the_page_object_failed(tmp_path
     assert rows(archive, "select count(*) from articles where extractor like '%QuayPost@%'") == [(POSTS,)]
     assert rows(archive, "select count(*) from articles where extractor like '% rules-1 + QuayPost@%'") == [(POSTS,)]
     assert "amber: The page object QuayPost failed for tags on 1 article, for example" in done.stdout
-    assert "(quay.py:12: IndexError: list index out of range)" in archiver("status", archive=archive).stdout
+    assert "(quay.py:12: IndexError: list index out of range)" in done.stdout
+    assert "page object QuayPost failed" in archiver("status", archive=archive).stdout
     log = (tmp_path / "log" / "crawl.log").read_text(encoding="utf-8")
     assert log.count("QuayPost.tags failed on") == 1
 
