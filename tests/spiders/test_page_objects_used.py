@@ -14,6 +14,7 @@ from archiver.storage.connection import opened
 from tests.processes import run, without_proxies
 from tests.spiders.crawling import archiver, crawl, rows
 from tests.spiders.site_server import Pages, SiteServer, home, page, serving
+from tests.spiders.test_parts import body_of, post
 
 POSTS = 27
 """With these, the template of the site is learned in the first crawl."""
@@ -157,3 +158,42 @@ def test_sites_check_says_that_a_page_object_is_used_and_for_what_it_failed(tmp_
         assert "quay.py, line 11, cannot be used: expected ':'" in shown
         assert "Traceback" not in shown
         assert code == 1
+
+
+BODY = """from archiver import EMPTY, PageObject, field, handle_urls
+
+
+@handle_urls("{host}")
+class QuayPost(PageObject):
+    @field
+    def body(self):
+        return self.article.body.replace("rowed", "{prefix}")
+
+    @field
+    def title(self):
+        return self.article.title + "!"
+"""
+
+
+def test_the_body_of_each_page_of_a_post_is_overridden(tmp_path: Path, write: Write) -> None:
+    archive = tmp_path / "archive.db"
+    with serving({"/": home("/river/"), **post()}) as server:
+        environment = write(server, "sailed", BODY)
+        crawl(server.url, archive=archive, environment=environment)
+        same = archiver("reextract", "--json", archive=archive, environment=environment)
+    ((title, body),) = rows(archive, "select title, body from articles")
+    assert (body.count("sailed"), body.count("rowed")) == (body_of(1, 2, 3).count("rowed"), 0)
+    assert title.endswith("!")
+    assert not title.endswith("!!")
+    assert json.loads(same.stdout)["changed"] == 0
+
+
+def test_reextract_takes_a_short_body_and_an_empty_field_from_a_page_object(tmp_path: Path, write: Write) -> None:
+    """Without a page object, a text that has lost most of its words is not stored."""
+    archive = tmp_path / "archive.db"
+    own = BODY.replace('self.article.body.replace("rowed", "{prefix}")', '"Two words."')
+    own = own.replace("def title", "def authors").replace('self.article.title + "!"', "EMPTY")
+    with serving(blog(2)) as server:
+        crawl(server.url, archive=archive)
+        archiver("reextract", archive=archive, environment=write(server, text=own))
+    assert rows(archive, "select distinct body, authors, revision from articles") == [("Two words.", "[]", 1)]
