@@ -14,6 +14,7 @@ import inspect
 import json
 import logging
 import re
+import reprlib
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -251,9 +252,16 @@ def _is_element(value: Any) -> bool:
     return isinstance(value, Element)
 
 
+def _storable(text: str) -> str:
+    """Returns a text without half surrogates, which cannot be stored, and as a plain str: lxml's strings keep the tree
+    of their page in memory.
+    """
+    return text.encode("utf-8", errors="replace").decode("utf-8")
+
+
 def _line(value: Any) -> str:
     if isinstance(value, str):
-        return clean_text(value)
+        return clean_text(_storable(value))
     if _is_element(value):
         return element_line(value)
     raise _Unfit(f"{_shown(value)} is not a text: return a string, a selector or an element")
@@ -280,10 +288,18 @@ def _read_texts(name: str, value: Any, page: Page) -> Values:
 def _read_time(name: str, value: Any, page: Page) -> Values:
     first = next(iter(value), "") if isinstance(value, list) else value
     moment = _moment(first, page) if first != "" else None
-    if moment is None and first != "":
+    if (moment is None and first != "") or (moment is not None and not _is_storable(moment.at)):
         raise _Unfit(f"{_shown(first)} is not a date: return a datetime, ISO 8601, or the date as the page shows it")
     precision = {f"{name}_precision": moment.precision if moment else None}
     return {name: moment.at if moment else None, **{k: v for k, v in precision.items() if k in BY_NAME}}
+
+
+def _is_storable(at: datetime) -> bool:
+    """Returns True if a time can be stored in UTC: year 1 and year 9999 have hours that cannot."""
+    try:
+        return at.astimezone(UTC) is not None
+    except OverflowError:
+        return False
 
 
 def _moment(value: Any, page: Page) -> Moment | None:
@@ -321,7 +337,8 @@ def _place(value: Any) -> GeoTag:
             f"{_shown(value)} is not a place: return its name, (latitude, longitude) in degrees, or a dict with the "
             "keys of a geo-tag"
         )
-    found: GeoTag = replace(place, source=PAGE_OBJECT)
+    texts = {name: _line(getattr(place, name)) for name in ("placename", "region", "role")}
+    found: GeoTag = replace(place, source=PAGE_OBJECT, **texts)
     return found
 
 
@@ -347,12 +364,11 @@ def _html(part: Any) -> str:
 
 
 def _plain_paragraphs(text: str) -> str:
-    return "\n".join(clean_text(line) for line in text.splitlines())
+    return "\n".join(map(_line, text.splitlines()))
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:59]}…"
+    return reprlib.repr(value)
 
 
 _READERS: dict[str, Callable[[str, Any, Page], Values]] = {
@@ -461,22 +477,35 @@ class PageObjects:
         if found is None:
             return article
         is_part = bool(article.part_of) or article.part > 1
-        page_object = found.kind(page, article)
-        values: Values = {}
-        evidence: list[Evidence] = []
-        # The body is read last, because it is for the body that a page object drops elements.
-        for name in sorted(found.fields, key=lambda name: BY_NAME[name].choice == "text"):
-            if not is_part or BY_NAME[name].choice == "text":
-                changed, shown = self._read(found, page_object, name)
-                values |= changed
-                evidence += shown
+        names = [name for name in found.fields if not is_part or BY_NAME[name].choice == "text"]
+        values, evidence = self._read_fields(found, names, article, page)
         kept = [
             one for one in article.evidence if not (one.field in values and BY_NAME[one.field].choice in _COLLECTED)
         ]
         read_by = f"{article.read_by} + {found.version}" if article.read_by else found.version
         return replace(article, **values, evidence=(*evidence, *kept), read_by=read_by)
 
-    def _read(self, found: LoadedPageObject, page_object: PageObject, name: str) -> tuple[Values, list[Evidence]]:
+    def _read_fields(
+        self, found: LoadedPageObject, names: Sequence[str], article: Article, page: Page
+    ) -> tuple[Values, list[Evidence]]:
+        """Returns the attributes that a page object overrides, and the evidence of its fields."""
+        try:
+            page_object = found.kind(page, article)
+        except Exception as error:
+            # A constructor of the user's own, which must not lose the post either.
+            return {}, [self._failure(found, page.url, name, error) for name in names]
+        values: Values = {}
+        evidence: list[Evidence] = []
+        # The body is read last, because it is for the body that a page object drops elements.
+        for name in sorted(names, key=lambda name: BY_NAME[name].choice == "text"):
+            changed, shown = self._read(found, page_object, name, page.url)
+            values |= changed
+            evidence += shown
+        return values, evidence
+
+    def _read(
+        self, found: LoadedPageObject, page_object: PageObject, name: str, url: str
+    ) -> tuple[Values, list[Evidence]]:
         """Returns the attributes and the evidence of one field; no attributes if the article keeps its own value."""
         where = found.locate(name)
         try:
@@ -486,12 +515,12 @@ class PageObjects:
             values = {} if value is None else _convert(name, value, page_object)
         except Exception as error:
             # The class is the user's, and any error in it must not lose the post.
-            return {}, [self._failure(found, page_object, name, error)]
+            return {}, [self._failure(found, url, name, error)]
         if not values.get(name):
             return {}, []
         return values, [Evidence(name, text, PAGE_OBJECT, where, 1.0) for text in _evidence_texts(name, values[name])]
 
-    def _failure(self, found: LoadedPageObject, page_object: PageObject, name: str, error: Exception) -> Evidence:
+    def _failure(self, found: LoadedPageObject, url: str, name: str, error: Exception) -> Evidence:
         """Returns the evidence of a failure. The first failure of each field is logged."""
         own = inspect.getsourcefile(found.kind)
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == own]
@@ -504,7 +533,7 @@ class PageObjects:
                 "object. Further failures of this field are not logged.",
                 found.name,
                 name,
-                page_object.url,
+                url,
                 found.file,
                 line,
                 why.rstrip("."),
@@ -522,8 +551,8 @@ NONE = PageObjects()
 
 
 def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    """Returns an exception as one line. The exception may be the user's, and its text may fail, too."""
+    return _storable(" ".join("".join(traceback.format_exception_only(error)).split()))
 
 
 def _evidence_texts(name: str, value: Any) -> list[str]:

@@ -105,6 +105,8 @@ def test_without_the_page_object_the_case_differs() -> None:
     ("name", "result", "expected"),
     [
         ("title", "' A  new\\ntitle '", "A new title"),
+        ("title", "'half a \\udc80 letter'", "half a ? letter"),
+        ("body", "'half a \\udc80 letter'", "half a ? letter"),
         ("title", "self.css('h1')", "The quay is closed"),
         ("title", "self.css('h1')[0]", "The quay is closed"),
         ("title", "self.css('h1')[0].root", "The quay is closed"),
@@ -158,6 +160,9 @@ def test_a_field_takes_what_its_type_can_be_read_from(use: Use, name: str, resul
         ("language", "'no language at all'", "is not a language"),
         ("image", "'javascript:x'", "is not an address"),
         ("body", "{'html': 1}", "is not a text"),
+        ("published", "datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=9)))", "is not a date"),
+        ("geotags", "{'latitude': 1, 'longitude': 2, 'role': 3}", "3 is not a text"),
+        ("tags", "(_ for _ in ()).throw(ValueError('\\udc80'))", "ValueError: ?"),
         ("tags", "1 / 0", "ZeroDivisionError: division by zero"),
         ("tags", "self.css('a:::b')", "Expected ident"),
     ],
@@ -172,6 +177,27 @@ def test_what_a_field_cannot_have_is_a_failure_and_the_article_keeps_its_own_val
     assert failure.locator.startswith("Notice, quay.py:")
     assert reason in caplog.text
     assert len(failure.locator) <= 120
+
+
+def test_a_constructor_that_fails_is_a_failure_of_each_field(use: Use) -> None:
+    own = "    def __init__(self, page, article):\n        raise KeyError('no')\n"
+    article = read(use(quay=BEGINNING + own + method("title", "'x'") + method("tags", "['y']")))
+    assert article.title == "The quay is closed"
+    assert [e.locator for e in article.evidence if e.source == PAGE_OBJECT_FAILED] == [
+        "Notice, quay.py:8: KeyError: 'no'"
+    ] * 2
+
+
+def test_a_constructor_that_does_not_call_that_of_its_base_loses_nothing(use: Use) -> None:
+    own = "    def __init__(self, page, article):\n        pass\n"
+    article = read(use(quay=BEGINNING + own + method("title", "'x'") + method("tags", "self.css('a')")))
+    assert article.title == "The quay is closed"
+    assert [e.field for e in article.evidence if e.source == PAGE_OBJECT_FAILED] == ["title", "tags"]
+
+
+def test_strings_of_lxml_become_plain_strings(use: Use) -> None:
+    used = use(quay=BEGINNING + method("title", "self.selector.root.xpath('//h1/text()')[0]"))
+    assert type(read(used).title) is str
 
 
 def test_a_failure_names_the_line_in_the_file_and_is_logged_once(use: Use, caplog: pytest.LogCaptureFixture) -> None:
