@@ -226,7 +226,7 @@ def with_source_values(article: Article, stored: Article, then: Entries, but: Co
     value from the stored article of the same post if that value came only from a source. Leaves out the fields in
     `but`; `then` is the stored evidence.
     """
-    given = source_only_fields(then) - set(but)
+    given = source_only_fields(then) - set(but) - _decided_by_person(article)
     names = [name for name in HINTED if name in given and not getattr(article, name) and getattr(stored, name)]
     if not names:
         return article
@@ -260,8 +260,12 @@ def kept_fields(stored: Article, then: Entries, extracted: Article, *, with_hint
         kept.add("title")
     if "body" in kept and stored.authors and not extracted.authors:
         kept.add("authors")  # the authors' names may have been below the lost part of the text
-    decided = {one.field for one in extracted.evidence if one.source == PAGE_OBJECT and one.confidence}
-    return frozenset(kept - decided)
+    return frozenset(kept - _decided_by_person(extracted))
+
+
+def _decided_by_person(article: Article) -> set[str]:
+    """Returns the fields whose value, which may be empty, came from a page object."""
+    return {one.field for one in article.evidence if one.source == PAGE_OBJECT}
 
 
 def _is_picture_only(one: Evidence) -> bool:

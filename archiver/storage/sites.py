@@ -571,20 +571,24 @@ def page_object_uses(db: Database, site: str, *, only_failed: bool = False) -> l
     if not db.execute(is_known, [*EVIDENCE, *sources]).fetchone():
         return []
     out: dict[tuple[str, str, str], PageObjectUse] = {}
+    # The extractor names a page object, so that the evidence of other articles is not read.
     rows = db.execute(
-        "select e.field, e.source, e.locator, count(distinct e.article_id) as number, min(a.url) from evidence e "
-        f"join articles a on a.id = e.article_id where e.site = ? and a.gone_at is null and e.{among} "
-        "group by 1, 2, 3 order by number desc, 3",
+        "select field, source, locator, count(distinct article_id) as number, min(article_id) from evidence where "
+        "article_id in (select id from articles where site = ? and gone_at is null and instr(extractor, '@') > 0) "
+        f"and {among} group by 1, 2, 3 order by number desc, 3",
         [site, *sources],
-    )
-    for name, source, locator, number, url in rows:
+    ).fetchall()
+    for name, source, locator, number, article_id in rows:
         page_object, _, place = locator.partition(", ")
         key = page_object, place.partition(":")[0], name
         one = out.get(key) or PageObjectUse(*key)
         if source == PAGE_OBJECT:
             out[key] = replace(one, returned=one.returned + number)
+        elif one.failed:
+            out[key] = replace(one, failed=one.failed + number)
         else:
-            out[key] = replace(one, failed=one.failed + number, error=one.error or place, example=one.example or url)
+            (url,) = db.execute("select url from articles where id = ?", [article_id]).fetchone()
+            out[key] = replace(one, failed=number, error=place, example=url)
     return sorted(out.values(), key=lambda one: (one.page_object, EVIDENCE.index(one.field)))
 
 
