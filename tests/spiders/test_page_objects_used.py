@@ -197,3 +197,13 @@ def test_reextract_takes_a_short_body_and_an_empty_field_from_a_page_object(tmp_
         crawl(server.url, archive=archive)
         archiver("reextract", archive=archive, environment=write(server, text=own))
     assert rows(archive, "select distinct body, authors, revision from articles") == [("Two words.", "[]", 1)]
+
+
+def test_an_import_reads_with_the_page_object(tmp_path: Path, write: Write) -> None:
+    archive = tmp_path / "imported.db"
+    with serving(blog(2)) as server:
+        crawl(server.url, archive=tmp_path / "crawled" / "archive.db")
+        (warc,) = (tmp_path / "crawled" / "warc").glob("*.warc.gz")
+        done = archiver("import", str(warc), archive=archive, environment=write(server))
+    assert done.returncode == 0, done.stderr
+    assert rows(archive, "select distinct authors from articles") == [('["Captain Ann Rowe"]',)]
