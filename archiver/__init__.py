@@ -1,7 +1,8 @@
 """Archiver keeps the complete, deduplicated, searchable and citable archive of news sites and blogs.
 
 The public API: `extract(html, url)` reads one page, `Archive(path)` opens an archive, and `Article` is the content
-of a page. They are imported on first use, so that `import archiver` is fast.
+of a page. Page objects are written with `PageObject`, `field`, `handle_urls` and `EMPTY`. All are imported on first
+use, so that `import archiver` is fast.
 """
 
 from __future__ import annotations
@@ -13,14 +14,19 @@ if TYPE_CHECKING:
     from archiver.archive import Archive
     from archiver.extraction import extract
     from archiver.items import Article
+    from archiver.sites.page_objects import EMPTY, PageObject, field, handle_urls
 
 __version__ = "0.3.0"
-__all__ = ["Archive", "Article", "__version__", "extract"]
+__all__ = ["EMPTY", "Archive", "Article", "PageObject", "__version__", "extract", "field", "handle_urls"]
 
 _MODULES = {
     "Archive": "archiver.archive",
     "Article": "archiver.items",
     "extract": "archiver.extraction",
+    "EMPTY": "archiver.sites.page_objects",
+    "PageObject": "archiver.sites.page_objects",
+    "field": "archiver.sites.page_objects",
+    "handle_urls": "archiver.sites.page_objects",
 }
 
 

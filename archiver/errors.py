@@ -501,6 +501,15 @@ class BadRules(ArchiverError):
         )
 
 
+class BadPageObject(ArchiverError):
+    """Raised when a file with page objects cannot be used. `line` is the line of the mistake, 0 if unknown."""
+
+    def __init__(self, file: str, line: int, why: str) -> None:
+        where = f"{file}, line {line}," if line else file
+        end = "" if why.endswith((".", "?", "!")) else "."
+        super().__init__(file, f"The page objects in {where} cannot be used: {why}{end} docs/extend.md has an example.")
+
+
 class NothingLearned(ArchiverError):
     """Raised when no template can be learned from the stored posts of a site."""
 

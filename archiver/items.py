@@ -196,6 +196,12 @@ publication. The `locator` of this evidence contains the reason."""
 OTHER_HEADING = "other heading"
 """The source of a title candidate that is one of the page's other headings. It becomes the title only if all other
 candidates proved to belong to the site and not to the post."""
+PAGE_OBJECT = "page object"
+"""The source of a value that a person's page object returned. An empty value says that the field is empty on
+purpose."""
+PAGE_OBJECT_FAILED = "page object failed"
+"""The source of the evidence that a page object failed for a field, which kept its own value. The locator says where
+and why."""
 UNCONFIRMED = "unconfirmed"
 """The source of the evidence that the page no longer shows a field's value. The `value` of this evidence is the time of
 the first fetch that found the value missing."""
@@ -307,7 +313,8 @@ class Article:
     - `captions`: the captions and alternative texts of the images in the body.
     - `markup`: the marks of the body, in document order (`archiver.markup.marks`).
     - `read_by`: the version of the site rules used to extract the article ("rules-3"). It is "" if none were used, and
-      "rules-3 in part" if the article was extracted without rules and only hand-written rules were then applied.
+      "rules-3 in part" if the article was extracted without rules and only hand-written rules were then applied. The
+      name of a page object follows, with the digest of its source ("rules-3 + HarbourPost@1a2b3c4d").
     """
 
     url: str

@@ -16,7 +16,7 @@ from typing import Any
 
 from archiver.articles.article_comparison import changed_fields, fold_words, is_stub
 from archiver.fields import EVIDENCE, HINTED, MEANING, leading_field, with_following
-from archiver.items import CONSTANT, UNCONFIRMED, Article, Evidence
+from archiver.items import CONSTANT, PAGE_OBJECT, UNCONFIRMED, Article, Evidence
 
 # Reverts: a post repeats an earlier revision, either because an editor restored it or because the server alternates.
 
@@ -226,7 +226,7 @@ def with_source_values(article: Article, stored: Article, then: Entries, but: Co
     value from the stored article of the same post if that value came only from a source. Leaves out the fields in
     `but`; `then` is the stored evidence.
     """
-    given = source_only_fields(then) - set(but)
+    given = source_only_fields(then) - set(but) - _decided_by_person(article)
     names = [name for name in HINTED if name in given and not getattr(article, name) and getattr(stored, name)]
     if not names:
         return article
@@ -247,7 +247,7 @@ def kept_fields(stored: Article, then: Entries, extracted: Article, *, with_hint
     True if the new extraction used the source hint that was known when the page was captured. If not, values that came
     only from a source are kept. A value that was already missing from the page when it was captured is also kept. A
     full body from an API or feed is kept if the new text is only its beginning. A text or title that proved to belong
-    to the site, and not to the post, is not kept.
+    to the site, and not to the post, is not kept. A value that a page object returned is always taken.
     """
     kept = set() if with_hint else set(source_only_fields(then))
     kept |= {one["field"] for one in then if one["source"] == UNCONFIRMED and not getattr(extracted, one["field"])}
@@ -260,7 +260,12 @@ def kept_fields(stored: Article, then: Entries, extracted: Article, *, with_hint
         kept.add("title")
     if "body" in kept and stored.authors and not extracted.authors:
         kept.add("authors")  # the authors' names may have been below the lost part of the text
-    return frozenset(kept)
+    return frozenset(kept - _decided_by_person(extracted))
+
+
+def _decided_by_person(article: Article) -> set[str]:
+    """Returns the fields whose value, which may be empty, came from a page object."""
+    return {one.field for one in article.evidence if one.source == PAGE_OBJECT}
 
 
 def _is_picture_only(one: Evidence) -> bool:

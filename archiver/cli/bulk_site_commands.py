@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -455,7 +456,7 @@ def check(
 
     It is a polite crawl that obeys robots.txt, into a temporary archive; nothing is stored. Without a name, it
     checks the sites of the archive that were never crawled. With --rules, it says which rules found nothing, and on
-    how many posts.
+    how many posts. It also says which page objects are used, and for which fields they failed.
 
     \b
     Examples:
@@ -463,8 +464,11 @@ def check(
       archiver sites check --tag new --json
       archiver sites check https://blog.example.org --rules rules.toml
 
-    Exit code: 0 all sites can be crawled; 1 a site cannot be crawled, or has no posts; 2 wrong usage.
+    Exit code: 0 all sites can be crawled; 1 a site cannot be crawled or has no posts, or a page object failed or
+    cannot be used; 2 wrong usage.
     """
+    from archiver.sites.page_objects import load_page_objects
+
     selected = _select_sites(archive, names, tag)
     if not selected:
         raise click.UsageError("All sites of the archive have been crawled. Name a site or give its URL.")
@@ -479,8 +483,16 @@ def check(
     else:
         for index, one in enumerate((*reports, *refused)):
             _print_reports(one, first=not index)
-    if refused or any(one["outcome"] == "failed" or not one["posts"] for one in reports):
+    broken = load_page_objects().broken
+    for error in {str(file.error) for file in broken} - {one["reason"] for one in refused}:
+        click.echo(error, err=True)
+    if refused or broken or any(one["outcome"] == "failed" or not one["posts"] or _has_failed(one) for one in reports):
         sys.exit(1)
+
+
+def _has_failed(report: dict[str, Any]) -> bool:
+    """Returns True if a page object failed for a field of a sampled post."""
+    return any(counts["failed"] for used in report["page_objects"] for counts in used["fields"].values())
 
 
 def _plan_checks(
@@ -492,10 +504,14 @@ def _plan_checks(
     """Returns a crawl plan for each site that can be checked, and a report with the reason for each site that cannot.
     Locks the hosts of the planned sites until `hosts` is closed.
     """
+    from archiver.sites.page_objects import load_page_objects
+
+    page_objects = load_page_objects()
     plans: list[CrawlPlan] = []
     refused: list[dict[str, Any]] = []
     for url, settings in selected.items():
         try:
+            page_objects.check(urlsplit(url).netloc)
             plan = plan_for(url, settings)
             if archive.exists() and host_of(plan) not in map(host_of, plans):
                 hosts.enter_context(lock_host(archive, Scope.of(url).host))
@@ -583,7 +599,7 @@ def _print_reports(one: dict[str, Any], *, first: bool) -> None:
     if one["outcome"] != "finished":
         print_lines(styled_line((one["outcome"] or "not checked", "bold red"), f": {one['reason']}", indent=2))
     # The reason says enough, unless robots.txt is the cause.
-    if one["outcome"] in ("failed", "waiting") and not one["posts"]:
+    if one["outcome"] in ("failed", "waiting") and not one.get("posts"):
         if one.get("robots", {}).get("forbids_home"):
             print_lines(styled_line(_format_robots(one["robots"]), indent=2))
         return
@@ -628,12 +644,32 @@ def _print_sample(one: dict[str, Any]) -> None:
     if one["missing"]:
         print_lines(styled_line(f"missing in all of them: {', '.join(one['missing'])}", indent=2))
     print_lines(*(styled_line(text, indent=2) for text in describe_rules_without_match(one["rules_without_match"])))
+    for used in one["page_objects"]:
+        print_lines(*(styled_line(text, indent=2) for text in _format_page_object(used, one["sampled"])))
     learned = (
         f"template rules can be learned for {', '.join(one['learned'])}"
         if one["learned"]
         else "its template will be learned from the first 25 posts"
     )
     print_lines(styled_line(learned, indent=2))
+
+
+def _format_page_object(used: dict[str, Any], sampled: int) -> list[str]:
+    """Returns lines that say on how many sampled posts a page object was used, and for which fields."""
+    begin = f"page object {used['name']} ({used['file']}): "
+    if not used["articles"]:
+        urls = ", ".join(used["urls"])
+        return [f"{begin}used on none of {count_noun(sampled, 'sampled post')}: its addresses are {urls}"]
+    fields = ", ".join(f"{name} {counts['returned']}" for name, counts in used["fields"].items())
+    return [
+        f"{begin}used on {used['articles']:,} of {count_noun(sampled, 'sampled post')}: {fields}",
+        *(
+            f"{name} failed on {count_noun(counts['failed'], 'post')}, which keep what is extracted without it: "
+            f"{counts['error']}"
+            for name, counts in used["fields"].items()
+            if counts["failed"]
+        ),
+    ]
 
 
 def _format_robots(robots: dict[str, Any]) -> str:

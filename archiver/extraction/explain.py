@@ -18,7 +18,7 @@ from archiver.extraction.post_locator import title_in_url
 from archiver.extraction.template.site_rule import BY_HAND
 from archiver.extraction.text_normalization import fold_text
 from archiver.fields import BY_NAME, PAGE_TIMES, WEIGHED, fields_with_choice
-from archiver.items import ORGANIZATIONS, OTHER_HEADING, REFUSED, Evidence
+from archiver.items import ORGANIZATIONS, OTHER_HEADING, PAGE_OBJECT, PAGE_OBJECT_FAILED, REFUSED, Evidence
 
 FIELDS = (
     *WEIGHED,
@@ -37,9 +37,15 @@ _SHOWN = frozenset(
 )
 _DECLARED = frozenset(("json-ld", "meta", "microdata", "rdfa", "head", "script"))
 _DECISIVE = {
+    PAGE_OBJECT: "a page object",
     BY_HAND: "a hand-written rule",
     "api": "from the site's own API",
 }
+_WITHOUT_VALUE = {
+    PAGE_OBJECT_FAILED: "the page object failed",
+    BY_HAND: "the hand-written rule finds nothing",
+}
+"""The sources that a person wrote, and what evidence without a value and with confidence 0 says of them."""
 _BODY_REASONS = {
     "platform": "the platform's own element for the text",
     "class": "the element whose class or id marks it as the text",
@@ -91,6 +97,18 @@ def explain(values: Mapping[str, Any], evidence: Iterable[Evidence]) -> tuple[Fi
 
 
 def _explain_field(name: str, value: Any, found: Sequence[Evidence], path: str) -> FieldExplanation:
+    unmatched = [c.source in _WITHOUT_VALUE and not (c.value or c.confidence) for c in found]
+    if any(unmatched):
+        matched = [c for c, is_empty in zip(found, unmatched, strict=True) if not is_empty]
+        rest = _explain_field(name, value, matched, path)
+        empty = (_WITHOUT_VALUE[c.source] for c, is_empty in zip(found, unmatched, strict=True) if is_empty)
+        won = iter(rest.won)
+        return replace(
+            rest,
+            why="; ".join([*dict.fromkeys(empty), rest.why]),
+            candidates=tuple(found),
+            won=tuple(not is_empty and next(won) for is_empty in unmatched),
+        )
     if name == ORGANIZATIONS:
         value = [one.value for one in found]
     if name in _KEEPS_ALL:
@@ -98,12 +116,6 @@ def _explain_field(name: str, value: Any, found: Sequence[Evidence], path: str) 
     if name == "encoding":
         value = found[0].value if found else ""
     chosen = _value_text(name, value)
-    if unmatched := [c for c in found if c.source == BY_HAND and not c.value]:
-        rest = _explain_field(name, value, [c for c in found if c not in unmatched], path)
-        why = f"the hand-written rule finds nothing; {rest.why}"
-        return replace(
-            rest, why=why, candidates=(*unmatched, *rest.candidates), won=(*(False for _ in unmatched), *rest.won)
-        )
     if not chosen and (none := next((n for n, c in enumerate(found) if not c.value), None)) is not None:
         return FieldExplanation(
             name, "", f"none, according to {found[none].source}", tuple(found), _only_winner(none, found)

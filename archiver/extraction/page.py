@@ -378,17 +378,22 @@ def language_tag(value: str | None) -> str:
 
 
 def parse_page(
-    body: bytes | str | DecodedText, url: str, content_type: str = "", captured_at: datetime | None = None
+    body: bytes | str | DecodedText,
+    url: str,
+    content_type: str = "",
+    captured_at: datetime | None = None,
+    parser_of: type[etree.HTMLParser] = etree.HTMLParser,
 ) -> Page:
     """Decodes and parses a page. Never raises; for a body that is not HTML, the page is an empty document.
 
     A DecodedText is not decoded again. `content_type` is the response's header, whose charset is used. `captured_at`
-    (aware) is when the page was fetched, as in `Page`. An invalid `url` is replaced by "".
+    (aware) is when the page was fetched, as in `Page`. An invalid `url` is replaced by "". `parser_of` is the class of
+    the parser, which decides the class of the elements.
     """
     decoded = body if isinstance(body, DecodedText) else decode_page(body, content_type)
     root: Element | None = None
     if decoded.text and not decoded.text.isspace():
-        parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
+        parser = parser_of(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
         try:
             root = etree.fromstring(cut_source(decoded.text).encode("utf-8", errors="replace"), parser)
         except (etree.XMLSyntaxError, ValueError, AssertionError):

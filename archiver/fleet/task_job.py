@@ -393,9 +393,11 @@ def _reextract(archive: Path, order: TaskOrder) -> TaskEnd:
     """
     from archiver.maintenance.reextraction import ReextractedArticle, ReextractionRequest, select_articles
     from archiver.maintenance.reextraction_run import begin_reextraction, reextract, reextract_all
+    from archiver.sites.page_objects import load_page_objects
 
     options = order.task.options
     request = ReextractionRequest(fields=tuple(options["fields"]), since=options["since"], until=options["until"])
+    load_page_objects().check()
     db = open_archive(archive)
     try:
         begun = begin_reextraction(db, request, __version__, datetime.now(UTC))

@@ -48,7 +48,7 @@ from archiver.storage.runs import (
     last_run,
     scheduled_sites,
 )
-from archiver.storage.sites import Mute, read_mute, rules_valid_at, rules_without_match, tags_in_use
+from archiver.storage.sites import Mute, page_object_uses, read_mute, rules_valid_at, rules_without_match, tags_in_use
 
 _PARTS = {"warc": "warc", "log": "log"}
 
@@ -561,8 +561,9 @@ def make_trial_report(db: Database, site: dict[str, Any], delay: float) -> dict[
     and reason of each feed, sitemap and API); posts (number of post URLs found); posts_at_least (true if some sources
     were not read); sampled (articles read); fields (share of these that has each field); learned (fields with a learned
     site rule); missing (fields that no article has); days (first and last day of publication); hours (estimate for a
-    complete crawl); rules_without_match (the result of the function of that name in `storage.sites`); outcome and
-    reason of the run.
+    complete crawl); rules_without_match (the result of the function of that name in `storage.sites`); page_objects (of
+    each page object for the site's host: name, file, addresses, number of sampled articles, and by field on how many it
+    returned a value or failed, with the reason); outcome and reason of the run.
     """
     run = last_run(db, site["id"]) or {}
     measured = MeasuredRun.from_json(run.get("statistics"))
@@ -593,9 +594,32 @@ def make_trial_report(db: Database, site: dict[str, Any], delay: float) -> dict[
         "days": list(days) if days[0] else None,
         "hours": round(posts * pace / 3600, 2),
         "rules_without_match": rules_without_match(db, site["name"]),
+        "page_objects": list(_page_objects(db, site)),
         "outcome": run.get("outcome"),
         "reason": run.get("reason") or "",
     }
+
+
+def _page_objects(db: Database, site: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    from archiver.sites.page_objects import load_page_objects  # it loads lxml, which `status` does not need
+
+    uses = page_object_uses(db, site["name"])
+    for one in load_page_objects().loaded:
+        if any(pattern.has_host(site["start_url"]) for pattern in one.patterns):
+            yield {
+                "name": one.name,
+                "file": one.file,
+                "urls": [str(pattern) for pattern in one.patterns],
+                "articles": db.execute(
+                    "select count(*) from articles where site = ? and instr(extractor, ?) > 0",
+                    [site["name"], one.version],
+                ).fetchone()[0],
+                "fields": {
+                    use.field: {"returned": use.returned, "failed": use.failed, "error": use.error}
+                    for use in uses
+                    if (use.page_object, use.file) == (one.name, one.file)
+                },
+            }
 
 
 def _robots(db: Database, start_url: str) -> dict[str, Any]:

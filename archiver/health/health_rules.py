@@ -594,7 +594,7 @@ with another limit.
 _SMALL = 0.02
 _CONTENT_LEVELS: dict[str, Level] = {"title": "red", "body": "red"}
 CONTENT_CODES = frozenset(
-    {"no-posts", "javascript", "untaken", "undated", "unlisted", "held", "constant", "empty-body"}
+    {"no-posts", "javascript", "untaken", "undated", "unlisted", "held", "constant", "empty-body", "page-object"}
 )
 """Findings about what is stored. If one is red, `archiver crawl` exits with code 1."""
 
@@ -622,6 +622,16 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
             f"{content.empty_example}: 'archiver show URL --evidence' shows what was read; if the page has text, "
             f"'archiver sites rules {known.site} --set' takes a rule that says where it is.",
             figure=content.empty / content.articles,
+        )
+    for use in content.failed:
+        yield HealthFinding(
+            "page-object",
+            "amber",
+            f"The page object {use.page_object} failed for {use.field} on {count_noun(use.failed, 'article')}, for "
+            f"example {use.example} ({use.error}). These articles keep what was extracted without it. "
+            f"Correct the file, then 'archiver reextract {known.site}' reads them again.",
+            about=f"{use.page_object}.{use.field}",
+            figure=use.failed,
         )
     for one in content.repeated:
         if one.articles >= _SEVERAL and one.articles >= _EVIDENT.get(one.field, _EVIDENT_OTHER) * content.articles:

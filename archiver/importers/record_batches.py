@@ -29,6 +29,7 @@ from archiver.extraction.template.site_rule import SiteRules
 from archiver.importers.import_inputs import RecordSelector
 from archiver.items import Article, PageKind, UsageStatement
 from archiver.politeness.usage_statements import statements_of_headers, statements_of_page
+from archiver.sites.page_objects import NONE, PageObjects, load_page_objects
 from archiver.storage.article_tables.article_and_revision_rows import extractor_of
 from archiver.storage.article_tables.captures import (
     ImportCounts,
@@ -193,13 +194,14 @@ class ReadRecord:
 class RecordReader:
     """Reads records of captures: classifies them and extracts the articles of posts. The archive `db` is used only to
     recognize captures that are already in it. `version` is the version of this program; captures later than `now` are
-    invalid.
+    invalid. Posts are read with `page_objects`.
     """
 
     db: Database
     version: str
     now: datetime
     all_captures: bool = False
+    page_objects: PageObjects = NONE
 
     def read(self, pairs: Iterable[RecordPair]) -> Iterator[ReadRecord | Problem]:
         """Yields the result for each record, and the problems found in it."""
@@ -255,6 +257,7 @@ class RecordReader:
             answer,
             rules(found.url, found.at),
             self.version,
+            self.page_objects,
             is_home=urlkey(found.url) == home,
             copied=copied,
         )
@@ -276,6 +279,7 @@ def _read_page(
     answer: HTTPResponse,
     rules: SiteRules | None,
     version: str,
+    page_objects: PageObjects,
     *,
     is_home: bool,
     copied: Exchange | None,
@@ -285,7 +289,7 @@ def _read_page(
     """
     found = base.found
     page = parse_page(answer.body, found.url, answer.content_type, found.at)
-    article = extract_page(page, None, PageKind.UNKNOWN, posts_only=True, rules=rules)
+    article = page_objects.apply(extract_page(page, None, PageKind.UNKNOWN, posts_only=True, rules=rules), page)
     if is_home or article.kind is not PageKind.POST or article.part_of:
         rule = "the home page" if is_home else "a part" if article.part_of else article.kind_rule
         kind = RecordKind.GONE if rule == _NOT_FOUND else RecordKind.PAGE
@@ -324,7 +328,8 @@ def _is_not_page(found: ForeignCapture, answer: HTTPResponse | None) -> bool:
 
 
 def open_reader(archive: Path, version: str, now: datetime, *, all_captures: bool) -> RecordReader:
-    return RecordReader(open_archive(archive, read_only=True), version, now, all_captures)
+    db = open_archive(archive, read_only=True)
+    return RecordReader(db, version, now, all_captures, load_page_objects())
 
 
 # Reader processes on all cores. Their results come back in the order of the batches.

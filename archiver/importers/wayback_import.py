@@ -40,6 +40,7 @@ from archiver.discovery.web_archive_lists import (
 from archiver.importers.import_writer import ImportSource, ImportTarget
 from archiver.importers.memento_response import RequestedCapture, digest_field
 from archiver.importers.record_batches import ReadRecord, RecordKind, RecordReader
+from archiver.sites.page_objects import load_page_objects
 from archiver.storage import tombstones
 from archiver.storage.article_tables import captures
 from archiver.storage.article_tables.captures import MOST_PROBLEMS, ImportCounts
@@ -430,7 +431,7 @@ class WaybackImport:
         )
         self._db = self._open.db
         self._open.repair()
-        self._reader = RecordReader(self._db, __version__, self._now, plan.all_captures)
+        self._reader = RecordReader(self._db, __version__, self._now, plan.all_captures, load_page_objects())
         self._counted = ImportCounts()
         self._source = ImportSource(self._begin(), plan.service.replay)
 

@@ -14,6 +14,7 @@ from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.items import Article, Outcome, PageKind, PageResult
 from archiver.maintenance.reextraction import RulesByTime, read_response
+from archiver.sites.page_objects import load_page_objects
 from archiver.storage.article_tables.multipage_articles import parts_of
 from archiver.storage.connection import writing
 from archiver.storage.held_pages import make_held_due, release_page, remember_accepted_gains
@@ -126,6 +127,7 @@ def _accepted_result(
     parsed = parse_page(response.body, row["url"], response.content_type, at)
     hint = hint_of_capture(db, row["capture_id"])
     article: Article = extract_page(parsed, hint, posts_only=True, rules=rules.at(site["id"], at))
+    article = load_page_objects().apply(article, parsed)
     if article.kind is not PageKind.POST:
         reason = f"it is not a post: {article.kind_rule}"
         return PageResult(

@@ -33,6 +33,7 @@ from archiver.extraction.template.site_rule import SiteConstants, SiteRules
 from archiver.extraction.template.template_learner import learn_with_constants, read_without_constants
 from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article, MarkedText, PageKind, SourceHint
+from archiver.sites.page_objects import load_page_objects
 from archiver.storage.article_tables.article_and_revision_rows import (
     article_from_revision,
     article_from_row,
@@ -137,7 +138,8 @@ def _hint_then_or_latest(db: Database, row: dict[str, Any]) -> SourceHint | None
 
 def extract_from_capture(db: Database, folder: Path, row: dict[str, Any], site_id: int) -> list[Article]:
     """Extracts an article (a row of `articles`) from its capture three times: with the site rules of the capture's
-    time, with today's site rules, and without rules. Returns the results; [] if the capture cannot be read.
+    time, with today's site rules, and without rules, each with today's page object. Returns the results; [] if the
+    capture cannot be read.
 
     For a post of several parts, whose capture shows only the first part, the stored body is kept.
     """
@@ -151,10 +153,11 @@ def extract_from_capture(db: Database, folder: Path, row: dict[str, Any], site_i
     hint, in_parts = _hint_then_or_latest(db, row), bool(parts_of(db, row["urlkey"]))
     known_article = article_from_row(row)
     stored = MarkedText(known_article.body, known_article.markup)
+    page_objects = load_page_objects()
     out = []
     for one in (*rules, None):
         page = parse_page(response.body, row["url"], response.content_type, at)
-        article = extract_page(page, hint, PageKind.POST, rules=one)
+        article = page_objects.apply(extract_page(page, hint, PageKind.POST, rules=one), page)
         out.append(with_body(article, stored) if in_parts else article)
     return out
 
@@ -232,11 +235,12 @@ def make_reader_without_hints(db: Database, folder: Path, sites: SiteLookup, now
             return ()
         known = [rules_valid_at(db, site.id, first.captured_at), rules_valid_at(db, site.id)] if site else []
         rules = list({r.version: r for r in known if r is not None}.values())
+        page_objects = load_page_objects()
         out = []
         for one in (*rules, None):
             page = parse_captured_page(db, folder, capture_id, url)
             if page is not None:
-                article = extract_page(page, None, PageKind.POST, rules=one)
+                article = page_objects.apply(extract_page(page, None, PageKind.POST, rules=one), page)
                 out.append(drop_impossible_values(article, page.captured_at or now)[0])
         return out
 
@@ -342,10 +346,13 @@ def build_reextraction_request(db: Database, words: tuple[str, ...], **rest: Any
 
 def request_key(db: Database, request: ReextractionRequest) -> str:
     """Returns a JSON string that identifies a re-extraction request, so that an interrupted re-extraction with the same
-    request can be continued. It includes the number of known site rules, because new rules change the results.
+    request can be continued. It includes the number of known site rules and the digest of the page objects, because
+    new ones change the results. Raises the errors of `load_page_objects`.
     """
     rules = db.execute("select count(*), max(id) from site_rules").fetchone()
-    return json.dumps({**asdict(request), "rules": list(rules)}, ensure_ascii=False)
+    digest = load_page_objects().digest
+    used = {"rules": list(rules), **({"page_objects": digest} if digest else {})}
+    return json.dumps({**asdict(request), **used}, ensure_ascii=False)
 
 
 def select_articles(db: Database, request: ReextractionRequest, done_by: int | None = None) -> list[int]:
@@ -428,6 +435,7 @@ class ReextractionReader:
         self.fields = frozenset(request.fields or EVIDENCE)
         self._folder = folder
         self._rules = RulesByTime(db)
+        self._page_objects = load_page_objects()
         self._sites = {row["name"]: row["id"] for row in db.query("select id, name from sites")}
 
     def read(self, article_id: int) -> ReextractedArticle:
@@ -438,9 +446,9 @@ class ReextractionReader:
         return ReextractedArticle(article_id) if row is None else _Article(self, row).outcome()
 
     def page(self, site: str, capture_id: int, url: str, part_of: str = "") -> Article:
-        """Extracts the article from a capture with the source hint and the site rules of the capture's time. If
-        `part_of` (the URL of a post) is given, the capture is read as a further part of that post. Raises
-        UnreadableInput.
+        """Extracts the article from a capture with the source hint and the site rules of the capture's time, and
+        today's page object. If `part_of` (the URL of a post) is given, the capture is read as a further part of that
+        post. Raises UnreadableInput.
         """
         hint = self.late.get(capture_id) or hint_of_capture(self.db, capture_id)
         response, capture = read_verified_response(self.db, self._folder, capture_id)
@@ -450,20 +458,14 @@ class ReextractionReader:
         kind = PageKind.PART if part_of else PageKind.POST
         decided = None if part_of else self._decided(url)
 
-        def read(rules: SiteRules | None) -> Article:
-            return extract_page(
-                parse_page(response.body, url, response.content_type, at),
-                hint,
-                kind,
-                part_of=part_of,
-                rules=rules,
-                decided=decided,
-            )
+        def read(rules: SiteRules | None) -> tuple[Article, Page]:
+            page = parse_page(response.body, url, response.content_type, at)
+            return extract_page(page, hint, kind, part_of=part_of, rules=rules, decided=decided), page
 
-        article = read(rules)
+        article, page = read(rules)
         if article.read_by and rules is not None and (article.parts or article.part > 1):
-            article = read(rules.by_hand())  # extract all parts of a post in the same way, as in a crawl
-        return drop_impossible_values(article, at)[0]
+            article, page = read(rules.by_hand())  # extract all parts of a post in the same way, as in a crawl
+        return drop_impossible_values(self._page_objects.apply(article, page), at)[0]
 
     def _decided(self, url: str) -> Answer | None:
         """Returns the kind and rule of a page that counts as a post only because it has the form of the site's posts;

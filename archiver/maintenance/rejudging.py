@@ -22,6 +22,7 @@ from archiver.extraction.template.page_form import date_slot, page_form
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.items import Article, Outcome, PageForm, PageKind, PageResult, SourceHint
 from archiver.maintenance.reextraction import RulesByTime, read_response
+from archiver.sites.page_objects import load_page_objects
 from archiver.storage.connection import writing
 from archiver.storage.page_forms import (
     PageToRejudge,
@@ -125,6 +126,7 @@ class Rejudging:
         self.db, self.site, self.verdicts = db, site, verdicts
         self._folder = folder
         self._rules = RulesByTime(db)
+        self._page_objects = load_page_objects()
 
     def pages(self, *, everything: bool = False) -> Iterator[PageToRejudge]:
         return pages_to_rejudge(self.db, self.site["id"], self.verdicts, everything=everything)
@@ -156,6 +158,7 @@ class Rejudging:
         if article.kind is not PageKind.POST:
             return RejudgedPage(page, article.kind, article.kind_rule, form=form, at=at)
         form = replace(form, date_slot=date_slot(article))
+        article = self._page_objects.apply(article, parsed)
         return RejudgedPage(page, article.kind, article.kind_rule, drop_impossible_values(article, at)[0], form, at)
 
     def write(self, run: StoringRun, pages: list[RejudgedPage], tally: RejudgingTally) -> Counts:

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from time import monotonic
 
-from archiver.errors import ArchiveInUse, ArchiverError, HostInUse
+from archiver.errors import ArchiveInUse, ArchiverError, BadPageObject, HostInUse
 from archiver.extensions.progress import Leave, Line, Screen, Terminal
 from archiver.maintenance.takedown import finish_pending_takedowns
 from archiver.scheduling.crawl_messages import (
@@ -392,9 +392,11 @@ def _crawl(plans: list[CrawlPlan], order: CommonOptions, workers: int) -> tuple[
 
 
 def _result_or_raise(plan: CrawlPlan, result: CrawlOutcome, *, alone: bool) -> CrawlResult:
-    """Returns the result of a plan; "waiting" if another command is crawling its site or host, unless it is the only
-    plan. Any other ArchiverError is raised.
+    """Returns the result of a plan; "waiting" if another command is crawling its site or host, and "failed" if its page
+    object cannot be used, unless it is the only plan. Any other ArchiverError is raised.
     """
+    if isinstance(result, BadPageObject) and not alone:
+        return CrawlResult(Scope.of(plan.url).name, plan.url, "failed", str(result), 0.0, Counts(), ())
     if isinstance(result, ArchiveInUse | HostInUse) and not alone:
         return CrawlResult(Scope.of(plan.url).name, plan.url, "waiting", str(result), 0.0, Counts(), ())
     if isinstance(result, ArchiverError):

@@ -250,6 +250,7 @@ class Quota:
 class Config:
     """The content of archiver.toml. `defaults` are the settings of all sites, named as in `archiver sites set`.
     `groups` maps a tag to the settings for the sites with this tag. `quotas` maps a tag to the quota of the group.
+    `page_objects` is the folder with page objects, "" if none is named.
     """
 
     contact: str = ""
@@ -260,6 +261,7 @@ class Config:
     log: Log = Log()
     warc: Warc = Warc()
     quotas: Mapping[str, Quota] = field(default_factory=dict)
+    page_objects: str = ""
 
     def settings(self, own: Mapping[str, Any], tags: tuple[str, ...]) -> dict[str, Any]:
         """Returns the effective settings of a site from its `own` settings and its tags. Its own settings override the
@@ -312,10 +314,13 @@ def parse_config(text: str, name: str) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise BadConfig(name, *toml_error(error, text)) from error
     try:
-        return _config(values)
+        config = _config(values)
     except _InvalidValue as error:
         line, column = toml_position(text, error.path)
         raise BadConfig(name, f"line {line}, column {column}", error.why) from error
+    if config.page_objects:  # a relative path begins at the file
+        config = replace(config, page_objects=str(Path(name).parent / config.page_objects))
+    return config
 
 
 class _InvalidValue(Exception):
@@ -327,7 +332,7 @@ class _InvalidValue(Exception):
 
 
 def _config(values: dict[str, Any]) -> Config:
-    known = {"contact", "defaults", "groups", "notify", "maintenance", "log", "warc"}
+    known = {"contact", "page_objects", "defaults", "groups", "notify", "maintenance", "log", "warc"}
     _only((), values, known)
     groups = _groups(_table(("groups",), values.get("groups", {})))
     return Config(
@@ -339,6 +344,7 @@ def _config(values: dict[str, Any]) -> Config:
         _log(_table(("log",), values.get("log", {}))),
         _warc(_table(("warc",), values.get("warc", {}))),
         {tag: _quota(("groups", name), quota) for tag, (name, _, quota) in groups.items() if quota},
+        _text(("page_objects",), values.get("page_objects", "")),
     )
 
 

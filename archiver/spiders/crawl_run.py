@@ -34,7 +34,7 @@ from archiver.extraction.template.template_learner import TemplateLearner
 from archiver.frontier.pattern_budgets_and_equivalent_urls import RedirectForms
 from archiver.frontier.random_samples import DEFAULT_SAMPLE
 from archiver.health.health_state import record_run_health
-from archiver.items import Article, Capture, DiscoveredURL, DiscoverySource, SourceHint
+from archiver.items import Article, Capture, DiscoveredURL, DiscoverySource, PageKind, SourceHint
 from archiver.maintenance.automatic_reextraction import (
     LateHintReading,
     LateHintTally,
@@ -47,6 +47,7 @@ from archiver.politeness.throttle import MAX_RETRY_AFTER, RunLimits
 from archiver.sites.archiver_toml import effective_settings, load_config
 from archiver.sites.crawler_identity import needs_contact
 from archiver.sites.group_quotas import limit_scheduled_run
+from archiver.sites.page_objects import load_page_objects
 from archiver.spiders.requisite_queue import Requisites
 from archiver.spiders.run_ending import RunEnding, RunResult, internal_error
 from archiver.spiders.trap_detector import TrapDetector
@@ -246,6 +247,10 @@ class CrawlRun:
         site_id, order = self.site["id"], self.order
         self.scope = Scope(self.site["host"], self.site["path"])
         config = load_config()
+        self.page_objects = load_page_objects()
+        self.page_objects.check(self.site["host"])
+        for broken in self.page_objects.broken:
+            _log.warning("%s Other sites are crawled as usual.", broken.error)
         self.options: dict[str, Any] = effective_settings(self.db, config)(self.site)
         self.budget = RunLimits.of(self.options)
         if order.scheduled:
@@ -439,6 +444,10 @@ class CrawlRun:
             self._place.check()
             self.warc.sync()
 
+    def read_page(self, page: Page, hint: SourceHint | None, known: PageKind, part_of: str = "") -> Article:
+        """Extracts the article of a page with the site's template and, if there is one, its page object."""
+        return self.page_objects.apply(self.learner.read(page, hint, known, part_of), page)
+
     def reread_samples(self) -> None:
         """Re-extracts, with the site's new template, the posts from which the template was learned, and stores the
         results.
@@ -450,12 +459,15 @@ class CrawlRun:
                 continue
             after = self.learner.again(sample)
             if sample.article is not None and after is not None:
+                before, page = sample.article, sample.page()
+                if self.page_objects.of(sample.url):  # the learner knows nothing of page objects
+                    before, after = self.page_objects.apply(before, page), self.page_objects.apply(after, page)
                 after = drop_impossible_values(after, sample.captured_at or self.started)[0]
                 with self.writing():
                     extractor = extractor_of(__version__, after)
-                    replaced = replace_extraction(self.db, sample.article, after, extractor, self.run_id)
+                    replaced = replace_extraction(self.db, before, after, extractor, self.run_id)
                 if replaced:
-                    self.writer.measuring.recount_fields(sample.article, after)
+                    self.writer.measuring.recount_fields(before, after)
 
     def close(self, ending: RunEnding, *, at_fault: bool = False) -> None:
         """Writes pending results, closes the run and the archive, and sets `result`. Does nothing if the run was closed

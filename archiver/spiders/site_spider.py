@@ -530,7 +530,7 @@ class SiteSpider(Spider):
             # The posts listed as changed are already written, so a new post cannot offset one that is gone.
             page = replace(page, alive=archive.pages.posts_alive(DiscoverySource.API, page.url))
         site = SiteContext(
-            run.scope, archive.pages.claim_new_link, run.learner.read, run.soft_not_found, run.mode == "all"
+            run.scope, archive.pages.claim_new_link, run.read_page, run.soft_not_found, run.mode == "all"
         )
         parsed = parse_page(fetched, page, site)
         self._learn_redirect_form(page, fetched, parsed)

@@ -21,6 +21,7 @@ from archiver.storage.held_pages import HeldPage, held_pages
 from archiver.storage.listed_posts import unlisted_posts
 from archiver.storage.page_forms import untaken_pages
 from archiver.storage.pages import stamp
+from archiver.storage.sites import PageObjectUse, page_object_uses
 
 SAMPLE = 500
 """At most this many of a site's newest articles are compared, because more would only take longer."""
@@ -53,6 +54,7 @@ class SiteContent:
     - `unlisted`: the number of posts that may be gone, because their sources no longer list them, and their pages
       cannot show whether they are gone.
     - `held`: the pages whose new state is not stored until it is confirmed. Those held longest come first.
+    - `failed`: the fields of its articles for which page objects failed.
     """
 
     articles: int = 0
@@ -70,6 +72,7 @@ class SiteContent:
     unlisted: int = 0
     unlisted_example: str = ""
     held: tuple[HeldPage, ...] = ()
+    failed: tuple[PageObjectUse, ...] = ()
 
 
 def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
@@ -108,6 +111,7 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
         undated_example or "",
         *unlisted_posts(db, site_id),
         tuple(held_pages(db, site_id)),
+        tuple(page_object_uses(db, site, only_failed=True)),
     )
 
 

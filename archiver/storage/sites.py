@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 from sqlite_utils import Database
 
 from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound, TagNotFound, did_you_mean
-from archiver.fields import LINKS
+from archiver.fields import EVIDENCE, LINKS
 from archiver.frontier.random_samples import DEFAULT_SAMPLE
 from archiver.frontier.site_crawl_times import DEFAULT_CADENCE, parse_blackout, parse_cadence
-from archiver.items import DiscoveredURL, DiscoverySource, PageKind
+from archiver.items import PAGE_OBJECT, PAGE_OBJECT_FAILED, DiscoveredURL, DiscoverySource, PageKind
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.column_values import settings_of, stored_time
 from archiver.storage.connection import writing
@@ -541,6 +541,55 @@ def rule_versions(db: Database, site_id: int) -> list[dict[str, Any]]:
     ones, each group newest first.
     """
     return list(db.query("select * from site_rules where site_id = ? order by by_hand desc, id desc", [site_id]))
+
+
+@dataclass(frozen=True, slots=True)
+class PageObjectUse:
+    """What a page object did for one field of a site's articles, according to the stored evidence.
+
+    - `page_object`, `file`: its name, and the name of its file.
+    - `returned`, `failed`: on how many articles it returned a value (or EMPTY), and on how many it failed.
+    - `error`, `example`: the place and reason of its most frequent failure, and the URL of an article with it.
+    """
+
+    page_object: str
+    file: str
+    field: str
+    returned: int = 0
+    failed: int = 0
+    error: str = ""
+    example: str = ""
+
+
+def page_object_uses(db: Database, site: str, *, only_failed: bool = False) -> list[PageObjectUse]:
+    """Returns what page objects did for the articles of a site, by field. The evidence is read only if the archive has
+    any of page objects.
+    """
+    sources = (PAGE_OBJECT_FAILED,) if only_failed else (PAGE_OBJECT, PAGE_OBJECT_FAILED)
+    among = f"source in ({', '.join('?' * len(sources))})"
+    is_known = f"select 1 from evidence_kinds where field in ({', '.join('?' * len(EVIDENCE))}) and {among} limit 1"
+    if not db.execute(is_known, [*EVIDENCE, *sources]).fetchone():
+        return []
+    out: dict[tuple[str, str, str], PageObjectUse] = {}
+    # The extractor names a page object, so that the evidence of other articles is not read.
+    rows = db.execute(
+        "select field, source, locator, count(distinct article_id) as number, min(article_id) from evidence where "
+        "article_id in (select id from articles where site = ? and gone_at is null and instr(extractor, '@') > 0) "
+        f"and {among} group by 1, 2, 3 order by number desc, 3",
+        [site, *sources],
+    ).fetchall()
+    for name, source, locator, number, article_id in rows:
+        page_object, _, place = locator.partition(", ")
+        key = page_object, place.partition(":")[0], name
+        one = out.get(key) or PageObjectUse(*key)
+        if source == PAGE_OBJECT:
+            out[key] = replace(one, returned=one.returned + number)
+        elif one.failed:
+            out[key] = replace(one, failed=one.failed + number)
+        else:
+            (url,) = db.execute("select url from articles where id = ?", [article_id]).fetchone()
+            out[key] = replace(one, failed=number, error=place, example=url)
+    return sorted(out.values(), key=lambda one: (one.page_object, EVIDENCE.index(one.field)))
 
 
 def rules_without_match(db: Database, site: str) -> list[dict[str, Any]]:

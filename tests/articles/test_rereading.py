@@ -15,9 +15,10 @@ from archiver.articles.revision_history import (
     edits_after_reextraction,
     kept_fields,
     merge_extracted_fields,
+    with_source_values,
 )
 from archiver.fields import EVIDENCE
-from archiver.items import Article
+from archiver.items import PAGE_OBJECT, Article, Evidence
 
 TEXT = "The ferry runs again since Monday, and the winch at the slipway has been mended at last. "
 STORED = Article(
@@ -69,6 +70,21 @@ def test_what_only_a_source_gave_is_kept_where_its_hint_is_not_known(sources: di
     assert kept_of(READ, then, with_hint=False) >= given_by_source
     assert kept_of(READ, then, with_hint=False) <= given_by_source | {"body", "credits"}
     assert kept_of(READ, then, with_hint=True) <= {"body", "credits"}
+
+
+def test_what_a_page_object_returned_replaces_what_would_be_kept() -> None:
+    decided = tuple(Evidence(name, "", PAGE_OBJECT, "", 1.0) for name in ("body", "title", "tags"))
+    reading = replace(READ, body="Subscribe to read the full story.", title="", tags=(), evidence=decided)
+    then = [entry("tags", "boats", "api")]
+    assert kept_of(replace(reading, evidence=()), then, with_hint=False) >= {"body", "title", "tags"}
+    assert kept_of(reading, then, with_hint=False) == {"credits"}
+
+
+def test_what_a_page_object_leaves_empty_is_not_taken_from_a_source() -> None:
+    then, without = [entry("tags", "boats", "api")], replace(READ, tags=())
+    empty = replace(without, evidence=(Evidence("tags", "", PAGE_OBJECT, "", 1.0),))
+    assert with_source_values(without, STORED, then).tags == ("boats",)
+    assert with_source_values(empty, STORED, then).tags == ()
 
 
 def test_a_source_value_that_was_not_chosen_is_not_kept() -> None:

@@ -25,7 +25,7 @@ from archiver.extraction import candidate_choice
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.template.site_rule import from_toml
-from archiver.fields import FIELDS, Field
+from archiver.fields import EVIDENCE, FIELDS, Field
 from archiver.items import PageKind
 from archiver.platforms.platform_table import platform_tables
 from archiver.storage.connection import open_archive
@@ -133,14 +133,70 @@ def test_a_platform_is_one_file() -> None:
     assert article.body == "Nothing moved on the water until the first boat came in at five."
 
 
-def test_a_page_object(html: bytes) -> None:
+@pytest.fixture
+def harbour(html: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the files of the section on page objects: a page, archiver.toml and the page object."""
+    monkeypatch.delenv("ARCHIVER_CONFIG", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "page_objects").mkdir()
+    (tmp_path / "page_objects" / "harbour.py").write_text(block("python", 1), encoding="utf-8")
+    (tmp_path / "archiver.toml").write_text(block("toml", 2), encoding="utf-8")
+    (tmp_path / "page.html").write_bytes(html)
+    return tmp_path
+
+
+def commands(beginning: str) -> list[list[str]]:
+    return [line.strip().split()[1:] for line in TEXT.splitlines() if line.startswith(f"    archiver {beginning}")]
+
+
+@pytest.mark.usefixtures("harbour")
+def test_a_page_object_is_a_class_in_a_folder() -> None:
+    shown = CliRunner().invoke(cli, ["extract", "page.html", "--url", URL])
+    article = json.loads(shown.stdout)
+    assert shown.exit_code == 0
+    assert article["authors"] == ["Marta Oliveira, port office"]
+    assert article["categories"] == []
+    assert article["description"] == (
+        "From the first of November until the end of March the ferry runs every hour from seven in the morning until "
+        "eight in the evening, and on Sundays from nine."
+    )
+    assert article["body"] == article["description"]
+    assert article["title"] == "Winter timetable of the ferry"
+
+
+@pytest.mark.usefixtures("harbour")
+def test_the_commands_for_page_objects_print_what_is_shown() -> None:
+    evidence, save = [words for words in commands("extract page.html") if "--rules" not in words]
+    assert "HarbourPost, harbour.py:8" in CliRunner().invoke(cli, evidence).stdout
+    assert CliRunner().invoke(cli, save).exit_code == 0
+    command, expected = block("console", 2).strip().split("\n")
+    result = CliRunner().invoke(cli, command.removeprefix("$ archiver ").split())
+    assert (result.exit_code, result.stdout.strip()) == (0, expected)
+
+
+def test_a_mistake_in_a_page_object_is_reported_as_shown(harbour: Path) -> None:
+    file = harbour / "page_objects" / "harbour.py"
+    file.write_text(file.read_text(encoding="utf-8").replace("def authors", "def autors"), encoding="utf-8")
+    command, expected = block("console", 3).strip().split("\n")
+    result = CliRunner().invoke(cli, command.removeprefix("$ archiver ").split())
+    assert result.exit_code == 2
+    assert result.stderr.strip() == expected
+
+
+def test_every_field_that_can_be_overridden_is_in_the_table_of_page_objects() -> None:
+    table = TEXT.partition("| field | returns |")[2].partition("\n\n")[0]
+    named = [name for row in re.findall(r"^\| (`.+?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(named) == sorted(EVIDENCE)
+
+
+def test_a_page_object_in_a_program(html: bytes) -> None:
     names: dict[str, object] = {"html": html}
-    exec(compile(block("python", 1), "docs/extend.md", "exec"), names)
+    exec(compile(block("python", 2), "docs/extend.md", "exec"), names)
     run(block("pycon"), names)
 
 
 def test_a_field_is_one_row_like_those_of_the_table() -> None:
-    field = eval(dedent(block("python", 2)), {"Field": Field})
+    field = eval(dedent(block("python", 3)), {"Field": Field})
     others = [f for f in FIELDS if f.choice == field.choice]
     assert field.name not in {f.name for f in FIELDS}
     assert {f.from_page for f in others} == {field.from_page}
@@ -148,7 +204,7 @@ def test_a_field_is_one_row_like_those_of_the_table() -> None:
 
 def test_the_reader_of_a_field_reads_what_a_page_declares(html: bytes) -> None:
     names = dict(vars(candidate_choice))
-    exec(compile(dedent(block("python", 3)), "docs/extend.md", "exec"), names)
+    exec(compile(dedent(block("python", 4)), "docs/extend.md", "exec"), names)
     node = {"@type": "NewsArticle", "url": URL, "headline": "Above", "alternativeHeadline": "Below it"}
     data = f'<script type="application/ld+json">{json.dumps(node)}</script></head>'
     page = parse_page(html.replace(b"</head>", data.encode()), URL)
@@ -157,7 +213,7 @@ def test_the_reader_of_a_field_reads_what_a_page_declares(html: bytes) -> None:
 
 def test_the_migration_of_a_field_adds_a_column_and_keeps_the_full_text(tmp_path: Path) -> None:
     names = {**vars(migrations_module), "migrations": lambda: lambda step: step}
-    exec(compile(dedent(block("python", 4)), "docs/extend.md", "exec"), names)
+    exec(compile(dedent(block("python", 5)), "docs/extend.md", "exec"), names)
     with closing(open_archive(make_archive(tmp_path / "archive.db"))) as db:
         with db.atomic():
             names["m002_subtitle"](db)
@@ -166,9 +222,9 @@ def test_the_migration_of_a_field_adds_a_column_and_keeps_the_full_text(tmp_path
 
 
 def test_a_command_is_one_file_and_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "count.py").write_text(block("python", 5), encoding="utf-8")
+    (tmp_path / "count.py").write_text(block("python", 6), encoding="utf-8")
     monkeypatch.setattr(archiver.cli.commands, "__path__", [*archiver.cli.commands.__path__, str(tmp_path)])
-    entry = eval(block("python", 6), {"CommandEntry": main.CommandEntry})
+    entry = eval(block("python", 7), {"CommandEntry": main.CommandEntry})
     monkeypatch.setattr(main, "COMMANDS", (*main.COMMANDS, entry))
     archive = make_archive(tmp_path / "archive.db")
     result = CliRunner().invoke(cli, ["count", "--json", "--archive", str(archive)], catch_exceptions=False)

@@ -9,12 +9,13 @@ import json
 import shlex
 import signal
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -225,6 +226,22 @@ def crawl(options: CrawlOptions) -> None:
         sys.exit(1)
 
 
+def _check_page_objects(urls: Sequence[str]) -> None:
+    """Prints which files with page objects cannot be used. Raises BadPageObject if each of the sites needs one."""
+    from archiver.sites.archiver_toml import load_config
+
+    if not load_config().page_objects:
+        return
+    from archiver.sites.page_objects import load_page_objects  # it loads lxml, which this process may not need
+
+    page_objects = load_page_objects()
+    hosts = [urlsplit(url).netloc for url in urls]
+    if hosts and all(any(one.concerns(host) for one in page_objects.broken) for host in hosts):
+        page_objects.check(*hosts)
+    for one in page_objects.broken:
+        click.echo(f"{one.error} The sites that it does not name are crawled.", err=True)
+
+
 def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
     """Crawls the selected sites; if the demonstration blog is among them, serves it until they are done. Returns a
     result per site and the number of the signal that ended the crawls (0 for none).
@@ -242,6 +259,7 @@ def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
         )
         if known and not options.is_silent:
             _note_new_sites(options.archive, urls, {row["name"] for row in known})
+        _check_page_objects(urls)
         plans = [
             make_plan(url, settings.get(url, {}), options.delay, options.contact, known=url in settings) for url in urls
         ]

@@ -502,6 +502,9 @@ def import_(options: ImportOptions) -> None:
     Exit code: 0 everything was imported; 1 some records or files had problems (they are listed; the rest was
     imported), or the web archive did not answer; 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
+    from archiver.sites.page_objects import load_page_objects
+
+    load_page_objects().check()
     if options.wayback:
         _reject_options(
             files=options.files, only=options.only, known_sites=options.known_sites, workers=options.workers
