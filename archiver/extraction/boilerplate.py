@@ -425,7 +425,7 @@ _LINE = _compile_any(
     r"\d{1,3} (?:min|хв|мин)(?:\.|ut\w*)? .{0,14}|阅读.{0,10}分钟|\d+ ?分で読めます",
     r"(?:published|posted|updated|last updated|last modified|last reviewed|date)(?: on)?:?",
     r"(?:last |originally )?(?:updated|modified|reviewed|published)(?: on| at)?:? [^.]{0,40}\d{4}[^.]{0,20}",
-    r"(?:photo(?:graph)?s?|image|picture|photo credits?|image credits?|credits?|image source|source|courtesy|foto|"
+    r"(?:photo(?:graph)?s?|image|picture|photo credits?|image credits?|credits?|image source|courtesy|foto|"
     r"bild|crédit photo|"
     r"фото|图片?来源|照片|写真)\s*(?:/|:|by|of|©|：) ?.{1,80}",
     r"(?:listen|watch|play) (?:to )?(?:this )?(?:article|story|audio|video|now)",
