@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from html import escape, unescape
 from itertools import islice
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from lxml import etree
 from lxml.etree import _Element as Element
 
 from archiver.extraction.authors.byline import BylineBlock
-from archiver.extraction.body_blocks import BlockLayout, TextBlock, covered_total, lay_out, written_text
+from archiver.extraction.body_blocks import BlockLayout, TextBlock, covered_total, lay_out, text_width, written_text
 from archiver.extraction.body_markup import find_markup
 from archiver.extraction.boilerplate import (
     LONG,
@@ -24,6 +25,7 @@ from archiver.extraction.boilerplate import (
     names_neighbour,
     points_to_other_page,
 )
+from archiver.extraction.metadata import article_html
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.post_locator import Post, is_meta_block, meta_blocks_in
 from archiver.extraction.term_links import kind_of_address
@@ -526,6 +528,9 @@ _NOTICE = 200
 """A text on the page with at most this many characters may be a notice. It is taken for a notice if the text from the
 feed or API is five times as long."""
 _CONTENT_NAME = re.compile(r"(?:^|[\s_-])(?:content|text|body|markdown|prose)(?:$|[\s_-])", re.IGNORECASE)
+_MAY_BE_NOTICE, _MUCH_LONGER, _A_FEW = 1_000.0, 2.0, 80.0
+"""A text with fewer letters than the first number may be a notice or a teaser. It is one if data of the page has a text
+that is longer by the factor and the letters that follow."""
 _TRIED, _LEVELS = 5, 3
 _LITTLE = 200
 """The text in the box around the title is preferred unless the other text is longer by at least this many
@@ -594,9 +599,45 @@ def extract_body(page: Page, post: Post, title: str, beside: BylineBlock, hint: 
     API gives the whole text, returns the whole text.
     """
     shown = _body_on_page(page, post, title, beside)
+    shown = _declared_body(page, title, shown) or _body_in_scripts(page, title, shown) or shown
     if whole := hint_body(shown.text, page.url, title, hint):
         return Body(whole, "api" if is_from_api(hint) else "feed", "whole text", 0.9, is_whole=True)
     return shown
+
+
+def _declared_body(page: Page, title: str, shown: Body) -> Body | None:
+    """Returns the text that JSON-LD declares as the article's if the page shows only its beginning or hardly any text;
+    otherwise None.
+    """
+    declared = page.data.article(page.addresses)
+    text = next((t for t in page.data.resolve((declared or {}).get("articleBody")) if isinstance(t, str)), "")
+    if text_width(text) < 1.5 * text_width(shown.text) + _A_FEW:
+        return None
+    found = body_of_html(_paragraphs_of(text), page.url, title)
+    is_start = bool(shown.text) and _starts_like(shown.text, found.text)
+    if not is_start and text_width(found.text) < _MUCH_LONGER * text_width(shown.text) + _A_FEW:
+        return None
+    return Body(found, "json-ld", "articleBody", 0.6)
+
+
+def _paragraphs_of(text: str) -> str:
+    """Returns a text that a page declares as HTML. It may be plain text, HTML, or HTML with escaped tags."""
+    if "<" not in text and "&lt;" in text:
+        text = unescape(text)
+    if re.search(r"</|<br|<p>", text):
+        return text
+    return "".join(f"<p>{escape(line)}</p>" for line in text.split("\n"))
+
+
+def _body_in_scripts(page: Page, title: str, shown: Body) -> Body | None:
+    """Returns the text of the article in the data of the page's scripts if the page shows much less; otherwise None."""
+    width = text_width(shown.text)
+    if width >= _MAY_BE_NOTICE:
+        return None
+    found = body_of_html(article_html(page.index, title, page.addresses), page.url, title)
+    if text_width(found.text) < _MUCH_LONGER * width + _A_FEW:
+        return None
+    return Body(found, "script", "article", 0.6)
 
 
 def hint_body(shown: str, url: str, title: str, hint: SourceHint | None) -> RenderedText:
