@@ -27,7 +27,7 @@ from archiver.extraction.boilerplate import (
 )
 from archiver.extraction.metadata import article_html
 from archiver.extraction.page import Page, parse_page
-from archiver.extraction.post_locator import Post, is_meta_block, meta_blocks_in
+from archiver.extraction.post_locator import Post, is_meta_block, meta_blocks_in, other_articles
 from archiver.extraction.term_links import kind_of_address
 from archiver.extraction.text_normalization import clean_text, fold_text, has_text, tidy_body
 from archiver.items import Mark, SourceHint, is_from_api
@@ -675,13 +675,14 @@ def render_container(
 
     `extra_drop` are selectors of further elements to leave out.
     """
-    skip = _elements_to_skip(page, extra_drop) | _meta_blocks_below(post, top)
+    skip = _elements_to_skip(page, extra_drop) | _beside_text(post, top)
     layout = lay_out(top, skip, page.index.texts_if_read)
     return _render_post(post, layout, top, _known_boilerplate(page, title, beside, top))
 
 
-def _meta_blocks_below(post: Post, top: Element) -> set[Element]:
-    return {block for block in post.meta_blocks if block is not top}
+def _beside_text(post: Post, top: Element) -> set[Element]:
+    """Returns the meta blocks of a post, and the other articles on its page."""
+    return {block for block in (*post.meta_blocks, *other_articles(post)) if block is not top}
 
 
 def _render_post(
@@ -747,7 +748,7 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
         if 3 * len(text) > page.text_length:  # nothing else on the page can be much longer
             return Body(text, "platform", post.body_rule, 0.95)
     everything = next(iter(page.index.tag("body")), page.root)
-    plan = lay_out(everything, _elements_to_skip(page) | _meta_blocks_below(post, everything), page.index.texts)
+    plan = lay_out(everything, _elements_to_skip(page) | _beside_text(post, everything), page.index.texts)
     weights = text_weights(plan)
     if sum(w for w in weights if w > _HEAD) < _FEW_WORDS:
         weights = [w if w != _HEAD else 0.0 for w in weights]  # the text is so short that a heading could outweigh it
@@ -782,7 +783,7 @@ def _without_meta_blocks(post: Post, plan: BlockLayout, top: Element) -> BlockLa
     if not meta:
         return plan
     everything = next(iter(post.page.index.tag("body")), post.page.root)
-    skipped = _elements_to_skip(post.page) | _meta_blocks_below(post, everything) | meta
+    skipped = _elements_to_skip(post.page) | _beside_text(post, everything) | meta
     return lay_out(everything, skipped, post.page.index.texts)
 
 
