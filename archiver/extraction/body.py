@@ -19,8 +19,10 @@ from archiver.extraction.authors.byline import BylineBlock
 from archiver.extraction.body_blocks import BlockLayout, TextBlock, covered_total, lay_out, text_width, written_text
 from archiver.extraction.body_markup import find_markup
 from archiver.extraction.boilerplate import (
+    COMMENT_LISTS,
     LONG,
     ends_the_post,
+    heads_other_pages,
     is_notice,
     names_neighbour,
     points_to_other_page,
@@ -53,8 +55,10 @@ _OFF_SCREEN = re.compile(
 _MAX_ROWS = 20
 _COMMENTS = "form for comments"
 """The mark of a form for comments, which is never part of the text, however short the post is."""
+_ABOVE_COMMENTS = 150.0
 _COMMENT_FORM = 1_500  # the labels and notes of a comment form have fewer letters than this
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous"})
+_HASHTAGS = re.compile(r"(?:#[^\W\d_][^\s#]*[\s,]*){2,}")
 _LETTER = re.compile(r"[^\W_]")
 """Matches a letter or digit."""
 _QUOTES = frozenset({"blockquote", "aside", "figure"})
@@ -88,7 +92,7 @@ def boilerplate_spans(
         if a == z or a < lo or z > hi or (a == lo and z == hi) or (el.tag in _OWN_TEXT and not _is_caption_cell(el)):
             continue
         why = _boilerplate_mark(layout, el)
-        is_small = why == _COMMENTS or size[z] - size[a] <= share * whole
+        is_small = why == _COMMENTS or size[z] - size[a] <= share * whole or _is_below_text(why, size[a] - size[lo])
         is_code = sum(b.size for b in layout.blocks[a:z] if b.is_code) > (size[z] - size[a]) / 2
         if why and is_small and not is_code and not _is_text_after_all(why, el, layout.blocks[a:z]):
             found.setdefault(why, []).append((a, z))
@@ -111,6 +115,11 @@ def _boilerplate_mark(layout: BlockLayout, el: Element) -> str:
     if "footer" in why and any(around.tag == "blockquote" for around in islice(el.iterancestors(), 2)):
         return ""  # the footer of a quotation says who is quoted
     return why or ("hidden" if el.get("aria-hidden") == "true" else "")
+
+
+def _is_below_text(why: str, above: float) -> bool:
+    """Returns True if an element with the mark `why` is a list of comments below a text with `above` letters."""
+    return why in COMMENT_LISTS and above >= _ABOVE_COMMENTS
 
 
 def _is_comment_form(form: Element) -> bool:
@@ -182,6 +191,7 @@ def text_blocks(
     for i in range(start, end):
         if not dead[i] and _is_boilerplate(blocks[i], by_paragraphs, meta if i < start + 8 else set()):
             dead[i] = 1
+    _drop_link_lists(blocks, start, end, dead)
     _drop_rows(blocks, start, end, dead)
     _drop_repeated(blocks, start, end, dead)
     _drop_author_notes(blocks, start, end, dead, size, known.people)
@@ -295,9 +305,27 @@ def _drop_rows(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> No
             dead[i] = 1
 
 
+def _drop_link_lists(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
+    """Marks a list of links to other posts as dead, with the heading or label above it ("Read also")."""
+    for i in range(lo, hi - 1):
+        b = blocks[i]
+        if dead[i] or blocks[i + 1].linked <= 0.8 * blocks[i + 1].size or not heads_other_pages(b.text):
+            continue
+        if b.element.tag in HEADINGS or b.element is not blocks[i + 1].element:
+            dead[i] = 1
+            for j in range(i + 1, hi):
+                if blocks[j].linked <= 0.8 * blocks[j].size:
+                    break
+                dead[j] = 1
+
+
 def _is_tag_row(b: TextBlock) -> bool:
-    """Returns True if a block contains only links to tags or categories, and separators between them."""
-    if b.linked < 0.7 * b.size or b.size > 300 or b.element.tag in HEADINGS:
+    """Returns True if a block contains only links to tags or categories, and separators between them, or hashtags."""
+    if b.size > 300 or b.element.tag in HEADINGS:
+        return False
+    if b.text.startswith("#") and _HASHTAGS.fullmatch(b.text):
+        return True
+    if b.linked < 0.7 * b.size:
         return False
     links = list(_links_of(b))
     return bool(links) and all(_is_term_link(a) for a in links)
@@ -472,7 +500,7 @@ def _spans_by_mark(layout: BlockLayout, prose: list[float]) -> dict[str, list[tu
             most = 0.5 if word in LONG else 0.3
             if el.tag == "form" and _is_comment_form(el):
                 word, most = _COMMENTS, 1.0
-            if word and prose[z] - prose[a] <= most * prose[-1]:
+            if word and (prose[z] - prose[a] <= most * prose[-1] or _is_below_text(word, prose[a])):
                 found.setdefault(word, []).append((a, z))
     return found
 
@@ -886,8 +914,8 @@ def _text_below_title(post: Post, plan: BlockLayout, title: str, beside: BylineB
 
 def _part_below(post: Post, plan: BlockLayout, entry: Element, beside: BylineBlock) -> Element | None:
     """Returns the first box in `entry` that is below the title and contains text or pictures. Returns `entry` itself if
-    the text is in paragraphs directly inside it. Returns None if the title is only followed by lines with the date,
-    authors and terms.
+    the text is in paragraphs directly inside it, or in boxes below a box with its first paragraph. Returns None if the
+    title is only followed by lines with the date, authors and terms.
     """
     assert post.title is not None
     order = post.page.index.order
@@ -895,8 +923,25 @@ def _part_below(post: Post, plan: BlockLayout, entry: Element, beside: BylineBlo
     children = [e for e in entry if isinstance(e.tag, str) and order[e] > order[post.title] and e not in lines]
     if any(e.tag in _OWN_BLOCKS and not e.get("class") and _has_content(plan, e) for e in children):
         return entry
-    boxes = (e for e in children if e.tag in ("div", "section", "blockquote", "td") and not post.is_noise(e))
-    return next((e for e in boxes if _has_content(plan, e) and not is_meta_block(e)), None)
+    found = (e for e in children if e.tag in ("div", "section", "blockquote", "td") and not post.is_noise(e))
+    boxes = [e for e in found if _has_content(plan, e) and not is_meta_block(e)]
+    if len(boxes) > 1 and _is_lede(plan, boxes[0]) and _holds_paragraphs(plan, boxes[1]):
+        return entry
+    return next(iter(boxes), None)
+
+
+def _is_lede(plan: BlockLayout, box: Element) -> bool:
+    """Returns True if a box has one paragraph."""
+    lo, hi = plan.spans.get(box, (0, 0))
+    return hi == lo + 1 and _block_weight(plan.blocks[lo]) > _HEAD
+
+
+def _holds_paragraphs(plan: BlockLayout, box: Element) -> bool:
+    """Returns True if a box contains several blocks, a paragraph among them, and no mark of boilerplate."""
+    lo, hi = plan.spans.get(box, (0, 0))
+    blocks = plan.blocks[lo:hi]
+    is_prose = any(b.element.tag == "p" and _block_weight(b) > _HEAD for b in blocks)
+    return len(blocks) > 1 and is_prose and not plan.boilerplate_word(box)
 
 
 def _has_content(plan: BlockLayout, el: Element) -> bool:
