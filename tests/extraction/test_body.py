@@ -35,7 +35,9 @@ def test_boilerplate_names_are_recognised_in_every_spelling(names: str) -> None:
     assert boilerplate_word(fromstring(f'<div class="{names}"/>'))
 
 
-@pytest.mark.parametrize("names", ["entry-content", "with-sidebar", "no-comments", "has-share", "adventure", "navy", "kommentar"])
+@pytest.mark.parametrize(
+    "names", ["entry-content", "with-sidebar", "no-comments", "has-share", "adventure", "navy", "kommentar"]
+)
 def test_similar_names_are_not_boilerplate(names: str) -> None:
     assert not boilerplate_word(fromstring(f'<div class="{names}"/>'))
 
