@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from html import escape, unescape
 from itertools import islice
 from typing import NamedTuple
 
@@ -15,17 +16,20 @@ from lxml import etree
 from lxml.etree import _Element as Element
 
 from archiver.extraction.authors.byline import BylineBlock
-from archiver.extraction.body_blocks import BlockLayout, TextBlock, covered_total, lay_out, written_text
+from archiver.extraction.body_blocks import BlockLayout, TextBlock, covered_total, lay_out, text_width, written_text
 from archiver.extraction.body_markup import find_markup
 from archiver.extraction.boilerplate import (
+    COMMENT_LISTS,
     LONG,
     ends_the_post,
+    heads_other_pages,
     is_notice,
     names_neighbour,
     points_to_other_page,
 )
+from archiver.extraction.metadata import article_html
 from archiver.extraction.page import Page, parse_page
-from archiver.extraction.post_locator import Post, is_meta_block, meta_blocks_in
+from archiver.extraction.post_locator import Post, is_meta_block, meta_blocks_in, other_articles
 from archiver.extraction.term_links import kind_of_address
 from archiver.extraction.text_normalization import clean_text, fold_text, has_text, tidy_body
 from archiver.items import Mark, SourceHint, is_from_api
@@ -51,8 +55,10 @@ _OFF_SCREEN = re.compile(
 _MAX_ROWS = 20
 _COMMENTS = "form for comments"
 """The mark of a form for comments, which is never part of the text, however short the post is."""
+_ABOVE_COMMENTS = 150.0
 _COMMENT_FORM = 1_500  # the labels and notes of a comment form have fewer letters than this
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous"})
+_HASHTAGS = re.compile(r"(?:#[^\W\d_][^\s#]*[\s,]*){2,}")
 _LETTER = re.compile(r"[^\W_]")
 """Matches a letter or digit."""
 _QUOTES = frozenset({"blockquote", "aside", "figure"})
@@ -86,7 +92,7 @@ def boilerplate_spans(
         if a == z or a < lo or z > hi or (a == lo and z == hi) or (el.tag in _OWN_TEXT and not _is_caption_cell(el)):
             continue
         why = _boilerplate_mark(layout, el)
-        is_small = why == _COMMENTS or size[z] - size[a] <= share * whole
+        is_small = why == _COMMENTS or size[z] - size[a] <= share * whole or _is_below_text(why, size[a] - size[lo])
         is_code = sum(b.size for b in layout.blocks[a:z] if b.is_code) > (size[z] - size[a]) / 2
         if why and is_small and not is_code and not _is_text_after_all(why, el, layout.blocks[a:z]):
             found.setdefault(why, []).append((a, z))
@@ -109,6 +115,11 @@ def _boilerplate_mark(layout: BlockLayout, el: Element) -> str:
     if "footer" in why and any(around.tag == "blockquote" for around in islice(el.iterancestors(), 2)):
         return ""  # the footer of a quotation says who is quoted
     return why or ("hidden" if el.get("aria-hidden") == "true" else "")
+
+
+def _is_below_text(why: str, above: float) -> bool:
+    """Returns True if an element with the mark `why` is a list of comments below a text with `above` letters."""
+    return why in COMMENT_LISTS and above >= _ABOVE_COMMENTS
 
 
 def _is_comment_form(form: Element) -> bool:
@@ -180,6 +191,7 @@ def text_blocks(
     for i in range(start, end):
         if not dead[i] and _is_boilerplate(blocks[i], by_paragraphs, meta if i < start + 8 else set()):
             dead[i] = 1
+    _drop_link_lists(blocks, start, end, dead)
     _drop_rows(blocks, start, end, dead)
     _drop_repeated(blocks, start, end, dead)
     _drop_author_notes(blocks, start, end, dead, size, known.people)
@@ -293,9 +305,27 @@ def _drop_rows(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> No
             dead[i] = 1
 
 
+def _drop_link_lists(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
+    """Marks a list of links to other posts as dead, with the heading or label above it ("Read also")."""
+    for i in range(lo, hi - 1):
+        b = blocks[i]
+        if dead[i] or blocks[i + 1].linked <= 0.8 * blocks[i + 1].size or not heads_other_pages(b.text):
+            continue
+        if b.element.tag in HEADINGS or b.element is not blocks[i + 1].element:
+            dead[i] = 1
+            for j in range(i + 1, hi):
+                if blocks[j].linked <= 0.8 * blocks[j].size:
+                    break
+                dead[j] = 1
+
+
 def _is_tag_row(b: TextBlock) -> bool:
-    """Returns True if a block contains only links to tags or categories, and separators between them."""
-    if b.linked < 0.7 * b.size or b.size > 300 or b.element.tag in HEADINGS:
+    """Returns True if a block contains only links to tags or categories, and separators between them, or hashtags."""
+    if b.size > 300 or b.element.tag in HEADINGS:
+        return False
+    if b.text.startswith("#") and _HASHTAGS.fullmatch(b.text):
+        return True
+    if b.linked < 0.7 * b.size:
         return False
     links = list(_links_of(b))
     return bool(links) and all(_is_term_link(a) for a in links)
@@ -470,7 +500,7 @@ def _spans_by_mark(layout: BlockLayout, prose: list[float]) -> dict[str, list[tu
             most = 0.5 if word in LONG else 0.3
             if el.tag == "form" and _is_comment_form(el):
                 word, most = _COMMENTS, 1.0
-            if word and prose[z] - prose[a] <= most * prose[-1]:
+            if word and (prose[z] - prose[a] <= most * prose[-1] or _is_below_text(word, prose[a])):
                 found.setdefault(word, []).append((a, z))
     return found
 
@@ -526,6 +556,9 @@ _NOTICE = 200
 """A text on the page with at most this many characters may be a notice. It is taken for a notice if the text from the
 feed or API is five times as long."""
 _CONTENT_NAME = re.compile(r"(?:^|[\s_-])(?:content|text|body|markdown|prose)(?:$|[\s_-])", re.IGNORECASE)
+_MAY_BE_NOTICE, _MUCH_LONGER, _A_FEW = 1_000.0, 2.0, 80.0
+"""A text with fewer letters than the first number may be a notice or a teaser. It is one if data of the page has a text
+that is longer by the factor and the letters that follow."""
 _TRIED, _LEVELS = 5, 3
 _LITTLE = 200
 """The text in the box around the title is preferred unless the other text is longer by at least this many
@@ -594,9 +627,45 @@ def extract_body(page: Page, post: Post, title: str, beside: BylineBlock, hint: 
     API gives the whole text, returns the whole text.
     """
     shown = _body_on_page(page, post, title, beside)
+    shown = _declared_body(page, title, shown) or _body_in_scripts(page, title, shown) or shown
     if whole := hint_body(shown.text, page.url, title, hint):
         return Body(whole, "api" if is_from_api(hint) else "feed", "whole text", 0.9, is_whole=True)
     return shown
+
+
+def _declared_body(page: Page, title: str, shown: Body) -> Body | None:
+    """Returns the text that JSON-LD declares as the article's if the page shows only its beginning or hardly any text;
+    otherwise None.
+    """
+    declared = page.data.article(page.addresses)
+    text = next((t for t in page.data.resolve((declared or {}).get("articleBody")) if isinstance(t, str)), "")
+    if text_width(text) < 1.5 * text_width(shown.text) + _A_FEW:
+        return None
+    found = body_of_html(_paragraphs_of(text), page.url, title)
+    is_start = bool(shown.text) and _starts_like(shown.text, found.text)
+    if not is_start and text_width(found.text) < _MUCH_LONGER * text_width(shown.text) + _A_FEW:
+        return None
+    return Body(found, "json-ld", "articleBody", 0.6)
+
+
+def _paragraphs_of(text: str) -> str:
+    """Returns a text that a page declares as HTML. It may be plain text, HTML, or HTML with escaped tags."""
+    if "<" not in text and "&lt;" in text:
+        text = unescape(text)
+    if re.search(r"</|<br|<p>", text):
+        return text
+    return "".join(f"<p>{escape(line)}</p>" for line in text.split("\n"))
+
+
+def _body_in_scripts(page: Page, title: str, shown: Body) -> Body | None:
+    """Returns the text of the article in the data of the page's scripts if the page shows much less; otherwise None."""
+    width = text_width(shown.text)
+    if width >= _MAY_BE_NOTICE:
+        return None
+    found = body_of_html(article_html(page.index, title, page.addresses), page.url, title)
+    if text_width(found.text) < _MUCH_LONGER * width + _A_FEW:
+        return None
+    return Body(found, "script", "article", 0.6)
 
 
 def hint_body(shown: str, url: str, title: str, hint: SourceHint | None) -> RenderedText:
@@ -634,13 +703,14 @@ def render_container(
 
     `extra_drop` are selectors of further elements to leave out.
     """
-    skip = _elements_to_skip(page, extra_drop) | _meta_blocks_below(post, top)
+    skip = _elements_to_skip(page, extra_drop) | _beside_text(post, top)
     layout = lay_out(top, skip, page.index.texts_if_read)
     return _render_post(post, layout, top, _known_boilerplate(page, title, beside, top))
 
 
-def _meta_blocks_below(post: Post, top: Element) -> set[Element]:
-    return {block for block in post.meta_blocks if block is not top}
+def _beside_text(post: Post, top: Element) -> set[Element]:
+    """Returns the meta blocks of a post, and the other articles on its page."""
+    return {block for block in (*post.meta_blocks, *other_articles(post)) if block is not top}
 
 
 def _render_post(
@@ -706,7 +776,7 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
         if 3 * len(text) > page.text_length:  # nothing else on the page can be much longer
             return Body(text, "platform", post.body_rule, 0.95)
     everything = next(iter(page.index.tag("body")), page.root)
-    plan = lay_out(everything, _elements_to_skip(page) | _meta_blocks_below(post, everything), page.index.texts)
+    plan = lay_out(everything, _elements_to_skip(page) | _beside_text(post, everything), page.index.texts)
     weights = text_weights(plan)
     if sum(w for w in weights if w > _HEAD) < _FEW_WORDS:
         weights = [w if w != _HEAD else 0.0 for w in weights]  # the text is so short that a heading could outweigh it
@@ -741,7 +811,7 @@ def _without_meta_blocks(post: Post, plan: BlockLayout, top: Element) -> BlockLa
     if not meta:
         return plan
     everything = next(iter(post.page.index.tag("body")), post.page.root)
-    skipped = _elements_to_skip(post.page) | _meta_blocks_below(post, everything) | meta
+    skipped = _elements_to_skip(post.page) | _beside_text(post, everything) | meta
     return lay_out(everything, skipped, post.page.index.texts)
 
 
@@ -844,8 +914,8 @@ def _text_below_title(post: Post, plan: BlockLayout, title: str, beside: BylineB
 
 def _part_below(post: Post, plan: BlockLayout, entry: Element, beside: BylineBlock) -> Element | None:
     """Returns the first box in `entry` that is below the title and contains text or pictures. Returns `entry` itself if
-    the text is in paragraphs directly inside it. Returns None if the title is only followed by lines with the date,
-    authors and terms.
+    the text is in paragraphs directly inside it, or in boxes below a box with its first paragraph. Returns None if the
+    title is only followed by lines with the date, authors and terms.
     """
     assert post.title is not None
     order = post.page.index.order
@@ -853,8 +923,25 @@ def _part_below(post: Post, plan: BlockLayout, entry: Element, beside: BylineBlo
     children = [e for e in entry if isinstance(e.tag, str) and order[e] > order[post.title] and e not in lines]
     if any(e.tag in _OWN_BLOCKS and not e.get("class") and _has_content(plan, e) for e in children):
         return entry
-    boxes = (e for e in children if e.tag in ("div", "section", "blockquote", "td") and not post.is_noise(e))
-    return next((e for e in boxes if _has_content(plan, e) and not is_meta_block(e)), None)
+    found = (e for e in children if e.tag in ("div", "section", "blockquote", "td") and not post.is_noise(e))
+    boxes = [e for e in found if _has_content(plan, e) and not is_meta_block(e)]
+    if len(boxes) > 1 and _is_lede(plan, boxes[0]) and _holds_paragraphs(plan, boxes[1]):
+        return entry
+    return next(iter(boxes), None)
+
+
+def _is_lede(plan: BlockLayout, box: Element) -> bool:
+    """Returns True if a box has one paragraph."""
+    lo, hi = plan.spans.get(box, (0, 0))
+    return hi == lo + 1 and _block_weight(plan.blocks[lo]) > _HEAD
+
+
+def _holds_paragraphs(plan: BlockLayout, box: Element) -> bool:
+    """Returns True if a box contains several blocks, a paragraph among them, and no mark of boilerplate."""
+    lo, hi = plan.spans.get(box, (0, 0))
+    blocks = plan.blocks[lo:hi]
+    is_prose = any(b.element.tag == "p" and _block_weight(b) > _HEAD for b in blocks)
+    return len(blocks) > 1 and is_prose and not plan.boilerplate_word(box)
 
 
 def _has_content(plan: BlockLayout, el: Element) -> bool:

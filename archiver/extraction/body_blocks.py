@@ -10,7 +10,7 @@ from itertools import accumulate, islice
 from lxml.etree import _Element as Element
 
 from archiver.extraction.boilerplate import boilerplate_word
-from archiver.extraction.text_normalization import BREAK, CELL, clean_text
+from archiver.extraction.text_normalization import BREAK, CELL, clean_text, has_text
 
 UNREAD = frozenset(
     [
@@ -129,6 +129,7 @@ _EMOJI = re.compile(
 )
 _MAX_EMOJI = 16
 _MAX_FRAME = 2
+_PARAGRAPHS_OF_CELL = 150  # a shorter cell with blank lines is one of data
 _TASK_CLASS = re.compile(r"(?:^|[\s_-])task(?:$|[\s_-])|task-?list", re.IGNORECASE)
 Texts = tuple[str, str]
 
@@ -731,13 +732,22 @@ def lay_out(
 
 def _is_division(cell: Element) -> bool:
     """Returns True if a table cell is used for layout, because it contains a table, headings, several paragraphs or
-    lines of code, or several boxes with a paragraph.
+    lines of code, several boxes with a paragraph, or a text with blank lines.
     """
     if next(cell.iter("table", "h1", "h2", "h3", "article"), None) is not None or _is_in_picture_frame(cell):
         return True
     if len(list(islice(cell.iter("div"), 3))) > 2 and cell.find(".//div//p") is not None:
         return True
-    return len(list(islice(cell.iter("p"), 3))) > 2 or _has_lines(cell)
+    return len(list(islice(cell.iter("p"), 3))) > 2 or _has_blank_line(cell) or _has_lines(cell)
+
+
+def _has_blank_line(cell: Element) -> bool:
+    """Returns True if a table cell has two consecutive line breaks between texts, as old pages separate paragraphs."""
+    for br in cell.iter("br"):
+        following = br.getnext()
+        if following is not None and following.tag == "br" and not (br.tail or "").strip():
+            return has_text(cell, _PARAGRAPHS_OF_CELL)
+    return False
 
 
 def _is_in_picture_frame(cell: Element) -> bool:

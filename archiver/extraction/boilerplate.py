@@ -11,6 +11,16 @@ from archiver.extraction.text_normalization import clean_text
 
 # Classes, ids and roles that mark an element as boilerplate: comments, share buttons, other posts ...
 
+# The names of a list of comments in classes and ids, in the languages of websites. The singular is left out where it is
+# also the name of an opinion column.
+_COMMENT_NAMES = frozenset(
+    {
+        "usercomments", "readercomments", "fbcomments", "talkback", "talkbacks",
+        "kommentare", "leserkommentare", "lesermeinungen", "leserbeitraege", "commentaires", "comentarios", "commenti",
+        "reacties", "kommentarer", "kommentit", "komentarze", "komentare", "komentari", "komentarji", "comentarii",
+        "hozzaszolasok", "kommentarii", "otzyvy", "yorumlar", "binhluan", "pinglun",
+    }
+)  # fmt: skip
 # Words and pairs of words that mark boilerplate. Themes write a pair as "author-bio", "AuthorBio" or "author_bio".
 _NEVER = frozenset(
     [
@@ -171,6 +181,7 @@ _NEVER = frozenset(
         "disclaimer",
         "disclaimers",
         "disclosure",
+        *_COMMENT_NAMES,
     ]
 )
 _PAIRS = frozenset(
@@ -249,6 +260,7 @@ _PAIRS = frozenset(
         "more articles",
         "more from",
         "more news",
+        "more on",
         "more posts",
         "like box",
         "like btn",
@@ -328,11 +340,24 @@ _PAIRS = frozenset(
         "wp ad",
         "you may",
         "you might",
+        "baca juga",
+        "binh luan",
+        "czytaj takze",
+        "lea tambien",
+        "lees ook",
+        "leggi anche",
+        "leia mais",
+        "leia tambem",
+        "lire aussi",
+        "xem them",
+        "zobacz takze",
     ]
 )
 # These marks count even if their elements contain most of the text, since comments and other posts may be longer than
 # the post.
-LONG = frozenset(["comments", "comment", "commentlist", "disqus", "replies", "related", "relatedposts", "recommended"])
+COMMENT_LISTS = _COMMENT_NAMES | {"comments", "commentlist", "disqus", "replies"}
+"""The marks of a list of comments, which may be much longer than the post above it."""
+LONG = COMMENT_LISTS | {"comment", "related", "relatedposts", "recommended"}
 _PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_a-zA-Z]+|\d+")
 # A class or id with one of these words describes the layout, not the element: "with-sidebar", "no-comments",
 # "sidebar-layout".
@@ -425,7 +450,7 @@ _LINE = _compile_any(
     r"\d{1,3} (?:min|хв|мин)(?:\.|ut\w*)? .{0,14}|阅读.{0,10}分钟|\d+ ?分で読めます",
     r"(?:published|posted|updated|last updated|last modified|last reviewed|date)(?: on)?:?",
     r"(?:last |originally )?(?:updated|modified|reviewed|published)(?: on| at)?:? [^.]{0,40}\d{4}[^.]{0,20}",
-    r"(?:photo(?:graph)?s?|image|picture|photo credits?|image credits?|credits?|image source|source|courtesy|foto|"
+    r"(?:photo(?:graph)?s?|image|picture|photo credits?|image credits?|credits?|image source|courtesy|foto|"
     r"bild|crédit photo|"
     r"фото|图片?来源|照片|写真)\s*(?:/|:|by|of|©|：) ?.{1,80}",
     r"(?:listen|watch|play) (?:to )?(?:this )?(?:article|story|audio|video|now)",
@@ -496,27 +521,63 @@ _WITHIN = _compile_any(
     r".{0,160}\b(?:affiliate (?:links?|commission|disclosure)|(?:may )?earn (?:a|an)?\s?(?:small |"
     r"affiliate )?commissions?).{0,260}",
     r".{0,20}your browser does not support .{0,80}",
+    r".{0,80}\bis (?:a |an )?(?:\w+-)*reader-supported (?:publication|newsletter).{0,300}",
+    r"thank(?:s| you) for reading.{0,60}subscribe .{0,20}(?:for free|to receive).{0,200}",
 )
 _WITHIN_WORDS = (
     "getty images", "shutterstock", "istock", "unsplash", "alamy", "affiliate", "sponsored", "commission",
-    "your browser",
+    "your browser", "reader-supported", "subscribe",
 )  # fmt: skip
 
-# Matches "Read also: ..." and similar words before the title of another post.
-_ALSO = re.compile(
-    r"^[\W_]*(?:(?:also|further) (?:read|see|check)|read (?:also|more|next|this)|see also|related(?: (?:article|"
-    r"story|post|reading|content|"
-    r"video|link|coverage)s?)?|more(?: (?:on this|from|reading|stories))|recommended(?: (?:reading|article|for you))?|"
-    r"you (?:may|might) (?:also )?(?:like|enjoy)|don'?t miss|check out|watch|must[- ]read|keep reading|"
-    r"lesen sie auch|mehr zum thema|lire aussi|à lire(?: aussi)?|lee también|te puede interesar|leer también|"
-    r"leia (?:também|mais)|"
-    r"leggi anche|lees ook|czytaj (?:też|także)|читайте также|читать также|смотрите также|читайте також|xem thêm|"
-    r"đọc thêm|"
-    r"延伸阅读|相关阅读|推荐阅读|延伸閱讀|あわせて読みたい|関連記事|관련 ?기사|اقرأ أيضا?ً?|קראו (?:גם|עוד)|"
-    r"ayrıca (?:oku|bak).{0,8})"
-    r"\s*(?:[:：»>→|]|[-–—] )",
-    re.IGNORECASE,
-)
+# Words before the title of another post ("Read also: ..."), by language.
+_ALSO_WORDS = {
+    "en": r"(?:also|further) (?:read|see|check)|read (?:also|more|next|this)|see also|related(?: (?:article|"
+    r"story|post|reading|content|video|link|coverage)s?)?|more(?: (?:on this|from|reading|stories))|"
+    r"recommended(?: (?:reading|article|for you))?|you (?:may|might) (?:also )?(?:like|enjoy)|don'?t miss|check out|"
+    r"watch|must[- ]read|keep reading",
+    "de": r"lesen sie (?:auch|hier|dazu)|lies auch|mehr zum thema|mehr dazu|auch interessant|siehe auch",
+    "fr": r"lire aussi|à lire(?: aussi)?|lire également|voir aussi|sur le même (?:sujet|thème)",
+    "es": r"(?:lee|lea|leer|ver|vea) también|también (?:lee|lea)|(?:te|le) puede interesar|leer más|"
+    r"noticia relacionada",
+    "ca": r"llegeix també|llegiu també",
+    "pt": r"(?:leia|veja|lê|vê) (?:também|mais)|saiba mais",
+    "it": r"leggi (?:anche|pure)|vedi anche|per approfondire",
+    "nl": r"lees (?:ook|verder|meer)|zie ook",
+    "sv": r"läs (?:också|även|mer)|se också",
+    "da": r"læs (?:også|mere)|se også",
+    "no": r"les (?:også|mer)",
+    "fi": r"lue (?:myös|lisää)|katso myös",
+    "pl": r"(?:czytaj|zobacz|przeczytaj|sprawdź) (?:też|także|również|więcej)",
+    "cs": r"(?:čtěte|přečtěte si|čtěte si) (?:také|též|i|více)|mohlo by vás zajímat",
+    "sk": r"(?:čítajte|prečítajte si) (?:aj|tiež|viac)|mohlo by vás zaujímať",
+    "hu": r"olvas(?:sa|d) el ezt is|ez is érdekelhet(?:i|né)?|kapcsolódó",
+    "ro": r"cit(?:ește|iți|eşte) și|cit(?:ește|eşte) (?:și|şi|mai mult)|vezi (?:și|şi)",
+    "hr": r"pročitaj(?:te)? (?:i|još|više)|čitajte još|vidi i",
+    "sr": r"прочитајте (?:и|још)|погледајте",
+    "bg": r"(?:прочетете|вижте|четете) (?:още|също|и)",
+    "ru": r"(?:читайте|читать|смотрите) также|по теме|материалы по теме",
+    "uk": r"читайте (?:також|ще)|дивіться також|читати також",
+    "el": r"δια(?:βάστε|βαστε) (?:επίσης|ακόμ[αη]|περισσότερα|και)|δείτε (?:επίσης|ακόμ[αη]|και)",
+    "tr": r"ayrıca (?:oku|bak).{0,8}|(?:ilgili|benzer) haber(?:ler)?",
+    "id": r"(?:baca|simak|lihat|tonton) juga|baca selengkapnya",
+    "vi": r"(?:xem|đọc) (?:thêm|tiếp)|tin liên quan",
+    "zh": r"延伸阅读|相关(?:阅读|新闻|链接|报道)|推荐阅读|延伸閱讀|相關(?:閱讀|新聞)|更多(?:新闻|新聞)",
+    "ja": r"(?:あわせて|合わせて)読みたい|【?関連(?:記事|リンク|ニュース)】?",
+    "ko": r"관련 ?(?:기사|뉴스|글)|함께 ?(?:보기|읽기)|많이 본 (?:뉴스|기사)",
+    "ar": r"[إا]قرأ (?:أيض|ايض)ا?ً?ا?|[إا]قرأ المزيد|شاهد (?:أيض|ايض)ا?ً?ا?|مواضيع ذات صلة",
+    "fa": r"(?:بیشتر|همچنین) بخوانید|مطالب مرتبط",
+    "ur": r"یہ بھی پڑھیں|مزید پڑھیں",
+    "he": r"קרא(?:ו)? (?:גם|עוד)|עוד בנושא",
+    "hi": r"(?:यह|ये|इसे) भी (?:पढ़ें|पढ़ें|पढ़े|देखें)",
+    "bn": r"(?:আরও|আরো) পড়ুন",
+    "ta": r"(?:மேலும்|இதையும்) (?:படிக்க|படியுங்கள்)",
+    "te": r"(?:ఇవి|ఇది) కూడా చదవండి",
+    "mr": r"(?:हेही|हे ही|हे सुद्धा) वाचा",
+    "th": r"อ่าน(?:เพิ่มเติม|ต่อ|ข่าวอื่น)|ข่าวที่เกี่ยวข้อง",
+}
+_ALSO = re.compile(r"^[\W_]*(?:" + "|".join(_ALSO_WORDS.values()) + r")\s*(?:[:：»>→|]|[-–—] )", re.IGNORECASE)
+# Matches the whole heading above a list of links to other posts.
+_ALSO_HEADING = re.compile(r"^[\W_]*(?:" + "|".join(_ALSO_WORDS.values()) + r")[\W_]*$", re.IGNORECASE)
 
 # Matches a heading that introduces other posts, the author or the comments. The post ends before it.
 _END = _compile_any(
@@ -615,6 +676,11 @@ _NEIGHBOUR_SIGN = re.compile(r"^\s*(?:[←→«»‹›⟵⟶⬅➡]|&[lr]arr;)|
 def names_neighbour(text: str) -> bool:
     """Returns True if the text of a link shows that it leads to the next or the previous post ("Next → Title")."""
     return len(text) < 200 and (_NEIGHBOUR.search(text) is not None or _NEIGHBOUR_SIGN.search(text) is not None)
+
+
+def heads_other_pages(text: str) -> bool:
+    """Returns True if a heading introduces links to other posts ("Read also")."""
+    return len(text) < 60 and _ALSO_HEADING.match(text) is not None
 
 
 def points_to_other_page(text: str) -> bool:

@@ -1,4 +1,6 @@
-"""Reads the metadata of a page: JSON-LD, meta elements (Open Graph, Dublin Core), microdata and RDFa."""
+"""Reads the metadata of a page: JSON-LD, meta elements (Open Graph, Dublin Core), microdata and RDFa. Also finds the
+text of an article in the data of a page's scripts.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from html import unescape
+from html import escape, unescape
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.text_normalization import clean_text, element_line
+from archiver.extraction.text_normalization import clean_text, element_line, fold_text
 from archiver.platforms.selector_index import Index
 
 # JSON-LD. Most of it is well formed. The rest is repaired if its meaning is clear, and ignored otherwise.
@@ -662,3 +665,307 @@ def item_of(el: Element) -> Element | None:
 def is_article_item(el: Element | None) -> bool:
     kind = (el.get("itemtype") or "") if el is not None else ""
     return any(word.rsplit("/", 1)[-1].lower() in ARTICLE_TYPES for word in kind.split())
+
+
+# The text of an article in the data of a page's scripts: JSON in a script of its own (__NEXT_DATA__), in an assignment
+# (window.__INITIAL_STATE__ = {...}, Fusion.globalContent = {...}), or in React Server Components' flight data.
+
+_DECODER = json.JSONDecoder(strict=False)
+_SCRIPT_TYPES = frozenset({"", "text/javascript", "application/javascript", "module"})
+_LEAST_SCRIPT, _MAX_VALUES, _MAX_VISITS, _MAX_NESTING = 200, 60, 60_000, 60
+_ASSIGNED = re.compile(r"""=\s*+(?=\{\s*+"|\[\s*+[\[{"])|(?P<parse>\bJSON\.parse\(\s*+)(?=["'])""")
+_UNDEFINED = re.compile(r"(?<=[:,\[])undefined(?=[,}\]])")
+_SINGLE_QUOTED = re.compile(r"'((?:[^'\\]++|\\.)*+)'", re.DOTALL)
+_FLIGHT = re.compile(r"__next_f\.push\(\[1,\s*+(?=\")")
+_FLIGHT_ROW = re.compile(rb"([0-9a-f]*):(?:T([0-9a-f]+),)?")
+_FLIGHT_REFERENCE = re.compile(r"\$[0-9a-f]+")
+_REVIVERS = frozenset({"Reactive", "ShallowReactive", "Ref", "ShallowRef"})
+
+
+def script_values(index: Index) -> Iterator[Any]:
+    """Yields the JSON values in the scripts of a page, except JSON-LD, in document order. JSON that is not well formed
+    is left out.
+    """
+    flight: list[str] = []
+    for script in index.tag("script"):
+        raw, kind = script.text or "", (script.get("type") or "").lower()
+        if not _LEAST_SCRIPT <= len(raw) <= _MAX_SCRIPT or "ld+json" in kind:
+            continue
+        if "json" in kind:
+            value = _json_at(raw.lstrip(), 0)[0]
+            yield _revive(value) if script.get("id") == "__NUXT_DATA__" else value
+        elif "__next_f" in raw:
+            flight += (part for m in _FLIGHT.finditer(raw) if isinstance(part := _json_at(raw, m.end())[0], str))
+        elif kind in _SCRIPT_TYPES:
+            yield from _assigned_values(raw)
+    if flight:
+        yield from _flight_values("".join(flight))
+
+
+def _json_at(text: str, at: int) -> tuple[Any, int]:
+    """Returns the JSON value at a position of a text, and the position of its end; None if there is no such value."""
+    try:
+        return _DECODER.raw_decode(text, at)
+    except (ValueError, RecursionError):
+        return None, at
+
+
+def _assigned_values(raw: str) -> Iterator[Any]:
+    if "undefined" in raw:
+        raw = _UNDEFINED.sub("null", raw)
+    done = 0
+    for m in islice(_ASSIGNED.finditer(raw), _MAX_VALUES):
+        if m.start() < done:
+            continue
+        if m["parse"] and (quoted := _SINGLE_QUOTED.match(raw, m.end())):
+            value, done = _json_at('"' + quoted[1].replace("\\'", "'").replace('"', '\\"') + '"', 0)[0], quoted.end()
+        else:
+            value, done = _json_at(raw, m.end())
+        yield _json_at(value, 0)[0] if m["parse"] and isinstance(value, str) else value
+
+
+def _flight_values(text: str) -> Iterator[Any]:
+    """Yields the rows of React Server Components' flight data. References to rows that are texts are replaced by these
+    texts.
+    """
+    data, at = text.encode("utf-8", "replace"), 0
+    texts: dict[str, str] = {}
+    rows: list[Any] = []
+    while at < len(data) and (m := _FLIGHT_ROW.match(data, at)):
+        if m[2]:
+            at = m.end() + int(m[2], 16)  # the length of a text is in bytes
+            texts["$" + m[1].decode()] = data[m.end() : at].decode("utf-8", "replace")
+        else:
+            end = data.find(b"\n", m.end())
+            at = len(data) if end < 0 else end + 1
+            rows.append(_json_at(data[m.end() : at].decode("utf-8", "replace"), 0)[0])
+    for row in rows:
+        yield _with_texts(row, texts)
+
+
+def _with_texts(value: Any, texts: dict[str, str], depth: int = 0) -> Any:
+    if isinstance(value, str):
+        return texts.get(value, value) if _FLIGHT_REFERENCE.fullmatch(value) else value
+    if depth < _MAX_NESTING and isinstance(value, list):
+        return [_with_texts(one, texts, depth + 1) for one in value]
+    if depth < _MAX_NESTING and isinstance(value, dict):
+        return {key: _with_texts(one, texts, depth + 1) for key, one in value.items()}
+    return value
+
+
+def _revive(values: Any) -> Any:
+    """Returns the value that Nuxt has flattened to a list, in which objects and lists name their parts by position."""
+    room = _MAX_VISITS
+
+    def value_at(number: Any, depth: int) -> Any:
+        nonlocal room
+        room -= 1
+        if not isinstance(number, int) or not 0 <= number < len(values) or room < 0 or depth > _MAX_NESTING:
+            return None
+        found = values[number]
+        if isinstance(found, dict):
+            return {key: value_at(one, depth + 1) for key, one in found.items()}
+        if isinstance(found, list):
+            if found and isinstance(found[0], str):
+                return value_at(found[1], depth + 1) if found[0] in _REVIVERS and len(found) > 1 else None
+            return [value_at(one, depth + 1) for one in found]
+        return found
+
+    return value_at(0, 0) if isinstance(values, list) else None
+
+
+# How an article's text is written in such data. The keys of texts, of what belongs to other articles, and of addresses:
+_TEXT_KEYS = frozenset(
+    {"text", "content", "html", "value", "body", "bodyhtml", "body_html", "articlebody", "rendered", "markup", "p",
+     "paragraph", "paragraphs", "children", "items", "copy"}
+)  # fmt: skip
+_HEADING_KEYS = frozenset({"subhead", "subheading", "subheadline", "heading", "title"})
+_OTHER_KEYS = re.compile(
+    r"related|recommend|more_?(?:articles|stories|news)|latest|popular|trending|most_?read|^(?:hot|prev|previous|next)$|"
+    r"others?$|comment|menu|nav(?:igation)?$|header$|footer|sidebar|author|byline|caption|credit|tags?$|categor|"
+    r"seo|^meta|breadcrumb|translation|config|teaser|promo|newsletter|images?$|gallery|video|advert|excerpt|summary|"
+    r"description",
+    re.IGNORECASE,
+)
+# The types of blocks: those that are not text, those that contain pieces of text, headings, lists and quotations.
+_OTHER_TYPES = re.compile(
+    r"image|photo|picture|figure|gallery|video|audio|podcast|embed|advert|^ads?$|related|promo|newsletter|interstitial|"
+    r"read_?more|teaser|recirc|author|byline|comment|caption|script|widget",
+    re.IGNORECASE,
+)
+_INLINE_TYPES = re.compile(
+    r"paragraph|^p$|unstyled|^block$|head(?:er|ing|line)|^h[1-6]$|list[-_]?item|^li$|quote", re.IGNORECASE
+)
+_HEADING_TYPES = re.compile(r"head(?:er|ing|line)|^h[1-6]$", re.IGNORECASE)
+_LIST_TYPES = re.compile(r"(?:(?:un)?ordered|bullet|number(?:ed)?)?[-_]?list|ul|ol", re.IGNORECASE)
+_TYPE_KEYS = ("type", "_type", "nodeType", "kind", "__typename")
+_TITLE_KEYS, _ADDRESS_KEYS = ("title", "headline", "headlines"), (
+    "url", "href", "link", "slug", "path", "canonical_url", "permalink",
+)  # fmt: skip
+_BLOCKS = re.compile(r"</(?:p|div|li|h[1-6]|blockquote)>|<br ?/?>|<p>", re.IGNORECASE)
+_TAGS = re.compile(r"<[^>]*>")
+_MAIN_HEADING = re.compile(r"<h1>(.*?)</h1>", re.DOTALL)
+_LEAST_TEXT, _LEAST_SLUG, _MAX_NAME, _OUTWARD = 60, 8, 300, 2
+
+
+@dataclass(frozen=True, slots=True)
+class _PageNames:
+    """The title and the addresses by which the page's article is recognized in the data of its scripts."""
+
+    title: str
+    folded_title: str
+    addresses: frozenset[str]
+
+    def contain(self, value: Any) -> bool:
+        if not isinstance(value, str) or not 0 < len(value) <= _MAX_NAME:
+            return False
+        if value.rstrip("/") in self.addresses:
+            return True
+        is_like = len(self.title) <= 2 * len(value) and len(value) <= 2 * len(self.title) + 20
+        return is_like and fold_text(value) == self.folded_title
+
+
+def article_html(index: Index, title: str, addresses: set[str]) -> str:
+    """Returns the HTML of the article in the data of a page's scripts; "" if they do not contain it.
+
+    The article is the object that has the page's title or one of its addresses, or an object around that one. In React
+    elements, it is the tree with the title in its <h1>.
+    """
+    paths = {path for url in addresses if (path := urlsplit(url).path.rstrip("/"))}
+    slugs = {slug for path in paths if len(slug := path.rsplit("/", 1)[-1]) >= _LEAST_SLUG}
+    names = _PageNames(title, fold_text(title), frozenset(addresses | paths | slugs))
+    found = ""
+    for value in script_values(index):
+        for around in _objects_with(value, names):
+            texts = map(_longest_text, around)
+            text = next((one for one in texts if len(_TAGS.sub("", one)) >= _LEAST_TEXT), "")
+            found = max(found, text, key=len)
+        if not found and isinstance(value, list):
+            text = _HtmlWriter().html(value)
+            if any(fold_text(_TAGS.sub("", head)) == names.folded_title for head in _MAIN_HEADING.findall(text)):
+                found = text
+    return found
+
+
+def _objects_with(value: Any, names: _PageNames) -> Iterator[tuple[Node, ...]]:
+    """Yields the objects in a JSON value that have one of these names, each with the objects around it, from inside
+    out.
+    """
+    stack: list[tuple[Any, tuple[Node, ...]]] = [(value, ())]
+    room = _MAX_VISITS
+    while stack and room > 0:
+        at, around = stack.pop()
+        room -= 1
+        if isinstance(at, dict):
+            around = (at, *around[:_OUTWARD])
+            if any(map(names.contain, at.values())):
+                yield around
+            at = at.values()
+        if isinstance(at, Iterable):
+            stack += [(one, around) for one in at if isinstance(one, (dict, list))]
+
+
+def _longest_text(node: Node) -> str:
+    """Returns the HTML of the property of an object that contains most text."""
+    found = ""
+    for key, value in node.items():
+        if not _OTHER_KEYS.search(key):
+            long = isinstance(value, str) and (len(value) > _LEAST_TEXT or _BLOCKS.search(value) is not None)
+            text = _HtmlWriter().html(value, "text" if long else key.lower())
+            found = max(found, text, key=len)
+    return found
+
+
+class _HtmlWriter:
+    """Writes the text of a JSON value as HTML. Knows the forms that editors store: HTML in strings, lists of blocks
+    with a type, rich text whose paragraphs consist of pieces, and React elements.
+    """
+
+    def __init__(self) -> None:
+        self.room = _MAX_VISITS
+
+    def html(self, value: Any, key: str = "", within: str = "", depth: int = 0) -> str:
+        """`key` is the key of the value in lower case. `within` is "inline" in a paragraph, and "li" in a list."""
+        self.room -= 1
+        if self.room < 0 or depth > _MAX_NESTING:
+            return ""
+        if isinstance(value, str):
+            return self.text(value, within) if key in _TEXT_KEYS else ""
+        if isinstance(value, list):
+            if value[:1] == ["$"] and len(value) > 3:
+                return self.element(value, depth)
+            if within == "li":
+                return "".join(f"<li>{self.html(one, key, 'inline', depth + 1)}</li>" for one in value)
+            return "".join(self.html(one, key, within, depth + 1) for one in value)
+        return self.block(value, within, depth) if isinstance(value, dict) else ""
+
+    def text(self, text: str, within: str) -> str:
+        if within or _BLOCKS.search(text) is not None:
+            return f"<li>{text}</li>" if within == "li" else text
+        return "".join(f"<p>{part}</p>" for part in text.split("\n") if part and not part.isspace())
+
+    def element(self, element: list[Any], depth: int) -> str:
+        """Writes a React element. Of a component, the properties are read."""
+        tag, properties = element[1], element[3]
+        if not isinstance(tag, str) or not isinstance(properties, dict) or tag in ("nav", "footer", "script", "style"):
+            return ""
+        if tag.startswith("$"):
+            return self.html(properties, "", "", depth + 1)
+        inner = self.children(properties.get("children"), depth)
+        return f"<{tag}>{inner}</{tag}>" if tag.isalnum() else inner
+
+    def children(self, value: Any, depth: int) -> str:
+        if isinstance(value, str):
+            return "" if _FLIGHT_REFERENCE.fullmatch(value.replace("L", "")) else escape(value)
+        if isinstance(value, list) and value[:1] != ["$"]:
+            return "".join(self.children(one, depth + 1) for one in value) if depth < _MAX_NESTING else ""
+        return self.html(value, "", "inline", depth + 1)
+
+    def block(self, node: Node, within: str, depth: int) -> str:
+        kind = next((one for key in _TYPE_KEYS if isinstance(one := node.get(key), str)), "")
+        if _OTHER_TYPES.search(kind) or _is_card(node):
+            return ""
+        style = node.get("style")
+        if isinstance(style, str) and kind == "block":
+            kind = style if style != "normal" else kind
+        if within == "inline" or _INLINE_TYPES.search(kind):
+            inner = self.parts(node, "inline", depth)
+        else:
+            inner = self.parts(node, "li" if within == "li" or _LIST_TYPES.fullmatch(kind) else "", depth)
+        return inner if within == "inline" or not inner else _wrapped(inner, kind)
+
+    def parts(self, node: Node, within: str, depth: int) -> str:
+        """Writes the parts of a block. Of several texts, as of HTML and the same as plain text, writes the longest."""
+        texts = [one for key, one in node.items() if isinstance(one, str) and key.lower() in _TEXT_KEYS]
+        text = self.text(max(texts, key=len), within) if any(texts) else ""
+        if text and within:
+            return text
+        heads = (self.heading(one, depth) for key, one in node.items() if key.lower() in _HEADING_KEYS)
+        inner = (
+            self.html(one, key.lower(), within, depth + 1)
+            for key, one in node.items()
+            if isinstance(one, (dict, list)) and not _OTHER_KEYS.search(key) and key.lower() not in _HEADING_KEYS
+        )
+        return ("" if within else next(filter(None, heads), "")) + text + "".join(inner)
+
+    def heading(self, value: Any, depth: int) -> str:
+        text = value if isinstance(value, str) else self.html(value, "", "inline", depth + 1)
+        return f"<h2>{text}</h2>" if text else ""
+
+
+def _wrapped(inner: str, kind: str) -> str:
+    """Returns the HTML of a block, given its content and its type."""
+    if _HEADING_TYPES.search(kind):
+        return f"<h2>{inner}</h2>"
+    if "quote" in kind.lower():
+        return f"<blockquote>{inner}</blockquote>"
+    if _LIST_TYPES.fullmatch(kind):
+        return f"<ul>{inner}</ul>"
+    if "list" in kind.lower():
+        return f"<li>{inner}</li>"
+    return f"<p>{inner}</p>" if _INLINE_TYPES.search(kind) else inner
+
+
+def _is_card(node: Node) -> bool:
+    """Returns True if an object has a title and an address, so that it is another article or a link to one."""
+    return any(node.get(key) for key in _TITLE_KEYS) and any(node.get(key) for key in _ADDRESS_KEYS)

@@ -178,6 +178,7 @@ _NAMED_TAGS = frozenset({"div", "p", "span", "strong", "b", "td", "font", "dt"})
 _MAX_TITLE, _MAX_DATE = 200, 40
 _PLAIN = frozenset({"div", "p", "span", "strong", "b", "td", "h2", "h3", "h4", "font", "header"})
 _HEADINGS = 20
+_ADDRESS_ATTRIBUTE = re.compile(r"^data-.*(?:url|href|link)$")
 _KEEP = frozenset({"html", "body", "main"})
 _PICTURE_DEPTH = 4
 _MIN_BODY = 25  # an element with fewer characters than this is taken for the body only if no other element is found
@@ -809,6 +810,53 @@ def post_with_title(page: Page, title: Element | None, body: Element) -> Post:
     _find_holder(post)
     post._noise.clear()
     return post
+
+
+def other_articles(post: Post) -> list[Element]:
+    """Returns the elements with other articles that a page shows above or below its own, as pages do that load the next
+    article when a reader reaches the end of one.
+
+    Such an element is like the one that contains the post's title: it has the same parent, tag and a class in common,
+    begins with an <h1> of its own, and is an <article>, has an address, or contains a date as the post does.
+    """
+    title = post.title
+    heads = post.page.index.tag("h1")
+    if title is None or title.tag != "h1" or len(heads) < 2:
+        return []
+    own = {el.getparent(): el for el in (title, *title.iterancestors())}
+    text = fold_text(element_line(title))
+    found: dict[Element, None] = {}
+    for head in heads[:_HEADINGS]:
+        if head is not title and fold_text(element_line(head)) not in ("", text):
+            other = next(el for el in (head, *head.iterancestors()) if el.getparent() in own)
+            mine = own[other.getparent()]
+            if _is_like(other, mine) and is_at_start_of(post.page, other, head) and _is_article(post, other, mine):
+                found[other] = None
+    return list(found)
+
+
+def _is_like(one: Element, other: Element) -> bool:
+    """Returns True if two elements have the same tag and a class in common, or no classes."""
+    classes, others = (set((el.get("class") or "").split()) for el in (one, other))
+    return one is not other and one.tag == other.tag and (classes == others or not classes.isdisjoint(others))
+
+
+def _is_article(post: Post, el: Element, own: Element) -> bool:
+    """Returns True if an element that is not a heading is an article, names the address of another page, or contains a
+    date as `own` does.
+    """
+    if el.tag in _HEADING_TAGS:
+        return False
+    given = (post.page.join(str(value)) for name, value in el.items() if _ADDRESS_ATTRIBUTE.search(str(name)))
+    if el.tag == "article" or any(url.partition("#")[0].rstrip("/") not in post.page.addresses for url in given if url):
+        return True
+    return _contains_date(el) and _contains_date(own)
+
+
+def _contains_date(el: Element) -> bool:
+    if next(el.iter("time"), None) is not None:
+        return True
+    return any(map(is_meta_block, islice(el.iter("div", "p", "span"), _HEADINGS)))
 
 
 def picture_holder(post: Post) -> Element | None:

@@ -35,7 +35,9 @@ def test_boilerplate_names_are_recognised_in_every_spelling(names: str) -> None:
     assert boilerplate_word(fromstring(f'<div class="{names}"/>'))
 
 
-@pytest.mark.parametrize("names", ["entry-content", "with-sidebar", "no-comments", "has-share", "adventure", "navy"])
+@pytest.mark.parametrize(
+    "names", ["entry-content", "with-sidebar", "no-comments", "has-share", "adventure", "navy", "kommentar"]
+)
 def test_similar_names_are_not_boilerplate(names: str) -> None:
     assert not boilerplate_word(fromstring(f'<div class="{names}"/>'))
 
@@ -115,6 +117,21 @@ def test_links_to_other_posts_and_headings_that_end_a_post() -> None:
     assert points_to_other_page("Read also: Swifts in the bell tower")
     assert points_to_other_page("Читайте также: Стрижи")
     assert not points_to_other_page("Read also the small print, he said.")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Baca juga: Sungai meluap", "Zobacz też: Wilk w mieście", "Διαβάστε επίσης: Βροχές", "यह भी पढ़ें: बाजार",
+        "আরও পড়ুন: বাজার", "مزید پڑھیں: بازار", "相关阅读：灯塔", "【関連記事】：漁船", "Lue myös: Satama",
+    ],
+)  # fmt: skip
+def test_the_words_before_another_post_are_known_in_many_languages(text: str) -> None:
+    assert points_to_other_page(text)
+
+
+def test_a_word_that_only_begins_like_them_is_text() -> None:
+    assert not points_to_other_page("Mehr dazulernen will sie: im Herbst beginnt der Kurs.")
     ends = ("Related posts", "You may also like", "Leave a comment", "关于作者", "相关阅读", "関連記事",
             "Похожие записи", "مقالات ذات صلة", "תגובות", "Über den Autor", "À lire aussi",
             "Artículos relacionados")  # fmt: skip

@@ -269,8 +269,8 @@ _METAS = ("contentsource", "source", "dc.source", "article:source", "mediaid", "
 
 @dataclass(frozen=True, slots=True)
 class BodyTail:
-    """The authors and sources named in the last paragraphs of a body. `paragraphs` is the number of these paragraphs,
-    which contain nothing else.
+    """The authors and sources named in the last paragraphs of a body. `paragraphs` is the number of paragraphs at the
+    end that are bylines, and therefore not text of the post.
     """
 
     authors: tuple[str, ...] = ()
@@ -391,14 +391,14 @@ def _sources_after_bare_label(m: re.Match[str]) -> list[str]:
 def read_tail(body: str) -> BodyTail:
     """Reads the byline and the notes on sources in the last paragraphs of a body.
 
-    A line such as "Jane Doe (with material from Reuters)" is both a byline and a note. Such paragraphs are not part of
-    the post's text.
+    A line such as "Jane Doe (with material from Reuters)" is both a byline and a note; it is not part of the post's
+    text. A line that only names the source ("Source: Reuters") is part of it.
     """
     paragraphs = body.rsplit("\n\n", 3)
     authors: list[str] = []
     credits: list[str] = []
-    taken = 0
-    for text in reversed(paragraphs[-3:]):
+    bylines = 0
+    for position, text in enumerate(reversed(paragraphs[-3:])):
         one = clean_text(text)
         if "\n" in text.strip() or not one:
             break
@@ -406,10 +406,11 @@ def read_tail(body: str) -> BodyTail:
         sources = sources or _sources_of_note_paragraph(one)
         if not sources:
             break
-        authors, credits, taken = who + authors, sources + credits, taken + 1
-    if taken >= len(paragraphs):
-        taken = 0
-    return BodyTail(tuple(dict.fromkeys(authors)), tuple(dict.fromkeys(credits)), taken)
+        authors, credits = who + authors, sources + credits
+        bylines += bool(who) and bylines == position
+    if bylines >= len(paragraphs):
+        bylines = 0
+    return BodyTail(tuple(dict.fromkeys(authors)), tuple(dict.fromkeys(credits)), bylines)
 
 
 def _read_signed_note(text: str) -> tuple[list[str], list[str]]:
