@@ -234,3 +234,23 @@ def test_json_ld_declares_which_authors_are_organizations(kind: str, expected: d
     declared = f'{{"@type": "Article", "datePublished": "2024-05-12", "author": {author}}}'
     head = f'<script type="application/ld+json">{declared}</script>'
     assert organizations(read("en", "By Quay Notes", head=head)) == expected
+
+
+COMMENTS = [
+    ("en", "2 comments", "Bo Reed"), ("de", "2 Kommentare", "Hans Meier"), ("fr", "2 commentaires", "Jean Petit"),
+    ("es", "Comentarios", "Juan Gil"), ("it", "2 commenti", "Marco Rossi"), ("nl", "Reacties", "Piet de Vries"),
+    ("pl", "Komentarze", "Jan Kowalski"), ("tr", "2 yorum", "Ahmet Kaya"), ("vi", "2 bình luận", "Nguyễn Văn An"),
+    ("ru", "Комментарии", "Иван Петров"), ("zh", "评论", "王小明"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mark", ['<a rel="author" href="/user/7">{}</a>', '<p class="author">{}</p>', "<p>{}</p>"])
+@pytest.mark.parametrize(("language", "heading", "name"), COMMENTS, ids=[language for language, _, _ in COMMENTS])
+def test_who_comments_is_no_author(language: str, heading: str, name: str, mark: str) -> None:
+    title, text, date = TEXTS[language]
+    html = (
+        f'<html lang="{language}"><title>{title}</title><main><article><h1>{title}</h1><p>{date}</p><div><p>{text}</p>'
+        f"<p>{text} {text}</p></div></article><div><h3>{heading}</h3><div>{mark.format(name)}<p>{date}</p>"
+        f"<p>{text}</p></div></div></main></html>"
+    )
+    assert extract_page(parse_page(html, "https://quay.example/ferry")).authors == ()
