@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from lxml.html import fromstring
 
 from archiver.extraction.article import extract_page
+from archiver.extraction.authors.byline import names_of_line
 from archiver.extraction.authors.person_names import is_organization, is_plain_name
 from archiver.extraction.page import parse_page
 from archiver.items import ORGANIZATIONS, Article
@@ -234,6 +236,11 @@ def test_json_ld_declares_which_authors_are_organizations(kind: str, expected: d
     declared = f'{{"@type": "Article", "datePublished": "2024-05-12", "author": {author}}}'
     head = f'<script type="application/ld+json">{declared}</script>'
     assert organizations(read("en", "By Quay Notes", head=head)) == expected
+
+
+def test_a_name_with_another_in_brackets_is_read_in_an_element_known_as_byline() -> None:
+    line = fromstring("<p>May 12, 2024 - <span>Yu Cao (Kevin)</span> &amp; Ann Lee</p>")
+    assert names_of_line(line) == ["Yu Cao (Kevin)", "Ann Lee"]
 
 
 COMMENTS = [
