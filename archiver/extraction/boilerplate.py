@@ -498,6 +498,24 @@ _NO_COMMENTS = {
     "ar": r"لا (?:توجد|يوجد) تعليقات|(?:اترك|أضف) (?:تعليقا?ً?|ردا?ً?)",
     "he": r"אין תגובות|(?:הוסף|השאר|כתוב) תגובה",
 }
+_COMMENTS = re.compile(
+    "|".join(
+        (
+            r"comments?|discussion|kommentare?|commentaires?|comentarios|comentários|commenti|reacties|komentarze|"
+            r"komentáře|hozzászólások|kommentarer|kommentit|comentarii|yorumlar|komentar|bình luận|комментарии|"
+            r"коментарі?|коментари|σχόλια|(?:ال)?تعليقات|תגובות|نظرات|评论|評論|留言|コメント|댓글",
+            *_NO_COMMENTS.values(),
+        )
+    ),
+    re.IGNORECASE,
+)
+
+
+def opens_comments(text: str) -> bool:
+    """Returns True if a heading stands above the comments on a post, or above the form for them."""
+    return len(text) <= _MAX_LINE_LENGTH and _COMMENTS.fullmatch(text.strip(" :：()»")) is not None
+
+
 _LONG_LINE = _compile_any(
     r"(?:©|\(c\)|copyright).{0,160}|all rights reserved.{0,40}",
     r"filed under.{0,200}|tagged (?:with|as|in)?:? .{0,200}|posted (?:in|on|by) .{0,200}|this entry was posted .*|"

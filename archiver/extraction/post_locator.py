@@ -149,7 +149,8 @@ def _is_home_of(page: Page, url: str) -> bool:
 
 
 _NOISE = re.compile(
-    r"(?:^|[\s_-])(?:comments?|commentlist|comment-?form|respond|disqus|sidebar\d*|widgets?|widget-area|"
+    r"(?:^|[\s_-])(?:comments?|kommentare?|kommentarer|commentaires?|comentarios?|commenti|reacties|komentarze|kommentarii|yorumlar|"
+    r"binh-?luan|pinglun|commentlist|comment-?form|respond|disqus|sidebar\d*|widgets?|widget-area|"
     r"related(?:-?posts?|-?articles?)?|relatedposts|"
     r"recommend(?:ed|ations?)?|popular|trending|most-?read|latest|recent|more-?posts|read-?more|also-?like|you-?may|"
     r"navbar|nav|navigation|navigate|menu|"

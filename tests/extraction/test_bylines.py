@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from lxml.html import fromstring
 
 from archiver.extraction.article import extract_page
+from archiver.extraction.authors.byline import names_of_line
 from archiver.extraction.authors.person_names import is_organization, is_plain_name
 from archiver.extraction.page import parse_page
 from archiver.items import ORGANIZATIONS, Article
@@ -234,3 +236,28 @@ def test_json_ld_declares_which_authors_are_organizations(kind: str, expected: d
     declared = f'{{"@type": "Article", "datePublished": "2024-05-12", "author": {author}}}'
     head = f'<script type="application/ld+json">{declared}</script>'
     assert organizations(read("en", "By Quay Notes", head=head)) == expected
+
+
+def test_a_name_with_another_in_brackets_is_read_in_an_element_known_as_byline() -> None:
+    line = fromstring("<p>May 12, 2024 - <span>Yu Cao (Kevin)</span> &amp; Ann Lee</p>")
+    assert names_of_line(line) == ["Yu Cao (Kevin)", "Ann Lee"]
+
+
+COMMENTS = [
+    ("en", "2 comments", "Bo Reed"), ("de", "2 Kommentare", "Hans Meier"), ("fr", "2 commentaires", "Jean Petit"),
+    ("es", "Comentarios", "Juan Gil"), ("it", "2 commenti", "Marco Rossi"), ("nl", "Reacties", "Piet de Vries"),
+    ("pl", "Komentarze", "Jan Kowalski"), ("tr", "2 yorum", "Ahmet Kaya"), ("vi", "2 bình luận", "Nguyễn Văn An"),
+    ("ru", "Комментарии", "Иван Петров"), ("zh", "评论", "王小明"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mark", ['<a rel="author" href="/user/7">{}</a>', '<p class="author">{}</p>', "<p>{}</p>"])
+@pytest.mark.parametrize(("language", "heading", "name"), COMMENTS, ids=[language for language, _, _ in COMMENTS])
+def test_who_comments_is_no_author(language: str, heading: str, name: str, mark: str) -> None:
+    title, text, date = TEXTS[language]
+    html = (
+        f'<html lang="{language}"><title>{title}</title><main><article><h1>{title}</h1><p>{date}</p><div><p>{text}</p>'
+        f"<p>{text} {text}</p></div></article><div><h3>{heading}</h3><div>{mark.format(name)}<p>{date}</p>"
+        f"<p>{text}</p></div></div></main></html>"
+    )
+    assert extract_page(parse_page(html, "https://quay.example/ferry")).authors == ()

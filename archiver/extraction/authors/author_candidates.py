@@ -21,7 +21,7 @@ from archiver.extraction.authors.person_names import (
     is_organization,
     split_names,
 )
-from archiver.extraction.authors.signature import find_signatures, signatures_in_text
+from archiver.extraction.authors.signature import CommentSection, find_signatures, signatures_in_text
 from archiver.extraction.metadata import Node, is_article_item, item_of, types
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
@@ -203,14 +203,19 @@ def _add_visible(page: Page, post: Post, add: Add) -> None:
     In each of these two groups of selectors, only the first selector that finds a name is used.
     """
     generic = by_name("generic")
+    comments = CommentSection(page, post)
     if page.platform is not generic:
-        _add_first(post, page.index.present(page.platform.authors), "platform", 0.86, add)
-    _add_first(post, page.index.present(generic.authors), "class", 0.7, add)
+        _add_first(post, comments, page.index.present(page.platform.authors), "platform", 0.86, add)
+    _add_first(post, comments, page.index.present(generic.authors), "class", 0.7, add)
 
 
-def _add_first(post: Post, rules: Iterable[str], source: str, confidence: float, add: Add) -> None:
+def _add_first(
+    post: Post, comments: CommentSection, rules: Iterable[str], source: str, confidence: float, add: Add
+) -> None:
     for rule in rules:
-        found = [el for el, _ in post.select([rule]) if not _is_not_author(el) and not _has_other_part(el)]
+        found = [
+            el for el, _ in post.select([rule]) if not (_is_not_author(el) or _has_other_part(el) or comments.has(el))
+        ]
         if value := [name for el in found[:_MAX_COUNT] for name in names_of_element(el)]:
             inside = post.holder is not None and any(_is_inside(el, post.holder) for el in found)
             sure = inside or any(_is_marked(el) for el in found)
@@ -296,8 +301,9 @@ def _names_of_person(page: Page, person: Node) -> list[str]:
 
 def _add_microdata(page: Page, post: Post, add: Add) -> None:
     found: list[str] = []
+    comments = CommentSection(page, post)
     for el in page.index.select("[itemprop~=author]") or page.index.select("[itemprop~=creator]"):
-        if not post.is_noise(el) and is_article_item(item_of(el)):
+        if not (post.is_noise(el) or comments.has(el)) and is_article_item(item_of(el)):
             found += (
                 split_names(el.get("content") or element_line(el))
                 if el.get("itemscope") is None

@@ -133,7 +133,8 @@ def leads_to_term(href: str) -> bool:
 
 
 _FOREIGN = re.compile(
-    r"(?:^|[\s_-])(?:comments?|comment-?list|commentlist|respond|disqus|sidebar\d*|widget-area|related\w*|recommend\w*|"
+    r"(?:^|[\s_-])(?:comments?|kommentare?|kommentarer|commentaires?|comentarios?|commenti|reacties|komentarze|kommentarii|yorumlar|"
+    r"binh-?luan|pinglun|comment-?list|commentlist|respond|disqus|sidebar\d*|widget-area|related\w*|recommend\w*|"
     r"popular|trending|most-?read|latest|recent|recents|more-?(?:posts|articles|stories)|also-?like|you-?may|navbar|"
     r"nav|"
     r"navigation|menu|megamenu|pagination|pager|breadcrumbs?|newsletter|subscribe|promo|advert\w*|ads?|blogroll|"

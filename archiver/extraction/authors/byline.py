@@ -13,6 +13,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.authors.person_names import (
     BEHALF,
+    BRACKETS,
     BY,
     OTHER_PART,
     REPORTERS_KO,
@@ -457,7 +458,7 @@ def _looks_like_full_name(text: str) -> bool:
     """
     if _HAN_NAME.fullmatch(text):
         return not _CJK_LABEL.search(text)
-    words = text.split()
+    words = BRACKETS.sub("", text).split()
     return 2 <= len(words) <= 4 and words[0][0].isupper() and words[-1][0].isupper()
 
 

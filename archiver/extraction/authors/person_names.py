@@ -191,7 +191,7 @@ _ENDS_IN_LEGAL_FORM = re.compile(
 )
 _ONLY_LEGAL_FORM = re.compile(rf"(?:Co\.?\s*)?(?:{_LEGAL_FORM}|Co)\.?", re.IGNORECASE)
 _COMPANY_JOINT = re.compile(r"(?<=\w)\s*(?:&|\band\b|\bund\b|\bet\b)\s*(?=Co\b)")
-_BRACKETS = re.compile(r"\s*[(（][^)）]*[)）]")
+BRACKETS = re.compile(r"\s*[(（][^)）]*[)）]")
 _JOINED = "\ue000"  # stands for "&" within the name of a company while a byline is split
 _COMMA_BEFORE_FORM = re.compile(rf",\s*(?=(?:{_LEGAL_FORM})\b\.?\s*(?:$|[,;|]))")
 # Words that end or begin the name of a desk, an outlet or an institution, one row per group of languages.
@@ -225,7 +225,7 @@ def is_organization(text: str) -> bool:
     """Returns True if a name shows that it names an organization: a news agency, a desk, an outlet, an institution or a
     company.
     """
-    text = _BRACKETS.sub("", text)
+    text = BRACKETS.sub("", text)
     if fold_text(text) in KNOWN_AGENCIES or _ENDS_IN_LEGAL_FORM.match(text) or _ORGANIZATION_ENDING.match(text):
         return True
     words = [w.strip(".,:'’\"()").lower() for w in text.split()]
@@ -453,7 +453,7 @@ def looks_personal(text: str) -> bool:
     """Returns True if a text has the form of a person's name (one to five capitalized words without digits) or is a
     handle.
     """
-    words = _BRACKETS.sub("", text).split()
+    words = BRACKETS.sub("", text).split()
     if not 1 <= len(words) <= 5:
         return False
     if len(words) == 1:
@@ -506,7 +506,7 @@ def is_plain_name(text: str) -> bool:
     if _CJK.fullmatch(text):
         bare = text.replace(" ", "")
         return bare.startswith(_FAMILY_NAMES_JA) if len(bare) > 3 or " " in text else text[0] in _SURNAMES
-    words = _BRACKETS.sub("", text).split()
+    words = BRACKETS.sub("", text).split()
     if not words or _PLACES.search(text):
         return False
     has_capitals = words[0][0].isupper() and words[-1][0].isupper()

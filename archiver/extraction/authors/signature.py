@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 
 from lxml.etree import _Element as Element
@@ -27,6 +28,7 @@ from archiver.extraction.authors.person_names import (
     may_sign,
     split_names,
 )
+from archiver.extraction.boilerplate import opens_comments
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text_normalization import clean_text, element_line, fold_text
@@ -41,7 +43,32 @@ _ABOUT = re.compile(
 )
 
 
-def author_boxes(page: Page, end: int, top: Element | None) -> list[tuple[str, str]]:
+_HEADINGS = ("h2", "h3", "h4", "h5", "h6")
+
+
+class CommentSection:
+    """The comments of a page: all that follows a heading such as "2 comments" after the post's own heading."""
+
+    def __init__(self, page: Page, post: Post) -> None:
+        self.page, self.post = page, post
+
+    @cached_property
+    def _begin(self) -> int | None:
+        order = self.page.index.order
+        title = -1 if self.post.title is None else order[self.post.title]
+        return next(
+            (order[el] for el in self.page.index.tag(*_HEADINGS) if order[el] > title and _is_comments(el)), None
+        )
+
+    def has(self, el: Element) -> bool:
+        return self._begin is not None and self.page.index.order.get(el, -1) > self._begin
+
+
+def _is_comments(el: Element) -> bool:
+    return len((el.text or "").strip()) <= _LABEL_LENGTH and opens_comments(_first_texts(el))
+
+
+def author_boxes(page: Page, end: int, top: Element | None, comments: CommentSection) -> list[tuple[str, str]]:
     """Returns the people named in author boxes after the element at position `end`, each with the first line of the
     box.
 
@@ -53,6 +80,7 @@ def author_boxes(page: Page, end: int, top: Element | None) -> list[tuple[str, s
     for el in _author_elements(page)[:_BOXES]:
         if (
             page.index.order[el] <= end
+            or comments.has(el)
             or el.tag in _NO_BOX
             or _is_inside(el, last)
             or not _belongs_to_post(page, el, top)
@@ -472,7 +500,7 @@ def _bylines_after(page: Page, post: Post, end: int, top: Element | None) -> lis
     if post.body is not None:
         rest = [x for _, x in zip(range(10), LineReader(900).lines(nodes_after(post.body)), strict=False)]
         out += [s for s in read_bylines(list(_lines_until_heading(rest)), "after") if s.kind in SURE]
-    out += [Sign((who,), "box", "after", raw) for who, raw in author_boxes(page, end, top)]
+    out += [Sign((who,), "box", "after", raw) for who, raw in author_boxes(page, end, top, CommentSection(page, post))]
     return out + _labelled_names(page)
 
 
@@ -518,6 +546,8 @@ def _lines_until_text(lines: Iterator[MarkedLine]) -> Iterator[MarkedLine]:
     """Yields the lines up to the sixth long paragraph, since a standfirst may precede the byline."""
     long = 0
     for n, one in enumerate(lines):
+        if _begins_comments(one):
+            return
         long += len(one.text) >= LONG
         yield one
         if long == 6 or n > 50:
@@ -527,9 +557,18 @@ def _lines_until_text(lines: Iterator[MarkedLine]) -> Iterator[MarkedLine]:
 def _lines_until_heading(lines: list[MarkedLine]) -> Iterator[MarkedLine]:
     """Yields the lines up to the next heading or long paragraph."""
     for one in lines:
-        if len(one.text) > LONG or any(c.head for c in one.chunks):
+        if len(one.text) > LONG or any(c.head for c in one.chunks) or _begins_comments(one):
             return
         yield one
+
+
+def _begins_comments(one: MarkedLine) -> bool:
+    """Returns True if a line is the heading of the comments."""
+    if not one.chunks or len(one.text) > _SHORT:
+        return False
+    el = one.chunks[0].el
+    outer = el.getparent()
+    return (el.tag in _HEADINGS or (outer is not None and outer.tag in _HEADINGS)) and opens_comments(one.text)
 
 
 def _find_heading(page: Page, post: Post) -> Element | None:
