@@ -29,7 +29,7 @@ from archiver.extraction.boilerplate import (
 )
 from archiver.extraction.metadata import article_html
 from archiver.extraction.page import Page, parse_page
-from archiver.extraction.post_locator import Post, is_meta_block, meta_blocks_in, other_articles
+from archiver.extraction.post_locator import TITLE_PARTS, Post, is_meta_block, meta_blocks_in, other_articles
 from archiver.extraction.term_links import kind_of_address
 from archiver.extraction.text_normalization import clean_text, fold_text, has_text, tidy_body
 from archiver.items import Mark, SourceHint, is_from_api
@@ -59,6 +59,12 @@ _ABOVE_COMMENTS = 150.0
 _COMMENT_FORM = 1_500  # the labels and notes of a comment form have fewer letters than this
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous"})
 _HASHTAGS = re.compile(r"(?:#[^\W\d_][^\s#]*[\s,]*){2,}")
+_TOOL_ADDRESS = re.compile(
+    r"^mailto:|^javascript:|#(?:comments?|respond|disqus_thread|kommentare?|commentaires?|comentarios?|komentarze?)\b|"
+    r"[/?&=_.-](?:print|printer|mailto|email|sendmail|send|drucken|imprimir|imprimer|stampa)\b|^print|^mailto",
+    re.IGNORECASE,
+)
+"""Matches the addresses of links to comments, to a printed page or for sending a page by mail."""
 _LETTER = re.compile(r"[^\W_]")
 """Matches a letter or digit."""
 _QUOTES = frozenset({"blockquote", "aside", "figure"})
@@ -226,15 +232,17 @@ def _intro_blocks(blocks: list[TextBlock], lo: int, title: str, weights: list[fl
 
 
 def _text_start(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float], title: str) -> int:
-    """Returns the index of the block where the text begins. If the title is near the start, the text begins below."""
-    known = fold_text(title)
+    """Returns the index of the block where the text begins. If the title is near the start, the text begins below. A
+    title that is the page's <title> may have the name of the site beside it.
+    """
+    known = {fold_text(title), fold_text(max(TITLE_PARTS.split(title), key=len))} - {""}
     if not known:
         return lo
     whole = size[hi] - size[lo]
     for i in range(lo, hi):
         if size[i] - size[lo] > 0.15 * whole + 300:
             break
-        if not dead[i] and len(blocks[i].text) < 2 * len(title) + 20 and fold_text(blocks[i].text) == known:
+        if not dead[i] and len(blocks[i].text) < 2 * len(title) + 20 and fold_text(blocks[i].text) in known:
             if sum(b.size for b in blocks[lo:i] if b.size > 80) < 400:
                 return i + 1
             dead[i] = 1
@@ -320,7 +328,9 @@ def _drop_link_lists(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray)
 
 
 def _is_tag_row(b: TextBlock) -> bool:
-    """Returns True if a block contains only links to tags or categories, and separators between them, or hashtags."""
+    """Returns True if a block contains only links to tags, categories, comments, a printed page or a mail, and
+    separators between them, or hashtags.
+    """
     if b.size > 300 or b.element.tag in HEADINGS:
         return False
     if b.text.startswith("#") and _HASHTAGS.fullmatch(b.text):
@@ -328,7 +338,7 @@ def _is_tag_row(b: TextBlock) -> bool:
     if b.linked < 0.7 * b.size:
         return False
     links = list(_links_of(b))
-    return bool(links) and all(_is_term_link(a) for a in links)
+    return bool(links) and all(_is_term_link(a) or _TOOL_ADDRESS.search(a.get("href") or "") for a in links)
 
 
 def _is_term_link(a: Element) -> bool:
