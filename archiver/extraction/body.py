@@ -201,7 +201,7 @@ def text_blocks(
     _drop_rows(blocks, start, end, dead)
     _drop_repeated(blocks, start, end, dead)
     _drop_author_notes(blocks, start, end, dead, size, known.people)
-    _drop_empty_headings(blocks, start, end, dead)
+    _drop_empty_headings(layout, start, end, dead)
     return [*intro, *(blocks[i] for i in range(start, end) if not dead[i])]
 
 
@@ -435,12 +435,27 @@ def _in_list(el: Element) -> bool:
     return parent is not None and parent.tag in ("li", "td", "dd")
 
 
-def _drop_empty_headings(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
-    """Marks headings at the end of the text as dead if everything below them was dropped."""
+def _drop_empty_headings(layout: BlockLayout, lo: int, hi: int, dead: bytearray) -> None:
+    """Marks headings at the end of the text as dead if everything below them was dropped and they head no picture."""
+    blocks = layout.blocks
     i = hi - 1
     while i > lo and (dead[i] or blocks[i].element.tag in HEADINGS):
+        if not dead[i] and _heads_picture(layout, i, hi):
+            break
         dead[i] = 1
         i -= 1
+
+
+def _heads_picture(layout: BlockLayout, i: int, hi: int) -> bool:
+    """Returns True if a heading without links has only a picture below it, up to the next such heading or the end."""
+    blocks = layout.blocks
+    following = blocks[i + 1] if i + 1 < hi else None
+    if blocks[i].linked or ends_the_post(blocks[i].text):
+        return False
+    if following is not None and (following.linked or following.element.tag not in HEADINGS):
+        return False
+    around = blocks[i].element.getparent()
+    return around is not None and any(m.before == i + 1 and is_below(m.element, around) for m in layout.media)
 
 
 # Finding the element that contains the text: the one whose blocks weigh most. Prose has a positive weight, links have a
