@@ -29,7 +29,7 @@ from archiver.extraction.boilerplate import (
 )
 from archiver.extraction.metadata import article_html
 from archiver.extraction.page import Page, parse_page
-from archiver.extraction.post_locator import Post, is_meta_block, meta_blocks_in, other_articles
+from archiver.extraction.post_locator import TITLE_PARTS, Post, is_meta_block, meta_blocks_in, other_articles
 from archiver.extraction.term_links import kind_of_address
 from archiver.extraction.text_normalization import clean_text, fold_text, has_text, tidy_body
 from archiver.items import Mark, SourceHint, is_from_api
@@ -59,6 +59,12 @@ _ABOVE_COMMENTS = 150.0
 _COMMENT_FORM = 1_500  # the labels and notes of a comment form have fewer letters than this
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous"})
 _HASHTAGS = re.compile(r"(?:#[^\W\d_][^\s#]*[\s,]*){2,}")
+_TOOL_ADDRESS = re.compile(
+    r"^mailto:|^javascript:|#(?:comments?|respond|disqus_thread|kommentare?|commentaires?|comentarios?|komentarze?)\b|"
+    r"[/?&=_.-](?:print|printer|mailto|email|sendmail|send|drucken|imprimir|imprimer|stampa)\b|^print|^mailto",
+    re.IGNORECASE,
+)
+"""Matches the addresses of links to comments, to a printed page or for sending a page by mail."""
 _LETTER = re.compile(r"[^\W_]")
 """Matches a letter or digit."""
 _QUOTES = frozenset({"blockquote", "aside", "figure"})
@@ -195,7 +201,7 @@ def text_blocks(
     _drop_rows(blocks, start, end, dead)
     _drop_repeated(blocks, start, end, dead)
     _drop_author_notes(blocks, start, end, dead, size, known.people)
-    _drop_empty_headings(blocks, start, end, dead)
+    _drop_empty_headings(layout, start, end, dead)
     return [*intro, *(blocks[i] for i in range(start, end) if not dead[i])]
 
 
@@ -226,15 +232,17 @@ def _intro_blocks(blocks: list[TextBlock], lo: int, title: str, weights: list[fl
 
 
 def _text_start(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float], title: str) -> int:
-    """Returns the index of the block where the text begins. If the title is near the start, the text begins below."""
-    known = fold_text(title)
+    """Returns the index of the block where the text begins. If the title is near the start, the text begins below. A
+    title that is the page's <title> may have the name of the site beside it.
+    """
+    known = {fold_text(title), fold_text(max(TITLE_PARTS.split(title), key=len))} - {""}
     if not known:
         return lo
     whole = size[hi] - size[lo]
     for i in range(lo, hi):
         if size[i] - size[lo] > 0.15 * whole + 300:
             break
-        if not dead[i] and len(blocks[i].text) < 2 * len(title) + 20 and fold_text(blocks[i].text) == known:
+        if not dead[i] and len(blocks[i].text) < 2 * len(title) + 20 and fold_text(blocks[i].text) in known:
             if sum(b.size for b in blocks[lo:i] if b.size > 80) < 400:
                 return i + 1
             dead[i] = 1
@@ -320,7 +328,9 @@ def _drop_link_lists(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray)
 
 
 def _is_tag_row(b: TextBlock) -> bool:
-    """Returns True if a block contains only links to tags or categories, and separators between them, or hashtags."""
+    """Returns True if a block contains only links to tags, categories, comments, a printed page or a mail, and
+    separators between them, or hashtags.
+    """
     if b.size > 300 or b.element.tag in HEADINGS:
         return False
     if b.text.startswith("#") and _HASHTAGS.fullmatch(b.text):
@@ -328,7 +338,7 @@ def _is_tag_row(b: TextBlock) -> bool:
     if b.linked < 0.7 * b.size:
         return False
     links = list(_links_of(b))
-    return bool(links) and all(_is_term_link(a) for a in links)
+    return bool(links) and all(_is_term_link(a) or _TOOL_ADDRESS.search(a.get("href") or "") for a in links)
 
 
 def _is_term_link(a: Element) -> bool:
@@ -425,12 +435,27 @@ def _in_list(el: Element) -> bool:
     return parent is not None and parent.tag in ("li", "td", "dd")
 
 
-def _drop_empty_headings(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
-    """Marks headings at the end of the text as dead if everything below them was dropped."""
+def _drop_empty_headings(layout: BlockLayout, lo: int, hi: int, dead: bytearray) -> None:
+    """Marks headings at the end of the text as dead if everything below them was dropped and they head no picture."""
+    blocks = layout.blocks
     i = hi - 1
     while i > lo and (dead[i] or blocks[i].element.tag in HEADINGS):
+        if not dead[i] and _heads_picture(layout, i, hi):
+            break
         dead[i] = 1
         i -= 1
+
+
+def _heads_picture(layout: BlockLayout, i: int, hi: int) -> bool:
+    """Returns True if a heading without links has only a picture below it, up to the next such heading or the end."""
+    blocks = layout.blocks
+    following = blocks[i + 1] if i + 1 < hi else None
+    if blocks[i].linked or ends_the_post(blocks[i].text):
+        return False
+    if following is not None and (following.linked or following.element.tag not in HEADINGS):
+        return False
+    around = blocks[i].element.getparent()
+    return around is not None and any(m.before == i + 1 and is_below(m.element, around) for m in layout.media)
 
 
 # Finding the element that contains the text: the one whose blocks weigh most. Prose has a positive weight, links have a

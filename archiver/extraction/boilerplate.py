@@ -683,8 +683,11 @@ _NEIGHBOUR = re.compile(
     r"^[\s←→«»‹›<>⟵⟶◀▶⬅➡|:-]*(?:next|previous|prev|older|newer|nächster?|vorheriger?|weiter|zurück|suivante?|"
     r"précédente?|siguiente|anterior|próxim[oa]|successivo|precedente|volgende|vorige|następny|poprzedni|nästa|"
     r"föregående|sonraki|önceki|следующ(?:ая|ий)|предыдущ(?:ая|ий)|bài (?:sau|trước)|下一[篇页頁]|上一[篇页頁]|"
-    r"次の(?:記事|投稿)|前の(?:記事|投稿)|다음 ?글|이전 ?글|التالي|السابق|הבא|הקודם)"
-    r"(?: (?:post|article|entry|story|beitrag|artikel|article|entrada|artículo|post|articolo|wpis|запись|yazı))?"
+    r"次の(?:記事|投稿)|前の(?:記事|投稿)|다음 ?글|이전 ?글|التالي|السابق|הבא|הקודם|"
+    r"forrige|neste|næste|seuraava|edellinen|předchozí|následující|další|előző|következő|următor(?:ul)?|precedent(?:ul)?|"
+    r"наступн(?:а|ий)|попередн(?:я|ій)|επόμεν[οη]|προηγούμεν[οη]|selanjutnya|sebelumnya|अगला|पिछला|بعدی|قبلی|ถัดไป|ก่อนหน้า)"
+    r"(?: (?:post|article|entry|story|beitrag|artikel|article|entrada|artículo|post|articolo|wpis|запись|yazı|"
+    r"новость|статья|новина|wiadomość|haber|noticia|notícia|notizia|nyhet|bericht|eintrag|berita|άρθρο|खबर|नوशته|خبر))?"
     r"\s*(?:[←→«»‹›<>⟵⟶◀▶⬅➡|:：-]|$)",
     re.IGNORECASE,
 )
