@@ -689,9 +689,9 @@ def _paragraphs_of(text: str) -> str:
 def _body_in_scripts(page: Page, title: str, shown: Body) -> Body | None:
     """Returns the text of the article in the data of the page's scripts if the page shows much less; otherwise None."""
     width = text_width(shown.text)
-    if width >= _MAY_BE_NOTICE:
+    if width >= _MAY_BE_NOTICE or not (html := article_html(page.index, title, page.addresses)):
         return None
-    found = body_of_html(article_html(page.index, title, page.addresses), page.url, title)
+    found = body_of_html(html, page.url, title)
     if text_width(found.text) < _MUCH_LONGER * width + _A_FEW:
         return None
     return Body(found, "script", "article", 0.6)
