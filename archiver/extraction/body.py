@@ -65,6 +65,7 @@ _TOOL_ADDRESS = re.compile(
     re.IGNORECASE,
 )
 """Matches the addresses of links to comments, to a printed page or for sending a page by mail."""
+_WHOLE_SENTENCE = re.compile(r"\w{2,}[.?。？؟।][\"'”’»)」』]*$")
 _LETTER = re.compile(r"[^\W_]")
 """Matches a letter or digit."""
 _QUOTES = frozenset({"blockquote", "aside", "figure"})
@@ -292,10 +293,13 @@ def _is_boilerplate(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
 
 
 def _is_label(b: TextBlock, by_paragraphs: bool) -> bool:
-    """Returns True if a block is a short <div> between paragraphs, or a short <p> that is only a link."""
+    """Returns True if a block is a short <div> between paragraphs, or a short <p> that is only a link, not a
+    sentence.
+    """
     if b.element.tag == "div":
         return by_paragraphs and (b.size < 60 or (b.size < 120 and b.linked > 0.6 * b.size))
-    return b.element.tag == "p" and b.size < 60 and b.linked > 0.8 * b.size and not _in_list(b.element)
+    is_link = b.element.tag == "p" and b.size < 60 and b.linked > 0.8 * b.size and not _in_list(b.element)
+    return is_link and not _WHOLE_SENTENCE.search(b.text)
 
 
 def _drop_rows(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
@@ -685,9 +689,9 @@ def _paragraphs_of(text: str) -> str:
 def _body_in_scripts(page: Page, title: str, shown: Body) -> Body | None:
     """Returns the text of the article in the data of the page's scripts if the page shows much less; otherwise None."""
     width = text_width(shown.text)
-    if width >= _MAY_BE_NOTICE:
+    if width >= _MAY_BE_NOTICE or not (html := article_html(page.index, title, page.addresses)):
         return None
-    found = body_of_html(article_html(page.index, title, page.addresses), page.url, title)
+    found = body_of_html(html, page.url, title)
     if text_width(found.text) < _MUCH_LONGER * width + _A_FEW:
         return None
     return Body(found, "script", "article", 0.6)

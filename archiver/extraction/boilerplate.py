@@ -593,9 +593,11 @@ _ALSO_WORDS = {
     "mr": r"(?:हेही|हे ही|हे सुद्धा) वाचा",
     "th": r"อ่าน(?:เพิ่มเติม|ต่อ|ข่าวอื่น)|ข่าวที่เกี่ยวข้อง",
 }
-_ALSO = re.compile(r"^[\W_]*(?:" + "|".join(_ALSO_WORDS.values()) + r")\s*(?:[:：»>→|]|[-–—] )", re.IGNORECASE)
+_ANY_ALSO = "|".join(_ALSO_WORDS.values()).replace("ı", "i")
+# For texts in lower case (`_lower`), as the patterns above.
+_ALSO = re.compile(rf"^[\W_]*(?:{_ANY_ALSO})\s*(?:[:：»>→|]|[-–—] )")
 # Matches the whole heading above a list of links to other posts.
-_ALSO_HEADING = re.compile(r"^[\W_]*(?:" + "|".join(_ALSO_WORDS.values()) + r")[\W_]*$", re.IGNORECASE)
+_ALSO_HEADING = re.compile(rf"^[\W_]*(?:{_ANY_ALSO})[\W_]*$")
 
 # Matches a heading that introduces other posts, the author or the comments. The post ends before it.
 _END = _compile_any(
@@ -701,12 +703,12 @@ def names_neighbour(text: str) -> bool:
 
 def heads_other_pages(text: str) -> bool:
     """Returns True if a heading introduces links to other posts ("Read also")."""
-    return len(text) < 60 and _ALSO_HEADING.match(text) is not None
+    return len(text) < 60 and _ALSO_HEADING.match(_lower(text)) is not None
 
 
 def points_to_other_page(text: str) -> bool:
     """Returns True if a block points to another post ("Read also: ...")."""
-    return len(text) < 260 and _ALSO.match(text) is not None
+    return len(text) < 260 and _ALSO.match(_lower(text)) is not None
 
 
 def ends_the_post(text: str) -> bool:
