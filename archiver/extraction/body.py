@@ -31,7 +31,7 @@ from archiver.extraction.metadata import article_html
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.post_locator import TITLE_PARTS, Post, is_meta_block, meta_blocks_in, other_articles
 from archiver.extraction.term_links import kind_of_address
-from archiver.extraction.text_normalization import clean_text, fold_text, has_text, tidy_body
+from archiver.extraction.text_normalization import clean_text, element_line, fold_text, has_text, tidy_body
 from archiver.items import Mark, SourceHint, is_from_api
 from archiver.markup.marks import carry_marks
 from archiver.platforms.platform_table import by_name, platform_tables
@@ -76,13 +76,14 @@ _OWN_TEXT = frozenset({"code", "pre", "td", "th", "tr", "table", "tbody", "body"
 @dataclass(frozen=True, slots=True)
 class KnownBoilerplate:
     """What belongs to other fields, and is therefore not body text: the title, the lines and elements of the byline,
-    and the authors' names.
+    and the authors' names. `is_titled_above`: the title stands above the element that is read.
     """
 
     title: str = ""
     lines: tuple[str, ...] = ()
     elements: tuple[Element, ...] = ()
     people: tuple[str, ...] = ()
+    is_titled_above: bool = False
 
 
 def boilerplate_spans(
@@ -191,7 +192,7 @@ def text_blocks(
     dead = bytearray(len(blocks))
     for a, z in [*boilerplate_spans(layout, lo, hi, size), *_byline_spans(layout, known, size, size[hi] - size[lo])]:
         dead[a:z] = b"\1" * (z - a)
-    start = _text_start(blocks, lo, hi, dead, size, known.title)
+    start = _text_start(blocks, lo, hi, dead, size, known)
     end = _text_end(blocks, start, hi, dead, size)
     by_paragraphs = _uses_paragraphs(blocks, start, end, dead)
     meta = {fold_text(one) for one in known.lines} - {""}
@@ -232,19 +233,26 @@ def _intro_blocks(blocks: list[TextBlock], lo: int, title: str, weights: list[fl
     return []
 
 
-def _text_start(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float], title: str) -> int:
+def _text_start(
+    blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float], known: KnownBoilerplate
+) -> int:
     """Returns the index of the block where the text begins. If the title is near the start, the text begins below. A
     title that is the page's <title> may have the name of the site beside it.
+
+    A title that also stands above the container is repeated in the text, as in the card of a recipe. It is left out,
+    and the text above it is kept.
     """
-    known = {fold_text(title), fold_text(max(TITLE_PARTS.split(title), key=len))} - {""}
-    if not known:
+    title = known.title
+    names = {fold_text(title), fold_text(max(TITLE_PARTS.split(title), key=len))} - {""}
+    if not names:
         return lo
     whole = size[hi] - size[lo]
     for i in range(lo, hi):
         if size[i] - size[lo] > 0.15 * whole + 300:
             break
-        if not dead[i] and len(blocks[i].text) < 2 * len(title) + 20 and fold_text(blocks[i].text) in known:
-            if sum(b.size for b in blocks[lo:i] if b.size > 80) < 400:
+        if not dead[i] and len(blocks[i].text) < 2 * len(title) + 20 and fold_text(blocks[i].text) in names:
+            above = sum(b.size for n, b in enumerate(blocks[lo:i], lo) if b.size > 80 and not dead[n])
+            if above < (1.0 if known.is_titled_above else 400.0):
                 return i + 1
             dead[i] = 1
     return lo
@@ -787,7 +795,15 @@ def _known_boilerplate(page: Page, title: str, beside: BylineBlock, top: Element
     elements = tuple(e for e in beside.elements if e is not top and not is_below(top, e))
     authors = page.data.texts(page.data.article(page.addresses), "author")
     people = (*beside.names, *page.data.meta(*_AUTHOR_METAS), *authors)
-    return KnownBoilerplate(title, beside.lines, elements, tuple(n for n in people if len(n) > 5))
+    names = tuple(n for n in people if len(n) > 5)
+    return KnownBoilerplate(title, beside.lines, elements, names, _is_titled_above(page, title, top))
+
+
+def _is_titled_above(page: Page, title: str, top: Element) -> bool:
+    """Returns True if an <h1> with the title stands above an element."""
+    order, known = page.index.order, fold_text(title)
+    heads = (h for h in islice(page.index.tag("h1"), _TRIED) if order[h] < order[top] and not is_below(top, h))
+    return bool(known) and any(fold_text(element_line(h)) == known for h in heads)
 
 
 def _render(

@@ -220,6 +220,29 @@ def test_extract_from_file_and_pipe(run: Run, tmp_path: Path) -> None:
     assert text.startswith("Rope and chain\n2024-05-01 10:00+00:00 · Ada Berg\n\nA rope is kinder")
 
 
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a binary file"),
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3", "a binary file"),
+        (bytes(range(256)) * 8, "a binary file"),
+        (b'{"html": "<p>The rope</p>"}', "it is JSON"),
+        ("Kein Markup, nur Text.".encode(), "no HTML tags"),
+    ],
+)
+def test_a_file_that_is_no_page_is_refused(run: Run, tmp_path: Path, data: bytes, says: str) -> None:
+    (tmp_path / "file").write_bytes(data)
+    refused = run("extract", str(tmp_path / "file"), "--url", "https://quay.example/rope")
+    assert refused.exit_code == 1
+    assert says in refused.stderr
+
+
+def test_a_page_in_utf_16_is_read(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes("<p>The rope is wet.</p>".encode("utf-16-le"))
+    found = run("extract", str(tmp_path / "file"), "--url", "https://quay.example/rope")
+    assert json.loads(found.stdout)["body"] == "The rope is wet."
+
+
 def test_extract_prints_the_candidates_of_each_field(run: Run) -> None:
     command = ("extract", "-", "--url", "https://quay.example/rope", "--evidence")
     text = run(*command, "--text", stdin=PAGE).stdout

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +15,7 @@ import click
 
 from archiver.cli.options import read_bytes
 from archiver.cli.terminal import print_json, print_lines, styled_line
-from archiver.errors import OutputNotWritable
+from archiver.errors import OutputNotWritable, UnreadableInput
 from archiver.fields import FIELDS
 from archiver.search.engine import format_published
 
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
     from archiver.extraction.template.site_rule import SiteRules
     from archiver.items import Article
     from archiver.sites.page_objects import LoadedPageObject
+
+
+_START = 1_024
+_TAG = re.compile(r"<[!/a-zA-Z]")
 
 
 @click.command(short_help="Extract an article from one page, without an archive.")
@@ -71,7 +78,7 @@ def extract(file: str, url: str | None, form: str, evidence: bool, rules: str | 
       archiver extract page.html --url https://blog.example.org/a-post --save-case cases/a-post
       archiver extract cases
 
-    Exit code: 0 extracted, all cases as expected; 1 a case differs; 2 wrong usage.
+    Exit code: 0 extracted, all cases as expected; 1 a case differs, or the file is no HTML page; 2 wrong usage.
     """
     if Path(file).is_dir():
         if url or rules or case or evidence or form not in ("json", "text"):
@@ -90,6 +97,8 @@ def extract(file: str, url: str | None, form: str, evidence: bool, rules: str | 
     html = read_bytes(file)
     at = datetime.now(UTC) if case else None
     page = parse_page(html, start_address(url), captured_at=at)
+    if why := _reason_not_html(html, page.text):
+        raise UnreadableInput("The standard input" if file == "-" else file, why)
     site_rules = _read_rules(rules) if rules else None
     page_objects = load_page_objects()
     page_objects.check()
@@ -121,6 +130,21 @@ def extract(file: str, url: str | None, form: str, evidence: bool, rules: str | 
     shown += [name for name in article if name not in shown and name != "evidence"]
     out = {name: _to_plain_data(article[name]) for name in shown}
     print_json({**out, "evidence": explanations_as_data(explain(article, found.evidence))} if evidence else out)
+
+
+def _reason_not_html(data: bytes, text: str) -> str:
+    """Returns why a file is not an HTML page, given its bytes and its decoded text; "" if it may be one."""
+    from archiver.extraction.encoding import unpack_undeclared
+    from archiver.warc.http_response import is_binary
+
+    unpacked, _ = unpack_undeclared(data)
+    if is_binary(unpacked[:_START]):
+        return "it is a binary file (such as an image or a PDF), not an HTML page"
+    if text.lstrip()[:1] in ("{", "["):
+        with suppress(ValueError):
+            json.loads(text)
+            return "it is JSON, not an HTML page"
+    return "" if _TAG.search(text) else "it has no HTML tags"
 
 
 def _is_given(name: str) -> bool:
