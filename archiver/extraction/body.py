@@ -27,6 +27,7 @@ from archiver.extraction.boilerplate import (
     names_neighbour,
     points_to_other_page,
 )
+from archiver.extraction.date_text import text_around_date
 from archiver.extraction.metadata import article_html
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.post_locator import TITLE_PARTS, Post, is_meta_block, meta_blocks_in, other_articles
@@ -56,6 +57,10 @@ _MAX_ROWS = 20
 _COMMENTS = "form for comments"
 """The mark of a form for comments, which is never part of the text, however short the post is."""
 _ABOVE_COMMENTS = 150.0
+_CLOCK = re.compile(r"(?<!\d)[0-2]?\d[:.h時点][0-5]\d(?!\d)")
+_DATE_LINES, _DATE_LINE_LENGTH, _DATE_LINE_LETTERS = 3, 100, 30
+"""Only this many lines at the start may be lines with a date. They have at most this many characters, and this many
+letters beside their dates."""
 _COMMENT_FORM = 1_500  # the labels and notes of a comment form have fewer letters than this
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous"})
 _HASHTAGS = re.compile(r"(?:#[^\W\d_][^\s#]*[\s,]*){2,}")
@@ -199,6 +204,7 @@ def text_blocks(
     for i in range(start, end):
         if not dead[i] and _is_boilerplate(blocks[i], by_paragraphs, meta if i < start + 8 else set()):
             dead[i] = 1
+    _drop_date_lines(blocks, start, end, dead)
     _drop_link_lists(blocks, start, end, dead)
     _drop_rows(blocks, start, end, dead)
     _drop_repeated(blocks, start, end, dead)
@@ -322,6 +328,22 @@ def _drop_rows(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> No
             rows += 1
             if rows > _MAX_ROWS or not (_is_tag_row(blocks[i]) or _is_neighbour_row(blocks[i])):
                 break
+            dead[i] = 1
+
+
+def _drop_date_lines(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
+    """Marks the lines at the start of the text as dead that consist of a date with its time of day and hardly a word
+    more, such as "12.03.2021, 14:30, updated 13.03.2021, 09:00".
+    """
+    first = islice((i for i in range(lo, hi) if not dead[i]), _DATE_LINES)
+    for i in list(first):
+        b = blocks[i]
+        if len(b.text) > _DATE_LINE_LENGTH or b.is_code or not _CLOCK.search(b.text):
+            continue
+        rest, count = b.text, 0
+        while count < _DATE_LINES and (around := text_around_date(rest)) is not None:
+            rest, count = " ".join(around), count + 1
+        if count and sum(map(str.isalpha, rest)) <= _DATE_LINE_LETTERS:
             dead[i] = 1
 
 

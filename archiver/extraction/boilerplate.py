@@ -463,6 +463,25 @@ _LIKES = (
     r"(?:likes?|i like (?:it|this)|gefällt mir|j['’]aime|me gusta|mi piace|curtir|gosto|vind ik leuk|lubię to|нравится|"
     r"beğen|thích|赞|點讚|いいね!?|좋아요|أعجبني) ?[(:]? ?\d[\d.,]*k?\+?\)?"
 )
+# What newspapers write below the beginning of a text that only subscribers may read, by language.
+_ONLY_FOR_SUBSCRIBERS = {
+    "en": r"(?:already a subscriber\?.{0,40}|(?:subscribe|sign in|log in) to (?:continue|keep) reading.{0,60}|"
+    r"(?:this|the) (?:article|story) is (?:exclusively |only )?(?:for|available to) subscribers.{0,40})",
+    "de": r"(?:jetzt )?(?:weiterlesen|testen) mit .{0,60}|(?:dieser|der) (?:artikel|text) ist (?:nur |exklusiv )?für "
+    r"abonnenten.{0,60}|sie haben bereits ein abo.{0,40}",
+    "fr": r"(?:il vous reste .{1,30} à lire\. ?)?(?:la suite|cet article) est réservée? (?:aux|à nos) abonnés\.?|"
+    r"déjà abonné ?\?.{0,40}",
+    "es": r"(?:este|el) (?:artículo|contenido) es (?:exclusivo|solo) para suscriptores.{0,40}|"
+    r"(?:suscríbete|suscríbase) para seguir leyendo.{0,40}",
+    "pt": r"(?:este|o) conteúdo é exclusivo para assinantes.{0,40}|assine para continuar (?:a ler|lendo).{0,40}",
+    "it": r"(?:questo|l['’]) ?(?:articolo|contenuto) è riservato agli abbonati.{0,40}|"
+    r"abbonati per continuare a leggere.{0,40}",
+    "nl": r"(?:dit artikel is )?(?:exclusief|alleen) voor abonnees.{0,40}|lees verder met .{0,40}",
+    "pl": r"(?:dalsza część|ten) artykuł\w* .{0,30}(?:tylko )?dla (?:subskrybentów|prenumeratorów).{0,40}",
+    "sv": r"(?:den här )?artikeln är (?:bara )?för prenumeranter.{0,40}",
+    "ru": r"(?:продолжение|статья) доступн[аоы] (?:только )?(?:по подписке|подписчикам).{0,40}",
+    "ja": r"(?:この記事|続き)は(?:会員|有料会員)(?:限定|登録).{0,30}|残り?:?\s?\d+文字.{0,40}",
+}
 # What themes write above a comment form, or in place of comments if a post has none or few, in the languages of
 # websites.
 _NO_COMMENTS = {
@@ -517,9 +536,10 @@ def opens_comments(text: str) -> bool:
 
 
 _LONG_LINE = _compile_any(
-    r"(?:©|\(c\)|copyright).{0,160}|all rights reserved.{0,40}",
+    r"(?:[©ⓒ]|\(c\)|copyright).{0,160}|all rights reserved.{0,40}|무단 ?전재.{0,60}|"
+    r".{0,40}禁止(?:无断|無断)?(?:转载|轉載|転載).{0,20}|[\w.+-]+@[\w-]+(?:\.[\w-]+)+",
     r"filed under.{0,200}|tagged (?:with|as|in)?:? .{0,200}|posted (?:in|on|by) .{0,200}|this entry was posted .*|"
-    r"bookmark the permalink|" + "|".join((_LIKES, *_NO_COMMENTS.values())) + "|"
+    r"bookmark the permalink|" + "|".join((_LIKES, *_NO_COMMENTS.values(), *_ONLY_FOR_SUBSCRIBERS.values())) + "|"
     r"(?:tags?|topics?|categor(?:y|ies)|keywords?|etiquetas|mots-clés|schlagwörter|schlagworte|теги|метки|标签|"
     r"標籤|タグ|từ khóa|"
     r"tag correlati|etiketler|תגיות|الوسوم)\s*[:：].{0,300}",
@@ -555,7 +575,8 @@ _ALSO_WORDS = {
     r"watch|must[- ]read|keep reading",
     "de": r"lesen sie (?:auch|hier|dazu)|lies auch|mehr zum thema|mehr dazu|auch interessant|siehe auch",
     "fr": r"lire aussi|à lire(?: aussi)?|lire également|voir aussi|sur le même (?:sujet|thème)",
-    "es": r"(?:lee|lea|leer|ver|vea) también|también (?:lee|lea)|(?:te|le) puede interesar|leer más|"
+    "es": r"(?:más|mas) (?:información|noticias)|"
+    r"(?:lee|lea|leer|ver|vea) también|también (?:lee|lea)|(?:te|le) puede interesar|leer más|"
     r"noticia relacionada",
     "ca": r"llegeix també|llegiu també",
     "pt": r"(?:leia|veja|lê|vê) (?:também|mais)|saiba mais",
@@ -568,7 +589,7 @@ _ALSO_WORDS = {
     "pl": r"(?:czytaj|zobacz|przeczytaj|sprawdź) (?:też|także|również|więcej)",
     "cs": r"(?:čtěte|přečtěte si|čtěte si) (?:také|též|i|více)|mohlo by vás zajímat",
     "sk": r"(?:čítajte|prečítajte si) (?:aj|tiež|viac)|mohlo by vás zaujímať",
-    "hu": r"olvas(?:sa|d) el ezt is|ez is érdekelhet(?:i|né)?|kapcsolódó",
+    "hu": r"ajánljuk(?: még| figyelmébe| még)?|olvas(?:sa|d) el ezt is|ez is érdekelhet(?:i|né)?|kapcsolódó",
     "ro": r"cit(?:ește|iți|eşte) și|cit(?:ește|eşte) (?:și|şi|mai mult)|vezi (?:și|şi)",
     "hr": r"pročitaj(?:te)? (?:i|još|više)|čitajte još|vidi i",
     "sr": r"прочитајте (?:и|још)|погледајте",

@@ -98,6 +98,9 @@ def test_short_lines_of_a_feeds_text_are_kept() -> None:
     "text",
     ["Advertisement", "4 min read", "Photo: Ida Brandt", "Share this:", "Sign up for our newsletter", "Werbung",
      "PAYLAŞ", "ETİKETLER: tarih", "FOTO: Ida Brandt",
+     "Il vous reste 62 % de cet article à lire. La suite est réservée aux abonnés.", "Log in to continue reading",
+     "Dieser Artikel ist nur für Abonnenten.", "この記事は有料会員限定です",
+     "ⓒ 등대신문, 무단 전재 및 재배포 금지", "ida@quay.example",
      "Реклама", "标签：历史", "シェアする", "This post may contain affiliate links.", "Last updated on March 3, 2021"],
 )  # fmt: skip
 def test_notices_are_recognised(text: str) -> None:
@@ -148,3 +151,21 @@ def test_what_a_page_puts_off_the_screen_is_not_in_its_text(style: str) -> None:
         read(f"<article><h1>T</h1><p>{PROSE}</p>{hidden}<p>{PROSE} Yes.</p></article>", "T")
         == f"{PROSE}\n\n{PROSE} Yes."
     )
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["08.11.2022, 13.07 Uhr • aktualisiert am 09.11.2022, 09.00 Uhr", "12 มี.ค. 2564 14:30 น.",
+     "2021-03-12 14:30 来源：潮报", "Published March 12, 2021, 14:30"],
+)  # fmt: skip
+def test_a_line_with_the_time_is_not_the_start_of_a_text(line: str) -> None:
+    page = f"<body><h1>The quay</h1><div class='x'><p>{line}</p><p>{PROSE}</p><p>{PROSE[::-1]}</p></div></body>"
+    assert read(page, "The quay").startswith(PROSE)
+
+
+@pytest.mark.parametrize(
+    "line", ["March 12, 2021", "At 14:30 on March 12, 2021 the ferry left the quay without a captain."]
+)
+def test_a_day_or_a_sentence_with_a_time_may_be_the_start_of_a_text(line: str) -> None:
+    page = f"<body><h1>The quay</h1><div class='x'><p>{line}</p><p>{PROSE}</p><p>{PROSE[::-1]}</p></div></body>"
+    assert read(page, "The quay").startswith(line)
