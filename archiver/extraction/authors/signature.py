@@ -174,6 +174,13 @@ _DATE = re.compile(
     re.IGNORECASE,
 )
 _JOINT = re.compile(r"(?:[,，、;&+/·•⋅]|\b(?:and|und|et|y|e|и|và|ve|with)\b|\s)+", re.IGNORECASE)
+# What may stand between two names of one byline: the place from which the first one reports, or a note such as "(now)".
+_ASIDE = re.compile(
+    r"\s*(?:(?:reporting\s+)?(?:in|from|aus|à|desde|из|в)\s(?:the\s)?(?-i:[^\W\d_a-z])[\w.’'-]*(?:\s[\w.’'-]+){0,2}?|"
+    r"[(（][^()（）]{1,30}[)）])\s*(?:[,;&]|\b(?:and|und|et|y|e|и|en|och|og)\b)\s*",
+    re.IGNORECASE,
+)
+_ONE_WORD = re.compile(r"\s*,\s*[^\s,]+\s*")
 _GOES_ON = re.compile(r"(?:,|&|\band|\bund|\bet|\by|、)\s*$")
 _MAX_CHUNK_LENGTH, _MAX_NAMES_LENGTH = 160, 60
 
@@ -295,7 +302,9 @@ class _BylineReader:
 
     def _read_chunk(self, at: _Spot) -> None:
         text = at.chunk.text
-        if self.names and _JOINT.fullmatch(text):
+        if self._is_place(at):
+            return
+        if self.names and (_JOINT.fullmatch(text) or _ASIDE.fullmatch(text)):
             self.is_complete, self.state = False, "by" if self.kind == "by" else self.state
             return
         if OTHER_PART.match(text):
@@ -313,6 +322,16 @@ class _BylineReader:
             self._pass_over(text)
         elif self.state != "other" or signature:
             self._take(at, text[signature.end() :] if signature else text, kind)
+
+    def _is_place(self, at: _Spot) -> bool:
+        """Returns True if a chunk is one word after a comma at the end of a line of full names, as in ", Berlin"."""
+        is_last = at.chunk is at.line.chunks[-1] and at.index > 0 and not at.chunk.href
+        return (
+            is_last
+            and bool(self.names)
+            and _ONE_WORD.fullmatch(at.chunk.text) is not None
+            and all(map(is_full_name, self.names))
+        )
 
     def _pass_over(self, text: str) -> None:
         """Ends the current byline at a text that is not an author's name.
