@@ -196,13 +196,17 @@ def resolve_terms(found: list[Candidate[Names]]) -> Candidate[Names] | None:
     - The declared terms include all of the links and more. The theme then shows only some of the post's terms.
     - There are at least two declared terms, and the links include all of them and more. The other links then belong to
       other posts.
+
+    The selectors of a platform are more certain, so that only an `article:tag` for each tag can add to what they find.
     """
     first = best_candidate(found)
-    if first is None or first.source not in ("class", "link", "label") or not first.visible:
+    if first is None or first.source not in ("platform", "class", "link", "label") or not first.visible:
         return first
     shown = {fold_text(n) for n in first.value}
     for c in sorted((c for c in found if c.source in ("json-ld", "meta")), key=lambda c: -c.confidence):
         declared = {fold_text(n) for n in c.value}
+        if first.source == "platform" and not (shown < declared and c.locator == "article:tag"):
+            continue
         if c.confidence >= 0.6 and (shown < declared or (len(declared) > 1 and declared < shown)):
             return c
     return first

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from lxml.etree import _Element as Element
 from slugify import slugify
 
+from archiver.extraction.authors.author_markup import leads_to_person
 from archiver.extraction.candidate_choice import resolve_terms
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
@@ -34,7 +35,7 @@ from archiver.extraction.term_links import (
     texts_of_links,
     unique_terms,
 )
-from archiver.extraction.text_normalization import element_line, fold_text
+from archiver.extraction.text_normalization import clean_text, element_line, fold_text
 from archiver.extraction.visible_dates import names_a_date
 from archiver.items import Candidate, SourceHint, is_from_api
 from archiver.platforms.platform_table import by_name
@@ -216,7 +217,12 @@ _BREADCRUMBS = ("[itemtype*=BreadcrumbList]", ".breadcrumbs", ".breadcrumb", "#b
 _POSITIONS = (".crumbs", ".crumb", ".bread", ".position", ".location", ".weizhi", ".mbx", ".path")
 """Classes that many sites, most of them Chinese, give to breadcrumbs. They count only if the first link is to the home
 page."""
-_TAG_ADDRESS = "tag address"
+_TAG_ADDRESS, _UNLINKED = "tag address", "unlinked category"
+_ARROW = re.compile(r"\s*[>»›→＞]+\s*")
+_BETWEEN_ROWS, _NO_ROWS = frozenset(("br", "hr", "script", "style")), frozenset(("nav", "header", "aside", "form"))
+_ROWS, _ROW_CLIMB, _ROW_LINKS = 3, 5, 5
+_ROW_LENGTH, _ROW_REST = 160, 40
+_LANGUAGE = re.compile(r"[a-z]{2}(?:[-_][a-z]{2,4})?", re.IGNORECASE)
 _TOLD_APART = 0.5
 """Only candidates on the page with at least this confidence decide whether a term of a feed is a category or a tag."""
 _MAX_LINKS = 600
@@ -238,6 +244,7 @@ def term_candidates(
         *_from_metadata(page),
         *_from_class(page, post),
         *_from_breadcrumbs(page, post),
+        *_from_row_above(page, post),
     ]
     cats: list[Candidate[Terms]] = []
     tags: list[Candidate[Terms]] = []
@@ -249,8 +256,13 @@ def term_candidates(
 
 def choose_terms(cats: list[Candidate[Terms]], tags: list[Candidate[Terms]]) -> tuple[Terms, Terms]:
     """Returns the categories and the tags chosen from their candidates."""
-    category, tag = resolve_terms(cats), resolve_terms([t for t in tags if t.confidence >= 0.5])
+    tag = resolve_terms([t for t in tags if t.confidence >= 0.5])
     tagged = tag.value if tag else ()
+    topics = set(map(fold_text, tagged))
+    # A line above the heading may be the main topic of the post. The links to its topics then repeat it.
+    category = resolve_terms(
+        [c for c in cats if c.locator != _UNLINKED or not topics.issuperset(map(fold_text, c.value))]
+    )
     if tag is not None and tag.source in ("link", "label") and tag.locator != _TAG_ADDRESS and category is not None:
         # rel="tag" marks categories, too, so terms that the chosen categories include are not tags. But a link to the
         # listing of a tag is always a tag, even if a category has the same name.
@@ -349,7 +361,7 @@ def _from_unlinked(page: Page, post: Post) -> Iterator[Found]:
     found = _unlinked_terms(page, post, _CATEGORY_CLASSES) or [
         text for text in _unlinked_terms(page, post, _KICKER_CLASSES) if len(text.split()) <= _KICKER_WORDS
     ]
-    yield _as_candidate("category", found, "class", "unlinked category", 0.7, True)
+    yield _as_candidate("category", found, "class", _UNLINKED, 0.7, True)
     yield _as_candidate("tag", _unlinked_terms(page, post, _TAG_CLASSES), "class", "unlinked tag", 0.6, True)
 
 
@@ -494,9 +506,20 @@ def _from_meta(page: Page, meta: _Meta, headline: set[str]) -> Found:
     texts = page.data.meta(meta.name)[:1] if meta.name == "keywords" else page.data.meta(meta.name)
     if meta.kind == "category":
         texts = _sections(page, texts[:3], headline)
+    elif meta.name.endswith("article:tag"):
+        texts = _split_tags(texts)
     return _as_candidate(
         meta.kind, terms_in_lists(texts) if meta.is_list else texts, "meta", meta.name, meta.confidence
     )
+
+
+def _split_tags(texts: Sequence[str]) -> list[str]:
+    """Returns the tags in elements that should have one tag each. Some sites write all tags into one element.
+
+    Commas without spaces separate tags. In a single element, several commas do, too; one comma may be part of a tag.
+    """
+    is_list = len(texts) == 1 and len(re.findall(r"[,;、，]", texts[0])) > 1
+    return terms_in_lists(texts) if is_list else [part for text in texts for part in re.split(r"[,;](?=\S)", text)]
 
 
 def _sections(page: Page, texts: Iterable[str], headline: set[str]) -> list[str]:
@@ -552,16 +575,115 @@ def _from_class(page: Page, post: Post) -> Iterator[Found]:
 
 def _from_breadcrumbs(page: Page, post: Post) -> Iterator[Found]:
     """Yields the breadcrumbs as categories, without the home page, the post itself, and folders such as "Blog"."""
+    known = _names_of_no_section(page, post)
+    steps = _declared_steps(page) or _shown_steps(page)
+    if page.platform.name in _FILED_OTHERWISE:
+        steps = [*steps[:1], *(one for one in steps[1:] if kind_of_address(one[1]) == "category")]
+    begin = 0 if _begin_with_section(page, steps) else 1
+    names = [name for name, href in steps[begin:] if href and _is_section(page, name, href, known)]
+    yield _as_candidate("category", names[:4], "breadcrumb", "breadcrumb", 0.4)
+
+
+def _names_of_no_section(page: Page, post: Post) -> set[str]:
+    """Returns the texts of breadcrumbs that are not sections, in the form that `fold_text` returns: the post's title,
+    the site's names, and folders such as "Blog".
+    """
     own = {
         fold_text(element_line(post.title)) if post.title is not None else "",
         *map(fold_text, page.data.meta("og:title")),
     }
-    known = own | {fold_text(n) for n in page.data.names_of_site()} | FOLDER_WORDS
-    steps = _declared_steps(page) or _shown_steps(page)
-    if page.platform.name in _FILED_OTHERWISE:
-        steps = [*steps[:1], *(one for one in steps[1:] if kind_of_address(one[1]) == "category")]
-    names = [name for name, href in steps[1:] if href and _is_section(page, name, href, known)]
-    yield _as_candidate("category", names[:4], "breadcrumb", "breadcrumb", 0.4)
+    return own | {fold_text(n) for n in page.data.names_of_site()} | FOLDER_WORDS
+
+
+def _begin_with_section(page: Page, steps: Sequence[tuple[str, str]]) -> bool:
+    """Returns True if the first breadcrumb is a section, because its address is a folder that contains the page or the
+    next breadcrumb. It usually is the home page.
+    """
+    if not steps or is_home(steps[0][0]):
+        return False
+    return any(
+        _is_folder_of(page, steps[0][1], path) for path in (page.path, *(_path_of(page, h) for _, h in steps[1:2]))
+    )
+
+
+def _is_folder_of(page: Page, href: str, path: str) -> bool:
+    """Returns True if an address on the page's own site is a folder that contains a path. The home page, and a folder
+    that is a code of a language, such as "en" or "pt-br", do not count.
+    """
+    folder = _path_of(page, href)
+    name = folder.rpartition("/")[2]
+    return bool(name) and not _LANGUAGE.fullmatch(name) and path.startswith(folder + "/") and is_own_site(page, href)
+
+
+def _path_of(page: Page, href: str) -> str:
+    """Returns the path of an address without the slash at its end; "" for the home page of a host."""
+    try:
+        return urlsplit(page.join(href) or "").path.rstrip("/")
+    except ValueError:
+        return ""
+
+
+def _from_row_above(page: Page, post: Post) -> Iterator[Found]:
+    """Yields the sections in the nearest row of links above the post's heading: breadcrumbs, or one link to the
+    section.
+    """
+    if post.title is None or page.platform.name in _FILED_OTHERWISE:
+        return
+    known = _names_of_no_section(page, post)
+    found = (_sections_of_row(page, row, known) for row in _rows_above(page, post.title))
+    yield _as_candidate("category", next(filter(None, found), [])[:4], "breadcrumb", "row above the heading", 0.38)
+
+
+def _rows_above(page: Page, title: Element) -> Iterator[Element]:
+    """Yields the short elements above a heading, nearest first, up to a menu, a header or a longer text."""
+    at: Element | None = title
+    for _ in range(_ROW_CLIMB):
+        if at is None or at.tag in ("body", "html"):
+            return
+        rows = (e for e in at.itersiblings("*", preceding=True) if e.tag not in _BETWEEN_ROWS)
+        for row in islice(rows, _ROWS):
+            if row.tag in _NO_ROWS or page.index.text_length(row) > _ROW_LENGTH:
+                return
+            if next(row.iter("h1", "h2", "h3"), None) is not None:
+                return
+            yield row
+        at = at.getparent()
+
+
+def _sections_of_row(page: Page, row: Element, known: set[str]) -> list[str]:
+    """Returns the names of the sections in a row above the heading; [] if the row is something else, such as a menu.
+
+    A row that begins with the home page and has arrows consists of breadcrumbs. In any other row, a link leads to the
+    section if its address is a folder of the page's address, or if it is the only one and also in a menu.
+    """
+    steps = [(text, a.get("href") or "") for a in islice(row.iter("a"), _MAX_STEPS) if (text := element_line(a))]
+    line = element_line(row)
+    if len(steps) > _ROW_LINKS or len(line) > sum(len(text) for text, _ in steps) + _ROW_REST:
+        return []
+    names = [clean_text(name) for name in _ARROW.split(line)]
+    begins_home = is_home(names[0]) or bool(steps and steps[0][1] and not _path_of(page, steps[0][1]))
+    if not steps:
+        return [n for n in names[1:] if begins_home and fold_text(n) not in known and _is_in_menu(page, n)]
+    sections = [(name, href) for name, href in steps if _may_be_section(page, name, href, known)]
+    if begins_home and len(names) > 1:
+        return [name for name, _ in sections]
+    if folders := [name for name, href in sections if _is_folder_of(page, href, page.path)]:
+        return folders
+    return [name for name, href in sections if len(sections) == 1 and _is_in_menu(page, name, href, 2)]
+
+
+def _may_be_section(page: Page, name: str, href: str, known: set[str]) -> bool:
+    if not _path_of(page, href) and "?" not in href:
+        return False
+    if not is_own_site(page, href) or leads_to_person(href) or kind_of_address(href) == "tag":
+        return False
+    return len(name.split()) <= _CATEGORY_WORDS and _is_section(page, name, href, known)
+
+
+def _is_in_menu(page: Page, name: str, href: str = "", count: int = 1) -> bool:
+    """Returns True if at least `count` links of the page have a text and, if given, an address."""
+    links = (a for a in page.index.tag("a")[:_MAX_LINKS] if not href or a.get("href") == href)
+    return len(list(islice((a for a in links if element_line(a) == name), count))) == count
 
 
 def _is_section(page: Page, name: str, href: str, known: set[str]) -> bool:

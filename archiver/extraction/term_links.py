@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice, pairwise
 from typing import Literal, NamedTuple
@@ -31,16 +31,27 @@ _FOLDERS: dict[Kind, str] = {
         r"secciones|seccion|sezione|sezioni|editoria|editorias|kategorie|kategorien|kategoriler|kategori|kategoria|"
         r"kategoriya|kategorii|ressort|dzial|chuyen-muc|danh-muc|sujet|fenlei|"
         r"קטגוריה|קטגוריות|תחום|تصنيف|التصنيف|قسم|القسم|أقسام|دسته|рубрика|рубрики|категория|категории|раздел|"
-        r"分类|分類|カテゴリ|カテゴリー|카테고리"
+        r"分类|分類|カテゴリ|カテゴリー|카테고리|"
+        r"rubriek|rubrieken|categorieen|kategorier|osasto|osastot|aihe|aiheet|rovat|rovatok|rubriky|dzialy|kategorija|"
+        r"kategorije|categorii|sectiune|sectiuni|katigoria|κατηγορία|κατηγορίες|категорія|категорії|หมวดหมู่|श्रेणी|"
+        r"বিভাগ|வகை|კატეგორია"
     ),
     "tag": (
         r"tag|tags|tagged|label|labels|etiqueta|etiquetas|etiquette|etiquettes|etichetta|schlagwort|schlagworte|"
         r"schlagwoerter|stichwort|thema|themen|etiket|etiketler|mot-cle|mots-cles|keyword|keywords|hashtag|hashtags|"
         r"trefwoord|tagi|metka|metki|tegi?|the|tu-khoa|chu-de|biaoqian|argomento|argomenti|"
-        r"תגית|תגיות|תג|וסמ?|وسم|الوسم|برچسب|метка|метки|тег|теги|标签|標籤|タグ|태그"
+        r"תגית|תגיות|תג|וסמ?|وسم|الوسم|برچسب|метка|метки|тег|теги|标签|標籤|タグ|태그|"
+        r"etikett|etiketter|nyckelord|emneord|stikord|avainsana|avainsanat|cimke|cimkek|címke|címkék|stitek|stitky|"
+        r"štítek|štítky|etykieta|etykiety|slowa-kluczowe|oznaka|oznake|eticheta|etichete|etiketa|ετικέτα|ετικέτες|"
+        r"мітка|мітки|етикет|етикети|แท็ก|ป้ายกำกับ|टैग|ট্যাগ|குறிச்சொல்|თეგი"
     ),
 }
-_QUERY: dict[Kind, str] = {"category": r"cat|category_name|category", "tag": r"tag|tag_id"}
+_QUERY: dict[Kind, str] = {
+    "category": r"cat|category_name|category|categoria|categorie|categor[ií]a|kategori[ae]?|rubri(?:k|ka|ca|que)|rovat",
+    "tag": (
+        r"tags?|tag_id|cimke|stitek|etiket|etiketa|etiqueta|etichetta|schlagwort|stichwort|metka|trefwoord|avainsana"
+    ),
+}
 _FOLDER = {kind: re.compile(names, re.IGNORECASE) for kind, names in _FOLDERS.items()}
 _ADDRESS = {
     kind: re.compile(rf"/(?:{_FOLDERS[kind]})/[^/?]|[?&](?:{_QUERY[kind]})=[^&]", re.IGNORECASE) for kind in _FOLDERS
@@ -61,6 +72,8 @@ _LABELS: dict[Kind, str] = {
         r"publicad[ao] em|arquivado em|categori[ae]|pubblicato in|archiviato in|categorie[ëe]n|geplaatst in|"
         r"opublikowano w|zamieszczono w|рубрик[аи]|в рубрике|категори[яи]|разделы?|опубликовано в|рубрики|"
         r"chuyên mục|danh mục|đăng trong|thể loại|分类(?:于|目录)?|分類|栏目|所属(?:分类|栏目)|发表在|归档于|"
+        r"rubrieken|rovat(?:ok)?|rubriky|osastot?|categorii|κατηγορί(?:α|ες)|категорі[яї]|หมวดหมู่|श्रेणी|বিভাগ|"
+        r"வகைகள்|კატეგორია|دسته(?:‌?بندی)?|"
         r"カテゴリ(?:ー)?|카테고리|분류|(?:ال)?تصنيف(?:ات)?|(?:ال)?أقسام|القسم|نُ?شرت? في|קטגורי(?:ה|ות)|פורסם ב"
     ),
     "tag": (
@@ -72,6 +85,10 @@ _LABELS: dict[Kind, str] = {
         r"(?:e )?(?:taggato|contrassegnato)(?: con| da)?|parole chiave|argomenti|trefwoord(?:en)?|"
         r"(?:en )?getagd(?: met)?|onderwerpen|tagi|słowa kluczowe|(?:i )?oznaczon[oy](?: jako)?|"
         r"(?:с )?метк(?:а|и|ами|ой)|тег(?:и|ами)?|ключевые слова|темы|etiket(?:ler)?(?:i)?|anahtar kelimeler|"
+        r"nyckelord|etiketter|emneord|stikord|avainsan(?:a|at)|asiasanat|címk(?:e|ék)|kulcssz(?:ó|avak)|štítk[yů]|"
+        r"klíčová slova|oznake|etichete|cuvinte[- ]cheie|ετικ[έε]τ(?:α|ες)|мітк[аи]|ключові слова|етикети|"
+        r"ключови думи|แท็ก|ป้ายกำกับ|टैग|ট্যাগ|লেবেল|லேபிள்கள்|குறிச்சொற்கள்|თეგები|"
+        r"関連(?:トピックス?|タグ|ワード|キーワード)|"
         r"từ khóa|thẻ|nhãn|chủ đề|标签(?:为)?|標籤|关键[词字]|關鍵字|タグ|キーワード|태그|키워드|(?:ال)?وسوم|"
         r"(?:ال)?كلمات (?:ال)?(?:مفتاحية|دلالية|دليلية)|مواضيع|תגי(?:ות|ם|ת)|תגים|מילות מפתח|נושאים|برچسب(?:‌?ها)?"
     ),
@@ -90,7 +107,10 @@ _SIGN = re.compile(r"^[#＃]+\s*(?=\w)|^(?:tags?|标签|分类)\s*[:：]\s*(?=\S
 _LEFT_OUT = " \t,;、·|/•，；›»«→←↑→▸–—"
 _PLACE = re.compile(
     r"^(?:home|blog|all|all (?:posts|articles|news|topics|tags|categories)|news feed|archives?|startseite|accueil|"
-    r"inicio|início|strona główna|главная|ana ?sayfa|trang chủ|首页|首頁|ホーム|トップ|홈|الرئيسية|דף הבית|ראשי)$",
+    r"inicio|início|strona główna|главная|ana ?sayfa|trang chủ|首页|首頁|ホーム|トップ|홈|الرئيسية|דף הבית|ראשי|"
+    r"home ?page|portada|página (?:inicial|principal)|pagina principale|voorpagina|hem|forsiden?|hjem|etusivu|"
+    r"főoldal|címlap|úvod|domů|domov|naslovnica|početna|acasă|prima pagină|головна|начало|αρχική|beranda|หน้าแรก|"
+    r"होम|मुखपृष्ठ|প্রচ্ছদ|হোম|முகப்பு|خانه|صفحه (?:اصلی|نخست)|მთავარი)$",
     re.IGNORECASE,
 )
 _NOT_TERM = CaselessPattern(
@@ -106,7 +126,9 @@ _NOT_TERM = CaselessPattern(
     r"المزيد|اقرأ المزيد|الكل|עוד|קרא עוד|לכל הכתבות|"
     r"none|null|undefined|nan|n/a|\[?object object\]?|[\W_]+)$",
 )
-_MACHINE = re.compile(r"^(?:[a-z][a-z]*(?:[A-Z]\w*)+|[a-z][\w-]*[a-z])(?::\s+|=)\S")
+_MACHINE = re.compile(
+    r"^(?:[a-z][a-z]*(?:[A-Z]\w*)+|[a-z][\w-]*[a-z])(?::\s+|=)\S|^[A-Za-z]\w*:(?:true|false|null|none|\d+)$"
+)
 _DAY = re.compile(
     r"^\W*(?:\w+\.?,?\s+)?(?:\d{1,2}(?:st|nd|rd|th)?\.?\s+(?:de\s+)?\w{3,}\.?,?\s+(?:de\s+)?\d{4}|"
     r"\w{3,}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4})\W*$"
@@ -195,7 +217,9 @@ def texts_of_items(el: Element) -> list[str]:
 
 
 def terms_in_lists(texts: Iterable[str]) -> list[str]:
-    """Splits lists of categories or tags ("a, b; c", "a、b"). Drops machine-readable keys ("contentId: 12")."""
+    """Splits lists of categories or tags ("a, b; c", "a、b"). Drops machine-readable keys ("contentId: 12",
+    "Lite:true").
+    """
     return [
         p for t in texts for p in re.split(r"\s*[,;，、；|]\s*", t) if not _MACHINE.match(p) and len(p) <= _MAX_LENGTH
     ]
@@ -299,6 +323,9 @@ _WORDS_AROUND = 110
 """A line with a post's terms contains at most this many characters besides the links. A paragraph of the text contains
 more."""
 _CLIMB = 3
+_TOPICS = 2
+"""At least this many links to topics without a label, below the text, are tags: a post is in one section, but about
+several topics."""
 _BELOW, _MAX_LAST = 200, 30
 """The tags of a post may be in the first `_BELOW` elements after it, in the last `_BELOW` elements of its text, or in
 the last `_MAX_LAST` links in these elements."""
@@ -353,15 +380,25 @@ class _Links:
         self.own_kind = kind_of_address(urlsplit(page.url).path)
         self.previous: tuple[Element, Kind] | None = None
         self.prose: dict[Element, bool] = {}
+        self.unlabelled: set[Element] = set()
+        """The links whose address leads to a category of some sites and to a tag of others, and that have no label."""
 
     def terms(self, links: Iterable[Element]) -> list[TermLink]:
         lists = [(a, _list_with_counts(a)) for a in links]
         counted = Counter(around for _, around in lists if around is not None)
-        return [
-            found
+        found = [
+            (a, one)
             for a, around in lists
-            if not (around is not None and counted[around] >= _MANY_COUNTED) and (found := self._term(a)) is not None
+            if not (around is not None and counted[around] >= _MANY_COUNTED) and (one := self._term(a)) is not None
         ]
+        topics = {a for a, _ in found if a in self.unlabelled and self._is_below_text(a)}
+        if len(topics) < _TOPICS:
+            return [one for _, one in found]
+        return [replace(one, kind="tag") if a in topics else one for a, one in found]
+
+    def _is_below_text(self, a: Element) -> bool:
+        index, body = self.page.index, self.post.body
+        return body is not None and index.order[a] >= index.end(body)
 
     def _term(self, a: Element) -> TermLink | None:
         href = a.get("href") or ""
@@ -375,7 +412,10 @@ class _Links:
         if (kind is None or (self.strict and "tag" not in rel)) and not _is_address_of_author(href):
             kind = _kind_before(a, self.previous)
         elif kind is not None and _TERM_RELS.isdisjoint(rel) and _AMBIGUOUS.search(href):
-            kind = _kind_before(a, self.previous) or kind
+            labelled = _kind_before(a, self.previous)
+            if labelled is None or (self.previous is not None and self.previous[0] in self.unlabelled):
+                self.unlabelled.add(a)
+            kind = labelled or kind
         if kind is None or self.post.is_noise(a):
             self.previous = None
             return None

@@ -88,6 +88,23 @@ BYLINES = [
     ("en", "By Ann Lee in Leeds and Bo Reed in Hull", ["Ann Lee", "Bo Reed"]),
     ("en", "Words by Ann Lee. Photographs by Bo Reed", ["Ann Lee"]),
     ("en", "By Ann Lee (@annlee)", ["Ann Lee"]),
+    (
+        "en",
+        "By <a href='/by/ann/'>Ann Lee</a> in Leeds, <a href='/by/bo/'>Bo Reed</a> in Hull and "
+        "<a href='/by/eva/'>Eva Hill</a>, North Sea editor",
+        ["Ann Lee", "Bo Reed", "Eva Hill"],
+    ),
+    (
+        "en",
+        "<a rel=author href='/p/1'>Ann Lee</a> (now) and <a rel=author href='/p/2'>Bo Reed</a> (earlier)",
+        ["Ann Lee", "Bo Reed"],
+    ),
+    (
+        "de",
+        "Von <a href='/x/1'>Anna Berg</a> und <a href='/x/2'>Jörg Müller</a>, Hamburg",
+        ["Anna Berg", "Jörg Müller"],
+    ),
+    ("el", "Από <a href='/author/ep/'>Ελένη Παππά</a>", ["Ελένη Παππά"]),
     ("en", "Posted by Quay Tools GmbH &amp; Co. KG", ["Quay Tools GmbH & Co. KG"]),
     ("en", "By the Quay Team", ["the Quay Team"]),
     ("de", "Von Anna Berg und Jörg Müller, Hamburg", ["Anna Berg", "Jörg Müller"]),
@@ -175,6 +192,22 @@ def test_the_one_who_checked_the_facts_is_no_author() -> None:
         '<a href="/author/bo/">Bo Reed</a></div>'
     )
     assert read("en", "Fact checked by:", form).authors == ("Ann Lee",)
+
+
+def test_a_class_for_the_foot_of_the_header_is_no_footer() -> None:
+    form = '<div class="art_header_footer"><span class="art_header_footer_author">{line}</span> <b>{date}</b></div>'
+    assert read("he", "דנה כהן", form).authors == ("דנה כהן",)
+
+
+@pytest.mark.parametrize(
+    ("host", "names"), [("quay.example", ("Ann Lee", "Bo Reed")), ("the-quay.example", ("Ann Lee",))]
+)
+def test_the_outlet_after_its_authors_in_a_meta_element_is_none(host: str, names: tuple[str, ...]) -> None:
+    last = names[-1] if len(names) > 1 else "The Quay"
+    title, text, date = TEXTS["en"]
+    head = f'<title>{title}</title><meta name="author" content="Ann Lee, {last}">'
+    html = f"<head>{head}</head><article><h1>{title}</h1><time>{date}</time><p>{text} {text}</p></article>"
+    assert extract_page(parse_page(html, f"https://{host}/ferry")).authors == names
 
 
 def test_a_name_after_a_heading_that_is_a_label() -> None:

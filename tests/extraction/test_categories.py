@@ -276,6 +276,7 @@ def test_terms_are_cleaned(text: str, expected: str) -> None:
 def test_terms_are_unique_and_lists_are_split() -> None:
     assert unique_terms(["Food", "food", "FOOD ", "Drink"]) == ("Food", "Drink")
     assert terms_in_lists(["a, b;c、d", "contentId: 7"]) == ["a", "b", "c", "d"]
+    assert terms_in_lists(["a", "Lite:true", "Locked:0"]) == ["a"]
     assert not is_term("Read more")
     assert not is_term("May 18, 2023")
     assert is_term("Blog", sure=True)
@@ -291,6 +292,13 @@ def test_terms_are_unique_and_lists_are_split() -> None:
         ("https://h.example/?cat=4", "category"),
         ("/%E6%A0%87%E7%AD%BE/x", "tag"),
         ("/kategori/spor", "category"),
+        ("/rovat/sport", "category"),
+        ("/κατηγορία/x", "category"),
+        ("/avainsana/x", "tag"),
+        ("/címkék/x", "tag"),
+        ("/ετικέτες/x", "tag"),
+        ("/24/?cimke=x", "tag"),
+        ("/?rubrika=x", "category"),
         ("/tags/", None),
         ("/2020/01/tagging", None),
     ],
@@ -308,6 +316,10 @@ def test_kind_of_address(href: str, kind: str | None) -> None:
         ("分类：", "category"),
         ("Etiketler:", "tag"),
         ("التصنيفات:", "category"),
+        ("Címkék:", "tag"),
+        ("ΕΤΙΚΕΤΕΣ:", "tag"),
+        ("関連トピック", "tag"),
+        ("Rubrieken:", "category"),
         ("I like tags", None),
         ("by", None),
     ],
@@ -407,12 +419,84 @@ def test_a_label_decides_what_an_ambiguous_address_leads_to(label: str, kind: st
     assert len(article.categories + article.tags) == 1
 
 
-@pytest.mark.parametrize(("first", "expected"), [("首页", ("航运",)), ("地图", ())])
-def test_a_position_that_begins_at_the_home_page_is_a_breadcrumb(first: str, expected: tuple[str, ...]) -> None:
+def test_several_topics_below_the_text_are_tags() -> None:
+    html = page(after='<div class="foot"><a href="/topics/1">Boats</a><a href="/topics/2">Rolls</a></div>')
+    article = extract_page(parse_page(html, "https://e.example/late-ferry/"))
+    assert (article.categories, article.tags) == ((), ("Boats", "Rolls"))
+
+
+MENU_ABOVE = '<header><div><a href="/">Quay</a> <a href="/town">Town</a> <a href="/sea">Sea</a></div></header>'
+ROWS_ABOVE = {
+    "a link that is also in the menu": ('<a class="k" href="/town">Town</a>', ["Town"]),
+    "a link to a folder of the page": ('<div><a href="/coast">Coast</a></div>', ["Coast"]),
+    "folders in a list": ('<ul><li><a href="/coast">Coast</a></li><li><a href="/coast/west">West</a></li></ul>',
+                          ["Coast", "West"]),
+    "arrows after the home page": ('<p><a href="/">Start here</a> &gt; <a href="/pier">Pier</a> &gt; Text</p>',
+                                   ["Pier"]),
+    "arrows after the word home": ('<p>Начало » <a href="/pier">Pier</a></p>', ["Pier"]),
+    "without links": ("<p>Úvod &gt; Town</p>", ["Town"]),
+    "without links, not in the menu": ("<p>Úvod &gt; Pier</p>", []),
+    "home and a section of the menu": ('<font><a href="/">Главная</a> / <a href="/sea">Sea</a></font>', ["Sea"]),
+    "another link": ('<div><a href="/pier">Pier</a></div>', []),
+    "a small menu": ('<div><a href="/">Home</a> <a href="/town">Town</a> <a href="/sea">Sea</a></div>', []),
+    "a sentence": ('<p>The town has waited for news of its boat, says <a href="/town">Town</a> today.</p>', []),
+    "the home page of a language": ('<div><a href="/pt-br">Brasil</a></div>', []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("row", "expected"), ROWS_ABOVE.values(), ids=ROWS_ABOVE)
+def test_a_row_above_the_heading_names_the_section(row: str, expected: list[str]) -> None:
+    html = page().replace("<h1>", f"{row}<h1>").replace("<main>", f"{MENU_ABOVE}<main>")
+    url = "https://e.example/coast/west/late-ferry/" if "/coast" in row else "https://e.example/pt-br/late-ferry/"
+    assert list(extract_page(parse_page(html, url)).categories) == expected
+
+
+@pytest.mark.parametrize("first", ["/coast", "/harbour"])
+def test_breadcrumbs_may_begin_with_the_section(first: str) -> None:
+    row = f'<ul class="breadcrumb"><li><a href="{first}">One</a></li><li><a href="{first}/two">Two</a></li></ul>'
+    html = page().replace("<main>", f"<main>{row}")
+    assert extract_page(parse_page(html, "https://e.example/coast/late-ferry/")).categories == ("One", "Two")
+
+
+def test_a_kicker_that_is_also_a_tag_is_no_category() -> None:
+    tags = '<p>Tags: <a href="/tag/1">Boats</a>, <a href="/tag/2">Rolls</a></p>'
+    section = '<meta property="article:section" content="Town">'
+    html = page(section, after=tags).replace("<h1>", '<p class="kicker">Boats</p><h1>')
+    assert extract_page(parse_page(html, "https://e.example/late-ferry/")).categories == ("Town",)
+
+
+@pytest.mark.parametrize(
+    ("contents", "expected"),
+    [
+        (["Boats,Town council,Rolls"], ("Boats", "Town council", "Rolls")),
+        (["Boats, Town council, Rolls"], ("Boats", "Town council", "Rolls")),
+        (["Washington, D.C."], ("Washington, D.C.",)),
+        (["Boats", "Salt, pepper, and rolls"], ("Boats", "Salt, pepper, and rolls")),
+    ],
+)
+def test_all_tags_in_one_element(contents: list[str], expected: tuple[str, ...]) -> None:
+    html = page("".join(f'<meta property="article:tag" content="{c}">' for c in contents))
+    assert extract_page(parse_page(html, "https://e.example/late-ferry/")).tags == expected
+
+
+def test_declared_tags_add_to_the_only_tag_that_a_platform_s_theme_shows() -> None:
+    declared = "".join(f'<meta property="article:tag" content="{c}">' for c in ("Boats", "Rolls"))
+    shown = '<section class="article-tag"><a href="/tag/boats/">Boats</a></section>'
+    html = page(generator("Ghost 5.8") + declared, before=shown)
+    assert extract_page(parse_page(html, "https://e.example/late-ferry/")).tags == ("Boats", "Rolls")
+
+
+@pytest.mark.parametrize(
+    ("first", "href", "expected"), [("首页", "/", ("航运",)), ("地图", "/", ("航运",)), ("地图", "/map/", ())]
+)
+def test_a_position_that_begins_at_the_home_page_is_a_breadcrumb(
+    first: str, href: str, expected: tuple[str, ...]
+) -> None:
     html = page().replace(
-        "<main>", f'<main><div class="position"><a href="/">{first}</a> &gt; <a href="/s/">航运</a> &gt; 正文</div>'
+        "<main>",
+        f'<main><div class="position"><a href="{href}">{first}</a> &gt; <a href="/s/">航运</a> &gt; 正文</div>',
     )
-    assert extract_page(parse_page(html, "https://e.example/s/1.html")).categories == expected
+    assert extract_page(parse_page(html, "https://e.example/1.html")).categories == expected
 
 
 def test_text_between_and_after_links_is_no_part_of_a_list() -> None:

@@ -38,6 +38,42 @@ def test_a_closing_line_names_the_author_and_a_sentence_does_not() -> None:
     assert signatures_in_text(text.format("Edited by Jane Doe")) == []
 
 
+@pytest.mark.parametrize(
+    ("start", "names"),
+    [
+        ("本报讯（记者 张三）", ("张三",)),
+        ("本报讯(记者张三 通讯员 李四)", ("张三", "李四")),
+        ("港口日报北京5月3日电（记者张三、李四）", ("张三", "李四")),
+        ("〔記者王小明／高雄報導〕", ("王小明",)),
+        ("[항구=항구신문] 홍길동 기자 = ", ("홍길동",)),
+        ("(서울=항구통신) 홍길동·김영희 기자 = ", ("홍길동", "김영희")),
+        ("[항구신문=홍길동 기자] ", ("홍길동",)),
+        ("渡轮恢复航行（记者 张三 摄）", ()),
+        ("他告诉（记者张三）", ()),
+        ("[항구=항구신문] ", ()),
+    ],
+)
+def test_reporters_in_the_dateline_of_a_text(start: str, names: tuple[str, ...]) -> None:
+    assert [s.names for s in signatures_in_text(f"{start}渡轮在船厂度过冬天。\n\n完。")] == ([names] if names else [])
+
+
+TEXT = "<p>Паром снова ходит после зимы на верфи, сообщил начальник порта.</p>" * 5
+AT_RIGHT = {
+    "align": ("{}<div align=right><i>{}</i></div>", True),
+    "style": ("{}<p style='text-align: right;'><strong>{}</strong></p>", True),
+    "class": ("{}<p class='has-text-align-right'>{}</p>", True),
+    "left": ("{}<p><i>{}</i></p>", False),
+    "quotation": ("{}<blockquote><p>Море и небо.</p><p align=right>{}</p></blockquote>", False),
+    "motto": ("<p align=right>{1}</p>{0}", False),
+}
+
+
+@pytest.mark.parametrize(("form", "signed"), AT_RIGHT.values(), ids=AT_RIGHT)
+def test_a_name_at_the_right_margin_below_the_text_is_the_author(form: str, signed: bool) -> None:
+    html = f"<title>Паром</title><article><h1>Паром</h1><div>{form.format(TEXT, 'Анна Белова')}</div></article>"
+    assert archiver.extract(html, "https://quay.example/ferry").authors == (("Анна Белова",) if signed else ())
+
+
 BOX = "<div class='author-box'><b class='author-name'>Ida Moe</b> keeps the shop.</div>"
 DECLARED = "<meta name='author' content='Jane Doe'>"
 

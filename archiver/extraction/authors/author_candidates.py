@@ -16,6 +16,7 @@ from archiver.extraction.authors.person_names import (
     WEAK_ACCOUNTS,
     downgrade_doubtful_authors,
     given_name_first,
+    host_names,
     is_full_name,
     is_name,
     is_organization,
@@ -321,12 +322,15 @@ def _names_of_item(el: Element) -> list[str]:
 
 
 def _add_metas(page: Page, add: Add) -> None:
+    hosts = host_names(page)
     for keys, confidence in _META:
         for key in keys:
             found: list[str] = []
             for value in page.data.meta(key):
                 if not value.startswith(("http", "//", "www.")) and "facebook.com" not in value:
                     found += split_names(given_name_first(value) if "citation" in key or "dc" in key else value)
+            if len(found) > 1 and fold_text(found[-1]) in hosts:
+                found.pop()  # the outlet after its authors
             add(found, "meta", key, confidence)
     _add_twitter_labels(page, add)
 

@@ -143,7 +143,7 @@ _FOREIGN = re.compile(
     r"site-?footer|page-?footer|site-?header|masthead|screen-reader-text|sr-only|visually-hidden)(?=$|[\s_-])",
     re.IGNORECASE,
 )
-_FOOTER = re.compile(r"(?:^|[\s_-])footer(?:$|[\s_-])", re.IGNORECASE)
+_FOOTER = re.compile(r"(?:^|[\s_-])(?<!head[_-])(?<!header[_-])footer(?:$|[\s_-])", re.IGNORECASE)
 _POST_FOOTER = re.compile(r"entry|post|article|story|blog|content", re.IGNORECASE)
 _DEPTH = 40
 _CONTAINERS = frozenset({"html", "body", "main", "article"})

@@ -58,9 +58,16 @@ _PHRASES = (
     r"取材・文|この記事を書いた人|글쓴이|작성자|글|기자)\s*[:：/／|｜・]?",
     r"(?:بقلم|الكاتب|الكاتبة|كتبه|كتبها|كتب|كتبت|نشر\s+بواسطة|بواسطة|تحرير|نویسنده|نوشته|به\s+قلم)\s*:?",
     r"(?:מאת|כתב(?:ה)?|פורסם\s+על\s+ידי|נכתב\s+על\s+ידי|פורסם\s+ע[\"״]י|נכתב\s+ע[\"״]י)\s*:?",
-    r"(?:โดย|เขียนโดย|ผู้เขียน|लेखक|द्वारा)\s*:?",
+    r"(?:โดย|เขียนโดย|โพสต์โดย|ผู้เขียน|लेखक|द्वारा|प्रस्तुतकर्ता|इनके\s+द्वारा\s+पोस्ट\s+किया\s+गया)\s*:?",
+    # How Blogger introduces the author, in languages that the rows above lack.
+    r"(?:postad|publicad)a\s+por|publicat\s+per|gepostet\s+von|upplagd\s+av|(?:indsendt|sendt)\s+af|lagt\s+inn\s+av|"
+    r"birt\s+af|lähettänyt|postitas|vystavil[a]?|přidala?(?:\(a\))?\s*:?|z?verejnil[a]?|objavil[ao]?\s*:|objavio|"
+    r"bejegyezte|közzétette|postat\s+de|gönderen|dicatat\s+oleh|αναρτήθηκε\s+από|објавио|објавила",
+    r"(?:இடுகையிட்டது|பதிவிட்டது|പോസ്റ്റ്\s+ചെയ്തത്|వీరిచే\s+పోస్ట్\s+చెయ్యబడింది|ಇವರಿಂದ\s+ಪೋಸ್ಟ್\s+ಮಾಡಲಾಗಿದೆ|"
+    r"આના\s+દ્વારા\s+પોસ્ટ\s+કરેલું|द्वारा\s+पोस्ट\s+केलेले|এর\s+দ্বারা\s+পোস্ট\s+করা|পোস্ট\s+করেছেন|مرسلة\s+بواسطة|"
+    r"(?:ارسال|نوشته)\s+شده\s+توسط|張貼者)\s*:?|(?:লেখক|எழுதியவர்|ავტორი|հեղինակ)\s*:",
 )
-_SHORT = r"por|par|von|di|da|door|przez|bởi|af|av|text(?=\s*[:：])|от|του|της|των|de(?=\s\w+\s\w+(?:\s\w+)?\W*$)"
+_SHORT = r"por|par|von|di|da|door|przez|bởi|af|av|text(?=\s*[:：])|от|από|του|της|των|de(?=\s\w+\s\w+(?:\s\w+)?\W*$)"
 # The Chinese word for a reporter or author is often written without a space before the name: 记者张三.
 _HAN_LABEL = (
     r"(?:本报|本報|本网|本站|本刊|特约|特約|见习|實習|实习|首席)*(?:记者|記者|作者|撰文|通讯员|通訊員)"
@@ -241,7 +248,8 @@ def is_organization(text: str) -> bool:
 # job title or an agency. This pattern matches only these exceptions.
 _PAREN = re.compile(
     r"[\[【][^\]】]{0,80}[\]】]|[(（](?=[^)）]*(?:@|https?:|www\.|\d|\b(?:author|editor|writer|reporter|guest|staff|he|"
-    r"she|they|him|her|Reuters|AP|AFP|dpa|CNN|BBC)\b))[^)）]{0,80}[)）]|[(（]\s*[)）]",
+    r"she|they|him|her|Reuters|AP|AFP|dpa|CNN|BBC|now|earlier|jetzt|zuvor|vorher|früher|maintenant|plus tôt|ahora|"
+    r"antes|adesso|prima|agora|nu|eerder|tidigare|tidligere|teraz|wcześniej|сейчас|ранее)\b))[^)）]{0,80}[)）]|[(（]\s*[)）]",
     re.IGNORECASE,
 )
 _HANDLE = re.compile(r"(?<!\w)@[\w.]+|\S+@\S+\.\w+|https?://\S+|www\.\S+")
@@ -302,6 +310,7 @@ _ROLE_END = re.compile(
     rf"(?:{_OFFICE.replace('head|', '').replace('team|', '').replace('staff|', '').replace('host|', '')})$",
     re.IGNORECASE,
 )
+_DESK_ROLE = re.compile(rf"(?:[^\W\d_][\w’'-]*\s+){{1,4}}(?=[^\W\d_])(?!(?-i:[^\Wa-z]))(?:{_OFFICE})s?", re.IGNORECASE)
 _TITLE = re.compile(r"^(?:mr|mrs|ms|dr|prof|rev|sir|dame|herr|frau|mme|m)\.?\s+", re.IGNORECASE)
 _PARTICLES = word_set(
     "de del della di da dos das do van von der den zu zum la le les el al bin ibn ben bint binti y e du ter ten af "
@@ -444,7 +453,10 @@ _ASIDE = re.compile(r"\s*[(（][^()（）]*[,，;/][^()（）]*[)）]")
 _IN_PLACE = re.compile(
     r"(?P<name>.{4,40}?)\s(?:reporting\s)?(?:in|from|aus|à|desde|из|в)\s(?:the\s)?(?-i:[^\W\d_a-z])", re.IGNORECASE
 )
-_LAST_WORD = re.compile(r"(?P<names>.*\w)\s*,\s*[^\W_]+\s*$")
+# Not \w, which leaves out the vowel signs of Indic scripts.
+_LAST_WORD = re.compile(r"(?P<names>.*[^\s,])\s*,\s*[^\s,_]+\s*$")
+_SIGNS_AROUND = " \t,;:.|/·•⋅–—-*\"“”'’"
+_GERESH = re.compile(r"(?<=[\u05d0-\u05ea])['’](?=[^\w'’]*$)")
 _SUFFIX = re.compile(r"\s*(?:,\s*)?(?:Ph\.?D|M\.?D|MBA|RD|Esq)\.?$")
 
 
@@ -602,10 +614,12 @@ def _without_affiliations(text: str, names: list[str]) -> list[str]:
 
 
 def _is_role(piece: str, follows: bool) -> bool:
-    """Returns True if a piece of a byline is a job title or degree. Capitals such as "PHD" are a degree only after a
-    name (`follows`).
+    """Returns True if a piece of a byline is a job title or degree. Capitals such as "PHD" are a degree, and "South
+    Asia editor" is a job title, only after a name (`follows`).
     """
-    return is_role(piece) and (follows or not _CAPITALS.fullmatch(piece))
+    return (follows and _DESK_ROLE.fullmatch(piece) is not None) or (
+        is_role(piece) and (follows or not _CAPITALS.fullmatch(piece))
+    )
 
 
 def _in_mixed_case(piece: str) -> str:
@@ -617,11 +631,20 @@ def _in_mixed_case(piece: str) -> str:
 
 def _bare_name(piece: str) -> str:
     """Returns the name in a piece of a byline, without quotes, a degree, or a job title after a full name."""
-    piece = _strip_by(piece).strip(" \t,;:.|/·•⋅–—-*\"“”'’") if piece.strip(" .") else ""
+    piece = _without_signs(_strip_by(piece)) if piece.strip(" .") else ""
     piece = _SUFFIX.sub("", piece).replace(_JOINED, " & ")
     if (m := _ROLE_END.match(piece)) and (is_full_name(m["name"]) or _HANGUL.fullmatch(m["name"])):
         piece = m["name"].rstrip(" ,-–—")
     return piece + "." if re.search(r"\b(?:Jr|Sr)$", piece) else piece
+
+
+def _without_signs(piece: str) -> str:
+    """Returns a piece of a byline without quotes and separators at its ends. An apostrophe after a Hebrew letter is a
+    part of the name (a geresh).
+    """
+    bare = piece.strip(_SIGNS_AROUND)
+    m = _GERESH.search(piece) if bare and piece[0] not in "'’" else None
+    return bare + m[0] if m else bare
 
 
 def _strip_by(text: str) -> str:
@@ -646,7 +669,17 @@ def _split_pieces(text: str, one: bool) -> list[str]:
         return kept
     if one:
         return [kept[0]] if len(kept) == 1 else [text]
-    return kept if people else [p for p in re.split(r"\s*[,;、，|/]\s*", text) if p]
+    return (
+        kept if people else [p for part in re.split(r"\s*[,;、，|/]\s*", text) if part for p in _people_of_part(part)]
+    )
+
+
+def _people_of_part(part: str) -> list[str]:
+    """Returns the pieces of a part between commas: several if all of them are full names, as in "Jane Doe and John
+    Roe"; otherwise one, as in "Science and Health".
+    """
+    pieces = [_without_place(p.strip()) for p in AND.split(part) if p.strip()]
+    return pieces if all(map(is_full_name, pieces)) else [part]
 
 
 def _without_place(piece: str) -> str:
@@ -703,7 +736,7 @@ class _Doubts:
 
     def __init__(self, page: Page, site: set[str], found: list[Candidate[Names]]) -> None:
         self.page, self.site = page, site
-        self.persons, self.hosts = _declared_persons(page), _host_names(page)
+        self.persons, self.hosts = _declared_persons(page), host_names(page)
         self.declared = Counter(_keys(c) for c in found if c.source in _DECLARED)
         self.is_only_source = len({c.source for c in found}) == 1
 
@@ -748,7 +781,7 @@ def _declared_persons(page: Page) -> set[str]:
     }
 
 
-def _host_names(page: Page) -> set[str]:
+def host_names(page: Page) -> set[str]:
     """Returns the labels of a page's host that may be the site's name, such as "example" in www.example.co.uk."""
     labels = (urlsplit(page.url).hostname or "").removeprefix("www.").split(".")
     return {fold_text(label) for label in labels[:2] if len(label) > 3}

@@ -160,7 +160,16 @@ def _is_title_link(page: Page, a: Element) -> bool:
     return bool(url) and url.partition("#")[0].rstrip("/") not in page.addresses
 
 
-CONFIDENCE = {"by": 0.9, "mark": 0.88, "link": 0.87, "avatar": 0.8, "role": 0.7, "date": 0.62, "box": 0.72}
+CONFIDENCE = {
+    "by": 0.9,
+    "mark": 0.88,
+    "link": 0.87,
+    "avatar": 0.8,
+    "role": 0.7,
+    "date": 0.62,
+    "box": 0.72,
+    "right": 0.8,
+}
 """The confidence of each kind of sign near the heading."""
 SURE = ("by", "mark", "link")
 _IN_TEXT = 0.06  # a post may contain the bylines of other works after its own
@@ -174,6 +183,13 @@ _DATE = re.compile(
     re.IGNORECASE,
 )
 _JOINT = re.compile(r"(?:[,，、;&+/·•⋅]|\b(?:and|und|et|y|e|и|và|ve|with)\b|\s)+", re.IGNORECASE)
+# What may stand between two names of one byline: the place from which the first one reports, or a note such as "(now)".
+_ASIDE = re.compile(
+    r"\s*(?:(?:reporting\s+)?(?:in|from|aus|à|desde|из|в)\s(?:the\s)?(?-i:[^\W\d_a-z])[\w.’'-]*(?:\s[\w.’'-]+){0,2}?|"
+    r"[(（][^()（）]{1,30}[)）])\s*(?:[,;&]|\b(?:and|und|et|y|e|и|en|och|og)\b)\s*",
+    re.IGNORECASE,
+)
+_ONE_WORD = re.compile(r"\s*,\s*[^\s,]+\s*")
 _GOES_ON = re.compile(r"(?:,|&|\band|\bund|\bet|\by|、)\s*$")
 _MAX_CHUNK_LENGTH, _MAX_NAMES_LENGTH = 160, 60
 
@@ -295,7 +311,9 @@ class _BylineReader:
 
     def _read_chunk(self, at: _Spot) -> None:
         text = at.chunk.text
-        if self.names and _JOINT.fullmatch(text):
+        if self._is_place(at):
+            return
+        if self.names and (_JOINT.fullmatch(text) or _ASIDE.fullmatch(text)):
             self.is_complete, self.state = False, "by" if self.kind == "by" else self.state
             return
         if OTHER_PART.match(text):
@@ -313,6 +331,16 @@ class _BylineReader:
             self._pass_over(text)
         elif self.state != "other" or signature:
             self._take(at, text[signature.end() :] if signature else text, kind)
+
+    def _is_place(self, at: _Spot) -> bool:
+        """Returns True if a chunk is one word after a comma at the end of a line of full names, as in ", Berlin"."""
+        is_last = at.chunk is at.line.chunks[-1] and at.index > 0 and not at.chunk.href
+        return (
+            is_last
+            and bool(self.names)
+            and _ONE_WORD.fullmatch(at.chunk.text) is not None
+            and all(map(is_full_name, self.names))
+        )
 
     def _pass_over(self, text: str) -> None:
         """Ends the current byline at a text that is not an author's name.
@@ -453,6 +481,22 @@ _MANY = 3  # if there are more bylines than this, they belong to several posts
 _TOP = 2  # the post's own byline is in the first two lines below the heading, even if many others follow
 _NAMES_ROOM, _LABEL_LENGTH = 300, 30
 _LAST = 4  # only this many paragraphs at the end of a body are searched for a byline
+_LAST_ELEMENTS = 60
+_NO_SIGNATURE = frozenset(("blockquote", "figure", "figcaption", "th", "nav", "form"))
+_RIGHT_STYLE = re.compile(r"text-align\s*:\s*(?:right|end)", re.IGNORECASE)
+_RIGHT_CLASS = re.compile(
+    r"(?:^|\s)(?:has-)?(?:text|txt|ta|text-align|align)-(?:right|end)(?:$|\s)|(?:^|\s)rteright(?:$|\s)"
+)
+# The reporters in the dateline of Chinese and Korean newspapers: 本报讯（记者 张三）, [신안=남도신문] 홍길동 기자 =.
+_OPENING = re.compile(
+    r"\s*(?:[^\n（(〔【。，,]{0,24}(?:讯|訊|电|電|消息|报道|報道|報導))?\s*"
+    r"[（(〔【]\s*(?P<zh>(?:本报|本報|本网|本网|全媒体|见习|实习|特约|首席)*(?:记者|記者)[^（(〔【）)〕】／/\n]{2,30})(?:[／/][^）)〕】\n]{1,12})?"
+    r"[）)〕】]|"
+    r"\s*[\[(（【][^\])）】=\n]{1,16}=(?:[^\])）】\n]{1,16}[\])）】]\s*)?"
+    r"(?P<ko>[가-힣]{2,4}(?:\s*[·,]\s*[가-힣]{2,4}){0,4}\s*(?:선임|인턴|객원|전문)?\s?기자)\s*[=\])）】|]"
+)
+_OPENING_NAME = re.compile(r"[\u4e00-\u9fff]{2,4}|[가-힣]{2,4}")
+_PICTURED = re.compile(r"[摄攝图圖影]")
 _NAME_ENDS = re.compile(r"[.,;(|–—]|\s(?:is|was|who|has|and\s+is)\s")
 
 
@@ -501,7 +545,37 @@ def _bylines_after(page: Page, post: Post, end: int, top: Element | None) -> lis
         rest = [x for _, x in zip(range(10), LineReader(900).lines(nodes_after(post.body)), strict=False)]
         out += [s for s in read_bylines(list(_lines_until_heading(rest)), "after") if s.kind in SURE]
     out += [Sign((who,), "box", "after", raw) for who, raw in author_boxes(page, end, top, CommentSection(page, post))]
-    return out + _labelled_names(page)
+    return out + _labelled_names(page) + _names_at_right(page, post)
+
+
+def _names_at_right(page: Page, post: Post) -> list[Sign]:
+    """Returns the names in a line at the right margin below the text, where newspapers put the author's name. Such a
+    line in the first half of the post is a motto or a caption.
+    """
+    index, top = page.index, post.body if post.body is not None else post.holder
+    if top is None:
+        return []
+    begin, end = index.order[top], index.end(top)
+    for el in reversed(index.elements[max(begin + 1, end - _LAST_ELEMENTS) : end]):
+        if not _is_at_right(el) or index.text_length(el) > _MAX_NAMES_LENGTH or _is_in_figure(el):
+            continue
+        text = element_line(el)
+        found = [] if OTHER_PART.match(text) else split_names(text)
+        if found and all(map(is_plain_name, found)) and index.text_length_before(el, top) > index.text_length(top) / 2:
+            return [Sign(tuple(found), "right", "after", text)]
+    return []
+
+
+def _is_in_figure(el: Element) -> bool:
+    """Returns True if an element is in a quotation, a menu or the caption of a picture."""
+    return el.tag in _NO_SIGNATURE or any(a.tag in _NO_SIGNATURE for a in islice(el.iterancestors(), 3))
+
+
+def _is_at_right(el: Element) -> bool:
+    """Returns True if the markup of an element aligns its text with the right margin."""
+    if el.get("align", "").lower() == "right" or _RIGHT_STYLE.search(el.get("style") or ""):
+        return True
+    return _RIGHT_CLASS.search(el.get("class") or "") is not None
 
 
 _LABEL_TAGS = ("h2", "h3", "h4", "h5", "h6", "dt", "th")
@@ -530,8 +604,10 @@ def _labelled_names(page: Page) -> list[Sign]:
 
 
 def signatures_in_text(text: str) -> list[Sign]:
-    """Returns bylines such as "This post was written by Jane Doe, who keeps bees." in the last paragraphs of a body."""
-    out: list[Sign] = []
+    """Returns bylines such as "This post was written by Jane Doe, who keeps bees." in the last paragraphs of a body,
+    and the reporters in the dateline at its start.
+    """
+    out = _reporters_of_dateline(text[:200])
     for paragraph in text[-1500:].split("\n\n")[-_LAST:]:
         one = clean_text(paragraph)
         m = SIGNED.match(one) if len(one) < MIDDLE and not OTHER_PART.match(one) else None
@@ -540,6 +616,15 @@ def signatures_in_text(text: str) -> list[Sign]:
             if found:
                 out.append(Sign(tuple(found), "by", "after", one[:200]))
     return out
+
+
+def _reporters_of_dateline(text: str) -> list[Sign]:
+    m = _OPENING.match(text)
+    if m is None or (m["zh"] and _PICTURED.search(m["zh"])):
+        return []
+    found = split_names(m["zh"] or m["ko"])
+    are_names = bool(found) and all(map(_OPENING_NAME.fullmatch, found))
+    return [Sign(tuple(found), "by", "below", m[0].strip())] if are_names else []
 
 
 def _lines_until_text(lines: Iterator[MarkedLine]) -> Iterator[MarkedLine]:
