@@ -147,7 +147,7 @@ def author_candidates(
     out += declared
     if beside.names and not many and (beside.sure or not _is_in_menu(page, beside.names)):
         add(list(beside.names), "byline", "beside the heading", 0.84 if beside.sure else 0.6, visible=True)
-    return downgrade_doubtful_authors(out, page, site)
+    return downgrade_doubtful_authors(out, page, site, text)
 
 
 def _is_in_menu(page: Page, names: Iterable[str]) -> bool:
