@@ -14,7 +14,9 @@ from urllib.parse import unquote, urlsplit
 
 from lxml.etree import _Element as Element
 
+from archiver.extraction import metadata
 from archiver.extraction.date_text import text_around_date
+from archiver.extraction.metadata import Node
 from archiver.extraction.page import Page
 from archiver.extraction.text_normalization import element_line, fold_text, has_longer_line, has_text
 from archiver.platforms.platform_table import by_name
@@ -79,6 +81,7 @@ _PART_OF_POST = re.compile(
     re.IGNORECASE,
 )
 _UNLIKE, _HARDLY_ANY_TEXT = 0.4, 200
+_SHOWS_LITTLE = 1_000
 ALIKE = 0.6
 """A heading with at least this similarity to a declared title counts as this title."""
 
@@ -455,6 +458,25 @@ class Post:
     def in_meta_block(self, el: Element) -> bool:
         """Returns True if an element is a meta block in the text's element, or part of such a block."""
         return any(is_below(el, block) for block in self.meta_blocks)
+
+
+def script_article(post: Post) -> Node:
+    """Returns the page's own article in the data of its scripts, with the properties of JSON-LD; {} if there is none.
+    The result is cached.
+    """
+    if "script article" not in post.answers:
+        shown = [element_line(post.title)] if post.title is not None else []
+        titles = [*shown, *declared_titles(post.page)]
+        post.answers["script article"] = metadata.script_article(post.page.index, titles, post.page.addresses)
+    found: Node = post.answers["script article"]
+    return found
+
+
+def unshown_article(post: Post) -> Node:
+    """Returns the same as `script_article` for a page that shows hardly any text; {} for any other page."""
+    page = post.page
+    shown = page.text_length if post.body is None else page.index.text_length(post.body)
+    return script_article(post) if shown < _SHOWS_LITTLE else {}
 
 
 def text_length(el: Element) -> int:

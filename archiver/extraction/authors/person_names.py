@@ -678,7 +678,7 @@ def given_name_first(text: str) -> str:
 Names = tuple[str, ...]
 DOUBTFUL = 0.3
 """The confidence of a candidate that is kept as evidence but never chosen."""
-_DECLARED = ("json-ld", "meta", "microdata", "rdfa")
+_DECLARED = ("json-ld", "meta", "microdata", "rdfa", "script")
 # Account names that are not meant for readers. Such names contain digits among the letters, or consist of words joined
 # by signs.
 _RUBBISH_ACCOUNT = re.compile(r"(?=[a-z]*\d)[a-z0-9]{9,}|\d+")
