@@ -404,4 +404,4 @@ def _shown_title(
     text = restore_lost_tags(text, el, [c.value for c in declared])
     if rule in platform.title and platform.name != "generic":
         return Candidate(text, "platform", rule, 0.95, True)
-    return Candidate(text, "heading", rule, 0.7 if rule == "h1" else 0.85, True)
+    return Candidate(text, "heading", rule, 0.7 if rule in ("h1", "largest font") else 0.85, True)
