@@ -25,7 +25,7 @@ from archiver.extraction import title as _title
 from archiver.extraction.authors import agency_credits
 from archiver.extraction.authors import author_candidates as _authors
 from archiver.extraction.authors.byline import BylineBlock, byline_beside_heading
-from archiver.extraction.body import NO_TEXT, RenderedText, hint_body, render_container
+from archiver.extraction.body import NO_TEXT, RenderedText, below_title_line, hint_body, render_container
 from archiver.extraction.body import extract_body as read_body
 from archiver.extraction.date_text import Moment, url_date, visible_date
 from archiver.extraction.geotags import geotag_evidence as geo_evidence
@@ -40,7 +40,7 @@ from archiver.extraction.page_classifier import (
     classify_page,
 )
 from archiver.extraction.pagination import PostParts, find_parts
-from archiver.extraction.post_locator import Post, locate_post, picture_holder
+from archiver.extraction.post_locator import LINE_RULES, Post, locate_post, picture_holder
 from archiver.extraction.template.field_reader import (
     SiteReader,
     Times,
@@ -436,6 +436,8 @@ def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind
     text = read_body(page, post, headline, beside, hint)
     tail = agency_credits.read_tail(text.text)
     plain = text.text
+    if post.title_rule in LINE_RULES:
+        plain = below_title_line(plain, headline, beside.lines)
     if tail.paragraphs:
         plain = "\n\n".join(plain.split("\n\n")[: -tail.paragraphs])
     if page.constants.refuses_body(plain):

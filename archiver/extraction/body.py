@@ -65,11 +65,12 @@ _COMMENT_FORM = 1_500  # the labels and notes of a comment form have fewer lette
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous"})
 _HASHTAGS = re.compile(r"(?:#[^\W\d_][^\s#]*[\s,]*){2,}")
 _TOOL_ADDRESS = re.compile(
-    r"^mailto:|^javascript:|#(?:comments?|respond|disqus_thread|kommentare?|commentaires?|comentarios?|komentarze?)\b|"
-    r"[/?&=_.-](?:print|printer|mailto|email|sendmail|send|drucken|imprimir|imprimer|stampa)\b|^print|^mailto",
+    r"^mailto:|^javascript:|^#(?:top|up|oben|haut|arriba|topo|inicio|verkh|gora)?$|#(?:comments?|respond|disqus_thread|kommentare?|commentaires?|comentarios?|komentarze?)\b|"
+    r"(?:^|[/?&=_.-])(?:print|printer|mailto|email|sendmail|send|drucken|imprimir|imprimer|stampa|yazdir|pechat|drukuj|"
+    r"tisk|nyomtat|afdrukken|skriv-?ut|tulosta)\b|^print",
     re.IGNORECASE,
 )
-"""Matches the addresses of links to comments, to a printed page or for sending a page by mail."""
+"""Matches the addresses of links to comments, to a printed page, to the top, or for sending a page by mail."""
 _WHOLE_SENTENCE = re.compile(r"\w{2,}[.?。？؟।][\"'”’»)」』]*$")
 _LETTER = re.compile(r"[^\W_]")
 """Matches a letter or digit."""
@@ -615,6 +616,7 @@ _NOTICE = 200
 """A text on the page with at most this many characters may be a notice. It is taken for a notice if the text from the
 feed or API is five times as long."""
 _CONTENT_NAME = re.compile(r"(?:^|[\s_-])(?:content|text|body|markdown|prose)(?:$|[\s_-])", re.IGNORECASE)
+_LINES_ABOVE = 16
 _MAY_BE_NOTICE, _MUCH_LONGER, _A_FEW = 1_000.0, 2.0, 80.0
 """A text with fewer letters than the first number may be a notice or a teaser. It is one if data of the page has a text
 that is longer by the factor and the letters that follow."""
@@ -690,6 +692,22 @@ def extract_body(page: Page, post: Post, title: str, beside: BylineBlock, hint: 
     if whole := hint_body(shown.text, page.url, title, hint):
         return Body(whole, "api" if is_from_api(hint) else "feed", "whole text", 0.9, is_whole=True)
     return shown
+
+
+def below_title_line(text: str, title: str, byline: Iterable[str]) -> str:
+    """Returns the lines of a text below the line that is the title, without the byline's lines that follow it. Returns
+    the text unchanged if no line near its start is the title, or if hardly any text is below that line.
+
+    This is needed for pages without heading elements, on which menus, title and text are lines of one table cell.
+    """
+    lines = text.split("\n")
+    known, others = fold_text(title), {"", *map(fold_text, byline)}
+    at = next((n for n, line in enumerate(lines[:_LINES_ABOVE]) if known and fold_text(line) == known), None)
+    if at is None:
+        return text
+    start = next((n for n in range(at + 1, len(lines)) if fold_text(lines[n]) not in others), len(lines))
+    below = "\n".join(lines[start:])
+    return below if 2 * text_width(below) >= text_width(text) else text
 
 
 def _declared_body(page: Page, title: str, shown: Body) -> Body | None:

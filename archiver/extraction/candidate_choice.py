@@ -215,7 +215,14 @@ def resolve_terms(found: list[Candidate[Names]]) -> Candidate[Names] | None:
 # Authors.
 
 # Families of sources that repeat one another. All declarations of a page come from the same field in the editor.
-_FAMILY = {"json-ld": "declared", "meta": "declared", "microdata": "declared", "rdfa": "declared", "class": "platform"}
+_FAMILY = {
+    "json-ld": "declared",
+    "script": "declared",
+    "meta": "declared",
+    "microdata": "declared",
+    "rdfa": "declared",
+    "class": "platform",
+}
 _AGREED = 0.05  # added to a candidate's confidence for each other family of sources that names one of its people
 _COMPLETES = ("json-ld", "meta", "microdata", "rdfa", "signed", "api", "feed")
 

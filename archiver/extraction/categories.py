@@ -15,7 +15,7 @@ from slugify import slugify
 from archiver.extraction.authors.author_markup import leads_to_person
 from archiver.extraction.candidate_choice import resolve_terms
 from archiver.extraction.page import Page
-from archiver.extraction.post_locator import Post
+from archiver.extraction.post_locator import Post, unshown_article
 from archiver.extraction.term_links import (
     FOLDER_WORDS,
     Kind,
@@ -242,6 +242,7 @@ def term_candidates(
         *_from_unlinked(page, post),
         *_from_links(page, post),
         *_from_metadata(page),
+        *_from_scripts(page, post),
         *_from_class(page, post),
         *_from_breadcrumbs(page, post),
         *_from_row_above(page, post),
@@ -500,6 +501,14 @@ def _from_metadata(page: Page) -> Iterator[Found]:
     for meta in _METAS:
         if meta.name != "article:section" or not page.platform.section_is_folder:
             yield _from_meta(page, meta, headline)
+
+
+def _from_scripts(page: Page, post: Post) -> Iterator[Found]:
+    """Yields the terms of the article in the data of the scripts of a page that shows hardly any text."""
+    node = unshown_article(post)
+    sections = _sections(page, node.get("articleSection", ()), {fold_text(t) for t in node.get("headline", ())})
+    yield _as_candidate("category", sections, "script", "articleSection", 0.5)
+    yield _as_candidate("tag", node.get("keywords", ()), "script", "keywords", 0.5)
 
 
 def _from_meta(page: Page, meta: _Meta, headline: set[str]) -> Found:

@@ -24,7 +24,7 @@ from archiver.extraction.date_text import (
 )
 from archiver.extraction.metadata import is_article_item, item_of, types
 from archiver.extraction.page import Page
-from archiver.extraction.post_locator import Post
+from archiver.extraction.post_locator import Post, script_article
 from archiver.extraction.text_normalization import element_line
 from archiver.extraction.visible_dates import RefusedDate, VisibleDate, dates_at_second_look, visible_dates
 from archiver.items import REFUSED, Candidate, Evidence, SourceHint, is_from_api
@@ -44,6 +44,7 @@ _STATE_PUBLISHED = re.compile(
     re.IGNORECASE,
 )
 _CHANGED = re.compile(r"updat|modif|unpublish", re.IGNORECASE)
+_BRACE = re.compile("[{}]")
 _MAX_POSITIONS, _NEAR = 300, 4_000
 _MIN_SLUG_LENGTH = 8
 
@@ -59,18 +60,21 @@ class StateDate:
     sure: bool
 
 
-def state_date(page: Page) -> StateDate | None:
-    """Returns the date of publication in the data of a page's scripts. If the data contain several, returns the date
-    nearest to the slug of the page's address.
+def state_date(page: Page, post: Post) -> StateDate | None:
+    """Returns the date of publication in the data of a page's scripts. If the data contain several, returns that of the
+    object with the page's title or address.
 
-    The data also contain other posts, each with its own address next to its date. A date far from this page's slug
-    belongs to another post.
+    The data also contain other posts. If they cannot be parsed, the date nearest to the slug of the page's address is
+    returned. A date far from this slug, or in another object, belongs to another post.
     """
     found = _dates_in_text(page.text)
     if not found:
         return None
     if len({one.moment.day for one in found.values()}) == 1:
         return next(iter(found.values()))
+    own = script_article(post).get("datePublished", ())
+    if (moment := next(filter(None, map(machine_date, own)), None)) is not None:
+        return StateDate(moment, "date of the article", False)
     slug = unquote(page.path.rstrip("/").rsplit("/", 1)[-1]).removesuffix(".html")
     nearest = _nearest_position(page.text, slug, sorted(found)) if len(slug) >= _MIN_SLUG_LENGTH else None
     return replace(found[nearest], sure=False) if nearest is not None else None
@@ -106,12 +110,24 @@ def _positions(text: str, part: str) -> Iterator[int]:
 
 
 def _nearest_position(text: str, slug: str, places: list[int]) -> int | None:
-    """Returns the position in `places` that is nearest to an occurrence of the slug; None if all are too far."""
+    """Returns the position in `places` that is nearest to an occurrence of the slug and in the same object; None if
+    there is none or all are too far.
+    """
     near: list[tuple[int, int]] = []
     for at in _positions(text, slug):
         here = bisect(places, at)
-        near += [(abs(place - at), place) for place in places[max(0, here - 1) : here + 1]]
-    return min(near)[1] if near and min(near)[0] <= _NEAR else None
+        near += [(place, at) for place in places[max(0, here - 1) : here + 1] if abs(place - at) <= _NEAR]
+    near.sort(key=lambda one: abs(one[0] - one[1]))
+    return next((place for place, at in near if _are_in_one_object(text, min(place, at), max(place, at))), None)
+
+
+def _are_in_one_object(text: str, start: int, end: int) -> bool:
+    """Returns True if one of two positions is in the object, or in an object inside it, that contains the other."""
+    depth = least = 0
+    for brace in _BRACE.findall(text, start, end):
+        depth += 1 if brace == "{" else -1
+        least = min(least, depth)
+    return depth == least or least == 0
 
 
 When = Candidate[Moment]
@@ -203,7 +219,7 @@ def _collect_published(page: Page, post: Post, hint: SourceHint | None, beside: 
     changed = _add_shown(page, post, out, language)
     if not any(c.confidence >= _SURE for c in out):
         # Scripts are searched only if no candidate is certain enough, since this scans the page's whole source.
-        if (found := state_date(page)) is not None:
+        if (found := state_date(page, post)) is not None:
             out.add(found.moment, "script", found.key, 0.62 if found.sure else 0.52)
         if not any(c.confidence >= _UNTRUSTED for c in out):
             _add_last_resort(page, post, out, changed, beside)

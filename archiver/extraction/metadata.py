@@ -805,24 +805,60 @@ _TITLE_KEYS, _ADDRESS_KEYS = ("title", "headline", "headlines"), (
 _BLOCKS = re.compile(r"</(?:p|div|li|h[1-6]|blockquote)>|<br ?/?>|<p>", re.IGNORECASE)
 _TAGS = re.compile(r"<[^>]*>")
 _MAIN_HEADING = re.compile(r"<h1>(.*?)</h1>", re.DOTALL)
-_LEAST_TEXT, _LEAST_SLUG, _MAX_NAME, _OUTWARD = 60, 8, 300, 2
+_LEAST_TEXT, _LEAST_SLUG, _LEAST_HYPHENS, _MAX_NAME, _OUTWARD = 60, 8, 2, 300, 2
+_TITLES = frozenset({"title", "headline", "basic", "rendered"})
+# The properties of an article in such data, by their names in JSON-LD.
+_PROPERTIES = (
+    ("headline", re.compile(r"head_?lines?|title", re.IGNORECASE)),
+    ("datePublished", re.compile(
+        r"(?:first_?|original_?|initial_?)?(?:date_?)?(?:publi(?:sh(?:ed|ing)?|cation)_?)(?:at|on|date|time(?:stamp)?|"
+        r"datetime)?|pub_?date|post_?date|posted_?at", re.IGNORECASE)),
+    ("author", re.compile(r"authors?|bylines?|writers?", re.IGNORECASE)),
+    ("articleSection", re.compile(r"(?:primary_?)?(?:sections?|category|categories)|rubrics?", re.IGNORECASE)),
+    ("keywords", re.compile(r"tags|keywords", re.IGNORECASE)),
+)  # fmt: skip
+_NAMES = ("name", "title", "label", "displayName", "fullName", "display_name", "full_name", "text", "rendered", "basic")
+_AROUND_VALUES = ("data", "attributes", "fields", "node", "nodes", "edges", "items", "by")
+_MAX_TEXTS, _MAX_LEVELS = 20, 5
 
 
-@dataclass(frozen=True, slots=True)
 class _PageNames:
-    """The title and the addresses by which the page's article is recognized in the data of its scripts."""
+    """The titles and the addresses by which the page's article is recognized in the data of its scripts."""
 
-    title: str
-    folded_title: str
-    addresses: frozenset[str]
+    def __init__(self, titles: Iterable[str], addresses: set[str]) -> None:
+        paths = {path for url in addresses if (path := urlsplit(url).path.rstrip("/"))}
+        slugs = {slug for path in paths if len(slug := path.rsplit("/", 1)[-1]) >= _LEAST_SLUG}
+        self.titles = frozenset(map(fold_text, titles)) - {""}
+        self._lengths = [len(title) for title in titles if title]
+        self.addresses = frozenset(addresses | paths | slugs)
+        self._numbered = tuple(slug for slug in slugs if any(map(str.isdigit, slug)))
 
     def contain(self, value: Any) -> bool:
-        if not isinstance(value, str) or not 0 < len(value) <= _MAX_NAME:
-            return False
+        return (
+            isinstance(value, str) and 0 < len(value) <= _MAX_NAME and (self.is_address(value) or self.is_title(value))
+        )
+
+    def is_address(self, value: str) -> bool:
+        """Returns True if a text is an address of the page, or the slug in its address without the article's number, as
+        in "/the-ferry-moves-3f92" or "/1207-the-ferry-moves".
+        """
         if value.rstrip("/") in self.addresses:
             return True
-        is_like = len(self.title) <= 2 * len(value) and len(value) <= 2 * len(self.title) + 20
-        return is_like and fold_text(value) == self.folded_title
+        return value.count("-") >= _LEAST_HYPHENS and any(
+            slug.startswith(f"{value}-") or slug.endswith(f"-{value}") for slug in self._numbered
+        )
+
+    def is_title(self, value: str) -> bool:
+        is_like = any(n <= 2 * len(value) and len(value) <= 2 * n + 20 for n in self._lengths)
+        return is_like and fold_text(value) in self.titles
+
+    def in_name_of(self, node: Node) -> bool:
+        """Returns True if an object has one of the addresses or, as its title, one of the titles."""
+        titles = (v for k, v in node.items() if k.lower() in _TITLES and isinstance(v, str) and len(v) <= _MAX_NAME)
+        return self.in_address_of(node) or any(map(self.is_title, titles))
+
+    def in_address_of(self, node: Node) -> bool:
+        return any(isinstance(v, str) and 0 < len(v) <= _MAX_NAME and self.is_address(v) for v in node.values())
 
 
 def article_html(index: Index, title: str, addresses: set[str]) -> str:
@@ -831,9 +867,7 @@ def article_html(index: Index, title: str, addresses: set[str]) -> str:
     The article is the object that has the page's title or one of its addresses, or an object around that one. In React
     elements, it is the tree with the title in its <h1>.
     """
-    paths = {path for url in addresses if (path := urlsplit(url).path.rstrip("/"))}
-    slugs = {slug for path in paths if len(slug := path.rsplit("/", 1)[-1]) >= _LEAST_SLUG}
-    names = _PageNames(title, fold_text(title), frozenset(addresses | paths | slugs))
+    names = _PageNames([title], addresses)
     found = ""
     for value in script_values(index):
         for around in _objects_with(value, names):
@@ -842,9 +876,56 @@ def article_html(index: Index, title: str, addresses: set[str]) -> str:
             found = max(found, text, key=len)
         if not found and isinstance(value, list):
             text = _HtmlWriter().html(value)
-            if any(fold_text(_TAGS.sub("", head)) == names.folded_title for head in _MAIN_HEADING.findall(text)):
+            if any(fold_text(_TAGS.sub("", head)) in names.titles for head in _MAIN_HEADING.findall(text)):
                 found = text
     return found
+
+
+def script_article(index: Index, titles: Iterable[str], addresses: set[str]) -> Node:
+    """Returns the article in the data of a page's scripts with the properties of JSON-LD, whose values are lists of
+    texts; {} if the scripts do not contain it. `articleBody` is its text as HTML.
+
+    The article is the object that has a date of publication and one of the page's addresses or titles, or that is
+    around such an object. Other articles in the data have other names.
+    """
+    names = _PageNames(list(titles), addresses)
+    found = [
+        (names.in_address_of(around[0]), node)
+        for value in script_values(index)
+        for around in _objects_with(value, names)
+        if names.in_name_of(around[0]) and (node := _dated_article(around))
+    ]
+    return max(found, key=lambda one: (one[0], bool(one[1]["articleBody"][0]), len(one[1])), default=(False, {}))[1]
+
+
+def _dated_article(around: tuple[Node, ...]) -> Node:
+    """Returns the properties of the first object with a date of publication; {} if none of the objects has one."""
+    for node in around:
+        out: Node = {}
+        for key, value in node.items():
+            name = next((name for name, pattern in _PROPERTIES if pattern.fullmatch(key)), "")
+            if name and name not in out and (texts := list(islice(_texts_in(value, name), _MAX_TEXTS))):
+                out[name] = texts
+        if "datePublished" in out:
+            texts = [_longest_text(one) for one in around[: around.index(node) + 1]]
+            return {**out, "articleBody": [next((one for one in texts if len(_TAGS.sub("", one)) >= _LEAST_TEXT), "")]}
+    return {}
+
+
+def _texts_in(value: Any, name: str, level: int = 0) -> Iterator[str]:
+    """Yields the texts of a property: a text, a number if the property is a date, the names of objects, or those in a
+    list.
+    """
+    if isinstance(value, str) or (name == "datePublished" and type(value) is int):
+        if 0 < len(text := clean_text(str(value))) <= _MAX_NAME:
+            yield text
+    elif isinstance(value, list) and level < _MAX_LEVELS:
+        for one in value[:_MAX_TEXTS]:
+            yield from _texts_in(one, name, level + 1)
+    elif isinstance(value, dict) and name != "datePublished" and level < _MAX_LEVELS:
+        text = next((v for key in _NAMES if isinstance(v := value.get(key), str) and v), "")
+        inner = next((v for key in _AROUND_VALUES if isinstance(v := value.get(key), (dict, list))), None)
+        yield from _texts_in(text or inner, name, level + 1)
 
 
 def _objects_with(value: Any, names: _PageNames) -> Iterator[tuple[Node, ...]]:

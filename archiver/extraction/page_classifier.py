@@ -18,7 +18,7 @@ from archiver.extraction.body_blocks import UNREAD
 from archiver.extraction.date_text import Moment, is_zero_date, url_date, visible_date
 from archiver.extraction.metadata import ARTICLE_TYPES, types
 from archiver.extraction.page import Page
-from archiver.extraction.post_locator import Post, locate_post
+from archiver.extraction.post_locator import Post, locate_post, unshown_article
 from archiver.extraction.term_links import kind_of_address
 from archiver.extraction.text_normalization import element_line
 from archiver.items import Candidate, PageKind, SourceHint
@@ -353,6 +353,7 @@ _ENTRY_CLASSES = ("hentry", "h-entry", "type-post", "wp-block-post")
 _MARKS_OF_POST = frozenset({"hentry", "h-entry", "type-post", "e-content"})
 _PROPERTIES_OF_POST = frozenset({"articleBody", "blogPost"})
 _FORM_LENGTH = 60
+_TEXT_IN_SCRIPTS = 200
 _FEW_WORDS = 200
 _LOG_DAYS, _LOG_TABLES, _LOG_COLUMNS, _LOG_ROWS, _LOG_LINE = 3, 10, 5, 60, 80
 _MEDIA = ("img", "picture", "video", "audio", "iframe", "embed", "object")
@@ -811,6 +812,13 @@ def _by_byline(context: _Context) -> Answer | None:
     return None
 
 
+def _by_scripts(context: _Context) -> Answer | None:
+    """Recognizes a post by the dated article in the data of its scripts, if the page itself shows hardly any text."""
+    article = unshown_article(context.post)
+    texts = article.get("articleBody", [""])
+    return (PageKind.POST, "dated") if len(texts[0]) >= _TEXT_IN_SCRIPTS else None
+
+
 _Rule = Callable[[_Context], Answer | None]
 _RULES: tuple[_Rule, ...] = (
     _empty,
@@ -830,6 +838,7 @@ _RULES: tuple[_Rule, ...] = (
     _by_date,
     _known_post,
     _by_byline,
+    _by_scripts,
 )
 _FACTS: tuple[_Rule, ...] = (_empty, _redirect_stub, _password, _platform_classes, _not_found)
 _GLANCES: tuple[_Rule, ...] = (

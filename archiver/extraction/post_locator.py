@@ -14,7 +14,9 @@ from urllib.parse import unquote, urlsplit
 
 from lxml.etree import _Element as Element
 
+from archiver.extraction import metadata
 from archiver.extraction.date_text import text_around_date
+from archiver.extraction.metadata import Node
 from archiver.extraction.page import Page
 from archiver.extraction.text_normalization import element_line, fold_text, has_longer_line, has_text
 from archiver.platforms.platform_table import by_name
@@ -79,6 +81,7 @@ _PART_OF_POST = re.compile(
     re.IGNORECASE,
 )
 _UNLIKE, _HARDLY_ANY_TEXT = 0.4, 200
+_SHOWS_LITTLE = 1_000
 ALIKE = 0.6
 """A heading with at least this similarity to a declared title counts as this title."""
 
@@ -163,7 +166,9 @@ _NOISE = re.compile(
 )
 _NOISE_TAGS = frozenset({"aside", "nav"})
 _TITLE_NAME = re.compile(r"(?:^|[_-]|(?<=[a-z]))(?:title|tit|headline|subject|titulo|titre|titel)(?:$|[_-])", re.I)
-_GUESSED = frozenset({"", "h1", "h2", "title by name", "bookmark", "main h1", "only heading"})
+LINE_RULES = frozenset({"line like <title>", "largest font"})
+"""The rules that find a title in a line that is no heading element. It may stand in one block with the text."""
+_GUESSED = LINE_RULES | {"", "h1", "h2", "title by name", "bookmark", "main h1", "only heading"}
 """The rules by which a heading is only guessed to be the title of the post, from its level, its position or its
 text."""
 _NAMED_TITLE = re.compile(
@@ -177,6 +182,7 @@ _POST_TITLE_NAME = re.compile(
 )
 _NAMED_TAGS = frozenset({"div", "p", "span", "strong", "b", "td", "font", "dt"})
 _MAX_TITLE, _MAX_DATE = 200, 40
+_LEAST_LINE, _LARGE, _USUAL_SIZE = 8, 4, 3
 _PLAIN = frozenset({"div", "p", "span", "strong", "b", "td", "h2", "h3", "h4", "font", "header"})
 _HEADINGS = 20
 _ADDRESS_ATTRIBUTE = re.compile(r"^data-.*(?:url|href|link)$")
@@ -457,6 +463,25 @@ class Post:
         return any(is_below(el, block) for block in self.meta_blocks)
 
 
+def script_article(post: Post) -> Node:
+    """Returns the page's own article in the data of its scripts, with the properties of JSON-LD; {} if there is none.
+    The result is cached.
+    """
+    if "script article" not in post.answers:
+        shown = [element_line(post.title)] if post.title is not None else []
+        titles = [*shown, *declared_titles(post.page)]
+        post.answers["script article"] = metadata.script_article(post.page.index, titles, post.page.addresses)
+    found: Node = post.answers["script article"]
+    return found
+
+
+def unshown_article(post: Post) -> Node:
+    """Returns the same as `script_article` for a page that shows hardly any text; {} for any other page."""
+    page = post.page
+    shown = page.text_length if post.body is None else page.index.text_length(post.body)
+    return script_article(post) if shown < _SHOWS_LITTLE else {}
+
+
 def text_length(el: Element) -> int:
     return sum(len(t.strip()) for t in el.itertext())
 
@@ -700,10 +725,51 @@ class _TitleSearch:
             self.post.title, self.post.title_rule = parts[0], "h2"
         elif (named := _named_title(self.post)) is not None:
             self.post.title, self.post.title_rule = named, "title by name"
+        elif (line := self._line_like_declared()) is not None:
+            self.post.title, self.post.title_rule = line, "line like <title>"
         elif (only := self._only_heading_left()) is not None:
             self.post.title, self.post.title_rule = only, "only heading"
         elif (empty := self._only_empty_heading()) is not None:
             self.post.title, self.post.title_rule = empty, "empty heading"
+        elif (large := self._only_large_line()) is not None:
+            self.post.title, self.post.title_rule = large, "largest font"
+
+    def _line_like_declared(self) -> Element | None:
+        """Returns the line that equals a declared title, on a page whose headings are no heading elements but large or
+        bold text. Of several, returns the first with the most marks.
+        """
+        names = {name for name in self.names if len(name) >= _LEAST_LINE} - self.site
+        found = (
+            el
+            for el in self.index.elements
+            if el.tag in _NAMED_TAGS and el.text and _begins_one(fold_text(el.text[:_MAX_TITLE]), names)
+        )
+        lines = [
+            el for el in islice(found, _HEADINGS) if fold_text(element_line(el)) in names and self._is_own_line(el)
+        ]
+        return max(lines, key=_prominence, default=None)
+
+    def _only_large_line(self) -> Element | None:
+        """Returns the only line in the largest font of a page without headings; None if there is none. Text in such a
+        font is larger than the text of the page.
+        """
+        if self.index.tag("h1", "h2", "h3"):
+            return None
+        fonts = [(size, el) for el in self.index.tag("font") if (size := _font_size(el)) >= _LARGE and element_line(el)]
+        largest = [el for size, el in fonts if size == max(fonts, key=lambda one: one[0])[0]]
+        if len(largest) != 1 or not self._is_own_line(largest[0]):
+            return None
+        text = element_line(largest[0])
+        is_name = fold_text(text) in {*self.site, *map(fold_text, TITLE_PARTS.split(self.post.page.head_title))}
+        is_line = len(fold_text(text)) >= _LEAST_LINE and len(text) <= _MAX_TITLE and not is_name
+        return largest[0] if is_line and not _is_date(text, self.post.page.date_language) else None
+
+    def _is_own_line(self, el: Element) -> bool:
+        """Returns True if an element is neither noise nor in a link to another page or around one."""
+        links = (a for a in (*el.iter("a"), *islice(el.iterancestors("a"), 1)))
+        return (
+            not self.refused(element_line(el)) and not self.post.is_noise(el) and all(map(self.post.leads_here, links))
+        )
 
     def _only_empty_heading(self) -> Element | None:
         """Returns the only heading without any content. A template leaves such a heading if a post has no title."""
@@ -745,6 +811,28 @@ class _TitleSearch:
         body = self.post.body
         clear = [e for e in self.index.tag("h2")[:_HEADINGS] if self.is_clear(e)]
         return [e for e in clear if body is None or not is_below(e, body) or is_at_start_of(self.post.page, body, e)]
+
+
+def _begins_one(text: str, names: set[str]) -> bool:
+    return bool(text) and any(name.startswith(text) for name in names)
+
+
+def _prominence(el: Element) -> int:
+    """Returns how many marks an element, or the one around or in it, has of a heading: a large font, bold text and a
+    class that says "title".
+    """
+    near = (el, *islice(el.iterancestors(), 1), *islice(el.iterchildren("*"), 1))
+    is_large = any(_font_size(e) >= _LARGE for e in near if e.tag == "font")
+    is_bold = any(e.tag in ("b", "strong", "big") for e in near)
+    return is_large + is_bold + any(_TITLE_NAME.search(e.get("class") or "") is not None for e in near)
+
+
+def _font_size(el: Element) -> int:
+    """Returns the size of a <font> from 1 to 7, as HTML's legacy attribute gives it; 0 if it gives none."""
+    size = re.fullmatch(r"\s*([+-]?)(\d)\D*", el.get("size") or "")
+    if size is None:
+        return 0
+    return _USUAL_SIZE + int(size[1] + size[2]) if size[1] else int(size[2])
 
 
 def other_headings(post: Post) -> Iterator[Element]:

@@ -18,6 +18,7 @@ from archiver.extraction.post_locator import (
     other_headings,
     title_in_url,
     title_similarity,
+    unshown_article,
 )
 from archiver.extraction.text_normalization import clean_text, element_line, fold_text
 from archiver.extraction.visible_dates import names_a_date
@@ -382,6 +383,8 @@ def _declared_titles(page: Page, post: Post, names: list[str], host: str) -> lis
         for text in data.meta(key)[:1]:
             add_bare(text, "meta", key, confidence)
     add(without_site(page.head_title, names, host, page.path), "head", "title", 0.6)
+    for text in unshown_article(post).get("headline", ())[:1]:
+        add_bare(text, "script", "headline", 0.61)
     return out
 
 
@@ -401,4 +404,4 @@ def _shown_title(
     text = restore_lost_tags(text, el, [c.value for c in declared])
     if rule in platform.title and platform.name != "generic":
         return Candidate(text, "platform", rule, 0.95, True)
-    return Candidate(text, "heading", rule, 0.7 if rule == "h1" else 0.85, True)
+    return Candidate(text, "heading", rule, 0.7 if rule in ("h1", "largest font") else 0.85, True)

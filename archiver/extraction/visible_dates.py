@@ -407,11 +407,12 @@ def _dates_in_holder(page: Page, holder: _Holder, language: str) -> list[Visible
 
 def _with_time_of_attribute(el: Element, shown: Moment | None) -> Moment | None:
     """Returns the date that an element shows. If the element shows only a day and is a <time> whose attribute adds a
-    time of day, returns the date in the attribute.
+    time of day, or contains exactly one <time>, returns the date in the attribute.
     """
-    if shown is None or shown.precision != "day" or el.tag != "time":
+    if shown is None or shown.precision != "day":
         return shown
-    declared = machine_date(el.get("datetime"))
+    times = list(islice(el.iter("time"), 2))
+    declared = machine_date(times[0].get("datetime")) if len(times) == 1 else None
     if declared is None or declared.precision == "day" or declared.day != shown.day:
         return shown
     return declared if declared.zoned or declared.at.time() != time.min else shown

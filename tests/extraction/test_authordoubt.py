@@ -37,3 +37,8 @@ def test_doubtful_authors_lose_confidence(found: list[Candidate[tuple[str, ...]]
     got = downgrade_doubtful_authors(found, PAGE, {"honeynewsltd"})
     assert all((c.confidence > DOUBTFUL) is believed for c in got)
     assert [c.value for c in got] == [c.value for c in found]
+
+
+def test_json_ld_alone_names_the_author_of_a_text_that_the_page_does_not_show() -> None:
+    got = downgrade_doubtful_authors([one("Ines Kaldor", "json-ld")], PAGE, set(), "Bees dance to tell their way. " * 9)
+    assert [c.confidence for c in got] == [0.8]

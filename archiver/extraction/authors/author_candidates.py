@@ -25,7 +25,7 @@ from archiver.extraction.authors.person_names import (
 from archiver.extraction.authors.signature import CommentSection, find_signatures, signatures_in_text
 from archiver.extraction.metadata import Node, is_article_item, item_of, types
 from archiver.extraction.page import Page
-from archiver.extraction.post_locator import Post
+from archiver.extraction.post_locator import Post, unshown_article
 from archiver.extraction.term_links import text_before
 from archiver.extraction.text_normalization import clean_text, element_line, fold_text
 from archiver.items import ORGANIZATIONS, Candidate, Evidence, SourceHint, is_from_api
@@ -82,6 +82,7 @@ def _unique_names(found: list[str]) -> Names:
 
 _DECLARED, _BY_NAME = 0.9, 0.7
 """The confidence that an author is an organization if the page declares it, and if only its name shows it."""
+_IN_SCRIPT = 0.5
 _OF_ACCOUNT = 0.4
 """The confidence of an account such as "admin". Such an account is not a person's name, although the page shows it as
 the author."""
@@ -136,6 +137,8 @@ def author_candidates(
     _add_microdata(page, post, add)
     add(_names_of_node(page, page.data.rdfa_article(page.addresses)), "rdfa", "author", 0.84)
     _add_metas(page, add)
+    people = unshown_article(post).get("author", ())
+    add([name for one in people for name in split_names(one)], "script", "author", _IN_SCRIPT)
     declared = out[seen:]
     del out[seen:]
     named = {frozenset(map(fold_text, c.value)) for c in declared}
@@ -148,7 +151,7 @@ def author_candidates(
     out += declared
     if beside.names and not many and (beside.sure or not _is_in_menu(page, beside.names)):
         add(list(beside.names), "byline", "beside the heading", 0.84 if beside.sure else 0.6, visible=True)
-    return downgrade_doubtful_authors(out, page, site)
+    return downgrade_doubtful_authors(out, page, site, text)
 
 
 def _is_in_menu(page: Page, names: Iterable[str]) -> bool:

@@ -25,7 +25,7 @@ from archiver.extraction.authors.person_names import (
 from archiver.extraction.boilerplate import is_footer_name
 from archiver.extraction.date_text import Moment, text_around_date
 from archiver.extraction.page import Page
-from archiver.extraction.post_locator import Post
+from archiver.extraction.post_locator import LINE_RULES, Post
 from archiver.extraction.term_links import kind_of_address
 from archiver.extraction.text_normalization import clean_text, element_line
 from archiver.extraction.visible_dates import date_of_attributes, is_other_time_name, is_reaction_name, read_dates
@@ -97,7 +97,9 @@ def lines_above_heading(post: Post) -> list[Line]:
 
 
 def lines_below_heading(post: Post) -> list[Line]:
-    """Returns the text after the heading as lines; a line ends where a block-level element begins or ends."""
+    """Returns the text after the heading as lines; a line ends where a block-level element begins or ends, and on pages
+    without heading elements also at a <br>.
+    """
     reader = _LineReader(post)
     reader.read_below()
     return reader.lines
@@ -112,6 +114,8 @@ class _LineReader:
         self.post = post
         self.lines: list[Line] = []
         self.room = _ROOM
+        # Where even the title is only a line, the byline below it ends with a <br>.
+        self._blocks = _BLOCK | {"br"} if post.title_rule in LINE_RULES else _BLOCK
         self._chunks: list[str] = []
         self._elements: list[Element] = []
 
@@ -149,7 +153,7 @@ class _LineReader:
         names = f"{el.get('class') or ''} {el.get('id') or ''}"
         if is_footer_name(names) or is_other_time_name(names) or is_reaction_name(names):
             return
-        is_block = el.tag in _BLOCK
+        is_block = el.tag in self._blocks
         if is_block:
             self._close()
         self._take(el.text)

@@ -711,20 +711,23 @@ def given_name_first(text: str) -> str:
 Names = tuple[str, ...]
 DOUBTFUL = 0.3
 """The confidence of a candidate that is kept as evidence but never chosen."""
-_DECLARED = ("json-ld", "meta", "microdata", "rdfa")
+_DECLARED = ("json-ld", "meta", "microdata", "rdfa", "script")
 # Account names that are not meant for readers. Such names contain digits among the letters, or consist of words joined
 # by signs.
 _RUBBISH_ACCOUNT = re.compile(r"(?=[a-z]*\d)[a-z0-9]{9,}|\d+")
+_MUCH_LONGER = 2  # a text so many times as long as the text that the page shows was read from data
 _JOINED_ACCOUNT = re.compile(r"[a-z][a-z0-9]*(?:[._-][a-z0-9]+)+")
 
 
-def downgrade_doubtful_authors(found: list[Candidate[Names]], page: Page, site: set[str]) -> list[Candidate[Names]]:
+def downgrade_doubtful_authors(
+    found: list[Candidate[Names]], page: Page, site: set[str], text: str = ""
+) -> list[Candidate[Names]]:
     """Returns all candidates, with the confidence of doubtful ones lowered to DOUBTFUL. Only declared authors can be
     doubtful.
 
-    `site` are the site's own names, in the form that `fold_text` returns.
+    `site` are the site's own names, in the form that `fold_text` returns. `text` is the body of the post.
     """
-    doubts = _Doubts(page, site, found)
+    doubts = _Doubts(page, site, found, text)
     return [
         replace(c, confidence=min(c.confidence, DOUBTFUL)) if c.source in _DECLARED and doubts.is_doubtful(c) else c
         for c in found
@@ -734,8 +737,9 @@ def downgrade_doubtful_authors(found: list[Candidate[Names]], page: Page, site: 
 class _Doubts:
     """Decides whether a declared author is doubtful, such as the site's name or a technical account name."""
 
-    def __init__(self, page: Page, site: set[str], found: list[Candidate[Names]]) -> None:
+    def __init__(self, page: Page, site: set[str], found: list[Candidate[Names]], text: str) -> None:
         self.page, self.site = page, site
+        self.shows_text = len(text) <= _MUCH_LONGER * page.text_length
         self.persons, self.hosts = _declared_persons(page), host_names(page)
         self.declared = Counter(_keys(c) for c in found if c.source in _DECLARED)
         self.is_only_source = len({c.source for c in found}) == 1
@@ -759,9 +763,10 @@ class _Doubts:
 
         A name that only JSON-LD or Dublin Core gives may belong to the person who entered the page into the system. A
         phrase in a meta element may be a job title. WordPress is an exception, because its JSON-LD declares the author
-        even if the theme does not show the name.
+        even if the theme does not show the name. A page that does not show the text of its post shows no author either,
+        so there JSON-LD counts.
         """
-        is_weak = one.source == "json-ld" or one.locator.startswith("dc") or is_phrase
+        is_weak = (one.source == "json-ld" and self.shows_text) or one.locator.startswith("dc") or is_phrase
         is_single = len(_keys(one)) == 1
         return self.is_only_source and is_weak and is_single and "single-post" not in self.page.body_classes
 
