@@ -2,8 +2,8 @@
 
 They are in the folder that archiver.toml names in `page_objects`, or in installed packages with an entry point in the
 group `archiver.page_objects`. Code in any other place is never run. A file that cannot be used is reported, and the
-crawls of the sites that it does not name go on. If a field fails on a page, the article keeps the value that was
-extracted without the page object, and the failure is stored as evidence.
+crawls of the sites that it does not name go on. If a field fails on a page, the article keeps the value that the page
+object returned before or, if there is none, the one that was extracted without it. The failure is stored as evidence.
 """
 
 from __future__ import annotations
@@ -529,8 +529,9 @@ class PageObjects:
         if (found.name, name) not in self._reported:
             self._reported.add((found.name, name))
             _log.warning(
-                "%s.%s failed on %s (%s, line %s: %s). The article keeps the value that was extracted without the page "
-                "object. Further failures of this field are not logged.",
+                "%s.%s failed on %s (%s, line %s: %s). The article keeps the value that the page object returned "
+                "before or, if there is none, the one that was extracted without it. Further failures of this field "
+                "are not logged.",
                 found.name,
                 name,
                 url,
