@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from sqlite_utils import Database
 
+from archiver.articles.revision_history import page_objects_named
 from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound, TagNotFound, did_you_mean
 from archiver.fields import EVIDENCE, LINKS
 from archiver.frontier.random_samples import DEFAULT_SAMPLE
@@ -575,6 +576,12 @@ class PageObjectUse:
     def is_missing(self) -> bool:
         """True if it is not loaded any more, or not for these articles."""
         return self.error.endswith(NO_LONGER_READS)
+
+
+def page_objects_of_site(db: Database, site: str) -> frozenset[str]:
+    """Returns the names of the page objects that have read the stored articles of a site."""
+    rows = db.execute("select distinct extractor from articles where site = ? and instr(extractor, '@') > 0", [site])
+    return frozenset(name for (extractor,) in rows for name in page_objects_named(extractor))
 
 
 def page_object_uses(db: Database, site: str, *, only_failed: bool = False) -> list[PageObjectUse]:

@@ -345,3 +345,32 @@ def test_an_edit_is_stored_while_a_field_of_the_page_object_fails(tmp_path: Path
     assert rows(archive, "select revision, substr(published, 1, 10) from articles where body like '%bollards%'") == [
         (2, "2019-03-04")
     ]
+
+
+def test_a_file_without_handle_urls_stops_the_crawl_of_the_site_that_its_class_has_read(
+    tmp_path: Path, write: Write
+) -> None:
+    archive = tmp_path / "archive.db"
+    with serving(blog(3)) as server, serving(blog(2)) as other:
+        crawl(server.url, archive=archive, environment=write(server, text=CARE))
+        forgotten = write(server, text=CARE.replace('@handle_urls("{host}")\n', ""))
+        both = crawl(server.url, other.url, archive=archive, environment=forgotten)
+        alone = crawl(server.url, archive=archive, environment=forgotten)
+        fetched = len(server.requests)
+        (server_runs,) = rows(archive, "select count(*) from runs where outcome = 'finished'")
+    assert (both.returncode, alone.returncode) == (1, 2)
+    assert "the class QuayPost does not say which pages it is for" in both.stderr
+    assert "the class QuayPost does not say which pages it is for" in alone.stderr
+    assert server_runs == (2,), "one of each site"
+    assert fetched == len(set(server.requests)), "nothing was fetched again"
+
+
+def test_a_file_that_cannot_be_imported_by_another_one_stops_the_crawl_of_the_site_of_that_one(
+    tmp_path: Path, write: Write
+) -> None:
+    with serving(blog(2)) as server:
+        broken = write(server, text=CLASS.replace("from archiver", "from .shared import clean\nfrom archiver", 1))
+        (tmp_path / "mine" / "shared.py").write_text("def clean(:\n", encoding="utf-8")
+        alone = crawl(server.url, archive=tmp_path / "archive.db", environment=broken)
+    assert alone.returncode == 2
+    assert "shared.py, line 1, cannot be used" in alone.stderr
