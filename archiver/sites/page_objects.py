@@ -307,6 +307,17 @@ def _moment(value: Any, page: Page) -> Moment | None:
         return Moment(value if value.tzinfo else value.replace(tzinfo=UTC), "second", value.tzinfo is not None)
     if isinstance(value, date):
         return Moment(datetime.combine(value, time(), UTC), "day", False)
+    if page.decided_date_language is None:
+        month_first, day_first = (_written_date(value, language) for language in ("en-US", "en-GB"))
+        if month_first and day_first and month_first.at != day_first.at:
+            raise _Unfit(
+                f"{_shown(value if isinstance(value, str) else element_line(value))} is two dates, and nothing on the "
+                "page says which number is the month: return a datetime or ISO 8601"
+            )
+    return _written_date(value, page.date_language)
+
+
+def _written_date(value: Any, language: str) -> Moment | None:
     if isinstance(value, str):
         return machine_date(value) or visible_date(value, language, True)
     return date_of_element(value, language)[0] if _is_element(value) else None
