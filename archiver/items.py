@@ -202,6 +202,11 @@ purpose."""
 PAGE_OBJECT_FAILED = "page object failed"
 """The source of the evidence that a page object failed for a field, which kept its own value. The locator says where
 and why."""
+PAGE_OBJECT_KEPT = "page object kept"
+"""The source of the evidence that a field keeps a value that a page object returned before, because the page object
+failed or no longer reads the page. The locator says which page object, and why."""
+NO_LONGER_READS = "it no longer reads this page"
+"""The reason in such evidence if the page object is not loaded, or not for this page."""
 UNCONFIRMED = "unconfirmed"
 """The source of the evidence that the page no longer shows a field's value. The `value` of this evidence is the time of
 the first fetch that found the value missing."""

@@ -16,7 +16,16 @@ from typing import Any
 
 from archiver.articles.article_comparison import changed_fields, fold_words, is_stub
 from archiver.fields import EVIDENCE, HINTED, MEANING, leading_field, with_following
-from archiver.items import CONSTANT, PAGE_OBJECT, UNCONFIRMED, Article, Evidence
+from archiver.items import (
+    CONSTANT,
+    NO_LONGER_READS,
+    PAGE_OBJECT,
+    PAGE_OBJECT_FAILED,
+    PAGE_OBJECT_KEPT,
+    UNCONFIRMED,
+    Article,
+    Evidence,
+)
 
 # Reverts: a post repeats an earlier revision, either because an editor restored it or because the server alternates.
 
@@ -266,6 +275,57 @@ def kept_fields(stored: Article, then: Entries, extracted: Article, *, with_hint
 def _decided_by_person(article: Article) -> set[str]:
     """Returns the fields whose value, which may be empty, came from a page object."""
     return {one.field for one in article.evidence if one.source == PAGE_OBJECT}
+
+
+def lost_page_object_values(then: Entries, extracted: Article, *, only_failed: bool = False) -> tuple[Evidence, ...]:
+    """Returns a mark for each field whose stored value a page object returned, and which the page object cannot return
+    now: it failed for the field, or it did not read the page and no other one returned a value. Such a value stays,
+    because the site has not changed it.
+
+    `then` is the stored evidence. If `only_failed` is True, values of page objects that did not read the page are not
+    marked.
+    """
+    owners = {
+        one["field"]: one["locator"].partition(":")[0]
+        for one in then
+        if one["source"] == PAGE_OBJECT and (one.get("won") or not one["value"])
+    }
+    if not owners:
+        return ()
+    failed = {one.field: one.locator for one in extracted.evidence if one.source == PAGE_OBJECT_FAILED}
+    decided, readers = _decided_by_person(extracted), page_objects_named(extracted.read_by)
+    out = []
+    for name, owner in owners.items():
+        if name in failed:
+            out.append(Evidence(name, "", PAGE_OBJECT_KEPT, failed[name], 0.0))
+        elif not only_failed and name not in decided and owner.partition(",")[0] not in readers:
+            out.append(Evidence(name, "", PAGE_OBJECT_KEPT, f"{owner}: {NO_LONGER_READS}", 0.0))
+    return tuple(out)
+
+
+def with_page_object_values(
+    stored: Article, then: Entries, extracted: Article, read_by: str, marks: Sequence[Evidence]
+) -> Article:
+    """Returns an extracted article with the stored values of the fields that `lost_page_object_values` marked, and with
+    the marks as the evidence of these fields. `read_by` is the stored extractor: page objects that it names and that
+    did not read the page now are named again.
+    """
+    if not marks:
+        return extracted
+    names = {one.field for one in marks}
+    owners = {one.locator.partition(",")[0] for one in marks} - page_objects_named(extracted.read_by)
+    again = [one for one in read_by.split() if one.partition("@")[0] in owners and "@" in one]
+    evidence = tuple(one for one in extracted.evidence if one.field not in names)
+    return replace(
+        merge_extracted_fields(extracted, stored, names),
+        evidence=(*evidence, *marks),
+        read_by=" + ".join(filter(None, (extracted.read_by, *again))),
+    )
+
+
+def page_objects_named(extractor: str) -> frozenset[str]:
+    """Returns the names of the page objects in the name of an extractor ("rules-2 + HarbourPost@1a2b3c4d")."""
+    return frozenset(one.partition("@")[0] for one in extractor.split() if "@" in one)
 
 
 def _is_picture_only(one: Evidence) -> bool:

@@ -18,7 +18,15 @@ from archiver.extraction.post_locator import title_in_url
 from archiver.extraction.template.site_rule import BY_HAND
 from archiver.extraction.text_normalization import fold_text
 from archiver.fields import BY_NAME, PAGE_TIMES, WEIGHED, fields_with_choice
-from archiver.items import ORGANIZATIONS, OTHER_HEADING, PAGE_OBJECT, PAGE_OBJECT_FAILED, REFUSED, Evidence
+from archiver.items import (
+    ORGANIZATIONS,
+    OTHER_HEADING,
+    PAGE_OBJECT,
+    PAGE_OBJECT_FAILED,
+    PAGE_OBJECT_KEPT,
+    REFUSED,
+    Evidence,
+)
 
 FIELDS = (
     *WEIGHED,
@@ -43,6 +51,7 @@ _DECISIVE = {
 }
 _WITHOUT_VALUE = {
     PAGE_OBJECT_FAILED: "the page object failed",
+    PAGE_OBJECT_KEPT: "kept from an earlier reading",
     BY_HAND: "the hand-written rule finds nothing",
 }
 """The sources that a person wrote, and what evidence without a value and with confidence 0 says of them."""

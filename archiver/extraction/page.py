@@ -339,10 +339,19 @@ class Page:
     @cached_property
     def date_language(self) -> str:
         """The page's language, with a country if that is needed to know the order of day and month in 3/4/2021; "" if
-        unknown.
+        unknown. English is American unless something on the page says that it is not.
+        """
+        if (decided := self.decided_date_language) is not None:
+            return decided
+        return "en-US" if self.language or self._is_in_english() else ""
 
-        "en" without a country does not say which number is the month. An unambiguous date on the page decides, or one
-        with the month of the page's address, or else the country of the page's host.
+    @cached_property
+    def decided_date_language(self) -> str | None:
+        """The page's language, with a country if that is needed to know the order of day and month in 3/4/2021; None if
+        nothing on the page says which number is the month.
+
+        "en" without a country does not say it. An unambiguous date on the page decides, or one with the month of the
+        page's address, or else the country of the page's host.
         """
         language = self.language or ""
         if language and language != "en" and not language.startswith("en-"):
@@ -360,7 +369,7 @@ class Page:
         if language in ("", "en"):
             country = (urlsplit(self.url).hostname or "").rpartition(".")[2]
             local = len(country) == 2 and country not in _GENERIC_COUNTRY_CODES
-            return "en-GB" if local else "en-US" if language or self._is_in_english() else ""
+            return "en-GB" if local else None
         return language
 
     def _is_in_english(self) -> bool:

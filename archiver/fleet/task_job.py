@@ -415,8 +415,8 @@ def _reextract(archive: Path, order: TaskOrder) -> TaskEnd:
             "changed": tally.changed,
             "fields": tally.fields,
             "without_capture": tally.without_capture,
-            "problems": len(tally.unreadable),
-            "listed": tally.unreadable[:_LISTED],
+            "problems": len(tally.unreadable) + len(tally.kept),
+            "listed": [*tally.unreadable, *tally.kept][:_LISTED],
         },
     )
 

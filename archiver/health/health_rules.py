@@ -33,6 +33,7 @@ from archiver.health.past_comparison import (
 )
 from archiver.storage.runs import MeasuredRun, combine_statistics
 from archiver.storage.site_content import AcceptedPages, Deletions, PostDay, RepeatedValue, SiteContent
+from archiver.storage.sites import PageObjectUse
 
 # Advice: what to do about a finding. `{site}` stands for the site's name.
 
@@ -624,18 +625,38 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
             figure=content.empty / content.articles,
         )
     for use in content.failed:
-        yield HealthFinding(
-            "page-object",
-            "amber",
-            f"The page object {use.page_object} failed for {use.field} on {count_noun(use.failed, 'article')}, for "
-            f"example {use.example} ({use.error}). These articles keep what was extracted without it. "
-            f"Correct the file, then 'archiver reextract {known.site}' reads them again.",
-            about=f"{use.page_object}.{use.field}",
-            figure=use.failed,
-        )
+        yield _judge_page_object(use, known.site)
     for one in content.repeated:
         if one.articles >= _SEVERAL and one.articles >= _EVIDENT.get(one.field, _EVIDENT_OTHER) * content.articles:
             yield _repeated_value(one, content.articles, known.site)
+
+
+def _judge_page_object(use: PageObjectUse, site: str) -> HealthFinding:
+    """Returns the finding about a field for which a page object failed, or which it no longer reads. It is red if
+    stored values are not confirmed any more.
+    """
+    articles = count_noun(use.failed, "article")
+    if use.is_missing:
+        sentence = (
+            f"The page object {use.page_object} ({use.file}) no longer reads {articles}, for example {use.example}. "
+            f"They keep the {use.field} that it returned. Check page_objects in archiver.toml and the addresses in "
+            f"handle_urls, then 'archiver reextract {site}' reads them again; if the page object was removed on "
+            "purpose, add --forget-page-objects."
+        )
+    else:
+        kept = "the value that it returned before" if use.kept else "what was extracted without it"
+        whose = "These articles" if use.kept in (0, use.failed) else f"{use.kept:,} of these articles"
+        sentence = (
+            f"The page object {use.page_object} failed for {use.field} on {articles}, for example {use.example} "
+            f"({use.error}). {whose} keep {kept}. Correct the file, then 'archiver reextract {site}' reads them again."
+        )
+    return HealthFinding(
+        "page-object",
+        "red" if use.kept else "amber",
+        sentence,
+        about=f"{use.page_object}.{use.field}",
+        figure=use.failed,
+    )
 
 
 def _check_no_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:

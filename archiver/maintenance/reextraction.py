@@ -21,8 +21,10 @@ from archiver.articles.revision_history import (
     differing_fields,
     edits_after_reextraction,
     kept_fields,
+    lost_page_object_values,
     merge_extracted_fields,
     source_only_fields,
+    with_page_object_values,
 )
 from archiver.errors import ArticleNotFound, SiteNotFound, UnreadableInput
 from archiver.extraction.article import extract_page
@@ -45,6 +47,8 @@ from archiver.storage.article_tables.evidence import (
     Entry,
     decode_evidence,
     entries,
+    kept_values,
+    mark_kept,
     merge_evidence,
     pack_evidence,
     readers,
@@ -289,6 +293,7 @@ class ReextractedArticle:
     - `parts`: the urlkey and new text of each part whose text differs.
     - `unreadable`: a message for each capture that could not be read.
     - `left`: a message for each revision that was left unchanged because its capture is no longer read as a post.
+    - `kept`: a message for each stored value that a page object returned, and cannot return now.
     """
 
     article_id: int
@@ -298,6 +303,7 @@ class ReextractedArticle:
     parts: tuple[tuple[str, MarkedText], ...] = ()
     unreadable: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
     without_capture: bool = False
 
     @property
@@ -311,7 +317,8 @@ class ReextractedArticle:
 @dataclass(frozen=True, slots=True)
 class ReextractionRequest:
     """A request to extract articles and fields again. An empty tuple means all articles or all fields. `since`
-    (inclusive) and `until` (exclusive) limit the capture times, ISO 8601 in UTC.
+    (inclusive) and `until` (exclusive) limit the capture times, ISO 8601 in UTC. If `forget_page_objects` is True, the
+    values of page objects that no longer read the pages are replaced; otherwise they are kept.
     """
 
     sites: tuple[str, ...] = ()
@@ -319,6 +326,7 @@ class ReextractionRequest:
     fields: tuple[str, ...] = ()
     since: str = ""
     until: str = ""
+    forget_page_objects: bool = False
 
     def covers(self, captured_at: str) -> bool:
         """Returns True if a capture of this time (ISO 8601 in UTC) is within `since` and `until`."""
@@ -482,6 +490,7 @@ class _Article:
         self._reader, self._row = reader, row
         self._unreadable: list[str] = []
         self._left: list[str] = []
+        self._kept: list[str] = []
         self._texts: list[tuple[str, MarkedText]] = []
         self._pages = parts_of(reader.db, row["urlkey"])
 
@@ -506,6 +515,7 @@ class _Article:
             tuple(self._texts),
             tuple(self._unreadable),
             tuple(self._left),
+            tuple(self._kept),
             self._row["capture_id"] is None,
         )
 
@@ -522,6 +532,7 @@ class _Article:
         if is_current and self._pages:
             reading = with_body(reading, self._join_parts(reading))
         then, own = self._stored_evidence(row, stored), (row.get("extractor"), capture_id, row.get("read_at"))
+        reading = self._with_page_object_values(row, then, stored, reading)
         fresh = self._fields_to_update(then, stored, reading, capture_id, is_current=is_current)
         later = self._fields_from_later_captures(then, own, stored, reading, fresh) if is_current else {}
         fresh = [name for name in fresh if name not in later]
@@ -541,6 +552,7 @@ class _Article:
                 evidence = merge_evidence(
                     evidence, other, [name], other=(extractor_of(self._reader.version, other), of, self._reader.at)
                 )
+        evidence = mark_kept(evidence, kept_values(reading), self._reader.fields)
         differs = differing_fields(stored, after)
         after = replace(after, post_id=reading.post_id, guid=reading.guid)
         return ReextractedRevision(
@@ -554,6 +566,17 @@ class _Article:
             differs,
         )
 
+    def _with_page_object_values(
+        self, row: dict[str, Any], then: list[Entry], stored: Article, reading: Article
+    ) -> Article:
+        """Returns the new extraction result with the stored values that a page object cannot return now."""
+        marks = lost_page_object_values(then, reading, only_failed=self._reader.request.forget_page_objects)
+        marks = tuple(one for one in marks if one.field in self._reader.fields)
+        self._kept += [
+            f"article {self._row['id']}, revision {row['revision']}, {one.field}: {one.locator}" for one in marks
+        ]
+        return with_page_object_values(stored, then, reading, row.get("extractor") or "", marks)
+
     def _fields_to_update(
         self, then: list[Entry], stored: Article, reading: Article, capture_id: int, *, is_current: bool
     ) -> list[str]:
@@ -561,6 +584,7 @@ class _Article:
         kept = kept_fields(stored, then, reading, with_hint=self._has_hint(capture_id))
         if self._pages and not is_current:
             kept |= {"body", "credits"}  # the captures of the post's further parts are unknown
+        kept |= {one.field for one in kept_values(reading)}
         return [name for name in EVIDENCE if name in self._reader.fields and name not in kept]
 
     def _has_hint(self, capture_id: int) -> bool:

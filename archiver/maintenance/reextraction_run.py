@@ -39,7 +39,7 @@ from archiver.storage.pages import last_rowid, stamp
 @dataclass(slots=True)
 class ReextractionTally:
     """Counts the results of a re-extraction. `fields` maps each field to the number of revisions whose value differs;
-    `unreadable` and `left` collect messages.
+    `unreadable`, `left` and `kept` collect messages.
     """
 
     articles: int = 0
@@ -48,6 +48,7 @@ class ReextractionTally:
     without_capture: int = 0
     unreadable: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
     fields: dict[str, int] = field(default_factory=dict)
 
     def add(self, outcome: ReextractedArticle) -> None:
@@ -57,6 +58,7 @@ class ReextractionTally:
         self.without_capture += outcome.without_capture
         self.unreadable += outcome.unreadable
         self.left += outcome.left
+        self.kept += outcome.kept
         for version in outcome.versions:
             for name in version.differs:
                 self.fields[name] = self.fields.get(name, 0) + 1

@@ -2,8 +2,8 @@
 
 They are in the folder that archiver.toml names in `page_objects`, or in installed packages with an entry point in the
 group `archiver.page_objects`. Code in any other place is never run. A file that cannot be used is reported, and the
-crawls of the sites that it does not name go on. If a field fails on a page, the article keeps the value that was
-extracted without the page object, and the failure is stored as evidence.
+crawls of the sites that it is not for go on. If a field fails on a page, the article keeps the value that the page
+object returned before or, if there is none, the one that was extracted without it. The failure is stored as evidence.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import re
 import reprlib
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, time
@@ -303,11 +303,21 @@ def _is_storable(at: datetime) -> bool:
 
 
 def _moment(value: Any, page: Page) -> Moment | None:
-    language = page.date_language
     if isinstance(value, datetime):
         return Moment(value if value.tzinfo else value.replace(tzinfo=UTC), "second", value.tzinfo is not None)
     if isinstance(value, date):
         return Moment(datetime.combine(value, time(), UTC), "day", False)
+    if page.decided_date_language is None:
+        month_first, day_first = (_written_date(value, language) for language in ("en-US", "en-GB"))
+        if month_first and day_first and month_first.at != day_first.at:
+            raise _Unfit(
+                f"{_shown(value if isinstance(value, str) else element_line(value))} is two dates, and nothing on the "
+                "page says which number is the month: return a datetime or ISO 8601"
+            )
+    return _written_date(value, page.date_language)
+
+
+def _written_date(value: Any, language: str) -> Moment | None:
     if isinstance(value, str):
         return machine_date(value) or visible_date(value, language, True)
     return date_of_element(value, language)[0] if _is_element(value) else None
@@ -427,15 +437,25 @@ class LoadedPageObject:
         return f"{self.name}, {self.file}:{_field_of(self.kind, name).line}"
 
 
+_CLASS = re.compile(r"^[ \t]*class[ \t]+(\w+)", re.MULTILINE)
+
+
 @dataclass(frozen=True, slots=True)
 class BrokenFile:
-    """A file with page objects that cannot be used. `text` is its source, in which the hosts of its sites stand."""
+    """A file with page objects that cannot be used. `text` is its source, in which the hosts of its sites and the names
+    of its classes stand.
+    """
 
     error: BadPageObject
     text: str
 
-    def concerns(self, host: str) -> bool:
-        """Returns True if the file names this host, without a port or with the port that the host has."""
+    def concerns(self, host: str, used: Collection[str] = ()) -> bool:
+        """Returns True if the file is for the site with this host: it names the host, without a port or with the port
+        that the host has, or it has a class that was `used` for the site's articles.
+        """
+        return self._names_host(host) or not {one[1] for one in _CLASS.finditer(self.text)}.isdisjoint(used)
+
+    def _names_host(self, host: str) -> bool:
         name, _, port = host.partition(":")
         labels = _plain_host(name).split(".")
         parents = ("*." + ".".join(labels[n:]) for n in range(1, len(labels) - 1))
@@ -462,6 +482,14 @@ class PageObjects:
         """
         for one in self.broken:
             if not hosts or any(map(one.concerns, hosts)):
+                raise one.error
+
+    def check_site(self, host: str, used: Collection[str]) -> None:
+        """Raises BadPageObject for the first file that cannot be used and is for the site with this host. `used` are
+        the names of the page objects that have read the site's articles.
+        """
+        for one in self.broken:
+            if one.concerns(host, used):
                 raise one.error
 
     def of(self, url: str) -> LoadedPageObject | None:
@@ -529,8 +557,9 @@ class PageObjects:
         if (found.name, name) not in self._reported:
             self._reported.add((found.name, name))
             _log.warning(
-                "%s.%s failed on %s (%s, line %s: %s). The article keeps the value that was extracted without the page "
-                "object. Further failures of this field are not logged.",
+                "%s.%s failed on %s (%s, line %s: %s). The article keeps the value that the page object returned "
+                "before or, if there is none, the one that was extracted without it. Further failures of this field "
+                "are not logged.",
                 found.name,
                 name,
                 url,
@@ -755,7 +784,8 @@ def _broken(file: str, error: BaseException) -> BrokenFile:
         path, line = (near[-1].filename, near[-1].lineno or 0) if near else (file, 0)
         is_own = isinstance(error, _InvalidClass) or traceback.extract_tb(error.__traceback__)[-1].filename == __file__
         why = str(error) if is_own else _one_line(error)
-    return BrokenFile(BadPageObject(_shown_path(path), line, why), _source(path))
+    text = "\n".join(map(_source, dict.fromkeys((path, file))))  # the hosts stand in the file that imports another one
+    return BrokenFile(BadPageObject(_shown_path(path), line, why), text)
 
 
 def _shown_path(path: str) -> str:

@@ -76,7 +76,13 @@ from archiver.storage.runs import (
     left_pages_unsampled,
     make_seed_due,
 )
-from archiver.storage.sites import add_constants, retire_rules, rules_valid_at, store_learned_rules
+from archiver.storage.sites import (
+    add_constants,
+    page_objects_of_site,
+    retire_rules,
+    rules_valid_at,
+    store_learned_rules,
+)
 from archiver.storage.tombstones import RemovedURLs
 from archiver.urls import Scope, urlkey
 from archiver.warc.warc_records import Exchange, Original
@@ -248,7 +254,8 @@ class CrawlRun:
         self.scope = Scope(self.site["host"], self.site["path"])
         config = load_config()
         self.page_objects = load_page_objects()
-        self.page_objects.check(self.site["host"])
+        if self.page_objects.broken:
+            self.page_objects.check_site(self.site["host"], page_objects_of_site(self.db, self.site["name"]))
         for broken in self.page_objects.broken:
             _log.warning("%s Other sites are crawled as usual.", broken.error)
         self.options: dict[str, Any] = effective_settings(self.db, config)(self.site)

@@ -46,6 +46,7 @@ from archiver.storage.article_tables.articles import (
     Stored,
     edited_at,
     gone_since,
+    keep_page_object_values,
     mark_gone,
     mark_seen,
     publication_time,
@@ -196,6 +197,7 @@ def identify(run: StoringRun, storing: Storing) -> None:
     article. In the last case, finds the article, too.
     """
     db, result = run.db, storing.result
+    is_extracted = result.article is not None
     storing.counts.fetched += result.status is not None
     is_claim = result.rule == multipage_articles.CLAIMED_PART_RULE
     if result.article and is_claim and multipage_articles.is_own_post(db, result):
@@ -216,6 +218,9 @@ def identify(run: StoringRun, storing: Storing) -> None:
             storing.row = find_article_of(db, run.site["name"], result.article, result.redirects)
             if storing.row and release_borrowed_address(db, storing.row, result.article):
                 storing.row = None
+            if is_extracted:
+                kept = keep_page_object_values(db, storing.row, result.article)
+                result = replace(result, article=kept)
     storing.result = result
 
 

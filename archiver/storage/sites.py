@@ -16,11 +16,20 @@ from urllib.parse import urlsplit
 
 from sqlite_utils import Database
 
+from archiver.articles.revision_history import page_objects_named
 from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound, TagNotFound, did_you_mean
 from archiver.fields import EVIDENCE, LINKS
 from archiver.frontier.random_samples import DEFAULT_SAMPLE
 from archiver.frontier.site_crawl_times import DEFAULT_CADENCE, parse_blackout, parse_cadence
-from archiver.items import PAGE_OBJECT, PAGE_OBJECT_FAILED, DiscoveredURL, DiscoverySource, PageKind
+from archiver.items import (
+    NO_LONGER_READS,
+    PAGE_OBJECT,
+    PAGE_OBJECT_FAILED,
+    PAGE_OBJECT_KEPT,
+    DiscoveredURL,
+    DiscoverySource,
+    PageKind,
+)
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.column_values import settings_of, stored_time
 from archiver.storage.connection import writing
@@ -548,7 +557,9 @@ class PageObjectUse:
     """What a page object did for one field of a site's articles, according to the stored evidence.
 
     - `page_object`, `file`: its name, and the name of its file.
-    - `returned`, `failed`: on how many articles it returned a value (or EMPTY), and on how many it failed.
+    - `returned`, `failed`: on how many articles it returned a value (or EMPTY), and on how many it failed or no longer
+      reads the page.
+    - `kept`: how many of the latter keep the value that it returned before.
     - `error`, `example`: the place and reason of its most frequent failure, and the URL of an article with it.
     """
 
@@ -559,13 +570,26 @@ class PageObjectUse:
     failed: int = 0
     error: str = ""
     example: str = ""
+    kept: int = 0
+
+    @property
+    def is_missing(self) -> bool:
+        """True if it is not loaded any more, or not for these articles."""
+        return self.error.endswith(NO_LONGER_READS)
+
+
+def page_objects_of_site(db: Database, site: str) -> frozenset[str]:
+    """Returns the names of the page objects that have read the stored articles of a site."""
+    rows = db.execute("select distinct extractor from articles where site = ? and instr(extractor, '@') > 0", [site])
+    return frozenset(name for (extractor,) in rows for name in page_objects_named(extractor))
 
 
 def page_object_uses(db: Database, site: str, *, only_failed: bool = False) -> list[PageObjectUse]:
     """Returns what page objects did for the articles of a site, by field. The evidence is read only if the archive has
     any of page objects.
     """
-    sources = (PAGE_OBJECT_FAILED,) if only_failed else (PAGE_OBJECT, PAGE_OBJECT_FAILED)
+    failures = (PAGE_OBJECT_FAILED, PAGE_OBJECT_KEPT)
+    sources = failures if only_failed else (PAGE_OBJECT, *failures)
     among = f"source in ({', '.join('?' * len(sources))})"
     is_known = f"select 1 from evidence_kinds where field in ({', '.join('?' * len(EVIDENCE))}) and {among} limit 1"
     if not db.execute(is_known, [*EVIDENCE, *sources]).fetchone():
@@ -584,11 +608,12 @@ def page_object_uses(db: Database, site: str, *, only_failed: bool = False) -> l
         one = out.get(key) or PageObjectUse(*key)
         if source == PAGE_OBJECT:
             out[key] = replace(one, returned=one.returned + number)
-        elif one.failed:
-            out[key] = replace(one, failed=one.failed + number)
-        else:
+            continue
+        if not one.failed:
             (url,) = db.execute("select url from articles where id = ?", [article_id]).fetchone()
-            out[key] = replace(one, failed=number, error=place, example=url)
+            one = replace(one, error=place, example=url)
+        kept = number if source == PAGE_OBJECT_KEPT else 0
+        out[key] = replace(one, failed=one.failed + number, kept=one.kept + kept)
     return sorted(out.values(), key=lambda one: (one.page_object, EVIDENCE.index(one.field)))
 
 

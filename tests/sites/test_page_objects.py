@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -177,6 +178,43 @@ def test_what_a_field_cannot_have_is_a_failure_and_the_article_keeps_its_own_val
     assert failure.locator.startswith("Notice, quay.py:")
     assert reason in caplog.text
     assert len(failure.locator) <= 120
+
+
+UNDATED = re.sub(r"<meta property=.article:published_time[^>]*>", "", HTML)
+"""A page without a date, in English of no country."""
+
+
+@pytest.mark.parametrize("result", ["'04/03/2022'", "'04-03-2022 10:15'", "self.css('.lead b')"])
+@pytest.mark.parametrize("language", ['lang="en"', ""])
+def test_a_date_whose_day_and_month_cannot_be_told_apart_is_refused(
+    use: Use, caplog: pytest.LogCaptureFixture, result: str, language: str
+) -> None:
+    html = UNDATED.replace('lang="en"', language).replace("The northern", "<b>04/03/2022</b> The northern")
+    article = read(use(quay=BEGINNING + method("published", result)), html)
+    assert article.published == extract_page(page(html)).published
+    assert "is two dates, and nothing on the page says which number is the month: return a datetime" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("result", "change", "day"),
+    [
+        ("'04/03/2022'", ('lang="en"', 'lang="en-US"'), (4, 3)),
+        ("'04/03/2022'", ('lang="en"', 'lang="en-AU"'), (3, 4)),
+        ("'04/03/2022'", ('lang="en"', 'lang="pt"'), (3, 4)),
+        ("'04/03/2022'", ("</article>", "<p>28/02/2022</p></article>"), (3, 4)),
+        ("'04/03/2022'", ("</article>", "<p>02/28/2022</p></article>"), (4, 3)),
+        ("'04.03.2022'", ("", ""), (3, 4)),
+        ("'04/04/2022'", ("", ""), (4, 4)),
+        ("'04/23/2022'", ("", ""), (4, 23)),
+        ("'4 March 2022'", ("", ""), (3, 4)),
+        ("'2022-03-04'", ("", ""), (3, 4)),
+    ],
+)
+def test_a_date_of_numbers_is_read_if_something_says_which_one_is_the_month(
+    use: Use, result: str, change: tuple[str, str], day: tuple[int, int]
+) -> None:
+    article = read(use(quay=BEGINNING + method("published", result)), UNDATED.replace(*change, 1))
+    assert article.published == datetime(2022, *day, tzinfo=UTC)
 
 
 def test_a_constructor_that_fails_is_a_failure_of_each_field(use: Use) -> None:

@@ -13,7 +13,7 @@ from archiver.maintenance.reextraction import ReextractionRequest, request_key
 from archiver.storage.connection import opened
 from tests.processes import run, without_proxies
 from tests.spiders.crawling import archiver, crawl, rows
-from tests.spiders.site_server import Pages, SiteServer, home, page, serving
+from tests.spiders.site_server import Answer, Pages, SiteServer, home, page, serving
 from tests.spiders.test_parts import body_of, post
 
 POSTS = 27
@@ -207,3 +207,170 @@ def test_an_import_reads_with_the_page_object(tmp_path: Path, write: Write) -> N
         done = archiver("import", str(warc), archive=archive, environment=write(server))
     assert done.returncode == 0, done.stderr
     assert rows(archive, "select distinct authors from articles") == [('["Captain Ann Rowe"]',)]
+
+
+# Stored values that a page object returned, and cannot return now.
+
+CARE = """from datetime import date
+from archiver import PageObject, field, handle_urls
+
+
+@handle_urls("{host}")
+class QuayPost(PageObject):
+    @field
+    def published(self):
+        return date(2019, 3, 4)
+
+    @field
+    def authors(self):
+        return ["Captain Rowe"]
+
+    @field
+    def description(self):
+        return "Seen from the quay."
+"""
+FAILING = CARE.replace("return date(2019, 3, 4)", "return {}['struck']")
+ELSEWHERE = CARE.replace("{host}", "{host}/other")
+OTHER_CLASS = CARE.replace("QuayPost", "Pier").replace('return ["Captain Rowe"]', 'return ["Mate Rowe"]')
+STORED = "select distinct substr(published, 1, 10), authors, description, revision from articles"
+CARED_FOR = [("2019-03-04", '["Captain Rowe"]', "Seen from the quay.", 1)]
+MISSING = "The page object QuayPost (quay.py) no longer reads 3 articles"
+FAILED = "The page object QuayPost failed for published on 3 articles"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (FAILING, (FAILED, "QuayPost, quay.py:9: KeyError: 'struck'")),
+        (ELSEWHERE, (MISSING, "QuayPost, quay.py: it no longer reads this page")),
+        ("", (MISSING, "QuayPost, quay.py: it no longer reads this page")),
+    ],
+    ids=["a field fails", "another address", "no page object"],
+)
+def test_values_of_a_page_object_stay_if_it_cannot_return_them_now(
+    tmp_path: Path, write: Write, text: str, words: tuple[str, str]
+) -> None:
+    archive, pages = tmp_path / "archive.db", blog(3)
+    with serving(pages) as server:
+        crawl(server.url, archive=archive, environment=write(server, text=CARE))
+        assert rows(archive, STORED) == CARED_FOR
+        environment = write(server, text=text)
+        reextract = archiver("reextract", archive=archive, environment=environment)
+        assert rows(archive, STORED) == CARED_FOR
+        server.pages.update(blog_with_new_sources())
+        again = crawl(server.url, "--full", archive=archive, environment=environment)
+    assert rows(archive, STORED) == CARED_FOR
+    assert (reextract.returncode, again.returncode) == (1, 1)
+    assert words[1] in reextract.stderr
+    assert "-> none" not in reextract.stdout
+    assert f"red: {words[0]}" in again.stdout
+    described = "select json_extract(statistics, '$.fields.description') from runs order by id"
+    assert rows(archive, described) == [(3,), (3,)], "the site's template has not lost the field"
+
+
+def blog_with_new_sources() -> Pages:
+    """The same posts, in pages whose sources differ."""
+    return {path: with_comment(one) for path, one in blog(3).items() if isinstance(one, Answer)}
+
+
+def with_comment(answer: Answer) -> Answer:
+    return Answer(answer.body.replace(b"<head>", b"<head><!-- built again -->"))
+
+
+def test_kept_values_are_read_again_once_the_page_object_is_correct(tmp_path: Path, write: Write) -> None:
+    archive = tmp_path / "archive.db"
+    with serving(blog(3)) as server:
+        crawl(server.url, archive=archive, environment=write(server, text=CARE))
+        archiver("reextract", archive=archive, environment=write(server, text=FAILING))
+        corrected = write(server, text=CARE.replace("2019, 3, 4", "2019, 3, 5"))
+        done = archiver("reextract", archive=archive, environment=corrected)
+        status = archiver("status", archive=archive, environment=corrected)
+    assert done.returncode == 0, done.stderr
+    assert rows(archive, "select distinct substr(published, 1, 10) from articles") == [("2019-03-05",)]
+    assert "page object" not in status.stdout
+
+
+def test_a_crawl_with_the_corrected_page_object_ends_the_finding(tmp_path: Path, write: Write) -> None:
+    archive = tmp_path / "archive.db"
+    with serving(blog(3)) as server:
+        crawl(server.url, archive=archive, environment=write(server, text=CARE))
+        archiver("reextract", archive=archive, environment=write(server, text=FAILING))
+        server.pages.update(blog_with_new_sources())
+        done = crawl(server.url, "--full", archive=archive, environment=write(server, text=CARE))
+    assert rows(archive, STORED) == CARED_FOR
+    assert "page object" not in done.stdout
+
+
+def test_values_of_a_page_object_that_was_removed_on_purpose_are_replaced_on_request(
+    tmp_path: Path, write: Write
+) -> None:
+    archive = tmp_path / "archive.db"
+    with serving(blog(3)) as server:
+        crawl(server.url, archive=archive, environment=write(server, text=CARE))
+        environment = write(server, text="")
+        done = archiver("reextract", "--forget-page-objects", archive=archive, environment=environment)
+        again = archiver("reextract", archive=archive, environment=environment)
+    assert (done.returncode, again.returncode) == (0, 0)
+    assert rows(archive, "select distinct authors from articles") == [('["Ann Rowe"]',)]
+    assert rows(archive, "select distinct substr(published, 1, 7) from articles") == [("2024-05",)]
+    assert rows(archive, "select count(*) from articles where extractor like '%@%'") == [(0,)]
+
+
+def test_values_of_a_field_that_fails_stay_even_on_request(tmp_path: Path, write: Write) -> None:
+    archive = tmp_path / "archive.db"
+    with serving(blog(3)) as server:
+        crawl(server.url, archive=archive, environment=write(server, text=CARE))
+        environment = write(server, text=FAILING)
+        done = archiver("reextract", "--forget-page-objects", archive=archive, environment=environment)
+    assert done.returncode == 1
+    assert rows(archive, STORED) == CARED_FOR
+
+
+def test_a_renamed_page_object_replaces_the_values_of_the_former_one(tmp_path: Path, write: Write) -> None:
+    archive = tmp_path / "archive.db"
+    with serving(blog(3)) as server:
+        crawl(server.url, archive=archive, environment=write(server, text=CARE))
+        done = archiver("reextract", archive=archive, environment=write(server, text=OTHER_CLASS))
+    assert done.returncode == 0, done.stderr
+    assert rows(archive, "select distinct authors from articles") == [('["Mate Rowe"]',)]
+
+
+def test_an_edit_is_stored_while_a_field_of_the_page_object_fails(tmp_path: Path, write: Write) -> None:
+    archive = tmp_path / "archive.db"
+    with serving(blog(3)) as server:
+        crawl(server.url, archive=archive, environment=write(server, text=CARE))
+        edited = page("Number rope 1", text_of(1) + " The bollards are new.", date="2024-05-02")
+        server.pages["/post-1/"] = edited
+        crawl(server.url, "--full", archive=archive, environment=write(server, text=FAILING))
+    assert rows(archive, "select revision, substr(published, 1, 10) from articles where body like '%bollards%'") == [
+        (2, "2019-03-04")
+    ]
+
+
+def test_a_file_without_handle_urls_stops_the_crawl_of_the_site_that_its_class_has_read(
+    tmp_path: Path, write: Write
+) -> None:
+    archive = tmp_path / "archive.db"
+    with serving(blog(3)) as server, serving(blog(2)) as other:
+        crawl(server.url, archive=archive, environment=write(server, text=CARE))
+        forgotten = write(server, text=CARE.replace('@handle_urls("{host}")\n', ""))
+        both = crawl(server.url, other.url, archive=archive, environment=forgotten)
+        alone = crawl(server.url, archive=archive, environment=forgotten)
+        fetched = len(server.requests)
+        (server_runs,) = rows(archive, "select count(*) from runs where outcome = 'finished'")
+    assert (both.returncode, alone.returncode) == (1, 2)
+    assert "the class QuayPost does not say which pages it is for" in both.stderr
+    assert "the class QuayPost does not say which pages it is for" in alone.stderr
+    assert server_runs == (2,), "one of each site"
+    assert fetched == len(set(server.requests)), "nothing was fetched again"
+
+
+def test_a_file_that_cannot_be_imported_by_another_one_stops_the_crawl_of_the_site_of_that_one(
+    tmp_path: Path, write: Write
+) -> None:
+    with serving(blog(2)) as server:
+        broken = write(server, text=CLASS.replace("from archiver", "from .shared import clean\nfrom archiver", 1))
+        (tmp_path / "mine" / "shared.py").write_text("def clean(:\n", encoding="utf-8")
+        alone = crawl(server.url, archive=tmp_path / "archive.db", environment=broken)
+    assert alone.returncode == 2
+    assert "shared.py, line 1, cannot be used" in alone.stderr

@@ -46,7 +46,7 @@ from archiver.sites.archiver_toml import effective_settings
 from archiver.storage.connection import opened
 from archiver.storage.requisites import MODES
 from archiver.storage.runs import current_site_names
-from archiver.storage.sites import tags_of_sites
+from archiver.storage.sites import page_objects_of_site, tags_of_sites
 from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:
@@ -226,8 +226,10 @@ def crawl(options: CrawlOptions) -> None:
         sys.exit(1)
 
 
-def _check_page_objects(urls: Sequence[str]) -> None:
-    """Prints which files with page objects cannot be used. Raises BadPageObject if each of the sites needs one."""
+def _check_page_objects(archive: str, urls: Sequence[str], known: Collection[str]) -> None:
+    """Prints which files with page objects cannot be used. Raises BadPageObject if each of the sites needs one. `known`
+    are the names of the stored sites.
+    """
     from archiver.sites.archiver_toml import load_config
 
     if not load_config().page_objects:
@@ -235,11 +237,17 @@ def _check_page_objects(urls: Sequence[str]) -> None:
     from archiver.sites.page_objects import load_page_objects  # it loads lxml, which this process may not need
 
     page_objects = load_page_objects()
-    hosts = [urlsplit(url).netloc for url in urls]
-    if hosts and all(any(one.concerns(host) for one in page_objects.broken) for host in hosts):
-        page_objects.check(*hosts)
+    if not page_objects.broken:
+        return
+    used: dict[str, frozenset[str]] = {}
+    if known:
+        with opened(archive, read_only=True) as db:
+            used = {url: page_objects_of_site(db, Scope.of(url).name) for url in urls}
+    sites = [(urlsplit(url).netloc, used.get(url, frozenset())) for url in urls]
+    if sites and all(any(one.concerns(*site) for one in page_objects.broken) for site in sites):
+        page_objects.check_site(*sites[0])
     for one in page_objects.broken:
-        click.echo(f"{one.error} The sites that it does not name are crawled.", err=True)
+        click.echo(f"{one.error} Sites that it is not for are crawled.", err=True)
 
 
 def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
@@ -259,7 +267,7 @@ def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
         )
         if known and not options.is_silent:
             _note_new_sites(options.archive, urls, {row["name"] for row in known})
-        _check_page_objects(urls)
+        _check_page_objects(options.archive, urls, {row["name"] for row in known})
         plans = [
             make_plan(url, settings.get(url, {}), options.delay, options.contact, known=url in settings) for url in urls
         ]

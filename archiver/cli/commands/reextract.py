@@ -40,6 +40,7 @@ class ReextractOptions:
     what: tuple[str, ...]
     pages: bool
     dry_run: bool
+    forget_page_objects: bool
     fields: tuple[str, ...]
     since: str | None
     until: str | None
@@ -58,6 +59,11 @@ class ReextractOptions:
     "and withdraw articles whose pages prove not to be.",
 )
 @click.option("--dry-run", is_flag=True, help="Change nothing; show what would change, by field.")
+@click.option(
+    "--forget-page-objects",
+    is_flag=True,
+    help="Replace the values of page objects that no longer read the pages. Without this option they are kept.",
+)
 @capture_filter_options
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Number of processes  [default: one per core]")
 @click.option("--quiet", is_flag=True, help="Do not show progress.")
@@ -71,7 +77,8 @@ def reextract(options: ReextractOptions) -> None:
     Nothing is fetched. Changed fields are replaced in the current and in earlier revisions; no new
     revision is added, because the site did not edit the post. Each field records the extractor version
     that read it. If the command is interrupted, run it again with the same arguments to continue. Unreadable
-    captures are listed, and the exit code is 1.
+    captures are listed, and so are values that are kept because a page object cannot return them now; then
+    the exit code is 1.
 
     \b
     Examples:
@@ -82,8 +89,10 @@ def reextract(options: ReextractOptions) -> None:
       archiver reextract 12 https://blog.example.org/a-post --json
     """
     if options.pages:
-        if options.fields or options.since or options.until:
-            raise click.UsageError("--pages cannot be combined with --field, --since or --until.")
+        if options.fields or options.since or options.until or options.forget_page_objects:
+            raise click.UsageError(
+                "--pages cannot be combined with --field, --since, --until or --forget-page-objects."
+            )
         _rejudge_sites(Path(options.archive), options.what, dry_run=options.dry_run, as_json=options.as_json)
         return
     from archiver import __version__
@@ -102,6 +111,7 @@ def reextract(options: ReextractOptions) -> None:
             db,
             options.what,
             fields=tuple(n for n in EVIDENCE if n in options.fields),
+            forget_page_objects=options.forget_page_objects,
             **parse_time_bounds(options.since, options.until),
         )
         pending_run = (
@@ -124,7 +134,7 @@ def reextract(options: ReextractOptions) -> None:
 
             tally = run(db, pending_run, ids, read, report.take)
     report.close(tally, time.monotonic() - started)
-    if tally.unreadable:
+    if tally.unreadable or tally.kept:
         sys.exit(1)
 
 
@@ -235,6 +245,7 @@ class _Report:
                 "fields": tally.fields,
                 "unreadable": tally.unreadable,
                 "left": tally.left,
+                "kept": tally.kept,
                 "seconds": round(seconds, 2),
             }
             start = "\n], " if self.written else '{"changes": [], '
@@ -252,7 +263,13 @@ class _Report:
             print_lines(f"{count_noun(tally.without_capture, 'article')} skipped, because they have no capture")
         for name, found in (("skipped", tally.left), ("unreadable", tally.unreadable)):
             if found:
-                _print_captures(name, found)
+                _print_messages(f"{count_noun(len(found), 'capture')} {name}:", found)
+        if tally.kept:
+            _print_messages(
+                f"{count_noun(len(tally.kept), 'value')} kept that a page object returned before, and cannot return "
+                "now (correct it or, if it was removed on purpose, add --forget-page-objects):",
+                tally.kept,
+            )
 
     def _print_fields(self, tally: ReextractionTally) -> None:
         print_lines(styled_line(("Would change" if self.dry_run else "Changed", "bold")))
@@ -269,8 +286,8 @@ class _Report:
         print_lines("")
 
 
-def _print_captures(name: str, found: list[str]) -> None:
-    click.echo(f"{count_noun(len(found), 'capture')} {name}:", err=True)
+def _print_messages(heading: str, found: list[str]) -> None:
+    click.echo(heading, err=True)
     for one in found[:_SHOWN]:
         click.echo(f"  {one}", err=True)
     if len(found) > _SHOWN:

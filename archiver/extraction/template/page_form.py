@@ -12,7 +12,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.page import Page
 from archiver.extraction.text_normalization import element_line, fold_text
-from archiver.items import PAGE_OBJECT, PAGE_OBJECT_FAILED, REFUSED, Article, Evidence, PageForm
+from archiver.items import PAGE_OBJECT, PAGE_OBJECT_FAILED, PAGE_OBJECT_KEPT, REFUSED, Article, Evidence, PageForm
 from archiver.platforms.selector_index import split_words
 from archiver.urls import folder_path
 
@@ -178,7 +178,19 @@ HEAD_SLOT = 1
 """The value of `date_slot` if a learned rule reads the date in the head of the page."""
 _IN_HEAD = ("ld+json", "meta[")
 _NOT_SHOWN = frozenset(
-    ("api", "feed", "meta", "json-ld", "url", "address", "sitemap", REFUSED, PAGE_OBJECT, PAGE_OBJECT_FAILED)
+    (
+        "api",
+        "feed",
+        "meta",
+        "json-ld",
+        "url",
+        "address",
+        "sitemap",
+        REFUSED,
+        PAGE_OBJECT,
+        PAGE_OBJECT_FAILED,
+        PAGE_OBJECT_KEPT,
+    )
 )
 
 

@@ -29,6 +29,7 @@ from archiver.articles.article_comparison import (
     with_unconfirmed,
 )
 from archiver.articles.article_guards import HoldRule
+from archiver.articles.revision_history import lost_page_object_values, with_page_object_values
 from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article
 from archiver.storage.article_tables import near_duplicate_clusters
@@ -53,6 +54,8 @@ from archiver.storage.article_tables.evidence import (
     encode_evidence,
     entries,
     has_unconfirmed,
+    kept_values,
+    mark_kept,
     mark_unconfirmed,
     merge_evidence,
 )
@@ -190,7 +193,24 @@ def store_article(
     that could not be fetched. Adding these pages is not an edit.
     """
     row = find_article_of(db, site, article, observed.redirects)
+    article = keep_page_object_values(db, row, article)
     return store_identified(db, row, site, article, observed, reread=reread, completes=completes)
+
+
+def keep_page_object_values(db: Database, row: dict[str, Any] | None, article: Article) -> Article:
+    """Returns an extracted article with the stored values of those fields that a page object of the stored article
+    (`row`) cannot return now. They are marked in its evidence.
+    """
+    if row is None or not has_page_object(row):
+        return article
+    then = decode_evidence(db, row)
+    marks = lost_page_object_values(then, article)
+    return with_page_object_values(article_from_row(row), then, article, row["extractor"], marks)
+
+
+def has_page_object(row: dict[str, Any]) -> bool:
+    """Returns True if a page object has read a stored article."""
+    return "@" in (row["extractor"] or "")
 
 
 def store_identified(
@@ -324,13 +344,15 @@ class _KnownArticle:
 
     @property
     def _evidence(self) -> list[Entry] | None:
-        """Returns the evidence of the article and of its unconfirmed fields; None if there is no evidence."""
-        if not self.unconfirmed:
+        """Returns the evidence of the article and of the fields that keep their stored value; None if no field does."""
+        marks = kept_values(self.article)
+        kept = {*self.unconfirmed, *(one.field for one in marks)}
+        if not kept:
             return None
-        row, fields = self.row, [name for name in (*EVIDENCE, "encoding") if name not in self.unconfirmed]
+        row, fields = self.row, [name for name in (*EVIDENCE, "encoding") if name not in kept]
         own = row["extractor"], row["capture_id"], row["read_at"]
         merged = merge_evidence(decode_evidence(self.db, row), self.article, fields, own=own)
-        return mark_unconfirmed(merged, self.unconfirmed, stamp(self.observed.at))
+        return mark_kept(mark_unconfirmed(merged, self.unconfirmed, stamp(self.observed.at)), marks)
 
     def _store_reextraction(self, changed: tuple[str, ...], aliases: tuple[str, ...]) -> Stored:
         seen, evidence = self.observed, self._evidence
@@ -345,8 +367,10 @@ class _KnownArticle:
         db, row, article, seen = self.db, self.row, self.article, self.observed
         set_missing_capture(db, self.id, seen.capture_id)
         values = latest_values(db, row, article, (seen.extractor, seen.capture_id, stamp(seen.at)))
-        if self.unconfirmed or has_unconfirmed(row):
+        if self.unconfirmed or has_unconfirmed(row) or has_page_object(row):
             marked = mark_unconfirmed(decode_evidence(db, row | values), self.unconfirmed, stamp(seen.at))
+            if seen.extractor is not None:
+                marked = mark_kept(marked, kept_values(article))
             values["evidence"] = encode_evidence(db, marked, row | values)
         db.table("articles").update(
             self.id,
@@ -422,6 +446,8 @@ def replace_extraction(db: Database, before: Article, after: Article, extractor:
     """
     row = article_where(db, "urlkey = ? and gone_at is null", [urlkey(before.url)])
     if row is None or changed_fields(article_from_row(row), before):
+        return False
+    if has_page_object(row) and lost_page_object_values(decode_evidence(db, row), after):
         return False
     if not db.execute("select 1 from captures where id = ? and run_id = ?", [row["capture_id"], run_id]).fetchone():
         return False

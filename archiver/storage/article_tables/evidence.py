@@ -23,7 +23,7 @@ from weakref import WeakKeyDictionary
 from sqlite_utils import Database
 
 from archiver.fields import BY_NAME, EVIDENCE
-from archiver.items import ORGANIZATIONS, UNCONFIRMED, Article, Evidence
+from archiver.items import ORGANIZATIONS, PAGE_OBJECT_KEPT, UNCONFIRMED, Article, Evidence
 
 # -- the form of `revisions.evidence`
 
@@ -280,6 +280,17 @@ def mark_unconfirmed(stored: Iterable[Entry], fields: Collection[str], since: st
     kept = [one for one in stored if one["source"] != UNCONFIRMED]
     mark: Entry = {"source": UNCONFIRMED, "locator": "", "confidence": 0.0, "value": since}
     return kept + [before.get(name, {"field": name, **mark}) for name in fields]
+
+
+def mark_kept(stored: Iterable[Entry], marks: Iterable[Evidence], fields: Collection[str] = EVIDENCE) -> list[Entry]:
+    """Returns stored evidence in which these are the marks of the values of page objects that these fields keep."""
+    others = [one for one in stored if one["source"] != PAGE_OBJECT_KEPT or one["field"] not in fields]
+    return others + [{k: getattr(one, k) for k in _EVIDENCE} for one in marks if one.field in fields]
+
+
+def kept_values(article: Article) -> tuple[Evidence, ...]:
+    """Returns the marks of the values of page objects that an article keeps."""
+    return tuple(one for one in article.evidence if one.source == PAGE_OBJECT_KEPT)
 
 
 def has_unconfirmed(row: Mapping[str, Any]) -> bool:
