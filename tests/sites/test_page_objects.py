@@ -576,6 +576,81 @@ def test_a_case_fails_if_its_page_object_fails(use: Use, tmp_path: Path) -> None
     ]
 
 
+PLAIN = "<html><head><title>Quay</title></head><body class='leaf'><p>The quay is closed.</p></body></html>"
+"""A page that only rules of the site make a post."""
+
+
+def test_a_case_whose_page_object_is_not_used_is_not_saved(use: Use, tmp_path: Path) -> None:
+    use(quay=GOOD)
+    (tmp_path / "page.html").write_text(PLAIN, encoding="utf-8")
+    result = in_process("extract", "page.html", "--url", URL, "--save-case", "case")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "No case was saved, because Notice is not used: the page is not a post (undated). If it is" in result.stderr
+    assert "'archiver sites rules SITE --set FILE'" in result.stderr
+    assert not (tmp_path / "case").exists()
+
+
+def test_a_case_fails_if_its_page_object_is_not_used(use: Use, tmp_path: Path) -> None:
+    use(quay=GOOD)
+    (tmp_path / "page.html").write_text(HTML, encoding="utf-8")
+    in_process("extract", "page.html", "--url", URL, "--save-case", "case")
+    (tmp_path / "case" / "page.html").write_text(PLAIN, encoding="utf-8")
+    (tmp_path / "case" / "expected.json").write_text('{"title": "Quay"}', encoding="utf-8")
+    result = in_process("extract", "case")
+    assert result.exit_code == 1
+    assert result.stdout == ("case (Notice): differs\n  Notice is not used: the page is not a post (undated)\n")
+
+
+def test_a_case_that_is_saved_with_rules_is_read_by_them(use: Use, tmp_path: Path) -> None:
+    use(quay=GOOD)
+    (tmp_path / "page.html").write_text(PLAIN, encoding="utf-8")
+    (tmp_path / "mine.toml").write_text("[site]\npost = ['body.leaf']\n", encoding="utf-8")
+    saved = in_process("extract", "page.html", "--url", URL, "--rules", "mine.toml", "--save-case", "case")
+    assert saved.exit_code == 0
+    assert (tmp_path / "case" / "rules.toml").read_bytes() == (tmp_path / "mine.toml").read_bytes()
+    result = in_process("extract", "case")
+    assert (result.exit_code, result.stdout) == (0, "case (Notice): as expected\n")
+    refused = in_process("extract", "case", "--rules", "mine.toml")
+    assert "read by the rules in its folder, rules.toml" in refused.stderr
+
+
+def test_a_page_without_expected_fields_is_a_failure(use: Use, tmp_path: Path) -> None:
+    use(quay=GOOD)
+    (tmp_path / "page.html").write_text(HTML, encoding="utf-8")
+    for name in ("one", "two"):
+        in_process("extract", "page.html", "--url", URL, "--save-case", f"cases/{name}")
+    (tmp_path / "cases" / "two" / "expected.json").unlink()
+    result = in_process("extract", "cases")
+    assert result.exit_code == 1
+    assert result.stdout.startswith(
+        "one (Notice): as expected\ntwo (no page object): differs\n  there is no expected.json, so nothing is tested"
+    )
+
+
+def test_a_page_object_that_is_not_used_names_a_way_out(use: Use, tmp_path: Path) -> None:
+    use(quay=GOOD)
+    (tmp_path / "page.html").write_text(PLAIN, encoding="utf-8")
+    result = in_process("extract", "page.html", "--url", URL)
+    assert result.exit_code == 0
+    assert result.stderr.startswith("Notice is not used: the page is not a post (undated). If it is one, write what")
+
+
+@pytest.mark.parametrize(
+    ("file", "code", "said"),
+    [
+        ("mine/nowhere", 1, "mine/nowhere cannot be read: there is no such file or folder."),
+        (URL, 2, f"extract fetches nothing. Save the page first: curl -s {URL} > page.html"),
+        ("page.html", 2, "Missing option '--url'"),
+    ],
+)
+def test_a_file_that_is_none_is_named(use: Use, tmp_path: Path, file: str, code: int, said: str) -> None:
+    use(quay=GOOD)
+    (tmp_path / "page.html").write_text(HTML, encoding="utf-8")
+    result = in_process("extract", file)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert said in result.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
