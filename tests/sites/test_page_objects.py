@@ -532,6 +532,28 @@ def test_a_broken_package_is_a_sentence(
     assert why in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (
+            "[defaults]\npage_objects = 'mine'",
+            "line 2, column 1: 'page_objects' is not a key of [defaults]: move it to the",
+        ),
+        ("[groups.a]\npage_objects = 'mine'", "line 2, column 1: 'page_objects' is not a key of [groups.a]: move it"),
+        ("[log]\npage_objects = 'mine'", "line 2, column 1: 'page_objects' is not a key of [log]: move it to the top"),
+        ("page_objects = mine", 'line 1, column 16: invalid value: a text needs quotation marks: "mine".'),
+        ("page_objects = ./mine # here", 'a text needs quotation marks: "./mine".'),
+        ("page_objects = страницы", 'a text needs quotation marks: "страницы".'),
+        ("[notify]\nrecovery = No", "line 2, column 12: invalid value: write false."),
+        ("page_objects = ", "line 1, column 16: invalid value."),
+    ],
+)
+def test_a_misplaced_setting_and_a_text_without_quotation_marks_are_named(text: str, why: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        parse_config(text, "archiver.toml")
+    assert why in str(caught.value)
+
+
 # The command line.
 
 
