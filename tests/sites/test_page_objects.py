@@ -673,6 +673,11 @@ def test_a_file_that_is_none_is_named(use: Use, tmp_path: Path, file: str, code:
     assert said in result.stderr
 
 
+def test_an_address_is_not_a_file_even_if_its_url_is_given(use: Use) -> None:
+    use(quay=GOOD)
+    assert "extract fetches nothing. Save the page first" in in_process("extract", URL, "--url", URL).stderr
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [

@@ -95,8 +95,8 @@ def extract(file: str, url: str | None, form: str, evidence: bool, rules: str | 
             )
         _run_cases(Path(file), as_json=form == "json" and _is_given("form"))
         return
+    _refuse_missing(file)
     if not url:
-        _refuse_missing(file)
         raise click.MissingParameter(param_hint="'--url'", param_type="option")
     from archiver.extraction.article import extract_page
     from archiver.extraction.explain import explain, explanations_as_data
