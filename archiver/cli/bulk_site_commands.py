@@ -7,7 +7,7 @@ import io
 import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -455,8 +455,9 @@ def check(
     APIs there are, which platform is used, about how many posts there are, and which fields a sample of ten has.
 
     It is a polite crawl that obeys robots.txt, into a temporary archive; nothing is stored. Without a name, it
-    checks the sites of the archive that were never crawled. With --rules, it says which rules found nothing, and on
-    how many posts. It also says which page objects are used, and for which fields they failed.
+    checks the sites of the archive that were never crawled. A site with rules by hand ('sites rules') is read by them,
+    or by those of --rules; the command says which of them found nothing, and on how many posts. It also says which
+    page objects are used, and for which fields they failed.
 
     \b
     Examples:
@@ -472,12 +473,15 @@ def check(
     selected = _select_sites(archive, names, tag)
     if not selected:
         raise click.UsageError("All sites of the archive have been crawled. Name a site or give its URL.")
-    text = _read_rules(rules) if rules else ""
+    given = _read_rules(rules) if rules else ""
+    stored = {} if rules else _stored_rules(Path(archive), selected)
     with tempfile.TemporaryDirectory(prefix="archiver-check-") as folder, ExitStack() as hosts:
         plans, refused = _plan_checks(
             Path(archive), selected, lambda url, settings: make_plan(url, settings, **politeness), hosts
         )
-        reports = _crawl_samples(Path(folder) / "archive.db", plans, selected, workers, text)
+        rules_of = dict.fromkeys(selected, given) if rules else stored
+        reports = _crawl_samples(Path(folder) / "archive.db", plans, selected, workers, rules_of)
+    reports = [{**one, "stored_rules": one["start_url"] in stored} for one in reports]
     if as_json:
         print_json([*reports, *refused])
     else:
@@ -530,11 +534,23 @@ def _read_rules(file: str) -> str:
     return text
 
 
+def _stored_rules(archive: Path, urls: Iterable[str]) -> dict[str, str]:
+    """Returns the handwritten rules (TOML) of those sites with these start URLs that have any, by start URL."""
+    from archiver.storage.connection import opened
+    from archiver.storage.sites import handwritten_rules, list_sites
+
+    if not archive.exists():
+        return {}
+    with opened(archive, read_only=True) as db:
+        ids = {row["start_url"]: row["id"] for row in list_sites(db)}
+        return {url: text for url in urls if url in ids and (text := handwritten_rules(db, ids[url]))}
+
+
 def _crawl_samples(
-    path: Path, plans: list[CrawlPlan], selected: dict[str, dict[str, Any]], workers: int, rules: str
+    path: Path, plans: list[CrawlPlan], selected: dict[str, dict[str, Any]], workers: int, rules: dict[str, str]
 ) -> list[dict[str, Any]]:
-    """Crawls a few posts of each site into a new archive at `path`, using the site rules in `rules` (TOML, "" for
-    none). Returns a report per site.
+    """Crawls a few posts of each site into a new archive at `path`, using the site rules (TOML) that `rules` has for
+    its start URL. Returns a report per site.
     """
     from archiver.health.health_report import make_trial_report
     from archiver.scheduling.crawl_pool import run_plans
@@ -546,8 +562,8 @@ def _crawl_samples(
         rows = {plan.url: add_site(db, plan.url, now)[0] for plan in plans}
         for url, row in rows.items():
             _limit_pages(db, row["id"], selected[url])
-            if rules:
-                store_handwritten_rules(db, row["id"], rules, row["name"], now)
+            if rules.get(url):
+                store_handwritten_rules(db, row["id"], rules[url], row["name"], now)
         run_plans(plans, CommonOptions(path, limit=_MAX_POSTS, requisites="none", quiet=True), workers)
         return [
             make_trial_report(db, {**row, "platform": _read_platform(db, row["id"])}, plan.delay)
@@ -607,14 +623,18 @@ def _print_reports(one: dict[str, Any], *, first: bool) -> None:
         styled_line(_format_robots(one["robots"]), indent=2),
         *(styled_line(_format_source(source), indent=2) for source in one["sources"]),
     )
+    if one["stored_rules"]:
+        print_lines(styled_line(f"read by the rules that 'archiver sites rules {one['site']}' shows", indent=2))
     if not one["posts"]:
         print_lines(
             styled_line(
                 ("no posts found", "bold red"),
-                "; after 'archiver crawl', 'archiver why URL' explains how a page was classified",
+                "; after 'archiver crawl', 'archiver why URL' explains how a page was classified. If the site has "
+                "posts, a rule 'post' can say what marks them: try it with --rules FILE",
                 indent=2,
             )
         )
+        _print_page_objects(one)
         return
     more = " or more" if one["posts_at_least"] else ""
     days = f" (sample dated {one['days'][0]} to {one['days'][1]})" if one["days"] else ""
@@ -644,8 +664,7 @@ def _print_sample(one: dict[str, Any]) -> None:
     if one["missing"]:
         print_lines(styled_line(f"missing in all of them: {', '.join(one['missing'])}", indent=2))
     print_lines(*(styled_line(text, indent=2) for text in describe_rules_without_match(one["rules_without_match"])))
-    for used in one["page_objects"]:
-        print_lines(*(styled_line(text, indent=2) for text in _format_page_object(used, one["sampled"])))
+    _print_page_objects(one)
     learned = (
         f"template rules can be learned for {', '.join(one['learned'])}"
         if one["learned"]
@@ -654,9 +673,16 @@ def _print_sample(one: dict[str, Any]) -> None:
     print_lines(styled_line(learned, indent=2))
 
 
+def _print_page_objects(one: dict[str, Any]) -> None:
+    for used in one["page_objects"]:
+        print_lines(*(styled_line(text, indent=2) for text in _format_page_object(used, one["sampled"])))
+
+
 def _format_page_object(used: dict[str, Any], sampled: int) -> list[str]:
     """Returns lines that say on how many sampled posts a page object was used, and for which fields."""
     begin = f"page object {used['name']} ({used['file']}): "
+    if not sampled:
+        return [f"{begin}not used, because only posts have one"]
     if not used["articles"]:
         urls = ", ".join(used["urls"])
         return [f"{begin}used on none of {count_noun(sampled, 'sampled post')}: its addresses are {urls}"]
@@ -664,8 +690,8 @@ def _format_page_object(used: dict[str, Any], sampled: int) -> list[str]:
     return [
         f"{begin}used on {used['articles']:,} of {count_noun(sampled, 'sampled post')}: {fields}",
         *(
-            f"{name} failed on {count_noun(counts['failed'], 'post')}, which keep what is extracted without it: "
-            f"{counts['error']}"
+            f"{name} failed on {count_noun(counts['failed'], 'post')}, which "
+            f"{'keeps' if counts['failed'] == 1 else 'keep'} what is extracted without it: {counts['error']}"
             for name, counts in used["fields"].items()
             if counts["failed"]
         ),

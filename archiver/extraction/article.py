@@ -51,7 +51,7 @@ from archiver.extraction.template.field_reader import (
     read_terms,
     read_times,
 )
-from archiver.extraction.template.site_rule import BY_HAND, Rule, SiteRules
+from archiver.extraction.template.site_rule import BY_HAND, DATED_BY_HAND, Rule, SiteRules
 from archiver.extraction.text_normalization import fold_text, has_text
 from archiver.fields import WEIGHED
 from archiver.items import CONSTANT, Article, Evidence, PageKind, SourceHint
@@ -238,7 +238,7 @@ def kind_by_hand(
     if rule is None or not rule.by_hand or article.kind_rule != UNDATED:
         return None
     is_dated = isinstance(read_field(page, "published", rule), Moment)
-    return (PageKind.POST, f"dated by {BY_HAND}") if is_dated else None
+    return (PageKind.POST, DATED_BY_HAND) if is_dated else None
 
 
 def _answer_of_marks(page: Page, rules: SiteRules, hint: SourceHint | None, known: PageKind) -> Answer | None:

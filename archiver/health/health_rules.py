@@ -675,7 +675,9 @@ def _check_no_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
         f"No post was found: {count_noun(content.pages, 'page')} {'was' if content.pages == 1 else 'were'} read, and "
         "no feed, sitemap, API or link led to a post. If the site has posts, crawl the address of a page or feed that "
         f"lists them; 'archiver status {known.site}' and "
-        "'archiver why URL' show what was read and how it was judged.",
+        "'archiver why URL' show what was read and how it was judged. If pages that were read are posts, "
+        f"'archiver sites rules {known.site} --set FILE' takes a rule 'post' that says what marks a post, and "
+        f"'archiver reextract {known.site} --pages' then judges them again.",
     )
 
 
@@ -697,8 +699,8 @@ def _judge_untaken(content: SiteContent, site: str) -> HealthFinding | None:
         level,
         f"{content.untaken:,} pages look like posts but were not stored, mostly because of rule "
         f"{content.untaken_rule!r}, for example {content.untaken_example}: 'archiver why URL' shows what was read, "
-        f"'archiver reextract {site} --pages' judges them again, and 'archiver sites rules {site} --set' takes a rule "
-        "that says what a post is.",
+        f"'archiver reextract {site} --pages' judges them again, and 'archiver sites rules {site} --set FILE' takes a "
+        "rule 'post' that says what marks a post.",
         figure=content.untaken,
     )
 

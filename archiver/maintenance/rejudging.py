@@ -1,4 +1,4 @@
-"""Decides again, from their captures and according to the forms of the site, which stored pages of a site are posts.
+"""Decides again, from their captures, the forms of the site and its rules, which stored pages of a site are posts.
 Stores the pages that prove to be posts, and withdraws articles whose pages prove not to be. Nothing is fetched.
 """
 
@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from http import HTTPStatus
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from archiver.storage.page_forms import (
     SiteForms,
     forms_of_site,
     mark_applied,
+    pages_of_handwritten_rules,
     pages_to_rejudge,
     pages_without_form,
     store_verdicts,
@@ -36,6 +38,7 @@ from archiver.storage.page_forms import (
 from archiver.storage.page_result_writer import Storing, StoringRun, identify, record, revise
 from archiver.storage.pages import hint_of_capture, moment
 from archiver.storage.runs import Counts
+from archiver.storage.sites import rules_valid_at
 
 _BATCH = 50
 _STAGES = (identify, revise, record)
@@ -129,7 +132,20 @@ class Rejudging:
         self._page_objects = load_page_objects()
 
     def pages(self, *, everything: bool = False) -> Iterator[PageToRejudge]:
-        return pages_to_rejudge(self.db, self.site["id"], self.verdicts, everything=everything)
+        """Yields the pages whose kind depends on the verdicts. If `everything` is True, also yields pages that were
+        already judged again, and those whose kind depends on the handwritten rules of the site.
+        """
+        done: set[int] = set()
+        if everything:
+            rules = rules_valid_at(self.db, self.site["id"])
+            hand = rules.by_hand() if rules is not None else None
+            may_make_posts = hand is not None and bool(hand.post_by_hand or hand.rule("published"))
+            for page in pages_of_handwritten_rules(self.db, self.site["id"], may_make_posts=may_make_posts):
+                done.add(page.row["id"])
+                yield page
+        for page in pages_to_rejudge(self.db, self.site["id"], self.verdicts, everything=everything):
+            if page.row["id"] not in done:
+                yield page
 
     def read(self, page: PageToRejudge, late: SourceHint | None = None) -> RejudgedPage:
         """Decides the kind of a page by the forms of its site, from its capture. Writes nothing. If `late` is given,
@@ -187,7 +203,8 @@ class Rejudging:
             kind=one.kind,
             reason="" if is_post else f"it is not a post: {one.rule}",
             rule=one.rule,
-            status=row["status"],
+            # After an answer without a page, the result is still that of the page in the capture.
+            status=HTTPStatus.OK if row["status"] == HTTPStatus.NOT_MODIFIED else row["status"],
             etag=row["etag"] or "",
             last_modified=row["last_modified"] or "",
             article=one.article,
@@ -197,8 +214,10 @@ class Rejudging:
         storing = Storing(result, own, capture_id=row["capture_id"])
         for stage in _STAGES:
             stage(run, storing)
-        # The page keeps the time at which it was fetched, and this does not count as another fetch.
-        self.db.execute("update pages set fetched_at = ? where id = ?", [row["fetched_at"], row["id"]])
+        # The page keeps the time and the status of its last fetch, and this does not count as another fetch.
+        self.db.execute(
+            "update pages set fetched_at = ?, status = ? where id = ?", [row["fetched_at"], row["status"], row["id"]]
+        )
         own.fetched, own.rejudged = 0, int(is_post)
         counts.add(own)
 

@@ -50,11 +50,29 @@ def toml_position(text: str, path: TOMLPath) -> tuple[int, int]:
     return at
 
 
+_BARE_TEXT = re.compile(r"""[^\W\d_][^\s"'#,\[\]{}]*|[~./][^\s"'#,\[\]{}]*""")
+_TRUTH = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
+
+
+def _value_hint(line: str) -> str:
+    """Returns what to write in place of the invalid TOML value with which a line begins; "" if that is unclear."""
+    match = _BARE_TEXT.match(line)
+    if match is None:
+        return ""
+    if (truth := _TRUTH.get(match[0].lower())) is not None:
+        return f": write {truth}"
+    return f': a text needs quotation marks: "{match[0]}"'
+
+
 def toml_error(error: tomllib.TOMLDecodeError, text: str) -> tuple[str, str]:
-    """Returns the position and the reason of a TOML syntax error, as phrases taken from Python's message."""
+    """Returns the position and the reason of a TOML syntax error, as phrases taken from Python's message. A text
+    without quotation marks is named.
+    """
     lines = text.splitlines() or [""]
     match = re.fullmatch(r"(.*) \(at (line \d+, column \d+|end of document)\)", str(error), re.DOTALL)
     where, why = (match[2], match[1]) if match else ("it is not TOML", str(error))
+    if (at := re.fullmatch(r"line (\d+), column (\d+)", where)) and why == "Invalid value":
+        why += _value_hint(lines[int(at[1]) - 1][int(at[2]) - 1 :])
     where = where.replace("end of document", f"line {len(lines)}, column {len(lines[-1]) + 1}")
     return where, why[:1].lower() + why[1:]
 
@@ -358,6 +376,7 @@ def _contact(value: Any) -> str:
 def _settings(path: tuple[str, ...], table: dict[str, Any]) -> dict[str, Any]:
     out = {}
     for key, value in table.items():
+        _refuse_key_of_top(path, key)
         if isinstance(value, list | dict) or not isinstance(value, str | int | float | bool):
             raise _InvalidValue((*path, key), f"{key!r} must be a string, a number, true or false")
         text = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
@@ -641,6 +660,15 @@ def _warc(table: dict[str, Any]) -> Warc:
     )
 
 
+def _refuse_key_of_top(path: TOMLPath, key: str) -> None:
+    """Raises _InvalidValue for a key of the whole file that is in a table, as every key after a header is."""
+    if path and key == "page_objects":
+        raise _InvalidValue(
+            (*path, key),
+            f"{key!r} is not a key of [{'.'.join(path)}]: move it to the top of the file, before the first table",
+        )
+
+
 def _only(path: tuple[str, ...], table: dict[str, Any], known: set[str]) -> None:
     for key in table:
         if key in SECRETS:
@@ -648,6 +676,7 @@ def _only(path: tuple[str, ...], table: dict[str, Any], known: set[str]) -> None
                 (*path, key), f"secrets are not allowed in this file: set {SECRETS[key]} in the environment"
             )
         if key not in known:
+            _refuse_key_of_top(path, key)
             question = did_you_mean(key, known)
             end = "? Known" if question else "; known"
             raise _InvalidValue((*path, key), f"unknown key {key!r}{question}{end} keys are {', '.join(sorted(known))}")

@@ -42,6 +42,7 @@ from archiver.extraction.date_candidates import date_of_element
 from archiver.extraction.date_text import Moment, machine_date, visible_date
 from archiver.extraction.page import Page, language_tag, parse_page
 from archiver.extraction.post_locator import Post
+from archiver.extraction.template.site_rule import SiteRules, from_toml
 from archiver.extraction.text_normalization import clean_text, element_line, fold_text, tidy_body
 from archiver.fields import BY_NAME, EVIDENCE, PAGE_FIELDS, leading_field
 from archiver.items import (
@@ -570,6 +571,15 @@ class PageObjects:
         return Evidence(name, "", PAGE_OBJECT_FAILED, f"{found.name}, {found.file}:{line}: {why}"[:120], 0.0)
 
 
+def why_unused(used: LoadedPageObject, article: Article) -> str:
+    """Returns why the page object for an article's address is not used, as a sentence without a full stop; "" if it is
+    used.
+    """
+    if article.kind is PageKind.POST:
+        return ""
+    return f"{used.name} is not used: the page is not a post ({article.kind_rule})"
+
+
 def failures_of(article: Article) -> list[str]:
     """Returns a sentence for each field for which the page object of an article failed."""
     return [f"{one.field}: failed: {one.locator}" for one in article.evidence if one.source == PAGE_OBJECT_FAILED]
@@ -874,28 +884,38 @@ def _refuse_second(one: LoadedPageObject, loaded: Sequence[LoadedPageObject]) ->
 
 # Cases: pages with the fields that are expected of them.
 
-PAGE, CASE, EXPECTED = "page.html", "case.json", "expected.json"
-"""The files of a case folder: the page as it was served, how and when, and the fields that are expected."""
+PAGE, CASE, EXPECTED, RULES = "page.html", "case.json", "expected.json", "rules.toml"
+"""The files of a case folder: the page as it was served, how and when, the fields that are expected, and the site rules
+with which the page is read, if there are any.
+"""
 
 
 def find_cases(folder: Path) -> list[Path]:
-    """Returns the case folders in a folder and its folders, or the folder itself if it is one."""
-    return sorted(one.parent for depth in ("", "*/", "*/*/") for one in folder.glob(depth + EXPECTED))
+    """Returns the case folders in a folder and its folders, or the folder itself if it is one. A folder with a page is
+    a case even if it has no expected fields.
+    """
+    return sorted(
+        {one.parent for depth in ("", "*/", "*/*/") for name in (PAGE, EXPECTED) for one in folder.glob(depth + name)}
+    )
+
+
+def parse_rules(data: bytes, file: str) -> SiteRules:
+    """Parses a file with handwritten site rules. Raises BadRules."""
+    return from_toml(data.decode("utf-8", errors="replace"), file, by_hand=True, version=Path(file).name)
 
 
 def read_case(folder: Path, page_objects: PageObjects = NONE) -> Article:
-    """Extracts the page of a case folder as it was served then. Raises UnreadableInput."""
+    """Extracts the page of a case folder as it was served then, with the site rules in the folder. Raises
+    UnreadableInput, and BadRules.
+    """
     case = _json_file(folder / CASE)
     if "url" not in case:
         raise UnreadableInput(str(folder / CASE), 'it has no "url", the address of the page')
     at = datetime.fromisoformat(case["captured_at"]) if "captured_at" in case else None
-    try:
-        html = (folder / PAGE).read_bytes()
-    except OSError as error:
-        raise UnreadableInput(str(folder / PAGE), error.strerror or str(error)) from error
-    page = parse_page(html, case["url"], case.get("content_type", ""), at)
+    page = parse_page(_file(folder / PAGE), case["url"], case.get("content_type", ""), at)
     kind = PageKind(case.get("known_kind", PageKind.UNKNOWN))
-    return page_objects.apply(extract_page(page, _hint(case.get("hint")), kind), page)
+    rules = parse_rules(_file(folder / RULES), str(folder / RULES)) if (folder / RULES).exists() else None
+    return page_objects.apply(extract_page(page, _hint(case.get("hint")), kind, rules=rules), page)
 
 
 def read_expected(folder: Path) -> dict[str, Any]:
@@ -903,11 +923,16 @@ def read_expected(folder: Path) -> dict[str, Any]:
     return _json_file(folder / EXPECTED)
 
 
-def _json_file(file: Path) -> dict[str, Any]:
+def _file(file: Path) -> bytes:
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        return file.read_bytes()
     except OSError as error:
         raise UnreadableInput(str(file), error.strerror or str(error)) from error
+
+
+def _json_file(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(_file(file).decode("utf-8"))
     except ValueError as error:
         raise UnreadableInput(str(file), f"it is not JSON: {error}") from error
     if not isinstance(found, dict):
@@ -965,10 +990,22 @@ def case_differences(article: Article, expected: Mapping[str, Any]) -> list[str]
     return found
 
 
-def write_case(folder: Path, html: bytes, url: str, at: datetime, article: Article, names: Iterable[str]) -> None:
-    """Writes a case folder that expects of a page what is extracted today. Raises FileExistsError if there is one."""
+def write_case(
+    folder: Path,
+    html: bytes,
+    url: str,
+    at: datetime,
+    article: Article,
+    names: Iterable[str],
+    rules: bytes = b"",
+) -> None:
+    """Writes a case folder that expects of a page what is extracted today. `rules` are the site rules (TOML) with which
+    it was extracted. Raises FileExistsError if there is such a folder.
+    """
     folder.mkdir(parents=True)
     (folder / PAGE).write_bytes(html)
+    if rules:
+        (folder / RULES).write_bytes(rules)
     case = {"url": url, "captured_at": at.isoformat(timespec="seconds")}
     for file, values in ((CASE, case), (EXPECTED, {name: case_value(article, name) for name in names})):
         (folder / file).write_text(json.dumps(values, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

@@ -31,6 +31,7 @@ from archiver.articles.page_form_verdicts import (
     similarity,
 )
 from archiver.extraction.page_classifier import GUESSES
+from archiver.extraction.template.site_rule import BY_HAND, DATED_BY_HAND
 from archiver.items import Outcome, PageForm, PageKind
 from archiver.storage.pages import last_rowid, stamp
 
@@ -203,10 +204,12 @@ def stored_verdicts(db: Database, site_id: int) -> SiteVerdicts:
 
 @dataclass(frozen=True, slots=True)
 class PageToRejudge:
-    """A page whose kind was decided before the verdict on its form was known. Holds its row of `pages`."""
+    """A page whose kind was decided before the verdict on its form, or the site's handwritten rules, were known. Holds
+    its row of `pages`. `form_id` is None if the page is judged because of handwritten rules.
+    """
 
     row: dict[str, Any]
-    form_id: int
+    form_id: int | None
     is_promised: bool
 
     @property
@@ -214,8 +217,10 @@ class PageToRejudge:
         return self.row["outcome"] in (Outcome.ARCHIVED, Outcome.UNCHANGED)
 
 
-_PAGES = """select p.*, f.form_id, exists (select 1 from page_discoveries d where d.page_id = p.id
-    and d.source in ('feed', 'api', 'sitemap')) as is_promised
+_IS_PROMISED = """exists (select 1 from page_discoveries d where d.page_id = p.id
+    and d.source in ('feed', 'api', 'sitemap')) as is_promised"""
+_PAGE = f"select p.*, {_IS_PROMISED} from pages p where p.id = ?"
+_PAGES = f"""select p.*, f.form_id, {_IS_PROMISED}
     from page_forms f join pages p on p.id = f.page_id where f.form_id = :form and f.page_id > :after
     and p.capture_id is not null and (:everything or p.fetched_at <= :judged_at)"""
 _GUESSED = "(select value from json_each(:guesses))"
@@ -231,6 +236,23 @@ _WHICH = {
     ),
 }
 """SQL conditions that select the pages of a form to be judged again, by the kind of the form."""
+
+
+def pages_of_handwritten_rules(db: Database, site_id: int, *, may_make_posts: bool) -> Iterator[PageToRejudge]:
+    """Yields the captured pages of a site whose kind depends on its handwritten rules: pages that are posts because of
+    handwritten rules, and, if today's rules may make pages posts (`may_make_posts`), all pages that are not posts.
+    """
+    found = db.execute(
+        "select id from pages where site_id = :site and capture_id is not null and ("
+        "outcome in ('archived', 'unchanged') and rule in (:marked, :dated) "
+        "or :may_make_posts and outcome = 'not-article' and rule is not 'not-html' "
+        "and kind in ('post', 'page', 'listing', 'other', 'unknown')) order by id",
+        {"site": site_id, "marked": BY_HAND, "dated": DATED_BY_HAND, "may_make_posts": may_make_posts},
+    ).fetchall()
+    for (number,) in found:
+        for row in list(db.query(_PAGE, [number])):
+            is_promised = bool(row.pop("is_promised"))
+            yield PageToRejudge(row, None, is_promised)
 
 
 def pages_to_rejudge(

@@ -738,6 +738,14 @@ def store_handwritten_rules(db: Database, site_id: int, text: str, subject: str,
     return rules
 
 
+def handwritten_rules(db: Database, site_id: int) -> str:
+    """Returns the rules (TOML) that a person wrote for a site; "" if there are none."""
+    row = db.execute(
+        "select toml from site_rules where site_id = ? and by_hand order by id desc limit 1", [site_id]
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
 def forget_rules(db: Database, site_id: int, *, by_hand: bool) -> int:
     """Deletes the learned rules of a site, or, if `by_hand` is True, the rules that a person wrote; returns the number
     of deleted versions.

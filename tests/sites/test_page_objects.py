@@ -570,6 +570,28 @@ def test_a_broken_package_is_a_sentence(
     assert why in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (
+            "[defaults]\npage_objects = 'mine'",
+            "line 2, column 1: 'page_objects' is not a key of [defaults]: move it to the",
+        ),
+        ("[groups.a]\npage_objects = 'mine'", "line 2, column 1: 'page_objects' is not a key of [groups.a]: move it"),
+        ("[log]\npage_objects = 'mine'", "line 2, column 1: 'page_objects' is not a key of [log]: move it to the top"),
+        ("page_objects = mine", 'line 1, column 16: invalid value: a text needs quotation marks: "mine".'),
+        ("page_objects = ./mine # here", 'a text needs quotation marks: "./mine".'),
+        ("page_objects = страницы", 'a text needs quotation marks: "страницы".'),
+        ("[notify]\nrecovery = No", "line 2, column 12: invalid value: write false."),
+        ("page_objects = ", "line 1, column 16: invalid value."),
+    ],
+)
+def test_a_misplaced_setting_and_a_text_without_quotation_marks_are_named(text: str, why: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        parse_config(text, "archiver.toml")
+    assert why in str(caught.value)
+
+
 # The command line.
 
 
@@ -612,6 +634,86 @@ def test_a_case_fails_if_its_page_object_fails(use: Use, tmp_path: Path) -> None
     assert json.loads(result.stdout)[0]["differences"] == [
         "tags: failed: Notice, quay.py:12: ZeroDivisionError: division by zero"
     ]
+
+
+PLAIN = "<html><head><title>Quay</title></head><body class='leaf'><p>The quay is closed.</p></body></html>"
+"""A page that only rules of the site make a post."""
+
+
+def test_a_case_whose_page_object_is_not_used_is_not_saved(use: Use, tmp_path: Path) -> None:
+    use(quay=GOOD)
+    (tmp_path / "page.html").write_text(PLAIN, encoding="utf-8")
+    result = in_process("extract", "page.html", "--url", URL, "--save-case", "case")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "No case was saved, because Notice is not used: the page is not a post (undated). If it is" in result.stderr
+    assert "'archiver sites rules SITE --set FILE'" in result.stderr
+    assert not (tmp_path / "case").exists()
+
+
+def test_a_case_fails_if_its_page_object_is_not_used(use: Use, tmp_path: Path) -> None:
+    use(quay=GOOD)
+    (tmp_path / "page.html").write_text(HTML, encoding="utf-8")
+    in_process("extract", "page.html", "--url", URL, "--save-case", "case")
+    (tmp_path / "case" / "page.html").write_text(PLAIN, encoding="utf-8")
+    (tmp_path / "case" / "expected.json").write_text('{"title": "Quay"}', encoding="utf-8")
+    result = in_process("extract", "case")
+    assert result.exit_code == 1
+    assert result.stdout == ("case (Notice): differs\n  Notice is not used: the page is not a post (undated)\n")
+
+
+def test_a_case_that_is_saved_with_rules_is_read_by_them(use: Use, tmp_path: Path) -> None:
+    use(quay=GOOD)
+    (tmp_path / "page.html").write_text(PLAIN, encoding="utf-8")
+    (tmp_path / "mine.toml").write_text("[site]\npost = ['body.leaf']\n", encoding="utf-8")
+    saved = in_process("extract", "page.html", "--url", URL, "--rules", "mine.toml", "--save-case", "case")
+    assert saved.exit_code == 0
+    assert (tmp_path / "case" / "rules.toml").read_bytes() == (tmp_path / "mine.toml").read_bytes()
+    result = in_process("extract", "case")
+    assert (result.exit_code, result.stdout) == (0, "case (Notice): as expected\n")
+    refused = in_process("extract", "case", "--rules", "mine.toml")
+    assert "read by the rules in its folder, rules.toml" in refused.stderr
+
+
+def test_a_page_without_expected_fields_is_a_failure(use: Use, tmp_path: Path) -> None:
+    use(quay=GOOD)
+    (tmp_path / "page.html").write_text(HTML, encoding="utf-8")
+    for name in ("one", "two"):
+        in_process("extract", "page.html", "--url", URL, "--save-case", f"cases/{name}")
+    (tmp_path / "cases" / "two" / "expected.json").unlink()
+    result = in_process("extract", "cases")
+    assert result.exit_code == 1
+    assert result.stdout.startswith(
+        "one (Notice): as expected\ntwo (no page object): differs\n  there is no expected.json, so nothing is tested"
+    )
+
+
+def test_a_page_object_that_is_not_used_names_a_way_out(use: Use, tmp_path: Path) -> None:
+    use(quay=GOOD)
+    (tmp_path / "page.html").write_text(PLAIN, encoding="utf-8")
+    result = in_process("extract", "page.html", "--url", URL)
+    assert result.exit_code == 0
+    assert result.stderr.startswith("Notice is not used: the page is not a post (undated). If it is one, write what")
+
+
+@pytest.mark.parametrize(
+    ("file", "code", "said"),
+    [
+        ("mine/nowhere", 1, "mine/nowhere cannot be read: there is no such file or folder."),
+        (URL, 2, f"extract fetches nothing. Save the page first: curl -s {URL} > page.html"),
+        ("page.html", 2, "Missing option '--url'"),
+    ],
+)
+def test_a_file_that_is_none_is_named(use: Use, tmp_path: Path, file: str, code: int, said: str) -> None:
+    use(quay=GOOD)
+    (tmp_path / "page.html").write_text(HTML, encoding="utf-8")
+    result = in_process("extract", file)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert said in result.stderr
+
+
+def test_an_address_is_not_a_file_even_if_its_url_is_given(use: Use) -> None:
+    use(quay=GOOD)
+    assert "extract fetches nothing. Save the page first" in in_process("extract", URL, "--url", URL).stderr
 
 
 @pytest.mark.parametrize(

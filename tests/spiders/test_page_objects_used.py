@@ -15,6 +15,7 @@ from tests.processes import run, without_proxies
 from tests.spiders.crawling import archiver, crawl, rows
 from tests.spiders.site_server import Answer, Pages, SiteServer, home, page, serving
 from tests.spiders.test_parts import body_of, post
+from tests.spiders.test_site_judge import LEAVES, leaves
 
 POSTS = 27
 """With these, the template of the site is learned in the first crawl."""
@@ -145,7 +146,7 @@ def test_sites_check_says_that_a_page_object_is_used_and_for_what_it_failed(tmp_
         words = (server.url, "--archive", str(tmp_path / "none.db"))
         code, shown = check(*words, environment=write(server))
         assert "page object QuayPost (quay.py): used on 5 of 5 sampled posts: authors 5, tags 4" in shown
-        assert "tags failed on 1 post, which keep what is extracted without it: quay.py:12: IndexError" in shown
+        assert "tags failed on 1 post, which keeps what is extracted without it: quay.py:12: IndexError" in shown
         assert code == 1
         good = CLASS.replace('1 if "post-3/" not in self.url else 99', "1")
         code, shown = check(*words, environment=write(server, text=good))
@@ -158,6 +159,26 @@ def test_sites_check_says_that_a_page_object_is_used_and_for_what_it_failed(tmp_
         assert "quay.py, line 11, cannot be used: expected ':'" in shown
         assert "Traceback" not in shown
         assert code == 1
+
+
+def test_sites_check_reads_a_site_by_its_stored_rules(tmp_path: Path, write: Write) -> None:
+    archive, rules = tmp_path / "archive.db", tmp_path / "rules.toml"
+    rules.write_text("[site]\npost = ['body[data-leaf]']\n", encoding="utf-8")
+    text = CLASS.replace('1 if "post-3/" not in self.url else 99', "0")
+    with serving(leaves()) as server:
+        words, environment = (server.url, "--archive", str(archive)), write(server, text=text)
+        code, shown = check(*words, environment=environment)
+        assert "no posts found; " in shown
+        assert "a rule 'post' can say what marks them: try it with --rules FILE" in shown
+        assert "page object QuayPost (quay.py): not used, because only posts have one" in shown
+        assert code == 1
+        site = server.url.removeprefix("http://").rstrip("/")
+        archiver("sites", "add", server.url, archive=archive)
+        archiver("sites", "rules", site, "--set", str(rules), archive=archive)
+        code, shown = check(*words, environment=environment)
+    assert f"read by the rules that 'archiver sites rules {site}' shows" in shown
+    assert f"page object QuayPost (quay.py): used on {LEAVES} of {LEAVES} sampled posts" in shown
+    assert code == 0
 
 
 BODY = """from archiver import EMPTY, PageObject, field, handle_urls

@@ -270,6 +270,50 @@ def change(archive: Path, *statements: str) -> None:
     db.close()
 
 
+LEAVES = 6
+"""So few pages that the pages of the site do not show what a post is."""
+
+
+def leaves() -> Pages:
+    """Return a site whose posts have no mark of a post but an attribute of their own, which is their date."""
+    dice = Random(4)
+    links = "".join(f'<p><a href="/log/{n}">leaf {n}</a></p>' for n in range(LEAVES))
+    out: Pages = {"/": Answer(f"<html><head><title>Leaves</title></head><body>{links}</body></html>".encode())}
+    for n in range(LEAVES):
+        top = f"<html><head><title>Leaf {n}</title></head><body data-leaf='2024-05-0{n + 1}'>"
+        headers = {"Content-Type": "text/html; charset=utf-8", "ETag": f'"{n}"'}
+        out[f"/log/{n}"] = Answer(f"{top}<p>{made_paragraph(dice)}</p></body></html>".encode(), headers=headers)
+    return out
+
+
+def rejudged(archive: Path, *words: str) -> tuple[int, int]:
+    """Return how many pages `reextract --pages` stored as posts and how many articles it withdrew."""
+    (found,) = json.loads(archiver("reextract", "--pages", "--json", *words, archive=archive).stdout)["sites"]
+    return len(found["posts"]), len(found["withdrawn"])
+
+
+@pytest.mark.parametrize(
+    "rules", ["[site]\npost = ['body[data-leaf]']", "[published]\nselect = ['body::attr(data-leaf)']"]
+)
+def test_new_rules_by_hand_judge_stored_pages_again(tmp_path: Path, rules: str) -> None:
+    archive, file = tmp_path / "archive.db", tmp_path / "rules.toml"
+    file.write_text(rules, encoding="utf-8")
+    with serving(leaves()) as server:
+        site = server.url.removeprefix("http://").rstrip("/")
+        done = crawl(server.url, archive=archive)
+        assert posts_of_pages(archive) == 0
+        assert f"'archiver sites rules {site} --set FILE' takes a rule 'post'" in done.stdout
+        archiver("sites", "rules", site, "--set", str(file), archive=archive)
+        crawl(server.url, "--full", archive=archive)
+        assert rejudged(archive, "--dry-run") == (LEAVES, 0)
+        assert posts_of_pages(archive) == 0
+        assert rejudged(archive) == (LEAVES, 0)
+        assert posts_of_pages(archive) == LEAVES
+        assert rejudged(archive) == (0, 0)
+        archiver("sites", "rules", site, "--forget", archive=archive)
+        assert rejudged(archive) == (0, LEAVES)
+
+
 class Logo:
     """A blog that shows its own name as the first heading of each page, and one picture to those who share it.
 

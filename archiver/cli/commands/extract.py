@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
     from archiver.extraction.page import Page
     from archiver.extraction.template.site_rule import SiteRules
     from archiver.items import Article
-    from archiver.sites.page_objects import LoadedPageObject
+    from archiver.sites.page_objects import LoadedPageObject, PageObjects
+
+_HOW_TO_MAKE_POST = (
+    'If it is one, write what marks the posts of the site into a file of rules ([site] post = ["body.single-post"]), '
+    "give it with --rules, and to the site with 'archiver sites rules SITE --set FILE'."
+)
 
 
 _START = 1_024
@@ -58,12 +64,13 @@ _TAG = re.compile(r"<[!/a-zA-Z]")
     metavar="FOLDER",
     type=click.Path(),
     help="Also write a new case folder: the page, and the fields that are expected of it from now on (those of its "
-    "page object, or else all).",
+    "page object, or else all). With --rules, the rules are copied into the folder, and the case is read by them.",
 )
 def extract(file: str, url: str | None, form: str, evidence: bool, rules: str | None, case: str | None) -> None:
     """Extract an article from an HTML page in FILE (- for standard input) and print it. Nothing is fetched or stored.
 
-    With a FOLDER, run the case folders in it: compare what is extracted from each page.html with expected.json.
+    With a FOLDER, run the case folders in it: compare what is extracted from each page.html, by the rules.toml beside
+    it if there is one, with expected.json. A case also differs if its page object is not used or fails.
 
     Rules have the form that 'archiver sites rules SITE' prints. A value that a rule finds takes precedence over
     everything else. If a rule finds nothing, the field is extracted without it, and a message on standard error names
@@ -82,16 +89,20 @@ def extract(file: str, url: str | None, form: str, evidence: bool, rules: str | 
     """
     if Path(file).is_dir():
         if url or rules or case or evidence or form not in ("json", "text"):
-            raise click.UsageError(f"{file} is a folder with cases: only --json or --text can be given with it.")
+            raise click.UsageError(
+                f"{file} is a folder with cases: only --json or --text can be given with it. A case that is saved with "
+                "--rules is read by the rules in its folder, rules.toml."
+            )
         _run_cases(Path(file), as_json=form == "json" and _is_given("form"))
         return
+    _refuse_missing(file)
     if not url:
         raise click.MissingParameter(param_hint="'--url'", param_type="option")
     from archiver.extraction.article import extract_page
     from archiver.extraction.explain import explain, explanations_as_data
     from archiver.extraction.page import parse_page
     from archiver.markup.marks import pack_marks
-    from archiver.sites.page_objects import load_page_objects
+    from archiver.sites.page_objects import load_page_objects, parse_rules
     from archiver.urls import start_address
 
     html = read_bytes(file)
@@ -99,16 +110,18 @@ def extract(file: str, url: str | None, form: str, evidence: bool, rules: str | 
     page = parse_page(html, start_address(url), captured_at=at)
     if why := _reason_not_html(html, page.text):
         raise UnreadableInput("The standard input" if file == "-" else file, why)
-    site_rules = _read_rules(rules) if rules else None
+    toml = read_bytes(rules) if rules else b""
+    site_rules = parse_rules(toml, rules) if rules else None
     page_objects = load_page_objects()
     page_objects.check()
     found = page_objects.apply(extract_page(page, rules=site_rules), page)
     if site_rules is not None:
         _warn_of_unmatched(page, found, site_rules)
-    if used := page_objects.of(page.url):
-        _note_empty_fields(used, found)
+    used = page_objects.of(page.url)
     if case and at:
-        _save_case(Path(case), html, page.url, at, found)
+        _save_case(Path(case), used, _Case(html, page.url, at, toml), found)
+    if used:
+        _note_empty_fields(used, found, has_rules=bool(rules))
     article = asdict(found)
     if form == "text":
         _print(article)
@@ -147,6 +160,17 @@ def _reason_not_html(data: bytes, text: str) -> str:
     return "" if _TAG.search(text) else "it has no HTML tags"
 
 
+def _refuse_missing(file: str) -> None:
+    """Raises an error if a file is an address, or does not exist."""
+    if re.match(r"https?://", file, re.IGNORECASE):
+        raise click.UsageError(
+            f"extract fetches nothing. Save the page first: curl -s {shlex.quote(file)} > page.html, then archiver "
+            f"extract page.html --url {shlex.quote(file)}. 'archiver crawl' fetches the posts of a site."
+        )
+    if file != "-" and not Path(file).exists():
+        raise UnreadableInput(file, "there is no such file or folder")
+
+
 def _is_given(name: str) -> bool:
     source = click.get_current_context().get_parameter_source(name)
     return source is not click.core.ParameterSource.DEFAULT
@@ -154,14 +178,7 @@ def _is_given(name: str) -> bool:
 
 def _run_cases(folder: Path, *, as_json: bool) -> None:
     """Runs all case folders in a folder and prints where each differs. Exits with code 1 if one does."""
-    from archiver.sites.page_objects import (
-        case_differences,
-        failures_of,
-        find_cases,
-        load_page_objects,
-        read_case,
-        read_expected,
-    )
+    from archiver.sites.page_objects import find_cases, load_page_objects
 
     page_objects = load_page_objects()
     page_objects.check()
@@ -173,10 +190,8 @@ def _run_cases(folder: Path, *, as_json: bool) -> None:
         )
     reports: list[dict[str, Any]] = []
     for case in cases:
-        article = read_case(case, page_objects)
-        found = page_objects.of(article.url)
-        differences = [*failures_of(article), *case_differences(article, read_expected(case))]
-        reports.append({"case": case.name, "page_object": found.name if found else None, "differences": differences})
+        found, differences = _run_case(case, page_objects)
+        reports.append({"case": case.name, "page_object": found, "differences": differences})
     if as_json:
         print_json(reports)
     else:
@@ -188,25 +203,53 @@ def _run_cases(folder: Path, *, as_json: bool) -> None:
         sys.exit(1)
 
 
-def _save_case(folder: Path, html: bytes, url: str, at: datetime, article: Article) -> None:
-    from archiver.fields import EVIDENCE
-    from archiver.sites.page_objects import load_page_objects, write_case
+def _run_case(folder: Path, page_objects: PageObjects) -> tuple[str | None, list[str]]:
+    """Runs one case. Returns the name of its page object, if there is one, and a sentence for each difference."""
+    from archiver.sites.page_objects import (
+        EXPECTED,
+        case_differences,
+        failures_of,
+        read_case,
+        read_expected,
+        why_unused,
+    )
 
-    used = load_page_objects().of(url)
+    if not (folder / EXPECTED).exists():
+        return None, [
+            f"there is no {EXPECTED}, so nothing is tested: 'archiver extract page.html --url URL --save-case FOLDER' "
+            "writes a whole case"
+        ]
+    article = read_case(folder, page_objects)
+    used = page_objects.of(article.url)
+    unused = [why] if used and (why := why_unused(used, article)) else []
+    differences = [*unused, *failures_of(article), *case_differences(article, read_expected(folder))]
+    return used.name if used else None, differences
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What a case is made of: the page as it was served, its URL, the time, and the site rules (TOML) if any."""
+
+    html: bytes
+    url: str
+    at: datetime
+    rules: bytes
+
+
+def _save_case(folder: Path, used: LoadedPageObject | None, case: _Case, article: Article) -> None:
+    """Writes a case folder. `used` is the page object for the page's address."""
+    from archiver.fields import EVIDENCE
+    from archiver.sites.page_objects import why_unused, write_case
+
+    if used and (why := why_unused(used, article)):
+        raise click.UsageError(f"No case was saved, because {why}. {_HOW_TO_MAKE_POST}")
     names = used.fields if used else [name for name in EVIDENCE if getattr(article, name)]
     try:
-        write_case(folder, html, url, at, article, names)
+        write_case(folder, case.html, case.url, case.at, article, names, case.rules)
     except FileExistsError:
         raise click.UsageError(f"{folder} exists. Choose another name, or delete it first.") from None
     except OSError as error:
         raise OutputNotWritable(str(folder), error.strerror or str(error)) from error
-
-
-def _read_rules(file: str) -> SiteRules:
-    from archiver.extraction.template.site_rule import from_toml
-
-    text = read_bytes(file).decode("utf-8", errors="replace")
-    return from_toml(text, file, by_hand=True, version=Path(file).name)
 
 
 def _warn_of_unmatched(page: Page, article: Article, rules: SiteRules) -> None:
@@ -231,12 +274,15 @@ def _warn_of_unmatched(page: Page, article: Article, rules: SiteRules) -> None:
         )
 
 
-def _note_empty_fields(used: LoadedPageObject, article: Article) -> None:
-    """Prints on standard error for which fields the page object returned nothing."""
-    from archiver.items import PAGE_OBJECT, PAGE_OBJECT_FAILED, PageKind
+def _note_empty_fields(used: LoadedPageObject, article: Article, *, has_rules: bool) -> None:
+    """Prints on standard error that the page object is not used, or for which fields it returned nothing. With rules,
+    `_warn_of_unmatched` has said how the page becomes a post.
+    """
+    from archiver.items import PAGE_OBJECT, PAGE_OBJECT_FAILED
+    from archiver.sites.page_objects import why_unused
 
-    if article.kind is not PageKind.POST:
-        click.echo(f"{used.name} is not used: the page is not a post ({article.kind_rule}).", err=True)
+    if why := why_unused(used, article):
+        click.echo(f"{why}." if has_rules else f"{why}. {_HOW_TO_MAKE_POST}", err=True)
         return
     known = {one.field for one in article.evidence if one.source in (PAGE_OBJECT, PAGE_OBJECT_FAILED)}
     for name in used.fields:

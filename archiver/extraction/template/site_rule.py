@@ -241,7 +241,9 @@ _OF_FIELD = {"body": ("drop", "lines"), "published": ("shown",)}
 _FIGURES = ("coverage", "agreement")
 _NUMBERS = (*_FIGURES, "learned_from")
 BY_HAND = "rule by hand"
-"""The source of evidence from a hand-written rule."""
+"""The source of evidence from a hand-written rule, and the rule of a page that is a post because of `post` in it."""
+DATED_BY_HAND = f"dated by {BY_HAND}"
+"""The rule of a page that is a post because a hand-written rule finds its date."""
 _HEADER = re.compile(r"""\s*\[\s*["']?(\w+)["']?\s*\]""")
 
 
