@@ -298,6 +298,24 @@ def with_comment(answer: Answer) -> Answer:
     return Answer(answer.body.replace(b"<head>", b"<head><!-- built again -->"))
 
 
+def test_the_body_of_a_post_of_several_pages_stays_without_its_page_object(tmp_path: Path, write: Write) -> None:
+    archive = tmp_path / "archive.db"
+    stored = "select body from articles union all select text from article_parts order by 1"
+    with serving({"/": home("/river/"), **post()}) as server:
+        crawl(server.url, archive=archive, environment=write(server, "sailed", BODY))
+        before = rows(archive, stored)
+        environment = write(server, text="")
+        done = archiver("reextract", archive=archive, environment=environment)
+        after = rows(archive, stored)
+        server.pages.update({path: with_comment(one) for path, one in post().items() if isinstance(one, Answer)})
+        crawl(server.url, "--full", archive=archive, environment=environment)
+    assert "rowed" not in str(before)
+    assert done.returncode == 1
+    assert after == before
+    assert rows(archive, "select body from articles")[0] in before
+    assert rows(archive, "select max(revision) from revisions") == [(1,)]
+
+
 def test_kept_values_are_read_again_once_the_page_object_is_correct(tmp_path: Path, write: Write) -> None:
     archive = tmp_path / "archive.db"
     with serving(blog(3)) as server:
