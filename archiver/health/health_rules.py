@@ -639,9 +639,9 @@ def _judge_page_object(use: PageObjectUse, site: str) -> HealthFinding:
     if use.is_missing:
         sentence = (
             f"The page object {use.page_object} ({use.file}) no longer reads {articles}, for example {use.example}. "
-            f"They keep the {use.field} that it returned. Check page_objects in archiver.toml and the addresses in "
-            f"handle_urls, then 'archiver reextract {site}' reads them again; if the page object was removed on "
-            "purpose, add --forget-page-objects."
+            f"They keep the values of {use.field} that it returned. Check page_objects in archiver.toml and the "
+            f"addresses in handle_urls, then 'archiver reextract {site}' reads them again; if the page object was "
+            "removed on purpose, add --forget-page-objects."
         )
     else:
         kept = "the value that it returned before" if use.kept else "what was extracted without it"
