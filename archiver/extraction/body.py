@@ -617,6 +617,7 @@ _NOTICE = 200
 feed or API is five times as long."""
 _CONTENT_NAME = re.compile(r"(?:^|[\s_-])(?:content|text|body|markdown|prose)(?:$|[\s_-])", re.IGNORECASE)
 _LINES_ABOVE = 16
+_WIDEST = 2.5  # the width of the widest characters, see `text_width`
 _MAY_BE_NOTICE, _MUCH_LONGER, _A_FEW = 1_000.0, 2.0, 80.0
 """A text with fewer letters than the first number may be a notice or a teaser. It is one if data of the page has a text
 that is longer by the factor and the letters that follow."""
@@ -716,6 +717,8 @@ def _declared_body(page: Page, title: str, shown: Body) -> Body | None:
     """
     declared = page.data.article(page.addresses)
     text = next((t for t in page.data.resolve((declared or {}).get("articleBody")) if isinstance(t, str)), "")
+    if _WIDEST * len(text) < 1.5 * len(shown.text) + _A_FEW:  # a quick test
+        return None
     if text_width(text) < 1.5 * text_width(shown.text) + _A_FEW:
         return None
     found = body_of_html(_paragraphs_of(text), page.url, title)
@@ -736,8 +739,9 @@ def _paragraphs_of(text: str) -> str:
 
 def _body_in_scripts(page: Page, title: str, shown: Body) -> Body | None:
     """Returns the text of the article in the data of the page's scripts if the page shows much less; otherwise None."""
-    width = text_width(shown.text)
-    if width >= _MAY_BE_NOTICE or not (html := article_html(page.index, title, page.addresses)):
+    if len(shown.text) >= _MAY_BE_NOTICE or (width := text_width(shown.text)) >= _MAY_BE_NOTICE:
+        return None
+    if not (html := article_html(page.index, title, page.addresses)):
         return None
     found = body_of_html(html, page.url, title)
     if text_width(found.text) < _MUCH_LONGER * width + _A_FEW:
