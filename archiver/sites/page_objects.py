@@ -185,7 +185,7 @@ class URLPattern:
 
     @classmethod
     def parse(cls, text: str) -> URLPattern:
-        """Parses a pattern. Raises ValueError if it is none."""
+        """Parses a pattern. Raises ValueError if the text is not a pattern."""
         match = _PATTERN.fullmatch(text.strip())
         if match is None or (match["host"].strip("*.") == "") or "*" in match["host"].removeprefix("*."):
             raise ValueError(
@@ -743,7 +743,7 @@ class _EntryPointLoader:
 
 def _package(folder: Path, files: tuple[tuple[Path, Any], ...]) -> str:
     """Makes a package for the files of a folder, and returns its name. Changed files are another package, so that they
-    are loaded anew.
+    are loaded again.
     """
     name = f"archiver_page_objects_{_digest(str(folder.resolve()), str(files))}"
     package = sys.modules.setdefault(name, ModuleType(name))
