@@ -31,8 +31,8 @@ _FILTERS = tuple(f.name for f in fields(Query) if f.name != "text")
 
 
 class Archive:
-    """A read-only archive, opened from the SQLite file at `path`: which can be searched and whose articles can be read.
-    Use it as a context manager, which closes it.
+    """Opens an archive, the SQLite file at `path`, read-only, to search it and to read its articles. Use it as a
+    context manager, which closes the archive.
 
     Raises ArchiveNotFound, NotAnArchive or ArchiveTooNew. `db` is the sqlite-utils Database, for queries that these
     methods do not offer.
@@ -61,8 +61,8 @@ class Archive:
         return int(self.db.execute("select count(*) from articles").fetchone()[0])
 
     def search(self, query: str = "", **filters: Any) -> list[Record]:
-        """Returns the records that match a query, most relevant first: at most `limit` (20 by default) of them, each
-        with `score` and `snippet` added.
+        """Returns the records of the articles that match a query, most relevant first, at most `limit` (20 by default).
+        Each record has two additional keys: `score` and `snippet`.
 
         `query` is in the language of `archiver.search.query_parser`; `filters` are the other attributes of
         `archiver.search.query.Query` (site, author, category, tag and language take one name or several). Raises
@@ -73,42 +73,46 @@ class Archive:
         return [{**r, "score": hits[r["id"]].score, "snippet": hits[r["id"]].snippet} for r in records(self.db, hits)]
 
     def results(self, query: str = "", **filters: Any) -> Results:
-        """Returns the hits of a search without the articles' texts, and the total number of matches. This is faster
-        than `search`, and has the same arguments and errors.
+        """Returns the hits of a search without the articles' texts, and the total number of matches. Takes the same
+        arguments as `search` and raises the same errors, but is faster.
         """
         return run(self.db, make_query(query, **filters))
 
     def facets(self, query: str = "", **filters: Any) -> dict[str, list[tuple[str, int]]]:
-        """Counts the matching articles by site, author, category, tag, language and year: returns (value, count) pairs
-        for each of these facets.
+        """Counts the articles that match a query by site, author, category, tag, language and year. Returns for each of
+        these facets a list of (value, number of articles) pairs.
         """
         return count_facets(self.db, make_query(query, **filters))
 
     def histogram(self, query: str = "", *, unit: str = "", **filters: Any) -> Histogram:
-        """Returns the number of matching articles per year, month or day, and the periods for which the archive has no
-        articles at all.
+        """Returns the number of articles that match a query in each year, month or day. Also marks the periods from
+        which the archive has no articles at all, matching or not.
 
-        `unit` is "year", "month" or "day"; "" chooses one by the range of dates. Raises the same errors as `search`.
+        `unit` is "year", "month" or "day"; "" chooses a unit that suits the range of dates. Raises the same errors as
+        `search`.
         """
         return histogram(self.db, make_query(query, **filters), unit)
 
     def trend(self, *terms: str, within: str = "", unit: str = "", **filters: Any) -> Trend:
-        """Returns the share of articles per year, month or day that match each of the `terms`; each term is a query.
+        """Returns, for each of the `terms` (each of them a query), the share of articles per year, month or day that
+        match it.
 
-        `within` (a query) and the filters narrow both the matches and the total. Raises the same errors as `search`.
+        The shares are of all articles that match `within` (a query) and the filters; by default these are all articles.
+        `unit` is as for `histogram`. Raises the same errors as `search`.
         """
         return trend(self.db, make_query(within, **filters), terms, unit)
 
     def concordance(self, query: str, *, width: int = WIDTH, **filters: Any) -> Concordance:
         """Returns every occurrence of the query's words, with `width` characters of text before and after it.
 
-        `sort` may also be "left" or "right", to sort by the text on that side. Raises the same errors as `search`.
+        The filter `sort` may also be "left" or "right", to sort the occurrences by the text before or after them.
+        Raises the same errors as `search`.
         """
         return concordance(self.db, make_query(query, **filters), width)
 
     def articles(self, query: str = "", **filters: Any) -> Iterator[Record]:
-        """Yields all records that match a query, in the order of their IDs. By default there is no limit, and
-        duplicates are included.
+        """Yields the records of all articles that match a query, in the order of their IDs. Unlike the other methods it
+        sets no limit and includes duplicates, unless the filters say otherwise.
         """
         options = {"limit": None, "duplicates": True, "sort": "added", **filters}
         return records(self.db, matching_ids(self.db, make_query(query, **options)))
@@ -126,8 +130,8 @@ class Archive:
         """Explains why each field of an article (or of one of its revisions) has its value: returns the candidates
         found on the page, and which of them were chosen.
 
-        An earlier revision has candidates only if version 0.3 or later superseded or re-extracted it. Raises
-        ArticleNotFound or RevisionNotFound.
+        The candidates of an earlier revision are only known if archiver 0.3 or later stored the revision after it, or
+        re-extracted it. Raises ArticleNotFound or RevisionNotFound.
         """
         number = find_article(self.db, id_or_url)
         return explain(self.article(number, revision), evidence(self.db, number, revision))
@@ -152,13 +156,14 @@ class Archive:
         """Returns every headline that the articles of a site (or of all sites) have had. If `changed` is True, returns
         only those that replaced an earlier headline.
 
-        Keys: article_id, site, revision, observed_at, title, previous, same_as, seen_again. Raises SiteNotFound.
+        Keys: article_id, site, revision, observed_at, title, previous, same_as, seen_again (as for `revisions`). Raises
+        SiteNotFound.
         """
         return headlines(self.db, site, changed=changed)
 
 
 def make_query(text: str = "", **filters: Any) -> Query:
-    """Builds a Query from a query text and filters. A filter that takes several names also accepts a single string.
+    """Builds a Query from a query text and filters. A filter that takes a list of names also accepts a single name.
 
     Raises TypeError for an unknown filter.
     """

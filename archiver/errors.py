@@ -14,8 +14,8 @@ from typing import Any
 
 
 class ArchiverError(Exception):
-    """Base class of all errors of archiver. `subject` is the URL, file or site that the message is about, `sentence`
-    the message.
+    """Base class of all errors of archiver. `sentence` is the message; `subject` is the URL, file or site that it is
+    about.
     """
 
     def __init__(self, subject: str, sentence: str) -> None:
@@ -85,7 +85,9 @@ class ArchiveTooOld(ArchiverError):
 
 
 class ArchiveUnreleased(ArchiverError):
-    """Raised when the archive was written by an unreleased version of archiver (before 0.3)."""
+    """Raised when the archive was written by a version of archiver before 0.3. These versions were never released, and
+    their tables cannot be read.
+    """
 
     def __init__(self, path: str) -> None:
         super().__init__(
@@ -229,7 +231,7 @@ class CannotMoveSite(ArchiverError):
 
 
 class SiteMoved(ArchiverError):
-    """Raised when a person crawls an address from which a site has moved."""
+    """Raised when a crawl is started with the former address of a site that has moved to another address."""
 
     def __init__(self, old: str, new: str) -> None:
         super().__init__(
@@ -607,10 +609,10 @@ class NothingToPublish(ArchiverError):
     """Raised when a dataset would have no articles.
 
     `asked` is the query with its options ("" for the whole archive), and `cutoff` is the cut-off time ("" for none).
-    `holds` is True if the dataset's folder contains an earlier build.
+    `has_build` is True if the dataset's folder contains an earlier build.
     """
 
-    def __init__(self, path: str, asked: str, cutoff: str, *, holds: bool = False) -> None:
+    def __init__(self, path: str, asked: str, cutoff: str, *, has_build: bool = False) -> None:
         then = f" as it was at {cutoff} UTC" if cutoff else ""
         why = (
             f"nothing in the archive{then} matches {asked}; 'archiver search' with the same query and options shows "
@@ -618,7 +620,7 @@ class NothingToPublish(ArchiverError):
             if asked
             else f"the archive{then} has no articles"
         )
-        left = " The articles in the folder are no longer in the archive: delete the folder." if holds else ""
+        left = " The articles in the folder are no longer in the archive: delete the folder." if has_build else ""
         super().__init__(path, f"The dataset cannot be written to {path}: {why}.{left}")
 
 
@@ -753,7 +755,7 @@ class QueueVersionMismatch(ArchiverError):
 
 
 class WorkersActive(ArchiverError):
-    """Raised when a command needs an idle fleet, but workers are still active."""
+    """Raised when a command that needs an idle fleet is run while workers are active."""
 
     def __init__(self, where: str, names: str) -> None:
         super().__init__(
@@ -800,8 +802,8 @@ class ClockSkew(ArchiverError):
 
 
 class Fenced(ArchiverError):
-    """Raised when a worker's writes for a site are refused because its lease has expired or another worker has taken
-    over the site.
+    """Raised when a fleet worker may no longer write to a site, because the worker's lease on the site has expired or
+    another worker has taken over the site.
     """
 
     def __init__(self, site: str, token: int) -> None:

@@ -16,9 +16,13 @@ Shape = Literal["text", "integer", "time", "texts", "geotags", "marks", "capture
 """The form of a field's values. `time` is ISO 8601 with a zone, `texts` is a list of strings, `geotags` is a list of
 objects, `marks` is a list of arrays (`archiver.markup.marks`), and `capture` is one object."""
 Choice = Literal["", "weighed", "text", "collected", "places", "first"]
-"""How the value of a field is chosen from the content of a page. `weighed` chooses among candidates from several
-sources. `text` takes the text of the post. `collected` and `places` keep all values that are found. `first` tries the
-sources in a fixed order and takes the first value. "" means that the value does not come from a page."""
+"""How the value of a field is chosen from the content of a page.
+
+- `weighed`: the best of the candidates from several sources.
+- `text`: the text of the post.
+- `collected`, `places`: all texts, or all geo-tags, that the page names.
+- `first`: the value from the first source, in a fixed order, that has one.
+- "": the value does not come from a page."""
 Prose = Literal["", "line", "paragraphs"]
 Tier = Literal["", "reference", "features", "excerpt", "full"]
 """The tiers of a dataset (`archiver.datasets.publication_rules_and_tiers`). Each tier publishes more than the one
@@ -36,36 +40,37 @@ class Field:
     word: the singular form by which queries name the field (`author:`); "" if queries use `name`.
 
     Content
-        stored: it is a column of `articles`; False if the record takes it from another table.
+        stored: the field is a column of `articles`; False if its values are stored in another table.
         required: the column is never null.
-        from_page: it is extracted from a page, so it is an attribute of `Article` and part of a revision.
-        hinted: feeds and APIs may give it too, so it is an attribute of the source hint.
-        address: its values are URLs.
-        persons: its values are names of persons, which datasets may replace with pseudonyms.
-        prose: text by the page's author, on one line or in paragraphs. It is cleaned of control characters, compared
-            word by word, and stripped of contacts and names if a dataset requires that.
+        from_page: the field is extracted from a page, so it is an attribute of `Article` and part of a revision.
+        hinted: feeds and APIs may also give the field, so it is an attribute of the source hint.
+        address: the values are URLs.
+        persons: the values are names of persons, which datasets may replace with pseudonyms.
+        prose: the value is text by the page's author, on one line or in paragraphs. Such a text is cleaned of control
+            characters, compared word by word, and stripped of contacts and names if a dataset requires that.
         varies: see `Variety`. Parquet uses no dictionary for `distinct` and `long` values and no statistics for `long`
             ones; the search index stores pairs of common words for `long` ones.
 
     Storage
-        choice: how its value is chosen among candidates, see `Choice`. The candidates of such a field are stored as
-            evidence, with the chosen ones marked.
-        meaning: a change of its value makes a revision.
-        added: it was added after version 0.2. Meaning digests leave it out if it is empty, so that earlier digests stay
-            valid.
-        latest: an article has the value that was extracted last, even if that made no revision.
-        follows: the field with which its value is chosen, since it describes that field's value.
-        linked: its values have a table of their own, linked to `articles`.
-        measured: each run counts the articles that have it; health compares the counts of `essential` fields.
+        choice: how the value is chosen among candidates, see `Choice`. The candidates are stored as evidence, with the
+            chosen ones marked; a field with the choice "" has no candidates.
+        meaning: a change of the value makes a revision.
+        added: the field was added after version 0.2. Meaning digests leave it out if it is empty, so that earlier
+            digests stay valid.
+        latest: an article has the value that was extracted last, even if the new value made no revision.
+        follows: the name of another field that this field describes. Both values are taken from the same candidate.
+        linked: the values have a table of their own, linked to `articles`.
+        measured: each run counts the articles that have a value; health compares the counts of `essential` fields.
 
     Search and display
-        weight: its bm25 weight in the full-text index, 0 if it is not indexed there.
-        indexed: if its value changes, the search index indexes the article again.
-        facet: results can be counted by it; option: they can be filtered with an option of its name.
-        in_hit: search results show it.
+        weight: the field's bm25 weight in the full-text index; 0 if the field is not part of that index.
+        indexed: if the value changes, the search index indexes the article again.
+        facet: search results are counted by the values.
+        option: a command-line option with the field's name filters search results by the values.
+        in_hit: search results show the field.
 
     Publication
-        published: the lowest tier of a dataset that has it in full; `excerpt` shortens it. "" for never.
+        published: the lowest tier of datasets that contain the full value; `excerpt` shortens it. "" for never.
         schema_org, dublin_core: the matching property of these vocabularies.
     """
 
@@ -468,17 +473,16 @@ HINTED_TIMES = names(lambda f: f.hinted and f.shape == "time")
 PROSE = names(lambda f: f.prose)
 LINES = names(lambda f: f.prose == "line")
 EVIDENCE = _with_moved(names(lambda f: f.choice), "canonical_url", after="image")
-"""The fields whose candidates are stored, in the order in which they are stored. It is the order of the field table,
-but the canonical URL comes after the image. `published_precision` is stored with `published`."""
+"""The fields whose candidates are stored, in the order in which they are stored. This is the order of the field table,
+except that the canonical URL comes after the image. `published_precision` is not listed, because it is part of the
+candidates for `published`."""
 LEARNABLE = names(lambda f: f.choice == "weighed") + names(lambda f: f.choice == "text")
-"""The fields that a site rule may select, the text last."""
+"""The fields for which a site rule can name the place in the site's template. The body comes last."""
 WEIGHED = names(lambda f: f.choice == "weighed")
 
 
 def fields_with_choice(choice: Choice) -> tuple[str, ...]:
-    """Returns the names of the fields whose values are chosen by this method (see `Choice`), in the order of
-    `EVIDENCE`.
-    """
+    """Returns the names of the fields whose values are chosen in this way, in the order of `EVIDENCE`."""
     return tuple(name for name in EVIDENCE if BY_NAME[name].choice == choice)
 
 
@@ -486,7 +490,8 @@ def fields_with_choice(choice: Choice) -> tuple[str, ...]:
 
 STORED = names(lambda f: f.stored)
 COLUMN_TYPES: dict[str, type] = {f.name: int if f.shape == "integer" else str for f in FIELDS if f.stored}
-"""The columns of `articles` that are in the record, with their types for sqlite-utils; lists are JSON."""
+"""The stored fields with their column types in `articles`, as sqlite-utils names them. Lists are stored as JSON
+text."""
 REQUIRED = names(lambda f: f.required)
 """Columns of `articles` that are never null."""
 STORED_TIMES = names(lambda f: f.stored and f.shape == "time")
@@ -501,12 +506,16 @@ _FOLLOWING = {f.name: f.follows for f in FIELDS if f.follows}
 
 
 def with_following(fields: Collection[str]) -> tuple[str, ...]:
-    """Returns the names of these fields, and of the fields whose values are chosen with theirs."""
+    """Returns these fields, followed by the fields that describe them (`Field.follows`), such as `published_precision`
+    after `published`.
+    """
     return (*fields, *(name for name, leader in _FOLLOWING.items() if leader in fields and name not in fields))
 
 
 def leading_field(name: str) -> str:
-    """Returns the name of the field with which this field's value is chosen: usually its own name."""
+    """Returns the name of the field that this field describes (`Field.follows`). A field that describes no other field
+    is its own leading field.
+    """
     return _FOLLOWING.get(name, name)
 
 
@@ -535,23 +544,23 @@ LINKS: tuple[Link, ...] = tuple(Link(f.name, f"article_{f.name}", f"{f.word}_id"
 # -- search -----------------------------------------------------------------------------------
 
 INDEXED = names(lambda f: f.indexed)
-"""The columns that the search index reads."""
+"""The columns of `articles` whose values are in the search index."""
 WEIGHTS: dict[str, float] = {f.name: f.weight for f in FIELDS if f.weight}
 """The fields that a query without a field name searches, with their weights."""
 LONG_TEXTS = names(lambda f: f.varies == "long" and f.weight)
 LIST_FIELDS_BY_QUERY_NAME: dict[str, str] = {
     f.query_name: f.name for f in FIELDS if f.from_page and f.indexed and f.is_list
 }
-"""The names of the fields that hold lists, by the names that queries use for them."""
+"""Maps the name by which queries call a list field to its name in the record: "author" to "authors"."""
 HAS_FIELDS: dict[str, str] = {
     f.query_name: f.name
     for f in FIELDS
     if f.from_page and f.indexed and f.shape in ("text", "texts") and f.name != "title"
 }
-"""Text and list fields by the names that follow `has:` in a query. The title is left out because every article has
-one."""
+"""Maps the name that follows `has:` in a query to the text or list field that must not be empty. The title is left out
+because every article has one."""
 OPTIONS = tuple(f.query_name for f in FIELDS if f.option)
-"""The options that filter a search."""
+"""The names of the options that filter search results by the values of a field."""
 FACETS = OPTIONS + tuple(f.query_name for f in FIELDS if f.facet and not f.option)
 HIT_FIELDS = names(lambda f: f.in_hit)
 
@@ -562,9 +571,9 @@ PERSONS = names(lambda f: f.persons)
 OWN_TEXTS = names(lambda f: f.from_page and f.choice and f.shape == "text" and f.varies != "repeated")
 """Text fields whose values belong to one post only. A value that many posts of a site share was extracted wrongly."""
 WRITTEN = PROSE + names(lambda f: f.from_page and f.shape == "texts" and not f.persons)
-"""Fields whose texts may contain names and contacts of persons."""
+"""Fields whose texts may contain names and contacts of persons. Such texts can be stripped of these for a dataset."""
 QUOTING = names(lambda f: f.choice and f.shape in ("text", "texts") and not f.address and f.published != "full")
-"""Fields that are published without the body and may quote a passage of it."""
+"""Fields that may quote a passage of the body, although lower tiers than the body's contain them."""
 ADDRESSES = names(lambda f: f.address)
 
 

@@ -61,10 +61,11 @@ class Refusal(IgnoreRequest):
 
 
 def permission_of(crawler: Crawler, request: Request) -> Permission:
-    """Returns which private addresses this request may reach besides the public internet.
+    """Returns the permission of a request: which private addresses it may reach in addition to the public internet.
 
-    The spider of a crawl has a `permission`. A person (`scrapy shell`, `fetch`, `parse`) may reach the address as
-    typed, but no private address to which it redirects. Other spiders have no permission.
+    In a crawl, this is the `permission` of the spider. In `scrapy shell`, `fetch` and `parse`, it is the address that
+    the person typed, but no other private address to which that one redirects. Other spiders may reach no private
+    address.
     """
     spider = crawler.spider
     given: Permission | None = getattr(spider, "permission", Permission())
@@ -77,10 +78,10 @@ def permission_of(crawler: Crawler, request: Request) -> Permission:
 
 
 def refuse_private_address(reason: str, request: Request) -> Refusal:
-    """Returns the error that refuses a request to a private address, with this `reason` (see
-    `archiver.politeness.address_policy`).
+    """Returns the error with which a request to a private address is refused. `reason` is a phrase from
+    `archiver.politeness.address_policy`.
 
-    If the request does not belong to a crawl, the refusal is also logged.
+    If the request is not for a page of a crawl, also logs the refusal, because nothing else would report it.
     """
     if "page" not in request.meta:  # nothing else would report it
         _log.warning("Not requesting %s: %s", request.url, reason)
@@ -98,7 +99,7 @@ class ForbiddenByRobots(IgnoreRequest):
 
 
 class RobotsUnreadable(IgnoreRequest):
-    """Raised if a host's robots.txt could not be read, so that it is not known which requests it allows. `rule` and
+    """Raised if the host's robots.txt could not be read, so that nobody knows whether it allows the request. `rule` and
     `reason` say why, as for a page that failed.
     """
 
@@ -109,8 +110,8 @@ class RobotsUnreadable(IgnoreRequest):
 
 
 class HostBusy(IgnoreRequest):
-    """Raised for requests to a host that was given up in this run, because it answered 429 or 503 too often or asked
-    for too long a pause.
+    """Raised for a request to a host to which this run sends no more requests, because the host answered 429 or 503 too
+    often or asked for too long a pause.
     """
 
 
@@ -124,8 +125,8 @@ _UNTRUSTED = "its certificate cannot be trusted: it is self-signed, expired, or 
 
 
 def tls_problem(error: BaseException | None) -> str:
-    """Returns why a TLS connection failed (RFC 9110, section 4.3.4), as a phrase; "" if the error is of another
-    kind.
+    """Returns a phrase for the reason why a TLS connection failed (RFC 9110, section 4.3.4); "" if the error is not
+    about TLS.
     """
     for cause in _causes(error):
         if isinstance(cause, (VerificationError, CertificateError)):
@@ -154,10 +155,11 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 @implementer(IReactorPluggableNameResolver)
 class GuardedReactor:
-    """The Twisted reactor for one request. It checks the IP address before each connection (`check` raises if the
-    address is not allowed) and runs the registered checks before data are sent.
+    """A Twisted reactor for one request, which makes only allowed connections.
 
-    If a host has several addresses, those that pass are used.
+    Before each connection, `check` is called with the IP address and raises if the address is not allowed. If a host
+    has several addresses, only the allowed ones are used. Before data are sent, `check_may_request` is called, which
+    raises if this process may no longer send requests.
     """
 
     def __init__(self, reactor: Any, check: Callable[[Address], None]) -> None:
@@ -181,7 +183,8 @@ class GuardedReactor:
 
 
 REQUEST_SENT = object()
-"""Signal: a request was written to a connection. It is sent each time this happens. Argument: request."""
+"""Signal: a request was written to a connection. The signal is sent twice if Twisted writes the request again to a new
+connection. Argument: `request`."""
 
 
 class HeaderFlood(Exception):
@@ -249,10 +252,10 @@ class _GuardedAgent(_ScrapyAgent):
 
 
 class _ReportingPool:
-    """The connection pool for one request, which calls `sent` each time the request is written to a connection.
+    """The connection pool for one request. It calls `sent` each time the request is written to a connection.
 
-    It may be written twice: Twisted retries with a new connection if the server has closed the connection that was kept
-    open.
+    Usually this happens once. It happens twice if the server has closed the connection that was kept open, because
+    Twisted then repeats the request on a new one.
     """
 
     def __init__(self, pool: Any, sent: Callable[[], Any]) -> None:
@@ -322,7 +325,9 @@ _TABLE: tuple[tuple[type[BaseException], str, str], ...] = (
 
 
 def _permanent_refusal(cause: BaseException | None) -> Refusal | None:
-    """Returns the refusal for a response that Twisted could not read, if a retry would not help; otherwise None."""
+    """Returns the refusal for an invalid response that would be just as invalid after a retry; None if a retry may
+    help. `cause` is the error with which Twisted failed to read the response.
+    """
     reasons = cause.reasons if isinstance(cause, ResponseFailed) else []
     for failure in reasons:
         for kind, rule, reason in _TABLE:

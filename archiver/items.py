@@ -1,7 +1,7 @@
-"""The values that the stages of a crawl pass on: frozen, slotted dataclasses with almost no behaviour.
+"""The frozen dataclasses that the stages of a crawl pass to one another. They have almost no behaviour.
 
-Times are aware `datetime`s and sequences are tuples. A value that a page lacks is None (single values) or empty
-(text, tuples).
+Times are aware `datetime`s and sequences are tuples. A value that a page lacks is None (single values) or empty (text,
+tuples).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SOURCE_NAMES = {
     "redirect": "redirects",
     "import": "imports",
 }
-"""The names by which tables and lists show discovery sources, where they differ from the stored value."""
+"""The names of discovery sources in tables and lists. A source that is not listed here is shown by its stored value."""
 
 
 class PageKind(StrEnum):
@@ -54,22 +54,22 @@ class PageKind(StrEnum):
 
 
 NEEDS_JAVASCRIPT = "needs-javascript"
-"""The rule of a page that has no content unless a browser runs its scripts."""
+"""Rule of the outcome of a page that has no content unless a browser runs its scripts."""
 EMPTY_SITEMAP = "empty sitemap"
-"""The rule of a sitemap that lists neither pages nor sitemaps."""
+"""Rule of the outcome of a sitemap that lists neither pages nor sitemaps."""
 FOREIGN_FEED = "feed of other sites"
-"""The rule of a feed that lists only posts outside the site."""
+"""Rule of the outcome of a feed that lists only posts of other sites."""
 FOREIGN_API = "api of other sites"
-"""The rule of a list of an API that contains only posts outside the site."""
+"""Rule of the outcome of an API's list that contains only posts of other sites."""
 FOREIGN_SITEMAP = "sitemap of other sites"
-"""The rule of a sitemap that lists only pages outside the site, and no sitemaps."""
+"""Rule of the outcome of a sitemap that lists only pages of other sites, and no sitemaps."""
 
 
 NO_LONGER_LISTED = "no longer lists it"
-"""The last words of the reason for fetching a page that a source or listing no longer lists."""
+"""If a post is fetched because a source or listing no longer lists it, the reason ends in these words."""
 UNLISTED = "unlisted"
-"""The rule of a post that its sources no longer list and that may be gone. Its page cannot show whether it is gone,
-because the site sends the same page, without content, for every address."""
+"""Rule of the outcome of a post that may be gone: its sources no longer list it. Its page cannot show whether it is
+gone, because the site sends the same page, without content, for every address."""
 
 
 class Outcome(StrEnum):
@@ -105,10 +105,9 @@ class RequisiteKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Requisite:
-    """An image, stylesheet or font that a browser needs to display a page. A page or another stylesheet refers to it.
-    `url` is the URL that a browser would request.
+    """An image, stylesheet or font that a browser needs to display a page or to apply another stylesheet.
 
-    `is_lead` is True for the lead image of a post.
+    `url` is the URL that a browser would request. `is_lead` is True for the lead image of a post.
     """
 
     url: str
@@ -120,10 +119,10 @@ class Requisite:
 class GeoTag:
     """A geographic place that a page names in its markup. Degrees are WGS 84, positive north and east.
 
-    `role` is content, dateline, author or publisher; `source` is the markup format it was written in (geo.position,
-    ICBM, geo-microformat, georss, schema.org ...). If a place has only a name, both degrees are None. `precision` is
-    the precision of the written position, in degrees (Darwin Core's coordinatePrecision: 0.0001 for four decimals,
-    1/3600 for seconds).
+    If a place has only a name, both degrees are None. `role` says what the place belongs to: content, dateline, author
+    or publisher. `source` is the markup format of the geo-tag (geo.position, ICBM, geo-microformat, georss, schema.org
+    ...). `precision` is the precision of the written position, in degrees (Darwin Core's coordinatePrecision: 0.0001
+    for four decimals, 1/3600 for seconds).
     """
 
     latitude: float | None
@@ -137,7 +136,7 @@ class GeoTag:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One mark of an article's markup: what a range of its body is, such as a link or a heading.
+    """One mark of an article's markup. It says what a range of the body is, such as a link or a heading.
 
     - `offset`, `length`: the range, in characters of the body. An image or a recording has length 0.
     - `kind`: the name of the HTML element with this meaning (a, h2, li, pre, td ...), see `archiver.markup.marks`.
@@ -184,32 +183,36 @@ class MarkedText:
 
 
 def format_degrees(*degrees: float, between: str = ",") -> str:
-    """Returns degrees as text with all digits that are stored, at most 7 decimals (1 cm): "10.0341,105.7878"."""
+    """Formats degrees with at most 7 decimals (1 cm), which is the stored precision, and without zeros at the end:
+    "10.0341,105.7878".
+    """
     return between.join(f"{round(one, 7) + 0.0:.7f}".rstrip("0").rstrip(".") for one in degrees)
 
 
 CONSTANT = "constant"
-"""The source of the evidence for a text that was refused because it belongs to the site and not to the post."""
+"""`Evidence.source` of a text that was rejected as the value of a field, because it belongs to the site and not to the
+post (see *constant* in the glossary)."""
 REFUSED = "refused"
-"""The source of the evidence for a date on a page without a known date, which was refused because it is not the day of
-publication. The `locator` of this evidence contains the reason."""
+"""`Evidence.source` of a date that the page shows but that was rejected as its date of publication. The `locator` of
+this evidence contains the reason. Stored only if the page has no other date."""
 OTHER_HEADING = "other heading"
-"""The source of a title candidate that is one of the page's other headings. It becomes the title only if all other
-candidates proved to belong to the site and not to the post."""
+"""`Evidence.source` of a title candidate that is a heading other than the page's main one. It becomes the title only
+if all other candidates proved to belong to the site and not to the post."""
 PAGE_OBJECT = "page object"
-"""The source of a value that a person's page object returned. An empty value says that the field is empty on
-purpose."""
+"""`Evidence.source` of a value that a page object returned. An empty value means that the page object left the field
+empty on purpose."""
 PAGE_OBJECT_FAILED = "page object failed"
-"""The source of the evidence that a page object failed for a field, which kept its own value. The locator says where
-and why."""
+"""`Evidence.source` for a field whose page object raised an error, so that the field has the value found without the
+page object. The `locator` says where and why the page object failed."""
 PAGE_OBJECT_KEPT = "page object kept"
-"""The source of the evidence that a field keeps a value that a page object returned before, because the page object
-failed or no longer reads the page. The locator says which page object, and why."""
+"""`Evidence.source` for a field that keeps the value that a page object returned earlier, because the page object now
+fails or no longer reads the page. The `locator` says which page object this is, and why it returned no value."""
 NO_LONGER_READS = "it no longer reads this page"
-"""The reason in such evidence if the page object is not loaded, or not for this page."""
+"""The reason in the `locator` of `PAGE_OBJECT_KEPT` evidence if the page object is not loaded, or not responsible for
+this page."""
 UNCONFIRMED = "unconfirmed"
-"""The source of the evidence that the page no longer shows a field's value. The `value` of this evidence is the time of
-the first fetch that found the value missing."""
+"""`Evidence.source` for a field whose stored value the page no longer shows. The `value` of this evidence is the time
+of the first fetch in which the value was missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +229,8 @@ class Evidence:
 
 
 ORGANIZATIONS = "organizations"
-"""The field of evidence for authors that are organizations and not persons, such as a news agency. It has one piece of
-evidence for each of them, whose value is the author's name."""
+"""`Evidence.field` of the evidence that an author is an organization and not a person, such as a news agency. Its
+`value` is the author's name; several such authors have one piece of evidence each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +241,8 @@ class SourceHint:
     - `post_id`: the platform's own ID of the post ("wordpress:123"), which stays the same when its URL changes.
     - `body_html`: the full text, or "" if the source has only an excerpt.
     - `published_precision`, `modified_precision`: the precision of these times; "" if they are precise to the second.
-    - `published_unzoned`, `modified_unzoned`: True if the source gives no time zone. The written time is then stored as
-      if it were in UTC.
+    - `published_unzoned`, `modified_unzoned`: True if the source gives this time without a time zone. The time is then
+      stored as if it were in UTC.
     - `protected`: True if the post requires a password.
     - `from_api`: True if the hint comes from the site's own API, which distinguishes authors, categories and tags.
     """
@@ -287,7 +290,7 @@ class DiscoveredURL:
 
 @dataclass(frozen=True, slots=True)
 class ListedPosts:
-    """The links that a feed or one page of a listing shows.
+    """The links in a feed or on one page of a listing.
 
     - `entries`: the urlkeys of its entries, in order.
     - `others`: the urlkeys of all other pages to which it links.
@@ -418,12 +421,13 @@ class UsageStatement:
 
 @dataclass(frozen=True, slots=True)
 class PageForm:
-    """The form of a page, by which pages made from the same template are recognized, and some facts about its content.
+    """The form of a page, by which pages made from the same template are recognized, and some facts about the page's
+    content.
 
     - `tokens`: the hashes of its markup tokens (32 bits each).
-    - `address`: the pattern of its address.
+    - `address`: the URL pattern of the page.
     - `hentry`: the post type given by the page's only hentry.
-    - `length`: the number of bits of the text's length.
+    - `length`: the length of the text on a logarithmic scale (`int.bit_length`).
     - `media`: the number of images and embedded media.
     - `titles`: the hashes of the <title> and the first heading; 0 for a missing one.
     - `date_slot`: the hash of the position in the markup of the date of publication; 0 if the page shows no date or is
@@ -443,12 +447,14 @@ class PageForm:
 class PageResult:
     """One attempt to fetch a URL, with everything that was found. It is the item that the spider yields.
 
-    If the result is one document of a discovery source that has more documents to fetch, its outcome is `due`.
+    If the page is one document of a discovery source and further documents of that source are still to be fetched, the
+    outcome is `due`.
 
     - `url`, `final_url`: the requested URL, and the URL that responded after `redirects`.
     - `targets`: the URLs discovered on this page. They are stored in the same transaction as the page itself, so that a
       page never counts as done while its discoveries are lost.
-    - `next_pages`: the pages of a listing that follow this one; they are fetched again if this one has new URLs.
+    - `next_pages`: if this is a page of a listing, its following pages. They are fetched again if this page shows new
+      URLs.
     - `part_of`, `part`: if this is a further page of a post, the post's URL and the number of the page.
     - `parts`: for a post whose text was extracted from several pages, the numbers and URLs of the other pages; number 0
       is a page that shows the complete post.
@@ -500,7 +506,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Candidate(Generic[T]):
-    """A candidate value for a field, with its evidence. `visible` is True if the value is part of the visible text."""
+    """A value that a page offers for a field, with its evidence. `visible` is True if a reader of the page can see the
+    value.
+    """
 
     value: T
     source: str

@@ -162,7 +162,9 @@ def month_number(name: str, language: str = "") -> int | None:
 
 
 def solar_month_number(name: str) -> int | None:
-    """Returns the number of a month of the Persian solar year by its name; None if the name is not a month."""
+    """Returns the number (1 to 12) of a month of the Persian solar year by its name; None if the text is no such
+    name.
+    """
     return SOLAR_MONTHS.get(_fold(name))
 
 

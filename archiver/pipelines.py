@@ -22,7 +22,9 @@ from archiver.storage.page_result_writer import Storing, StoringRun
 
 
 class ValidatePipeline:
-    """Cleans a result's article with `drop_impossible_values`, and adds to the result's reason what was dropped."""
+    """Removes impossible values from a result's article (`drop_impossible_values`), and adds to the result's reason
+    what was removed.
+    """
 
     def process_item(self, item: Any) -> Any:
         if not isinstance(item, PageResult) or item.article is None:
@@ -32,7 +34,9 @@ class ValidatePipeline:
 
 
 class BatchPipeline(ABC):
-    """Base of the pipelines whose work is done later by their `stage`, in the transaction of the item's batch."""
+    """Base class of the pipelines that do their work in `stage`, which is called within the transaction that stores the
+    item's batch. `process_item` only passes the item on.
+    """
 
     @abstractmethod
     def stage(self, run: StoringRun, storing: Storing) -> None:
@@ -43,8 +47,8 @@ class BatchPipeline(ABC):
 
 
 class IdentifyPipeline(BatchPipeline):
-    """Determines what a page is: an article (and which one), a part of another post, a removed post, or the end of a
-    redirect loop.
+    """Determines what a page is: an article (and which one), a further part of another post, a post that was removed by
+    a takedown, or the end of a redirect loop.
     """
 
     def stage(self, run: StoringRun, storing: Storing) -> None:

@@ -145,8 +145,9 @@ class FrontierScheduler(Scheduler):
         return self._in_learned_form(self._due.popleft())
 
     def _in_learned_form(self, request: Request) -> Request:
-        """Returns the request for a page with its address in the form to which the host is believed to redirect it. The
-        form is chosen only when the request is sent, because earlier responses may have shown it by that time.
+        """Returns the request with its address in the form that the host prefers (https, www, a slash at the end), as
+        earlier responses have shown. This is done only when the request is sent, so that as many responses as possible
+        are known.
         """
         page = purpose_of(request)
         if self._archive is None or not isinstance(page, PageRequest) or page.is_source or request.url != page.url:

@@ -109,8 +109,8 @@ def _is_significant(key: str, value: str, has_months: bool) -> bool:
 
 
 def _has_months(path: str, keys: Iterable[str]) -> bool:
-    """Returns True if the parameter `m` of a URL may be something other than Blogger's switch to the mobile page, such
-    as a month. The URL is given by its path and the names of its parameters.
+    """Returns True if the parameter `m` may stand for a month in a URL with this `path` and these parameter names
+    (`keys`); False if it can only be Blogger's switch to the mobile page.
     """
     return bool(_SCRIPT.search(path)) or any(
         k not in _BLOGGER and not TRACKING.fullmatch(k) and not (SAME_PAGE.fullmatch(k)) for k in map(str.lower, keys)
@@ -194,8 +194,8 @@ def urlkey(url: str) -> str:
 
 
 def may_name_post(pairs: Iterable[tuple[str, str]]) -> bool:
-    """Returns True if a query string, given as (name, value) pairs, may identify a post, as in ?id=12. Only the page
-    itself shows whether it does.
+    """Returns True if a query string, given as (name, value) pairs, may identify a post, as in ?id=12. Whether it does
+    so can only be seen on the page.
     """
     return any(bool(value and _MAY_NAME.fullmatch(key)) or _is_path(key, value) for key, value in pairs)
 

@@ -274,7 +274,7 @@ def _choose(dbs: Sequence[Database], request: SnapshotRequest, rules: Publicatio
     """
     selected = [*_matching_ids(dbs, request)]
     if not sum(choose_articles(db, ids, request.cutoff) for db, ids in zip(dbs, selected, strict=True)):
-        raise NothingToPublish(str(out), request.query_options, request.cutoff, holds=(out / REBUILD).exists())
+        raise NothingToPublish(str(out), request.query_options, request.cutoff, has_build=(out / REBUILD).exists())
     if len(dbs) > 1:
         _check_disjoint(dbs, out)
     copies = cross_archive_duplicates.consider_copies(

@@ -1,9 +1,9 @@
 """Formats citations of an article as BibTeX, RIS and CSL-JSON.
 
 A citation identifies the exact text that was read: the URL of the post, the time (UTC) and payload digest of the
-capture the text was extracted from, and the revision. Author names are copied unchanged from the page, because the
-position of the family name differs between cultures, and a desk ("Staff") has no family name. Dates are never more
-precise than on the page.
+capture the text was extracted from, and the revision. Author names are copied unchanged from the page and not split,
+because the position of the family name differs between cultures, and a name such as "Staff" has no family name. Dates
+are never more precise than on the page.
 """
 
 from __future__ import annotations
@@ -47,8 +47,9 @@ _DATE_PARTS = {"year": 1, "month": 2}
 
 @dataclass(frozen=True, slots=True)
 class CitedArticle:
-    """The content of a citation, independent of its format. Texts are single lines. A date is a list of year, month and
-    day, as far as they are known.
+    """The content of a citation, independent of its format. All texts are single lines. `published` and `read` (the
+    capture) are dates: year, month and day, as far as they are known. `note` is a text that identifies the capture and
+    the revision, and `proof` contains its parts as separate values.
     """
 
     key: str
@@ -68,11 +69,11 @@ class CitedArticle:
 
 
 def build_citation(record: Record, *, version: bool = False) -> CitedArticle:
-    """Builds the citation of an article record. Set `version` if a revision was requested by its number, which then
-    becomes part of the citation key.
+    """Builds the citation of an article record. `version` is True if the user asked for a revision by its number; the
+    citation key then contains this number.
 
-    The URL is the page's `canonical_url` if that is on the same host. A canonical URL on another host may be the
-    original source of the post, whose text may differ from the text that was read.
+    The cited URL is the page's `canonical_url` if that is on the same host. A canonical URL on another host is not
+    cited: it may lead to the original of the post, with a different text from the one that was read.
     """
     capture = record["capture"] or {}
     captured = _utc_text(capture.get("captured_at"))
@@ -153,8 +154,8 @@ def format_ris(one: CitedArticle) -> str:
 
 
 def csl_item(one: CitedArticle) -> dict[str, Any]:
-    """Returns a citation as a CSL-JSON item of type webpage (Citation Style Language 1.0.2). `custom` contains the
-    parts of `note` as separate fields.
+    """Returns a citation as a CSL-JSON item of type webpage (Citation Style Language 1.0.2). The item's `note` is a
+    text that identifies the capture and the revision; `custom` contains the parts of the note as separate values.
     """
     item: dict[str, Any] = {
         "id": one.key,
@@ -184,7 +185,7 @@ STYLES: dict[str, Callable[[Iterable[CitedArticle]], str]] = {
     "ris": lambda many: "".join(format_ris(one) for one in many),
     "csl-json": _all_csl,
 }
-"""For each format, by name, the function that formats citations as the text of one file."""
+"""Maps the name of a citation format to a function that returns the text of a file with these citations."""
 
 
 def _citation_key(record: Record) -> str:
@@ -243,8 +244,8 @@ def _tex(text: str) -> str:
 
 
 def _bibtex_name(name: str) -> str:
-    """Returns a name in braces. Otherwise BibTeX would split it into first and last names, which is wrong for desks and
-    for East Asian names (family name first).
+    """Returns a name in braces. Otherwise BibTeX would split the name into first and last names, which is wrong for
+    names such as "Staff" and for East Asian names (family name first).
     """
     plain = " " in name and all(c.isalpha() or c in _IN_NAMES or unicodedata.category(c)[0] == "M" for c in name)
     plain = plain and not any(map(is_run_letter, name))

@@ -1,8 +1,7 @@
 """Builds a concordance (keyword in context): every occurrence of the search terms, with the text around it.
 
-Each occurrence in a title or a body is one line, in every script. Articles without a body are searched in their
-description, as in snippets. "Before" and "after" follow the reading order: the text before an Arabic word is printed
-to its right.
+Each occurrence in a title or a body is one line. An article without a body is searched in its description instead, as
+in snippets. "Before" and "after" follow the reading order: in Arabic, the text before a word is printed to its right.
 """
 
 from __future__ import annotations
@@ -26,7 +25,8 @@ from archiver.search.word_splitting import split_into_words
 WIDTH = 40
 MAX_WIDTH = 500
 MAX_READ = 2_000
-"""The maximum number of articles that are read to sort all their lines by context."""
+"""If the lines are sorted by context, only the lines of this many matching articles, the newest ones, are found and
+sorted."""
 BY_CONTEXT: dict[str, str] = {"left": "by the words before, nearest first", "right": "by the words after"}
 _FIELDS = ("title", "body")
 _FIRST_BATCH, _BATCH = 20, 500
@@ -61,10 +61,10 @@ _ARTICLE_FIELDS = tuple(f.name for f in fields(ConcordanceLine) if f.name in BY_
 
 @dataclass(frozen=True, slots=True)
 class Concordance:
-    """One page of concordance lines. `more` is True if there are further lines beyond the limit.
+    """One page of concordance lines. `more` is True if there are further lines after this page.
 
-    `articles` is the number of matching articles, and `read` is the number of these that were searched for occurrences.
-    If `more` is False, all matching articles were searched, unless the lines are sorted by context and more than
+    `articles` is the number of matching articles. `read` is the number of articles in which occurrences were looked
+    for. If `more` is False, all matching articles were searched, unless the lines are sorted by context and more than
     MAX_READ articles match.
     """
 
@@ -111,10 +111,11 @@ def concordance(db: Database, query: Query, width: int = WIDTH) -> Concordance:
 
 
 def _growing_batches(last: int) -> Iterator[tuple[int, int]]:
-    """Yields consecutive (start, end) ranges that cover 0 to `last`, each four times as large as the previous one.
+    """Yields consecutive (start, end) ranges that cover the positions 0 to `last`. Each range is four times as large as
+    the one before.
 
-    Reading a batch sorts all articles up to its end again. A page needs few articles, and with growing batches even
-    reading all of them costs only a third more than sorting them once.
+    To read the matches in a range, the index must sort all matches up to its end. Usually the first range is enough.
+    Even if all ranges are read, this takes only a third more time than sorting all matches once.
     """
     start, size = 0, _FIRST_BATCH
     while start < last:

@@ -51,12 +51,14 @@ from archiver.search.word_splitting import lookup_words, split_into_words
 MAX_WORDS = 25
 _MAX_LOOKED_UP = 600
 _TITLE_BOOST = 4
-"""A word in the title counts as much as this many occurrences in the text."""
+"""For choosing the distinctive words of an article, a word in the title counts as much as this many occurrences in the
+text."""
 _MAX_SHARE = 0.1
-"""Words that occur in more than this share of all articles are ignored. In small archives, the share is a third."""
+"""A word that occurs in more than this share of all articles is never distinctive. In small archives, the limit is a
+third."""
 _SMALL_ARCHIVE = 40
 _MIN_SHARED = 0.2
-"""An article is similar only if it contains at least this share of the distinctive words."""
+"""Another article is similar only if it contains at least this share of the distinctive words."""
 
 
 def similar_articles_query(db: Database, searcher: Searcher, number: int, *, near_copies: bool = False) -> Node:
@@ -115,8 +117,8 @@ def _content_words(text: str) -> Iterator[str]:
 
 
 def expand_query(node: Node, db: Database, searcher: Searcher, fold: Fold) -> Node:
-    """Returns a copy of a query tree in which the words that depend on the index are filled in. These are all forms of
-    stemmed terms, and the distinctive words of each SimilarTo node. Raises ArticleNotFound.
+    """Returns a copy of a query tree, completed with words from the index: all forms of each stemmed term, and the
+    distinctive words of the article in each SimilarTo node. Raises ArticleNotFound.
     """
     if isinstance(node, And | Or):
         return replace(node, items=tuple(expand_query(item, db, searcher, fold) for item in node.items))
@@ -149,10 +151,10 @@ _MAX_LIMIT = 1_000_000_000
 class FoldedMatches:
     """The matches of a query after duplicates are folded.
 
-    - `node`: the query as typed.
-    - `found`: an index query for the articles that are shown.
+    - `node`: the tree of the query's text, without its filters.
+    - `found`: an index query that matches the articles that are shown.
     - `beneath`: maps the ID of a shown article to the IDs folded beneath it.
-    - `best`: the total and, if the query has a relevance score, the best hits.
+    - `best`: the number of articles that are shown and, if the query ranks by relevance, the best hits.
     """
 
     node: Node | None
@@ -163,8 +165,8 @@ class FoldedMatches:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A query that is compiled for the index of one archive and ready to run. `key` identifies it in the searcher's
-    cache.
+    """A query compiled for the index of one archive, with its matches already found. `key` identifies the plan in the
+    searcher's cache.
     """
 
     db: Database
@@ -191,9 +193,11 @@ class Plan:
 
 
 def plan_query(db: Database, query: Query, more: Node | None = None) -> Plan:
-    """Compiles a query, narrowed by the additional condition `more`, for an archive's index. The hits, facets and
-    histogram of a query share one plan, which the open index caches. Raises BadQuery, SiteNotFound, ArticleNotFound,
-    IndexMissing or IndexDamaged.
+    """Compiles a query for the index of an archive and finds its matches. If `more` is given, it is an additional
+    condition.
+
+    Hits, facets and histogram of a query share one plan, which is cached as long as the index stays open. Raises
+    BadQuery, SiteNotFound, ArticleNotFound, IndexMissing or IndexDamaged.
     """
     filters = filter_terms(db, query)
     node = ranking_terms(db, query)
@@ -235,8 +239,8 @@ def result_range(query: Query) -> tuple[int, int]:
 
 
 def sort_order(plan: Plan) -> Sort:
-    """Returns the sort order for a plan's matches; its field is a key of SORTS. Raises BadQuery for an unknown sort
-    key.
+    """Returns the order in which the matches of a plan are sorted. Without a sort key in the query, this is relevance,
+    or the date if the query has no words. Raises BadQuery for an unknown sort key.
     """
     name = plan.query.sort.removeprefix("-")
     if name and name not in SORTS:
@@ -295,8 +299,8 @@ def _distances(plan: Plan, ids: list[int]) -> dict[int, float]:
 
 FACETS = (*FACETED, "year")
 _MAX_BUCKETS = 65_000
-"""The number of values that are counted in each segment of the index. If it were lower, totals over several segments
-would be too low."""
+"""At most this many values of a facet are counted in each segment of the index. With a lower limit, a value could be
+missing from the counts of some segments, and its total would be too low."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,8 +402,8 @@ def count_facets(db: Database, query: Query, most: int = 10) -> dict[str, list[t
 
 
 def count_facets_over_plans(plans: Sequence[Plan], most: int = 10) -> dict[str, list[tuple[str, int]]]:
-    """Counts the facets of a query over several archives together. The sums are complete, because all values are
-    counted in each archive.
+    """Counts the facets of a query over several archives together, like `count_facets`. All values are counted in each
+    archive, so that the sums are exact.
     """
     size = most if len(plans) == 1 else _MAX_BUCKETS
     aggregations = {
@@ -436,7 +440,9 @@ def _top_values(plans: Sequence[Plan], name: str, counts: Counter[str], most: in
 
 
 def _usual_spelling(plans: Sequence[Plan], name: str, form: str) -> str:
-    """Returns the most frequent spelling of a folded facet value, over all articles whether they match or not."""
+    """Returns the most frequent spelling of a facet value that is given in folded form. All articles are counted, even
+    those that do not match the query.
+    """
     spellings: Counter[str] = Counter()
     entries = [
         (plan.searcher, entry)

@@ -64,7 +64,7 @@ class FederatedHit:
 @dataclass(frozen=True, slots=True)
 class FederatedQuery:
     """A query planned for several archives: the archives that contain any of the requested sites, a plan for each of
-    these archives, and the copies folded across archives.
+    them, and the articles that are folded beneath a copy in another archive.
     """
 
     shards: tuple[Shard, ...]
@@ -79,8 +79,8 @@ class FederatedQuery:
 
 @contextmanager
 def plan_federated_query(shards: Sequence[Shard], query: Query) -> Iterator[FederatedQuery]:
-    """Plans a query over several archives. Within the `with` block, each index counts word frequencies over all
-    archives.
+    """Plans a query over several archives, and yields it for the duration of the `with` block. Within the block, every
+    archive's index ranks words by their frequency in all archives together.
 
     Raises BadQuery, SiteNotFound if no archive has a requested site, IndexMissing or IndexDamaged.
     """
@@ -156,8 +156,8 @@ def _elsewhere(one: FederatedQuery, shard: int, number: int) -> tuple[CopyElsewh
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    """An article that is shown in its own archive and compared with the other archives to find copies. If there are
-    several copies, the copy that was published first is shown, with the other copies beneath it.
+    """A match of the query in one archive, which may be a copy of matches in other archives. Of several copies, the one
+    that was published first is shown, and the others are folded beneath it (`turn` is their order).
     """
 
     shard: int
@@ -225,8 +225,8 @@ class _Text:
 
 
 def _merge_near_duplicates(shards: Sequence[Shard], groups: list[list[_Copy]]) -> list[list[_Copy]]:
-    """Merges groups of articles whose texts are near-duplicates of each other in different archives. The articles
-    within one group have equal texts.
+    """Merges groups of articles across archives. The articles of one group have equal texts; two groups are merged if
+    their texts are near-duplicates and come from different archives.
     """
     if len(groups) > MAX_COMPARED:
         raise BadQuery(

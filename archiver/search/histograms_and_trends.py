@@ -50,8 +50,10 @@ _FEW_MONTHS, _MANY_MONTHS = 2, 60
 class PeriodUnit:
     """A unit of time by which articles are counted: year, month or day.
 
-    `aggregation` describes, in tantivy's terms, how articles are grouped. `of_key` converts the key of a bucket of this
-    aggregation to a period number, `of_day` converts a date, and `name` formats a period number.
+    - `aggregation`: how tantivy groups articles by this unit.
+    - `of_key`: converts tantivy's key of a group to a period number.
+    - `of_day`: converts a date to a period number.
+    - `name`: formats a period number, such as 2023-07.
     """
 
     aggregation: dict[str, Any]
@@ -99,8 +101,9 @@ def choose_unit(plans: Iterable[Plan], requested: str = "", bounds: Collection[d
     """Returns the requested unit, or chooses one by the time span: days for up to two months, months for up to sixty,
     otherwise years.
 
-    The time span covers the matches and the dates in `bounds`. If `bounds` is empty, only months that have articles
-    count, so that a single article dated 1970 does not change the unit. Raises BadQuery for an unknown unit.
+    The time span is from the earliest to the latest of the matches and the dates in `bounds`. If `bounds` is empty, it
+    is only the number of months with matches, so that a single article dated 1970 does not change the unit. Raises
+    BadQuery for an unknown unit.
     """
     if requested:
         if requested not in UNITS:
@@ -165,7 +168,8 @@ def scope_dates(scope: Iterable[Node]) -> list[date]:
 def archived_until(plan: Plan, scope: Iterable[Node]) -> str | None:
     """Returns the day (UTC) up to which the sites in a query's scope are archived, or None if this is unknown.
 
-    It is the day of their last crawl or of the newest article that `plan` matches, whichever is later.
+    This is the day of the last crawl of one of these sites, or of the newest article that `plan` matches, whichever is
+    later.
     """
     site_nodes = [node for node in scope if _is_site(node)]
     names = [
@@ -240,12 +244,11 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """The number of matching articles in each period. The periods run from the first to the last that has an archived
-    article or is named in the query.
+    """The number of matching articles in each period. The periods cover all archived articles of the sites, and all
+    dates in the query.
 
-    `total` is the number of matches, as `run` counts them; `undated` is the number of these that have no date and are
-    in no period. `looked_until` is the day (UTC) up to which the sites are archived, or None if they were never
-    crawled.
+    `total` is the number of matches; `undated` is the number of matches without a date, which are in no period.
+    `looked_until` is the day (UTC) up to which the sites are archived, or None if they were never crawled.
     """
 
     unit: str
@@ -256,8 +259,8 @@ class Histogram:
 
 
 def histogram(db: Database, query: Query, unit: str = "") -> Histogram:
-    """Returns a histogram of all matches of a query, whatever its limit. `unit` is year, month, day, or "" to choose
-    one automatically (`choose_unit`). Raises BadQuery, SiteNotFound or IndexMissing.
+    """Returns a histogram of all matches of a query, regardless of the query's limit. `unit` is year, month, day, or ""
+    to choose one automatically (`choose_unit`). Raises BadQuery, SiteNotFound or IndexMissing.
     """
     return histogram_of_plans([plan_query(db, query)], unit)
 
@@ -314,8 +317,9 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """The frequencies of several terms over the same periods. `archived` is the number of articles of each period, from
-    which the shares are computed; `undated` is the number of articles that have no date and are in no period.
+    """The frequencies of several terms over the same periods, one `Series` per term. `archived` is the number of
+    articles in each period, matching or not; shares are relative to it. `undated` is the number of articles without a
+    date, which are in no period.
     """
 
     unit: str
@@ -329,8 +333,8 @@ def trend(db: Database, query: Query, terms: tuple[str, ...], unit: str = "") ->
     """Computes for each term and period the share of articles that match it, among all articles that `query` matches.
     The query's limit is ignored.
 
-    Each term is parsed as a separate query. `unit` is year, month, day or "", as for `histogram`. Raises BadQuery (also
-    for no term, an empty term, or more than MAX_TERMS), SiteNotFound or IndexMissing.
+    Each term is a query of its own. `unit` is year, month, day or "", as for `histogram`. Raises BadQuery (also if
+    there is no term, an empty term, or more than MAX_TERMS), SiteNotFound or IndexMissing.
     """
     return trend_over_archives([(db, query)], terms, unit)
 
@@ -394,8 +398,9 @@ class GridCell:
 class GeoGrid:
     """The places of matching articles, counted in the cells of a map grid.
 
-    `located` is the number of matches that have a place; the newest `shown` of them are counted. `view` is the map's
-    bounding box (W, S, E, N), twice as wide as high; if west is greater than east, it crosses the antimeridian.
+    `located` is the number of matches that have a place. Of these, only the newest are counted; `shown` is their
+    number. `view` is the map's bounding box (W, S, E, N), twice as wide as high; if west is greater than east, it
+    crosses the antimeridian.
     """
 
     spots: tuple[GridCell, ...]
@@ -452,8 +457,8 @@ def _normalized_longitude(longitude: float) -> float:
 
 
 def bounding_view(points: list[tuple[float, float]]) -> Box:
-    """Returns the bounding box of (latitude, longitude) points with a margin, twice as wide as high. The box is the
-    whole Earth if there are no points, or if they are spread over most of the Earth.
+    """Returns a bounding box with a margin around these (latitude, longitude) points, twice as wide as high. Returns
+    the box of the whole Earth if there are no points, or if they are spread over most of the Earth.
     """
     if not points:
         return -180.0, -90.0, 180.0, 90.0
@@ -493,7 +498,7 @@ Encoder = Callable[[str], bytes]
 
 
 def trend_svg(trend: Trend) -> str:
-    """Draws a trend as a line chart with one line for each term and a legend. Returns the SVG."""
+    """Returns the SVG of a trend as a line chart with one line for each term and a legend."""
     top = _round_up(max((share for one in trend.series for share in one.shares if share), default=0.0) or 0.01)
     frame = _Frame(trend.unit, trend.periods, top, _HEIGHT + _LINE * len(trend.series))
     parts = list(frame.hatched("" if archived else STATES["unarchived"] for archived in trend.archived))
@@ -511,8 +516,8 @@ def trend_svg(trend: Trend) -> str:
 
 
 def histogram_svg(found: Histogram) -> str:
-    """Draws a histogram as a bar chart. A period with archived articles but no match gets a short grey mark. Returns
-    the SVG.
+    """Returns the SVG of a histogram as a bar chart. A period with archived articles but no match has a short grey mark
+    in place of a bar.
     """
     top = _round_up(max((period.articles for period in found.periods), default=0) or 1)
     frame = _Frame(found.unit, [period.period for period in found.periods], top, _HEIGHT)

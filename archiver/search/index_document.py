@@ -62,7 +62,9 @@ def fold_name(name: str) -> str:
 
 
 def spellings_by_folded_name(names: Iterable[str]) -> dict[str, str]:
-    """Maps each folded name of an article to its first spelling, so that spelling variants are counted once."""
+    """Returns a dict that maps the folded form of each name to the name itself. Of several names with the same folded
+    form, only the first is kept, so that an article is counted once per name.
+    """
     spellings: dict[str, str] = {}
     for name in names:
         spellings.setdefault(fold_name(name), name)
@@ -70,8 +72,8 @@ def spellings_by_folded_name(names: Iterable[str]) -> dict[str, str]:
 
 
 def spelling_entry(field: str, folded: str, name: str = "") -> str:
-    """Returns the index entry that stores one spelling of a folded name. If `name` is "", returns the prefix that the
-    entries of all spellings of this name share.
+    """Returns the value of the index field SPELLINGS for a name: the name's field, its folded form and its spelling. If
+    `name` is "", returns the prefix that the values for all spellings of the folded form share.
     """
     return _SEPARATOR.join((field, folded, name))
 
@@ -135,21 +137,21 @@ NUMBERS: tuple[str, ...] = (
     "stamp",
     *(name for time in TIMES for name in (time, f"{time}_at")),
 )
-"""Numeric index fields. `group` is the ID of the original of a text, `turn` orders articles of equal rank, and `stamp`
-is a digest of the data from which the document was made."""
+"""Numeric index fields. `group` is the same number for all articles with the same text: the ID of the original. `turn`
+is the order of matches with equal sort keys. `stamp` is a digest of the data from which the document was made."""
 FOLDED_NAMES: tuple[str, ...] = tuple(LIST_FIELDS_BY_QUERY_NAME)
 """The fields whose values are names and are indexed in folded form (`spellings_by_folded_name`)."""
 FORMAT = " ".join(("7", *TEXTS, *FOLDED_NAMES))
 SPELLINGS = "ways"
-"""The field with the spellings of FOLDED_NAMES. Names are counted in folded form, which is faster. The spelling is
-looked up only for the few names that are shown."""
+"""The index field with the spellings of names. Names are counted in folded form, which is faster; a spelling is looked
+up here only for the few names that are shown."""
 NAMES: tuple[str, ...] = ("site", "language", *FOLDED_NAMES)
 PAIRED: dict[str, str] = {name: f"{name}_pairs" for name in LONG_TEXTS}
-"""The text fields whose pairs of common words are also indexed, each with the field for these pairs. The pairs make
-phrases of common words fast, because positions need not be compared."""
+"""Maps each long text field to an index field that contains pairs of adjacent common words. A phrase of common words is
+found faster in this field, because positions need not be compared."""
 KEYS = "keys"
 COPY, FIRST = "text:copy", "text:first"
-"""The key of a duplicate, and the key of an original that has duplicates."""
+"""Keys of the index: COPY marks a duplicate, and FIRST an original that has duplicates."""
 SORTED_TITLE = "sorted_title"
 
 
@@ -201,14 +203,17 @@ assert set(_FLAGS) == {f"is:{name}" for name in IS} | {f"has:{name}" for name in
 
 
 def document_rows(db: Database, ids: Sequence[int]) -> Iterator[Row]:
-    """Yields the data to index for each article among these IDs that exists and is not withdrawn, one article at a time
-    because a text may have megabytes.
+    """Yields the data to index for each of these articles, as a row of `articles` with additional keys. Yields one
+    article at a time, because a text may have megabytes. Leaves out withdrawn articles and unknown IDs. Values that
+    cannot be parsed are treated as missing.
 
-    Adds these keys to the row of `articles`: `changed` (the fields changed by later revisions), `duplicated` (True if
-    the article has duplicates), `is_source` (1 for the source of a cluster, 0 for its other members, None without a
-    source), and `stamp`, a digest of the whole row. Values that cannot be parsed are treated as missing. The row
-    contains nothing else about the cluster. Thus a new source of a cluster changes the documents of only two members
-    (the trigger `search_index_cluster_au` marks these two).
+    - `changed`: the fields changed by later revisions.
+    - `duplicated`: True if the article has duplicates.
+    - `is_source`: 1 for the source of a cluster, 0 for its other members, None if the cluster has no source.
+    - `stamp`: a digest of the whole row.
+
+    Nothing else in the row depends on the cluster. If a cluster gets a new source, only two documents change; the
+    trigger `search_index_cluster_au` marks these two articles for the next update.
     """
     id_list = json.dumps(ids)
     among = "in (select value from json_each(?))"

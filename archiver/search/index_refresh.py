@@ -106,8 +106,7 @@ def refresh_after_writing(archive: Path, progress: Progress | None = None) -> st
     """Updates the search index after a crawl or an import. Returns a message if the index was damaged or could not be
     updated, otherwise "".
 
-    Errors are returned and not raised, so that a crawl does not fail because of the index. The next search tries the
-    update again.
+    Raises no error, so that a crawl does not fail because of the index. The next search tries the update again.
     """
     try:
         return damage_sentence(refresh_archive(archive, progress=progress))
@@ -123,8 +122,8 @@ def damage_sentence(done: Refreshed) -> str:
 
 
 def _return_unused_memory() -> None:
-    """Returns unused memory to the system, if the C library supports this (glibc does), so that the memory of a
-    finished crawl and the memory for indexing are not occupied at the same time.
+    """Returns unused memory to the system, if the C library can do this (glibc can). Otherwise the memory of a finished
+    crawl would be occupied in addition to the memory for indexing.
     """
     gc.collect()
     if trim := getattr(CDLL(None), "malloc_trim", None):
@@ -204,7 +203,8 @@ def fill_index(
 _LOG = logging.getLogger(__name__)
 
 IN_MEMORY = 50_000
-"""If no index can be written, up to this many articles are indexed in memory, which takes several seconds."""
+"""If the index cannot be written, an archive with at most this many articles is indexed in memory, which takes several
+seconds."""
 
 _OPENED: WeakKeyDictionary[Database, tuple[int, Searcher]] = WeakKeyDictionary()
 """The searcher of each open archive, with the state of the database it was opened for (SQLite's data_version)."""
@@ -213,7 +213,7 @@ _NOT_UPDATED: WeakSet[Database] = WeakSet()
 
 
 def disable_updates(db: Database) -> None:
-    """Prevents searches of this open archive from updating the index. They use the existing index if it was made from
+    """Makes searches of this open archive leave the index as it is. They use the existing index if it was made from
     this database.
     """
     _NOT_UPDATED.add(db)
@@ -237,8 +237,8 @@ def open_searcher(db: Database, progress: Progress | None = None) -> Searcher:
 
 @contextmanager
 def hold_searchers(dbs: Sequence[Database]) -> Iterator[list[Searcher]]:
-    """Opens the searchers of several archives. Within the `with` block, searches use these searchers even if the
-    archives change.
+    """Opens the searchers of several archives, and yields them for the duration of the `with` block. All searches
+    within the block use these searchers, even if an archive changes meanwhile.
 
     Raises IndexMissing if an archive has no usable index and is too large to index in memory.
     """

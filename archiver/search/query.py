@@ -46,7 +46,7 @@ SORTS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A search query. `site` to `language` are filters; each lists the names that are accepted.
+    """A search query. `site`, `author`, `category`, `tag` and `language` are filters; each is a list of accepted names.
 
     - `text`: the query in the language of `archiver.search.query_parser`; "" matches every article.
     - `since`, `until`: each a year, a month or a day (inclusive, in the page's time zone) or a full ISO 8601 time.
@@ -55,7 +55,7 @@ class Query:
     - `sort`: a key of SORTS, with "-" before it for descending order; "" sorts by relevance if there is text, otherwise
       newest first.
     - `limit`: None means no limit.
-    - `recent`: ranks newer articles higher. It is the number of days in which a score halves (see
+    - `recent`: if given, newer articles rank higher: a score halves with this many days of age (see
       `sorting_and_folding`).
     - `fold`: a key of `sorting_and_folding.FOLDS`; "" means "none" if `duplicates` is True, otherwise "text".
     - `stem`: if True, other forms of English words that are not in quotation marks are found, too.
@@ -84,8 +84,8 @@ class Query:
 
     @property
     def folding(self) -> Fold:
-        """The way in which duplicates are folded: `fold`, or the default that follows from `duplicates`. Raises
-        BadQuery for an unknown value.
+        """How duplicates are folded: the value of `fold`; if that is "", "none" if `duplicates` is True and "text"
+        otherwise. Raises BadQuery for an unknown value.
         """
         if self.fold and self.fold not in FOLDS:
             raise BadQuery(f"fold {self.fold}", f"the possible values are {', '.join(FOLDS)}")
@@ -93,8 +93,8 @@ class Query:
 
 
 def ranking_terms(db: Database, query: Query) -> Node | None:
-    """Returns the part of a query that determines relevance and is highlighted in snippets: its text and its `like`
-    article. Returns None if the query contains neither. Raises BadQuery, ArticleNotFound and ArticleRemoved.
+    """Returns the query tree of the text and the `like` article of a query. Only this part determines relevance and is
+    highlighted in snippets. Returns None if the query has neither. Raises BadQuery, ArticleNotFound and ArticleRemoved.
     """
     node = parse_query(query.text, stem=query.stem)
     if query.like is None:
@@ -143,8 +143,8 @@ def filter_terms(db: Database, query: Query) -> list[Node]:
 
 
 def query_as_options(query: Query) -> str:
-    """Formats a query as arguments of `archiver search`, quoted for a shell. Leaves out default values, and `limit` and
-    `offset`, which only select the page.
+    """Formats a query as arguments of `archiver search`, quoted for a shell. Default values are left out, and so are
+    `limit` and `offset`, because they only select the page.
     """
     return " ".join(_options(query))
 

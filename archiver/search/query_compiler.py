@@ -79,8 +79,8 @@ def _is_english(word: str) -> bool:
 
 
 def stem_prefixes(own: str) -> tuple[str, ...]:
-    """Returns prefixes such that every form of a stem begins with one of them: happ- for happi (happy), us- for use
-    (using), di- and dy- for die (dying).
+    """Returns prefixes of words, given an English stem (`own`). Every word with this stem begins with one of them:
+    ("happ",) for the stem happi (happy), ("us",) for use (using), ("di", "dy") for die (dying).
     """
     if len(own) > _SHORTEST:
         return (own[:-1],)
@@ -90,7 +90,7 @@ def stem_prefixes(own: str) -> tuple[str, ...]:
 
 
 def inverse_document_frequency(count: int, every: int) -> float:
-    """Returns the inverse document frequency (as in BM25) of a word that `count` of `every` articles contain."""
+    """Returns the inverse document frequency (as in BM25) of a word that occurs in `count` of `every` articles."""
     return math.log(1 + (every - count + 0.5) / (count + 0.5)) if every > count else math.log(1 + 0.5 / (count + 0.5))
 
 
@@ -193,7 +193,7 @@ def _in_columns(column: str, query: Callable[[str], Query]) -> Query:
 Row = list[tuple[Form, ...]]
 """A sequence of adjacent words, each with its possible forms."""
 Place = tuple[int, tuple[Form, ...], bool]
-"""The position of a word in a row, its forms, and whether they are prefixes."""
+"""The position of a word in a row, the word's forms, and True if these are prefixes."""
 
 
 def _words_of_term(term: Term) -> tuple[Row, bool]:
@@ -238,8 +238,8 @@ def _phrase(column: str, row: Row, is_prefix: bool, searcher: Searcher) -> Query
 
 
 def _common_pair(column: str, tokens: list[str], pair: str, searcher: Searcher) -> Query:
-    """Returns a query for a phrase of two common words, using the index of word pairs. It scores like a phrase of two
-    other words, whose two scores add up.
+    """Returns a query for a phrase of two common words, which uses the index of word pairs. Its score is weighted to
+    equal that of an ordinary phrase, which is the sum of the scores of both words.
     """
     own = inverse_document_frequency(searcher.doc_freq(PAIRED[column], pair), searcher.num_docs)
     both = sum(_word_rarity(column, token, searcher.all) for token in tokens)
@@ -252,8 +252,8 @@ def _word_rarity(column: str, word: str, indexes: Iterable[Searcher]) -> float:
 
 
 def _federated_weight(query: Query, column: str, words: Iterable[str], searcher: Searcher) -> Query:
-    """Scales the score of a query in a federated search: each index weights words by their frequency in its own
-    archive, but here their frequency in all archives counts.
+    """Returns a query with its score adapted for a federated search. The index weights words by their frequency in its
+    own archive; the factor replaces this by their frequency in all archives.
     """
     if not searcher.federated_with:
         return query
@@ -280,9 +280,10 @@ def _near(column: str, node: Near, searcher: Searcher) -> Query:
     """Returns a query for articles in which the terms of a NEAR occur with at most `distance` other words between the
     first and the last of them.
 
-    It combines a query for every pair of terms, with each phrase represented by one of its words. A single phrase
-    query with slop over more than two words would have three faults: it would take seconds in long texts with few
-    distinct words, match other articles when it also counts occurrences, and exclude hardly any articles.
+    The query requires each pair of terms to be near each other, with a phrase represented by its rarest word. A single
+    phrase query for more than two words (with slop) is not used. It takes seconds in long texts with few distinct
+    words, it matches different articles depending on whether occurrences are counted, and it finds hardly fewer
+    articles than the pairs.
     """
     found = [_words_of_term(term) for term in node.terms]
     every = sum(len(row) for row, _ in found)
@@ -298,12 +299,13 @@ def _near(column: str, node: Near, searcher: Searcher) -> Query:
 
 
 def _near_pair(column: str, one: tuple[int, Place], other: tuple[int, Place], most: int, searcher: Searcher) -> Query:
-    """Returns a query for two terms in either order with at most `most` words between them. Each term is given as its
-    length in words and one of its words.
+    """Returns a query for two terms in either order with at most `most` words between them. Each term is given as the
+    number of its words and one word that represents it.
 
     If the first term comes first, the second starts after it by at most `most` words plus the length of the first term.
-    If the second term comes first, it starts before the first by at most `most` words plus its own length. The possible
-    starts form a range, which is queried as slop around its middle (around two middles if the length is odd).
+    If the second term comes first, it starts before the first by at most `most` words plus its own length. So the start
+    of the second term lies in a range around the start of the first. The query asks for the middle of this range with a
+    tolerance (slop) of half its length, or for both middles if the length is odd.
     """
     (length, (at, forms, is_prefix)), (length_2, (at_2, forms_2, is_prefix_2)) = one, other
     middles = {(length - length_2) // 2, (length - length_2 + 1) // 2}
@@ -337,8 +339,8 @@ def _positioned_words(column: str, places: Sequence[Place], slop: int, searcher:
     """Returns a query for words at given positions relative to each other, with a tolerance of `slop` words. Raises
     TooManyPrefixes.
 
-    If a word has several forms or is a prefix, the index cannot score it by frequency and treats it as a word that no
-    article contains.
+    The frequency of a prefix, or of a word with several forms, is not known to the index. Such a word is scored like a
+    word that no article contains.
     """
     if all(len(forms) == 1 and not is_prefix for _, forms, is_prefix in places):
         tokens = [forms[0].word for _, forms, _ in places]

@@ -95,7 +95,9 @@ def parse_query(text: str, *, stem: bool = False) -> Node | None:
 
 
 def token_end(text: str, at: int) -> int:
-    """Returns the end of the token that starts at position `at`, for marking the position of a BadQuery."""
+    """Returns the position after the token that starts at position `at`. Used to mark the mistake that a BadQuery
+    reports.
+    """
     found = _TOKEN.match(text, at)
     return max(found.end() if found else 0, at + 1)
 
@@ -146,8 +148,8 @@ def _tokens(text: str, stem: bool) -> Iterator[_Token]:
 
 
 def _word_tokens(text: str, found: re.Match[str], at: int, stem: bool, group: _Group) -> Iterator[_Token]:
-    """Yields the tokens of a matched word or phrase: an operator, a term, or the distance of a NEAR( ), possibly
-    followed by a term.
+    """Yields the tokens of a word or phrase that `found` has matched: an operator, a term, or a term and the distance
+    of a NEAR( ).
     """
     value = found["word"] if found["phrase"] is None else found["phrase"]
     if value is None:
@@ -302,7 +304,7 @@ class _Parser:
 
 
 def _contains(one: Term, other: Term) -> bool:
-    """Returns True if the words of `one` contain the words of `other`, so that both could match at the same
+    """Returns True if the words of `other` are among the words of `one`, so that both terms could match at the same
     position.
     """
     words, (row, is_prefix) = split_into_words(one.text), lookup_words(other.text)

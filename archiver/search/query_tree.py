@@ -68,7 +68,7 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Matches articles to which the index gave the exact key `value`, such as is:gone or language:en.
+    """Matches articles that have the key `value` in the index, such as is:gone or language:en.
     `archiver.search.index_document.index_keys` lists the keys of an article.
     """
 
@@ -106,10 +106,8 @@ class InBox:
 
 @dataclass(frozen=True, slots=True)
 class SimilarTo:
-    """Matches articles that contain at least `needed` of the `words` that distinguish another article, given by its ID,
-    from the rest.
-
-    `archiver.search.engine` fills in `words` from an index.
+    """Matches articles on the same topic as the article with a given ID: those that contain at least `needed` of its
+    distinctive words. `archiver.search.engine` takes these `words` from an index.
     """
 
     article: int
@@ -317,7 +315,7 @@ IS = ("gone", "duplicate", "copy", "source", "edited")
 near-duplicates."""
 
 HAS = ("geo", "place", "date", *HAS_FIELDS, "copy")
-"""The values of `has:`."""
+"""The values of `has:`. A `copy` is a duplicate or near-duplicate."""
 
 SINGULAR: dict[str, str] = {
     **{link.word: link.table for link in LINKS},

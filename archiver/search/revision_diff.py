@@ -25,8 +25,8 @@ Record = dict[str, Any]
 
 
 def changed_values(before: Record, after: Record) -> dict[str, tuple[Any, Any]]:
-    """Returns the fields of `COMPARED` that differ between two records, each as (before, after), in the order of the
-    field table. Of the markup, returns the links and images.
+    """Returns the fields of `COMPARED` that differ between two records, each with its values (before, after), in the
+    order of the field table. The markup is represented by its links and images.
     """
     pairs = {name: (_compared(name, before), _compared(name, after)) for name in COMPARED}
     return {name: (old, new) for name, (old, new) in pairs.items() if old != new}
@@ -93,8 +93,9 @@ def operations(before: Record, after: Record) -> dict[str, Any]:
 
 
 def diff_as_data(before: Record, after: Record, revisions: Sequence[Record]) -> dict[str, Any]:
-    """Returns the comparison of two revisions of an article as JSON-ready data: id, url, from, to, from_undone_at,
-    to_undone_at, changed, operations, diff. `revisions` are rows of the table `revisions`.
+    """Returns the comparison of two revisions of an article as JSON-ready data with the keys id, url, from and to
+    (revision numbers), from_undone_at and to_undone_at (when the revision was undone), changed, operations and diff (a
+    unified diff). `revisions` are the article's rows of the table `revisions`.
     """
     undone = {one["revision"]: one["undone_at"] for one in revisions}
     return {
@@ -263,8 +264,8 @@ def pieces_as_html(pieces: Iterable[Piece], *, paragraphs: bool = False) -> str:
 
 
 def _marked(pieces: Iterable[Piece], *, paragraphs: bool = False) -> Iterator[str]:
-    """Yields each piece of a diff as HTML. Marks are split at the end of a paragraph, because in HTML they must not
-    extend beyond it.
+    """Yields each piece of a diff as HTML. A <del> or <ins> over several paragraphs becomes one per paragraph, because
+    HTML does not allow it to extend beyond the end of a paragraph.
     """
     for piece in pieces:
         parts = piece.text.split("\n\n") if paragraphs else [piece.text]

@@ -41,7 +41,7 @@ gone, has duplicates, or was extracted again."""
 
 _NAME_PUNCTUATION = frozenset(" ._+-")
 _PAGE = frozenset(("limit", "offset"))
-"""The parts of a query that select a page, which a saved search does not keep."""
+"""Parts of a query that only select a page of results. They are not stored with a saved search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ class NewHit:
 
 @dataclass(frozen=True, slots=True)
 class NewHits:
-    """The result of running a saved search: the `new` matches since the previous run at `since`, and the `total` number
-    of all matches after folding.
+    """The result of running a saved search. `new` are the matches that are new since the previous run, whose time is
+    `since`. `total` is the number of all matches after folding.
     """
 
     saved: SavedSearch
@@ -204,8 +204,8 @@ def saved_search_states(db: Database) -> list[SavedSearchState]:
 
 
 def checked_name(name: str) -> tuple[str, str]:
-    """Checks the name of a saved search and returns it in two forms: as displayed, and case-folded for comparison.
-    Raises BadSearchName.
+    """Returns the name of a saved search in two forms: as displayed, and case-folded for comparison. Raises
+    BadSearchName if the name is not allowed.
     """
     shown = unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode())
     kinds = [unicodedata.category(letter)[0] for letter in shown]
@@ -239,8 +239,8 @@ def _matching_ids(found: Listing) -> list[int]:
 
 
 def _new_matches(db: Database, row: stored.SavedSearchRow, found: Listing, known: set[int]) -> dict[int, str]:
-    """Returns the shown matches that are new, each with the reason. A match is new if neither the match itself nor any
-    of its folded copies is in `known`.
+    """Returns the new matches, each ID with the reason why it is new (a key of WHY). A match is new if `known`, the IDs
+    reported before, contains neither the match itself nor a copy that is folded beneath it.
     """
     fresh = [top for top, beneath in found.beneath.items() if not known.intersection((top, *beneath))]
     return stored.new_hit_reasons(db, row, fresh)
@@ -308,8 +308,8 @@ def atom_feed(
     """Returns the Atom feed of a saved search, with one entry for each of the `reported` matches (from
     `last_reported`), in that order.
 
-    `own_url` is the URL at which the feed is served, if it is served. The category of an entry says why it is new.
-    If an article has no author, the name of its site is used, because an entry must have an author (RFC 4287,
+    `own_url` is the URL at which the feed is served; "" for a feed in a file. The category of an entry says why it is
+    new. If an article has no author, the name of its site is used, because an entry must have an author (RFC 4287,
     section 4.1.2).
     """
     from lxml import etree  # imported late because only a feed needs it

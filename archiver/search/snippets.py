@@ -1,8 +1,8 @@
 """Finds the search terms in a text, and cuts the snippet that shows them.
 
-A page has twenty hits, and splitting a whole text into words takes a millisecond. If every character of a text maps
-to one character in the index, terms are therefore found by comparing characters; otherwise only the parts of the
-text that may contain a term are split into words.
+Splitting a whole text into words takes a millisecond, which is too slow for the twenty hits of a page. Therefore terms
+are found by comparing characters, if every character of the text corresponds to exactly one character in the index. In
+other texts, only the parts that may contain a term are split into words.
 """
 
 from __future__ import annotations
@@ -94,8 +94,8 @@ def _in_pieces(text: str, rows: Sequence[Row]) -> Iterator[Place]:
 
 
 def _end_after_words(text: str, pieces: list[tuple[int, int]], last: int, more: int) -> int:
-    """Returns the position up to which a text must be read to see `more` words after piece `last`. It is the end of the
-    piece that contains the last of these words.
+    """Returns the position up to which a text must be read so that at least `more` words after piece number `last` are
+    included. This is always the end of a piece.
     """
     while more > 0 and last + 1 < len(pieces):
         last += 1
@@ -113,9 +113,7 @@ def _pieces(text: str) -> Iterator[tuple[int, int]]:
 
 
 def occurrences_among_words(text: str, rows: Sequence[Row]) -> Iterator[Place]:
-    """Yields the occurrences of the search terms in a text. Finds them by splitting the text into words. Occurrences
-    may overlap.
-    """
+    """Splits a text into words, and yields the occurrences of the search terms among them. Occurrences may overlap."""
     placed = words_with_places(text)
     tokens = placed.words
     exact = {row[0] for row, is_prefix in rows if len(row) > 1 or not is_prefix}
@@ -141,7 +139,7 @@ SNIPPET_LENGTH = 240
 
 _LEAD = 60
 _MAX_ROWS = 500
-"""At most this many combinations of word forms are searched for in a phrase."""
+"""A phrase of words with several forms is searched for in at most this many combinations of forms."""
 Marks = tuple[tuple[int, int], ...]
 
 

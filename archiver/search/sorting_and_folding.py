@@ -20,22 +20,25 @@ from archiver.search.query_compiler import key_query
 from archiver.search.tantivy_index import Searcher
 
 Pair = tuple[Any, tantivy.DocAddress]
-"""A hit as tantivy returns it: its sort key and its address in the index. A page of 20 may compare thousands of hits,
-so only those that remain become a `Match`."""
+"""A hit as tantivy returns it: its sort key and its address in the index. Thousands of hits may have to be compared for
+a page of 20; only the hits that are shown are converted to a `Match`."""
 
 BEST = 200
-"""The number of best hits that are fetched together with the total."""
+"""The count of all hits is requested from tantivy together with this many of the best hits, since both take one
+search."""
 _SPARE = (180, 3_000)
-"""The number of hits that are read beyond the requested hits, at the first and the second attempt, so that all hits
-that tie with the last one are included."""
+"""To find all hits with the same sort key as the last requested hit, this many hits are read in addition to the
+requested ones: first the smaller number and then, when sorting by score, the larger one."""
 _TIE_SAMPLE = 64
-"""If most hits tie, this many hits are read for each requested hit."""
+"""If most hits have the same score, a sample of the matches is read that should contain this many hits for each
+requested one."""
 _DIGITS = 4
-"""Scores are rounded to this many digits, because tantivy does not always sum them in the same order."""
+"""Scores are rounded to this many digits after the decimal point, because tantivy does not always add them up in the
+same order."""
 _LOOKUP_RATIO = 50
 _MAX_LOOKUPS = 300
-"""IDs are looked up one by one if there are at most this many, and at most one for every _LOOKUP_RATIO articles.
-Looking them up is then faster than comparing with a set (measured with 100,000 and 200,000 articles)."""
+"""IDs are looked up one by one if there are at most this many, and no more than one for every _LOOKUP_RATIO articles.
+For so few IDs this is faster than a query for a set of IDs (measured with 100,000 and 200,000 articles)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,8 @@ class Match:
 
     @property
     def turn(self) -> tuple[bool, int]:
-        """Returns the sort key among matches that tie: articles that are not duplicates come first, then those with
-        lower IDs. The index field `turn` gives the same order.
+        """Returns a key that orders matches with equal sort keys: originals before duplicates, and then by ID. The
+        index field `turn` has the same order.
         """
         return self.group != self.id, self.id
 
@@ -106,8 +109,8 @@ def sorted_matches(
     """Returns the matches of a query from position `first` up to (not including) `last` in a sort order. `known` may be
     the result of `top_hits` for this query.
 
-    Articles without a value come last in both directions. Among ties, duplicates come last, and the rest of the order
-    is by ID. This holds even for 100,000 ties, so that no page repeats a match of another page.
+    Articles without a value come last in ascending and in descending order. Matches with equal values are ordered by
+    `Match.turn`, even if there are 100,000 of them, so that no page repeats a match of another page.
     """
     last = min(last, searcher.num_docs)
     if last <= first:
@@ -131,7 +134,7 @@ class _SortRequest:
     known: Best
 
     def read(self, most: int) -> list[Pair]:
-        """Returns the first `most` hits in tantivy's order, in which ties are in no particular order."""
+        """Returns the first `most` hits as tantivy sorts them. Hits with equal sort keys are in no particular order."""
         best = self.known
         if best.first and not self.sort.field and min(most, best.total) <= len(best.first):
             return best.first[:most]
@@ -139,10 +142,10 @@ class _SortRequest:
 
 
 def _matches_with_ties(request: _SortRequest) -> list[Match]:
-    """Returns the requested matches in order, possibly followed by further matches that tie with the last one.
+    """Returns the requested matches in order. Further matches may follow that have the same sort key as the last one.
 
-    Reads a few hits more than requested, which usually include all hits that tie with the last one. If they do not,
-    these hits are looked up by their sort key.
+    To sort matches with equal keys by `Match.turn`, all of them must be read. Usually it is enough to read a few hits
+    more than requested; otherwise the remaining ones are looked up by their key.
     """
     searcher, last = request.searcher, request.last
     hits: list[Pair] = []
@@ -173,7 +176,7 @@ def _best(searcher: Searcher, query: Query, sort: Sort, most: int) -> list[Pair]
 
 
 def round_scores(hits: Iterable[Pair]) -> list[Pair]:
-    """Rounds the scores of hits to the digits that are the same in every search."""
+    """Rounds the scores of hits to _DIGITS digits, which are the same each time the query is run."""
     return [(round(score, _DIGITS), address) for score, address in hits]
 
 
@@ -208,7 +211,7 @@ def _sort_ties(matches: list[Match]) -> list[Match]:
 
 def _matches_with_key(request: _SortRequest, key: Any, known: list[Pair], most: int) -> list[Match]:
     """Returns the first `most` matches with this sort key, ordered by `Match.turn`. `known` are at least `most` hits
-    with this key, but perhaps not the first ones.
+    with this key, but not necessarily the first ones in this order.
     """
     searcher, query, field = request.searcher, request.query, request.sort.field
     if not field:
@@ -229,11 +232,11 @@ def _matches_with_key(request: _SortRequest, key: Any, known: list[Pair], most: 
 
 
 def _sample_with_score(request: _SortRequest, score: float) -> list[Pair]:
-    """Returns hits with this score from a sample of the matching articles; [] if the sample contains fewer than
-    requested.
+    """Returns the hits with this score in a sample of the matches; [] if there are fewer of them in the sample than
+    requested matches.
 
-    The sample consists of the articles with the lowest `turn`, because tantivy cannot query for a score. It is large
-    enough if most hits have this score.
+    The sample consists of the matches with the lowest `turn`, because tantivy can select matches by their `turn` but
+    not by their score. The sample is large enough if most matches have this score.
     """
     searcher, most = request.searcher, request.last
     reach = most * _TIE_SAMPLE
@@ -244,8 +247,8 @@ def _sample_with_score(request: _SortRequest, score: float) -> list[Pair]:
 
 
 def _matches_with_score(request: _SortRequest, score: float, known: list[Pair], most: int) -> list[Match]:
-    """Returns the first `most` matches with this score, ordered by `Match.turn`. Reads hits in that order until enough
-    of them have the score.
+    """Returns the first `most` matches with this score, ordered by `Match.turn`. Reads more and more of the query's
+    matches in that order until enough of them have the score.
     """
     searcher = request.searcher
     reach = 2 * most * max(2, request.known.total // len(known))
@@ -275,8 +278,8 @@ def _turns(searcher: Searcher, query: Query, most: int) -> list[Pair]:
 
 @dataclass(frozen=True, slots=True)
 class MatchColumns:
-    """All matches of a query in order of ID, as parallel lists of IDs, duplicate groups (the ID of the original) and
-    index addresses.
+    """All matches of a query, ordered by ID, as three lists of the same length: their IDs, their groups (the ID of the
+    original, which all articles with the same text share), and their addresses in the index.
     """
 
     ids: list[int]
@@ -285,8 +288,8 @@ class MatchColumns:
 
 
 def matches_with_groups(searcher: Searcher, query: Query, most: int) -> MatchColumns:
-    """Returns all matches of a query, each with the key of its group of duplicates. `most` is an upper limit for their
-    number.
+    """Returns all matches of a query, each with its group of duplicates. `most` must be at least the number of
+    matches.
     """
     if not most:
         return MatchColumns([], [], [])
@@ -296,7 +299,7 @@ def matches_with_groups(searcher: Searcher, query: Query, most: int) -> MatchCol
 
 
 def matches_by_id(searcher: Searcher, query: Query) -> list[Match]:
-    """Returns all matches of a query in order of ID, which is also their sort `key`."""
+    """Returns all matches of a query, ordered by ID. The `key` of each match is its ID."""
     found = matches_with_groups(searcher, query, count_hits(searcher, query))
     return [
         Match(number, group, number, address)
@@ -382,8 +385,8 @@ def _by_text(searcher: Searcher, query: Query) -> FoldedQuery:
 
 
 def _exclude_folded(searcher: Searcher, query: Query, beneath: Mapping[int, list[int]], shown: list[int]) -> Query:
-    """Narrows a query so that it excludes the folded articles: either by their IDs, or as all duplicates except the
-    `shown` articles, whichever list is shorter.
+    """Returns a query that matches the same articles except the folded ones. It excludes either the IDs of the folded
+    articles, or all duplicates that are not in `shown`, whichever list of IDs is shorter.
     """
     if not beneath:
         return query
@@ -464,13 +467,16 @@ HALF_LIFE_DAYS = 365.0
 _DAY = 86_400
 _FIELD = "published_at"
 _FIRST = 500
-"""If there are fewer hits than this, all of them are read, because the search of each band reads the whole index."""
+"""The query is first run for at least this many hits. If it has no more, all are sorted by recency at once, because
+each search of a band of publication times reads the whole index."""
 _BAND = 1 / 8
-"""The width of the first band in half-lives. Within this band, aging changes a score by at most a twelfth."""
+"""The length of the first (newest) band of publication times, in half-lives. Within this band, aging changes a score by
+at most a twelfth."""
 _SPARE_CANDIDATES = 180
-"""The number of hits of a band that are read beyond the requested hits."""
+"""In each band of publication times, this many hits are read in addition to the requested ones, since aging may change
+their order."""
 _WIDEST = 2**61
-"""The maximum width of a band in seconds, limited by the index's 64-bit integers."""
+"""The maximum length of a band of publication times in seconds, so that times fit in the index's 64-bit integers."""
 
 
 def rank_by_recency(
@@ -479,9 +485,9 @@ def rank_by_recency(
     """Returns the matches of a query from position `first` up to (not including) `last`, ranked by a score that
     decreases with age.
 
-    `half_life` is in days, `now` in Unix seconds. The `key` of a match is a pair: the base-2 logarithm of its aged
-    score (minus infinity without a date), and its original score. Ties are ordered by score; then duplicates come last;
-    then by ID.
+    `half_life` is the number of days in which a score halves; `now` is in Unix seconds. The `key` of a match is a pair:
+    the base-2 logarithm of its aged score (minus infinity without a date), and its original score. Matches with equal
+    aged scores are ordered by their original score, then by `Match.turn`.
     """
     if last <= first:
         return []
@@ -502,8 +508,8 @@ def rank_by_recency(
 
 @dataclass(frozen=True, slots=True)
 class _Band:
-    """A span of publication times that starts at `low`. `read` is the number of hits that were read in it. Also holds
-    the best matches found so far in this band and newer bands.
+    """The result of reading a band, which is a period of publication times that starts at `low`. `read` is the number
+    of hits that were read in it, and `ranked` are the best matches found so far in this band and in newer ones.
     """
 
     low: int
@@ -521,8 +527,8 @@ class _RecencySearch:
     now: int
 
     def best_dated(self, best: float, last: int) -> list[Match]:
-        """Returns the `last` best-ranked matches that have a date, best first. `best` is the best score of any match,
-        by which the search knows when to stop.
+        """Returns the `last` best-ranked matches that have a date, best first. `best` is the highest score of any match
+        before aging. The search stops at the age at which even a match with this score would rank too low.
         """
         ranked: list[Match] = []
         high: int | None = None
@@ -548,10 +554,10 @@ class _RecencySearch:
             width = min(width, _WIDEST)
 
     def _read_band(self, ranked: list[Match], low: int, high: int | None, last: int) -> _Band:
-        """Reads the hits of a band that ends at `high` and starts at `low` or later, and merges them with the matches
-        ranked so far.
+        """Reads a band of publication times and merges its matches with those `ranked` so far. The band ends at `high`
+        (None for now) and starts at `low`, or later if it has too many hits.
 
-        The hits of the band that are not read cannot be among the first `last`.
+        Only as many hits of the band are read as may be among the first `last` matches.
         """
         most = last + _SPARE_CANDIDATES
         while True:
@@ -582,8 +588,8 @@ def _scored(searcher: Searcher, query: Query, most: int) -> list[Match]:
 
 
 def _sort_by_aged_score(searcher: Searcher, found: list[Match], half_life: float, now: int) -> list[Match]:
-    """Sorts matches by their aged score. The key of each becomes the logarithm of its aged score, which does not
-    underflow, and its original score.
+    """Sorts matches by their aged score, and sets their `key` as described at `rank_by_recency`. The logarithm is used
+    because the score of a very old article would underflow to zero.
     """
     times: Any = searcher.fast_field_values("published_at", [match.address for match in found])
     out = [
@@ -604,7 +610,9 @@ def _turn(match: Match) -> tuple[float, float, bool, int]:
 
 
 def _rounded_score(match: Match) -> float:
-    """Returns the score of a match, rounded to the digits that are the same in every search (see _DIGITS)."""
+    """Returns the score of a match, rounded to the digits that are the same each time the query is run (see
+    _DIGITS).
+    """
     return round(float(match.key), 4)
 
 

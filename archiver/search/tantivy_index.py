@@ -239,9 +239,10 @@ def finish_update(db: Database, token: str, last: int) -> None:
 SAMPLE = 2_000
 MOST = 500
 SHARE = 0.05
-"""A word is common if at least this share of the articles contains it."""
+"""A word is common if it occurs in at least this share of the articles."""
 MIN_ARTICLES = 1_000
-"""If there are fewer articles than this, all phrases are fast enough without pairs."""
+"""Pairs of common words are indexed only if an archive has at least this many articles. With fewer articles, all
+phrases are fast enough without pairs."""
 _GROWN, _QUICKLY = 10, 50_000
 
 
@@ -259,9 +260,12 @@ def common_words(db: Database, ids: Sequence[int]) -> frozenset[str]:
 
 
 def needs_new_common_words(articles: int, found_in: int, changed: int) -> bool:
-    """Returns True if an index should be rebuilt to determine its common words again. This is the case if the archive
-    has ten times as many articles as last time, and the rebuild takes only seconds, or hardly longer than the pending
+    """Returns True if an index should be rebuilt to determine its common words again. This is so if the archive has
+    grown tenfold since they were determined, and if a rebuild takes only seconds or hardly longer than the pending
     update.
+
+    `articles` is the number of articles now, `found_in` their number when the common words were determined, and
+    `changed` the number of articles to update.
     """
     return articles >= max(MIN_ARTICLES, _GROWN * found_in) and (articles <= _QUICKLY or 2 * changed >= articles)
 
@@ -283,10 +287,10 @@ def open_index_in(folder: Path) -> tantivy.Index:
 
 @contextmanager
 def openable_folder(folder: Path) -> Iterator[Path]:
-    """Provides a folder in which an index can be opened within the `with` block. Raises OSError.
+    """Yields, for the duration of the `with` block, a folder in which an index can be opened. Raises OSError.
 
-    Opening creates a lock file in the folder. If the folder is read-only, a temporary folder of links to its files
-    is provided instead; once the files are open the links are no longer needed.
+    Opening creates a lock file in the folder. For a read-only folder, a temporary folder with links to the index's
+    files is yielded instead; the links are no longer needed once the files are open.
     """
     if is_writable(folder):
         yield folder
@@ -301,8 +305,8 @@ def openable_folder(folder: Path) -> Iterator[Path]:
 class Searcher:
     """Searches a snapshot of an index.
 
-    `folder` is None for an index in memory. `common` are the common words whose pairs are indexed. `federated_with`
-    are the searchers of other archives in a federated search: word frequencies are then counted over all of them.
+    `folder` is None for an index in memory. `common` are the common words whose pairs are indexed. `federated_with` are
+    the searchers of the other archives in a federated search, whose word frequencies are added to those of this index.
     Every method may raise IndexDamaged; the index is then rebuilt before the next search.
     """
 

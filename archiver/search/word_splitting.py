@@ -43,8 +43,8 @@ MAX_WORD = 80
 
 
 def _fold_character(letter: str) -> str:
-    """Returns the indexed form of a character: folded, or a space if it separates words. The form of a character in a
-    run begins with a marker.
+    """Returns the indexed form of a character: folded, or a space if the character separates words. The result begins
+    with a marker if the character belongs to a script whose words are indexed in pairs of letters.
     """
     lower = letter.casefold()
     if lower in _KEPT:
@@ -99,7 +99,9 @@ _EVEN = _Even({ord(_EVEN_PLUS): "+", ord(_SHARP): "#"})
 
 
 def _token_words(token: str) -> Iterator[str]:
-    """Yields the words of a token that contains runs: its ordinary words, and the pairs and last letter of each run."""
+    """Yields the words of a token that contains runs (see the module): the ordinary words, and for each run its pairs
+    of letters and its last letter.
+    """
     for part in re.split(f"((?:{_IN_RUN}[^{_IN_RUN}])+)", token):
         if part.startswith(_IN_RUN):
             run = part.replace(_IN_RUN, "")
@@ -153,8 +155,8 @@ def is_run_letter(letter: str) -> bool:
 def lookup_words(text: str) -> tuple[list[str], bool]:
     """Returns the words by which a search term is looked up in the index, and True if the last of them is a prefix.
 
-    The term may be part of a longer run in a text. Therefore the last letter of the term is not looked up alone,
-    although the index contains the last letter of each run as a word.
+    If a term in such a script has several letters, only its pairs are looked up. The index also contains the last
+    letter of each run as a word, but in a text the term may be followed by further letters.
     """
     tokens = split_into_words(text)
     if not tokens or len(tokens[-1]) > 1 or not _RUNS.match(tokens[-1]):
