@@ -1,8 +1,8 @@
 """Decides whether two extracted articles are the same post, whether a change is an edit, and which pages form one post.
 
-The content digest is equal for equal texts, whatever their titles. The meaning digest changes if a reader would call
-the change an edit: it is made from the fields marked `meaning` in the field table, without white space, advertising
-or machine-generated dates.
+The content digest depends only on a post's text, not on its title. The meaning digest changes if a reader would call
+the change an edit: it is made from the fields marked `meaning` in the field table, without white space, advertising or
+machine-generated dates.
 
 Also decides which of two addresses of a post is its display address, which a person would cite. All functions are pure.
 """
@@ -96,8 +96,8 @@ def plain_typography(text: str) -> str:
 
 @lru_cache(maxsize=8)  # cached because it is called several times for each stored article
 def lasting_text(body: str) -> str:
-    """Returns a post's text in plain typography, without lines that change with every visit: view counts, "3 hours
-    ago", the label of an advertisement.
+    """Returns the part of a post's text that stays the same from visit to visit, in plain typography. Left out are
+    lines such as view counts, "3 hours ago" and the label of an advertisement.
     """
     return plain_typography("\n".join(line for line in body.split("\n") if not _is_passing(line)))
 
@@ -105,7 +105,9 @@ def lasting_text(body: str) -> str:
 def _is_passing(line: str) -> bool:
     if len(line) > _MAX_LINE_LENGTH or not _IN_PASSING.search(line.casefold()):
         return False
-    return _PASSING.fullmatch(line.strip()) is not None  # without indentation, at each place of which it would begin
+    return (
+        _PASSING.fullmatch(line.strip()) is not None
+    )  # stripped, because the search would start again at each space of an indentation
 
 
 # Digests and comparisons of articles.
@@ -135,7 +137,9 @@ _ASCII_SIGNS = bytes(n if chr(n).isalnum() else 32 for n in range(256))
 
 
 def fold_words(text: str) -> str:
-    """Returns a text in the form used for comparison: NFKC, lower case, only letters and digits, single spaces."""
+    """Returns the words of a text in the form used for comparison: NFKC, lower case, only letters and digits, one space
+    between words.
+    """
     if text.isascii():  # faster way with the same result
         return " ".join(text.lower().encode("ascii").translate(_ASCII_SIGNS).decode("ascii").split())
     return _SIGNS.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
@@ -180,8 +184,8 @@ def meaning_of(article: Article) -> dict[str, object]:
 
 
 def digest_input(article: Article) -> dict[str, object]:
-    """Returns what an article's meaning digest is computed from: its meaning, except for empty fields that were added
-    to the field table after version 0.2. Leaving these out keeps earlier digests valid.
+    """Returns the values from which an article's meaning digest is computed: its meaning, without empty fields that
+    were added to the field table after version 0.2. Since these are left out, digests of earlier versions stay valid.
     """
     return {name: value for name, value in meaning_of(article).items() if value or name not in ADDED}
 
@@ -205,8 +209,8 @@ def changed_fields(old: Article, new: Article) -> tuple[str, ...]:
 
 
 def unconfirmed_fields(old: Article, new: Article) -> tuple[str, ...]:
-    """Returns the names of the `meaning` fields, except the body and its markup, that have a value in the old state of
-    an article and none in the new one. A missing value is not an edit, because the site's template may have lost the
+    """Returns the names of the `meaning` fields that have a value in the old state of an article and none in the new
+    one, except the body and its markup. Such a loss is not an edit, because the site's template may no longer show the
     field.
     """
     return tuple(
@@ -215,8 +219,8 @@ def unconfirmed_fields(old: Article, new: Article) -> tuple[str, ...]:
 
 
 def with_finer_time(old: Article, new: Article) -> Article:
-    """Returns the new state of an article. If it gives the same publication time as the old state, only less precisely,
-    the time of the old state is kept, because a template that shows only the day is not an edit.
+    """Returns the new state of an article. If its publication time is that of the old state, but less precise, the time
+    of the old state is kept: a template that now shows only the day is not an edit.
     """
     is_coarser = _PRECISIONS.index(new.published_precision or "second") > _PRECISIONS.index(
         old.published_precision or "second"
@@ -243,15 +247,16 @@ def is_stub(old_body: str, new_body: str) -> bool:
 
 def no_longer_shows(old: Article, new: Article) -> bool:
     """Returns True if a page that showed a post (`old`) now shows something else (`new`) with less text, such as "This
-    story is no longer online" in any language. A retraction that keeps the title, the date or the author's name is an
-    edit.
+    story is no longer online" in any language. Returns False for a retraction that keeps the title, the date or the
+    author's name, because that is an edit.
     """
     return bool(old.body) and len(new.body) < len(old.body) * _STUB_SHARE and is_other_page(old, new)
 
 
 def is_other_page(old: Article, new: Article) -> bool:
-    """Returns True if a page that showed a post (`old`) no longer shows any part of the post. The page (`new`) then has
-    a different title, no date, author or post ID, and no 12 consecutive letters or digits of the post's text.
+    """Returns True if a page that showed a post (`old`) no longer shows any part of the post. This means that the page
+    (`new`) has a different title, no date, author or post ID, and no 12 consecutive letters or digits of the post's
+    text.
     """
     if not old.body or new.post_id or fold_words(old.title) == fold_words(new.title):
         return False
@@ -273,8 +278,8 @@ def _letter_sequences(text: str) -> set[str]:
 
 
 def is_part_url(key: str, of: str) -> bool:
-    """Returns True if the urlkey `key` belongs to a further page of the post at the urlkey `of`: it is `of` followed by
-    /2, /page/2 or ?page=2.
+    """Returns True if the urlkey `key` looks like that of a further page of the post whose urlkey is `of`: `key` is
+    `of` followed by a page number as in /2, /page/2 or ?page=2.
     """
     if not key.startswith(of):
         return False
@@ -284,7 +289,8 @@ def is_part_url(key: str, of: str) -> bool:
 def are_same_post(a: Article, b: Article) -> bool:
     """Returns True if two articles extracted at different URLs of one site are the same post.
 
-    The platform's post ID or the guid decides; without them, the title, the date and the text must be equal.
+    If both have a platform's post ID, the IDs decide. Otherwise they are the same post if their guids are equal, or if
+    their titles, dates and texts are.
     """
     if a.post_id and b.post_id:
         return a.post_id == b.post_id
@@ -348,8 +354,8 @@ def _without_page_number(title: str) -> str:
 
 
 def repeats_part(text: str, before: Sequence[str]) -> bool:
-    """Returns True if a page has the same text as an earlier page of the post. If asked for a page that does not exist,
-    some programs return the first or last page instead.
+    """Returns True if the `text` of a page repeats one of the texts `before` it. Some web servers answer a request for
+    a page that does not exist with the first or last page of the post.
     """
     return bool(text) and fold_words(text) in {fold_words(t) for t in before}
 
@@ -445,8 +451,8 @@ def is_preferred(here: KnownAddress, there: KnownAddress) -> bool | None:
     """Returns True if `here` is the better of two addresses that both respond, False if `there` is the better one, and
     None if nothing distinguishes them.
 
-    Prefers, in this order, a readable address, an address that other pages or sources give, an address that is declared
-    canonical, and the shorter address.
+    The first of these differences decides: which address is readable, which is given (`is_given`), which is declared
+    canonical, and which is shorter.
     """
     one, other = ((a.is_readable, a.is_given, a.is_canonical, -len(urlkey(a.url))) for a in (here, there))
     return None if one == other else one > other

@@ -1,12 +1,16 @@
-"""Keeps false changes and false values out of the stored articles: decides whether the new content of a known post's
+"""Protects stored articles against false changes and false values: decides whether the new content of a known post's
 page may replace the stored content or is held until it is confirmed, and removes values that cannot be true.
 
-A server that answers 200 may still send something bad, such as a maintenance page at every address, an empty page that
-a script would fill, a teaser in place of the text, or a template that lost half of its fields. A page is held if its
-text is only a small part of the stored text, if it shows an altogether different text, or if other posts show the same
-text. All edits found by a run are held if far more posts of the site have changed at once than ever before. If several
-of the held pages gained the same, such as a paragraph of advertising, no repetition confirms them. All functions are
-pure.
+A server that answers 200 may still send something wrong: a maintenance page at every address, an empty page that a
+script would fill, a teaser in place of the text, or a template that lost half of its fields. A page is held in these
+cases:
+
+- Its text is only a small part of the stored text, or an altogether different one.
+- Other posts show the same text.
+- Far more posts of the site changed in one run than ever before. Then all changed pages of the run are held.
+
+A held page is confirmed by showing the same for some days. If several held pages gained the same, such as a paragraph
+of advertising, they are never confirmed in this way. All functions are pure.
 
 Values that cannot be true are dates in the future, coordinates off the globe, and names without a letter.
 """
@@ -35,9 +39,9 @@ class HoldRule(StrEnum):
     - OTHER_TEXT: it shows neither the title nor anything of the stored text, and no date or author.
     - SHARED_TEXT: it shows a text that the pages of other posts also show.
     - NOT_A_POST: it no longer looks like a post.
-    - STILL_LISTED: it is gone, but a feed, sitemap or API still lists it.
+    - STILL_LISTED: it is gone, although a feed, sitemap or API still lists it.
     - MASS_CHANGE, MASS_GONE: it changed, or is gone, together with an unusual share of the site's posts.
-    - SHARED_CHANGE: it changed like this, and gained the same as other held pages (`gains`).
+    - SHARED_CHANGE: like MASS_CHANGE, and what it gained is the same as on other held pages (`gains`).
     """
 
     STUB = "stub"
@@ -52,10 +56,10 @@ class HoldRule(StrEnum):
 
 
 MASS_RULES = frozenset({HoldRule.MASS_CHANGE, HoldRule.MASS_GONE, HoldRule.SHARED_CHANGE})
-"""The rules by which all changed or gone pages of a run are held together."""
+"""Rules that concern a whole run: all changed or gone pages of the run are held."""
 SHARED_BY = 2
-"""If at least this many other posts show the same new text, or gained the same, it belongs to the site and not to the
-post."""
+"""If at least this many other posts show the same new text or have gained the same, this content belongs to the site
+and not to the posts."""
 REASONS = {
     HoldRule.STUB: "it shows only a stub of the stored text",
     HoldRule.SHORTER: "it shows less than half of the stored text",
@@ -79,8 +83,8 @@ def count_letters(text: str) -> int:
 
 
 def suspicion(old: Article, new: Article) -> HoldRule | None:
-    """Returns the rule by which the new state of a post's page is held; None if it may replace the stored state
-    (`old`). Examines only this page, not other pages of the site.
+    """Returns the rule by which the new state of a post's page must be held; None if the new state may replace the
+    stored one (`old`). Only this page is examined, not other pages of the site.
     """
     if is_stub(old.body, new.body):
         return HoldRule.STUB
@@ -101,11 +105,11 @@ _GAIN_LENGTH = 160
 
 
 def gains(old: Article, new: Article) -> tuple[str, ...]:
-    """Returns what the new state of a post has more than the old one, as phrases that are equal for equal additions:
-    added lines, words added to a line or to the title, and the new date of publication, also as a distance from the old
-    one.
+    """Returns what the new state of a post contains beyond the old one, as phrases: added lines; words added to a line
+    or to the title; a new date of publication, and its distance from the old one in seconds. Posts that gained the same
+    have a phrase in common.
 
-    At most eight are returned. A few letters are too little to be recognized, unless each line gained them.
+    At most eight phrases are returned. An addition of only a few letters is left out, unless many lines have gained it.
     """
     body: Counter[str] = Counter(_added_to_lines(old.body.split("\n"), new.body.split("\n")))
     title = _added_words(fold_words(old.title).split(), fold_words(new.title).split()) or fold_words(new.title)
@@ -121,7 +125,9 @@ def gains(old: Article, new: Article) -> tuple[str, ...]:
 
 
 def _added_to_lines(old: list[str], new: list[str]) -> Iterator[str]:
-    """Yields the folded lines that were added, and for lines that were extended, the added words."""
+    """Yields each added line in folded form. If a line is an extended form of an old line, yields only the added
+    words.
+    """
     before, after = ([folded for line in lines if (folded := fold_words(line))] for lines in (old, new))
     kept = set(before) & set(after)
     lost = [line.split() for line in before if line not in kept][:_MOST_LINES]
@@ -133,8 +139,8 @@ def _added_to_lines(old: list[str], new: list[str]) -> Iterator[str]:
 
 
 def _added_words(old: list[str], new: list[str]) -> str:
-    """Returns the words that were added to others; "" if less than half of the other words are left at the beginning,
-    the end or in one piece.
+    """Returns the words that must be added to `old` to get `new`. Returns "" unless at least half of the old words are
+    still there, at the beginning, at the end or in one piece.
     """
     if not old:
         return ""
@@ -150,10 +156,11 @@ def _added_words(old: list[str], new: list[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A held page: the rule by which it is held and the time since which it has been held.
+    """The state of a held page: the rule by which the page is held, and since when.
 
-    `looks` is the number of fetches that found the same text, counting only fetches at least `LOOK_EVERY` after the
-    last counted one. `looked_at` is the time of the last counted fetch, and `text_digest` is the digest of the text.
+    `looks` is the number of fetches that found the same text; a fetch is only counted if it is at least `LOOK_EVERY`
+    later than the last counted one. `looked_at` is the time of the last counted fetch, and `text_digest` is the digest
+    of the text.
     """
 
     rule: HoldRule
@@ -174,7 +181,7 @@ class Hold:
 
 
 LOOK_EVERY = timedelta(hours=20)
-"""Two fetches of a held page are counted separately only if at least this time is between them."""
+"""A fetch of a held page is only counted if it is at least this much later than the last counted one."""
 CONFIRMED_BY = 3
 """The number of fetches that must show the same text before a held page is accepted."""
 _CONFIRMED_AFTER = timedelta(hours=44)
@@ -186,8 +193,8 @@ def is_confirmed(hold: Hold, at: datetime, others: int = 0) -> bool:
     """Returns True if the new state of a held page may be stored, because the page has shown the same text for two
     days. `others` is the number of the site's other pages that are held by the same rule.
 
-    A stub, a text that other posts also show, or a change that added the same to other posts is never confirmed without
-    an operator; nor is the loss of text if several posts lost theirs. These are faults of the site and may last.
+    Some changes are probably faults of the site, which may last longer. Only a person can accept these: a stub, a text
+    that other posts also show, the same addition to several posts, and a loss of text by several posts at once.
     """
     if hold.rule in _NEVER_ACCEPTED or (hold.rule in _LOSES_TEXT and others >= SHARED_BY):
         return False
@@ -198,8 +205,9 @@ _REDATED_AFTER = timedelta(days=1)
 
 
 def is_redated(old: Article, new: Article, first_seen: datetime) -> bool:
-    """Returns True if the new state of a post claims that the post was published after the archive had already stored
-    it. Authors redate a post now and then; if many posts of a site claim it, the site is at fault.
+    """Returns True if the new state of a post has a date of publication that is later than the time at which the
+    archive first saw the post. An author may have changed the date; but if many posts of a site have such dates, the
+    site is at fault.
     """
     return new.published not in (None, old.published) and _instant(new.published) > first_seen + _REDATED_AFTER
 
@@ -215,8 +223,8 @@ def _instant(at: datetime | None) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class KnownPosts:
-    """The number of known posts that were fetched again (`fetched`), how many of them had changed, and how many were
-    gone. Changes and deletions that a source had announced are not counted.
+    """Counts of known posts in one or more runs: how many were fetched again, how many of these had changed, and how
+    many were gone. Changes and deletions that a source had announced are not counted.
     """
 
     fetched: int = 0
@@ -234,16 +242,17 @@ known posts.
 UNUSUAL_SHARE = 0.4
 """If at least this share of the known posts changed at once, a fault of the site may be the cause."""
 MIN_CHANGED = 8
-"""If fewer posts than this changed at once, it may be chance."""
+"""A change of fewer posts than this at once may be chance."""
 _USUAL_RATE = 0.05
 _CHANCE = 1e-5
 
 
 def is_unusual(changed: int, fetched: int, past_changed: int, past_fetched: int) -> bool:
-    """Returns True if so many known posts changed (or are gone) that the site's past does not explain it.
+    """Returns True if the number of known posts that changed (or that are gone) is unusually high, compared with the
+    site's past.
 
-    That is the case if at least eight posts and at least two in five changed, and if the probability of so many
-    changes is below one in 100,000 at twice the site's past rate.
+    The number is unusual if it is at least eight and at least two in five of the fetched posts, and if its probability
+    is below one in 100,000 although posts are assumed to change twice as often as in the site's past.
     """
     if changed < MIN_CHANGED or changed < UNUSUAL_SHARE * fetched:
         return False
@@ -257,8 +266,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]|
 
 
 def drop_impossible_values(article: Article, at: datetime) -> tuple[Article, tuple[str, ...]]:
-    """Returns the article without values that cannot be true at the time `at` of its capture, and a phrase for each
-    dropped date and for dropped coordinates.
+    """Returns the article without values that cannot be true, and a phrase for each dropped date and for dropped
+    coordinates. `at` is the time of the article's capture.
 
     A date is dropped if it is before the year 1600, or more than a day after the capture (time zones explain up to a
     day). A geo-tag is dropped if it is off the globe, or has neither coordinates nor a name. Names without a letter or

@@ -1,8 +1,8 @@
 """Finds near-duplicates: compares two texts by the passages they share, computes MinHash signatures, and finds which
 article of a cluster the others were copied from.
 
-The similarity of two texts is the share of one text that consists of passages of the other. An edited copy shares
-passages throughout, with small gaps where words were changed. A text that quotes another shares only some passages.
+The similarity of two texts is the share of their words that are in common passages. An edited copy has common passages
+throughout, with small gaps where words were changed. A text that only quotes another has few of them.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ class Script:
     - `shared`: copies have at least this many words in common.
     - `gap`: two shared passages that are at most this far apart count as one passage.
     - `line`: a line of at most this many words is a list entry.
-    - `habits`: posts of one site that share less than this fraction of their words (0 to 1) are not copies.
+    - `habits`: two posts of one site are copies only if they share at least this fraction of their words (0 to 1),
+      since an author repeats phrases.
     """
 
     name: str
@@ -125,9 +126,9 @@ def _split_words(body: str) -> tuple[Script, list[str]]:
 
 SLOTS = 24
 SKETCH_VERSION = 1
-"""Must be increased when the same text would get a different signature, because of a different split into words or a
-different algorithm in rensa. Stored signatures with another number are not compared; `archiver clusters --rebuild`
-computes them again."""
+"""The version of the MinHash signatures. It must be increased if the same text would get a different signature, because
+words are split differently or the library rensa has changed its algorithm. Stored signatures of another version are not
+compared; `archiver clusters --rebuild` computes them again."""
 ALGORITHM = 2  # the algorithm of rensa, which a new release may change; a test checks the signature of a text
 _SEED = 42
 _LOWEST = -(1 << 31)
@@ -176,8 +177,8 @@ class UnionFind(Generic[K]):
         return one
 
     def groups(self, each: Iterable[K]) -> list[list[K]]:
-        """Returns the given elements grouped by set, in the given order; the groups are ordered by their first
-        element.
+        """Returns the given elements as lists, one list for each set. The elements of a list are in the given order,
+        and the lists are in the order of their first elements.
         """
         found: dict[K, list[K]] = {}
         for one in each:
@@ -237,8 +238,8 @@ def _cover(text: Wording, other: Wording) -> _Cover:
 
 
 def near_duplicate(a: Wording, b: Wording, *, one_site: bool = False) -> NearDuplicate | None:
-    """Returns the similarity of two texts and the reason for it, or None if they are not near-duplicates. The order of
-    the texts does not matter.
+    """Returns the similarity of two texts and a phrase that explains it; None if the texts are not near-duplicates. The
+    order of the texts does not matter.
 
     Two posts of the same site (`one_site`) must share more, since all posts of a site have phrases in common.
     """
@@ -274,7 +275,9 @@ def _is_edited(short: _Cover, long: _Cover) -> bool:
 
 
 def _differ_in_numbers(a: Wording, b: Wording) -> bool:
-    """Returns True if most numbers in two texts differ, as in two weather reports, tables of results or price lists."""
+    """Returns True if both texts contain many numbers and most of these differ, as in two weather reports, tables of
+    results or price lists.
+    """
     fewer, more = sorted((a.numbers, b.numbers), key=len)
     if len(fewer) < _MIN_NUMBERS:
         return False
@@ -314,13 +317,13 @@ def _contains_number(text: str, number: str) -> bool:
 
 
 def are_series(a: Wording, b: Wording, c: Wording, *, one_site: bool) -> bool:
-    """Returns True if three texts only look like near-duplicates, because they were made from the same template or
-    share boilerplate.
+    """Returns True if three texts look like near-duplicates only because they were made from the same template or share
+    boilerplate.
 
-    Edits change each copy of a story in different passages, so three copies have less in common than two. The fixed
-    text of a template does not change, so whatever two texts have in common is also in the third text. If all
-    differences are in one passage, such as a different introduction to the same story, only posts of the same site
-    (`one_site`) count as a series.
+    This shows in what they have in common. Edited copies of a story are changed in different passages, so three of them
+    have less in common than two. The fixed text of a template is in all texts, so the third text contains whatever the
+    other two have in common. If all differences are in one passage, the texts may also be one story with different
+    introductions; then only posts of the same site (`one_site`) count as a series.
     """
     pairs = [len(x.unique & y.unique) for x, y in ((a, b), (a, c), (b, c))]
     smallest = min(len(a.unique), len(b.unique), len(c.unique))
@@ -413,10 +416,11 @@ def _credits_site_of(one: ClusterMember, other: ClusterMember) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Sign:
-    """A kind of sign that an article was copied from another member of its cluster, such as a credit.
+    """One way in which an article can show that it was copied from another member of its cluster, such as a credit.
 
-    `names(one, other)` returns True if `one` shows this sign that it was copied from `other`. `may_name` tests quickly
-    whether a member shows such a sign at all. Most members show no such sign and need not be compared with all others.
+    `names(one, other)` returns True if `one` shows in this way that it was copied from `other`. `may_name(member)` is a
+    quick test that returns False if the member was certainly not copied in this way, so that it need not be compared
+    with all others.
     """
 
     reason: str
@@ -445,8 +449,8 @@ def _is_named(credit: str, site: str) -> bool:
 
 
 def _earliest_member(members: Sequence[ClusterMember]) -> tuple[ClusterMember, str]:
-    """Returns the member that was published first, and the reason as a phrase. If several members may have been the
-    first according to their dates, returns the one that the archive saw first.
+    """Returns the member that was published first, and a phrase that says how this is known. If the dates are too
+    imprecise to say which member was first, returns the one of the possible members that the archive saw first.
     """
     spans = [(_publication_period(member), member) for member in members]
     ended = min(end for (_, end), _ in spans)
@@ -460,8 +464,8 @@ def _earliest_member(members: Sequence[ClusterMember]) -> tuple[ClusterMember, s
 
 
 def _publication_period(member: ClusterMember) -> tuple[datetime, datetime]:
-    """Returns the period (start, end) in which a member may have been published; for a member without a date, both are
-    the time when the archive first saw it.
+    """Returns the start and the end of the period in which a member was published, which is as long as its date is
+    imprecise. For a member without a date, both are the time when the archive first saw it.
     """
     if member.published is None:
         return member.first_seen, member.first_seen + timedelta(microseconds=1)

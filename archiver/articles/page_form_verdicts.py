@@ -1,8 +1,8 @@
-"""Decides which forms of a site's pages are forms of posts, and corrects with these verdicts the kinds of pages that
-were classified one by one. A form is a group of pages with nearly the same markup and addresses of the same pattern.
+"""Decides which forms of a site are forms of posts, and corrects the kinds of single pages by these verdicts. A form is
+a group of pages with nearly the same markup and with addresses of the same pattern.
 
-A kind that a page declares is final. A kind that was guessed is replaced if the other pages of the form contradict it.
-A page whose form is unknown keeps the guessed kind.
+If a page declares its kind, that kind is final. If the kind was guessed from the page alone, it is replaced when the
+other pages of the form contradict it. A page whose form has no verdict keeps the guessed kind.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from archiver.items import Article, PageForm, PageKind
 POST_FORM_RULE = "form of the site's posts"
 OTHER_FORM_RULE = "not the form of the site's posts"
 MIN_PAGES = 8
-"""If a form has fewer pages than this, what its pages have in common may be chance, so the form is not judged by it."""
+"""A form with fewer pages than this is not judged by what its pages have in common, since that may be chance."""
 ALIKE = 0.85
 """Two pages have the same form if the Jaccard similarity of their tokens is at least this."""
 _VARIETY = 0.8  # in a form of posts, at least this share of the titles is distinct
@@ -34,17 +34,18 @@ _MAX_LISTED = 0.2  # in a form of pages that are not posts, at most this share i
 _ON_LISTINGS = 0.1
 _MIN_TOKENS = 3
 _WHOLE_FORM = 0
-"""Stands for the marks of a form that has no marks of its own, but whose pages are nearly all posts. No token has this
-hash."""
+"""The only element of `FormVerdict.marks` if the form has no markup that distinguishes posts, but nearly all of its
+pages are posts. No token has this hash."""
 _TOP_ADDRESSES = frozenset(("s", "s.html", "s.htm", "s.php"))
 DECLARED_TIME = frozenset(("json-ld", "published time", "learned"))
-"""Rules that take a page for a post because its head declares a time of publication, or because it resembles posts that
-were recognized in this way. Many programs write the time of the file into the head of every page."""
+"""Rules by which a page counts as a post because its head declares a time of publication, or because it resembles posts
+recognized by such a rule. They can be wrong, because many programs write the time of the file into the head of every
+page."""
 _SCORE, _SCORE_OF_MEMBER = 0.9, 0.8
 _MANY_POSTS, _NEARLY_ALL = 20, 0.98
 WEAK_POSTS = frozenset(("dated", "byline", "learned"))
-"""Rules that take a page for a post because of weak signs: a date, a byline, or a resemblance to posts that were
-recognized in this way. If the page's form is not a form of posts, the form overrules these rules."""
+"""Rules by which a page counts as a post because of weak signs: a date, a byline, or a resemblance to posts recognized
+by such a rule. The verdict that a form is not a form of posts overrules them."""
 _NUMBER_AT_END = re.compile(r"(?:(?<=/)|^)[Y9](?=(?:\.\w+)?$)")
 _PLAIN_GUESSES = frozenset(("listing address", "page address", "several posts"))
 _OTHERS = frozenset((PageKind.LISTING, PageKind.PAGE, PageKind.OTHER))
@@ -52,8 +53,8 @@ _OTHERS = frozenset((PageKind.LISTING, PageKind.PAGE, PageKind.OTHER))
 
 @dataclass(frozen=True, slots=True)
 class FormMember:
-    """A page that has a form: its kind so far and the rule that decided the kind, what the page shows, and which
-    sources reported it.
+    """A page as a member of its form: its kind so far and the rule that decided the kind, what the page shows, and
+    which sources reported it.
 
     `promised` is True if a feed or an API reports it as a post, `mapped` if a sitemap contains it, and `listed` if a
     listing shows its title as a link.
@@ -97,13 +98,12 @@ class FormEvidence:
 
 @dataclass(frozen=True, slots=True)
 class FormVerdict:
-    """The kind of pages that have a form, and the reason as a phrase.
+    """The decision whether the pages of a form are posts, and the reason as a phrase.
 
-    `kind` is POST, PAGE (not posts), OTHER (not posts, although they declare a time of publication), or UNKNOWN.
-
-    `marks` are the tokens of a form of posts that the site's other pages lack. If there are too few such tokens and
-    nearly all pages of the form are posts, `marks` contains only `_WHOLE_FORM`. `is_dated` is True if nearly all posts
-    of the form show their date.
+    - `kind`: POST, PAGE (not posts), OTHER (not posts, although they declare a time of publication), or UNKNOWN.
+    - `marks`: the markup tokens that distinguish posts of this form from the site's other pages. If there are too few
+      of them, but nearly all pages of the form are posts, `marks` contains only `_WHOLE_FORM`.
+    - `is_dated`: True if nearly all posts of the form show their date.
     """
 
     form_id: int
@@ -131,9 +131,8 @@ class FormVerdict:
         return similarity(form.tokens, self.tokens) >= ALIKE
 
     def overrules(self, rule: str) -> bool:
-        """Returns True if the form of a page is more reliable than the guess of the rule `rule` about the page's kind.
-        If all pages of a site are alike, guesses from a page's address or from the entries on it are more reliable than
-        its form.
+        """Returns True if this verdict is more reliable than the guess that the rule `rule` made about a page's kind.
+        It is not, if the form has no `marks` and the guess was made from the page's address or the entries on it.
         """
         return len(self.marks) >= _MIN_TOKENS or rule not in _PLAIN_GUESSES
 
@@ -149,8 +148,8 @@ class SiteVerdicts:
         return cls({one.form_id: one for one in verdicts})
 
     def post_form_of(self, form: PageForm, kind: PageKind, rule: str) -> FormVerdict | None:
-        """Returns the form of posts to which a page belongs although it was guessed not to be a post. Returns None if
-        its form is not a form of posts, or if the page declares its kind.
+        """Returns the verdict by which a page is a post although it was guessed to be none. Returns None if its form is
+        not a form of posts, or if the page declares its kind.
         """
         if kind not in _OTHERS or is_declared(rule) or form.hentry not in ("", "post"):
             return None
@@ -160,19 +159,21 @@ class SiteVerdicts:
         return next((one for one in fitting if one.overrules(rule)), None)
 
     def is_doubted(self, form: PageForm, rule: str, *, promised: bool) -> bool:
-        """Returns True if a page was guessed to be a post, but its form is not a form of the site's posts."""
+        """Returns True if a page counts as a post only because of weak signs (`WEAK_POSTS`), and its form is not a form
+        of posts. `promised` is True if a source reported the page as a post; then the result is False.
+        """
         if promised or rule not in WEAK_POSTS or form.hentry == "post":
             return False
         return self._has_form(form, PageKind.PAGE)
 
     def is_undated(self, form: PageForm, rule: str) -> bool:
-        """Returns True if a page was taken for a post only because it declares a time, and its form is not a form of
-        posts.
+        """Returns True if a page counts as a post only because it declares a time of publication (`DECLARED_TIME`), and
+        its form is not a form of posts.
         """
         return rule in DECLARED_TIME and form.hentry != "post" and self._has_form(form, PageKind.OTHER)
 
     def _has_form(self, form: PageForm, kind: PageKind) -> bool:
-        """Returns True if a page has a form whose verdict is this kind."""
+        """Returns True if a page belongs to a form whose verdict is `kind`."""
         same = [one for one in self.forms.values() if one.kind is kind and one.address == form.address]
         return any(similarity(form.tokens, one.tokens) >= ALIKE for one in same)
 
@@ -185,13 +186,13 @@ def judge_article(
     is_promised: Callable[[], bool],
     extract: Callable[[Answer], Article],
 ) -> Article:
-    """Returns the article of a page after applying the verdict on its form, which may make it a post or a page that is
-    not a post, or leave it unchanged.
+    """Returns the article of a page with its kind corrected by the verdict on its form: as a post, as a page that is
+    not a post, or unchanged.
 
     `is_promised` returns True if a feed, an API or a sitemap reported the page as a post. `extract` extracts the page
-    again as a given kind, decided by a given rule. A page becomes a post only if this extraction finds a text or media.
-    If the other posts of its form show a date, it must find a date, too; for a post without a title, the date may be in
-    any place.
+    again as if it were of a given kind, decided by a given rule. This is done to make a page a post, and the page
+    becomes one only if the result has a text or media and, if the other posts of the form are dated, a date in the same
+    place. (If the post has no title, its date may be in any place.)
     """
     if article.kind is PageKind.POST:
         rule = article.kind_rule
@@ -208,9 +209,9 @@ def judge_article(
 
 
 def patterns_of_posts(address: str) -> tuple[str, ...]:
-    """Returns the address patterns of posts that match a page's address pattern: the pattern itself, and the same
-    pattern with a name in place of a number at the end, since a slug may be a number ("/blog/2022/" next to
-    "/blog/a-name/").
+    """Returns the address patterns that posts of the same form may have, given the address pattern of a page: this
+    pattern itself, and if it ends in a number, the same pattern with a name in that place. A slug may be a number
+    ("/blog/2022/" next to "/blog/a-name/").
     """
     named = _NUMBER_AT_END.sub("s", address)
     return (address,) if named == address else (address, named)
@@ -234,7 +235,7 @@ def judge_forms(forms: Sequence[FormEvidence], *, is_complete: bool = True) -> S
 
     If the site has a form of posts, these are forms of other pages:
 
-    - A form of many pages, none of which declares that it is a post or is reported, and few of which are listed.
+    - A form of many pages, if none of them declares that it is a post or is reported as one, and if few are listed.
     - A form of a few pages that no source or listing shows, if sources or listings show nearly all of many posts, and
       the posts have addresses of other patterns.
     - A form of a few pages that declare a time of publication without showing it, if the posts show theirs and have
@@ -265,7 +266,7 @@ def judge_forms(forms: Sequence[FormEvidence], *, is_complete: bool = True) -> S
 
 
 def _post_reason(form: FormEvidence) -> str:
-    """Returns why a form is a form of posts, as a phrase; "" if it is not."""
+    """Returns a phrase that says why a form is a form of posts; "" if it is not."""
     pages, posts = len(form.members), form.posts
     if pages < MIN_PAGES or not posts or not _titles_vary(form.members):
         return ""
@@ -284,7 +285,7 @@ def _post_reason(form: FormEvidence) -> str:
 
 
 def _other_reason(form: FormEvidence) -> str:
-    """Returns why a form is not a form of posts, as a phrase; "" if that is uncertain."""
+    """Returns a phrase that says why a form is not a form of posts; "" if that is uncertain."""
     pages = len(form.members)
     if pages < MIN_PAGES or any(one.is_strong or one.promised or one.mapped for one in form.members):
         return ""
@@ -294,10 +295,10 @@ def _other_reason(form: FormEvidence) -> str:
 
 
 def _stray_reason(form: FormEvidence, posts: Sequence[FormEvidence]) -> str:
-    """Returns, as a phrase, why the few pages of a form are not posts; "" if they may be posts.
+    """Returns a phrase that says why the pages of a form with few pages are not posts; "" if they may be posts.
 
-    They are not posts if no source or listing shows them, while sources or listings show nearly all of the site's
-    posts, and the posts have addresses of other patterns.
+    They are not posts if no source or listing shows them, although sources or listings show nearly all of the site's
+    posts. In addition, the posts must have addresses of other patterns.
     """
     pages, members = len(form.members), [one for other in posts for one in other.members]
     if pages >= MIN_PAGES or any(one.is_strong or _is_vouched(one) for one in form.members):
@@ -327,19 +328,20 @@ def _is_numbered(form: FormEvidence, posts: Sequence[FormEvidence]) -> bool:
 
 
 def _are_nearly_all_posts(form: FormEvidence) -> bool:
-    """Returns True if a form is below the top folder, and nearly all of its pages declare that they are posts or are
-    reported as posts. The remaining pages are then taken for posts, even if all pages of the site have one template.
+    """Returns True if nearly all pages of a form declare that they are posts or are reported as posts, and the form's
+    addresses are below the top folder. The remaining pages then count as posts, too, even if all pages of the site have
+    one template.
     """
     sure = sum(one.is_strong or one.promised for one in form.members)
     return form.address not in _TOP_ADDRESSES and sure >= _VARIETY * len(form.members)
 
 
 def _undated_reason(form: FormEvidence, posts: Sequence[FormEvidence], *, is_complete: bool) -> str:
-    """Returns, as a phrase, why the few pages of a form are not posts although they declare a time of publication; ""
-    if they may be posts.
+    """Returns a phrase that says why the pages of a form with few pages are not posts although they declare a time of
+    publication; "" if they may be posts.
 
-    They may be posts if a feed, an API or a listing contains one of them, if one of them shows its date, if the site's
-    posts have addresses of the same pattern, or if the site's posts show no dates.
+    They may be posts in any of these cases: a feed, an API or a listing contains one of them; one of them shows its
+    date; the site's posts have addresses of the same pattern; the site's posts show no dates.
     """
     pages, is_top = len(form.members), form.address in _TOP_ADDRESSES
     if pages >= MIN_PAGES or not all(_are_dated(one.posts) for one in posts):
@@ -373,7 +375,7 @@ def _are_dated(posts: Sequence[FormMember]) -> bool:
 
 
 def _weights(forms: Sequence[FormEvidence]) -> dict[int, float]:
-    """Returns, for each token, the share of all pages of these forms that have the token."""
+    """Returns a dict from each markup token to the share of pages, over all these forms, that have it (0 to 1)."""
     pages = sum(len(one.members) for one in forms)
     weights: Counter[int] = Counter()
     for one in forms:

@@ -1,9 +1,9 @@
 """Rules for the revisions of an article: recognizes reverts, inserts articles extracted from old captures at the right
 place, and decides which values re-extraction keeps.
 
-All functions are pure. The revisions of a post are runs of captures with equal meaning. Each run begins with its first
-capture and lasts until the next run begins. The resulting runs do not depend on the order in which captures are
-entered.
+In this module, a revision is a run of captures with equal meaning: it begins with its first capture and lasts until the
+next run begins. The runs of a post depend only on its captures, not on the order in which these are entered. All
+functions are pure.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from archiver.items import (
 # Reverts: a post repeats an earlier revision, either because an editor restored it or because the server alternates.
 
 ALTERNATION_PERIOD = timedelta(days=90)
-"""If a second revert follows within this time, it is not an editor's decision: it shows that the server alternates
-between texts."""
+"""If a post reverts a second time within this period, the reverts are not decisions of an editor: the server alternates
+between two texts."""
 MAX_REVERTS = 3
-"""At most this many revisions of an article repeat an earlier revision."""
+"""An article has at most this many revisions that repeat an earlier one. Further reverts are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class PastRevision:
     """The part of a stored revision that is needed to recognize reverts.
 
-    `same_as` is the number of the earlier revision that it repeats. `seen_again` is how often the post reverted to it
-    without a new revision being stored, and `seen_again_at` is the last time that happened.
+    `same_as` is the number of the earlier revision that this one repeats. `seen_again` is how often the post reverted
+    to this revision without a new revision being stored, and `seen_again_at` is the time of the last such revert.
     """
 
     revision: int
@@ -53,8 +53,8 @@ class PastRevision:
 
 @dataclass(frozen=True, slots=True)
 class Revert:
-    """A post's return to the content of an earlier revision; `of` is the number of that revision. If `counted` is True,
-    the revert is only counted; otherwise it is stored as a new revision.
+    """A post's return to the content of an earlier revision, whose number is `of`. If `counted` is True, the revert is
+    only counted at that revision; otherwise it is stored as a new revision.
     """
 
     of: int
@@ -62,12 +62,12 @@ class Revert:
 
 
 def find_revert(history: Sequence[PastRevision], equal: Sequence[int], at: datetime) -> Revert | None:
-    """Recognizes a revert: returns how to store it if the post, at the time `at`, equals some of its earlier revisions;
-    otherwise None.
+    """Returns how to store the state of a post at the time `at` if this state repeats an earlier revision; None if it
+    is new.
 
-    `history` holds the article's revisions in order. `equal` holds the numbers of the revisions that the post now
-    equals, never that of the current revision. The first revert always becomes a revision. A post that has had n
-    different contents has at most n + MAX_REVERTS revisions.
+    `history` holds the article's revisions in order. `equal` holds the numbers of the earlier revisions that the state
+    equals. The first revert always becomes a revision. A post that has had n different contents has at most n +
+    MAX_REVERTS revisions.
     """
     if not equal:
         return None
@@ -136,7 +136,7 @@ class Placement(Enum):
 
 
 Changed = Callable[[RevisionRun, RevisionRun], tuple[str, ...]]
-"""A function that returns the fields that the site edited between two revisions; () if they are the same."""
+"""A function that returns the names of the fields that the site edited between two revisions; () if it edited none."""
 
 
 def changed_between(before: RevisionRun, after: RevisionRun) -> tuple[str, ...]:
@@ -154,10 +154,10 @@ def insert_into_runs(
     """Inserts an article extracted from an old capture among the revisions, at the time of the capture. Returns the new
     revisions and the effect on them.
 
-    `runs` are in order and not empty. `again` is the first capture of the surrounding run that is later than the
-    inserted capture; None if there is no such capture. A stub (the text of a paywall or consent wall) after a full text
-    does not become a revision. If a run now begins earlier, the earlier article replaces the stored one, unless they
-    differ only because of the extractor (`changed` finds nothing although the words differ).
+    `runs` are in order and not empty. `again` is the next capture after the inserted one, if it belongs to the same
+    run; otherwise None. A stub after a full text does not become a revision. If the inserted article equals the run
+    after it, that run now begins earlier, and its article is replaced by the inserted one; but the stored article stays
+    if the two differ only because of the extractor (`changed` finds no edit although the words differ).
     """
     n = index_of_run_at(runs, extracted)
     if n is not None:
@@ -184,8 +184,8 @@ def insert_into_runs(
 
 
 def _merge_runs(runs: Sequence[RevisionRun], changed: Changed) -> tuple[RevisionRun, ...]:
-    """Merges adjacent runs with equal content, drops stubs that follow a full text, and sets `changed` in each run.
-    Never merges two runs that are both stored.
+    """Returns the runs with adjacent runs of equal content merged, without stubs that follow a full text, and with
+    their new `changed`. Two runs that are both stored are never merged.
     """
     out: list[RevisionRun] = []
     for run in runs:
@@ -213,12 +213,13 @@ _REPORTING = frozenset({"api", "feed", "sitemap"})
 _PLACES_OF_SOURCES = frozenset(
     {"georss", "w3c-geo", "dcterms:spatial", "dc:coverage", "json", "news-sitemap", "wordpress"}
 )
-"""The notations in which feeds, sitemaps and APIs write geo-tags. The evidence for a geo-tag names this notation
-instead of the source."""
+"""Notations of geo-tags in feeds, sitemaps and APIs. The evidence for a geo-tag has its notation as `source`; one of
+these notations means that the geo-tag did not come from the page."""
 _BEGINNING = 120  # this many characters at the beginning of a text are compared to recognize it
 
 Entries = Sequence[dict[str, Any]]
-"""Stored evidence: each entry gives a field, a value, its source and more. `won` says whether the value was chosen."""
+"""The stored evidence of an article, as one dict per candidate with the field, the value, the source and more. `won` is
+true if the candidate was chosen."""
 
 
 def source_only_fields(entries: Entries) -> frozenset[str]:
@@ -231,9 +232,9 @@ def _is_from_source(one: dict[str, Any]) -> bool:
 
 
 def with_source_values(article: Article, stored: Article, then: Entries, but: Collection[str] = ()) -> Article:
-    """Completes an article that was extracted without source hints. For each field that the article lacks, takes the
-    value from the stored article of the same post if that value came only from a source. Leaves out the fields in
-    `but`; `then` is the stored evidence.
+    """Returns an article that was extracted without source hints, completed with values that only a feed or API could
+    give. If a field is empty, its value is taken from `stored`, the stored article of the same post, provided that
+    `then`, the stored evidence, says that this value came from a source. Fields in `but` stay empty.
     """
     given = source_only_fields(then) - set(but) - _decided_by_person(article)
     names = [name for name in HINTED if name in given and not getattr(article, name) and getattr(stored, name)]
@@ -252,11 +253,17 @@ def kept_fields(stored: Article, then: Entries, extracted: Article, *, with_hint
     """Returns the fields that keep their stored value when a capture is extracted again, because the capture alone does
     not contain it.
 
-    `stored` and `then` are the stored article and its evidence, and `extracted` is the new extraction. `with_hint` is
-    True if the new extraction used the source hint that was known when the page was captured. If not, values that came
-    only from a source are kept. A value that was already missing from the page when it was captured is also kept. A
-    full body from an API or feed is kept if the new text is only its beginning. A text or title that proved to belong
-    to the site, and not to the post, is not kept. A value that a page object returned is always taken.
+    `stored` and `then` are the stored article and its evidence; `extracted` is the result of the new extraction.
+    `with_hint` is True if the new extraction used the source hint that was known when the page was captured. These
+    values are kept:
+
+    - values that came only from a source, unless `with_hint` is True;
+    - values that the page no longer showed when it was captured (unconfirmed ones);
+    - a full body from an API or feed, if the new text is only its beginning;
+    - a body or title, if the new extraction finds none or only a stub, unless it proved to belong to the site and not
+      to the post.
+
+    A field for which a page object now returns a value is never kept.
     """
     kept = set() if with_hint else set(source_only_fields(then))
     kept |= {one["field"] for one in then if one["source"] == UNCONFIRMED and not getattr(extracted, one["field"])}
@@ -278,12 +285,11 @@ def _decided_by_person(article: Article) -> set[str]:
 
 
 def lost_page_object_values(then: Entries, extracted: Article, *, only_failed: bool = False) -> tuple[Evidence, ...]:
-    """Returns a mark for each field whose stored value a page object returned, and which the page object cannot return
-    now: it failed for the field, or it did not read the page and no other one returned a value. Such a value stays,
-    because the site has not changed it.
+    """Returns evidence (`PAGE_OBJECT_KEPT`) for each field whose stored value came from a page object that cannot
+    return the value now: it failed for the field, or it did not read the page, and no other page object returned a
+    value. Such values are kept, because the site has not changed them.
 
-    `then` is the stored evidence. If `only_failed` is True, values of page objects that did not read the page are not
-    marked.
+    `then` is the stored evidence. If `only_failed` is True, only fields for which the page object failed are returned.
     """
     owners = {
         one["field"]: one["locator"].partition(":")[0]
@@ -306,9 +312,9 @@ def lost_page_object_values(then: Entries, extracted: Article, *, only_failed: b
 def with_page_object_values(
     stored: Article, then: Entries, extracted: Article, read_by: str, marks: Sequence[Evidence]
 ) -> Article:
-    """Returns an extracted article with the stored values of the fields that `lost_page_object_values` marked, and with
-    the marks as the evidence of these fields. `read_by` is the stored extractor: page objects that it names and that
-    did not read the page now are named again.
+    """Returns an extracted article in which the fields that `lost_page_object_values` found (`marks`) have their stored
+    values, and `marks` as their evidence. `read_by` is the name of the stored extractor. Page objects in this name that
+    kept a field, but did not read the page now, are also named in the result's `read_by`.
     """
     if not marks:
         return extracted
@@ -324,13 +330,15 @@ def with_page_object_values(
 
 
 def page_objects_named(extractor: str) -> frozenset[str]:
-    """Returns the names of the page objects in the name of an extractor ("rules-2 + HarbourPost@1a2b3c4d")."""
+    """Returns the names of the page objects in the name of an extractor: {"HarbourPost"} for "rules-2 +
+    HarbourPost@1a2b3c4d".
+    """
     return frozenset(one.partition("@")[0] for one in extractor.split() if "@" in one)
 
 
 def _is_picture_only(one: Evidence) -> bool:
-    """Returns True if the evidence says that the element for the post's text was found but has no text. This is the
-    case for a post that consists of a picture.
+    """Returns True if this evidence is about the body and says that the element of the post's text was found, but has
+    no text. This is so for a post that consists of a picture.
     """
     return one.field == "body" and one.source == "position" and one.value == "0 characters"
 
@@ -361,9 +369,10 @@ def differing_fields(before: Article, after: Article) -> tuple[str, ...]:
 def edits_after_reextraction(
     before: Article, after: Article, recorded: Collection[str], fields: Collection[str]
 ) -> tuple[str, ...]:
-    """Returns the fields that the edit between two revisions changed, after both revisions were extracted again.
+    """Returns the names of the fields that differ between two successive revisions after both were extracted again.
 
-    `fields` are the fields that were extracted again. `recorded` are the fields that were recorded as changed before.
+    Only the `fields` were extracted again and are compared; for other fields, `recorded`, the stored list of changed
+    fields, stays valid.
     """
     found = changed_fields(before, after)
     return tuple(name for name in MEANING if name in (found if leading_field(name) in fields else recorded))

@@ -1,8 +1,8 @@
 """Compares two texts word by word: which words were removed, and which were added.
 
-Anchors are words that occur exactly once in each text, as in Bram Cohen's patience diff (known from bzr). They are
-found in O(n log n), and they keep a moved sentence in one piece; a shortest edit script would split it at common words.
-Only the short stretches between anchors are compared in full.
+As in Bram Cohen's patience diff (known from bzr), the texts are first aligned at anchors: words that occur exactly once
+in each text. Anchors are found in O(n log n). They keep a moved sentence in one piece, which a shortest edit script
+would split at common words. Only the short stretches between anchors are compared in full.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _WORD = re.compile(
     re.DOTALL,
 )
 _COSTLY = 4_000
-"""A stretch is compared in full if that takes at most this many steps (see `_cost`)."""
+"""A stretch between anchors is compared in full if that takes at most this many steps (see `_cost`)."""
 _RUN = 4
 _MAX_DEPTH = 12
 _MAX_WORDS = 200_000
-"""Two texts that together have more words than this, at five letters a word, are only compared paragraph by paragraph.
-"""
+"""If two texts together have more words than this (counted as five letters each), they are only compared paragraph by
+paragraph."""
 
 
 class DiffOp(StrEnum):
@@ -56,18 +56,16 @@ class Piece:
 
 
 def split_words(text: str) -> list[str]:
-    """Splits a text into its words and the spaces and punctuation marks between them. Joined, the parts are the text
-    again.
-    """
+    """Splits a text into words, spaces and punctuation marks. Joined together, these parts are the text again."""
     return _WORD.findall(text)
 
 
 def word_diff(old: str, new: str) -> tuple[Piece, ...]:
-    """Compares two texts word by word.
+    """Returns the word-by-word comparison of two texts, as pieces in the order of the texts.
 
-    The returned pieces that are not `insert` form the old text; the pieces that are not `delete` form the new text. A
-    removed text precedes its replacement. The time is bounded: texts of 10,000 words that have nothing in common take a
-    few tenths of a second. Never raises.
+    All pieces except insertions form the old text; all pieces except deletions form the new text. Deleted words precede
+    the words that replace them. The time is bounded: texts of 10,000 words that have nothing in common take a few
+    tenths of a second. Never raises.
     """
     if old == new:
         return (Piece(DiffOp.EQUAL, old),) if old else ()
@@ -104,8 +102,8 @@ def _diff_steps(old: Sequence[str], new: Sequence[str]) -> Iterator[_Step]:
 
 
 def _diff_middle(old: Sequence[str], new: Sequence[str], depth: int = 0) -> Iterator[_Step]:
-    """Compares two word sequences in full if that is cheap; otherwise splits them at anchors, of one word or of `_RUN`
-    words, and compares the stretches in between.
+    """Yields the steps that turn one word sequence into the other. If a full comparison is too costly, the sequences
+    are split at anchors of one word or, if there are none, of `_RUN` words, and the stretches in between are compared.
     """
     if not (old and new) or _cost(old, new) <= _COSTLY:
         yield from _diff_in_full(old, new)
@@ -130,7 +128,7 @@ def _diff_middle(old: Sequence[str], new: Sequence[str], depth: int = 0) -> Iter
 
 
 def _cost(old: Sequence[str], new: Sequence[str]) -> int:
-    """Returns the number of steps that difflib needs to find one longest match."""
+    """Returns the number of steps in which difflib finds the longest match of two word sequences."""
     counts = Counter(new)
     return len(old) + sum(counts[word] for word in old)
 
@@ -145,9 +143,11 @@ def _diff_in_full(old: Sequence[str], new: Sequence[str]) -> Iterator[_Step]:
 
 
 def _find_anchors(old: Sequence[str], new: Sequence[str], length: int) -> list[tuple[int, int]]:
-    """Returns anchors: the positions, in both texts, of word sequences of this length that occur exactly once in each.
+    """Returns the anchors of two texts as (position in `old`, position in `new`) pairs. An anchor is a sequence of
+    `length` words that occurs exactly once in each text.
 
-    The anchors are the longest series of such pairs of positions that has the same order in both texts.
+    If anchors are in a different order in the two texts, only the longest series of them that has the same order is
+    returned.
     """
     a, b = _word_sequences(old, length), _word_sequences(new, length)
     once = {run for run, n in Counter(a).items() if n == 1} & {run for run, n in Counter(b).items() if n == 1}
@@ -181,8 +181,8 @@ def _common_prefix_length(old: Sequence[str], new: Sequence[str]) -> int:
 
 
 def _join_steps(steps: Iterable[_Step]) -> Iterator[tuple[DiffOp, str]]:
-    """Joins adjacent steps of the same operation. An equal stretch without a letter or digit between two changes
-    becomes part of the changes, which is easier to read.
+    """Yields the steps with adjacent steps of the same operation joined. Spaces or punctuation between two changes
+    become part of the changes, which makes the diff easier to read.
     """
     out = ins = ""
     gap: str | None = None

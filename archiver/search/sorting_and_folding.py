@@ -256,7 +256,7 @@ def _matches_with_score(request: _SortRequest, score: float, known: list[Pair], 
         turns = _turns(searcher, request.query, reach)
         found = _best(searcher, _up_to(request.query, turns[-1][0]), Sort("", down=True), len(turns))
         same = [hit for hit in found if hit[0] == score]
-        # all hits were read, but the last digit of a score differed this time
+        # All hits were read, but some scores were summed differently this time and differ in the last digit.
         if len(same) < most and len(turns) < reach:
             same = known
         if len(same) >= most:

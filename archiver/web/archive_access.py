@@ -29,7 +29,8 @@ _CACHE: WeakKeyDictionary[Database, tuple[int, OrderedDict[Hashable, Any]]] = We
 
 
 def get_cached(db: Database, name: str, of: Hashable, make: Callable[[], T]) -> T:
-    """Returns the result of `make`. Calls `make` only if the cache has no result for `name` and `of` in this archive.
+    """Returns the cached result for `name` and `of` in this archive. If there is none, calls `make` and caches its
+    result.
 
     Results are kept until the archive or its index changes (SQLite's data_version). Exceptions are not cached.
     """
@@ -49,8 +50,8 @@ def get_cached(db: Database, name: str, of: Hashable, make: Callable[[], T]) -> 
 
 
 def strip_paging(query: Query) -> Query:
-    """Returns the query without limit, offset, sorting and `recent`, which do not change which articles match. The
-    result is used as a cache key.
+    """Returns the query without limit, offset, sorting and `recent`. Queries that match the same articles become equal
+    by this, so the result is used as a cache key.
     """
     return replace(query, sort="", limit=None, offset=0, recent=None)
 
@@ -96,8 +97,8 @@ class PerThread(Generic[T]):
 
 
 class ArchivePool:
-    """Gives threads read-only access to the archive: `pool` runs page functions, `downloads` produces download
-    files.
+    """Two pools of threads with read-only access to the archive: `pool` is for pages, `downloads` for the writing of
+    download files.
     """
 
     def __init__(self, path: Path, seconds: float = SECONDS) -> None:
@@ -140,8 +141,8 @@ def _limit_time(db: Database, seconds: float) -> Iterator[None]:
 # The served archive with its host names and URL prefix.
 
 DATABASE = "archive"
-"""The name of the archive in Datasette's URLs. It does not depend on the archive's file name, so that these URLs never
-clash with those of our pages."""
+"""The name of the archive in Datasette's URLs. It is fixed and not taken from the archive's file name, so that these
+URLs never clash with the URLs of our own pages."""
 
 
 @dataclass(frozen=True, slots=True)

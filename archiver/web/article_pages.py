@@ -62,7 +62,7 @@ _SHOWN_ELSEWHERE = frozenset(
         "published_precision",
     }
 )
-"""Fields that are shown elsewhere on the page."""
+"""Fields that the page of an article shows in other places than its table of fields."""
 _FILTERS = {link.table: link.word for link in LINKS}
 
 
@@ -101,7 +101,9 @@ def article_page(request: ArchiveRequest) -> PageResponse:
 
 
 def _text_of(request: ArchiveRequest, record: records.Record) -> Markup:
-    """Returns the text of a record as HTML. Images are loaded from their captures; an image without one is a link."""
+    """Returns the text of a record as HTML. Images are loaded from their captures; an image without a capture becomes a
+    link.
+    """
     marks = unpack_marks(record["markup"], len(record["body"] or ""))
     capture = record["capture"]
     if capture is None:
@@ -142,8 +144,8 @@ def _list_fields(record: dict[str, Any]) -> list[tuple[str, str, Any]]:
 
 
 def _find_sources(record: dict[str, Any], evidence: Iterable[Evidence]) -> dict[str, str]:
-    """Returns, for each field, the source of its value, such as the JSON-LD of the page; "" if none of the candidates
-    was chosen.
+    """Returns a dict from each field to the source of its value, such as the JSON-LD of the page; "" if none of the
+    field's candidates was chosen.
     """
     return {
         one.field: next((c.source for c, won in zip(one.candidates, one.won, strict=True) if won), "")
@@ -153,8 +155,8 @@ def _find_sources(record: dict[str, Any], evidence: Iterable[Evidence]) -> dict[
 
 
 def _find_similar(request: ArchiveRequest, number: int) -> tuple[tuple[Hit, ...], str]:
-    """Returns the articles that are similar to an article, and "". If they cannot be searched, returns () and the
-    reason.
+    """Returns the articles on the same topic as an article, and "". If the search fails, returns () and the reason as a
+    sentence.
     """
     try:
         return tuple(run(request.db, Query(like=number, limit=_MAX_SIMILAR)).hits), ""
@@ -266,8 +268,8 @@ def diff_page(request: ArchiveRequest) -> PageResponse:
 
 
 def evidence_page(request: ArchiveRequest) -> PageResponse:
-    """Returns the page that explains why each field of an article has its value: all candidates, the chosen one, and
-    the extractor that read it.
+    """Returns the page that explains why each field of an article has its value: all candidates, which of them was
+    chosen, and which version of the extractor chose it.
     """
     number, revision = find_requested_article(request), parse_revision(request, "revision")
     db = request.db

@@ -1,7 +1,7 @@
-"""The web pages of captures, and captures by URL and time: TimeGate, TimeMap and mementos (RFC 7089).
+"""The web pages of captures: captured responses, stored WARC records and their verification, and captures by URL and
+time (TimeGate, TimeMap and mementos, RFC 7089). Also exports search results and collections.
 
-A browser gets the response, the stored record, or its verification. Search results and collections are exported, too.
-An archive may come from a stranger, so WARC files are only opened inside the archive's own folder.
+WARC files are only opened inside the archive's own folder, because an archive that a stranger made could name any file.
 """
 
 from __future__ import annotations
@@ -255,8 +255,8 @@ EXPORT_FORMATS: dict[str, ExportFormat] = {
 
 
 def find_ids(db: Database, query: Query) -> list[int]:
-    """Returns the IDs of all results of a search, in the order of the results page and with duplicates combined in the
-    same way. Raises BadQuery, SiteNotFound or IndexMissing.
+    """Returns the IDs of all results of a search, in the order of the results page and with the same duplicates folded.
+    Raises BadQuery, SiteNotFound or IndexMissing.
     """
     return list(matching_ids(db, replace(query, limit=None, offset=0)))
 
@@ -265,8 +265,8 @@ def find_ids(db: Database, query: Query) -> list[int]:
 
 
 def url_captures_page(request: ArchiveRequest) -> PageResponse:
-    """Returns the page with the list of a URL's captures, newest first. If the address contains a time, later captures
-    are left out.
+    """Returns the page with the list of a URL's captures, newest first. If the address of the page contains a time,
+    captures after this time are left out.
     """
     where = parse_memento_address(request)
     rows = captures_of_address(request.db, where.url)[::-1]
@@ -516,8 +516,9 @@ def _safe_response(request: ArchiveRequest, found: StoredCapture, headers: dict[
 
 
 def redirect_target(request: ArchiveRequest, found: StoredCapture, rows: Sequence[Row], kind: str) -> str:
-    """Returns the URL, on this server, of the page to which a captured redirect leads, at the time of its capture.
-    `kind` is "web" or "view". Raises NotCaptured if the redirect has no valid target.
+    """Returns the target of a captured redirect as a URL on this server, which shows the target as it was when the
+    redirect was captured. `kind` is the first part of the URL's path: "web" for a memento, "view" for the page in a
+    frame. Raises NotCaptured if the redirect has no valid target.
     """
     to = next((value for name, value in found.response.headers if name.lower() == "location"), "")
     url = asset_address(to, found.row["url"])

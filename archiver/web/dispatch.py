@@ -74,13 +74,15 @@ HEALTH = "/-/health"
 
 @dataclass(frozen=True, slots=True)
 class PageRoute:
-    """A row of the table of pages. In `path`, "{name}" matches anything without a slash and "{name*}" anything.
-    `function` is the module and function that make the page. `label` is the name of the page in the navigation ("" if
-    it is not listed there).
+    """A row of the table of pages.
 
-    Each page is also available as JSON, at the same path with the suffix .json or with ?_format=json. (If a name
-    itself ends in .json, ?_format=html selects the page.) Pages whose path ends in a URL of the web
-    (`names_address`) have no JSON, and receive that URL undecoded.
+    - `path`: the path of the page's URL, in which "{name}" matches anything without a slash and "{name*}" anything.
+    - `function`: the module and the function that make the page.
+    - `label`: the name of the page in the navigation; "" if the page is not listed there.
+    - `names_address`: True if the path ends in the URL of an archived page, which the function receives undecoded.
+
+    Each page is also available as JSON, at the same path with the suffix .json or with ?_format=json, except pages with
+    `names_address`. (If a name itself ends in .json, ?_format=html selects the page.)
     """
 
     path: str
@@ -90,7 +92,7 @@ class PageRoute:
 
     @property
     def address(self) -> str:
-        """Returns the regular expression that the percent-encoded path of a request for this page matches."""
+        """Returns a regular expression that matches the percent-encoded paths of requests for this page."""
         pattern = re.sub(
             r"\\\{(\w+)(\\\*)?\\\}", lambda m: f"(?P<{m[1]}>{'.+?' if m[2] else '[^/]+?'})", re.escape(self.path)
         )
@@ -140,8 +142,8 @@ _AHEAD = 8
 
 
 class StreamingResponse:
-    """A response for Datasette that is sent while `make` writes it in a thread of `pool`. While the client reads more
-    slowly than `make` writes, `make` is blocked. If the client disconnects, the next write of `make` raises
+    """A response that is sent while it is still being written: `make` writes it in a thread of `pool`. If the client
+    reads more slowly than `make` writes, `make` has to wait. If the client disconnects, the next write in `make` raises
     BrokenPipeError.
     """
 
@@ -265,14 +267,14 @@ UNREADABLE = (
 )
 """Errors of `open_archive` whose messages contain the paths of folders, which must not be shown to readers."""
 OWN = "datasette.handle_exception"
-"""The name of Datasette's own handler among its plugins."""
+"""The name under which Datasette's own error handler is registered as a plugin."""
 
 
 def describe_error(path: str, error: Exception, archive: Path, searched: str | None = None) -> tuple[int, str]:
-    """Returns the HTTP status and the message for an error at a path. Logs errors of the program and of the archive's
-    file system.
+    """Returns the HTTP status and the message for an error in a request for this path. Logs errors of the program and
+    of the archive's file system.
 
-    `searched` is the text of a search in a table of Datasette.
+    `searched` is the text that was searched for in one of Datasette's tables; None if there was no such search.
     """
     if isinstance(error, NotFound) and path.split("/")[1:2] != [DATABASE]:
         return 404, f"There is no page at {path}."

@@ -160,7 +160,9 @@ def timemap_link(request: ArchiveRequest, url: str, rows: Sequence[Row]) -> str:
 
 
 def timemap_json(request: ArchiveRequest, url: str, rows: Sequence[Row]) -> dict[str, Any]:
-    """Returns the TimeMap of a URL as JSON data, with the field names of the Memento project's aggregator."""
+    """Returns the TimeMap of a URL as JSON data, with the same field names as in the JSON of the Memento project's
+    aggregator.
+    """
     at = request.origin
     listed = [
         {
@@ -192,9 +194,8 @@ POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
     "sandbox allow-same-origin allow-top-navigation-by-user-activation"
 )
-"""The Content-Security-Policy of captured pages. The sandbox lacks allow-scripts, so nothing runs. The origin is kept
-so that requests for images carry the credentials of a proxy login.
-"""
+"""The Content-Security-Policy of captured pages. The sandbox lacks allow-scripts, so no script runs. The page keeps its
+origin (allow-same-origin), so that requests for images are sent with the credentials of a login at a proxy."""
 
 RewriteURL = Callable[[str], str]
 Element = etree._Element

@@ -357,7 +357,9 @@ def feed_page(request: ArchiveRequest) -> RawResponse:
 
 
 def export_page(request: ArchiveRequest) -> Download:
-    """Returns the results of a search or, with `id=`, a collection as a file; `as=csv` selects the format."""
+    """Returns a file with the results of a search or, if the URL has arguments `id`, with the articles of a collection.
+    The argument `as` selects the format, such as `as=csv`.
+    """
     if (name := request.one("as")) not in EXPORT_FORMATS:
         raise CannotAnswer(f"export as {name}", f"the formats are {', '.join(EXPORT_FORMATS)}")
     kind = EXPORT_FORMATS[name]
@@ -374,8 +376,8 @@ def collection_page(request: ArchiveRequest) -> PageResponse | RawResponse:
     """Returns the page of a collection, 100 articles per page. A collection is a URL that contains a list of articles,
     to bookmark, share, export and cite.
 
-    The argument `without` removes an article. It is sent by a form, so that the page need not repeat the whole list in
-    a link for each article.
+    The argument `without` removes an article. The page sends it by a single form, because a link for each article would
+    repeat the whole list.
     """
     chosen = collected_articles(request.db, request.many("id"))
     name, removed = request.one("name"), request.many("without")

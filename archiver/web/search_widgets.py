@@ -164,7 +164,7 @@ def _coarser_units(unit: str) -> Iterator[str]:
 # The map. Its outline is a static file; nothing is loaded from elsewhere.
 
 MAX_MAPPED = 2_000
-"""The places of at most this many articles are shown, because each needs a look-up in the archive."""
+"""A map shows the places of at most this many articles, because each article needs a look-up in the archive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +224,8 @@ def map_canvas(box: Box) -> tuple[tuple[float, float, float, float], tuple[int, 
 def map_position(box: Box, latitude: float, longitude: float) -> tuple[float, float]:
     """Returns the SVG coordinates of a place on the map of the Earth, at ten units per degree.
 
-    The box only decides on which side of the antimeridian the place is drawn: x is never west of the box.
+    The box matters only at the antimeridian: a place west of the box is drawn once around the Earth, so that x is never
+    west of it.
     """
     return round(box[0] * 10 + (longitude - box[0]) % 360 * 10, 1), round(-latitude * 10, 1)
 

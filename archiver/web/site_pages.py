@@ -95,8 +95,8 @@ _BAR_STEPS = 24
 
 
 def _draw_measure(one: Measure, runs: list[HistoricalRun]) -> dict[str, Any]:
-    """Returns a measure of the site's history for the template: its label; its bars (one per run: at, height, title);
-    and, as text, its last and its highest value, and all values, oldest first.
+    """Returns what the template needs to draw a measure of the site's history: the label; a bar per run as (position,
+    height, title); and as text, the last value (`last`), the highest (`most`) and all values, oldest first.
     """
 
     def text(value: float | None) -> str:
@@ -117,7 +117,9 @@ def _draw_measure(one: Measure, runs: list[HistoricalRun]) -> dict[str, Any]:
 
 
 def _build_chart(request: ArchiveRequest, site: dict[str, Any]) -> dict[str, Any]:
-    """Returns a bar chart of a site's archived articles over time, or the reason why it cannot be drawn."""
+    """Returns two values for the template: a bar chart of a site's archived articles over time (None if it cannot be
+    drawn), and the reason why it cannot be drawn.
+    """
     if not site["articles"]:
         return {"chart": None, "why_no_chart": ""}
     try:
@@ -127,7 +129,9 @@ def _build_chart(request: ArchiveRequest, site: dict[str, Any]) -> dict[str, Any
 
 
 def _judge_completeness(state: dict[str, Any]) -> tuple[str, str]:
-    """Returns the completeness of a site as a code (never, complete, lacking, open) and a sentence."""
+    """Returns the completeness of a site as a code and a sentence. The codes are never (never crawled), complete,
+    lacking (URLs are missing) and open (the last run has not finished).
+    """
     posts, missing = state["posts"], state["missing_total"]
     if not state["runs"]:
         return "never", "This site was never crawled."
@@ -217,8 +221,8 @@ def metrics_page(request: ArchiveRequest) -> RawResponse:
 
 
 def probe_page(request: ArchiveRequest) -> RawResponse:
-    """Reports as JSON whether the archive works: status 200, or 503 with reasons. With `only=reading`, checks only what
-    readers depend on.
+    """Returns whether the archive works, as JSON with status 200, or with status 503 and the reasons. With the argument
+    `only=reading`, only what a reader of the pages needs is checked.
     """
     found = probe(request.db, datetime.now(UTC), only_reading=request.one("only") == "reading")
     return RawResponse(

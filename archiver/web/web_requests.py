@@ -40,7 +40,7 @@ Args = tuple[tuple[str, str], ...]
 class WebRequest:
     """A request for a page, without access to the archive.
 
-    - `path`, `named`: the path, and its decoded variable parts.
+    - `path`, `named`: the path, and the decoded values of its variable parts by name.
     - `args`, `query`: the query arguments in order, and the raw query string.
     - `form`: html or json.
     - `base`: the prefix of all URL paths of this server, "/" or "/news/".
@@ -84,7 +84,7 @@ class ArchiveRequest(WebRequest):
 
 
 class CannotAnswer(ArchiverError):
-    """Raised when the arguments of a URL are invalid. (Errors in a search query are a BadQuery.)"""
+    """Raised when the arguments of a URL are invalid. (A mistake in a search query raises BadQuery instead.)"""
 
     def __init__(self, subject: str, why: str) -> None:
         super().__init__(subject, f"Invalid request ({subject[:80]}{'…' if len(subject) > 80 else ''}): {why}.")
@@ -247,8 +247,8 @@ def make_search_link(request: ArchiveRequest, query: Query, path: str = "/search
 
 
 class SearchLinks:
-    """Makes the search links of a page within a limit on their total length, because a long query would be repeated in
-    every bar of a chart. Parts of the page that call `reserve` earlier take precedence.
+    """Makes the search links of a page, up to a total length. Without a limit, a long query would be repeated in every
+    bar of a chart. Parts of the page that call `reserve` earlier get their links first.
     """
 
     def __init__(self, request: ArchiveRequest, query: Query) -> None:
@@ -261,7 +261,7 @@ class SearchLinks:
 
     @property
     def is_incomplete(self) -> bool:
-        """Returns True if the links of a part of the page were left out because of the limit."""
+        """Returns True if a part of the page has no links because they would have exceeded the limit."""
         return self._room < 0
 
     def reserve(self, number: int) -> Callable[[Query], str]:
@@ -344,8 +344,8 @@ MAX_COLLECTED = 500
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """The articles of a collection. `ids` are distinct and in the requested order; `missing` contains a message for
-    each requested article that is not available.
+    """The articles of a collection. `ids` are in the requested order, each once. `missing` contains a message for each
+    requested article that is not available.
     """
 
     ids: tuple[int, ...]
@@ -353,8 +353,8 @@ class Collection:
 
 
 def collected_articles(db: Database, named: Iterable[str]) -> Collection:
-    """Finds the articles of a collection by ID or URL. A value may contain several of them, separated by spaces or
-    commas. Raises CannotAnswer for more than MAX_COLLECTED.
+    """Finds the articles of a collection. Each value is an ID or a URL, or several of them separated by spaces or
+    commas. Raises CannotAnswer for more than MAX_COLLECTED articles.
     """
     words = [word for text in named for word in text.replace(",", " ").split()]
     if len(words) > MAX_COLLECTED:
