@@ -1,9 +1,9 @@
-"""Extracts stored captures again at the end of a run, after the run has found what the first extraction lacked. Nothing
+"""Extracts stored captures again at the end of a run, if the run has found something that changes the result. Nothing
 is fetched.
 
-A source hint may be found after the capture, for example because a feed failed in the first crawl or was found late.
-Values that sources give late do not make revisions. Values in stored articles may prove to belong to the site and not
-to a post; the affected articles are extracted again without these values.
+There are two cases. A source hint was found after its page was captured, for example because a feed failed in the first
+crawl (a late hint). Values from late hints do not make revisions. Or a value in stored articles proved to belong to the
+site and not to the posts (a constant). The affected articles are then extracted again without this value.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ _NO_FORM = -1
 
 @dataclass(frozen=True, slots=True)
 class LateHint:
-    """A source hint that was found after the capture of its page was extracted. `article_id` is None if the page was
-    not taken for a post.
+    """A source hint that was found after the capture of its page was extracted. `article_id` is None if the page has no
+    article, because it was not taken for a post.
     """
 
     page_id: int
@@ -72,9 +72,12 @@ class LateHint:
 
 @dataclass(slots=True)
 class LateHintTally:
-    """The result of extracting captures again with late hints: the number of articles that were `read`, the number of
-    these that `changed`, and the number of other pages that proved to be `posts`. `unreadable` holds a message for each
-    capture that could not be read.
+    """The result of extracting captures again with late hints.
+
+    - `read`: the number of articles that were extracted again.
+    - `changed`: the number of these articles that changed.
+    - `posts`: the number of other pages that proved to be posts.
+    - `unreadable`: a message for each capture that could not be read.
     """
 
     read: int = 0
@@ -84,8 +87,8 @@ class LateHintTally:
 
 
 def find_late_hints(db: Database, site_id: int, now: datetime, most: int = _MOST_PAGES) -> list[LateHint]:
-    """Returns the late hints of a site for pages that are not due. The other pages will be read with their hints when
-    they are fetched.
+    """Returns the late hints of a site, at most `most`. Pages that are due are left out, because they will be extracted
+    with their hints when they are fetched.
     """
     rows = db.execute(
         f"select p.id, c.id, a.id, h.id, h.hint from source_hints h join pages p on {LATEST_HINT} "
@@ -122,8 +125,8 @@ class LateHintReading:
             self._read_articles(of_articles, at)
 
     def _read_pages(self, hints: list[LateHint]) -> None:
-        """Re-classifies, with their late hints, pages that were not taken for posts. Stores the pages that prove to be
-        posts.
+        """Decides again, with their late hints, which of these pages are posts, and stores those that are. The pages
+        were not taken for posts before.
         """
         tally = RejudgingTally()
         read = [self._judging.read(_page_to_judge(self._db, one), one.hint) for one in hints]
@@ -152,8 +155,8 @@ class LateHintReading:
     def _write_articles(
         self, read: list[tuple[LateHint, ReextractedArticle]], begun: StartedReextraction
     ) -> list[ReextractedArticle]:
-        """Writes results together with the links of their captures to the late hints. An article that another program
-        changed meanwhile is left for the next run.
+        """Stores the new values of articles, and links their captures to the late hints. Returns the results that were
+        stored. An article that another program changed meanwhile is left for the next run.
         """
         with writing(self._db):
             stale = write_reextraction(self._db, [outcome for _, outcome in read], begun)
@@ -188,7 +191,7 @@ def _batches(hints: Iterable[LateHint]) -> Iterator[list[LateHint]]:
 
 
 _SAMPLE = 200
-"""At most this many articles with the same title are searched for other title candidates."""
+"""At most this many articles are examined to decide whether a title is a constant."""
 _MOST_ARTICLES = 2_000
 """At most this many articles are extracted again in one run; the next run continues."""
 _COLUMNS = tuple(name for name in OWN_TEXTS if name in MEASURED)
@@ -196,8 +199,8 @@ _LIVE = "site = :site and gone_at is null and id not in (select article_id from 
 
 
 def find_stored_constants(db: Database, site: str) -> SiteConstants:
-    """Returns the values that belong to the site and not to a post, by comparing all of its stored articles; see
-    `site_rule.find_constants`.
+    """Returns the constants of a site: values that belong to the site and not to a post. They are found by comparing
+    all of its stored articles (see `site_rule.find_constants`).
     """
     total = db.execute(f"select count(*) from articles where {_LIVE}", {"site": site}).fetchone()[0]
     frequent = (title for title in _frequent(db, site, "title", total) if _is_constant_title(db, site, title))
@@ -236,8 +239,8 @@ def _is_constant_title(db: Database, site: str, title: str) -> bool:
 
 
 def _sample_read_generally(db: Database, site: str) -> list[Article]:
-    """Returns a site's newest articles, without those whose title came from a learned rule, because in this case no
-    other title candidates were stored.
+    """Returns a site's newest articles, except those whose title came from a learned rule. For such articles no other
+    title candidates were stored, so nothing can be learned from them about other titles.
     """
     rows = db.query(
         f"select * from articles where {_LIVE} order by id desc limit :most", {"site": site, "most": _SAMPLE}
@@ -253,8 +256,8 @@ def _with_evidence(db: Database, row: dict[str, Any]) -> Article:
 
 @dataclass(frozen=True, slots=True)
 class RefusedConstants:
-    """The result of removing values that belong to the site (constants): the number of `articles` that changed, and,
-    for each field, the number of articles that lost its value.
+    """The result of removing constants from the articles of a site: the number of `articles` that changed, and for each
+    field the number of articles that lost their value (`lost`).
     """
 
     articles: int = 0
@@ -262,8 +265,8 @@ class RefusedConstants:
 
 
 def refuse_constants(db: Database, archive: Path, site: dict[str, Any], version: str, at: datetime) -> RefusedConstants:
-    """Adds the values that belong to the site, and not to a post, to the site's rules, and re-extracts the articles
-    that have one of these values.
+    """Finds the constants of a site, adds them to the site's rules, and re-extracts the articles that have one of them
+    as a value.
     """
     found = find_stored_constants(db, site["name"])
     rules = rules_valid_at(db, site["id"])
@@ -288,9 +291,7 @@ def refuse_constants(db: Database, archive: Path, site: dict[str, Any], version:
 
 
 def _with_fields(db: Database, ids: Sequence[int]) -> Counter[str]:
-    """Returns, for each field that may have a constant as its value, the number of these articles that have the
-    field.
-    """
+    """Returns, for each field that may have a constant as its value, how many of these articles have a value for it."""
     counts = ", ".join(f"total({column} <> '')" for column in _COLUMNS)
     row = db.execute(
         f"select {counts} from articles where id in (select value from json_each(?))", [json.dumps(ids)]
@@ -299,8 +300,8 @@ def _with_fields(db: Database, ids: Sequence[int]) -> Counter[str]:
 
 
 def _articles_with(db: Database, site: str, constants: SiteConstants, rules: str) -> list[int]:
-    """Returns the IDs of the articles that have a value belonging to the site (a constant) and were not extracted with
-    these rules.
+    """Returns the IDs of a site's articles that have a constant as a value. Articles that were already extracted with
+    these rules are left out, and so are articles after the first `_MOST_ARTICLES`.
     """
     values = {"titles": "title", "images": "image", "descriptions": "description"}
     has_one = " or ".join(f"{column} in (select value from json_each(:{name}))" for name, column in values.items())

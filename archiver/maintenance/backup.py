@@ -1,5 +1,5 @@
 """Backs up an archive while other programs write to it: copies the database with SQLite's backup API, then its WARC
-files. A copy is checked before it takes the place of the last backup, which becomes an earlier generation.
+files. A copy is checked before it takes the place of the last backup, which can be kept as an earlier generation.
 
 A read transaction keeps the copy consistent. In write-ahead log mode it blocks no writer
 (https://www.sqlite.org/wal.html, section 2.2); in any other mode, each commit of another program restarts the copy.
@@ -41,9 +41,9 @@ def check_copy(copy: Database, source: Database, archive: Path, target: Path, *,
     """Checks a copy of the database of `archive` that is to take the place of the backup at `target`. Raises
     BackupDamaged if the copy is damaged.
 
-    The check covers all pages, tables and indexes (by SQLite), the schema, and whether every row can be read. Unless
-    `force` is True, each article's text is also compared with its digest, and no article of the backup at `target` may
-    be missing without a reason.
+    SQLite checks all pages, tables and indexes. The schema is compared, and every row is read. Unless `force` is True,
+    each article's text is also compared with its digest, and the copy must contain each article of the backup at
+    `target`, except those that were removed or merged.
     """
     if found := find_fault(copy):
         what = (
@@ -110,8 +110,9 @@ def _texts(copy: Database) -> Iterator[tuple[int, str, str]]:
 
 
 def _find_lost_articles(copy: Database, target: Path) -> list[int]:
-    """Returns the IDs of articles that the earlier backup at `target` contains and the copy lacks. Articles are left
-    out if a person removed them or their site, or if they were merged into another article because both are one post.
+    """Returns the IDs of articles that are in the earlier backup at `target` but not in the copy, and whose absence has
+    no explanation. It is explained if a person removed the article or its site, or if the article was merged into
+    another one because both are one post.
     """
     if not target.exists():
         return []
@@ -271,8 +272,8 @@ def _time_of_backup(source: Database, target: Path) -> datetime | None:
 
 
 def _checkpoint_replaced_log(target: Path) -> None:
-    """Checkpoints the write-ahead log of the backup that is about to be replaced; SQLite would otherwise apply that log
-    to the new copy.
+    """Empties the write-ahead log of the backup that is about to be replaced, by writing its content into that backup.
+    Otherwise SQLite would apply the log to the new copy.
     """
     logs = [file for side in SIDES if (file := target.with_name(target.name + side)).exists()]
     if not logs:
@@ -308,9 +309,10 @@ def _lock_target(part: Path, target: Path) -> Iterator[None]:
 
 
 def _make_folder(source: Database, target: Path) -> None:
-    """Creates the folder of a first backup, but not the folders above it. A missing folder that held a backup before is
-    not created either: it is probably on a disk that is not mounted now, and the new backup would be on the same disk
-    as the archive.
+    """Creates the folder of a first backup, but not the folders above it.
+
+    A folder that held a backup before and is now missing is not created again. It is probably on a disk that is not
+    mounted, so the new backup would be written to the same disk as the archive.
     """
     folder = target.parent
     if folder.is_dir():
@@ -371,8 +373,9 @@ def _why_not_backup(source: Database, target: Path) -> str:
 
 
 def _runs_to_compare(source: Database, other: Database, target: Path) -> Iterator[tuple[int, str]]:
-    """Yields ID and start of the newest run in an earlier backup that its source must still have: none of a site that
-    was removed from the source, with its runs, after it made the backup.
+    """Yields the ID and start of the newest run in an earlier backup (`other`), which must also be in the archive from
+    which the backup was made (`source`). Runs of sites that were removed from the archive after that backup are
+    skipped. Yields nothing if no run remains.
     """
     made = made_at(other, target)
     known_until = stamp(made) if any(one.made_at == made for one in read_backups(source)) else ""
@@ -422,7 +425,7 @@ def copy_warc_files(
     """Copies the WARC files that the copied database `db` refers to into the folder of `target`. `finished` maps the
     name of each WARC file of the archive to True if the file was complete before the database was copied.
 
-    A file that is damaged in the archive and undamaged in the folder is left unchanged there. Raises OSError. Raises
+    If a file is damaged in the archive, an undamaged copy in the folder is not overwritten. Raises OSError. Raises
     BackupRefused if the folder contains a different file with the same name, or if a copy differs from its original.
     """
     out = CopiedFiles()
@@ -458,8 +461,8 @@ def copy_warc_files(
 
 
 class _DifferentFile(Exception):
-    """Raised if the target folder contains, under the name of the file to copy, a file that is not an earlier state of
-    it.
+    """Raised if the folder of the backup contains a different file under the name of a file to copy, that is, neither
+    an equal file nor the beginning of it.
     """
 
 
@@ -480,8 +483,8 @@ def size_of(file: Path) -> int:
 
 
 def _explain_difference(db: Database, archive: Path, target: Path, name: str) -> str:
-    """Returns a sentence that says what to do if a WARC file is damaged in the archive and undamaged in the folder of
-    `target`; otherwise "".
+    """Returns a sentence that says what to do, if a WARC file is damaged in the archive and its copy in the folder of
+    `target` is undamaged; otherwise "".
     """
     flaws = find_flaws(db, archive.parent, name)
     if not flaws or find_flaws(db, target.parent, name, may_be_earlier=True):
@@ -524,9 +527,11 @@ def _copy_warc(file: Path, to: Path, last: int | None, out: CopiedFiles) -> None
 
 
 def find_known_ends(db: Database, folder: Path, finished: dict[str, bool]) -> dict[str, int]:
-    """Returns, by name, the number of bytes of each WARC file below `folder` that belong to a copied database. If a
-    file was already finished before the copy and is still finished, these are all of its bytes. Otherwise these are the
-    bytes up to the end of the last exchange that has a row in `captures`. Missing files are left out.
+    """Returns, by name, how many bytes of each WARC file below `folder` belong to the copied database `db`.
+
+    These are all bytes of a file that was finished before the database was copied and is still finished. Of any other
+    file, they are the bytes up to the end of the last exchange that has a row in `captures`. Missing files are left
+    out.
     """
     known = _read_ends(db)
     out = {}
@@ -543,8 +548,8 @@ def find_known_ends(db: Database, folder: Path, finished: dict[str, bool]) -> di
 
 
 def has_later_records(db: Database, file: Path, name: str) -> bool:
-    """Returns True if a WARC file contains more data after the last exchange with a row in `captures`. Raises
-    OSError.
+    """Returns True if a WARC file contains further data after the last exchange with a row in the `captures` of this
+    database. Raises OSError.
     """
     last, _ = _read_ends(db).get(name, (0, 0))
     with file.open("rb") as handle:
@@ -579,8 +584,9 @@ def _is_earlier_state(handle: BinaryIO, other: Path) -> bool:
 
 
 def copy_file(handle: BinaryIO, to: Path, end: int) -> None:
-    """Copies the first `end` bytes of an open file to a temporary file, reads the copy again to compare size and
-    digest, then moves the file to `to`. Raises BackupRefused if the copy differs from what was read.
+    """Copies the first `end` bytes of an open file to `to`. They are first written to a temporary file, which is read
+    again to compare its size and digest, and then moved to `to`. Raises BackupRefused if the copy differs from what was
+    read.
     """
     part = to.with_name(f".{to.name}.partial")
     handle.seek(0)

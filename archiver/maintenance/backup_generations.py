@@ -30,8 +30,8 @@ _TIME = "%Y-%m-%d-%H%M%S"
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A file that is a backup of an archive. `made_at` is when it was made; `damage` describes what is damaged in it;
-    "" if the check found no damage.
+    """A file that is a backup of an archive. `made_at` is the time of the backup. `damage` describes what is damaged in
+    the file; "" if the check found no damage.
     """
 
     path: Path
@@ -52,8 +52,9 @@ def earlier_files(target: Path) -> list[Path]:
 
 
 def find_generations(target: Path, source: Database | None = None) -> Iterator[Generation]:
-    """Yields the generations of a backup, newest first, each after its database was checked for damage. Files that are
-    not archives are left out. If `source` is given, files that are not backups of this archive are left out, too.
+    """Yields the generations of the backup `target`, newest first. Each is checked for damage before it is yielded.
+    Files that are not archives are left out. If `source` is given, files that are not backups of this archive are left
+    out, too.
     """
     for file in (target, *earlier_files(target)):
         if (found := inspect_generation(file, source)) is not None:
@@ -80,7 +81,7 @@ def inspect_generation(file: Path, source: Database | None = None) -> Generation
 
 
 def is_backup(db: Database, file: Path) -> bool:
-    """Returns True if an archive is a backup and lies at the path where it was made, according to its own record."""
+    """Returns True if the archive `db` says of itself that it is a backup that was made at the path of `file`."""
     own = file.resolve()
     targets = [Path(one.path) for one in read_backups(db)]
     return any(own == target or own in earlier_files(target) for target in targets if target.parent == own.parent)
@@ -94,7 +95,9 @@ def archive_id(db: Database) -> object:
 
 
 def made_at(db: Database, file: Path) -> datetime:
-    """Returns when a backup was made according to its own record, otherwise when its file was last written."""
+    """Returns when a backup was made, according to a record in it. If it has no such record, returns when its file was
+    last written.
+    """
     with suppress(sqlite3.Error):
         if has_integrity_records(db):
             times = [one.made_at for one in read_backups(db) if one.made_at]
@@ -109,11 +112,11 @@ def dated_path(target: Path, at: datetime) -> Path:
 
 
 def keep_as_earlier(target: Path, at: datetime) -> Path:
-    """Gives the backup at `target`, which was made at `at`, a second name: that of an earlier generation. Returns the
-    path with this name.
+    """Keeps the backup at `target`, which was made at `at`, as an earlier generation: gives its file the name of such a
+    generation, and returns the path with this name.
 
-    A hard link does this in one step, so that `target` exists at any time. On a disk without hard links the file is
-    renamed.
+    On a disk with hard links the file also keeps its old name, so that `target` exists at any time. On other disks it
+    is renamed.
     """
     dated = dated_path(target, at)
     number = 1
@@ -130,10 +133,10 @@ def keep_as_earlier(target: Path, at: datetime) -> Path:
 
 
 def prune(target: Path, source: Database, keep: int) -> tuple[list[Path], list[Generation]]:
-    """Deletes the earlier generations of a backup beyond the newest `keep`, counting `target`. Returns the deleted
-    files, and the damaged generations.
+    """Deletes old generations of the backup `target`, so that at most `keep` remain, including `target` itself. Returns
+    the deleted files, and the damaged generations.
 
-    Only undamaged backups of the archive `source` are counted and deleted. Damaged ones are kept for a person to
+    Only undamaged backups of the archive `source` are counted and deleted. Damaged generations are kept for a person to
     examine.
     """
     files = earlier_files(target)

@@ -1,7 +1,7 @@
-"""A backup from start to end: copies the archive, keeps earlier generations, deletes, on request, backup files that
-hold removed posts, and records the result in the archive.
+"""Makes a backup from start to end: copies the archive, keeps earlier generations, deletes on request the backup files
+that hold removed posts, and records the result in the archive.
 
-Also finds the backups of an archive that still hold posts which were removed from it.
+Also finds the backups that still hold posts which were removed from the archive.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ from archiver.warc.writer import NAME
 KEEP = 3
 """At most this many generations are kept unless the user asks for another number."""
 _PATIENCE = 20.0
-"""If another program's transaction lasts longer than this many seconds, the backup is not recorded."""
+"""How many seconds to wait for the end of another program's transaction, before the result of a backup is given up
+unrecorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,8 @@ class BackupRequest:
     - `captures`: True if WARC files are copied, too.
     - `force`: True if any file may be overwritten.
     - `keep`: the number of generations to keep.
-    - `purge`: True if backup files that hold removed posts are deleted. In this case, `captures` is True as well if the
-      backup includes WARC files.
+    - `purge`: True if backup files that hold removed posts are deleted. If the backup includes WARC files, `captures`
+      must then be True as well.
     """
 
     target: Path
@@ -71,9 +72,10 @@ class BackupResult:
     - `deleted`: earlier generations that were deleted.
     - `damaged`: earlier generations that are damaged and therefore not counted.
     - `purged`: WARC files that were deleted because they may hold removed posts.
-    - `still_held`: the number of removed posts that other files in the folder may hold.
+    - `still_held`: the number of removed posts that other files in the backup's folder may still hold.
     - `unrecorded`: the reason why the backup could not be recorded in the archive; "" if it was recorded.
-    - `lost`: when the last backup at this path was made, if its file is no longer there; otherwise None.
+    - `lost`: if the file of the last backup at this path is no longer there, the time at which that backup was made;
+      otherwise None.
     """
 
     articles: int = 0
@@ -130,8 +132,8 @@ def _find_recorded(db: Database, target: Path) -> datetime | None:
 
 
 def has_warc_copies(archive: Path, target: Path) -> bool:
-    """Returns True if the folder of a backup contains copies of WARC files. Purging such a backup deletes the copies of
-    files that the archive has replaced, so the replacing files must be copied, too.
+    """Returns True if the folder of a backup contains copies of WARC files. If such a backup is purged, copies of WARC
+    files that the archive has replaced are deleted, so the new files must be copied, too.
     """
     folder = target.parent
     if not folder.is_dir() or folder.samefile(archive.parent):
@@ -183,8 +185,8 @@ def _is_backup_of(file: Path, db: Database) -> bool:
 
 
 def _delete_orphaned_warcs(db: Database, archive: Path, target: Path) -> list[str]:
-    """Deletes WARC files in the folder of a backup that the archive replaced when it removed posts. These are files of
-    this archive to which neither the archive nor any backup in the folder refers any longer. Returns their names.
+    """Deletes WARC files in the folder of a backup to which neither the archive nor any backup in the folder refers any
+    longer, because the archive has replaced them when it removed posts. Returns the names of the deleted files.
     """
     folder = target.parent
     if not (folder / "warc").is_dir() or folder.samefile(archive.parent):
@@ -224,8 +226,8 @@ def _count_held(db: Database, made: BackupRecord, request: BackupRequest) -> int
 
 
 def _holds_since(db: Database, made: BackupRecord, request: BackupRequest) -> datetime | None:
-    """Returns the time before which a post must have been removed so that no file in the folder of this new backup
-    holds it. This is the time of the backup's oldest generation or, if WARC files are copied, the time of the first
+    """Returns the time of the oldest content in the folder of a new backup: the files in the folder may hold any post
+    that was removed after this time. It is the time of the oldest generation or, if WARC files are copied, of the first
     backup with WARC files, because these files are kept.
     """
     if request.purge:
@@ -252,8 +254,8 @@ def _record(archive: Path, made: BackupRecord, request: BackupRequest) -> str:
 
 
 def _record_failure(archive: Path, target: Path, error: ArchiverError) -> None:
-    """Stores why a backup failed. If the path was refused and the archive has no record of it, it was probably
-    mistyped, so nothing is stored.
+    """Stores in the archive why a backup failed. Stores nothing if the path was refused and was never used for a
+    backup, since it was probably mistyped.
     """
     path = str(target.resolve())
 
@@ -285,10 +287,11 @@ def _write(archive: Path, write: Callable[[Database], None]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A backup, or another copy of the archive, that holds or may hold posts that were removed from the archive.
+    """A backup, or another copy of the archive in the archive's own folder, that holds or may hold posts that were
+    removed from the archive.
 
-    - `path`: the backup's file, or another copy of the archive in its folder.
-    - `files`: its files that hold removed posts, as far as they can be read.
+    - `path`: the path of the backup or of the copy.
+    - `files`: those of its files that hold removed posts, as far as they can be read.
     - `is_readable`: False if it cannot be read now.
     - `advice`: the command or action that removes the posts from it.
     """

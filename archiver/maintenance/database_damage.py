@@ -41,7 +41,9 @@ class DatabaseDamage:
 
     @property
     def derived(self) -> tuple[str, ...]:
-        """Returns the damaged indexes and tables if all of them can be rebuilt from other tables; otherwise ()."""
+        """Returns the names of the damaged indexes and tables if all of them can be rebuilt from other tables;
+        otherwise ().
+        """
         if self.table.startswith(_FTS):
             return (_FTS,)
         named = [name for _, name in self.pages] or [
@@ -53,7 +55,7 @@ class DatabaseDamage:
 
     @property
     def place(self) -> str:
-        """Returns the damaged pages as a phrase: "page 12 of captures (byte 45,056)"; "" if the damaged pages are not
+        """Returns a phrase that names the damaged pages: "page 12 of captures (byte 45,056)"; "" if they are not
         known.
         """
         named = [
@@ -66,8 +68,8 @@ class DatabaseDamage:
 
     @property
     def phrase(self) -> str:
-        """Returns the damage as a phrase for messages, such as "the table captures: page 12 of captures (byte
-        45,056)".
+        """Returns a phrase that describes the damage in messages, such as "the table captures: page 12 of captures
+        (byte 45,056)".
         """
         return f"the table {self.table}: {self.place or self.message}"
 
@@ -81,7 +83,9 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 
 def stored_tables(db: Database) -> list[str]:
-    """Returns the names of the tables that have pages of their own in the file, the schema's table first."""
+    """Returns the names of the tables that have pages of their own in the file, beginning with SQLite's schema
+    table.
+    """
     return [
         "sqlite_schema",
         *(
@@ -92,8 +96,8 @@ def stored_tables(db: Database) -> list[str]:
 
 
 def find_database_damage(db: Database, tables: Iterable[str] | None = None) -> Iterator[DatabaseDamage]:
-    """Yields the damage to each of these tables (None means all tables) and their indexes, as SQLite's `PRAGMA
-    integrity_check` finds it: pages, records, order, NOT NULL and UNIQUE constraints, and index entries.
+    """Yields the damage that SQLite's `PRAGMA integrity_check` finds in these tables (None means all tables) and in
+    their indexes. It checks pages, records and their order, NOT NULL and UNIQUE constraints, and index entries.
 
     Raises sqlite3.Error if the schema itself cannot be read.
     """
@@ -129,8 +133,8 @@ def _check_table(db: Database, table: str) -> list[str]:
 
 
 def _find_damaged_pages(db: Database, table: str) -> Iterator[tuple[int, str]]:
-    """Yields each page that SQLite cannot decode, as its number and its table or index. Yields nothing if SQLite was
-    built without dbstat.
+    """Yields the (number, table or index) of each page of a table and its indexes that SQLite cannot decode. Yields
+    nothing if SQLite was built without dbstat.
     """
     with suppress(sqlite3.Error):
         names = [table, *(row[0] for row in db.execute("select name from sqlite_master where tbl_name = ?", [table]))]
@@ -142,8 +146,8 @@ def _find_damaged_pages(db: Database, table: str) -> Iterator[tuple[int, str]]:
 
 
 def find_unreadable_articles(db: Database) -> list[int]:
-    """Returns the IDs of the articles whose current row or revisions cannot be read, as far as other tables contain
-    their IDs.
+    """Returns the IDs of the articles whose row or revisions cannot be read. Articles whose IDs are in no other,
+    readable table are not found.
     """
     ids: set[int] = set()
     for query in (
@@ -177,8 +181,8 @@ def _is_readable(db: Database, query: str, first: int, last: int) -> bool:
 
 
 def _unreadable(ids: list[int], is_readable: Callable[[int, int], bool]) -> Iterator[int]:
-    """Yields those IDs of a sorted list that cannot be read. Finds them by halving each range that cannot be read as a
-    whole.
+    """Yields those of the sorted `ids` whose rows cannot be read. `is_readable(first, last)` tests a range of IDs; an
+    unreadable range is halved until the single IDs are found.
     """
     waiting = [ids] if ids else []
     while waiting:

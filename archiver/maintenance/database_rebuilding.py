@@ -1,5 +1,5 @@
-"""Rebuilds the database file of an archive. Either rebuilds its damaged indexes from its tables, without reading the
-damaged pages; or rewrites the whole file, without the space of deleted rows and of a fragmented full-text index.
+"""Rebuilds the database file of an archive in one of two ways: rebuilds damaged indexes from the tables, or rewrites
+the whole file without unused space (`archiver vacuum`).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def rebuild_damaged(archive: Path) -> list[str]:
     each rebuilt index. Does nothing if a table that cannot be rebuilt is damaged, because a backup must then be
     restored.
 
-    SQLite cannot drop an index that it cannot read. So the entries of the indexes are deleted from the schema, and the
-    pages of the indexes are left out by VACUUM afterwards. Raises ArchiveLocked and sqlite3.Error.
+    SQLite cannot drop an index that it cannot read. Therefore the indexes are deleted from the schema table, and VACUUM
+    then removes their pages from the file. Raises ArchiveLocked and sqlite3.Error.
     """
     with opened(archive) as db:
         damages = list(find_database_damage(db))
@@ -48,7 +48,7 @@ def rebuild_damaged(archive: Path) -> list[str]:
 
 
 def _read_statements(db: Database, names: set[str]) -> dict[str, str]:
-    """Returns the SQL that creates each of these indexes and tables in a new archive."""
+    """Returns, by name, the SQL statements with which a new archive creates these indexes and tables."""
     fresh = migrated_like(db)
     try:
         rows = fresh.execute("select name, sql from sqlite_master where sql is not null").fetchall()
@@ -75,8 +75,8 @@ def _forget(db: Database, names: set[str]) -> None:
 
 
 def _vacuum(db: Database) -> str:
-    """Rewrites the file without unused pages. Returns what is left to do, as the end of a phrase; "" if nothing is left
-    to do.
+    """Rewrites the file without unused pages (VACUUM). Returns "" if this was done; otherwise words to add to a
+    message, which say how to do it later.
     """
     try:
         db.execute("vacuum")
@@ -105,8 +105,8 @@ def vacuum(archive: Path, progress: Callable[[str], None]) -> VacuumResult:
     """Compacts an archive: merges the segments of the full-text index, deletes source hints that were not used for any
     extraction, rewrites the database without gaps, and updates the query planner's statistics.
 
-    SQLite does this in transactions and in place. So if the process is killed, the file is either in its old or in its
-    new state, and programs that have the file open can continue. Raises ArchiveBusy if a crawl or an import is writing,
+    If the process is killed, the file is either in its old or in its new state, because SQLite works in transactions.
+    Other programs can keep the file open meanwhile. Raises ArchiveBusy if a crawl or an import is writing,
     NotEnoughSpace if the disk has less free space than twice the size of the result, and the errors of `open_archive`.
     """
     writer = lock_holder(archive)

@@ -1,4 +1,6 @@
-"""Releases the held pages of a site: either makes them due, or stores the new state that their captures show."""
+"""Releases the held pages of a site: either makes them due, or accepts them, that is, stores the new state that their
+captures show.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,8 @@ from archiver.storage.pages import hint_of_capture, moment
 from archiver.storage.runs import Counts, forget_run_health
 
 _STAGES = (identify, revise, record)
-"""The stages that an accepted page passes. The stage `enter` is left out: the URLs found on the page were stored when
-it was fetched."""
+"""The stages that an accepted page passes. The stage `enter`, which stores the URLs found on a page, is left out: it
+was run when the page was fetched."""
 _GONE = frozenset({HoldRule.STILL_LISTED, HoldRule.MASS_GONE})
 _RELEASED = "released by 'archiver sites release'"
 
@@ -39,7 +41,7 @@ class ReleasedPages:
     - `unchanged`: the number of pages that show the stored state.
     - `due`: the number of pages that are only fetched again.
     - `left`: for each page that stays held, a message with the reason.
-    - `runs`: the runs that held the accepted pages. Undoing these runs also undoes the acceptance.
+    - `runs`: the IDs of the runs that held the accepted pages. Undoing these runs also undoes the changes made now.
     """
 
     site: str
@@ -67,9 +69,9 @@ def release_held(db: Database, site: dict[str, Any]) -> ReleasedPages:
 
 
 def accept_held(db: Database, folder: Path, site: dict[str, Any], version: str, at: datetime) -> ReleasedPages:
-    """Stores what the held pages of a site showed when they were last fetched, from the captures below `folder`. A page
-    whose capture cannot be read stays held. Other posts that gain the same as several of these pages are no longer held
-    for it.
+    """Accepts the held pages of a site: stores what their last captures (below `folder`) show. A page whose capture
+    cannot be read stays held. If several of the pages gained the same, later pages with the same gain are not held
+    because of it.
     """
     done, rules = ReleasedPages(site["name"]), RulesByTime(db)
     with writing(db):
@@ -107,8 +109,8 @@ def _held_rows(db: Database, site_id: int) -> list[dict[str, Any]]:
 def _accepted_result(
     db: Database, folder: Path, site: dict[str, Any], row: dict[str, Any], rules: RulesByTime, done: ReleasedPages
 ) -> PageResult | None:
-    """Returns the result of fetching a held page, as read from the page's capture, which is to be stored now. If the
-    page stays held, adds the reason to `done` and returns None.
+    """Returns the page result to store for a held page, extracted from its last capture. If the page must stay held,
+    adds the reason to `done` and returns None.
     """
     fetched_at = moment(row["fetched_at"])
     assert fetched_at is not None

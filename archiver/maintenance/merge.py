@@ -1,6 +1,6 @@
-"""Merges another archive into this one, in transactions that each leave this archive consistent.
+"""Merges another archive into this one. Each transaction leaves this archive consistent.
 
-In this module, "theirs" means the archive that is merged; "own" means the archive that it is merged into.
+In this module, "theirs" is the archive that is read, and "own" is the archive into which it is merged.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def refuse_itself(path: Path, into: Path) -> None:
 
 @contextmanager
 def open_for_merge(path: Path, into: Path) -> Iterator[Database]:
-    """Context manager that opens the archive at `path` in a read transaction. If its schema is older, it is first
-    copied into the folder of the archive `into`, and the migrated copy is used instead.
+    """Context manager that opens the archive at `path` in a read transaction. An archive with an older schema is copied
+    into the folder of the archive `into`, and the copy is migrated and opened instead.
 
     Raises MergeRefused if both paths are the same archive, and the errors of `open_archive`, such as ArchiveNotFound,
     NotAnArchive and ArchiveTooNew.
@@ -168,7 +168,8 @@ def merge_runs(db: Database, theirs: Database, sites: IDMap) -> IDMap:
 def merge_imports(db: Database, theirs: Database) -> IDMap:
     """Merges the import runs of the other archive. Returns a map from each import's ID in the other archive to its ID
     in this one. Two imports are the same if their file, options and start time are equal. An import that was
-    interrupted in the other archive is not resumed; the next import of its file starts from the beginning.
+    interrupted in the other archive cannot be continued in this one; the next import of its file starts from the
+    beginning.
     """
     ids: IDMap = {}
     for row in theirs.query("select * from imports order by id"):
@@ -190,9 +191,11 @@ def merge_imports(db: Database, theirs: Database) -> IDMap:
 
 
 def merge_rules(db: Database, theirs: Database, sites: IDMap) -> IDMap:
-    """Merges the site rules of the other archive. Returns a map from the ID of each version in the other archive to its
-    ID in this one. If both archives contain rules for a site, the rules of this archive stay in use; the other rules
-    are kept only for the articles that were extracted with them.
+    """Merges the site rules of the other archive. Returns a map from the ID of each version of rules in the other
+    archive to its ID in this one.
+
+    If both archives have rules for a site, the rules of this archive stay in use. The other rules are stored only
+    because articles that were extracted with them refer to them.
     """
     has = {row[0]: row[1] for row in db.execute("select site_id, max(by_hand) from site_rules group by 1")}
     ids: IDMap = {}
@@ -222,8 +225,8 @@ def merge_hosts(db: Database, theirs: Database) -> None:
 
 
 def merge_historical_pages(db: Database, theirs: Database, imports: IDMap) -> None:
-    """Merges the records of past imports about pages that did not become articles: pages that were not posts,
-    responses, and unresolved revisit records. Later imports use these rows.
+    """Merges what past imports have stored about captures that did not become articles: pages that are not posts, other
+    responses, and revisit records whose payload was not found. Later imports use these rows.
     """
     for row in theirs.query("select * from historical_pages"):
         db.execute("insert into historical_pages (key, kind) values (:key, :kind) on conflict do nothing", row)
@@ -266,8 +269,8 @@ class MergeResult:
     - `revised`: those of the `joined` articles that got a new revision.
     - `removed`: posts that were left out because this archive contains their tombstones.
     - `lost`: the names of WARC files that the other archive lacks.
-    - `searches_kept_out`: the names of saved searches that were not copied because this archive uses the same name for
-      a different query.
+    - `searches_kept_out`: the names of saved searches that were not copied because this archive has a different query
+      under the same name.
     """
 
     articles: int = 0
@@ -286,9 +289,8 @@ class MergeResult:
 def merge(db: Database, archive: Path, other: Path, progress: Progress = lambda what, done, of: None) -> MergeResult:
     """Merges the archive `other` into this one. No other program may write to either archive meanwhile.
 
-    Raises the errors of `open_for_merge`, and storage errors. Everything committed before an error is kept, and
-    repeating the merge continues it. Memory use is bounded by the captures of one post plus one ID for each site and
-    run.
+    Raises the errors of `open_for_merge`, and storage errors. What was merged before an error is kept, and repeating
+    the merge continues it. The memory needed is that for the captures of one post and for one ID per site and run.
     """
     with open_for_merge(other, archive) as theirs:
         merging = _Merge(db, archive, theirs, other.parent, progress)
@@ -372,7 +374,7 @@ class _Merge:
         return int(own["id"])
 
     def _each_row(self, table: str, enter: Callable[[dict[str, Any]], None]) -> None:
-        """Calls `enter` for every row of a table of the other archive, in transactions of _ROWS rows."""
+        """Calls `enter` for every row of a table of the other archive. Each transaction covers _ROWS rows."""
         last, done = 0, 0
         total = self._theirs.execute(f"select count(*) from {table}").fetchone()[0]
         while rows := list(

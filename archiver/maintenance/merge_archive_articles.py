@@ -1,5 +1,5 @@
-"""Merges the articles of another archive: a new article is copied with its revisions; for an article in both archives,
-each capture is entered at its own time, as in an import.
+"""Merges the articles of another archive into this one. An article that only the other archive has is copied with its
+revisions. For an article that both have, each capture of the other archive is entered at its own time, as in an import.
 
 All functions run inside the caller's transaction.
 """
@@ -49,8 +49,8 @@ _RULES = re.compile(r" rules-(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class TheirArticle:
-    """An article of the other archive with all its rows: its row of `articles` (`row`), its revisions by time, its
-    URLs, and its captures by time.
+    """An article of the other archive with all its rows: its row of `articles` (`row`), its revisions, its URLs and its
+    captures. Revisions and captures are ordered by time.
     """
 
     row: Row
@@ -78,8 +78,8 @@ def read_their_article(theirs: Database, row: Row) -> TheirArticle:
 
 
 def find_own_article(db: Database, post: TheirArticle) -> Row | None:
-    """Returns the row of this archive's article that is the same post as an article of the other archive, identified as
-    a crawl would identify it; None if the post is not in this archive.
+    """Returns this archive's article, as its row of `articles`, for the same post as an article of the other archive;
+    None if the post is not in this archive. Posts are identified in the same way as in a crawl.
     """
     return find_article_of(db, post.row["site"], post.article, [one["url"] for one in post.addresses])
 
@@ -140,8 +140,8 @@ def enter_addresses(db: Database, number: int, post: TheirArticle, *, new: bool 
     """Adds the URLs of an article of the other archive to the article with the ID `number` in this archive, except URLs
     of other articles of this archive.
 
-    The article keeps its own URL. If it has a different own URL in the other archive, that URL becomes an alias. `new`
-    is True if this merge added the article.
+    The `url` of the article in this archive stays. If the article has a different `url` in the other archive, that
+    becomes an alias. `new` is True if this merge has added the article.
     """
     own = db.execute("select urlkey from articles where id = ?", [number]).fetchone()[0]
     for one in post.addresses:
@@ -243,8 +243,9 @@ def merge_article(
 
 @dataclass(slots=True)
 class _ArticleMerge:
-    """Merges one article of the other archive into the article `number` of this archive. `revisions` are the revisions
-    in the other archive, by time; `revised` becomes True when the article in this archive gets a new revision.
+    """Merges one article of the other archive into the article with the ID `number` in this archive. `revisions` are
+    the other archive's revisions, ordered by time. `revised` becomes True when the article in this archive gets a new
+    revision.
     """
 
     db: Database
@@ -273,14 +274,16 @@ class _ArticleMerge:
                 captures.link_capture_to_article(self.db, own, self.number, secondary=is_secondary)
 
     def enter_uncaptured(self) -> None:
-        """Enters the revisions of the other archive whose capture could not be copied to this archive."""
+        """Enters those revisions of the other archive that have no capture in this archive, because the capture could
+        not be copied.
+        """
         for revision in self.revisions:
             if self.captures.enter_by_id(revision.capture) is None and not _is_known(self.db, self.number, revision):
                 self._enter(revision, revision.at, None)
 
     def enter_last_seen(self) -> None:
-        """Records that the other archive saw its current revision again, if this was later than the last time at which
-        this archive saw the article.
+        """If the other archive saw its current revision later than this archive last saw the article, stores that
+        time.
         """
         post = self.post
         current = next((one for one in self.revisions if one.revision == post.row["revision"]), None)
@@ -324,8 +327,8 @@ def _last_seen(db: Database, number: int) -> str:
 
 
 def _merge_times(db: Database, post: TheirArticle, number: int, before: Row) -> None:
-    """Merges when an article was first seen, last seen and gone. `gone_at` becomes the earliest time after which
-    neither archive saw the article.
+    """Merges the columns `first_seen`, `last_seen` and `gone_at` of an article. `gone_at` becomes the earliest time at
+    which one archive found the article gone and after which neither archive has seen it.
     """
     last = max(before["last_seen"], post.row["last_seen"], _last_seen(db, number))
     gone = [at for at in (before["gone_at"], post.row["gone_at"]) if at and at > last]
@@ -346,7 +349,7 @@ def _merge_times(db: Database, post: TheirArticle, number: int, before: Row) -> 
 
 
 def _read_their_revisions(theirs: Database, post: TheirArticle, rules: Mapping[int, int]) -> list[TheirRevision]:
-    """Returns the revisions of an article of the other archive by time, each with its evidence."""
+    """Returns the revisions of an article of the other archive with their evidence, ordered by time."""
     articles = {version.number: version.article for version in revision_runs_of(theirs, post.row)}
     out = []
     for row in post.revisions:

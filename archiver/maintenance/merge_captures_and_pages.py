@@ -32,10 +32,11 @@ class CaptureMerge:
     """Enters captures of the other archive into this one. Two captures are the same if URL, time and payload digest are
     equal.
 
-    `files` maps the name of a WARC file in the other archive to its name in this one; captures in other files are
-    not entered. `runs` and `imports` map IDs in the other archive to IDs in this one. `new` counts the captures
-    entered; `removed` collects the IDs of tombstones whose posts have records in a copied file, which must be erased
-    from it.
+    - `files`: maps the name of each copied WARC file in the other archive to its name in this one. Captures in other
+      files are not entered.
+    - `runs`, `imports`: map IDs in the other archive to IDs in this one.
+    - `new`: the number of captures entered so far.
+    - `removed`: the IDs of tombstones whose posts have records in a copied file. These records must be erased.
     """
 
     def __init__(
@@ -117,9 +118,9 @@ Progress = Callable[[str, int, int], None]
 def copy_files(
     db: Database, theirs: Database, folder: Path, other: Path, progress: Progress
 ) -> tuple[dict[str, str], list[str]]:
-    """Copies the WARC files with new captures from `other`, the other archive's folder, into `folder`. Returns a dict
-    from each file's name in the other archive to its name in this one, and the names of files that the other archive
-    lacks.
+    """Copies the WARC files with new captures from the other archive's folder (`other`) into this archive's (`folder`).
+    Returns a dict from each file's name in the other archive to its name in this one, and the names of files that are
+    missing in the other archive's folder.
 
     A file whose captures are all in this archive is not copied. A file that is already in this archive, under whatever
     name, is recognized by its digest. Raises OSError.
@@ -199,8 +200,8 @@ def merge_page(
     db: Database, theirs: Database, row: Row, site_id: int, article_id: int | None, captures: CaptureMerge
 ) -> None:
     """Merges a page of the other archive, given as its row, into the pages table. If both archives have fetched the
-    page, the result of the later fetch is kept. A page that neither archive has fetched stays trap-excluded only if it
-    is excluded in both.
+    page, the result of the later fetch is kept. A page that neither archive has fetched is trap-excluded only if both
+    archives have excluded it.
     """
     own = next(iter(db.query("select * from pages where urlkey = ?", [row["urlkey"]])), None)
     newer = own is None or _is_newer(own, row)
@@ -227,7 +228,9 @@ def merge_page(
 
 
 def _is_newer(own: Row, row: Row) -> bool:
-    """Returns True if the other archive fetched the page later, or if the page is due only in the other archive."""
+    """Returns True if the other archive's row of a page is to be kept: the other archive fetched the page later, or
+    neither archive fetched it and it is due only in the other archive.
+    """
     return (row["fetched_at"] or "") > (own["fetched_at"] or "") or (
         not row["fetched_at"] and not own["fetched_at"] and own["due_at"] is None and row["due_at"] is not None
     )
@@ -278,7 +281,7 @@ def _merge_sources(db: Database, theirs: Database, their_id: int, page_id: int) 
 @dataclass(frozen=True, slots=True)
 class _SamePage:
     """The IDs of one page in the other archive (`there`) and in this one (`here`). `newer` is True if the other archive
-    fetched it later.
+    fetched the page later.
     """
 
     there: int
@@ -288,7 +291,8 @@ class _SamePage:
 
 def _merge_hints(db: Database, theirs: Database, page: _SamePage, captures: CaptureMerge) -> None:
     """Merges the source hints of a page, and links them to the captures in this archive that were extracted with them.
-    The latest hint is taken from the archive with the later fetch, if that archive has a hint.
+    If both archives have hints, the latest hint of the archive that fetched the page later becomes the page's latest
+    hint.
     """
     numbers: dict[int, int] = {}
     for hint in theirs.query("select * from source_hints where page_id = ? order by id", [page.there]):
@@ -392,11 +396,11 @@ def link_requisites(db: Database, theirs: Database) -> None:
 
 
 def merge_searches(db: Database, theirs: Database) -> tuple[int, list[str]]:
-    """Copies the saved searches of the other archive with the hits that they have reported. Returns the number of
+    """Copies the saved searches of the other archive with the matches that they have reported. Returns the number of
     copied searches, and the names of searches that were left out because this archive contains a search with the same
     name and a different query.
 
-    Articles that only this archive had are reported as new hits the next time a copied search runs.
+    When a copied search runs next, it also reports matches among the articles that only this archive had.
     """
     copied, kept_out = 0, []
     for row in stored.saved_search_rows(theirs):
@@ -432,7 +436,8 @@ def merge_tombstones(db: Database, theirs: Database) -> int:
     """Copies the tombstones of the other archive, and returns how many are new in this archive.
 
     If the post of a new tombstone is in this archive, its takedown is left pending; `finish_takedowns` completes it. If
-    both archives contain a tombstone, and it was lifted in the other archive, it is lifted in this archive, too.
+    both archives contain a tombstone and the other archive allows its post again, this archive allows the post again,
+    too.
     """
     new, names = 0, current_site_names(db)
     for row in theirs.query("select * from tombstones order by id"):
@@ -496,5 +501,5 @@ def _find_article(db: Database, row: Row, urls: list[str]) -> Row | None:
 
 
 def reopen_takedowns(db: Database, tombstone_ids: set[int]) -> None:
-    """Marks these tombstones as not yet erased, because a copied WARC file contains records of their posts."""
+    """Marks these takedowns as unfinished, because a copied WARC file contains records of the removed posts."""
     db.conn.executemany("update tombstones set erased_at = null where id = ?", [(number,) for number in tombstone_ids])

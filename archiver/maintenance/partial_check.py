@@ -1,8 +1,9 @@
 """Checks the part of the archive that has not been read for the longest time. `archiver schedule` runs this each night,
 so that everything is read within a few weeks, and damage is found before a reader meets it.
 
-The units are the tables with their indexes, ranges of articles, and the WARC files. Each night, the WARC files that are
-missing or too short are checked first, and then the units that were damaged before.
+An archive is checked in units: each table with its indexes, ranges of articles, and each WARC file. The order is: WARC
+files that are missing or too short, units that were damaged before, and then the units that have not been read for the
+longest time.
 
 The findings, like those of `archiver verify`, are grouped by their cause: a damaged database, a damaged WARC file, a
 deleted row. The remedy of a cause names an undamaged backup and the command that restores it.
@@ -62,14 +63,14 @@ _GROUPED = {
     "index-differs": "full-text index",
     "record-unknown": "rows that are missing",
 }
-"""By kind of finding, the subject of the cause that all findings of this kind share."""
+"""Kinds of findings that have one cause together, each with the subject of this cause."""
 _SEARCH_INDEX = "search-index-"
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """A cause of findings. The first fields are the fields of its main finding; `consequences` are the other findings
-    that it explains.
+    """A finding that explains other findings, its `consequences`. The other attributes are those of a
+    `VerifyFinding`.
     """
 
     kind: str
@@ -84,14 +85,15 @@ class Cause:
         return asdict(self)
 
     def as_damage(self) -> Damage:
-        """Converts the cause to a Damage, the type that the archive stores."""
+        """Returns the cause as a Damage, the form in which the archive stores it."""
         return Damage(self.unit, self.kind, self.subject, self.sentence, self.remedy)
 
 
 def group_by_cause(findings: Iterable[VerifyFinding]) -> list[Cause]:
-    """Returns the causes of these findings, in the order of their first findings.
+    """Groups findings that have the same cause, and returns the causes in the order of their first findings. A finding
+    without a common cause is its own cause.
 
-    If the database file is damaged, this is the cause of all findings about its rows and indexes. All flaws of a WARC
+    If the database file is damaged, this explains all findings about its rows and indexes. All findings about a WARC
     file have one cause.
     """
     all_findings = list(findings)
@@ -103,7 +105,9 @@ def group_by_cause(findings: Iterable[VerifyFinding]) -> list[Cause]:
 
 
 def _cause_key(finding: VerifyFinding, number: int, is_damaged: bool) -> str:
-    """Returns a key that findings with one cause share. The key of a finding that is its own cause is its `number`."""
+    """Returns a key that is equal for findings with the same cause. For a finding that is its own cause, this is its
+    `number`.
+    """
     if finding.unit.startswith("warc/"):
         return finding.unit
     if is_damaged and finding.kind not in _NO_CONSEQUENCES:
@@ -134,7 +138,7 @@ def _make_cause(key: str, group: Sequence[VerifyFinding]) -> Cause:
 
 
 def name_whole_backups(archive: Path, causes: Iterable[Cause]) -> list[Cause]:
-    """Returns the causes with their remedies. If the database or a WARC file is damaged and a recorded backup is
+    """Returns the causes with completed remedies. If the database or a WARC file is damaged and a backup on record is
     undamaged, the remedy names this backup. If a backup's folder cannot be read, the remedy says so.
     """
     found = list(causes)
@@ -210,7 +214,9 @@ def _remedy(archive: Path, cause: Cause, records: Sequence[BackupRecord], whole:
 
 
 def is_whole_in(archive: Path, folder: Path, name: str) -> bool:
-    """Returns True if a WARC file below `folder` exists and matches its rows of `captures` in the archive."""
+    """Returns True if the WARC file `name` exists below `folder` and matches the rows of `captures` that the archive
+    has for it.
+    """
     if not (folder / name).is_file():
         return False
     try:
@@ -226,15 +232,16 @@ _FILES_A_BATCH, _BYTES_A_BATCH = 16, 64 << 20
 _RECORD_EVERY = 5.0
 _MISSING = "file-missing"
 _PATIENCE = 20.0
-"""If another program's transaction lasts longer than this many seconds, recording the results is postponed."""
+"""How many seconds to wait for the end of another program's transaction, before the recording of results is
+postponed."""
 Progress = Callable[[str, int, int], None]
 """A function that is called with a name for the current work, the number of units done, and the total."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckBudget:
-    """The limits of a partial check. It reads at least 1/`days` of the archive, and then more until `seconds` have
-    passed.
+    """How much a partial check reads: at least 1/`days` of the archive's bytes, and more as long as fewer than
+    `seconds` have passed.
     """
 
     days: int = 30
@@ -260,7 +267,8 @@ class Unit:
 @dataclass(slots=True)
 class PartResult:
     """The result of a partial check: the number of units and bytes that were read, the number of units that are left,
-    and the damage that was found. Everything in the archive has been read since `covers_since`.
+    and the damage that was found. At `covers_since` or later, this check and earlier ones have read every unit of the
+    archive.
     """
 
     units: int = 0
@@ -359,7 +367,9 @@ class _PartCheck:
         return out
 
     def _due_batches(self, waiting: list[Unit], least: float) -> Iterator[list[Unit]]:
-        """Yields batches of units as long as the budget lasts. `least`: the bytes to read however long that takes."""
+        """Yields batches of units as long as the budget lasts. At least `least` bytes are read, however long that
+        takes.
+        """
         began = self._clock()
         for batch in _batches(waiting):
             if self._clock() - began >= self._budget.seconds and self._result.bytes >= least:
@@ -369,8 +379,8 @@ class _PartCheck:
     def _check_for_some_seconds(
         self, due: Iterator[list[Unit]], files: dict[str, bool], report: Callable[[], None]
     ) -> bool:
-        """Checks batches until there are no more or it is time to record the results. Returns False if there are no
-        more. Opens the archive once, because that takes longer than checking a small table.
+        """Checks batches until it is time to record the results; returns False if there are no more batches. The
+        archive is opened once for all of them, because opening it takes longer than checking a small table.
         """
         began = self._clock()
         with opened(self._archive, read_only=True) as db:
@@ -382,9 +392,9 @@ class _PartCheck:
         return False
 
     def _in_order(self, db: Database, units: list[Unit]) -> list[Unit]:
-        """Returns the units in the order in which they are checked: WARC files that are missing or too short; units
-        with known damage; units that were never read; and the others, beginning with the unit that was read longest
-        ago.
+        """Returns the units in the order in which they are checked: first WARC files that are missing or too short,
+        then units with known damage, then all others. Units of the same rank are ordered by the time of their last
+        check, and begin with those that were never read.
         """
         known, damaged = read_checked_units(db), {one.unit for one in read_damages(db)}
         ends, never = _read_ends(db), datetime.min.replace(tzinfo=UTC)
@@ -450,7 +460,9 @@ class _PartCheck:
             return [unreadable(self._archive, unit.name, error)]
 
     def _record(self) -> None:
-        """Records what was checked since the last time. If the archive is locked, this is postponed."""
+        """Stores the results since the last recording in the archive. Does nothing if the archive is locked; the next
+        recording then includes them.
+        """
         with suppress(ArchiveLocked):
             self._write(self._record_in)
             self._read, self._found = [], []
@@ -487,8 +499,8 @@ class _PartCheck:
         self._write(write)
 
     def _time_of(self, unit: Unit, created: datetime) -> datetime:
-        """Returns the time to use as the last check of a unit that was never read. For a WARC file, this is when
-        the file was last changed.
+        """Returns the time that counts as the last check of a unit that was never read: for a WARC file the time of its
+        last change, otherwise `created`, the time at which the archive was created.
         """
         try:
             changed = (self._archive.parent / unit.name).stat().st_mtime
@@ -518,9 +530,10 @@ def _batches(units: Iterable[Unit]) -> Iterator[list[Unit]]:
 
 
 def is_part_due(db: Database, at: str, now: datetime, *, is_running: bool = False) -> bool:
-    """Returns True if the nightly check is due, because no check has begun since the last `at` (a time of day in UTC,
-    such as "03:00"), or because the last one was interrupted. `is_running`: a check is running now. A new archive is
-    first checked in the following night.
+    """Returns True if the nightly check is due: no check has begun since the time of day `at` (UTC, such as "03:00")
+    last passed, or the last check was interrupted. A new archive is first checked in the following night.
+
+    `is_running` is True if a check is running now; the last check is then unfinished, but not interrupted.
     """
     hour, minute = map(int, at.split(":"))
     turn = now.astimezone(UTC).replace(hour=hour, minute=minute, second=0, microsecond=0)
@@ -573,12 +586,12 @@ def record_verification(archive: Path, found: VerifyResult, damages: Iterable[Da
 
 
 _OF_ARTICLES = ("article-altered", "version-altered", "versions-missing", "facets-differ")
-"""The kinds of findings of a check of a range of articles."""
+"""Kinds of findings about single articles, which the check of a range of articles can find."""
 
 
 def _with_range(damage: Damage) -> Damage:
-    """Assigns damage to an article to the range of articles that contains it. The next check of this range will find
-    the damage again, or find it repaired.
+    """Returns the damage with its unit set to the range of articles that contains the damaged article, since the next
+    check of this range shows whether it is repaired. Damage of another kind is returned unchanged.
     """
     number = re.match(r"article (\d+)", damage.subject)
     if damage.kind not in _OF_ARTICLES or not number:

@@ -1,5 +1,5 @@
-"""Extracts stored articles again with today's program, each revision from its own capture. The archive is only read,
-and no network is needed.
+"""Extracts stored articles again with today's program, each revision from its own capture. This module only reads the
+archive; `reextraction_run` writes the results. No network is needed.
 """
 
 from __future__ import annotations
@@ -122,8 +122,8 @@ def read_verified_response(db: Database, folder: Path, capture_id: int) -> tuple
 
 
 def parse_captured_page(db: Database, folder: Path, capture_id: int | None, url: str) -> Page | None:
-    """Parses the HTML page of a capture, with the time of the capture as its date; None if the capture cannot be
-    read.
+    """Returns the parsed HTML page of a capture, with the capture's time as the time at which it was seen; None if the
+    capture cannot be read.
     """
     found = read_response(db, folder, capture_id)
     if found is None:
@@ -133,8 +133,8 @@ def parse_captured_page(db: Database, folder: Path, capture_id: int | None, url:
 
 
 def _hint_then_or_latest(db: Database, row: dict[str, Any]) -> SourceHint | None:
-    """Returns the source hint used when the article was extracted from its capture. If this hint is unknown, or other
-    sources have added to it since, returns the page's latest hint.
+    """Returns the source hint with which an article was extracted from its capture. If this hint is unknown, or if a
+    later hint of the page contains more, returns the page's latest hint.
     """
     key = urlkey(row["url"])
     return late_hint(db, key, row["capture_id"]) or hint_of_capture(db, row["capture_id"]) or latest_hint(db, key)
@@ -145,7 +145,7 @@ def extract_from_capture(db: Database, folder: Path, row: dict[str, Any], site_i
     time, with today's site rules, and without rules, each with today's page object. Returns the results; [] if the
     capture cannot be read.
 
-    For a post of several parts, whose capture shows only the first part, the stored body is kept.
+    The capture of a post of several parts shows only the first part, so the results have the stored body in this case.
     """
     found = read_response(db, folder, row["capture_id"])
     if found is None:
@@ -227,9 +227,9 @@ def _pages_without_post(db: Database, folder: Path, site_id: int) -> Iterator[Pa
 
 
 def make_reader_without_hints(db: Database, folder: Path, sites: SiteLookup, now: datetime) -> ExtractWithoutHints:
-    """Returns a function that extracts a capture without source hints three times: with the site rules of the capture's
-    time, with today's site rules, and without rules. The function returns the resulting articles, or () if the
-    capture cannot be read.
+    """Returns a function that extracts an article from a capture three times, always without source hints: with the
+    site rules of the capture's time, with today's site rules, and without rules. That function returns the resulting
+    articles; () if the capture cannot be read.
     """
 
     def read(capture_id: int | None, url: str) -> Sequence[Article]:
@@ -254,7 +254,8 @@ def make_reader_without_hints(db: Database, folder: Path, sites: SiteLookup, now
 # Results, which the reading processes send to the writing process.
 
 SEEN = ("revision", "meaning_digest", "capture_id", "extractor", "read_at", *LATEST)
-"""The columns of an article that change if a crawl writes the article meanwhile."""
+"""Columns of an article that change when a crawl writes the article. They are compared to find out whether an article
+was written during its re-extraction."""
 
 
 def seen_values(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -263,15 +264,15 @@ def seen_values(row: dict[str, Any]) -> tuple[Any, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ReextractedRevision:
-    """The result of extracting one revision again. `article` has its new values, or is None if they equal the stored
+    """The result of extracting one revision again. `article` contains the new values; None if they equal the stored
     ones.
 
     - `before`: the stored values.
     - `differs`: the names of the fields whose values differ.
     - `evidence`, `extractor`: the values to store with the revision. If `extractor` is None, the stored one is kept,
       because only some fields were extracted.
-    - `changed`: the new list of the fields that were changed by the edit which led to this revision; None if the stored
-      list is kept.
+    - `changed`: the new value of the revision's `changed`, the fields that differ from the revision before; None if the
+      stored value is kept.
     """
 
     revision: int
@@ -289,11 +290,13 @@ class ReextractedRevision:
 class ReextractedArticle:
     """The result of extracting all revisions of an article again.
 
-    - `seen`: the article's `seen_values` when it was read.
-    - `parts`: the urlkey and new text of each part whose text differs.
+    - `seen`: the values of the article's columns SEEN at the time when it was read.
+    - `parts`: the urlkey and the new text of each part whose text differs, for a post of several parts.
     - `unreadable`: a message for each capture that could not be read.
-    - `left`: a message for each revision that was left unchanged because its capture is no longer read as a post.
-    - `kept`: a message for each stored value that a page object returned, and cannot return now.
+    - `left`: a message for each revision that was left unchanged because today's extraction does not take its capture
+      for a post.
+    - `kept`: a message for each stored value that is kept because a page object had returned it and cannot return it
+      now.
     """
 
     article_id: int
@@ -316,9 +319,13 @@ class ReextractedArticle:
 
 @dataclass(frozen=True, slots=True)
 class ReextractionRequest:
-    """A request to extract articles and fields again. An empty tuple means all articles or all fields. `since`
-    (inclusive) and `until` (exclusive) limit the capture times, ISO 8601 in UTC. If `forget_page_objects` is True, the
-    values of page objects that no longer read the pages are replaced; otherwise they are kept.
+    """A request to extract stored articles again.
+
+    - `sites`, `articles`: the sites and articles to extract; all articles if both are empty.
+    - `fields`: the fields to extract; empty means all.
+    - `since` (inclusive), `until` (exclusive): limits for the capture times, ISO 8601 in UTC; "" means no limit.
+    - `forget_page_objects`: True if values of page objects that no longer read the pages are replaced; otherwise they
+      are kept.
     """
 
     sites: tuple[str, ...] = ()
@@ -334,8 +341,9 @@ class ReextractionRequest:
 
 
 def build_reextraction_request(db: Database, words: tuple[str, ...], **rest: Any) -> ReextractionRequest:
-    """Builds a re-extraction request from command-line arguments, each a site name, an article ID or a URL. Raises
-    SiteNotFound or ArticleNotFound for an argument that is none of these.
+    """Builds a re-extraction request from command-line arguments, each of which is a site name, an article ID or a URL.
+    `rest` are further attributes of the request. Raises SiteNotFound or ArticleNotFound for an argument that is none of
+    these.
     """
     sites: list[str] = []
     articles: list[int] = []
@@ -353,9 +361,9 @@ def build_reextraction_request(db: Database, words: tuple[str, ...], **rest: Any
 
 
 def request_key(db: Database, request: ReextractionRequest) -> str:
-    """Returns a JSON string that identifies a re-extraction request, so that an interrupted re-extraction with the same
-    request can be continued. It includes the number of known site rules and the digest of the page objects, because
-    new ones change the results. Raises the errors of `load_page_objects`.
+    """Returns a JSON string by which an interrupted re-extraction with the same request is recognized, so that it can
+    be continued. The string also depends on the stored site rules and the digest of the page objects, because new ones
+    change the results. Raises the errors of `load_page_objects`.
     """
     rules = db.execute("select count(*), max(id) from site_rules").fetchone()
     digest = load_page_objects().digest
@@ -364,8 +372,8 @@ def request_key(db: Database, request: ReextractionRequest) -> str:
 
 
 def select_articles(db: Database, request: ReextractionRequest, done_by: int | None = None) -> list[int]:
-    """Returns the IDs of the articles that a request selects, in the order of their captures in the WARC files, without
-    those that the re-extraction with the ID `done_by` has already read. A million IDs take 8 MB.
+    """Returns the IDs of the articles that a request selects, in the order of their captures in the WARC files. If
+    `done_by` is the ID of a re-extraction, articles that it has already done are left out. A million IDs take 8 MB.
     """
     where, values = ["1"], []
     for column, given in (("a.site", request.sites), ("a.id", request.articles)):
@@ -396,8 +404,8 @@ def select_articles(db: Database, request: ReextractionRequest, done_by: int | N
 # Reading.
 
 _FROM_LATER_CAPTURES = frozenset(LATEST) - {"url"}
-"""Fields whose values may come from a later capture of a revision, because a change of these fields makes no new
-revision."""
+"""Fields whose stored value may come from a later capture than the other values of the revision, because a change of
+such a field makes no new revision."""
 
 
 class RulesByTime:
@@ -423,9 +431,11 @@ class RulesByTime:
 
 
 class ReextractionReader:
-    """Extracts articles of the archive `db` again. `folder` is the archive's folder, `version` the version of this
-    program, `at` the time of the re-extraction (ISO 8601 in UTC). If `late` is given, only the captures with these IDs
-    are read, with the given source hints in place of their own.
+    """Extracts articles of the archive `db` again, without writing to it.
+
+    `folder` is the archive's folder, `version` the version of this program, `at` the time of the re-extraction (ISO
+    8601 in UTC). If `late` is given, it maps capture IDs to late hints: only these captures are extracted, with these
+    hints.
     """
 
     def __init__(
@@ -476,15 +486,15 @@ class ReextractionReader:
         return drop_impossible_values(self._page_objects.apply(article, page), at)[0]
 
     def _decided(self, url: str) -> Answer | None:
-        """Returns the kind and rule of a page that counts as a post only because it has the form of the site's posts;
-        None for other pages.
+        """Returns the kind POST and its rule for a page that counts as a post only because it has the form of the
+        site's posts; None for other pages.
         """
         row = self.db.execute("select rule from pages where urlkey = ?", [urlkey(url)]).fetchone()
         return (PageKind.POST, POST_FORM_RULE) if row and row[0] == POST_FORM_RULE else None
 
 
 class _Article:
-    """Re-extracts one article. Holds its row of `articles`, and the results so far."""
+    """The re-extraction of one article: its row of `articles`, and the results so far."""
 
     def __init__(self, reader: ReextractionReader, row: dict[str, Any]) -> None:
         self._reader, self._row = reader, row
@@ -520,8 +530,9 @@ class _Article:
         )
 
     def _reextract_revision(self, row: dict[str, Any], stored: Article) -> ReextractedRevision | None:
-        """Extracts one revision from its capture; None if the revision has no selected or readable capture. `row` is a
-        row of `articles` for the current revision, of `revisions` for any other.
+        """Extracts one revision again from its capture. Returns None if it has no capture, or if the capture is not
+        selected or cannot be read. `row` is a row of `articles` for the current revision, and of `revisions` for any
+        other; `stored` contains the revision's stored values.
         """
         capture_id, is_current = row["capture_id"], row is self._row
         if capture_id is None or not self._is_covered(capture_id):
@@ -569,7 +580,9 @@ class _Article:
     def _with_page_object_values(
         self, row: dict[str, Any], then: list[Entry], stored: Article, reading: Article
     ) -> Article:
-        """Returns the new extraction result with the stored values that a page object cannot return now."""
+        """Returns the new extraction result (`reading`). A field whose stored value came from a page object that cannot
+        return it now keeps its stored value.
+        """
         marks = lost_page_object_values(then, reading, only_failed=self._reader.request.forget_page_objects)
         marks = tuple(one for one in marks if one.field in self._reader.fields)
         if any(one.field == "body" for one in marks):
@@ -582,7 +595,9 @@ class _Article:
     def _fields_to_update(
         self, then: list[Entry], stored: Article, reading: Article, capture_id: int, *, is_current: bool
     ) -> list[str]:
-        """Returns the names of the fields whose values are taken from the new extraction result."""
+        """Returns the names of the fields whose stored values are replaced by those of the new extraction result
+        (`reading`).
+        """
         kept = kept_fields(stored, then, reading, with_hint=self._has_hint(capture_id))
         if self._pages and not is_current:
             kept |= {"body", "credits"}  # the captures of the post's further parts are unknown
@@ -625,9 +640,10 @@ class _Article:
     def _fields_from_later_captures(
         self, then: list[Entry], own: tuple[Any, ...], stored: Article, reading: Article, fresh: list[str]
     ) -> dict[str, tuple[Article | None, int]]:
-        """Returns the fields whose stored values came from a later capture of the same revision. The dict maps each
-        field to the new extraction result of that capture and the capture's ID. The result is None if the stored value
-        must stay, because the capture cannot be read or the value came from a source hint that is now unknown.
+        """Finds the fields whose stored values came from a later capture of the same revision. Returns a dict from each
+        of these fields to the new extraction result of the later capture, and the capture's ID. In place of the result
+        it has None if the stored value must stay, because the capture cannot be read or the value came from a source
+        hint that is now unknown.
         """
         out: dict[str, tuple[Article | None, int]] = {}
         sources = readers(then, own)
@@ -669,8 +685,8 @@ class _Article:
     def _with_edits(
         self, found: list[ReextractedRevision], rows: list[dict[str, Any]], stored: dict[int, Article]
     ) -> tuple[ReextractedRevision, ...]:
-        """Recomputes the list of the fields that an edit changed, for each edit between two revisions that were both
-        extracted again. Returns the revisions with these lists.
+        """Returns the revisions with their new `changed`, the fields that differ from the revision before. It is
+        computed again if both revisions were extracted again.
         """
         if not any(version.differs for version in found):
             return tuple(found)

@@ -38,8 +38,8 @@ from archiver.storage.pages import last_rowid, stamp
 
 @dataclass(slots=True)
 class ReextractionTally:
-    """Counts the results of a re-extraction. `fields` maps each field to the number of revisions whose value differs;
-    `unreadable`, `left` and `kept` collect messages.
+    """Counts the results of a re-extraction. `fields` maps each field to the number of revisions in which its value
+    differs. `unreadable`, `left` and `kept` collect the messages of all articles (see `ReextractedArticle`).
     """
 
     articles: int = 0
@@ -76,8 +76,8 @@ class StartedReextraction:
 
 
 def begin_reextraction(db: Database, request: ReextractionRequest, version: str, at: datetime) -> StartedReextraction:
-    """Stores a new row for a re-extraction, or continues the last one if it was interrupted and had the same request
-    and program version.
+    """Starts a re-extraction by storing a row for it. If the last re-extraction was interrupted and had the same
+    request and program version, continues that one instead.
     """
     key = request_key(db, request)
     with writing(db):
@@ -107,8 +107,8 @@ def finish_reextraction(db: Database, number: int, tally: ReextractionTally, at:
 def write_reextraction(
     db: Database, outcomes: Sequence[ReextractedArticle], begun: StartedReextraction
 ) -> list[ReextractedArticle]:
-    """Writes results in one transaction. Returns the results that were not written because a crawl has changed the
-    article since it was read; these articles must be read again.
+    """Writes results to the archive in one transaction. Returns the results that were not written, because a crawl has
+    changed the article since it was read. These articles must be extracted again.
     """
     stale = []
     with writing(db):
@@ -170,7 +170,7 @@ def _write_edit(db: Database, article_id: int, version: ReextractedRevision) -> 
 
 _BATCH = 200
 Read = Callable[[list[int]], Iterable[list[ReextractedArticle]]]
-"""A function that extracts these articles again, and yields the results in any order."""
+"""A function that takes article IDs, extracts these articles again, and yields the results in lists, in any order."""
 
 
 def reextract(
@@ -212,7 +212,7 @@ def reextract(
 _CHUNK = 40
 """Number of articles per task. Their captures are next to each other in the WARC files."""
 _FEW = 4 * _CHUNK
-"""If at most this many articles are to be extracted, they are extracted in this process, which finishes before other
+"""If at most this many articles are to be extracted, this process extracts them itself, because it is done before other
 processes would have started."""
 _reader: ReextractionReader | None = None
 
@@ -257,8 +257,8 @@ def _chunks(ids: list[int]) -> Iterator[tuple[int, ...]]:
 
 
 def _start_worker(archive: Path, version: str, at: str, request: ReextractionRequest, path: list[str]) -> None:
-    """Initializes a reading process. It ignores Ctrl-C, which the writing process handles, and exits when its parent
-    does.
+    """Initializes a process that extracts articles. The process ignores Ctrl-C, which its parent handles, and exits
+    when the parent does.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()

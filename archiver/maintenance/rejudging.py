@@ -1,5 +1,6 @@
-"""Decides again, from their captures, the forms of the site and its rules, which stored pages of a site are posts.
-Stores the pages that prove to be posts, and withdraws articles whose pages prove not to be. Nothing is fetched.
+"""Decides again which stored pages of a site are posts, by the verdicts on the site's forms and by its rules. Stores
+the pages that prove to be posts, and withdraws articles whose pages prove not to be. Pages are read from their
+captures; nothing is fetched.
 """
 
 from __future__ import annotations
@@ -42,15 +43,15 @@ from archiver.storage.sites import rules_valid_at
 
 _BATCH = 50
 _STAGES = (identify, revise, record)
-"""The stages that a result passes when it is stored again. The stage `enter` is left out: the URLs that its page links
-to were stored when it was fetched."""
+"""The stages that a result passes when it is stored again. The stage `enter`, which stores the URLs found on a page, is
+left out: it was run when the page was fetched."""
 
 
 @dataclass(frozen=True, slots=True)
 class RejudgedPage:
-    """The result of judging a page again by the verdict on its form.
+    """The result of deciding again what kind a page is, by the verdict on its form.
 
-    - `kind`, `rule`: the new kind and rule; the previous ones are in `page`.
+    - `kind`, `rule`: the new kind, and the rule that decided it; the previous ones are in `page`.
     - `article`: the article to store; None for a page that is not a post.
     - `form`: the page's form.
     - `at`: the time of its capture.
@@ -72,13 +73,13 @@ class RejudgedPage:
 
 @dataclass(slots=True)
 class RejudgingTally:
-    """The result of judging pages again by the forms of their site.
+    """The result of deciding again which pages of a site are posts.
 
     - `read`: the number of pages that were read.
     - `posts`: the number of pages that proved to be posts.
     - `withdrawn`: the number of articles that were withdrawn.
-    - `formed`: the number of pages that had no form before.
-    - `reread`: the number of articles that were extracted again without a value that belongs to the site (a constant).
+    - `formed`: the number of pages whose form was determined now, since it was not stored.
+    - `reread`: the number of articles that were extracted again because a value proved to be a constant of the site.
     - `left`, `unreadable`: messages about pages that were left unchanged, and about captures that could not be read.
     - `is_complete`: False if pages remain to be judged.
     """
@@ -104,8 +105,8 @@ def judge_site(db: Database, site_id: int, at: datetime, *, is_complete: bool = 
 
 
 def form_pages(db: Database, folder: Path, site_id: int, tally: RejudgingTally) -> None:
-    """Reads the forms of pages without a form from their captures, and stores them. Such pages come, for example, from
-    an import or from a merged archive.
+    """Determines and stores the forms of pages without a stored form, from their captures. Such pages come, for
+    example, from an import or from a merged archive.
     """
     forms, pages = SiteForms(db, site_id), pages_without_form(db, site_id)
     while batch := list(islice(pages, _BATCH)):
@@ -123,7 +124,7 @@ def form_pages(db: Database, folder: Path, site_id: int, tally: RejudgingTally) 
 
 
 class Rejudging:
-    """Decides the kinds of the pages of one site again, by the verdicts on its forms."""
+    """Decides again, by the verdicts on the forms of one site, which of the site's pages are posts."""
 
     def __init__(self, db: Database, folder: Path, site: dict[str, Any], verdicts: SiteVerdicts) -> None:
         self.db, self.site, self.verdicts = db, site, verdicts
@@ -132,8 +133,9 @@ class Rejudging:
         self._page_objects = load_page_objects()
 
     def pages(self, *, everything: bool = False) -> Iterator[PageToRejudge]:
-        """Yields the pages whose kind depends on the verdicts. If `everything` is True, also yields pages that were
-        already judged again, and those whose kind depends on the handwritten rules of the site.
+        """Yields the pages whose kind depends on the verdicts and was not yet decided again. If `everything` is True,
+        also yields the pages whose kind was decided again before, and those whose kind depends on the site's
+        handwritten rules.
         """
         done: set[int] = set()
         if everything:
@@ -148,8 +150,8 @@ class Rejudging:
                 yield page
 
     def read(self, page: PageToRejudge, late: SourceHint | None = None) -> RejudgedPage:
-        """Decides the kind of a page by the forms of its site, from its capture. Writes nothing. If `late` is given,
-        the capture is read with this source hint, which was found later, in place of its own.
+        """Extracts a page from its capture again and decides its kind by the verdict on its form. Writes nothing. If a
+        late hint is given (`late`), it replaces the source hint with which the capture was extracted before.
         """
         row = page.row
         before = RejudgedPage(page, PageKind(row["kind"]), row["rule"] or "")
@@ -230,8 +232,8 @@ def rejudge(
     most: int | None = None,
     take: Callable[[RejudgedPage], None] = lambda page: None,
 ) -> tuple[RejudgingTally, Counts]:
-    """Decides the kinds of at most `most` pages of a site again, according to the verdicts on its forms. Stores the
-    changes; if `run` is None, writes nothing. `take` is called with each page.
+    """Decides again which pages of a site are posts, for at most `most` pages. Stores the changes, unless `run` is
+    None. `take` is called with the result for each page.
     """
     tally, counts = RejudgingTally(), Counts()
     pages = judging.pages(everything=everything)

@@ -1,8 +1,8 @@
 """Puts a backup in the place of an archive: the database with the WARC files that it needs, or single WARC files.
 
 The replaced archive stays in its folder under another name. Posts that were removed from it after the backup was made
-are removed from the backup's copy, too. If the process is killed, either archive is complete under its name, and the
-same command can be run again.
+are removed from the restored archive, too. If the process is killed, the archive is complete, in its old or in its
+restored state, and the command can be run again.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class RestorePlan:
 
     - `backup`, `made_at`, `articles`: the backup's file, when it was made, and its number of articles.
     - `kept_as`: the name that the replaced archive gets.
-    - `runs`, `new_articles`, `new_revisions`: the numbers of later runs, and of articles and revisions that are in the
-      archive but not in the backup. Each is None if the archive is too damaged to count them.
-    - `removed`: the number of posts that were removed from the archive later and that the backup still holds.
+    - `runs`, `new_articles`, `new_revisions`: the numbers of runs, articles and revisions that are in the archive but
+      not in the backup. Each is None if the archive is too damaged to count them.
+    - `removed`: the number of posts that the backup holds but that were removed from the archive later.
     """
 
     backup: Path
@@ -68,11 +68,11 @@ class RestoreResult:
     """The result of a restoration.
 
     - `files`: the names of the WARC files that were put back.
-    - `whole`: requested files that were already undamaged.
+    - `whole`: requested files that were undamaged in the archive and therefore not replaced.
     - `failed`: by name, the reason why a damaged or missing file could not be put back.
     - `later`: WARC files that were written after the backup, and whose captures are therefore not in the database.
     - `kept_as`: the replaced archive; None if nothing was replaced.
-    - `removed`: the number of posts that were removed again.
+    - `removed`: the number of posts that were removed from the restored archive because they had been removed before.
     """
 
     files: list[str] = field(default_factory=list)
@@ -131,8 +131,8 @@ def _opened_backup(backup: Path, archive: Path) -> Iterator[Database]:
 
 
 def _name_whole(backup: Path) -> str:
-    """Returns the end of a sentence that names another, undamaged backup in the folder; "" if there is no such
-    backup.
+    """Returns words that end a sentence with the name of an undamaged backup in the same folder; "" if there is
+    none.
     """
     whole = next((one.path for one in find_generations(backup) if not one.damage), None)
     return f"; {whole} is undamaged" if whole else ""
@@ -211,7 +211,7 @@ def restore_archive(plan: RestorePlan, progress: Progress) -> RestoreResult:
 
 @contextmanager
 def _without_writers(archive: Path) -> Iterator[None]:
-    """Context manager that keeps schedulers, crawls and imports from the archive."""
+    """Context manager that keeps schedulers, crawls and imports from writing to the archive, by holding their locks."""
     # The archive has a scheduler only if the scheduler's lock file exists. This function does not create it.
     scheduler = lock_schedule(archive) if scheduler_process(archive) is not None else nullcontext()
     with scheduler, lock_archive_exclusively(archive):
@@ -239,8 +239,8 @@ def _copy_database(theirs: Database, part: Path, archive: Path, progress: Progre
 
 
 def _carry_over(copy: Database, archive: Path) -> None:
-    """Copies the removals of posts since the backup, and the locations of backups, from the archive to the copy of its
-    backup. Without this, they would be lost. Does nothing if the archive cannot be read.
+    """Copies the tombstones of posts removed since the backup, and the records of backups, from the archive to the copy
+    of its backup that will replace it. Otherwise they would be lost. Does nothing if the archive cannot be read.
     """
     if not archive.exists():
         return
@@ -255,8 +255,8 @@ def _carry_over(copy: Database, archive: Path) -> None:
 
 
 def _keep_replaced(archive: Path, kept_as: Path) -> Path | None:
-    """Gives the archive's file the name `kept_as`, with its write-ahead log, and returns that path; None if the archive
-    does not exist.
+    """Keeps the archive that is about to be replaced, with its write-ahead log, under the name `kept_as`. Returns that
+    path; None if the archive does not exist.
 
     If the disk has hard links, the file also keeps its old name until the backup replaces it.
     """
@@ -286,9 +286,9 @@ def _sync(file: Path) -> None:
 
 
 def restore_captures(backup: Path, archive: Path, names: Sequence[str], progress: Progress) -> RestoreResult:
-    """Puts back WARC files that are damaged or missing in the archive and undamaged in the folder of a backup: the
-    files with these names (as in `captures.warc_file`), or all. A damaged file is kept under its name with ".damaged"
-    appended.
+    """Puts back WARC files that are damaged or missing in the archive, if the folder of the backup has undamaged
+    copies. `names` are the files to examine, as in `captures.warc_file`; if it is empty, all are. A damaged file is
+    kept under its name with ".damaged" appended.
 
     Raises the same errors as `restore_archive` and `open_archive`.
     """
@@ -317,8 +317,8 @@ def restore_captures(backup: Path, archive: Path, names: Sequence[str], progress
 
 
 def _incomplete_files(db: Database, archive: Path, backup: Path) -> list[str]:
-    """Returns the names of the WARC files of the archive that are missing, are shorter than in the backup, or end
-    before the last record with a row.
+    """Returns the names of the archive's WARC files that are missing, are shorter than in the backup, or end before the
+    last record that has a row in `captures`.
     """
     rows = db.execute(
         "select warc_file, max(warc_offset + warc_length) from captures where warc_file is not null group by 1 "
@@ -362,8 +362,8 @@ def _put_back_files(
 
 
 def _put_back_beginning(db: Database, file: Path, own: Path) -> bool:
-    """Replaces the beginning of a WARC file by its copy in a backup, if the runs since the backup have only appended to
-    the file and their records are undamaged. Returns False, and changes nothing, if the result would be incomplete.
+    """Replaces only the beginning of a WARC file by its copy in a backup, and keeps the records that runs have appended
+    since. Returns False and changes nothing if this does not give a complete and undamaged file.
     """
     folder = own.parent.parent / ".restore"
     joined = folder / "warc" / own.name

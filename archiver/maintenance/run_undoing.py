@@ -24,7 +24,7 @@ _MAX_RUNS = 50
 class UndoneRun:
     """The result of undoing a run, as numbers.
 
-    - `revised`: articles whose new edit was taken back.
+    - `revised`: articles whose edit, found by the run, was taken back.
     - `gone`: articles that are marked as online again.
     - `new`: new articles that were withdrawn.
     - `left`: articles that were left unchanged because a later run has changed them again.
@@ -133,9 +133,10 @@ class _Undoing:
 
 
 def list_runs(db: Database, site_id: int | None = None, limit: int = _MAX_RUNS) -> list[dict[str, Any]]:
-    """Returns the runs of a site, or of all sites, newest first: run, site, started_at, outcome, reason, the counts
-    new, revised, gone, held, accepted and failed, taken_back (how many of the revisions that it stored were undone),
-    and undone_at.
+    """Returns the runs of a site, or of all sites, newest first.
+
+    Keys: run (the ID), site, started_at, outcome, reason, the counts new, revised, gone, held, accepted and failed,
+    taken_back (how many of the run's revisions were undone), and undone_at.
     """
     return list(
         db.query(

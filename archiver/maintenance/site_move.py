@@ -27,7 +27,8 @@ from archiver.urls import Scope, start_address, urlkey
 _MOVED = "the site has moved to this address"
 _UNREAD = (Outcome.DUE, Outcome.FAILED, Outcome.REFUSED, Outcome.OUT_OF_SCOPE)
 _DOUBTFUL = (Outcome.GONE, Outcome.HELD)
-"""Outcomes that the old address may have caused. Pages with these outcomes are fetched at their new address."""
+"""Outcomes that may have been caused by the old address, which no longer works. Pages with these outcomes are fetched
+again at their new address."""
 
 
 @dataclass(slots=True)
@@ -35,14 +36,14 @@ class SiteMove:
     """The changes that a move makes, as numbers unless stated otherwise.
 
     - `articles`, `pages`: articles and pages that get a new address.
-    - `aliases`: addresses of articles that become aliases.
+    - `aliases`: former addresses of articles, which become aliases.
     - `runs`, `tags`, `settings`: the runs, tags and settings that the site keeps.
     - `crawl`: False if the site's settings exclude it from crawls.
-    - `kept`: pages and articles that keep their address, because the new address belongs to another page.
-    - `tombstones`: removed posts whose new addresses are blocked, too.
-    - `replaced`: True if the new address was that of another site in the archive, which was removed.
-    - `removed`: articles that were removed with that site.
-    - `files`: the WARC files with the captures of that site.
+    - `kept`: pages and articles that keep their address, because another page already has the new one.
+    - `tombstones`: removed posts whose tombstones also get the new addresses.
+    - `replaced`: True if another site of the archive had the new address and was removed.
+    - `removed`: articles that were removed with that other site.
+    - `files`: the WARC files with the captures of that other site.
     """
 
     old: str
@@ -89,8 +90,8 @@ class AddressMapping:
 
 @contextmanager
 def locked_for_move(archive: Path, site: dict[str, Any], new_url: str) -> Iterator[None]:
-    """Context manager that keeps crawls of a site and of its new address from running. Raises ArchiveInUse or
-    HostInUse.
+    """Context manager that prevents crawls of a site, at its old and at its new address, during a move. Raises
+    ArchiveInUse or HostInUse.
     """
     scope = Scope.of(start_address(new_url))
     with ExitStack() as locks:
@@ -104,9 +105,11 @@ def locked_for_move(archive: Path, site: dict[str, Any], new_url: str) -> Iterat
 def move_site(
     db: Database, name: str, new_url: str, now: datetime, *, merge: bool = False, dry_run: bool = False
 ) -> SiteMove:
-    """Moves the site with this name to a new start URL, in one transaction. If the archive already contains a site at
-    this URL, that site is removed, provided that `merge` is True. Its captures stay, so that importing them into the
-    moved site restores its posts and edits. If `dry_run` is True, only counts the changes. Raises SiteNotFound,
+    """Moves the site with this name to a new start URL, in one transaction. If `dry_run` is True, only counts the
+    changes.
+
+    If the archive already contains another site at the new URL, and `merge` is True, that site is removed. Its captures
+    stay, and importing them into the moved site restores the other site's posts and edits. Raises SiteNotFound,
     BadAddress, and CannotMoveSite with what to do instead.
     """
     site = find_site(db, name)
@@ -154,8 +157,8 @@ class _Moving:
             raise CannotMoveSite(old, f"{old} cannot move to {new}, because that is the former address of {former[0]}.")
 
     def _remove_other_site(self, other: dict[str, Any]) -> None:
-        """Removes the site at the new address. Raises CannotMoveSite if it has articles or runs and is not to be
-        merged.
+        """Removes the other site at the new address. Raises CannotMoveSite if that site has articles or runs, unless
+        `merge` is True.
         """
         db, old, new = self._db, self._done.old, self._done.new
         (articles,) = db.execute("select count(*) from articles where site = ?", [new]).fetchone()
@@ -255,8 +258,8 @@ class _Moving:
                 )
 
     def _make_due(self, keys: Iterable[str]) -> None:
-        """Makes due the moved pages whose outcome may have been the old address's fault, and pages newly within the
-        site's scope.
+        """Makes these pages due: moved pages whose outcome may have been caused by the old address, and pages that were
+        outside the site's scope and are now within it.
         """
         unread, doubtful = (", ".join(f"'{outcome}'" for outcome in names) for names in (_UNREAD, _DOUBTFUL))
         run = self._db.conn.executemany

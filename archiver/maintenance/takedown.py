@@ -1,8 +1,8 @@
 """Takedowns: removes posts and their captures from the archive, and leaves tombstones that keep the posts out.
 
-WARC records are removed by writing a new file without them. The new file has a new name, and the rows of `captures`
-are switched to it in one transaction. So if the process is killed, each row still points to its record, and at most
-one surplus file is left, which `delete_unfinished_rewrites` deletes.
+WARC records are removed by rewriting their file without them, under a new name. One transaction then changes all rows
+of `captures` from the old file to the new one. If the process is killed, each row still points to its record, and at
+most one surplus file is left, which `delete_unfinished_rewrites` deletes.
 
 A takedown removes the URLs, captures and payloads of a post, and records that quote its text.
 """
@@ -51,9 +51,10 @@ from archiver.warc.warc_records import read_record
 # Detecting quotes of a text in pages, feeds and API responses: the same words in a row, whatever the markup.
 
 _RUN = 8
-"""A quote consists of at least this many equal words in a row, since so many cannot be a coincidence."""
+"""This many consecutive words of a post in another text are a quote, since they can hardly be a coincidence."""
 _FEWEST = 4
-"""A title, or a text with fewer than _RUN words, is searched for only if it has at least this many words."""
+"""A title, or a text with fewer than _RUN words, is only searched for as a whole, and only if it has at least this many
+words."""
 _TAG = re.compile(r"<!\[CDATA\[|<[^<>]*>")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
 _CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)", re.IGNORECASE)
@@ -61,7 +62,9 @@ _NO_TEXT = ("image/", "audio/", "video/", "font/")
 
 
 class QuoteDetector:
-    """Detects whether a page, feed or API response quotes any of the given texts, which are pairs of title and text."""
+    """Finds out whether a page, feed or API response quotes a removed post. `texts` are the (title, text) pairs of the
+    posts.
+    """
 
     def __init__(self, texts: Iterable[tuple[str, str]]) -> None:
         self._runs: set[str] = set()
@@ -94,8 +97,8 @@ def _runs(words: list[str]) -> Iterator[str]:
 
 
 def _plain_words(body: bytes, content_type: str) -> str:
-    """Returns the words of a response body in folded form. Removes markup, including HTML that is escaped in a feed,
-    and reads the strings in JSON.
+    """Returns the words of a response body in folded form, without markup. HTML that is escaped in a feed is decoded
+    first. Of JSON, the words of all strings are returned.
     """
     found = _CHARSET.search(content_type)
     try:
@@ -133,9 +136,9 @@ class SimilarArticle:
 
 @dataclass(frozen=True, slots=True)
 class TakedownScope:
-    """The data that a takedown of one article removes, for display before the user confirms it. `captures` are the IDs
-    of its captures, `versions` is the number of its revisions. `copies` are other articles with equal or nearly equal
-    text, which are not removed.
+    """What the takedown of an article removes, to be shown before the user confirms it. `captures` are the IDs of the
+    article's captures, and `versions` is the number of its revisions. `copies` are other articles with equal or nearly
+    equal text; they are not removed.
     """
 
     article_id: int
@@ -166,8 +169,8 @@ def takedown_scope(db: Database, article_id: int) -> TakedownScope:
 
 
 def find_urls_of_post(db: Database, row: dict[str, Any]) -> list[str]:
-    """Returns all URLs of a post, given as its row of `articles`. The home page of its site is left out, because a URL
-    of a removed post may have redirected to it.
+    """Returns all URLs of a post, given as its row of `articles`. The home page of the site is left out even if a URL
+    of the post redirected to it, because the home page must not be removed.
     """
     homes = {
         urlkey(url)
@@ -238,8 +241,8 @@ def find_own_captures(db: Database, article_id: int | None, urls: list[str]) -> 
 
 
 def find_payloads(db: Database, captures: set[int], *, shared: bool = False) -> set[str]:
-    """Returns the digests of the payloads of these captures: of those that no other capture has or, if `shared` is
-    True, of those that other captures have, too.
+    """Returns the digests of the payloads of these captures. Payloads that other captures also have are left out,
+    unless `shared` is True.
     """
     numbers = json.dumps(sorted(captures))
     return {
@@ -254,7 +257,7 @@ def find_payloads(db: Database, captures: set[int], *, shared: bool = False) -> 
 
 
 def read_texts(db: Database, article_id: int) -> Iterator[tuple[str, str]]:
-    """Yields the (title, text) pairs of all revisions of an article, and the texts of its further parts. Missing values
+    """Yields a (title, text) pair for each revision of an article and for each further part of the post. Missing values
     are "".
     """
     for row in revision_rows(db, "article_id = ?", [article_id]):
@@ -294,9 +297,9 @@ class ErasureScope:
     - `keys`: the urlkeys of their URLs.
     - `digests`: the digests of their payloads.
     - `shared`: those of the `digests` that captures of other articles have, too.
-    - `own`: the IDs of their captures.
-    - `sites`: the names of their sites.
-    - `words`: detects quotes of their texts.
+    - `own`: the IDs of the articles' captures.
+    - `sites`: the names of the articles' sites.
+    - `words`: detects quotes of the articles' texts.
     """
 
     ids: set[int]
@@ -312,12 +315,12 @@ def erase_records(
     db: Database, folder: Path, removals: Iterable[Tombstone], progress: Progress, texts: Iterable[tuple[str, str]] = ()
 ) -> int:
     """Removes the WARC records of posts with these tombstones from the archive's files; returns how many records were
-    removed. `texts` holds titles and texts of these posts that are not in the archive's database.
+    removed. `texts` holds further titles and texts of these posts, which are not in the archive's database.
 
-    Removes all records of the posts' URLs, all records with their payloads, and responses of their sites (feeds, APIs,
-    listings) that quote eight consecutive words of their text. A record on which another article depends is kept; if it
-    is a revisit record of a removed payload, it is first turned into a response with that payload. Uses its own
-    transactions. Raises OSError.
+    Records are removed if they have a URL or a payload of one of the posts, or if they are responses of a post's site
+    (feeds, APIs, listings) that quote eight consecutive words of the post. A record on which another article depends is
+    kept. If such a record is a revisit record of a removed payload, it is first turned into a response with that
+    payload. Uses its own transactions. Raises OSError.
     """
     scope = _erasure_scope(db, removals, texts)
     for name, changes in _rescue_shared_payloads(db, folder, scope).items():
@@ -351,7 +354,7 @@ def count_records_to_erase(db: Database, folder: Path, article_ids: Collection[i
 
 
 def delete_unfinished_rewrites(db: Database, folder: Path) -> None:
-    """Deletes the surplus file that each killed rewrite of a WARC file left behind."""
+    """Deletes surplus files that were left when the process was killed while it rewrote a WARC file."""
     for old, new, done in db.execute("select old_file, new_file, done from warc_rewrites").fetchall():
         delete_warc(folder / (old if done else new))
         with writing(db):
@@ -403,9 +406,9 @@ def _files_to_search(db: Database, folder: Path, scope: ErasureScope) -> list[st
 
 
 def _rescue_shared_payloads(db: Database, folder: Path, scope: ErasureScope) -> dict[str, dict[int, bytes]]:
-    """Returns replacements for revisit records of other articles whose payload is in a record that is about to be
-    removed, so that the payload survives. For each such payload, one revisit record is rewritten as a response. The
-    result maps file name and offset of that record to its new content.
+    """Returns new contents for some records, so that payloads which other articles need survive the removal. If revisit
+    records of other articles refer to the payload of a record that is about to be removed, one of them is rewritten as
+    a response with this payload. The result maps the file name and the offset of that record to its new content.
     """
     out: dict[str, dict[int, bytes]] = {}
     own = json.dumps(sorted(scope.own))
@@ -476,8 +479,8 @@ def _is_removed(
 
 
 def _belongs_to_kept_article(db: Database, key: str, row: int | None, scope: ErasureScope) -> bool:
-    """Returns True if a record is a capture of an article that is not removed, or if its URL belongs to such an
-    article.
+    """Returns True if a record is a capture of an article that is not removed, or if the record's URL is one of such an
+    article. `key` is the urlkey of that URL, `row` the ID of the record's capture.
     """
     ids = json.dumps(sorted(scope.ids))
     return (
@@ -571,7 +574,9 @@ def begin_takedown(db: Database, article_id: int, reason: str, requested_by: str
 
 
 def enter_tombstone(db: Database, tombstone_id: int, urls: Iterable[str], payloads: Iterable[str]) -> None:
-    """Stores the URLs and payload digests that a tombstone keeps out, and deletes the source hints of those URLs."""
+    """Stores the URLs and payload digests of a removed post with its tombstone, so that they are kept out of the
+    archive, and deletes the source hints of those URLs.
+    """
     for url in urls:
         db.execute(
             "insert into tombstone_urls (urlkey, url, tombstone_id) values (?, ?, ?) on conflict do nothing",
@@ -653,8 +658,8 @@ def remove_articles(
 
 
 def finish_takedowns(db: Database, archive: Path, progress: Progress = lambda what, number, of: None) -> int:
-    """Completes every takedown that was begun but not finished. Returns how many WARC records were removed. The
-    conditions and errors are those of `remove_articles`.
+    """Completes every takedown that was begun but not finished. Returns how many WARC records were removed. No other
+    program may write to the archive meanwhile. Raises the same errors as `remove_articles`.
     """
     delete_unfinished_rewrites(db, archive.parent)
     waiting = pending_takedowns(db)
@@ -699,8 +704,9 @@ def overwrite_free_pages(db: Database, archive: Path) -> None:
 
 @contextmanager
 def archive_without_writers(archive: Path) -> Iterator[Database]:
-    """Context manager that opens the archive while crawls and imports are locked out. Raises ArchiveInUse if a crawl or
-    an import is running, the errors of `open_archive`, and storage errors as `environment_error` converts them.
+    """Context manager that opens the archive and keeps crawls and imports from starting. Raises ArchiveInUse if a crawl
+    or an import is running, the errors of `open_archive`, and database and disk errors as ArchiverErrors
+    (`environment_error`).
     """
     db = open_archive(archive)
     try:

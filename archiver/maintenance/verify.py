@@ -1,7 +1,7 @@
 """Verifies an archive: checks the database, then the articles and WARC files on all cores. Also repairs derived data.
 
-The checks use read transactions on read-only connections. A crawl can write at the same time, but the data that it
-writes are not checked.
+The checks use read transactions on read-only connections. A crawl can write at the same time; what it writes after the
+start of a check is not checked.
 
 Articles are checked against their digests, facets and revisions, and optionally compared with a new extraction.
 """
@@ -183,8 +183,8 @@ def _comparable_geotag(tag: Row) -> tuple[Any, ...]:
 
 
 def check_rereading(db: Database, folder: Path, ids: Sequence[int]) -> Iterator[VerifyFinding]:
-    """Yields a finding for each article whose stored title or text differs from the one that today's extraction finds
-    in its capture.
+    """Yields a finding for each of these articles whose stored title or text differs from what today's extraction finds
+    in the article's capture.
     """
     sites = {row[0]: row[1] for row in db.execute("select name, id from sites")}
     marks = ",".join("?" * len(ids))
@@ -208,7 +208,7 @@ def ids_of(db: Database) -> list[int]:
 
 
 def ids_between(db: Database, first: int, last: int) -> list[int]:
-    """Returns the IDs of the articles between these two, in order."""
+    """Returns the IDs of the articles from `first` to `last` (inclusive) in ascending order."""
     return [row[0] for row in db.execute("select id from articles where id between ? and ? order by id", [first, last])]
 
 
@@ -217,8 +217,8 @@ def ids_between(db: Database, first: int, last: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check of the database that `archiver verify` runs. `needs` names the tables that the check reads. If one of
-    them is missing, the check is skipped, because the schema check reports the missing table.
+    """A check of the database that `archiver verify` runs. `needs` are the tables that the check reads. If one of them
+    is missing, the check is skipped, because another check reports the missing table.
     """
 
     name: str
@@ -279,10 +279,10 @@ CHECKS: tuple[Check, ...] = (
 
 
 def repair(archive: Path, findings: Iterable[VerifyFinding]) -> list[str]:
-    """Makes the repairs named in these findings (`VerifyFinding.mend`). Returns a phrase for each repair that was
+    """Makes the repairs that these findings ask for (`VerifyFinding.mend`). Returns a phrase for each repair that was
     made.
 
-    Waits for other programs' transactions. Raises ArchiveLocked, OSError and sqlite3.Error.
+    Waits for the end of other programs' transactions. Raises ArchiveLocked, OSError and sqlite3.Error.
     """
     selected = list(findings)
     mends = {finding.mend for finding in selected}
@@ -347,8 +347,8 @@ def _repair_facets(db: Database, subjects: Iterable[str]) -> list[str]:
 
 
 def _link_pages(db: Database) -> list[str]:
-    """Links pages that are marked as archived but have no article to the article with their URL. Returns a phrase with
-    the count.
+    """Finds pages that are marked as archived but are not linked to an article, and links each to the article with the
+    same URL. Returns a phrase with their number.
     """
     linked = db.execute(
         "update pages set article_id = d.article_id from article_urls d where d.urlkey = pages.urlkey "
@@ -359,7 +359,9 @@ def _link_pages(db: Database) -> list[str]:
 
 
 def _rebuild_clusters(db: Database) -> None:
-    """Clears references to missing clusters, then groups all articles again by their near-duplicate links."""
+    """Makes the clusters of all articles anew from their near-duplicate links, after deleting references to missing
+    clusters.
+    """
     db.execute(
         "update articles set cluster_id = null where cluster_id is not null "
         "and cluster_id not in (select id from clusters)"
@@ -454,7 +456,9 @@ def _verify_database(db: Database, archive: Path, progress: Progress) -> list[Ve
 
 
 def unreadable(archive: Path, what: str, error: sqlite3.Error) -> VerifyFinding:
-    """Returns the finding for a check that failed because the database is damaged or has a different schema."""
+    """Returns the finding to report if a check failed with this error, because the database is damaged or has a
+    different schema. `what` is the part that was checked.
+    """
     if isinstance(error, sqlite3.OperationalError) and "no such" in str(error):
         return VerifyFinding(
             "check-impossible",

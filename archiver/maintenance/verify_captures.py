@@ -33,8 +33,8 @@ _BACK = "Restore the file from a backup."
 _INDEX = "Run 'archiver verify --repair': it rebuilds the index from the records."
 _MOST = 50
 _MOST_FRAMES = 4
-"""A file may have at most this many different gzip headers. A file with more different headers was written by a program
-that puts times into the headers, so no header is suspicious."""
+"""If the records of a file have more than this many different gzip headers, the file was written by a program that puts
+times into the headers. Then no header is suspicious."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ class CaptureRow:
 
 @dataclass(frozen=True, slots=True)
 class WARCFlaw:
-    """A problem found in a WARC file, with the IDs of the captures that it concerns. The other fields are as in a
-    `VerifyFinding`.
+    """A problem found in a WARC file, with the IDs of the captures that it concerns. The other attributes are those of
+    a `VerifyFinding`.
     """
 
     kind: str
@@ -72,7 +72,7 @@ class WARCJob:
     - `folder`, `warc_file`: the archive's folder, and the file's path relative to it.
     - `rows`: the rows of `captures` for this file.
     - `written`: True if a crawl is writing the file, or may have started writing it since the rows were read.
-    - `whole`: True if all records are checked; False if only records with a row are checked.
+    - `whole`: True if all records are checked; False if only records with a row in `rows` are checked.
     """
 
     folder: Path
@@ -117,10 +117,10 @@ def is_being_written(file: Path) -> bool:
 
 
 def examine_warc(job: WARCJob) -> ExaminedWARC:
-    """Reads a WARC file and checks it against its rows and its index. Problems are returned in the result, not raised.
+    """Reads a WARC file and checks it against its rows of `captures` and its index. Returns all problems in the result,
+    and raises none.
 
-    If a crawl has begun to append to the file meanwhile, the file is read a second time, and only its records are
-    checked.
+    If a crawl begins to append to the file during the check, the file is read a second time without its index.
     """
     before = _state_of(job.file)
     out = _examine(job)
@@ -130,7 +130,9 @@ def examine_warc(job: WARCJob) -> ExaminedWARC:
 
 
 def _state_of(file: Path) -> tuple[int, int]:
-    """Returns the size of a WARC file and the inode of its index; -1 for a file that does not exist."""
+    """Returns the size of a WARC file in bytes and the inode of its index (-1 for a file that does not exist). If these
+    change during a check, a crawl is writing the file.
+    """
     try:
         return file.stat().st_size, index_of(file).stat().st_ino
     except OSError:
@@ -216,9 +218,9 @@ def _check_all(job: WARCJob, handle: BinaryIO, out: ExaminedWARC) -> None:
 
 @dataclass(slots=True)
 class _FileCheck:
-    """The progress of checking one WARC file, whose records are passed to `take` in order.
+    """The progress of checking one WARC file. The records are passed to `take` in the order of the file.
 
-    - `left`: by offset, the rows whose record has not been read yet.
+    - `left`: by offset, the rows of `captures` whose record has not been read yet.
     - `lost`: byte ranges that are not records.
     - `end`: the offset after the last record.
     - `lines`: hashes of the lines that the file's index must have.
@@ -270,8 +272,8 @@ class _FileCheck:
 
     @property
     def is_exchanged(self) -> bool:
-        """Returns True if the file is not the file that the rows describe: it was written under another name, and most
-        rows do not match its records.
+        """Returns True if another file is in the place of the one that the rows of `captures` describe: it was written
+        under another name, and most rows do not match its records.
         """
         wrong = sum(1 for flaw in self.flaws if flaw.captures) + len(self.left)
         return (
@@ -315,7 +317,7 @@ def _find_duplicate_rows(job: WARCJob) -> list[WARCFlaw]:
 
 
 def _describe_differences(row: CaptureRow, record: CheckedRecord) -> str:
-    """Returns the differences between a record and its row as a phrase; "" if the record matches its row."""
+    """Returns a phrase that describes the differences between a record and its row of `captures`; "" if they match."""
     capture = record.capture
     if capture is None:
         return f"it is a {record.kind or 'nameless'} record"
@@ -446,9 +448,11 @@ _SUFFIXES = (".warc.gz", ".cdxj", ".cdxj.open", ".cdxj.new")
 
 
 def find_warc_files(folder: Path) -> dict[str, bool]:
-    """Returns the WARC files below folder/warc by their path relative to `folder`, each with True if it is finished: it
-    has an index, or no process holds its lock. Call this before reading the rows of `captures`: all rows of a file that
-    is finished at that time are then in the table.
+    """Returns the WARC files below folder/warc. The dict maps the path of each file, relative to `folder`, to True if
+    the file is finished: it has an index, or no process holds its lock.
+
+    Call this before reading the rows of `captures`, since only then the table is sure to have all rows of each finished
+    file.
     """
     return {
         f"warc/{file.relative_to(folder / 'warc')}": index_of(file).exists() or not is_being_written(file)
@@ -584,9 +588,9 @@ def _listed(numbers: list[int]) -> str:
 
 
 def _should_have_row(db: Database, url: str) -> bool:
-    """Returns True if the URL is in the pages table and was fetched, but there is no capture of it. Other records
-    without a row are expected: files about a host such as robots.txt, probes, and batches that were lost when a crawl
-    was killed.
+    """Returns True if a record with this URL should have a row in `captures`: the URL is in the pages table as fetched,
+    but no row of `captures` has it. Other records may lack a row: those of robots.txt and similar files, of probes, and
+    of pages that were being stored when a crawl was killed.
     """
     return bool(
         db.execute(

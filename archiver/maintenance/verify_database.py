@@ -44,7 +44,7 @@ class VerifyFinding:
 
 
 def limit_findings(findings: Iterable[VerifyFinding], most: int = 50) -> Iterator[VerifyFinding]:
-    """Yields the first `most` of several similar findings, then one finding that says how many more there are."""
+    """Yields at most `most` of several similar findings. If there are more, a last finding says how many."""
     more, last = 0, None
     for number, finding in enumerate(findings):
         if number < most:
@@ -265,8 +265,11 @@ def check_references(db: Database) -> Iterator[VerifyFinding]:
 
 
 def check_captures_of_articles(db: Database) -> Iterator[VerifyFinding]:
-    """Yields a finding for each article whose capture is of another page: the capture's URL belongs to no article, or
-    to another article that has the same capture. It is accepted if the site later used the URL for another post.
+    """Yields a finding for each article whose capture is of a URL that is not the article's: the URL belongs to no
+    article, or to another article that has the same capture.
+
+    If the URL belongs to another article without this capture, there is no finding, because the site may have used the
+    URL for another post later.
     """
     db.register_function(_urlkey_or_empty, name="urlkey", deterministic=True, replace=True)
     yield from limit_findings(
@@ -317,8 +320,8 @@ def check_tombstones(db: Database) -> Iterator[VerifyFinding]:
 
 
 def check_clusters(db: Database) -> Iterator[VerifyFinding]:
-    """Yields findings about clusters with a wrong size or source, articles in missing clusters, near-duplicates in
-    different clusters, and missing MinHash signatures.
+    """Yields findings about the clusters of near-duplicates: a wrong size or source, articles in missing clusters,
+    near-duplicates in different clusters, and missing MinHash signatures.
     """
     yield from limit_findings(
         VerifyFinding(
@@ -434,7 +437,9 @@ DERIVED_TABLES = (FTS, "fts_pending")
 
 
 def migrated_like(db: Database) -> Database:
-    """Returns a new empty archive in memory to which the same migrations have been applied as to this one."""
+    """Returns a new empty archive in memory, to which the same migrations have been applied as to `db`. Its schema is
+    what the schema of `db` should be.
+    """
     fresh = Database(memory=True, execute_plugins=False)
     pending = migrations.pending(db)
     migrations.apply(fresh, **({"stop_before": pending[0].name} if pending else {}))
@@ -442,7 +447,9 @@ def migrated_like(db: Database) -> Database:
 
 
 def read_schema_objects(db: Database, kind: str) -> dict[str, tuple[str, str]]:
-    """Returns the tables, indexes, triggers or views (`kind`) of a database: a dict from name to its table and SQL."""
+    """Returns the schema objects of one `kind` (table, index, trigger or view) in a database. The dict maps the name of
+    each object to the name of its table and its SQL.
+    """
     return {
         name: (table, sql)
         for name, table, sql in db.execute(
@@ -599,9 +606,9 @@ def check_full_text(db: Database) -> Iterator[VerifyFinding]:
     """Yields findings for articles that are missing from the full-text index, index entries without an article, and an
     index whose words differ from the words of the articles.
 
-    FTS5's own integrity check counts as a write, which would block a crawl for minutes in a large archive. So the
-    index is copied into the temporary database, and the copy is compared with the articles of this connection's
-    snapshot.
+    FTS5's own integrity check is a write in SQLite's terms, and would block a crawl for minutes in a large archive.
+    Therefore the index is copied into the temporary database, and the copy is compared with the articles that this
+    connection sees.
     """
     found = list(limit_findings(_compare_entries(db), 20))
     yield from found

@@ -224,8 +224,8 @@ def map_canvas(box: Box) -> tuple[tuple[float, float, float, float], tuple[int, 
 def map_position(box: Box, latitude: float, longitude: float) -> tuple[float, float]:
     """Returns the SVG coordinates of a place on the map of the Earth, at ten units per degree.
 
-    The box matters only at the antimeridian: a place west of the box is drawn once around the Earth, so that x is never
-    west of it.
+    The box (W, S, E, N) matters only at the antimeridian: a place west of the box is drawn 360 degrees further east, so
+    that x is never west of it.
     """
     return round(box[0] * 10 + (longitude - box[0]) % 360 * 10, 1), round(-latitude * 10, 1)
 

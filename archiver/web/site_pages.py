@@ -117,8 +117,8 @@ def _draw_measure(one: Measure, runs: list[HistoricalRun]) -> dict[str, Any]:
 
 
 def _build_chart(request: ArchiveRequest, site: dict[str, Any]) -> dict[str, Any]:
-    """Returns two values for the template: a bar chart of a site's archived articles over time (None if it cannot be
-    drawn), and the reason why it cannot be drawn.
+    """Returns values for the template: `chart`, a bar chart of a site's archived articles over time (None if it cannot
+    be drawn), and `why_no_chart`, the reason why it cannot be drawn.
     """
     if not site["articles"]:
         return {"chart": None, "why_no_chart": ""}
