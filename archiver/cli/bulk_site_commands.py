@@ -246,7 +246,7 @@ def _read_end_of_mute(text: str, now: datetime) -> datetime:
 
 
 _SETTING = re.compile(r"[a-z_]+ *=", re.IGNORECASE)
-"""Matches the beginning of KEY=VALUE, but not the beginning of a URL with a query."""
+"""Matches the start of a word of the form KEY=VALUE. A URL with a query (`?key=value`) does not match."""
 
 
 @click.command("set")
@@ -352,7 +352,9 @@ def move(old: str, new: str, merge: bool, dry_run: bool, yes: bool, as_json: boo
 
 
 def _print_files_to_import(archive: Path, done: SiteMove) -> None:
-    """Prints how to import the captures of the removed site into the moved site."""
+    """After a move that has removed another site, prints the command that imports the captures of that site into the
+    moved site.
+    """
     click.echo(
         f"'archiver import FILE...' of {count_noun(len(done.files), 'WARC file')} brings back the posts and edits "
         f"of the {count_noun(done.removed, 'article')} that {done.new} had:"
@@ -451,13 +453,13 @@ def check(
     archive: str,
     **politeness: Any,
 ) -> None:
-    """Probe sites before a crawl, with at most 60 requests each: what robots.txt allows, which feeds, sitemaps and
-    APIs there are, which platform is used, about how many posts there are, and which fields a sample of ten has.
+    """Probe sites before a crawl, with at most 60 requests each: what robots.txt allows, which feeds, sitemaps and APIs
+    there are, which platform is used, about how many posts there are, and which fields a sample of ten has.
 
-    It is a polite crawl that obeys robots.txt, into a temporary archive; nothing is stored. Without a name, it
-    checks the sites of the archive that were never crawled. A site with rules by hand ('sites rules') is read by them,
-    or by those of --rules; the command says which of them found nothing, and on how many posts. It also says which
-    page objects are used, and for which fields they failed.
+    This is a polite crawl that obeys robots.txt, into a temporary archive; nothing is stored. Without a name, the sites
+    of the archive that were never crawled are checked. The sample is extracted with the site's hand-written rules
+    ('sites rules'), or with those in the file of --rules; the command lists the rules that found nothing, with the
+    number of posts. It also lists the page objects that are used, and the fields for which they failed.
 
     \b
     Examples:
@@ -465,8 +467,8 @@ def check(
       archiver sites check --tag new --json
       archiver sites check https://blog.example.org --rules rules.toml
 
-    Exit code: 0 all sites can be crawled; 1 a site cannot be crawled or has no posts, or a page object failed or
-    cannot be used; 2 wrong usage.
+    Exit code: 0 all sites can be crawled; 1 a site cannot be crawled or has no posts, or a page object failed or cannot
+    be used; 2 wrong usage.
     """
     from archiver.sites.page_objects import load_page_objects
 
@@ -505,8 +507,8 @@ def _plan_checks(
     plan_for: Callable[[str, dict[str, Any]], CrawlPlan],
     hosts: ExitStack,
 ) -> tuple[list[CrawlPlan], list[dict[str, Any]]]:
-    """Returns a crawl plan for each site that can be checked, and a report with the reason for each site that cannot.
-    Locks the hosts of the planned sites until `hosts` is closed.
+    """Returns a crawl plan for each site that can be checked, and for every other site a report with the reason. The
+    hosts of the planned sites stay locked until `hosts` is closed.
     """
     from archiver.sites.page_objects import load_page_objects
 
@@ -526,7 +528,7 @@ def _plan_checks(
 
 
 def _read_rules(file: str) -> str:
-    """Returns the text of a file with site rules. Raises BadRules if they cannot be used."""
+    """Returns the text of a file with site rules (TOML). Raises BadRules if the rules are invalid."""
     from archiver.extraction.template.site_rule import from_toml
 
     text = read_bytes(file).decode("utf-8", errors="replace")
@@ -535,7 +537,9 @@ def _read_rules(file: str) -> str:
 
 
 def _stored_rules(archive: Path, urls: Iterable[str]) -> dict[str, str]:
-    """Returns the handwritten rules (TOML) of those sites with these start URLs that have any, by start URL."""
+    """Returns the stored handwritten rules (TOML) of the sites with these start URLs, as a dict by start URL. Sites
+    without such rules are left out.
+    """
     from archiver.storage.connection import opened
     from archiver.storage.sites import handwritten_rules, list_sites
 
@@ -549,8 +553,8 @@ def _stored_rules(archive: Path, urls: Iterable[str]) -> dict[str, str]:
 def _crawl_samples(
     path: Path, plans: list[CrawlPlan], selected: dict[str, dict[str, Any]], workers: int, rules: dict[str, str]
 ) -> list[dict[str, Any]]:
-    """Crawls a few posts of each site into a new archive at `path`, using the site rules (TOML) that `rules` has for
-    its start URL. Returns a report per site.
+    """Crawls a few posts of each site into a new archive at `path`, and returns a report for each site. `rules` maps
+    start URLs to the site rules (TOML) with which the posts are extracted.
     """
     from archiver.health.health_report import make_trial_report
     from archiver.scheduling.crawl_pool import run_plans
@@ -572,8 +576,8 @@ def _crawl_samples(
 
 
 def _select_sites(archive: str, names: tuple[str, ...], tag: str | None) -> dict[str, dict[str, Any]]:
-    """Returns the start URLs of the sites to check, each with its effective settings. If neither names nor a tag are
-    given, selects the sites that were never crawled.
+    """Returns the sites to check, as a dict from start URL to effective settings. If neither names nor a tag are given,
+    these are the sites that were never crawled.
     """
     from archiver.sites.archiver_toml import effective_settings
     from archiver.storage.connection import opened
@@ -649,7 +653,9 @@ def _print_reports(one: dict[str, Any], *, first: bool) -> None:
 
 
 def describe_rules_without_match(found: list[dict[str, Any]]) -> list[str]:
-    """Returns a line for each hand-written rule that found nothing on some articles (`rules_without_match`)."""
+    """Returns a line of text for each hand-written rule that found nothing on some articles. `found` is the list of
+    these rules, as `rules_without_match` returns it.
+    """
     return [
         f"rule [{one['field']}] {one['select']} found nothing on {one['without']:,} of "
         f"{count_noun(one['articles'], 'article')}; they are read without this rule"

@@ -108,8 +108,9 @@ _WIDTH = 72
 def print_explanations(
     explained: Iterable[FieldExplanation], readers: Mapping[str, str] = MappingProxyType({})
 ) -> None:
-    """Prints a table of candidates for each field, with the chosen value and the reason. `readers` maps a field to a
-    description of the extractor that read it. Fields without any candidate are listed at the end.
+    """Prints for each field a table of its candidates, with the chosen one marked and the reason for the choice.
+    `readers` maps a field to a description of the extractor that extracted it. Fields without any candidate are listed
+    at the end.
     """
     empty = []
     for one in explained:

@@ -56,7 +56,7 @@ USAGE_ERRORS = (
 
 @dataclass(frozen=True, slots=True)
 class CommandEntry:
-    """A command's row in the table of commands: its name, its section and line in the help, and its module.
+    """A row of the table of commands: the name of the command, its section and its line in the help, and its module.
 
     `module` is relative to `archiver.cli`; "" means `commands.NAME`.
     """

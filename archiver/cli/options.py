@@ -35,8 +35,8 @@ class QueryCommand(click.Command):
 class OptionalValueCommand(QueryCommand):
     """A query command with options whose value may be omitted, such as `--recent 30 flood` and `--recent flood`.
 
-    `optional` maps each such option to a pair: a function that returns True if the next argument is the option's value,
-    and the default that is used otherwise.
+    `optional` maps each such option to a pair: a function that returns True if the next argument on the command line is
+    the option's value, and the value that the option has otherwise.
     """
 
     optional: ClassVar[dict[str, OptionalValue]] = {}
@@ -60,9 +60,10 @@ T = TypeVar("T")
 
 
 def pass_options_as(options_class: type[T], **groups: type) -> Callable[[Callable[[T], None]], Callable[..., None]]:
-    """Returns a decorator that passes a command its options as one instance of the dataclass `options_class`, whose
-    fields are named like the options. `groups` maps fields that are themselves dataclasses of options to their
-    classes. Write the decorator directly above the function, below the options.
+    """Returns a decorator that passes all options of a command to its function as one instance of `options_class`, a
+    dataclass whose fields are named like the options. Write it directly above the function, below the options.
+
+    If a field of the dataclass is itself a dataclass of options, `groups` maps the name of the field to that class.
     """
 
     def decorated(function: Callable[[T], None]) -> Callable[..., None]:
@@ -92,8 +93,8 @@ def archive_option(function: F) -> F:
 
 
 def report_archive_faults(function: F) -> F:
-    """Wraps a command so that a database or disk error becomes an ArchiverError. The message of this error names the
-    path of the archive: the parameter `archive`, or the first damaged archive among `archives`.
+    """Wraps a command so that a database or disk error becomes an ArchiverError, whose message names the archive. This
+    is the command's parameter `archive` or, if it has several `archives`, the first damaged one.
     """
 
     @wraps(function)

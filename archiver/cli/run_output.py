@@ -77,8 +77,8 @@ def show_health(archive: str, site: str | None, as_data: bool) -> int:
 
 
 def _last_backup(archive: str) -> BackupRecord | None:
-    """Returns the last good backup of a damaged archive, according to the archive's own records; None if no record can
-    be read.
+    """Returns the last good backup that a damaged archive has on record; None if its records cannot be read or name
+    none.
     """
     with suppress(ArchiverError, sqlite3.Error), opened(archive, read_only=True) as db:
         return next((one for one in read_backups(db) if one.made_at), None)
@@ -234,7 +234,9 @@ def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
 
 
 def _format_held(result: dict[str, Any]) -> str:
-    """Formats the number of pages that are held at the end of a run; the run may have released others."""
+    """Returns a phrase about the pages that a run has held: how many are still held at its end, and whether others were
+    released.
+    """
     still = result["held"] if result["still_held"] is None else result["still_held"]
     if not still:
         return "pages were held, and released because they show their posts again"
@@ -247,8 +249,8 @@ def _format_held(result: dict[str, Any]) -> str:
 
 
 def note_missing_posts(archive: str, site: str, outcome: str) -> list[str]:
-    """Returns a line that says that a site has no posts, if its crawl finished and no page proved to be a post;
-    otherwise [].
+    """Returns a line (in a list) that says that none of a site's pages is a post. Returns [] if there are posts, if the
+    crawl did not finish, or if it read only a few pages.
     """
     if outcome != "finished":
         return []
@@ -279,8 +281,8 @@ _SHOWN_BY_OUTCOME = ("failed", "waiting", "interrupted")
 
 
 def read_health_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Returns the health of each crawled site as `archiver status --json` shows it; empty if the archive cannot be
-    read.
+    """Returns the health of each of these sites by name, as `archiver status --json` shows it; {} if the archive cannot
+    be read.
     """
     selected = set(sites)
     try:
@@ -295,7 +297,9 @@ def read_health_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, dic
 
 
 def read_advice_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, str]:
-    """Returns advice about each of these sites that has moved; empty if the archive cannot be read."""
+    """Returns a dict with advice for those of these sites, by name, that seem to have moved to another address; {} if
+    the archive cannot be read.
+    """
     selected = set(sites)
     if not selected:
         return {}
@@ -311,8 +315,8 @@ def read_advice_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, str
 
 
 def format_health(health: dict[str, Any] | None) -> list[str]:
-    """Returns lines for the findings of a site, except for those that the summary of its crawl already shows. `health`
-    is in the form of `archiver status --json`.
+    """Returns a line for each finding of a site, except findings that the summary of its crawl already shows. `health`
+    is as in the output of `archiver status --json`.
     """
     return [
         f"  {one['level']}: {one['sentence']}"

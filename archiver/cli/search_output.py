@@ -127,8 +127,8 @@ def print_facets(counts: dict[str, list[tuple[str, int]]], form: str | None) -> 
 
 @dataclass(frozen=True, slots=True)
 class HitPage:
-    """One page of search hits, with functions that turn a hit into a row of `columns` or into lines of text. `total`
-    counts the hits on all pages.
+    """One page of search hits, with functions that convert a hit to a row with the keys `columns` or to lines of text.
+    `total` is the number of hits on all pages.
     """
 
     hits: Sequence[Any]
@@ -224,8 +224,9 @@ def draw_histogram(found: Histogram) -> None:
 
 
 def _format_periods(state: str, periods: list[Period]) -> Iterator[tuple[str, int | str]]:
-    """Formats consecutive periods of a histogram that have the same state, as rows (period, count or text). Each period
-    from which articles are archived gets a row; other periods share one row.
+    """Yields rows for consecutive periods of a histogram that have the same `state`. If the archive has articles from
+    these periods, there is a row (period, number of matches) for each; otherwise there is a single row (first to last
+    period, text).
     """
     from archiver.search.histograms_and_trends import STATES
 
@@ -277,8 +278,8 @@ def format_share(share: float | None) -> str:
 
 
 def draw_trend(found: Trend) -> None:
-    """Draws a bar chart for each of the trend's terms, one below the other on a common scale. Periods without archived
-    articles are left blank.
+    """Prints a bar chart for each of the trend's terms, one below the other and on the same scale. Periods without
+    archived articles are left blank.
     """
     width = min(console().width, _MAX_WIDTH) - 9
     per_column = -(-len(found.periods) // width)
@@ -438,12 +439,12 @@ class SearchTarget(Protocol):
     def query(self) -> Query: ...
 
     def plans(self) -> Sequence[Plan]:
-        """Compiles the query for each archive that has the sites, categories and other values in it. Raises the errors
-        of a query.
+        """Compiles the query for each archive that contains any of the query's sites. Raises the same errors as
+        `plan_query`.
         """
 
     def archives(self) -> Sequence[tuple[Database, Query]]:
-        """Returns the archives that are searched, each with the query that is used for it."""
+        """Returns the archives that are searched, each with the query to run in it."""
 
     def page(self) -> HitPage:
         """Returns the requested page of hits."""

@@ -23,16 +23,15 @@ _HEADS = ("site", "health", "articles", "new", "last", "next", "coverage")
 _NUMBERS = frozenset({2, 3, 6})
 _GAP = 2
 _LEAST_REASON, _LEAST_SITE = 40, 20
-"""The minimum widths, in columns, of the reason and of the site's name. If there is not enough room, the reason gets
-its own lines.
-"""
+"""The minimum widths, in screen columns, of the table's columns for the reason and for the site's name. If there is not
+enough room for both, the reason is printed on lines of its own."""
 _COLOURS = {"green": "green", "amber": "yellow", "red": "red"}
 
 
 @dataclass(frozen=True, slots=True)
 class TableLayout:
-    """How the table is printed: `width` is its width in columns, None for a pipe (one line per site) unless COLUMNS is
-    set; `colours` is True for a coloured table.
+    """How the table is printed. `width` is its width in screen columns; None means one line per site, however long.
+    `colours` is True for a coloured table.
     """
 
     width: int | None = None
@@ -66,9 +65,9 @@ def format_site_table(rows: Sequence[SiteRow], now: datetime, layout: TableLayou
     for row, shown in zip(rows, cells, strict=True):
         reason = strip_control_characters(row.reason)
         if beside:
-            lines += _fold(shown, widths, row, layout, [reason] if room is None else textwrap.wrap(reason, room))
+            lines += _wrap_row(shown, widths, row, layout, [reason] if room is None else textwrap.wrap(reason, room))
         else:
-            lines += _fold(shown, widths, row, layout, [])
+            lines += _wrap_row(shown, widths, row, layout, [])
             indent = " " * 2
             lines += textwrap.wrap(
                 reason, layout.width or 80, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
@@ -129,11 +128,11 @@ def _pad(cell: str, width: int, *, right: bool) -> str:
     return space + cell if right else cell + space
 
 
-def _fold(
+def _wrap_row(
     shown: Sequence[str], widths: Sequence[int], row: SiteRow, layout: TableLayout, reason: Sequence[str]
 ) -> list[str]:
-    """Returns the lines for one site: a line with the cells of its row, then lines with the rest of its name and of the
-    reason.
+    """Returns the lines that show the row of one site: a line with its cells, and further lines if its name or the
+    reason does not fit in that line.
     """
     name = textwrap.wrap(shown[0], widths[0], break_on_hyphens=False) or [""]
     lines = []

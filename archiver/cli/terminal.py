@@ -151,8 +151,8 @@ def format_percent(share: float | None) -> str:
 
 @contextmanager
 def open_output(output: str) -> Iterator[IO[bytes]]:
-    """Opens an output file for writing, or standard output for "-". The file gets its name only when it is complete.
-    Raises OutputNotWritable.
+    """Opens an output file for writing, or standard output for "-". The file is written under a temporary name, and
+    gets its own name when it is complete. Raises OutputNotWritable.
     """
     if output == "-":
         yield sys.stdout.buffer

@@ -229,8 +229,8 @@ def _confirm(question: str) -> None:
 
 
 def _describe_plan(plan: RestorePlan, *, is_decided: bool) -> list[str]:
-    """Returns what the restoration of a backup does, and what is lost, in sentences; in the conditional if it is not
-    decided yet.
+    """Returns sentences that say what the restoration of a backup does, and what is lost. If it is not decided yet,
+    they say what it would do.
     """
     is_kept, will = ("is kept", "will") if is_decided else ("would be kept", "would")
     lines = [

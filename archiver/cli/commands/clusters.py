@@ -125,7 +125,7 @@ def _print_one(found: dict[str, Any]) -> None:
 
 @contextmanager
 def _show_progress(db: Database) -> Iterator[Callable[[int], None]]:
-    """Shows a progress bar on stderr if that is a terminal. Yields a function that is called with the number of
+    """Context manager that shows a progress bar if stderr is a terminal. Yields a function to call with the number of
     articles compared so far.
     """
     if not sys.stderr.isatty():

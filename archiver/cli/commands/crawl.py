@@ -58,16 +58,16 @@ _LETTERS_PER_TYPO = 4
 
 
 def find_similar_site(name: str, known: Iterable[str]) -> str:
-    """Returns the most similar known site name that differs from `name` only in the port or in one or two characters;
-    "" if there is none.
+    """Returns the known site name that is most similar to `name`: it differs only in the port, or in one or two
+    characters. Returns "" if there is none.
     """
     found = [(distance, other) for other in known if other != name and (distance := _difference(name, other))]
     return min(found, default=(0, ""))[1]
 
 
 def _difference(name: str, other: str) -> int:
-    """Returns how many characters must be changed, inserted or deleted to turn one name into the other; 3 if the names
-    differ only in the port; 0 if they are not similar.
+    """Returns a number for the difference between two similar names: how many characters must be changed, inserted or
+    deleted to turn one into the other, or 3 if they differ only in the port. Returns 0 if the names are not similar.
     """
     most = min(_MOST_TYPOS, len(name) // _LETTERS_PER_TYPO)
     distance = _count_typos(name, other, most)
@@ -189,10 +189,10 @@ class _Day(click.DateTime):
 def crawl(options: CrawlOptions) -> None:
     """Crawl sites into the archive.
 
-    SITE is the name of a site in the archive; URL is the start address of a site, which is added. Without
-    either, all sites of the archive are crawled, except those that come from an import (crawl=no). If the
-    archive does not exist yet, the demonstration blog is crawled. The second crawl of a site fetches only
-    what is new or due for a revisit.
+    SITE is the name of a site in the archive; URL is the start address of a site, which is added to the archive if it
+    is new. Without arguments, all sites of the archive are crawled, except those that come from an import (crawl=no).
+    If the archive does not exist yet, the demonstration blog is crawled. The second crawl of a site fetches only what
+    is new or due for a revisit.
 
     \b
     Examples:
@@ -227,8 +227,8 @@ def crawl(options: CrawlOptions) -> None:
 
 
 def _check_page_objects(archive: str, urls: Sequence[str], known: Collection[str]) -> None:
-    """Prints which files with page objects cannot be used. Raises BadPageObject if each of the sites needs one. `known`
-    are the names of the stored sites.
+    """Prints a message for each file with page objects that cannot be used. Raises BadPageObject if all of the sites to
+    crawl need such a file, so that none can be crawled. `known` are the names of the stored sites.
     """
     from archiver.sites.archiver_toml import load_config
 
@@ -317,9 +317,11 @@ def _print_results(archive: str, results: list[CrawlResult], found: dict[str, di
 def _resolve_start_urls(
     sites: tuple[str, ...], known: dict[str, str], demo: bool, stack: ExitStack, excluded: Collection[str] = ()
 ) -> list[str]:
-    """Returns the start URLs of the sites to crawl: the given sites or, without any, all sites of the archive (`known`)
-    except those in `excluded`, which are crawled only if they are named. Starts the server of the demonstration blog in
-    `stack` if the blog is among them.
+    """Returns the start URLs of the sites to crawl: of the given `sites` or, if there are none, of all sites of the
+    archive (`known`) except the `excluded` start URLs. If there is still nothing to crawl, or if `demo` is True, adds
+    the demonstration blog.
+
+    If the blog is among the sites, its server is started and stopped when `stack` is closed.
     """
     if sites:
         urls = [known.get(word.removeprefix("www.").rstrip("/")) or start_address(word) for word in sites]

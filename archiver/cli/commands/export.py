@@ -120,7 +120,9 @@ def export(options: ExportOptions) -> None:
 
 
 def _write_records(db: Database, ids: list[int], form: str, output: str, query: str) -> int:
-    """Writes the articles in a format for records, and returns their number. `query` is the title of a book."""
+    """Writes the articles to a file in one of the formats with one record per article, and returns their number.
+    `query` becomes the title of an e-book.
+    """
     from archiver.datasets.article_files import FILE_FORMATS, write_epub, write_folder
     from archiver.storage.article_tables.article_records import records
 

@@ -69,12 +69,12 @@ _TAG = re.compile(r"<[!/a-zA-Z]")
 def extract(file: str, url: str | None, form: str, evidence: bool, rules: str | None, case: str | None) -> None:
     """Extract an article from an HTML page in FILE (- for standard input) and print it. Nothing is fetched or stored.
 
-    With a FOLDER, run the case folders in it: compare what is extracted from each page.html, by the rules.toml beside
-    it if there is one, with expected.json. A case also differs if its page object is not used or fails.
+    With a FOLDER, run the case folders in it: extract each page.html, with the rules in rules.toml next to it if there
+    are any, and compare the result with expected.json. A case also differs if its page object is not used or fails.
 
-    Rules have the form that 'archiver sites rules SITE' prints. A value that a rule finds takes precedence over
-    everything else. If a rule finds nothing, the field is extracted without it, and a message on standard error names
-    the rule.
+    --rules takes the TOML that 'archiver sites rules SITE' prints. A value that a rule finds takes precedence over
+    everything else. If a rule finds nothing, the field is extracted without the rule, and a message on standard error
+    names the rule.
 
     \b
     Examples:
@@ -161,7 +161,7 @@ def _reason_not_html(data: bytes, text: str) -> str:
 
 
 def _refuse_missing(file: str) -> None:
-    """Raises an error if a file is an address, or does not exist."""
+    """Raises an error if `file` does not exist, or if it is a URL instead of a file's name."""
     if re.match(r"https?://", file, re.IGNORECASE):
         raise click.UsageError(
             f"extract fetches nothing. Save the page first: curl -s {shlex.quote(file)} > page.html, then archiver "
@@ -177,7 +177,9 @@ def _is_given(name: str) -> bool:
 
 
 def _run_cases(folder: Path, *, as_json: bool) -> None:
-    """Runs all case folders in a folder and prints where each differs. Exits with code 1 if one does."""
+    """Runs all case folders in a folder and prints the differences of each case from its expected result. Exits with
+    code 1 if there are any.
+    """
     from archiver.sites.page_objects import find_cases, load_page_objects
 
     page_objects = load_page_objects()
@@ -228,7 +230,9 @@ def _run_case(folder: Path, page_objects: PageObjects) -> tuple[str | None, list
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """What a case is made of: the page as it was served, its URL, the time, and the site rules (TOML) if any."""
+    """The input of a case: the page as it was served, its URL, the time at which it was captured, and site rules (TOML;
+    empty if there are none).
+    """
 
     html: bytes
     url: str
@@ -237,7 +241,9 @@ class _Case:
 
 
 def _save_case(folder: Path, used: LoadedPageObject | None, case: _Case, article: Article) -> None:
-    """Writes a case folder. `used` is the page object for the page's address."""
+    """Writes a case folder, with the extracted `article` as the expected result. `used` is the page object for the
+    page's address, if there is one.
+    """
     from archiver.fields import EVIDENCE
     from archiver.sites.page_objects import why_unused, write_case
 
@@ -275,8 +281,9 @@ def _warn_of_unmatched(page: Page, article: Article, rules: SiteRules) -> None:
 
 
 def _note_empty_fields(used: LoadedPageObject, article: Article, *, has_rules: bool) -> None:
-    """Prints on standard error that the page object is not used, or for which fields it returned nothing. With rules,
-    `_warn_of_unmatched` has said how the page becomes a post.
+    """Prints on standard error that the page object `used` was not used, or for which fields it returned nothing. If it
+    was not used because the page is not a post, also prints how to make it one, unless `_warn_of_unmatched` has done so
+    (`has_rules`).
     """
     from archiver.items import PAGE_OBJECT, PAGE_OBJECT_FAILED
     from archiver.sites.page_objects import why_unused

@@ -47,7 +47,7 @@ def jobs_option(function: F) -> F:
 
 def storage_option(text: str, *, required: bool = False) -> Callable[[F], F]:
     """Returns a decorator that adds the option `--storage URL` with the help text `text`; ARCHIVER_STORAGE in the
-    environment is its default. A folder is made an absolute path, because other machines read it too.
+    environment is its default. The path of a folder is made absolute, because other machines use it, too.
     """
 
     def absolute(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
@@ -532,7 +532,8 @@ def collect(storage: str, apart: Path | None, unfinished: bool, quiet: bool, as_
     help="Wait at most this long for all workers to exit.",
 )
 def drain(jobs: str, now: bool, seconds: float) -> None:
-    """Start no more crawls or tasks; workers exit when theirs are done. 'archiver fleet init' resumes the fleet.
+    """Start no more crawls or tasks. Each worker exits when its running crawls and tasks are done. 'archiver fleet
+    init' resumes the fleet.
 
     \b
     Example:
@@ -560,7 +561,7 @@ def drain(jobs: str, now: bool, seconds: float) -> None:
 
 def _open_checked_storage(queue: QueueDatabase, storage: str | None) -> ShardStorage:
     """Opens the shard storage for a worker, after checking the fleet, this machine's clock and the storage. `storage`
-    is used in place of the fleet's configured storage.
+    is the URL from the command line; if it is None, the storage in the fleet's settings is opened.
     """
     from archiver.fleet.shard_storage import ShardStorage, check_storage
 

@@ -70,8 +70,8 @@ def describe_new_rows(counts: Mapping[str, Any]) -> list[str]:
 
 
 def describe_records(counts: dict[str, Any]) -> str:
-    """Describes the records of an import in a line: "12,345 records: 4,321 posts (4,000 new, 120 revisions, 201 known),
-    3,000 other pages, 12 damaged".
+    """Summarizes in one line what an import has read: "12,345 records: 4,321 posts (4,000 new, 120 revisions, 201
+    known), 3,000 other pages, 12 damaged".
     """
     of_posts = ", ".join(
         f"{counts[key]:,} {word}"
@@ -200,8 +200,8 @@ def import_wayback(options: ImportOptions) -> None:
 
 
 def _build_plan(options: ImportOptions, url: str, until: datetime | None, service: str | None) -> WaybackPlan:
-    """Builds the plan of an import from a web archive. `service` is the web archive in the site's settings, used if no
-    option names one. Raises UsageError for a TimeMap service without --exact.
+    """Builds the plan of an import from a web archive. `service` is the web archive named in the site's settings; it is
+    used if no option names another one. Raises UsageError for a TimeMap service without --exact.
     """
     from archiver.importers.wayback_import import WaybackPlan
 
@@ -432,8 +432,8 @@ class ImportOptions:
 
 
 def parse_last_day(text: str | None) -> str:
-    """Converts the date of --until (2012, 2012-05 or 2012-05-31) to the last day that it includes; "" for no date. The
-    last day of a month is given as 31, which is enough for comparisons. Raises BadParameter.
+    """Returns the last day of the period in --until (2012, 2012-05 or 2012-05-31), as YYYY-MM-DD; "" for no date. The
+    last day of every month is 31, which is good enough for comparisons. Raises BadParameter.
     """
     if not text:
         return ""
@@ -483,10 +483,10 @@ def import_(options: ImportOptions) -> None:
     """Import captures that were made by others: WARC (also .gz and .zst), ARC (also .gz) and WACZ files of any size, a
     folder or pattern of them, or - for standard input.
 
-    Posts become articles as of the time of their capture; an older capture of a known post becomes an earlier
-    revision. For each host with a post, a site is added if necessary; it is crawled only if it is named. The responses
-    of posts are copied into the archive's WARC files, those of other pages are only counted. Importing a file twice
-    stores its captures once. An interrupted import continues where it stopped.
+    Posts become articles as of the time of their capture; an older capture of a known post becomes an earlier revision.
+    For each host with a post, a site is added if necessary; later crawls skip such a site unless its name is given. The
+    responses of posts are copied into the archive's WARC files; those of other pages are only counted. Importing a file
+    twice stores its captures once. An interrupted import continues where it stopped.
 
     With --wayback, the captures are fetched from an online web archive, by default the Internet Archive's Wayback
     Machine. At most 0.4 list requests and 8 captures per second are requested.
@@ -499,8 +499,8 @@ def import_(options: ImportOptions) -> None:
       archiver import --wayback https://blog.example.org/ --from 2009 --to 2015-06 --dry-run
       archiver import --wayback blog.example.org --contact me@example.org
 
-    Exit code: 0 everything was imported; 1 some records or files had problems (they are listed; the rest was
-    imported), or the web archive did not answer; 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
+    Exit code: 0 everything was imported; 1 some records or files had problems (they are listed; the rest was imported),
+    or the web archive did not answer; 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
     from archiver.sites.page_objects import load_page_objects
 
@@ -573,8 +573,8 @@ def _import_files(options: ImportOptions) -> tuple[list[FileResult], int]:
 
 
 def _reject_options(needs: str = "", **options: Any) -> None:
-    """Raises UsageError if any of the given options is set. `needs` is the option without which they have no effect. If
-    it is "", the error says that they cannot be combined with --wayback.
+    """Raises UsageError if any of these `options` is set, because it would have no effect. `needs` names the option
+    that they need; if it is "", they cannot be combined with --wayback.
     """
     for name, value in options.items():
         if value:

@@ -94,7 +94,9 @@ def _format_merged(other: str, merged: MergeResult) -> list[str]:
 
 
 def _make_progress_reporter(quiet: bool) -> Any:
-    """Returns a function (stage, done, total) that shows progress on one line of stderr, if that is a terminal."""
+    """Returns a function that is called with (stage, done, total), and shows the progress on one line if stderr is a
+    terminal.
+    """
     terminal = sys.stderr.isatty() and not quiet
 
     def report(stage: str, done: int, total: int) -> None:

@@ -51,7 +51,7 @@ _COMPATIBLE = {
         "publish a new version into another folder.",
     ),
 }
-"""For each of these options, the parameters with which it can be combined, and the message for any other parameter."""
+"""Maps an option to the parameters that may be given together with it, and to the message for any other parameter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,8 @@ class PublishOptions:
 
 @dataclass(frozen=True, slots=True)
 class DatasetBasis:
-    """What an existing dataset was built from: its request, the earlier version with which it was compared (`since`, ""
-    for none), and its sites.
+    """What an existing dataset was built from: the request, the earlier version with which the dataset was compared
+    (`since`, "" for none), and the names of its sites.
     """
 
     request: SnapshotRequest

@@ -155,8 +155,8 @@ def _open_archive(file: Path, dry_run: bool) -> Iterator[Database]:
 
 
 def parse_time_bounds(since: str | None, until: str | None) -> dict[str, str]:
-    """Converts the values of --since and --until to bounds in the stored UTC format, under the keys "since" and
-    "until". Raises BadQuery for an invalid date.
+    """Converts the values of --since and --until to times in the format in which the archive stores times (UTC).
+    Returns a dict with the keys "since" and "until". Raises BadQuery for an invalid date.
     """
     from archiver.search.query_tree import Period, parse_period
     from archiver.storage.pages import stamp
@@ -197,7 +197,9 @@ def _show_progress(total: int, quiet: bool) -> Iterator[Any]:
 
 @dataclass(slots=True)
 class _Report:
-    """Collects and prints the changes of a re-extraction: as JSON while it runs, as text at its end."""
+    """Prints the changes that a re-extraction makes. JSON is printed while the re-extraction runs; for text, the
+    changes are collected and printed at its end.
+    """
 
     as_json: bool
     dry_run: bool
@@ -331,8 +333,8 @@ def _shorten(text: str, *, last: bool = False) -> str:
 
 
 def _rejudge_sites(archive: Path, words: Sequence[str], *, dry_run: bool, as_json: bool) -> None:
-    """Decides again, from their captures, which pages of these sites are posts, stores the changes (unless `dry_run` is
-    True) and prints them. `words` are names of sites; () means all sites.
+    """Decides again which pages of these sites are posts, by reading their captures. Stores the changes (unless
+    `dry_run` is True) and prints them. `words` are names of sites; () means all sites.
 
     Exits with code 1 if a capture cannot be read. Raises SiteNotFound, and ArchiveInUse if a site is being crawled.
     """

@@ -49,9 +49,10 @@ def list_(site: str | None, as_json: bool, archive: str) -> None:
 def undo(run: int, dry_run: bool, as_json: bool, archive: str) -> None:
     """Take back what RUN did to articles, for example if the site was broken during that run.
 
-    An edit is taken back: the revision before it is current again, and the edit stays in the history, marked as
-    undone. Posts that the run found gone are online again, and articles that it stored first are withdrawn. Nothing is
-    deleted. The next crawl fetches the pages again. Articles that a later run has changed again are left unchanged.
+    An edit is taken back: the revision before it is current again, and the edit stays in the history, marked as undone.
+    Posts that the run found gone count as online again, and articles that it was the first to store are withdrawn.
+    Nothing is deleted. The next crawl fetches the pages again. Articles that a later run has changed again are left
+    unchanged.
 
     \b
     Examples:

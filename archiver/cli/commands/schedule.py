@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleOptions:
-    """The options of `archiver schedule`. If `kind` is systemd, cron, docker or monitoring, the files for this system
-    are printed; if it is None, sites are crawled.
+    """The options of `archiver schedule`. If `kind` is systemd, cron, docker or monitoring, the command prints the
+    configuration files for this; if it is None, the command crawls sites.
     """
 
     archive: str

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 FOLDS = ("text", "cluster", "none")
 MODES = ("facets", "histogram", "trend", "concordance")
-"""Options that select another kind of result than hits."""
+"""Options of which at most one can be given. Each prints something other than a list of hits."""
 _UNITS = ("year", "month", "day")
 
 
@@ -280,10 +280,10 @@ def list_(as_json: bool, archive: str) -> None:
 def run(name: str, peek: bool, again: bool, atom: str | None, as_json: bool, archive: str) -> None:
     """Show what a saved search finds that it did not find before.
 
-    These are articles that were archived since ("new"), that match since an edit ("edited"), or that match since
-    another change ("changed": the post is gone, has near-duplicates, or was extracted again). Each article is reported
-    once; copies of a reported article are not, if the search folds copies. The feed also contains the results of
-    earlier runs.
+    Each result is new for one of three reasons. The article was archived after the last run ("new"). It was edited and
+    matches now ("edited"). Or something else has changed ("changed"): the post is gone, has near-duplicates, or was
+    extracted again. Each article is reported once. If the search folds copies, a copy of a reported article is not
+    reported. The Atom feed also contains the results of earlier runs.
 
     \b
     Examples:

@@ -166,8 +166,8 @@ def _describe_revision(revision: dict[str, Any]) -> str:
 
 
 def _describe_image(image: dict[str, Any] | None, address: str | None) -> str:
-    """Describes the lead image of an article and its capture. `address` is the image's URL, which is used if nothing
-    else is known about the image.
+    """Returns a text that describes the lead image of an article and its capture. If nothing else is known about the
+    image, this is its URL (`address`).
     """
     if image is None:
         return address or ""
@@ -182,8 +182,8 @@ def _describe_image(image: dict[str, Any] | None, address: str | None) -> str:
 
 
 def _describe_copies(record: dict[str, Any], cluster: dict[str, Any] | None) -> list[tuple[str, str]]:
-    """Describes an article's cluster as (label, text) rows: the article of which it is a near-duplicate, or the
-    articles that are near-duplicates of it. Returns [] if the article is in no cluster.
+    """Describes an article's cluster as (label, text) rows: the original of which the article is a near-duplicate or,
+    for the original itself, its near-duplicates. Returns [] if the article is in no cluster.
     """
     if cluster is None:
         return []

@@ -184,7 +184,9 @@ def _reject_combinations(options: StatusOptions) -> None:
 
 @contextmanager
 def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[str, Any]]]]:
-    """Opens the archive read-only. Yields it with the rows of the selected sites."""
+    """Opens the archive read-only for the duration of the `with` block. Yields the archive and the rows of the selected
+    sites.
+    """
     from archiver.health.health_state import read_healths
     from archiver.storage.connection import opened
     from archiver.storage.sites import find_site, list_sites, site_ids_with_tag
@@ -376,7 +378,9 @@ def _print_traps(state: dict[str, Any]) -> None:
 
 
 def _describe_sample(row: dict[str, Any]) -> str:
-    """Describes the result of sampling the pages that a trap rule excluded: "10 read, 0 led to an unknown post"."""
+    """Describes the sample of the pages that a rule for crawl traps excluded: "10 read, 0 led to an unknown post"; ""
+    if no sample was taken.
+    """
     if row["sampled"] is None:
         return ""
     return f"{row['sampled']:,} read, {row['hits']:,} led to an unknown post"
@@ -444,7 +448,8 @@ _SECTIONS: tuple[tuple[Callable[[dict[str, Any]], None], str], ...] = (
     (_print_requisites, "requisites"),
     (_print_distrusted, "untrusted"),
 )
-"""The sections that are printed for a site, in order. A section is left out if its key of the state is empty."""
+"""The sections that are printed for a site, in order: for each the function that prints it, and the key of the site's
+state that it prints. A section whose value is empty is left out."""
 
 
 def _summarize_completeness(state: dict[str, Any]) -> str:
@@ -497,8 +502,8 @@ def _print_all_missing(options: StatusOptions) -> None:
 
 
 def _format_judged(state: dict[str, Any]) -> list[Any]:
-    """Returns lines about posts in doubt: articles that were withdrawn, pages that look like posts but were not
-    stored, held pages, and unlisted posts that may no longer exist.
+    """Returns lines about pages whose status is in doubt: withdrawn articles, pages that look like posts but were not
+    stored, held pages, and unlisted posts, which may no longer exist.
     """
     lines = [
         count_noun(
