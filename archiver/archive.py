@@ -137,8 +137,9 @@ class Archive:
         return explain(self.article(number, revision), evidence(self.db, number, revision))
 
     def readers(self, id_or_url: int | str, revision: int | None = None) -> dict[str, Record]:
-        """Returns, for each field, how its value was extracted: the extractor's version ("0.3.0 rules-2"), the ID of
-        the capture from which it was extracted, and the time of the extraction.
+        """Returns, for each field with evidence, how its value was extracted, as a dict with three keys: `extractor`,
+        the version of the extractor ("0.3.0 rules-2"); `capture_id`, the capture from which the value was extracted;
+        and `read_at`, the time of the extraction.
 
         Raises ArticleNotFound.
         """
@@ -147,8 +148,8 @@ class Archive:
     def revisions(self, id_or_url: int | str) -> list[Record]:
         """Returns the revisions of an article, oldest first.
 
-        Keys: revision, observed_at, changed, title, previous, same_as, seen_again, seen_again_at, extractor
-        (explained at `archiver.storage.article_tables.article_records.revisions`). Raises ArticleNotFound.
+        The keys are explained at `archiver.storage.article_tables.article_records.revisions`: revision, observed_at,
+        changed, title, previous, same_as, seen_again, seen_again_at, undone_at, extractor. Raises ArticleNotFound.
         """
         return revisions(self.db, find_article(self.db, id_or_url))
 

@@ -40,7 +40,7 @@ class BatchPipeline(ABC):
 
     @abstractmethod
     def stage(self, run: StoringRun, storing: Storing) -> None:
-        """Processes one item inside the transaction."""
+        """Processes one page result (`storing.result`) within the transaction that stores its batch."""
 
     def process_item(self, item: Any) -> Any:
         return item

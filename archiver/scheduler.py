@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
 _BATCH = 64
-"""At most this many due pages are read from the table at a time. Pending results are written first."""
+"""At most this many due pages are read from the pages table at a time. Before the table is read, the results of earlier
+pages are written to it."""
 _UNDECIDED, _FIRST_PAGES = 2, 20
 """As long as it is not known whether the host redirects addresses to another form (https, www, a slash at the end), at
 most `_UNDECIDED` pages are requested at the same time. This limit applies only to the first `_FIRST_PAGES` pages of a

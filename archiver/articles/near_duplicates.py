@@ -139,8 +139,8 @@ _SALTS = tuple(_random.getrandbits(32) for _ in range(SLOTS))
 
 
 def minhash(text: Wording) -> tuple[int, ...]:
-    """Returns the MinHash signature of a text: one key per slot, from -2**31 to 2**31-1; () if the text is too short to
-    compare.
+    """Returns the MinHash signature of a text: SLOTS integers from -2**31 to 2**31-1, of which two similar texts have
+    many in common at the same positions. Returns () if the text is too short to compare.
     """
     if text.is_short:
         return ()

@@ -186,13 +186,13 @@ def judge_article(
     is_promised: Callable[[], bool],
     extract: Callable[[Answer], Article],
 ) -> Article:
-    """Returns the article of a page with its kind corrected by the verdict on its form: as a post, as a page that is
-    not a post, or unchanged.
+    """Returns the article of a page with its kind corrected by the verdict on its form. It may become a post, or a page
+    that is not a post, or stay as it is.
 
     `is_promised` returns True if a feed, an API or a sitemap reported the page as a post. `extract` extracts the page
-    again as if it were of a given kind, decided by a given rule. This is done to make a page a post, and the page
-    becomes one only if the result has a text or media and, if the other posts of the form are dated, a date in the same
-    place. (If the post has no title, its date may be in any place.)
+    again as a given kind, decided by a given rule. It is called for a page that may become a post. The page becomes one
+    only if the new extraction finds a text or media, and a title or date. If the other posts of the form show their
+    date, it must find the date in the same place, too (for a post without a title, in any place).
     """
     if article.kind is PageKind.POST:
         rule = article.kind_rule

@@ -255,7 +255,7 @@ _SETTING = re.compile(r"[a-z_]+ *=", re.IGNORECASE)
 @json_option
 @archive_option
 def set_(words: tuple[str, ...], tag: str | None, as_json: bool, archive: str) -> None:
-    """Change settings of sites; an empty VALUE restores the default. 'sites show' lists them.
+    """Change settings of sites; an empty VALUE restores the default. 'archiver sites show SITE' lists the settings.
 
     Several sites are changed together or, if one of them is not in the archive, not at all.
 

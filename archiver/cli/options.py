@@ -390,8 +390,9 @@ def archives_option(function: F) -> F:
 
 
 def resolve_archives(archives: tuple[str, ...], shards: str | None) -> list[str]:
-    """Returns the distinct paths of the archives: the paths given by --archive in their order, or the paths that
-    --shards matches, sorted by name. Raises UsageError.
+    """Returns the distinct paths of the archives to search: those given by --archive in their order, or those that
+    --shards matches, sorted by name. Raises UsageError if both options are given, if nothing matches, or for too many
+    archives.
     """
     if not shards:
         return _remove_repetitions("--archive", archives)

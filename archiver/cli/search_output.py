@@ -93,7 +93,7 @@ def abbreviate_list(names: Sequence[str]) -> str:
 
 
 def _describe_near_duplicates(hit: Hit) -> list[str]:
-    """Describes the near-duplicates that were combined into a hit, with their IDs by site; returns [] if there are
+    """Returns lines about the near-duplicates that are folded beneath a hit, with their IDs by site; [] if there are
     none. Copies with the same text are not counted.
     """
     near = [one for one in hit.folded if one.id not in hit.copies]

@@ -30,8 +30,8 @@ _COLOURS = {"green": "green", "amber": "yellow", "red": "red"}
 
 @dataclass(frozen=True, slots=True)
 class TableLayout:
-    """How the table is printed. `width` is its width in screen columns; None means one line per site, however long.
-    `colours` is True for a coloured table.
+    """How the table of sites is printed. `width` is its width in screen columns; None means one line per site, however
+    long. `colours` is True for a coloured table.
     """
 
     width: int | None = None

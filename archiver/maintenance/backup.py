@@ -141,7 +141,9 @@ def _find_lost_articles(copy: Database, target: Path) -> list[int]:
 
 
 def _advice(copy: Database, source: Database, archive: Path, target: Path) -> str:
-    """Returns sentences that say which backup was kept, and what to do."""
+    """Returns sentences for the message that a new backup (`copy`) is damaged: which earlier backup was kept, and what
+    to do.
+    """
     if _is_only_derived_damaged(copy):
         return (
             f"The last backup is kept. Only indexes are damaged, which 'archiver verify --repair --archive {archive}' "
@@ -496,9 +498,9 @@ def _explain_difference(db: Database, archive: Path, target: Path, name: str) ->
 
 
 def _copy_warc(file: Path, to: Path, last: int | None, out: CopiedFiles) -> None:
-    """Copies a WARC file and its index to `to`. `last` is the offset of the last exchange to copy, for a file that a
-    crawl is still writing; None copies the whole file. Raises _DifferentFile if a different file with the same name
-    exists.
+    """Copies a WARC file and its index to `to`. If a crawl is still writing the file, `last` is the offset of the last
+    exchange (a response with its request) to copy; None copies the whole file. Raises _DifferentFile if a different
+    file with the same name exists.
     """
     with file.open("rb") as handle:
         end = os.fstat(handle.fileno()).st_size if last is None else _find_exchange_end(handle, last)
@@ -610,7 +612,9 @@ def copy_file(handle: BinaryIO, to: Path, end: int) -> None:
 
 
 def _digest_on_disk(file: Path) -> tuple[int, bytes]:
-    """Returns the size and the SHA-1 of a file, read from the disk and not from memory where the system allows it."""
+    """Returns the size in bytes and the SHA-1 of a file. The file is read from the disk and not from the system's
+    cache, where the system allows this.
+    """
     digest, size = hashlib.sha1(usedforsecurity=False), 0
     with file.open("rb") as handle:
         if hasattr(os, "posix_fadvise"):

@@ -180,8 +180,9 @@ def reextract(
     read: Read,
     take: Callable[[ReextractedArticle], None] = lambda outcome: None,
 ) -> ReextractionTally:
-    """Extracts the articles `ids` again and writes the values that differ; if `begun` is None, nothing is written.
-    `take` is called with each final result. An article that a crawl changes meanwhile is extracted again.
+    """Extracts the articles with these IDs again (by calling `read`), and writes the values that differ. If `begun` is
+    None, writes nothing. If a crawl changes an article meanwhile, the article is extracted once more. `take` is called
+    with the final result of each article.
     """
     tally, waiting = ReextractionTally(), list[ReextractedArticle]()
 

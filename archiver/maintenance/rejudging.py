@@ -180,7 +180,9 @@ class Rejudging:
         return RejudgedPage(page, article.kind, article.kind_rule, drop_impossible_values(article, at)[0], form, at)
 
     def write(self, run: StoringRun, pages: list[RejudgedPage], tally: RejudgingTally) -> Counts:
-        """Stores the pages whose kind has changed, in one transaction, and returns the counts of articles."""
+        """Stores the pages whose kind has changed, in one transaction, and returns the numbers of new, withdrawn and
+        otherwise changed articles.
+        """
         counts = Counts()
         with writing(self.db), run.trust.restored_on_error(), run.forms.restored_on_error():
             for one in pages:

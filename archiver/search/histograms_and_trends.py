@@ -80,12 +80,14 @@ UNITS: dict[str, PeriodUnit] = {
 
 
 def count_periods(plan: Plan, unit: str) -> dict[int, int]:
-    """Returns the number of matching articles for each period number. Periods without articles are left out."""
+    """Returns a dict from period number (see the module) to the number of matching articles. Periods without articles
+    are left out.
+    """
     return plan.searcher.cached((unit, plan.key), lambda: _count_by_unit(plan.searcher, plan.found, UNITS[unit]))
 
 
 def sum_period_counts(plans: Iterable[Plan], unit: str) -> Counter[int]:
-    """Returns the sum of `count_periods` over several archives."""
+    """Returns the sum of `count_periods` over several archives: a count for each period number."""
     out = Counter[int]()
     for plan in plans:
         out.update(count_periods(plan, unit))
@@ -119,7 +121,7 @@ def choose_unit(plans: Iterable[Plan], requested: str = "", bounds: Collection[d
 
 
 def period_range(unit: str, numbers: Collection[int], bounds: Iterable[date] = ()) -> range:
-    """Returns the range of period numbers from the earliest to the latest of `numbers` and `bounds`.
+    """Returns the range of period numbers that covers the period numbers in `numbers` and the dates in `bounds`.
 
     Raises BadQuery if this range contains more than MAX_PERIODS periods.
     """
@@ -136,8 +138,8 @@ def period_range(unit: str, numbers: Collection[int], bounds: Iterable[date] = (
 
 @lru_cache(maxsize=16)
 def period_names(unit: str, numbers: range) -> tuple[str, ...]:
-    """Returns the formatted name of each period number, such as 2023-07. The result is cached, because a histogram by
-    day needs thousands of names.
+    """Returns the name of each period number, such as 2023-07. The names are cached, because a histogram by day needs
+    thousands of them.
     """
     return tuple(map(UNITS[unit].name, numbers))
 
@@ -155,7 +157,9 @@ _PUBLISHED = ("published", "published_at")
 
 
 def scope_of_query(nodes: Iterable[Node | None]) -> tuple[Node, ...]:
-    """Returns the conditions of a query that limit all of its results to certain sites or publication times."""
+    """Returns the scope of a query: those of its conditions that limit all results to certain sites or publication
+    times. `nodes` are conditions all of which must match.
+    """
     return tuple(node for node in _conjuncts(nodes) if _is_site(node) or _is_time(node))
 
 

@@ -41,7 +41,8 @@ SORTS: dict[str, str] = {
     "added": "id",
     "distance": "",
 }
-"""The sort keys, each with its field of the index."""
+"""Maps each sort key of a query to the index field by which matches are sorted; "" for relevance, which has no
+field."""
 
 
 @dataclass(frozen=True, slots=True)

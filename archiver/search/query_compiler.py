@@ -181,7 +181,9 @@ def _span(node: Span) -> Query:
 
 
 def _in_columns(column: str, query: Callable[[str], Query]) -> Query:
-    """Returns `query` applied to one column or, if `column` is "", to all columns with a search weight together."""
+    """Returns a query that searches one column or, if `column` is "", all columns with a search weight together.
+    `query` returns the query for a given column.
+    """
     if column:
         assert column in TEXTS
         return query(column)

@@ -136,7 +136,7 @@ Node = Term | Near | Key | Span | ByRows | InBox | SimilarTo | And | Or | Not
 # Dates and periods.
 
 _LAST = datetime.max.isoformat()
-"""The end of the last day that Python supports."""
+"""The end of the last day that Python supports, as an ISO 8601 time."""
 
 
 @dataclass(frozen=True, slots=True)

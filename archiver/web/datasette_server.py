@@ -24,9 +24,9 @@ from archiver.web.archive_access import DATABASE, ArchivePool, PerThread, Served
 # The archive as a Datasette database, for its tables and custom SQL.
 
 MAX_VALUE_BYTES = 64_000_000
-"""A value that SQL creates may have at most this many bytes. The time limit of a query does not apply within a
-function, and randomblob(1e9) takes half a minute and a gigabyte. Archived pages are smaller (docs/security.md).
-"""
+"""The largest value, in bytes, that a visitor's SQL may create. The time limit of a query does not interrupt a single
+function call, and randomblob(1e9) would take half a minute and a gigabyte. Archived pages are smaller than this limit
+(docs/security.md)."""
 
 
 class ArchiveTables(Database):  # type: ignore[misc]  # Datasette has no types

@@ -66,7 +66,8 @@ _UNITS = ("year", "month", "day")
 VALUES, MORE_VALUES, MAX_VALUES = 10, 50, 10_000
 """The number of values shown for a facet: by default, after "Show more", and at most in JSON."""
 _FIELDS = ("since", "until", "near", "within", "bbox", "sort", "fold", "stem", "recent", "by", "q")
-"""The arguments that have form fields. Other arguments become hidden fields."""
+"""The arguments of a search URL for which the search form has a visible field. Other arguments become hidden fields of
+the form."""
 
 
 def search_page(request: ArchiveRequest) -> PageResponse:

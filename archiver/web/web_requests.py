@@ -210,7 +210,8 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "limit": _parse_integer,
     "offset": _parse_integer,
 }
-"""The parsers of the arguments that have a single value. They raise BadQuery for invalid values."""
+"""Maps each argument with a single value to the function that parses this value. The functions raise BadQuery for
+invalid values."""
 
 
 def parse_query(request: ArchiveRequest) -> Query:
@@ -238,8 +239,8 @@ def format_query(query: Query) -> tuple[tuple[str, str], ...]:
 
 
 def make_search_link(request: ArchiveRequest, query: Query, path: str = "/search") -> str:
-    """Returns the URL of the first page of a search's results. If the query contains no place, it is not sorted by
-    distance.
+    """Returns the URL of the first page of a search's results. If the query is sorted by distance but contains no
+    place, the order is left out.
     """
     if query.near is None:
         query = replace(query, within=None, sort="" if query.sort.lstrip("-") == "distance" else query.sort)

@@ -63,11 +63,11 @@ def backup(options: BackupOptions) -> None:
     """Copy the archive to FILE as it is now. A crawl may run at the same time; it does not have to wait.
 
     FILE is a complete archive: every command can read it with --archive FILE. The copy is checked before it takes the
-    place of the last backup of the same archive; if it is damaged, the last backup stays. Any other file is kept,
-    unless --force is given. With --captures, the finished WARC files are copied too, and only new ones the next time;
-    all backups in a folder share them. If the backup is interrupted, FILE remains as it was. The folder of FILE is
-    created, but not the folders above it. A missing folder that held a backup before is not created either: mount its
-    disk first.
+    place of the last backup of the same archive; if it is damaged, the last backup stays. A FILE that is not a backup
+    of this archive is only replaced with --force. With --captures, the finished WARC files are copied too, and only new
+    ones the next time; all backups in a folder share them. If the backup is interrupted, FILE remains as it was. The
+    folder of FILE is created, but not the folders above it. A missing folder that held a backup before is not created
+    either: mount its disk first.
 
     \b
     Examples:

@@ -339,7 +339,7 @@ def worker(
     quiet: bool,
 ) -> None:
     """Crawl sites that are due, and run queued imports and re-extractions, until the fleet is drained or a signal
-    arrives. Running jobs are then stopped and stored, and another worker continues them.
+    arrives. Running jobs are then stopped, and what they have done is stored, so that another worker can continue them.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""`archiver show` prints one article with its metadata, `archiver cite` articles as bibliographic references."""
+"""`archiver show` prints one article with its metadata; `archiver cite` prints articles as bibliographic references."""
 
 from __future__ import annotations
 

@@ -316,7 +316,8 @@ def release(site: str, accept: bool, as_json: bool, archive: str) -> None:
 
     A page is held if what it shows must not replace the stored post: a maintenance page, a teaser, a text that other
     posts show too, or the edits of a run in which an unusual share of the posts changed. 'archiver status SITE' lists
-    them. Without --accept the next crawl fetches them again, and judges them as if none had been held.
+    the held pages. With --accept, what they show is stored now. Without it, the next crawl fetches them again, and
+    judges them as if none had been held.
 
     \b
     Examples:
