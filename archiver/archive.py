@@ -137,9 +137,9 @@ class Archive:
         return explain(self.article(number, revision), evidence(self.db, number, revision))
 
     def readers(self, id_or_url: int | str, revision: int | None = None) -> dict[str, Record]:
-        """Returns, for each field with evidence, how its value was extracted, as a dict with three keys: `extractor`,
-        the version of the extractor ("0.3.0 rules-2"); `capture_id`, the capture from which the value was extracted;
-        and `read_at`, the time of the extraction.
+        """Returns a dict from each field with evidence to the extraction from which its value came. That is a dict with
+        three keys: `extractor` (the extractor's version, such as "0.3.0 rules-2"), `capture_id` (the capture that was
+        read) and `read_at` (when it was read).
 
         Raises ArticleNotFound.
         """

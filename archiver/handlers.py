@@ -1,7 +1,10 @@
 """Scrapy's download handler for http and https, hardened against malicious servers.
 
-It adds three features that no setting of Scrapy 2.19 offers: a check of the IP address before a connection is made, a
-limit on the size of a response's header (Twisted sets none), and rules for errors for which a retry is useless.
+No setting of Scrapy 2.19 offers what this handler adds:
+
+- It checks the IP address before a connection is made.
+- It limits the size of a response's header (Twisted sets no limit).
+- It recognizes errors for which a retry is useless.
 """
 
 from __future__ import annotations
@@ -63,8 +66,8 @@ class Refusal(IgnoreRequest):
 def permission_of(crawler: Crawler, request: Request) -> Permission:
     """Returns the permission of a request: which private addresses it may reach in addition to the public internet.
 
-    In a crawl, this is the `permission` of the spider. In `scrapy shell`, `fetch` and `parse`, it is the address that
-    the person typed, but no other private address to which that one redirects. Other spiders may reach no private
+    In a crawl, this is the `permission` of the spider. In `scrapy shell`, `fetch` and `parse`, only the address that
+    the person typed is permitted, and not a private address to which it redirects. Other spiders may reach no private
     address.
     """
     spider = crawler.spider

@@ -205,8 +205,9 @@ PAGE_OBJECT_FAILED = "page object failed"
 """`Evidence.source` for a field whose page object raised an error, so that the field has the value found without the
 page object. The `locator` says where and why the page object failed."""
 PAGE_OBJECT_KEPT = "page object kept"
-"""`Evidence.source` for a field that keeps the value that a page object returned earlier, because the page object now
-fails or no longer reads the page. The `locator` says which page object this is, and why it returned no value."""
+"""`Evidence.source` for a field whose value a page object returned earlier. The field keeps this value, although the
+page object now fails or no longer reads the page. The `locator` says which page object this is, and why it returned no
+value."""
 NO_LONGER_READS = "it no longer reads this page"
 """The reason in the `locator` of `PAGE_OBJECT_KEPT` evidence if the page object is not loaded, or not responsible for
 this page."""

@@ -1,9 +1,8 @@
 """Normalized URLs, urlkeys, and the scope of a crawl.
 
-The program distinguishes four forms of a URL: requested, final (after redirects), canonical (declared by the page),
-and the urlkey. The urlkey is equal for URLs that differ only in http/https, www, tracking parameters, index files or
-a trailing slash; it is a SURT (Sort-friendly URI Reordering Transform, as in CDXJ indexes) of the URL without these
-parts.
+The program distinguishes four forms of a URL: requested, final (after redirects), canonical (declared by the page), and
+the urlkey. URLs that differ only in http/https, www, tracking parameters, index files or a trailing slash have the same
+urlkey. It is written as a SURT (Sort-friendly URI Reordering Transform, as in CDXJ indexes).
 """
 
 from __future__ import annotations
@@ -109,8 +108,8 @@ def _is_significant(key: str, value: str, has_months: bool) -> bool:
 
 
 def _has_months(path: str, keys: Iterable[str]) -> bool:
-    """Returns True if the parameter `m` may stand for a month in a URL with this `path` and these parameter names
-    (`keys`); False if it can only be Blogger's switch to the mobile page.
+    """Returns True if the parameter `m` of a URL may stand for a month; False if it can only be Blogger's switch to the
+    mobile page. `path` is the path of the URL, and `keys` are the names of its parameters.
     """
     return bool(_SCRIPT.search(path)) or any(
         k not in _BLOGGER and not TRACKING.fullmatch(k) and not (SAME_PAGE.fullmatch(k)) for k in map(str.lower, keys)

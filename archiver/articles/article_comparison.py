@@ -219,8 +219,8 @@ def unconfirmed_fields(old: Article, new: Article) -> tuple[str, ...]:
 
 
 def with_finer_time(old: Article, new: Article) -> Article:
-    """Returns the new state of an article. If its publication time is that of the old state, but less precise, the time
-    of the old state is kept: a template that now shows only the day is not an edit.
+    """Returns the new state of an article, with the publication time of the old state if that is the same time given
+    more precisely. A template that now shows only the day is not an edit.
     """
     is_coarser = _PRECISIONS.index(new.published_precision or "second") > _PRECISIONS.index(
         old.published_precision or "second"
@@ -278,8 +278,8 @@ def _letter_sequences(text: str) -> set[str]:
 
 
 def is_part_url(key: str, of: str) -> bool:
-    """Returns True if the urlkey `key` looks like that of a further page of the post whose urlkey is `of`: `key` is
-    `of` followed by a page number as in /2, /page/2 or ?page=2.
+    """Returns True if the urlkey `key` looks like a further page of the post with the urlkey `of`: it continues `of`
+    with a page number, as in /2, /page/2 or ?page=2.
     """
     if not key.startswith(of):
         return False

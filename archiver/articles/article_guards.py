@@ -1,9 +1,8 @@
-"""Protects stored articles against false changes and false values: decides whether the new content of a known post's
-page may replace the stored content or is held until it is confirmed, and removes values that cannot be true.
+"""Protects stored articles against false changes and false values. Decides whether the new content of a known post's
+page may replace the stored content, or is held until it is confirmed. Also removes values that cannot be true.
 
-A server that answers 200 may still send something wrong: a maintenance page at every address, an empty page that a
-script would fill, a teaser in place of the text, or a template that lost half of its fields. A page is held in these
-cases:
+A server may answer 200 and still send something wrong, such as a maintenance page, an empty page that a script would
+fill, or a teaser in place of the text. A page is held in these cases:
 
 - Its text is only a small part of the stored text, or an altogether different one.
 - Other posts show the same text.
@@ -105,9 +104,9 @@ _GAIN_LENGTH = 160
 
 
 def gains(old: Article, new: Article) -> tuple[str, ...]:
-    """Returns what the new state of a post contains beyond the old one, as phrases: added lines; words added to a line
-    or to the title; a new date of publication, and its distance from the old one in seconds. Posts that gained the same
-    have a phrase in common.
+    """Returns phrases for what the new state of a post contains beyond the old one. Posts that gained the same have a
+    phrase in common. A phrase names an added line, words added to a line or to the title, a new date of publication, or
+    the distance in seconds between the new and the old date.
 
     At most eight phrases are returned. An addition of only a few letters is left out, unless many lines have gained it.
     """
@@ -193,8 +192,13 @@ def is_confirmed(hold: Hold, at: datetime, others: int = 0) -> bool:
     """Returns True if the new state of a held page may be stored, because the page has shown the same text for two
     days. `others` is the number of the site's other pages that are held by the same rule.
 
-    Some changes are probably faults of the site, which may last longer. Only a person can accept these: a stub, a text
-    that other posts also show, the same addition to several posts, and a loss of text by several posts at once.
+    Some changes are probably faults of the site, which may last longer. They are never confirmed by time, but only
+    accepted by a person:
+
+    - a stub;
+    - a text that other posts also show;
+    - an addition that other posts have gained as well;
+    - a loss of text, if several posts lost text at once.
     """
     if hold.rule in _NEVER_ACCEPTED or (hold.rule in _LOSES_TEXT and others >= SHARED_BY):
         return False
@@ -251,8 +255,8 @@ def is_unusual(changed: int, fetched: int, past_changed: int, past_fetched: int)
     """Returns True if the number of known posts that changed (or that are gone) is unusually high, compared with the
     site's past.
 
-    The number is unusual if it is at least eight and at least two in five of the fetched posts, and if its probability
-    is below one in 100,000 although posts are assumed to change twice as often as in the site's past.
+    At least eight posts, and at least two in five of the fetched ones, must have changed. In addition, the probability
+    of so many changes must be below one in 100,000, even if posts changed twice as often as in the site's past.
     """
     if changed < MIN_CHANGED or changed < UNUSUAL_SHARE * fetched:
         return False

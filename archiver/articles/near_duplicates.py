@@ -303,8 +303,8 @@ def _reason(short: _Cover, long: _Cover, similarity: float, a: Wording, b: Wordi
 
 def differ_only_in_numbers(a: tuple[str, str], b: tuple[str, str]) -> bool:
     """Returns True if two posts, each given as (title, text), are issues of a series: their titles differ only in
-    numbers ("Release 1.5.4", "Release 1.6.1"; "2017 in review", "2018 in review"), and their texts contain these
-    numbers too.
+    numbers, which their texts also contain. Examples are "Release 1.5.4" and "Release 1.6.1", or "2017 in review" and
+    "2018 in review".
     """
     if _NUMBER.sub("0", a[0].casefold()) != _NUMBER.sub("0", b[0].casefold()):
         return False

@@ -56,8 +56,9 @@ class FormMember:
     """A page as a member of its form: its kind so far and the rule that decided the kind, what the page shows, and
     which sources reported it.
 
-    `promised` is True if a feed or an API reports it as a post, `mapped` if a sitemap contains it, and `listed` if a
-    listing shows its title as a link.
+    - `promised`: True if a feed or an API reports the page as a post.
+    - `mapped`: True if a sitemap contains the page.
+    - `listed`: True if a listing shows the page's title as a link.
     """
 
     kind: PageKind
@@ -148,8 +149,8 @@ class SiteVerdicts:
         return cls({one.form_id: one for one in verdicts})
 
     def post_form_of(self, form: PageForm, kind: PageKind, rule: str) -> FormVerdict | None:
-        """Returns the verdict by which a page is a post although it was guessed to be none. Returns None if its form is
-        not a form of posts, or if the page declares its kind.
+        """Returns the verdict that a page is a post, if the page was guessed to be something else. Returns None if the
+        page has no form of posts, or if it declares its kind.
         """
         if kind not in _OTHERS or is_declared(rule) or form.hentry not in ("", "post"):
             return None
@@ -209,9 +210,9 @@ def judge_article(
 
 
 def patterns_of_posts(address: str) -> tuple[str, ...]:
-    """Returns the address patterns that posts of the same form may have, given the address pattern of a page: this
-    pattern itself, and if it ends in a number, the same pattern with a name in that place. A slug may be a number
-    ("/blog/2022/" next to "/blog/a-name/").
+    """Returns the address patterns under which posts like a page are found, given the page's own pattern. If this ends
+    in a number, there are two: the pattern itself, and the same with a name in that place, because a slug may be a
+    number ("/blog/2022/" next to "/blog/a-name/").
     """
     named = _NUMBER_AT_END.sub("s", address)
     return (address,) if named == address else (address, named)
@@ -295,7 +296,7 @@ def _other_reason(form: FormEvidence) -> str:
 
 
 def _stray_reason(form: FormEvidence, posts: Sequence[FormEvidence]) -> str:
-    """Returns a phrase that says why the pages of a form with few pages are not posts; "" if they may be posts.
+    """Judges a form with few pages. Returns a phrase that says why they are not posts; "" if they may be posts.
 
     They are not posts if no source or listing shows them, although sources or listings show nearly all of the site's
     posts. In addition, the posts must have addresses of other patterns.
@@ -337,11 +338,15 @@ def _are_nearly_all_posts(form: FormEvidence) -> bool:
 
 
 def _undated_reason(form: FormEvidence, posts: Sequence[FormEvidence], *, is_complete: bool) -> str:
-    """Returns a phrase that says why the pages of a form with few pages are not posts although they declare a time of
-    publication; "" if they may be posts.
+    """Judges a form with few pages that declare a time of publication. Returns a phrase that says why they are still
+    not posts; "" if they may be posts.
 
-    They may be posts in any of these cases: a feed, an API or a listing contains one of them; one of them shows its
-    date; the site's posts have addresses of the same pattern; the site's posts show no dates.
+    They may be posts in any of these cases:
+
+    - A feed, an API or a listing contains one of them.
+    - One of them shows its date.
+    - The site's posts have addresses of the same pattern.
+    - The site's posts show no dates.
     """
     pages, is_top = len(form.members), form.address in _TOP_ADDRESSES
     if pages >= MIN_PAGES or not all(_are_dated(one.posts) for one in posts):

@@ -155,9 +155,11 @@ def insert_into_runs(
     revisions and the effect on them.
 
     `runs` are in order and not empty. `again` is the next capture after the inserted one, if it belongs to the same
-    run; otherwise None. A stub after a full text does not become a revision. If the inserted article equals the run
-    after it, that run now begins earlier, and its article is replaced by the inserted one; but the stored article stays
-    if the two differ only because of the extractor (`changed` finds no edit although the words differ).
+    run; otherwise None. A stub after a full text does not become a revision.
+
+    If the inserted article equals the run after it, that run now begins with the inserted capture and has the inserted
+    article. The stored article is kept only if `changed` finds no edit although the words differ, since then only the
+    extractor has changed.
     """
     n = index_of_run_at(runs, extracted)
     if n is not None:
@@ -232,9 +234,11 @@ def _is_from_source(one: dict[str, Any]) -> bool:
 
 
 def with_source_values(article: Article, stored: Article, then: Entries, but: Collection[str] = ()) -> Article:
-    """Returns an article that was extracted without source hints, completed with values that only a feed or API could
-    give. If a field is empty, its value is taken from `stored`, the stored article of the same post, provided that
-    `then`, the stored evidence, says that this value came from a source. Fields in `but` stay empty.
+    """Returns an article that was extracted without source hints, completed with values that only a source (a feed,
+    sitemap or API) could give.
+
+    `stored` is the stored article of the same post, and `then` is its evidence. An empty field takes its value from
+    `stored` if this value came from a source. Fields in `but` stay empty.
     """
     given = source_only_fields(then) - set(but) - _decided_by_person(article)
     names = [name for name in HINTED if name in given and not getattr(article, name) and getattr(stored, name)]
@@ -285,9 +289,9 @@ def _decided_by_person(article: Article) -> set[str]:
 
 
 def lost_page_object_values(then: Entries, extracted: Article, *, only_failed: bool = False) -> tuple[Evidence, ...]:
-    """Returns evidence (`PAGE_OBJECT_KEPT`) for each field whose stored value came from a page object that cannot
-    return the value now: it failed for the field, or it did not read the page, and no other page object returned a
-    value. Such values are kept, because the site has not changed them.
+    """Returns evidence (`PAGE_OBJECT_KEPT`) for each field whose stored value came from a page object and is missing
+    from the new extraction. Either the page object failed for the field, or no page object returned a value and this
+    one did not read the page. Such values are kept, because the site has not changed them.
 
     `then` is the stored evidence. If `only_failed` is True, only fields for which the page object failed are returned.
     """

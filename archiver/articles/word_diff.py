@@ -79,8 +79,8 @@ def is_equal(pieces: Iterable[Piece]) -> bool:
 
 
 def set_diff(old: Sequence[str], new: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Returns the names that were added to a list (of authors or tags), in the order of the new list, and those that
-    were removed, in the order of the old list.
+    """Compares two lists of names, such as authors or tags. Returns the added names in the order of the new list, and
+    the removed names in the order of the old list.
     """
     return tuple(n for n in new if n not in old), tuple(n for n in old if n not in new)
 
@@ -103,7 +103,8 @@ def _diff_steps(old: Sequence[str], new: Sequence[str]) -> Iterator[_Step]:
 
 def _diff_middle(old: Sequence[str], new: Sequence[str], depth: int = 0) -> Iterator[_Step]:
     """Yields the steps that turn one word sequence into the other. If a full comparison is too costly, the sequences
-    are split at anchors of one word or, if there are none, of `_RUN` words, and the stretches in between are compared.
+    are split at anchors, and the stretches between them are compared. An anchor is one word or, if no single word is
+    suitable, a sequence of `_RUN` words.
     """
     if not (old and new) or _cost(old, new) <= _COSTLY:
         yield from _diff_in_full(old, new)

@@ -35,8 +35,8 @@ class QueryCommand(click.Command):
 class OptionalValueCommand(QueryCommand):
     """A query command with options whose value may be omitted, such as `--recent 30 flood` and `--recent flood`.
 
-    `optional` maps each such option to a pair: a function that returns True if the next argument on the command line is
-    the option's value, and the value that the option has otherwise.
+    `optional` maps each such option to a pair. The first is a function that returns True if the next argument on the
+    command line is the option's value; the second is the value that the option has otherwise.
     """
 
     optional: ClassVar[dict[str, OptionalValue]] = {}

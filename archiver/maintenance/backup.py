@@ -42,8 +42,8 @@ def check_copy(copy: Database, source: Database, archive: Path, target: Path, *,
     BackupDamaged if the copy is damaged.
 
     SQLite checks all pages, tables and indexes. The schema is compared, and every row is read. Unless `force` is True,
-    each article's text is also compared with its digest, and the copy must contain each article of the backup at
-    `target`, except those that were removed or merged.
+    each article's text is also compared with its digest. The copy must then also contain all articles of the backup at
+    `target` that were neither removed nor merged.
     """
     if found := find_fault(copy):
         what = (
@@ -73,8 +73,8 @@ def check_copy(copy: Database, source: Database, archive: Path, target: Path, *,
 
 
 def find_fault(db: Database) -> str:
-    """Returns the first fault of a database as a phrase: damage, a missing or changed table or column, or a row that
-    cannot be read; "" if the database has no fault.
+    """Returns a phrase for the first fault of a database; "" if it has none. Faults are damage, a missing or changed
+    table or column, and a row that cannot be read.
 
     Missing indexes, triggers and views are not a fault, because they can be rebuilt. Raises sqlite3.Error if another
     program prevents the check.
@@ -347,8 +347,8 @@ def _check_target(source: Database, archive: Path, target: Path, *, force: bool)
 
 
 def _why_not_backup(source: Database, target: Path) -> str:
-    """Returns the reason why the file at `target` is not an earlier backup of the archive, as a phrase for a message;
-    "" if it is an earlier backup.
+    """Returns "" if the file at `target` is an earlier backup of the archive. Otherwise returns a phrase that says why
+    it is none.
     """
     try:
         other = open_archive(target, read_only=True, to_copy=True)
@@ -463,8 +463,8 @@ def copy_warc_files(
 
 
 class _DifferentFile(Exception):
-    """Raised if the folder of the backup contains a different file under the name of a file to copy, that is, neither
-    an equal file nor the beginning of it.
+    """Raised if the folder of the backup already contains a file under the name of a file to copy, and this is neither
+    an equal file nor the beginning of one.
     """
 
 
@@ -485,8 +485,8 @@ def size_of(file: Path) -> int:
 
 
 def _explain_difference(db: Database, archive: Path, target: Path, name: str) -> str:
-    """Returns a sentence that says what to do, if a WARC file is damaged in the archive and its copy in the folder of
-    `target` is undamaged; otherwise "".
+    """Returns a sentence that says what to do about a WARC file that differs from its copy in the folder of `target`.
+    Returns "" unless the file is damaged in the archive and the copy is not.
     """
     flaws = find_flaws(db, archive.parent, name)
     if not flaws or find_flaws(db, target.parent, name, may_be_earlier=True):
@@ -566,8 +566,8 @@ def _path_within(folder: Path, name: str) -> Path | None:
 
 
 def _find_exchange_end(handle: BinaryIO, offset: int) -> int:
-    """Returns the offset at which the exchange whose response starts at `offset` ends, with its request and metadata
-    records; 0 if no record starts at `offset`.
+    """Returns the offset of the end of an exchange: of a response, which starts at `offset`, and the request and
+    metadata records that follow it. Returns 0 if no record starts at `offset`.
     """
     end = offset
     while (member := read_record_at(handle, end)) is not None and (end == offset or parse_capture(member, "") is None):

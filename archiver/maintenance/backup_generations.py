@@ -112,8 +112,8 @@ def dated_path(target: Path, at: datetime) -> Path:
 
 
 def keep_as_earlier(target: Path, at: datetime) -> Path:
-    """Keeps the backup at `target`, which was made at `at`, as an earlier generation: gives its file the name of such a
-    generation, and returns the path with this name.
+    """Keeps the backup at `target` as an earlier generation, by giving its file the name of a generation that was made
+    at `at`. Returns the path with this name.
 
     On a disk with hard links the file also keeps its old name, so that `target` exists at any time. On other disks it
     is renamed.

@@ -185,8 +185,8 @@ def _is_backup_of(file: Path, db: Database) -> bool:
 
 
 def _delete_orphaned_warcs(db: Database, archive: Path, target: Path) -> list[str]:
-    """Deletes WARC files in the folder of a backup to which neither the archive nor any backup in the folder refers any
-    longer, because the archive has replaced them when it removed posts. Returns the names of the deleted files.
+    """Deletes WARC files in the folder of a backup that nothing refers to any longer: neither the archive, which has
+    replaced them when it removed posts, nor any backup in the folder. Returns the names of the deleted files.
     """
     folder = target.parent
     if not (folder / "warc").is_dir() or folder.samefile(archive.parent):
@@ -226,9 +226,11 @@ def _count_held(db: Database, made: BackupRecord, request: BackupRequest) -> int
 
 
 def _holds_since(db: Database, made: BackupRecord, request: BackupRequest) -> datetime | None:
-    """Returns the time of the oldest content in the folder of a new backup: the files in the folder may hold any post
-    that was removed after this time. It is the time of the oldest generation or, if WARC files are copied, of the first
-    backup with WARC files, because these files are kept.
+    """Returns the time of the oldest content in the folder of a new backup. The files in the folder may hold any post
+    that was removed from the archive after this time.
+
+    It is the time of the oldest generation. If WARC files are copied, it is the time of the first backup with WARC
+    files, because these files are kept.
     """
     if request.purge:
         return made.made_at

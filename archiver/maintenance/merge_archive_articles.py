@@ -78,8 +78,8 @@ def read_their_article(theirs: Database, row: Row) -> TheirArticle:
 
 
 def find_own_article(db: Database, post: TheirArticle) -> Row | None:
-    """Returns this archive's article, as its row of `articles`, for the same post as an article of the other archive;
-    None if the post is not in this archive. Posts are identified in the same way as in a crawl.
+    """Finds the article of this archive that is the same post as an article of the other archive (`post`). Returns its
+    row of `articles`; None if the post is not in this archive. Posts are identified in the same way as in a crawl.
     """
     return find_article_of(db, post.row["site"], post.article, [one["url"] for one in post.addresses])
 
@@ -206,8 +206,8 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class TheirRevision:
-    """A revision of an article of the other archive: its number, when it was observed (ISO 8601), the ID that its
-    capture has in that archive, its fields, and its extractor.
+    """A revision of an article of the other archive: its number, the time at which it was observed (ISO 8601), the ID
+    of its capture in that archive, its fields, and its extractor.
     """
 
     revision: int

@@ -92,8 +92,8 @@ class CaptureMerge:
         return number
 
     def enter_by_id(self, number: int | None) -> int | None:
-        """Enters a capture of the other archive, given by its ID in that archive, and returns its ID in this archive,
-        as `enter` does; None if the ID is unknown or None.
+        """Does the same as `enter` for a capture that is given by its ID in the other archive. Returns None if the ID
+        is unknown or None.
         """
         row = next(iter(self._theirs.query("select * from captures where id = ?", [number])), None)
         return self.enter(row) if row else None
@@ -228,8 +228,8 @@ def merge_page(
 
 
 def _is_newer(own: Row, row: Row) -> bool:
-    """Returns True if the other archive's row of a page is to be kept: the other archive fetched the page later, or
-    neither archive fetched it and it is due only in the other archive.
+    """Returns True if the other archive fetched the page later than this one. If neither has fetched it, returns True
+    if the page is due only in the other archive.
     """
     return (row["fetched_at"] or "") > (own["fetched_at"] or "") or (
         not row["fetched_at"] and not own["fetched_at"] and own["due_at"] is None and row["due_at"] is not None

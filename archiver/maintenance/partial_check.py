@@ -266,9 +266,8 @@ class Unit:
 
 @dataclass(slots=True)
 class PartResult:
-    """The result of a partial check: the number of units and bytes that were read, the number of units that are left,
-    and the damage that was found. At `covers_since` or later, this check and earlier ones have read every unit of the
-    archive.
+    """The result of a partial check: the number of units and bytes read, the number of units left, and the damage
+    found. `covers_since` is the time since which this check and earlier ones have read every unit of the archive.
     """
 
     units: int = 0
@@ -499,8 +498,8 @@ class _PartCheck:
         self._write(write)
 
     def _time_of(self, unit: Unit, created: datetime) -> datetime:
-        """Returns the time that counts as the last check of a unit that was never read: for a WARC file the time of its
-        last change, otherwise `created`, the time at which the archive was created.
+        """Returns the time that counts as the last check of a unit that was never read. For a WARC file, it is the time
+        of the last change; for other units, it is `created`, when the archive was created.
         """
         try:
             changed = (self._archive.parent / unit.name).stat().st_mtime
@@ -530,8 +529,9 @@ def _batches(units: Iterable[Unit]) -> Iterator[list[Unit]]:
 
 
 def is_part_due(db: Database, at: str, now: datetime, *, is_running: bool = False) -> bool:
-    """Returns True if the nightly check is due: no check has begun since the time of day `at` (UTC, such as "03:00")
-    last passed, or the last check was interrupted. A new archive is first checked in the following night.
+    """Returns True if the nightly check is due. It is due each day at the time `at` (UTC, such as "03:00"), and after
+    that until a check has begun. An interrupted check is due again at once. A new archive is first checked in the
+    following night.
 
     `is_running` is True if a check is running now; the last check is then unfinished, but not interrupted.
     """

@@ -486,8 +486,8 @@ class ReextractionReader:
         return drop_impossible_values(self._page_objects.apply(article, page), at)[0]
 
     def _decided(self, url: str) -> Answer | None:
-        """Returns the kind POST and its rule for a page that counts as a post only because it has the form of the
-        site's posts; None for other pages.
+        """Returns POST and the rule of this decision, if the page with this URL counts as a post only because of its
+        form. Returns None for other pages.
         """
         row = self.db.execute("select rule from pages where urlkey = ?", [urlkey(url)]).fetchone()
         return (PageKind.POST, POST_FORM_RULE) if row and row[0] == POST_FORM_RULE else None
@@ -640,10 +640,11 @@ class _Article:
     def _fields_from_later_captures(
         self, then: list[Entry], own: tuple[Any, ...], stored: Article, reading: Article, fresh: list[str]
     ) -> dict[str, tuple[Article | None, int]]:
-        """Finds the fields whose stored values came from a later capture of the same revision. Returns a dict from each
-        of these fields to the new extraction result of the later capture, and the capture's ID. In place of the result
-        it has None if the stored value must stay, because the capture cannot be read or the value came from a source
-        hint that is now unknown.
+        """Returns the fields whose stored values came from a later capture of the same revision, each mapped to a pair:
+        the new extraction result of that capture, and the ID of the capture.
+
+        The result is None if the stored value must stay. This is so if the capture cannot be read, or if the value came
+        from a source hint that is now unknown.
         """
         out: dict[str, tuple[Article | None, int]] = {}
         sources = readers(then, own)

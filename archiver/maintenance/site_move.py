@@ -227,8 +227,8 @@ class _Moving:
         self._make_due(keys.values())
 
     def _free_page(self, key: str) -> bool:
-        """Frees an address of the new host by deleting the page of this site that is at this address, if that page
-        shows no article. Returns False if the page must stay.
+        """Makes an address on the new host free for a moved page. If a page of this site has the address and shows no
+        article, deletes that page. Returns False if that page must stay.
         """
         row = self._db.execute("select id, site_id, article_id from pages where urlkey = ?", [key]).fetchone()
         if row is None:

@@ -317,9 +317,9 @@ def erase_records(
     """Removes the WARC records of posts with these tombstones from the archive's files; returns how many records were
     removed. `texts` holds further titles and texts of these posts, which are not in the archive's database.
 
-    Records are removed if they have a URL or a payload of one of the posts, or if they are responses of a post's site
-    (feeds, APIs, listings) that quote eight consecutive words of the post. A record on which another article depends is
-    kept. If such a record is a revisit record of a removed payload, it is first turned into a response with that
+    A record is removed if it has a URL or a payload of one of the posts. Feeds, API responses and listings of a post's
+    site are also removed if they quote eight consecutive words of the post. A record on which another article depends
+    is kept. If such a record is a revisit record of a removed payload, it is first turned into a response with that
     payload. Uses its own transactions. Raises OSError.
     """
     scope = _erasure_scope(db, removals, texts)
@@ -479,8 +479,8 @@ def _is_removed(
 
 
 def _belongs_to_kept_article(db: Database, key: str, row: int | None, scope: ErasureScope) -> bool:
-    """Returns True if a record is a capture of an article that is not removed, or if the record's URL is one of such an
-    article. `key` is the urlkey of that URL, `row` the ID of the record's capture.
+    """Returns True if a record belongs to an article that is not removed: it is a capture of the article, or its URL is
+    one of the article's URLs. `key` is the urlkey of the record, and `row` is the ID of its capture.
     """
     ids = json.dumps(sorted(scope.ids))
     return (

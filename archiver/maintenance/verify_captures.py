@@ -272,8 +272,8 @@ class _FileCheck:
 
     @property
     def is_exchanged(self) -> bool:
-        """Returns True if another file is in the place of the one that the rows of `captures` describe: it was written
-        under another name, and most rows do not match its records.
+        """Returns True if another file is in the place of the one that the rows of `captures` describe. This is assumed
+        if the file was written under another name and most rows do not match its records.
         """
         wrong = sum(1 for flaw in self.flaws if flaw.captures) + len(self.left)
         return (
@@ -534,8 +534,8 @@ def make_capture_jobs_of_articles(db: Database, folder: Path, ids: Sequence[int]
 
 
 def make_findings(db: Database, examined: Iterable[ExaminedWARC]) -> Iterator[VerifyFinding]:
-    """Yields a finding for each flaw in the checked files, naming the articles whose current text or revisions depend
-    on it, and one for each record that should have a row in `captures`.
+    """Yields a finding for each flaw in the checked files, which names the articles whose text or revisions depend on
+    the flawed record. Also yields one for each record that should have a row in `captures` and has none.
     """
     done = list(examined)
     lost = sorted({number for one in done for flaw in one.flaws for number in flaw.captures})

@@ -63,8 +63,8 @@ class FederatedHit:
 
 @dataclass(frozen=True, slots=True)
 class FederatedQuery:
-    """A query planned for several archives: the archives that contain any of the requested sites, a plan for each of
-    them, and the articles that are folded beneath a copy in another archive.
+    """A query planned for several archives. `shards` are the archives that contain any of the requested sites, with a
+    plan for each in `plans`.
     """
 
     shards: tuple[Shard, ...]

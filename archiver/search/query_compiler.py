@@ -284,7 +284,7 @@ def _near(column: str, node: Near, searcher: Searcher) -> Query:
 
     The query requires each pair of terms to be near each other, with a phrase represented by its rarest word. A single
     phrase query for more than two words (with slop) is not used. It takes seconds in long texts with few distinct
-    words, it matches different articles depending on whether occurrences are counted, and it finds hardly fewer
+    words. It matches different articles depending on whether occurrences are counted. And it finds hardly fewer
     articles than the pairs.
     """
     found = [_words_of_term(term) for term in node.terms]

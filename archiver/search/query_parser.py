@@ -74,9 +74,10 @@ class _Token:
 def parse_query(text: str, *, stem: bool = False) -> Node | None:
     """Parses a query into a tree; returns None for an empty query, which matches everything.
 
-    If `stem` is True, words outside quotation marks also match in their other forms. Raises BadQuery with the position
-    of the error if the query contains no words, is too long or too deeply nested, contains a predicate with an invalid
-    value, or contains NEAR next to something that is not a word or phrase.
+    If `stem` is True, words outside quotation marks also match in their other forms.
+
+    Raises BadQuery with the position of the mistake. Mistakes are a query without words, a query that is too long or
+    too deeply nested, an invalid value of a predicate, and NEAR next to anything but a word or phrase.
     """
     # A shell passes bytes that are not UTF-8 as unpaired surrogates.
     valid = text.encode("utf-8", "replace").decode()
@@ -148,8 +149,8 @@ def _tokens(text: str, stem: bool) -> Iterator[_Token]:
 
 
 def _word_tokens(text: str, found: re.Match[str], at: int, stem: bool, group: _Group) -> Iterator[_Token]:
-    """Yields the tokens of a word or phrase that `found` has matched: an operator, a term, or a term and the distance
-    of a NEAR( ).
+    """Yields the tokens of a word or phrase of the query, which `found` has matched. This is usually one token, an
+    operator or a term. The last word within NEAR( ) may give two: the distance and a term ("bridge,5").
     """
     value = found["word"] if found["phrase"] is None else found["phrase"]
     if value is None:

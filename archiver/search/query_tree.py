@@ -96,8 +96,9 @@ class ByRows:
 
 @dataclass(frozen=True, slots=True)
 class InBox:
-    """Matches articles with a place in a box (west, south, east, north; if west is greater than east, it crosses the
-    antimeridian) and, if given, in a circle (latitude, longitude, radius in km).
+    """Matches articles with a place in a box and, if a circle is given, also in the circle. The box is (west, south,
+    east, north); it crosses the antimeridian if west is greater than east. The circle is (latitude, longitude, radius
+    in km).
     """
 
     box: tuple[float, float, float, float]

@@ -93,9 +93,11 @@ def operations(before: Record, after: Record) -> dict[str, Any]:
 
 
 def diff_as_data(before: Record, after: Record, revisions: Sequence[Record]) -> dict[str, Any]:
-    """Returns the comparison of two revisions of an article as JSON-ready data with the keys id, url, from and to
-    (revision numbers), from_undone_at and to_undone_at (when the revision was undone), changed, operations and diff (a
-    unified diff). `revisions` are the article's rows of the table `revisions`.
+    """Returns the comparison of two revisions of an article as JSON-ready data. `revisions` are the article's rows of
+    the table `revisions`.
+
+    Keys: id and url (of the article), from and to (revision numbers), from_undone_at and to_undone_at (when that
+    revision was undone), changed (names of fields), operations (see `operations`), and diff (lines of a unified diff).
     """
     undone = {one["revision"]: one["undone_at"] for one in revisions}
     return {

@@ -27,8 +27,8 @@ BEST = 200
 """The count of all hits is requested from tantivy together with this many of the best hits, since both take one
 search."""
 _SPARE = (180, 3_000)
-"""To find all hits with the same sort key as the last requested hit, this many hits are read in addition to the
-requested ones: first the smaller number and then, when sorting by score, the larger one."""
+"""How many hits are read in addition to the requested ones, in order to find all hits with the same sort key as the
+last requested hit. If the first number is too small, the second one is tried (only when sorting by score)."""
 _TIE_SAMPLE = 64
 """If most hits have the same score, a sample of the matches is read that should contain this many hits for each
 requested one."""
@@ -45,8 +45,8 @@ For so few IDs this is faster than a query for a set of IDs (measured with 100,0
 class Match:
     """An article that matches a query, before its fields are loaded.
 
-    `key` is the value by which it is sorted: a score (or a pair of scores when ranking by recency), a distance, a
-    number or a text; None if the article has no such value. `score` and `distance` (in km) are set if the query ranks
+    `key` is the value by which the match is sorted: a number, a text, a distance, a score, or a pair of scores when
+    ranking by recency; None if the article has no such value. `score` and `distance` (in km) are set if the query ranks
     by relevance or contains a place.
     """
 
@@ -278,8 +278,9 @@ def _turns(searcher: Searcher, query: Query, most: int) -> list[Pair]:
 
 @dataclass(frozen=True, slots=True)
 class MatchColumns:
-    """All matches of a query, ordered by ID, as three lists of the same length: their IDs, their groups (the ID of the
-    original, which all articles with the same text share), and their addresses in the index.
+    """All matches of a query, ordered by ID, as three lists of the same length: IDs, groups, and addresses in the
+    index. The group of an article is the ID of the original of its text, so that all articles with the same text have
+    the same group.
     """
 
     ids: list[int]

@@ -260,9 +260,9 @@ def common_words(db: Database, ids: Sequence[int]) -> frozenset[str]:
 
 
 def needs_new_common_words(articles: int, found_in: int, changed: int) -> bool:
-    """Returns True if an index should be rebuilt to determine its common words again. This is so if the archive has
-    grown tenfold since they were determined, and if a rebuild takes only seconds or hardly longer than the pending
-    update.
+    """Returns True if an index should be rebuilt to determine its common words again. There are two conditions. The
+    archive must have grown tenfold since they were determined. And the rebuild must take only seconds, or hardly longer
+    than the pending update.
 
     `articles` is the number of articles now, `found_in` their number when the common words were determined, and
     `changed` the number of articles to update.

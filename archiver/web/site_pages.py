@@ -95,8 +95,8 @@ _BAR_STEPS = 24
 
 
 def _draw_measure(one: Measure, runs: list[HistoricalRun]) -> dict[str, Any]:
-    """Returns what the template needs to draw a measure of the site's history: the label; a bar per run as (position,
-    height, title); and as text, the last value (`last`), the highest (`most`) and all values, oldest first.
+    """Returns what the template needs to draw a measure of the site's history: its `label`, a bar per run as (position,
+    height, title), and three texts: the `last` value, the highest (`most`), and all `values`, oldest first.
     """
 
     def text(value: float | None) -> str:

@@ -66,8 +66,8 @@ def find_similar_site(name: str, known: Iterable[str]) -> str:
 
 
 def _difference(name: str, other: str) -> int:
-    """Returns a number for the difference between two similar names: how many characters must be changed, inserted or
-    deleted to turn one into the other, or 3 if they differ only in the port. Returns 0 if the names are not similar.
+    """Returns how much two similar names differ: the number of characters that must be changed, inserted or deleted to
+    turn one into the other; 3 if they differ only in the port. Returns 0 if the names are not similar.
     """
     most = min(_MOST_TYPOS, len(name) // _LETTERS_PER_TYPO)
     distance = _count_typos(name, other, most)
@@ -275,8 +275,8 @@ def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
 
 
 def _note_new_sites(archive: str, urls: Collection[str], known: Collection[str]) -> None:
-    """Prints a notice for each URL that would add a site whose name is almost that of a `known` site, since the URL may
-    be mistyped.
+    """Prints a notice for each URL that may be mistyped: it would add a new site whose name is almost that of a known
+    one.
     """
     new = [name for name in (Scope.of(url).name for url in urls) if name not in known]
     if not new:

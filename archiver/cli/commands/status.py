@@ -448,8 +448,8 @@ _SECTIONS: tuple[tuple[Callable[[dict[str, Any]], None], str], ...] = (
     (_print_requisites, "requisites"),
     (_print_distrusted, "untrusted"),
 )
-"""The sections that are printed for a site, in order: for each the function that prints it, and the key of the site's
-state that it prints. A section whose value is empty is left out."""
+"""The sections that are printed for a site, in order, as (function, key) pairs. The function prints the section, unless
+the value under the key in the site's state is empty."""
 
 
 def _summarize_completeness(state: dict[str, Any]) -> str:
