@@ -107,7 +107,7 @@ def _is_significant(key: str, value: str, has_months: bool) -> bool:
     return True
 
 
-def _has_months(path: str, keys: Iterable[str]) -> bool:
+def _m_may_be_month(path: str, keys: Iterable[str]) -> bool:
     """Returns True if the parameter `m` of a URL may stand for a month; False if it can only be Blogger's switch to the
     mobile page. `path` is the path of the URL, and `keys` are the names of its parameters.
     """
@@ -167,7 +167,7 @@ def _query(path: str, query: str) -> str:
     if not query:
         return ""
     pieces = [(p, unquote(p.partition("=")[0]), unquote(p.partition("=")[2])) for p in query.split("&") if p]
-    months = _has_months(path, (key for _, key, _ in pieces))
+    months = _m_may_be_month(path, (key for _, key, _ in pieces))
     kept = [p for p, key, value in pieces if _is_significant(key, value, months)]
     return safe_url_string("?" + "&".join(kept))[1:] if kept else ""
 
@@ -187,7 +187,7 @@ def urlkey(url: str) -> str:
     path = folder_path(_path(parts.path))
     path = path.rstrip("/") or "/"
     pairs = parse_qsl(parts.query, keep_blank_values=True)
-    months = _has_months(path, (key for key, _ in pairs))
+    months = _m_may_be_month(path, (key for key, _ in pairs))
     query = sorted(p for p in pairs if _is_significant(*p, months))
     return f"{reordered}{':' + port if port else ''}){path}" + (f"?{urlencode(query)}" if query else "")
 

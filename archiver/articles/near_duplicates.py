@@ -43,7 +43,7 @@ _ASCII_SIGNS = bytes(n if chr(n).isalnum() else 32 for n in range(256))
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """The thresholds for comparing texts in one kind of script (with spaces, Han, Thai). All numbers except `habits`
+    """The thresholds for comparing texts in one kind of script (with spaces, Han, Thai). All numbers but the last one
     count words.
 
     - `shingle`: the number of words in a shingle.
@@ -51,8 +51,8 @@ class Script:
     - `shared`: copies have at least this many words in common.
     - `gap`: two shared passages that are at most this far apart count as one passage.
     - `line`: a line of at most this many words is a list entry.
-    - `habits`: two posts of one site are copies only if they share at least this fraction of their words (0 to 1),
-      since an author repeats phrases.
+    - `min_same_site`: two posts of one site are copies only if they share at least this fraction of their words (0 to
+      1), since an author repeats phrases.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Script:
     shared: int
     gap: int
     line: int
-    habits: float
+    min_same_site: float
 
 
 SPACED = Script("words", 3, 30, 20, 8, 6, 0.6)
@@ -249,7 +249,7 @@ def near_duplicate(a: Wording, b: Wording, *, one_site: bool = False) -> NearDup
     if short.shared < a.script.shared:
         return None
     similarity = (short.shared + long.shared) / (short.size + long.size)
-    if one_site and similarity < a.script.habits and not _is_contained(short, long):
+    if one_site and similarity < a.script.min_same_site and not _is_contained(short, long):
         return None
     if a.is_list or b.is_list:
         # Lists of the same items share most of their words without being copies.

@@ -204,7 +204,7 @@ def find_stored_constants(db: Database, site: str) -> SiteConstants:
     """
     total = db.execute(f"select count(*) from articles where {_LIVE}", {"site": site}).fetchone()[0]
     frequent = (title for title in _frequent(db, site, "title", total) if _is_constant_title(db, site, title))
-    titles = tuple(dict.fromkeys((*frequent, *titles_everywhere(_sample_read_generally(db, site)))))
+    titles = tuple(dict.fromkeys((*frequent, *titles_everywhere(_sample_without_learned_titles(db, site)))))
     bodies = Counter(
         body_key(body)
         for (body,) in db.execute(
@@ -238,7 +238,7 @@ def _is_constant_title(db: Database, site: str, title: str) -> bool:
     return hides_others(title, [_with_evidence(db, row) for row in list(rows)])
 
 
-def _sample_read_generally(db: Database, site: str) -> list[Article]:
+def _sample_without_learned_titles(db: Database, site: str) -> list[Article]:
     """Returns a site's newest articles, except those whose title came from a learned rule. For such articles no other
     title candidates were stored, so nothing can be learned from them about other titles.
     """
@@ -278,19 +278,19 @@ def refuse_constants(db: Database, archive: Path, site: dict[str, Any], version:
         with writing(db):
             rules = add_constants(db, site["id"], found, at)
     assert rules is not None
-    ids = _articles_with(db, site["name"], constants, rules.version)
+    ids = _articles_with_constants(db, site["name"], constants, rules.version)
     if not ids:
         return RefusedConstants()
-    before = _with_fields(db, ids)
+    before = _count_values(db, ids)
     request = ReextractionRequest(articles=tuple(ids))
     begun = begin_reextraction(db, request, version, at)
     tally = reextract(
         db, begun, ids, lambda todo: reextract_all(archive, version, begun.started_at, request, todo, workers=1)
     )
-    return RefusedConstants(tally.changed, before - _with_fields(db, ids))
+    return RefusedConstants(tally.changed, before - _count_values(db, ids))
 
 
-def _with_fields(db: Database, ids: Sequence[int]) -> Counter[str]:
+def _count_values(db: Database, ids: Sequence[int]) -> Counter[str]:
     """Returns, for each field that may have a constant as its value, how many of these articles have a value for it."""
     counts = ", ".join(f"total({column} <> '')" for column in _COLUMNS)
     row = db.execute(
@@ -299,7 +299,7 @@ def _with_fields(db: Database, ids: Sequence[int]) -> Counter[str]:
     return Counter({column: int(number) for column, number in zip(_COLUMNS, row, strict=True)})
 
 
-def _articles_with(db: Database, site: str, constants: SiteConstants, rules: str) -> list[int]:
+def _articles_with_constants(db: Database, site: str, constants: SiteConstants, rules: str) -> list[int]:
     """Returns the IDs of a site's articles that have a constant as a value. Articles that were already extracted with
     these rules are left out, and so are articles after the first `_MOST_ARTICLES`.
     """

@@ -37,7 +37,7 @@ def rebuild_damaged(archive: Path) -> list[str]:
         if set(statements) != names:
             return []
         with writing(db):
-            _forget(db, names)
+            _delete_from_schema(db, names)
             for statement in statements.values():
                 db.execute(statement)
             if FTS in names:
@@ -57,7 +57,7 @@ def _read_statements(db: Database, names: set[str]) -> dict[str, str]:
     return {name: sql for name, sql in rows if name in names}
 
 
-def _forget(db: Database, names: set[str]) -> None:
+def _delete_from_schema(db: Database, names: set[str]) -> None:
     """Deletes indexes and the full-text index from the schema. Their pages stay in the file, unused."""
     version = db.execute("pragma schema_version").fetchone()[0]
     db.execute("pragma writable_schema = on")

@@ -53,7 +53,7 @@ from archiver.storage.integrity_records import (
 from archiver.storage.locks import lock_check
 
 _DAMAGED = "database-damaged"
-_GROUPED = {
+_SUBJECTS_OF_CAUSES = {
     "row-dangling": "rows that are missing",
     "cluster-differs": "clusters",
     "sketch-missing": "near-duplicate index",
@@ -114,7 +114,7 @@ def _cause_key(finding: VerifyFinding, number: int, is_damaged: bool) -> str:
         return DATABASE
     if finding.kind.startswith(_SEARCH_INDEX):
         return _SEARCH_INDEX
-    return _GROUPED.get(finding.kind, str(number))
+    return _SUBJECTS_OF_CAUSES.get(finding.kind, str(number))
 
 
 _NO_CONSEQUENCES = ("removal-unfinished", "file-unknown", "index-alone", "path-strange", "check-impossible")
@@ -585,7 +585,7 @@ def record_verification(archive: Path, found: VerifyResult, damages: Iterable[Da
     return ""
 
 
-_OF_ARTICLES = ("article-altered", "version-altered", "versions-missing", "facets-differ")
+_ARTICLE_FINDINGS = ("article-altered", "version-altered", "versions-missing", "facets-differ")
 """Kinds of findings about single articles, which the check of a range of articles can find."""
 
 
@@ -594,7 +594,7 @@ def _with_range(damage: Damage) -> Damage:
     check of this range shows whether it is repaired. Damage of another kind is returned unchanged.
     """
     number = re.match(r"article (\d+)", damage.subject)
-    if damage.kind not in _OF_ARTICLES or not number:
+    if damage.kind not in _ARTICLE_FINDINGS or not number:
         return damage
     first = (int(number[1]) - 1) // _ARTICLES_A_UNIT * _ARTICLES_A_UNIT + 1
     return replace(damage, unit=_range_unit(first))

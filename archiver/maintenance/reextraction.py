@@ -69,7 +69,7 @@ from archiver.warc.warc_records import StoredResponse, compute_payload_digest, r
 
 # Reading captured pages.
 
-_OTHERS = 15
+_MAX_COUNTER_EXAMPLES = 15
 """At most this many pages that are not posts are used as counter-examples when rules are learned."""
 
 
@@ -219,7 +219,7 @@ def _pages_without_post(db: Database, folder: Path, site_id: int) -> Iterator[Pa
     rows = db.query(
         "select url, capture_id from pages where site_id = ? and outcome = 'not-article' and kind in "
         "('listing', 'page') and capture_id is not null order by id limit ?",
-        [site_id, _OTHERS],
+        [site_id, _MAX_COUNTER_EXAMPLES],
     )
     for row in list(rows):
         if (page := parse_captured_page(db, folder, row["capture_id"], row["url"])) is not None:

@@ -212,7 +212,7 @@ def reextract(
 
 _CHUNK = 40
 """Number of articles per task. Their captures are next to each other in the WARC files."""
-_FEW = 4 * _CHUNK
+_FEW_ARTICLES = 4 * _CHUNK
 """If at most this many articles are to be extracted, this process extracts them itself, because it is done before other
 processes would have started."""
 _reader: ReextractionReader | None = None
@@ -229,7 +229,7 @@ def reextract_all(
     """Extracts every article of `ids` again without writing anything, in `workers` processes. Yields the results in
     chunks, in any order.
     """
-    if workers <= 1 or len(ids) <= _FEW:
+    if workers <= 1 or len(ids) <= _FEW_ARTICLES:
         _open(archive, version, at, request)
         yield from map(_read, _chunks(ids))
         _close()

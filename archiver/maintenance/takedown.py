@@ -50,11 +50,11 @@ from archiver.warc.warc_records import read_record
 
 # Detecting quotes of a text in pages, feeds and API responses: the same words in a row, whatever the markup.
 
-_RUN = 8
+_QUOTE_WORDS = 8
 """This many consecutive words of a post in another text are a quote, since they can hardly be a coincidence."""
-_FEWEST = 4
-"""A title, or a text with fewer than _RUN words, is only searched for as a whole, and only if it has at least this many
-words."""
+_MIN_WORDS = 4
+"""A title, or a text with fewer than _QUOTE_WORDS words, is only searched for as a whole, and only if it has at least
+this many words."""
 _TAG = re.compile(r"<!\[CDATA\[|<[^<>]*>")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
 _CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)", re.IGNORECASE)
@@ -72,8 +72,8 @@ class QuoteDetector:
         for title, text in texts:
             words = fold_words(text).split()
             self._runs.update(_runs(words))
-            for phrase in (fold_words(title).split(), words if len(words) < _RUN else []):
-                if len(phrase) >= _FEWEST:
+            for phrase in (fold_words(title).split(), words if len(words) < _QUOTE_WORDS else []):
+                if len(phrase) >= _MIN_WORDS:
                     self._phrases.add(f" {' '.join(phrase)} ")
 
     def __bool__(self) -> bool:
@@ -93,7 +93,7 @@ class QuoteDetector:
 
 
 def _runs(words: list[str]) -> Iterator[str]:
-    return (" ".join(words[at : at + _RUN]) for at in range(len(words) - _RUN + 1))
+    return (" ".join(words[at : at + _QUOTE_WORDS]) for at in range(len(words) - _QUOTE_WORDS + 1))
 
 
 def _plain_words(body: bytes, content_type: str) -> str:
@@ -119,7 +119,7 @@ def _unescaped(match: re.Match[str]) -> str:
 
 # The scope of a takedown.
 
-_EMPTY = "sha1:3I42H3S6NNFQ2MSVX7XZKYAYSCX5QBYJ"
+_EMPTY_DIGEST = "sha1:3I42H3S6NNFQ2MSVX7XZKYAYSCX5QBYJ"
 """The digest of an empty payload, which redirects and other responses share."""
 
 
@@ -251,7 +251,7 @@ def find_payloads(db: Database, captures: set[int], *, shared: bool = False) -> 
             "select distinct digest from captures c where status = 200 and digest <> :empty and digest <> '' "
             "and id in (select value from json_each(:n)) and :shared = exists (select 1 from captures o "
             "where o.digest = c.digest and o.id not in (select value from json_each(:n)))",
-            {"empty": _EMPTY, "n": numbers, "shared": shared},
+            {"empty": _EMPTY_DIGEST, "n": numbers, "shared": shared},
         )
     }
 

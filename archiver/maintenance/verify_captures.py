@@ -505,10 +505,10 @@ def find_flaws(db: Database, folder: Path, name: str, *, may_be_earlier: bool = 
     if may_be_earlier and job.file.exists():
         size = job.file.stat().st_size
         job = replace(job, rows=tuple(row for row in job.rows if row.offset < size))
-    return [flaw for flaw in examine_warc(job).flaws if flaw.kind not in _OF_INDEX]
+    return [flaw for flaw in examine_warc(job).flaws if flaw.kind not in _INDEX_FLAWS]
 
 
-_OF_INDEX = ("cdxj-differs", "file-unfinished")
+_INDEX_FLAWS = ("cdxj-differs", "file-unfinished")
 """Flaws of a file's index, which can be rebuilt from the records."""
 
 

@@ -93,7 +93,7 @@ def test_a_damaged_table_is_not_touched(table: str, archive: Path) -> None:
 @pytest.mark.parametrize(
     "moment",
     [
-        KilledCall("database_rebuilding", "_forget", 1, True),
+        KilledCall("database_rebuilding", "_delete_from_schema", 1, True),
         KilledCall("database_rebuilding", "_vacuum", 1, False),
     ],
     ids=str,
