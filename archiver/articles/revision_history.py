@@ -158,8 +158,8 @@ def insert_into_runs(
     run; otherwise None. A stub after a full text does not become a revision.
 
     If the inserted article equals the run after it, that run now begins with the inserted capture and has the inserted
-    article. The stored article is kept only if `changed` finds no edit although the words differ, since then only the
-    extractor has changed.
+    article. But if `changed` finds no edit between the two although their words differ, only the extractor has changed,
+    and the run keeps its stored article.
     """
     n = index_of_run_at(runs, extracted)
     if n is not None:
@@ -316,9 +316,11 @@ def lost_page_object_values(then: Entries, extracted: Article, *, only_failed: b
 def with_page_object_values(
     stored: Article, then: Entries, extracted: Article, read_by: str, marks: Sequence[Evidence]
 ) -> Article:
-    """Returns an extracted article in which the fields that `lost_page_object_values` found (`marks`) have their stored
-    values, and `marks` as their evidence. `read_by` is the name of the stored extractor. Page objects in this name that
-    kept a field, but did not read the page now, are also named in the result's `read_by`.
+    """Returns an extracted article in which some fields have their stored values: those for which
+    `lost_page_object_values` returned evidence (`marks`). This evidence replaces the evidence of these fields.
+
+    `read_by` is the name of the extractor of the stored values. If a page object in this name did not read the page
+    now, but its values are kept, the result's `read_by` names it, too.
     """
     if not marks:
         return extracted

@@ -177,8 +177,8 @@ def _read_records(archive: Path) -> list[BackupRecord]:
 
 
 def _find_whole_databases(records: Iterable[BackupRecord]) -> dict[str, Generation | None]:
-    """Returns, by the path of each backup, its newest undamaged generation; None if the backup has no undamaged
-    generation.
+    """Returns a dict from the path of each backup to its newest undamaged generation; to None if all generations are
+    damaged.
     """
     return {
         one.path: next((made for made in find_generations(Path(one.path)) if not made.damage), None) for one in records

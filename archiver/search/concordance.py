@@ -25,8 +25,7 @@ from archiver.search.word_splitting import split_into_words
 WIDTH = 40
 MAX_WIDTH = 500
 MAX_READ = 2_000
-"""If the lines are sorted by context, only the lines of this many matching articles, the newest ones, are found and
-sorted."""
+"""If lines are sorted by context, only the newest matching articles are searched for occurrences, at most this many."""
 BY_CONTEXT: dict[str, str] = {"left": "by the words before, nearest first", "right": "by the words after"}
 _FIELDS = ("title", "body")
 _FIRST_BATCH, _BATCH = 20, 500

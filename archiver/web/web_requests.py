@@ -321,7 +321,9 @@ MANY = 100
 
 
 def parse_offset(request: ArchiveRequest) -> int:
-    """Returns how many entries of a list the request skips. Raises CannotAnswer."""
+    """Returns the `offset` argument of a request for a part of a list: how many entries precede that part. Raises
+    CannotAnswer.
+    """
     text = request.one("offset", "0")
     if not (text.isascii() and text.isdigit()):
         raise CannotAnswer(f"offset {text}", "it must be a whole number")
