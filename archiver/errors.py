@@ -608,16 +608,16 @@ class SnapshotRefused(ArchiverError):
 class NothingToPublish(ArchiverError):
     """Raised when a dataset would have no articles.
 
-    `asked` is the query with its options ("" for the whole archive), and `cutoff` is the cut-off time ("" for none).
-    `has_build` is True if the dataset's folder contains an earlier build.
+    `query` is the text of the query with its options ("" for the whole archive), and `cutoff` is the cut-off time (""
+    for none). `has_build` is True if the dataset's folder contains an earlier build.
     """
 
-    def __init__(self, path: str, asked: str, cutoff: str, *, has_build: bool = False) -> None:
+    def __init__(self, path: str, query: str, cutoff: str, *, has_build: bool = False) -> None:
         then = f" as it was at {cutoff} UTC" if cutoff else ""
         why = (
-            f"nothing in the archive{then} matches {asked}; 'archiver search' with the same query and options shows "
+            f"nothing in the archive{then} matches {query}; 'archiver search' with the same query and options shows "
             "what does"
-            if asked
+            if query
             else f"the archive{then} has no articles"
         )
         left = " The articles in the folder are no longer in the archive: delete the folder." if has_build else ""
