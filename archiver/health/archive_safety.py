@@ -37,12 +37,13 @@ class ArchiveSafety:
     - `created`: when the archive was created.
     - `holds_articles`: True if the archive contains articles, which could be lost.
     - `backups`: the backups, newest first.
-    - `covered_since`: checks have read everything since then.
+    - `covered_since`: all parts of the archive have been read by checks since this time; None if they never all have.
     - `verified_at`: when `archiver verify` last checked everything.
     - `checked_at`: when the last check of any kind ended.
-    - `unfinished_since`: when the first nightly check began of those that were begun after the last check that ended.
+    - `unfinished_since`: when the first interrupted nightly check since the last completed check began; None if there
+      is none.
     - `damages`: the damaged parts that checks found.
-    - `removed`: backups, each with the number of removed posts that its files may hold.
+    - `removed`: backups that may still contain removed posts, each with the number of these posts.
     - `missing`: the paths of backups whose file is missing, although the folder is there.
     - `away`: the paths of backups whose folder is not there.
     """
@@ -66,7 +67,7 @@ class ArchiveSafety:
 
     @property
     def failed_backup(self) -> BackupRecord | None:
-        """Returns the latest failed backup; None if a backup has been made since then."""
+        """Returns the latest failed backup; None if a later backup succeeded."""
         failed = [one for one in self.backups if one.failed_at]
         last = self.last_backup
         since = last.made_at if last else None
@@ -81,8 +82,8 @@ class ArchiveSafety:
 
 
 def read_safety(db: Database) -> ArchiveSafety | None:
-    """Reads what is recorded about backups and checks. Returns None for an archive of an earlier version that is open
-    read-only.
+    """Reads what is recorded about backups and checks. Returns None if the database has no tables for these records,
+    which is the case if an older version of the program created it and it is opened read-only.
     """
     if not has_integrity_records(db):
         return None
@@ -121,7 +122,9 @@ def _is_gone(path: Path) -> bool:
 
 
 def find_unsafe(db: Database, limits: Maintenance, now: datetime) -> list[HealthFinding]:
-    """Returns the findings about the safety of an archive, as `judge_safety` does."""
+    """Reads the records about backups and checks of an archive, and returns the findings of `judge_safety`. Returns []
+    if the database has no tables for these records.
+    """
     known = read_safety(db)
     return list(judge_safety(known, limits, now)) if known else []
 
@@ -177,7 +180,7 @@ def _check_backups(known: ArchiveSafety, most: timedelta, now: datetime) -> Iter
                 "FILE --captures', on another disk, and schedule it with cron.",
                 "none",
             )
-    elif last.path in known.missing and not _has_other(known, now - most):
+    elif last.path in known.missing and not _has_backup_since(known, now - most):
         yield HealthFinding(
             "backup",
             "amber",
@@ -197,8 +200,8 @@ def _check_backups(known: ArchiveSafety, most: timedelta, now: datetime) -> Iter
         )
 
 
-def _has_other(known: ArchiveSafety, since: datetime) -> bool:
-    """Returns True if a backup was made since then and its file is there."""
+def _has_backup_since(known: ArchiveSafety, since: datetime) -> bool:
+    """Returns True if a backup made at `since` or later still has its file."""
     absent = {*known.missing, *known.away}
     return any(one.made_at and one.made_at >= since and one.path not in absent for one in known.backups)
 
@@ -223,15 +226,15 @@ def _check_coverage(known: ArchiveSafety, most: timedelta, now: datetime) -> Ite
         )
 
 
-_LONG = timedelta(days=2)
-"""An interrupted check is run again at the next start of the scheduler, or in the following night. It is a finding when
-that has not happened either.
+_INTERRUPTED_TOO_LONG = timedelta(days=2)
+"""An interrupted check is reported only after this time. Usually the scheduler has repeated it by then: at its next
+start, or in the following night.
 """
 
 
 def _check_unfinished(known: ArchiveSafety, now: datetime) -> Iterator[HealthFinding]:
     began = known.unfinished_since
-    if began and now - began > _LONG:
+    if began and now - began > _INTERRUPTED_TOO_LONG:
         yield HealthFinding(
             "verify",
             "amber",

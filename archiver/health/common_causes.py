@@ -14,14 +14,14 @@ from archiver.health.health_rules import HealthFinding
 from archiver.storage.runs import EndedRun, FailedSeries, ended_runs, failed_series
 
 _LEAST_SITES = 3
-_LATEST = 10
-"""An outage lasts as long as at least half of this many consecutive runs fail."""
-_LONGEST = timedelta(days=30)
+_WINDOW = 10
+"""An outage is over as soon as fewer than half of this many consecutive runs fail."""
+_LONGEST_SERIES = timedelta(days=30)
 _CAUSES = {
     **dict.fromkeys(("no-host", "no-connection", "timeout", "broken-connection", "truncated"), "network"),
     **dict.fromkeys(("TunnelError", "http-407", "http-502", "http-504"), "proxy"),
 }
-"""By the rule of a failure, its cause. If a rule is not listed, the rule itself is the cause."""
+"""Maps the rule of a failed run to the cause of the failure. The cause for any other rule is the rule itself."""
 _WORDS = {
     "network": ("unreachable", "is it this machine's network or DNS?"),
     "proxy": ("not reached through the proxy", "does the proxy work?"),
@@ -62,7 +62,7 @@ class CommonCause:
 
 
 def read_common_causes(db: Database, now: datetime) -> list[CommonCause]:
-    """Returns the failures that many sites share now, and past failures from which some sites have not recovered."""
+    """Returns the failures that many sites share now, and past ones from which some sites have not recovered."""
 
     def runs(run_id: int, backwards: bool) -> Iterable[EndedRun]:
         return ended_runs(db, run_id, backwards=backwards)
@@ -73,25 +73,27 @@ def read_common_causes(db: Database, now: datetime) -> list[CommonCause]:
 def find_common_causes(
     failing: Sequence[FailedSeries], runs: Callable[[int, bool], Iterable[EndedRun]], now: datetime
 ) -> list[CommonCause]:
-    """Returns the common causes of failures. `failing` contains, for each site whose last run failed, its latest series
-    of failed runs, sorted by start of the first failed run. `runs(run_id, backwards)` yields the ended runs of all
-    sites from that run onwards, or backwards from it.
+    """Returns the common causes of failures. A cause is common if at least three sites failed for it, and at least half
+    of the sites that ran in the same time.
 
-    A cause is common if at least three sites failed for it, and at least half of the sites that ran in the same time.
+    - `failing`: for each site whose last run failed, its latest series of consecutive failed runs; sorted by the start
+      of the series.
+    - `runs(run_id, backwards)`: yields the ended runs of all sites, starting with run `run_id`: later runs, or earlier
+      ones if `backwards`.
     """
     causes: list[CommonCause] = []
     by_cause: dict[str, list[FailedSeries]] = {}
     for one in failing:
-        if now - one.first.started <= _LONGEST:
+        if now - one.first.started <= _LONGEST_SERIES:
             by_cause.setdefault(cause_of(one.last.fault), []).append(one)
     for cause, series in by_cause.items():
         covered = 0
         for one in series:
             if one.first.id <= covered:
                 continue
-            dead = {other.last.site for other in series if other.first.id < one.first.id}
-            begin = _follow(cause, runs(one.first.id, True), dead).last or one.first
-            outage = _follow(cause, runs(begin.id, False), dead)
+            already_failing = {other.last.site for other in series if other.first.id < one.first.id}
+            begin = _follow_outage(cause, runs(one.first.id, True), already_failing).last or one.first
+            outage = _follow_outage(cause, runs(begin.id, False), already_failing)
             covered = max(one.first.id, outage.last.id if outage.last else 0)
             folded = tuple(
                 other.last.site for other in series if begin.id <= other.first.id and other.last.id <= covered
@@ -102,8 +104,8 @@ def find_common_causes(
 
 
 def cause_of(rule: str) -> str:
-    """Returns the cause to which the rule of a failed run belongs, such as "network" for the rule "timeout". A rule
-    that belongs to none is its own cause.
+    """Returns the cause of a failed run by its rule: "network" for the rule "timeout", for example. For a rule without
+    an entry in `_CAUSES`, returns the rule itself.
     """
     return _CAUSES.get(rule, rule)
 
@@ -127,21 +129,21 @@ class _Outage:
         return self.failed >= _LEAST_SITES and 2 * self.failed >= self.ran
 
 
-def _follow(cause: str, runs: Iterable[EndedRun], dead: Collection[str]) -> _Outage:
-    """Follows an outage, forwards to its end or backwards to its beginning, until most runs succeed. Runs of sites in
-    `dead`, which were already failing, are ignored.
+def _follow_outage(cause: str, runs: Iterable[EndedRun], already_failing: Collection[str]) -> _Outage:
+    """Follows the runs of an outage until most of them succeed, and returns what it found. `runs` go forwards to the
+    end of the outage, or backwards to its beginning. Runs of sites in `already_failing` are ignored.
     """
     outage = _Outage()
     failed: set[str] = set()
     ran: set[str] = set()
-    latest: deque[bool] = deque(maxlen=_LATEST)
+    latest: deque[bool] = deque(maxlen=_WINDOW)
     for run in runs:
-        if run.site in dead:
+        if run.site in already_failing:
             continue
         fails = cause_of(run.fault) == cause
         latest.append(fails)
         ran.add(run.site)
-        window = list(latest)[-min(_LATEST, len(ran)) :]
+        window = list(latest)[-min(_WINDOW, len(ran)) :]
         if 2 * sum(window) < len(window):
             outage.over_at = run.started
             break

@@ -115,7 +115,7 @@ def _size_of(file: Path) -> int:
 # The health of the archive itself: disk space, and whether due sites are crawled. Pure.
 
 RESERVE = 256_000_000
-"""The scheduler starts no crawl if the archive's disk has fewer free bytes than this."""
+"""The scheduler does not start crawls while the archive's disk has fewer free bytes than this."""
 _SOON, _LATER = timedelta(days=3), timedelta(days=14)
 _LATE = timedelta(hours=1)
 _NEW = timedelta(days=1)
@@ -130,14 +130,14 @@ def judge_archive(
     now: datetime,
     more: Iterable[HealthFinding] = (),
 ) -> Health:
-    """Returns the health of the archive itself: disk space, and whether due sites are crawled.
+    """Returns the health of the archive itself: whether its disk has enough space, and whether due sites are crawled.
 
     - `free`: bytes left on the archive's disk.
     - `daily`: bytes by which the archive grows each day.
     - `sites`: when each site is due.
-    - `scheduler`: the scheduler's process; "" if it is no longer running; None if no scheduler was ever started. If it
-      is None, no site counts as late.
-    - `more`: findings of other checks.
+    - `scheduler`: the ID of the scheduler's process; "" if it is not running; None if it was never started. If it is
+      None, no site counts as late.
+    - `more`: findings of other checks, which are added to the result.
     """
     findings = [
         *_check_disk(archive, free, daily),
@@ -194,7 +194,7 @@ def _time_overdue(one: Scheduled, now: datetime) -> timedelta | None:
 
 
 def judge_channels(failing: Iterable[FailingChannel]) -> Iterator[HealthFinding]:
-    """Yields a finding for each notification channel that cannot send, since nothing else reports this."""
+    """Yields a finding for each notification channel that cannot send."""
     for one in failing:
         many = "notification" if one.notifications == 1 else f"{one.notifications} notifications"
         yield HealthFinding(
@@ -256,8 +256,8 @@ class OverallHealth:
 
     @property
     def folded_sites(self) -> frozenset[str]:
-        """Returns the sites whose failure is covered by a finding about the archive, so that no separate notification
-        is sent for them.
+        """Returns the sites whose failure is reported as a common cause of the archive, and therefore not for each
+        site.
         """
         return frozenset(name for cause in self.common_causes for name in cause.sites)
 
@@ -290,7 +290,7 @@ def judge_all(
 ) -> OverallHealth:
     """Determines the current health of the archive and its sites. Raises BadConfig if archiver.toml is invalid.
 
-    - `scheduler`: the scheduler's process; "" if it no longer runs, None if it was never started.
+    - `scheduler`: the ID of the scheduler's process; "" if it is not running; None if it was never started.
     - `settings`: a function that returns the effective settings of a row of `sites`.
     - `only`: the names of the sites to include; None means all.
     """
@@ -322,8 +322,8 @@ def judge_all(
 
 
 def read_looks(db: Database, found: OverallHealth) -> dict[str, Look]:
-    """Returns each site's health as a `Look`, by site name. Findings explained by a common cause are left out, since
-    the archive has a finding for that cause.
+    """Returns the health of each site, by name, in the form from which notifications are decided (`Look`). Findings
+    explained by a common cause are left out, since the archive has a finding for that cause.
     """
     folded = found.folded_sites
     return {
@@ -346,8 +346,9 @@ def _look_at_site(db: Database, site: dict[str, Any], health: Health, now: datet
 
 
 def look_at_archive(found: OverallHealth, *, catching_up: bool = False) -> Look:
-    """Returns the health of the archive itself as a `Look`, from which notifications are decided. If `catching_up`, the
-    scheduler has just started and is crawling what was missed: that sites are late is then neither begun nor over.
+    """Returns the health of the archive itself in the form from which notifications are decided (`Look`). `catching_up`
+    means that the scheduler has just started and is still crawling what it missed. The finding that sites are late is
+    then left out, and no finding counts as over.
     """
     seen = _seen_findings(found.archive_health)
     if catching_up:
@@ -555,15 +556,23 @@ _KINDS = {"feed": "feed", "sitemap": "sitemap", "api": "API"}
 
 def make_trial_report(db: Database, site: dict[str, Any], delay: float) -> dict[str, Any]:
     """Returns, as JSON values, what a trial crawl of a few posts showed about a site. `delay`: seconds between
-    requests.
+    requests. The keys are:
 
-    Keys: site; start_url; platform; robots (status, crawl_delay, sitemaps, forbids_home); sources (kind, url, outcome
-    and reason of each feed, sitemap and API); posts (number of post URLs found); posts_at_least (true if some sources
-    were not read); sampled (articles read); fields (share of these that has each field); learned (fields with a learned
-    site rule); missing (fields that no article has); days (first and last day of publication); hours (estimate for a
-    complete crawl); rules_without_match (the result of the function of that name in `storage.sites`); page_objects (of
-    each page object for the site's host: name, file, addresses, number of sampled articles, and by field on how many it
-    returned a value or failed, with the reason); outcome and reason of the run.
+    - `site`, `start_url`, `platform`.
+    - `robots`: status, crawl_delay, sitemaps, forbids_home.
+    - `sources`: kind, url, outcome and reason of each feed, sitemap and API.
+    - `posts`: number of post URLs found. If `posts_at_least` is true, some sources were not read yet.
+    - `sampled`: number of articles read.
+    - `fields`: by field, the share of these articles that have the field.
+    - `missing`: fields that no article has.
+    - `learned`: fields with a learned site rule.
+    - `days`: first and last day of publication.
+    - `hours`: estimated duration of a complete crawl.
+    - `rules_without_match`: the result of the function of that name in `storage.sites`.
+    - `page_objects`: name, file, URLs, number of sampled articles and fields of each page object for the site's host.
+      `fields` contains, by field, the number of articles for which it returned a value, the number for which it failed,
+      and the error.
+    - `outcome`, `reason`: those of the run.
     """
     run = last_run(db, site["id"]) or {}
     measured = MeasuredRun.from_json(run.get("statistics"))
@@ -642,8 +651,8 @@ def _robots(db: Database, start_url: str) -> dict[str, Any]:
 
 
 def _sources(db: Database, site_id: int) -> list[dict[str, Any]]:
-    """Returns the feeds, sitemaps and APIs of a site that could be read; then, for each of these kinds of which none
-    could be read, the first URL that was tried.
+    """Returns the feeds, sitemaps and APIs of a site that could be read. If none of a kind could be read, the first URL
+    of that kind that was tried is added at the end.
     """
     rows = list(
         db.query(

@@ -59,7 +59,7 @@ START_PAGE_ADVICE = {
     "http-429": _TOO_OFTEN,
     "tls": "Its owner must fix that; until then nothing can be fetched.",
 }
-"""Advice for runs that failed at the start page, by the rule recorded for that page."""
+"""Advice for runs that failed at the start page, by the rule of that page's outcome."""
 _UNUSABLE = frozenset({"failed", "refused", "gone", "out-of-scope"})
 OUTCOME_ADVICE = {
     "failed": (
@@ -83,13 +83,15 @@ OUTCOME_ADVICE = {
         "home page, posts are lost.",
     ),
 }
-"""For each outcome that stores nothing, the verb that describes it, and the advice for a site with many such pages."""
+"""Maps each outcome of a page that stores no article to a verb that describes it, and to advice for a site with many
+such pages.
+"""
 
 
 def start_page_advice(start_page: tuple[str, str] | None, site: str, moved_to: str = "") -> str:
-    """Returns advice about a failed run, given the outcome and rule of the site's start page, and the address that it
-    redirects to. Returns "" if the run did not fetch the start page, or could use it, since the run's own reason is
-    enough in this case.
+    """Returns advice about a failed run; "" if the start page is not the problem, because the run did not fetch it or
+    could use it. `start_page` is the outcome and rule of the start page, None if the run did not fetch it; `moved_to`
+    is the address to which it redirects, or "".
     """
     if start_page is None or start_page[0] not in _UNUSABLE:
         return ""
@@ -99,7 +101,7 @@ def start_page_advice(start_page: tuple[str, str] | None, site: str, moved_to: s
 Level = Literal["green", "amber", "red", "unknown"]
 LEVELS: tuple[Level, ...] = ("green", "unknown", "amber", "red")
 """The levels, from best to worst."""
-_FEW = 5
+_LEAST_PAST_RUNS = 5
 """A run is compared only if at least this many earlier runs have statistics."""
 _PAGES = 50  # if earlier runs fetched fewer pages, their failure rate means little
 _NAMES = {"body": "text", "published": "date of publication"}
@@ -134,7 +136,7 @@ class HealthInputs:
     - `runs`: its last runs, newest first.
     - `first`: when its first run started.
     - `days`: the last days on which it published posts, newest first.
-    - `dead`: for each kind of source (feed, sitemap, API) of which none works any more, one such source.
+    - `dead`: one source of each kind (feed, sitemap, API) of which no source works any more.
     - `alive`: whether a source of any kind works.
     - `forbids`: the number of archived posts that robots.txt now forbids; `forbidden` is the URL of one of them.
     - `closed`: the robots.txt rule that forbids the home page, or "".
@@ -208,11 +210,14 @@ def judge_site(known: HealthInputs, now: datetime) -> Health:
 
 
 def _merge_first_crawl(runs: Sequence[JudgedRun]) -> list[JudgedRun]:
-    """Merges the statistics of the runs up to the first complete one into one run. If a first crawl takes several runs,
-    the first of these read new posts and the last of them old posts. The differences between new and old posts are not
-    a change of the site.
+    """Returns the runs with those up to the first complete one merged into one run. If a first crawl takes several
+    runs, the first of these read new posts and the last of them old ones, and the differences between new and old posts
+    are not a change of the site.
     """
-    first = next((n for n, run in enumerate(reversed(runs)) if run.outcome == "finished" and not run.reason), _FEW - 1)
+    first = next(
+        (n for n, run in enumerate(reversed(runs)) if run.outcome == "finished" and not run.reason),
+        _LEAST_PAST_RUNS - 1,
+    )
     later, initial = list(runs[: -first - 1]), runs[-first - 1 :]
     merged = combine_statistics([run.measured for run in initial])
     return [*later, replace(initial[0], started=initial[-1].started, measured=merged)]
@@ -223,8 +228,9 @@ def worst_level(levels: Iterator[Level] | Sequence[Level]) -> Level:
 
 
 def _check_last_runs(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Yields a finding if the last runs failed, are waiting or were interrupted. A single failure may be chance, and a
-    single run that is waiting or was interrupted is continued by the next run.
+    """Yields a finding if the last run failed, or if at least two runs in a row are waiting or were interrupted. A
+    failure is red if it repeats, because a single failure may be chance. A single run that is waiting or was
+    interrupted is not reported, because the next run continues it.
     """
     last = runs[0]
     alike = list(takewhile(lambda run: run.outcome == last.outcome, runs))
@@ -422,8 +428,11 @@ _TOGETHER = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class _OtherLength:
-    """A change of the length of texts. `characters` is the median length of the texts that the runs since `latest`
-    read, and `usual` is that of earlier runs. `since` is when the lengths began to differ.
+    """A change in the length of texts.
+
+    - `characters`: the median length in the latest runs, which began at `latest`.
+    - `usual`: the median length in earlier runs.
+    - `since`: when the lengths began to differ.
     """
 
     characters: float
@@ -437,11 +446,11 @@ class _OtherLength:
 
 
 def _find_other_length(runs: Sequence[JudgedRun]) -> _OtherLength | None:
-    """Returns the new length if the latest texts are much shorter or longer than before, which a paywall or a changed
-    template may cause; otherwise None.
+    """Returns the change in length if the latest texts are much shorter or longer than earlier ones; otherwise None.
+    Causes of such a change are a paywall or a changed template.
     """
     history = _median_lengths(runs)
-    if len(history) <= _FEW:
+    if len(history) <= _LEAST_PAST_RUNS:
         return None
     lengths = [length for _, length in history]
     current, past = lengths[0], lengths[1:]
@@ -452,9 +461,9 @@ def _find_other_length(runs: Sequence[JudgedRun]) -> _OtherLength | None:
 
 
 def _median_lengths(runs: Sequence[JudgedRun]) -> list[tuple[datetime, float]]:
-    """Returns pairs of a start time and a median text length, newest first. Each pair is for a group of consecutive
-    runs that read at least three articles together, so that for a site with one post per run, three runs form a
-    group.
+    """Returns the median text length of each group of runs, with the start time of the group's first run; the newest
+    group comes first. Consecutive runs form a group as soon as they have read three articles together, because one run
+    may read only one.
     """
     out: list[tuple[datetime, float]] = []
     group: list[JudgedRun] = []
@@ -513,7 +522,7 @@ def _check_failures(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
 
 def _check_slow(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
     timed = [run for run in runs if run.measured.latency]
-    if len(timed) <= _FEW:
+    if len(timed) <= _LEAST_PAST_RUNS:
         return
     latest, past = timed[0].measured.latency or 0.0, [run.measured.latency or 0.0 for run in timed[1:]]
 
@@ -586,18 +595,18 @@ def _check_robots(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime)
 # The content of the archive: values that cannot be right, whatever the site's history is.
 
 _SEVERAL = 5
-"""If fewer articles than this have the same value, it may be chance."""
-_EVIDENT = {"title": 0.2, "body": 0.05}
-_EVIDENT_OTHER = 0.5
-"""If at least this share of articles have the same value, it is the site's, not theirs. `_EVIDENT` contains the fields
-with another limit.
+"""Fewer articles than this may have the same value by chance."""
+_SHARED_VALUE_LIMITS = {"title": 0.2, "body": 0.05}
+_SHARED_VALUE_LIMIT = 0.5
+"""If at least this share of the articles have the same value for a field, the value belongs to the site and not to the
+articles. `_SHARED_VALUE_LIMITS` lists the fields with another limit.
 """
 _SMALL = 0.02
 _CONTENT_LEVELS: dict[str, Level] = {"title": "red", "body": "red"}
 CONTENT_CODES = frozenset(
     {"no-posts", "javascript", "untaken", "undated", "unlisted", "held", "constant", "empty-body", "page-object"}
 )
-"""Findings about what is stored. If one is red, `archiver crawl` exits with code 1."""
+"""Codes of findings about the stored content. If one of these findings is red, `archiver crawl` exits with code 1."""
 
 
 def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
@@ -615,7 +624,7 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
         yield finding
     if content.held:
         yield _judge_held(content, known.site, runs[0].measured.outcomes)
-    if content.empty >= _AT_LEAST and content.empty > _EVIDENT["body"] * content.articles:
+    if content.empty >= _AT_LEAST and content.empty > _SHARED_VALUE_LIMITS["body"] * content.articles:
         yield HealthFinding(
             "empty-body",
             "red" if 2 * content.empty > content.articles else "amber",
@@ -627,13 +636,16 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
     for use in content.failed:
         yield _judge_page_object(use, known.site)
     for one in content.repeated:
-        if one.articles >= _SEVERAL and one.articles >= _EVIDENT.get(one.field, _EVIDENT_OTHER) * content.articles:
+        if (
+            one.articles >= _SEVERAL
+            and one.articles >= _SHARED_VALUE_LIMITS.get(one.field, _SHARED_VALUE_LIMIT) * content.articles
+        ):
             yield _repeated_value(one, content.articles, known.site)
 
 
 def _judge_page_object(use: PageObjectUse, site: str) -> HealthFinding:
-    """Returns the finding about a field for which a page object failed, or which it no longer reads. It is red if
-    stored values are not confirmed any more.
+    """Returns the finding about a page object that failed for a field, or that is no longer used for articles whose
+    field it used to read. The finding is red if articles keep values that the page object returned earlier.
     """
     articles = count_noun(use.failed, "article")
     if use.is_missing:
@@ -660,7 +672,7 @@ def _judge_page_object(use: PageObjectUse, site: str) -> HealthFinding:
 
 
 def _check_no_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Yields a finding if crawls ended normally but the site has no article, because nothing that was read led to a
+    """Yields a finding if the site has no articles, although its crawls ended normally: nothing that was read led to a
     post.
     """
     content = known.content
@@ -682,8 +694,8 @@ def _check_no_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
 
 
 def _level_of_pages(pages: int, content: SiteContent) -> Level:
-    """Returns the level of a finding about this many pages: red if there are more of them than articles, amber if there
-    are at least five and they are at least one in fifty of the site's pages, otherwise green.
+    """Returns the level of a finding that concerns `pages` pages: red if these are more than the articles, amber if
+    they are at least five and at least 2% of the site's pages, otherwise green.
     """
     if pages > content.articles:
         return "red"
@@ -706,8 +718,8 @@ def _judge_untaken(content: SiteContent, site: str) -> HealthFinding | None:
 
 
 def _judge_undated(content: SiteContent, site: str) -> HealthFinding | None:
-    """Returns a finding if the site's lists show more pages without a date than there are articles of the site, since
-    the site's posts may have no dates.
+    """Returns a finding if the site's listings show more entries without a date than the site has articles, because
+    posts without dates are not recognized as posts; otherwise None.
     """
     if content.undated < _SEVERAL or content.undated <= content.articles:
         return None
@@ -755,9 +767,9 @@ _MANY_HELD = 0.2
 
 
 def _judge_held(content: SiteContent, site: str, outcomes: Mapping[str, int]) -> HealthFinding:
-    """Returns the finding about held pages. It is red if the site itself is at fault: a run is held as a whole, a fifth
-    of the articles is held, or half of the posts that the last run fetched are held. `outcomes`: the last run's page
-    counts by outcome.
+    """Returns the finding about held pages. It is red if the site itself seems to be at fault: all pages of a run were
+    held, a fifth of the articles is held, or half of the posts that the last run fetched were held. `outcomes`: how
+    many pages of the last run had each outcome.
     """
     rules = Counter(one.rule for one in content.held)
     shown = "; ".join(f"{number:,}: {REASONS[HoldRule(rule)]}" for rule, number in rules.most_common())
@@ -815,8 +827,8 @@ STATISTICS_CHECKS: tuple[Check, ...] = (_check_posts, _check_template, _check_fa
 
 
 def _start_of_series(runs: Sequence[JudgedRun], is_affected: Callable[[JudgedRun], bool]) -> datetime:
-    """Returns when the oldest run of an unbroken series of affected runs started. `runs` are newest first, and the
-    newest is affected.
+    """Returns when the oldest run of the latest series of affected runs started. `runs` are newest first, and the
+    newest run must be affected.
     """
     return list(takewhile(is_affected, runs))[-1].started
 

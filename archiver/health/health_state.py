@@ -91,8 +91,8 @@ def has_accepted_findings(db: Database) -> bool:
 
 
 def without_accepted(health: Health, accepted: Mapping[str, Acceptance]) -> Health:
-    """Returns the health of a site with accepted findings moved to `accepted`. A finding that began after it was
-    accepted, or has got worse since, no longer counts as accepted.
+    """Returns the health of a site with its accepted findings moved from `findings` to `accepted`. A finding that has
+    got worse since it was accepted, or that ended and began again, is not moved.
     """
     hidden = tuple(one for one in health.findings if (found := accepted.get(one.key)) and found.covers(one))
     if health.state == "unknown" or not hidden:
@@ -102,7 +102,7 @@ def without_accepted(health: Health, accepted: Mapping[str, Acceptance]) -> Heal
 
 
 def accept_findings_of(db: Database, site_id: int, findings: Iterable[HealthFinding], now: datetime) -> None:
-    """Marks these findings of a site as accepted, so that they are not reported any more unless they get worse."""
+    """Marks findings of a site as accepted, so that they are not reported any more unless they get worse."""
     accepted = read_accepted_findings(db, site_id) | {
         one.key: Acceptance(now, one.level, one.figure) for one in findings
     }
@@ -114,8 +114,8 @@ def accept_findings_of(db: Database, site_id: int, findings: Iterable[HealthFind
 
 
 def drop_acceptances(db: Database, site_id: int, found: Health) -> None:
-    """Deletes the acceptance of findings that are no longer in `found`, so that they are reported if they return. Also
-    deletes the acceptance of findings that have got worse.
+    """Deletes the acceptance of findings that are no longer in `found`, so that they are reported if they return, and
+    of findings that have got worse.
     """
     accepted, findings = read_accepted_findings(db, site_id), {one.key: one for one in found.findings}
     left = {key: one for key, one in accepted.items() if (now := findings.get(key)) and one.covers(now)}
@@ -124,7 +124,7 @@ def drop_acceptances(db: Database, site_id: int, found: Health) -> None:
 
 
 def record_health(db: Database, site: dict[str, Any], health: Health, now: datetime) -> None:
-    """Stores the health of a site, and the time since when the site has been in this state."""
+    """Stores the health of a site, with the time since when its state has been the same."""
     row = db.execute("select state, since from site_health where site_id = ?", [site["id"]]).fetchone()
     since = row[1] if row and row[0] == health.state else stamp(now)
     db.execute(
@@ -150,7 +150,7 @@ _REACHED = (
     "with recursive reached (urlkey, hops) as (values (?, 0) union select p.redirect_urlkey, hops + 1 "
     "from reached r join pages p on p.urlkey = r.urlkey where p.redirect_urlkey is not null and hops < ?)"
 )
-"""SQL for the pages to which a page redirects, itself included; its parameters are a urlkey and _MOST_REDIRECTS."""
+"""SQL for a page and the pages to which it redirects. Its parameters are the page's urlkey and _MOST_REDIRECTS."""
 
 
 def is_crawled(site: dict[str, Any]) -> bool:
@@ -159,8 +159,8 @@ def is_crawled(site: dict[str, Any]) -> bool:
 
 
 def read_health(db: Database, site: dict[str, Any], now: datetime) -> Health:
-    """Returns the health of a site (a row of `sites`) without accepted findings. A site that is not crawled any more
-    (crawl=no) has no findings.
+    """Judges a site (a row of `sites`) and returns its health, with accepted findings kept apart in `accepted`. A site
+    that is not crawled any more (crawl=no) has no findings.
     """
     if not is_crawled(site):
         return Health("green", ())
@@ -210,8 +210,8 @@ def read_health_inputs(db: Database, site: dict[str, Any], now: datetime) -> Hea
 
 
 def _read_start_page(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> tuple[str, str] | None:
-    """Returns outcome and rule of the page to which the site's start address leads, after redirects; None if the last
-    run did not fetch it.
+    """Returns the outcome and rule of the page to which the site's start URL leads after redirects; None if the last
+    run did not fetch this page.
     """
     ended = next((run for run in runs if run.outcome), None)
     if ended is None:
@@ -260,8 +260,8 @@ def _read_runs(db: Database, site_id: int) -> list[JudgedRun]:
 
 
 def _find_silent_sources(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> list[SilentSource]:
-    """Returns one silent source for each kind of source (feed, sitemap, API) of which a source worked in an earlier run
-    and none works now.
+    """Finds the kinds of source (feed, sitemap, API) of which at least one worked in an earlier run and none works now.
+    Returns one source of each such kind.
     """
     measured = [run for run in runs if run.outcome and run.measured.outcomes]
     if not measured:
@@ -289,15 +289,15 @@ def _make_silent_source(db: Database, site: dict[str, Any], kind: str, runs: Seq
 
 
 def _find_replaced_source(db: Database, site: dict[str, Any], kind: str) -> tuple[str, str]:
-    """Returns the URL of a former source of this kind whose row in `pages` now has another kind, and a phrase that says
-    so; ("", "") if there is none.
+    """Returns the URL of a source that used to be of this kind but is now recorded in `pages` with another kind, and a
+    phrase that says so; ("", "") if there is none.
     """
     url = next((one.url for one in _read_source_documents(db, site, kind) if one.kind != kind), "")
     return url, f"it is not {'an' if kind == 'api' else 'a'} {_LABELS.get(kind, kind)} any more" if url else ""
 
 
 def _find_emptied_feed(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> SilentSource | None:
-    """Returns the feed that used to list the most posts, if the site's feeds can be read but no feed lists posts of the
+    """Returns the feed that used to list the most posts, if feeds of the site can be read but none lists posts of the
     site any more; otherwise None.
     """
     read = [run for run in runs if run.measured.listed is not None]
@@ -313,8 +313,9 @@ def _find_emptied_feed(db: Database, site: dict[str, Any], runs: Sequence[Judged
 def _find_emptied(
     db: Database, site: dict[str, Any], runs: Sequence[JudgedRun], kind: str, rules: Collection[str]
 ) -> SilentSource | None:
-    """Returns the source of this kind (sitemap, API) that used to list the most pages, if none that listed pages of the
-    site does any more; otherwise None. `rules` are those of a source that lists none.
+    """Returns the source of this kind (sitemap, API) that used to list the most pages of the site, if no source of the
+    kind lists any now; otherwise None. `rules` are the rules that the outcome of a source has if it lists no pages of
+    the site.
     """
     documents = [one for one in _read_source_documents(db, site, kind) if one.kind == kind]
     if not documents or any(one.rule not in rules for one in documents):
@@ -343,7 +344,7 @@ class _SourceDocument:
 
 
 def _read_source_documents(db: Database, site: dict[str, Any], kind: str) -> Iterator[_SourceDocument]:
-    """Yields the documents that listed pages of the site as sources of this kind, those with the most pages first."""
+    """Yields the sources of this kind that have listed pages of the site, those with the most pages first."""
     rows = db.execute(
         "select p.url, p.kind, p.reason, p.rule from page_sources s join pages t on t.id = s.page_id "
         "join pages p on p.url = s.found_on where s.source = ? and t.site_id = ? and p.site_id = t.site_id "
@@ -354,11 +355,11 @@ def _read_source_documents(db: Database, site: dict[str, Any], kind: str) -> Ite
 
 
 def measure_growth(db: Database, now: datetime) -> float:
-    """Returns the number of bytes received per day in the last two weeks. The archive's WARC files grow by at most this
+    """Returns how many bytes a day were received in the last two weeks. The archive's WARC files grow by at most this
     number.
 
-    A site's first complete crawl is not counted, because it downloads the whole site and happens only once. It is
-    counted while other sites are still waiting for their first crawl.
+    A site's first complete crawl, which downloads the whole site once, is left out, unless some sites are still waiting
+    for their first crawl.
     """
     total, first = db.execute(
         "select total(bytes), min(started_at) from runs r left join (select site_id, min(started_at) as at from runs "
@@ -372,8 +373,8 @@ def measure_growth(db: Database, now: datetime) -> float:
 
 
 def record_run_health(db: Database, site: dict[str, Any], run_id: int, now: datetime) -> None:
-    """Judges a site (a row of `sites`) whose run has just ended, and stores its findings, including accepted ones, with
-    the run.
+    """Judges a site (a row of `sites`) whose run has just ended, and stores all findings with the run, including
+    accepted ones.
     """
     found = judge_site(read_health_inputs(db, site, now), now).findings
     findings = [{**finding_as_json(one), "figure": one.figure} for one in found]
@@ -383,9 +384,8 @@ def record_run_health(db: Database, site: dict[str, Any], run_id: int, now: date
 
 
 def read_healths(db: Database, sites: Iterable[dict[str, Any]], now: datetime) -> dict[int, Health]:
-    """Returns the health of each site (a row of `sites`) by ID, as `read_health` does, but takes it from what was
-    stored at the end of the site's last run. If nothing was stored, or another version of the program stored it, judges
-    the site now.
+    """Returns the health of each site (a row of `sites`) by site ID. It is the health that was stored at the end of the
+    site's last run. If none was stored, or by another version of the program, the site is judged now.
     """
     stored = {
         site: (version, stored_object(text))

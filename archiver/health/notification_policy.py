@@ -1,10 +1,10 @@
-"""Decides which findings people are notified about, and when: after several runs, not in quiet hours, and only once for
-a finding that comes and goes.
+"""Decides which findings people are notified about, and when: after how many runs, outside quiet hours, and only once
+for a finding that comes and goes.
 
 All functions are pure; the current time is an argument. A `Fault` is what one notification channel knows about one
-finding of a site or of the archive. `observe` compares the faults of a site with what its last run shows, and marks the
-notifications that are pending. `release` returns the changes that may be sent now, and the updated faults. Both treat
-the archive as a site without a name.
+finding of a site or of the archive. `observe` compares the faults of a site with the findings of its last run, and
+marks the notifications that are pending. `release` returns the changes that may be sent now, and the updated faults.
+For both functions, the archive is a site with the name "".
 """
 
 from __future__ import annotations
@@ -21,31 +21,36 @@ from archiver.sites.archiver_toml import NotificationPolicy
 WINDOW = 10
 """A finding that begins several times within this many runs counts as flapping."""
 SEEN_RUNS = 60
-"""The number of latest runs that a `Look` holds; no setting of a policy needs more."""
-_TWICE = 2
-"""A passing finding is sent after it was present in this many runs in a row, and any finding is over after it was
-absent in this many runs in a row. The policy's `after_amber` replaces the first number, and also the second one if it
-is lower.
+"""A `Look` holds this many of the latest runs. No setting of a policy needs more."""
+_RUNS_IN_A_ROW = 2
+"""An amber finding with one of the PASSING_CODES is sent after it was present in this many runs in a row. Every finding
+is over after it was absent in this many runs in a row. The policy's `after_amber` replaces the first number, and the
+second one if it is lower.
 """
 PASSING_CODES = frozenset({"failed", "source", "statuses", "slow", "late", "notify"})
-"""Findings about a single run, which may be absent in the next one. Amber findings with these codes are sent after two
-runs, all other findings at once.
+"""Codes of findings that concern a single run and may be absent in the next one. If amber, they are sent after two
+runs; all other findings are sent at once.
 """
-_MUCH_MORE = 10
-"""A red finding is sent again when it counts twice as much, and at least so many more. Thus one held page that was
-reported does not hide a redesign.
+_LEAST_GROWTH = 10
+"""A red finding is sent again if its figure has at least doubled and grown by at least this number. Thus a reported
+finding about one held page does not hide a later redesign.
 """
-_SPREADS_FOR = timedelta(days=4)
-_SINGLE = 3
-"""A run fetches only some posts, so a fault of the whole site shows in more of them with each run. Therefore a finding
-is not sent again for its size within so many days, unless fewer than three pages showed it when it was sent.
+_GROWTH_IGNORED_FOR = timedelta(days=4)
+_SMALL_FIGURE = 3
+"""If a finding was sent with at least this figure, growth of the figure is not sent again for four days. A fault of the
+whole site shows in more posts with each run, since a run fetches only some posts, and this growth is not news.
 """
 _SHORT = 160
 
 Event = Literal["begins", "flapping", "worse", "ends", "passed", "noted"]
-"""What a notification reports about a finding: it began; it comes and goes; it went from amber to red; it ended; it
-began and ended (both are reported together if quiet hours or a digest held back the beginning); it is information,
-which has no end.
+"""What a notification reports about a finding.
+
+- `begins`: it began.
+- `flapping`: it comes and goes.
+- `worse`: its level rose from amber to red, or its figure grew.
+- `ends`: it ended.
+- `passed`: it began and ended. Both are reported together if quiet hours or a digest held back the beginning.
+- `noted`: it is information, which has no end.
 """
 _STARTS: tuple[Event, ...] = ("begins", "flapping")
 _ENDS: tuple[Event, ...] = ("ends", "passed")
@@ -53,7 +58,7 @@ _ENDS: tuple[Event, ...] = ("ends", "passed")
 
 @dataclass(frozen=True, slots=True)
 class SeenFinding:
-    """A finding that the health of a site shows. `accepted` is True if a person has acknowledged it."""
+    """A finding of a `Look`. `accepted` is True if a person has acknowledged it."""
 
     finding: HealthFinding
     accepted: bool = False
@@ -94,7 +99,7 @@ class Look:
 
 
 def hours_as_runs(now: datetime) -> tuple[tuple[int, datetime], ...]:
-    """Returns the last hours as if each were a run (see `Look.runs`), because the archive itself has no runs."""
+    """Returns the last hours in the form of `Look.runs`, one hour as one run, because the archive has no runs."""
     hour = now.replace(minute=0, second=0, microsecond=0)
     number = int(hour.timestamp() // 3600)
     return tuple((number - n, hour - timedelta(hours=n)) for n in range(SEEN_RUNS))
@@ -222,7 +227,9 @@ def observe(faults: Iterable[Fault], look: Look, policy: NotificationPolicy) -> 
 
 
 def _not_in_future(fault: Fault, look: Look) -> Fault:
-    """Clamps times later than the look, which a wrong clock may have left."""
+    """Returns the fault with times later than the look's replaced by the look's time. A wrong clock may have stored
+    such times.
+    """
     latest = max(fault.first_run, fault.end_run or 0, fault.over_run or 0)
     if latest <= look.run and (fault.waiting_since is None or fault.waiting_since <= look.at):
         return fault
@@ -241,9 +248,9 @@ def _is_wanted(finding: HealthFinding, policy: NotificationPolicy) -> bool:
 
 
 def _find_former(faults: Iterable[Fault], finding: HealthFinding, shown: Collection[tuple[str, str]]) -> Fault | None:
-    """Returns the fault that this finding continues under another subject: same kind, no longer shown, and first
-    noticed no earlier than the finding's start. The subject may be another field that was lost in the same redesign.
-    None if there is no such fault.
+    """Returns the fault that a new finding continues under another subject; None if there is none. It is a fault with
+    the same code that is no longer shown and was first noticed no earlier than the new finding began. An example is
+    another field that was lost in the same redesign.
     """
     return next(
         (
@@ -308,8 +315,8 @@ def _new_fault(seen: SeenFinding, look: Look) -> Fault:
 
 
 def _note(fault: Fault | None, seen: SeenFinding, look: Look) -> Fault:
-    """Returns the fault for a finding that is information. Such a finding is sent once, and again whenever it begins
-    again.
+    """Returns the fault for a finding that is information. Such a finding is sent once, and again each time it begins
+    anew.
     """
     since = seen.finding.since
     if fault is None or (since and since > fault.began):
@@ -322,7 +329,7 @@ def _miss(fault: Fault, look: Look) -> Fault:
 
 
 def _decide_present(fault: Fault, look: Look, policy: NotificationPolicy) -> Fault:
-    """Returns a fault whose finding is present, with the notification to send (`pending`)."""
+    """Returns the fault of a finding that is present, with the notification to send in `pending`."""
     runs = look.count_since(fault.first_run)
     is_often = bool(policy.flapping) and _recent_starts(fault, look) >= policy.flapping
     has_returned = bool(policy.flapping) and fault.over_run is not None and look.count_since(fault.over_run) <= WINDOW
@@ -346,37 +353,37 @@ def _decide_present(fault: Fault, look: Look, policy: NotificationPolicy) -> Fau
 
 
 def _is_worse(fault: Fault, at: datetime) -> bool:
-    """Returns True if a fault that was sent has a higher level now, or is red and counts twice as much as was sent."""
+    """Returns True if a fault has a higher level than was sent, or if it is red and its figure has at least doubled."""
     if _rank(fault.level) != _rank(fault.sent_level):
         return _rank(fault.level) > _rank(fault.sent_level)
     if fault.level != "red" or fault.over_at or fault.figure is None or fault.sent_figure is None:
         return False
-    if fault.sent_figure >= _SINGLE and fault.sent_at and at - fault.sent_at < _SPREADS_FOR:
+    if fault.sent_figure >= _SMALL_FIGURE and fault.sent_at and at - fault.sent_at < _GROWTH_IGNORED_FOR:
         return False
-    return fault.figure >= max(2 * fault.sent_figure, fault.sent_figure + _MUCH_MORE)
+    return fault.figure >= max(2 * fault.sent_figure, fault.sent_figure + _LEAST_GROWTH)
 
 
 def _decide_returned(fault: Fault, runs: int, policy: NotificationPolicy, *, is_often: bool) -> Event | None:
-    """Returns what is to be sent about a fault that came back after its end was due, and has been present for `runs`
-    runs since.
+    """Returns what to send about a fault that came back after its end was due; None for nothing. `runs` is the number
+    of runs in which it has been present since.
 
-    For a fault that comes and goes, this fact is sent once; later returns are sent only if the fault is red and lasts.
-    A red fault that came back once or twice is sent like any other fault.
+    That a fault comes and goes (`is_often`) is sent once. After that, a return is sent only if the fault is red and
+    lasts. A red fault that came back once or twice is sent like any other fault.
     """
     needed = _runs_needed(fault, policy)
     if is_often or (fault.flapping and fault.level != "red"):
         if not fault.is_flapping_sent:
             return "flapping"
-        needed = max(needed, _TWICE)
+        needed = max(needed, _RUNS_IN_A_ROW)
         return "begins" if fault.level == "red" and (runs >= needed or fault.is_due) else None
     return "begins" if runs >= needed or fault.is_due else None
 
 
 def _runs_needed(fault: Fault, policy: NotificationPolicy) -> int:
-    """Returns the number of runs in a row in which a finding must be present before it is sent."""
+    """Returns how many runs in a row a finding must be present before it is sent."""
     if fault.level == "red":
         return policy.after_red or 1
-    return policy.after_amber or (_TWICE if fault.code in PASSING_CODES else 1)
+    return policy.after_amber or (_RUNS_IN_A_ROW if fault.code in PASSING_CODES else 1)
 
 
 def _recent_starts(fault: Fault, look: Look) -> int:
@@ -384,8 +391,8 @@ def _recent_starts(fault: Fault, look: Look) -> int:
 
 
 def _begin_together(faults: Sequence[Fault], look: Look) -> list[Fault]:
-    """If one of the present faults of a site is to be sent, marks all of them to be sent. They probably have the same
-    cause, and would otherwise need a second message later.
+    """Marks all present faults of a site to be sent if one of them is to be sent. They probably have the same cause,
+    and would otherwise need a second message later.
     """
     if all(one.pending is None for one in faults):
         return list(faults)
@@ -398,7 +405,7 @@ def _begin_together(faults: Sequence[Fault], look: Look) -> list[Fault]:
 
 
 def _decide_absent(fault: Fault, look: Look, policy: NotificationPolicy) -> Fault:
-    """Returns a fault whose finding is absent, with the notification to send (`pending`)."""
+    """Returns the fault of a finding that is absent, with the notification to send in `pending`."""
     if look.muted:
         fault = replace(fault, is_due=False)
     is_over = look.is_closed or _runs_absent(fault, look) >= (
@@ -414,8 +421,8 @@ def _decide_absent(fault: Fault, look: Look, policy: NotificationPolicy) -> Faul
 
 
 def _runs_until_over(policy: NotificationPolicy) -> int:
-    """Returns the number of runs in a row in which a fault that does not flap must be absent to be over."""
-    return min(_TWICE, policy.after_amber or _TWICE)
+    """Returns how many runs in a row a fault must be absent to be over, if it does not flap."""
+    return min(_RUNS_IN_A_ROW, policy.after_amber or _RUNS_IN_A_ROW)
 
 
 def _runs_absent(fault: Fault, look: Look) -> int:
@@ -423,7 +430,7 @@ def _runs_absent(fault: Fault, look: Look) -> int:
 
 
 def _close(fault: Fault) -> Fault:
-    """Returns a fault as it is after the notification of its end."""
+    """Returns the fault in the state after the notification of its end."""
     return replace(
         fault,
         sent_level="green",
@@ -442,8 +449,9 @@ def _close(fault: Fault) -> Fault:
 
 
 def _ends_together(faults: Sequence[Fault], look: Look, policy: NotificationPolicy) -> list[Fault]:
-    """Makes faults that were sent in one notification also end in one notification. An end is held back while others
-    from the same notification remain, for at most `steady_runs` runs, unless announcing it improves the site's level.
+    """Makes faults that were sent in one notification also end in one notification. The end of a fault is held back
+    while others from its notification remain, for at most `steady_runs` runs. It is not held back if the worst level of
+    the remaining faults is lower.
     """
     open_ones = [one for one in faults if one.was_sent and not one.accepted and one.pending != "ends"]
     worst = max((_rank(one.sent_level) for one in open_ones), default=0)
@@ -505,7 +513,7 @@ def release(
 
 
 def _end_before_return(fault: Fault, policy: NotificationPolicy) -> Fault | None:
-    """Returns the end of a fault that came back after it was over, if this end must be sent before the pending
+    """Returns the end of a fault that came back, if this end was not sent and must be sent before the pending
     notification; otherwise None.
     """
     if fault.over_at is None or fault.pending not in (*_STARTS, "passed") or not policy.recovery:
@@ -565,9 +573,9 @@ def _may_be_sent(fault: Fault, policy: NotificationPolicy, now: datetime) -> boo
 
 
 def is_in_digest(change: HealthChange, changes: Iterable[HealthChange], policy: NotificationPolicy) -> bool:
-    """Returns True if a change that may be sent is part of the digest of a policy, and not a message of its own.
-    `changes` are the changes of the same site that are sent now. The end of a fault that came back is sent with its
-    return.
+    """Returns True if a change is sent in the digest of a policy, False if it is sent as a message of its own.
+    `changes` are the changes of the same site that are sent now. The end of a fault that came back is sent in the same
+    way as its return.
     """
     return policy.digest is not None and not (
         policy.red_at_once

@@ -18,14 +18,14 @@ from archiver.storage.column_values import stored_time
 from archiver.storage.pages import moment, stamp
 
 MOST_ATTEMPTS = 5
-"""After this many failed attempts, a notification is given up."""
+"""A notification is not tried again after this many failed attempts."""
 _MOST_NOTIFICATIONS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A stored notification of health changes that is to be sent through `channel`, to the recipients of `policy` (""
-    for those of [notify]). `digest` is the table of sites if it is a digest.
+    """A stored notification that is to be sent through `channel`. `policy` names the policy whose recipients get it; ""
+    means the recipients in [notify]. `digest` is the table of sites if the notification is a digest.
     """
 
     id: int
@@ -37,8 +37,11 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class FailingChannel:
-    """A notification channel that cannot send: how many notifications in a row were not delivered, why, and since when.
-    `channel` is its name, followed by the policy's name if the policy has its own recipients.
+    """A notification channel that cannot send.
+
+    - `channel`: its name, followed by the policy's name if the policy has its own recipients.
+    - `notifications`: how many notifications in a row were not delivered.
+    - `reason`, `since`: why, and since when.
     """
 
     channel: str
@@ -54,8 +57,8 @@ def enter_notification(
     digest: Mapping[str, Any] | None,
     now: datetime,
 ) -> None:
-    """Stores a notification, to be sent later. `recipients` consists of the channel and of the policy whose recipients
-    get the notification.
+    """Stores a notification, to be sent later. `recipients` is a pair of the channel's name and the name of the policy
+    whose recipients get it. `digest` is the table of sites if it is a digest.
     """
     db.execute(
         "insert into notifications (at, channel, policy, changes, digest) values (?, ?, ?, ?, ?)",
@@ -122,8 +125,8 @@ _COLUMNS = (
 
 
 def read_faults(db: Database, channel: str, sites: Iterable[str]) -> dict[str, list[Fault]]:
-    """Returns what a channel knows about findings, by site name ("" for the archive): all faults of `sites`, and the
-    faults of other sites for which a notification is pending.
+    """Returns the faults of a channel by site name ("" for the archive): all faults of `sites`, and the faults of other
+    sites for which a notification is pending.
     """
     wanted = set(sites)
     out: dict[str, list[Fault]] = {}
@@ -134,8 +137,8 @@ def read_faults(db: Database, channel: str, sites: Iterable[str]) -> dict[str, l
 
 
 def _read(row: Sequence[Any]) -> Fault | None:
-    """Returns the fault in a row; None if its start time is invalid (written by another program); the finding then
-    counts as new.
+    """Converts a row to a fault. Returns None if the row's start time is invalid, because another program wrote it; the
+    finding then counts as new.
     """
     site, code, about, level, sentence, began, first_run, ended, end_run, starts, *state = row
     accepted, flapping, over_run, sent_level, sent_at, is_due, pending, waiting_since, *sent = state
@@ -171,7 +174,7 @@ def _read(row: Sequence[Any]) -> Fault | None:
 
 
 def write_faults(db: Database, channel: str, before: Sequence[Fault], after: Sequence[Fault]) -> None:
-    """Stores what a channel knows about the findings of a site. `before` is what was stored until now."""
+    """Stores the faults of a site. `before` are the faults that were stored until now."""
     left = {(one.site, one.code, one.about) for one in after}
     for one in before:
         if (one.site, one.code, one.about) not in left:
@@ -217,7 +220,7 @@ def _as_row(fault: Fault) -> list[Any]:
 
 
 def drop_faults_of_removed_sites(db: Database) -> None:
-    """Deletes what channels know about sites that are no longer in the archive."""
+    """Deletes the faults of sites that are no longer in the archive."""
     db.execute("delete from faults where site <> '' and site not in (select name from sites)")
 
 

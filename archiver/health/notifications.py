@@ -1,9 +1,7 @@
 """Notifies people of changes in health through channels: a command, a webhook that receives JSON, or mail.
 
-A channel takes at most 15 seconds and returns why it failed, or "". Secrets come from the environment and never
-appear in a failure. Notifications are first stored in the archive, then sent, and their outcome is stored.
-
-The message of one notification or of a digest has a subject, text, HTML and JSON.
+A channel gives up after 15 seconds. It returns why sending failed, or "". Secrets come from the environment and never
+appear in the reason of a failure. Notifications are first stored in the archive, then sent, and the result is stored.
 """
 
 from __future__ import annotations
@@ -118,7 +116,7 @@ _HEADS = {"ends": "over", "passed": "over", "noted": "noted", "flapping": "flapp
 
 
 def _head(change: Mapping[str, Any]) -> str:
-    """Returns the beginning of a line about a change. It says what happened or, if a finding begins, its level."""
+    """Returns the first words of a line about a change: what happened or, if a finding begins, its level."""
     if change["event"] == "worse":
         return f"worse, {change['level']}"
     return _HEADS.get(change["event"]) or str(change["level"])
@@ -132,8 +130,8 @@ def _rank(change: Mapping[str, Any]) -> int:
 
 
 def _name_most_urgent(change: Mapping[str, Any]) -> str:
-    """Returns what the subject says about the most urgent change: the level of a finding that begins, otherwise "noted"
-    or "over".
+    """Returns the word for the most urgent change in a message's subject: the level of a finding that begins, otherwise
+    "noted" or "over".
     """
     return str(change["level"]) if _rank(change) > 0 else _HEADS.get(change["event"], str(change["level"]))
 
@@ -248,9 +246,9 @@ def _make_channels(command: tuple[str, ...], webhook: str, mail: Mail | None) ->
 
 
 def _with_deadline(who: str, channel: Channel) -> Channel:
-    """Returns a channel that gives up after 15 seconds in all. A socket timeout is not enough, because such a timeout
-    starts again with each read and does not cover the DNS lookup. An abandoned attempt continues in its thread until
-    the process ends.
+    """Returns a channel that gives up after 15 seconds in all. A socket timeout is not enough, because it starts again
+    with each read and does not cover the DNS lookup. An abandoned attempt continues in its thread until the process
+    ends.
     """
 
     def send(message: HealthMessage) -> str:
@@ -300,8 +298,8 @@ def _send_to_command(words: tuple[str, ...], message: HealthMessage) -> str:
 
 
 def _shorten(text: str) -> str:
-    """Returns a text that fits into an environment variable: Linux refuses to start a program if a variable is larger
-    than 128 KiB (execve(2)). The program finds the whole text in the JSON on standard input.
+    """Cuts a text so that it fits into an environment variable, because Linux does not start a program with a variable
+    of more than 128 KiB (execve(2)). The program also gets the whole text, in the JSON on its standard input.
     """
     if len(text) <= _MAX_VARIABLE:
         return text
@@ -376,13 +374,17 @@ Sent = list[tuple[str, str]]
 def notify(
     archive: Path, only: Collection[str] | None = None, *, catching_up: bool = False, now: datetime | None = None
 ) -> Sent:
-    """Determines the health of sites, and sends the notifications that are due under the policies in archiver.toml.
-    Returns, for each message, its channel and why sending it failed.
+    """Judges the sites, and sends the notifications that are due under the policies in archiver.toml. Returns, for each
+    message, its channel and why sending it failed ("" if it was sent).
 
-    `only` contains the names of the sites to include; None means all. `catching_up` leaves out that crawls were missed;
-    `now` is the current time. Notifications that were held back earlier are sent for all sites. Deletes acceptances of
-    findings that no longer exist or have got worse, even if no channel is configured. Does nothing if another process
-    is notifying. Raises BadConfig if archiver.toml is invalid, and the errors of `open_archive`.
+    - `only`: the names of the sites to judge; None means all. Notifications that were held back earlier are sent for
+      all sites.
+    - `catching_up`: the scheduler has just started, so that late sites are not reported.
+    - `now`: the current time.
+
+    Deletes acceptances of findings that no longer exist or have got worse, even if no channel is configured. Does
+    nothing if another process is notifying. Raises BadConfig if archiver.toml is invalid, and the errors of
+    `open_archive`.
     """
     loaded = load_config().notify
     channels = make_all_channels(loaded)
@@ -428,8 +430,8 @@ def _deliver(db: Database, archive: Path, channels: Mapping[Recipients, Channel]
 def notify_after_runs(
     archive: Path, sites: Collection[str] | None, say: Callable[[str], None], *, catching_up: bool = False
 ) -> bool:
-    """Sends notifications after crawls, as `notify` does, but raises no ArchiverError. Instead, passes a sentence about
-    the failure to `say`; the next crawl tries again. Returns False if the health could not be determined.
+    """Sends notifications after crawls, as `notify` does, but raises no ArchiverError. If sending fails, passes a
+    sentence about it to `say`; the next crawl tries again. Returns False if the health could not be determined.
     """
     try:
         for channel, failure in notify(archive, sites, catching_up=catching_up):
@@ -461,7 +463,7 @@ def _enter_notifications(
     db: Database, notify: Notify, channels: Collection[Recipients], found: OverallHealth, *, catching_up: bool
 ) -> None:
     """Stores the health of the sites, and the notifications that are due. Runs inside the caller's transaction.
-    `catching_up` leaves out that crawls were missed.
+    `catching_up` means that late sites are not reported.
     """
     looks = read_looks(db, found)
     looks[""] = look_at_archive(found, catching_up=catching_up)
@@ -474,7 +476,7 @@ def _enter_notifications(
 def _enter_damage(
     db: Database, notify: Notify, channels: Collection[Recipients], damage: ArchiveDamaged, at: datetime
 ) -> None:
-    """Stores the notifications that the archive is damaged, when its health cannot be determined because of that."""
+    """Stores notifications that the archive is damaged, if the damage makes it impossible to determine its health."""
     finding = HealthFinding("damage", "red", str(damage), "database")
     look = Look("", at, (SeenFinding(finding),), hours_as_runs(at), is_conclusive=False)
     _enter_looks(db, notify, channels, {"": look}, {"": _NotifiedSite()}, at)
@@ -488,7 +490,9 @@ def _enter_looks(
     sites: Mapping[str, _NotifiedSite],
     at: datetime,
 ) -> None:
-    """Stores the notifications that are due after these looks at sites. Faults of other sites are left as they are."""
+    """Updates the faults of the sites in `looks`, and stores the notifications that are due. For other sites, sends
+    only what was held back earlier.
+    """
     for channel in CHANNELS:
         messages: dict[tuple[Recipients, NotificationPolicy | None], list[HealthChange]] = {}
         known = read_faults(db, channel, looks)
@@ -512,7 +516,7 @@ def _enter_looks(
 
 @dataclass(frozen=True, slots=True)
 class _NotifiedSite:
-    """The facts about a site that determine who is notified about it."""
+    """The data of a site that determine who is notified about it."""
 
     tags: tuple[str, ...] = ()
     muted: bool = False
@@ -528,7 +532,9 @@ def _read_sites(db: Database, now: datetime) -> dict[str, _NotifiedSite]:
 
 
 def _without_own_failure(look: Look, recipients: Recipients) -> Look:
-    """Removes the finding that this channel is failing, since the channel could not deliver it."""
+    """Returns the look without the finding that the channel of `recipients` is failing, because the channel could not
+    deliver it.
+    """
     own = ("notify", name_recipients(recipients))
     left = tuple(one for one in look.findings if (one.finding.code, one.finding.about) != own)
     return look if look.site else replace(look, findings=left)

@@ -1,8 +1,7 @@
-"""Compares a site with its own past: the statistics of runs with those of earlier runs, and how often the site
-publishes.
+"""Compares a site with its own past: the statistics of its runs, and how often it publishes.
 
-Determines how unlikely a number is, which fields or posts have become rarer, and finds bursts of posts and periods
-without posts. All functions are pure.
+Determines how unlikely a number is, which fields or posts have become rarer, and where the posts show bursts or long
+silences. All functions are pure.
 """
 
 from __future__ import annotations
@@ -53,21 +52,22 @@ def is_far(value: float, past: Sequence[float], factor: float) -> bool:
 
 # Which fields or posts have become rarer, and since which run.
 
-_PAST = 20
-"""A run is compared with earlier runs only if these have read at least this many articles."""
-_PAST_POSTS = 10
-"""For a comparison of posts, earlier runs must have fetched at least this many. The number is lower, because many feeds
-list only ten posts."""
-_LOST = 3  # at least this many lost posts; fewer may be chance
-_FALL = 0.2
-"""The share of articles with a field must have dropped by at least this much."""
+_LEAST_PAST_ARTICLES = 20
+"""Runs are compared only if the earlier runs have read at least this many articles together."""
+_LEAST_PAST_POSTS = 10
+"""When posts are compared, the earlier runs must have fetched at least this many. The number is lower than for
+articles, because many feeds list only ten posts.
+"""
+_LEAST_LOST_POSTS = 3  # at least this many lost posts; fewer may be chance
+_LEAST_DROP = 0.2
+"""The share of articles with a field must have dropped by at least this much to be reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A drop in the share of articles that have a field, since the run that started at `since`. Now, `hits` of `trials`
-    articles have it; before, `past_hits` of `past_trials` had it. For a drop in posts, `hits` counts the posts that
-    were stored.
+    """A drop in the share of articles with a certain field. `since` is the start of the first run with the lower share.
+    Since then, `hits` of `trials` articles have the field; before, `past_hits` of `past_trials` had it. In a drop of
+    posts, `hits` counts the posts that were stored.
     """
 
     since: datetime
@@ -78,10 +78,10 @@ class Drop:
 
 
 def find_lost_fields(runs: Sequence[tuple[datetime, MeasuredRun]]) -> dict[str, Drop]:
-    """Returns each field that pages show less often than before, or that fewer articles have, with its drop. `runs` are
-    pairs of start time and statistics, in chronological order.
+    """Returns, by field, the drops in the share of pages that show the field or, if there is none, in the share of
+    articles that have it. `runs` are pairs of start time and statistics, in chronological order.
 
-    A drop in what the pages show takes precedence, because a feed may still supply values that the pages have lost.
+    The pages come first because a feed may still supply values that the pages no longer show.
     """
     read = [(at, one) for at, one in runs if one.articles]
     shown = [(at, one.fields if one.shown is None else one.shown, one.articles) for at, one in read]
@@ -99,8 +99,8 @@ _TOGETHER = timedelta(days=7)
 
 
 def group_drops(drops: Mapping[str, Drop]) -> list[dict[str, Drop]]:
-    """Groups drops that one change of the site probably caused: drops that began within a week of one another. The
-    earliest group comes first. Drops of one change may begin in different runs, because one run may be too small to
+    """Groups drops that began within a week of one another, since one change of the site probably caused them. The
+    earliest group comes first. Drops with one cause may begin in different runs, because one run may be too small to
     show all of them.
     """
     groups: list[dict[str, Drop]] = []
@@ -113,8 +113,8 @@ def group_drops(drops: Mapping[str, Drop]) -> list[dict[str, Drop]]:
 
 
 def find_lost_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Drop | None:
-    """Returns the drop, if any, in the share of stored posts among those that the site's feeds, sitemaps and APIs list.
-    `runs` has the form that `find_lost_fields` takes.
+    """Returns the drop, if any, in the share of listed posts that were stored. Listed means listed by the site's feeds,
+    sitemaps and APIs. `runs` has the form that `find_lost_fields` takes.
     """
     return _find_lost_share([(at, one.stored, one.reported) for at, one in runs if one.reported])
 
@@ -127,16 +127,16 @@ def find_fewer_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Drop | Non
 
 
 def _find_lost_share(samples: Sequence[tuple[datetime, int, int]]) -> Drop | None:
-    fall = _find_drop(samples, _PAST_POSTS)
-    return fall if fall and fall.trials - fall.hits >= _LOST else None
+    fall = _find_drop(samples, _LEAST_PAST_POSTS)
+    return fall if fall and fall.trials - fall.hits >= _LEAST_LOST_POSTS else None
 
 
-def _find_drop(samples: Sequence[tuple[datetime, int, int]], least: int = _PAST) -> Drop | None:
+def _find_drop(samples: Sequence[tuple[datetime, int, int]], least: int = _LEAST_PAST_ARTICLES) -> Drop | None:
     past_hits = past = 0
     since: datetime | None = None
     hits = trials = 0
     for at, has, read in samples:
-        if past >= least and has / read < past_hits / past - _FALL:
+        if past >= least and has / read < past_hits / past - _LEAST_DROP:
             since, hits, trials = since or at, hits + has, trials + read
             continue
         # The figure is normal again, so an earlier drop was chance or is over.
@@ -150,7 +150,7 @@ def _find_drop(samples: Sequence[tuple[datetime, int, int]], least: int = _PAST)
 
 
 _LEAST_DAYS = 10
-"""A site needs at least this many days with posts to show a rhythm."""
+"""A site must have at least this many days with posts before its rhythm is compared."""
 _LEAST_POSTS = 20
 _TIMES_USUAL = 5
 _TIMES_MOST = 2
@@ -160,8 +160,12 @@ _QUIET_AT_LEAST = timedelta(days=3)
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """A day with far more new posts than the site usually publishes. `usual` is the median of the earlier days with
-    posts; `most` is their second-highest number of posts; `since` is the first of the consecutive days with a burst.
+    """A day with far more new posts than the site usually publishes.
+
+    - `usual`: the median number of posts of the earlier days with posts.
+    - `most`: the second-highest number of posts of an earlier day.
+    - `example`: the URL of one of the posts.
+    - `since`: the first of the consecutive days with a burst.
     """
 
     day: str
@@ -187,8 +191,8 @@ def find_burst(days: Sequence[PostDay], now: datetime) -> Burst | None:
     """Returns the newest burst of the last seven days, if any. `days` are the site's last days with posts, newest
     first.
 
-    A day has a burst if it has at least 20 new posts, five times as many as usual, and twice as many as any earlier day
-    except the largest. The day with the most posts is excepted because the site may have imported its past on that day.
+    A day has a burst if it has at least 20 new posts, five times as many as usual, and twice as many as the
+    second-largest earlier day. The largest one is ignored because the site may have imported its old posts on that day.
     """
     first, last = f"{now - _REPORTED:%Y-%m-%d}", f"{now + timedelta(days=1):%Y-%m-%d}"
     found: Burst | None = None
@@ -217,9 +221,9 @@ def _judge_day(one: PostDay, before: Sequence[PostDay]) -> Burst | None:
 
 
 def find_silence(days: Sequence[PostDay], first: datetime | None, looked_at: datetime, now: datetime) -> Silence | None:
-    """Returns the silence of a site, if it lasts much longer than any gap between its last days with posts. `days` has
-    the form that `find_burst` takes. `looked_at` is when the site was last crawled. A site that was already silent at
-    its first crawl (`first`) is not reported.
+    """Returns the silence of a site if it is much longer than every gap between its last days with posts; otherwise
+    None. `days` has the form that `find_burst` takes. `first` and `looked_at` are the times of the first and the latest
+    crawl. A site that was already silent at its first crawl is not reported.
 
     Gaps are measured between days, not between posts, because the posts of a burst follow one another within minutes.
     """

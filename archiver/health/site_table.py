@@ -35,12 +35,13 @@ _NO_POSTS = PostCounts({"found": 0, "archived": 0, "missing": 0, "gone": 0, "ref
 class SiteRow:
     """One site in the table.
 
-    - `new`: the number of articles that runs of the last seven days were the first to store.
+    - `new`: the number of articles that were first stored in the last seven days.
     - `last_run`: its last run; None if it was never crawled.
     - `next_run`: when the scheduler crawls it next; None if it is not scheduled.
     - `blackout`: the group whose blackout hours apply to it; "" if there is none.
     - `mute`: None if the site is not muted.
-    - `shares`: how many other sites share its failure; that is then shown once, as a finding of the archive.
+    - `shares`: how many other sites have the same common cause of failure, which is shown once, as a finding of the
+      archive.
     """
 
     site: str
@@ -195,8 +196,8 @@ ORDERS: dict[str, Callable[[SiteRow], Any]] = {
 
 
 def fold_common_causes(rows: Iterable[SiteRow], causes: Iterable[CommonCause]) -> list[SiteRow]:
-    """Returns the rows as they are shown above the findings of the archive: a failure that many sites share is not
-    repeated for each.
+    """Returns the rows with `shares` set, so that a failure with a common cause is not described in the row of each
+    site. The findings of the archive describe it.
     """
     shares = {name: len(one.sites) - 1 for one in causes for name in one.sites}
     return [replace(row, shares=shares.get(row.site, 0)) for row in rows]
@@ -218,13 +219,13 @@ LABELS = {
     "held": "held",
     "failed": "failures",
 }
-"""The displayed name of each measure of a run, by the name of its column. The measure `seconds` follows these."""
+"""The displayed name of each count of a run, by the name of its column in `runs`."""
 
 
 @dataclass(frozen=True, slots=True)
 class HistoricalRun:
-    """One run of a site. `articles` is how many the site had when the run ended; `seconds` is how long the run took.
-    Either is None if it is unknown, because the run is in progress or was killed.
+    """One run of a site. `articles`: how many articles the site had when the run ended. `seconds`: how long the run
+    took. Both are None if the run is in progress or was killed.
     """
 
     run: int
@@ -241,7 +242,7 @@ class HistoricalRun:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One measure, with its value in each run, oldest first."""
+    """One measure of a site, with its value in each run, oldest run first."""
 
     name: str
     label: str
@@ -260,9 +261,9 @@ class Measure:
         return min((value for value in self.values if value is not None), default=0)
 
     def levels(self, steps: int) -> list[int | None]:
-        """Returns the bar height of each value, from 0 to `steps`; only the value 0 gets height 0. The scale for the
-        number of articles begins at its lowest value, since it hardly changes from run to run. If the highest value is
-        far above all others, such as the new articles of the first run, it is cut off.
+        """Returns the height of each value as a bar of a chart, from 0 to `steps`; only the value 0 gets height 0. The
+        scale for the number of articles begins at its lowest value, since it hardly changes from run to run. A highest
+        value far above all others, such as the new articles of the first run, is cut off.
         """
         base = max(self.least - 1, 0) if self.name == "articles" else 0
         above = sorted(value - base for value in self.values if value is not None and value > base)
@@ -300,6 +301,6 @@ def _historical_run(row: dict[str, Any]) -> HistoricalRun:
 
 
 def measures_of(runs: list[HistoricalRun]) -> list[Measure]:
-    """Returns the measures of these runs: articles, new, edits, gone, held, failures and time."""
+    """Returns the measures of these runs: articles, new, edits, gone, held, failures and duration."""
     named = [*LABELS.items(), ("seconds", "time")]
     return [Measure(name, label, tuple(getattr(run, name) for run in runs)) for name, label in named]
