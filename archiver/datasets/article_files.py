@@ -128,7 +128,7 @@ def _tei_block(node: Node) -> str:
 
 
 def _tei_heading(node: Node) -> str:
-    """Writes a heading. TEI allows <head> only at the start of a division, so that a heading is a <label>."""
+    """Writes a heading as a <label>, because TEI allows <head> only at the start of a division."""
     return f'<label type="{node.kind}">{_tei_inline(node.children)}</label>'
 
 
@@ -204,7 +204,7 @@ def _tei_inline_node(node: Node) -> str:
 
 
 def _tei_xml_name(name: str) -> str:
-    """Returns an anchor's name as a value of xml:id, which must begin with a letter."""
+    """Converts an anchor's name to a value of xml:id, which must begin with a letter."""
     return "text-" + "".join(c if c.isalnum() or c in "-_." else f"_{ord(c):x}_" for c in name)
 
 
@@ -227,7 +227,7 @@ _TEI_WRITERS: dict[str, Callable[[Node], str]] = {
 
 
 def article_record(article: Article) -> dict[str, Any]:
-    """Returns an extracted article in the form of a record. Fields that only an archive knows are empty."""
+    """Converts an extracted article to a record. Fields whose values only an archive has are empty."""
     row = {**article_row(article), "site": urlsplit(article.url).netloc}
     return {f.name: SHAPED[f.shape](row.get(f.name)) if f.shape in SHAPED else None for f in FIELDS}
 
@@ -237,7 +237,9 @@ def article_record(article: Article) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class FileFormat:
-    """A format of which each article is a file. `suffix` ends the names of the files; `write` returns a file's text."""
+    """An export format that writes each article to a file of its own. `suffix` is the end of the file names; `write`
+    returns the text of a file.
+    """
 
     suffix: str
     write: Callable[[Record], str]
@@ -252,8 +254,8 @@ FILE_FORMATS: dict[str, FileFormat] = {
 
 
 def write_folder(records: Iterable[Record], folder: Path, form: FileFormat) -> int:
-    """Writes each article as a file in SITE/ below `folder` and returns their number. The folder appears only when it
-    is complete.
+    """Writes each article as a file in the subfolder SITE of `folder`, and returns the number of articles. `folder`
+    appears only when it is complete.
 
     Raises OutputNotWritable if the folder exists and is not empty, or cannot be written.
     """
@@ -363,7 +365,7 @@ def _chapter(record: Record) -> _Chapter:
 
 
 def _as_xhtml(fragment: str) -> str:
-    """Returns HTML as well-formed XHTML. EPUB does not allow the attribute `align` of cells."""
+    """Converts HTML to well-formed XHTML without the attribute `align` of cells, which EPUB does not allow."""
     root = lxml_html.fragment_fromstring(fragment)
     for cell in root.iter("td", "th"):
         if side := cell.attrib.pop("align", ""):

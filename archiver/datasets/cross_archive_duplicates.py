@@ -19,16 +19,16 @@ from archiver.articles.near_duplicates import UnionFind, wording_of
 from archiver.datasets.publication_rules_and_tiers import Decision, PublicationRules, Reason, Tier, limit_decision
 from archiver.datasets.snapshot_selection import NEWEST, choose_articles, decide_tiers, duplicate_groups, latest_time
 
-Place = tuple[int, int]
-"""An article: the index of its archive, and its number in that archive."""
-Groups = list[list[Place]]
+ArticleKey = tuple[int, int]
+"""Identifies an article in several archives: the index of its archive, and its number in that archive."""
+Groups = list[list[ArticleKey]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    """An article that is considered for a dataset, as a row of `temp.considered` in its archive."""
+    """A row of `temp.considered`, which is an article that a dataset contains or a copy of such an article."""
 
-    place: Place
+    place: ArticleKey
     id: str
     site: str
     first_seen: str
@@ -44,12 +44,13 @@ class _Copy:
 
 def consider_copies(
     dbs: Sequence[Database], selected: Sequence[Iterable[int] | None], cutoff: str, *, fold: bool = False
-) -> list[list[Place]]:
-    """Adds copies of the chosen articles in other archives to `temp.considered`, and sets the duplicates and clusters
-    of all articles across the archives.
+) -> list[list[ArticleKey]]:
+    """Adds the copies that the chosen articles have in other archives to `temp.considered` of those archives. Then sets
+    the duplicates and clusters of all articles across the archives. Returns the groups of copies that are in more than
+    one archive.
 
     `choose_articles` must have chosen the `selected` articles of each archive before. If `fold` is True, only one of
-    several equal texts stays chosen. Returns the groups of copies that are in more than one archive.
+    several articles with equal text stays chosen.
     """
     texts = _equal_texts(dbs, cutoff) if len(dbs) > 1 else []
     entered: dict[int, list[int]] = {}
@@ -61,7 +62,9 @@ def consider_copies(
 
 
 def _equal_texts(dbs: Sequence[Database], cutoff: str) -> Groups:
-    """Returns the groups of articles that have equal text and are in more than one archive, as of the cut-off."""
+    """Returns the groups of articles with equal text that are in more than one archive. Articles that were first seen
+    after the cut-off are left out.
+    """
     rows = heapq.merge(
         *(
             db.execute(
@@ -77,7 +80,9 @@ def _equal_texts(dbs: Sequence[Database], cutoff: str) -> Groups:
 
 
 def _missing_copies(dbs: Sequence[Database], texts: Groups) -> dict[int, list[int]]:
-    """Returns the copies of considered articles that are not considered yet, as article IDs by archive index."""
+    """Returns the articles that are not in `temp.considered` yet although an article with the same text is: their IDs
+    by the index of their archive.
+    """
     out: dict[int, list[int]] = {}
     for group in texts:
         considered = [_is_considered(dbs[archive], number) for archive, number in group]
@@ -91,7 +96,7 @@ def _is_considered(db: Database, number: int) -> bool:
     return db.execute("select 1 from temp.considered where article_id = ?", [number]).fetchone() is not None
 
 
-def _set_duplicates(dbs: Sequence[Database], texts: Groups, fold: bool) -> list[list[Place]]:
+def _set_duplicates(dbs: Sequence[Database], texts: Groups, fold: bool) -> list[list[ArticleKey]]:
     """Sets `duplicate_of`, `cluster_id` and `split_key` of equal texts across all archives, as `choose_articles` does
     within one archive. Returns the groups of copies that are in more than one archive.
     """
@@ -103,7 +108,7 @@ def _set_duplicates(dbs: Sequence[Database], texts: Groups, fold: bool) -> list[
         return []
     own = _groups_by_article(dbs, equal_ones)
     find = UnionFind((own[group[0]][0], own[place][0]) for group in texts for place in group[1:]).top
-    whole: dict[Place, set[Place]] = {}
+    whole: dict[ArticleKey, set[ArticleKey]] = {}
     for members in own.values():
         whole.setdefault(find(members[0]), set()).update(members)
     out = sorted(map(sorted, whole.values()))
@@ -112,7 +117,7 @@ def _set_duplicates(dbs: Sequence[Database], texts: Groups, fold: bool) -> list[
     return out
 
 
-def _set_original(dbs: Sequence[Database], group: Sequence[Place], fold: bool) -> None:
+def _set_original(dbs: Sequence[Database], group: Sequence[ArticleKey], fold: bool) -> None:
     """Makes the chosen copy that was published first the original of the other copies. If `fold` is True, only the
     original stays chosen.
     """
@@ -127,7 +132,7 @@ def _set_original(dbs: Sequence[Database], group: Sequence[Place], fold: bool) -
             _set(dbs, copy.place, "duplicate_of", None if copy is chosen[0] else chosen[0].id)
 
 
-def _set_cluster(dbs: Sequence[Database], places: list[Place], equal_ones: set[Place]) -> None:
+def _set_cluster(dbs: Sequence[Database], places: list[ArticleKey], equal_ones: set[ArticleKey]) -> None:
     copies = _read(dbs, places)
     near = [
         copy
@@ -140,11 +145,11 @@ def _set_cluster(dbs: Sequence[Database], places: list[Place], equal_ones: set[P
         _set(dbs, copy.place, "cluster_id", min(near, key=lambda one: one.seen).id)
 
 
-def _groups_by_article(dbs: Sequence[Database], places: set[Place]) -> Mapping[Place, list[Place]]:
-    """Returns, for each article, the group of its copies in its own archive, including the article. The articles of a
-    group share one list.
+def _groups_by_article(dbs: Sequence[Database], places: set[ArticleKey]) -> Mapping[ArticleKey, list[ArticleKey]]:
+    """Returns, for each article, the list of its copies in its own archive, including the article itself. The articles
+    of a group share one list.
     """
-    out: dict[Place, list[Place]] = {}
+    out: dict[ArticleKey, list[ArticleKey]] = {}
     for archive, db in enumerate(dbs):
         for group in duplicate_groups(db):
             members = [(archive, number) for number in group]
@@ -155,14 +160,13 @@ def _groups_by_article(dbs: Sequence[Database], places: set[Place]) -> Mapping[P
 
 def apply_strictest(
     dbs: Sequence[Database],
-    copies: list[list[Place]],
+    copies: list[list[ArticleKey]],
     decided: Sequence[dict[int, Decision]],
     reasons: Counter[tuple[str, str]],
 ) -> None:
-    """Applies the strictest publication decision on any copy of a text to all copies of the text in all archives.
-    Updates the decisions in `decided` and the counts in `reasons`.
-
-    Thus, if a text may not be published from one archive, it is not published from any other archive.
+    """Applies the strictest publication decision on any copy of a text to all its copies. Thus a text that may not be
+    published from one archive is not published from any other. Changes the decisions in `decided` and the counts in
+    `reasons`.
     """
     for places in copies:
         found = _read(dbs, places)
@@ -181,7 +185,7 @@ def apply_strictest(
                 reasons[after.label] += 1
 
 
-def explain_decision(dbs: Sequence[Database], place: Place, rules: PublicationRules, cutoff: str = "") -> Decision:
+def explain_decision(dbs: Sequence[Database], place: ArticleKey, rules: PublicationRules, cutoff: str = "") -> Decision:
     """Returns the publication decision on one article with all its reasons."""
     selected = [[place[1]] if archive == place[0] else [] for archive in range(len(dbs))]
     for db, ids in zip(dbs, selected, strict=True):
@@ -200,7 +204,7 @@ def explain_decision(dbs: Sequence[Database], place: Place, rules: PublicationRu
     return decided[place[0]].get(place[1], late)
 
 
-def _read(dbs: Sequence[Database], places: Sequence[Place]) -> list[_Copy]:
+def _read(dbs: Sequence[Database], places: Sequence[ArticleKey]) -> list[_Copy]:
     return [
         _Copy(
             place,
@@ -216,11 +220,11 @@ def _read(dbs: Sequence[Database], places: Sequence[Place]) -> list[_Copy]:
     ]
 
 
-def _set(dbs: Sequence[Database], place: Place, column: str, value: Any) -> None:
+def _set(dbs: Sequence[Database], place: ArticleKey, column: str, value: Any) -> None:
     dbs[place[0]].execute(f"update temp.considered set {column} = ? where article_id = ?", [value, place[1]])
 
 
-def _is_short(dbs: Sequence[Database], place: Place) -> bool:
+def _is_short(dbs: Sequence[Database], place: ArticleKey) -> bool:
     """Returns True if the body of an article is too short to have near-duplicates."""
     [body] = dbs[place[0]].execute("select body from articles where id = ?", [place[1]]).fetchone()
     return wording_of(body or "").is_short

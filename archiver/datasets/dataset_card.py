@@ -1,8 +1,8 @@
-"""Writes README.md, CHANGES.md and the plots of a dataset, and determines the title, licence and identifier that every
-description of it repeats.
+"""Writes README.md, CHANGES.md and the plots of a dataset, and determines the title, licence and identifier that appear
+in all its descriptions.
 
 README.md is a dataset card for the `datasets` library and a datasheet (Gebru et al., "Datasheets for Datasets", 2021).
-Every figure in it is counted by this program.
+All figures in it are counted by this program.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class DatasetAbout:
     """The general information about a dataset that its descriptions contain: title, creators, licences, identifier and
     so on.
 
-    - `licences`: URLs. They are the dataset's licence if it has one, otherwise the licences of its records.
+    - `licences`: the URL of the dataset's licence; if it has none, the URLs of the licences of its records.
     - `spdx`: the SPDX identifier of a single licence that covers the whole dataset; "" if there is no such licence.
     - `identifier`: the URL of the DOI, the dataset's own URL, or a URN derived from its content.
     - `query`: the query, written as command line options.
@@ -187,8 +187,9 @@ def orcid_url(text: str) -> str:
 
 _COMPARED = ("id", "revision", "content_digest", "tier", "split")
 _LISTED = 1_000
-"""At most this many identifiers are listed under each heading. The tables of the two versions contain all
-identifiers."""
+"""CHANGES.md lists at most this many identifiers under each heading. The complete lists follow from the tables of the
+two versions.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +211,8 @@ class DatasetChanges:
 
 
 def compare_snapshots(folder: Path, stats: SnapshotStatistics, previous: Path, since: str) -> DatasetChanges:
-    """Compares the articles of a snapshot with the articles of the previous snapshot by identifier, content and tier.
-    Raises NotASnapshot.
+    """Compares the articles of a snapshot with those of the previous one, by identifier, content and tier. `since` is
+    the previous version. Raises NotASnapshot if `previous` is not a snapshot.
     """
     reasons = _withdrawn(folder, stats)
     with closing(sqlite3.connect("")) as db:  # SQLite moves this database to the disk when it outgrows memory

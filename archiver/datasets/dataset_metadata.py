@@ -1,8 +1,8 @@
 """Writes the metadata files of a dataset: CITATION.cff, datacite.json, croissant.json, datapackage.json and
 ro-crate-metadata.json.
 
-`write_descriptions` writes these and all other descriptions into the folder of a snapshot, from the same counts and
-information.
+`write_descriptions` writes these files and all other descriptions into the folder of a snapshot. All are made from the
+same counts and information.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from archiver.datasets.snapshot_selection import SnapshotStatistics
 # Citation: CITATION.cff (Citation File Format 1.2.0), DataCite JSON (schema 4), and one line of text.
 
 _DOI = re.compile(r"10\.\d{4,9}(\.\d+)?/[A-Za-z0-9:/_;\-.()\[\]\\]+")
-"""A DOI as CFF accepts it. A DOI with other characters is written as a URL instead."""
+"""The form of a DOI that CFF accepts. Other DOIs are written as URLs."""
 
 
 def citation_line(stats: SnapshotStatistics, about: DatasetAbout) -> str:
@@ -230,7 +230,9 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "cr:RecordSet": ("@id", "@type", "field"),
     "cr:Field": ("@id", "@type", "source", "dataType"),
 }
-"""Required properties by type of node. The reference validator only warns about some of them."""
+"""The properties that Croissant requires, by type of node. The reference validator only warns if some of them are
+missing.
+"""
 
 
 def croissant_json(
@@ -330,7 +332,7 @@ def _field(table: DatasetTable, column: Column, source: dict[str, Any]) -> dict[
 
 
 def missing_properties(document: dict[str, Any]) -> list[str]:
-    """Returns the properties that Croissant requires and a document lacks, as "node: property"."""
+    """Returns the properties that a document lacks although Croissant requires them, each as "node: property"."""
     nodes = [
         document,
         *document.get("distribution", ()),

@@ -1,11 +1,11 @@
 """Counts n-grams over all articles of each year and language in bounded memory.
 
-N-grams that occur in few articles are left out. Thus no text can be put together from them, and names that only one
-or two texts mention do not appear.
+N-grams that occur in few articles are left out. Thus no text can be reconstructed from the n-grams, and names that only
+one or two texts mention do not appear.
 
-N-grams are counted by 64-bit hashes of their year, language, length and words. About one in a hundred datasets of a
-million articles contains a collision. Texts and hashes are kept in temporary files. At the end the texts are read
-again to find the words of the n-grams that remain.
+N-grams are counted by 64-bit hashes of their year, language, length and words. In about one of a hundred datasets of a
+million articles, two n-grams have the same hash and are counted as one. Texts and hashes are kept in temporary files.
+At the end the texts are read again to find the words of the n-grams that remain.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from pathlib import Path
 from typing import IO, Any
 
 from archiver.datasets.record_formats import import_arrow
-from archiver.datasets.withheld_text import BATCH, Bitmap, HashedTexts
+from archiver.datasets.withheld_text import BATCH_BYTES, Bitmap, HashedTexts
 
 MAX_N = 5
 """An n-gram has at most this many words."""
 MIN_ARTICLES = 5
 """N-grams that occur in fewer articles than this are left out."""
 _BUFFER_ROWS = 1_000_000
-"""At most this many rows (each an n-gram of an article, about 24 bytes) are kept in memory before they are written to a
-file."""
+"""At most this many rows are kept in memory before they are written to a file. Each row is the count of an n-gram in an
+article, and takes about 24 bytes.
+"""
 _PARTS = 256
 """The hashes are divided by their first byte into this many parts. The counts are added up one part at a time."""
 _QUERY_ROWS = 2_000_000
@@ -71,7 +72,7 @@ class Ngrams:
             text = text[: text.rfind(b" ", 0, _MAX_BYTES)]
         if not text:
             return
-        if self._batch and self._size + len(text) > BATCH - 8:
+        if self._batch and self._size + len(text) > BATCH_BYTES - 8:
             self._count()
         self._batch.append(text)
         self._group_of.append(group)
@@ -99,7 +100,7 @@ class Ngrams:
 
     def _keyed(self, hashes: Any, number: Any, of: Sequence[int], n: int) -> Any:
         """Mixes year, language and n-gram length into hashes, so that each combination is counted separately. `number`
-        holds, for each hash, the index of its text; `of` holds, for each text, its group (year and language).
+        contains the index of the text of each hash; `of` contains the group (year and language) of each text.
         """
         pa, _ = import_arrow()
         import pyarrow.compute as pc
@@ -143,8 +144,8 @@ class Ngrams:
             }
 
     def _find_words(self, kept: Any, ranks: dict[int, int]) -> Iterator[list[str]]:
-        """Yields lines with the words and counts of the n-grams in the table `kept`, which contains only their hashes.
-        Reads all texts again to find the words; once an n-gram has been found, it is no longer searched for.
+        """Reads all texts again to find the words of the n-grams in the table `kept`, which contains their hashes and
+        counts. Yields lists of lines for the table `ngrams`, each line with the words and counts of an n-gram.
         """
         pa, _ = import_arrow()
         import pyarrow.compute as pc
@@ -182,8 +183,8 @@ class Ngrams:
                 batches, seen = [], []
 
     def _lines(self, seen: Any, batches: Sequence[bytes], kept: Any, left: Any) -> tuple[list[str], Any]:
-        """Returns lines for the n-grams that were found in some batches of text, and the hashes that are still to be
-        found.
+        """Returns the lines for the n-grams that were found in some batches of texts, and the hashes whose words have
+        not been found yet.
         """
         import pyarrow.compute as pc
 
@@ -220,8 +221,8 @@ class _TextFile:
         self._sizes.append((array("L", map(len, batch)), array("L", of)))
 
     def __iter__(self) -> Iterator[tuple[bool, list[bytes], Sequence[int]]]:
-        """Yields each batch in the order in which it was added: True if it is the last one, its texts, and the group of
-        each text.
+        """Yields the batches in the order in which they were added. Each is a tuple of three values: True if it is the
+        last batch, its texts, and the group of each text.
         """
         if self._file is not None:
             self._file.seek(0)
@@ -230,8 +231,8 @@ class _TextFile:
 
 
 class _CountFile:
-    """A temporary file with the count of each n-gram in each article, split into parts by the first byte of the
-    n-gram's hash.
+    """A temporary file with the count of each n-gram in each article. It is split into parts by the first byte of the
+    n-gram's hash, and the parts are added up one at a time.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -1,9 +1,10 @@
 """Decides how much of a record may be published (its tier), and parses the operator's publication rules.
 
-The decision is based on statements: what the operator and the site's definition say, what the page said about its use
-when it was captured, and which limits apply to copies of its text. The strictest statement wins, both among the
-statements that permit and among those that limit. Without any statement, only the tier `features` is published: that a
-page is public gives nobody the right to redistribute its text, but metadata and word counts are not a copy of the text.
+The decision is based on statements that permit a tier and statements that limit the record to a tier. They come from
+the operator, from the site's definition, from the page as it was captured, and from the decisions on copies of its
+text. The lowest tier among all statements is used. If no statement permits a tier, only the tier `features` is
+published: that a page is public gives nobody the right to redistribute its text, but metadata and word counts are not a
+copy of the text.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ COMMON = {
         "CDLA-Sharing-1.0",
     )
 }
-"""SPDX identifiers of common dataset licences other than the CC BY family, by their form in lower case."""
+"""Maps names of common dataset licences in lower case to SPDX identifiers. The CC BY family is not included."""
 
 
 def spdx_identifier(licence: str) -> str:
@@ -170,7 +171,9 @@ def _has_valid_check_digit(orcid: str) -> bool:
 
 
 class Tier(IntEnum):
-    """The tiers, which determine how much of a record is published, from the least (reference) to everything (full)."""
+    """How much of a record is published. The tiers are in ascending order, from the least (reference) to everything
+    (full).
+    """
 
     REFERENCE = 0
     FEATURES = 1
@@ -249,24 +252,24 @@ class Decision:
 
     @property
     def deciding(self) -> tuple[Reason, ...]:
-        """Returns the reasons that determined the tier. Reasons that permit a higher tier, or limit the record to a
-        higher tier, are left out.
+        """Returns the reasons that determined the tier: those that permit exactly this tier or limit the record to it.
+        All other reasons concern higher tiers.
         """
         return tuple(reason for reason in self.reasons if reason.tier == self.tier)
 
     @property
     def label(self) -> tuple[str, str]:
-        """Returns the name of the tier and the deciding reasons as text. Decisions are counted by this pair."""
+        """Returns the name of the tier, and the deciding reasons as text. Statistics count decisions by this pair."""
         return self.tier.label, "; ".join(sorted({reason.why for reason in self.deciding}))
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorStatement:
-    """The operator's statement about publishing records, from a rule or from the definition of a site. A field is None
-    or "" if the operator states nothing.
+    """A statement of the operator about publishing records, in a rule or in the definition of a site. A field is None
+    or "" if the operator states nothing about it.
 
-    `permission` names the basis of the tier (a contract, a letter). If there is a permission, the statements that pages
-    address to everybody do not limit the tier.
+    `permission` names the document that permits the tier, such as a contract or a letter. If there is one, the tier is
+    not limited by the general statements of pages, such as robots directives.
     """
 
     who: str
@@ -277,8 +280,8 @@ class OperatorStatement:
 
 
 def decide_tier(statements: Sequence[OperatorStatement], page: Sequence[UsageStatement], at: str) -> Decision:
-    """Decides how much of a record is published, from the operator's statements (`statements`) and the statements of
-    its page. `at` is the day of the snapshot (ISO 8601), with which `unavailable_after` is compared.
+    """Decides how much of a record is published, from the operator's statements (`statements`) and those of the
+    record's page (`page`). `at` is the day of the snapshot (ISO 8601), with which `unavailable_after` is compared.
     """
     stated = [
         Reason(one.tier, f"{one.who} sets {one.tier.label}", permits=True) for one in statements if one.tier is not None
@@ -333,8 +336,8 @@ def _tier_of_directive(value: str, at: str) -> Tier | None:
 
 
 def _is_past(text: str, at: str) -> bool:
-    """Returns True if a time is on or before the day `at`. A time that cannot be parsed counts as past, because it was
-    meant as a limit.
+    """Returns True if the time `text` is on or before the day `at`. A time that cannot be parsed counts as past,
+    because its author meant to limit the use of the page.
     """
     from datetime import datetime
     from email.utils import parsedate_to_datetime
@@ -367,8 +370,8 @@ def tier_of_licence(name: str) -> Tier | None:
 
 
 def limit_decision(decision: Decision, tier: Tier, why: str) -> Decision:
-    """Returns a decision limited to `tier` for the reason `why`. A decision that is not above `tier` is returned
-    unchanged.
+    """Returns the decision with its tier lowered to `tier`, and with the reason `why`. Returns the decision unchanged
+    if its tier is not higher than `tier`.
     """
     if tier >= decision.tier:
         return decision
@@ -394,8 +397,12 @@ _VALUES: dict[str, Callable[[str, str, tuple[str, ...], tuple[str, ...]], tuple[
 
 @dataclass(frozen=True, slots=True)
 class PublicationRule:
-    """One rule of the operator's rule file. `number` is its position in the file, from 1. `of` holds its conditions,
-    each of which is a name with patterns. The rule applies if at least one pattern of each condition matches.
+    """One rule of the operator's rule file.
+
+    - `number`: its position in the file, from 1.
+    - `of`: its conditions, each a pair of a name, such as "site", and patterns. The rule applies if each condition has
+      at least one pattern that matches.
+    - `statement`: what the operator states about the records to which the rule applies.
     """
 
     number: int
@@ -414,7 +421,7 @@ class PublicationRule:
 
     @property
     def depends_on_site_only(self) -> bool:
-        """True if all conditions are on the site or URL, and none on authors or categories."""
+        """True if the rule has no conditions on authors or categories, but only on the site or URL."""
         return not {name for name, _ in self.of} & {"author", "category"}
 
 

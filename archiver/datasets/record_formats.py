@@ -2,8 +2,8 @@
 as Parquet files.
 
 The tables of a dataset are reproducible: the same rows produce the same bytes with the same release of pyarrow, because
-row groups are split by the rows alone. Compression is Zstandard. Columns that are searched have statistics, columns
-with repeating values have dictionaries, and columns of long texts have no statistics or dictionaries.
+only the rows determine where a row group ends. Compression is Zstandard. Columns that are searched have statistics,
+columns with repeating values have dictionaries, and columns of long texts have no statistics or dictionaries.
 """
 
 from __future__ import annotations
@@ -107,8 +107,11 @@ Writer = Callable[[Iterable[dict[str, Any]], IO[bytes]], int]
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """An export format of records. `function` is the writer as MODULE.NAME within `archiver.datasets`; the module is
-    imported on use. If `in_datasets` is True, `snapshot_writer` can write a dataset in this format.
+    """An export format of records.
+
+    - `function`: the function that writes records, as MODULE.NAME within `archiver.datasets`. The module is imported on
+      use.
+    - `in_datasets`: True if `snapshot_writer` can write a dataset in this format.
     """
 
     name: str
@@ -147,10 +150,9 @@ DATASET_FORMATS = tuple(f.name for f in FORMATS.values() if f.in_datasets)
 
 _ROWS = 10_000
 _CHUNK_ROWS = 200
-"""The number of rows that are converted to columns at a time. It is small enough for the rows to stay in the
-processor's cache."""
+"""This many rows are converted to columns at a time, few enough to stay in the processor's cache."""
 _CHARACTERS = 24_000_000
-"""A row group is complete when it has `_ROWS` rows, or bodies with this many characters."""
+"""A row group ends after `_ROWS` rows, or earlier if its bodies have this many characters."""
 _LONG = frozenset({*fields_varying("long"), "excerpt", "sketch"})
 _UNIQUE = frozenset(
     {
@@ -217,7 +219,7 @@ class ParquetTable:
             self._gather()
 
     def _gather(self) -> None:
-        """Moves the collected rows into columns of Arrow arrays."""
+        """Converts the collected rows to columns of Arrow arrays."""
         rows, self._rows = self._rows, []
         arrays = []
         for name, kind in self._types.items():

@@ -163,8 +163,8 @@ def find_passages(text: str, sketch: str, words: int) -> tuple[str, str, str]:
 
 
 def _text_between(text: str, first: int, last: int) -> str:
-    """Returns the part of a text from one of its white-space separated words to another, given by their indexes,
-    keeping its paragraphs.
+    """Returns the part of a text between two of its white-space separated words, including both. `first` and `last` are
+    the indexes of these words. Paragraphs are kept.
     """
     spans = [m.span() for m in re.finditer(r"\S+", text)]
     return re.sub(r"\s*\n\s*", "\n\n", re.sub(r"[^\S\n]+", " ", text[spans[first][0] : spans[last][1]]))
@@ -175,7 +175,7 @@ UNREACHED = (OSError, http.client.HTTPException, ValueError)
 
 
 class Robots:
-    """The rules of a robots.txt that apply to this program (RFC 9309). The longest matching rule wins."""
+    """The rules of a robots.txt for this program (RFC 9309). If several rules match a path, the longest one decides."""
 
     def __init__(self, text: str) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}
@@ -228,8 +228,8 @@ class PoliteFetcher:
         self._robots: dict[str, Robots | Exception] = {}
 
     def get(self, url: str) -> tuple[int, bytes, Any]:
-        """Fetches a URL. Returns the status (0 if robots.txt forbids the fetch), the body as sent, and the header
-        fields. Raises one of the exceptions in UNREACHED if there is no response.
+        """Fetches a URL. Returns the status (0 if robots.txt forbids the fetch), the body with its content coding, and
+        the header fields. Raises one of the exceptions in UNREACHED if there is no response.
         """
         parts = urllib.parse.urlsplit(url)
         host = f"{parts.scheme}://{parts.netloc}"
@@ -309,8 +309,8 @@ def digest(payload: bytes) -> str:
 
 
 def rehydrate(row: dict[str, str], url: str, source: str, polite: PoliteFetcher) -> dict[str, Any]:
-    """Fetches `url`, compares the page with the dataset's record `row`, and returns the result as a record of the
-    output.
+    """Fetches `url`, compares the page with the dataset's record `row`, and returns a row of the output. `source` says
+    whether the URL is on the live site or in the web archive.
     """
     now = datetime.datetime.now(datetime.timezone.utc)  # noqa: UP017  Python before 3.11
     out: dict[str, Any] = {
@@ -348,8 +348,8 @@ def rehydrate(row: dict[str, str], url: str, source: str, polite: PoliteFetcher)
 
 
 def sources(row: dict[str, str], chosen: str, archive: str) -> Iterator[tuple[str, str]]:
-    """Yields (source, URL) for each place from which the text of a record is to be fetched: the live site, the web
-    archive, or both.
+    """Yields the URLs from which the text of a record is to be fetched, as pairs (source, URL). `chosen` selects the
+    live site, the web archive, or both.
     """
     if chosen in ("live", "both"):
         yield "live", row["url"]

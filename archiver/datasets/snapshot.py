@@ -55,14 +55,14 @@ from archiver.storage.connection import opened
 
 
 def resolve_links(out: Path) -> Path:
-    """Returns a path with symbolic links resolved. Thus the folder to which a link points is replaced, and not the
-    link.
+    """Resolves the symbolic links in a path. Otherwise a link would be replaced, but not the folder to which it
+    points.
     """
     return Path(os.path.realpath(out))
 
 
 def as_refusal(out: Path, error: OSError | sqlite3.Error) -> SnapshotRefused:
-    """Converts an error of the disk or the database to a SnapshotRefused whose message says what to do."""
+    """Converts an error of the disk or the database to a SnapshotRefused, whose message says what the user can do."""
     full = (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)) or (
         isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
     )
@@ -73,10 +73,10 @@ def as_refusal(out: Path, error: OSError | sqlite3.Error) -> SnapshotRefused:
 
 @contextmanager
 def unfinished_folder(out: Path) -> Iterator[Path]:
-    """Creates a temporary folder next to `out`, in which a snapshot is built. After the `with` block it is removed
-    unless it was moved.
+    """Creates a temporary folder next to `out`, in which a snapshot is built. Removes it at the end of the `with`
+    block, unless it has been moved to `out`.
 
-    Also removes the files that a killed build left. Raises SnapshotRefused if another build is running.
+    Also removes the files that a killed build left behind. Raises SnapshotRefused if another build is running.
     """
     target = resolve_links(out)
     folder = target.parent / f".{target.name}.unfinished"
@@ -125,7 +125,7 @@ def _recover(folder: Path, out: Path) -> None:
 
 
 def put_in_place(folder: Path, out: Path, rename: Callable[[Path, Path], object] = os.replace) -> None:
-    """Moves the built `folder` to `out`. An old folder at `out` is only removed after the move has succeeded."""
+    """Moves the built `folder` to `out`. If `out` exists, it is removed only after the move has succeeded."""
     if not out.exists():
         rename(folder, out)
         return
@@ -160,13 +160,14 @@ class BuiltSnapshot:
 class BuildOptions:
     """Options for building a snapshot that do not affect which articles are in it.
 
+    - `software`: NAME/VERSION of this program.
     - `progress`: a function that is called with the name of the table being written and the number of rows written so
       far.
     - `key`: the key for pseudonyms, if the request asks for them.
     - `previous`: the folder of the previous version, with which CHANGES.md compares.
-    - `since`: the previous version, if its folder is not available.
-    - `sites`: each of these sites must be in one of the archives.
-    - `replace`: an existing folder is replaced only if this is True.
+    - `since`: the number of the previous version, if its folder is not available.
+    - `sites`: sites that must be in the archives; if one is missing, the build is refused.
+    - `replace`: True if an existing folder may be replaced.
     """
 
     software: str
@@ -180,8 +181,8 @@ class BuildOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """The result of choosing articles from the archives: the cut-off, the partitions in order, and the number of
-    records by tier and reason.
+    """The articles chosen for a snapshot: the cut-off, the names of the partitions in order, and the number of records
+    by tier and reason.
     """
 
     cutoff: str
@@ -230,9 +231,9 @@ def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest
 
 
 def _move_into_place(folder: Path, out: Path, request: SnapshotRequest, *, replace: bool) -> bool:
-    """Moves a built snapshot to its target folder. Returns True if the same snapshot was there before; in this case, it
-    is only replaced if `replace` is True. Raises SnapshotRefused if a different snapshot is there and `replace` is
-    False.
+    """Moves a built snapshot to its target folder. Returns True if this folder already contained the same snapshot,
+    which is then replaced only if `replace` is True. Raises SnapshotRefused if the folder contains a different snapshot
+    and `replace` is False.
     """
     same = out.exists() and (out / SUMS).is_file() and (out / SUMS).read_bytes() == (folder / SUMS).read_bytes()
     if same and not replace:
@@ -248,8 +249,8 @@ def _move_into_place(folder: Path, out: Path, request: SnapshotRequest, *, repla
 
 
 def _pseudonymizer(out: Path, request: SnapshotRequest, rules: PublicationRules, key: bytes | None) -> Pseudonymizer:
-    """Returns the Pseudonymizer that a request needs. Raises SnapshotRefused if `key` is not the key of the request, or
-    if the query or the rules contain a name that should be hidden.
+    """Returns the Pseudonymizer for a request. Raises SnapshotRefused if `key` is not the key of the request, or if the
+    query or the rules contain a name that should be hidden.
     """
     if request.pseudonymised:
         if key is None or key_fingerprint(key) != request.pseudonymised:
@@ -322,8 +323,8 @@ def _matching_ids(dbs: Sequence[Database], request: SnapshotRequest) -> Iterator
 
 
 def _check_sites(dbs: Sequence[Database], sites: Iterable[str], out: Path) -> None:
-    """Raises SnapshotRefused if no archive contains one of the sites, because the user may have forgotten to name an
-    archive.
+    """Raises SnapshotRefused if one of the sites is in none of the archives. In this case the user may have forgotten
+    to name an archive.
     """
     known = {row[0] for db in dbs for row in db.execute("select name from sites")}
     if lost := sorted(set(sites) - known):

@@ -1,6 +1,6 @@
 """Defines the tables of a snapshot with their columns, and reads their rows from an archive as a stream.
 
-`snapshot_selection.choose_articles` must have chosen the articles of the archive before.
+Before rows can be read, `snapshot_selection.choose_articles` must have chosen the articles of the archive.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sqlite_utils import Database
 from archiver.datasets.publication_rules_and_tiers import Tier
 from archiver.datasets.record_formats import import_arrow
 from archiver.datasets.snapshot_selection import NEWEST
-from archiver.datasets.withheld_text import RUN, LeakedPassages, count_words, redact, sketch, words_of_text
+from archiver.datasets.withheld_text import PASSAGE_WORDS, LeakedPassages, count_words, redact, sketch, words_of_text
 from archiver.extraction.authors.person_names import is_organization
 from archiver.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLISHED, STORED_LISTS, Shape
 from archiver.items import ORGANIZATIONS
@@ -48,8 +48,8 @@ class Column:
 class DatasetTable:
     """A table of a dataset.
 
-    - `key`: the columns that identify a row. Rows are sorted by them.
-    - `of_article`: True if the column `id` refers to the table `articles`.
+    - `key`: the columns that identify a row. Rows are sorted by these columns.
+    - `of_article`: True if the column `id` contains identifiers of articles in the table `articles`.
     - `optional`: True if the table is left out when it has no rows.
     """
 
@@ -107,7 +107,7 @@ _DESCRIBED_HERE: dict[str, tuple[Column, ...]] = {
         ),
     ),
 }
-"""Columns that a dataset describes or stores in another way than a record does."""
+"""The columns for those fields of a record that a dataset describes or stores in another way, by field."""
 
 
 def _field_columns() -> Iterator[Column]:
@@ -251,7 +251,7 @@ def table_files(folder: Path, table: DatasetTable) -> list[Path]:
 
 
 def read_table(files: Iterable[Path], columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-    """Yields the rows of some Parquet files, with all columns or only those named."""
+    """Yields the rows of Parquet files. `columns` names the columns to read; None means all."""
     _, pq = import_arrow()
     for file in files:
         with pq.ParquetFile(file) as opened:
@@ -329,9 +329,10 @@ def article_rows(
 ) -> Iterator[ArticleRow]:
     """Yields the chosen articles in order, as they are published.
 
-    `change` removes personal data from a record. If `counted` is True, the words are yielded as well. `leaked` are
-    passages that must not be published. If `limited` is True, only articles below the tier full are yielded, without
-    anything derived from a withheld text.
+    - `change`: a function that removes personal data from a record.
+    - `counted`: True if the rows should contain the words of the articles.
+    - `leaked`: passages that must not be published.
+    - `limited`: True to yield only articles below the tier full, without anything derived from a withheld text.
     """
     for row in db.execute(_query(db, limited=limited), {"cutoff": cutoff or NEWEST}):
         record = _record_at_cutoff(row)
@@ -391,10 +392,10 @@ def _place_rows(number: str, tags: Sequence[Row], hidden: LeakedPassages) -> Seq
 
 
 def _marked_columns(record: Row, published: Row, packed: object) -> tuple[str | None, list[str]]:
-    """Returns the body of an article in Markdown and the URLs of its links; None and [] if its body is not published.
+    """Returns the body of an article in Markdown and the URLs of its links; (None, []) if the body is not published.
 
-    If personal data was removed from its texts, captions and alternative texts are left out, and so are links to e-mail
-    addresses and telephone numbers.
+    If personal data was removed from the article, captions, alternative texts and links to e-mail addresses and
+    telephone numbers are left out.
     """
     body = published["body"]
     if body is None:
@@ -406,8 +407,8 @@ def _marked_columns(record: Row, published: Row, packed: object) -> tuple[str | 
 
 
 def _fill_in_text_columns(record: Row, body: str, counted: bool) -> list[str]:
-    """Fills in the columns of a record that are derived from its text: digest, number of words and sketch. Returns the
-    words if they are counted, otherwise [].
+    """Fills in the columns of a record that are derived from its body: digest, number of words and sketch. Returns the
+    words of the body if `counted` is True, otherwise [].
     """
     record["content_digest"] = hashlib.sha256(f"{record['title']}\n\n{body}".encode("utf-8", "replace")).hexdigest()
     if not counted:
@@ -419,8 +420,8 @@ def _fill_in_text_columns(record: Row, body: str, counted: bool) -> list[str]:
 
 
 def published_texts(db: Database, cutoff: str, change: Change) -> Iterator[str]:
-    """Yields all texts that the tables may publish for articles below the tier full, before the texts that quote
-    withheld texts are removed.
+    """Yields the texts of articles below the tier full that the tables are to publish. Some of them may quote withheld
+    texts; these are removed later.
     """
     for one in article_rows(db, cutoff, change, counted=False, limited=True):
         yield from _quotable_texts(one.record)
@@ -431,18 +432,18 @@ def published_texts(db: Database, cutoff: str, change: Change) -> Iterator[str]:
 
 
 def _quotable_texts(row: Row) -> Iterator[str]:
-    """Yields the values of a row that are long enough to contain a passage. URLs are left out, because they are
-    published unchanged.
+    """Yields the texts of a row that are long enough to contain a passage. URLs are left out, because they are
+    published even if they contain one.
     """
     for name, value in row.items():
         if name not in _NOT_QUOTED:
             for text in (*value, " ".join(value)) if isinstance(value, list) else (value,):
-                if isinstance(text, str) and (len(text) >= 2 * RUN - 1 or not text.isascii()):
+                if isinstance(text, str) and (len(text) >= 2 * PASSAGE_WORDS - 1 or not text.isascii()):
                     yield text
 
 
 def withheld_texts(db: Database, cutoff: str) -> Iterator[str]:
-    """Yields the bodies that are not published, not even as an excerpt, from all revisions up to the cut-off."""
+    """Yields the bodies of all revisions up to the cut-off that are not published, not even as an excerpt."""
     for query in (
         "select a.body from temp.considered c cross join articles a on a.id = c.article_id where c.chosen and "
         "c.tier < 2 and c.revision = a.revision",
@@ -457,11 +458,12 @@ def withheld_texts(db: Database, cutoff: str) -> Iterator[str]:
 def revision_rows(
     db: Database, cutoff: str, change: Change, leaked: LeakedPassages = NO_PASSAGES, which: str = ""
 ) -> Iterator[Row]:
-    """Yields the rows of the table `revisions` for the chosen articles up to the cut-off, sorted by identifier and
-    number.
+    """Yields the rows of the table `revisions`: the revisions of the chosen articles up to the cut-off, sorted by
+    identifier and number.
 
-    `change` removes personal data. `leaked` are passages that must not be published. `which` is an additional SQL
-    condition on the article `c`.
+    - `change`: a function that removes personal data.
+    - `leaked`: passages that must not be published.
+    - `which`: an additional SQL condition on the article `c`.
     """
     for row in db.query(
         "select c.id, c.tier, v.revision, v.observed_at, v.changed, v.title, case when c.tier = 3 and v.revision "
@@ -480,7 +482,9 @@ def revision_rows(
 
 
 def author_rows(db: Database, cutoff: str) -> Iterator[tuple[str, list[str]]]:
-    """Yields (identifier, authors) for each revision of the chosen articles whose authors were edited."""
+    """Yields the authors of each revision of those chosen articles whose authors have changed, as pairs (identifier,
+    authors).
+    """
     for name, authors in db.execute(
         "select c.id, v.authors from temp.considered c cross join article_revisions v on v.article_id = "
         "c.article_id where "

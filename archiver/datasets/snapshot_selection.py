@@ -45,8 +45,8 @@ from archiver.storage.article_tables.article_records import FIRST_ADDRESS, recor
 
 
 def split_of(key: str, splits: Sequence[tuple[str, int]]) -> str:
-    """Returns the machine learning split (train, test ...) of the articles with this key, derived from a hash of the
-    key. `splits` are names with shares in percent.
+    """Returns the machine learning split (train, test ...) that a hash of `key` selects. Articles with the same key are
+    in the same split. `splits` are names with shares in percent.
     """
     place = int.from_bytes(hashlib.sha256(f"split {key}".encode()).digest()[:8], "big") * 100 >> 64
     for name, share in splits:
@@ -76,11 +76,11 @@ PARTITION_ROWS = 250_000
 
 
 def choose_articles(db: Database, ids: Iterable[int] | None, cutoff: str = "", copies: Iterable[int] = ()) -> int:
-    """Chooses the articles with these IDs that were in the archive and not withdrawn at the cut-off, and returns their
-    number. If `ids` is None, chooses from all articles.
+    """Chooses the articles with these IDs that were in the archive and not withdrawn at the cut-off. Returns how many
+    were chosen. If `ids` is None, chooses from all articles.
 
-    Copies of the chosen articles are entered in `temp.considered` but not chosen. The same is done with the articles
-    whose IDs are in `copies`, and with copies of these articles.
+    Also enters the copies of the chosen articles in `temp.considered`, without choosing them; and in the same way the
+    articles with the IDs in `copies`, with their copies.
     """
     db.conn.create_function("record_id", 1, record_id_of_first, deterministic=True)
     for table in ("chosen", "considered", "ordered"):
@@ -118,8 +118,8 @@ def _count(db: Database, rows: str) -> int:
 
 
 def _restore_state(db: Database, cutoff: str) -> None:
-    """Sets the articles in `temp.considered` to their state at the cut-off: takes the last revision that had been seen
-    by then, and removes a `gone_at` after the cut-off.
+    """Sets the articles in `temp.considered` to their state at the cut-off: takes their last revision up to then, and
+    removes a later `gone_at`.
     """
     db.execute(
         "update temp.considered set revision = coalesce((select max(r.revision) from revisions r where r.article_id = "
@@ -249,8 +249,8 @@ def latest_time(db: Database) -> str:
 def decide_tiers(
     db: Database, rules: PublicationRules, cutoff: str, keep: Container[int] = ()
 ) -> tuple[Counter[tuple[str, str]], dict[int, Decision]]:
-    """Decides how much of each article in `temp.considered` may be published, and stores the tiers in that table.
-    Returns the number of chosen articles by tier and reason, and the decisions on the articles in `keep`.
+    """Decides how much of each article in `temp.considered` may be published, and stores the tiers there. Returns the
+    number of chosen articles by tier and reason, and the decisions on the articles whose IDs are in `keep`.
     """
     own = dict(_decisions(db, rules, cutoff))
     limited = _limit_by_copies(db, own)
@@ -274,8 +274,8 @@ def decide_tiers(
 
 
 def _limit_by_copies(db: Database, own: dict[int, Decision]) -> dict[int, Decision]:
-    """Returns the decisions that must be stricter because of a copy. If one site does not permit a text to be
-    published, the text is not published for any other site.
+    """Returns the decisions that become stricter because of a copy, by article ID. If one site does not permit a text
+    to be published, the text is not published from any other site.
     """
     sites = dict(db.execute("select article_id, site from temp.considered"))
     out: dict[int, Decision] = {}
@@ -381,7 +381,9 @@ class SnapshotRequest:
 
     @property
     def search_query(self) -> Query:
-        """The `query` as a search Query that matches without limit and includes duplicates by default."""
+        """The `query` as a Query of the search. It has no limit and, unless `query` says otherwise, includes
+        duplicates.
+        """
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in self.query.items()
         }
@@ -405,7 +407,7 @@ _CHECKS: dict[str, Callable[[Any], object]] = {
 
 
 def query_values(query: Query) -> dict[str, Any]:
-    """Returns the fields of a query that determine its results and differ from their defaults, as JSON-ready values."""
+    """Returns the fields of a query that affect its results and differ from their defaults, as JSON values."""
     values = {
         f.name: getattr(query, f.name)
         for f in fields(Query)
@@ -462,7 +464,7 @@ def _any(value: Any) -> bool:
 
 
 def _has_type(value: Any, kind: Any) -> bool:
-    """Returns True if a value has the annotated type `kind`. Also checks the members of a tuple."""
+    """Returns True if a value has the annotated type `kind`. The members of a tuple are checked, too."""
     of = get_args(kind)
     if get_origin(kind) is UnionType:
         return any(_has_type(value, one) for one in of)
@@ -514,7 +516,7 @@ def are_valid_splits(splits: Sequence[tuple[str, int]]) -> bool:
 # Statistics of a snapshot: counted while it is written, shown in its card, plots and `rebuild.json`.
 
 _GRID = 1.0
-"""Places are counted by squares of this many degrees, so that the number of counters stays bounded."""
+"""Places are counted by squares with sides of this many degrees, so that the number of counters stays bounded."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Writes the tables of a snapshot: first Parquet, in one pass over the archives, then other formats from the Parquet
+"""Writes the tables of a snapshot: Parquet in one pass over the archives, then the other formats from the Parquet
 files.
 """
 

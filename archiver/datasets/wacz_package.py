@@ -51,7 +51,9 @@ _ORIGINAL = (
 
 
 def choose_wacz_captures(db: Database, ids: Iterable[int]) -> None:
-    """Inserts the captures of these articles into the temporary table `wacz_captures`, which other functions read."""
+    """Enters the captures of these articles in the temporary table `wacz_captures`, from which the other functions read
+    them.
+    """
     for table in ("wacz_articles", "wacz_captures"):
         db.execute(f"drop table if exists temp.{table}")
         db.execute(f"create temp table {table} (id integer primary key)")
@@ -115,8 +117,8 @@ _CHUNK = 1 << 20
 
 @dataclass(slots=True)
 class PackedWACZ:
-    """The numbers of records written to a WACZ file. `missing` counts records that could not be read from the archive's
-    WARC files.
+    """The number of articles and WARC records in a WACZ file. `missing` counts records that could not be read from the
+    archive's WARC files.
     """
 
     articles: int = 0
@@ -156,8 +158,9 @@ class _Package:
 
     @contextmanager
     def entry(self, path: str, *, packed: bool = False, listed: bool = True) -> Iterator[_HashingWriter]:
-        """Opens a new file in the ZIP. If `packed` is True, it is compressed; WARC files and compressed indexes are
-        stored uncompressed, so that a player can read parts of them (WACZ, section "Zip Format").
+        """Opens a new file in the ZIP for writing. If `packed` is True, the file is compressed. WARC files and
+        compressed indexes are stored without further compression, so that a player can read parts of them (WACZ,
+        section "Zip Format").
         """
         info = zipfile.ZipInfo(path, self._created.timetuple()[:6])
         info.compress_type = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED

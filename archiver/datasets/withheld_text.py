@@ -1,10 +1,9 @@
-"""Keeps withheld texts out of a dataset: removes from each record the values that its tier does not publish, the
-published values that quote a withheld text, and personal data.
+"""Removes from each record what must not be published: the values that its tier withholds, published values that quote
+a withheld text, and personal data.
 
-Texts are split into words for comparison. Their passages are hashed, so that a text is recognized without publishing
-it. For example, a headline may quote a passage of another article whose text is withheld. Passages are compared by
-their hashes. A hash collision may remove a value that could have been published; it never publishes a value that must
-not be.
+A headline, for example, may quote a passage of another article whose text is withheld. Such quotations are found by
+comparing hashes of passages. If two different passages have the same hash, a value may be removed unnecessarily, but a
+withheld passage is never published.
 
 Personal data: authors are replaced by pseudonyms, and e-mail addresses and telephone numbers are removed from texts.
 """
@@ -30,9 +29,9 @@ from archiver.datasets.record_formats import import_arrow
 from archiver.errors import ExtraMissing
 from archiver.fields import BY_NAME, PERSONS, QUOTING, WRITTEN, published_from
 
-RUN = 8
-"""The number of words of a passage. The number is so large that two texts do not share a passage by chance."""
-PASSAGES = 12
+PASSAGE_WORDS = 8
+"""The number of words of a passage, large enough that two texts do not share a passage by chance."""
+MOST_PASSAGES = 12
 """The sketch of a text has at most this many passages."""
 UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -72,7 +71,7 @@ def plain_words(text: str) -> bytes:
 
 
 def _spaced(text: str) -> bytes | str:
-    """Normalizes a text and replaces all characters except letters and digits by spaces.
+    """Returns a text in normalized form, with all characters except letters and digits replaced by spaces.
 
     Returns UTF-8 bytes, or a string if the text contains a script without spaces. For speed, ASCII is translated as
     bytes, and each distinct other character is tested once.
@@ -91,8 +90,8 @@ def _spaced(text: str) -> bytes | str:
 
 
 def runs(tokens: list[str]) -> Iterator[str]:
-    """Yields all passages of a text: every sequence of RUN adjacent words, joined by spaces."""
-    return (" ".join(tokens[at : at + RUN]) for at in range(len(tokens) - RUN + 1))
+    """Yields all passages of a text: every sequence of PASSAGE_WORDS adjacent words, joined by spaces."""
+    return (" ".join(tokens[at : at + PASSAGE_WORDS]) for at in range(len(tokens) - PASSAGE_WORDS + 1))
 
 
 def sketch(tokens: list[str]) -> str:
@@ -101,19 +100,20 @@ def sketch(tokens: list[str]) -> str:
 
     Returns "" if the text is shorter than a passage. `rehydrate.py` looks for the same hashes in the pages it fetches.
     """
-    last = len(tokens) - RUN
+    last = len(tokens) - PASSAGE_WORDS
     if last < 0:
         return ""
-    places = sorted({last * number // (PASSAGES - 1) for number in range(PASSAGES)})
+    places = sorted({last * number // (MOST_PASSAGES - 1) for number in range(MOST_PASSAGES)})
     return " ".join(
-        hashlib.sha256(" ".join(tokens[at : at + RUN]).encode("utf-8", "replace")).hexdigest()[:16] for at in places
+        hashlib.sha256(" ".join(tokens[at : at + PASSAGE_WORDS]).encode("utf-8", "replace")).hexdigest()[:16]
+        for at in places
     )
 
 
 # Polynomial rolling hashes of runs (sequences) of words, for many texts at a time.
 
-BATCH = 1 << 17
-"""The number of bytes of text that are hashed at a time. This size is the fastest."""
+BATCH_BYTES = 1 << 17
+"""This many bytes of text are hashed at a time, because hashing is fastest at this size."""
 _BASE = 6364136223846793005
 _INVERSE = pow(_BASE, -1, 1 << 64)
 _MASK = (1 << 64) - 1
@@ -139,8 +139,8 @@ class Runs:
 
 
 class HashedTexts:
-    """A batch of texts prepared for hashing their runs of words. The texts come from `plain_words` and none is empty;
-    `data` contains them separated by NUL words.
+    """A batch of texts prepared for hashing their runs of words. The texts come from `plain_words`, and none is empty.
+    `data` contains all of them, with a NUL character as a separate word between two texts.
     """
 
     def __init__(self, texts: Sequence[bytes]) -> None:
@@ -148,7 +148,7 @@ class HashedTexts:
         import pyarrow.compute as pc
 
         self.data = b" %b " % b" \0 ".join(texts)
-        powers, self._inverses = _powers(max(BATCH, 1 << len(self.data).bit_length()))
+        powers, self._inverses = _powers(max(BATCH_BYTES, 1 << len(self.data).bit_length()))
         characters = pa.Array.from_buffers(pa.uint8(), len(self.data), [None, pa.py_buffer(self.data)])
         self._spaces = pc.indices_nonzero(pc.equal(characters, pa.scalar(_SPACE, pa.uint8())))
         values = pa.array(_VALUES, pa.uint64()).take(characters)
@@ -198,8 +198,8 @@ class Bitmap:
         order = min(self._MOST_BITS, max(10, len(hashes).bit_length() + 6))
         self._shift = pa.scalar(64 - order, pa.uint64())
         bits = bytearray(1 << order - 3)
-        for at in range(0, len(hashes), BATCH):
-            for bit in pc.shift_right(hashes[at : at + BATCH], self._shift).to_pylist():
+        for at in range(0, len(hashes), BATCH_BYTES):
+            for bit in pc.shift_right(hashes[at : at + BATCH_BYTES], self._shift).to_pylist():
                 bits[bit >> 3] |= 1 << (bit & 7)
         self._bits = pa.Array.from_buffers(pa.bool_(), 1 << order, [None, pa.py_buffer(bits)])
 
@@ -230,18 +230,19 @@ def _powers(count: int) -> tuple[Any, Any]:
 
 
 _QUERY_ROWS = 2_000_000
-"""At most this many passages are searched for in one pass over the texts. Each takes 8 bytes of memory; the bitmap
-takes more."""
+"""One pass over the texts searches for at most this many passages. Each takes 8 bytes of memory; the bitmap takes more.
+"""
 _BUFFER_ROWS = 1_000_000
 """At most this many candidate passages are buffered before they are looked up."""
 _SHARE_BITS = 4
-"""Hashes are divided by this many leading bits, and one share is looked up at a time, because Arrow's hash table for
-two million hashes takes 100 MB."""
+"""Hashes are divided into shares by this many leading bits, and looked up one share at a time, because Arrow's hash
+table for two million hashes takes 100 MB.
+"""
 
 
 class LeakedPassages:
-    """The passages that must not be published because they are from withheld texts. They are stored as hashes in
-    ascending order.
+    """The passages of texts to be published that also occur in withheld texts, and must therefore not be published.
+    They are stored as hashes in ascending order.
     """
 
     def __init__(self, found: Any = None) -> None:
@@ -258,9 +259,9 @@ class LeakedPassages:
 
     def occur_in(self, text: object) -> bool:
         """Returns True if a value is a text that contains any of the passages."""
-        if not self._found or not isinstance(text, str) or (len(text) < 2 * RUN - 1 and text.isascii()):
+        if not self._found or not isinstance(text, str) or (len(text) < 2 * PASSAGE_WORDS - 1 and text.isascii()):
             return False
-        return any(map(self._has, run_hashes(text, RUN)))
+        return any(map(self._has, run_hashes(text, PASSAGE_WORDS)))
 
     def _has(self, passage: int) -> bool:
         at = bisect_left(self._found, passage)
@@ -305,25 +306,25 @@ def passage_hashes(texts: Iterable[str]) -> Iterator[Any]:
     size = 0
     for text in texts:
         for piece in _pieces(plain_words(text)):
-            if batch and size + len(piece) + 4 > BATCH:
-                yield HashedTexts(batch).runs(RUN).hashes
+            if batch and size + len(piece) + 4 > BATCH_BYTES:
+                yield HashedTexts(batch).runs(PASSAGE_WORDS).hashes
                 batch, size = [], 0
             batch.append(piece)
             size += len(piece) + 3
     if batch:
-        yield HashedTexts(batch).runs(RUN).hashes
+        yield HashedTexts(batch).runs(PASSAGE_WORDS).hashes
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:
     """Splits a long text into pieces of at most half a batch. Each piece begins with the last seven words of the
     previous one, so that no passage is lost at the border.
     """
-    most = BATCH // 2
+    most = BATCH_BYTES // 2
     while len(data) > most:
         end = max(data.rfind(b" ", 0, most), 0) or most
         yield data[:end]
         start = end
-        for _ in range(RUN - 1):
+        for _ in range(PASSAGE_WORDS - 1):
             start = max(data.rfind(b" ", 0, start), 0)
         data = data[start or end :].strip()
     if data:
@@ -348,7 +349,7 @@ def _distinct_passages(published: Iterable[str]) -> Iterator[Any]:
 
 
 def _passages_in_texts(passages: Any, texts: Iterable[str]) -> Iterator[Any]:
-    """Yields the hashes in `passages` whose passages occur in the texts. A bitmap filters candidates, which are then
+    """Yields those hashes in `passages` whose passages occur in the texts. A bitmap selects candidates, which are then
     looked up in bulk.
     """
     bitmap = Bitmap(passages)
@@ -411,7 +412,7 @@ _TEXTS = (*QUOTING, "author_organizations", "excerpt")
 _LISTS = frozenset(name for name in BY_NAME if BY_NAME[name].shape == "texts") | _OF_AUTHORS
 WORDS = 25
 SHARE = 5
-"""An excerpt has at most 25 words, and at most a fifth of the text."""
+"""An excerpt contains at most one fifth of the text (and at most `WORDS` words)."""
 
 
 def redact(record: dict[str, Any], tier: Tier, leaked: LeakedPassages) -> dict[str, Any]:
@@ -442,8 +443,8 @@ def redact(record: dict[str, Any], tier: Tier, leaked: LeakedPassages) -> dict[s
 
 
 def first_words(text: str | None, share: int = SHARE) -> str | None:
-    """Returns the beginning of a text as an excerpt: at most `WORDS` words and at most 1/`share` of its characters;
-    None if that is empty.
+    """Returns the beginning of a text as an excerpt: at most `WORDS` words and at most 1/`share` of its characters.
+    Returns None if no word fits.
     """
     if not text:
         return None
@@ -460,7 +461,7 @@ def first_words(text: str | None, share: int = SHARE) -> str | None:
 
 
 SHORTEST_KEY = 16
-"""A key has at least this many bytes, since a shorter key could be found by brute force."""
+"""The minimum length of a key in bytes. Shorter keys could be found by brute force."""
 EMAIL, TELEPHONE = "[e-mail]", "[telephone]"
 # E-mail addresses, including the forms in which pages hide them from robots: "name (at) example.org", "name [at]
 # example [dot] org".
@@ -521,15 +522,15 @@ class Pseudonymizer:
         return self._key is not None
 
     def add_names(self, written: Iterable[tuple[str, Iterable[str]]]) -> None:
-        """Adds author names to hide in all revisions of a record, given by its identifier. The author of one revision
-        may be mentioned in the text of another.
+        """Adds author names that are to be hidden in all revisions of a record. `written` contains pairs of the
+        record's identifier and names. The author of one revision may be mentioned in the text of another.
         """
         for identifier, names in written:
             self._others.setdefault(identifier, []).extend(names)
 
     def _replace_names(self, text: str, names: tuple[str, ...]) -> str:
-        """Replaces the names in a text by their pseudonyms. If several names match at the same position, replaces the
-        first of them.
+        """Replaces the names in a text by their pseudonyms. If several names match at one position, the first in
+        `names` is used.
         """
         if not names:
             return text

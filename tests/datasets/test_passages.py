@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from archiver.datasets import withheld_text
-from archiver.datasets.withheld_text import RUN, run_hashes, runs, words_of_text
+from archiver.datasets.withheld_text import PASSAGE_WORDS, run_hashes, runs, words_of_text
 from archiver.items import GeoTag, UsageStatement
 from tests.datasets.published import CC_BY, NEAR, Post, all_words, leaked, make, publish, rows, text
 
@@ -112,10 +112,10 @@ def test_only_values_that_quote_a_passage_are_left_out(folder: Path) -> None:
 
 @pytest.mark.parametrize("batch", [1 << 8, 1 << 17])
 def test_batched_hashes_equal_single_hashes(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(withheld_text, "BATCH", batch)
+    monkeypatch.setattr(withheld_text, "BATCH_BYTES", batch)
     texts = [text(n, random.Random(n).choice((1, 2, 30))) for n in range(40)] + ["", "one two", CHINESE, "ÀÉ " * 20]
     together = {one for part in withheld_text.passage_hashes(texts) for one in part.to_pylist()}
-    assert together == {one for whole in texts for one in run_hashes(whole, RUN)}
+    assert together == {one for whole in texts for one in run_hashes(whole, PASSAGE_WORDS)}
     assert len(together) == len({run for whole in texts for run in runs(words_of_text(whole))})
 
 
