@@ -1,5 +1,5 @@
-"""The inputs of an import: determines which files the arguments name and which of their records are selected, and
-recognizes a file that is imported again.
+"""Determines the inputs of an import: which files the arguments name, and which of their records are selected. Also
+recognizes a file that was imported before.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _SELECTABLE = frozenset({"response", "resource", "revisit"})
 
 @dataclass(frozen=True, slots=True)
 class RecordFilter:
-    """The choice of the records to import.
+    """Determines which records are imported.
 
-    - `only`: hosts or names of sites ("example.org", "example.org/blog") whose URLs are imported, () for all.
-    - `known_sites`: import only URLs of sites that are in the archive.
+    - `only`: hosts or names of sites ("example.org", "example.org/blog") whose URLs are imported; () means all.
+    - `known_sites`: True to import only URLs of sites that are in the archive.
     - `since`, `until`: days (YYYY-MM-DD, UTC), both inclusive, or "".
-    - `all_captures`: import captures that are not pages, too.
+    - `all_captures`: True to import also captures that are not pages.
     - `apart`: sites within `only` whose URLs are left out because they belong to another archive.
     """
 
@@ -47,8 +47,8 @@ class RecordFilter:
 
     @property
     def key(self) -> str:
-        """Returns a JSON string that identifies the filter. Importing a file again with another filter is a new
-        import.
+        """Returns a JSON string that identifies the filter. A file that was imported with one filter is imported again
+        if another filter is given.
         """
         values = {**asdict(self), "only": sorted(self.only), "apart": sorted(self.apart)}
         if not self.apart:
@@ -84,8 +84,8 @@ def _is_url_of(url: str, name: str) -> bool:
 
 
 class RecordSelector:
-    """Decides, as the `wanted` callback of `ForeignRecords`, whether the block of a record is kept. If it is not,
-    `why_not_kept` returns the reason.
+    """Callback for `ForeignRecords` that decides whether to keep the block of a record for the import. For a record
+    that is not kept, `why_not_kept` returns the reason.
 
     URLs are compared in normalized form, as they are stored.
     """
@@ -106,9 +106,8 @@ class RecordSelector:
         return may_be_page(first)
 
     def why_not_kept(self, fields: dict[str, str]) -> str:
-        """Returns the reason why the block of a record was not kept: "other" if the record's URL has another scheme
-        than http or https, "skipped" if the filter excludes the record. Returns "" if neither is the case, or if the
-        record has no valid URL.
+        """Returns why the block of a record was not kept: "other" if the scheme of its URL is neither http nor https,
+        "skipped" if the filter excludes it. Returns "" in all other cases, for example if it has no valid URL.
         """
         url = fields.get("warc-target-uri", "").strip().strip("<>")
         if not url.lower().startswith(("http:", "https:")):
@@ -168,7 +167,9 @@ class ImportInput:
 
 
 class _Pipe(io.RawIOBase):
-    """Standard input as a raw stream; its first bytes (`head`) were already read."""
+    """A raw stream that yields the bytes `head`, which were already read from standard input, and then the rest of
+    standard input.
+    """
 
     def __init__(self, head: bytes) -> None:
         self._head = head
@@ -190,8 +191,8 @@ def is_archive_name(name: str) -> bool:
 
 
 def expand_inputs(words: Iterable[str]) -> Iterator[Path]:
-    """Yields the files that command-line arguments name: files, all WARC, ARC and WACZ files in and below a folder, and
-    files that match a pattern.
+    """Yields the files that command-line arguments name. An argument is a file, a folder (which stands for all WARC,
+    ARC and WACZ files in and below it), or a file name pattern.
 
     Each file is yielded once; the files of a folder are sorted by name. An argument that matches nothing is yielded
     unchanged.
@@ -242,9 +243,9 @@ def open_inputs(path: Path) -> Iterator[ImportInput | Problem]:
 
 
 def check_member_digest(one: ImportInput, handle: BinaryIO) -> Problem | None:
-    """Returns a problem if a member of a WACZ package does not match the digest that the package declares. The member
-    must have been read to its end through `handle`. Returns None if the member matches, or if it cannot be checked, for
-    example because it was not read from its beginning.
+    """Compares a member of a WACZ package with the digest that the package declares. Returns a problem if they differ;
+    None if they match, or if the digest cannot be checked, for example because reading did not start at the member's
+    beginning. The member must have been read to its end through `handle`.
     """
     stream = getattr(handle, "raw", None)
     if one.member is None or not one.member.sha256 or not isinstance(stream, MemberStream):

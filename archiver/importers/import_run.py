@@ -1,6 +1,4 @@
-"""A run of `archiver import`: reads one file at a time on all cores, and writes the results in batches from this
-process.
-"""
+"""Runs `archiver import`: reads one file at a time on all cores and writes the results in batches from this process."""
 
 from __future__ import annotations
 
@@ -37,13 +35,16 @@ from archiver.warc.record_problems import Problem, ProblemKind
 
 _PREFIX = "import"
 _SMALL = 24 << 20
-"""For a file smaller than this many bytes, starting processes takes longer than reading the file."""
+"""Files smaller than this many bytes are read in this process, because starting other processes would take longer."""
 
 
 @dataclass
 class FileResult:
-    """The result of importing one file. `outcome` is finished, known (imported before), limited, interrupted or
-    unreadable. `kinds` holds the number of its problems by kind; `problems` holds the first of them.
+    """The result of importing one file.
+
+    - `outcome`: finished, known (the file was imported before), limited, interrupted or unreadable.
+    - `kinds`: the number of its problems by kind.
+    - `problems`: the first of its problems, with details.
     """
 
     name: str
@@ -61,8 +62,8 @@ class FileResult:
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """The file that is being imported. `place` is the position at which reading started, which is not 0 if an earlier
-    run was interrupted.
+    """The file that is being imported. `place` is the position at which reading started; it is not 0 if this run
+    continues an interrupted import.
     """
 
     input: ImportInput
@@ -188,8 +189,8 @@ class ImportRun:
         self._finish_file(current, end, check_member_digest(one, handle) if end == "finished" else None)
 
     def _begin_file(self, one: ImportInput, handle: BinaryIO, result: FileResult) -> OpenFile | None:
-        """Registers a file as an import, or finds the position that an earlier run of the same import reached. Returns
-        None if the file was already imported completely.
+        """Registers a new import of a file, or finds the position that an earlier run reached in the same import.
+        Returns None if the file was already imported completely.
         """
         options, digest = self._choice.key, one.digest(handle)
         row = captures.last_import(self._db, digest, options)
@@ -207,8 +208,8 @@ class ImportRun:
         return OpenFile(one, ImportSource(import_id, one.name), place, result)
 
     def _open_pool(self, size: int) -> ReaderPool[RecordBatch]:
-        """Returns the pool of reader processes. They are started once for all files, as soon as a file is large
-        enough.
+        """Returns the pool of reader processes for a file of `size` bytes. The processes are started once for all
+        files, when the first file of sufficient size is read.
         """
         many = self._workers > 1 and (not size or size > _SMALL)
         if self._pool is not None and many and self._pool.reads_here:
@@ -303,8 +304,8 @@ class ImportProgress:
 
 
 def progress_line(tally: ImportCounts, records: int, seconds: float) -> str:
-    """Returns a progress line such as "records 1,200  posts 310  damaged 2  95/s". The rate at its end is computed from
-    `records`, the number of records that this run has read, and `seconds`, the time it took.
+    """Returns a progress line such as "records 1,200  posts 310  damaged 2  95/s". The rate at the end of the line is
+    `records` (the number of records that this run has read) divided by `seconds`.
     """
     rate = records / seconds if seconds > 0 else 0.0
     return f"records {tally.records:,}  posts {tally.posts:,}  damaged {tally.damaged:,}  {rate:,.0f}/s"

@@ -73,8 +73,8 @@ class ImportSource:
 class ImportWriter:
     """Stores imported records in the order in which they were read, within the caller's transaction.
 
-    A capture that is already in the archive, from a crawl or an import, changes nothing. If `known_sites` is True, no
-    new sites are created. `now` is the creation time of new sites.
+    A capture that is already in the archive, from a crawl or an import, is not stored again. If `known_sites` is True,
+    no new sites are created. `now` is the creation time of new sites.
     """
 
     def __init__(
@@ -86,8 +86,8 @@ class ImportWriter:
         self._bare = make_reader_without_hints(db, folder, self.sites, now)
 
     def write(self, read: ReadRecord, source: ImportSource, tally: ImportCounts) -> Problem | None:
-        """Stores one record. If its content cannot be stored, returns a problem instead of raising, so that the other
-        records are still stored. Raises errors of the disk and the database.
+        """Stores one record. Returns a problem if its content cannot be stored, so that the other records are still
+        stored. Raises errors of the disk and the database.
         """
         try:
             with writing(self.db):
@@ -139,7 +139,7 @@ class ImportWriter:
             self._write_response(read.exchange, found, source, tally)
 
     def _is_removed(self, read: ReadRecord) -> bool:
-        """Returns True if a record shows a post that was removed (it has a tombstone), which must not be stored
+        """Returns True if a record contains a post that was removed and has a tombstone. Such a post must not be stored
         again.
         """
         url, site = read.found.url, self.sites.of(read.found.url) if read.article else None
@@ -206,7 +206,7 @@ class ImportWriter:
     def _apply_earlier_responses(
         self, stored: Stored, site: SiteScope, source: ImportSource, tally: ImportCounts
     ) -> None:
-        """Applies redirects and 404 responses that were imported earlier to the article."""
+        """Applies redirects and 404 responses that were imported before their article to this article."""
         db, article_id = self.db, stored.article_id
         key = db.execute("select urlkey from articles where id = ?", [article_id]).fetchone()[0]
         for way in redirects_to(db, key):
@@ -223,8 +223,8 @@ class ImportWriter:
             captures.enter_gone(self.db, url, *last, source.name)
 
     def _add_alias(self, article_id: int, way: HistoricalRedirect, site: SiteScope, tally: ImportCounts) -> None:
-        """Stores a URL that redirected to an article as an alias of it. If the URL was the address of an article of its
-        own, that post has moved, and the two become one article.
+        """Stores a URL that redirected to an article as an alias of this article. If the URL was the address of another
+        article, the post has moved, and the two articles are merged.
         """
         owner = self.db.execute(
             "select d.article_id, a.last_seen, a.site, a.post_id, b.post_id from article_urls d join articles a on "
@@ -260,7 +260,8 @@ class ImportWriter:
 
     def _store_revisit(self, found: ForeignCapture, source: ImportSource, tally: ImportCounts, *, keep: bool) -> bool:
         """Stores a revisit record, which shows that a post was seen again with the same payload. Returns False if the
-        payload is unknown; in this case, if `keep` is True, the record is stored until the payload is imported.
+        payload is not in the archive. In this case, if `keep` is True, the record is kept until the payload is
+        imported.
         """
         db = self.db
         original = captures.capture_of_revisit(db, found)
@@ -274,14 +275,16 @@ class ImportWriter:
         return True
 
     def _is_known_page(self, found: ForeignCapture) -> bool:
-        """Returns True if the payload of a revisit record was already read and is not a post."""
+        """Returns True if the archive has recorded that the payload of a revisit record is not a post."""
         urls = (found.refers_url or found.url, found.url)
         return any(captures.kind_read(self.db, url, found.digest) for url in urls)
 
     def _enter_revisit(
         self, found: ForeignCapture, original: dict[str, Any], source: ImportSource, tally: ImportCounts
     ) -> None:
-        """Records that the post of the original capture was seen again in the same revision."""
+        """Records that a post was seen again at the time of a revisit record, in the revision that `original`, the
+        earlier capture, shows.
+        """
         db, digest = self.db, original["digest"]
         shown = captures.find_article_of_capture(db, original)
         row = next(iter(db.query("select * from articles where id = ?", [shown])), None)
@@ -311,8 +314,8 @@ class ImportWriter:
         self._store_reading(site, reading, "revisit", source, ImportCounts())
 
     def resolve(self, source: ImportSource, tally: ImportCounts) -> list[Problem]:
-        """Tries again to store the revisit records whose payload was unknown when they were read. Returns a problem for
-        each record of this import whose payload is still unknown.
+        """Tries again to store the revisit records whose payload was not in the archive when they were read. Returns a
+        problem for each record of this import whose payload is still missing.
         """
         problems = []
         for row, found in captures.resolvable_revisits(self.db, source.import_id or 0):
@@ -380,9 +383,9 @@ class ImportWriter:
 
 
 class ImportTarget:
-    """An archive opened for an import, with its WARC file; the archive is created if it does not exist.
+    """An archive that is open for an import, with its WARC file. The archive is created if it does not exist.
 
-    `prefix` is the beginning of the names of its WARC files. Only one import per prefix can run at a time. Raises the
+    `prefix` is the beginning of the names of the WARC files. Only one import per prefix can run at a time. Raises the
     errors of `open_archive`, and ArchiveInUse if another import is running.
     """
 
@@ -423,8 +426,8 @@ class ImportTarget:
         place: tuple[int, int] | None,
     ) -> ImportCounts:
         """Writes a batch within the caller's transaction: its captures, the extracted data, and the position that the
-        import has reached (`place`). Adds to the batch's `tally` and `problems`. Returns the sum of the counts `before`
-        and the counts of the batch.
+        import has reached (`place`; None for a web archive). Adds to the batch's `tally` and `problems`. Returns the
+        sum of the counts `before` and those of the batch.
         """
         for one in results:
             if isinstance(one, Problem):
@@ -456,5 +459,5 @@ class ImportTarget:
 
 
 def problem_as_json(problem: Problem) -> dict[str, Any]:
-    """Returns a problem in the form in which the table `imports` stores it."""
+    """Converts a problem to the JSON form in which the table `imports` stores it."""
     return {"kind": problem.kind.value, "offset": problem.offset, "url": problem.url, "detail": problem.detail}

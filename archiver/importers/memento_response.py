@@ -1,8 +1,8 @@
-"""Turns a web archive's response into the WARC record of the requested capture, or says why the response is not that
+"""Converts a web archive's response to the WARC record of the requested capture, or says why the response is not that
 capture.
 
-A response is a capture if it has a Memento-Datetime header (RFC 7089, section 2.1.1), or matches the digest in the list
-of captures. Any other response is a page of the web archive itself. All functions are pure.
+A response is a capture if it has a Memento-Datetime header (RFC 7089, section 2.1.1), or if its payload has the digest
+in the list of captures. Any other response is a page of the web archive itself. All functions are pure.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ _MARKUP = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class RequestedCapture:
-    """A capture to request from a web archive, as the archive lists it. `at` is an aware time; `digest` is "", and
-    `status` is None, if the list does not contain them.
+    """A capture to request from a web archive, as its list of captures describes it. `at` is an aware time. `digest` is
+    "" and `status` is None if the list does not state them.
     """
 
     at: datetime
@@ -62,8 +62,8 @@ class RequestedCapture:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveResponse:
-    """A web archive's response to the request for `uri` at the time `at`. `body` is as sent, but without the chunked
-    transfer coding.
+    """A web archive's response to a request for `uri`, which was sent at the time `at`. `body` is as sent, but without
+    the chunked transfer coding.
     """
 
     uri: str
@@ -80,7 +80,7 @@ class ArchiveResponse:
 
 @dataclass(frozen=True, slots=True)
 class OtherMemento:
-    """A redirect of the web archive to another capture of the same URL: the time and the URL of that capture."""
+    """Another capture of the same URL, to which the web archive redirects. It has the time `at` and the URL `url`."""
 
     at: datetime
     url: str
@@ -88,7 +88,7 @@ class OtherMemento:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Memento(StreamPosition):
-    """The position of a record that does not come from a file: the URL of the memento."""
+    """The position of a record that comes from a web archive and not from a file: the URL of the memento."""
 
     uri: str = ""
 
@@ -113,11 +113,12 @@ class _Payload:
 def memento_record(
     response: ArchiveResponse, requested: RequestedCapture, service: ArchiveService
 ) -> ForeignRecord | OtherMemento | Problem:
-    """Returns the WARC response record that a crawler would have written at the time of the capture; OtherMemento if
-    the web archive redirects to another capture of the URL, and a Problem if the response is not the capture.
+    """Returns the WARC response record that a crawler would have written at the time of the capture. Returns an
+    OtherMemento if the web archive redirects to another capture of the URL, and a Problem if the response is not the
+    capture.
 
-    The record has the fields WARC-Source-URI and WARC-Creation-Date as pywb writes them: where and when it was
-    fetched.
+    The record has the fields WARC-Source-URI and WARC-Creation-Date, which say where and when it was fetched, as pywb
+    writes them.
     """
     at = parse_http_date(response.header("memento-datetime"))
     declared = digest_field(requested.digest)
@@ -183,8 +184,8 @@ def _is_redirect(status: int | None) -> bool:
 
 
 def _original_status(response: ArchiveResponse, requested: RequestedCapture) -> int:
-    """Returns the HTTP status of the capture. For redirects, the status in the list is preferred, because the Internet
-    Archive responds with 302 to any redirect.
+    """Returns the HTTP status of the capture. If the response is a redirect, the status in the list of captures is
+    used, because the Internet Archive responds with 302 to each redirect.
     """
     if requested.status and _is_redirect(response.status) and _is_redirect(requested.status):
         return requested.status
@@ -192,8 +193,8 @@ def _original_status(response: ArchiveResponse, requested: RequestedCapture) -> 
 
 
 def digest_field(digest: str) -> str:
-    """Returns a digest from a list of captures in the form of WARC-Payload-Digest. Lists omit "sha1:". Returns "" for
-    an unknown algorithm.
+    """Converts a digest from a list of captures, where "sha1:" is omitted, to the form of WARC-Payload-Digest. Returns
+    "" if the algorithm is unknown.
     """
     if ":" in digest:
         return digest
@@ -234,8 +235,8 @@ def _redirect_target(
 
 
 def _restore_payload(response: ArchiveResponse, declared: str) -> _Payload:
-    """Restores the payload as the crawler received it. For the transfer, a web archive may compress a payload that was
-    not compressed, or decompress one that was.
+    """Restores the payload as the crawler received it. A web archive may send a payload compressed that was not
+    compressed originally, or decompressed if it was. `declared` is the digest in the list of captures.
     """
     wire, coding = response.body, response.header("content-encoding").lower()
     original = response.header("x-archive-orig-content-encoding").lower()
@@ -307,7 +308,7 @@ def _passed_on(response: ArchiveResponse) -> Iterable[tuple[bytes, bytes]]:
 
 
 def _original_location(value: bytes, response: ArchiveResponse, service: ArchiveService) -> bytes:
-    """Returns the original redirect target, taken from the web archive's own URL for it."""
+    """Returns the original target of a redirect. `value` is the web archive's own URL for this target."""
     target = service.captured(value.decode("latin-1"), response.uri)
     return target[1].encode("latin-1", "replace") if target else value
 

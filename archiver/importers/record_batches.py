@@ -1,5 +1,5 @@
-"""Groups the records of a file into batches and reads them on all cores. Each record is classified as a post, another
-page, a redirect and so on.
+"""Groups the records of a file into batches, and reads the batches on all cores. Reading a record means to classify it
+as a post, another page, a redirect and so on, and to extract the article of a post.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ _PAGES, _BYTES, _RECORDS = 48, 4 << 20, 5_000  # a batch has at most this many p
 class RecordBatch:
     """A batch of records.
 
-    - `place`: everything in the file before this position is in this batch or an earlier one.
+    - `pairs`: the records to read, with their requests.
+    - `size`: their total size in bytes.
+    - `place`: the position in the file up to which all records are in this batch or an earlier one.
     - `read`: the number of bytes of the file read so far.
     - `end`: "" if more batches follow, otherwise "finished", or "limited" if the requested number of pages was reached.
     """
@@ -77,11 +79,10 @@ class RecordBatch:
 def record_batches(
     unpacked: ByteStream, selector: RecordSelector, *, limit: int = 0, begun: bool = False
 ) -> Iterator[RecordBatch]:
-    """Yields the records of a stream in batches, all of them or the first `limit` pages. The last batch has `end` set
-    and may be empty.
+    """Yields the records of a stream in batches. If `limit` is not 0, stops after that many pages. The last batch has
+    `end` set and may be empty.
 
-    If `begun` is True, the stream starts where an earlier run stopped, so that it is not an error if it has no further
-    records.
+    If `begun` is True, the stream starts where an earlier run stopped. It is then not an error if no records follow.
     """
     pairing = RecordPairs(ForeignRecords(unpacked, selector))
     batch, pages = RecordBatch(), 0
@@ -174,9 +175,10 @@ class RecordKind(StrEnum):
 class ReadRecord:
     """The result of reading one record.
 
-    `rule` is the name of the rule that decided whether the record is a post. `target` is the target of a redirect.
-    `digest` is the payload digest in the form that the archive stores. `exchange` is set if the record may be copied
-    into the archive.
+    - `rule`: the name of the rule that decided whether the record is a post.
+    - `target`: the target of a redirect.
+    - `digest`: the payload digest in the form that the archive stores.
+    - `exchange`: the request and response, if they may be copied into the archive; otherwise None.
     """
 
     kind: RecordKind
@@ -192,9 +194,12 @@ class ReadRecord:
 
 @dataclass(frozen=True, slots=True)
 class RecordReader:
-    """Reads records of captures: classifies them and extracts the articles of posts. The archive `db` is used only to
-    recognize captures that are already in it. `version` is the version of this program; captures later than `now` are
-    invalid. Posts are read with `page_objects`.
+    """Reads records: classifies them, and extracts the articles of posts.
+
+    - `db`: the archive, used only to recognize captures that are already in it.
+    - `version`: the version of this program.
+    - `now`: the current time; captures with a later time are invalid.
+    - `page_objects`: the page objects to use for posts.
     """
 
     db: Database
@@ -284,8 +289,8 @@ def _read_page(
     is_home: bool,
     copied: Exchange | None,
 ) -> ReadRecord:
-    """Reads an HTML page. Returns it as a post with its article, or as another page with the rule that decided that it
-    is not a post.
+    """Reads an HTML page. Returns it as a post with its article, or as another page with the rule by which it is not a
+    post.
     """
     found = base.found
     page = parse_page(answer.body, found.url, answer.content_type, found.at)
@@ -311,7 +316,7 @@ def _read_page(
 
 
 def _drop_bodies(found: ForeignCapture) -> ForeignCapture:
-    """Returns the capture without its bodies. They are not needed after reading, and would only have to be sent to the
+    """Returns the capture without its bodies, which are not needed after reading. They would otherwise be sent to the
     process that writes the results.
     """
     answer = found.answer
@@ -377,10 +382,10 @@ def _read(pairs: Sequence[RecordPair]) -> Results:
 
 
 class ReaderPool(Generic[B]):
-    """Reads batches in several processes and returns the results in the order of the batches. With one worker, it reads
-    in this process.
+    """Reads batches in several processes, and returns the results in the order of the batches. With one worker, it
+    reads in this process.
 
-    If a record kills its reader process, that record becomes a problem, and the other records are read.
+    If reading a record kills its process, the record is reported as a problem, and all other records are read.
     """
 
     def __init__(self, plan: ReaderPlan, workers: int) -> None:
@@ -401,7 +406,9 @@ class ReaderPool(Generic[B]):
 
     @property
     def is_full(self) -> bool:
-        """Returns True if a batch must be taken out before another one is put in, so that memory stays bounded."""
+        """Returns True if the pool holds so many batches that one must be taken out before another is put in. This
+        limit bounds the memory.
+        """
         return len(self._waiting) >= (1 if self._own else _AHEAD * self._workers) or (
             sum(size for _, _, size, _ in self._waiting) > _MAX_BYTES
         )

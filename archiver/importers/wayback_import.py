@@ -60,16 +60,18 @@ Archive.
 CAPTURE_SECONDS = 0.125
 """At least this many seconds pass between requests for captures: 8 requests per second."""
 FIRST = datetime(1991, 1, 1, tzinfo=UTC)
-"""A time earlier than any page on the web."""
+"""The start of a time range without a lower limit. No page on the web is older."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaybackPlan:
     """A plan that says what to import from a web archive.
 
-    `url` is the start URL of a site or, if `exact` is True, the URL of one page. `since` and `until` are aware times,
-    both inclusive; None means no limit. `limit` is the maximum number of captures to fetch; 0 means all. `delay` is the
-    minimum number of seconds between requests; LIST_SECONDS and CAPTURE_SECONDS apply in any case.
+    - `url`: the start URL of a site or, if `exact` is True, the URL of one page.
+    - `since`, `until`: aware times, both inclusive; None means no limit.
+    - `limit`: the maximum number of captures to fetch; 0 means all.
+    - `delay`: the minimum number of seconds between requests. A lower value than LIST_SECONDS or CAPTURE_SECONDS is
+      raised to these.
     """
 
     archive: Path
@@ -90,8 +92,8 @@ class WaybackPlan:
 
     @property
     def address(self) -> str:
-        """Returns the URL pattern whose list is requested: "blog.example.org/*" for a site, without the star for one
-        page.
+        """Returns the URL pattern of the captures to list: "blog.example.org/*" for a site, and the pattern without the
+        star for one page.
         """
         return self.url.split("://", 1)[1] if self.exact else f"{self.scope.host}{self.scope.path}*"
 
@@ -119,14 +121,14 @@ class WaybackPlan:
 
 @dataclass
 class WaybackOutcome:
-    """The result of an import from a web archive.
+    """The result of an import from a web archive. All numbers except `addresses` and `requests` count captures.
 
-    - `listed`, `addresses`: the numbers of captures and of URLs in the list.
-    - `left_out`: the number of these captures that cannot be posts.
-    - `here`: the number that are already in the archive.
-    - `chosen`: the number that were selected for fetching.
-    - `fetched`, `failed`: the numbers that were fetched, and that could not be fetched or stored.
-    - `seen`: the number that were not fetched because they only show that a known payload existed at another time.
+    - `listed`: those in the list of captures; `addresses`: the number of their URLs.
+    - `left_out`: those that cannot be posts.
+    - `here`: those that are already in the archive.
+    - `chosen`: those that were selected for fetching.
+    - `fetched`, `failed`: those that were fetched, and those that could not be fetched or stored.
+    - `seen`: those that were not fetched because their payload is known from another time.
     - `outcome`: finished, limited, interrupted, waiting (the service asks for a pause) or failed; `reason` says why.
     """
 
@@ -160,7 +162,7 @@ _FIELDS = "l.key, l.at, l.url, l.status, l.digest, l.asked, l.n"
 
 @dataclass(frozen=True, slots=True)
 class ListedCapture:
-    """A capture in the list, with the decision about it (`do`). `n` is its number in the list; `key` is its urlkey."""
+    """A capture in the list. `n` is its number in the list, `key` is its urlkey, and `do` is the decision about it."""
 
     n: int
     key: str
@@ -169,12 +171,10 @@ class ListedCapture:
 
 
 class CaptureList:
-    """Collects the listed captures that may be posts, then decides what to do with each of them. The object must be
-    closed.
+    """Collects the listed captures that may be posts, then decides which of them to fetch. The object must be closed.
 
     URLs with the same urlkey (http or https, with or without www) are treated as one. The home page and listings are
-    left out. A URL with parameters that do not identify a post is also left out if it was captured without these
-    parameters, too.
+    left out. So is a URL with parameters that do not identify a post, if the list also contains the URL without them.
     """
 
     def __init__(self, plan: WaybackPlan) -> None:
@@ -188,8 +188,8 @@ class CaptureList:
         self.total = self.left_out = self.addresses = 0
 
     def add(self, entries: Iterable[CdxEntry]) -> None:
-        """Adds the captures of one response of the web archive, if they are within the time range of the plan and may
-        be posts.
+        """Adds the captures in one response of the web archive that are within the time range of the plan and may be
+        posts.
         """
         for entry in entries:
             if not self._plan.includes(entry.timestamp):
@@ -207,9 +207,7 @@ class CaptureList:
             )
 
     def _post_url(self, entry: CdxEntry) -> str | None:
-        """Returns the normalized URL of a listed capture, with its scheme and host, or None if the capture cannot be a
-        post.
-        """
+        """Returns the normalized URL of a listed capture; None if the capture cannot be a post."""
         url = normalize(entry.url) if is_relevant(entry) else None
         if url is None:
             return None
@@ -264,7 +262,7 @@ class CaptureList:
         return int(self._db.execute("select count(*) from todo where do = ?", [kind.value]).fetchone()[0])
 
     def drop(self, row: ListedCapture) -> None:
-        """Removes a capture from the list, because nothing is left to be done for it."""
+        """Removes a capture from the list of what remains to be done."""
         self._db.execute("delete from todo where n = ?", [row.n])
 
     def change(self, row: ListedCapture, do: CaptureAction) -> None:
@@ -273,7 +271,7 @@ class CaptureList:
 
     def take_replacement(self, row: ListedCapture) -> ListedCapture | None:
         """Returns another listed capture with the same payload, to be fetched in place of a capture that failed, and
-        removes it from the list; None if there is no such capture.
+        removes this other capture from the list. Returns None if there is none.
         """
         found = (
             self._db.execute(
@@ -316,8 +314,8 @@ class ListRequests:
     """Determines which URLs to request to get the whole list of captures. Call `next` for a URL and `read` with its
     response, until `next` returns None.
 
-    The captures are added to `listing`. If a server without resume keys truncates a list, the time range is halved
-    until each part fits.
+    The captures are added to `listing`. Some servers truncate a long list and give no resume key. For these, the time
+    range is halved until the list of each part is complete.
     """
 
     def __init__(self, plan: WaybackPlan, listing: CaptureList) -> None:
@@ -341,7 +339,7 @@ class ListRequests:
         return self._asked or None
 
     def read(self, status: int, location: str, body: bytes) -> None:
-        """Parses the response to the URL that `next` returned and adds its captures to this list. Raises NoCaptureList
+        """Parses the response to the URL that `next` returned, and adds its captures to `listing`. Raises NoCaptureList
         if the response is not a list of captures.
         """
         if 300 <= status < 400:
@@ -405,11 +403,11 @@ _LISTED_BATCH = 200
 
 
 class WaybackImport:
-    """An import from a web archive. Raises the errors of `open_archive`, and ArchiveInUse if another import is
-    running.
+    """An import from a web archive. Raises the errors of `open_archive`, and ArchiveInUse if another import is running.
 
-    The caller adds the list of captures to `listing`, calls `decide`, fetches each capture of `rows`, and passes the
-    result to `enter`. Results that were not written when the process dies are fetched again.
+    The caller adds the list of captures to `listing`, calls `decide`, fetches each capture that `rows` yields, and
+    passes the result to `enter`. If the process dies, results that were not written yet are fetched again by the next
+    run.
     """
 
     def __init__(self, plan: WaybackPlan) -> None:
@@ -436,7 +434,7 @@ class WaybackImport:
         self._source = ImportSource(self._begin(), plan.service.replay)
 
     def _begin(self) -> int:
-        """Registers the import and returns its ID. If the same import ran before, its ID and counts are continued."""
+        """Registers the import and returns its ID. If the same import ran before, continues with its ID and counts."""
         assert self._db is not None
         before = captures.last_import(self._db, self.plan.digest, self.plan.options)
         if before is not None:
@@ -469,8 +467,8 @@ class WaybackImport:
                 self.listing.drop(row)
 
     def _drop_known(self, db: Database) -> None:
-        """Removes captures that are already in the archive. If the archive contains the same payload from another time,
-        only the time of the capture remains to be stored, and the capture is not fetched.
+        """Removes captures that are already in the archive from the list. A capture whose payload is in the archive
+        from another time is not fetched either: only its time remains to be stored.
         """
         listing, result = self.listing, self.result
         for row in listing.rows(CaptureAction.FETCH):
@@ -547,10 +545,9 @@ class WaybackImport:
             self.result.add_problem(problem)
 
     def enter_listed(self) -> Iterator[int]:
-        """Stores what the list shows about captures that need not be fetched. Yields the number of captures in each
-        batch.
+        """Stores what the list says about captures that are not fetched. Yields the number of captures in each batch.
 
-        A listed payload that could not be fetched is left out, because nothing is known about it.
+        If the payload of a listed capture is not in the archive, because fetching it failed, nothing is stored for it.
         """
         batch: list[ReadRecord] = []
         for row in self.listing.rows(CaptureAction.SEEN, CaptureAction.GONE):
@@ -612,21 +609,21 @@ class WaybackImport:
 
 
 def make_requested_capture(row: ListedCapture) -> RequestedCapture:
-    """Converts a listed capture to the form in which it is requested from the web archive."""
+    """Converts a listed capture to the RequestedCapture that is to be fetched."""
     one = row.listed
     return RequestedCapture(one.at, one.asked or one.url, one.digest, one.status)
 
 
 def _sha1(one: CaptureListEntry) -> str:
-    """Returns a listed capture's digest as the archive stores it ("sha1:" and base 32). A digest of another algorithm
-    is returned unchanged.
+    """Returns the SHA-1 digest of a listed capture in the form that the archive stores ("sha1:" and base 32). A digest
+    of another algorithm is returned unchanged.
     """
     return normalize_sha1(digest_field(one.digest) or one.digest)
 
 
 def _is_stored_as_listed(row: ListedCapture, one: ReadRecord | None) -> bool:
-    """Returns True if the table `captures` already shows that a listed capture was fetched: it was stored as a post
-    with the listed time and digest.
+    """Returns True if a listed capture was stored as a post with the time and digest of the list. The table `captures`
+    then shows that it was fetched, and no other record of this is needed.
     """
     return (
         one is not None

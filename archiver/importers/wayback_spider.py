@@ -50,7 +50,7 @@ _log = logging.getLogger(__name__)
 _LANES = 8
 _MAX_REDIRECTS = 4
 _MAX_FAILURES = 8
-"""If this many captures in a row got no response, each after several attempts, the service counts as down."""
+"""The service counts as down if this many captures in a row got no response, each after several attempts."""
 _RETRY_STATUSES = frozenset({500, 502, 504, 520, 521, 522, 523, 524})
 
 
@@ -63,11 +63,13 @@ class ServiceUnavailable(Exception):
 
 
 class WaybackSpider(scrapy.Spider):
-    """Spider that fetches the captures for a WaybackImport (`run`), which holds the result. `error` is the unexpected
+    """Spider that fetches the captures for a WaybackImport (`run`), which stores the results. `error` is the unexpected
     error that ended the spider, or None.
 
-    Settings: PAST_TRIES, the number of attempts if there is no response; PAST_WAIT, the seconds before the second
-    attempt, doubled for each further attempt; PAST_LIST_TIMEOUT, the seconds to wait for a list.
+    Settings:
+    - PAST_TRIES: the number of attempts if there is no response.
+    - PAST_WAIT: seconds before the second attempt; doubled for each further attempt.
+    - PAST_LIST_TIMEOUT: seconds to wait for a list.
     """
 
     name = "wayback"
@@ -135,8 +137,8 @@ class WaybackSpider(scrapy.Spider):
             await asyncio.sleep(0)
 
     def _set_pace(self) -> None:
-        """Sets the minimum delays between requests. For a service on this machine there is no minimum. For any other
-        service, the delays are at least LIST_SECONDS and CAPTURE_SECONDS, whatever delay is configured.
+        """Sets the minimum delays between requests: the configured delay, but at least LIST_SECONDS and
+        CAPTURE_SECONDS. For a service on this machine, only the configured delay applies.
         """
         throttle = self.crawler.get_extension(ThrottleExtension)
         delay, limited = self.plan.delay, self._is_rate_limited
@@ -178,8 +180,8 @@ class WaybackSpider(scrapy.Spider):
         return Problem(ProblemKind.NOT_A_MEMENTO, uri, requested.url, "it redirects too many times")
 
     async def _ask(self, url: str, what: str) -> Response | str:
-        """Requests a URL, with retries. Returns the response, or the reason why there is no response. Raises
-        ServiceUnavailable if no more requests should be sent.
+        """Requests a URL, with retries. Returns the response, or the reason why there is none. `what` is "list" or
+        "captures", which have separate throttles. Raises ServiceUnavailable if no more requests should be sent.
         """
         tries, n = self.crawler.settings.getint("PAST_TRIES"), 0
         reason = ""
@@ -230,8 +232,8 @@ class WaybackSpider(scrapy.Spider):
         )
 
     async def _wait_for_turn(self, what: str) -> None:
-        """Waits until the next request may be sent. All imports and crawls into archives of this folder share the
-        throttle.
+        """Waits until the next request may be sent. All imports and crawls whose archives are in the same folder share
+        this throttle. `what` is "list" or "captures".
         """
         if self._is_rate_limited:
             one = (self._host, LIST_SECONDS) if what == "list" else (self._slot(what), CAPTURE_SECONDS)
@@ -264,8 +266,8 @@ class WaybackSpider(scrapy.Spider):
 
 
 def make_settings(plan: WaybackPlan, agent: str) -> dict[str, Any]:
-    """Returns the Scrapy settings of an import. Bodies are not decompressed, because the digests of captures are of the
-    bytes as sent.
+    """Returns the Scrapy settings of an import. Bodies are not decompressed, because the digest of a capture is that of
+    the bytes as sent.
     """
     return {
         "USER_AGENT": agent,
