@@ -1,4 +1,4 @@
-"""Enters sites and hosts into a fleet, and reports the fleet's status: sites, tasks, workers and throughput."""
+"""Adds sites and hosts to a fleet, and reports the fleet's status: sites, tasks, workers and throughput."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from archiver.urls import Scope, start_address
 
 @dataclass(frozen=True, slots=True)
 class FleetSite:
-    """A site that is to be entered into the fleet: its name, host, start URL and settings. Crawls of sites with the
-    same `host` never run at the same time.
+    """A site that is to be added to the fleet: its name, host, start URL and settings. Sites with the same `host` are
+    never crawled at the same time.
     """
 
     name: str
@@ -59,8 +59,8 @@ def read_sites_of_archive(archive: Path) -> list[FleetSite]:
 
 
 def enter_sites(board: QueueDatabase, entries: Iterable[FleetSite]) -> tuple[int, int]:
-    """Adds sites to the fleet's tables, and updates the settings of sites that are already there. Returns the number of
-    new sites, and the number of all sites of the fleet.
+    """Adds sites to the fleet's tables, and updates the settings of sites that are already there. Returns two numbers:
+    of the new sites, and of all sites of the fleet.
     """
     rows: Sequence[FleetSite] = list({one.name: one for one in entries}.values())
     with board.transaction() as conn:
@@ -86,10 +86,10 @@ def _count(conn: Any) -> int:
 
 
 def enter_hosts(board: QueueDatabase, starts: Iterable[str]) -> list[str]:
-    """Adds the hosts of imported captures, given as start URLs. Each host becomes a site that is not crawled until a
-    person adds it with `archiver fleet init`. Returns the names of those hosts that are now sites of the fleet.
+    """Adds the hosts of imported captures to the fleet, given as start URLs. Each host becomes a site that is not
+    crawled until a person adds it with `archiver fleet init`. Returns the names of these sites.
 
-    Hosts that cannot be crawled (without a domain) are left out.
+    Hosts without a domain name cannot be crawled and are left out.
     """
     rows = []
     for url in starts:
@@ -113,12 +113,12 @@ def enter_hosts(board: QueueDatabase, starts: Iterable[str]) -> list[str]:
 
 _HOUR = 3600
 _LISTED = 20
-"""At most this many tasks are listed; all are counted."""
+"""At most this many tasks are listed. The counts include all tasks."""
 
 
 def read_fleet_status(board: QueueDatabase) -> dict[str, Any]:
-    """Returns the status of the fleet as JSON values, for `archiver fleet status --json`. A site counts as `late` once
-    it has been overdue for more than a tenth of its period; the throughput is that of the crawls of the last hour.
+    """Returns the status of the fleet as JSON values, for `archiver fleet status --json`. A site counts as `late` if it
+    has been due for more than a tenth of its period. The throughput is that of the last hour's crawls.
     """
     fleet = board.fleet("layout")
     sites = (

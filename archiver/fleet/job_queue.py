@@ -1,5 +1,5 @@
-"""The fleet's job queue, built on Procrastinate, and the workers that take jobs from it. Enqueues due sites and tasks,
-retries jobs of dead workers, and runs crawls and tasks.
+"""The fleet's job queue, built on Procrastinate, and the workers that run its jobs. Enqueues due sites and tasks, and
+retries the jobs of dead workers.
 
 A worker runs several jobs at a time until it is stopped, and sends heartbeats.
 """
@@ -38,8 +38,7 @@ _AFTER_CRAWLS = -1
 """The priority of tasks. It is lower than that of crawls, because crawls are due at a certain time."""
 _TOGETHER = 500
 _AWAY, _BROKEN = 5.0, 60.0
-"""The numbers of seconds after which a job is retried: after it could not reach PostgreSQL (_AWAY), or after it failed
-unexpectedly (_BROKEN)."""
+"""Seconds after which a job is retried: _AWAY if it could not reach PostgreSQL, _BROKEN if it failed unexpectedly."""
 _PATIENCE = 60.0
 """While PostgreSQL restarts, a statement is retried for at most this many seconds."""
 P = ParamSpec("P")
@@ -55,7 +54,9 @@ class RetryLater(Exception):
 
 
 class RetryAfter(BaseRetryStrategy):
-    """Procrastinate's retry strategy for jobs that raise RetryLater: the same job is run again, and keeps its lock."""
+    """Procrastinate's retry strategy for jobs that raise RetryLater. The same job runs again later, and keeps its lock
+    until then.
+    """
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         return (
@@ -96,16 +97,16 @@ async def _retry_while_disconnected(call: Callable[P, Awaitable[R]], *args: P.ar
             await asyncio.sleep(0.5)
 
 
-def make_queue(board: QueueDatabase, place: WorkerContext | None = None, size: int = 4) -> App:
-    """Returns the Procrastinate app with the fleet's jobs. Without a worker's context `place`, jobs can be listed and
-    enqueued but not run.
+def make_queue(board: QueueDatabase, context: WorkerContext | None = None, size: int = 4) -> App:
+    """Returns the Procrastinate app with the fleet's jobs. Without a worker's `context`, jobs can be listed and
+    enqueued but not run. `size` is the maximum number of connections to PostgreSQL.
     """
     app = App(connector=PatientConnector(conninfo=board.jobs, min_size=1, max_size=size, timeout=10))
 
     def attempt(name: str, job: Callable[[WorkerContext], float]) -> None:
-        assert place is not None
+        assert context is not None
         try:
-            wait = job(place)
+            wait = job(context)
         except QueueUnavailable as error:
             _log.warning("%s: %s", name, error)
             wait = _AWAY
@@ -116,12 +117,12 @@ def make_queue(board: QueueDatabase, place: WorkerContext | None = None, size: i
             raise RetryLater(wait)
 
     @app.task(name=_CRAWL, queue=SITES, retry=RetryAfter(), pass_context=True)
-    def crawl(context: JobContext, site: str, url: str, settings: dict[str, Any]) -> None:
-        attempt(site, lambda place: crawl_site(place, site, settings, url))
+    def crawl(job: JobContext, site: str, url: str, settings: dict[str, Any]) -> None:
+        attempt(site, lambda context: crawl_site(context, site, settings, url))
 
     @app.task(name=_TASK, queue=SITES, retry=RetryAfter(), pass_context=True)
-    def do(context: JobContext, task: int) -> None:
-        attempt(f"task {task}", lambda place: do_task(place, task))
+    def do(job: JobContext, task: int) -> None:
+        attempt(f"task {task}", lambda context: do_task(context, task))
 
     # These jobs take no lock, because the lock of a dead worker would keep all other workers from taking over.
     @app.periodic(cron="* * * * * */2", periodic_id="plan")
@@ -158,7 +159,7 @@ def create_queue_tables(board: QueueDatabase) -> None:
 
 
 async def enqueue_due_jobs(app: App, board: QueueDatabase) -> int:
-    """Enqueues one job for each due site and task. Those due longest come first. Returns the number of jobs
+    """Enqueues one job for each due site and task, those that have been due longest first. Returns the number of jobs
     enqueued.
     """
     return await _enqueue(app, [*await _jobs_of_due_sites(board), *await _jobs_of_due_tasks(board)])
@@ -226,8 +227,9 @@ async def _enqueue(app: App, jobs: list[Job]) -> int:
 async def retry_stalled(app: App, board: QueueDatabase) -> int:
     """Enqueues the jobs of dead workers again, and returns their number.
 
-    A worker counts as dead if it has sent no heartbeat for the length of a lease. It also counts as dead if the host of
-    its job has had no lease for twice that time: the worker has then died between two statements.
+    A worker counts as dead if it has sent no heartbeat for the length of a lease. A job is also enqueued again if its
+    host has had no lease for twice that time. In this case its worker died after it took the job and before it took the
+    lease.
     """
     fleet = await asyncio.to_thread(board.fleet, "layout")
     stalled = {job.id: job for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=fleet.lease)}
@@ -255,11 +257,12 @@ _POLL = 1.0
 
 @dataclass(eq=False)
 class Worker:
-    """A fleet worker with `slots` jobs at a time. `run` returns the number of the signal that ended it, or 0 if the
-    fleet was drained. It raises QueueVersionMismatch if the fleet has been upgraded to another version meanwhile.
+    """A fleet worker that runs up to `slots` jobs at a time. `run` returns the signal that ended the worker, or 0 if
+    the fleet was drained. It raises QueueVersionMismatch if the fleet has been upgraded to another version in the
+    meantime.
     """
 
-    place: WorkerContext
+    context: WorkerContext
     slots: int
     say: Callable[[str], None]
     signum: int = 0
@@ -269,8 +272,8 @@ class Worker:
         start_fork_server()
         asyncio.run(self._main())
         with suppress(QueueUnavailable):
-            self.place.board.do(
-                "update fleet_workers set ended_at = now(), running = 0 where name = %s", [self.place.name]
+            self.context.board.do(
+                "update fleet_workers set ended_at = now(), running = 0 where name = %s", [self.context.name]
             )
         if self._refused:
             raise self._refused
@@ -281,7 +284,7 @@ class Worker:
 
         def stop(signum: int) -> None:
             self.signum = self.signum or signum
-            self.place.stopping.set()
+            self.context.stopping.set()
             ending.set()
 
         for signum in (signal.SIGINT, signal.SIGTERM):
@@ -294,7 +297,7 @@ class Worker:
         )
         beat.start()
         try:
-            app = make_queue(self.place.board, self.place, size=self.slots + 4)
+            app = make_queue(self.context.board, self.context, size=self.slots + 4)
             async with app.open_async():
                 while not ending.is_set():
                     await self._run_jobs(app, ending)
@@ -307,7 +310,7 @@ class Worker:
         long.
         """
         try:
-            lease = self.place.board.fleet().lease
+            lease = self.context.board.fleet().lease
         except QueueUnavailable as error:
             _log.warning("%s", error)
             await asyncio.sleep(_BEAT)
@@ -317,7 +320,7 @@ class Worker:
                 app.run_worker_async(
                     queues=[queue],
                     concurrency=slots,
-                    name=self.place.name,
+                    name=self.context.name,
                     fetch_job_polling_interval=_POLL,
                     install_signal_handlers=False,
                     listen_notify=False,
@@ -342,21 +345,21 @@ class Worker:
                 raise result
 
     def _register(self) -> None:
-        self.place.board.do(
+        self.context.board.do(
             "insert into fleet_workers (name, version, slots) values (%s, %s, %s) on conflict (name) do update set "
             "version = excluded.version, slots = excluded.slots, began_at = now(), seen_at = now(), ended_at = null",
-            [self.place.name, __version__, self.slots],
+            [self.context.name, __version__, self.slots],
         )
 
     def _send_heartbeats(self, over: threading.Event, end: Callable[[], object]) -> None:
         """Sends heartbeats in a loop, and ends the worker when the fleet is drained or has another version."""
-        board = self.place.board
+        board = self.context.board
         while not over.wait(_BEAT):
             try:
                 board.do(
                     "update fleet_workers set seen_at = now(), running = "
                     "(select count(*) from fleet_hosts where worker = %s and lease_until > now()) where name = %s",
-                    [self.place.name, self.place.name],
+                    [self.context.name, self.context.name],
                 )
                 if board.fleet().draining:
                     end()

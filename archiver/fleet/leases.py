@@ -44,8 +44,8 @@ def monotonic_seconds() -> float:
 
 
 _MARGIN = 2.0
-"""The lease in PostgreSQL lasts this many seconds longer than the lease as the worker counts it, so that the worker can
-kill its crawl.
+"""In PostgreSQL a lease lasts this many seconds longer than for its worker, so that the worker has time to kill its
+crawl before another worker can take the lease.
 """
 
 
@@ -54,9 +54,10 @@ class SiteLease:
     """A worker's lease on a site, valid until `until` (in `monotonic_seconds`) unless renewed.
 
     - `token`: its fencing token.
-    - `manifest`: the key of the shard's current state; None for a new shard.
+    - `manifest`: the key of the manifest with the shard's current state; None for a new shard.
     - `lease`: the length of the lease in seconds.
     - `every`: seconds between checkpoints.
+    - `draining`: the fleet's draining state ("", "drain" or "now").
     """
 
     site: str
@@ -73,8 +74,8 @@ class SiteLease:
 
 @dataclass(frozen=True, slots=True)
 class LeaseWait:
-    """Returned by `take_lease` if the lease cannot be taken now. The job must be retried after `seconds`; 0 means that
-    the job is no longer due.
+    """The result of `take_lease` if the lease cannot be taken now. The job must be retried after `seconds`; 0 means
+    that the job is no longer due.
     """
 
     seconds: float
@@ -146,9 +147,9 @@ def renew_lease(board: QueueDatabase, held: SiteLease, delay: float) -> tuple[fl
 
 
 def commit_manifest(board: QueueDatabase, held: SiteLease, manifest: Manifest) -> bool:
-    """Makes a manifest the current state of its shard if the lease's fencing token is still the newest. Returns False
-    otherwise. The token is compared and the manifest is set in one statement, so a write with an older token is refused
-    however late it arrives.
+    """Makes a manifest the current state of its shard, if the lease's fencing token is still the newest; otherwise
+    returns False. One statement compares the token and sets the manifest, so that a write with an older token is
+    refused even if it arrives very late.
     """
     with board.transaction() as conn:
         done = conn.execute(
@@ -165,8 +166,11 @@ def commit_manifest(board: QueueDatabase, held: SiteLease, manifest: Manifest) -
 
 @dataclass(frozen=True, slots=True)
 class EndedRun:
-    """The result of a crawl, and when its site is due again. `period` and `why` explain that time. `rest` is the number
-    of seconds during which no requests may be sent to the host.
+    """The result of a crawl, and when its site is due again.
+
+    - `due_at`: when the site is due; `period` (seconds) and `why` explain this time.
+    - `quiet_until`: until when the host asked for a pause, or None.
+    - `rest`: the number of seconds during which no requests may be sent to the host.
     """
 
     outcome: str
@@ -208,8 +212,8 @@ class RunEnd:
 def release_host(
     conn: psycopg.Connection[Row], held: SiteLease, end: RunEnd, rest: float = 0.0, quiet_until: datetime | None = None
 ) -> None:
-    """Records the end of a run, and makes its host available after `rest` seconds. Call this only in the transaction
-    that has checked the site's fencing token.
+    """Records the end of a run, and makes its host available to other jobs after `rest` seconds. Call this only in the
+    transaction that has checked the site's fencing token.
     """
     c = end.counts
     conn.execute(
@@ -227,8 +231,8 @@ def release_host(
 
 @dataclass(eq=False)
 class LeasedProcess:
-    """A worker's handle of a job's process. `result` is what the process sent before it ended. If it sent nothing,
-    `result` is the return value of `died`, which is called with a phrase such as "was killed by signal 9".
+    """A worker's handle of the process that does a job. `result` is what the process sent before it ended. If it sent
+    nothing, `result` is the return value of `died`, which is called with a phrase such as "was killed by signal 9".
     """
 
     process: ForkServerProcess
@@ -274,9 +278,8 @@ class LeasedProcess:
 
 
 class LeaseWatchdog:
-    """Kills the process in which it runs when the lease of the process's site ends. A thread watches the time. In
-    addition, `check` is called before each request, because the thread may not be the first to run when a suspended
-    process resumes.
+    """Kills its own process when the lease of the process's site ends. A thread watches the time. `check` must also be
+    called before each request, because when a suspended process resumes, the thread may not be the first to run.
     """
 
     def __init__(self, link: Connection, until: float) -> None:
@@ -311,8 +314,8 @@ class LeaseWatchdog:
 
 
 def start_watchdog(link: Connection) -> LeaseWatchdog | None:
-    """At the start of a job's process, waits until the worker has sent the end of the lease, and starts watching the
-    time. Returns None if the worker is gone.
+    """Waits, at the start of a job's process, until the worker has sent the end of the lease. Then starts a watchdog
+    for this time and returns it. Returns None if the worker is gone.
 
     From then on the process ignores Ctrl-C, because the worker handles it and ends its processes.
     """
@@ -332,8 +335,8 @@ def start_watchdog(link: Connection) -> LeaseWatchdog | None:
 def begin_leased_crawl(
     archive: Path, site: str, url: str, settings: dict[str, Any], contact: str | None
 ) -> LeasedProcess:
-    """Starts a process that crawls one site, once `LeasedProcess.extend` has sent it the end of its lease. Its result
-    is a CrawlResult or an ArchiverError. Raises OSError if the process cannot be started.
+    """Starts a process that crawls one site. The process begins when `LeasedProcess.extend` has sent it the end of its
+    lease. Its result is a CrawlResult or an ArchiverError. Raises OSError if the process cannot be started.
     """
 
     def died(how: str) -> CrawlResult:
@@ -344,7 +347,7 @@ def begin_leased_crawl(
 
 
 def _crawl(link: Connection, archive: Path, url: str, settings: dict[str, Any], contact: str | None) -> None:
-    """Entry point of the process: crawls the site, and sends the result to the worker."""
+    """Entry point of a crawl's process: crawls the site, and sends the result to the worker."""
     watchdog = start_watchdog(link)
     if watchdog is None:
         return

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # The fleet's tables, in the same database as the tables of Procrastinate.
 
 LAYOUT = 2
-"""The version of these tables. A program that knows another version cannot use them."""
+"""The version of the fleet's tables. A program with another value cannot use them."""
 
 TABLES = """
 create table fleet (
@@ -132,17 +132,20 @@ _IDLE = 5.0
 transaction would otherwise block its rows for all other workers.
 """
 _CLOCK = 60.0
-"""This machine's clock and PostgreSQL's may differ by at most this many seconds. Leases do not depend on it, because
-they use PostgreSQL's clock and monotonic clocks.
+"""The clocks of this machine and of PostgreSQL may differ by at most this many seconds. This limit does not protect
+leases, which use only PostgreSQL's clock and monotonic clocks.
 """
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """The settings of a fleet. `lease` is the number of seconds after which the host of a worker without heartbeat
-    becomes free. `every` is the minimum number of seconds between two checkpoints of a crawl. `draining` is "", "drain"
-    or "now".
+    """The settings of a fleet.
+
+    - `storage`: the URL of the shard storage.
+    - `lease`: if a worker sends no heartbeat for this many seconds, its hosts become free.
+    - `every`: the minimum number of seconds between two checkpoints of a crawl.
+    - `draining`: "", "drain" (running jobs are finished) or "now" (running jobs are interrupted).
     """
 
     fleet_id: str
@@ -153,8 +156,8 @@ class Fleet:
 
 
 class QueueDatabase:
-    """A pool of connections to the fleet's PostgreSQL database, `jobs`. Each method call is one transaction. Raises
-    QueueUnavailable, QueuePermissionDenied and ForeignTables.
+    """A pool of connections to the fleet's PostgreSQL database, whose address is `jobs`. Each method call is one
+    transaction. Raises QueueUnavailable, QueuePermissionDenied and ForeignTables.
     """
 
     def __init__(self, jobs: str, size: int = 4) -> None:
@@ -205,9 +208,9 @@ class QueueDatabase:
         return bool(found and found["found"])
 
     def fleet(self, same: Literal["version", "layout", "nothing"] = "version") -> Fleet:
-        """Returns the fleet's settings. `same` says what must match this program: the fleet's "version", only the
-        "layout" of its tables (enough to read them), or "nothing" (enough to drain). Raises FleetNotFound, and
-        QueueVersionMismatch if they do not match.
+        """Returns the fleet's settings. Raises FleetNotFound. Raises QueueVersionMismatch if this program does not
+        match the fleet in what `same` names: its "version", or only the "layout" of its tables (enough to read them);
+        "nothing" skips this check (enough to drain the fleet).
         """
         if not self.exists():
             raise FleetNotFound(self.where)
@@ -221,8 +224,8 @@ class QueueDatabase:
         )
 
     def make(self, storage: str, lease: float | None, every: float | None) -> Fleet:
-        """Creates the fleet's tables; if they exist, upgrades the fleet to this version and ends draining. Raises
-        WorkersActive if workers of the old version are running, and QueueVersionMismatch for tables with another
+        """Creates the fleet's tables. If they exist, upgrades the fleet to this version and ends draining. Raises
+        WorkersActive if workers of the old version are running, and QueueVersionMismatch if the tables have another
         layout.
         """
         if not self.exists():
@@ -246,7 +249,7 @@ class QueueDatabase:
         return self.fleet()
 
     def workers_alive(self) -> list[str]:
-        """Returns the names of the workers that sent a heartbeat within the last lease."""
+        """Returns the names of the workers that have sent a heartbeat within the length of a lease."""
         return [
             row["name"]
             for row in self.all(

@@ -1,5 +1,5 @@
-"""Runs one job of a fleet worker: takes the lease of a site, fetches its shard, crawls the site (or does a task on the
-shard), stores the shard at checkpoints and at the end, and releases the lease.
+"""Runs one job of a fleet worker: takes the lease of a site, fetches its shard, and crawls the site or does a task on
+the shard. Stores the shard at checkpoints and at the end, and releases the lease.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _POLL_SECONDS = 0.2
 _RETRY, _RETRY_LONGEST = 600.0, 6 * 3600.0
 """Seconds before retrying a site that could not be crawled. The time doubles with each failure, up to the maximum."""
 _COST = 20
-"""Between two checkpoints, a crawl runs for at least this many times the duration of the last checkpoint."""
+"""The time between two checkpoints is at least this many times the duration of the last checkpoint."""
 E = TypeVar("E")
 
 
@@ -67,22 +67,22 @@ class WorkerContext:
     stopping: threading.Event = field(default_factory=threading.Event)
 
 
-class Lease:
-    """Context manager that keeps the lease of a site while a job works: a thread renews the lease and extends the time
-    limit of the job's process. `lost` is set when another worker has taken over the site or the lease has expired.
+class LeaseKeeper:
+    """Context manager that keeps the lease of a site while a job runs. A thread renews the lease, and extends the time
+    limit of the job's process. `lost` is set if another worker has taken over the site or the lease has expired.
     """
 
-    def __init__(self, place: WorkerContext, held: SiteLease, delay: float) -> None:
-        self._place, self._held, self._delay = place, held, delay
+    def __init__(self, context: WorkerContext, held: SiteLease, delay: float) -> None:
+        self._context, self._held, self._delay = context, held, delay
         self._until = held.until
         self._over = threading.Event()
         self.lost = threading.Event()
-        self.now = threading.Event()
-        """Set when the fleet is drained at once."""
+        self.interrupt_now = threading.Event()
+        """Set if the fleet is drained with "now", so that the job must be interrupted."""
         self.process: LeasedProcess | None = None
         self._thread = threading.Thread(target=self._renew, name=f"lease of {held.site}", daemon=True)
 
-    def __enter__(self) -> Lease:
+    def __enter__(self) -> LeaseKeeper:
         self._thread.start()
         return self
 
@@ -97,7 +97,7 @@ class Lease:
     def _renew(self) -> None:
         while not self._over.wait(self._held.lease / 6):
             try:
-                renewed = renew_lease(self._place.board, self._held, self._delay)
+                renewed = renew_lease(self._context.board, self._held, self._delay)
             except QueueUnavailable as error:
                 _log.warning("%s", error)
                 if monotonic_seconds() < self._until:
@@ -108,27 +108,27 @@ class Lease:
                 return
             self._until, draining = renewed
             if draining == "now":
-                self.now.set()
+                self.interrupt_now.set()
             if self.process is not None:
                 self.process.extend(self._until)
 
 
-def crawl_site(place: WorkerContext, site: str, settings: dict[str, Any], url: str) -> float:
+def crawl_site(context: WorkerContext, site: str, settings: dict[str, Any], url: str) -> float:
     """Runs one crawl job: crawls a site under its lease and stores its shard. Returns 0.0, or the seconds after which
     the job must be retried. A failed crawl is recorded as the outcome of its run, not raised.
     """
     delay = delay_for(url, settings.get("delay"))
-    held = take_lease(place.board, site, place.name, delay)
+    held = take_lease(context.board, site, context.name, delay)
     if isinstance(held, LeaseWait):
         return held.seconds
-    with Lease(place, held, delay) as lease:
+    with LeaseKeeper(context, held, delay) as lease:
         ended = attempt_job(
             site,
             lease,
-            lambda: _crawl_shard(place, held, lease, delay),
-            lambda why: _failed_run(place.board, held, why, delay),
+            lambda: _crawl_shard(context, held, lease, delay),
+            lambda why: _failed_run(context.board, held, why, delay),
         )
-    if ended is None or not release_lease(place.board, held, ended):
+    if ended is None or not release_lease(context.board, held, ended):
         return held.lease
     _log.info(
         "%s: %s, %d requests, %d new; due %s UTC",
@@ -141,9 +141,9 @@ def crawl_site(place: WorkerContext, site: str, settings: dict[str, Any], url: s
     return 0.0
 
 
-def attempt_job(name: str, lease: Lease, run: Callable[[], E], failed: Callable[[str], E]) -> E | None:
-    """Calls `run` and returns its result. If it fails, calls `failed` with the reason and returns that result. Returns
-    None if another worker has taken over the site; the caller must then record nothing.
+def attempt_job(name: str, lease: LeaseKeeper, run: Callable[[], E], failed: Callable[[str], E]) -> E | None:
+    """Returns the result of `run`. If `run` fails, returns the result of `failed`, which is called with the reason.
+    Returns None if another worker has taken over the site; the caller must then record nothing.
     """
     try:
         return run()
@@ -162,8 +162,8 @@ def attempt_job(name: str, lease: Lease, run: Callable[[], E], failed: Callable[
 
 @dataclass(frozen=True, slots=True)
 class ShardWork:
-    """The result of work on a shard that has been stored again: the path of the shard's archive on this disk, the
-    result of the process, and True if the process was stopped early.
+    """The result of a job on a shard, after the shard has been stored. `archive` is the path of its archive on this
+    disk, `result` is the result of the job's process, and `stopped` is True if the process was stopped early.
     """
 
     archive: Path
@@ -172,16 +172,16 @@ class ShardWork:
 
 
 def work_on_shard(
-    place: WorkerContext, held: SiteLease, lease: Lease, start: Callable[[Path], LeasedProcess]
+    context: WorkerContext, held: SiteLease, lease: LeaseKeeper, start: Callable[[Path], LeasedProcess]
 ) -> ShardWork:
     """Fetches a shard, runs the process that `start` starts on its archive, and stores the shard at checkpoints and at
     the end. Raises Fenced if another worker has taken over the site, StorageRefused or ShardDamaged if the shard cannot
     be fetched or stored, and the ArchiverError that the process sends.
     """
-    folder = place.folder / shard_folder(held.site).rpartition("/")[2]
-    storage_owner(place.storage)
-    before = _read_stored_manifest(place.storage, held.manifest)
-    restore(place.storage, folder, before)
+    folder = context.folder / shard_folder(held.site).rpartition("/")[2]
+    storage_owner(context.storage)
+    before = _read_stored_manifest(context.storage, held.manifest)
+    restore(context.storage, folder, before)
     mark_in_use(folder)
     if lease.lost.is_set() or monotonic_seconds() >= lease.until:
         raise Fenced(held.site, held.token)
@@ -194,13 +194,13 @@ def work_on_shard(
         number += 1
         current, previous = (
             checkpoint(
-                place.storage,
+                context.storage,
                 folder,
                 held.site,
                 held.token,
                 number,
                 current,
-                lambda manifest: commit_manifest(place.board, held, manifest),
+                lambda manifest: commit_manifest(context.board, held, manifest),
             ),
             current,
         )
@@ -211,7 +211,7 @@ def work_on_shard(
         while not process.has_ended(_POLL_SECONDS):
             if lease.lost.is_set():
                 raise Fenced(held.site, held.token)
-            if not stopped and (place.stopping.is_set() or lease.now.is_set()):
+            if not stopped and (context.stopping.is_set() or lease.interrupt_now.is_set()):
                 stopped = True
                 process.end()
             if not stopped and monotonic() >= next_checkpoint:
@@ -226,22 +226,22 @@ def work_on_shard(
     save()
     assert current is not None
     mark_clean(folder, current)
-    delete_old_objects(place.storage, current, previous)
+    delete_old_objects(context.storage, current, previous)
     if isinstance(process.result, ArchiverError):
         raise process.result
     assert process.result is not None
     return ShardWork(folder / ARCHIVE, process.result, stopped)
 
 
-def _crawl_shard(place: WorkerContext, held: SiteLease, lease: Lease, delay: float) -> EndedRun:
+def _crawl_shard(context: WorkerContext, held: SiteLease, lease: LeaseKeeper, delay: float) -> EndedRun:
     def start(archive: Path) -> LeasedProcess:
         prepare_shard(archive, held)
-        return begin_leased_crawl(archive, held.site, held.start_url, held.settings, place.contact)
+        return begin_leased_crawl(archive, held.site, held.start_url, held.settings, context.contact)
 
-    work = work_on_shard(place, held, lease, start)
+    work = work_on_shard(context, held, lease, start)
     result: CrawlResult = work.result
     outcome = "interrupted" if work.stopped and not result.clean else result.outcome
-    return _ended_run(place.board, work.archive, held, outcome, result.reason, result.counts, delay)
+    return _ended_run(context.board, work.archive, held, outcome, result.reason, result.counts, delay)
 
 
 def prepare_shard(archive: Path, held: SiteLease) -> None:
@@ -258,7 +258,7 @@ def prepare_shard(archive: Path, held: SiteLease) -> None:
 def _ended_run(
     board: QueueDatabase, archive: Path, held: SiteLease, outcome: str, reason: str, counts: Counts, delay: float
 ) -> EndedRun:
-    """Returns how a crawl ended, with the time when the site is due again: at once if the run was interrupted,
+    """Returns the result of a crawl with the time when the site is due again: at once if the run was interrupted,
     otherwise by the rules of `archiver schedule`.
     """
     now = datetime.now(UTC)
@@ -274,8 +274,8 @@ def _ended_run(
 
 
 def _failed_run(board: QueueDatabase, held: SiteLease, reason: str, delay: float) -> EndedRun:
-    """Returns the outcome of a run that could not crawl the site or store its shard, with the time of the next try. The
-    last checkpoint remains the state of the shard.
+    """Returns the result of a run that could not crawl the site or store its shard, with the time of the next attempt.
+    The state of the shard remains that of the last checkpoint.
     """
     row = board.one("select failures, period_seconds from fleet_sites where name = %s", [held.site])
     failures, period = (row["failures"], row["period_seconds"]) if row else (0, _RETRY)

@@ -35,11 +35,10 @@ _PACKAGES = {
 
 
 class ShardStorage:
-    """A storage for objects, each with a key such as "shards/x/manifest.json", in a bucket (s3://bucket/folder) or a
-    local folder.
+    """A storage for objects in a bucket (s3://bucket/folder) or a local folder. Each object has a key such as
+    "shards/x/manifest.json".
 
-    An object is written once, under a key that nobody else uses, and never changed. All methods raise
-    StorageRefused.
+    An object is written once, under a key of its own, and never changed. All methods raise StorageRefused.
     """
 
     def __init__(self, url: str) -> None:
@@ -206,8 +205,13 @@ class ShardFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The list of files that make up one state of a shard. `token` is the fencing token of the worker that wrote it,
-    `checkpoint` is its number within that worker's run, and `made_at` is its time (ISO 8601 in UTC).
+    """The list of files that make up one state of a shard.
+
+    - `token`: the fencing token of the worker that wrote it.
+    - `checkpoint`: its number within that worker's run.
+    - `made_at`: its time (ISO 8601 in UTC).
+    - `version`: the version of the program that wrote it.
+    - `articles`: the number of articles in the shard.
     """
 
     site: str
@@ -258,15 +262,15 @@ def read_manifest(data: str | bytes) -> Manifest:
 
 
 def shard_folder(site: str) -> str:
-    """Returns the folder of a site's shard in the storage. It ends in a hash, so that sites whose names have the same
-    slug get different folders.
+    """Returns the folder of a site's shard in the storage. Its name ends in a hash, so that two sites never share a
+    folder, even if their names have the same slug.
     """
     return f"shards/{slugify(site)}-{blake2b(site.encode(), digest_size=4).hexdigest()}"
 
 
 def find_manifest_keys(keys: Iterable[str]) -> dict[str, list[str]]:
-    """Returns the keys of the manifests in each shard folder, newest first (highest fencing token, then highest
-    checkpoint).
+    """Returns the keys of the manifests in each shard folder, by folder. The newest manifest (highest fencing token,
+    then highest checkpoint) comes first.
     """
     out: dict[str, list[str]] = {}
     for key in sorted(keys, reverse=True):
@@ -282,8 +286,8 @@ _MARK = "fleet.json"
 
 
 def mark_storage(storage: ShardStorage, fleet_id: str) -> None:
-    """Writes the fleet's mark into a storage without a mark. Raises ForeignFleet if the mark of another fleet is there,
-    and StorageRefused.
+    """Marks a storage as belonging to a fleet, by writing the fleet's ID to `fleet.json`, unless it is marked already.
+    Raises ForeignFleet if the storage belongs to another fleet, and StorageRefused.
     """
     if _read_mark(storage) is None:
         data = json.dumps({"fleet": fleet_id, "layout": LAYOUT}).encode()
@@ -307,7 +311,9 @@ def probe_storage(storage: ShardStorage) -> None:
 
 
 def storage_owner(storage: ShardStorage) -> str:
-    """Returns the ID of the fleet whose mark is in the storage. Raises StorageRefused if there is no mark."""
+    """Returns the ID of the fleet to which a storage belongs. Raises StorageRefused if the storage has no
+    fleet.json.
+    """
     owner = _read_mark(storage)
     if owner is None:
         raise StorageRefused(storage.url, "it belongs to no fleet: fleet.json is missing")

@@ -1,9 +1,9 @@
-"""Transfers shards: from a worker's disk to the storage at checkpoints, and back to the disk of the next worker; also
+"""Transfers shards: from a worker's disk to the storage at checkpoints, and back to the disk of the next worker. Also
 collects all shards into one archive.
 
-A checkpoint stores a consistent copy of the whole database, but only the new bytes of the WARC files, because these
-only grow: the bytes from the last checkpoint up to the last record that the database knows. The manifest is written
-last.
+A checkpoint stores a consistent copy of the whole database, and only the new bytes of the WARC files, because these
+only grow. The new bytes are those after the last checkpoint, up to the last record that the database knows. The
+manifest is written last.
 """
 
 from __future__ import annotations
@@ -60,10 +60,9 @@ def checkpoint(
     `commit` is called with the new manifest, and returns False if another worker has taken over the site. In this case,
     the written objects are deleted and Fenced is raised.
 
-    If `commit` raises an error, the objects are kept, because the commit may have succeeded nevertheless. If it did
-    not, a later call of `delete_old_objects` deletes them. Nothing is written to a storage without the fleet's mark,
-    such as the empty folder of a missing mount. Raises Fenced, StorageRefused, and the errors of `commit` and of a
-    backup.
+    If `commit` raises an error, the objects are kept, because the commit may have succeeded nevertheless. If it has
+    not, a later call of `delete_old_objects` deletes them. Nothing is written to a storage without `fleet.json`, such
+    as the empty folder of a missing mount. Raises Fenced, StorageRefused, and the errors of `commit` and of a backup.
     """
     storage_owner(storage)
     written: list[str] = []
@@ -164,8 +163,8 @@ def restore(storage: ShardStorage, folder: Path, manifest: Manifest | None) -> N
 
 
 def mark_clean(folder: Path, manifest: Manifest) -> None:
-    """Marks a folder as containing exactly the files of this manifest, so that the next job on this machine need not
-    fetch them.
+    """Marks a folder as containing exactly the files of this manifest. The next job on this machine then need not fetch
+    them.
     """
     (folder / _STATE).write_bytes(manifest.to_json().encode())
 
@@ -175,8 +174,8 @@ def is_clean(folder: Path, manifest: Manifest) -> bool:
 
 
 def mark_in_use(folder: Path) -> None:
-    """Records in the folder that a job is changing its database. WARC files are only appended to, so if the job is
-    killed, WARC files that still have the length in the manifest can be reused.
+    """Marks a folder as being changed by a job. If the job is killed, only the WARC files are reused that still have
+    their length in the manifest. This is safe because WARC files are only appended to.
     """
     state = folder / _STATE
     if state.exists():
@@ -184,8 +183,8 @@ def mark_in_use(folder: Path) -> None:
 
 
 def _local_state(folder: Path) -> Manifest | None:
-    """Returns the manifest of the state that the last job left in the folder; None if it is unknown. If that job was
-    killed, the manifest is valid only for files that never change.
+    """Returns the manifest of the files that the last job left in the folder; None if it is unknown. If that job was
+    killed, the manifest is reliable only for files that never change.
     """
     for name, whole in ((_STATE, True), (f".{_STATE}", False)):
         try:
@@ -228,9 +227,9 @@ def _size(file: Path) -> int:
 
 
 def delete_old_objects(storage: ShardStorage, manifest: Manifest, before: Manifest | None) -> int:
-    """Deletes the stored objects of a shard, except those that are needed for this state of the shard, or for the state
-    `before`, which another process may still be reading. Objects of workers with a higher fencing token are kept.
-    Returns the number of deleted objects.
+    """Deletes the stored objects of a shard that are no longer needed, and returns their number. Keeps the objects of
+    the state `manifest`, those of the state `before`, which another process may still be reading, and those of workers
+    with a higher fencing token.
     """
     from archiver.fleet.shard_storage import shard_folder
 
@@ -245,7 +244,7 @@ def delete_old_objects(storage: ShardStorage, manifest: Manifest, before: Manife
 # A worker's folder on its local disk. Only one worker at a time uses it.
 
 SCANS = "scans"
-"""The folder for WARC files that are scanned for sites. It is next to the folder for shards."""
+"""The name of the folder for WARC files that are scanned for sites. It is next to the folder for shards."""
 
 
 class WorkFolderUnusable(ArchiverError):
@@ -285,7 +284,7 @@ class CollectedShards:
     """The result of collecting shards into one archive.
 
     - `merged`: the result of each merge, by site.
-    - `known`: the number of shards that have not changed since the last time.
+    - `known`: the number of shards that have not changed since they were last collected.
     - `unfinished`: sites that are being crawled or whose worker died.
     - `damaged`: a message for each damaged shard.
     """
@@ -309,8 +308,8 @@ class FetchedShards:
 
 
 def read_manifests(storage: ShardStorage) -> Iterator[Manifest]:
-    """Yields the manifest of the current state of each shard. If a manifest is replaced while it is read, the new
-    manifest is looked up.
+    """Yields the manifest of the current state of each shard. If a checkpoint replaces a manifest in the meantime, the
+    new one is read.
     """
     for folder, keys in sorted(find_manifest_keys(storage.keys("shards")).items()):
         found = _read_first_valid(storage, keys) or _read_first_valid(

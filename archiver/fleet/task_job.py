@@ -1,9 +1,8 @@
-"""Runs the tasks of a fleet: re-extracts a shard, scans a WARC file for sites, or imports the captures of one site.
+"""Runs the tasks of a fleet. A task re-extracts a shard ("reextract"), finds the sites of which a WARC file contains
+captures ("scan"), or imports the captures of one site from such a file ("import").
 
-Each task runs in its own process, with the code of `archiver reextract` and `archiver import`.
-
-Tasks are done once and are stored in the table `fleet_tasks`. A task re-extracts a shard ("reextract"), finds the sites
-of which a WARC file contains captures ("scan"), or imports the captures of one site from such a file ("import").
+Each task is done once, and is stored in the table `fleet_tasks`. It runs in its own process, with the code of `archiver
+reextract` or `archiver import`.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ from archiver.fleet.leases import (
     take_lease,
 )
 from archiver.fleet.postgres import QueueDatabase, Row
-from archiver.fleet.run_crawl_job import Lease, WorkerContext, attempt_job, prepare_shard, work_on_shard
+from archiver.fleet.run_crawl_job import LeaseKeeper, WorkerContext, attempt_job, prepare_shard, work_on_shard
 from archiver.fleet.shard_storage import ShardStorage
 from archiver.fleet.shard_transfer import ARCHIVE, SCANS
 from archiver.importers.import_inputs import RecordFilter, RecordSelector, is_archive_name, open_inputs
@@ -56,7 +55,7 @@ if TYPE_CHECKING:
 REEXTRACT, SCAN, IMPORT = "reextract", "scan", "import"
 FINISHED, FAILED, INTERRUPTED = "finished", "failed", "interrupted"
 TRIES = 5
-"""A task that has failed this many times is given up until it is queued again by a command."""
+"""A task that has failed this many times is not tried again, until a command queues it again."""
 _RETRY = 60.0
 """Seconds before a failed task is retried. The time doubles with each failure."""
 
@@ -70,8 +69,8 @@ class NoSuchSite(ArchiverError):
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """A task to be entered. `file` is the path or URL of a WARC file as `find_import_files` returns it; "" for a
-    re-extraction.
+    """A task to be added to `fleet_tasks`. `file` is the path or URL of a WARC file, as `find_import_files` returns it;
+    "" for a re-extraction.
     """
 
     kind: str
@@ -82,7 +81,7 @@ class NewTask:
 
 @dataclass(frozen=True, slots=True)
 class Task(NewTask):
-    """A stored task that has not ended, with its ID."""
+    """A task in `fleet_tasks` that has not ended."""
 
     id: int = 0
 
@@ -106,7 +105,7 @@ class TaskEnd:
 
 
 def select_sites(board: QueueDatabase, words: Iterable[str]) -> list[str]:
-    """Checks that these names are names of sites of the fleet, and returns them. Without names, returns the names of
+    """Returns the names of sites in `words`, after checking that each is a site of the fleet. Without names, returns
     all sites of the fleet. Raises NoSuchSite.
     """
     known = [row["name"] for row in board.all("select name from fleet_sites order by name")]
@@ -126,8 +125,8 @@ def select_shards(board: QueueDatabase, words: Iterable[str]) -> list[str]:
 
 
 def enter_tasks(board: QueueDatabase, tasks: Iterable[NewTask]) -> int:
-    """Adds tasks, and returns how many of them were not open before. A task that already ended or failed is opened
-    again; a task that is still open is not changed.
+    """Adds tasks to `fleet_tasks`. A task that ended or failed before is opened again; a task that is still open is not
+    changed. Returns the number of tasks that were added or opened.
     """
     with board.transaction() as conn:
         return _enter(conn, tasks)
@@ -215,12 +214,12 @@ def find_import_files(storage: ShardStorage, words: Iterable[str]) -> list[str]:
     out: dict[str, None] = {}
     for word in words:
         name = str(Path(word).resolve()) if "://" not in word and Path(word).exists() else word.rstrip("/")
-        place, key = _locate(storage, name)
-        kind = place.kind(key)
+        found_in, key = _locate(storage, name)
+        kind = found_in.kind(key)
         if kind == "file":
             out[name] = None
         elif kind == "directory":
-            below = [found[len(key) :] for found in place.keys(key) if is_archive_name(PurePosixPath(found).name)]
+            below = [found[len(key) :] for found in found_in.keys(key) if is_archive_name(PurePosixPath(found).name)]
             if not below:
                 raise UnreadableInput(word, "the folder has no WARC, ARC or WACZ file")
             out.update(dict.fromkeys(name + rest for rest in below))
@@ -234,19 +233,19 @@ def make_available_locally(storage: ShardStorage, file: str, folder: Path) -> It
     """Context manager that yields a local path of a WARC file: the file itself if it is on this machine, otherwise a
     copy in `folder`, which is deleted at the end of the block. Raises UnreadableInput, StorageRefused, OSError.
     """
-    place, key = _locate(storage, file)
-    if path := place.local(key):
+    found_in, key = _locate(storage, file)
+    if path := found_in.local(key):
         if not path.is_file():
             raise UnreadableInput(file, "this worker cannot find it: mount its folder at the same path on each machine")
         yield path
         return
-    if place.kind(key) != "file":
+    if found_in.kind(key) != "file":
         raise UnreadableInput(file, "it does not exist")
     folder.mkdir(parents=True, exist_ok=True)
     copy = folder / PurePosixPath(key).name
     try:
         with copy.open("wb") as into:
-            place.append_to(key, into)
+            found_in.append_to(key, into)
         yield copy
     finally:
         copy.unlink(missing_ok=True)
@@ -270,9 +269,11 @@ _CAPTURES = frozenset({"response", "resource", "revisit"})
 
 @dataclass
 class SitesFound:
-    """The result of scanning a WARC file. `sites` are the names of the fleet's sites of which the file contains
-    captures. `others` stands for the hosts of possible pages that belong to none of the fleet's sites. It maps the name
-    that the site of such a host would get to its start URL.
+    """The result of scanning a WARC file.
+
+    - `sites`: the names of those sites of the fleet of which the file contains captures.
+    - `others`: hosts with possible pages that belong to no site of the fleet. Maps the name that such a host would get
+      as a site to its start URL.
     """
 
     sites: set[str] = field(default_factory=set)
@@ -295,7 +296,7 @@ class ScopeLookup:
 
 
 def find_sites_in_file(path: Path, scopes: Iterable[Scope], choice: RecordFilter) -> SitesFound:
-    """Scans a WARC, ARC or WACZ file for sites; only records that match `choice` count. Raises UnreadableInput if the
+    """Scans a WARC, ARC or WACZ file for sites, using only records that `choice` selects. Raises UnreadableInput if the
     file has another format, and OSError.
     """
     known, found = ScopeLookup(scopes), SitesFound()
@@ -328,12 +329,12 @@ def find_sites_in_file(path: Path, scopes: Iterable[Scope], choice: RecordFilter
 
 _log = logging.getLogger(__name__)
 _LISTED = 20
-"""At most this many problems of a task are kept as messages; all are counted."""
+"""At most this many problems of a task are stored as messages. Their number includes all problems."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskOrder:
-    """A task with everything that its process needs.
+    """A task with the data that its process needs.
 
     - `storage`: the URL of the shard storage.
     - `scopes`: the fleet's sites, for a scan.
@@ -353,11 +354,10 @@ class _Stopped(KeyboardInterrupt):
 
 
 def begin_task(archive: Path, order: TaskOrder) -> LeasedProcess:
-    """Starts a process for a task. The process waits until `LeasedProcess.extend` has sent it the end of its lease, and
-    then begins.
+    """Starts a process for a task. The process begins when `LeasedProcess.extend` has sent it the end of its lease.
 
-    The process's result is a TaskEnd, or SitesFound if the task is a scan, or an ArchiverError. Raises OSError if
-    the process cannot be started.
+    Its result is SitesFound for a scan and a TaskEnd for any other task, or an ArchiverError. Raises OSError if the
+    process cannot be started.
     """
     process, link = fork_crawl(order.task.name, archive, _do_in_process, archive, order)
     return LeasedProcess(process, link, lambda how: TaskEnd(FAILED, f"the process of this task {how}"))
@@ -388,8 +388,8 @@ def _stop(signum: int, frame: Any) -> None:
 
 
 def _reextract(archive: Path, order: TaskOrder) -> TaskEnd:
-    """Re-extracts the shard. If an interrupted re-extraction is continued, `changed`, `fields` and the problems in the
-    result cover only this attempt.
+    """Re-extracts the shard and returns the result. After an interruption, this continues the re-extraction; `changed`,
+    `fields` and the problems in the result then cover only the latest attempt.
     """
     from archiver.maintenance.reextraction import ReextractedArticle, ReextractionRequest, select_articles
     from archiver.maintenance.reextraction_run import begin_reextraction, reextract, reextract_all
@@ -472,37 +472,39 @@ _KINDS: dict[str, Callable[[Path, TaskOrder], TaskEnd | SitesFound]] = {
 
 _POLL_SECONDS = 0.2
 _LEASH = 30.0
-"""A scan may run for at most this many seconds without a message from its worker."""
+"""The process of a scan ends if it gets no message from its worker for this many seconds."""
 
 
-def do_task(place: WorkerContext, number: int) -> float:
+def do_task(context: WorkerContext, number: int) -> float:
     """Makes one attempt at the task with this ID. Returns 0.0, or the seconds after which the job must be retried. A
     failure is recorded as the outcome of the attempt, not raised.
     """
-    task = find_open_task(place.board, number)
+    task = find_open_task(context.board, number)
     if task is None:
         return 0.0
     if task.site is None:
-        _scan_file(place, task)
+        _scan_file(context, task)
         return 0.0
-    held = take_lease(place.board, task.site, place.name, 0.0, task.id)
+    held = take_lease(context.board, task.site, context.name, 0.0, task.id)
     if isinstance(held, LeaseWait):
         return held.seconds
-    with Lease(place, held, 0.0) as lease:
+    with LeaseKeeper(context, held, 0.0) as lease:
         end = attempt_job(
-            task.name, lease, lambda: _run_on_shard(place, held, lease, task), lambda why: TaskEnd(FAILED, why)
+            task.name, lease, lambda: _run_on_shard(context, held, lease, task), lambda why: TaskEnd(FAILED, why)
         )
-    if end is None or not end_run(place.board, held, task, end):
+    if end is None or not end_run(context.board, held, task, end):
         return held.lease
     _log.info("%s: %s", task.name, end.outcome)
     return 0.0
 
 
-def _run_on_shard(place: WorkerContext, held: SiteLease, lease: Lease, task: Task) -> TaskEnd:
-    active = place.board.one("select active from fleet_sites where name = %s", [held.site])
-    inner = place.board.all("select name from fleet_sites where starts_with(name, %s) order by name", [f"{held.site}/"])
+def _run_on_shard(context: WorkerContext, held: SiteLease, lease: LeaseKeeper, task: Task) -> TaskEnd:
+    active = context.board.one("select active from fleet_sites where name = %s", [held.site])
+    inner = context.board.all(
+        "select name from fleet_sites where starts_with(name, %s) order by name", [f"{held.site}/"]
+    )
     order = TaskOrder(
-        task, place.storage.url, known=bool(active and active["active"]), apart=tuple(row["name"] for row in inner)
+        task, context.storage.url, known=bool(active and active["active"]), apart=tuple(row["name"] for row in inner)
     )
 
     def start(archive: Path) -> LeasedProcess:
@@ -512,51 +514,51 @@ def _run_on_shard(place: WorkerContext, held: SiteLease, lease: Lease, task: Tas
             open_archive(archive, create=True).close()  # the site will be created with its first post
         return begin_task(archive, order)
 
-    end: TaskEnd = work_on_shard(place, held, lease, start).result
+    end: TaskEnd = work_on_shard(context, held, lease, start).result
     return end
 
 
-def _scan_file(place: WorkerContext, task: Task) -> None:
+def _scan_file(context: WorkerContext, task: Task) -> None:
     """Scans a WARC file and records the result. This needs no lease, because no shard is written; if two workers scan
     the same file, only the first result is recorded.
     """
     found = None
     try:
-        scanned = _run_scan(place, task)
+        scanned = _run_scan(context, task)
         found, end = (scanned, TaskEnd(FINISHED)) if isinstance(scanned, SitesFound) else (None, scanned)
     except (ArchiverError, OSError) as error:
         _log.warning("%s: %s", task.name, error)
         end = TaskEnd(FAILED, str(error))
     if found is None:
-        end_scan(place.board, task, end)
+        end_scan(context.board, task, end)
         return
     options = dict(task.options)
     only, new_sites = options.pop("only"), options.pop("new_sites")
     sites = sorted(found.sites.intersection(only) if only else found.sites)
     others = [] if only else sorted(found.others)
     if new_sites:
-        sites += enter_hosts(place.board, [found.others[name] for name in others])
+        sites += enter_hosts(context.board, [found.others[name] for name in others])
         others = []
     result = {"sites": len(sites), "other_hosts": len(others), "listed": others[:20]}
-    end_scan(place.board, replace(task, options=options), replace(end, result=result), sites)
+    end_scan(context.board, replace(task, options=options), replace(end, result=result), sites)
     _log.info("%s: %d sites", task.name, len(sites))
 
 
-def _run_scan(place: WorkerContext, task: Task) -> SitesFound | TaskEnd:
+def _run_scan(context: WorkerContext, task: Task) -> SitesFound | TaskEnd:
     """Runs the process of a scan and returns its result. If the worker is to end, kills the process and returns the
     outcome INTERRUPTED. Raises the ArchiverError that the process sends, and OSError.
     """
-    rows = place.board.all("select start_url from fleet_sites")
-    folder = place.folder.with_name(SCANS) / str(task.id)
+    rows = context.board.all("select start_url from fleet_sites")
+    folder = context.folder.with_name(SCANS) / str(task.id)
     folder.mkdir(parents=True, exist_ok=True)
     process = begin_task(
-        folder / ARCHIVE, TaskOrder(task, place.storage.url, tuple(Scope.of(row["start_url"]) for row in rows))
+        folder / ARCHIVE, TaskOrder(task, context.storage.url, tuple(Scope.of(row["start_url"]) for row in rows))
     )
     try:
         process.extend(monotonic_seconds() + _LEASH)
         while not process.has_ended(_POLL_SECONDS):
             process.extend(monotonic_seconds() + _LEASH)
-            if place.stopping.is_set():
+            if context.stopping.is_set():
                 process.kill()
                 return TaskEnd(INTERRUPTED)
     except BaseException:
