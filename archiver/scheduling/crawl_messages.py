@@ -1,5 +1,5 @@
-"""The plans and results of crawls as plain values that processes can exchange. Also notices to the user, and the log
-file of crawls.
+"""The plans and results of crawls as plain values, which processes can send to one another. Also notices to the user,
+and the log file of crawls.
 """
 
 from __future__ import annotations
@@ -44,9 +44,7 @@ def print_notice(sentence: str) -> None:
 
 
 def send_notices_to(show: Callable[[str], None] | None) -> None:
-    """Makes `show` receive all further notices for the user, in addition to the log. With None, notices go only to the
-    log.
-    """
+    """Makes `show` receive all further notices to the user, which are also written to the log. None stops this."""
     logging.getLogger("archiver.notice").handlers = [NoticeHandler(show)] if show else []
 
 
@@ -54,7 +52,7 @@ def prepare_log_file(archive: Path) -> Path:
     """Returns the path of the log file for crawls, in the folder `log` next to the archive. Raises an ArchiverError if
     it cannot be written.
 
-    Turns off the logging module's own reports of write errors, because they would only repeat that error.
+    Also makes the logging module silent about write errors, because it would repeat the same error for each message.
     """
     log = archive.parent / "log" / "crawl.log"
     try:
@@ -68,8 +66,8 @@ def prepare_log_file(archive: Path) -> Path:
 
 
 GRACE = 5.0
-"""Running requests get at most this many seconds to finish once a crawl is stopped. Pages that do not arrive remain
-due.
+"""When a crawl is stopped, its running requests get this many seconds to finish. Pages that do not arrive in this time
+remain due.
 """
 
 
@@ -109,7 +107,8 @@ class CommonOptions:
 class CrawlResult:
     """The result of crawling one site.
 
-    - `outcome`: finished, waiting (for its host), interrupted or failed; `reason` says why.
+    - `outcome`: finished, waiting (the host asks for a pause, or another command is crawling it), interrupted or
+      failed; `reason` says why.
     - `failures`: the reasons of failed pages, each with its count.
     - `due`: the number of pages that are still due.
     - `edits`: an estimate of the edits that the run did not see.
@@ -147,16 +146,16 @@ class CrawlResult:
 
 
 HostPlans = tuple[tuple[int, CrawlPlan], ...]
-"""The plans of one host, with their positions in the command. They are crawled sequentially."""
+"""The plans for the sites of one host, each with its position in the command. They are crawled one after another."""
 CrawlOutcome = CrawlResult | ArchiverError
-"""The result of a plan: its run, or the error that prevented it."""
+"""The result of carrying out a plan: the result of its crawl, or the error that prevented the crawl."""
 
 
 def make_plan(
     url: str, settings: dict[str, Any], delay: float | None, contact: str | None, *, known: bool = False
 ) -> CrawlPlan:
-    """Returns the crawl plan of a site. The command line (`delay`, `contact`) overrides the site's settings, and these
-    override the defaults. If `known` is True, the site's host is looked up when the run starts, and not now.
+    """Returns the crawl plan of a site. `delay` and `contact` from the command line override the site's `settings`, and
+    these override the defaults. If `known` is True, the host is resolved when the crawl starts, and not now.
     """
     own_delay = settings.get("delay")
     return CrawlPlan(
@@ -167,8 +166,8 @@ def make_plan(
 
 
 def host_of(plan: CrawlPlan) -> str:
-    """Returns the host of a plan. Only one site of a host is crawled at a time. Plans without a delay are for servers
-    on this machine; for these, each port counts as a host.
+    """Returns the host of a plan, since only one site of a host is crawled at a time. For a server on this machine (a
+    plan without a delay), host and port are returned, so that its ports count as separate hosts.
     """
     parts = urlsplit(plan.url)
     return (parts.hostname or "") if plan.delay else parts.netloc

@@ -3,8 +3,8 @@
 The command assigns each host to the worker with the fewest hosts, shows the progress and collects the results. If a
 worker dies, only the crawls that it was running fail.
 
-A worker process crawls the hosts that the command sends over a link, and sends back the results. It stops when the
-command dies, because that closes the link.
+A worker receives hosts over a link, crawls them, and sends back the results. It stops when the command dies, because
+that closes the link.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from archiver.urls import Scope
 
 @dataclass(frozen=True, slots=True)
 class CrawlHost:
-    """Message to a worker: also crawl the sites of this host."""
+    """Message to a worker: crawl the sites of this host in addition to those it has."""
 
     host: HostPlans
 
@@ -56,9 +56,7 @@ class Shutdown:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Message to a worker: stop as if this signal had been received. If `at_once` is True, do not wait for running
-    requests.
-    """
+    """Message to a worker: stop as after this signal. If `at_once` is True, do not wait for running requests."""
 
     signum: int
     at_once: bool = False
@@ -66,7 +64,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Message from a worker: the result of the plan with this position."""
+    """Message from a worker: the result of the plan at position `index`."""
 
     index: int
     result: CrawlOutcome
@@ -74,8 +72,8 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class HostFree:
-    """Message from a worker: it no longer crawls the host of the plan with this position. The plan's result may follow
-    later.
+    """Message from a worker: it no longer sends requests to the host of the plan at position `index`. The result of the
+    plan may follow later.
     """
 
     index: int
@@ -83,8 +81,8 @@ class HostFree:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Message from a worker at regular intervals: the current counts of a run. If the worker is killed, the counts in
-    its last message are used as its result.
+    """Message that a worker sends at regular intervals: the current counts of the crawl of the plan at position
+    `index`. If the worker is killed, the last counts become the result of this crawl.
     """
 
     index: int
@@ -103,8 +101,8 @@ FromWorker = Finished | HostFree | Progress | Notice | Line | Leave | ArchiverEr
 
 
 def send(link: Connection, message: ToWorker | FromWorker) -> None:
-    """Sends a message over a link. A closed link is ignored, because the process that reads from the link notices
-    it.
+    """Sends a message over a link. Does nothing if the link is closed, because the code that reads from the link
+    handles that.
     """
     with suppress(OSError):
         link.send(message)
@@ -129,7 +127,9 @@ def run_pool_worker(link: Connection, order: CommonOptions, every: float) -> Non
 
 @dataclass(frozen=True, slots=True)
 class _RemoteScreen:
-    """Sends progress lines to the command, which writes to the terminal."""
+    """Stands for the terminal in a worker process: sends progress lines to the command, which shows them. `every` is
+    the number of seconds between two lines of a site.
+    """
 
     link: Connection
     every: float
@@ -187,7 +187,8 @@ class _PoolWorker:
 
 
 _CLOSING = 10.0
-"""A worker gets at most this many seconds after the grace period to write its results; then it is killed."""
+"""When a worker is stopped, it gets this many seconds after the grace period to write its results. Then it is killed.
+"""
 _EXIT_SECONDS = 5.0
 
 
@@ -195,7 +196,7 @@ def crawl_in_processes(
     plans: list[CrawlPlan], order: CommonOptions, workers: int, processes: int
 ) -> tuple[dict[int, CrawlOutcome], int]:
     """Crawls all plans in several processes, `workers` hosts at a time. Returns the results by position of the plan,
-    and the signal that ended the crawls (0 for none). Plans without a result were stopped before they started.
+    and the signal that ended the crawls (0 for none). Plans that were stopped before they started have no result.
     """
     prepare_log_file(order.archive)
     return asyncio.run(_Command(plans, order, workers, processes).crawl())
@@ -203,7 +204,7 @@ def crawl_in_processes(
 
 @dataclass(eq=False)
 class _Worker:
-    """A worker process with its hosts. A host is identified by the position of its first plan. `busy` contains the
+    """A worker process with its hosts. Each host is identified by the position of its first plan. `busy` contains the
     hosts that are being crawled.
     """
 
@@ -317,7 +318,9 @@ class _Command:
         self._assign_hosts()
 
     def _report_lost(self, index: int, plan: CrawlPlan, code: int) -> None:
-        """Reports the result of a crawl whose worker died, with the last counts that the worker sent."""
+        """Records the result of a crawl whose worker died, with the last counts that the worker sent. `code` is the
+        exit code of the worker.
+        """
         counts = self._counts.get(index)
         site = Scope.of(plan.url).name
         self._screen.draw(Leave(site))
@@ -367,10 +370,10 @@ def _death_sentence(url: str, code: int, order: CommonOptions) -> str:
 
 
 def run_plans(plans: list[CrawlPlan], order: CommonOptions, workers: int) -> tuple[list[CrawlResult], int]:
-    """Crawls all plans, `workers` hosts at a time, on the available cores. Returns a result for each plan, in their
-    order, and the signal that ended the crawls (0 for none).
+    """Crawls all plans, `workers` hosts at a time, on the available cores. Returns the results in the order of the
+    plans, and the signal that ended the crawls (0 for none).
 
-    With one host or one core, the crawl runs in this process, because another process would only cost time and
+    If there is only one host or one core, crawls in this process, because another process would only cost time and
     memory. Raises the errors of `open_archive`, before the first request.
     """
     finish_pending_takedowns(order.archive, print_notice, create=True)
@@ -392,8 +395,9 @@ def _crawl(plans: list[CrawlPlan], order: CommonOptions, workers: int) -> tuple[
 
 
 def _result_or_raise(plan: CrawlPlan, result: CrawlOutcome, *, alone: bool) -> CrawlResult:
-    """Returns the result of a plan; "waiting" if another command is crawling its site or host, and "failed" if its page
-    object cannot be used, unless it is the only plan. Any other ArchiverError is raised.
+    """Returns the result of a plan, or raises its ArchiverError. If there are other plans, two kinds of errors are
+    returned as results instead: "waiting" if another command is crawling the site or host, and "failed" if a page
+    object cannot be used.
     """
     if isinstance(result, BadPageObject) and not alone:
         return CrawlResult(Scope.of(plan.url).name, plan.url, "failed", str(result), 0.0, Counts(), ())

@@ -40,10 +40,10 @@ from archiver.storage.runs import Counts
 # Scrapy's process, changed so that it ends within seconds of a signal
 
 _GARBAGE_THRESHOLD = 20_000
-"""Cyclic garbage is looked for after this many new objects (Python's default: 700)."""
+"""Python looks for cyclic garbage each time this many new objects exist (default: 700)."""
 _SAME_SIGNAL = 0.5
-"""A second signal within this many seconds is ignored as a repetition of the first: a service manager signals every
-process, and the command also forwards the signal to its workers.
+"""A signal that arrives within this many seconds after the first one counts as the same signal. A service manager
+signals all processes, and the command forwards the signal to its workers as well.
 """
 
 
@@ -96,7 +96,7 @@ _log = logging.getLogger(__name__)
 
 
 class CrawlerGroup:
-    """All crawls of one Scrapy process. `on_result` is called with the position of each plan and its result.
+    """All crawls of one Scrapy process. `on_result` is called with the position and the result of each plan.
 
     Raises BadConfig if archiver.toml is invalid, and an ArchiverError if the log file cannot be written.
     """
@@ -139,9 +139,7 @@ class CrawlerGroup:
             self._report(index, _result(plan, crawler) or not_started_result(plan))
 
     async def crawl_host(self, plans: HostPlans) -> None:
-        """Crawls the sites of one host, one after another. If the process stops, plans that have not started get no
-        result.
-        """
+        """Crawls the sites of one host, one after another. If the process stops, the remaining plans get no result."""
         for index, plan in plans:
             if self.process.signum:
                 return
@@ -231,8 +229,8 @@ def crawl_in_process(plans: list[CrawlPlan], order: CommonOptions, workers: int)
 
 
 async def _wait_for_crawl(crawler: Any, task: asyncio.Task[None]) -> None:
-    """Waits for a crawl to end. Once it is stopped, waits only GRACE seconds more, so that unresponsive servers do not
-    delay the end.
+    """Waits for a crawl to end. After the crawl is stopped, waits at most GRACE more seconds, because a server may not
+    respond.
     """
     while not task.done():
         await asyncio.wait({task}, timeout=1.0)
@@ -263,7 +261,7 @@ def _result(plan: CrawlPlan, crawler: Any) -> CrawlResult | None:
 
 
 def _archive_extension_of(crawler: Crawler | None) -> ArchiveExtension | None:
-    """Returns Scrapy's ArchiveExtension of a crawl; None if the crawl has not started yet."""
+    """Returns the ArchiveExtension of a crawl; None if the crawl has not started yet."""
     if crawler is not None:
         with suppress(RuntimeError):  # Scrapy has not made the crawler's extensions yet
             return crawler.get_extension(ArchiveExtension)

@@ -1,7 +1,7 @@
 """The loop of `archiver schedule`: starts the crawls that are due, collects their results, and stops on a signal.
 
-Each site is crawled in a separate process, as `archiver crawl` does it. The process sends the result to the scheduler,
-and stops when the scheduler dies, because that closes the link between them.
+Each site is crawled in its own process, in the same way as by `archiver crawl`. The process sends the result to the
+scheduler over a link. It stops when the scheduler dies, because that closes the link.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ from archiver.storage.sites import tags_in_use
 
 _EXIT_SECONDS = 5.0
 _NICE = 10
-"""The nice value of a check is this much higher than that of a crawl (nice(2)), so a check has lower priority."""
+"""A check runs with a nice value that is higher by this number (nice(2)), so that crawls take precedence."""
 
 
 @dataclass(frozen=True, slots=True)
 class SiteCrawl:
-    """A site that the scheduler is to crawl, with its settings. `delay` and `contact` are the values given on the
-    command line; None if not given.
+    """A site that the scheduler is to crawl, with its settings. `delay` and `contact` come from the command line; None
+    if they were not given.
     """
 
     name: str
@@ -74,8 +74,8 @@ class SiteCrawl:
 
 @dataclass(eq=False)
 class CrawlProcessHandle:
-    """The scheduler's handle of a process that crawls a site. No other crawl uses the same host. `started` is a time of
-    the monotonic clock.
+    """The scheduler's handle of a process that crawls a site. `started` is the time of its start, by the monotonic
+    clock. While the process runs, no other crawl uses the host of the site.
     """
 
     crawl: SiteCrawl
@@ -88,8 +88,8 @@ class CrawlProcessHandle:
     """True if the process ended without sending a result."""
 
     def receive(self) -> bool:
-        """Receives the result or the end of the process. Returns True if the process has ended; `result` is set
-        then.
+        """Receives what the process sent: its result, or the end of the link. Returns True at the end of the link; the
+        process has then ended, and `result` is set.
         """
         try:
             self.result = self.link.recv()
@@ -154,9 +154,9 @@ def _run_crawl(link: Connection, crawl: SiteCrawl, order: CommonOptions) -> None
 
 
 def notify_changes(archive: Path, sites: tuple[str, ...] | None, *, catching_up: bool) -> ForkServerProcess:
-    """Starts a separate process that sends notifications, so that a slow mail server does not delay crawls. They are
-    about these sites (None for all) and about the archive itself; with `catching_up`, not about missed crawls. Raises
-    OSError if the process cannot be started.
+    """Starts a separate process that sends notifications about the sites (None for all) and about the archive. Thus a
+    slow mail server does not delay crawls. With `catching_up`, late sites are not reported. Raises OSError if the
+    process cannot be started.
     """
     return fork("notifications", _notify, archive, sites, catching_up)
 
@@ -170,7 +170,9 @@ def _notify(archive: Path, sites: tuple[str, ...] | None, catching_up: bool) -> 
 
 
 def begin_partial_check(archive: Path, days: int, seconds: float) -> ForkServerProcess:
-    """Starts a process that checks a part of the archive with low priority. Raises OSError if it cannot be started."""
+    """Starts a process that checks a part of the archive with low priority. Raises OSError if the process cannot be
+    started.
+    """
     return fork("check", _check_part, archive, days, seconds)
 
 
@@ -182,8 +184,8 @@ def _check_part(archive: Path, days: int, seconds: float) -> None:
 
 
 def check_part_and_report(archive: Path, days: int, seconds: float, say: Callable[[str], None]) -> None:
-    """Checks a part of the archive. Passes to `say` a sentence about each damage, and a sentence about the reason if
-    the check is not complete.
+    """Checks a part of the archive. Passes a sentence about each damage to `say`; and a sentence with the reason, if
+    the check could not be completed.
     """
     from archiver.maintenance.partial_check import CheckBudget, check_part
 
@@ -200,8 +202,8 @@ def send(link: Connection, result: CrawlOutcome) -> None:
 
 
 def _stop_without_scheduler(link: Connection) -> None:
-    """Waits until the link is closed, which means that the scheduler is gone, then sends SIGTERM to this process. The
-    scheduler never sends anything over the link.
+    """Sends SIGTERM to this process when the scheduler is gone. The scheduler sends nothing over the link, so reading
+    from it ends only when it is closed.
     """
     try:
         link.recv()
@@ -212,18 +214,18 @@ def _stop_without_scheduler(link: Connection) -> None:
 # Notifications are sent in batches after crawls, hourly for changes that only depend on time, and when quiet hours end.
 
 _NOTIFY_EVERY = 60.0
-"""At least this many seconds pass between two notifications, so that several changes become one message."""
+"""Notifications are sent at most once in this many seconds, so that several changes become one message."""
 _CHECK_ALL_EVERY = 3600.0
 _MAX_SECONDS = 180.0
 _CATCH_UP = 600.0
-"""For this many seconds after its start, the daemon sends no notifications about missed crawls, because it is catching
-up.
+"""For this many seconds after its start, the scheduler does not report late sites, because it is crawling what it
+missed.
 """
 
 
 class NotificationRunner:
-    """Sends notifications about changes in health, in one process at a time. A process that hangs is killed; the next
-    process sends its messages.
+    """Sends notifications about changes in health, in one process at a time. A process that hangs is killed, and the
+    next process sends the messages that it has not sent.
     """
 
     def __init__(
@@ -243,7 +245,7 @@ class NotificationRunner:
         self._started_at = 0.0
 
     def run_ended(self, site: str) -> None:
-        """Registers that a run of this site has ended, so that its health is determined next time."""
+        """Records that a run of this site has ended, so that the next process judges the site."""
         self._sites.add(site)
 
     def poll(self) -> None:
@@ -276,8 +278,8 @@ class NotificationRunner:
         self._started_at, self._next = now, now + _NOTIFY_EVERY
 
     def close(self) -> None:
-        """Gives a running process half a second to finish, then kills it. Messages that it did not send are sent
-        later.
+        """Gives a running process half a second to finish, then kills it. The next scheduler sends what it has not
+        sent.
         """
         if self._process is not None:
             self._process.join(0.5)
@@ -324,7 +326,7 @@ class NightlyCheck:
             self._show(f"The nightly check of the archive cannot be started now ({error.strerror}).")
 
     def close(self) -> None:
-        """Stops a running check. What it has read so far counts as checked."""
+        """Stops a running check. The parts that it has read count as checked."""
         if self._process is not None:
             self._process.kill()
             self._process.join()
@@ -346,13 +348,15 @@ def due_partial_check(archive: Path, now: datetime) -> Maintenance | None:
 
 
 _LOOK_EVERY = 60.0
-"""Seconds between checks of whether the nightly check is due."""
+"""Seconds between two tests of whether the nightly check is due."""
 _CHECK_AGAIN_AFTER = 3600.0
 """Seconds before retrying a nightly check that could not begin, for example because the archive was locked."""
 _CHECK_EVERY = 20.0
-"""Seconds between two searches for due sites, because sites, settings and the clock can change."""
+"""Seconds between two searches for due sites. A fixed interval is used because sites, settings and the clock can
+change.
+"""
 _CLOSING = 12.0
-"""A crawl gets at most this many seconds after the grace period to write its results; then it is killed."""
+"""When a crawl is stopped, it gets this many seconds after the grace period to write its results. Then it is killed."""
 _RETRY_AFTER, _MAX_RETRY_AFTER = 60.0, 3600.0
 """Seconds before retrying a site whose crawl could not start (its host is busy, there is no contact) or died before its
 run was recorded. The time doubles up to the maximum.
@@ -397,8 +401,8 @@ class Daemon:
         self.unclean = 0
 
     def run(self) -> int:
-        """Runs until a signal arrives, or, if `once` is True, until no site is due. Returns the signal that ended it (0
-        for none).
+        """Runs until a signal arrives or, if `once` is set in the options, until no site is due. Returns the signal
+        that ended it (0 for none).
 
         If the archive cannot be opened, waits for running crawls and raises the error.
         """
@@ -436,14 +440,14 @@ class Daemon:
             self._wait(woken, min(timeout, max(0.0, check_at - monotonic())))
 
     def _describe(self, due: int) -> str:
-        """Returns what the scheduler is doing now, for the service manager."""
+        """Returns a phrase for the service manager about what the scheduler is doing."""
         if self._signum:
             return f"Stopping: {len(self._children)} crawls are ending"
         return self._archive_notice or self._space_notice or f"{len(self._children)} crawls running, {due} sites due"
 
     def _find_due_sites(self) -> list[Scheduled]:
-        """Returns the sites that are due now; [] while another program locks the archive or the configuration is
-        invalid.
+        """Returns the sites that are due now. Returns [] if the archive is locked by another program or cannot be read,
+        or if archiver.toml is invalid; a notice says why.
         """
         now, archive = datetime.now(UTC), self._options.order.archive
         try:
@@ -468,14 +472,14 @@ class Daemon:
             return []
 
     def _warn_of_unused_groups(self, db: Database, config: Config) -> None:
-        """Warns about each group of archiver.toml that no site is in, once per group."""
+        """Warns once about each group of archiver.toml that contains no site."""
         for sentence in unused_groups(config, tags_in_use(db)).values():
             if sentence not in self._unused_groups:
                 self._unused_groups.add(sentence)
                 self._options.show(sentence)
 
     def _start_due(self, due: list[Scheduled]) -> float:
-        """Starts crawls of due sites and removes these sites from the list. Returns the seconds until more can be
+        """Starts crawls of due sites, and removes these sites from `due`. Returns the seconds until more crawls can be
         started.
         """
         if due and not self._has_room():
@@ -516,8 +520,8 @@ class Daemon:
         return True
 
     def _postpone(self, name: str, result: CrawlOutcome, reason: str) -> None:
-        """Postpones a site whose run was not recorded, because it would otherwise be due again at once. Reports its
-        result unless the reason is the same as the last time.
+        """Delays the next attempt to crawl a site whose run was not recorded, because the site would otherwise be due
+        again at once. Reports the result, unless its reason is the same as after the last attempt.
         """
         times = self._failed_starts[name] = self._failed_starts.get(name, 0) + 1
         self._not_before[name] = monotonic() + min(_RETRY_AFTER * 2 ** min(times - 1, 10), _MAX_RETRY_AFTER)

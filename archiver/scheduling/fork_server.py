@@ -44,10 +44,11 @@ def start_fork_server() -> None:
 
 
 def fork(name: str, work: Callable[..., None], *words: Any, daemon: bool = False) -> ForkServerProcess:
-    """Runs `work(*words)` in a new process, and returns the process. With `daemon`, it is killed if this process ends
-    first.
+    """Runs `work(*words)` in a new process, and returns the process. With `daemon`, the process is killed if this
+    process ends first.
 
-    END_SIGNALS are blocked in it until it calls `unblock_end_signals`. Raises OSError if no process can be started.
+    END_SIGNALS are blocked in the new process until it calls `unblock_end_signals`. Raises OSError if no process can be
+    started.
     """
     with _STARTING:
         start_fork_server()
@@ -77,7 +78,7 @@ def fork_crawl(
 
 
 def unblock_end_signals() -> None:
-    """Unblocks END_SIGNALS in a process that `fork` or `fork_crawl` started, once it can handle them."""
+    """Unblocks END_SIGNALS. A process that `fork` or `fork_crawl` started calls this when it can handle them."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, END_SIGNALS)
 
 

@@ -1,5 +1,5 @@
-"""Runs the scheduler as a service: makes configuration files for systemd, cron or Docker, filled in with the paths of
-this machine, and the rules and the dashboard with which Prometheus and Grafana monitor it.
+"""Runs the scheduler as a service. Makes configuration files for systemd, cron or Docker with the paths of this
+machine, and the alert rules and the dashboard for monitoring with Prometheus and Grafana.
 
 A running scheduler reports to systemd that it is ready, what it is doing, and that its loop is still running
 (sd_notify(3)).
@@ -198,7 +198,7 @@ def make_service_files(kind: str, archive: str) -> dict[str, str]:
 
 
 def runs_as_root() -> bool:
-    """Returns True if the units would run as root."""
+    """Returns True if the service would run as root."""
     return os.getuid() == 0
 
 
@@ -211,7 +211,7 @@ def _code_folders() -> list[Path]:
 
 
 def _user() -> str:
-    """Returns the name of the current user; if the user has no name, as in a container, the user ID. systemd accepts
+    """Returns the name of the current user, or the user ID if there is no name, as in a container. systemd accepts
     both.
     """
     try:
@@ -239,7 +239,7 @@ _ADDRESS = "NOTIFY_SOCKET"
 
 
 class ServiceManager:
-    """The service manager that started this process. If there is none, nothing is sent.
+    """Sends reports to the service manager that started this process; without a service manager, does nothing.
 
     `environment` contains the environment variables of the process. NOTIFY_SOCKET is the address of a Unix datagram
     socket; a leading "@" stands for the null byte of an abstract address.
