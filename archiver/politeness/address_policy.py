@@ -19,8 +19,8 @@ Address = IPv4Address | IPv6Address
 
 
 class AddressZone(StrEnum):
-    """The part of the network that an IP address belongs to: public, loopback, private ... The value is its name in
-    messages.
+    """A part of the network to which IP addresses belong: public, loopback, private ... The value is the name that
+    messages use.
     """
 
     PUBLIC = "public"
@@ -38,7 +38,7 @@ class AddressZone(StrEnum):
 PERMITTABLE = frozenset(
     {AddressZone.LOOPBACK, AddressZone.PRIVATE, AddressZone.LINK_LOCAL, AddressZone.SHARED, AddressZone.UNSPECIFIED}
 )
-"""The zones that a person may allow for a site. They are the zones in which a person may run hosts."""
+"""The zones that a person may allow for a site: those in which a person may have hosts."""
 
 # The first row that contains an address decides.
 _ZONES: tuple[tuple[IPv4Network | IPv6Network, AddressZone], ...] = tuple(
@@ -147,10 +147,11 @@ def zone_of_host(host: str) -> AddressZone | None:
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """The private network addresses that one crawl may reach besides the public internet.
+    """The private network addresses that one crawl may reach in addition to the public internet.
 
-    `zones` are allowed only at `host` (with its port). `service_zones` are allowed for URLs that begin with one of the
-    prefixes in `service`, which belong to the web archive in the site's settings.
+    - `zones`: zones that are allowed at `host` (with its port) only.
+    - `service_zones`: zones that are allowed only for URLs that begin with one of the prefixes in `service`. These are
+      the URLs of the web archive in the site's settings.
     """
 
     site: str = ""
@@ -169,13 +170,15 @@ class Permission:
 
 
 def permission_for(start_url: str, *, private: bool = False, service: str = "") -> Permission:
-    """Returns the private addresses that a crawl may reach, given its start address, the site's setting `private`, and
-    its web archive `service`.
+    """Returns the private addresses that a crawl may reach, given its start URL, the site's setting `private`, and the
+    URL of its web archive (`service`).
 
     An address that the user typed is allowed: http://127.0.0.1:8000/ allows loopback at 127.0.0.1:8000. A name that is
     always local (localhost, nas.local) allows its zone. Any other name that resolves to a private network needs the
-    setting. The same rules apply to the address of a `service` and its host's robots.txt, but to nothing else on that
-    host, because a site must not be able to lead the crawl into it.
+    setting `private`.
+
+    The same rules apply to `service`, but only to URLs below it and to its host's robots.txt. Other URLs on that host
+    are not allowed, because a crawled site could otherwise direct the crawl to them.
     """
     scope = Scope.of(start_url)
     prefixes = (service, f"{urlsplit(service).scheme}://{urlsplit(service).netloc}/robots.txt") if service else ()
@@ -196,8 +199,8 @@ def _intended_zones(url: str, private: bool) -> frozenset[AddressZone]:
 
 
 def objection_to_url(url: str, given: Permission) -> str:
-    """Returns why a URL may not be requested, judging only by the spelling of its host, without resolving it; "" if it
-    may be requested.
+    """Returns why a URL may not be requested; "" if it may be. Judges only how the host is written, and does not
+    resolve it.
     """
     host = urlsplit(url).hostname or ""
     zone = zone_of_host(host)
@@ -205,7 +208,7 @@ def objection_to_url(url: str, given: Permission) -> str:
 
 
 def objection_to_address(address: Address, url: str, given: Permission) -> str:
-    """Returns the reason why no connection to the IP address may be made for a URL; "" if a connection may be made."""
+    """Returns why no connection to an IP address may be made for a URL; "" if it may be made."""
     return _objection(str(address), zone_of(address), url, given)
 
 
@@ -227,15 +230,13 @@ _checks: list[Callable[[], None]] = []
 
 
 def check_before_requests(check: Callable[[], None]) -> None:
-    """Registers a function that this process calls before each request. It raises an error if the request must not be
-    sent.
+    """Registers a function that is called before each request of this process. The function raises an error if the
+    request must not be sent.
     """
     _checks.append(check)
 
 
 def check_may_request() -> None:
-    """Calls all functions that `check_before_requests` registered. Raises the error of the first function that raises
-    one.
-    """
+    """Calls the functions that `check_before_requests` registered. Raises the first error that one of them raises."""
     for check in _checks:
         check()

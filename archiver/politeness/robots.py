@@ -1,10 +1,10 @@
 """Parses robots.txt by RFC 9309: selects the group of rules for this crawler, and decides what a response for the file
 means.
 
-Where the RFC allows a lenient parser, lines are read as Google's parser reads them (github.com/google/robotstxt).
-Protego matches URLs against rules as section 2.2.2 requires, but it selects groups differently. It would apply a group
-for "arch" to this crawler, would not apply a group for "archiver/2.0", and would end a group at a Crawl-delay between
-two User-agent lines. So this module selects the group itself, and gives Protego only the rules of that group.
+Where the RFC leaves parsers a choice, lines are read as by Google's parser (github.com/google/robotstxt). Protego
+matches URLs against rules as section 2.2.2 requires, but it selects the wrong group in some cases: it would apply a
+group for "arch" to this crawler, would not apply a group for "archiver/2.0", and would end a group at a Crawl-delay
+between two User-agent lines. Therefore this module selects the group, and gives Protego only the rules of that group.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from protego import Protego
 # Files that apply to a whole host (robots.txt, tdmrep.json).
 
 FRESH_FOR = timedelta(hours=24)
-"""The time for which a stored copy may be used (RFC 9309, section 2.4)."""
+"""A stored copy of robots.txt may be used for this time (RFC 9309, section 2.4)."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostFile:
     """A stored copy of a host's robots.txt or tdmrep.json. `body` is empty if the host has no such file. `fetched_at`
-    (aware) is the last time that the host sent or confirmed it (304).
+    (aware) is when the host last sent the file, or confirmed it with status 304.
     """
 
     fetched_at: datetime
@@ -77,8 +77,9 @@ _ANYBODY = "*"
 class Robots:
     """The rules of a robots.txt for this crawler. Without rules everything is allowed.
 
-    `rules` are the lines of the group that applies to this crawler, as written. `crawl_delay` is in seconds (not in RFC
-    9309, but honoured). `sitemaps` are the same for all crawlers.
+    - `rules`: the lines of the group that applies to this crawler, as written.
+    - `crawl_delay`: in seconds; not part of RFC 9309, but obeyed.
+    - `sitemaps`: the URLs of sitemaps, which are the same for all crawlers.
     """
 
     rules: tuple[str, ...] = ()
@@ -160,11 +161,11 @@ def _record(name: str) -> str:
 
 
 def _parsed_part(body: bytes) -> str:
-    """Returns the text of the first MAX_ROBOTS_BYTES of a robots.txt, cut at a line end, since half of the line "Allow:
+    """Decodes the first MAX_ROBOTS_BYTES of a robots.txt. The text is cut at a line end, since half of the line "Allow:
     /a/b" would allow more than the whole line.
 
-    The file is UTF-8 (section 2.3). UTF-16 is also read, with or without a byte order mark. Read as UTF-8, it would
-    have no rules, and everything would be allowed.
+    The file should be UTF-8 (section 2.3). UTF-16 is recognized as well, with or without a byte order mark; if it were
+    read as UTF-8, it would seem to have no rules, and everything would be allowed.
     """
     text = body[:MAX_ROBOTS_BYTES].decode(_encoding(body), errors="ignore").lstrip("\ufeff")
     if len(body) <= MAX_ROBOTS_BYTES:
@@ -173,8 +174,8 @@ def _parsed_part(body: bytes) -> str:
 
 
 def _encoding(body: bytes) -> str:
-    """Returns "utf-16-le" or "utf-16-be" if the file begins with such a byte order mark, or if every other byte of its
-    beginning is zero; otherwise "utf-8".
+    """Returns "utf-16-le" or "utf-16-be" if the file begins with the byte order mark of this encoding, or if every
+    other byte at its beginning is zero; otherwise "utf-8".
     """
     head = body[:1_000]
     for mark, name in _UTF_16:
@@ -204,10 +205,11 @@ def _seconds(text: str) -> list[float]:
 
 
 def is_conclusive_status(status: int) -> bool:
-    """Returns True if a response for robots.txt with this status decides what may be fetched.
+    """Returns True if a response for robots.txt with this status decides what may be fetched; if it is False, nothing
+    is fetched.
 
-    After a client error everything is allowed, since the file does not exist (section 2.3.1.3). A server error (section
-    2.3.1.4) or 429 (Too Many Requests) decides nothing, since it says nothing about the file. In these cases nothing is
-    fetched, although the RFC would allow everything after a 429, and also if the server has failed for 30 days.
+    A client error means that the file does not exist and everything is allowed (section 2.3.1.3). A server error
+    (section 2.3.1.4) or 429 (Too Many Requests) says nothing about the file, and is therefore not conclusive. This is
+    stricter than the RFC, which would allow everything after a 429, or if the server has failed for 30 days.
     """
     return status < 500 and status != 429

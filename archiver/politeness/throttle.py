@@ -16,19 +16,22 @@ from typing import Any
 from archiver.errors import count_noun
 
 BUSY = frozenset({429, 503})
-"""The statuses of a busy host: Too Many Requests (RFC 6585, section 4) and Service Unavailable (RFC 9110, section
-15.6.4)."""
+"""The statuses with which a host says that it is busy: Too Many Requests (RFC 6585, section 4) and Service Unavailable
+(RFC 9110, section 15.6.4).
+"""
 MAX_DELAY = 60.0
-"""The longest delay between two requests, in seconds. If robots.txt or the host's slowness calls for a longer delay,
-this one is used."""
+"""The longest delay between two requests, in seconds. A longer delay that robots.txt or the slowness of the host
+requires is reduced to this.
+"""
 MAX_PAUSE = 3600.0
 """The longest pause, in seconds, for which a run waits. If the host asks for a longer pause, the run ends, and its
 pages are due later."""
 MAX_RETRY_AFTER = 24 * 3600.0
-"""The longest Retry-After, in seconds, that is followed. A Retry-After of years is a mistake, or meant to keep archives
-away."""
+"""The longest Retry-After, in seconds, that is obeyed. A Retry-After of years is a mistake, or meant to keep archives
+away.
+"""
 MAX_STRIKES = 8
-"""After this many consecutive responses with 429 or 503, the run ends for this host."""
+"""After this many consecutive responses with 429 or 503, no more requests are sent to this host in the run."""
 MIN_THIRD_PARTY_DELAY = 2.5
 """The shortest delay, in seconds, between two requests to a third party's host (a web archive)."""
 _FIRST_PENALTY = 1.0
@@ -41,7 +44,7 @@ _REST = 2.0
 class Throttle:
     """The state of one host's throttle, from which the delay between requests is computed. All times are in seconds.
 
-    - `floor`: the delay that is set or that robots.txt asks for; 0 for the user's own host, which is never slowed down.
+    - `floor`: the delay in the site's settings or in robots.txt; 0 for the user's own host, which gets no delay.
     - `latency`: the delay that the host's slowness requires.
     - `penalty`: the delay that was imposed because the host answered 429 or 503.
     - `strikes`: the number of consecutive answers with 429 or 503.
@@ -61,12 +64,12 @@ class Throttle:
 
     @property
     def delay(self) -> float:
-        """Returns the seconds to wait from one request to the next."""
+        """Returns the seconds to wait between two requests."""
         return max(self.floor, self.latency, self.penalty)
 
     def at_least(self, seconds: float) -> Throttle:
-        """Returns the throttle with its floor raised to the delay that the host asks for (Crawl-delay), up to
-        MAX_DELAY. A floor of 0 stays 0.
+        """Returns the throttle with its floor raised to a delay that the host asks for (Crawl-delay), but at most to
+        MAX_DELAY. A floor of 0 remains 0, because it is that of the user's own host.
         """
         return replace(self, floor=max(self.floor, min(seconds, MAX_DELAY))) if self.floor > 0 else self
 
@@ -79,8 +82,8 @@ class Throttle:
         return max(0.0, self.until - now)
 
     def after_response(self, status: int, seconds: float, now: float, wait: float | None = None) -> Throttle:
-        """Returns the throttle after a response that took `seconds` to begin. `wait` is the response's Retry-After in
-        seconds; None if the response has none.
+        """Returns the throttle after a response. `seconds` is the time until the response began. `wait` is its
+        Retry-After in seconds; None if it has none.
         """
         if status in BUSY:
             return self._struck(now - seconds, now, min(wait or 0.0, MAX_RETRY_AFTER))
@@ -107,8 +110,8 @@ class Throttle:
         )
 
     def _latency(self, status: int, seconds: float) -> float:
-        """Returns the new delay for slowness, after a response that took `seconds`. The delay rises at once and falls
-        by halves.
+        """Returns the delay that the host's slowness requires after a response that took `seconds` to begin. A slow
+        response raises the delay at once; a faster one lowers it by half of the difference.
 
         Only responses with status 200 lower it, because a busy host may still send other responses quickly.
         """
@@ -120,8 +123,8 @@ class Throttle:
 
 
 def retry_after(value: str, now: datetime) -> float | None:
-    """Parses a Retry-After header, a number of seconds or an HTTP-date (RFC 9110, section 10.2.3), as the seconds to
-    wait from `now`. Returns None for any other value, 0 for a date in the past.
+    """Returns the seconds to wait from `now`, as a Retry-After header states them: as a number of seconds or an
+    HTTP-date (RFC 9110, section 10.2.3). Returns None if the header is invalid, 0 for a date in the past.
     """
     text = value.strip()
     if text.isascii() and text.isdigit():
@@ -138,15 +141,16 @@ def retry_after(value: str, now: datetime) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
-    """The number of pages, megabytes and minutes that one run may use. The fields are named like the site's settings; 0
-    means no limit. A megabyte is 1,000,000 bytes as received.
+    """The number of pages, megabytes and minutes that one run may use. 0 means no limit. A megabyte is 1,000,000 bytes
+    as received. The fields have the names of the site's settings.
     """
 
     max_pages: int = 0
     max_megabytes: float = 0.0
     max_minutes: float = 0.0
     causes: Mapping[str, str] = field(default_factory=dict)
-    """By the name of a limit, a phrase for its origin. Contains only limits that are not the site's own settings."""
+    """Phrases that say where a limit comes from, by the name of the limit. Limits in the site's own settings have none.
+    """
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> RunLimits:
@@ -158,8 +162,8 @@ class RunLimits:
         )
 
     def reduced(self, name: str, most: float, cause: str) -> RunLimits:
-        """Returns these limits with the limit `name` reduced to `most`, unless it is already lower. `cause` is a phrase
-        for the origin of the reduction.
+        """Returns the limits with the limit `name` reduced to `most`, unless it is already lower. `cause` is a phrase
+        that says where the lower limit comes from.
         """
         current = getattr(self, name)
         if current and current <= most:
@@ -168,8 +172,8 @@ class RunLimits:
         return replace(self, **changes)
 
     def reached_limit(self, pages: int, size: int, seconds: float) -> str:
-        """Returns the limit that a run has reached, as a phrase with the name of its setting; "" if the run has reached
-        no limit. `size` is in bytes.
+        """Returns a phrase for the limit that a run has reached, with the name of its setting; "" if the run has
+        reached no limit. `size` is in bytes.
         """
         rows = (
             ("max_pages", pages, count_noun(self.max_pages, "page")),

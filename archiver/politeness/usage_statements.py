@@ -1,10 +1,9 @@
 """Reads usage statements: what a response says about how it may be used, in robots directives, TDM reservations and
 licences.
 
-This module only reads statements; the decision about what may be published is made from them when a dataset is built.
-The words of X-Robots-Tag and the robots meta element are not standardised, so everything in the form of a directive is
-kept. TDMRep is the "TDM Reservation Protocol" (W3C Community Group Final Report, 10 May 2024), cited by the titles of
-its sections.
+What may be published is decided later from these statements, when a dataset is built. The words of X-Robots-Tag and of
+the robots meta element are not standardised, so every word in the form of a directive is kept. TDMRep is the "TDM
+Reservation Protocol" (W3C Community Group Final Report, 10 May 2024), cited by the titles of its sections.
 """
 
 from __future__ import annotations
@@ -150,7 +149,7 @@ def _parse_directives(text: str, source: str, agent: str = "") -> Iterator[Usage
 
 
 def _parse_tdm_property(name: str, value: str, source: str, url: str) -> Iterator[UsageStatement]:
-    """Parses a TDM property. A tdm-reservation is 0 or 1; other values are ignored (TDMRep, "tdm-reservation")."""
+    """Parses a TDM property. For tdm-reservation, values other than 0 and 1 are ignored (TDMRep, "tdm-reservation")."""
     value = value.strip()
     if name == "tdm-policy":
         if value:
@@ -173,9 +172,9 @@ class TDMFile:
 
 
 def parse_tdm_file(body: bytes, url: str) -> TDMFile:
-    """Parses the tdmrep.json at `url`; returns a TDMFile without rules if the body is not such a file. Never raises.
+    """Parses the tdmrep.json at `url`. Returns a TDMFile without rules if the body is not such a file. Never raises.
 
-    A location is matched like a path in robots.txt, with `*` and `$`. A rule without a valid reservation is ignored.
+    Locations are matched like paths in robots.txt, with `*` and `$`. A rule without a valid reservation is ignored.
     """
     try:
         data = json.loads(body[:_MAX_FILE_SIZE].decode("utf-8-sig"))
@@ -198,9 +197,9 @@ def parse_tdm_file(body: bytes, url: str) -> TDMFile:
 
 
 def tdm_reservation(rights: Sequence[UsageStatement]) -> tuple[bool | None, str]:
-    """Returns whether text and data mining is reserved (None if nothing is stated), and the address of the policy (""
-    if no policy is stated). The header field overrides the host's file, and the page's metadata override both (TDMRep,
-    "Processing priority").
+    """Returns whether text and data mining is reserved (None if there is no statement about it), and the address of the
+    policy ("" if there is none). The response's header field overrides the host's file, and the page's metadata
+    override both (TDMRep, "Processing priority").
     """
     reserved: bool | None = None
     policy = ""
