@@ -1,4 +1,4 @@
-"""A demonstration blog to crawl and to test against: about 30 made-up posts, served on the loopback interface."""
+"""A demonstration blog to crawl and to use in tests: about 30 made-up posts, served on the loopback interface."""
 
 from archiver.demo.demo_posts import Post
 from archiver.demo.demo_server import HOST, PORT, Blog, Demo, DemoPortTaken, Response, serve

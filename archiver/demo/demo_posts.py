@@ -164,7 +164,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """The data of a page that is not a post: about, an attachment, "not found"."""
+    """The data of a page that is neither a post nor a listing: about, an attachment, "not found"."""
 
     base: str
     path: str
@@ -217,7 +217,7 @@ def long_date(time: datetime) -> str:
 
 
 def geo_metas(places: tuple[Place, ...]) -> str:
-    """Returns the meta elements geo.position and ICBM for the first place, since each of them can hold only one."""
+    """Returns the meta elements geo.position and ICBM for the first place. Each of them can contain only one place."""
     if not places:
         return ""
     p = places[0]
@@ -230,8 +230,8 @@ def geo_metas(places: tuple[Place, ...]) -> str:
 
 
 def geo_spans(places: tuple[Place, ...]) -> str:
-    """Returns the places in the geo microformat, hidden as geo-tagging plugins do, and the notice that the page is
-    geo-tagged.
+    """Returns the places in the geo microformat, in hidden elements as geo-tagging plugins write them, and the visible
+    notice that the page is geo-tagged.
     """
     if not places:
         return ""
@@ -259,7 +259,9 @@ def comments(post: Post) -> str:
 
 
 def page_head(base: str, path: str, title: str, *, language: str = "en-US", extra: str = "") -> str:
-    """Returns the HTML of a page up to </head>. `path` is the canonical path; `extra` is HTML for this page only."""
+    """Returns the HTML of a page up to </head>. `path` is the path of its canonical URL; `extra` is HTML that only this
+    page has.
+    """
     full = f"{title} – {NAME}" if title else f"{NAME} – {TAGLINE}"
     return f"""<!DOCTYPE html>
 <html lang="{language}">

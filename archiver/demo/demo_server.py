@@ -52,7 +52,7 @@ class Response:
 
 
 class Blog:
-    """One edition of the demonstration blog. Its base URL has no slash at the end."""
+    """One edition of the demonstration blog. `base` is its URL without a slash at the end."""
 
     def __init__(self, base: str, edition: int = 1, theme: Theme = "classic") -> None:
         self.base = base
@@ -246,8 +246,8 @@ class Blog:
 
 
 def not_modified(response: Response, if_none_match: str, if_modified_since: str) -> bool:
-    """Returns True if a conditional request is answered with status 304. An ETag takes precedence over a time (RFC
-    9110, section 13.2.2).
+    """Returns True if a conditional request is answered with status 304. If the request has both conditions, only the
+    ETag counts (RFC 9110, section 13.2.2).
     """
     if response.status != 200:
         return False
@@ -268,7 +268,9 @@ def http_date(time: datetime) -> str:
 
 HOST = "127.0.0.1"
 PORT = 28080
-"""The port is fixed because it is part of an article's identity. It is below the range of ephemeral ports."""
+"""The default port. It is fixed because articles are identified by their URLs, which contain it. It is below the range
+of ephemeral ports.
+"""
 _POLL = 0.05
 """Seconds between two checks of whether the server should stop."""
 

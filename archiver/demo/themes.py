@@ -1,4 +1,4 @@
-"""Renders the pages of the demonstration blog in the markup of WordPress's block themes and classic themes."""
+"""Renders the pages of the demonstration blog with the markup of WordPress's block themes and classic themes."""
 
 from __future__ import annotations
 
