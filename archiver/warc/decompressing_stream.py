@@ -1,8 +1,8 @@
-"""Reads a WARC or ARC file of another program as a stream of decompressed bytes: uncompressed, gzip (one member per
-record or one for all), or Zstandard.
+"""Reads a WARC or ARC file of another program as a stream of decompressed bytes. The file is uncompressed, or
+compressed with gzip (one member per record or one for all) or Zstandard.
 
-A position in the file is a member and the number of decompressed bytes before it in that member, so that reading can
-resume in any compression. Damage ends a member, not the file: reading continues with the next one.
+A position in the file is a member (a gzip member or Zstandard frame) and the number of decompressed bytes before it in
+that member, so that reading can resume at any position. If a member is damaged, reading continues with the next one.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class StreamPosition:
 
 
 class BrokenStream(Exception):
-    """Raised if the stream is damaged at `place`; reading can continue after that. Only `foreign_reader` handles this
-    error.
+    """Raised if the stream is damaged at `place`; the next read continues after the damage. Only `foreign_reader`
+    handles this error.
     """
 
     def __init__(self, kind: ProblemKind, place: StreamPosition, detail: str = "") -> None:
@@ -119,8 +119,8 @@ class ByteStream:
         return self._make is not None
 
     def fill(self) -> tuple[StreamPosition, bytes] | None:
-        """Returns the position of the next chunk and its bytes. At the end of a member, the bytes are b"". At the end
-        of the file, returns None. Raises BrokenStream.
+        """Returns the position and the bytes of the next chunk. The bytes are b"" at the end of a member. Returns None
+        at the end of the file. Raises BrokenStream.
         """
         found = self._next()
         while found is not None and self._skip:
@@ -215,7 +215,9 @@ class ByteStream:
         self._pending = self._pending[count:]
 
     def _skip_damage(self, kind: ProblemKind, detail: str = "") -> BrokenStream:
-        """Moves on to the next member that begins with a record. Returns the error to raise for the damaged member."""
+        """Moves to the next member that begins with a record. Returns the error that reports the damaged member, for
+        the caller to raise.
+        """
         place = StreamPosition(self._member, self._inner)
         self._unpacker, self.at_boundary = None, True
         self._skip = 0
@@ -254,8 +256,8 @@ class ByteStream:
             return False
 
     def go_back(self, place: StreamPosition) -> bool:
-        """Goes back to an earlier position. Returns False if the file is not seekable, or if too much of it has already
-        been read again.
+        """Goes back to an earlier position. Returns False if the file is not seekable, or if more of it than
+        _MAX_REREAD allows has been read again.
         """
         if not self._seeks or self._reread_left < 0:
             return False
@@ -292,8 +294,8 @@ class ByteStream:
         return None
 
     def _read_dictionary(self) -> Any:
-        """Returns the Zstandard dictionary in the file's first frame, which may itself be compressed. Returns None if
-        the dictionary is invalid.
+        """Returns the Zstandard dictionary from the file's first frame, which may be compressed. Returns None if the
+        dictionary is invalid.
         """
         head = self._handle.read(8)
         length = int.from_bytes(head[4:8], "little")

@@ -1,5 +1,5 @@
-"""Maintains WARC files as a whole: repairs files of crawls that died, rewrites, transfers and deletes files, and checks
-the digests of their records.
+"""Maintains WARC files as a whole: repairs the files of crawls that died, rewrites, transfers and deletes files, and
+checks the digests of their records.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class RepairedFile:
     """The result of repairing a WARC file.
 
     - `records`: (offset, length) of each complete record.
-    - `torn`: the number of bytes that were cut off at the end.
-    - `gap`: the offset of damaged bytes that are followed by complete records. A dying crawl does not cause such
-      damage, but a failing disk may. The bytes are left as they are.
-    - `length_before`: the length of the file when the run that died began to continue it.
+    - `torn`: the number of bytes of an incomplete record that were cut off at the end.
+    - `gap`: the offset of damaged bytes with complete records after them; None if there are none. Such damage is not
+      caused by a dying crawl, but may be by a failing disk. The bytes are left in the file.
+    - `length_before`: the length of the file before the run that died began to append to it.
     """
 
     file: str
@@ -72,10 +72,11 @@ def find_unfinished_files(folder: Path, prefix: str) -> list[Path]:
 
 
 def repair_warc(file: Path, report: Callable[[RepairedFile], None]) -> RepairedFile | None:
-    """Cuts a WARC file back to its last complete record, calls `report` with the result, and writes the index. Returns
-    the result; None if a crawl is writing the file. Records of earlier runs are never cut off.
+    """Cuts off what follows the last complete record of a WARC file, calls `report` with the result, and writes the
+    index. Returns the result; None if a crawl is writing the file. Records of earlier runs are never cut off.
 
-    `report` is called before the index is written: if it fails, the next crawl repairs the file again. Raises OSError.
+    `report` is called before the index is written. If it fails, the file still has no index, and the next crawl repairs
+    it again. Raises OSError.
     """
     with file.open("r+b") as handle:
         try:
@@ -124,8 +125,8 @@ _NOT_COPIED = (
 
 @dataclass(frozen=True, slots=True)
 class MovedRecord:
-    """A record that was copied to a new WARC file: its offset in the old file (`before`), and its offset and length in
-    the new one.
+    """A record that was copied to a new WARC file. `before` is its offset in the old file; `offset` and `length` are
+    those in the new one.
     """
 
     before: int
@@ -134,8 +135,8 @@ class MovedRecord:
 
 
 def find_free_name(file: Path) -> Path:
-    """Returns the path of a new WARC file next to `file`, with the same site and time in its name and the next number
-    that is not in use.
+    """Returns an unused path for a new WARC file next to `file`. The name has the same site and time, and the next free
+    number.
     """
     found = NAME.fullmatch(file.name)
     prefix, stamp, number = (
@@ -149,8 +150,8 @@ def find_free_name(file: Path) -> Path:
 
 
 def rewrite_warc(source: Path, new: Path, changes: Mapping[int, bytes]) -> list[MovedRecord]:
-    """Copies the complete records of the WARC file `source` to the file `new`, and writes its index; both are synced to
-    disk. Returns where each record is now.
+    """Copies the complete records of the WARC file `source` to the file `new`, and writes its index; both files are
+    synced to disk. Returns the old and new position of each copied record.
 
     `changes` maps the offset of a record to its replacement; b"" leaves the record out. The warcinfo record gets the
     new file name. Raises OSError.
@@ -192,8 +193,8 @@ def read_records_with_fields(file: Path) -> Iterator[tuple[GzipRecord, dict[str,
 
 
 def revisit_as_response(file: Path, offset: int, payload: bytes) -> bytes:
-    """Returns the revisit record at `offset` as a response record with this payload, as bytes (WARC/1.1, section 6.3).
-    Raises OSError, and ValueError if no revisit record begins at `offset`.
+    """Converts the revisit record at `offset` to a response record with this payload, and returns its bytes (WARC/1.1,
+    section 6.3). Raises OSError, and ValueError if no revisit record begins at `offset`.
     """
     with file.open("rb") as handle:
         member = read_record_at(handle, offset)
@@ -211,7 +212,9 @@ def revisit_as_response(file: Path, offset: int, payload: bytes) -> bytes:
 
 
 def _rename_warcinfo(member: GzipRecord, name: str) -> bytes:
-    """Returns a warcinfo record with a new file name, as bytes; b"" for any other record."""
+    """Returns the bytes of a warcinfo record with the file name replaced by `name`; b"" for a record of another
+    type.
+    """
     head, _, block = member.head.partition(_HEAD_END)
     header = parse_named_fields(head)
     if header.get("warc-type") != "warcinfo":
@@ -239,12 +242,12 @@ def compute_file_digest(file: Path) -> str:
 
 
 def transfer_warc(source: Path, folder: Path) -> Path:
-    """Puts a WARC file of another archive into `folder`, under its own name if that name is free. Returns its new path.
+    """Puts a WARC file of another archive into `folder`, and returns its new path. It keeps its name if this is free.
     Raises OSError.
 
-    A finished file is hard-linked if both folders are on the same disk, otherwise copied; no crawl continues a file
-    that has several links. A file whose writer died is copied up to its last complete record. An earlier state of the
-    same file in `folder` is replaced.
+    A finished file is hard-linked if both folders are on the same disk, otherwise copied; crawls do not continue a file
+    with several links. A file whose writer died is copied up to its last complete record. If `folder` contains an
+    earlier state of the same file, it is replaced.
     """
     folder.mkdir(parents=True, exist_ok=True)
     own = folder / source.name
@@ -284,8 +287,8 @@ def _is_earlier_state(own: Path, source: Path) -> bool:
 
 
 def finish_transfer(new: Path, index: Path) -> None:
-    """Writes the index of a transferred WARC file: the index of the source with the new file name, or a newly made
-    index if the source has none.
+    """Writes the index of a transferred WARC file: that of the source with the new file name, or a new one if the
+    source has none.
     """
     lines = (
         [_rename_in_index(line, new.name) for line in index.read_bytes().splitlines()]
@@ -327,7 +330,7 @@ class CheckedRecord:
     """The result of checking a complete WARC record.
 
     - `capture`: the capture in a response or revisit record; None for other types.
-    - `wrong`: a phrase that says what does not match its digest; "" if everything matches.
+    - `wrong`: a phrase that says which part of the record does not match its digest; "" if all match.
     - `written_as`: the file name in a warcinfo record, "" for other records.
     - `frame`: the record's gzip header, which no checksum covers.
     """
@@ -342,8 +345,8 @@ class CheckedRecord:
 
 
 def check_records(handle: BinaryIO, warc_file: str) -> Iterator[CheckedRecord]:
-    """Yields every complete record of a file, in order, with the result of recomputing its digests (WARC/1.1, sections
-    5.8 and 5.9).
+    """Yields the result of checking each complete record of a file, in order. A check computes the digests of the
+    record again (WARC/1.1, sections 5.8 and 5.9).
     """
     digests = _DigestCheck()
     for member in read_complete_records(handle, digests):
@@ -372,8 +375,8 @@ def _check(handle: BinaryIO, member: Any, warc_file: str, digests: _DigestCheck)
 
 
 class _DigestCheck:
-    """Computes the digests of a record's block and payload while the record is decompressed, and compares them with the
-    digests that it declares.
+    """Computes the digests of a record's block and payload while the record is decompressed, and compares them with
+    those that the record declares.
     """
 
     def begin(self) -> None:
@@ -435,16 +438,16 @@ class _DigestCheck:
 
 
 def _hasher(label: str) -> tuple[str, Any] | None:
-    """Returns a declared digest with a hash object of its algorithm; None if no digest is declared or its algorithm is
-    unknown.
+    """Returns the declared digest in `label`, and a hash object for its algorithm. Returns None if there is no digest
+    or its algorithm is unknown.
     """
     algorithm = _ALGORITHMS.get(label.partition(":")[0].strip().lower().replace("-", ""))
     return (label, algorithm(usedforsecurity=False)) if algorithm else None
 
 
 def _matches(label: str, hasher: Any) -> bool:
-    """Returns True if a computed hash equals the declared digest, which may be written in base 32 (as in the examples
-    of WARC/1.1) or base 16.
+    """Returns True if a computed hash equals the declared digest in `label`, in base 32 (as in the examples of
+    WARC/1.1) or base 16.
     """
     value = label.partition(":")[2].strip()
     raw: bytes = hasher.digest()

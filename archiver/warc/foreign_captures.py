@@ -1,5 +1,5 @@
-"""Captures in files of other programs: turns a record into a ForeignCapture, or into a Problem that says what is wrong
-with it.
+"""Reads captures from files of other programs: converts a record to a ForeignCapture, or to a Problem that says what is
+wrong with it.
 
 Also pairs each response with its request, and joins the segments of a segmented record.
 """
@@ -32,17 +32,18 @@ _NOT_MODIFIED = "server-not-modified"
 class ForeignCapture:
     """A capture in a file of another program.
 
-    - `place`: the position of its record; `url`: its normalized URL; `original_url`: the URL as written in the file, if
-      the two differ.
-    - `exchange`: its request and response, None for a revisit record.
+    - `place`: the position of its record.
+    - `url`: its normalized URL; `original_url`: the URL as written in the file, or "" if it is the same.
+    - `exchange`: its request and response; None for a revisit record.
     - `odd`: problems that did not prevent reading it.
-    - `digest`, `refers_url`, `refers_at`: for a revisit record, the digest of the repeated payload ("" if not stated),
-      and the URL and time that identify the record with the payload, if stated.
-    - `made`: the HTTP header was made up, because the record has none; `asked`: the file contains the request.
+    - `digest`: for a revisit record, the digest of the repeated payload; "" if not stated.
+    - `refers_url`, `refers_at`: for a revisit record, the URL and time of the capture with the payload, if stated.
+    - `made`: True if the HTTP header was made up because the record has none.
+    - `asked`: True if the file contains the request.
     - `declared`: the payload digest that the record declares.
     - `source_uri`, `fetched_at`: where and when a capture was fetched from a web archive (WARC-Source-URI and
       WARC-Creation-Date, as pywb writes them).
-    - `was`: the type of thing from which the capture was made, if that was not a record.
+    - `was`: what the capture was made from, if not from a record: for example, a line of a list of captures.
     """
 
     place: str
@@ -69,9 +70,7 @@ class ForeignCapture:
 
 def warc_date(text: str) -> datetime | None:
     """Parses a WARC-Date (WARC/1.1, section 5.4: W3C's profile of ISO 8601), or the 14 digits that older programs
-    wrote.
-
-    A date without zone is taken as UTC. Returns None if the text is not a date.
+    wrote. A date without zone is read as UTC. Returns None if the text is not a date.
     """
     text = text.strip()
     if _DAY.fullmatch(text):
@@ -94,8 +93,9 @@ def warc_date(text: str) -> datetime | None:
 
 
 def foreign_capture_in(record: ForeignRecord, request: ForeignRecord | None, now: datetime) -> ForeignCapture | Problem:
-    """Returns the capture in a response, resource or revisit record, or a Problem. `request` is its request record, if
-    the file contains one. A capture may be dated at most two days after `now`, because clocks differ.
+    """Returns the capture in a response, resource or revisit record, or a Problem. `request` is the record of its
+    request, if the file contains one. A capture that is dated more than two days after `now` is a problem; up to that,
+    the clocks may differ.
     """
     at = record.fields.get("warc-date", "")
     when = warc_date(at)
@@ -172,8 +172,8 @@ def _revisit(record: ForeignRecord, url: str, at: datetime) -> ForeignCapture:
 
 
 def normalize_sha1(field: str) -> str:
-    """Returns a declared SHA-1 digest in the form that the archive stores ("sha1:" and base 32); any other digest
-    unchanged.
+    """Converts a declared SHA-1 digest to the form that the archive stores ("sha1:" and base 32). Other digests are
+    returned unchanged.
     """
     import base64
 
@@ -203,8 +203,8 @@ def _method_and_headers(record: ForeignRecord | None) -> tuple[str, Headers]:
 
 
 def _normalize_protocol(name: str) -> str:
-    """Returns the protocol for a status line, whose version has two numbers (RFC 9112, section 4): "HTTP/2" becomes
-    "HTTP/2.0".
+    """Returns the protocol with a version of two numbers, as a status line requires (RFC 9112, section 4): "HTTP/2"
+    becomes "HTTP/2.0".
     """
     return {"HTTP/2": "HTTP/2.0", "HTTP/3": "HTTP/3.0", "HTTP/0.9": "HTTP/1.0"}.get(name, name)
 
@@ -221,8 +221,8 @@ _MOST_OPEN = 64
 
 @dataclass(frozen=True, slots=True)
 class RecordPair:
-    """A response, resource or revisit record with its request record, if the file contains one; or a single record of
-    any other type.
+    """A response, resource or revisit record with the record of its request, if the file contains one; or a single
+    record of any other type.
     """
 
     record: ForeignRecord
@@ -234,10 +234,9 @@ class RecordPair:
 
 
 class RecordPairs:
-    """Pairs the records of a file. Iterating over it yields groups of pairs and problems that became complete together.
+    """Pairs the response records of a file with their request records. Iterating yields lists of pairs and problems.
 
-    Between two groups, `place` is the position from which reading must resume to get everything that has not been
-    yielded yet.
+    After each list, `place` is the position from which reading must resume to get everything that has not been yielded.
     """
 
     def __init__(self, records: ForeignRecords) -> None:
@@ -287,8 +286,9 @@ class RecordPairs:
         yield from (RecordPair(r) for r in (answer, request) if r is not None)
 
     def _add_segment(self, record: ForeignRecord) -> list[RecordPair | Problem]:
-        """Adds a segment of a record (WARC/1.1, section 7), and returns the joined record once it is complete. The
-        first segment has number 1 and the fields of the record; the others refer to it.
+        """Adds a segment of a record (WARC/1.1, section 7). Returns the joined record when the last segment has been
+        added, and a problem if the segments do not fit; otherwise []. The first segment has number 1 and the fields of
+        the record; the others refer to it.
         """
         origin = record.fields.get("warc-segment-origin-id") or record.fields.get("warc-record-id", "")
         if record.kind != "continuation":

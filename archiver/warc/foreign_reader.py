@@ -1,12 +1,12 @@
-"""Reads the records of WARC and ARC files that other programs wrote: each becomes a ForeignRecord or a Problem.
+"""Reads the records of WARC and ARC files that other programs wrote. Each record becomes a ForeignRecord or a Problem.
 
-Supports WARC 0.17 to 1.1 (ISO 28500:2017) and ARC 1 and 2 (Burner and Kahle, "Arc File Format", 1996). Tolerates
-line ends of one byte, folded fields, several records in one gzip member, and one record in several. After damage,
+Supports WARC 0.17 to 1.1 (ISO 28500:2017) and ARC 1 and 2 (Burner and Kahle, "Arc File Format", 1996). Tolerates line
+ends of one byte, folded fields, several records in one gzip member, and one record in several members. After damage,
 reading continues with the next bytes that look like the beginning of a record.
 
-A WACZ package (WACZ 1.1.1) is a ZIP file with WARC files under archive/ and a datapackage.json. Its
-members are read as streams and never extracted to disk. A member is reported as a problem if its path leads out of the
-package or it decompresses to far more than is plausible; the other members are read.
+A WACZ package (WACZ 1.1.1) is a ZIP file with WARC files under archive/ and a datapackage.json. Its members are read as
+streams and never extracted to disk. A member is reported as a problem if its path leads out of the package, or if it
+decompresses to implausibly many bytes; the other members are read.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ _DIGITS = "19700101000000"
 
 @dataclass(frozen=True, slots=True)
 class ARCLayout:
-    """The layout of the record lines of an ARC file. `between` is the number of fields between the content type and the
-    length.
+    """The layout of the lines before the documents of an ARC file. `between` is the number of fields between the
+    content type and the length.
     """
 
     between: int = 0
@@ -62,7 +62,7 @@ class ARCRecordLine:
 
 
 def parse_arc_layout(block: bytes) -> ARCLayout | None:
-    """Returns the layout that the version block of an ARC file declares; None if it declares none."""
+    """Returns the layout that the version block of an ARC file declares; None if the block declares no layout."""
     found = _ARC_VERSION.search(block)
     if found is None:
         return None
@@ -116,11 +116,13 @@ _LONGEST_LINE = 8 * _PEEK
 
 @dataclass(frozen=True, slots=True)
 class ForeignRecord:
-    """A record of a WARC or ARC file. The names in `fields` are in lower case; if a field is repeated, the first one
-    counts.
+    """A record of a WARC or ARC file.
 
-    `block` is None if the record was not selected; its bytes were then only checked. `is_arc` is True if the record is
-    from an ARC file; its fields are then those that a WARC record would have.
+    - `fields`: the header fields, with names in lower case. If a field is repeated, the first one counts. A record of
+      an ARC file has the fields that a WARC record would have.
+    - `block`: the content after the header; None if the record was not selected. It was then read only to check the
+      record.
+    - `is_arc`: True if the record is from an ARC file.
     """
 
     place: StreamPosition
@@ -139,17 +141,18 @@ class ForeignRecord:
 
 
 Wanted = Callable[[dict[str, str], bytes], bool]
-"""A function that takes a record's fields and the first bytes of its block, and returns True if the block is to be
-kept."""
+"""A function that returns True if the block of a record is to be kept. It gets the record's fields and the first bytes
+of the block.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """The block of a record as far as it was read.
+    """The block of a record as far as it could be read.
 
-    - `block`: its bytes, if they are kept.
-    - `tail`: its last bytes, kept in any case.
-    - `within`: the position of another record that begins inside it.
+    - `block`: its bytes, if they are to be kept.
+    - `tail`: its last bytes, which are always kept.
+    - `within`: the position inside the block where another record begins, or None.
     - `left`: the number of missing bytes.
     """
 
@@ -160,8 +163,8 @@ class _Block:
 
 
 class ForeignRecords:
-    """Iterates over the records of a stream. `place` is the position from which reading can resume after the last
-    record.
+    """Iterates over the records of a stream. `place` is the position after the last record, from which reading can
+    resume.
     """
 
     def __init__(self, source: ByteStream, wanted: Wanted) -> None:
@@ -255,7 +258,7 @@ class ForeignRecords:
     def _read_record(
         self, begin: StreamPosition, fields: dict[str, str], length: int, *, is_arc: bool
     ) -> ForeignRecord | Problem:
-        """Reads the block of `length` bytes that comes next, and returns the record with these fields, or a problem."""
+        """Reads a block of `length` bytes, and returns the record with this block and these fields, or a problem."""
         self._ensure(min(length, _PEEK))
         url = fields.get("warc-target-uri", "").strip("<>")
         is_selected = self._wanted(fields, bytes(self._buffer[: min(length, _PEEK)]))
@@ -280,8 +283,8 @@ class ForeignRecords:
         return self._after_member(begin, ForeignRecord(begin, fields, bytes(block) if keeps else None, is_arc))
 
     def _read_block(self, length: int, digests: Digests | None, most: int) -> _Block:
-        """Reads a block of `length` bytes, and keeps it or only feeds it to `digests`. In either case, its last `most`
-        bytes are kept.
+        """Reads a block of `length` bytes. Without `digests`, keeps the whole block; otherwise passes it to `digests`
+        and keeps only its last `most` bytes.
         """
         block, tail, within, left = bytearray(), b"", None, length
         while left and (self._buffer or self._fill()):
@@ -298,8 +301,8 @@ class ForeignRecords:
         return _Block(block, tail, within, left)
 
     def _is_record_end_next(self, is_arc: bool) -> bool:
-        """Returns True if the end of a record (WARC/1.1, section 4: two line ends) or the beginning of another record
-        follows the block.
+        """Returns True if the next bytes are the end of a record (two line ends; WARC/1.1, section 4) or the beginning
+        of another record.
         """
         self._ensure(4)
         following = bytes(self._buffer[:4])
@@ -314,8 +317,8 @@ class ForeignRecords:
     def _wrong_length(
         self, begin: StreamPosition, url: str, length: int, left: int, block: bytes, within: StreamPosition | None
     ) -> Problem:
-        """Returns the problem of a record that is shorter or longer than it declares. If another record begins inside
-        the declared block, reading continues with that record, otherwise after the block.
+        """Returns the problem of a record that is shorter or longer than it declares. Reading continues with the record
+        that begins inside the declared block, if there is one, otherwise after the block.
         """
         if block and (hit := next((m for m in _NEXT.finditer(block) if m.start()), None)):
             self._buffer[:0] = block[hit.start() :]
@@ -331,7 +334,9 @@ class ForeignRecords:
         return Problem(ProblemKind.LENGTH, str(begin), url, f"another record begins before its {length:,} bytes end")
 
     def _after_member(self, begin: StreamPosition, found: ForeignRecord | Problem) -> ForeignRecord | Problem:
-        """Returns `found` after reading the rest of its gzip member. Raises BrokenStream if the member is damaged."""
+        """Reads to the end of the current gzip member if only padding is left in it, and returns `found` unchanged.
+        Raises BrokenStream if the member is damaged.
+        """
         if self._torn is not None and self._torn.place.member == self.place.member:
             self._fill()
         while (
@@ -370,8 +375,8 @@ class ForeignRecords:
         return hit.end()
 
     def _ensure(self, count: int) -> None:
-        """Fills the buffer to `count` bytes, or as far as possible. Damage in the stream is reported only when reading
-        reaches it.
+        """Reads until the buffer has `count` bytes, or the stream ends or is damaged. Damage is reported only when
+        reading reaches it.
         """
         try:
             while len(self._buffer) < count and self._fill():
@@ -409,8 +414,8 @@ class ForeignRecords:
 
 
 def parse_warc_fields(head: bytes) -> dict[str, str]:
-    """Returns the named fields of a record's header (WARC/1.1, section 4), with names in lower case. The header is read
-    as UTF-8, and folded lines are joined.
+    """Returns the named fields of a record's header (WARC/1.1, section 4), with names in lower case. The header is
+    decoded as UTF-8; folded lines are joined.
     """
     text = _FOLD.sub(" ", head.decode("utf-8", "replace"))
     out: dict[str, str] = {}
@@ -432,8 +437,8 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EO
 
 @dataclass(frozen=True, slots=True)
 class WACZMember:
-    """A WARC or ARC file in a WACZ package: its name, size in bytes and CRC. `sha256` is its digest from
-    datapackage.json; "" if no digest is given there.
+    """A WARC or ARC file in a WACZ package: its name, size in bytes and CRC. `sha256` is the digest in
+    datapackage.json; "" if there is none.
     """
 
     name: str
@@ -480,7 +485,7 @@ def _stays_inside(name: str) -> bool:
 
 
 def _read_digests(archive: zipfile.ZipFile) -> tuple[dict[str, str], list[Problem]]:
-    """Returns the digests in datapackage.json by path, and a problem if that file does not match
+    """Returns the digests in datapackage.json by path. Also returns a problem if datapackage.json does not match
     datapackage-digest.json.
     """
     data = _read_small_member(archive, "datapackage.json")
@@ -519,9 +524,8 @@ def _read_small_member(archive: zipfile.ZipFile, name: str) -> bytes | None:
 
 
 class MemberStream(io.RawIOBase):
-    """A member of a WACZ package as a seekable binary file. It ends where the package is damaged.
-
-    Its SHA-256 is computed while it is read from beginning to end.
+    """A member of a WACZ package as a seekable binary file. If the package is damaged, the file ends there. Its SHA-256
+    is computed if it is read from beginning to end.
     """
 
     def __init__(self, package: BinaryIO, name: str) -> None:

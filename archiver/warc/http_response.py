@@ -1,4 +1,4 @@
-"""Parses the HTTP response in a record of another program: decodes it, and lists what is wrong with it.
+"""Parses the HTTP response in a record of another program: decodes its body, and lists what is wrong with the response.
 
 All functions are pure. They follow RFC 9112 for the form of a message, and RFC 9110, section 8, for the metadata of its
 content.
@@ -45,9 +45,9 @@ Odd = tuple[ProblemKind, str]
 class HTTPResponse:
     """A parsed HTTP response.
 
-    - `payload`: the payload, without transfer coding.
-    - `body`: the payload, without content coding.
-    - `headers`: the header fields, which match the payload: fields that do not match it are renamed.
+    - `payload`: the body as sent, without transfer coding.
+    - `body`: the payload without content coding.
+    - `headers`: the header fields. Fields that do not match the payload are renamed.
     - `odd`: what is wrong with the response. The other values can be trusted only if all these problems are in
       `record_problems.KEPT`.
     """
@@ -83,7 +83,7 @@ class HTTPResponse:
 
     @property
     def mislabelled(self) -> str:
-        """Returns a phrase that says that the content does not match the declared Content-Type, if that is certain;
+        """Returns a phrase about the mismatch if the content certainly does not have the declared Content-Type;
         otherwise "".
         """
         head = self.body[:1024]
@@ -102,8 +102,8 @@ def is_binary(head: bytes) -> bool:
 
 
 def may_be_page(block: bytes) -> bool:
-    """Returns True if the response that begins with these bytes may be a page or a redirect, so that its body must be
-    kept.
+    """Returns True if a response may be a page or a redirect, judging by its first bytes. The rest of it is then
+    needed.
     """
     found = _STATUS.match(block)
     if found is None:
@@ -124,10 +124,10 @@ def may_be_page(block: bytes) -> bool:
 
 
 def parse_http_response(block: bytes, payload_digest: str = "", limit: int = MAX_BODY) -> HTTPResponse | None:
-    """Parses the HTTP response in a record's block; returns None if the block contains no response.
+    """Parses the HTTP response in a record's block. Returns None if the block contains no response.
 
-    A block that begins with HTML, without a status line, is an HTTP/0.9 response. `payload_digest` is the declared
-    digest. Programs differ in whether they compute it from the encoded or from the decoded bytes.
+    A block that begins with HTML, without a status line, is read as an HTTP/0.9 response. `payload_digest` is the
+    declared digest, which some programs compute from the encoded bytes and others from the decoded ones.
     """
     found = _STATUS.match(block)
     if found is None:
@@ -199,8 +199,8 @@ def _rename_header(headers: Headers, name: bytes) -> Headers:
 
 
 def _remove_chunking(raw: bytes, headers: Headers, odd: list[Odd]) -> tuple[bytes, Headers]:
-    """Removes the transfer coding "chunked" (RFC 9112, section 7.1), even if header and body disagree about whether it
-    was used. Returns the payload and the headers, and adds disagreements to `odd`.
+    """Removes the transfer coding "chunked" (RFC 9112, section 7.1). Returns the payload and the headers. If the header
+    and the body disagree about the coding, the body decides, and the disagreement is added to `odd`.
     """
     says = "chunked" in _value(headers, b"transfer-encoding")
     if not says and not _CHUNK.match(raw):
@@ -263,8 +263,8 @@ def _remove_content_coding(payload: bytes, headers: Headers, limit: int, odd: li
 
 
 def _check_length(raw: bytes, payload: bytes, headers: Headers, odd: list[Odd]) -> None:
-    """Compares the length of the body with its Content-Length, unless the body was decoded before it was stored. Adds a
-    difference to `odd`.
+    """Compares the length of the body as sent (`raw`) with its Content-Length, and adds a difference to `odd`. A body
+    that was decoded before it was stored is not compared.
     """
     text = _value(headers, b"content-length").split(",")[0].strip()
     if not text.isdigit() or len(text) > 15 or payload is not raw or _is_unusable(odd):

@@ -1,5 +1,5 @@
-"""Payloads of records: decodes content codings, and checks the digests that a record declares (WARC/1.1, sections 5.8
-and 5.9).
+"""Decodes the content codings of payloads, and checks the digests that a record declares (WARC/1.1, sections 5.8 and
+5.9).
 """
 
 from __future__ import annotations
@@ -30,8 +30,13 @@ _DECODED_CHUNK = 1 << 16
 
 
 class Decoding(Enum):
-    """The result of decoding a payload. WELL: it was decoded; PLAIN: it was not encoded at all; CUT: it is truncated or
-    damaged; LARGE: it exceeds the limit; UNKNOWN: the coding is unknown.
+    """The result of decoding a payload.
+
+    - WELL: it was decoded.
+    - PLAIN: it was not encoded at all.
+    - CUT: it is truncated or damaged.
+    - LARGE: it exceeds the limit.
+    - UNKNOWN: the coding is unknown.
     """
 
     WELL = "well"
@@ -48,9 +53,11 @@ class _Failed(Exception):
 
 
 def decode_content(payload: bytes, coding: str, limit: int) -> tuple[bytes, Decoding]:
-    """Removes the codings that a Content-Encoding field names, the last one first. Returns the body and the result.
+    """Removes the content codings of a payload. `coding` is the value of Content-Encoding; its last coding is removed
+    first. Returns the body and the result.
 
-    If the result is not WELL, the payload is returned unchanged. The body may have at most `limit` bytes.
+    If the result is not WELL, the payload is returned unchanged. If the body has more than `limit` bytes, the result is
+    LARGE.
     """
     body = payload
     for name in reversed([c.strip().lower() for c in coding.split(",") if c.strip()]):
@@ -73,7 +80,7 @@ def _gzip(data: bytes, limit: int) -> bytes:
 
 
 def _deflate(data: bytes, limit: int) -> bytes:
-    """Decodes deflate with or without the zlib header, because some servers send this header and some do not."""
+    """Decodes deflate. The zlib header may be missing, because some servers omit it."""
     if data[:1] == b"\x78":
         try:
             return _inflated(data, 15, limit)
@@ -151,9 +158,9 @@ _LONGEST_HEAD = 1 << 18
 
 
 def parse_digest(field: str) -> tuple[str, bytes] | None:
-    """Returns the algorithm (hashlib's name) and the digest in a field such as "sha1:BASE32" or "md5:hex".
+    """Parses a digest field such as "sha1:BASE32" or "md5:hex". Returns the algorithm (hashlib's name) and the digest.
 
-    Returns None if the field is empty, or its algorithm or form is unknown. The digest then cannot be checked.
+    Returns None if the field is empty, or if its algorithm or form is unknown, so that the digest cannot be checked.
     """
     name, colon, value = field.strip().partition(":")
     algorithm = _NAMES.get(name.strip().lower())
@@ -201,8 +208,9 @@ def matches_digest(field: str, payloads: Iterable[bytes]) -> bool:
 class Digests:
     """Checks the digests that a record declares against its bytes, which are passed to `feed` in chunks.
 
-    The payload is what follows the HTTP header. If that header names a coding, the payload digest is not checked,
-    because some programs compute it before decoding and others after it.
+    The payload consists of the bytes after the HTTP header. If this header names a transfer or content coding, the
+    payload digest is not checked, because some programs compute it from the encoded bytes and others from the decoded
+    ones.
     """
 
     def __init__(self, fields: dict[str, str]) -> None:

@@ -1,6 +1,7 @@
-"""The kinds of problems that a record in another program's file can have: a code for programs, and a phrase for people.
+"""The kinds of problems that a record in another program's file can have, each with a code for programs and a phrase
+for people.
 
-Records with a problem in `KEPT` are imported nevertheless; records with any other problem are not.
+Records whose problems are all in `KEPT` are imported; records with any other problem are not.
 """
 
 from __future__ import annotations

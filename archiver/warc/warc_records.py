@@ -1,8 +1,7 @@
-"""The WARC/1.1 records of this program: makes them from an HTTP exchange as it was transferred, and reads them again.
+"""Makes the WARC/1.1 records of this program from HTTP exchanges as they were transferred, and reads such records.
 
-Each record is a separate gzip member (WARC/1.1, annex D.2), so that it can be read on its own, given its offset and
-length. Records are made by pure functions from values to bytes. When a file is read, all complete records are found,
-or a single one is read.
+Each record is a separate gzip member (WARC/1.1, annex D.2), so that it can be read with only its offset and length.
+Pure functions convert values to the bytes of records. Reading a file finds all its complete records, or a single one.
 """
 
 from __future__ import annotations
@@ -44,11 +43,12 @@ Headers = tuple[tuple[bytes, bytes], ...]
 class Exchange:
     """A request and its response. `body` is as transferred: without chunked transfer coding, but still content-encoded.
 
-    - `cut`: only the beginning of a longer body was read.
-    - `via`: the URL that redirected to this one.
+    - `at`: the time of the capture (aware).
+    - `cut`: True if only the beginning of a longer body was read.
+    - `via`: the URL that redirected to this one; "" if none did.
     - `seconds`: the time that the response took.
 
-    If `via` or `seconds` is set, it is stored in a metadata record.
+    `via` and `seconds`, if known, are stored in a metadata record.
     """
 
     url: str
@@ -111,8 +111,8 @@ def warcinfo_record(file_name: str, at: datetime, software: str, description: st
 
 @dataclass(frozen=True, slots=True)
 class ExchangeRecords:
-    """The WARC records of an exchange as bytes: `response` is its response or revisit record, and `capture` describes
-    this record. `others` are its request and metadata records.
+    """The WARC records of an exchange, as bytes. `response` is the response or revisit record, which `capture`
+    describes. `others` are the request and metadata records.
     """
 
     response: bytes
@@ -128,9 +128,11 @@ def exchange_records(
 ) -> ExchangeRecords:
     """Returns the WARC records of an exchange.
 
-    If `original` is given, the payload is already in the archive, so the response is stored as a revisit record that
-    contains only the HTTP headers (WARC/1.1, section 6.7). `extra_fields` are added to the response record. The writer
-    sets the `warc_file`, offset and length of the capture.
+    - `original`: the earlier capture with the same payload, if there is one. The response then becomes a revisit
+      record, which contains only the HTTP headers (WARC/1.1, section 6.7).
+    - `extra_fields`: fields that are added to the response record.
+
+    The `warc_file`, offset and length of the capture are set by the writer.
     """
     revisit = original is not None
     digest = original.digest if original else exchange.digest
@@ -198,8 +200,8 @@ def _set_common_fields(record: WarcRecord, exchange: Exchange) -> None:
 
 
 def _stored_headers(exchange: Exchange) -> Headers:
-    """Returns the response headers as sent, except that Transfer-Encoding is renamed and Content-Length replaced, so
-    that they match the stored body.
+    """Returns the response headers as sent, except that Transfer-Encoding is renamed and Content-Length replaced. The
+    headers then match the stored body.
     """
     kept = []
     for name, value in exchange.response_headers:
@@ -229,7 +231,7 @@ def new_record_id() -> str:
 
 
 def fields_record(kind: WarcRecordType, headers: dict[str, str], fields: dict[str, str]) -> bytes:
-    """Returns a WARC record whose block consists of named fields (application/warc-fields), such as a warcinfo or
+    """Returns a WARC record whose block is a list of named fields (application/warc-fields), such as a warcinfo or
     metadata record.
     """
     record = WarcRecord()
@@ -259,8 +261,8 @@ class ForeignOrigin:
 
     - `file`, `place`: the file, and the position in it (`StreamPosition`).
     - `was`: the type of its record in that file.
-    - `url`: its URL as written in the file; "" if the copy has the same.
-    - `digest`: the payload digest that the file declares; "" if the copy has the same.
+    - `url`: its URL as written in the file; "" if the copy has the same URL.
+    - `digest`: the payload digest that the file declares; "" if the copy has the same digest.
     - `notes`: what the copy changes.
     - `uri`, `fetched_at`: where and when it was fetched, for a capture from a web archive.
     """
@@ -278,10 +280,10 @@ class ForeignOrigin:
 def copied_records(
     exchange: Exchange, origin: ForeignOrigin, original: Original | None = None, *, asked: bool = True
 ) -> tuple[tuple[bytes, ...], Capture]:
-    """Returns the WARC records of a copied capture, and the capture, whose position the writer sets.
+    """Returns the WARC records of a copied capture, and the capture. The writer sets the position of the capture.
 
-    The records are the response (or revisit) record with the date of the capture, the request record if the source
-    contains the request (`asked`), and a metadata record about the origin.
+    The records are the response (or revisit) record with the date of the capture, the request record if `asked` is True
+    because the source contains it, and a metadata record about the origin.
     """
     response_id = new_record_id()
     fetched = warc_date(origin.fetched_at) if origin.fetched_at else ""
@@ -322,7 +324,7 @@ class GzipRecord:
 
 
 class RecordSink(Protocol):
-    """An object that receives the decompressed bytes of each record, in chunks."""
+    """The interface of an object that receives the decompressed bytes of each record, in chunks."""
 
     def begin(self) -> None: ...
 
@@ -330,7 +332,7 @@ class RecordSink(Protocol):
 
 
 def read_complete_records(handle: BinaryIO, watch: RecordSink | None = None) -> Iterator[GzipRecord]:
-    """Yields every complete record of a file, in order; any other bytes are skipped.
+    """Yields every complete record of a file, in order. Bytes that are no complete record are skipped.
 
     When a record is yielded, `watch` has received all its bytes.
     """
@@ -376,7 +378,7 @@ def read_record_at(handle: BinaryIO, offset: int, watch: RecordSink | None = Non
 
 
 def _next_start(handle: BinaryIO, offset: int) -> int | None:
-    """Returns the next offset at or after `offset` where a gzip member may begin; None if no further member does."""
+    """Returns the next offset, not before `offset`, at which a gzip member may begin; None if there is none."""
     handle.seek(offset)
     tail = b""
     while chunk := handle.read(_CHUNK):
@@ -389,8 +391,8 @@ def _next_start(handle: BinaryIO, offset: int) -> int | None:
 
 
 def parse_capture(member: GzipRecord, warc_file: str, warc: Mapping[str, str] | None = None) -> Capture | None:
-    """Returns the capture that a response or revisit record describes; None for a record of another type. `warc` gives
-    the named fields of the record, if they are known.
+    """Returns the capture that a response or revisit record describes; None for a record of another type. `warc`
+    contains the record's header fields, if the caller has parsed them already.
     """
     block = member.head.find(_HEAD_END)
     if warc is None:
@@ -429,7 +431,7 @@ def parse_named_fields(head: bytes) -> dict[str, str]:
 # Reading one stored record.
 
 MAX_BODY = 64 * 1024 * 1024
-"""At most this many bytes of one decompressed body are read, as in a crawl."""
+"""At most this many bytes of a decompressed body are read. The limit is the same as in a crawl."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -488,8 +490,7 @@ def is_payload_intact(stored: StoredResponse) -> bool:
 
 
 def decode_payload(payload: bytes, coding: str, limit: int = MAX_BODY) -> bytes:
-    """Returns a payload without its content coding (RFC 9110, section 8.4.1).
-
-    It is returned unchanged if it cannot be decoded, or is longer than `limit` bytes when decoded.
+    """Returns a payload without its content coding (RFC 9110, section 8.4.1). A payload that cannot be decoded, or is
+    longer than `limit` bytes when decoded, is returned unchanged.
     """
     return decode_content(payload, coding, limit)[0]

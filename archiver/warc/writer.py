@@ -71,16 +71,17 @@ def _escape(data: bytes) -> bytes:
 
 _WARC = ".warc.gz"
 NAME = re.compile(r"(.+)-(\d{14})-(\d{5,})\.warc\.gz")
-"""Matches the names of our WARC files: site, time, number."""
+"""Matches the names of this program's WARC files. The groups are site, time and number."""
 _OFFSET = re.compile(rb'(?<!\\)"offset": "(\d+)"')
 _CONTINUED = b"!continued "
-"""The beginning of the line in an unsorted index that records the length of the WARC file when a run began to continue
-it."""
+"""The beginning of a line in an unsorted index. When a run continues a WARC file, it writes this line with the length
+of the file at that time.
+"""
 
 
 def index_of(file: Path) -> Path:
-    """Returns the path of a WARC file's index: NAME.cdxj. The index exists only while nobody writes to the WARC file
-    and all of the file is synced to disk.
+    """Returns the path of a WARC file's index: NAME.cdxj. If the index exists, nobody is writing to the WARC file, and
+    all of the file is synced to disk.
     """
     return file.with_name(file.name.removesuffix(_WARC) + ".cdxj")
 
@@ -91,8 +92,8 @@ def open_index_of(file: Path) -> Path:
 
 
 def make_cdxj_line(capture: Capture) -> bytes:
-    """Returns the CDXJ line of a capture: SURT key, 14-digit timestamp, and the capture as JSON with pywb's fields in
-    pywb's order.
+    """Returns the CDXJ line of a capture: SURT key, 14-digit timestamp, and a JSON object with the same fields as in
+    pywb, in the same order.
     """
     fields = {
         "url": capture.url,
@@ -108,8 +109,8 @@ def make_cdxj_line(capture: Capture) -> bytes:
 
 
 def length_before(file: Path) -> int:
-    """Returns the length of a WARC file when the last run began to continue it, if that run has not ended. Returns 0 if
-    no run has continued the file. Everything before that offset was finished by earlier runs.
+    """Returns the length that a WARC file had when the latest run began to continue it, if this run has not ended.
+    Returns 0 if no run has continued the file. Everything before that offset was written by earlier runs.
     """
     found = 0
     with suppress(FileNotFoundError), open_index_of(file).open("rb") as lines:
@@ -122,9 +123,9 @@ def length_before(file: Path) -> int:
 
 @contextmanager
 def held_finished(file: Path) -> Iterator[int | None]:
-    """Context manager that keeps a finished WARC file from being continued, and yields its length in bytes. Meanwhile,
-    a run that would continue it starts a new file. Yields None if the file is not finished, because it has no index or
-    a process writes to it. Raises OSError.
+    """Context manager that prevents a finished WARC file from being continued, and yields its length in bytes. A run
+    that would continue it starts a new file instead. Yields None if the file is not finished: it has no index, or a
+    process is writing to it. Raises OSError.
     """
     with file.open("rb") as handle:
         size = None
@@ -166,8 +167,9 @@ _ROTATE_AT = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """The WARC file of an earlier run, `file` (such as "warc/NAME.warc.gz"), which this run continues instead of
-    starting a new file. It is continued only if it was started less than `days` ago and is shorter than `max_bytes`.
+    """The WARC file of an earlier run (`file`, such as "warc/NAME.warc.gz"), to which this run appends instead of
+    starting a new file. This is done only if the file was started less than `days` days ago and is shorter than
+    `max_bytes`.
     """
 
     file: str
@@ -175,7 +177,7 @@ class Continuation:
     max_bytes: int
 
     def fits(self, path: Path, at: datetime) -> bool:
-        """Returns True if the file at `path` can be continued at this time: it is new enough and short enough."""
+        """Returns True if the file at `path` is new enough at the time `at`, and short enough, to be continued."""
         found = NAME.fullmatch(path.name)
         if found is None:
             return False
@@ -187,12 +189,12 @@ class Continuation:
 
 
 class WarcWriter:
-    """Writes WARC files in the folder `root`/warc. First continues the file that `continuation` names, if that is
-    possible; otherwise, and after each GiB, starts a new file.
+    """Writes WARC files in the folder `root`/warc. Appends to the file that `continuation` names, if possible;
+    otherwise starts a new file. A new file is also started after each GiB.
 
     A file is only appended to, one complete record at a time, by one writer that holds a lock on it. If the writer is
-    killed, at most the last record is incomplete. A file NAME.warc.gz without an index NAME.cdxj is being written, or
-    was being written when its crawl died (see `file_maintenance.repair_warc`).
+    killed, only the last record can be incomplete. A file NAME.warc.gz without an index NAME.cdxj is being written, or
+    its crawl died (see `file_maintenance.repair_warc`).
     """
 
     def __init__(
@@ -228,12 +230,12 @@ class WarcWriter:
 
     @property
     def end(self) -> tuple[str, int]:
-        """Returns the path of the current file ("warc/NAME.warc.gz") and its length; "" and 0 if no file is open."""
+        """Returns the path of the current file ("warc/NAME.warc.gz") and its length; ("", 0) if no file is open."""
         return (f"warc/{self._path.name}", self._offset) if self._file is not None else ("", 0)
 
     def append(self, capture: Capture, records: Sequence[bytes], at: datetime) -> Capture:
-        """Writes records, the first of which is the capture's record. Returns the capture with its position. `at` is
-        the time used in the name of a new file. Raises OSError.
+        """Appends records, of which the first is that of `capture`. Returns the capture with the position of its
+        record. `at` is the time for the name of a new file. Raises OSError.
         """
         if self._file is None or self._offset >= _ROTATE_AT:
             self._open(at)
@@ -246,10 +248,10 @@ class WarcWriter:
         return capture
 
     def sync(self) -> None:
-        """Syncs the file to disk. Raises OSError, also if the file no longer exists.
+        """Syncs the current file to disk. Raises OSError, also if the file no longer exists.
 
-        Rows that point to a record are committed only after this call, so that a power cut leaves no row without its
-        record.
+        Database rows that point to a record are committed only after this call, so that after a power cut each row
+        still has its record.
         """
         if self._file is None or self._synced == self._offset:
             return
@@ -262,8 +264,8 @@ class WarcWriter:
         self._synced = self._offset
 
     def close(self) -> None:
-        """Finishes the file and writes its index. Deletes the file if it contains no records (because the disk was
-        full). If this raises OSError, the site's next crawl finishes the file.
+        """Finishes the current file and writes its index. Deletes a file without records, which a full disk may leave.
+        If this raises OSError, the site's next crawl finishes the file.
         """
         if self._file is None or self._index is None:
             return
@@ -298,8 +300,8 @@ class WarcWriter:
         self._append(warcinfo_record(self._path.name, at, self._software, self._description))
 
     def _continue(self, at: datetime) -> bool:
-        """Opens the file of the last run to append to it. Returns False if that is not possible: the file is too old or
-        too long, is in use, has other hard links (such as in another archive), or is damaged at its end.
+        """Opens the file of the latest run to append to it. Returns False if the file cannot be continued: it is too
+        old or too long, is in use, has other hard links (such as in another archive), or is damaged at its end.
         """
         continuation, self._continuation = self._continuation, None
         if continuation is None:
@@ -336,8 +338,8 @@ class WarcWriter:
         self._index = open_index_of(self._path).open("wb")
 
     def _append(self, data: bytes) -> None:
-        """Appends without buffering, so that no part of a failed write can reach the disk later. A record that was
-        written only in part is cut off again.
+        """Appends `data` without buffering, so that no part of a failed write can reach the disk later. If only a part
+        is written, it is cut off again.
         """
         assert self._file is not None
         left = memoryview(data)
@@ -383,8 +385,8 @@ def _has_whole_end(path: Path) -> bool:
 
 
 def _create_locked(path: Path) -> int | None:
-    """Creates a file, locks it and returns its handle. Returns None if the name is taken, or if another process has
-    locked the file to repair it.
+    """Creates a file, locks it and returns its handle. Returns None if the name is taken, or if another process, which
+    repairs the file, holds the lock.
     """
     try:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o666)
