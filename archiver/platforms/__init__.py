@@ -1,5 +1,5 @@
-"""Platform tables: what all sites of one platform (WordPress, Blogger ...) have in common. Each platform has one table;
-the modules with the tables are found automatically.
+"""Platform tables. Each describes what all sites of one platform (WordPress, Blogger ...) have in common. The modules
+that define them are found automatically.
 """
 
 from archiver.platforms.platform_table import Platform, by_name, detect_platform, platform_tables

@@ -17,8 +17,8 @@ from archiver.platforms.selector_index import Index
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What all sites of one platform have in common. Selectors are CSS or XPath, best first. They select elements, so
-    `::text` and `::attr()` are not allowed here (only in the rules of single sites).
+    """What all sites of one platform have in common. Selectors are CSS or XPath, best first. They must select elements,
+    so `::text` and `::attr()` are not allowed; these are allowed only in site rules.
 
     - `generator`: a regular expression for <meta name="generator">.
     - `marks`: selectors that identify the platform if the page has no generator. One match is enough, or two if
@@ -26,8 +26,8 @@ class Platform:
     - `drop`: selects blocks inside the body that are not part of the post's text.
     - `main`: selects the content, even if its class names look like boilerplate.
     - `kinds`, `paths`: determine the kind of a page. Each row contains a regular expression, a kind and a rule's name;
-      the first row that fully matches decides. `kinds` are matched with the classes of <html> and <body>, `paths` with
-      the URL's path.
+      the first row whose expression matches completely decides. `kinds` are matched with the classes of <html> and
+      <body>, `paths` with the URL's path.
     - `feeds`, `sitemaps`, `api`: addresses relative to the site's address.
     - `section_is_folder`: True if article:section is the folder of the post's source file ("posts"), not a category.
     - `is_documentation`: True if the program generates reference documentation, whose pages are not posts.
@@ -56,7 +56,7 @@ class Platform:
     is_documentation: bool = False
 
     def fits(self, index: Index, generator: str) -> bool:
-        """Returns True if the generator or the marks of a page show that it is of this platform."""
+        """Returns True if a page is of this platform, judging by its generator or by the marks on it."""
         if self.generator and generator and re.search(self.generator, generator, re.IGNORECASE):
             return True
         count = 0
@@ -70,7 +70,7 @@ class Platform:
 
 @cache
 def platform_tables() -> tuple[Platform, ...]:
-    """Returns the tables that the modules of this package define, `generic` last."""
+    """Returns the platform tables in the modules of this package; `generic` comes last."""
     package = importlib.import_module("archiver.platforms")
     modules = [importlib.import_module(f"archiver.platforms.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
     found = [table for module in modules for table in vars(module).values() if isinstance(table, Platform)]
@@ -82,8 +82,8 @@ def by_name(name: str) -> Platform:
 
 
 def detect_platform(index: Index, generator: str = "") -> Platform:
-    """Returns the platform of a page: the platform that the page's generator names, or else the first platform whose
-    marks are on the page, or else generic.
+    """Returns the platform of a page: the one that the page's generator names, otherwise the first one whose marks are
+    on the page, otherwise `generic`.
     """
     if generator:
         for p in platform_tables():

@@ -1,4 +1,4 @@
-"""Evaluates CSS and XPath selectors on a page, with an index that makes most of them cheap.
+"""Evaluates CSS and XPath selectors on a page, most of them quickly by means of an index.
 
 The index sorts a page's elements by class, id and attribute once. A selector then costs a dictionary look-up instead of
 a walk through the tree, so that hundreds of selectors can be tried on every page. `compile_selector` decides which
@@ -22,7 +22,8 @@ from parsel.csstranslator import css2xpath
 # Selectors in parsel's language: CSS with `::text` and `::attr(name)`, or XPath.
 
 Found = Element | str
-"""One result of a selector: an element, or a text (from `::text`, `::attr()` or an XPath that returns strings)."""
+"""One item of a selector's result: an element, or a text (from `::text`, `::attr()` or an XPath that returns strings).
+"""
 
 _PREFIX = re.compile(r"\s*(css|xpath)=(.*)", re.DOTALL)
 _AXES = (
@@ -84,8 +85,8 @@ def evaluate(page: Selector, selector: str) -> list[Found]:
 
 @lru_cache(maxsize=4_096)
 def element_selector(selector: str) -> str:
-    """Returns the selector of the elements whose text a selector selects, by removing `::text` or `text()`. Returns ""
-    for a selector of an attribute.
+    """Returns a selector without `::text` or `text()` at its end. It then selects the elements whose text the given
+    selector selects. Returns "" for a selector of an attribute.
     """
     if is_xpath(selector):
         return "" if _XPATH_ATTRIBUTE.search(selector) else _XPATH_TEXT.sub("", selector)
@@ -109,8 +110,8 @@ def _probe() -> Selector:
 
 
 def _undefined_names(xpath: str) -> Iterator[str]:
-    """Yields error messages for the functions, variables and namespace prefixes in an XPath that are unknown to parsel.
-    (The evaluation of the XPath reports them only when it reaches a node.)
+    """Yields an error message for each function, variable and namespace prefix in an XPath that parsel does not know.
+    Evaluating the XPath would report them only if the evaluation reached a node.
     """
     code = _XPATH_LITERAL.sub("''", xpath)
     for name in _XPATH_VARIABLE.findall(code):
@@ -171,18 +172,20 @@ class Compound:
 
     @property
     def single(self) -> bool:
-        """Returns True if the only condition is one class or one id. Every element found by this key then matches."""
+        """Returns True if the compound consists of one class or one id. All elements that the index has for this class
+        or id then match.
+        """
         return not self.tag and not self.attrs and len(self.classes) + len(self.ids) == 1
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The steps by which the index evaluates a CSS selector.
+    """How the index evaluates a CSS selector.
 
-    - `parts`: the compounds of the selector, separated by " " or ">".
+    - `parts`: the compounds of the selector, which are separated by " " or ">".
     - `keys`: for each part, the keys by which its elements are looked up. A key is ".class", "#id", "[attribute" or
       "=attribute=word".
-    - `needs`: all keys. Each of them must be on the page for the selector to match.
+    - `needs`: all keys. The selector can match only if the page has each of them.
     - `attribute`: the attribute whose values are the result; "" if the elements are the result.
     """
 
@@ -193,7 +196,7 @@ class Plan:
 
 
 def split_words(value: str) -> list[str]:
-    """Splits the value of an attribute into words as XPath does: only at spaces, tabs and line ends."""
+    """Splits an attribute's value into words at spaces, tabs and line ends only, as XPath does."""
     if value.isascii() and value.isprintable():
         return value.split()
     return _WORD.findall(value)
@@ -224,10 +227,10 @@ def compile_selector(selector: str) -> Plan | None:
 
 @cache
 def group_by_needed_key(selectors: tuple[str, ...]) -> tuple[frozenset[str], dict[str, list[int]], list[int]]:
-    """Groups selectors by a key that must be on a page for them to match.
+    """Groups selectors by one of the keys that a page must have for them to match (see `Plan`).
 
-    Returns the keys, the positions of the selectors by key, and the positions of the selectors without a key, which
-    may match on any page.
+    Returns the keys, the positions of the selectors by key, and the positions of the selectors that need no key and may
+    match on any page.
     """
     first: dict[str, list[int]] = {}
     free: list[int] = []
@@ -239,8 +242,8 @@ def group_by_needed_key(selectors: tuple[str, ...]) -> tuple[frozenset[str], dic
 
 
 def _attribute_name(pseudo: parser.PseudoElement | None) -> str | None:
-    """Returns the attribute name of a pseudo-element ::attr(name); "" without a pseudo-element; None for a
-    pseudo-element that the index does not support.
+    """Returns the attribute's name in a pseudo-element ::attr(name); "" if there is no pseudo-element; None if the
+    index does not support the pseudo-element.
     """
     if pseudo is None:
         return ""
@@ -311,8 +314,8 @@ def _is_any(part: Compound) -> bool:
 
 
 def _keys(part: Compound) -> tuple[str, ...]:
-    """Returns the keys by which the elements for a compound are looked up, which are its id, its classes or one
-    attribute. Returns () if the compound consists of a tag only.
+    """Returns the keys by which the elements for a compound are looked up: its id, its classes, or one attribute.
+    Returns () if the compound has only a tag.
     """
     if part.ids:
         return (f"#{part.ids[0]}",)
@@ -334,8 +337,8 @@ _Map = dict[str, list[Element]]
 
 
 class Index:
-    """The elements of one page by tag, class, id and the attributes in INDEXED, in document order. Each map is built at
-    its first use, so a page that is read by a site's rules costs only the maps that these rules need.
+    """The elements of one page in document order, by tag, class, id and the attributes in INDEXED. Each map is built
+    when it is first used, so that the rules of a site cost only the maps that they need.
     """
 
     def __init__(self, root: Element) -> None:
@@ -353,7 +356,9 @@ class Index:
 
     @cached_property
     def elements(self) -> list[Element]:
-        """All elements in document order. As long as this list exists, lxml reuses its proxy objects in each walk."""
+        """All elements in document order. Keeping this list makes other walks through the tree faster, because lxml
+        reuses the Python objects of the elements.
+        """
         return list(self.root.iter("*"))
 
     @cached_property
@@ -363,18 +368,18 @@ class Index:
 
     @cached_property
     def texts(self) -> dict[Element, tuple[str, str]]:
-        """The text and the tail of each element (lxml's `text` and `tail`; "" in place of None), in document order."""
+        """For each element in document order, its `text` and `tail` as in lxml, with "" in place of None."""
         return {el: (el.text or "", el.tail or "") for el in self.elements}
 
     @property
     def texts_if_read(self) -> dict[Element, tuple[str, str]] | None:
-        """The same as `texts` if they have been read before; otherwise None."""
+        """The value of `texts` if it has been computed; otherwise None."""
         return self.__dict__.get("texts")
 
     @cached_property
     def _letters(self) -> tuple[list[int], list[int]]:
-        """Two running sums over the elements in document order: the number of characters in their texts, and in their
-        tails, both without surrounding white space.
+        """The lengths of the elements' texts and of their tails, without surrounding white space, as two lists of
+        running sums in document order.
         """
         texts, tails = zip(*self.texts.values(), strict=True)
         return (
@@ -383,29 +388,30 @@ class Index:
         )
 
     def end(self, el: Element) -> int:
-        """Returns the position (see `order`) after an element and all its descendants."""
+        """Returns the position in document order (see `order`) that follows an element and all its descendants."""
         last = el
         while len(last):
             last = last[-1]
         return self.order[last] + 1
 
     def text_length(self, el: Element) -> int:
-        """Returns the number of characters of all texts in an element, each without surrounding white space."""
+        """Returns the total length in characters of all texts in an element, each without surrounding white space."""
         texts, tails = self._letters
         start, end = self.order[el], self.end(el)
         return texts[end] - texts[start] + tails[end] - tails[start + 1]
 
     def text_length_before(self, el: Element, top: Element) -> int:
-        """Returns the number of characters in the texts of the elements from `top` to `el`, a descendant of `top`. Each
-        text is counted without surrounding white space, and tails are not counted.
+        """Returns the total length in characters of the texts of `top` and of the elements after it in document order,
+        up to its descendant `el`, which is not counted. Each text is counted without surrounding white space; tails are
+        not counted.
         """
         texts = self._letters[0]
         return texts[self.order[el]] - texts[self.order[top]]
 
     @cached_property
     def _maps(self) -> tuple[_Map, _Map, _Map]:
-        """Three maps to elements: by the value of the class attribute (which many elements share), by id, and by the
-        name of each attribute in INDEXED.
+        """Three maps to elements: by the whole value of the class attribute, which many elements share; by id; and by
+        the name of each attribute in INDEXED.
         """
         by_names: _Map = defaultdict(list)
         ids: _Map = defaultdict(list)
@@ -438,7 +444,7 @@ class Index:
 
     @cached_property
     def _names(self) -> dict[str, list[str]]:
-        """For each class name, the values of class attributes that contain it."""
+        """Maps each class name to the values of class attributes that contain it."""
         found: dict[str, list[str]] = defaultdict(list)
         for names in self._by_names:
             words = names.split() if names.isascii() and names.isprintable() else split_words(names)
@@ -448,7 +454,7 @@ class Index:
 
     @cached_property
     def _words(self) -> dict[str, list[Element]]:
-        """Elements by attribute and word of its value, such as "rel=tag"."""
+        """Maps an attribute and a word of its value, in a form such as "rel=tag", to elements."""
         found: dict[str, list[Element]] = {}
         for attr, elements in self._attrs.items():
             for el in elements:
@@ -494,7 +500,7 @@ class Index:
         return found
 
     def classes_with(self, hints: re.Pattern[str]) -> list[str]:
-        """Returns the class names that contain a match of `hints`, a pattern for names in lower case.
+        """Returns the class names in which `hints` finds a match. The names are searched in lower case.
 
         All names are searched at once, which takes a fifth of the time of searching each.
         """
@@ -504,20 +510,20 @@ class Index:
 
     @cached_property
     def _name_lines(self) -> tuple[list[str], str]:
-        """The class names, and the same names in lower case as the lines of one text."""
+        """The class names as a list, and the same names in lower case as one text, a name on each line."""
         names = list(self._names)
         return names, "\n".join(names).lower()
 
     def by_class_value(self) -> Iterable[tuple[str, list[Element]]]:
-        """Returns each value of a class attribute with its elements."""
+        """Returns the values of class attributes, each with its elements."""
         return self._by_names.items()
 
     def by_id(self) -> Iterable[tuple[str, list[Element]]]:
-        """Returns each id with its elements."""
+        """Returns the ids, each with its elements."""
         return self._ids.items()
 
     def by_word(self, attribute: str) -> Iterable[tuple[str, list[Element]]]:
-        """Returns each word in the values of an attribute in INDEXED, with the elements that have it."""
+        """Returns the words in the values of an attribute in INDEXED, each with the elements that have it."""
         start = f"{attribute}="
         return [(key[len(start) :], found) for key, found in self._words.items() if key.startswith(start)]
 
@@ -531,8 +537,8 @@ class Index:
         return found
 
     def by_parsel(self, selector: str) -> list[Found]:
-        """Evaluates a selector with parsel, without the index, and caches the result. Use it for a site's rules and
-        other selectors that people write.
+        """Evaluates a selector with parsel, without the index, and caches the result. Use this method for selectors
+        that people write, such as a site's rules.
         """
         found = self._answers.get(selector)
         if found is None:
@@ -540,7 +546,9 @@ class Index:
         return found[:]
 
     def answer(self, selector: str) -> list[Found]:
-        """Evaluates a selector with the index if possible, otherwise with parsel. Use it for hundreds of selectors."""
+        """Evaluates a selector with the index if possible, otherwise with parsel. Use this method for selectors of
+        tables, of which there are hundreds.
+        """
         known = compile_selector(selector)
         if known is None:
             return self.by_parsel(selector)
@@ -612,7 +620,7 @@ class Index:
         return [e for e in start if _fits(e, part)]
 
     def _values(self, tag: str, attr: str) -> str:
-        """Returns all values of an attribute on the elements with a tag, joined by line ends."""
+        """Returns one text with the values of an attribute on all elements with this tag, one on each line."""
         found = self._joined.get((tag, attr))
         if found is None:
             found = self._joined[tag, attr] = "\n".join(v for el in self.tag(tag or "*") if (v := el.get(attr)))

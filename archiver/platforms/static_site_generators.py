@@ -1,5 +1,5 @@
-"""The selectors for static site generators (Hexo, Hugo, Jekyll, Pelican) with their themes, and for programs that
-generate documentation (ABlog, MkDocs and others), whose manuals may contain a blog.
+"""The selectors for static site generators (Hexo, Hugo, Jekyll, Pelican) and their themes. Also those for programs that
+generate documentation (ABlog, MkDocs and others), because such documentation may contain a blog.
 """
 
 from __future__ import annotations
