@@ -1,8 +1,8 @@
-"""Scrapy middlewares that refuse requests: to private network addresses, for posts outside the site, and those that
-robots.txt forbids.
+"""Scrapy middlewares that refuse requests to private network addresses, requests for posts outside the site, and
+requests that robots.txt forbids.
 
-The files that apply to a whole host, robots.txt (RFC 9309) and tdmrep.json, are read before any page. The rules of
-robots.txt are in `archiver.politeness.robots`.
+The files for a whole host, robots.txt (RFC 9309) and tdmrep.json, are read before any page.
+`archiver.politeness.robots` parses robots.txt.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ _TDMREP = ".well-known/tdmrep.json"
 
 
 class OncePerOrigin(Generic[T]):
-    """Calls `read` once for each origin (scheme and host), however many requests wait for the value. Calls it again
-    after a day.
+    """Caches the result of `read` for each origin (scheme and host) for a day. Requests that wait for the same value
+    cause only one call.
     """
 
     def __init__(self, read: Callable[[str], Awaitable[T]]) -> None:
@@ -77,10 +77,11 @@ class OncePerOrigin(Generic[T]):
 
 
 class HostFileReader:
-    """Fetches a host's robots.txt or tdmrep.json and stores it. The request is conditional if a copy is stored.
+    """Fetches a host's robots.txt or tdmrep.json (`name`) and stores it. If a copy is stored, the request is
+    conditional.
 
-    Of a file longer than `most` bytes, only the first `most` bytes are read. If `most` is 0, the file is used only if
-    it is complete.
+    If the file is longer than `most` bytes, only the first `most` bytes are read. If `most` is 0, the file is used only
+    if it is complete.
     """
 
     def __init__(self, crawler: Crawler, name: str, most: int = 0) -> None:
@@ -90,7 +91,8 @@ class HostFileReader:
         self._most = most
 
     async def fetch(self, origin: str, *, obey_robots: bool) -> tuple[HostFile, Response]:
-        """Fetches the file of an origin; returns it and the response. Redirects are followed, even to other hosts.
+        """Fetches the file of an origin; returns the file and the response. Redirects are followed, even to other
+        hosts.
 
         Raises Scrapy's and Twisted's network errors, Refusal and HostBusy.
         """
@@ -116,15 +118,13 @@ class HostFileReader:
         return HostFile(now, response.status, body, etag, last_modified), response
 
     def stored(self, origin: str) -> HostFile | None:
-        """Returns the stored copy of an origin's robots.txt or tdmrep.json (whichever of the two this object fetches);
-        None if no copy is stored. The copy may be from an earlier run.
-        """
+        """Returns the stored copy of an origin's file, which may be from an earlier run; None if there is none."""
         return find_host_file(self._archive.run.db, origin, self._name) if self._archive else None
 
     def store(self, origin: str, file: HostFile, robots: Robots | None = None) -> None:
-        """Stores the file for the next run. If it is a new robots.txt (`robots` holds its rules), pages that it allows
-        become due. An error is ignored, because the next run fetches the file again, and other code reports archive
-        errors.
+        """Stores the file for the next run. If it is a changed robots.txt, whose rules are `robots`, the pages that it
+        allows become due. Database errors are ignored, because the next run fetches the file again, and other code
+        reports such errors.
         """
         if self._archive is None:
             return
@@ -156,7 +156,7 @@ class RobotsMiddleware:
     """Checks each request against its host's robots.txt. Raises ForbiddenByRobots or RobotsUnreadable if the request
     must not be made.
 
-    The file is read once per run and origin, and again after 24 hours. If it is too large, only its beginning counts
+    robots.txt is read once per run and origin, and again after 24 hours. If it is too large, only its beginning counts
     (RFC 9309, section 2.5). If it cannot be read, a stored copy less than 24 hours old is used (sections 2.3.1.4 and
     2.4); without such a copy, nothing is fetched from the host.
     """
@@ -210,8 +210,8 @@ class RobotsMiddleware:
 
 
 def _log_refusal(refusal: IgnoreRequest, request: Request) -> IgnoreRequest:
-    """Returns the refusal. Logs it first if the request does not belong to a crawl, because nothing else would report
-    it then.
+    """Returns `refusal`. Logs it first if the request was not made for a crawl (as in `scrapy shell`), because nothing
+    else would report it.
     """
     if purpose_of(request) is None:
         _log.warning("Not requesting %s: %s", request.url, refusal)
@@ -219,11 +219,10 @@ def _log_refusal(refusal: IgnoreRequest, request: Request) -> IgnoreRequest:
 
 
 class TdmRepMiddleware:
-    """Adds the host's tdmrep.json to the notes of each request for a page of the site.
+    """Adds the host's tdmrep.json to the notes (FetchNotes) of each request for a page of the site.
 
-    TDMRep, "Processing priority": the file is looked up before any page of a host. It is requested once per run,
-    conditionally and in accordance with robots.txt. A host without a readable file makes no usage statements in this
-    way.
+    The file is looked up before any page of a host (TDMRep, "Processing priority"), once per run, with a conditional
+    request and in accordance with robots.txt. If a host has no readable file, no usage statements are added.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -257,8 +256,8 @@ class TdmRepMiddleware:
 class PlainRedirectMiddleware(RedirectMiddleware):
     """Scrapy's redirect middleware without its search for a RefererMiddleware, since this program sends no Referer.
 
-    It does not follow redirects of a crawl's pages (they have `dont_redirect`), because each address in a chain of
-    redirects has its own row in the pages table.
+    Redirects of a crawl's pages are not followed here (their requests have `dont_redirect`), because each address in a
+    chain of redirects has its own row in the pages table.
     """
 
     @classmethod
@@ -276,12 +275,14 @@ _FORWARDERS = frozenset({"feeds.feedburner.com", "feeds2.feedburner.com", "feedp
 
 
 class AddressMiddleware:
-    """Refuses requests to addresses that are not public, and to pages outside the site.
+    """Refuses requests to addresses that are not public, and to posts outside the site.
 
-    It comes before the robots.txt middleware, so that it sees that middleware's requests and redirects, too. If a proxy
-    resolves host names, this is the only check; otherwise the address is checked again when the connection is made.
-    Discovery sources may be on other hosts. But a post on another host is refused: it would be stored as a post of this
-    site, and a source could direct the crawl at somebody else's server by listing such posts.
+    It runs before the robots.txt middleware, so that it also checks the requests for robots.txt and their redirects. If
+    a proxy resolves host names, this is the only check; otherwise the address is checked again when the connection is
+    made.
+
+    Discovery sources may be on other hosts. Posts may not, because they would be stored as posts of this site, and a
+    source could direct the crawl to another site's server by listing them.
     """
 
     def __init__(self, crawler: Crawler) -> None:

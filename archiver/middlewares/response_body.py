@@ -1,6 +1,8 @@
-"""Scrapy middlewares for response bodies: decode content codings, refuse truncated bodies, and limit their size.
+"""Scrapy middlewares for response bodies: decode content codings, refuse truncated bodies, and limit the size of
+bodies.
 
-Also retries failed requests: at once after an error or a truncated body, or after the pause that a busy host asked for.
+Also retries failed requests: at once after an error or a truncated body, and after a pause if a busy host asked for
+one.
 """
 
 from __future__ import annotations
@@ -72,15 +74,16 @@ def _is_cut_gzip(packed: bytes) -> bool:
 
 
 META = "beginning"
-"""The key in a request's meta for its `BodyPrefix`, if only the beginning of the response is to be read."""
+"""The key in a request's meta for a `BodyPrefix`. If the key is present, only the beginning of the response is read."""
 
 _STEP = 16 * 1024
 
 
 class BodyPrefix:
-    """Limits a download to the beginning of a body: about `most` bytes on the wire, and at most `most` decompressed.
+    """Limits a download to the beginning of a body: to about `most` bytes as received, and to `most` bytes after
+    decompression.
 
-    An object belongs to one request and to the redirects and retries of that request, which run one after another.
+    Each object is for one request and its redirects and retries, of which only one runs at a time.
     """
 
     def __init__(self, most: int) -> None:
@@ -90,8 +93,8 @@ class BodyPrefix:
 
     @contextmanager
     def limiting_downloads(self, crawler: Crawler) -> Iterator[None]:
-        """Context manager that ends downloads early if they have this object in their meta, by listening to Scrapy's
-        signal `bytes_received`.
+        """Context manager that ends each download early whose request has this object in its meta. Uses Scrapy's signal
+        `bytes_received`.
         """
         crawler.signals.connect(self.received, signals.bytes_received)
         try:
@@ -124,8 +127,8 @@ class BodyPrefix:
         return body[: self.most]
 
     def _inflated(self, body: bytes, wbits: int) -> bytes:
-        """Decompresses a body until the limit, an error or the end of the body. A gzip file may have several
-        members.
+        """Decompresses a body until `most` bytes are reached, an error occurs, or the body ends. A gzip body may have
+        several members.
         """
         out, unpacker = bytearray(), zlib.decompressobj(wbits)
         try:
@@ -148,12 +151,12 @@ _MAX_CODINGS = 2
 class LimitsMiddleware:
     """Limits the size of responses. Runs between the capture (605) and the decoding of content codings (590).
 
-    Sources (sitemaps, feeds, the API) may have DOWNLOAD_MAXSIZE bytes, other pages PAGE_MAXSIZE, requisites
-    REQUISITE_MAXSIZE. Each limit applies to the bytes received and again after decompression.
+    Discovery sources may have DOWNLOAD_MAXSIZE bytes, other pages PAGE_MAXSIZE, and requisites REQUISITE_MAXSIZE. Each
+    limit applies to the bytes as received, and again to the decompressed bytes.
 
-    A response usually has one content coding, and two if the server compresses a file that is already compressed. A
-    response with more than two is refused as an attack (RFC 9110, section 8.4 sets no limit). If only the beginning of
-    a response is needed (`BodyPrefix`), it is decoded here, and there is no limit.
+    A response with more than two content codings is refused as an attack (RFC 9110, section 8.4 sets no limit). One is
+    usual, and two occur if the server compresses a file that is already compressed. If only the beginning of a response
+    is needed (`BodyPrefix`), it is decoded here without a limit.
     """
 
     def __init__(self, page_maxsize: int, requisite_maxsize: int) -> None:
@@ -195,10 +198,10 @@ class LimitsMiddleware:
 
 
 class BusyMiddleware(RetryMiddleware):
-    """Scrapy's RetryMiddleware, except that it does not retry at a host that was given up (raises HostBusy) or in a run
-    that is ending (raises RunEnded).
+    """Scrapy's RetryMiddleware with two exceptions: no request is sent to a host that was given up (raises HostBusy),
+    and none in a run that is ending (raises RunEnded).
 
-    A retry comes after the pages that are ready, and after its host's pause (see `ThrottleExtension`).
+    A retry is sent after the pages that are ready, and after the pause of its host (see `ThrottleExtension`).
     """
 
     _archive: ArchiveExtension | None = None

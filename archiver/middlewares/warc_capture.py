@@ -1,7 +1,7 @@
-"""Scrapy middleware that makes requests conditional, and writes every response to WARC as it was transferred.
+"""Scrapy middleware that makes requests conditional, and writes each response to WARC as it was transferred.
 
-It runs between the redirect middleware (600) and the cookies middleware (700), so that it sees redirects, and bodies
-that are still content-encoded. A decoded body would not be the payload that the server sent.
+It runs between the redirect middleware (600) and the cookies middleware (700). There it sees redirects, and bodies that
+are still content-encoded. A decoded body would not be the payload that the server sent.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _PAGES = (PageKind.POST, PageKind.PART, PageKind.UNKNOWN)
 
 
 class CaptureMiddleware:
-    """Sends a page's stored validators (RFC 9110, section 13.1), writes the response to WARC, and adds its capture to
-    the request's notes.
+    """Adds a page's stored validators to its request (RFC 9110, section 13.1), writes the response to WARC, and adds
+    the capture to the request's notes (FetchNotes).
 
-    A 304 response, or a payload with the same digest as the last one, becomes a revisit record. A feed, sitemap or
-    other list that mentions a removed post is not captured. Without an archive, nothing is captured.
+    A response with status 304, or with the same payload digest as the last one, becomes a revisit record. A feed,
+    sitemap or other list that mentions a removed post is not written. Without an archive, nothing is written.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -91,8 +91,8 @@ class CaptureMiddleware:
         requisite: RequisiteRequest,
         notes: FetchNotes,
     ) -> Capture | None:
-        """Captures the response for a requisite; returns None if the response has the wrong type, or a status that is
-        not stored. Each payload is written only once.
+        """Writes the response for a requisite, and returns its capture. Returns None if the response has the wrong
+        type, or a status that is not stored. The same payload is written only once.
         """
         if exchange.status == 200:
             coding = b",".join(response.headers.getlist("Content-Encoding")).decode("latin-1")
