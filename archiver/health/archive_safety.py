@@ -1,5 +1,5 @@
-"""Judges how well the archive is protected against loss, by the age of the last good backup and of the last check of
-everything, by the damage that checks found, and by the removed posts that backups still hold.
+"""Judges how well the archive is protected against loss: by the age of its backups and checks, by the damage that
+checks found, and by removed posts that backups still contain.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class ArchiveSafety:
     - `covered_since`: all parts of the archive have been read by checks since this time; None if they never all have.
     - `verified_at`: when `archiver verify` last checked everything.
     - `checked_at`: when the last check of any kind ended.
-    - `unfinished_since`: when the first interrupted nightly check since the last completed check began; None if there
-      is none.
+    - `unfinished_since`: if nightly checks that began after the last completed check were interrupted, when the first
+      of these began; otherwise None.
     - `damages`: the damaged parts that checks found.
     - `removed`: backups that may still contain removed posts, each with the number of these posts.
     - `missing`: the paths of backups whose file is missing, although the folder is there.
@@ -130,8 +130,8 @@ def find_unsafe(db: Database, limits: Maintenance, now: datetime) -> list[Health
 
 
 def judge_safety(known: ArchiveSafety, limits: Maintenance, now: datetime) -> Iterator[HealthFinding]:
-    """Yields the findings about the safety of an archive. `limits` sets the age at which an old backup or overdue check
-    is reported.
+    """Yields the findings about the safety of an archive. `limits` says after how many days a backup is too old and a
+    check is overdue.
     """
     yield from _check_damages(known.damages)
     yield from _check_unfinished(known, now)

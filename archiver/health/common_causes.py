@@ -130,8 +130,9 @@ class _Outage:
 
 
 def _follow_outage(cause: str, runs: Iterable[EndedRun], already_failing: Collection[str]) -> _Outage:
-    """Follows the runs of an outage until most of them succeed, and returns what it found. `runs` go forwards to the
-    end of the outage, or backwards to its beginning. Runs of sites in `already_failing` are ignored.
+    """Follows the runs of an outage until most of them succeed, and returns what it found. `runs` begin with a run of
+    the outage; they are later runs to find its end, or earlier runs to find its beginning. Runs of sites in
+    `already_failing` are ignored.
     """
     outage = _Outage()
     failed: set[str] = set()
@@ -155,8 +156,8 @@ def _follow_outage(cause: str, runs: Iterable[EndedRun], already_failing: Collec
 
 
 def judge_common_causes(causes: Iterable[CommonCause]) -> Iterator[HealthFinding]:
-    """Yields a finding for each common cause: a red finding while the failure lasts, then information about the sites
-    that have not been crawled since.
+    """Yields a finding for each common cause: a red one while the failure lasts, and after that a green one about the
+    sites that have not been crawled since.
     """
     for one in causes:
         what, question = _WORDS.get(one.cause, _OTHER)

@@ -120,7 +120,7 @@ class JudgedRun:
 @dataclass(frozen=True, slots=True)
 class SilentSource:
     """A feed, sitemap or API that listed posts in the past and lists none now. `why` is the reason; `since` is the
-    start of the first run that noticed it.
+    start of the first run in which it listed none.
     """
 
     kind: str
@@ -211,8 +211,8 @@ def judge_site(known: HealthInputs, now: datetime) -> Health:
 
 def _merge_first_crawl(runs: Sequence[JudgedRun]) -> list[JudgedRun]:
     """Returns the runs with those up to the first complete one merged into one run. If a first crawl takes several
-    runs, the first of these read new posts and the last of them old ones, and the differences between new and old posts
-    are not a change of the site.
+    runs, the first of these read new posts and the last of them old posts. Without the merge, the differences between
+    new and old posts would look like a change of the site.
     """
     first = next(
         (n for n, run in enumerate(reversed(runs)) if run.outcome == "finished" and not run.reason),
@@ -767,9 +767,12 @@ _MANY_HELD = 0.2
 
 
 def _judge_held(content: SiteContent, site: str, outcomes: Mapping[str, int]) -> HealthFinding:
-    """Returns the finding about held pages. It is red if the site itself seems to be at fault: all pages of a run were
-    held, a fifth of the articles is held, or half of the posts that the last run fetched were held. `outcomes`: how
-    many pages of the last run had each outcome.
+    """Returns the finding about held pages. `outcomes`: how many pages of the last run had each outcome. The finding is
+    red if the site itself seems to be at fault, which is the case in any of these situations:
+
+    - All pages of a run were held.
+    - At least a fifth of the articles are held.
+    - At least half of the posts that the last run fetched were held.
     """
     rules = Counter(one.rule for one in content.held)
     shown = "; ".join(f"{number:,}: {REASONS[HoldRule(rule)]}" for rule, number in rules.most_common())

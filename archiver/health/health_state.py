@@ -72,7 +72,7 @@ def finding_as_json(finding: HealthFinding) -> dict[str, Any]:
 
 
 def read_accepted_findings(db: Database, site_id: int) -> dict[str, Acceptance]:
-    """Returns the findings of a site that a person has accepted, by key of the finding."""
+    """Returns the acceptances of a site's findings, by key of the finding."""
     row = db.execute("select accepted from site_health where site_id = ?", [site_id]).fetchone()
     accepted: dict[str, dict[str, Any]] = json.loads(row[0]) if row else {}
     return {
@@ -114,8 +114,8 @@ def accept_findings_of(db: Database, site_id: int, findings: Iterable[HealthFind
 
 
 def drop_acceptances(db: Database, site_id: int, found: Health) -> None:
-    """Deletes the acceptance of findings that are no longer in `found`, so that they are reported if they return, and
-    of findings that have got worse.
+    """Deletes acceptances that no longer apply: those of findings that are no longer in `found`, which are thus
+    reported if they return, and those of findings that have got worse.
     """
     accepted, findings = read_accepted_findings(db, site_id), {one.key: one for one in found.findings}
     left = {key: one for key, one in accepted.items() if (now := findings.get(key)) and one.covers(now)}
@@ -314,8 +314,8 @@ def _find_emptied(
     db: Database, site: dict[str, Any], runs: Sequence[JudgedRun], kind: str, rules: Collection[str]
 ) -> SilentSource | None:
     """Returns the source of this kind (sitemap, API) that used to list the most pages of the site, if no source of the
-    kind lists any now; otherwise None. `rules` are the rules that the outcome of a source has if it lists no pages of
-    the site.
+    kind lists any now; otherwise None. `rules` are the rules of those outcomes that mean that a source lists no pages
+    of the site.
     """
     documents = [one for one in _read_source_documents(db, site, kind) if one.kind == kind]
     if not documents or any(one.rule not in rules for one in documents):

@@ -24,8 +24,8 @@ SEEN_RUNS = 60
 """A `Look` holds this many of the latest runs. No setting of a policy needs more."""
 _RUNS_IN_A_ROW = 2
 """An amber finding with one of the PASSING_CODES is sent after it was present in this many runs in a row. Every finding
-is over after it was absent in this many runs in a row. The policy's `after_amber` replaces the first number, and the
-second one if it is lower.
+is over after it was absent from this many runs in a row. A policy's `after_amber` replaces the number for sending; it
+also replaces the number for the end if it is lower.
 """
 PASSING_CODES = frozenset({"failed", "source", "statuses", "slow", "late", "notify"})
 """Codes of findings that concern a single run and may be absent in the next one. If amber, they are sent after two
@@ -37,8 +37,9 @@ finding about one held page does not hide a later redesign.
 """
 _GROWTH_IGNORED_FOR = timedelta(days=4)
 _SMALL_FIGURE = 3
-"""If a finding was sent with at least this figure, growth of the figure is not sent again for four days. A fault of the
-whole site shows in more posts with each run, since a run fetches only some posts, and this growth is not news.
+"""A red finding that was sent with at least this figure is not sent again within four days because its figure grows.
+Such growth is not news: since a run fetches only some posts, a fault of the whole site shows in more posts with each
+run.
 """
 _SHORT = 160
 
@@ -88,7 +89,7 @@ class Look:
         return self.runs[0][0] if self.runs else 0
 
     def count_since(self, run: int) -> int:
-        """Returns the number of runs from `run` up to the latest one."""
+        """Returns the number of runs from `run` to the latest one, including both."""
         return sum(number >= run for number, _ in self.runs)
 
     def first_run_since(self, since: datetime | None) -> int:
@@ -249,8 +250,8 @@ def _is_wanted(finding: HealthFinding, policy: NotificationPolicy) -> bool:
 
 def _find_former(faults: Iterable[Fault], finding: HealthFinding, shown: Collection[tuple[str, str]]) -> Fault | None:
     """Returns the fault that a new finding continues under another subject; None if there is none. It is a fault with
-    the same code that is no longer shown and was first noticed no earlier than the new finding began. An example is
-    another field that was lost in the same redesign.
+    the same code that is no longer shown and was first noticed no earlier than the new finding began. For example, one
+    redesign may first have lost the field of the old fault, and then the field of the new finding.
     """
     return next(
         (
@@ -367,8 +368,8 @@ def _decide_returned(fault: Fault, runs: int, policy: NotificationPolicy, *, is_
     """Returns what to send about a fault that came back after its end was due; None for nothing. `runs` is the number
     of runs in which it has been present since.
 
-    That a fault comes and goes (`is_often`) is sent once. After that, a return is sent only if the fault is red and
-    lasts. A red fault that came back once or twice is sent like any other fault.
+    That a fault comes and goes (`is_often`) is sent once. After that, a return is sent only if the fault is red and has
+    been present for enough runs. A red fault that came back once or twice is sent like any other fault.
     """
     needed = _runs_needed(fault, policy)
     if is_often or (fault.flapping and fault.level != "red"):
@@ -513,8 +514,8 @@ def release(
 
 
 def _end_before_return(fault: Fault, policy: NotificationPolicy) -> Fault | None:
-    """Returns the end of a fault that came back, if this end was not sent and must be sent before the pending
-    notification; otherwise None.
+    """Returns the fault with the notification of its end pending, if it ended and came back, and the end must be sent
+    before the return. Otherwise returns None.
     """
     if fault.over_at is None or fault.pending not in (*_STARTS, "passed") or not policy.recovery:
         return None

@@ -174,7 +174,7 @@ def _read(row: Sequence[Any]) -> Fault | None:
 
 
 def write_faults(db: Database, channel: str, before: Sequence[Fault], after: Sequence[Fault]) -> None:
-    """Stores the faults of a site. `before` are the faults that were stored until now."""
+    """Stores the faults of a site. `before` are those that are stored now; `after` are the new ones."""
     left = {(one.site, one.code, one.about) for one in after}
     for one in before:
         if (one.site, one.code, one.about) not in left:

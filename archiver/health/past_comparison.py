@@ -41,8 +41,8 @@ def chance_of_so_many(hits: int, trials: int, past_hits: int, past_trials: int) 
 
 
 def is_far(value: float, past: Sequence[float], factor: float) -> bool:
-    """Returns True if a value differs from the median of past values by more than `factor`, up or down, and by more
-    than five scaled median absolute deviations. The logarithms of the values are compared, so all values must be
+    """Returns True if a value is far from the median of past values: more than `factor` times higher or lower, and by
+    more than five scaled median absolute deviations. The logarithms of the values are compared, so all values must be
     greater than 0.
     """
     middle = median(log(one) for one in past)
@@ -78,8 +78,9 @@ class Drop:
 
 
 def find_lost_fields(runs: Sequence[tuple[datetime, MeasuredRun]]) -> dict[str, Drop]:
-    """Returns, by field, the drops in the share of pages that show the field or, if there is none, in the share of
-    articles that have it. `runs` are pairs of start time and statistics, in chronological order.
+    """Returns the drop of each field that has become rarer, by field. This is the drop in the share of pages that show
+    the field or, if there is no such drop, in the share of articles that have it. `runs` are pairs of start time and
+    statistics, in chronological order.
 
     The pages come first because a feed may still supply values that the pages no longer show.
     """
@@ -163,7 +164,7 @@ class Burst:
     """A day with far more new posts than the site usually publishes.
 
     - `usual`: the median number of posts of the earlier days with posts.
-    - `most`: the second-highest number of posts of an earlier day.
+    - `most`: the number of posts on the second-largest earlier day.
     - `example`: the URL of one of the posts.
     - `since`: the first of the consecutive days with a burst.
     """

@@ -165,7 +165,9 @@ def read_next_run(db: Database, site: dict[str, Any], config: Config, now: datet
 
 
 def describe_next_run(turn: RecrawlTime | None, group: str) -> dict[str, Any] | None:
-    """Returns the next run of a site as a JSON value: at, why, postponed_by (blackout, quota or None)."""
+    """Returns the next run of a site as a JSON value with the keys at, why and postponed_by (blackout, quota or None).
+    Returns None if `turn` is None, which means that no run is scheduled.
+    """
     if turn is None:
         return None
     return {
@@ -261,9 +263,9 @@ class Measure:
         return min((value for value in self.values if value is not None), default=0)
 
     def levels(self, steps: int) -> list[int | None]:
-        """Returns the height of each value as a bar of a chart, from 0 to `steps`; only the value 0 gets height 0. The
-        scale for the number of articles begins at its lowest value, since it hardly changes from run to run. A highest
-        value far above all others, such as the new articles of the first run, is cut off.
+        """Returns the height of each value as a bar of a chart, from 0 to `steps`; None for an unknown value. Only the
+        value 0 gets height 0. The scale for the number of articles begins at its lowest value, since it hardly changes
+        from run to run. A highest value far above all others, such as the new articles of the first run, is cut off.
         """
         base = max(self.least - 1, 0) if self.name == "articles" else 0
         above = sorted(value - base for value in self.values if value is not None and value > base)

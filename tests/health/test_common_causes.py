@@ -141,7 +141,9 @@ def call(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
     config, sent = tmp_path / "archiver.toml", tmp_path / "sent"
     config.write_text(f'[notify]\nafter_runs = 1\ncommand = ["sh", "-c", "cat >> {sent}; echo >> {sent}"]\n')
     monkeypatch.setenv("ARCHIVER_CONFIG", str(config))
-    monkeypatch.setattr("archiver.health.common_causes._LONGEST", timedelta(days=36_500))  # the tests' time is fixed
+    monkeypatch.setattr(
+        "archiver.health.common_causes._LONGEST_SERIES", timedelta(days=36_500)
+    )  # the tests' time is fixed
 
     def run(*words: str) -> tuple[int, str]:
         done = Runner().invoke(cli, [*words, "--archive", str(archive)])
