@@ -283,7 +283,7 @@ def write_folder(records: Iterable[Record], folder: Path, form: FileFormat) -> i
 
 
 def file_name(record: Record, suffix: str) -> str:
-    """Returns the name of an article's file: SITE/2024-05-01-TITLE-ID.md."""
+    """Returns the name of an article's file below the folder, such as SITE/2024-05-01-TITLE-ID.md."""
     day = (record["published"] or "")[:10]
     title = slugify(record["title"] or "", allow_unicode=True, max_length=_MAX_SLUG, word_boundary=True)
     site = record["site"].replace("/", "_").replace(":", "_").strip(".") or "site"

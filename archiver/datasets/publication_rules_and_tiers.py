@@ -52,7 +52,9 @@ COMMON = {
         "CDLA-Sharing-1.0",
     )
 }
-"""Maps names of common dataset licences in lower case to SPDX identifiers. The CC BY family is not included."""
+"""SPDX identifiers of common dataset licences, by their form in lower case. Those of the CC BY family are not
+included.
+"""
 
 
 def spdx_identifier(licence: str) -> str:

@@ -136,11 +136,14 @@ def tokens(text: str) -> list[str]:
 
 
 def find_passages(text: str, sketch: str, words: int) -> tuple[str, str, str]:
-    """Searches a text for the passages whose hashes are in `sketch`.
+    """Searches a text for the passages whose hashes are in `sketch`. `words` is the number of words that the article
+    had.
 
-    Returns three values: `by` ("text" or "passages"; "" if not all passages were found), the count of passages as
-    "found/all", and the text from the first passage to the last, or the whole text if not all were found. `words` is
-    the number of words that the article had.
+    Returns three values:
+
+    - by what the text was recognized (see "Statuses"): "text", "passages", or "" if not all passages were found.
+    - the count of passages as "found/all".
+    - the text from the first passage to the last; the whole text if not all were found.
     """
     passages = sketch.split()
     pieces = text.split()

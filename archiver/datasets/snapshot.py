@@ -351,7 +351,8 @@ def _check_disjoint(dbs: Sequence[Database], out: Path) -> None:
 
 
 def _check_wacz(out: Path, request: SnapshotRequest, dbs: Sequence[Database]) -> None:
-    """Raises SnapshotRefused if a WACZ file may not be published. A WACZ file contains whole pages, which show names,
+    """Raises SnapshotRefused if a WACZ file may not be published, because an article is below the tier full or personal
+    data is to be removed, or if there are several archives. A WACZ file contains whole pages, which show names,
     contacts and other articles.
     """
     limited = sum(
@@ -426,12 +427,14 @@ def snapshot_files(folder: Path) -> list[str]:
 
 
 def read_rebuild(folder: Path) -> dict[str, Any]:
-    """Parses the rebuild.json in a snapshot's folder; its `request` becomes a SnapshotRequest. Raises NotASnapshot."""
+    """Parses the rebuild.json in a snapshot's folder (see `parse_rebuild`). Raises NotASnapshot if it is missing or
+    invalid.
+    """
     return parse_rebuild(read_snapshot_file(folder, REBUILD), str(folder))
 
 
 def read_snapshot_file(folder: Path, name: str) -> str:
-    """Returns the text of a file of a snapshot. Raises NotASnapshot."""
+    """Returns the text of a file of a snapshot. Raises NotASnapshot if the file is missing or cannot be read."""
     try:
         return (folder / name).read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -442,7 +445,9 @@ def read_snapshot_file(folder: Path, name: str) -> str:
 
 
 def _previous_version(previous: Path) -> str:
-    """Returns the version of the previous snapshot. Raises NotASnapshot."""
+    """Returns the version of the snapshot in the folder `previous`. Raises NotASnapshot if the folder has no complete
+    snapshot.
+    """
     version: str = read_rebuild(previous)["request"].version
     if not table_files(previous, ARTICLES):
         raise NotASnapshot(str(previous), "it has no articles table")
@@ -491,8 +496,8 @@ _CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
 def check_snapshot(folder: Path) -> tuple[str, ...]:
-    """Verifies a snapshot and returns what is wrong with it, one sentence each; () if it is intact. Raises NotASnapshot
-    and ExtraMissing.
+    """Verifies a snapshot, and returns a sentence about each thing that is wrong with it; () if it is intact. Raises
+    NotASnapshot if files of the snapshot are missing, and ExtraMissing if pyarrow is not installed.
     """
     document = read_rebuild(folder)
     return (*_check_sums(folder, read_snapshot_file(folder, SUMS)), *_check_tables(folder, document))

@@ -306,9 +306,13 @@ _ARTICLES = f"""
 
 
 class ArticleRow(NamedTuple):
-    """One article of a dataset: its partition, its record as published, and its places. It also holds the article's
-    words, for counting n-grams ([] if they may not be counted), and the key of its group of duplicates and
-    near-duplicates ("" if the article is in no such group).
+    """One article of a dataset.
+
+    - `part`: its partition.
+    - `record`: its record as published.
+    - `places`: its rows of the table `places`.
+    - `tokens`: its words, for counting n-grams; [] if they may not be counted.
+    - `group`: the key of its group of duplicates and near-duplicates; "" if it is in no such group.
     """
 
     part: str
@@ -420,8 +424,8 @@ def _fill_in_text_columns(record: Row, body: str, counted: bool) -> list[str]:
 
 
 def published_texts(db: Database, cutoff: str, change: Change) -> Iterator[str]:
-    """Yields the texts of articles below the tier full that the tables are to publish. Some of them may quote withheld
-    texts; these are removed later.
+    """Yields the texts of articles below the tier full that the tables are to publish. Those that quote a withheld text
+    are removed later.
     """
     for one in article_rows(db, cutoff, change, counted=False, limited=True):
         yield from _quotable_texts(one.record)
@@ -534,8 +538,8 @@ def missing_rows(db: Database, cutoff: str) -> Iterator[Row]:
 
 
 def withdrawn_rows(db: Database, cutoff: str) -> Iterator[Row]:
-    """Yields the rows of the table `withdrawn`, identifier and reason: one for each post of the dataset's sites that a
-    takedown removed, and one for each article that was withdrawn by the cut-off because it is not a post.
+    """Yields the rows of the table `withdrawn`, with identifier and reason. They stand for posts of the dataset's sites
+    that a takedown removed, and for articles that were withdrawn by the cut-off because they are not posts.
     """
     from archiver.urls import urlkey
 

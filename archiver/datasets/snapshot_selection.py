@@ -349,7 +349,7 @@ def _usage_statements(db: Database, cutoff: str) -> Iterator[tuple[int, tuple[Us
 
 _PART = r"(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
 VERSION = re.compile(rf"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){{2}}(-{_PART}(\.{_PART})*)?")
-"""A version in the form of Semantic Versioning 2.0.0, without build metadata."""
+"""Matches a version in the form of Semantic Versioning 2.0.0, without build metadata."""
 PARTITIONS = ("auto", "none", "year", "site")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 

@@ -575,8 +575,9 @@ def _name_pattern(name: str) -> str:
 
 
 def remove_contacts(text: str, where: Iterable[str | None] = (None,)) -> str:
-    """Removes e-mail addresses and valid telephone numbers from a text. Numbers are recognized in international form,
-    and in the national form of the regions `where` (ISO 3166 codes).
+    """Removes e-mail addresses and valid telephone numbers from a text. Telephone numbers are recognized in
+    international form and, for each region in `where` (ISO 3166 codes), in national form. None in `where` means
+    international form only.
     """
     if "@" in text or "at" in text.lower():
         text = _EMAIL.sub(EMAIL, text)
@@ -592,7 +593,7 @@ def remove_contacts(text: str, where: Iterable[str | None] = (None,)) -> str:
 
 def phone_regions(record: Mapping[str, Any]) -> tuple[str | None, ...]:
     """Returns the regions whose national telephone numbers a record may contain, guessed from its language and its
-    site's domain.
+    site's domain. The first item is None, for numbers in international form.
     """
     supported = _library().SUPPORTED_REGIONS
     return (None, *dict.fromkeys(name for name in _region_hints(record) if name in supported))
