@@ -42,7 +42,8 @@ _SMALL = 24 << 20
 class FileResult:
     """The result of importing one file.
 
-    - `outcome`: finished, known (the file was imported before), limited, interrupted or unreadable.
+    - `outcome`: finished, known (the file was imported before), limited (the requested number of pages was reached),
+      interrupted or unreadable.
     - `kinds`: the number of its problems by kind.
     - `problems`: the first of its problems, with details.
     """
@@ -54,7 +55,7 @@ class FileResult:
     problems: list[Problem] = field(default_factory=list)
 
     def add_problem(self, problem: Problem) -> None:
-        """Counts a problem, and keeps its details, unless too many are kept already."""
+        """Counts a problem. Also keeps its details, unless enough problems are kept already."""
         self.kinds[problem.kind.value] += 1
         if len(self.problems) < captures.MOST_PROBLEMS:
             self.problems.append(problem)

@@ -22,8 +22,8 @@ from archiver.warc.record_problems import Problem, ProblemKind
 from archiver.warc.warc_records import MAX_BODY, Headers, warc_date
 
 _ORIGINAL = b"x-archive-orig-"
-# If only these fields are renamed, it was not the web archive that renamed them, but the crawler that stored the
-# capture.
+# The crawler that stored the capture may have renamed these fields. If only these are renamed, the web archive does not
+# rename fields.
 _STORED = frozenset({b"transfer-encoding", b"content-encoding", b"content-length"})
 # Fields of the archive's response that are not fields of the capture.
 _OF_RESPONSE = frozenset(

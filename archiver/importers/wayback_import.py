@@ -148,7 +148,7 @@ class WaybackOutcome:
     problems: list[Problem] = field(default_factory=list)
 
     def add_problem(self, problem: Problem) -> None:
-        """Counts a problem, and keeps its details, unless too many are kept already."""
+        """Counts a problem. Also keeps its details, unless enough problems are kept already."""
         self.kinds[problem.kind.value] += 1
         self.failed += not problem.kept
         if len(self.problems) < MOST_PROBLEMS:

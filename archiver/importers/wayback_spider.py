@@ -64,9 +64,8 @@ class ServiceUnavailable(Exception):
 
 class WaybackSpider(scrapy.Spider):
     """Spider that fetches the captures for a WaybackImport (`run`), which stores the results. `error` is the unexpected
-    error that ended the spider, or None.
+    error that ended the spider, or None. It has these settings:
 
-    Settings:
     - PAST_TRIES: the number of attempts if there is no response.
     - PAST_WAIT: seconds before the second attempt; doubled for each further attempt.
     - PAST_LIST_TIMEOUT: seconds to wait for a list.
