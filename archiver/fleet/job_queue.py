@@ -227,9 +227,8 @@ async def _enqueue(app: App, jobs: list[Job]) -> int:
 async def retry_stalled(app: App, board: QueueDatabase) -> int:
     """Enqueues the jobs of dead workers again, and returns their number.
 
-    A worker counts as dead if it has sent no heartbeat for the length of a lease. A job is also enqueued again if its
-    host has had no lease for twice that time. In this case its worker died after it took the job and before it took the
-    lease.
+    A worker counts as dead if it has sent no heartbeat for the length of a lease. It also counts as dead if the host of
+    its job has had no lease for twice that time: it has then died between two statements to PostgreSQL.
     """
     fleet = await asyncio.to_thread(board.fleet, "layout")
     stalled = {job.id: job for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=fleet.lease)}

@@ -208,9 +208,12 @@ class QueueDatabase:
         return bool(found and found["found"])
 
     def fleet(self, same: Literal["version", "layout", "nothing"] = "version") -> Fleet:
-        """Returns the fleet's settings. Raises FleetNotFound. Raises QueueVersionMismatch if this program does not
-        match the fleet in what `same` names: its "version", or only the "layout" of its tables (enough to read them);
-        "nothing" skips this check (enough to drain the fleet).
+        """Returns the fleet's settings. Raises FleetNotFound; and QueueVersionMismatch if the fleet does not match this
+        program. `same` says what must match:
+
+        - "version": the version of the program.
+        - "layout": only the layout of the tables, which is enough to read them.
+        - "nothing": enough to drain the fleet.
         """
         if not self.exists():
             raise FleetNotFound(self.where)
@@ -224,9 +227,11 @@ class QueueDatabase:
         )
 
     def make(self, storage: str, lease: float | None, every: float | None) -> Fleet:
-        """Creates the fleet's tables. If they exist, upgrades the fleet to this version and ends draining. Raises
-        WorkersActive if workers of the old version are running, and QueueVersionMismatch if the tables have another
-        layout.
+        """Creates the fleet's tables, or, if they exist, upgrades the fleet to this version and ends draining. `lease`
+        and `every` are the settings of `Fleet`; None means the default or, if the fleet exists, the present value.
+
+        Raises WorkersActive if workers of the old version are running, and QueueVersionMismatch if the tables have
+        another layout.
         """
         if not self.exists():
             with self.transaction() as conn:

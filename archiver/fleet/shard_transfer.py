@@ -174,8 +174,8 @@ def is_clean(folder: Path, manifest: Manifest) -> bool:
 
 
 def mark_in_use(folder: Path) -> None:
-    """Marks a folder as being changed by a job. If the job is killed, only the WARC files are reused that still have
-    their length in the manifest. This is safe because WARC files are only appended to.
+    """Marks a folder as being changed by a job. If the job is killed, the next job reuses a WARC file only if its
+    length is still that in the manifest. Since WARC files are only appended to, the file is then unchanged.
     """
     state = folder / _STATE
     if state.exists():
