@@ -82,13 +82,14 @@ class CrawlPlan:
 
 @dataclass(frozen=True, slots=True)
 class CommonOptions:
-    """The options of a crawl command, which apply to all its sites.
+    """The options of a crawl command. They apply to all its sites.
 
-    - `since`: a date or "".
+    - `since`: a date, or "" for no limit.
     - `limit`: the maximum number of pages; 0 means no limit.
-    - `requisites`: "" to use each site's own setting.
+    - `requisites`: which requisites are stored; "" to use each site's own setting.
     - `log_format`: "" to use the format in archiver.toml.
     - `scheduled`: True if quotas of groups and blackout hours limit the runs.
+    - `only`: "missing" or "set-aside" limits the runs to such pages (see `Only`).
     """
 
     archive: Path
