@@ -35,8 +35,8 @@ class HostFile:
     last_modified: str = ""
 
     def is_fresh(self, now: datetime) -> bool:
-        """Returns True if the copy is less than 24 hours old and may be used without asking the host, even while the
-        host cannot be reached.
+        """Returns True if the copy is less than 24 hours old. It may then be used without a request, even if the host
+        cannot be reached.
         """
         return timedelta(0) <= now - self.fetched_at < FRESH_FOR
 

@@ -110,10 +110,11 @@ class Throttle:
         )
 
     def _latency(self, status: int, seconds: float) -> float:
-        """Returns the delay that the host's slowness requires after a response that took `seconds` to begin. A slow
-        response raises the delay at once; a faster one lowers it by half of the difference.
+        """Returns the delay that the host's slowness requires after a response. `seconds` is the time until the
+        response began; the target is twice this time. If the target is longer than the present delay, it is returned.
+        Otherwise the delay falls by half of the difference.
 
-        Only responses with status 200 lower it, because a busy host may still send other responses quickly.
+        Only responses with status 200 lower the delay, because a busy host may still send other responses quickly.
         """
         if self.floor <= 0 or self.lanes > 1:
             return 0.0

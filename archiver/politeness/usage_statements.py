@@ -121,7 +121,7 @@ def _of_meta(name: str, content: str, url: str) -> Iterator[UsageStatement]:
 
 def _parse_directives(text: str, source: str, agent: str = "") -> Iterator[UsageStatement]:
     """Parses robots directives, such as "noarchive, nosnippet", "googlebot: noindex" or "unavailable_after: 25 Jun 2026
-    15:00:00 GMT".
+    15:00:00 GMT". `source` says where they are stated, and `agent` for which crawler ("" for all).
     """
     dated = False
     value = ""
