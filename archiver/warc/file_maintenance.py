@@ -38,7 +38,7 @@ class RepairedFile:
     """The result of repairing a WARC file.
 
     - `records`: (offset, length) of each complete record.
-    - `torn`: the number of bytes of an incomplete record that were cut off at the end.
+    - `torn`: the number of bytes after the last complete record that were cut off.
     - `gap`: the offset of damaged bytes with complete records after them; None if there are none. Such damage is not
       caused by a dying crawl, but may be by a failing disk. The bytes are left in the file.
     - `length_before`: the length of the file before the run that died began to append to it.

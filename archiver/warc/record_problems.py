@@ -96,7 +96,7 @@ KEPT = frozenset(
 @dataclass(frozen=True, slots=True)
 class Problem:
     """A problem in a file that is imported. `offset` is its position, a `StreamPosition` as text; `detail` is a phrase
-    with the figures.
+    with the particulars, such as a number of bytes.
     """
 
     kind: ProblemKind

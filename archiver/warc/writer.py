@@ -109,8 +109,8 @@ def make_cdxj_line(capture: Capture) -> bytes:
 
 
 def length_before(file: Path) -> int:
-    """Returns the length that a WARC file had when the latest run began to continue it, if this run has not ended.
-    Returns 0 if no run has continued the file. Everything before that offset was written by earlier runs.
+    """Returns the length that a WARC file had when an unfinished run began to append to it. Everything before that
+    offset was written by earlier runs. Returns 0 if the file was not continued by an unfinished run.
     """
     found = 0
     with suppress(FileNotFoundError), open_index_of(file).open("rb") as lines:
