@@ -85,8 +85,8 @@ def evaluate(page: Selector, selector: str) -> list[Found]:
 
 @lru_cache(maxsize=4_096)
 def element_selector(selector: str) -> str:
-    """Returns a selector without `::text` or `text()` at its end. It then selects the elements whose text the given
-    selector selects. Returns "" for a selector of an attribute.
+    """Removes `::text` or `text()` from the end of a selector, so that it selects elements instead of their texts.
+    Returns "" for a selector of an attribute.
     """
     if is_xpath(selector):
         return "" if _XPATH_ATTRIBUTE.search(selector) else _XPATH_TEXT.sub("", selector)
@@ -378,8 +378,8 @@ class Index:
 
     @cached_property
     def _letters(self) -> tuple[list[int], list[int]]:
-        """The lengths of the elements' texts and of their tails, without surrounding white space, as two lists of
-        running sums in document order.
+        """Two lists of running sums over the elements in document order: of the lengths of their texts, and of the
+        lengths of their tails. Surrounding white space is not counted.
         """
         texts, tails = zip(*self.texts.values(), strict=True)
         return (
@@ -546,8 +546,8 @@ class Index:
         return found[:]
 
     def answer(self, selector: str) -> list[Found]:
-        """Evaluates a selector with the index if possible, otherwise with parsel. Use this method for selectors of
-        tables, of which there are hundreds.
+        """Evaluates a selector with the index if possible, otherwise with parsel. Use this method for the selectors of
+        tables, which are hundreds.
         """
         known = compile_selector(selector)
         if known is None:

@@ -390,7 +390,9 @@ ABLOG = Platform(
     main=(".ablog__postcard", ".ablog__postcard2"),
     paths=((r"/(.*/)?(author|category|tag|archive|location)(/[^/]+)?(/|\.html)?", PageKind.LISTING, "listing"),),
 )
-"""The selectors for ABlog, which turns pages of a Sphinx manual into a blog. Only posts have a card in a sidebar."""
+"""The selectors for ABlog, which turns pages of a Sphinx manual into a blog. A card in the sidebar shows that a page is
+a post.
+"""
 
 MKDOCS = Platform(
     name="mkdocs",
