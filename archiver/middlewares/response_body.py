@@ -155,8 +155,9 @@ class LimitsMiddleware:
     limit applies to the bytes as received, and again to the decompressed bytes.
 
     A response with more than two content codings is refused as an attack (RFC 9110, section 8.4 sets no limit). One is
-    usual, and two occur if the server compresses a file that is already compressed. If only the beginning of a response
-    is needed (`BodyPrefix`), it is decoded here without a limit.
+    usual; two occur if the server compresses a file that is already compressed.
+
+    If only the beginning of a response is needed (`BodyPrefix`), it is decoded here, and the limits do not apply.
     """
 
     def __init__(self, page_maxsize: int, requisite_maxsize: int) -> None:
