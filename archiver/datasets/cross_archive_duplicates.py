@@ -1,23 +1,24 @@
 """Finds duplicates across several archives that are published together as one dataset, without merging the archives.
 
-Equal texts are found by their digests. Near-duplicates are only known within each archive, because finding them
-across archives would mean comparing the MinHash of every text.
+Equal texts are found by their digests. Near-duplicates are found as within one archive: texts that share some of the
+MinHash keys which each archive stores are compared word by word.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import combinations, groupby
 from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.near_duplicates import UnionFind, wording_of
+from archiver.articles.near_duplicates import SKETCH_VERSION, UnionFind, minhash, near_duplicate, wording_of
 from archiver.datasets.publication_rules_and_tiers import Decision, PublicationRules, Reason, Tier, limit_decision
 from archiver.datasets.snapshot_selection import NEWEST, choose_articles, decide_tiers, duplicate_groups, latest_time
+from archiver.storage.article_tables.near_duplicate_clusters import COMMON, LEAST_MET
 
 ArticleKey = tuple[int, int]
 """Identifies an article in several archives: the index of its archive, and its number in that archive."""
@@ -43,22 +44,23 @@ class _Copy:
 
 
 def consider_copies(
-    dbs: Sequence[Database], selected: Sequence[Iterable[int] | None], cutoff: str, *, fold: bool = False
-) -> list[list[ArticleKey]]:
-    """Adds the copies that the chosen articles have in other archives to `temp.considered` of those archives. Then sets
-    the duplicates and clusters of all articles across the archives. Returns the groups of copies that are in more than
-    one archive.
+    dbs: Sequence[Database], selected: Sequence[Iterable[int] | None], cutoff: str, *, folding: str = "none"
+) -> list[list[Place]]:
+    """Adds copies of the chosen articles in other archives to `temp.considered`, and sets the duplicates and clusters
+    of all articles across the archives. Copies are equal texts and near-duplicates.
 
-    `choose_articles` must have chosen the `selected` articles of each archive before. If `fold` is True, only one of
-    several articles with equal text stays chosen.
+    `choose_articles` must have chosen the `selected` articles of each archive before. If `folding` is "text" or
+    "cluster", only one of several equal texts (or of all copies) stays chosen. Returns the groups of copies that are in
+    more than one archive.
     """
     texts = _equal_texts(dbs, cutoff) if len(dbs) > 1 else []
+    near = _near_texts(dbs, cutoff) if len(dbs) > 1 else []
     entered: dict[int, list[int]] = {}
-    while more := _missing_copies(dbs, texts):  # repeats, because the new copies may have copies, too
+    while more := _missing_copies(dbs, [*texts, *near]):  # repeats, because the new copies may have copies, too
         for archive, numbers in more.items():
             entered.setdefault(archive, []).extend(numbers)
             choose_articles(dbs[archive], selected[archive], cutoff, entered[archive])
-    return _set_duplicates(dbs, texts, fold)
+    return _set_duplicates(dbs, texts, near, folding)
 
 
 def _equal_texts(dbs: Sequence[Database], cutoff: str) -> Groups:
@@ -79,6 +81,53 @@ def _equal_texts(dbs: Sequence[Database], cutoff: str) -> Groups:
     return [group for group in found if len({archive for archive, _ in group}) > 1]
 
 
+def _near_texts(dbs: Sequence[Database], cutoff: str) -> Groups:
+    """Returns the pairs of articles in two archives that are near-duplicates, as of the cut-off.
+
+    Two articles are compared if they share as many MinHash keys as within one archive. A key that very many articles
+    have belongs to a common phrase and is ignored.
+    """
+    shared: Counter[tuple[Place, Place]] = Counter()
+    for _, found in groupby(heapq.merge(*(_keys(db, number, cutoff) for number, db in enumerate(dbs))), lambda x: x[0]):
+        places = sorted({place for _, place in found})
+        if len(places) <= COMMON:
+            shared.update((one, other) for one, other in combinations(places, 2) if one[0] != other[0])
+    pairs = sorted(pair for pair, keys in shared.items() if keys >= LEAST_MET)
+    return [[*pair] for pair in pairs if _are_near_duplicates(dbs, *pair)]
+
+
+def _keys(db: Database, number: int, cutoff: str) -> Iterator[tuple[int, Place]]:
+    """Yields each MinHash key of each article of an archive in ascending order. Keys that the archive has not stored,
+    because the article is new or the algorithm has changed, are computed.
+    """
+    seen = "substr(coalesce(a.first_seen, ''), 1, 19) <= ?"
+    stored = db.execute(
+        "select b.key, b.article_id from lsh_bands b join minhash_signatures s on s.article_id = b.article_id "
+        f"and s.version = ? join articles a on a.id = b.article_id where {seen} order by 1, 2",
+        [SKETCH_VERSION, cutoff or NEWEST],
+    )
+    missing = db.execute(
+        f"select a.id, a.body from articles a where {seen} and not exists (select 1 from minhash_signatures s where "
+        "s.article_id = a.id and s.version = ?)",
+        [cutoff or NEWEST, SKETCH_VERSION],
+    )
+    computed = sorted((key, article) for article, body in missing for key in set(minhash(wording_of(body or ""))))
+    for key, article in heapq.merge(stored, computed):
+        yield key, (number, article)
+
+
+def _are_near_duplicates(dbs: Sequence[Database], one: Place, other: Place) -> bool:
+    """Returns True if two articles are near-duplicates and their texts are not equal."""
+    (site, body, digest), (other_site, other_body, other_digest) = (
+        dbs[archive].execute("select site, body, content_digest from articles where id = ?", [number]).fetchone()
+        for archive, number in (one, other)
+    )
+    if digest is not None and digest == other_digest:
+        return False
+    texts = wording_of(body or ""), wording_of(other_body or "")
+    return near_duplicate(*texts, one_site=site == other_site) is not None
+
+
 def _missing_copies(dbs: Sequence[Database], texts: Groups) -> dict[int, list[int]]:
     """Returns the articles that are not in `temp.considered` yet although an article with the same text is: their IDs
     by the index of their archive.
@@ -96,28 +145,34 @@ def _is_considered(db: Database, number: int) -> bool:
     return db.execute("select 1 from temp.considered where article_id = ?", [number]).fetchone() is not None
 
 
-def _set_duplicates(dbs: Sequence[Database], texts: Groups, fold: bool) -> list[list[ArticleKey]]:
-    """Sets `duplicate_of`, `cluster_id` and `split_key` of equal texts across all archives, as `choose_articles` does
-    within one archive. Returns the groups of copies that are in more than one archive.
+def _set_duplicates(dbs: Sequence[Database], texts: Groups, near: Groups, folding: str) -> list[list[Place]]:
+    """Sets `duplicate_of`, `cluster_id` and `split_key` of equal texts and near-duplicates across all archives, as
+    `choose_articles` does within one archive. Returns the groups of copies that are in more than one archive.
     """
-    texts = [group for group in texts if all(_is_considered(dbs[archive], number) for archive, number in group)]
+    texts, near = (
+        [group for group in groups if all(_is_considered(dbs[archive], number) for archive, number in group)]
+        for groups in (texts, near)
+    )
     for group in texts:
-        _set_original(dbs, group, fold)
+        _set_original(dbs, group, fold=folding != "none")
     equal_ones = {place for group in texts for place in group}
-    if not equal_ones:
+    linked = {place for group in near for place in group}
+    if not equal_ones and not linked:
         return []
-    own = _groups_by_article(dbs, equal_ones)
-    find = UnionFind((own[group[0]][0], own[place][0]) for group in texts for place in group[1:]).top
-    whole: dict[ArticleKey, set[ArticleKey]] = {}
+    own = _groups_by_article(dbs, equal_ones | linked)
+    find = UnionFind((own[group[0]][0], own[place][0]) for group in (*texts, *near) for place in group[1:]).top
+    whole: dict[Place, set[Place]] = {}
     for members in own.values():
         whole.setdefault(find(members[0]), set()).update(members)
     out = sorted(map(sorted, whole.values()))
     for places in out:
-        _set_cluster(dbs, places, equal_ones)
+        if folding == "cluster":
+            _set_original(dbs, places, fold=True)
+        _set_cluster(dbs, places, equal_ones, linked)
     return out
 
 
-def _set_original(dbs: Sequence[Database], group: Sequence[ArticleKey], fold: bool) -> None:
+def _set_original(dbs: Sequence[Database], group: Sequence[Place], *, fold: bool) -> None:
     """Makes the chosen copy that was published first the original of the other copies. If `fold` is True, only the
     original stays chosen.
     """
@@ -132,12 +187,14 @@ def _set_original(dbs: Sequence[Database], group: Sequence[ArticleKey], fold: bo
             _set(dbs, copy.place, "duplicate_of", None if copy is chosen[0] else chosen[0].id)
 
 
-def _set_cluster(dbs: Sequence[Database], places: list[ArticleKey], equal_ones: set[ArticleKey]) -> None:
+def _set_cluster(dbs: Sequence[Database], places: list[Place], equal_ones: set[Place], linked: set[Place]) -> None:
     copies = _read(dbs, places)
     near = [
         copy
         for copy in copies
-        if copy.cluster is not None or (copy.place in equal_ones and not _is_short(dbs, copy.place))
+        if copy.cluster is not None
+        or copy.place in linked
+        or (copy.place in equal_ones and not _is_short(dbs, copy.place))
     ]
     for copy in copies:
         _set(dbs, copy.place, "split_key", min(copies, key=lambda one: one.seen).id)
@@ -180,6 +237,7 @@ def apply_strictest(
                 continue
             decided[archive][number] = after
             _set(dbs, copy.place, "tier", int(least))
+            _set(dbs, copy.place, "reason", after.label[1])
             if copy.chosen:
                 reasons[before.label] -= 1
                 reasons[after.label] += 1

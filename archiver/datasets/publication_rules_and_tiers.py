@@ -100,7 +100,9 @@ DATASET_KEYS = {
     "doi": str,
     "contact": str,
     "keywords": list,
+    "keep_quotations": bool,
 }
+_KEY_TYPES = {str: "a string", list: "a list", bool: "true or false"}
 CREATOR_KEYS = ("name", "orcid", "affiliation")
 _DOI = re.compile(r"(?:doi:\s*|https?://(?:dx\.)?doi\.org/)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
 _ORCID = re.compile(r"(?:https?://orcid\.org/)?((?:\d{4}-){3}\d{3}[\dX])/?", re.IGNORECASE)
@@ -112,9 +114,7 @@ def check_dataset_table(file: str, table: Mapping[str, Any]) -> dict[str, Any]:
     """
     for name, value in table.items():
         if not isinstance(value, DATASET_KEYS[name]):
-            raise BadPublishRules(
-                file, f"{name} in [dataset] must be a {'list' if DATASET_KEYS[name] is list else 'string'}"
-            )
+            raise BadPublishRules(file, f"{name} in [dataset] must be {_KEY_TYPES[DATASET_KEYS[name]]}")
     if any(not isinstance(one, str) for one in table.get("keywords", [])):
         raise BadPublishRules(file, "keywords in [dataset] must be strings")
     out = {name: value.strip() if isinstance(value, str) else value for name, value in table.items()}

@@ -279,7 +279,7 @@ def _choose(dbs: Sequence[Database], request: SnapshotRequest, rules: Publicatio
     if len(dbs) > 1:
         _check_disjoint(dbs, out)
     copies = cross_archive_duplicates.consider_copies(
-        dbs, selected, request.cutoff, fold=request.search_query.folding != "none"
+        dbs, selected, request.cutoff, folding=request.search_query.folding
     )
     total = sum(db.execute("select count(*) from temp.considered where chosen").fetchone()[0] for db in dbs)
     partition = request.partition

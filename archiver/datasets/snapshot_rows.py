@@ -139,6 +139,10 @@ ARTICLES = DatasetTable(
             "hashes of up to twelve passages of the body, by which rehydrate.py recognizes it, unless the tier is full",
         ),
         Column("tier", "text", "how much of the record is published: full, excerpt, features or reference"),
+        Column("tier_reason", "text", "what decided the tier"),
+        Column(
+            "withheld", "texts", "columns whose value is left out or shortened because of rights; places: the table"
+        ),
         Column("licence", "text", "licence of the article, if known", "license"),
         Column("split", "text", "split for machine learning; all articles of a cluster are in the same split"),
     ),
@@ -271,6 +275,9 @@ _REGION_HINTS = frozenset({"site", "url", "language"})
 """Columns from which the region of telephone numbers is guessed. The table `revisions` lacks these columns."""
 _NOT_QUOTED = frozenset({"id", *ADDRESSES, "payload_digest", "content_digest", "sketch"})
 _TIERS = tuple(Tier)
+_MAY_BE_WITHHELD = tuple(
+    name for name in PUBLISHED if BY_NAME[name].published != "reference" and BY_NAME[name].shape in _KINDS
+)
 NO_PASSAGES = LeakedPassages()
 # SQL of each column of a record. Columns that are null here are filled in later.
 _RECORD = {
@@ -289,6 +296,8 @@ _RECORD = {
     "captured_at": "p.captured_at",
     "payload_digest": "p.digest",
     "tier": "null",
+    "tier_reason": "null",
+    "withheld": "'[]'",
     "licence": "nullif(c.licence, '')",
     "content_digest": "null",
     "sketch": "null",
@@ -298,11 +307,12 @@ _BESIDE = len(_RECORD)
 _ALIASES = """(select json_group_array(url) from (select d.url from aliases d where d.article_id = a.id and
     d.urlkey <> a.urlkey and substr(coalesce(d.first_seen, ''), 1, 19) <= :cutoff order by d.url))"""
 _ARTICLES = f"""
-    select {", ".join(_RECORD.values())}, c.tier, c.geo, c.split_key, r.content, q.captured_at, q.digest, o.part
+    select {", ".join(_RECORD.values())}, c.tier, c.geo, c.split_key, c.reason, r.content, q.captured_at, q.digest,
+        o.part
     from temp.ordered o cross join temp.considered c on c.article_id = o.article_id
     cross join articles a on a.id = c.article_id left join captures p on p.id = a.capture_id
     left join revisions r on r.article_id = a.id and r.revision = c.revision and c.revision <> a.revision
-    left join captures q on q.id = r.capture_id {{which}} order by o.position"""
+    left join captures q on q.id = r.capture_id order by o.position"""
 
 
 class ArticleRow(NamedTuple):
@@ -333,34 +343,33 @@ def article_rows(
 ) -> Iterator[ArticleRow]:
     """Yields the chosen articles in order, as they are published.
 
-    - `change`: a function that removes personal data from a record.
-    - `counted`: True if the rows should contain the words of the articles.
-    - `leaked`: passages that must not be published.
-    - `limited`: True to yield only articles below the tier full, without anything derived from a withheld text.
+    `change` removes personal data from a record. If `counted` is True, the words are yielded as well. `leaked` are
+    passages that must not be published. If `limited` is True, nothing that is derived from a withheld text is yielded.
     """
-    for row in db.execute(_query(db, limited=limited), {"cutoff": cutoff or NEWEST}):
+    for row in db.execute(_query(limited=limited), {"cutoff": cutoff or NEWEST}):
         record = _record_at_cutoff(row)
-        level, geo, group, _, _, _, part = row[_BESIDE:]
+        level, geo, group, reason, _, _, _, part = row[_BESIDE:]
         is_counted = counted and level > Tier.REFERENCE
         body, places, marks = record["body"] or "", record.pop("geotags"), record.pop("markup")
-        record["tier"] = _LABELS[level]
+        record["tier"], record["tier_reason"] = _LABELS[level], reason
         tokens = [] if limited else _fill_in_text_columns(record, body, is_counted or level < Tier.FULL)
         if level == Tier.FULL:
             record["sketch"] = None
-        hidden = NO_PASSAGES if level == Tier.FULL else leaked
         changed = change(record)
         if is_counted and changed["body"] is not record["body"]:
             tokens = words_of_text(changed["body"] or "")
+        hidden = leaked if level < Tier.FULL or leaked.in_full else NO_PASSAGES
         given = _place_rows(record["id"], places, hidden) if places and geo and level > Tier.REFERENCE else ()
         published = redact(changed, _TIERS[level], hidden)
-        published["markdown"], published["links"] = _marked_columns(record, published, marks)
+        published["markdown"], published["links"] = _marked_columns(record, published, marks, hidden)
+        published["withheld"] = _withheld_columns(changed, published, has_no_places=bool(places) and not given)
         yield ArticleRow(part, published, given, tokens if is_counted else (), group or "")
 
 
-def _query(db: Database, *, limited: bool) -> str:
+def _query(*, limited: bool) -> str:
     if limited:
-        return _ARTICLES.format(aliases="'[]'", body="case when c.tier = 2 then a.body end", which="where c.tier < 3")
-    return _ARTICLES.format(aliases=_ALIASES, body="a.body", which="")
+        return _ARTICLES.format(aliases="'[]'", body="case when c.tier >= 2 then a.body end")
+    return _ARTICLES.format(aliases=_ALIASES, body="a.body")
 
 
 def _record_at_cutoff(row: Sequence[Any]) -> Row:
@@ -371,7 +380,7 @@ def _record_at_cutoff(row: Sequence[Any]) -> Row:
     for name in STORED_LISTS:
         text = record[name]
         record[name] = _scan(text, 0)[0] if text and text != "[]" else []
-    content, captured_at, payload_digest = row[_BESIDE + 3 : _BESIDE + 6]
+    content, captured_at, payload_digest = row[_BESIDE + 4 : _BESIDE + 7]
     current, organizations = record["authors"], json.loads(record["author_organizations"] or "[]")
     if content is not None:
         record.update((name, value) for name, value in json.loads(content).items() if name in PAGE_FIELDS)
@@ -395,11 +404,19 @@ def _place_rows(number: str, tags: Sequence[Row], hidden: LeakedPassages) -> Seq
     ]
 
 
-def _marked_columns(record: Row, published: Row, packed: object) -> tuple[str | None, list[str]]:
-    """Returns the body of an article in Markdown and the URLs of its links; (None, []) if the body is not published.
+def _withheld_columns(record: Row, published: Row, *, has_no_places: bool) -> list[str]:
+    """Returns the names of the columns of a record whose value is published only in part or not at all."""
+    names = [name for name in _MAY_BE_WITHHELD if record.get(name) and published[name] != record[name]]
+    return names + ["places"] * has_no_places
 
-    If personal data was removed from the article, captions, alternative texts and links to e-mail addresses and
-    telephone numbers are left out.
+
+def _marked_columns(
+    record: Row, published: Row, packed: object, hidden: LeakedPassages
+) -> tuple[str | None, list[str]]:
+    """Returns the body of an article in Markdown and the URLs of its links; None and [] if its body is not published.
+
+    If personal data or passages of withheld texts were removed from its texts, captions and alternative texts are left
+    out, and so are links to e-mail addresses and telephone numbers.
     """
     body = published["body"]
     if body is None:
@@ -407,7 +424,10 @@ def _marked_columns(record: Row, published: Row, packed: object) -> tuple[str | 
     marks = carry_marks(record["body"], unpack_marks(packed, len(record["body"])), body)
     if any(published[name] != record[name] for name in ("body", "captions", "authors")):
         marks = tuple(replace(m, alt="", caption="") for m in marks if m.kind != "a" or not is_contact(m.value))
-    return to_markdown(body, marks), [link.url for link in links_of(body, marks)]
+    markdown = to_markdown(body, marks)
+    if hidden.occur_in(markdown):  # in a caption, or in words that links and images separate in the text
+        markdown = to_markdown(body, ())
+    return markdown, [link.url for link in links_of(body, marks)]
 
 
 def _fill_in_text_columns(record: Row, body: str, counted: bool) -> list[str]:
@@ -423,15 +443,17 @@ def _fill_in_text_columns(record: Row, body: str, counted: bool) -> list[str]:
     return tokens
 
 
-def published_texts(db: Database, cutoff: str, change: Change) -> Iterator[str]:
-    """Yields the texts of articles below the tier full that the tables are to publish. Those that quote a withheld text
-    are removed later.
+def published_texts(db: Database, cutoff: str, change: Change, *, in_full: bool = True) -> Iterator[str]:
+    """Yields all texts that the tables may publish, before passages of withheld texts are removed. If `in_full` is
+    False, the texts of records of the tier full are left out.
     """
     for one in article_rows(db, cutoff, change, counted=False, limited=True):
+        if one.record["tier"] == _LABELS[Tier.FULL] and not in_full:
+            continue
         yield from _quotable_texts(one.record)
         for place in one.places:
             yield from _quotable_texts(place)
-    for row in revision_rows(db, cutoff, change, which="and c.tier < 3"):
+    for row in revision_rows(db, cutoff, change, which="" if in_full else "and c.tier < 3"):
         yield from _quotable_texts(row)
 
 

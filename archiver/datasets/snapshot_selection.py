@@ -92,7 +92,8 @@ def choose_articles(db: Database, ids: Iterable[int] | None, cutoff: str = "", c
         db.conn.executemany("insert or ignore into temp.chosen values (?)", ((number,) for number in ids))
     db.execute("""create temp table considered (article_id integer primary key, id text not null, chosen integer,
         first_seen text, published text, site text, url text, root integer, cluster integer, revision integer,
-        duplicate_of text, cluster_id text, split_key text, tier integer, licence text, geo integer, gone_at text)""")
+        duplicate_of text, cluster_id text, split_key text, tier integer, reason text, licence text, geo integer,
+        gone_at text)""")
     ours = "(select article_id from temp.chosen)"
     db.execute(_ENTER.format(source=f"a.id in {ours}"), [cutoff or NEWEST])
     for number in copies:
@@ -258,15 +259,17 @@ def decide_tiers(
     decided: Counter[Decision] = Counter()
     kept: dict[int, Decision] = {}
 
-    def rows() -> Iterator[tuple[int, str, bool, int]]:
+    def rows() -> Iterator[tuple[int, str, str, bool, int]]:
         for number, first in own.items():
             decision = limited.get(number, first)
             decided[decision] += number not in not_chosen
             if number in keep:
                 kept[number] = decision
-            yield int(decision.tier), decision.licence, decision.geo, number
+            yield int(decision.tier), decision.label[1], decision.licence, decision.geo, number
 
-    db.conn.executemany("update temp.considered set tier = ?, licence = ?, geo = ? where article_id = ?", rows())
+    db.conn.executemany(
+        "update temp.considered set tier = ?, reason = ?, licence = ?, geo = ? where article_id = ?", rows()
+    )
     counts: Counter[tuple[str, str]] = Counter()
     for decision, count in decided.items():
         counts[decision.label] += count

@@ -35,6 +35,7 @@ from archiver.datasets.snapshot_rows import (
     read_table,
 )
 from archiver.datasets.snapshot_selection import SnapshotStatistics, split_of
+from archiver.datasets.withheld_text import LeakedPassages
 
 Progress = Callable[[str, int], None]
 """A function that is called with the name of the table being written and the number of rows written so far."""
@@ -118,14 +119,7 @@ def write_tables(
     tiers = "select coalesce(min(tier), 3) from temp.considered where chosen"
     least = min(db.execute(tiers).fetchone()[0] for db in dbs)
     longest = (2 if least < Tier.FULL else 0) if request.ngrams is None else request.ngrams
-    leaked = (
-        withheld_text.leaked_passages(  # only texts of articles below the tier excerpt are withheld completely
-            chain.from_iterable(snapshot_rows.published_texts(db, stats.cutoff, change) for db in dbs),
-            lambda: chain.from_iterable(snapshot_rows.withheld_texts(db, stats.cutoff) for db in dbs),
-        )
-        if least < Tier.EXCERPT
-        else snapshot_rows.NO_PASSAGES
-    )
+    leaked = _leaked(dbs, folder, stats, change) if least < Tier.EXCERPT else snapshot_rows.NO_PASSAGES
     counting, counted_groups = Ngrams(longest, folder), set[str]()
     digest = hashlib.sha256()
     with (
@@ -188,6 +182,21 @@ def write_tables(
         stats,
         progress,
         _merged([snapshot_rows.withdrawn_rows(db, stats.cutoff) for db in dbs], lambda row: row["id"]),
+    )
+
+
+def _leaked(
+    dbs: Sequence[Database], folder: Path, stats: SnapshotStatistics, change: snapshot_rows.Change
+) -> LeakedPassages:
+    """Returns the passages of withheld texts that other records would publish. Only texts of articles below the tier
+    excerpt are withheld completely.
+    """
+    in_full = not stats.dataset.get("keep_quotations", False)
+    return withheld_text.leaked_passages(
+        chain.from_iterable(snapshot_rows.published_texts(db, stats.cutoff, change, in_full=in_full) for db in dbs),
+        chain.from_iterable(snapshot_rows.withheld_texts(db, stats.cutoff) for db in dbs),
+        folder,
+        in_full=in_full,
     )
 
 

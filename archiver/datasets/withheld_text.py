@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import re
+import tempfile
 import unicodedata
 from array import array
 from bisect import bisect_left
@@ -20,7 +22,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from hashlib import sha256
-from typing import Any
+from itertools import accumulate
+from pathlib import Path
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 from archiver.articles.article_comparison import fold_words
@@ -119,6 +123,7 @@ _INVERSE = pow(_BASE, -1, 1 << 64)
 _MASK = (1 << 64) - 1
 _VALUES = tuple(int.from_bytes(sha256(bytes([byte])).digest()[:8], "big") for byte in range(256))
 _SPACE = 32
+_HASH_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,26 +234,48 @@ def _powers(count: int) -> tuple[Any, Any]:
     return out[0], out[1]
 
 
-_QUERY_ROWS = 2_000_000
-"""One pass over the texts searches for at most this many passages. Each takes 8 bytes of memory; the bitmap takes more.
-"""
-_BUFFER_ROWS = 1_000_000
-"""At most this many candidate passages are buffered before they are looked up."""
-_SHARE_BITS = 4
-"""Hashes are divided into shares by this many leading bits, and looked up one share at a time, because Arrow's hash
-table for two million hashes takes 100 MB.
-"""
+_BUFFER_ROWS = 2_000_000
+"""At most this many passages of 8 bytes are kept in memory before they are written to a file."""
+_SHARE_BITS = 6
+"""Passages are divided by this many leading bits of their hashes, and one share of them is compared at a time."""
+
+
+CUT = "[…]"
+"""Stands in a published text where a passage of a withheld text was."""
+_MAX_CUTS = 5
+_PIECE = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
+
+
+def _word_spans(text: str) -> list[tuple[int, int]]:
+    """Returns the range (start, end) of each word of a text, in the order of `words_of_text`. Words that are written
+    together, as in "state-of-the-art", have the same range.
+    """
+    return [found.span() for found in _PIECE.finditer(text) for _ in words_of_text(found[0])]
+
+
+def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Joins ranges in ascending order that overlap."""
+    out: list[tuple[int, int]] = []
+    for start, end in spans:
+        if out and start <= out[-1][1]:
+            out[-1] = out[-1][0], max(end, out[-1][1])
+        else:
+            out.append((start, end))
+    return out
 
 
 class LeakedPassages:
-    """The passages of texts to be published that also occur in withheld texts, and must therefore not be published.
-    They are stored as hashes in ascending order.
+    """The passages that must not be published because they are from withheld texts. They are stored as hashes in
+    ascending order.
+
+    If `in_full` is False, records of the tier full keep them.
     """
 
-    def __init__(self, found: Any = None) -> None:
+    def __init__(self, found: Any = None, *, in_full: bool = True) -> None:
         """Stores the hashes of the passages, which are an Arrow array in ascending order. None means that there are no
         passages.
         """
+        self.in_full = in_full
         self._found = array("Q")
         if found is not None and len(found):
             start = found.offset * self._found.itemsize
@@ -263,26 +290,86 @@ class LeakedPassages:
             return False
         return any(map(self._has, run_hashes(text, PASSAGE_WORDS)))
 
+    def cut_from(self, text: str) -> str | None:
+        """Returns a text with each of the passages replaced by `CUT`; None if no word is left, or if the places of the
+        passages cannot be found.
+        """
+        for _ in range(_MAX_CUTS):
+            if not self.occur_in(text):
+                return text if count_words(text) else None
+            spans = _word_spans(text)
+            hits = [at for at, passage in enumerate(run_hashes(text, RUN)) if self._has(passage)]
+            if len(spans) != len(words_of_text(text)):
+                return None
+            for start, end in reversed(_joined((spans[at][0], spans[at + RUN - 1][1]) for at in hits)):
+                text = f"{text[:start]}{CUT}{text[end:]}"
+        return None
+
     def _has(self, passage: int) -> bool:
         at = bisect_left(self._found, passage)
         return at < len(self._found) and self._found[at] == passage
 
 
-def leaked_passages(published: Iterable[str], withheld: Callable[[], Iterator[str]]) -> LeakedPassages:
+def leaked_passages(
+    published: Iterable[str],
+    withheld: Iterable[str],
+    folder: Path,
+    *,
+    in_full: bool = True,
+    buffer_rows: int = _BUFFER_ROWS,
+) -> LeakedPassages:
     """Returns the passages of the texts to be published that also occur in withheld texts.
 
-    `withheld` yields the withheld texts. It is called once for every two million passages of `published`, so that
-    memory stays bounded.
+    Each text is read once. Hashes that do not fit into memory go into unnamed temporary files in `folder`.
     """
     pa, _ = import_arrow()
-    found = [
-        merge_distinct(list(_passages_in_texts(passages, withheld()))) for passages in _distinct_passages(published)
-    ]
+    import pyarrow.compute as pc
+
+    given, kept = _Passages(published, folder, buffer_rows), _Passages(withheld, folder, buffer_rows)
+    found = []
+    for number in range(1 << _SHARE_BITS):
+        both = pa.concat_arrays([given.share(number), kept.share(number)]).sort()
+        found.append(both[1:].filter(pc.equal(both[1:], both[:-1])) if len(both) > 1 else both[:0])
     try:
-        return LeakedPassages(merge_distinct(found))
+        return LeakedPassages(pa.concat_arrays(found), in_full=in_full)
     finally:
         found.clear()
         pa.default_memory_pool().release_unused()
+
+
+class _Passages:
+    """The distinct passages of some texts, as hashes in shares by their leading bits."""
+
+    def __init__(self, texts: Iterable[str], folder: Path, buffer_rows: int) -> None:
+        self._folder = folder
+        self._file: IO[bytes] | None = None
+        self._spilled: list[tuple[int, tuple[int, ...]]] = []
+        parts: list[Any] = []
+        for part in passage_hashes(texts):
+            parts.append(part)
+            if sum(map(len, parts)) > buffer_rows:
+                self._spill(merge_distinct(parts))
+        self._last = _split_by_leading_bits(merge_distinct(parts))
+
+    def _spill(self, hashes: Any) -> None:
+        """Writes ascending hashes to the temporary file."""
+        self._file = self._file or tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
+        bounds = (0, *accumulate(map(len, _split_by_leading_bits(hashes))))
+        self._spilled.append((self._file.seek(0, os.SEEK_END), bounds))
+        start = hashes.offset * _HASH_BYTES
+        self._file.write(hashes.buffers()[1][start : start + len(hashes) * _HASH_BYTES])
+
+    def share(self, number: int) -> Any:
+        """Returns one share of the hashes, each once, in ascending order."""
+        pa, _ = import_arrow()
+        parts = [self._last[number]]
+        for start, bounds in self._spilled:
+            assert self._file is not None
+            self._file.seek(start + bounds[number] * _HASH_BYTES)
+            count = bounds[number + 1] - bounds[number]
+            data = pa.py_buffer(self._file.read(count * _HASH_BYTES))
+            parts.append(pa.Array.from_buffers(pa.uint64(), count, [None, data]))
+        return merge_distinct(parts)
 
 
 def merge_distinct(parts: list[Any]) -> Any:
@@ -331,51 +418,8 @@ def _pieces(data: bytes) -> Iterator[bytes]:
         yield data
 
 
-def _distinct_passages(published: Iterable[str]) -> Iterator[Any]:
-    """Yields the hashes of all distinct passages of some texts, in arrays of up to about _QUERY_ROWS."""
-    parts: list[Any] = []
-    size = 0
-    for part in passage_hashes(published):
-        parts.append(part)
-        size += len(part)
-        if size > _QUERY_ROWS:
-            parts = [merge_distinct(parts)]
-            size = len(parts[0])
-            if size > _QUERY_ROWS // 2:
-                yield parts[0]
-                parts, size = [], 0
-    if size:
-        yield merge_distinct(parts)
-
-
-def _passages_in_texts(passages: Any, texts: Iterable[str]) -> Iterator[Any]:
-    """Yields those hashes in `passages` whose passages occur in the texts. A bitmap selects candidates, which are then
-    looked up in bulk.
-    """
-    bitmap = Bitmap(passages)
-    shares = _split_by_leading_bits(passages)
-    candidates: list[Any] = []
-    size = 0
-    for part in passage_hashes(texts):
-        candidates.append(part.filter(bitmap.may_contain(part)))
-        size += len(candidates[-1])
-        if size > _BUFFER_ROWS:
-            yield from _common(candidates, shares)
-            candidates, size = [], 0
-    if size:
-        yield from _common(candidates, shares)
-
-
-def _common(parts: list[Any], shares: list[Any]) -> Iterator[Any]:
-    import pyarrow.compute as pc
-
-    for own, others in zip(_split_by_leading_bits(merge_distinct(parts)), shares, strict=True):
-        if len(own) and len(others):
-            yield own.filter(pc.is_in(own, value_set=others))
-
-
 def _split_by_leading_bits(hashes: Any) -> list[Any]:
-    """Splits an ascending array of hashes by their leading bits into sixteen parts."""
+    """Splits an ascending array of hashes by their leading bits into shares."""
     pa, _ = import_arrow()
     import pyarrow.compute as pc
 
@@ -398,6 +442,7 @@ _REFERENCE = frozenset(
         "content_digest",
         "sketch",
         "tier",
+        "tier_reason",
         "licence",
         "words",
         "split",
@@ -409,6 +454,7 @@ _REFERENCE = frozenset(
 )
 _OF_AUTHORS = frozenset(("authors", "author_organizations"))
 _TEXTS = (*QUOTING, "author_organizations", "excerpt")
+_TEXTS_IN_FULL = (*_TEXTS, *(name for name in published_from("full") if BY_NAME[name].shape in ("text", "texts")))
 _LISTS = frozenset(name for name in BY_NAME if BY_NAME[name].shape == "texts") | _OF_AUTHORS
 WORDS = 25
 SHARE = 5
@@ -416,11 +462,12 @@ SHARE = 5
 
 
 def redact(record: dict[str, Any], tier: Tier, leaked: LeakedPassages) -> dict[str, Any]:
-    """Returns a record (of `articles` or `revisions`) without the values that its tier withholds. Below the tier full,
-    values that contain one of the `leaked` passages are removed as well.
+    """Returns a record (of `articles` or `revisions`) without the values that its tier withholds, and without the
+    `leaked` passages. Below the tier full, a value that contains one is left out; in a record of the tier full, the
+    passage is cut from the value.
     """
     if tier is Tier.FULL:
-        return record
+        return _without_passages(record, _TEXTS_IN_FULL, leaked, leaked.cut_from) if leaked.in_full else record
     if tier is Tier.REFERENCE:
         out = {name: value if name in _REFERENCE else [] if name in _LISTS else None for name, value in record.items()}
     else:
@@ -430,15 +477,24 @@ def redact(record: dict[str, Any], tier: Tier, leaked: LeakedPassages) -> dict[s
             out["excerpt"] = first_words(record["body"]) if has_excerpt else None
             for name in published_from("excerpt"):
                 out[name] = first_words(record[name], 1) if has_excerpt else None
-    if leaked:
-        for name in _TEXTS:
-            value = out.get(name)
-            if isinstance(value, list):
-                out[name] = [one for one in value if not leaked.occur_in(one)]
-                if leaked.occur_in(" ".join(out[name])):  # short values may form a passage together
-                    out[name] = []
-            elif leaked.occur_in(value):
-                out[name] = None
+    return _without_passages(out, _TEXTS, leaked, lambda text: None)
+
+
+def _without_passages(
+    record: dict[str, Any], names: Iterable[str], leaked: LeakedPassages, change: Callable[[str], str | None]
+) -> dict[str, Any]:
+    """Returns a record without the leaked passages: each text that contains one is changed, and left out of a list."""
+    if not leaked:
+        return record
+    out = dict(record)
+    for name in names:
+        value = out.get(name)
+        if isinstance(value, list):
+            out[name] = [one for one in value if not leaked.occur_in(one)]
+            if leaked.occur_in(" ".join(map(str, out[name]))):  # short values may form a passage together
+                out[name] = []
+        elif isinstance(value, str) and leaked.occur_in(value):
+            out[name] = change(value)
     return out
 
 

@@ -5,12 +5,16 @@ archive.
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from archiver.errors import SnapshotRefused
 from archiver.items import UsageStatement
+from archiver.storage.connection import open_archive
 from tests.datasets.published import CC_BY, FREE, NEAR, Post, all_words, contents, leaked, make, publish, rows, text
 from tests.runner import failure, fault
 
@@ -101,6 +105,110 @@ def test_folding_keeps_one_of_equal_texts(archives: list[Path], tmp_path: Path) 
         "3",
         "4",
     ]
+
+
+def test_near_duplicates_are_treated_as_in_one_archive(tmp_path: Path) -> None:
+    """Each post of the second site is an edited copy of one of the first, whose odd posts are reserved."""
+    posts = [Post(n, rights=RESERVED if n % 2 else (), title=f"Kept {n}") for n in range(1, 9)]
+    copies = [Post(10 + n, site=NOTES, body=_edited(text(n), n), title=f"Copied {n}") for n in range(1, 9)]
+    one = make(tmp_path / "one" / "archive.db", [*posts, *copies])
+    two = [make(tmp_path / str(at) / "archive.db", found) for at, found in enumerate((posts, copies))]
+    (tmp_path / "rules.toml").write_text(FREE)
+    found = {}
+    for name, source in (("d1", [one]), ("d2", two), ("d3", two[::-1])):
+        done = publish(source, str(tmp_path / name), *ASKED, "--rules", str(tmp_path / "rules.toml"))
+        assert done.exit_code == 0, done.output
+        found[name] = [[row[column] for column in NAMED] for row in rows(tmp_path / name, "articles")]
+    assert found["d1"] == found["d2"] == found["d3"]
+    assert [row[1] for row in found["d2"]].count("reference") == 8
+    assert len({row[3] for row in found["d2"]}) == 8
+    assert [leaked(post.text, all_words(tmp_path / "d2")) for post in posts[::2]] == [[]] * 4
+
+
+def test_near_duplicates_without_stored_keys_are_found(tmp_path: Path) -> None:
+    """The second archive has compared none of its articles yet."""
+    two = [
+        make(tmp_path / "a" / "archive.db", [Post(1)]),
+        make(tmp_path / "b" / "archive.db", [Post(2, site=NOTES, body=_edited(text(1), 1))]),
+    ]
+    db = open_archive(two[1])
+    db.execute("delete from lsh_bands")
+    db.execute("delete from minhash_signatures")
+    db.conn.commit()
+    db.close()
+    assert publish(two, str(tmp_path / "d"), *ASKED).exit_code == 0
+    assert len({row["cluster_id"] for row in rows(tmp_path / "d", "articles")} - {None}) == 1
+
+
+@pytest.mark.parametrize("fold", ["text", "cluster"])
+def test_folding_of_near_duplicates(tmp_path: Path, fold: str) -> None:
+    two = [
+        make(tmp_path / "a" / "archive.db", [Post(1)]),
+        make(tmp_path / "b" / "archive.db", [Post(2, site=NOTES, body=_edited(text(1), 1))]),
+    ]
+    assert publish(two, str(tmp_path / "d"), *ASKED, "--fold", fold).exit_code == 0
+    assert len(rows(tmp_path / "d", "articles")) == {"text": 2, "cluster": 1}[fold]
+
+
+def _edited(body: str, seed: int) -> str:
+    """Return a text with three words of each paragraph replaced."""
+    choose = random.Random(seed)
+    out = []
+    for paragraph in body.split("\n\n"):
+        words = paragraph.split()
+        for at in choose.sample(range(len(words)), min(3, len(words))):
+            words[at] = f"other{at}"
+        out.append(" ".join(words))
+    return "\n\n".join(out)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_passage_of_a_withheld_text_is_in_any_file(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+    """Archives with random texts, copies of texts, copies of parts of them, and statements on their use."""
+    choose, folder = random.Random(seed), tmp_path_factory.mktemp("build")
+    texts = [text(choose.randrange(10**6), choose.randint(2, 8)) for _ in range(3)]
+    texts.append(
+        "\n\n".join("".join(chr(choose.randrange(0x4E00, 0x6000)) for _ in range(50)) + "。" for _ in range(4))
+    )
+    rights: tuple[tuple[UsageStatement, ...], ...] = (
+        (),
+        (CC_BY,),
+        RESERVED,
+        (UsageStatement("meta", "robots", "noarchive"),),
+    )
+    archives = []
+    for name in range(choose.randint(2, 3)):
+        posts = [
+            Post(
+                10 * name + at,
+                site=f"https://site{name}.example/",
+                day=choose.randrange(3),
+                body=_mixed(choose, texts),
+                rights=choose.choice(rights),
+                description=_mixed(choose, texts)[: choose.randint(0, 300)],
+            )
+            for at in range(4)
+        ]
+        archives.append(make(folder / str(name) / "archive.db", posts))
+    done = publish(archives, str(folder / "d"), "--version", "1.0.0", "--formats", "csv,jsonl", "--splits", "a=50,b=50")
+    assert done.exit_code == 0, done.output
+    said = all_words(folder / "d")
+    tiers = {row["url"]: row["tier"] for row in rows(folder / "d", "articles")}
+    for archive in archives:
+        db = open_archive(archive, read_only=True)
+        for url, body in db.execute("select url, body from articles").fetchall():
+            assert tiers[url] in ("full", "excerpt") or leaked(body, said) == [], url
+        db.close()
+
+
+def _mixed(choose: random.Random, texts: list[str]) -> str:
+    """Return one of some texts, an edited copy of it, a part of it, or a text that contains such a part."""
+    one = choose.choice(texts)
+    paragraphs = one.split("\n\n")
+    part = "\n\n".join(paragraphs[: choose.randint(1, len(paragraphs))])
+    own = text(choose.randrange(10**6), 3)
+    return choose.choice((one, _edited(one, choose.randrange(99)), part, f"{own}\n\n{part}", own, part[:120]))
 
 
 def test_query_for_an_author_of_one_archive(archives: list[Path], tmp_path: Path) -> None:
