@@ -398,11 +398,6 @@ _SIZES = (
     (100_000_000, "10M<n<100M"),
 )
 _SITES = 50
-_LOAD = """```python
-from datasets import load_dataset
-articles = load_dataset("./", "articles")["train"]
-```
-"""
 _HUB = {
     "cc0-1.0",
     "cc-by-2.0",
@@ -426,6 +421,13 @@ _HUB = {
 }
 
 
+_SPLIT = """. The split of a cluster is derived from the member that the archive saw first. Thus no cluster is divided,
+and a copy that is added later moves no article. If two clusters turn out to be one, the later cluster moves to the
+split of the earlier; CHANGES.md lists what moved. Tables other than `articles` are not divided.
+"""
+_SPLIT_BY_DATE = """. The splits begin at {}. A cluster is in the split of its earliest member, so that no cluster is
+divided. Articles without a date are in the first split. Tables other than `articles` are not divided.
+"""
 _REHYDRATE = """If you may use the texts that are left out, `rehydrate.py` fetches them from the sites or from a web
 archive, one request at a time. It compares each with the digests and hashes in `data/references.csv.gz` and reports
 whether it is exact, changed or gone.
@@ -452,7 +454,9 @@ def _front(stats: SnapshotStatistics, about: DatasetAbout) -> str:
         "configs": [
             {
                 "config_name": table.name,
-                "data_files": [{"split": "train", "path": stats.files[table.name]}],
+                "data_files": [
+                    {"split": split, "path": files} for split, files in stats.files_of_splits(table.name).items()
+                ],
                 **({"default": True} if table.name == "articles" else {}),
             }
             for table in tables_present(stats)
@@ -468,7 +472,11 @@ def _text(stats: SnapshotStatistics, about: DatasetAbout, files: list[DatasetFil
     rows = stats.rows
     yield f"# {_single_line(about.title)}\n\n{_single_line(about.description)}\n"
     yield f"Version {stats.request.version}: the state of the archive at {stats.cutoff} UTC.\n"
-    yield _LOAD
+    yield f"""```python
+from datasets import load_dataset
+articles = load_dataset("./", "articles", split="{next(iter(stats.files_of_splits("articles")))}")
+```
+"""
     yield "![Articles over time](plots/time.svg)\n"
     yield f"## Motivation\n\n{about.motivation or 'The operator states no purpose beyond preservation and counting.'}\n"
     yield "## Composition\n"
@@ -516,13 +524,9 @@ def _text(stats: SnapshotStatistics, about: DatasetAbout, files: list[DatasetFil
     yield _limits(stats)
     if stats.splits:
         yield (
-            "## Splits\n\nThe column `split` has these values: "
+            "## Splits\n\nEach split has its own files, and the column `split` its name: "
             + ", ".join(f"{name} {count:,}" for name, count in sorted(stats.splits.items()))
-            + (
-                ". The split of a cluster is derived from the member that the archive saw first. Thus no cluster is "
-                "divided, and a copy that is added later moves no article. If two clusters turn out to be one, the "
-                "later cluster moves to the split of the earlier; CHANGES.md lists what moved.\n"
-            )
+            + (_SPLIT_BY_DATE.format(", ".join(stats.request.split_dates)) if stats.request.split_dates else _SPLIT)
         )
     yield "## Personal data\n\n" + _personal(stats)
     yield "## Fields\n"

@@ -166,7 +166,14 @@ def _covered(stats: SnapshotStatistics) -> list[dict[str, str]]:
 # machine learning: the files and their record sets.
 
 CONFORMS = "http://mlcommons.org/croissant/1.1"
-_TYPES = {"text": "sc:Text", "integer": "cr:Int64", "number": "cr:Float64", "texts": "sc:Text"}
+_TYPES = {
+    "text": "sc:Text",
+    "integer": "cr:Int64",
+    "number": "cr:Float64",
+    "time": "sc:DateTime",
+    "date": "sc:Date",
+    "texts": "sc:Text",
+}
 CONTEXT: dict[str, Any] = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -350,7 +357,14 @@ def missing_properties(document: dict[str, Any]) -> list[str]:
 # datapackage.json: Data Package v2 (https://datapackage.org/standard/data-package/), with a resource for each table.
 
 _PROFILE = "https://datapackage.org/profiles/2.0"
-_FRICTIONLESS_TYPES = {"text": "string", "integer": "integer", "number": "number", "texts": "array"}
+_FRICTIONLESS_TYPES = {
+    "text": "string",
+    "integer": "integer",
+    "number": "number",
+    "time": "datetime",
+    "date": "date",
+    "texts": "array",
+}
 
 
 def data_package_json(

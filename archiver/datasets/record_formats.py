@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -46,8 +47,21 @@ def write_csv(records: Iterable[dict[str, Any]], out: IO[bytes], columns: tuple[
 def _cell(value: Any) -> Any:
     if isinstance(value, list | tuple | dict):
         return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, date):
+        return _time_text(value)
     # Many programs end a cell at a NUL character when they read CSV.
     return value.replace("\0", "") if isinstance(value, str) else value
+
+
+def _time_text(value: Any) -> str:
+    """Returns a time in UTC ("2024-05-01T12:00:00Z") or a day ("2024-05-01") as text in ISO 8601. Raises TypeError for
+    any other value.
+    """
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} cannot be written")
 
 
 # GeoJSON (RFC 7946): a FeatureCollection with one Feature per article that has a position. One position makes a Point,
@@ -95,7 +109,7 @@ def write_jsonl(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
     """Writes records as JSON Lines and returns their number."""
     count = 0
     for record in records:
-        out.write(json.dumps(record, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+        out.write(json.dumps(record, ensure_ascii=False, default=_time_text).encode("utf-8", "replace") + b"\n")
         count += 1
     return count
 
@@ -164,6 +178,8 @@ _UNIQUE = frozenset(
         "ngram",
         "captured_at",
         "observed_at",
+        "published_at",
+        "modified_at",
     }
 )
 
@@ -184,11 +200,21 @@ class ParquetTable:
     """
 
     def __init__(self, file: Path, columns: Iterable[tuple[str, str]]) -> None:
-        """Opens the file. `columns` are pairs of name and type (text, integer, number, texts). The attribute
-        `filled` counts the values of each column that are not null, empty or zero.
+        """Opens the file. `columns` are pairs of name and type (text, integer, number, time, date, texts). The
+        attribute `filled` counts the values of each column that are not null, empty or zero. `written` is the size in
+        bytes of the row groups that are in the file.
         """
         pa, pq = import_arrow()
-        kinds = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64(), "texts": pa.list_(pa.string())}
+        kinds = {
+            "text": pa.string(),
+            "integer": pa.int64(),
+            "number": pa.float64(),
+            "time": pa.timestamp("us", "UTC"),
+            "date": pa.date32(),
+            "texts": pa.list_(pa.string()),
+        }
+        self._file = file
+        self.written = 0
         self._types = {name: kinds[kind] for name, kind in columns}
         self._arrow = pa
         self._rows: list[dict[str, Any]] = []
@@ -245,6 +271,7 @@ class ParquetTable:
         if self._pending is not None:
             self._pending.result()
             self._pending = None
+            self.written = self._file.stat().st_size
 
     def close(self) -> None:
         """Writes the remaining rows and closes the file. Raises OSError if the disk is full."""

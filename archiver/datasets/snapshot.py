@@ -42,6 +42,7 @@ from archiver.datasets.snapshot_selection import (
     order_articles,
     parse_rebuild,
     request_as_json,
+    splitter,
 )
 from archiver.datasets.snapshot_writer import Progress, write_other_formats, write_references, write_tables
 from archiver.datasets.wacz_package import pack_wacz
@@ -286,7 +287,8 @@ def _choose(dbs: Sequence[Database], request: SnapshotRequest, rules: Publicatio
     if partition == "auto":
         partition = "year" if total > PARTITION_ROWS else "none"
     cutoff = request.cutoff or max(map(latest_time, dbs))
-    parts = sorted({part for db in dbs for part in order_articles(db, partition)})
+    split = splitter(dbs, request)
+    parts = sorted({part for db in dbs for part in order_articles(db, partition, split)})
     reasons: Counter[tuple[str, str]] = Counter()
     decided = []
     for archive, db in enumerate(dbs):

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -17,7 +18,16 @@ from sqlite_utils import Database
 from archiver.datasets.publication_rules_and_tiers import Tier
 from archiver.datasets.record_formats import import_arrow
 from archiver.datasets.snapshot_selection import NEWEST
-from archiver.datasets.withheld_text import PASSAGE_WORDS, LeakedPassages, count_words, redact, sketch, words_of_text
+from archiver.datasets.withheld_text import (
+    RUN,
+    LeakedPassages,
+    count_sentences,
+    count_words,
+    redact,
+    sketch,
+    word_unit,
+    words_of_text,
+)
 from archiver.extraction.authors.person_names import is_organization
 from archiver.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLISHED, STORED_LISTS, Shape
 from archiver.items import ORGANIZATIONS
@@ -29,13 +39,13 @@ from archiver.storage.tombstones import tombstones
 
 # The tables of a snapshot and their columns. Writers, descriptions and checks iterate over them.
 
-Kind = Literal["text", "integer", "number", "texts"]
+Kind = Literal["text", "integer", "number", "texts", "time", "date"]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a dataset table. `kind` is text, integer (64 bits), number (double) or texts (a list of text).
-    `schema_org` is the corresponding schema.org property, or "".
+    """A column of a dataset table. `kind` is text, integer (64 bits), number (double), time (in UTC, to microseconds),
+    date or texts (a list of text). `schema_org` is the corresponding schema.org property, or "".
     """
 
     name: str
@@ -61,7 +71,7 @@ class DatasetTable:
     optional: bool = False
 
 
-_KINDS: dict[Shape, Kind] = {"text": "text", "time": "text", "integer": "integer", "texts": "texts"}
+_KINDS: dict[Shape, Kind] = {"text": "text", "time": "time", "integer": "integer", "texts": "texts"}
 
 
 ID = Column(
@@ -70,7 +80,7 @@ ID = Column(
     "identifier of the article in every version, derived from the URL at which the archive first saw it",
     "identifier",
 )
-_CAPTURED = Column("captured_at", "text", "time of the capture from which the row was extracted")
+_CAPTURED = Column("captured_at", "time", "time of the capture from which the row was extracted")
 _PAYLOAD = Column("payload_digest", "text", "SHA-1 of the capture's payload, in the notation of WARC")
 
 _ORGANIZATIONS = Column(
@@ -97,6 +107,16 @@ _DESCRIBED_HERE: dict[str, tuple[Column, ...]] = {
             "the body in Markdown (CommonMark with tables, footnotes and deletions); only if the tier is full",
         ),
         Column("links", "texts", "URLs to which the body links, in its order; only if the tier is full"),
+    ),
+    "published": (
+        Column("published", "text", BY_NAME["published"].doc, BY_NAME["published"].schema_org),
+        Column("published_at", "time", "the same in UTC; the start of the period if the precision is a day or more"),
+        Column("published_date", "date", "the day on which it was published, in the time zone of the page"),
+    ),
+    "modified": (
+        Column("modified", "text", BY_NAME["modified"].doc, BY_NAME["modified"].schema_org),
+        Column("modified_at", "time", "the same in UTC"),
+        Column("modified_precision", "text", "second, or day if the page gives midnight"),
     ),
     "duplicate_of": (Column("duplicate_of", "text", "the article with the same text that was published first"),),
     "cluster_id": (
@@ -130,6 +150,10 @@ ARTICLES = DatasetTable(
     (
         *_field_columns(),
         Column("words", "integer", "number of words in the body (of characters in scripts without spaces)"),
+        Column("word_unit", "text", "what `words` counts for the most part: words or characters"),
+        Column("characters", "integer", "number of characters in the body (Unicode code points)"),
+        Column("sentences", "integer", "number of ends of sentences in the body, by punctuation"),
+        Column("flags", "texts", "empty (no body), short (under 20 words, 60 characters), duplicate, near-duplicate"),
         _CAPTURED,
         _PAYLOAD,
         Column("content_digest", "text", "SHA-256 of title and body as archived, even if they are not published"),
@@ -154,7 +178,7 @@ REVISIONS = DatasetTable(
     (
         ID,
         Column("revision", "integer", "number of the revision, from 1"),
-        Column("observed_at", "text", "when the archive first saw it"),
+        Column("observed_at", "time", "when the archive first saw it"),
         Column("changed", "texts", "the fields that it changed"),
         Column("title", "text", "headline of this revision"),
         Column("body", "text", "text of a superseded revision; only if the tier is full"),
@@ -173,7 +197,7 @@ CAPTURES = DatasetTable(
     (
         ID,
         Column("url", "text", "URL that was captured"),
-        Column("captured_at", "text", "when it was captured"),
+        Column("captured_at", "time", "when it was captured"),
         Column("status", "integer", "HTTP status"),
         Column("media_type", "text", "media type"),
         _PAYLOAD,
@@ -207,7 +231,7 @@ MISSING = DatasetTable(
         Column("reason", "text", "reason for the outcome, for people"),
         Column("rule", "text", "name of the rule behind the outcome"),
         Column("status", "integer", "HTTP status of the last response"),
-        Column("found_at", "text", "when the archive discovered it"),
+        Column("found_at", "time", "when the archive discovered it"),
         Column("sources", "texts", "discovery sources that reported it: feed, sitemap, api, listing, link ..."),
     ),
     ("site", "url"),
@@ -275,6 +299,7 @@ _REGION_HINTS = frozenset({"site", "url", "language"})
 """Columns from which the region of telephone numbers is guessed. The table `revisions` lacks these columns."""
 _NOT_QUOTED = frozenset({"id", *ADDRESSES, "payload_digest", "content_digest", "sketch"})
 _TIERS = tuple(Tier)
+_TIMES = ("first_seen", "gone_at", "captured_at")
 _MAY_BE_WITHHELD = tuple(
     name for name in PUBLISHED if BY_NAME[name].published != "reference" and BY_NAME[name].shape in _KINDS
 )
@@ -292,7 +317,15 @@ _RECORD = {
     "gone_at": "c.gone_at",
     "duplicate_of": "c.duplicate_of",
     "cluster_id": "c.cluster_id",
+    "published_at": "null",
+    "published_date": "null",
+    "modified_at": "null",
+    "modified_precision": "null",
     "words": "null",
+    "word_unit": "null",
+    "characters": "null",
+    "sentences": "null",
+    "flags": "'[]'",
     "captured_at": "p.captured_at",
     "payload_digest": "p.digest",
     "tier": "null",
@@ -301,7 +334,7 @@ _RECORD = {
     "licence": "nullif(c.licence, '')",
     "content_digest": "null",
     "sketch": "null",
-    "split": "null",
+    "split": "o.split",
 }
 _BESIDE = len(_RECORD)
 _ALIASES = """(select json_group_array(url) from (select d.url from aliases d where d.article_id = a.id and
@@ -346,8 +379,10 @@ def article_rows(
     `change` removes personal data from a record. If `counted` is True, the words are yielded as well. `leaked` are
     passages that must not be published. If `limited` is True, nothing that is derived from a withheld text is yielded.
     """
+    by_day = frozenset() if limited else sites_at_midnight(db)
     for row in db.execute(_query(limited=limited), {"cutoff": cutoff or NEWEST}):
         record = _record_at_cutoff(row)
+        _fill_in_times(record, by_day)
         level, geo, group, reason, _, _, _, part = row[_BESIDE:]
         is_counted = counted and level > Tier.REFERENCE
         body, places, marks = record["body"] or "", record.pop("geotags"), record.pop("markup")
@@ -435,12 +470,71 @@ def _fill_in_text_columns(record: Row, body: str, counted: bool) -> list[str]:
     words of the body if `counted` is True, otherwise [].
     """
     record["content_digest"] = hashlib.sha256(f"{record['title']}\n\n{body}".encode("utf-8", "replace")).hexdigest()
-    if not counted:
+    tokens: list[str] = []
+    if counted:
+        tokens = words_of_text(body)
+        record["words"], record["sketch"] = len(tokens), sketch(tokens)
+    else:
         record["words"] = count_words(body)
-        return []
-    tokens = words_of_text(body)
-    record["words"], record["sketch"] = len(tokens), sketch(tokens)
+    unit = word_unit(body, record["words"])
+    record["word_unit"], record["characters"], record["sentences"] = unit, len(body), count_sentences(body)
+    is_short = record["words"] < _SHORT[unit]
+    record["flags"] = [
+        name
+        for name, is_true in (
+            ("empty", not body),
+            ("short", bool(body) and is_short),
+            ("duplicate", record["duplicate_of"] is not None),
+            ("near-duplicate", record["cluster_id"] is not None),
+        )
+        if is_true
+    ]
     return tokens
+
+
+_SHORT = {"words": 20, "characters": 60}
+_MANY = 5
+"""From this many dated articles on, a site of which all are dated at midnight gives only days."""
+
+
+def sites_at_midnight(db: Database) -> frozenset[str]:
+    """Returns the sites whose chosen articles all have midnight as their time, so that their dates are only days."""
+    return frozenset(
+        row[0]
+        for row in db.execute(
+            "select site from temp.considered where chosen and published <> '' group by 1 having count(*) >= ? and "
+            "min(substr(published, 12, 8) = '00:00:00')",
+            [_MANY],
+        )
+    )
+
+
+def _fill_in_times(record: Row, by_day: Container[str]) -> None:
+    """Converts the times of a record, and adds the columns that are derived from its dates. `by_day` are the sites
+    whose dates are only days.
+    """
+    published, modified = record["published"], record["modified"]
+    record["published_at"], record["modified_at"] = moment_of(published), moment_of(modified)
+    record["published_date"] = date.fromisoformat(published[:10]) if published else None
+    if record["site"] in by_day and record["published_precision"] in ("second", "minute", "hour"):
+        record["published_precision"] = "day"
+    if modified:
+        record["modified_precision"] = "day" if modified[11:19] == "00:00:00" else "second"
+    for name in _TIMES:
+        record[name] = moment_of(record[name])
+
+
+def moment_of(text: str | None) -> datetime | None:
+    """Returns a time in ISO 8601 as a datetime in UTC; None for None, "" and times outside of the years 1 to 9999. A
+    time without a zone is in UTC.
+    """
+    if not text:
+        return None
+    found = datetime.fromisoformat(text)
+    try:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except OverflowError:
+        return None
 
 
 def published_texts(db: Database, cutoff: str, change: Change, *, in_full: bool = True) -> Iterator[str]:
@@ -504,6 +598,8 @@ def revision_rows(
         for name in ("changed", "authors"):
             row[name] = json.loads(row[name] or "[]")
         changed = redact(change(row), tier, leaked)
+        for name in ("observed_at", "captured_at"):
+            changed[name] = moment_of(changed[name])
         yield {name: value for name, value in changed.items() if name not in _REGION_HINTS}
 
 
@@ -525,7 +621,7 @@ def capture_rows(db: Database, cutoff: str) -> Iterator[Row]:
     """Yields the rows of the table `captures`: the captures of all URLs of the chosen articles, and those from which
     their revisions were extracted.
     """
-    yield from db.query(
+    for row in db.query(
         "with own as (select c.id, d.url, c.article_id from temp.considered c join article_urls d on d.article_id = "
         "c.article_id where c.chosen) "
         "select o.id, x.url, x.captured_at, x.status, x.media_type, x.digest as payload_digest, x.record_type "
@@ -534,7 +630,8 @@ def capture_rows(db: Database, cutoff: str) -> Iterator[Row]:
         "join revisions r on r.article_id = c.article_id join captures x on x.id = r.capture_id "
         "where c.chosen and substr(x.captured_at, 1, 19) <= :cutoff order by 1, 3, 2, 6",
         {"cutoff": cutoff or NEWEST},
-    )
+    ):
+        yield {**row, "captured_at": moment_of(row["captured_at"])}
 
 
 def missing_rows(db: Database, cutoff: str) -> Iterator[Row]:
@@ -556,6 +653,7 @@ def missing_rows(db: Database, cutoff: str) -> Iterator[Row]:
             "sources": json.loads(row["sources"]),
             "reason": row["reason"] or None,
             "rule": row["rule"] or None,
+            "found_at": moment_of(row["found_at"]),
         }
 
 

@@ -35,13 +35,18 @@ from archiver.datasets.publication_rules_and_tiers import (
     limit_decision,
 )
 from archiver.datasets.record_formats import DATASET_FORMATS
-from archiver.errors import BadSplits, NotASnapshot
+from archiver.errors import BadQuery, BadSplits, NotASnapshot
 from archiver.items import UsageStatement
 from archiver.search.query import Query, query_as_options
 from archiver.search.query_tree import parse_period, utc_seconds
 from archiver.storage.article_tables.article_records import FIRST_ADDRESS, record_id_of_first
 
 # Splits for machine learning. The split of an article is derived from the first member of the article's cluster.
+
+SplitOf = Callable[[str | None, str, str | None], str]
+"""A function that returns the split of an article, given the key of its group of copies (None if it has none), its
+identifier, and the time at which it was published."""
+_SPLITS_BY_DATE = {1: ("train", "test"), 2: ("train", "validation", "test")}
 
 
 def split_of(key: str, splits: Sequence[tuple[str, int]]) -> str:
@@ -54,6 +59,31 @@ def split_of(key: str, splits: Sequence[tuple[str, int]]) -> str:
         if place < 0:
             return name
     raise ValueError(f"the shares of {splits} do not add up to 100")
+
+
+def splitter(dbs: Sequence[Database], request: SnapshotRequest) -> SplitOf | None:
+    """Returns the function that divides the considered articles into the splits of a request; None if the request asks
+    for none.
+
+    Splits by date put a whole cluster where its earliest member belongs, and articles without a date in the first
+    split.
+    """
+    if request.splits:
+        return lambda key, number, published: split_of(key or number, request.splits)
+    if not request.split_dates:
+        return None
+    names, earliest = _SPLITS_BY_DATE[len(request.split_dates)], dict[str, str]()
+    for db in dbs:
+        for key, first in db.execute(
+            "select split_key, min(published) from temp.considered where split_key <> '' and published <> '' group by 1"
+        ):
+            earliest[key] = min(first, earliest.get(key, first))
+
+    def by_date(key: str | None, number: str, published: str | None) -> str:
+        day = (earliest.get(key or "") or published or "")[:10]
+        return names[sum(day >= start for start in request.split_dates)]
+
+    return by_date
 
 
 # The choice.
@@ -213,18 +243,23 @@ def duplicate_groups(db: Database) -> Iterator[list[int]]:
             yield members
 
 
-def order_articles(db: Database, partition: str) -> list[str]:
-    """Sorts the chosen articles by partition, site, date and identifier, and returns the partitions in order.
+def order_articles(db: Database, partition: str, split: SplitOf | None) -> list[str]:
+    """Sorts the chosen articles by split, partition, site, date and identifier, and returns the parts in order: each is
+    the name of a split, of a partition, or "split/partition".
 
     `partition` is none, year or site. With year, an article without a date is in the partition "undated".
     """
     part = {"none": "''", "site": "c.site", "year": "coalesce(nullif(substr(c.published, 1, 4), ''), 'undated')"}[
         partition
     ]
-    db.execute("create temp table ordered (position integer primary key, article_id integer not null, part text)")
+    db.conn.create_function("split_of", 3, split or (lambda key, number, published: ""), deterministic=True)
     db.execute(
-        f"insert into temp.ordered (article_id, part) select c.article_id, {part} from temp.considered c "
-        "where c.chosen order by 2, c.site, coalesce(c.published, ''), c.id"
+        "create temp table ordered (position integer primary key, article_id integer not null, split text, part text)"
+    )
+    db.execute(
+        "insert into temp.ordered (article_id, split, part) select article_id, split, trim(split || '/' || part, '/') "
+        f"from (select c.*, split_of(c.split_key, c.id, c.published) as split, {part} as part from temp.considered c "
+        "where c.chosen) order by 3, site, coalesce(published, ''), id"
     )
     return [row[0] for row in db.execute("select part from temp.ordered group by part order by part")]
 
@@ -367,6 +402,7 @@ class SnapshotRequest:
     - `ngrams`: the length of the longest n-grams that are counted; if it is None, the length depends on whether texts
       are withheld.
     - `splits`: names with shares in percent.
+    - `split_dates`: the dates ("2023-01") at which the splits after the first one begin, if splits are by date.
     - `pseudonymised`: the fingerprint of the key for pseudonyms; the key itself is not stored.
     """
 
@@ -377,10 +413,16 @@ class SnapshotRequest:
     partition: str = "auto"
     ngrams: int | None = None
     splits: tuple[tuple[str, int], ...] = ()
+    split_dates: tuple[str, ...] = ()
     pseudonymised: str = ""
     drop_contacts: bool = False
     rules: str = ""
     wacz: bool = False
+
+    @property
+    def split_names(self) -> tuple[str, ...]:
+        """The names of the splits, in the order in which they were requested."""
+        return tuple(name for name, _ in self.splits) or _SPLITS_BY_DATE.get(len(self.split_dates), ())
 
     @property
     def search_query(self) -> Query:
@@ -406,6 +448,7 @@ _CHECKS: dict[str, Callable[[Any], object]] = {
     "partition": lambda value: value in PARTITIONS,
     "ngrams": lambda value: value is None or 0 <= value <= MAX_N,
     "splits": lambda value: not value or are_valid_splits(value),
+    "split_dates": lambda value: not value or _are_valid_dates(value),
 }
 
 
@@ -448,6 +491,7 @@ def request_from_json(data: Any, where: str) -> SnapshotRequest:
         values = dict(data)
         values["formats"] = tuple(values.get("formats", ("parquet",)))
         values["splits"] = tuple((str(name), int(share)) for name, share in values.get("splits", ()))
+        values["split_dates"] = tuple(values.get("split_dates", ()))
         request = SnapshotRequest(**values)
         for part in (request, request.search_query):  # reading `search_query` raises an error if the query is invalid
             kinds = get_type_hints(type(part))
@@ -496,15 +540,47 @@ def parse_rebuild(text: str, where: str) -> dict[str, Any]:
         raise NotASnapshot(where, f"its rebuild.json is invalid ({error})") from error
 
 
-def parse_splits(text: str) -> tuple[tuple[str, int], ...]:
-    """Parses "train=80,validation=10,test=10" into names and percentages, which must add up to 100. Raises
-    BadSplits.
+_BY_DATE = "time:"
+
+
+def parse_split_dates(text: str) -> tuple[str, ...]:
+    """Parses "time:2023-01,2024-01": the articles before the first date are the split train, those from it to the
+    second date validation, and the rest test. With one date there is no validation. Returns () if the splits are not
+    by date. Raises BadSplits.
     """
+    if not text.startswith(_BY_DATE):
+        return ()
+    dates = tuple(part.strip() for part in text.removeprefix(_BY_DATE).split(","))
+    if not _are_valid_dates(dates):
+        raise BadSplits(text, "splits by date are written time:2023-01,2024-01, with one or two dates in order")
+    return dates
+
+
+def _are_valid_dates(dates: Sequence[str]) -> bool:
+    """Returns True for one or two ascending years, months or days."""
+    try:
+        for date in dates:
+            parse_period(date)
+    except BadQuery:
+        return False
+    return (
+        len(dates) in _SPLITS_BY_DATE
+        and list(dates) == sorted(set(dates))
+        and all(re.fullmatch(r"\d{4}(-\d\d){0,2}", date) for date in dates)
+    )
+
+
+def parse_splits(text: str) -> tuple[tuple[str, int], ...]:
+    """Parses "train=80,validation=10,test=10" into names and percentages, which must add up to 100. Returns () if the
+    splits are by date. Raises BadSplits.
+    """
+    if text.startswith(_BY_DATE):
+        return ()
     found = []
     for part in text.split(","):
         match = re.fullmatch(r"\s*([a-z][a-z0-9_]{0,30})\s*=\s*(\d{1,3})\s*", part)
         if not match:
-            raise BadSplits(text, "splits are written train=80,validation=10,test=10")
+            raise BadSplits(text, "splits are written train=80,validation=10,test=10, or time:2023-01,2024-01")
         found.append((match[1], int(match[2])))
     if not are_valid_splits(found):
         raise BadSplits(text, "the shares must add up to 100, and each name may be used once")
@@ -526,7 +602,8 @@ _GRID = 1.0
 class SnapshotStatistics:
     """The statistics of a snapshot, counted while it is written.
 
-    - `rows`, `files`: the number of rows and the files of each table. Files are relative to the folder.
+    - `rows`: the number of rows of each table.
+    - `parts`: the files of each part of each table ("" if the table is not divided), relative to the folder.
     - `months`: the number of articles by month, such as "2024-05"; "" for articles without a date.
     - `tiers`, `reasons`: the number of articles by tier, and by tier and reason.
     - `missing`: the number of missing pages by site and outcome.
@@ -540,7 +617,7 @@ class SnapshotStatistics:
     cutoff: str
     dataset: Mapping[str, Any]
     rows: Counter[str] = field(default_factory=Counter)
-    files: dict[str, list[str]] = field(default_factory=dict)
+    parts: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     months: Counter[str] = field(default_factory=Counter)
     languages: Counter[str] = field(default_factory=Counter)
     sites: Counter[str] = field(default_factory=Counter)
@@ -582,6 +659,24 @@ class SnapshotStatistics:
         if row["latitude"] is not None and row["longitude"] is not None:
             square = tuple((degrees // _GRID + 0.5) * _GRID for degrees in (row["latitude"], row["longitude"]))
             self.squares[square[0], square[1]] += 1
+
+    @property
+    def files(self) -> dict[str, list[str]]:
+        """The files of each table, in the order of their rows."""
+        return {table: [file for part in parts.values() for file in part] for table, parts in self.parts.items()}
+
+    def files_of_splits(self, table: str) -> dict[str, list[str]]:
+        """Returns the files of a table by split. A table without splits is one split: "train", or "all_splits" if the
+        articles have splits.
+        """
+        if not self.splits:
+            return {"train": self.files[table]}
+        if table != "articles":
+            return {"all_splits": self.files[table]}
+        out: dict[str, list[str]] = {}
+        for part, files in self.parts[table].items():
+            out.setdefault(part.partition("/")[0], []).extend(files)
+        return {name: out[name] for name in self.request.split_names if name in out}
 
     @property
     def day(self) -> str:

@@ -34,12 +34,14 @@ from archiver.datasets.snapshot_rows import (
     DatasetTable,
     read_table,
 )
-from archiver.datasets.snapshot_selection import SnapshotStatistics, split_of
+from archiver.datasets.snapshot_selection import SnapshotStatistics
 from archiver.datasets.withheld_text import LeakedPassages
 
 Progress = Callable[[str, int], None]
 """A function that is called with the name of the table being written and the number of rows written so far."""
 _PROGRESS_ROWS = 5_000
+SHARD_BYTES = 500_000_000
+"""A file of a table that has reached this size is followed by another one."""
 
 
 class _TableFiles:
@@ -57,25 +59,40 @@ class _TableFiles:
         self._names = _file_names(parts)
         self._open: ParquetTable | None = None
         self._part: str | None = None
-        stats.files[table.name] = []
+        self._shard = 0
+        stats.parts[table.name] = {}
         if not any(parts):
             self._open_part("")
 
-    def _open_part(self, part: str) -> None:
+    def _open_part(self, part: str, shard: int = 0) -> None:
+        """Opens the file of a part, or a further file (`shard`) if the part is large. The first file of a large part is
+        renamed, so that the names sort in the order of the rows.
+        """
         self.close()
-        path = (
-            Path("data", f"{self._table.name}.parquet")
-            if not self._names[part]
-            else Path("data", self._table.name, f"{self._names[part]}.parquet")
-        )
+        self._shard = shard
+        files = self._stats.parts.setdefault(self._table.name, {}).setdefault(part, [])
+        if shard == 1:
+            first = self._path(part, "-00000")
+            (self._folder / first).parent.mkdir(parents=True, exist_ok=True)
+            (self._folder / files[0]).rename(self._folder / first)
+            files[0] = first.as_posix()
+        path = self._path(part, f"-{shard:05}" if shard else "")
         (self._folder / path).parent.mkdir(parents=True, exist_ok=True)
-        self._stats.files[self._table.name].append(path.as_posix())
+        files.append(path.as_posix())
         self._open = ParquetTable(self._folder / path, [(c.name, c.kind) for c in self._table.columns])
         self._part = part
+
+    def _path(self, part: str, end: str) -> Path:
+        name = self._names[part]
+        if not name and not end:
+            return Path("data", f"{self._table.name}.parquet")
+        return Path("data", self._table.name, f"{name or self._table.name}{end}.parquet")
 
     def add(self, row: dict[str, Any], part: str = "") -> None:
         if part != self._part or self._open is None:
             self._open_part(part)
+        elif self._open.written > SHARD_BYTES:
+            self._open_part(part, self._shard + 1)
         assert self._open is not None
         self._open.add(row)
         self._stats.rows[self._table.name] += 1
@@ -131,8 +148,6 @@ def write_tables(
             streams, lambda one: (one.part, one.record["site"], one.record["published"] or "", one.record["id"])
         ):
             record = one.record
-            if request.splits:
-                record["split"] = split_of(one.group or record["id"], request.splits)
             digest.update(f"{record['id']} {record['revision']} {record['content_digest']}\n".encode())
             articles.add(record, one.part)
             stats.count_article(record)

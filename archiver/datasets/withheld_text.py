@@ -68,6 +68,25 @@ def count_words(text: str) -> int:
     return len(found) - sum(map(len, others)) + len(" ".join(others).split())
 
 
+_SENTENCE_END = re.compile(r"[.!?…]+(?=[\s\"'”’»)\]]|$)|[。！？｡।॥؟۔።՞։]+")
+
+
+def count_sentences(text: str) -> int:
+    """Counts the ends of sentences in a text by their punctuation, in any script. A text without any has one sentence,
+    an empty text none.
+    """
+    return len(_SENTENCE_END.findall(text)) or (1 if text.strip() else 0)
+
+
+def word_unit(text: str, words: int) -> str:
+    """Returns "characters" if more than half of the words of a text are characters of scripts without spaces, otherwise
+    "words". `words` is the number of its words.
+    """
+    if text.isascii():
+        return "words"
+    return "characters" if 2 * sum(map(len, _UNSPACED_RUN.findall(text))) > words else "words"
+
+
 def plain_words(text: str) -> bytes:
     """Returns the normalized words of a text separated by single spaces, in UTF-8 (`words_of_text`)."""
     found = _spaced(text)
@@ -444,7 +463,13 @@ _REFERENCE = frozenset(
         "tier",
         "tier_reason",
         "licence",
+        "published_at",
+        "published_date",
         "words",
+        "word_unit",
+        "characters",
+        "sentences",
+        "flags",
         "split",
         "observed_at",
         "changed",

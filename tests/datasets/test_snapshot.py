@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 import json
 import random
 import resource
 import subprocess
 import sys
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import click
+import pyarrow.parquet as pq
 import pytest
 
 from archiver.datasets.dataset_card import DatasetFile
@@ -92,8 +97,9 @@ def test_snapshot_has_the_archived_data(built: Path) -> None:
     assert first["title"] == "Day 1, corrected"
     assert first["revision"] == 2
     assert first["body"].endswith("Corrected since.")
-    assert gone["gone_at"].startswith("2024-05-07")
-    assert [row["site"] for row in rows(built, "articles")] == sorted(row["site"] for row in articles.values())
+    assert gone["gone_at"].date() == date(2024, 5, 7)
+    in_order = [(row["split"], row["site"], row["published"], row["id"]) for row in rows(built, "articles")]
+    assert in_order == sorted(in_order)
     assert articles["https://notes.example/blog/7"]["duplicate_of"] == gone["id"]
     assert articles["https://notes.example/blog/6"]["cluster_id"] == first["cluster_id"] == first["id"]
     versions = [row for row in rows(built, "revisions") if row["id"] == first["id"]]
@@ -173,7 +179,12 @@ def test_partitions_have_the_same_rows(archive: Path, built: Path, free: str, tm
         "train=80,validation=10,test=10",
     )
     assert done.exit_code == 0, done.output
-    assert sorted(p.name for p in (tmp_path / "d/data/articles").iterdir()) == ["2023.parquet", "2024.parquet"]
+    assert sorted(p.name for p in (tmp_path / "d/data/articles").iterdir()) == [
+        "test-2024.parquet",
+        "train-2024.parquet",
+        "validation-2023.parquet",
+        "validation-2024.parquet",
+    ]
     assert sorted(map(str, rows(tmp_path / "d", "articles"))) == sorted(map(str, rows(built, "articles")))
     assert publish(archive, "--check", str(tmp_path / "d")).exit_code == 0
 
@@ -185,7 +196,7 @@ def test_archives_of_different_sites_make_one_dataset(built: Path, free: str, tm
     ]
     done = publish(parts, str(tmp_path / "d"), "--version", "1.0.0", "--rules", free)
     assert done.exit_code == 0, done.output
-    assert [r["id"] for r in rows(tmp_path / "d", "articles")] == [r["id"] for r in rows(built, "articles")]
+    assert {r["id"] for r in rows(tmp_path / "d", "articles")} == {r["id"] for r in rows(built, "articles")}
     assert [r["id"] for r in rows(tmp_path / "d", "revisions")] == [r["id"] for r in rows(built, "revisions")]
     twice = publish([parts[0], parts[0]], str(tmp_path / "e"), "--version", "1.0.0")
     assert twice.exit_code == 1
@@ -362,3 +373,50 @@ def test_full_disk_keeps_the_old_snapshot(free: str, tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr, done.stderr
     assert str(tmp_path / "d") in done.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["archive"]
+
+
+def test_times_are_typed(tmp_path: Path) -> None:
+    """A site that gives only midnight has dates with the precision of a day."""
+    midnight = "https://notes.example/blog/"
+    posts = [Post(1, published="2024-03-01T00:30:00+01:00")]
+    posts += [Post(n, site=midnight, published=f"2024-03-{n}T00:00:00+09:00") for n in range(10, 15)]
+    archive = make(tmp_path / "archive" / "archive.db", posts)
+    assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0", "--formats", "csv").exit_code == 0
+    schema = pq.read_schema(tmp_path / "d" / "data" / "articles.parquet")
+    assert {str(schema.field(name).type) for name in ("published_at", "modified_at", "first_seen", "captured_at")} == {
+        "timestamp[us, tz=UTC]"
+    }
+    assert str(schema.field("published_date").type) == "date32[day]"
+    found = {row["url"].rsplit("/", 1)[1]: row for row in rows(tmp_path / "d", "articles")}
+    assert found["1"]["published_at"] == datetime(2024, 2, 29, 23, 30, tzinfo=UTC)
+    assert found["1"]["published_date"] == date(2024, 3, 1)
+    assert found["1"]["published_precision"] == "second"
+    assert found["10"]["published_precision"] == "day"
+    lines = list(
+        csv.DictReader(io.StringIO(gzip.decompress((tmp_path / "d/data/articles.csv.gz").read_bytes()).decode()))
+    )
+    assert lines[0]["published_at"] == "2024-02-29T23:30:00Z"
+
+
+@pytest.mark.parametrize(
+    ("body", "words", "unit", "characters", "sentences", "flags"),
+    [
+        ("One. Two, three! Four?", 4, "words", 22, 3, ["short"]),
+        ("今天我们学习。明天休息！", 10, "characters", 12, 2, ["short"]),
+        ("No end", 2, "words", 6, 1, ["short"]),
+        (text(3), 112, "words", len(text(3)), 8, []),
+    ],
+)
+def test_lengths_have_units(
+    tmp_path: Path, body: str, words: int, unit: str, characters: int, sentences: int, flags: list[str]
+) -> None:
+    archive = make(tmp_path / "archive" / "archive.db", [Post(1, body=body)])
+    assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0").exit_code == 0
+    [row] = rows(tmp_path / "d", "articles")
+    assert [row[name] for name in ("words", "word_unit", "characters", "sentences", "flags")] == [
+        words,
+        unit,
+        characters,
+        sentences,
+        flags,
+    ]

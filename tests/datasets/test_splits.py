@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections import Counter
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.datasets.snapshot_selection import parse_splits, split_of
+from archiver.datasets import record_formats, snapshot_writer
+from archiver.datasets.snapshot_selection import parse_split_dates, parse_splits, split_of
 from archiver.errors import BadSplits
 from tests.datasets.published import NEAR, Post, contents, make, publish, rows, text
 
@@ -103,3 +107,56 @@ def test_later_join_does_not_change_an_earlier_version(tmp_path: Path) -> None:
     clusters = [row["cluster_id"] for row in rows(tmp_path / "now" / "d", "articles") if row["cluster_id"]]
     assert len(clusters) == 2
     assert len(set(clusters)) == 1
+
+
+def test_each_split_has_its_own_files(tmp_path: Path) -> None:
+    archive = make(tmp_path / "archive" / "archive.db", [Post(n) for n in range(1, 31)])
+    asked = ("--version", "1.0.0", "--splits", "train=60,test=40")
+    assert publish(archive, str(tmp_path / "d"), *asked).exit_code == 0
+    for name in ("train", "test"):
+        found = pq.read_table(tmp_path / "d" / "data" / "articles" / f"{name}.parquet")["split"].to_pylist()
+        assert set(found) == {name}
+    card = (tmp_path / "d" / "README.md").read_text()
+    assert 'split="test"' not in card
+    [configs] = [json.loads(line.removeprefix("configs: ")) for line in card.splitlines() if line.startswith("configs")]
+    assert {one["split"]: one["path"] for one in configs[0]["data_files"]} == {
+        name: [f"data/articles/{name}.parquet"] for name in ("train", "test")
+    }
+
+
+def test_splits_by_date_keep_clusters_whole(tmp_path: Path) -> None:
+    """A near-duplicate of 2024 is in the split of the text of 2022 that it copies."""
+    posts = [
+        Post(1, published="2022-12-31T23:00:00+00:00"),
+        Post(2, published="2023-01-01T00:00:00+01:00"),
+        Post(3, published="2024-06-01T00:00:00+00:00"),
+        Post(4, published="2024-06-02T00:00:00+00:00", body=text(1) + NEAR),
+    ]
+    archive = make(tmp_path / "archive" / "archive.db", posts)
+    asked = ("--version", "1.0.0", "--splits", "time:2023-01,2024-01")
+    assert publish(archive, str(tmp_path / "d"), *asked).exit_code == 0
+    found = {row["url"][-1]: row["split"] for row in rows(tmp_path / "d", "articles")}
+    assert found == {"1": "train", "2": "validation", "3": "test", "4": "train"}
+    before = contents(tmp_path / "d")
+    assert publish(archive, str(tmp_path / "d"), "--rebuild").exit_code == 0
+    assert contents(tmp_path / "d") == before
+
+
+@pytest.mark.parametrize("said", ["time:", "time:2024-01,2023-01", "time:2020,2021,2022", "time:soon", "time:2024-13"])
+def test_invalid_dates_of_splits_are_refused(said: str) -> None:
+    with pytest.raises(BadSplits):
+        parse_split_dates(said)
+
+
+def test_large_tables_are_divided_into_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot_writer, "SHARD_BYTES", 2_000)
+    monkeypatch.setattr(record_formats, "_ROWS", 5)
+    archive = make(tmp_path / "archive" / "archive.db", [Post(n) for n in range(1, 31)])
+    assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0", "--formats", "jsonl").exit_code == 0
+    files = sorted(path.name for path in (tmp_path / "d" / "data" / "articles").iterdir())
+    assert files[:2] == ["articles-00000.parquet", "articles-00001.parquet"]
+    found = [row["url"] for row in rows(tmp_path / "d", "articles")]
+    assert len(set(found)) == 30
+    lines = gzip.decompress((tmp_path / "d" / "data" / "articles.jsonl.gz").read_bytes()).decode().splitlines()
+    assert [json.loads(line)["url"] for line in lines] == found
+    assert publish(archive, "--check", str(tmp_path / "d")).exit_code == 0

@@ -139,7 +139,7 @@ def datasets(folder: Path) -> Any:
 
     with tempfile.TemporaryDirectory() as cache:
         return {
-            name: load_dataset(str(folder), name, cache_dir=cache)["train"].num_rows
+            name: sum(load_dataset(str(folder), name, cache_dir=cache).num_rows.values())
             for name in get_dataset_config_names(str(folder))
         }
 

@@ -129,7 +129,10 @@ class DatasetBasis:
     help="Include counts of n-grams up to N words; 0: none  [default: 2 if texts are withheld, else 0]",
 )
 @click.option(
-    "--splits", metavar="LIST", default="", help="Splits for machine learning, such as train=80,validation=10,test=10."
+    "--splits",
+    metavar="LIST",
+    default="",
+    help="Splits for machine learning: train=80,validation=10,test=10, or by date: time:2023-01,2024-01.",
 )
 @click.option(
     "--pseudonymise",
@@ -248,7 +251,14 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
     """Builds the request for a dataset from the options; `rules` is the text of the publication rules. Raises
     UsageError, BadQuery and BadSplits.
     """
-    from archiver.datasets.snapshot_selection import VERSION, SnapshotRequest, parse_cutoff, parse_splits, query_values
+    from archiver.datasets.snapshot_selection import (
+        VERSION,
+        SnapshotRequest,
+        parse_cutoff,
+        parse_split_dates,
+        parse_splits,
+        query_values,
+    )
     from archiver.datasets.withheld_text import key_fingerprint
 
     if not options.version:
@@ -269,6 +279,7 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
         options.partition,
         options.ngrams,
         parse_splits(options.splits) if options.splits else (),
+        parse_split_dates(options.splits),
         key_fingerprint(key) if key else "",
         options.drop_contacts,
         rules,
