@@ -22,7 +22,7 @@ from typing import Any
 from slugify import slugify
 
 from archiver.datasets.ngrams import MIN_ARTICLES
-from archiver.datasets.publication_rules_and_tiers import DOCS, Tier, licence_url, spdx_identifier
+from archiver.datasets.publication_rules_and_tiers import DISAGREEMENT, DOCS, Tier, licence_url, spdx_identifier
 from archiver.datasets.record_formats import import_arrow
 from archiver.datasets.snapshot_rows import ARTICLES, TABLES, DatasetTable, read_table, table_files
 from archiver.datasets.snapshot_selection import SnapshotStatistics
@@ -64,7 +64,9 @@ class DatasetAbout:
     """The general information about a dataset that its descriptions contain: title, creators, licences, identifier and
     so on.
 
-    - `licences`: the URL of the dataset's licence; if it has none, the URLs of the licences of its records.
+    - `licences`: URLs. They are the dataset's licence if it has one, otherwise the licences of its records.
+    - `per_record`: a sentence with the number of records under each licence; "" if one licence covers the whole
+      dataset.
     - `spdx`: the SPDX identifier of a single licence that covers the whole dataset; "" if there is no such licence.
     - `identifier`: the URL of the DOI, the dataset's own URL, or a URN derived from its content.
     - `query`: the query, written as command line options.
@@ -75,6 +77,7 @@ class DatasetAbout:
     description: str
     creators: tuple[dict[str, str], ...]
     licences: tuple[str, ...]
+    per_record: str
     spdx: str
     identifier: str
     doi: str
@@ -93,7 +96,8 @@ def dataset_about(stats: SnapshotStatistics) -> DatasetAbout:
     sites = sorted(stats.sites)
     query = stats.request.query_options
     name = slugify(table.get("name") or table.get("title") or "-".join(sites[:3]))[:60] or "archive"
-    own = [table["licence"]] if table.get("licence") else sorted({one for one in stats.licences if one})
+    own = [table["licence"]] if table.get("licence") else sorted(set(stats.licences) - {"", DISAGREEMENT})
+    is_whole = bool(table.get("licence")) or (len(own) == 1 and len(stats.licences) == 1)
     publisher = table.get("publisher") or _DEFAULT_PUBLISHER
     creators = tuple(table.get("creators") or ({"name": publisher},))
     return DatasetAbout(
@@ -102,7 +106,8 @@ def dataset_about(stats: SnapshotStatistics) -> DatasetAbout:
         table.get("description") or _description(stats, sites, query),
         creators,
         tuple(dict.fromkeys(licence_url(one) or UNKNOWN_LICENCE for one in own)) or (UNKNOWN_LICENCE,),
-        _spdx(stats, own),
+        "" if is_whole else _per_record(stats),
+        spdx_identifier(own[0]) if is_whole else "",
         _identifier(stats, name),
         table.get("doi", ""),
         table.get("publisher") or creators[0]["name"],
@@ -117,10 +122,15 @@ def _title(sites: list[str]) -> str:
     return f"Articles of {sites[0]}" if len(sites) == 1 else f"Articles of {len(sites)} sites"
 
 
-def _spdx(stats: SnapshotStatistics, licences: list[str]) -> str:
-    """Returns the SPDX identifier of the single licence that covers the whole dataset; "" if no single licence does."""
-    is_single = bool(stats.dataset.get("licence")) or (len(licences) == 1 and not stats.licences[""])
-    return spdx_identifier(licences[0]) if is_single else ""
+def _per_record(stats: SnapshotStatistics) -> str:
+    counts = ", ".join(f"{licence_name(name)} {count:,}" for name, count in stats.licences.most_common(10))
+    others = len(stats.licences) - 10
+    return f"Per record, see the column licence of articles: {counts}" + (f" and {others} others" if others > 0 else "")
+
+
+def licence_name(licence: str) -> str:
+    """Returns the name under which `SnapshotStatistics` counts a licence, for people."""
+    return {"": "none known", DISAGREEMENT: "the page states several"}.get(licence, licence)
 
 
 def _identifier(stats: SnapshotStatistics, name: str) -> str:
@@ -553,12 +563,12 @@ articles = load_dataset("./", "articles", split="{next(iter(stats.files_of_split
 def _licences(stats: SnapshotStatistics) -> str:
     known = _table(
         ("licence of the records", "articles"),
-        [(_single_line(name) or "none known", f"{count:,}") for name, count in stats.licences.most_common(20)],
+        [(_single_line(licence_name(name)), f"{count:,}") for name, count in stats.licences.most_common(20)],
     )
     return (
         known
-        + "\nThe column `licence` has the licence of each record. If it is empty, no licence is known and the rights "
-        "remain with the site.\n"
+        + "\nThe column `licence` has the licence of each record, and `licence_source` says where it is stated. If it "
+        "is empty, no licence is known and the rights remain with the site.\n"
     )
 
 

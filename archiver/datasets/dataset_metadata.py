@@ -58,7 +58,9 @@ def citation_cff(stats: SnapshotStatistics, about: DatasetAbout) -> str:
         "keywords": list(about.keywords),
         "authors": [_cff_author(one) for one in about.creators],
     }
-    if is_listed(about.spdx):  # CFF's schema may not list any other identifier
+    if about.per_record:
+        fields["abstract"] = f"{about.description} Licence: {about.per_record}."
+    elif is_listed(about.spdx):  # CFF's schema may not list any other identifier
         fields["license"] = about.spdx
     else:
         fields["license-url"] = about.licences[0]
@@ -113,7 +115,9 @@ def datacite_json(stats: SnapshotStatistics, about: DatasetAbout, size: int) -> 
         "rightsList": [
             {"rightsUri": one, **({"rightsIdentifier": spdx_identifier(one)} if spdx_identifier(one) else {})}
             for one in about.licences
-        ],
+        ]
+        if not about.per_record
+        else [{"rights": about.per_record}],
         "descriptions": [{"description": about.description, "descriptionType": "Abstract"}],
         "sizes": [f"{stats.rows['articles']} articles", f"{size} bytes"],
         "formats": sorted(
@@ -279,7 +283,7 @@ def croissant_json(
         "name": about.name,
         "alternateName": about.title,
         "description": about.description,
-        "license": list(about.licences),
+        "license": about.per_record or list(about.licences),
         "url": about.identifier,
         "identifier": about.identifier,
         "version": stats.request.version,
@@ -393,7 +397,11 @@ def data_package_json(
         "description": about.description,
         "version": stats.request.version,
         "created": f"{stats.cutoff}Z",
-        "licenses": [_licence(one) for one in about.licences],
+        "licenses": [
+            {"name": "LicenseRef-per-record", "path": "README.md", "title": about.per_record}
+            if about.per_record
+            else _licence(about.licences[0])
+        ],
         "keywords": list(about.keywords),
         "contributors": [{"title": one["name"], "roles": ["creator"]} for one in about.creators],
         "sources": [{"title": site, "path": f"https://{site}/"} for site in sorted(stats.sites)],
@@ -483,7 +491,7 @@ def ro_crate_json(
                 "datePublished": stats.day,
                 "version": stats.request.version,
                 "identifier": about.identifier,
-                "license": [{"@id": one} for one in about.licences],
+                "license": {"@id": "#per-record" if about.per_record else about.licences[0]},
                 "keywords": list(about.keywords),
                 "creator": [{"@id": one["@id"]} for one in people],
                 "publisher": {"@id": "#publisher"},
@@ -492,10 +500,14 @@ def ro_crate_json(
             },
             *people,
             {"@id": "#publisher", "@type": "Organization", "name": about.publisher},
-            *(
-                {"@id": one, "@type": "CreativeWork", "name": one, "description": "licence of articles in the dataset"}
-                for one in about.licences
-            ),
+            {"@id": "#per-record", "@type": "CreativeWork", "name": "Per record", "description": about.per_record}
+            if about.per_record
+            else {
+                "@id": about.licences[0],
+                "@type": "CreativeWork",
+                "name": about.spdx or about.licences[0],
+                "description": "licence of the dataset",
+            },
             {"@id": "#software", "@type": "CreativeWork", "name": program, "version": version},
             {
                 "@id": "#build",

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from fnmatch import fnmatchcase
 from typing import Any
@@ -69,6 +69,11 @@ def spdx_identifier(licence: str) -> str:
     if found := _CC_NAME.fullmatch(text):
         return f"CC-BY{found[1].upper().replace(' ', '-')}-{found[2]}"
     return COMMON.get(text.lower()) or (text if _ID.fullmatch(text) else "")
+
+
+def normal_licence(licence: str) -> str:
+    """Returns a licence in one spelling: its SPDX identifier; for an unknown licence its URL, or the text itself."""
+    return spdx_identifier(licence) or licence_url(licence) or licence.strip()
 
 
 def is_listed(identifier: str) -> bool:
@@ -242,7 +247,9 @@ class Decision:
     """The decision on which parts of a record are published.
 
     - `tier`: the tier of the record.
-    - `licence`: the licence of the record; "" if unknown.
+    - `licence`: the licence of the record, as `normal_licence` writes it; "" if unknown.
+    - `licence_source`: where the licence is stated: rule, site (its definition), or header, meta or link (of the page);
+      "disagreement" if the page states several different ones.
     - `geo`: True if the places of the record are published.
     - `reasons`: all statements that affected the decision.
     """
@@ -251,6 +258,7 @@ class Decision:
     licence: str = ""
     geo: bool = True
     reasons: tuple[Reason, ...] = ()
+    licence_source: str = ""
 
     @property
     def deciding(self) -> tuple[Reason, ...]:
@@ -270,8 +278,8 @@ class OperatorStatement:
     """A statement of the operator about publishing records, in a rule or in the definition of a site. A field is None
     or "" if the operator states nothing about it.
 
-    `permission` names the document that permits the tier, such as a contract or a letter. If there is one, the tier is
-    not limited by the general statements of pages, such as robots directives.
+    `permission` names the basis of the tier (a contract, a letter). If there is a permission, the statements that pages
+    address to everybody do not limit the tier. `kind` is rule or site.
     """
 
     who: str
@@ -279,6 +287,7 @@ class OperatorStatement:
     licence: str = ""
     geo: bool | None = None
     permission: str = ""
+    kind: str = "rule"
 
 
 def decide_tier(statements: Sequence[OperatorStatement], page: Sequence[UsageStatement], at: str) -> Decision:
@@ -288,10 +297,10 @@ def decide_tier(statements: Sequence[OperatorStatement], page: Sequence[UsageSta
     stated = [
         Reason(one.tier, f"{one.who} sets {one.tier.label}", permits=True) for one in statements if one.tier is not None
     ]
-    licence = next((one.licence for one in statements if one.licence), "")
-    named = () if licence else known_licences(page)
+    licence, source = next(((one.licence, one.kind) for one in statements if one.licence), ("", ""))
+    named = {} if licence else known_licences(page)
     licensed = [
-        Reason(tier, f"licensed under {name}", permits=True)
+        Reason(tier, f"licensed under {normal_licence(name)}", permits=True)
         for name in (licence, *named)
         if name and (tier := tier_of_licence(name)) is not None
     ]
@@ -302,8 +311,14 @@ def decide_tier(statements: Sequence[OperatorStatement], page: Sequence[UsageSta
     # A permission is listed right after the licences, but the limits that a page states are listed last.
     reasons = [*stated, *licensed, *(bounds + default if permission else default + bounds)]
     tier = min(reason.tier for reason in (*grants, *default, *bounds))
-    found = named[0] if len(named) == 1 else ""
-    return Decision(tier, licence or found, all(one.geo is not False for one in statements), tuple(reasons))
+    if named:
+        licence, source = next(iter(named.items())) if len(named) == 1 else ("", DISAGREEMENT)
+    geo = all(one.geo is not False for one in statements)
+    return Decision(tier, normal_licence(licence), geo, tuple(reasons), source)
+
+
+DISAGREEMENT = "disagreement"
+"""The source of the licence of a record whose page states several different licences."""
 
 
 def page_limits(page: Iterable[UsageStatement], at: str) -> list[Reason]:
@@ -352,10 +367,13 @@ def _is_past(text: str, at: str) -> bool:
     return True
 
 
-def known_licences(page: Iterable[UsageStatement]) -> tuple[str, ...]:
-    """Returns the known licences in the statements of a page, without repetition, in the order of the page."""
-    named = (r.value.strip() for r in page if r.name in ("license", "dcterms.license", "dc.rights.license"))
-    return tuple(dict.fromkeys(value for value in named if tier_of_licence(value) is not None))
+def known_licences(page: Iterable[UsageStatement]) -> dict[str, str]:
+    """Returns the known licences in the statements of a page, each with its source, in the order of the page."""
+    out: dict[str, str] = {}
+    for one in page:
+        if one.name in ("license", "dcterms.license", "dc.rights.license") and tier_of_licence(one.value) is not None:
+            out.setdefault(normal_licence(one.value), one.source)
+    return out
 
 
 def tier_of_licence(name: str) -> Tier | None:
@@ -377,7 +395,7 @@ def limit_decision(decision: Decision, tier: Tier, why: str) -> Decision:
     """
     if tier >= decision.tier:
         return decision
-    return Decision(tier, decision.licence, decision.geo, (*decision.reasons, Reason(tier, why)))
+    return replace(decision, tier=tier, reasons=(*decision.reasons, Reason(tier, why)))
 
 
 def host_of(url: str) -> str:

@@ -167,7 +167,13 @@ ARTICLES = DatasetTable(
         Column(
             "withheld", "texts", "columns whose value is left out or shortened because of rights; places: the table"
         ),
-        Column("licence", "text", "licence of the article, if known", "license"),
+        Column("licence", "text", "licence of the article, if known: SPDX identifier, or URL", "license"),
+        Column(
+            "licence_source",
+            "text",
+            "where the licence is stated: rule or site (the operator's), header, meta or link (of the page); "
+            "disagreement: the page states several",
+        ),
         Column("split", "text", "split for machine learning; all articles of a cluster are in the same split"),
     ),
     ("id",),
@@ -332,6 +338,7 @@ _RECORD = {
     "tier_reason": "null",
     "withheld": "'[]'",
     "licence": "nullif(c.licence, '')",
+    "licence_source": "nullif(c.licence_source, '')",
     "content_digest": "null",
     "sketch": "null",
     "split": "o.split",

@@ -26,6 +26,7 @@ from sqlite_utils import Database
 from archiver.articles.near_duplicates import UnionFind
 from archiver.datasets.ngrams import MAX_N
 from archiver.datasets.publication_rules_and_tiers import (
+    DISAGREEMENT,
     TIERS,
     Decision,
     OperatorStatement,
@@ -122,8 +123,8 @@ def choose_articles(db: Database, ids: Iterable[int] | None, cutoff: str = "", c
         db.conn.executemany("insert or ignore into temp.chosen values (?)", ((number,) for number in ids))
     db.execute("""create temp table considered (article_id integer primary key, id text not null, chosen integer,
         first_seen text, published text, site text, url text, root integer, cluster integer, revision integer,
-        duplicate_of text, cluster_id text, split_key text, tier integer, reason text, licence text, geo integer,
-        gone_at text)""")
+        duplicate_of text, cluster_id text, split_key text, tier integer, reason text, licence text,
+        licence_source text, geo integer, gone_at text)""")
     ours = "(select article_id from temp.chosen)"
     db.execute(_ENTER.format(source=f"a.id in {ours}"), [cutoff or NEWEST])
     for number in copies:
@@ -294,16 +295,19 @@ def decide_tiers(
     decided: Counter[Decision] = Counter()
     kept: dict[int, Decision] = {}
 
-    def rows() -> Iterator[tuple[int, str, str, bool, int]]:
+    def rows() -> Iterator[tuple[int, str, str, str, bool, int]]:
         for number, first in own.items():
             decision = limited.get(number, first)
             decided[decision] += number not in not_chosen
             if number in keep:
                 kept[number] = decision
-            yield int(decision.tier), decision.label[1], decision.licence, decision.geo, number
+            source = decision.licence_source
+            yield int(decision.tier), decision.label[1], decision.licence, source, decision.geo, number
 
     db.conn.executemany(
-        "update temp.considered set tier = ?, reason = ?, licence = ?, geo = ? where article_id = ?", rows()
+        "update temp.considered set tier = ?, reason = ?, licence = ?, licence_source = ?, geo = ? "
+        "where article_id = ?",
+        rows(),
     )
     counts: Counter[tuple[str, str]] = Counter()
     for decision, count in decided.items():
@@ -361,7 +365,10 @@ def _decisions(db: Database, rules: PublicationRules, cutoff: str) -> Iterator[t
 
 def _definition(name: str, settings: dict[str, Any]) -> OperatorStatement:
     return OperatorStatement(
-        f"the definition of {name}", TIERS.get(settings.get("publish", "")), settings.get("licence") or ""
+        f"the definition of {name}",
+        TIERS.get(settings.get("publish", "")),
+        settings.get("licence") or "",
+        kind="site",
     )
 
 
@@ -646,7 +653,7 @@ class SnapshotStatistics:
             first, last = self.spans.get(site, (day, day))
             self.spans[site] = (min(first, day), max(last, day))
         self.tiers[record["tier"]] += 1
-        self.licences[record["licence"] or ""] += 1
+        self.licences[record["licence"] or (DISAGREEMENT if record["licence_source"] == DISAGREEMENT else "")] += 1
         if record["split"]:
             self.splits[record["split"]] += 1
         self.gone += record["gone_at"] is not None

@@ -463,6 +463,7 @@ _REFERENCE = frozenset(
         "tier",
         "tier_reason",
         "licence",
+        "licence_source",
         "published_at",
         "published_date",
         "words",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -85,9 +86,12 @@ def test_strictest_statement_wins(
 
 
 def test_decision_has_the_licence() -> None:
-    assert decide_tier((), (CC_BY,), DAY).licence == CC_BY.value
+    assert decide_tier((), (CC_BY,), DAY).licence == "CC-BY-4.0"
     assert decide_tier((OperatorStatement("rule 1", licence="CC-BY-SA-4.0"),), (CC_BY,), DAY).licence == "CC-BY-SA-4.0"
-    assert decide_tier((), (CC_BY, licence("https://creativecommons.org/licenses/by/2.0/")), DAY).licence == ""
+    several = decide_tier((), (CC_BY, licence("https://creativecommons.org/licenses/by/2.0/")), DAY)
+    assert (several.licence, several.licence_source) == ("", "disagreement")
+    twice = decide_tier((), (CC_BY, licence("CC BY 4.0")), DAY)
+    assert (twice.licence, twice.licence_source) == ("CC-BY-4.0", "link")
 
 
 def test_rules_match_sites_hosts_paths_authors_and_categories() -> None:
@@ -150,7 +154,7 @@ def test_records_have_the_values_of_their_tier(folder: Path) -> None:
         "20": "features",
     }
     assert found["9"]["body"] == text(9)
-    assert found["9"]["licence"] == CC_BY.value
+    assert found["9"]["licence"] == "CC-BY-4.0"
     assert found["9"]["sketch"] is None
     assert found["1"]["body"] is None
     assert text(1).startswith(found["1"]["excerpt"].rstrip(" …"))
@@ -203,7 +207,7 @@ def test_explain_lists_all_statements(archive: Path, tmp_path: Path) -> None:
     assert explanation["tier"] == "features"
     reasons = [one["why"] for one in explanation["reasons"]]
     assert any("header" in why and "noarchive" in why for why in reasons)
-    assert any("https://creativecommons.org/licenses/by/4.0/" in why for why in reasons)
+    assert any("CC-BY-4.0" in why for why in reasons)
     (tmp_path / "r.toml").write_text('[[rule]]\nsite = "notes.example/blog"\ntier = "reference"\n')
     explanation = json.loads(
         publish(archive, "--explain", "https://harbour.example/1", "--rules", str(tmp_path / "r.toml"), "--json").stdout
@@ -265,3 +269,26 @@ def test_ngrams_are_exact_with_any_buffer_and_rare_ones_are_left_out(tmp_path: P
 )
 def test_excerpt_is_at_most_a_fifth(said: str, first: str | None) -> None:
     assert first_words(said) == first
+
+
+def test_every_description_says_that_the_licence_is_per_record(tmp_path: Path) -> None:
+    """Nine of twelve posts are under CC BY, one names two licences, and two none."""
+    by = UsageStatement("meta", "license", "https://creativecommons.org/licenses/by/4.0/")
+    two = UsageStatement("link", "license", "https://creativecommons.org/licenses/by-sa/4.0/")
+    posts = [Post(n, rights=(by,) if n < 10 else (by, two) if n == 10 else ()) for n in range(1, 13)]
+    archive = make(tmp_path / "archive" / "archive.db", posts)
+    assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0").exit_code == 0
+    read = {name: (tmp_path / "d" / name).read_text() for name in _DESCRIPTIONS}
+    assert [
+        name for name, text in read.items() if "CC-BY-4.0 9, none known 2, the page states several 1" not in text
+    ] == []
+    assert [name for name, text in read.items() if "creativecommons.org" in text] == []
+    found = rows(tmp_path / "d", "articles")
+    assert Counter((row["licence"], row["licence_source"]) for row in found) == {
+        ("CC-BY-4.0", "meta"): 9,
+        (None, "disagreement"): 1,
+        (None, None): 2,
+    }
+
+
+_DESCRIPTIONS = ("datapackage.json", "croissant.json", "datacite.json", "CITATION.cff", "ro-crate-metadata.json")

@@ -151,7 +151,7 @@ def test_licence_in_words_is_not_a_url(folders: tuple[Path, Path]) -> None:
     assert {row["licence"] for row in rows(folders[1], "articles")} == {"All rights reserved"}
     crate = json.loads((folders[1] / "ro-crate-metadata.json").read_text())
     [root] = [node for node in crate["@graph"] if node["@id"] == "./"]
-    assert root["license"] == [{"@id": "http://rightsstatements.org/vocab/CNE/1.0/"}]
+    assert root["license"] == {"@id": "http://rightsstatements.org/vocab/CNE/1.0/"}
 
 
 def test_card_has_all_fields_tables_and_gaps(folders: tuple[Path, Path]) -> None:
