@@ -106,7 +106,16 @@ DATASET_KEYS = {
     "contact": str,
     "keywords": list,
     "keep_quotations": bool,
+    "sampling": str,
+    "sites": list,
+    "intended_uses": str,
+    "unsuitable_uses": str,
+    "biases": str,
+    "ethics": str,
+    "funding": str,
+    "maintenance": str,
 }
+SITE_KEYS = ("site", "why", "how", "country", "kind")
 _KEY_TYPES = {str: "a string", list: "a list", bool: "true or false"}
 CREATOR_KEYS = ("name", "orcid", "affiliation")
 _DOI = re.compile(r"(?:doi:\s*|https?://(?:dx\.)?doi\.org/)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
@@ -131,9 +140,20 @@ def check_dataset_table(file: str, table: Mapping[str, Any]) -> dict[str, Any]:
         raise BadPublishRules(file, "url in [dataset] must be a complete URL that begins with https://")
     if out.get("licence") and not licence_url(out["licence"]):
         raise BadPublishRules(file, "licence in [dataset] must be an SPDX identifier such as CC-BY-4.0, or a URL")
+    for one in out.get("sites", []):
+        _check_site(file, one)
     creators = [_creator(file, one) for one in out.get("creators", [])]
     out["creators"] = [one for at, one in enumerate(creators) if one not in creators[:at]]
     return out
+
+
+def _check_site(file: str, entry: Any) -> None:
+    """Raises BadPublishRules if an entry does not describe a site."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("site"), str):
+        raise BadPublishRules(file, 'an entry of sites in [dataset] must have the form { site = "...", why = "..." }')
+    _check_keys(file, f"the entry of {entry['site']}", entry, SITE_KEYS)
+    if invalid := [name for name, value in entry.items() if not isinstance(value, str)]:
+        raise BadPublishRules(file, f"{invalid[0]} of {entry['site']} must be a string")
 
 
 def _creator(file: str, entry: Any) -> dict[str, str]:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -243,6 +246,54 @@ MISSING = DatasetTable(
     ("site", "url"),
     of_article=False,
 )
+SITES = DatasetTable(
+    "sites",
+    "One row per site: what is known of it and how it was found.",
+    (
+        Column("site", "text", "name of the site"),
+        Column("start_url", "text", "URL at which the crawl begins"),
+        Column("platform", "text", "software that publishes the site, as far as recognized"),
+        Column("articles", "integer", "articles in this dataset"),
+        Column("first_published", "date", "day of its earliest article"),
+        Column("last_published", "date", "day of its latest article"),
+        Column("archived", "integer", "its articles in the archive, whether they are in this dataset or not"),
+        Column("missing", "integer", "rows in the table missing"),
+        Column("visits", "integer", "runs of the crawler up to the cut-off"),
+        Column("first_visit", "time", "start of the first of these runs"),
+        Column("last_visit", "time", "start of the last of them"),
+        *(
+            Column(f"from_{source}", "integer", f"known addresses of posts that {doc} named")
+            for source, doc in (
+                ("feed", "a feed"),
+                ("sitemap", "a sitemap"),
+                ("api", "an API"),
+                ("listing", "a page that lists posts"),
+                ("link", "another page"),
+                ("seed", "the operator or an import"),
+            )
+        ),
+        Column("why", "text", "why the site was chosen, as the operator states"),
+        Column("how", "text", "how it was chosen, as the operator states"),
+        Column("country", "text", "its country, as the operator states"),
+        Column("kind", "text", "kind of medium (newspaper, blog ...), as the operator states"),
+    ),
+    ("site",),
+    of_article=False,
+)
+COVERAGE = DatasetTable(
+    "coverage",
+    "One row per site and month, from its first month with an article to its last, also for months without any.",
+    (
+        Column("site", "text", "name of the site"),
+        Column("month", "text", 'month of publication such as 2024-05; "" for articles and addresses without a date'),
+        Column("archived", "integer", "articles of the month in this dataset"),
+        Column("known", "integer", "these, and the missing addresses that name the month"),
+        Column("missing", "integer", "missing addresses that name the month, such as /2024/05/a-post"),
+        Column("visits", "integer", "runs of the crawler that began in the month"),
+    ),
+    ("site", "month"),
+    of_article=False,
+)
 NGRAMS = DatasetTable(
     "ngrams",
     "Number of articles of a year that have an n-gram; rare n-grams are left out.",
@@ -270,7 +321,17 @@ WITHDRAWN = DatasetTable(
     optional=True,
 )
 
-TABLES: tuple[DatasetTable, ...] = (ARTICLES, REVISIONS, CAPTURES, PLACES, MISSING, NGRAMS, WITHDRAWN)
+TABLES: tuple[DatasetTable, ...] = (
+    ARTICLES,
+    REVISIONS,
+    CAPTURES,
+    PLACES,
+    SITES,
+    COVERAGE,
+    MISSING,
+    NGRAMS,
+    WITHDRAWN,
+)
 
 
 # Reading the tables of a snapshot from its Parquet files.
@@ -662,6 +723,104 @@ def missing_rows(db: Database, cutoff: str) -> Iterator[Row]:
             "rule": row["rule"] or None,
             "found_at": moment_of(row["found_at"]),
         }
+
+
+_COUNTED_SOURCES = {
+    "feed": "feed",
+    "sitemap": "sitemap",
+    "api": "api",
+    "listing": "listing",
+    "link": "link",
+    "seed": "seed",
+    "import": "seed",
+}
+_CHOSEN_SITES = "(select site from temp.considered where chosen)"
+_MAY_BE_POSTS = "kind in ('post', 'unknown', 'part') and outcome not in ('not-article', 'trap', 'not-found')"
+
+
+def site_rows(db: Database, cutoff: str, described: Mapping[str, Mapping[str, str]]) -> Iterator[Row]:
+    """Yields the rows of the table `sites`. `described` is what the operator states of sites by their names, with the
+    keys why, how, country and kind.
+    """
+    missing = Counter(row["site"] for row in missing_rows(db, cutoff))
+    found: dict[int, Counter[str]] = {}
+    for site_id, source, count in db.execute(
+        "select p.site_id, d.source, count(distinct p.id) from pages p join page_sources d on d.page_id = p.id where "
+        f"p.{_MAY_BE_POSTS} and p.site_id in (select id from sites where name in {_CHOSEN_SITES}) and "
+        "substr(p.found_at, 1, 19) <= ? group by 1, 2",
+        [cutoff or NEWEST],
+    ):
+        found.setdefault(site_id, Counter())[_COUNTED_SOURCES.get(source, "link")] += count
+    for row in db.query(
+        "select s.id, s.name as site, s.start_url, nullif(s.platform, '') as platform, count(*) as articles, "
+        "min(nullif(c.published, '')) as first, max(nullif(c.published, '')) as last, (select count(*) from articles a "
+        "where a.site = s.name and substr(a.first_seen, 1, 19) <= :at) as archived, v.visits, v.first_visit, "
+        "v.last_visit from temp.considered c join sites s on s.name = c.site left join (select site_id, count(*) as "
+        "visits, min(started_at) as first_visit, max(started_at) as last_visit from runs where "
+        "substr(started_at, 1, 19) <= :at group by 1) v on v.site_id = s.id where c.chosen group by s.id "
+        "order by s.name",
+        {"at": cutoff or NEWEST},
+    ):
+        sources, stated = found.get(row.pop("id"), Counter()), described.get(row["site"], {})
+        first, last = row.pop("first"), row.pop("last")
+        yield {
+            **row,
+            "first_published": date.fromisoformat(first[:10]) if first else None,
+            "last_published": date.fromisoformat(last[:10]) if last else None,
+            "missing": missing[row["site"]],
+            "visits": row["visits"] or 0,
+            "first_visit": moment_of(row["first_visit"]),
+            "last_visit": moment_of(row["last_visit"]),
+            **{f"from_{source}": sources[source] for source in dict.fromkeys(_COUNTED_SOURCES.values())},
+            **{name: stated.get(name) for name in ("why", "how", "country", "kind")},
+        }
+
+
+_MONTH_IN_URL = re.compile(r"/((?:19|20)\d\d)[/-](0[1-9]|1[0-2])(?=[/-]|$)")
+
+
+def coverage_rows(db: Database, cutoff: str) -> Iterator[Row]:
+    """Yields the rows of the table `coverage`."""
+    archived, missing, visits = Counter[tuple[str, str]](), Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    archived.update(
+        {
+            (site, month): count
+            for site, month, count in db.execute(
+                "select site, coalesce(substr(published, 1, 7), ''), count(*) from temp.considered where chosen "
+                "group by 1, 2"
+            )
+        }
+    )
+    for row in missing_rows(db, cutoff):
+        found = _MONTH_IN_URL.search(row["url"])
+        missing[row["site"], f"{found[1]}-{found[2]}" if found else ""] += 1
+    for site, month, count in db.execute(
+        "select s.name, substr(r.started_at, 1, 7), count(*) from runs r join sites s on s.id = r.site_id where "
+        f"s.name in {_CHOSEN_SITES} and substr(r.started_at, 1, 19) <= ? group by 1, 2",
+        [cutoff or NEWEST],
+    ):
+        visits[site, month] += count
+    keys = {*archived, *missing, *visits}
+    for site, group in groupby(sorted(keys), key=lambda key: key[0]):
+        months = {month for _, month in group}
+        dated = sorted({month for name, month in archived if name == site} - {""})
+        for month in sorted(months.union(months_between(dated[0], dated[-1]) if dated else ())):
+            here, lost = archived[site, month], missing[site, month]
+            yield {
+                "site": site,
+                "month": month,
+                "archived": here,
+                "known": here + lost,
+                "missing": lost,
+                "visits": visits[site, month],
+            }
+
+
+def months_between(first: str, last: str) -> Iterator[str]:
+    """Yields the months from the first to the last, such as "2024-05"."""
+    start, end = (int(month[:4]) * 12 + int(month[5:]) - 1 for month in (first, last))
+    for number in range(start, end + 1):
+        yield f"{number // 12:04}-{number % 12 + 1:02}"
 
 
 def withdrawn_rows(db: Database, cutoff: str) -> Iterator[Row]:

@@ -25,10 +25,12 @@ from archiver.datasets.record_formats import ParquetTable
 from archiver.datasets.snapshot_rows import (
     ARTICLES,
     CAPTURES,
+    COVERAGE,
     MISSING,
     NGRAMS,
     PLACES,
     REVISIONS,
+    SITES,
     TABLES,
     WITHDRAWN,
     DatasetTable,
@@ -189,6 +191,21 @@ def write_tables(
                 [snapshot_rows.missing_rows(db, stats.cutoff) for db in dbs], lambda row: (row["site"], row["url"])
             ),
         ),
+    )
+    described = {one["site"]: one for one in stats.dataset.get("sites", ())}
+    _write(
+        SITES,
+        folder,
+        stats,
+        progress,
+        _merged([snapshot_rows.site_rows(db, stats.cutoff, described) for db in dbs], lambda row: row["site"]),
+    )
+    _write(
+        COVERAGE,
+        folder,
+        stats,
+        progress,
+        _merged([snapshot_rows.coverage_rows(db, stats.cutoff) for db in dbs], lambda row: (row["site"], row["month"])),
     )
     _write(NGRAMS, folder, stats, progress, counting.rows())
     _write(
