@@ -45,7 +45,7 @@ class _Copy:
 
 def consider_copies(
     dbs: Sequence[Database], selected: Sequence[Iterable[int] | None], cutoff: str, *, folding: str = "none"
-) -> list[list[Place]]:
+) -> list[list[ArticleKey]]:
     """Adds copies of the chosen articles in other archives to `temp.considered`, and sets the duplicates and clusters
     of all articles across the archives. Copies are equal texts and near-duplicates.
 
@@ -87,7 +87,7 @@ def _near_texts(dbs: Sequence[Database], cutoff: str) -> Groups:
     Two articles are compared if they share as many MinHash keys as within one archive. A key that very many articles
     have belongs to a common phrase and is ignored.
     """
-    shared: Counter[tuple[Place, Place]] = Counter()
+    shared: Counter[tuple[ArticleKey, ArticleKey]] = Counter()
     for _, found in groupby(heapq.merge(*(_keys(db, number, cutoff) for number, db in enumerate(dbs))), lambda x: x[0]):
         places = sorted({place for _, place in found})
         if len(places) <= COMMON:
@@ -96,7 +96,7 @@ def _near_texts(dbs: Sequence[Database], cutoff: str) -> Groups:
     return [[*pair] for pair in pairs if _are_near_duplicates(dbs, *pair)]
 
 
-def _keys(db: Database, number: int, cutoff: str) -> Iterator[tuple[int, Place]]:
+def _keys(db: Database, number: int, cutoff: str) -> Iterator[tuple[int, ArticleKey]]:
     """Yields each MinHash key of each article of an archive in ascending order. Keys that the archive has not stored,
     because the article is new or the algorithm has changed, are computed.
     """
@@ -116,7 +116,7 @@ def _keys(db: Database, number: int, cutoff: str) -> Iterator[tuple[int, Place]]
         yield key, (number, article)
 
 
-def _are_near_duplicates(dbs: Sequence[Database], one: Place, other: Place) -> bool:
+def _are_near_duplicates(dbs: Sequence[Database], one: ArticleKey, other: ArticleKey) -> bool:
     """Returns True if two articles are near-duplicates and their texts are not equal."""
     (site, body, digest), (other_site, other_body, other_digest) = (
         dbs[archive].execute("select site, body, content_digest from articles where id = ?", [number]).fetchone()
@@ -145,7 +145,7 @@ def _is_considered(db: Database, number: int) -> bool:
     return db.execute("select 1 from temp.considered where article_id = ?", [number]).fetchone() is not None
 
 
-def _set_duplicates(dbs: Sequence[Database], texts: Groups, near: Groups, folding: str) -> list[list[Place]]:
+def _set_duplicates(dbs: Sequence[Database], texts: Groups, near: Groups, folding: str) -> list[list[ArticleKey]]:
     """Sets `duplicate_of`, `cluster_id` and `split_key` of equal texts and near-duplicates across all archives, as
     `choose_articles` does within one archive. Returns the groups of copies that are in more than one archive.
     """
@@ -161,7 +161,7 @@ def _set_duplicates(dbs: Sequence[Database], texts: Groups, near: Groups, foldin
         return []
     own = _groups_by_article(dbs, equal_ones | linked)
     find = UnionFind((own[group[0]][0], own[place][0]) for group in (*texts, *near) for place in group[1:]).top
-    whole: dict[Place, set[Place]] = {}
+    whole: dict[ArticleKey, set[ArticleKey]] = {}
     for members in own.values():
         whole.setdefault(find(members[0]), set()).update(members)
     out = sorted(map(sorted, whole.values()))
@@ -172,7 +172,7 @@ def _set_duplicates(dbs: Sequence[Database], texts: Groups, near: Groups, foldin
     return out
 
 
-def _set_original(dbs: Sequence[Database], group: Sequence[Place], *, fold: bool) -> None:
+def _set_original(dbs: Sequence[Database], group: Sequence[ArticleKey], *, fold: bool) -> None:
     """Makes the chosen copy that was published first the original of the other copies. If `fold` is True, only the
     original stays chosen.
     """
@@ -187,7 +187,9 @@ def _set_original(dbs: Sequence[Database], group: Sequence[Place], *, fold: bool
             _set(dbs, copy.place, "duplicate_of", None if copy is chosen[0] else chosen[0].id)
 
 
-def _set_cluster(dbs: Sequence[Database], places: list[Place], equal_ones: set[Place], linked: set[Place]) -> None:
+def _set_cluster(
+    dbs: Sequence[Database], places: list[ArticleKey], equal_ones: set[ArticleKey], linked: set[ArticleKey]
+) -> None:
     copies = _read(dbs, places)
     near = [
         copy

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from html import escape
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,15 @@ from slugify import slugify
 from archiver.datasets.ngrams import MIN_ARTICLES
 from archiver.datasets.publication_rules_and_tiers import DISAGREEMENT, DOCS, Tier, licence_url, spdx_identifier
 from archiver.datasets.record_formats import import_arrow
-from archiver.datasets.snapshot_rows import ARTICLES, TABLES, DatasetTable, read_table, table_files
+from archiver.datasets.snapshot_rows import (
+    ARTICLES,
+    COVERAGE,
+    TABLES,
+    DatasetTable,
+    months_between,
+    read_table,
+    table_files,
+)
 from archiver.datasets.snapshot_selection import SnapshotStatistics
 from archiver.errors import NotASnapshot
 from archiver.items import format_degrees
@@ -298,14 +307,43 @@ _MOST = 15
 _INK, _BLUE = "#222222", "#0072b2"
 
 
-def draw_plots(stats: SnapshotStatistics) -> dict[str, str]:
+def draw_plots(stats: SnapshotStatistics, coverages: list[SiteCoverage]) -> dict[str, str]:
     """Draws the plots of a dataset. Returns the SVG of each by its file name; a map is included only if articles have
     places.
     """
     out = {"plots/time.svg": histogram_svg(articles_over_time(stats)), "plots/languages.svg": _bars(stats)}
+    if coverages:
+        out["plots/coverage.svg"] = _draw_coverage(coverages)
     if stats.squares:
         out["plots/map.svg"] = _draw_map(stats)
     return out
+
+
+_STRIP, _STRIPS, _LABEL = 26, 40, 200
+
+
+def _draw_coverage(coverages: list[SiteCoverage]) -> str:
+    """Draws a strip for each of the sites with most articles: bars for the months, and a pale band for a month without
+    articles between the first and the last.
+    """
+    shown = sorted(coverages, key=lambda one: (-sum(one.months.values()), one.site))[:_STRIPS]
+    names = sorted({month for one in shown for month in (min(one.months), max(one.months))})
+    months = {month: at for at, month in enumerate(months_between(names[0], names[-1]))}
+    step = (_WIDE - _LABEL - 10) / len(months)
+    parts = []
+    for number, one in enumerate(sorted(shown, key=lambda one: one.site)):
+        base, most = 34 + (number + 1) * _STRIP, max(one.months.values())
+        name = one.site if len(one.site) <= 30 else f"{one.site[:29]}…"
+        parts.append(_svg_text(_LABEL - 6, base - 4, escape(name), "end"))
+        for month, count in one.months.items():
+            height = (_STRIP - 6) * (count / most if count else 1)
+            parts.append(
+                f'<rect x="{_LABEL + step * months[month]:.2f}" y="{base - height:.2f}" width="{max(step, 0.3):.2f}" '
+                f'height="{height:.2f}" fill="{_BLUE if count else "#f0d9c0"}"/>'
+            )
+    base = 34 + len(shown) * _STRIP + 16
+    parts += [_svg_text(_LABEL, base, names[0]), _svg_text(_WIDE - 10, base, names[-1], "end")]
+    return _svg("Articles by site and month (pale: none)", _WIDE, base + 10, parts)
 
 
 def articles_over_time(stats: SnapshotStatistics) -> Histogram:
@@ -446,9 +484,15 @@ whether it is exact, changed or gone.
 """
 
 
-def card_text(stats: SnapshotStatistics, about: DatasetAbout, files: list[DatasetFile], citation: str) -> str:
+def card_text(
+    stats: SnapshotStatistics,
+    about: DatasetAbout,
+    files: list[DatasetFile],
+    citation: str,
+    coverages: list[SiteCoverage],
+) -> str:
     """Returns the text of README.md: YAML front matter for the `datasets` library, followed by the datasheet."""
-    return "\n".join((_front(stats, about), *_text(stats, about, files, citation))) + "\n"
+    return "\n".join((_front(stats, about), *_text(stats, about, files, citation, coverages))) + "\n"
 
 
 def _front(stats: SnapshotStatistics, about: DatasetAbout) -> str:
@@ -478,7 +522,13 @@ def _front(stats: SnapshotStatistics, about: DatasetAbout) -> str:
     return "---\n" + "".join(f"{k}: {json.dumps(v, ensure_ascii=False)}\n" for k, v in front.items()) + "---\n"
 
 
-def _text(stats: SnapshotStatistics, about: DatasetAbout, files: list[DatasetFile], citation: str) -> Iterator[str]:
+def _text(
+    stats: SnapshotStatistics,
+    about: DatasetAbout,
+    files: list[DatasetFile],
+    citation: str,
+    coverages: list[SiteCoverage],
+) -> Iterator[str]:
     rows = stats.rows
     yield f"# {_single_line(about.title)}\n\n{_single_line(about.description)}\n"
     yield f"Version {stats.request.version}: the state of the archive at {stats.cutoff} UTC.\n"
@@ -530,7 +580,7 @@ articles = load_dataset("./", "articles", split="{next(iter(stats.files_of_split
     if stats.tiers["full"] < rows["articles"]:
         yield _REHYDRATE
     yield _collection(stats, about)
-    yield _coverage(stats)
+    yield _coverage(stats, coverages)
     yield _limits(stats)
     if stats.splits:
         yield (
@@ -587,27 +637,50 @@ def _collection(stats: SnapshotStatistics, about: DatasetAbout) -> str:
     )
 
 
-def _coverage(stats: SnapshotStatistics) -> str:
-    found = articles_over_time(stats)
-    gaps = [
-        f"{run[0]} to {run[-1]}" if len(run) > 1 else run[0]
-        for empty, group in groupby(found.periods, key=lambda one: not one.articles)
-        if empty
-        for run in [[one.period for one in group]]
-    ]
+@dataclass(frozen=True, slots=True)
+class SiteCoverage:
+    """The months of a site from its first article to its last: the number of articles of each, the number of months
+    without any, and the first and last month of the longest hole ("" if there is none).
+    """
+
+    site: str
+    months: dict[str, int]
+    empty: int
+    hole: tuple[str, str]
+
+
+def site_coverages(folder: Path, stats: SnapshotStatistics) -> Iterator[SiteCoverage]:
+    """Yields the coverage of each site that has dated articles, from the table `coverage`."""
+    files = [folder / name for name in stats.files.get(COVERAGE.name, ())]
+    for site, group in groupby(read_table(files, ("site", "month", "archived")), key=lambda row: row["site"]):
+        months = {row["month"]: row["archived"] for row in group if row["month"]}
+        dated = [month for month, count in months.items() if count]
+        if not dated:
+            continue
+        span = {month: months.get(month, 0) for month in months_between(dated[0], dated[-1])}
+        runs = [list(run) for has_any, run in groupby(span, key=lambda month: span[month] > 0) if not has_any]
+        longest = max(runs, key=len, default=[])
+        yield SiteCoverage(site, span, sum(map(len, runs)), (longest[0], longest[-1]) if longest else ("", ""))
+
+
+def _coverage(stats: SnapshotStatistics, coverages: list[SiteCoverage]) -> str:
+    holes = sorted(coverages, key=lambda one: (-one.empty, one.site))
+    gaps = _table(
+        ("site", "months from first to last article", "without articles", "longest hole"),
+        [
+            (one.site, f"{len(one.months):,}", f"{one.empty:,}", " to ".join(dict.fromkeys(one.hole)))
+            for one in holes[:_SITES]
+        ],
+    )
     missing = _table(
         ("site", "outcome", "addresses"),
         [(site, outcome, f"{count:,}") for (site, outcome), count in sorted(stats.missing.items())[:200]],
     )
-    listed_gaps = ", ".join(gaps[:60]) + (f" and {len(gaps) - 60} more" if len(gaps) > 60 else "")
+    others = f"And {len(holes) - _SITES:,} more sites.\n" if len(holes) > _SITES else ""
     return (
-        "## Coverage and gaps\n\n"
-        + (
-            f"There are no articles for: {listed_gaps}. "
-            if gaps
-            else f"Every {found.unit} from the first to the last has articles. "
-        )
-        + f"{found.undated:,} articles have no date. A gap does not prove that nothing was published.\n\n"
+        "## Coverage and gaps\n\nBy site and month, in the table `coverage`. "
+        f"{stats.months['']:,} articles have no date. A hole does not prove that nothing was published.\n\n"
+        f"{gaps}{others}\n![Articles by site and month](plots/coverage.svg)\n\n"
         "Known addresses without an article in the archive (table `missing`):\n\n"
         + (missing if stats.missing else "None.\n")
     )

@@ -24,6 +24,7 @@ from archiver.datasets.dataset_card import (
     draw_plots,
     list_files,
     orcid_url,
+    site_coverages,
     tables_present,
 )
 from archiver.datasets.publication_rules_and_tiers import is_listed, spdx_identifier
@@ -548,7 +549,8 @@ def write_descriptions(
     about = dataset_about(stats)
     cited = citation_line(stats, about)
     (folder / "plots").mkdir()
-    for name, drawing in draw_plots(stats).items():
+    coverages = list(site_coverages(folder, stats))
+    for name, drawing in draw_plots(stats, coverages).items():
         _write(folder / name, drawing)
     compared = compare_snapshots(folder, stats, previous, since) if previous else None
     _write(folder / "CHANGES.md", changes_text(stats, compared, since))
@@ -559,7 +561,7 @@ def write_descriptions(
     _json(folder / "datapackage.json", data_package_json(stats, about, files, software))
     _json(folder / "croissant.json", croissant_json(stats, about, files, cited))
     files = list_files(folder, files)
-    _write(folder / "README.md", card_text(stats, about, files, cited))
+    _write(folder / "README.md", card_text(stats, about, files, cited, coverages))
     files = list_files(folder, files)
     _json(folder / "ro-crate-metadata.json", ro_crate_json(stats, about, files, software, cited))
     return list_files(folder, files)

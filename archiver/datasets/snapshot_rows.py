@@ -22,7 +22,7 @@ from archiver.datasets.publication_rules_and_tiers import Tier
 from archiver.datasets.record_formats import import_arrow
 from archiver.datasets.snapshot_selection import NEWEST
 from archiver.datasets.withheld_text import (
-    RUN,
+    PASSAGE_WORDS,
     LeakedPassages,
     count_sentences,
     count_words,

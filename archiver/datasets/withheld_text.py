@@ -317,10 +317,10 @@ class LeakedPassages:
             if not self.occur_in(text):
                 return text if count_words(text) else None
             spans = _word_spans(text)
-            hits = [at for at, passage in enumerate(run_hashes(text, RUN)) if self._has(passage)]
+            hits = [at for at, passage in enumerate(run_hashes(text, PASSAGE_WORDS)) if self._has(passage)]
             if len(spans) != len(words_of_text(text)):
                 return None
-            for start, end in reversed(_joined((spans[at][0], spans[at + RUN - 1][1]) for at in hits)):
+            for start, end in reversed(_joined((spans[at][0], spans[at + PASSAGE_WORDS - 1][1]) for at in hits)):
                 text = f"{text[:start]}{CUT}{text[end:]}"
         return None
 

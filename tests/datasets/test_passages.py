@@ -9,7 +9,7 @@ import pytest
 
 from archiver.datasets import withheld_text
 from archiver.datasets.withheld_text import (
-    RUN,
+    PASSAGE_WORDS,
     LeakedPassages,
     leaked_passages,
     merge_distinct,
@@ -154,7 +154,7 @@ def test_batched_hashes_equal_single_hashes(batch: int, monkeypatch: pytest.Monk
 def test_passages_are_found_with_any_buffer_size(
     buffer_rows: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(withheld_text, "BATCH", 1 << 10)
+    monkeypatch.setattr(withheld_text, "BATCH_BYTES", 1 << 10)
     texts = [text(n) for n in range(30)]
     asked = [passage(n, n % 7) for n in range(0, 60, 2)]
     shown = leaked_passages(asked, texts, tmp_path, buffer_rows=buffer_rows)

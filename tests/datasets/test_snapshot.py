@@ -420,3 +420,33 @@ def test_lengths_have_units(
         sentences,
         flags,
     ]
+
+
+def test_coverage_counts_each_site_by_month(tmp_path: Path) -> None:
+    """The hole of the first site is not filled by the posts of the second."""
+    other = "https://notes.example/blog/"
+    posts = [Post(n, published=f"2024-{month}-05T09:00:00+00:00") for n, month in ((1, "01"), (2, "01"), (3, "04"))]
+    posts += [Post(10 + n, site=other, published=f"2024-{n:02}-05T09:00:00+00:00") for n in range(1, 5)]
+    missing = ["https://harbour.example/2024/03/lost", "https://harbour.example/lost"]
+    archive = make(tmp_path / "archive" / "archive.db", posts, missing)
+    (tmp_path / "rules.toml").write_text(
+        '[dataset]\nsites = [{ site = "harbour.example", why = "The only paper", country = "NL" }]\n'
+    )
+    asked = ("--version", "1.0.0", "--rules", str(tmp_path / "rules.toml"))
+    assert publish(archive, str(tmp_path / "d"), *asked).exit_code == 0
+    found = [row for row in rows(tmp_path / "d", "coverage") if row["site"] == "harbour.example"]
+    assert [(row["month"], row["archived"], row["known"], row["missing"], row["visits"]) for row in found] == [
+        ("", 0, 1, 1, 0),
+        ("2024-01", 2, 2, 0, 0),
+        ("2024-02", 0, 0, 0, 0),
+        ("2024-03", 0, 1, 1, 0),
+        ("2024-04", 1, 1, 0, 0),
+        ("2024-05", 0, 0, 0, 1),
+    ]
+    [first, second] = rows(tmp_path / "d", "sites")
+    assert (first["site"], first["articles"], first["missing"], first["visits"]) == ("harbour.example", 3, 2, 1)
+    assert (first["why"], first["country"], second["why"]) == ("The only paper", "NL", None)
+    assert first["from_sitemap"] == 2
+    card = (tmp_path / "d" / "README.md").read_text()
+    assert "| harbour.example | 4 | 2 | 2024-02 to 2024-03 |" in card
+    assert "| notes.example/blog | 4 | 0 |  |" in card

@@ -203,6 +203,6 @@ def test_plots_are_well_formed(folders: tuple[Path, Path]) -> None:
     from lxml import etree
 
     drawn = {name: data for name, data in contents(folders[0]).items() if name.endswith(".svg")}
-    assert sorted(drawn) == ["plots/languages.svg", "plots/map.svg", "plots/time.svg"]
+    assert sorted(drawn) == ["plots/coverage.svg", "plots/languages.svg", "plots/map.svg", "plots/time.svg"]
     for data in drawn.values():
         assert etree.fromstring(data).tag == "{http://www.w3.org/2000/svg}svg"
