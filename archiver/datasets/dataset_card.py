@@ -12,9 +12,11 @@ import json
 import re
 import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -28,14 +30,17 @@ from archiver.datasets.record_formats import import_arrow
 from archiver.datasets.snapshot_rows import (
     ARTICLES,
     COVERAGE,
+    REVISIONS,
     TABLES,
+    WITHDRAWN,
     DatasetTable,
     months_between,
     read_table,
     table_files,
 )
 from archiver.datasets.snapshot_selection import SnapshotStatistics
-from archiver.errors import NotASnapshot
+from archiver.datasets.withheld_text import PASSAGE_WORDS, words_of_text
+from archiver.errors import NotASnapshot, SnapshotRefused
 from archiver.items import format_degrees
 from archiver.search.histograms_and_trends import Histogram, Period, histogram_svg
 
@@ -202,98 +207,179 @@ def orcid_url(text: str) -> str:
     return f"https://orcid.org/{text}"
 
 
-# CHANGES.md: the identifiers of articles that were added, changed or withdrawn since the previous version.
+# The changes since the previous version: the table `changes` and CHANGES.md.
 
-_COMPARED = ("id", "revision", "content_digest", "tier", "split")
+_FIELDS = ("authors", "categories", "image", "language", "licence", "published", "tags")
+_COMPARED = (
+    "id", "url", "title", "content_digest", "characters", "body", "sketch", "gone_at", "tier", "split", *_FIELDS
+)  # fmt: skip
+_HEADINGS = {
+    "added": "Added",
+    "text": "Text changed",
+    "headline": "Headline changed",
+    "fields": "Other fields changed",
+    "moved": "Moved to another URL",
+    "gone": "Gone from the site",
+    "returned": "Back on the site",
+    "tier": "More or less is published",
+    "split": "Moved to another split",
+    "withdrawn": "Withdrawn",
+    "removed": "No longer included",
+}
+"""The kinds of changes with their headings in CHANGES.md, in its order."""
 _LISTED = 1_000
-"""CHANGES.md lists at most this many identifiers under each heading. The complete lists follow from the tables of the
-two versions.
-"""
+"""CHANGES.md lists at most this many changes under each heading. The table `changes` has all."""
 
 
-@dataclass(frozen=True, slots=True)
-class DatasetChanges:
-    """The differences between two versions of a dataset, each as a list of article identifiers (`withdrawn` with the
-    reasons).
+def compare_snapshots(folder: Path, previous: Path, *, any_two: bool = False) -> Iterator[dict[str, Any]]:
+    """Yields the changes of the articles from the snapshot in `previous` to that in `folder`, as rows of the table
+    `changes`, sorted by its key. Raises NotASnapshot, and SnapshotRefused if the two have no article in common, unless
+    `any_two` is True.
 
-    `gone` are articles that are no longer in the dataset because the query, the rules or the archive changed, and not
-    because they were withdrawn. `moved` are articles that are now in a different split, for example because two
-    clusters were joined.
+    What the new version withholds is not repeated from the old one: a withdrawn article has only its identifier, and
+    an old text value is named only if it is too short to be a passage, or a headline of a published revision.
     """
-
-    since: str
-    added: list[str]
-    changed: list[str]
-    withdrawn: list[tuple[str, str]]
-    gone: list[str]
-    moved: list[str]
-
-
-def compare_snapshots(folder: Path, stats: SnapshotStatistics, previous: Path, since: str) -> DatasetChanges:
-    """Compares the articles of a snapshot with those of the previous one, by identifier, content and tier. `since` is
-    the previous version. Raises NotASnapshot if `previous` is not a snapshot.
-    """
-    reasons = _withdrawn(folder, stats)
+    reasons = {row["id"]: row["reason"] for row in read_table(table_files(folder, WITHDRAWN), ("id", "reason"))}
     with closing(sqlite3.connect("")) as db:  # SQLite moves this database to the disk when it outgrows memory
         for name, place in (("before", previous), ("now", folder)):
-            db.execute(f"create table {name} (id text primary key, state text, split text) without rowid")
-            db.executemany(f"insert or replace into {name} values (?, ?, ?)", _rows(place))
-
-        def ids(query: str) -> list[str]:
-            return [row[0] for row in db.execute(f"{query} order by 1")]
-
-        lost = ids("select id from before where id not in (select id from now)")
-        return DatasetChanges(
-            since,
-            ids("select id from now where id not in (select id from before)"),
-            ids("select id from now join before using (id) where now.state <> before.state"),
-            [(one, reasons[one]) for one in lost if one in reasons],
-            [one for one in lost if one not in reasons],
-            ids("select id from now join before using (id) where now.split is not before.split"),
+            db.execute(f"create table {name} (id text primary key, state text) without rowid")
+            db.executemany(f"insert or replace into {name} values (?, ?)", _states(place))
+        if not any_two and not db.execute("select 1 from before join now using (id) limit 1").fetchone():
+            raise SnapshotRefused(
+                str(previous), "it has none of these articles; give the previous version of this dataset"
+            )
+        db.execute("create table headlines (id text, title text, primary key (id, title)) without rowid")
+        db.executemany(
+            "insert or ignore into headlines values (?, ?)",
+            ((row["id"], row["title"]) for row in read_table(table_files(folder, REVISIONS), ("id", "title"))),
         )
+        for name, before, now in db.execute(
+            "select id, before.state, now.state from before full join now using (id) where before.state is not "
+            "now.state order by id"
+        ):
+            if now is None and name in reasons:
+                yield _change(name, {}, "withdrawn", reason=reasons[name])
+                continue
+            old, new = (json.loads(state) if state else {} for state in (before, now))
+            yield from _changes_of(name, old, new, partial(_is_headline, db, name))
 
 
-def _rows(folder: Path) -> Iterator[tuple[str, str, str]]:
+def _is_headline(db: sqlite3.Connection, name: str, title: str) -> bool:
+    return db.execute("select 1 from headlines where id = ? and title = ?", [name, title]).fetchone() is not None
+
+
+def _states(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yields the identifier of each article of a snapshot with the values that are compared, as JSON."""
     pa, _ = import_arrow()
     try:
         for row in read_table(table_files(folder, ARTICLES), _COMPARED):
-            yield row["id"], f"{row['revision']} {row['content_digest']} {row['tier']}", row["split"]
+            text = row.pop("body") or row.pop("sketch") or ""
+            row["text"] = hashlib.sha256(f"{row['characters']} {text}".encode("utf-8", "replace")).hexdigest()
+            yield row["id"], json.dumps(row, ensure_ascii=False, sort_keys=True, default=str)
     except (pa.ArrowException, OSError, KeyError) as error:
         why = " ".join(str(error).split())[:120]
         raise NotASnapshot(str(folder), f"its articles table cannot be read: {why}") from error
 
 
-def _withdrawn(folder: Path, stats: SnapshotStatistics) -> dict[str, str]:
-    files = [folder / name for name in stats.files.get("withdrawn", ())]
-    return {row["id"]: row["reason"] for row in read_table(files, ("id", "reason"))}
+def _change(name: str, row: dict[str, Any], what: str, **more: str | None) -> dict[str, Any]:
+    out = {"id": name, "url": row.get("url"), "title": row.get("title"), "what": what}
+    return {**out, **dict.fromkeys(("field", "from", "to", "reason")), **more}
 
 
-def changes_text(stats: SnapshotStatistics, changes: DatasetChanges | None, since: str = "") -> str:
-    """Returns the text of CHANGES.md, which describes the differences from the previous version `since`. `changes` is
-    None if there is no previous version or its folder was not available.
+def _changes_of(
+    name: str, old: dict[str, Any], new: dict[str, Any], is_headline: Callable[[str], bool]
+) -> Iterator[dict[str, Any]]:
+    """Yields the changes of one article, sorted by `what`. The values are empty for a version without the article."""
+    if not old:
+        yield _change(name, new, "added")
+        return
+    if not new:
+        yield _change(name, {"url": old["url"]}, "removed")
+        return
+    changed = [field for field in _COMPARED if old.get(field) != new.get(field)]
+    for field in _FIELDS:
+        if field in changed:
+            yield _change(name, new, "fields", **{"field": field, "from": _short(old[field]), "to": _value(new[field])})
+    if "gone_at" in changed and old["gone_at"] is None:
+        yield _change(name, new, "gone", to=new["gone_at"])
+    if "title" in changed:
+        before = old["title"] if old["title"] and is_headline(old["title"]) else _short(old["title"])
+        yield _change(name, new, "headline", **{"field": "title", "from": before, "to": new["title"]})
+    if "url" in changed:
+        yield _change(name, new, "moved", **{"field": "url", "from": old["url"], "to": new["url"]})
+    if "gone_at" in changed and new["gone_at"] is None:
+        yield _change(name, new, "returned", **{"from": old["gone_at"]})
+    if "split" in changed:
+        yield _change(name, new, "split", **{"field": "split", "from": old["split"], "to": new["split"]})
+    if "content_digest" in changed and ("title" not in changed or old["text"] != new["text"]):
+        digests = {"from": old["content_digest"], "to": new["content_digest"]}
+        yield _change(name, new, "text", field="content_digest", **digests)
+    if "tier" in changed:
+        yield _change(name, new, "tier", **{"field": "tier", "from": old["tier"], "to": new["tier"]})
+
+
+def _value(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _short(value: Any) -> str | None:
+    """Returns a value as text; None if it has so many words that it may contain a passage of a text."""
+    text = _value(value)
+    return text if text and len(words_of_text(text)) < PASSAGE_WORDS else None
+
+
+def changes_text(stats: SnapshotStatistics, changes: Iterable[Mapping[str, Any]] | None, since: str = "") -> str:
+    """Returns the text of CHANGES.md, which describes the differences from the previous version `since`. `changes` are
+    the rows of the table `changes`, or None if there is no previous version or its folder was not available.
     """
     version = stats.request.version
+    head = f"# Changes\n\n## {version} ({stats.day})"
+    if stats.withdrawn:
+        lines = "".join(f"- {name}: {_single_line(reason)}\n" for name, reason in sorted(stats.withdrawn.items()))
+        base = version.partition("+")[0]
+        head = (
+            f"{head}\n\nVersion {base}, built again without articles that were withdrawn since:\n\n{lines}\n## {base}"
+        )
     if changes is None and since:
         return (
-            f"# Changes\n\n## {version} ({stats.day}), since {since}\n\nThis copy was built without version {since}, "
+            f"{head}, since {since}\n\nThis copy was built without version {since}, "
             f"so it cannot list the changes. See CHANGES.md in the copy of {version} that was published first.\n"
         )
     if changes is None:
-        return f"# Changes\n\n## {version} ({stats.day})\n\nNo previous version was given for a comparison.\n"
-    parts = [f"# Changes\n\n## {version} ({stats.day}), since {changes.since}\n"]
-    for title, entries in (
-        ("Added", changes.added),
-        ("Changed", changes.changed),
-        ("Withdrawn", [f"{name}: {reason}" for name, reason in changes.withdrawn]),
-        ("No longer included", changes.gone),
-        ("Moved to another split", changes.moved),
-    ):
-        parts.append(f"### {title}: {len(entries):,}\n")
-        if entries:
-            parts.append("".join(f"- {one}\n" for one in entries[:_LISTED]))
-        if len(entries) > _LISTED:
-            parts.append(f"- and {len(entries) - _LISTED:,} more\n")
+        return f"{head}\n\nNo previous version was given for a comparison.\n"
+    intro = f"{head}, since {since}\n\nThe table `changes` lists these changes for programs.\n"
+    return f"{intro}\n{differences_text(changes)}"
+
+
+def differences_text(changes: Iterable[Mapping[str, Any]]) -> str:
+    """Returns the text of a list of changes in Markdown, by kind."""
+    listed: dict[str, list[str]] = {what: [] for what in _HEADINGS}
+    counts = Counter[str]()
+    for row in changes:
+        counts[row["what"]] += 1
+        if counts[row["what"]] <= _LISTED:
+            listed[row["what"]].append(_change_line(row))
+    parts = []
+    for what, heading in _HEADINGS.items():
+        parts.append(f"### {heading}: {counts[what]:,}\n")
+        if listed[what]:
+            parts.append("".join(listed[what]))
+        if counts[what] > _LISTED:
+            parts.append(f"- and {counts[what] - _LISTED:,} more\n")
     return "\n".join(parts)
+
+
+def _change_line(row: Mapping[str, Any]) -> str:
+    about = ", ".join(_single_line(part) for part in (row["title"], row["url"]) if part)
+    field = row["field"] if row["what"] == "fields" else ""
+    values = (
+        f"{row['from'] or '(not given)'} → {row['to'] or '(not given)'}"
+        if row["field"] and row["what"] != "text"
+        else row["to"] or row["reason"]
+        if row["what"] != "text"
+        else ""
+    )
+    return "- " + ": ".join(filter(None, (row["id"], about, field, values and _single_line(values)))) + "\n"
 
 
 # Plots of a dataset as SVG: articles over time with gaps, languages, and a map of places.

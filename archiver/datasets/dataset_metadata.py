@@ -18,7 +18,6 @@ from archiver.datasets.dataset_card import (
     DatasetFile,
     card_text,
     changes_text,
-    compare_snapshots,
     creator_object,
     dataset_about,
     draw_plots,
@@ -28,7 +27,7 @@ from archiver.datasets.dataset_card import (
     tables_present,
 )
 from archiver.datasets.publication_rules_and_tiers import is_listed, spdx_identifier
-from archiver.datasets.snapshot_rows import ARTICLES, Column, DatasetTable
+from archiver.datasets.snapshot_rows import ARTICLES, CHANGES, Column, DatasetTable, read_table, table_files
 from archiver.datasets.snapshot_selection import SnapshotStatistics
 
 # Citation: CITATION.cff (Citation File Format 1.2.0), DataCite JSON (schema 4), and one line of text.
@@ -119,6 +118,7 @@ def datacite_json(stats: SnapshotStatistics, about: DatasetAbout, size: int) -> 
         ]
         if not about.per_record
         else [{"rights": about.per_record}],
+        "relatedIdentifiers": _related(stats),
         "descriptions": [{"description": about.description, "descriptionType": "Abstract"}],
         "sizes": [f"{stats.rows['articles']} articles", f"{size} bytes"],
         "formats": sorted(
@@ -158,6 +158,21 @@ def _creator(one: dict[str, str]) -> dict[str, Any]:
     if one.get("affiliation"):
         out["affiliation"] = [{"name": one["affiliation"]}]
     return out
+
+
+def _related(stats: SnapshotStatistics) -> list[dict[str, str]]:
+    """Returns the identifiers of the dataset as a concept and of its previous version (DataCite 4.5, property 12)."""
+    concept = stats.dataset.get("concept_doi", "")
+    found = (("IsVersionOf", concept), ("IsNewVersionOf", stats.previous_identifier))
+    return [
+        {
+            "relatedIdentifier": identifier,
+            "relatedIdentifierType": "DOI" if _DOI.match(identifier) else "URL" if "://" in identifier else "URN",
+            "relationType": relation,
+        }
+        for relation, identifier in found
+        if identifier
+    ]
 
 
 def _covered(stats: SnapshotStatistics) -> list[dict[str, str]]:
@@ -552,8 +567,8 @@ def write_descriptions(
     coverages = list(site_coverages(folder, stats))
     for name, drawing in draw_plots(stats, coverages).items():
         _write(folder / name, drawing)
-    compared = compare_snapshots(folder, stats, previous, since) if previous else None
-    _write(folder / "CHANGES.md", changes_text(stats, compared, since))
+    changes = read_table(table_files(folder, CHANGES)) if previous else None
+    _write(folder / "CHANGES.md", changes_text(stats, changes, since))
     _write(folder / "CITATION.cff", citation_cff(stats, about))
     files = list_files(folder)
     size = sum(file.bytes for file in files if file.path.startswith("data/"))

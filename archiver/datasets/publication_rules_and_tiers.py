@@ -103,6 +103,7 @@ DATASET_KEYS = {
     "publisher": str,
     "url": str,
     "doi": str,
+    "concept_doi": str,
     "contact": str,
     "keywords": list,
     "keep_quotations": bool,
@@ -134,8 +135,9 @@ def check_dataset_table(file: str, table: Mapping[str, Any]) -> dict[str, Any]:
     out = {name: value.strip() if isinstance(value, str) else value for name, value in table.items()}
     if "keywords" in out:
         out["keywords"] = list(dict.fromkeys(filter(None, map(str.strip, out["keywords"]))))
-    if out.get("doi"):
-        out["doi"] = _part(_DOI, out["doi"], file, "doi in [dataset] must have the form 10.1234/name")
+    for name in ("doi", "concept_doi"):
+        if out.get(name):
+            out[name] = _part(_DOI, out[name], file, f"{name} in [dataset] must have the form 10.1234/name")
     if out.get("url") and not re.match(r"https?://[^\s/]\S*$", out["url"]):
         raise BadPublishRules(file, "url in [dataset] must be a complete URL that begins with https://")
     if out.get("licence") and not licence_url(out["licence"]):

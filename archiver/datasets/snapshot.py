@@ -19,7 +19,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -31,11 +31,12 @@ from archiver.datasets.dataset_card import DatasetFile
 from archiver.datasets.dataset_metadata import write_descriptions
 from archiver.datasets.publication_rules_and_tiers import PublicationRules, parse_publication_rules
 from archiver.datasets.record_formats import import_arrow
-from archiver.datasets.snapshot_rows import ARTICLES, TABLES, table_files
+from archiver.datasets.snapshot_rows import ARTICLES, TABLES, WITHDRAWN, read_table, table_files
 from archiver.datasets.snapshot_selection import (
     PARTITION_ROWS,
     SnapshotRequest,
     SnapshotStatistics,
+    after_withdrawal,
     choose_articles,
     decide_tiers,
     latest_time,
@@ -43,8 +44,15 @@ from archiver.datasets.snapshot_selection import (
     parse_rebuild,
     request_as_json,
     splitter,
+    version_key,
 )
-from archiver.datasets.snapshot_writer import Progress, write_other_formats, write_references, write_tables
+from archiver.datasets.snapshot_writer import (
+    Progress,
+    write_changes,
+    write_other_formats,
+    write_references,
+    write_tables,
+)
 from archiver.datasets.wacz_package import pack_wacz
 from archiver.datasets.withheld_text import Pseudonymizer, key_fingerprint
 from archiver.errors import BadQuery, NotASnapshot, NothingToPublish, SnapshotRefused
@@ -178,6 +186,7 @@ class BuildOptions:
     since: str = ""
     sites: Sequence[str] = ()
     replace: bool = False
+    is_rebuild: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,15 +211,16 @@ def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest
         _check_target(out, request)
     except OSError as error:
         raise as_refusal(out, error) from error
-    since = _previous_version(how.previous) if how.previous else how.since
+    since = _previous_version(how.previous, request) if how.previous else how.since
     rules = parse_publication_rules(request.rules, "rebuild.json")
+    previous_identifier = _previous_identifier(how.previous, rules.dataset.get("doi", "")) if how.previous else ""
     change = _pseudonymizer(out, request, rules, how.key)
     with ExitStack() as stack:
         dbs = [stack.enter_context(opened(archive, read_only=True)) for archive in archives]
         _check_sites(dbs, how.sites, out)
         chosen = _choose(dbs, request, rules, out)
         stats = SnapshotStatistics(request, chosen.cutoff, rules.dataset)
-        stats.reasons = chosen.reasons
+        stats.reasons, stats.previous_identifier = chosen.reasons, previous_identifier
         if change.hides_names:
             for db in dbs:
                 change.add_names(snapshot_rows.author_rows(db, chosen.cutoff))
@@ -219,6 +229,10 @@ def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest
         with unfinished_folder(out) as folder:
             try:
                 write_tables(dbs, folder, stats, change, chosen.parts, how.progress)
+                if how.is_rebuild:
+                    _note_withdrawals(stats, folder, out)
+                if how.previous:
+                    write_changes(folder, stats, how.previous, how.progress)
                 write_other_formats(folder, stats)
                 write_references(folder, stats)
                 if request.wacz:
@@ -401,6 +415,7 @@ def _rebuild_json(stats: SnapshotStatistics, software: str, dbs: Sequence[Databa
         "snapshot": _FORMAT,
         "request": request,
         **({"since": since} if since else {}),
+        **({"withdrawn": dict(sorted(stats.withdrawn.items()))} if stats.withdrawn else {}),
         "software": software,
         "pyarrow": pyarrow.__version__,
         "schema": schema,
@@ -446,14 +461,51 @@ def read_snapshot_file(folder: Path, name: str) -> str:
         raise NotASnapshot(str(folder), f"its {name} cannot be read: {why}") from error
 
 
-def _previous_version(previous: Path) -> str:
+def _previous_version(previous: Path, request: SnapshotRequest) -> str:
     """Returns the version of the snapshot in the folder `previous`. Raises NotASnapshot if the folder has no complete
-    snapshot.
+    snapshot, and SnapshotRefused if its version is not lower than that of the request.
     """
     version: str = read_rebuild(previous)["request"].version
     if not table_files(previous, ARTICLES):
         raise NotASnapshot(str(previous), "it has no articles table")
+    if version_key(version) >= version_key(request.version):
+        raise SnapshotRefused(
+            str(previous), f"its version {version} is not before {request.version}; give a higher --version"
+        )
     return version
+
+
+def _previous_identifier(previous: Path, doi: str) -> str:
+    """Returns the DOI of the previous version, or the URL or URN that it has instead. Raises SnapshotRefused if its DOI
+    is `doi`, because each version has its own.
+    """
+    try:
+        described = json.loads(read_snapshot_file(previous, "datacite.json"))
+        others = [one["alternateIdentifier"] for one in described.get("alternateIdentifiers", ())]
+        before = described.get("doi", "")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise NotASnapshot(str(previous), f"its datacite.json is invalid ({error})") from error
+    if doi and doi == before:
+        raise SnapshotRefused(
+            str(previous),
+            f"it has the DOI {doi}, too; give each version its own doi in [dataset], and the DOI of all versions as "
+            "concept_doi",
+        )
+    return before or next(iter(others), "")
+
+
+def _note_withdrawals(stats: SnapshotStatistics, folder: Path, out: Path) -> None:
+    """Notes the articles of the existing snapshot `out` that were withdrawn since, and those that were withdrawn when
+    it was itself built again. If there are new ones, the snapshot has a version of its own.
+    """
+    before: dict[str, str] = read_rebuild(out)["withdrawn"]
+    rows = read_table(table_files(folder, WITHDRAWN), ("id", "reason"))
+    reasons = {row["id"]: row["reason"] for row in rows}
+    old = (row["id"] for row in read_table(table_files(out, ARTICLES), ("id",))) if reasons else ()
+    new = {name: reasons[name] for name in old if name in reasons}
+    stats.withdrawn = {**before, **new}
+    if new:
+        stats.request = replace(stats.request, version=after_withdrawal(stats.request.version))
 
 
 def _check_target(out: Path, request: SnapshotRequest) -> None:
@@ -497,12 +549,30 @@ def _check_target(out: Path, request: SnapshotRequest) -> None:
 _CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
-def check_snapshot(folder: Path) -> tuple[str, ...]:
-    """Verifies a snapshot, and returns a sentence about each thing that is wrong with it; () if it is intact. Raises
-    NotASnapshot if files of the snapshot are missing, and ExtraMissing if pyarrow is not installed.
+def check_snapshot(folder: Path, archives: Sequence[Path] = ()) -> tuple[str, ...]:
+    """Verifies a snapshot and returns what is wrong with it, one sentence each; () if it is intact. If `archives` are
+    given, their withdrawals count, too. Raises NotASnapshot, ExtraMissing and the errors of `open_archive`.
     """
     document = read_rebuild(folder)
-    return (*_check_sums(folder, read_snapshot_file(folder, SUMS)), *_check_tables(folder, document))
+    return (
+        *_check_sums(folder, read_snapshot_file(folder, SUMS)),
+        *_check_tables(folder, document),
+        *_check_withdrawals(folder, archives),
+    )
+
+
+def _check_withdrawals(folder: Path, archives: Sequence[Path]) -> Iterator[str]:
+    withdrawn: set[str] = set()
+    for archive in archives:
+        with opened(archive, read_only=True) as db:
+            withdrawn |= snapshot_rows.withdrawn_ids(db)
+    lost = [row["id"] for row in read_table(table_files(folder, ARTICLES), ("id",)) if row["id"] in withdrawn]
+    if lost:
+        named = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
+        yield (
+            f"{len(lost):,} of its articles {'was' if len(lost) == 1 else 'were'} withdrawn since ({named}): run "
+            f"'archiver publish {folder} --rebuild'."
+        )
 
 
 def _check_sums(folder: Path, text: str) -> Iterator[str]:

@@ -321,6 +321,29 @@ WITHDRAWN = DatasetTable(
     optional=True,
 )
 
+CHANGES = DatasetTable(
+    "changes",
+    "One row per change of an article since the previous version of the dataset.",
+    (
+        Column("id", "text", "identifier of the article"),
+        Column("url", "text", "URL of the article now; before, if it is no longer included; empty if withdrawn"),
+        Column("title", "text", "headline in this version"),
+        Column(
+            "what",
+            "text",
+            "added, text, headline, fields, moved (URL), gone, returned, tier, split, withdrawn, or removed (no longer "
+            "included)",
+        ),
+        Column("field", "text", "column that changed"),
+        Column("from", "text", "value in the previous version; left out if it may quote a withheld text"),
+        Column("to", "text", "value in this version"),
+        Column("reason", "text", "why the article was withdrawn"),
+    ),
+    ("id", "what", "field"),
+    of_article=False,
+    optional=True,
+)
+
 TABLES: tuple[DatasetTable, ...] = (
     ARTICLES,
     REVISIONS,
@@ -331,6 +354,7 @@ TABLES: tuple[DatasetTable, ...] = (
     MISSING,
     NGRAMS,
     WITHDRAWN,
+    CHANGES,
 )
 
 
@@ -821,6 +845,20 @@ def months_between(first: str, last: str) -> Iterator[str]:
     start, end = (int(month[:4]) * 12 + int(month[5:]) - 1 for month in (first, last))
     for number in range(start, end + 1):
         yield f"{number // 12:04}-{number % 12 + 1:02}"
+
+
+def withdrawn_ids(db: Database) -> set[str]:
+    """Returns the identifiers of all articles that were withdrawn from an archive."""
+    from archiver.urls import urlkey
+
+    ids = dict(db.execute("select id, record_id from tombstones"))
+    found = {ids.get(one.id) or record_id(urlkey(one.url)) for one in tombstones(db, "allowed_at is null")}
+    return found | {
+        record_id_of_first(first)
+        for (first,) in db.execute(
+            f"select {FIRST_ADDRESS} from withdrawn_articles w join articles a on a.id = w.article_id"
+        )
+    }
 
 
 def withdrawn_rows(db: Database, cutoff: str) -> Iterator[Row]:

@@ -393,8 +393,28 @@ def _usage_statements(db: Database, cutoff: str) -> Iterator[tuple[int, tuple[Us
 
 
 _PART = r"(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
-VERSION = re.compile(rf"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){{2}}(-{_PART}(\.{_PART})*)?")
-"""Matches a version in the form of Semantic Versioning 2.0.0, without build metadata."""
+VERSION = re.compile(rf"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){{2}}(-{_PART}(\.{_PART})*)?(\+withdrawn\.[1-9][0-9]*)?")
+"""Matches a version in the form of Semantic Versioning 2.0.0. The only build metadata is the number of times that it
+was built again because articles were withdrawn, as in "1.0.0+withdrawn.1".
+"""
+
+
+def version_key(version: str) -> tuple[Any, ...]:
+    """Returns a value by which versions are sorted (Semantic Versioning, section 11). A version that was built again is
+    later than the same one before.
+    """
+    base, _, built = version.partition("+withdrawn.")
+    numbers, _, early = base.partition("-")
+    parts = tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in early.split(".") if part)
+    return (*map(int, numbers.split(".")), not early, parts, int(built or 0))
+
+
+def after_withdrawal(version: str) -> str:
+    """Returns the version of a dataset that is built again without withdrawn articles."""
+    base, _, built = version.partition("+withdrawn.")
+    return f"{base}+withdrawn.{int(built or 0) + 1}"
+
+
 PARTITIONS = ("auto", "none", "year", "site")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
@@ -536,12 +556,13 @@ def parse_rebuild(text: str, where: str) -> dict[str, Any]:
     """
     try:
         data = json.loads(text)
-        since, sites = data.get("since"), data.get("sites")
+        since, sites, withdrawn = data.get("since"), data.get("sites"), data.get("withdrawn")
         return {
             **data,
             "request": request_from_json(data["request"], where),
             "sites": [one for one in sites if isinstance(one, str)] if isinstance(sites, list) else [],
             "since": since if isinstance(since, str) and VERSION.fullmatch(since) else "",
+            "withdrawn": {str(k): str(v) for k, v in withdrawn.items()} if isinstance(withdrawn, dict) else {},
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotASnapshot(where, f"its rebuild.json is invalid ({error})") from error
@@ -618,6 +639,8 @@ class SnapshotStatistics:
     - `filled`: for each column, the number of articles with a value in this column.
     - `spans`: the first and last day of publication of each site.
     - `words`: the number of words in published bodies.
+    - `withdrawn`: the identifiers and reasons of articles that were withdrawn since the version was first built.
+    - `previous_identifier`: the DOI, URL or URN of the previous version; "" if there is none.
     """
 
     request: SnapshotRequest
@@ -636,6 +659,8 @@ class SnapshotStatistics:
     missing: Counter[tuple[str, str]] = field(default_factory=Counter)
     squares: Counter[tuple[float, float]] = field(default_factory=Counter)
     filled: Counter[str] = field(default_factory=Counter)
+    withdrawn: dict[str, str] = field(default_factory=dict)
+    previous_identifier: str = ""
     gone: int = 0
     revised: int = 0
     duplicates: int = 0

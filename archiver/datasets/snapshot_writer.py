@@ -19,12 +19,14 @@ from sqlite_utils import Database
 
 from archiver import datasets
 from archiver.datasets import record_formats, snapshot_rows, withheld_text
+from archiver.datasets.dataset_card import compare_snapshots
 from archiver.datasets.ngrams import Ngrams
 from archiver.datasets.publication_rules_and_tiers import Tier
 from archiver.datasets.record_formats import ParquetTable
 from archiver.datasets.snapshot_rows import (
     ARTICLES,
     CAPTURES,
+    CHANGES,
     COVERAGE,
     MISSING,
     NGRAMS,
@@ -230,6 +232,13 @@ def _leaked(
         folder,
         in_full=in_full,
     )
+
+
+def write_changes(folder: Path, stats: SnapshotStatistics, previous: Path, progress: Progress) -> None:
+    """Writes the table `changes`: the differences from the snapshot in `previous`. Raises NotASnapshot, SnapshotRefused
+    and OSError.
+    """
+    _write(CHANGES, folder, stats, progress, compare_snapshots(folder, previous))
 
 
 def _merged(streams: list[Iterator[Any]], key: Callable[[Any], Any]) -> Iterator[Any]:

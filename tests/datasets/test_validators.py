@@ -173,32 +173,6 @@ def test_validators_reject_broken_descriptions(said: dict[str, dict[str, Any]]) 
     assert results["datacite"]
 
 
-def test_changes_lists_additions_changes_and_removals(tmp_path: Path) -> None:
-    before = make(tmp_path / "before" / "archive.db", [post for post in POSTS if post.day < 3])
-    after = make(tmp_path / "after" / "archive.db", POSTS)
-    (tmp_path / "rules.toml").write_text(FREE)
-    first = ("--version", "1.0.0", "--rules", str(tmp_path / "rules.toml"))
-    assert publish(before, str(tmp_path / "1"), *first).exit_code == 0
-    done = publish(
-        after,
-        str(tmp_path / "2"),
-        "--version",
-        "1.1.0",
-        "--previous",
-        str(tmp_path / "1"),
-        "--rules",
-        str(tmp_path / "rules.toml"),
-    )
-    assert done.exit_code == 0, done.output
-    changes = (tmp_path / "2" / "CHANGES.md").read_text()
-    ids = {row["url"]: row["id"] for row in rows(tmp_path / "2", "articles")}
-    assert "since 1.0.0" in changes
-    assert f"### Added: 1\n\n- {ids['https://harbour.example/9']}\n" in changes
-    changed = sorted(ids[f"https://harbour.example/{n}"] for n in (1, 5))
-    assert "### Changed: 2\n\n" + "".join(f"- {one}\n" for one in changed) in changes
-    assert [line.rpartition(": ")[2] for line in changes.splitlines() if line.startswith("### ")][-2:] == ["0", "0"]
-
-
 def test_plots_are_well_formed(folders: tuple[Path, Path]) -> None:
     from lxml import etree
 

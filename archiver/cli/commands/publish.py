@@ -45,6 +45,10 @@ _COMPATIBLE = {
         {"checking", "folder", "archives", "as_json"},
         "--check cannot be combined with {}: it checks DIR as it is.",
     ),
+    "compared": (
+        {"compared", "as_json"},
+        "--diff cannot be combined with {}: it compares two datasets and writes nothing.",
+    ),
     "rebuild": (
         {"folder", "archives", "key_in", "previous", "replace", "rebuild", "as_json"},
         "--rebuild cannot be combined with {}: it builds what rebuild.json describes. To change the dataset, "
@@ -78,6 +82,7 @@ class PublishOptions:
     rebuild: bool
     replace: bool
     checking: bool
+    compared: tuple[str, str] | None
     explain: str | None
     as_json: bool
 
@@ -162,7 +167,21 @@ class DatasetBasis:
     help="Rebuild the dataset in DIR from its rebuild.json, without posts that were withdrawn since.",
 )
 @click.option("--replace", is_flag=True, help="Overwrite another build of the same version.")
-@click.option("--check", "checking", is_flag=True, help="Check that the dataset in DIR is complete and unchanged.")
+@click.option(
+    "--check",
+    "checking",
+    is_flag=True,
+    help="Check that the dataset in DIR is complete and unchanged; with --archive, also that none of its articles was "
+    "withdrawn since.",
+)
+@click.option(
+    "--diff",
+    "compared",
+    nargs=2,
+    metavar="OLD NEW",
+    type=click.Path(),
+    help="List the differences between two datasets, as CHANGES.md does; with --json, one row a change.",
+)
 @click.option("--explain", metavar="ID|URL", help="Explain what of an article may be published, and why (without DIR).")
 @json_option
 @click.option(
@@ -201,11 +220,14 @@ def publish(options: PublishOptions) -> None:
     if options.explain:
         _explain_decisions(options.archives, options.explain, rules, options.cutoff, options.as_json)
         return
+    if options.compared:
+        _print_differences(*map(Path, options.compared), as_json=options.as_json)
+        return
     if options.folder is None:
         raise click.UsageError("Give the folder DIR of the dataset.")
     folder = Path(options.folder)
     if options.checking:
-        _check_dataset(folder, options.as_json)
+        _check_dataset(folder, options.archives if _is_given("archives") else (), options.as_json)
         return
     key = _read_pseudonym_key(options.key_in)
     basis = (
@@ -347,6 +369,7 @@ def _build_dataset(options: PublishOptions, folder: Path, basis: DatasetBasis, k
         basis.since,
         [] if options.replace else basis.sites,
         options.replace or options.rebuild,
+        options.rebuild,
     )
     with exit_on_sigterm():
         built = build_snapshot([Path(archive) for archive in options.archives], folder, basis.request, how)
@@ -380,10 +403,29 @@ def _print_summary(built: BuiltSnapshot, as_json: bool) -> None:
     )
 
 
-def _check_dataset(folder: Path, as_json: bool) -> None:
+def _print_differences(old: Path, new: Path, *, as_json: bool) -> None:
+    from archiver.datasets.dataset_card import compare_snapshots, differences_text
+    from archiver.datasets.snapshot import read_rebuild
+
+    for folder in (old, new):
+        read_rebuild(folder)
+    changes = compare_snapshots(new, old, any_two=True)
+    if as_json:
+        print_json(list(changes))
+    else:
+        click.echo(differences_text(changes), nl=False)
+
+
+def _is_given(name: str) -> bool:
+    """Returns True if a parameter of the command is given on the command line or in the environment."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+
+
+def _check_dataset(folder: Path, archives: tuple[str, ...], as_json: bool) -> None:
     from archiver.datasets.snapshot import check_snapshot, read_rebuild
 
-    found = check_snapshot(folder)
+    found = check_snapshot(folder, [Path(archive) for archive in archives])
     version = read_rebuild(folder)
     if as_json:
         print_json(
