@@ -162,7 +162,7 @@ def test_versions_are_in_the_order_of_semantic_versioning() -> None:
         "1.0.0+withdrawn.2",
         "1.10.0",
     ]
-    assert sorted(reversed(ordered), key=version_key) == ordered
+    assert sorted(set(ordered), key=version_key) == ordered
     assert after_withdrawal("1.0.0+withdrawn.9") == "1.0.0+withdrawn.10"
     assert [one for one in ordered if not VERSION.fullmatch(one)] == []
     assert not VERSION.fullmatch("1.0.0+build.1")
