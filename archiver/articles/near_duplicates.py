@@ -190,7 +190,7 @@ class UnionFind(Generic[K]):
 
 # A gap this small between two shared passages is an edit within one passage.
 _GAPS = {script: re.compile(b"(?<=\1)\0{1,%d}(?=\1)" % script.gap) for script in (SPACED, HAN, THAI)}
-_SHORT_PASSAGES, _LONG_PASSAGES, _SHORT_SHARED = 0.6, 0.5, 0.35
+SHORT_PASSAGES, LONG_PASSAGES, _SHORT_SHARED = 0.6, 0.5, 0.35
 _WHOLE, _WHOLE_OF = 0.85, 0.25
 _LIST = 0.85
 _MIN_NUMBERS, _OTHER_NUMBERS = 8, 0.6
@@ -268,8 +268,8 @@ def _is_contained(short: _Cover, long: _Cover) -> bool:
 
 def _is_edited(short: _Cover, long: _Cover) -> bool:
     return (
-        short.passages >= _SHORT_PASSAGES * short.size
-        and long.passages >= _LONG_PASSAGES * long.size
+        short.passages >= SHORT_PASSAGES * short.size
+        and long.passages >= LONG_PASSAGES * long.size
         and short.shared >= _SHORT_SHARED * short.size
     )
 

@@ -27,6 +27,7 @@ from archiver.datasets.dataset_card import (
     tables_present,
 )
 from archiver.datasets.publication_rules_and_tiers import is_listed, spdx_identifier
+from archiver.datasets.record_formats import write_csv
 from archiver.datasets.snapshot_rows import ARTICLES, CHANGES, Column, DatasetTable, read_table, table_files
 from archiver.datasets.snapshot_selection import SnapshotStatistics
 
@@ -396,8 +397,10 @@ def data_package_json(
     by_path = {file.path: file for file in files}
     resources = []
     for table in tables_present(stats):
+        is_whole = len(stats.files[ARTICLES.name]) == 1
         resources += [
-            _parquet_resource(table, by_path[path], number) for number, path in enumerate(stats.files[table.name])
+            _parquet_resource(table, by_path[path], number, ARTICLES.name if is_whole else "")
+            for number, path in enumerate(stats.files[table.name])
         ]
         for form in ("csv", "jsonl"):
             if file := by_path.get(f"data/{table.name}.{form}.gz"):
@@ -431,19 +434,19 @@ def _licence(licence: str) -> dict[str, str]:
     return {"name": name, "path": licence} if name else {"path": licence, "title": licence}
 
 
-def _parquet_resource(table: DatasetTable, file: DatasetFile, number: int) -> dict[str, Any]:
+def _parquet_resource(table: DatasetTable, file: DatasetFile, number: int, articles: str) -> dict[str, Any]:
     """Returns the Data Package resource that describes a Parquet file. Its type is "file" because the library
     frictionless cannot read columns of lists as a table. The resource contains a schema nevertheless.
     """
     resource = _file(table.name if not number else f"{table.name}-{number + 1}", file, "parquet")
-    return {**resource, "type": "file", "description": table.doc, "schema": _schema(table)}
+    return {**resource, "type": "file", "description": table.doc, "schema": _schema(table, articles)}
 
 
 def _text(table: DatasetTable, file: DatasetFile, form: str) -> dict[str, Any]:
     resource = {**_file(f"{table.name}-{form}", file, form), "compression": "gz", "description": table.doc}
     if form == "jsonl":
         return {**resource, "type": "file"}
-    return {**resource, "type": "table", "encoding": "utf-8", "schema": _schema(table)}
+    return {**resource, "type": "table", "encoding": "utf-8", "schema": _schema(table, f"{ARTICLES.name}-{form}")}
 
 
 def _file(name: str, file: DatasetFile, form: str) -> dict[str, Any]:
@@ -457,7 +460,10 @@ def _file(name: str, file: DatasetFile, form: str) -> dict[str, Any]:
     }
 
 
-def _schema(table: DatasetTable) -> dict[str, Any]:
+def _schema(table: DatasetTable, articles: str) -> dict[str, Any]:
+    """Returns the Table Schema of a table. `articles` is the name of the resource with the articles, to which `id`
+    refers; "" if they are in several resources.
+    """
     fields: list[dict[str, Any]] = []
     for column in table.columns:
         field: dict[str, Any] = {
@@ -468,7 +474,36 @@ def _schema(table: DatasetTable) -> dict[str, Any]:
         if column.schema_org:
             field["rdfType"] = f"https://schema.org/{column.schema_org}"
         fields.append(field)
-    return {"$schema": f"{_PROFILE}/tableschema.json", "fields": fields}
+    schema: dict[str, Any] = {"$schema": f"{_PROFILE}/tableschema.json", "fields": fields}
+    if table.has_primary_key:
+        schema["primaryKey"] = list(table.key)
+    if table.of_article and table is not ARTICLES and articles:
+        schema["foreignKeys"] = [{"fields": ["id"], "reference": {"resource": articles, "fields": ["id"]}}]
+    return schema
+
+
+def _write_dictionary(file: Path, stats: SnapshotStatistics) -> None:
+    """Writes the columns of all tables as CSV: table, column, type, description, schema.org property, and for articles
+    the number of rows with a value.
+    """
+    columns = ("table", "column", "type", "description", "schema_org", "filled")
+    with file.open("wb") as out:
+        write_csv(
+            (
+                {
+                    "table": table.name,
+                    "column": column.name,
+                    "type": column.kind,
+                    "description": column.doc,
+                    "schema_org": column.schema_org,
+                    "filled": stats.filled[column.name] if table is ARTICLES else None,
+                }
+                for table in tables_present(stats)
+                for column in table.columns
+            ),
+            out,
+            columns,
+        )
 
 
 # ro-crate-metadata.json: RO-Crate 1.2 (https://w3id.org/ro/crate/1.2), the dataset, its files, and how it was made.
@@ -570,13 +605,14 @@ def write_descriptions(
     changes = read_table(table_files(folder, CHANGES)) if previous else None
     _write(folder / "CHANGES.md", changes_text(stats, changes, since))
     _write(folder / "CITATION.cff", citation_cff(stats, about))
+    _write_dictionary(folder / "data_dictionary.csv", stats)
     files = list_files(folder)
     size = sum(file.bytes for file in files if file.path.startswith("data/"))
     _json(folder / "datacite.json", datacite_json(stats, about, size))
     _json(folder / "datapackage.json", data_package_json(stats, about, files, software))
     _json(folder / "croissant.json", croissant_json(stats, about, files, cited))
     files = list_files(folder, files)
-    _write(folder / "README.md", card_text(stats, about, files, cited, coverages))
+    _write(folder / "README.md", card_text(folder, stats, about, files, cited, coverages))
     files = list_files(folder, files)
     _json(folder / "ro-crate-metadata.json", ro_crate_json(stats, about, files, software, cited))
     return list_files(folder, files)

@@ -551,14 +551,11 @@ _CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 def check_snapshot(folder: Path, archives: Sequence[Path] = ()) -> tuple[str, ...]:
     """Verifies a snapshot and returns what is wrong with it, one sentence each; () if it is intact. If `archives` are
-    given, their withdrawals count, too. Raises NotASnapshot, ExtraMissing and the errors of `open_archive`.
+    given and the snapshot is intact, also says which of its articles were withdrawn since. Raises NotASnapshot, ExtraMissing and the errors of `open_archive`.
     """
     document = read_rebuild(folder)
-    return (
-        *_check_sums(folder, read_snapshot_file(folder, SUMS)),
-        *_check_tables(folder, document),
-        *_check_withdrawals(folder, archives),
-    )
+    found = (*_check_sums(folder, read_snapshot_file(folder, SUMS)), *_check_tables(folder, document))
+    return found or tuple(_check_withdrawals(folder, archives))
 
 
 def _check_withdrawals(folder: Path, archives: Sequence[Path]) -> Iterator[str]:

@@ -63,6 +63,7 @@ class DatasetTable:
 
     - `key`: the columns that identify a row. Rows are sorted by these columns.
     - `of_article`: True if the column `id` contains identifiers of articles in the table `articles`.
+    - `has_primary_key`: False if values of `key` may be empty, which Data Package does not allow for a primary key.
     - `optional`: True if the table is left out when it has no rows.
     """
 
@@ -72,6 +73,7 @@ class DatasetTable:
     key: tuple[str, ...]
     of_article: bool = True
     optional: bool = False
+    has_primary_key: bool = True
 
 
 _KINDS: dict[Shape, Kind] = {"text": "text", "time": "time", "integer": "integer", "texts": "texts"}
@@ -285,7 +287,7 @@ COVERAGE = DatasetTable(
     "One row per site and month, from its first month with an article to its last, also for months without any.",
     (
         Column("site", "text", "name of the site"),
-        Column("month", "text", 'month of publication such as 2024-05; "" for articles and addresses without a date'),
+        Column("month", "text", "month of publication such as 2024-05, or undated"),
         Column("archived", "integer", "articles of the month in this dataset"),
         Column("known", "integer", "these, and the missing addresses that name the month"),
         Column("missing", "integer", "missing addresses that name the month, such as /2024/05/a-post"),
@@ -308,6 +310,7 @@ NGRAMS = DatasetTable(
     ("year", "language", "n", "ngram"),
     of_article=False,
     optional=True,
+    has_primary_key=False,
 )
 WITHDRAWN = DatasetTable(
     "withdrawn",
@@ -342,6 +345,7 @@ CHANGES = DatasetTable(
     ("id", "what", "field"),
     of_article=False,
     optional=True,
+    has_primary_key=False,
 )
 
 TABLES: tuple[DatasetTable, ...] = (
@@ -504,7 +508,7 @@ def _record_at_cutoff(row: Sequence[Any]) -> Row:
     cut-off.
     """
     record: Row = dict(zip(_RECORD, row, strict=False))
-    for name in STORED_LISTS:
+    for name in ("aliases", *STORED_LISTS):
         text = record[name]
         record[name] = _scan(text, 0)[0] if text and text != "[]" else []
     content, captured_at, payload_digest = row[_BESIDE + 4 : _BESIDE + 7]
@@ -810,14 +814,15 @@ def coverage_rows(db: Database, cutoff: str) -> Iterator[Row]:
         {
             (site, month): count
             for site, month, count in db.execute(
-                "select site, coalesce(substr(published, 1, 7), ''), count(*) from temp.considered where chosen "
-                "group by 1, 2"
+                "select site, coalesce(nullif(substr(published, 1, 7), ''), ?), count(*) from temp.considered "
+                "where chosen group by 1, 2",
+                [UNDATED],
             )
         }
     )
     for row in missing_rows(db, cutoff):
         found = _MONTH_IN_URL.search(row["url"])
-        missing[row["site"], f"{found[1]}-{found[2]}" if found else ""] += 1
+        missing[row["site"], f"{found[1]}-{found[2]}" if found else UNDATED] += 1
     for site, month, count in db.execute(
         "select s.name, substr(r.started_at, 1, 7), count(*) from runs r join sites s on s.id = r.site_id where "
         f"s.name in {_CHOSEN_SITES} and substr(r.started_at, 1, 19) <= ? group by 1, 2",
@@ -827,7 +832,7 @@ def coverage_rows(db: Database, cutoff: str) -> Iterator[Row]:
     keys = {*archived, *missing, *visits}
     for site, group in groupby(sorted(keys), key=lambda key: key[0]):
         months = {month for _, month in group}
-        dated = sorted({month for name, month in archived if name == site} - {""})
+        dated = sorted({month for name, month in archived if name == site} - {UNDATED})
         for month in sorted(months.union(months_between(dated[0], dated[-1]) if dated else ())):
             here, lost = archived[site, month], missing[site, month]
             yield {
@@ -838,6 +843,10 @@ def coverage_rows(db: Database, cutoff: str) -> Iterator[Row]:
                 "missing": lost,
                 "visits": visits[site, month],
             }
+
+
+UNDATED = "undated"
+"""The month of articles and addresses without a date."""
 
 
 def months_between(first: str, last: str) -> Iterator[str]:

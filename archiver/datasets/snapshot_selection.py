@@ -14,9 +14,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from array import array
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
 from itertools import groupby
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -495,8 +497,6 @@ def parse_cutoff(text: str) -> str:
     """Parses a cut-off (a date or a time) and returns the moment in UTC, to the second. If the text is a year, month or
     day, the cut-off is its last second, so that the whole period is included. Raises BadQuery.
     """
-    from datetime import UTC, datetime
-
     cutoff = parse_period(text)
     seconds = utc_seconds(cutoff.end) - (not cutoff.is_moment)
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
@@ -639,6 +639,11 @@ class SnapshotStatistics:
     - `filled`: for each column, the number of articles with a value in this column.
     - `spans`: the first and last day of publication of each site.
     - `words`: the number of words in published bodies.
+    - `lengths`: the lengths of the articles in words, by the unit of `words`.
+    - `visits`: the number of captures of each article; `visited` is the time of the first and last of them.
+    - `sources`: the number of known addresses of posts by the kind of source that named them.
+    - `withheld`: the number of articles by column that is left out or shortened.
+    - `clustered`: the number of near-duplicates of another article.
     - `withdrawn`: the identifiers and reasons of articles that were withdrawn since the version was first built.
     - `previous_identifier`: the DOI, URL or URN of the previous version; "" if there is none.
     """
@@ -659,6 +664,12 @@ class SnapshotStatistics:
     missing: Counter[tuple[str, str]] = field(default_factory=Counter)
     squares: Counter[tuple[float, float]] = field(default_factory=Counter)
     filled: Counter[str] = field(default_factory=Counter)
+    lengths: dict[str, array[int]] = field(default_factory=dict)
+    visits: array[int] = field(default_factory=lambda: array("L"))
+    visited: tuple[datetime, datetime] = (datetime.max, datetime.min)
+    sources: Counter[str] = field(default_factory=Counter)
+    withheld: Counter[str] = field(default_factory=Counter)
+    clustered: int = 0
     withdrawn: dict[str, str] = field(default_factory=dict)
     previous_identifier: str = ""
     gone: int = 0
@@ -684,7 +695,16 @@ class SnapshotStatistics:
         self.gone += record["gone_at"] is not None
         self.revised += record["revision"] > 1
         self.duplicates += record["duplicate_of"] is not None
+        self.clustered += record["cluster_id"] is not None
+        self.withheld.update(record["withheld"])
+        self.lengths.setdefault(record["word_unit"], array("L")).append(record["words"])
         self.words += record["words"] if record["body"] else 0
+
+    def count_captures(self, times: Sequence[datetime]) -> None:
+        """Adds the captures of one article, given by their times in ascending order, to the statistics."""
+        self.visits.append(len(times))
+        first, last = self.visited if len(self.visits) > 1 else (times[0], times[-1])
+        self.visited = (min(first, times[0]), max(last, times[-1]))
 
     def count_place(self, row: Mapping[str, Any]) -> None:
         """Adds a row of the table `places` to the statistics."""

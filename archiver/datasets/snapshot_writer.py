@@ -178,8 +178,12 @@ def write_tables(
         folder,
         stats,
         progress,
-        _merged(
-            [snapshot_rows.capture_rows(db, stats.cutoff) for db in dbs], lambda row: (row["id"], row["captured_at"])
+        _counted_captures(
+            stats,
+            _merged(
+                [snapshot_rows.capture_rows(db, stats.cutoff) for db in dbs],
+                lambda row: (row["id"], row["captured_at"]),
+            ),
         ),
     )
     _write(
@@ -200,7 +204,10 @@ def write_tables(
         folder,
         stats,
         progress,
-        _merged([snapshot_rows.site_rows(db, stats.cutoff, described) for db in dbs], lambda row: row["site"]),
+        _counted_sources(
+            stats,
+            _merged([snapshot_rows.site_rows(db, stats.cutoff, described) for db in dbs], lambda row: row["site"]),
+        ),
     )
     _write(
         COVERAGE,
@@ -243,6 +250,21 @@ def write_changes(folder: Path, stats: SnapshotStatistics, previous: Path, progr
 
 def _merged(streams: list[Iterator[Any]], key: Callable[[Any], Any]) -> Iterator[Any]:
     return streams[0] if len(streams) == 1 else heapq.merge(*streams, key=key)
+
+
+def _counted_captures(stats: SnapshotStatistics, found: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for _, group in groupby(found, key=lambda row: row["id"]):
+        rows = list(group)
+        stats.count_captures([row["captured_at"] for row in rows])
+        yield from rows
+
+
+def _counted_sources(stats: SnapshotStatistics, found: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for row in found:
+        for name, value in row.items():
+            if name.startswith("from_"):
+                stats.sources[name.removeprefix("from_")] += value
+        yield row
 
 
 def _counted(stats: SnapshotStatistics, found: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -21,6 +21,7 @@ import pytest
 from archiver.datasets.dataset_card import DatasetFile
 from archiver.datasets.dataset_metadata import write_descriptions
 from archiver.errors import SnapshotRefused
+from archiver.storage.connection import open_archive
 from tests.datasets.published import FREE, POSTS, Post, contents, make, publish, rows, text
 from tests.runner import failure, fault
 
@@ -436,12 +437,12 @@ def test_coverage_counts_each_site_by_month(tmp_path: Path) -> None:
     assert publish(archive, str(tmp_path / "d"), *asked).exit_code == 0
     found = [row for row in rows(tmp_path / "d", "coverage") if row["site"] == "harbour.example"]
     assert [(row["month"], row["archived"], row["known"], row["missing"], row["visits"]) for row in found] == [
-        ("", 0, 1, 1, 0),
         ("2024-01", 2, 2, 0, 0),
         ("2024-02", 0, 0, 0, 0),
         ("2024-03", 0, 1, 1, 0),
         ("2024-04", 1, 1, 0, 0),
         ("2024-05", 0, 0, 0, 1),
+        ("undated", 0, 1, 1, 0),
     ]
     [first, second] = rows(tmp_path / "d", "sites")
     assert (first["site"], first["articles"], first["missing"], first["visits"]) == ("harbour.example", 3, 2, 1)
@@ -450,3 +451,21 @@ def test_coverage_counts_each_site_by_month(tmp_path: Path) -> None:
     card = (tmp_path / "d" / "README.md").read_text()
     assert "| harbour.example | 4 | 2 | 2024-02 to 2024-03 |" in card
     assert "| notes.example/blog | 4 | 0 |  |" in card
+
+
+def test_aliases_are_a_list_of_urls(tmp_path: Path) -> None:
+    archive = make(tmp_path / "archive" / "archive.db", [Post(1), Post(2)])
+    db = open_archive(archive)
+    db.table("aliases").insert(
+        {
+            "urlkey": "example,harbour)/old",
+            "url": "https://harbour.example/old",
+            "article_id": 1,
+            "kind": "redirect",
+            "first_seen": "2024-05-01T12:00:00+00:00",
+        }
+    )
+    db.close()
+    assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0").exit_code == 0
+    found = {row["url"][-1]: row["aliases"] for row in rows(tmp_path / "d", "articles")}
+    assert found == {"1": ["https://harbour.example/old"], "2": []}

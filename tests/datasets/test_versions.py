@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from archiver.datasets.dataset_card import CHECKLIST
 from archiver.datasets.snapshot_selection import VERSION, after_withdrawal, version_key
 from archiver.items import UsageStatement
 from tests.datasets.published import FREE, Post, all_words, contents, leaked, make, publish, rows, text
@@ -150,6 +151,35 @@ def test_dataset_rebuilt_after_a_withdrawal_is_a_version_of_its_own(tmp_path: Pa
     said = contents(folder)
     assert b"Version 1.0.0, built again without articles that were withdrawn since" in said["CHANGES.md"]
     assert b'version: "1.0.0+withdrawn.2"' in said["CITATION.cff"]
+
+
+def test_checklist_says_what_the_operator_has_not_stated(tmp_path: Path) -> None:
+    archive = make(tmp_path / "old" / "archive.db", BEFORE)
+    bare = publish([], "--check", str(build(tmp_path, archive, "1.0.0")), "--json")
+    points = json.loads(bare.stdout)["checklist"]
+    assert len(points) == 40
+    stated = {
+        "motivation": "## Motivation",
+        "sampling": "## Sampling frame",
+        "intended_uses": "## Intended uses",
+        "unsuitable_uses": "## Unsuitable uses",
+        "biases": "## Biases",
+        "ethics": "## Ethics",
+        "funding": "## Funding",
+        "maintenance": "## Maintenance",
+        "contact": "## Contact",
+    }
+    assert {one["answer"] for one in points if not one["answered"]} == set(stated.values())
+    rules = f"{FREE}[dataset]\n" + "".join(f'{name} = "Said of {name}."\n' for name in stated)
+    whole = publish([], "--check", str(build(tmp_path, archive, "1.1.0", rules)), "--json")
+    assert [one["answer"] for one in json.loads(whole.stdout)["checklist"] if not one["answered"]] == []
+    card = (tmp_path / "1.1.0" / "README.md").read_text()
+    assert [name for name, heading in stated.items() if f"{heading}\n\nSaid of {name}." not in card] == []
+
+
+def test_documentation_has_the_checklist() -> None:
+    said = (Path(__file__).parents[2] / "docs" / "datasets.md").read_text()
+    assert [point.question for point in CHECKLIST if f"| {point.question} | `{point.file}`" not in said] == []
 
 
 def test_versions_are_in_the_order_of_semantic_versioning() -> None:

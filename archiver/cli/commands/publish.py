@@ -423,9 +423,12 @@ def _is_given(name: str) -> bool:
 
 
 def _check_dataset(folder: Path, archives: tuple[str, ...], as_json: bool) -> None:
+    from archiver.datasets.dataset_card import answered_points
     from archiver.datasets.snapshot import check_snapshot, read_rebuild
 
     found = check_snapshot(folder, [Path(archive) for archive in archives])
+    points = {} if found else answered_points(folder)  # a damaged dataset cannot be read
+    open_points = [point.question for point, is_answered in points.items() if not is_answered]
     version = read_rebuild(folder)
     if as_json:
         print_json(
@@ -434,6 +437,10 @@ def _check_dataset(folder: Path, archives: tuple[str, ...], as_json: bool) -> No
                 "version": version["request"].version,
                 "rows": version.get("rows"),
                 "findings": list(found),
+                "checklist": [
+                    {"question": point.question, "file": point.file, "answer": point.what, "answered": is_answered}
+                    for point, is_answered in points.items()
+                ],
             }
         )
     elif found:
@@ -441,6 +448,9 @@ def _check_dataset(folder: Path, archives: tuple[str, ...], as_json: bool) -> No
             click.echo(sentence)
     else:
         click.echo(f"{folder} is version {version['request'].version}, complete and unchanged since its publication.")
+        click.echo(f"It answers {len(points) - len(open_points)} of {len(points)} points of a reviewer's checklist.")
+        for question in open_points:
+            click.echo(f"  not answered: {question}")
     if found:
         click.get_current_context().exit(1)
 
