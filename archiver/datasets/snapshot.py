@@ -551,7 +551,8 @@ _CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 def check_snapshot(folder: Path, archives: Sequence[Path] = ()) -> tuple[str, ...]:
     """Verifies a snapshot and returns what is wrong with it, one sentence each; () if it is intact. If `archives` are
-    given and the snapshot is intact, also says which of its articles were withdrawn since. Raises NotASnapshot, ExtraMissing and the errors of `open_archive`.
+    given and the snapshot is intact, also says which of its articles were withdrawn since. Raises NotASnapshot if files
+    of the snapshot are missing, ExtraMissing if pyarrow is not installed, and the errors of `open_archive`.
     """
     document = read_rebuild(folder)
     found = (*_check_sums(folder, read_snapshot_file(folder, SUMS)), *_check_tables(folder, document))
