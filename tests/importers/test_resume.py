@@ -25,7 +25,7 @@ from tests.importers.importing import kinds, rows, run, state
 from tests.processes import SERVER, Running, descendants, is_alive
 from tests.waiting import until
 
-POSTS = 80
+POSTS = 60
 
 
 @pytest.fixture(scope="module")
