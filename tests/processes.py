@@ -19,12 +19,14 @@ import time
 from collections.abc import Mapping, Sequence
 from multiprocessing import forkserver
 from pathlib import Path
+from types import ModuleType
 
 from tests.forked_starts import forked_starts
 
 ROOT = Path(__file__).parents[1]
 SERVER = multiprocessing.get_context("forkserver")
 """Forks processes that have imported the whole program."""
+_APPEND = os.O_CREAT | os.O_WRONLY | os.O_APPEND
 
 
 def warm(*modules: str) -> None:
@@ -46,20 +48,31 @@ def without_proxies() -> dict[str, str]:
 
 
 class Running:
-    """A running `python -m module words`. `environment` replaces that of this process; the default is
-    `without_proxies()`.
+    """A running `python -m module words`, or `python -c code words` if the module is "-c". `environment` replaces that
+    of this process; the default is `without_proxies()`.
+
+    `stdin` is read by the process. `terminal` gets what it writes to stderr. It leads a session of its own if
+    `new_session` is set.
     """
 
     def __init__(
-        self, module: str, *words: str, environment: Mapping[str, str] | None = None, folder: Path = ROOT
+        self,
+        module: str,
+        *words: str,
+        environment: Mapping[str, str] | None = None,
+        folder: Path = ROOT,
+        stdin: Path | None = None,
+        terminal: Path | None = None,
+        new_session: bool = False,
     ) -> None:
-        self._words = ["python", "-m", module, *words]
+        self._words = ["python", module, *words] if module == "-c" else ["python", "-m", module, *words]
         self._folder = tempfile.TemporaryDirectory(prefix="process-")
         self._out, self._err = (Path(self._folder.name, name) for name in ("out", "err"))
         self._out.touch()
         self._err.touch()
         kept = dict(without_proxies() if environment is None else environment)
-        self._process = SERVER.Process(target=_main, args=(module, words, kept, folder, (self._out, self._err)))
+        files = (stdin, self._out, terminal or self._err)
+        self._process = SERVER.Process(target=_main, args=(module, words, kept, folder, files, new_session))
         self._process.start()
         assert self._process.pid is not None
         self.pid = self._process.pid
@@ -105,10 +118,15 @@ class Running:
 
 
 def run(
-    module: str, *words: str, environment: Mapping[str, str] | None = None, folder: Path = ROOT, timeout: float = 120
+    module: str,
+    *words: str,
+    environment: Mapping[str, str] | None = None,
+    folder: Path = ROOT,
+    stdin: Path | None = None,
+    timeout: float = 120,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `python -m module words` to its end."""
-    return Running(module, *words, environment=environment, folder=folder).end(timeout)
+    """Run `python -m module words`, or `python -c code words`, to its end."""
+    return Running(module, *words, environment=environment, folder=folder, stdin=stdin).end(timeout)
 
 
 def descendants(pid: int) -> set[int]:
@@ -130,18 +148,33 @@ def is_alive(pid: int) -> bool:
 
 
 def _main(
-    module: str, words: Sequence[str], environment: dict[str, str], folder: Path, outputs: tuple[Path, Path]
+    module: str,
+    words: Sequence[str],
+    environment: dict[str, str],
+    folder: Path,
+    files: tuple[Path | None, Path, Path],
+    new_session: bool,
 ) -> None:
-    """Run the module in the new process, with its own arguments, environment, folder and output files."""
-    for number, file in enumerate(outputs, start=1):
-        handle = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-        os.dup2(handle, number)
-        os.close(handle)
+    """Run the module or code in the new process, with its own arguments, environment, folder and standard files."""
+    if new_session:
+        os.setsid()
+    for number, (file, mode) in enumerate(zip(files, (os.O_RDONLY, _APPEND, _APPEND), strict=True)):
+        if file:
+            handle = os.open(file, mode)
+            os.dup2(handle, number)
+            os.close(handle)
+    if files[0]:
+        sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
     sys.stdout, sys.stderr = (os.fdopen(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))
     os.environ.clear()
     os.environ.update(environment)
     tempfile.tempdir = None  # TMPDIR may be another
     os.chdir(folder)
-    sys.argv = [module, *words]
     with forked_starts():
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        if module == "-c":
+            sys.argv = [module, *words[1:]]
+            sys.modules["__main__"] = ModuleType("__main__")
+            exec(compile(words[0], "<string>", "exec"), vars(sys.modules["__main__"]))
+        else:
+            sys.argv = [module, *words]
+            runpy.run_module(module, run_name="__main__", alter_sys=True)

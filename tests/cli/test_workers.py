@@ -7,12 +7,11 @@ import os
 import pickle
 import pty
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,15 +19,16 @@ from archiver.errors import ArchiveInUse, BadSetting
 from archiver.scheduling import crawl_pool
 from archiver.scheduling.crawl_messages import CommonOptions, CrawlPlan, count_cores, group_by_host
 from archiver.storage.locks import lock_site
+from tests import processes
 from tests.faults.sound import flaws
+from tests.processes import Running, is_alive
 from tests.spiders.crawling import rows
 from tests.spiders.site_server import Answer, Pages, SiteServer, home, page, serving
-from tests.waiting import PATIENCE, until
+from tests.waiting import until
 
 several = pytest.mark.skipif(
     count_cores() < 2 or not Path("/proc/self/fd").is_dir(), reason="takes two cores, and /proc to see who does what"
 )
-ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")} | {"NO_COLOR": "1"}
 
 
 def blog(name: str, posts: int, seconds: float = 0.0) -> Pages:
@@ -54,10 +54,10 @@ def serve() -> Iterator[Serve]:
         yield lambda *words, **more: stack.enter_context(serving(blog(*words, **more)))
 
 
-def begin(archive: Path, *sites: SiteServer, words: tuple[str, ...] = (), **options: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "archiver", "crawl", *(site.url for site in sites), "--archive", str(archive)]
-    given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, **options}
-    return subprocess.Popen([*command, *words], text=True, env=ENVIRONMENT, **given)  # type: ignore[call-overload]
+def begin(archive: Path, *sites: SiteServer, words: tuple[str, ...] = (), **options: Any) -> Running:
+    environment = processes.without_proxies() | {"NO_COLOR": "1"}
+    named = (*(site.url for site in sites), "--archive", str(archive), *words)
+    return Running("archiver", "crawl", *named, environment=environment, **options)
 
 
 def have_served(*sites: SiteServer, posts: int = 5) -> Callable[[], bool]:
@@ -66,19 +66,14 @@ def have_served(*sites: SiteServer, posts: int = 5) -> Callable[[], bool]:
 
 def processes_of(parent: int) -> list[int]:
     """Return the PIDs of a process's workers, which its fork server started."""
-    return [
-        pid
-        for server in children(parent)
-        if b"forkserver" in Path(f"/proc/{server}/cmdline").read_bytes()
-        for pid in children(server)
-    ]
+    return [pid for server in children(parent) for pid in children(server)]
 
 
 def children(parent: int) -> list[int]:
     return [*map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())]
 
 
-def writer_of(process: subprocess.Popen[str], site: SiteServer) -> int:
+def writer_of(process: Running, site: SiteServer) -> int:
     """Return the PID of the worker that writes this site's WARC file."""
     name = f"-{name_of(site).rpartition(':')[2]}-"
     return next(
@@ -87,13 +82,6 @@ def writer_of(process: subprocess.Popen[str], site: SiteServer) -> int:
         for fd in Path(f"/proc/{pid}/fd").iterdir()
         if fd.readlink().suffix == ".gz" and name in fd.readlink().name
     )
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def name_of(site: SiteServer) -> str:
@@ -116,14 +104,14 @@ def test_a_killed_process_fails_only_its_own_site(serve: Serve, tmp_path: Path) 
     until(have_served(long, other))
     until(have_served(long, posts=40))  # two more seconds, because a process reports its progress once a second
     os.kill(writer_of(process, long), signal.SIGKILL)
-    out, err = process.communicate(timeout=PATIENCE)
-    results = json.loads(out)
-    assert process.returncode == 1
+    done = process.end()
+    results = json.loads(done.stdout)
+    assert done.returncode == 1
     assert [r["url"] for r in results] == [site.url for site in (long, none, other, later)]
     assert [r["outcome"] for r in results] == ["failed", "failed", "finished", "finished"]
     assert 0 < results[0]["requests"] < 400
     assert [r["new"] for r in results[1:]] == [0, 20, 5]
-    killed, missing = err.splitlines()
+    killed, missing = done.stderr.splitlines()
     assert long.url in killed
     assert "signal 9" in killed
     assert none.url in missing
@@ -142,10 +130,9 @@ def test_a_signal_ends_all_processes_and_keeps_their_results(serve: Serve, tmp_p
         archive,
         *sites,
         words=("--workers", "2"),
-        start_new_session=True,
-        stderr=follower if terminal else subprocess.PIPE,
+        new_session=True,
+        terminal=Path(os.ttyname(follower)) if terminal else None,
     )
-    os.close(follower)
     until(have_served(*sites[:2]))
     workers = processes_of(process.pid)
     assert len(workers) == 2
@@ -153,14 +140,15 @@ def test_a_signal_ends_all_processes_and_keeps_their_results(serve: Serve, tmp_p
     if terminal:
         os.killpg(process.pid, signal.SIGINT)
     else:
-        process.terminate()
-    out, err = process.communicate(timeout=PATIENCE)
+        process.send(signal.SIGTERM)
+    done = process.end()
     screen = os.read(leader, 65536).decode() if terminal else ""
     os.close(leader)
-    assert process.returncode == 128 + (signal.SIGINT if terminal else signal.SIGTERM)
+    os.close(follower)
+    assert done.returncode == 128 + (signal.SIGINT if terminal else signal.SIGTERM)
 
     assert not any(map(is_alive, workers))
-    summaries = [line.split(": ")[0] for line in out.splitlines() if not line.startswith(" ")]
+    summaries = [line.split(": ")[0] for line in done.stdout.splitlines() if not line.startswith(" ")]
     assert summaries == [name_of(sites[0]), name_of(sites[1]), sites[2].url]
     assert rows(archive, "select outcome from runs") == [("interrupted",), ("interrupted",)]
     stored = articles_per_site(archive, *sites)
@@ -171,7 +159,7 @@ def test_a_signal_ends_all_processes_and_keeps_their_results(serve: Serve, tmp_p
         assert all(f"{name_of(site)} " in screen for site in sites[:2])
         assert "Traceback" not in screen
     else:
-        assert sorted(err.splitlines()) == sorted(f"{name_of(site)}: crawl begins" for site in sites[:2])
+        assert sorted(done.stderr.splitlines()) == sorted(f"{name_of(site)}: crawl begins" for site in sites[:2])
 
 
 @several
@@ -181,28 +169,27 @@ def test_workers_stop_with_the_command_and_torn_files_are_repaired(serve: Serve,
     process = begin(archive, one, two)
     until(have_served(one, two))
     workers = processes_of(process.pid)
-    process.kill()
-    process.communicate()
+    process.send(signal.SIGKILL)
+    process.end()
     until(lambda: not any(map(is_alive, workers)))
     assert rows(archive, "select outcome from runs") == [("interrupted",), ("interrupted",)]
     assert flaws(archive) == []
 
     # Now kill all of them while they write. The torn file of one is repaired while another writes.
     asked = len(one.requests), len(two.requests)
-    process = begin(archive, one, two, start_new_session=True)
+    process = begin(archive, one, two, new_session=True)
     until(lambda: len(one.requests) > asked[0] + 8 and len(two.requests) > asked[1] + 8)
     os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    process.end()
     files = (archive.parent / "warc").glob("*.warc.gz")
     torn = [file for file in files if not file.with_name(file.name.replace(".warc.gz", ".cdxj")).exists()]
     assert len(torn) == 2
     os.truncate(torn[0], torn[0].stat().st_size - 99)
     for site, name in ((one, "One"), (two, "Two")):
         site.pages |= blog(name, 50)
-    last = begin(archive, one, two)
-    err = last.communicate(timeout=PATIENCE)[1]
-    assert last.returncode == 0, err
-    assert f"warc/{torn[0].name}" in err
+    last = begin(archive, one, two).end()
+    assert last.returncode == 0, last.stderr
+    assert f"warc/{torn[0].name}" in last.stderr
     assert articles_per_site(archive, one, two) == [50, 50]
     assert flaws(archive) == []
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from archiver.cli.main import cli
 from archiver.warc.warc_records import is_payload_intact, read_record
+from tests import processes
 from tests.importers.files import Rec, arc_document, arc_header, http, listing, page, post, sha1, wacz, warc
 from tests.importers.importing import rows, run, state
 from tests.spiders.crawling import crawl
@@ -334,14 +333,7 @@ def test_import_continues_after_a_limit(archive: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("packed", [True, False])
 def test_records_are_read_from_standard_input(archive: Path, tmp_path: Path, packed: bool) -> None:
     file = warc(tmp_path / "a.warc", post(), post("http://blog.example/b/", title="Another"), packed=packed)
-    with file.open("rb") as handle:
-        done = subprocess.run(
-            [sys.executable, "-m", "archiver", "import", "-", "--archive", str(archive), "--workers", "1"],
-            stdin=handle,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    done = processes.run("archiver", "import", "-", "--archive", str(archive), "--workers", "1", stdin=file)
     assert done.returncode == 0, done.stderr
     assert " 2 " in done.stdout
     assert rows(archive, "select count(*) from articles") == [(2,)]

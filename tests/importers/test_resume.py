@@ -22,10 +22,10 @@ from archiver.warc.warc_records import is_payload_intact, read_record
 from archiver.warc.writer import index_of
 from tests.importers.files import Rec, http, listing, page, post, warc, whole
 from tests.importers.importing import kinds, rows, run, state
-from tests.processes import SERVER, descendants, is_alive
-from tests.waiting import PATIENCE, until
+from tests.processes import SERVER, Running, descendants, is_alive
+from tests.waiting import until
 
-POSTS = 80
+POSTS = 60
 
 
 @pytest.fixture(scope="module")
@@ -205,17 +205,12 @@ def test_sigterm_ends_an_import_cleanly(files: tuple[Path, Path], tmp_path: Path
     archive = tmp_path / "a.db"
     code = "import sys; from archiver.importers import record_batches; record_batches._PAGES = 2; "
     code += "from archiver.cli.main import cli; cli(sys.argv[1:])"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, "import", str(files[0]), "--archive", str(archive), "--workers", "1"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    while process.poll() is None and not any(f.stat().st_size > 9_000 for f in (tmp_path / "warc").glob("*.warc.gz")):
+    process = Running("-c", code, "import", str(files[0]), "--archive", str(archive), "--workers", "1")
+    while process.lives and not any(f.stat().st_size > 9_000 for f in (tmp_path / "warc").glob("*.warc.gz")):
         time.sleep(0.005)
-    process.terminate()
-    out, errors = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 143, (out, errors)
+    process.send(signal.SIGTERM)
+    done = process.end()
+    assert done.returncode == 143, (done.stdout, done.stderr)
     assert all(index_of(f).exists() for f in (tmp_path / "warc").glob("*.warc.gz"))
     run(archive, files[0])
     assert_sound(archive)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -22,20 +21,18 @@ FIRST_DAY = datetime(2026, 3, 1, 8, tzinfo=UTC)
 """The first run. Each day has a run at this time."""
 DAYS = 30
 _OLD_POSTS = 16
-_PORT = 9170
 
 
-def _free_network() -> str:
-    """Return the beginning of the addresses of the blogs: the first on which no other month is running."""
-    for number in range(1, 200):
-        with socket.socket() as probe, suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((f"127.0.{number}.1", _PORT))
-            return f"127.0.{number}"
-    raise OSError(f"port {_PORT} is in use on all loopback addresses")
+@cache
+def _reserve_port(host: str) -> socket.socket:
+    """Bind a free port of this host until the process ends. A server can bind it too and listen on it; while none does,
+    connections are refused.
+    """
+    held = socket.socket()
+    held.bind((host, 0))
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return held
 
-
-_NETWORK = _free_network()
 
 Source = Literal["feed", "sitemap", "api"]
 
@@ -71,7 +68,9 @@ class Blog:
 
     @property
     def port(self) -> int:
-        return _PORT + ord(self.name) - ord("a")
+        """The port that the system chose, which stays the same in this process."""
+        port: int = _reserve_port(self.host).getsockname()[1]
+        return port
 
     @property
     def site(self) -> str:
@@ -86,12 +85,12 @@ class Blog:
 BLOGS = {
     one.name: one
     for one in (
-        Blog("a", f"{_NETWORK}.1", ("feed", "sitemap"), 2, "Low Water"),
-        Blog("b", f"{_NETWORK}.2", ("feed", "api"), 3, "The Copper Kettle"),
-        Blog("c", f"{_NETWORK}.3", (), 3, "Barley Fields"),
-        Blog("d", f"{_NETWORK}.4", ("feed", "sitemap"), 2, "Violin and Rope"),
-        Blog("e", f"{_NETWORK}.5", ("feed",), 3, "Notes of a Heron", "https"),
-        Blog("f", f"{_NETWORK}.6", ("feed", "sitemap"), 2, "Low Water"),
+        Blog("a", "127.0.1.1", ("feed", "sitemap"), 2, "Low Water"),
+        Blog("b", "127.0.1.2", ("feed", "api"), 3, "The Copper Kettle"),
+        Blog("c", "127.0.1.3", (), 3, "Barley Fields"),
+        Blog("d", "127.0.1.4", ("feed", "sitemap"), 2, "Violin and Rope"),
+        Blog("e", "127.0.1.5", ("feed",), 3, "Notes of a Heron", "https"),
+        Blog("f", "127.0.1.6", ("feed", "sitemap"), 2, "Low Water"),
     )
 }
 

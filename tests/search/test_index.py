@@ -9,8 +9,6 @@ import re
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -26,6 +24,7 @@ from archiver.search import index_refresh, tantivy_index
 from archiver.search.index_refresh import check_index
 from archiver.storage.connection import open_archive, writing
 from archiver.storage.full_text_and_saved_searches import index_folder
+from tests import processes
 from tests.archive_fixture import make_archive
 from tests.runner import Runner, fault
 from tests.storage.test_connect import without_write_access
@@ -186,7 +185,7 @@ setattr(module, {step!r}, die)
 file = Path(sys.argv[1])
 index_refresh.refresh_index(open_archive(file), file, rebuild={rebuild})
 """
-        done = subprocess.run([sys.executable, "-c", code, str(file)], check=False, capture_output=True, text=True)
+        done = processes.run("-c", code, str(file))
         assert done.returncode == -signal.SIGKILL, done.stderr
         assert ids(file, "zeppelin") == [2]
         assert ids(file, "tide") == [1, 2]
@@ -215,14 +214,12 @@ def test_concurrent_searches_and_writes(file: Path) -> None:
         "import sys; from archiver.archive import Archive\n"
         "for _ in range(5):\n    with Archive(sys.argv[1]) as a: print(a.results('tide', duplicates=True).total)"
     )
-    started = [
-        subprocess.Popen([sys.executable, "-c", code, str(file)], stdout=subprocess.PIPE, text=True) for _ in range(3)
-    ]
+    started = [processes.Running("-c", code, str(file)) for _ in range(3)]
     for number in range(20):
         write(file, "update articles set title = ? where id = 3", f"Zeppelin {number}")
         time.sleep(0.02)
     for process in started:
-        assert process.communicate(timeout=120)[0].split() == ["2"] * 5
+        assert process.end().stdout.split() == ["2"] * 5
     assert ids(file, "zeppelin 19") == [3]
     assert findings(file) == []
 

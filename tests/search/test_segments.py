@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from archiver.errors import BadQuery
 from archiver.search import index_refresh, tantivy_index
 from archiver.storage.connection import open_archive
 from archiver.storage.full_text_and_saved_searches import index_folder
+from tests import processes
 from tests.archive_fixture import make_archive
 
 UNFINISHED = """
@@ -36,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
         archive.results("tide")
     folder = index_folder(file)
     for _ in range(10):
-        killed = subprocess.run([sys.executable, "-c", UNFINISHED, str(folder)], check=False)
+        killed = processes.run("-c", UNFINISHED, str(folder))
         assert killed.returncode == -signal.SIGKILL
         if any(part.stat().st_size == 0 for part in folder.glob("*.term")):
             return folder

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +20,7 @@ from archiver.storage.article_tables.article_records import record_id_of
 from archiver.storage.connection import open_archive, opened
 from archiver.storage.sites import SiteLookup, add_site, find_site
 from archiver.urls import Scope, urlkey
+from tests import processes
 from tests.archive_fixture import make_archive
 from tests.runner import Runner, fault
 from tests.spiders.crawling import archiver, crawl, rows
@@ -321,7 +319,7 @@ with opened(Path(sys.argv[1])) as db:
 @pytest.mark.parametrize("step", ["_move_tombstones", "_move_pages", "_make_due", "_move_requisites", "_move_articles"])
 def test_a_kill_in_the_middle_leaves_the_archive_as_it_was(archive: Path, step: str) -> None:
     before = contents(archive)
-    done = subprocess.run([sys.executable, "-c", KILLED, str(archive), step], env=os.environ, check=False)
+    done = processes.run("-c", KILLED, str(archive), step)
     assert done.returncode == -signal.SIGKILL
     assert contents(archive) == before
     open_archive(archive).close()

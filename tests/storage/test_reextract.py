@@ -22,6 +22,7 @@ from archiver.cli.main import cli
 from archiver.storage.article_tables.article_and_revision_rows import FULL_CONTENT
 from archiver.storage.article_tables.evidence import decode_evidence as entries_of
 from archiver.storage.article_tables.evidence import pack_evidence
+from tests import processes
 from tests.article_columns import CONTENT_COLUMNS
 from tests.processes import descendants, is_alive
 from tests.runner import Runner, fault
@@ -328,7 +329,7 @@ def test_a_killed_run_is_continued(archive: Path, tmp_path: Path) -> None:
         "        os.kill(os.getpid(), 9)\n    return out\n"
         "w.write_reextraction = write\nfrom archiver.cli.main import cli\ncli()\n"
     )
-    ran = subprocess.run([sys.executable, "-c", kill, "reextract", "--archive", str(archive)], cwd=ROOT, check=False)
+    ran = processes.run("-c", kill, "reextract", "--archive", str(archive))
     assert ran.returncode == -signal.SIGKILL
     result = reextract(archive)
     assert result.exit_code == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -17,9 +18,10 @@ from archiver.search.index_refresh import refresh_index
 from archiver.storage.connection import open_archive
 from archiver.storage.full_text_and_saved_searches import index_folder
 from archiver.web.archive_access import ArchivePool
+from tests import processes
 from tests.archive_fixture import make_archive
 from tests.runner import Runner, fault
-from tests.web.conftest import Served, serving
+from tests.web.conftest import Served, output_of, serving
 
 PATHS = ("/", "/search?q=tide", "/sites", "/site/notes.example/blog", "/article/1")
 
@@ -159,22 +161,12 @@ def test_static_files_have_their_hash_in_the_url(served: Served) -> None:
 
 
 def test_a_page_and_its_twin_count_as_the_command_does(served: Served) -> None:
-    printed = subprocess.run(
-        [sys.executable, "-m", "archiver", "search", "tide", "--json", "--archive", str(served.archive)],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    printed = output_of(served.archive, "search", "tide", "--json")
     assert served.get("/search.json?q=tide").json["hits"] == json.loads(printed)
 
 
 def test_a_missing_archive_is_an_error(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "archiver", "serve", "--archive", str(tmp_path / "none.db")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = processes.run("archiver", "serve", "--archive", str(tmp_path / "none.db"))
     assert (done.returncode, done.stdout) == (1, "")
     assert str(ArchiveNotFound(str(tmp_path / "none.db"))) in done.stderr
 
@@ -234,20 +226,16 @@ def test_an_unknown_path_is_an_error_page(served: Served, path: str, status: int
 def test_a_fault_is_reported_without_details(tmp_path: Path) -> None:
     """The log has the traceback but no values: neither texts of the archive nor queries."""
     archive = make_archive(tmp_path / "small.db")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "archiver", "serve", "--port", "0", "--archive", str(archive)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout
-    running = Served(process.stdout.readline().split()[4].rstrip("/"), archive)
+    process = processes.Running("archiver", "serve", "--port", "0", "--archive", str(archive))
+    address = process.says(r"http://[\w.]+:\d+(?=/)")
+    assert address
+    running = Served(address[0], archive)
     db = open_archive(archive)
     db.execute("alter table runs rename to walks")
     db.close()
     answer = running.get("/site/harbour.example?q=quicksand")
-    process.terminate()
-    log = process.communicate(timeout=120)[1]
+    process.send(signal.SIGTERM)
+    log = process.end().stderr
     assert answer.status == 500
     assert "sqlite" not in answer.text
     assert "no such table: runs" in log
@@ -280,27 +268,11 @@ def test_a_page_has_a_time_limit(tmp_path: Path) -> None:
 
 
 def test_a_public_server_warns_that_there_is_no_login(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "archiver",
-            "serve",
-            "--host",
-            "0.0.0.0",
-            "--port",
-            "0",
-            "--archive",
-            str(make_archive(tmp_path / "small.db")),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout
-    assert "http://0.0.0.0:" in process.stdout.readline()
-    process.terminate()
-    assert process.communicate(timeout=120)[1], "a warning: whoever reaches this address may read the archive"
+    archive = make_archive(tmp_path / "small.db")
+    process = processes.Running("archiver", "serve", "--host", "0.0.0.0", "--port", "0", "--archive", str(archive))
+    assert process.says("http://0.0.0.0:")
+    process.send(signal.SIGTERM)
+    assert process.end().stderr, "a warning: whoever reaches this address may read the archive"
 
 
 def test_without_its_packages_the_command_says_what_to_install() -> None:
