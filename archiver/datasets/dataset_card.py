@@ -54,6 +54,7 @@ MEDIA = {
     ".cff": "application/yaml",
     ".svg": "image/svg+xml",
     ".py": "text/x-python",
+    ".sql": "application/sql",
     ".wacz": "application/wacz",
 }
 

@@ -316,6 +316,48 @@ def write_references(folder: Path, stats: SnapshotStatistics) -> None:
     shutil.copyfile(Path(datasets.__file__).with_name("rehydrate.py"), folder / "rehydrate.py")
 
 
+_DUCKDB_TYPES = {
+    "text": "varchar",
+    "integer": "bigint",
+    "number": "double",
+    "time": "timestamp with time zone",
+    "date": "date",
+    "texts": "varchar[]",
+}
+_VIEWS = """-- Views for DuckDB: one per table, over its Parquet files. Run this in the folder of the dataset:
+--     duckdb -init views.sql
+-- or name the folder first: set file_search_path = 'FOLDER';
+"""
+
+
+def write_views(folder: Path, stats: SnapshotStatistics) -> None:
+    """Writes views.sql, which creates a view in DuckDB for each table, with comments on its columns. A table without
+    files becomes an empty view with the same columns. Raises OSError.
+    """
+    parts = [_VIEWS]
+    for table in TABLES:
+        files = stats.files.get(table.name, [])
+        if files:
+            source = files[0] if len(files) == 1 else f"data/{table.name}/*.parquet"
+            query = f"select * from read_parquet({_sql_text(source)})"
+        else:
+            empty = ", ".join(f'null::{_DUCKDB_TYPES[column.kind]} as "{column.name}"' for column in table.columns)
+            query = f"select {empty} where false"
+        parts += [
+            f"\ncreate or replace view {table.name} as {query};\n",
+            f"comment on view {table.name} is {_sql_text(table.doc)};\n",
+            *(
+                f'comment on column {table.name}."{column.name}" is {_sql_text(column.doc)};\n'
+                for column in table.columns
+            ),
+        ]
+    (folder / "views.sql").write_text("".join(parts), encoding="utf-8")
+
+
+def _sql_text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
 _PROPERTIES = ("id", "url", "site", "title", "published", "language", "tier")
 
 
