@@ -44,7 +44,7 @@ from archiver.search.histograms_and_trends import Histogram, Period, histogram_s
 UNKNOWN_LICENCE = "http://rightsstatements.org/vocab/CNE/1.0/"
 """RightsStatements.org's "Copyright Not Evaluated", which is given as the licence of a dataset if the licences of all
 its records are unknown."""
-_DEFAULT_PUBLISHER = "The operator of the archive"
+DEFAULT_PUBLISHER = "The operator of the archive"
 MEDIA = {
     ".parquet": "application/vnd.apache.parquet",
     ".gz": "application/gzip",
@@ -108,7 +108,7 @@ def dataset_about(stats: SnapshotStatistics) -> DatasetAbout:
     name = slugify(table.get("name") or table.get("title") or "-".join(sites[:3]))[:60] or "archive"
     own = [table["licence"]] if table.get("licence") else sorted(set(stats.licences) - {"", DISAGREEMENT})
     is_whole = bool(table.get("licence")) or (len(own) == 1 and len(stats.licences) == 1)
-    publisher = table.get("publisher") or _DEFAULT_PUBLISHER
+    publisher = table.get("publisher") or DEFAULT_PUBLISHER
     creators = tuple(table.get("creators") or ({"name": publisher},))
     return DatasetAbout(
         name,
