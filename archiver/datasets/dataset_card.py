@@ -28,6 +28,7 @@ from archiver.datasets.record_formats import import_arrow
 from archiver.datasets.snapshot_rows import (
     ARTICLES,
     COVERAGE,
+    SAMPLE_FILE,
     TABLES,
     DatasetTable,
     months_between,
@@ -506,21 +507,29 @@ def _front(stats: SnapshotStatistics, about: DatasetAbout) -> str:
         "language": sorted({name.split("-")[0].lower() for name in stats.languages if name}) or ["und"],
         "size_categories": [next((label for most, label in _SIZES if number < most), "n>1T")],
         "tags": sorted({*about.keywords, "archiver"}),
-        "configs": [
-            {
-                "config_name": table.name,
-                "data_files": [
-                    {"split": split, "path": files} for split, files in stats.files_of_splits(table.name).items()
-                ],
-                **({"default": True} if table.name == "articles" else {}),
-            }
-            for table in tables_present(stats)
-            if number_of[table.name]  # the library fails on a table without rows
-        ],
+        "configs": list(_configs(stats)),
     }
     if front["license"] == "other":
         front |= {"license_name": "per-record", "license_link": "README.md"}
     return "---\n" + "".join(f"{k}: {json.dumps(v, ensure_ascii=False)}\n" for k, v in front.items()) + "---\n"
+
+
+def _configs(stats: SnapshotStatistics) -> Iterator[dict[str, Any]]:
+    """Yields the configurations for the `datasets` library: one for each table, the articles without copies, which are
+    a filter on the same files, and the sample.
+    """
+    for table in tables_present(stats):
+        if not stats.rows[table.name]:  # the library fails on a table without rows
+            continue
+        files = [{"split": split, "path": paths} for split, paths in stats.files_of_splits(table.name).items()]
+        if table is ARTICLES:
+            yield {"config_name": table.name, "data_files": files, "default": True}
+            yield {"config_name": "deduplicated", "data_files": files, "filters": [["is_copy", "=", 0]]}
+        else:
+            yield {"config_name": table.name, "data_files": files}
+    if stats.has_sample:
+        split = "all_splits" if stats.splits else "train"
+        yield {"config_name": "sample", "data_files": [{"split": split, "path": SAMPLE_FILE}]}
 
 
 def _text(

@@ -84,6 +84,7 @@ def tables(folder: Path) -> dict[str, Any]:
             "types": [str(kind) for kind in arrow.schema.types],
             "duckdb_types": [str(kind) for kind in db.sql(f"select * from {name}").types],
             "splits": {split: table[split].count for split in table.splits},
+            "deduplicated": len(db.sql("select * from articles_deduplicated").fetchall()),
             "comments": {row[1]: row[2] for row in db.execute(comments).fetchall() if row[0] == name},
         }
     return out

@@ -24,6 +24,8 @@ FOLDERS = {
     "datasets/deep/years": ("--partition", "year", "--ngrams", "1"),
 }
 
+POSTS_WITHOUT_COPIES = {post.url for post in POSTS} - {f"https://notes.example/blog/{n}" for n in (6, 7)}
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -68,7 +70,9 @@ def test_docstrings_show_what_is_returned(said: dict[str, Any]) -> None:
 def test_every_line_of_the_documentation_runs(said: dict[str, Any], place: Path) -> None:
     count = {name: len(rows(place / "datasets/harbour-1.0.0", name)) for name in ("articles", "revisions", "captures")}
     test = sum(row["split"] == "test" for row in rows(place / "datasets/storms-1.0.0", "articles"))
-    assert 0 < test < count["articles"]
+    articles = rows(place / "datasets/storms-1.0.0", "articles")
+    test_kept = sum(row["split"] == "test" and not row["is_copy"] for row in articles)
+    assert 0 < test_kept < test < count["articles"]
     assert [line[1:] for line in said["documented"]] == [
         ["pandas", count["articles"]],
         ["polars", count["revisions"]],
@@ -83,6 +87,7 @@ def test_every_line_of_the_documentation_runs(said: dict[str, Any], place: Path)
         ["duckdb", 2],
         ["pandas", test],
         ["datasets", test],
+        ["datasets", test_kept],
         ["pandas", count["articles"]],
         ["polars", count["articles"]],
         ["duckdb", 0],
@@ -121,6 +126,12 @@ def test_views_have_comments(said: dict[str, Any]) -> None:
     for table in TABLES:
         comments = said["tables"]["datasets/deep/years"][table.name]["comments"]
         assert comments == {column.name: column.doc for column in table.columns}
+
+
+def test_view_without_copies_has_one_article_of_each_group(said: dict[str, Any], place: Path) -> None:
+    kept = sum(not row["is_copy"] for row in rows(place / "datasets/deep/years", "articles"))
+    assert kept == len(POSTS_WITHOUT_COPIES)
+    assert said["tables"]["datasets/deep/years"]["articles"]["deduplicated"] == kept
 
 
 def test_rows_and_columns_are_those_of_the_files(place: Path) -> None:
