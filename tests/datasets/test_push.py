@@ -10,6 +10,7 @@ import io
 import json
 import re
 import shutil
+import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -328,3 +329,15 @@ def test_wrong_usage_is_refused(built: Path, services: Services, words: list[str
     assert done.exit_code != 0
     assert said in done.output
     assert services.requests == []
+
+
+def test_missing_extra_is_named(built: Path, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    assert "pip install 'archiver[push]'" in push("hf", built).output
+    assert services.requests == []
+
+
+def test_json_has_the_address_of_the_draft(built: Path, services: Services) -> None:
+    shown = json.loads(push("osf", built, "--json").stdout)
+    assert (shown["sent"], shown["draft"], shown["url"]) == (True, True, "https://osf.example/abcde/")
+    assert shown["files"] == {name: len(data) for name, data in contents(built).items()}
