@@ -115,14 +115,16 @@ SAMPLE_FROM, SAMPLE_ROWS = 1_000, 300
 
 
 class _Sample:
-    """The articles whose hashed identifiers are smallest: an article that is added later replaces at most one."""
+    """The articles with the smallest identifiers. These are hashes, so the choice is random, and an article that is
+    added later replaces at most one.
+    """
 
     def __init__(self) -> None:
-        self._rows: list[tuple[int, int, dict[str, Any]]] = []  # a heap whose first row has the largest hash
+        self._rows: list[tuple[int, int, dict[str, Any]]] = []  # a heap whose first row has the largest identifier
         self._count = 0
 
     def add(self, record: dict[str, Any]) -> None:
-        key = -int.from_bytes(hashlib.sha256(f"sample {record['id']}".encode()).digest()[:8], "big")
+        key = -int(record["id"], 16)
         self._count += 1
         if len(self._rows) < SAMPLE_ROWS:
             heapq.heappush(self._rows, (key, self._count, record))
