@@ -1,8 +1,8 @@
 """Archiver keeps the complete, deduplicated, searchable and citable archive of news sites and blogs.
 
 The public API: `extract(html, url)` reads one page, `Archive(path)` opens an archive, and `Article` is the content
-of a page. Page objects are written with `PageObject`, `field`, `handle_urls` and `EMPTY`. All are imported on first
-use, so that `import archiver` is fast.
+of a page. Page objects are written with `PageObject`, `field`, `handle_urls` and `EMPTY`. `dataset.load(folder)` loads
+a published dataset. All are imported on first use, so that `import archiver` is fast.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from archiver import dataset
     from archiver.archive import Archive
     from archiver.extraction import extract
     from archiver.items import Article
     from archiver.sites.page_objects import EMPTY, PageObject, field, handle_urls
 
 __version__ = "0.3.0"
-__all__ = ["EMPTY", "Archive", "Article", "PageObject", "__version__", "extract", "field", "handle_urls"]
+__all__ = ["EMPTY", "Archive", "Article", "PageObject", "__version__", "dataset", "extract", "field", "handle_urls"]
 
 _MODULES = {
     "Archive": "archiver.archive",
@@ -31,6 +32,8 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "dataset":
+        return importlib.import_module("archiver.dataset")
     if name not in _MODULES:
         raise AttributeError(f"module 'archiver' has no attribute {name!r}")
     return getattr(importlib.import_module(_MODULES[name]), name)

@@ -687,6 +687,41 @@ class ExtraMissing(ArchiverError):
         super().__init__(what, f"{what} needs an optional package: install it with pip install 'archiver[{extra}]'.")
 
 
+class PushRefused(ArchiverError):
+    """Raised before anything is sent, when a dataset cannot be pushed to a service."""
+
+    def __init__(self, subject: str, why: str) -> None:
+        super().__init__(subject, f"{subject} is not pushed: {why}.")
+
+
+class PushFailed(ArchiverError):
+    """Raised when a service (Hugging Face, Zenodo, OSF) refuses a dataset, or the connection breaks.
+
+    `what` says what the service did, `left` is a sentence about what remains there.
+    """
+
+    def __init__(self, service: str, what: str, left: str = "Nothing was published.") -> None:
+        self.what = what
+        super().__init__(service, f"{service} {what}. {left}")
+
+
+class LibraryMissing(ArchiverError):
+    """Raised when a dataset should be converted for a library that is not installed."""
+
+    def __init__(self, library: str) -> None:
+        super().__init__(library, f"{library} is not installed: install it with pip install {library}.")
+
+
+class NoSuchSplit(ArchiverError, KeyError):
+    """Raised when a table of a dataset has no split of this name. `splits` are the names that it has."""
+
+    def __init__(self, table: str, name: str, splits: Sequence[str]) -> None:
+        has = f"has no split {name!r}; it has {', '.join(splits)}" if splits else "is not divided into splits"
+        super().__init__(table, f"The table {table} {has}.")
+
+    __str__ = Exception.__str__  # a KeyError would show its message in quotes
+
+
 # -- fleet ------------------------------------------------------------------------------------------
 
 

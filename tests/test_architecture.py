@@ -81,7 +81,7 @@ def allowed(own: str) -> set[str]:
         return {"demo", "errors"}
     rows = [row for row in ROOMS if own in row]
     if not rows:  # the public API and `python -m archiver`
-        return {*ROOTS, *(name for row in ROOMS for name in row), "demo", "archive"}
+        return {*ROOTS, *(name for row in ROOMS for name in row), "demo", "archive", "dataset"}
     before = [name for row in ROOMS[: ROOMS.index(rows[0]) + 1] for name in row]
     outer = {"demo", "archive"} if rows[0][0] in {"cli", "web", "scheduling", "fleet"} else set()
     return {*ROOTS, *outer, *(name for name in before if (own, name) not in INDEPENDENT)}

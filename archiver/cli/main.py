@@ -97,7 +97,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("vacuum", "Check", "Compact the archive.", "commands.backup"),
     CommandEntry("search", "Read", "Search the archive."),
     CommandEntry("searches", "Read", "List saved searches and show their new results.", "commands.search"),
-    CommandEntry("index", "Read", "Update or rebuild the search index."),
+    CommandEntry("index", "Read", "Update or rebuild the search index.", "commands.search"),
     CommandEntry("serve", "Read", "Browse the archive in a web browser."),
     CommandEntry("show", "Read", "Show one article."),
     CommandEntry("diff", "Read", "Compare two revisions of an article."),

@@ -32,6 +32,7 @@ from archiver.datasets.snapshot_rows import (
     ARTICLES,
     COVERAGE,
     REVISIONS,
+    SAMPLE_FILE,
     TABLES,
     UNDATED,
     WITHDRAWN,
@@ -52,7 +53,7 @@ from archiver.storage.article_tables.near_duplicate_clusters import LEAST_MET
 UNKNOWN_LICENCE = "http://rightsstatements.org/vocab/CNE/1.0/"
 """RightsStatements.org's "Copyright Not Evaluated", which is given as the licence of a dataset if the licences of all
 its records are unknown."""
-_DEFAULT_PUBLISHER = "The operator of the archive"
+DEFAULT_PUBLISHER = "The operator of the archive"
 MEDIA = {
     ".parquet": "application/vnd.apache.parquet",
     ".csv": "text/csv",
@@ -63,6 +64,7 @@ MEDIA = {
     ".cff": "application/yaml",
     ".svg": "image/svg+xml",
     ".py": "text/x-python",
+    ".sql": "application/sql",
     ".wacz": "application/wacz",
 }
 
@@ -116,7 +118,7 @@ def dataset_about(stats: SnapshotStatistics) -> DatasetAbout:
     name = slugify(table.get("name") or table.get("title") or "-".join(sites[:3]))[:60] or "archive"
     own = [table["licence"]] if table.get("licence") else sorted(set(stats.licences) - {"", DISAGREEMENT})
     is_whole = bool(table.get("licence")) or (len(own) == 1 and len(stats.licences) == 1)
-    publisher = table.get("publisher") or _DEFAULT_PUBLISHER
+    publisher = table.get("publisher") or DEFAULT_PUBLISHER
     creators = tuple(table.get("creators") or ({"name": publisher},))
     return DatasetAbout(
         name,
@@ -674,21 +676,29 @@ def _front(stats: SnapshotStatistics, about: DatasetAbout) -> str:
         "language": sorted({name.split("-")[0].lower() for name in stats.languages if name}) or ["und"],
         "size_categories": [next((label for most, label in _SIZES if number < most), "n>1T")],
         "tags": sorted({*about.keywords, "archiver"}),
-        "configs": [
-            {
-                "config_name": table.name,
-                "data_files": [
-                    {"split": split, "path": files} for split, files in stats.files_of_splits(table.name).items()
-                ],
-                **({"default": True} if table.name == "articles" else {}),
-            }
-            for table in tables_present(stats)
-            if number_of[table.name]  # the library fails on a table without rows
-        ],
+        "configs": list(_configs(stats)),
     }
     if front["license"] == "other":
         front |= {"license_name": "per-record", "license_link": "README.md"}
     return "---\n" + "".join(f"{k}: {json.dumps(v, ensure_ascii=False)}\n" for k, v in front.items()) + "---\n"
+
+
+def _configs(stats: SnapshotStatistics) -> Iterator[dict[str, Any]]:
+    """Yields the configurations for the `datasets` library: one for each table, the articles without copies, which are
+    a filter on the same files, and the sample.
+    """
+    for table in tables_present(stats):
+        if not stats.rows[table.name]:  # the library fails on a table without rows
+            continue
+        files = [{"split": split, "path": paths} for split, paths in stats.files_of_splits(table.name).items()]
+        if table is ARTICLES:
+            yield {"config_name": table.name, "data_files": files, "default": True}
+            yield {"config_name": "deduplicated", "data_files": files, "filters": [["is_copy", "=", 0]]}
+        else:
+            yield {"config_name": table.name, "data_files": files}
+    if stats.has_sample:
+        split = "all_splits" if stats.splits else "train"
+        yield {"config_name": "sample", "data_files": [{"split": split, "path": SAMPLE_FILE}]}
 
 
 def _text(

@@ -194,37 +194,44 @@ def import_arrow() -> tuple[Any, Any]:
     return pyarrow, pyarrow.parquet
 
 
+def arrow_schema(columns: Iterable[tuple[str, str]]) -> Any:
+    """Returns the Arrow schema of columns, given as pairs of name and type (text, integer, number, time, date, texts).
+    Raises ExtraMissing if pyarrow is not installed.
+    """
+    pa, _ = import_arrow()
+    kinds = {
+        "text": pa.string(),
+        "integer": pa.int64(),
+        "number": pa.float64(),
+        "time": pa.timestamp("us", "UTC"),
+        "date": pa.date32(),
+        "texts": pa.list_(pa.string()),
+    }
+    return pa.schema([(name, kinds[kind]) for name, kind in columns])
+
+
 class ParquetTable:
     """Writes one Parquet file row by row. Each row group is compressed in another thread while the next one is
     collected.
     """
 
     def __init__(self, file: Path, columns: Iterable[tuple[str, str]]) -> None:
-        """Opens the file. `columns` are pairs of name and type (text, integer, number, time, date, texts). The
-        attribute `filled` counts the values of each column that are not null, empty or zero. `written` is the size in
-        bytes of the row groups that are in the file.
+        """Opens the file. `columns` are as for `arrow_schema`. The attribute `filled` counts the values of each column
+        that are not null, empty or zero. `written` is the size in bytes of the row groups that are in the file.
         """
-        pa, pq = import_arrow()
-        kinds = {
-            "text": pa.string(),
-            "integer": pa.int64(),
-            "number": pa.float64(),
-            "time": pa.timestamp("us", "UTC"),
-            "date": pa.date32(),
-            "texts": pa.list_(pa.string()),
-        }
+        self._arrow, pq = import_arrow()
         self._file = file
         self.written = 0
-        self._types = {name: kinds[kind] for name, kind in columns}
-        self._arrow = pa
+        self._schema = arrow_schema(columns)
+        self._types = {field.name: field.type for field in self._schema}
         self._rows: list[dict[str, Any]] = []
         self._batches: list[Any] = []
         self._count = self._characters = 0
         self.filled: Counter[str] = Counter()
-        self._schema = pa.schema(list(self._types.items()))
         self._pool = ThreadPoolExecutor(1)
         self._pending: Future[None] | None = None
-        paths = {name: f"{name}.list.element" if kind == kinds["texts"] else name for name, kind in self._types.items()}
+        texts = self._arrow.list_(self._arrow.string())
+        paths = {name: f"{name}.list.element" if kind == texts else name for name, kind in self._types.items()}
         self._writer = pq.ParquetWriter(
             str(file),
             self._schema,

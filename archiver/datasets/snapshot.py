@@ -52,6 +52,7 @@ from archiver.datasets.snapshot_writer import (
     write_other_formats,
     write_references,
     write_tables,
+    write_views,
 )
 from archiver.datasets.wacz_package import pack_wacz
 from archiver.datasets.withheld_text import Pseudonymizer, key_fingerprint
@@ -82,8 +83,8 @@ def as_refusal(out: Path, error: OSError | sqlite3.Error) -> SnapshotRefused:
 
 @contextmanager
 def unfinished_folder(out: Path) -> Iterator[Path]:
-    """Creates a temporary folder next to `out`, in which a snapshot is built. Removes it at the end of the `with`
-    block, unless it has been moved to `out`.
+    """Creates a temporary folder next to `out`, in which a snapshot is built, and missing parent folders. Removes the
+    temporary folder at the end of the `with` block, unless it has been moved to `out`.
 
     Also removes the files that a killed build left behind. Raises SnapshotRefused if another build is running.
     """
@@ -91,6 +92,7 @@ def unfinished_folder(out: Path) -> Iterator[Path]:
     folder = target.parent / f".{target.name}.unfinished"
     lock_file = target.parent / f".{target.name}.lock"
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         lock = os.open(lock_file, os.O_CREAT | os.O_RDWR, 0o666)
     except OSError as error:
         raise as_refusal(out, error) from error
@@ -235,6 +237,7 @@ def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest
                     write_changes(folder, stats, how.previous, how.progress)
                 write_other_formats(folder, stats)
                 write_references(folder, stats)
+                write_views(folder, stats)
                 if request.wacz:
                     _write_wacz(dbs[0], archives[0].parent, folder, out, how.software)
                 (folder / REBUILD).write_bytes(_rebuild_json(stats, how.software, dbs, since))
@@ -509,9 +512,7 @@ def _note_withdrawals(stats: SnapshotStatistics, folder: Path, out: Path) -> Non
 
 
 def _check_target(out: Path, request: SnapshotRequest) -> None:
-    """Raises SnapshotRefused if the target folder cannot be created or must not be replaced, and OSError if it cannot
-    be read.
-    """
+    """Raises SnapshotRefused if the target folder must not be replaced, and OSError if it cannot be read."""
     if os.path.ismount(resolve_links(out)):
         raise SnapshotRefused(
             str(out), "it is a mount point, which cannot be replaced as a whole; name a folder inside it"
@@ -523,8 +524,9 @@ def _check_target(out: Path, request: SnapshotRequest) -> None:
             "name it from there",
         )
     if not out.exists():
-        if not out.parent.is_dir():
-            raise SnapshotRefused(str(out), f"the folder {out.parent} does not exist; create it first")
+        parent = next(one for one in resolve_links(out).parents if one.exists())
+        if not parent.is_dir():
+            raise SnapshotRefused(str(out), f"{parent} is a file; name another folder")
         return
     if not out.is_dir():
         raise SnapshotRefused(str(out), "it is a file; name a folder")

@@ -154,6 +154,11 @@ ARTICLES = DatasetTable(
     "One row per article, in its state at the cut-off.",
     (
         *_field_columns(),
+        Column(
+            "is_copy",
+            "integer",
+            "1 if the dataset has an equal text or near-duplicate of it that was seen before it, otherwise 0",
+        ),
         Column("words", "integer", "number of words in the body (of characters in scripts without spaces)"),
         Column("word_unit", "text", "what `words` counts for the most part: words or characters"),
         Column("characters", "integer", "number of characters in the body (Unicode code points)"),
@@ -360,6 +365,8 @@ TABLES: tuple[DatasetTable, ...] = (
     WITHDRAWN,
     CHANGES,
 )
+SAMPLE_FILE = "data/sample.parquet"
+"""A few hundred rows of `articles`, for people who look at a large dataset."""
 
 
 # Reading the tables of a snapshot from its Parquet files.

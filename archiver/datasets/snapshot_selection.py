@@ -246,6 +246,18 @@ def duplicate_groups(db: Database) -> Iterator[list[int]]:
             yield members
 
 
+def first_copies(dbs: Sequence[Database]) -> frozenset[str]:
+    """Returns the identifiers of those chosen articles that were seen first of their group of copies."""
+    first: dict[str, str] = {}
+    for db in dbs:
+        for key, seen in db.execute(
+            "select split_key, min(substr(first_seen, 1, 19) || ' ' || id) from temp.considered "
+            "where chosen and split_key <> '' group by 1"
+        ):
+            first[key] = min(seen, first.get(key, seen))
+    return frozenset(seen[20:] for seen in first.values())
+
+
 def order_articles(db: Database, partition: str, split: SplitOf | None) -> list[str]:
     """Sorts the chosen articles by split, partition, site, date and identifier, and returns the parts in order: each is
     the name of a split, of a partition, or "split/partition".
@@ -677,6 +689,7 @@ class SnapshotStatistics:
     duplicates: int = 0
     words: int = 0
     digest: str = ""
+    has_sample: bool = False
 
     def count_article(self, record: Mapping[str, Any]) -> None:
         """Adds a row of the table `articles` to the statistics."""

@@ -231,7 +231,7 @@ def test_check_reports_all_changes(archive: Path, built: Path, tmp_path: Path) -
         (["{}/d", "--version", "1.0.0", "--cutoff", "1999"], 1, "NothingToPublish"),
         (["{}/d", "--version", "1.0.0", "--formats", "xlsx"], 2, "UsageError"),
         (["{}/d", "--version", "1.0.0", "--splits", "train=80"], 2, "BadSplits"),
-        (["{}/none/d", "--version", "1.0.0"], 1, "SnapshotRefused {}/none/d"),
+        (["{}/file/d", "--version", "1.0.0"], 1, "SnapshotRefused {}/file/d"),
         (["{}/file", "--version", "1.0.0"], 1, "SnapshotRefused {}/file"),
         (["{}/other", "--version", "1.0.0"], 1, "SnapshotRefused {}/other"),
         (["{}/d", "--version", "1.0.0", "--rules", "{}/file"], 2, "BadPublishRules {}/file"),

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import sqlite_utils
 
+from archiver.datasets import snapshot_writer
 from archiver.datasets.dataset_metadata import missing_properties
 from archiver.datasets.snapshot_rows import TABLES
 from tests.datasets.published import CC_BY, FREE, POSTS, Post, contents, make, publish, rows
@@ -54,7 +55,10 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     )
     parts = ("--partition", "year", "--rules", str(place / "none.toml"))
     for name, words in (("whole", whole), ("parts", parts)):
-        done = publish(archive, str(place / name), "--version", "1.0.0", *words)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(snapshot_writer, "SAMPLE_FROM", 10 if name == "whole" else 1_000)
+            patch.setattr(snapshot_writer, "SAMPLE_ROWS", 7)
+            done = publish(archive, str(place / name), "--version", "1.0.0", *words)
         assert done.exit_code == 0, done.output
     return place / "whole", place / "parts"
 
@@ -116,7 +120,9 @@ def test_readers_read_all_rows(said: dict[str, dict[str, Any]], folders: tuple[P
     counts = json.loads((folder / "rebuild.json").read_text())["rows"]
     assert {table: count for table, count in said[name]["croissant"]["records"].items() if count} == counts
     assert ("places" in counts) is (name == "whole"), "one of the tables has no rows"
-    assert said[name]["datasets"] == counts
+    kept = sum(not row["is_copy"] for row in rows(folder, "articles"))
+    assert 0 < kept < counts["articles"]
+    assert said[name]["datasets"] == {**counts, "deduplicated": kept, **({"sample": 7} if name == "whole" else {})}
     assert set(said[name]["readers"].values()) == {counts["articles"]}
     assert len(said[name]["readers"]) == 3
 

@@ -15,8 +15,7 @@ from sqlite_utils import Database
 from archiver.articles.article_comparison import fold_words
 from archiver.errors import RunNotFound
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
-from archiver.maintenance.held_page_release import release_held
-from archiver.maintenance.run_undoing import undo_run
+from archiver.maintenance.run_undoing_and_held_page_release import release_held, undo_run
 from archiver.storage.article_tables.article_records import evidence, revisions
 from archiver.storage.connection import writing
 from archiver.storage.held_pages import held_pages, remember_accepted_gains

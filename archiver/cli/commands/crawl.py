@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from archiver.cli.commands.index import update_search_index
+from archiver.cli.commands.search import update_search_index
 from archiver.cli.options import (
     archive_option,
     json_option,

@@ -49,6 +49,10 @@ _COMPATIBLE = {
         {"compared", "as_json"},
         "--diff cannot be combined with {}: it compares two datasets and writes nothing.",
     ),
+    "push": (
+        {"folder", "push", "dry_run", "publish_now", "archives", "as_json"},
+        "--push cannot be combined with {}: it sends DIR as it is.",
+    ),
     "rebuild": (
         {"folder", "archives", "key_in", "previous", "replace", "rebuild", "as_json"},
         "--rebuild cannot be combined with {}: it builds what rebuild.json describes. To change the dataset, "
@@ -84,6 +88,9 @@ class PublishOptions:
     checking: bool
     compared: tuple[str, str] | None
     explain: str | None
+    push: str | None
+    dry_run: bool
+    publish_now: bool
     as_json: bool
 
 
@@ -183,6 +190,14 @@ class DatasetBasis:
     help="List the differences between two datasets, as CHANGES.md does; with --json, one row a change.",
 )
 @click.option("--explain", metavar="ID|URL", help="Explain what of an article may be published, and why (without DIR).")
+@click.option(
+    "--push",
+    metavar="hf:OWNER/NAME|zenodo|osf",
+    help="Send the dataset in DIR to Hugging Face, Zenodo or OSF as a draft. The token is in the environment: "
+    "HF_TOKEN, ZENODO_TOKEN, OSF_TOKEN.",
+)
+@click.option("--publish-now", is_flag=True, help="With --push: publish the draft at once.")
+@click.option("--dry-run", is_flag=True, help="With --push: check the dataset and show what would be sent.")
 @json_option
 @click.option(
     "--archive",
@@ -211,6 +226,7 @@ def publish(options: PublishOptions) -> None:
       archiver publish datasets/storms storm --since 2023 --version 0.1.0 --formats csv,geojson --rules rights.toml
       archiver publish --check datasets/harbour-1.0.0
       archiver publish --explain 12 --rules rights.toml
+      archiver publish --push zenodo datasets/harbour-1.0.0 --dry-run
 
     Exit code: 0 done; 1 the check found problems, or the build failed; 2 wrong usage.
     """
@@ -229,6 +245,11 @@ def publish(options: PublishOptions) -> None:
     if options.checking:
         _check_dataset(folder, options.archives if _is_given("archives") else (), options.as_json)
         return
+    if options.push:
+        _push_dataset(folder, options)
+        return
+    if options.dry_run or options.publish_now:
+        raise click.UsageError("--dry-run and --publish-now need --push.")
     key = _read_pseudonym_key(options.key_in)
     basis = (
         _read_dataset_basis(folder)
@@ -453,6 +474,36 @@ def _check_dataset(folder: Path, archives: tuple[str, ...], as_json: bool) -> No
             click.echo(f"  not answered: {question}")
     if found:
         click.get_current_context().exit(1)
+
+
+def _push_dataset(folder: Path, options: PublishOptions) -> None:
+    from archiver.datasets.dataset_push import plan_push, send_push
+
+    plan = plan_push(folder, options.push or "")
+    document = {
+        "service": plan.service.title,
+        "address": plan.service.address,
+        "repository": plan.repository or None,
+        "draft": not options.publish_now,
+        "files": plan.sent,
+        "metadata": plan.metadata,
+    }
+    if options.dry_run:
+        if options.as_json:
+            print_json({**document, "sent": False, "url": None})
+            return
+        kind = "published" if options.publish_now else "a draft"
+        click.echo(f"Would send to {plan.service.title} ({plan.service.address}) as {kind}:")
+        for name, size in plan.sent.items():
+            click.echo(f"  {size / 1e6:12,.1f} MB  {name}")
+        print_json(plan.metadata)
+        return
+    with exit_on_sigterm():
+        url = send_push(plan, lambda name: click.echo(name, err=True), publish=options.publish_now)
+    if options.as_json:
+        print_json({**document, "sent": True, "url": url})
+        return
+    click.echo(f"{folder} is {'published' if options.publish_now else 'a draft'} at {url}")
 
 
 def _explain_decisions(

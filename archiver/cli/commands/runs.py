@@ -61,7 +61,7 @@ def undo(run: int, dry_run: bool, as_json: bool, archive: str) -> None:
 
     Exit code: 0 done; 1 there is no such run, or it was undone before.
     """
-    from archiver.maintenance.run_undoing import undo_run
+    from archiver.maintenance.run_undoing_and_held_page_release import undo_run
     from archiver.storage.connection import opened
 
     with opened(archive) as db:
@@ -80,7 +80,7 @@ def undo(run: int, dry_run: bool, as_json: bool, archive: str) -> None:
 
 
 def _print_list(site: str | None, as_json: bool, archive: str) -> None:
-    from archiver.maintenance.run_undoing import list_runs
+    from archiver.maintenance.run_undoing_and_held_page_release import list_runs
     from archiver.storage.connection import opened
     from archiver.storage.sites import find_site
 

@@ -47,7 +47,7 @@ def serve(archive: str, host: str, port: int, public_url: str, open_browser: boo
       archiver serve --archive news.db --port 8080 --open
       archiver serve --public-url https://archive.example.org/news/
     """
-    from archiver.cli.commands.index import update_search_index
+    from archiver.cli.commands.search import update_search_index
     from archiver.errors import ExtraMissing
 
     try:

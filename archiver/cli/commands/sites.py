@@ -326,7 +326,7 @@ def release(site: str, accept: bool, as_json: bool, archive: str) -> None:
 
     Exit code: 0 done; 1 a page stays held, because its capture cannot be read.
     """
-    from archiver.maintenance.held_page_release import accept_held, release_held
+    from archiver.maintenance.run_undoing_and_held_page_release import accept_held, release_held
     from archiver.storage.connection import opened
     from archiver.storage.sites import find_site
 

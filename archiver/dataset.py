@@ -1,0 +1,250 @@
+"""Loads a dataset that `archiver publish` wrote, for Arrow, pandas and Polars.
+
+    >>> import archiver
+    >>> harbour = archiver.dataset.load("datasets/harbour-1.0.0")
+    >>> harbour
+    Dataset datasets/harbour-1.0.0 (1.0.0): articles 9, revisions 11, captures 12, places 1, sites 2, coverage 8, \
+missing 1, ngrams 0, withdrawn 0, changes 0
+    >>> harbour.articles.to_pandas(["title", "tier"]).head(2)
+                    title      tier
+    0               Day 2      full
+    1  Day 1, corrected        full
+
+pyarrow is imported when a table is read, pandas and Polars when a table is converted for them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archiver.errors import LibraryMissing, NoSuchSplit, NotASnapshot
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow
+
+    from archiver.datasets.snapshot_rows import DatasetTable
+
+__all__ = ["Dataset", "Table", "load"]
+
+
+def load(folder: str | Path) -> Dataset:
+    """Loads the dataset in a folder. Tables are read when they are used.
+
+    >>> load("datasets/harbour-1.0.0").articles.count
+    9
+
+    Raises NotASnapshot if the folder has no dataset, and ExtraMissing if pyarrow is not installed.
+    """
+    from archiver.datasets.snapshot import REBUILD, read_snapshot_file
+
+    place = Path(folder)
+    try:
+        document = json.loads(read_snapshot_file(place, REBUILD))
+        version = str(document["request"]["version"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise NotASnapshot(str(folder), f"its {REBUILD} is invalid") from error
+    return Dataset(place, version)
+
+
+class Dataset(Mapping[str, "Table"]):
+    """The tables of a dataset, as attributes and as items.
+
+    - `folder`: the folder of the dataset.
+    - `version`: its version, such as "1.0.0".
+
+    >>> harbour = load("datasets/harbour-1.0.0")
+    >>> harbour.articles
+    Table articles: 9 rows
+    >>> harbour["ngrams"].count
+    0
+    >>> list(harbour)
+    ['articles', 'revisions', 'captures', 'places', 'sites', 'coverage', 'missing', 'ngrams', 'withdrawn',
+     'changes']
+    """
+
+    def __init__(self, folder: Path, version: str) -> None:
+        from archiver.datasets.snapshot_rows import TABLES, table_files
+
+        self.folder, self.version = folder, version
+        self._tables = {table.name: Table(table, table_files(folder, table)) for table in TABLES}
+
+    def __getitem__(self, name: str) -> Table:
+        return self._tables[name]
+
+    def __getattr__(self, name: str) -> Table:
+        try:
+            return self.__dict__["_tables"][name]  # type: ignore[no-any-return]
+        except KeyError:
+            raise AttributeError(f"a dataset has no table {name!r}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tables)
+
+    def __len__(self) -> int:
+        return len(self._tables)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._tables]
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{name} {table.count:,}" for name, table in self.items())
+        return f"Dataset {self.folder} ({self.version}): {counts}"
+
+
+class Table:
+    """A table of a dataset, or one split of it. A table that the dataset leaves out because it has no rows is empty and
+    has its columns.
+
+    - `name`: its name, such as "articles".
+    - `files`: its Parquet files, in the order of their names. There are several if the table is large, or divided by
+      split, year or site.
+    """
+
+    def __init__(self, table: DatasetTable, files: Sequence[Path], split: str = "") -> None:
+        self.name, self.files = table.name, tuple(files)
+        self._table, self._split = table, split
+
+    @cached_property
+    def schema(self) -> pyarrow.Schema:
+        """The names and types of its columns.
+
+        >>> load("datasets/harbour-1.0.0").withdrawn.schema
+        id: string
+        reason: string
+        """
+        from archiver.datasets.record_formats import arrow_schema, import_arrow
+
+        if not self.files:
+            return arrow_schema((column.name, column.kind) for column in self._table.columns)
+        _, parquet = import_arrow()
+        return parquet.read_schema(self.files[0])
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of its columns.
+
+        >>> load("datasets/harbour-1.0.0").withdrawn.columns
+        ('id', 'reason')
+        """
+        return tuple(self.schema.names)
+
+    @property
+    def descriptions(self) -> dict[str, str]:
+        """What each of its columns contains.
+
+        >>> load("datasets/harbour-1.0.0").withdrawn.descriptions
+        {'id': 'identifier that the article had', 'reason': 'why it was withdrawn'}
+        """
+        known = {column.name: column.doc for column in self._table.columns}
+        return {name: known.get(name, "") for name in self.columns}
+
+    @cached_property
+    def count(self) -> int:
+        """The number of its rows, from the metadata of its files.
+
+        >>> load("datasets/harbour-1.0.0").articles.count
+        9
+        """
+        from archiver.datasets.record_formats import import_arrow
+
+        return sum(import_arrow()[1].read_metadata(file).num_rows for file in self.files)
+
+    def __len__(self) -> int:
+        return self.count
+
+    @cached_property
+    def splits(self) -> tuple[str, ...]:
+        """The names of its splits, in the order of their files; () if it is not divided into splits.
+
+        >>> load("datasets/storms-1.0.0").articles.splits
+        ('test', 'train')
+        """
+        return tuple(dict.fromkeys(name for name, _ in self._files_of_splits if name))
+
+    @cached_property
+    def _files_of_splits(self) -> list[tuple[str, Path]]:
+        """The split of each file ("" for none). The rows of a file are in the same split, so the statistics of its
+        first row group tell it.
+        """
+        if self._split or "split" not in self.columns:
+            return [("", file) for file in self.files]
+        return [(_split_of_file(file), file) for file in self.files]
+
+    def split(self, name: str) -> Table:
+        """Returns one split. `articles["test"]` is the same. Raises NoSuchSplit.
+
+        >>> load("datasets/storms-1.0.0").articles.split("test")
+        Table articles, split test: 3 rows
+        """
+        files = [file for split, file in self._files_of_splits if split == name]
+        if not name or not files:
+            raise NoSuchSplit(self.name, name, self.splits)
+        return Table(self._table, files, name)
+
+    __getitem__ = split
+
+    def to_arrow(self, columns: Sequence[str] | None = None) -> pyarrow.Table:
+        """Returns its rows as an Arrow table; `columns` names the columns to read, None means all.
+
+        >>> load("datasets/harbour-1.0.0").articles.to_arrow(["id", "words"]).schema
+        id: string
+        words: int64
+        """
+        from archiver.datasets.record_formats import import_arrow
+
+        arrow, parquet = import_arrow()
+        names = list(self.columns if columns is None else columns)
+        schema = arrow.schema([self.schema.field(name) for name in names])
+        tables = []
+        for path in self.files:
+            with parquet.ParquetFile(path) as file:
+                tables.append(file.read(names).select(names))
+        return arrow.concat_tables(tables) if tables else schema.empty_table()
+
+    def to_pandas(self, columns: Sequence[str] | None = None) -> pandas.DataFrame:
+        """Returns its rows as a pandas DataFrame. Raises LibraryMissing if pandas is not installed.
+
+        >>> load("datasets/harbour-1.0.0").articles.to_pandas(["site", "words"]).groupby("site").words.sum()
+        site
+        harbour.example       674
+        notes.example/blog    346
+        Name: words, dtype: int64
+        """
+        _import("pandas")
+        return self.to_arrow(columns).to_pandas()
+
+    def to_polars(self, columns: Sequence[str] | None = None) -> polars.DataFrame:
+        """Returns its rows as a Polars DataFrame. Raises LibraryMissing if Polars is not installed.
+
+        >>> load("datasets/harbour-1.0.0").articles.to_polars(["id", "words"]).shape
+        (9, 2)
+        """
+        return _import("polars").from_arrow(self.to_arrow(columns))
+
+    def __repr__(self) -> str:
+        of = f", split {self._split}" if self._split else ""
+        return f"Table {self.name}{of}: {self.count:,} row{'' if self.count == 1 else 's'}"
+
+
+def _split_of_file(file: Path) -> str:
+    from archiver.datasets.record_formats import import_arrow
+
+    metadata = import_arrow()[1].read_metadata(file)
+    if not metadata.num_row_groups:
+        return ""
+    statistics = metadata.row_group(0).column(metadata.schema.names.index("split")).statistics
+    return str(statistics.max) if statistics is not None and statistics.has_min_max else ""
+
+
+def _import(library: str) -> Any:
+    try:
+        return import_module(library)
+    except ImportError as error:
+        raise LibraryMissing(library) from error

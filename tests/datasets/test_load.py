@@ -1,0 +1,185 @@
+"""Datasets are loaded with archiver.dataset, the views for DuckDB and the code of the documentation."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import archiver
+from archiver.datasets.record_formats import import_arrow
+from archiver.datasets.snapshot_rows import TABLES
+from archiver.errors import LibraryMissing, NoSuchSplit, NotASnapshot
+from tests.datasets.published import FREE, POSTS, make, publish, rows
+from tests.datasets.test_validators import MADE, ROOT, VALIDATORS
+
+FOLDERS = {
+    "datasets/harbour-1.0.0": ("--rules", "rules.toml"),
+    "datasets/storms-1.0.0": ("--rules", "rules.toml", "--splits", "train=60,test=40"),
+    "datasets/deep/years": ("--partition", "year", "--ngrams", "1"),
+}
+
+POSTS_WITHOUT_COPIES = {post.url for post in POSTS} - {f"https://notes.example/blog/{n}" for n in (6, 7)}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with datasets: each table in one file, with splits, and by year. Their parent folders were missing."""
+    place = tmp_path_factory.mktemp("loaded")
+    archive = make(place / "archive" / "archive.db", POSTS, ["https://harbour.example/lost"])
+    (place / "rules.toml").write_text(FREE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        for name, words in FOLDERS.items():
+            done = publish(archive, name, "--version", "1.0.0", *words)
+            assert done.exit_code == 0, done.output
+    return place
+
+
+@pytest.fixture(scope="module")
+def said(place: Path) -> dict[str, Any]:
+    if not MADE.exists():
+        pytest.skip("needs the validators of tests/datasets/validators.lock (make test installs them)")
+    packages = VALIDATORS.parents[1] / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+    done = subprocess.run(
+        [sys.executable, ROOT / "tests/datasets/run_loading.py", packages, *FOLDERS],
+        capture_output=True,
+        text=True,
+        cwd=place,
+        env={"PATH": os.environ["PATH"], "HOME": str(place), "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def test_archiver_alone_imports_no_library_for_data(said: dict[str, Any]) -> None:
+    assert said["imported"] == []
+
+
+def test_docstrings_show_what_is_returned(said: dict[str, Any]) -> None:
+    assert said["doctest"]["report"] == ""
+    assert said["doctest"]["tried"] == 18
+
+
+def test_every_line_of_the_documentation_runs(said: dict[str, Any], place: Path) -> None:
+    count = {name: len(rows(place / "datasets/harbour-1.0.0", name)) for name in ("articles", "revisions", "captures")}
+    test = sum(row["split"] == "test" for row in rows(place / "datasets/storms-1.0.0", "articles"))
+    articles = rows(place / "datasets/storms-1.0.0", "articles")
+    test_kept = sum(row["split"] == "test" and not row["is_copy"] for row in articles)
+    assert 0 < test_kept < test < count["articles"]
+    assert [line[1:] for line in said["documented"]] == [
+        ["pandas", count["articles"]],
+        ["polars", count["revisions"]],
+        ["pyarrow", count["captures"]],
+        ["builtins", 0],
+        ["datasets", count["articles"]],
+        ["pandas", count["articles"]],
+        ["polars", count["articles"]],
+        ["mlcroissant", count["articles"]],
+        ["duckdb", 0],
+        ["duckdb", 0],
+        ["duckdb", 2],
+        ["pandas", test],
+        ["datasets", test],
+        ["datasets", test_kept],
+        ["pandas", count["articles"]],
+        ["polars", count["articles"]],
+        ["duckdb", 0],
+        ["duckdb", 2],
+    ]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_all_libraries_read_all_tables(said: dict[str, Any], place: Path, folder: str) -> None:
+    counts = json.loads((place / folder / "rebuild.json").read_text())["rows"]
+    for table in TABLES:
+        read = said["tables"][folder][table.name]
+        assert set(read["rows"].values()) == {counts.get(table.name, 0)}, table.name
+        assert [*map(tuple, read["columns"].values())] == [tuple(column.name for column in table.columns)] * 4
+
+
+def test_left_out_and_written_tables_have_the_same_types(said: dict[str, Any]) -> None:
+    """The table ngrams is left out of one dataset, and the table places has no rows in none of them."""
+    with_ngrams, without = (
+        said["tables"][name]["ngrams"] for name in ("datasets/deep/years", "datasets/harbour-1.0.0")
+    )
+    assert without["rows"]["count"] == 0
+    assert with_ngrams["types"] == without["types"]
+    assert with_ngrams["duckdb_types"] == without["duckdb_types"]
+
+
+def test_splits_are_those_of_the_rows(said: dict[str, Any], place: Path) -> None:
+    split = [row["split"] for row in rows(place / "datasets/storms-1.0.0", "articles")]
+    assert said["tables"]["datasets/storms-1.0.0"]["articles"]["splits"] == {
+        name: split.count(name) for name in ("test", "train")
+    }
+    assert said["tables"]["datasets/deep/years"]["articles"]["splits"] == {}
+
+
+def test_views_have_comments(said: dict[str, Any]) -> None:
+    for table in TABLES:
+        comments = said["tables"]["datasets/deep/years"][table.name]["comments"]
+        assert comments == {column.name: column.doc for column in table.columns}
+
+
+def test_view_without_copies_has_one_article_of_each_group(said: dict[str, Any], place: Path) -> None:
+    kept = sum(not row["is_copy"] for row in rows(place / "datasets/deep/years", "articles"))
+    assert kept == len(POSTS_WITHOUT_COPIES)
+    assert said["tables"]["datasets/deep/years"]["articles"]["deduplicated"] == kept
+
+
+def test_rows_and_columns_are_those_of_the_files(place: Path) -> None:
+    loaded = archiver.dataset.load(place / "datasets/deep/years")
+    assert loaded.articles.to_arrow().to_pylist() == rows(place / "datasets/deep/years", "articles")
+    assert loaded.articles.to_arrow(["title", "id"]).column_names == ["title", "id"]
+    assert len(loaded.articles.files) == 2
+
+
+def test_empty_table_has_the_types_of_its_columns(place: Path) -> None:
+    arrow, _ = import_arrow()
+    withdrawn = archiver.dataset.load(place / "datasets/harbour-1.0.0").withdrawn
+    assert withdrawn.to_arrow().schema == arrow.schema([("id", arrow.string()), ("reason", arrow.string())])
+
+
+@pytest.mark.parametrize(
+    ("table", "split", "said"),
+    [
+        ("articles", "dev", "The table articles has no split 'dev'; it has test, train."),
+        ("places", "test", "The table places is not divided into splits."),
+    ],
+)
+def test_unknown_split_is_refused(place: Path, table: str, split: str, said: str) -> None:
+    with pytest.raises(NoSuchSplit) as caught:
+        archiver.dataset.load(place / "datasets/storms-1.0.0")[table][split]
+    assert str(caught.value) == said
+
+
+def test_unknown_table_is_an_attribute_error(place: Path) -> None:
+    with pytest.raises(AttributeError, match="a dataset has no table 'authors'"):
+        _ = archiver.dataset.load(place / "datasets/storms-1.0.0").authors
+
+
+def test_library_that_is_not_installed_is_named(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "polars", None)
+    with pytest.raises(LibraryMissing, match="polars is not installed: install it with pip install polars"):
+        archiver.dataset.load(place / "datasets/storms-1.0.0").articles.to_polars()
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"request": {}}'])
+def test_other_folder_is_refused(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "rebuild.json").write_text(content)
+    with pytest.raises(NotASnapshot):
+        archiver.dataset.load(tmp_path)
+
+
+def test_file_as_parent_folder_is_refused(place: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = publish(place / "archive" / "archive.db", str(tmp_path / "file" / "d"), "--version", "1.0.0")
+    assert f"{tmp_path / 'file'} is a file; name another folder" in done.output
