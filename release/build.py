@@ -56,8 +56,9 @@ def _run(command: list[str], source: Path, time: int, problem: str) -> str:
 
 def _normalize(archive: Path, time: int) -> None:
     """Rewrite the source archive, because setuptools keeps owners, times and the order of the file system."""
+    unpacked = io.BytesIO(gzip.decompress(archive.read_bytes()))  # each step back in a packed one begins anew
     out = io.BytesIO()
-    with tarfile.open(archive) as old, tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as new:
+    with tarfile.open(fileobj=unpacked) as old, tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as new:
         for member in sorted(old.getmembers(), key=lambda m: m.name):
             plain = tarfile.TarInfo(member.name)
             plain.size, plain.type, plain.mtime = member.size, member.type, time
