@@ -743,7 +743,7 @@ _LABELS = {
     ),
     "uk": ("тел, телефон*, моб, мобільний, факс*", "телефонуйте, дзвоні*, зателефону*"),
     "ur": ("*فون*, *موبائل*, *فیکس*", "*رابطہ*, *کال*"),
-    "vi": ("điện thoại, đt, đtdđ, sđt, di động, fax", "gọi, liên hệ"),
+    "vi": ("điện thoại, đường dây nóng, đt, đtdđ, sđt, di động, fax", "gọi, liên hệ"),
     "zh": (
         "电话*, 電話*, 手机*, 手機*, 传真, 傳真, 热线*, 熱線*, 座机, 联系方式, 微信同号, 专线, 致电, 致電, 拨打, 撥打",
         "联系, 聯絡, 咨询",
@@ -851,7 +851,8 @@ def _patterns() -> _Patterns:
             re.I,
         ),
         re.compile(
-            r"\s*(?:[,;/|&·、，]|or|oder|ou|o|ó|y|und|and|et|e|i|и|или|veya|ve|och|eller|og|en|of|lub|または|或)?\s*",
+            r"\s*(?:[,;/|&·、，]|(?:or|oder|ou|o|ó|y|und|and|et|e|i|и|или|або|veya|ve|och|eller|og|en|of|lub|nebo|alebo|sau|vagy|"
+            r"tai|ή|või|arba|vai|hoặc|atau|או|یا|أو|या|বা)(?!\w)|หรือ|또는|または|或)?\s*(?:e-?mail:?\s)?",
             re.I,
         ),
     )
@@ -921,8 +922,22 @@ _FAMOUS = frozenset({"0123456789", "31415926", "3141592654", *("1234567890"[:n] 
     "9876543210"[:n] for n in range(6, 11)
 }
 """Numbers of computers, and others that pages often have, which are valid telephone numbers somewhere."""
-_BLOCK = re.compile(r"@|\[e-mail\]|\[telephone\]|\+\d|https?://|www\.|\b\d{4,6} [^\W\d_]{3,}", re.IGNORECASE)
-"""What else a block of contacts has: an e-mail address, a URL, a number, a postal code with its town."""
+_NUMBER_WORD = re.compile(
+    r"[\s:：.,#№()\[\]=\"'*_-]*(?:(?:no|nos|nr|num|number|nummer|numéro|número|numero|numer|číslo|broj|номер|szám|numara|"
+    r"numarası|n[°º]|رقم|شماره|מספר|番号|号码|號碼|号|번호)(?![^\W\d_])[\s:：.,#()-]*)?",
+    re.IGNORECASE,
+)
+"""What may stand between the name of another kind of number and the number."""
+_STREET = (
+    r"\b(?:st|street|ave|avenue|road|rd|blvd|dr|drive|lane|suite|square|way|rue|place|quai|calle|avenida|av|rua|travessa|"
+    r"via|piazza|viale|plaza|ulica|ul|ulice|utca|str|strada|улица|ул|вул|просп|cad|cd|sok)\b|(?:stra(?:ße|sse|at)|str\.|"
+    r"platz|weg|gata?n|vägen|gade|vej|veien|katu)(?!\w)|丁目|番地|[路街](?=[\d０-９])"
+)
+_BLOCK = re.compile(
+    rf"(?=.*\d)(?:{_STREET})|@|\[e-mail\]|\[telephone\]|\+\d|https?://|www\.|\b\d{{4,6}} [^\W\d_]{{3,}}",
+    re.IGNORECASE,
+)
+"""What else a block of contacts has: a street, an e-mail address, a URL, a number, a postal code with its town."""
 _NUMBER_LINE = re.compile(r"[\s\d.,:;|/+()-]*\d[\s\d.,:;|/+()-]*")
 _WINDOW, _NEARBY = 48, 300
 """How many characters before and after a number are read for labels, and for its line and block."""
@@ -1002,6 +1017,8 @@ class _TelephoneFinder:
         self._dialled = {m.end() for m in _DIALLING.finditer(plain)}
         # A placeholder in the text was a telephone number, so that removing numbers twice changes nothing.
         self._ends = {m.end() for m in re.finditer(re.escape(TELEPHONE), text)}
+        written = [*((one.start, one.end) for one in emails), *(m.span() for m in re.finditer(re.escape(EMAIL), text))]
+        self._email_starts, self._email_ends = {start for start, _ in written}, {end for _, end in written}
 
     def find(self) -> list[Contact]:
         found: dict[int, Contact] = {}
@@ -1140,18 +1157,20 @@ class _TelephoneFinder:
         """Returns how strongly the words before and after a run of digits show that it is a telephone number."""
         patterns, start = _patterns(), run.start()
         first, last = self._line(start)
-        known = max((end for end in self._ends if first <= end <= start), default=first)
+        known = max((end for end in self._ends | self._email_ends if first <= end <= start), default=first)
         window_start = max(known, start - _WINDOW)
         before = self._text[window_start:start]
         if known > first and window_start == known and patterns.joined.fullmatch(before):
-            return _Evidence.NEXT
+            return _Evidence.NEXT if known in self._ends else _Evidence.CALLED
+        if (joint := patterns.joined.match(self._text, run.end(), last)) and joint.end() in self._email_starts:
+            return _Evidence.CALLED
         if not before.strip(" \t•*·-–|>") and known == first:
             before = self._line_before(first)
         label = _last_match(patterns.name, before)
         call = _last_match(patterns.call, before)
         other = _last_match(patterns.other, before)
         best = max((m for m in (label, call) if m), key=lambda m: m.end(), default=None)
-        if other and (best is None or other.end() > best.end()):
+        if other and (best is None or other.end() > best.end()) and _NUMBER_WORD.fullmatch(before, other.end()):
             return _Evidence.AGAINST
         if best is None or "=" in before[best.end() :]:
             return _Evidence.NEAR if self._is_label_after(run, last) else _Evidence.NONE
@@ -1181,13 +1200,18 @@ class _TelephoneFinder:
         numbers.
         """
         first, last = self._line(start)
-        if self._text[first:start].strip(" \t•*·-–—|>") or self._text[end:last].strip(" \t•*·-–—|."):
+        before, after = self._text[first:start].strip(" \t•*·-–—|>"), self._text[end:last].strip(" \t•*·-–—|.")
+        is_named = len(before) < _WINDOW and before.endswith((":", "："))  # "City office: 030 ..."
+        joint = _patterns().joined.match(self._text, end, last)
+        is_followed = joint and (self._plain[joint.end() : joint.end() + 1] in tuple("+(0123456789"))
+        if (before and not is_named) or (after and not is_followed):
             return False
         above = self._text[max(first - _NEARBY, 0) : first].rstrip("\n").rsplit("\n", 3)[-3:]
         below = self._text[last : last + _NEARBY].lstrip("\n").split("\n", 3)[:3]
         lines = [line for line in (*above, *below) if line.strip() and len(line) < 100]
         numbers = sum(_NUMBER_LINE.fullmatch(line) is not None for line in lines)
-        return numbers < 2 and any(_BLOCK.search(line) or _patterns().name.search(line) for line in lines)
+        pattern = _patterns().name if is_named else _BLOCK
+        return numbers < 2 and any(pattern.search(line) or _patterns().name.search(line) for line in lines)
 
 
 def _last_match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
@@ -1219,7 +1243,8 @@ def _is_typical_form(written: str, region: str) -> bool:
     groups, usual = (
         re.findall(r"\d+", one) for one in (written, library.format_number(number, library.PhoneNumberFormat.NATIONAL))
     )
-    if groups == usual:
+    trunk = library.ndd_prefix_for_region(region, False) or ""
+    if groups == usual or (groups[0] == trunk and groups[1:] == usual):
         return True
     area = library.national_significant_number(number)[: library.length_of_geographical_area_code(number)]
     return bool(area) and groups[0].removeprefix("0") == area and all(len(group) > 1 for group in groups)
