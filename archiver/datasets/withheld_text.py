@@ -655,7 +655,7 @@ EMAIL, TELEPHONE = "[e-mail]", "[telephone]"
 # example [dot] org".
 _AT = r"(?:[@＠]|\s?[\[({]\s?(?:at|ät|arroba|@)\s?[\])}]\s?)"
 _DOT = r"(?:\.|\s?[\[({]\s?(?:dot|punkt|punto|point|\.)\s?[\])}]\s?)"
-# Letters of scripts without spaces, and Korean particles, directly precede and follow an address; they are no part of it.
+# Letters of scripts without spaces, and Korean particles, stand directly beside an address and are no part of it.
 _OF_ADDRESS = rf"[^\W{UNSPACED}\uac00-\ud7a3]"
 _EMAIL = re.compile(
     rf"(?<![.+@-])(?<!{_OF_ADDRESS})(?:{_OF_ADDRESS}|[.+%-]){{1,64}}{_AT}(?:(?:{_OF_ADDRESS}|-){{1,63}}{_DOT}){{1,8}}"
@@ -686,8 +686,8 @@ _LABELS = {
     ),
     "el": ("τηλ, τηλέφων*, τηλεφων*, κιν, κινητό, φαξ", "καλέστε, καλεστε, τηλεφωνήστε, επικοινων*"),
     "en": (
-        "tel, tels, telephone*, phone*, cellphone*, ph, mobile, mob, cell, fax, landline, hotline*, helpline*, infoline, "
-        "whatsapp, viber, sms, toll-free, freephone, tollfree, switchboard, voicemail, reception, dial",
+        "tel, tels, telephone*, phone*, cellphone*, ph, mobile, mob, cell, fax, landline, hotline*, helpline*, "
+        "infoline, whatsapp, viber, sms, toll-free, freephone, tollfree, switchboard, voicemail, reception, dial",
         "call, calls, calling, ring, text, contact, reach, signal, message, rsvp",
     ),
     "es": (
@@ -752,29 +752,31 @@ _LABELS = {
 """Words before or after a telephone number, by language: names of telephones, and words for calling, which prove less.
 `*` stands for further letters. The languages are not told apart, since pages mix them."""
 _OTHER_NUMBERS = (
-    "isbn*, issn, ismn, iban, bic, blz, doi, pmid, pmcid, arxiv, oclc, ean, upc, gtin*, sku, asin, orcid, vat, ust-id*, ust-idnr, ustid*, "
-    "uid, steuernummer, st.-nr, hrb, hra, siren, siret, tva, nif, cif, nip, regon, krs, pesel, cnpj, cpf, rut, инн, "
-    "огрн*, кпп, окпо, бик, ein, abn, acn, gst, pan, cin, order, orders, invoice, account*, acct, konto*, bestell*, "
-    "artikel*, art.-nr, model*, modell*, serial*, seriennummer, part, item, version, ver, build, commit, rev, revision, "
-    "rfc, cve, cas, ticket, case, issue, bug, pull request, ref, reference, référence, id, uid, pid, tid, pin, zip, plz, "
-    "postcode, icq, qq, port, error, code, license, licence, patent*, registration, reg, matrikel*, commande, facture, "
-    "pedido, factura, fattura, ordine, p.iva, partita iva, compte, cuenta, cuit, zamówieni*, faktur*, заказа, счёт*, "
-    "счет*, р/с, артикул, договор*, 订单*, 訂單*, 编号*, 編號*, 账号*, 帳號*, 单号*, 統一編號, 邮编, 备案*, 许可证*, "
-    "口座*, 登録番号, 注文番号, 品番, 型番, 郵便番号, 계좌*, 주문번호, 등록번호*, 사업자*, 운송장*, 우편번호, seed, checksum, hash, "
-    "timestamp, size, total, sum, batch, lot, tracking, sendungsnummer, wallet, block, isrc, nct, gene, vin, imei, "
-    "سفارش, حساب, הזמנה, ח.פ, ऑर्डर, sipariş*, objednávk*, ičo, ico, dič, adószám*, cégjegyzék*, y-tunnus, org.nr, "
-    "orgnr, organisationsnummer, cvr*, kvk*, btw*, bsn, afm, αφμ, α.φ.μ, edrpou, єдрпоу, бин, иин, npwp, mst"
+    "isbn*, issn, ismn, iban, bic, blz, doi, pmid, pmcid, arxiv, oclc, ean, upc, gtin*, sku, asin, orcid, vat, "
+    "ust-id*, ust-idnr, ustid*, uid, steuernummer, st.-nr, hrb, hra, siren, siret, tva, nif, cif, nip, regon, krs, "
+    "pesel, cnpj, cpf, rut, инн, огрн*, кпп, окпо, бик, ein, abn, acn, gst, pan, cin, order, orders, invoice, "
+    "account*, acct, konto*, bestell*, artikel*, art.-nr, model*, modell*, serial*, seriennummer, part, item, "
+    "version, ver, build, commit, rev, revision, rfc, cve, cas, ticket, case, issue, bug, pull request, ref, "
+    "reference, référence, id, uid, pid, tid, pin, zip, plz, postcode, icq, qq, port, error, code, license, "
+    "licence, patent*, registration, reg, matrikel*, commande, facture, pedido, factura, fattura, ordine, p.iva, "
+    "partita iva, compte, cuenta, cuit, zamówieni*, faktur*, заказа, счёт*, счет*, р/с, артикул, договор*, 订单*, "
+    "訂單*, 编号*, 編號*, 账号*, 帳號*, 单号*, 統一編號, 邮编, 备案*, 许可证*, 口座*, 登録番号, 注文番号, 品番, "
+    "型番, 郵便番号, 계좌*, 주문번호, 등록번호*, 사업자*, 운송장*, 우편번호, seed, checksum, hash, timestamp, "
+    "size, total, sum, batch, lot, tracking, sendungsnummer, wallet, block, isrc, nct, gene, vin, imei, سفارش, "
+    "حساب, הזמנה, ח.פ, ऑर्डर, sipariş*, objednávk*, ičo, ico, dič, adószám*, cégjegyzék*, y-tunnus, org.nr, orgnr, "
+    "organisationsnummer, cvr*, kvk*, btw*, bsn, afm, αφμ, α.φ.μ, edrpou, єдрпоу, бин, иин, npwp, mst"
 )
 """Words before a number that is no telephone number."""
 _FILLERS = (
-    "no, nos, nr, nro, n°, nº, num, number, numbers, nummer, nummern, numéro, numéros, número, números, numero, numeri, "
-    "numer, numerem, číslo, číslom, čísle, broj, број, номер, номеру, номера, номером, szám, számon, numara, numarası, "
-    "số, nomor, nombor, αριθμός, αριθμό, αριθμο, رقم, الرقم, على, شماره, מספר, במספר, नंबर, नम्बर, संख्या, নম্বর, எண், "
-    "หมายเลข, เบอร์, 번호, 番号, 番, 号码, 號碼, 号, 是, 为, 為, 至, 到, は, 는, 은, at, on, us, me, him, her, them, is, the, now, "
-    "today, our, my, or, and, by, via, to, free, line, office, work, home, direct, unter, der, dem, die, uns, mich, an, "
-    "bei, sie, bitte, auf, und, oder, au, aux, le, la, les, du, nous, ou, al, el, los, nos, a, en, para, o, pelo, ao, "
-    "lo, allo, il, ci, op, met, naar, het, ons, på, til, till, pod, na, nam, nás, do, po, по, на, нам, или, в, στο, "
-    "στον, στα, +, pe, la, az, tel, phone, telefon, telefone, telefono, teléfono, mobile, fax, व, पर, में, है, को"
+    "no, nos, nr, nro, n°, nº, num, number, numbers, nummer, nummern, numéro, numéros, número, números, numero, "
+    "numeri, numer, numerem, číslo, číslom, čísle, broj, број, номер, номеру, номера, номером, szám, számon, "
+    "numara, numarası, số, nomor, nombor, αριθμός, αριθμό, αριθμο, رقم, الرقم, على, شماره, מספר, במספר, नंबर, "
+    "नम्बर, संख्या, নম্বর, எண், หมายเลข, เบอร์, 번호, 番号, 番, 号码, 號碼, 号, 是, 为, 為, 至, 到, は, 는, 은, "
+    "at, on, us, me, him, her, them, is, the, now, today, our, my, or, and, by, via, to, free, line, office, work, "
+    "home, direct, unter, der, dem, die, uns, mich, an, bei, sie, bitte, auf, und, oder, au, aux, le, la, les, du, "
+    "nous, ou, al, el, los, nos, a, en, para, o, pelo, ao, lo, allo, il, ci, op, met, naar, het, ons, på, til, "
+    "till, pod, na, nam, nás, do, po, по, на, нам, или, в, στο, στον, στα, +, pe, la, az, tel, phone, telefon, "
+    "telefone, telefono, teléfono, mobile, fax, व, पर, में, है, को"
 )
 """Words that may stand between a label and its telephone number."""
 
@@ -882,8 +884,8 @@ def _plain_characters() -> dict[int, str]:
 _RUN = re.compile(r"(?:\(?\+ ?\(?|\()?\d(?:(?: ?[-./] ?| ?\(| ?\) ?[-./]? ?\(?| )?\d){5,}")
 """A run of at least six digits with the separators of telephone numbers."""
 _EXTENSION = re.compile(
-    r"[ ,]{0,2}(?:ext|extn|extension|x|durchwahl|dw|poste|int|interno|anexo|ramal|доб|вн|wew|klapka|toestel|内線|分机|轉|转|내선)"
-    r"\.?:? ?\d{1,6}(?!\w)",
+    r"[ ,]{0,2}(?:ext|extn|extension|x|durchwahl|dw|poste|int|interno|anexo|ramal|доб|вн|wew|klapka|toestel|内線|"
+    r"分机|轉|转|내선)\.?:? ?\d{1,6}(?!\w)",
     re.IGNORECASE,
 )
 _PROTECTED = re.compile(
@@ -896,7 +898,8 @@ _DIALLING = re.compile(
 )
 """The parts of URLs that a telephone number follows."""
 _DATE = re.compile(
-    r"(?:1[5-9]|20)\d\d ?[-./] ?[01]?\d ?[-./] ?[0-3]?\d(?!\d)|[0-3]?\d ?[-./] ?[0-3]?\d ?[-./] ?(?:1[5-9]|20)\d\d(?!\d)|"
+    r"(?:1[5-9]|20)\d\d ?[-./] ?[01]?\d ?[-./] ?[0-3]?\d(?!\d)|"
+    r"[0-3]?\d ?[-./] ?[0-3]?\d ?[-./] ?(?:1[5-9]|20)\d\d(?!\d)|"
     r"(?:1[5-9]|20)\d\d ?[-/] ?(?:1[5-9]|20)\d\d\Z|(?:19|20)\d\d[01]\d[0-3]\d(?:\d{4}|\d{6})?\Z"
 )
 _OPENING_HOURS = re.compile(r"[0-2]?\d\.[0-5]\d ?- ?[0-2]?\d\.[0-5]\d")
@@ -905,7 +908,8 @@ _DECIMAL = re.compile(r"[+(]*\d+\.\d+\Z")
 _VERSION = re.compile(r"\d+(?:\.\d+)*\.\d(?:\.\d+)*\Z")
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:[ .]\d{3}){2,}\Z")
 _UNIT = re.compile(
-    r" ?(?:[%‰°€$£¥₹₽₩₺₴₫฿×*^]|(?:eur|euros?|usd|dollars?|gbp|chf|jpy|cny|rub|inr|pln|czk|sek|nok|dkk|huf|km²?|m²|mm|cm|kg|mg|ms|"
+    r" ?(?:[%‰°€$£¥₹₽₩₺₴₫฿×*^]|(?:"
+    r"eur|euros?|usd|dollars?|gbp|chf|jpy|cny|rub|inr|pln|czk|sek|nok|dkk|huf|km²?|m²|mm|cm|kg|mg|ms|"
     r"ns|µs|sec|seconds?|min|hz|khz|mhz|ghz|[kmgt]i?b|bytes?|bits?|px|pixels?|dpi|fps|kwh?|mw|rows?|lines?|users?|people|"
     r"million|times|points?|votes?|views|copies|units|items|records|requests|руб\w*|грн|тыс\w*|млн|zł|kč|kr|元|円|人|次|万|萬|億|亿|件|"
     r"個|个|名|원|명|개)(?![^\W\d_]))",
@@ -1215,10 +1219,8 @@ class _TelephoneFinder:
 
 
 def _last_match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
-    found = None
-    for found in pattern.finditer(text):
-        pass
-    return found
+    found = list(pattern.finditer(text))
+    return found[-1] if found else None
 
 
 def _is_other_number(written: str, digits: str, evidence: _Evidence) -> bool:
@@ -1299,7 +1301,9 @@ def _region_hints(record: Mapping[str, Any]) -> Iterator[str]:
     yield from spoken[:1] if any(one in _library().SUPPORTED_REGIONS for one in named) else spoken
 
 
-_GENERIC_ENDINGS = frozenset("AC AI CC CO DJ FM GG IM IO IS LA LY ME NU SH SO ST TO TV VC WS".split())
+_GENERIC_ENDINGS = frozenset(
+    {"AC", "AI", "CC", "CO", "DJ", "FM", "GG", "IM", "IO", "LA", "LY", "ME", "NU", "SH", "TO", "TV", "VC", "WS"}
+)
 """Endings of countries under which sites of all countries are."""
 _REGIONS = {
     "ar": "EG SA AE MA DZ IQ JO LB",
