@@ -617,6 +617,7 @@ class SnapshotStatistics:
     - `squares`: the number of places by the center (latitude, longitude) of their square degree.
     - `filled`: for each column, the number of articles with a value in this column.
     - `spans`: the first and last day of publication of each site.
+    - `contacts`: the number of e-mail addresses and telephone numbers that were replaced, by site and placeholder.
     - `words`: the number of words in published bodies.
     """
 
@@ -636,6 +637,7 @@ class SnapshotStatistics:
     missing: Counter[tuple[str, str]] = field(default_factory=Counter)
     squares: Counter[tuple[float, float]] = field(default_factory=Counter)
     filled: Counter[str] = field(default_factory=Counter)
+    contacts: Counter[tuple[str, str]] = field(default_factory=Counter)
     gone: int = 0
     revised: int = 0
     duplicates: int = 0
@@ -660,6 +662,11 @@ class SnapshotStatistics:
         self.revised += record["revision"] > 1
         self.duplicates += record["duplicate_of"] is not None
         self.words += record["words"] if record["body"] else 0
+
+    def count_contacts(self, site: str, counts: Mapping[str, int]) -> None:
+        """Adds the e-mail addresses and telephone numbers that were replaced in a row of the table `articles`."""
+        for kind, count in counts.items():
+            self.contacts[site, kind] += count
 
     def count_place(self, row: Mapping[str, Any]) -> None:
         """Adds a row of the table `places` to the statistics."""

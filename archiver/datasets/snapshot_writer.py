@@ -153,6 +153,7 @@ def write_tables(
             digest.update(f"{record['id']} {record['revision']} {record['content_digest']}\n".encode())
             articles.add(record, one.part)
             stats.count_article(record)
+            stats.count_contacts(record["site"], one.contacts)
             for place in one.places:
                 places.add(place)
                 stats.count_place(place)

@@ -19,6 +19,7 @@ import tempfile
 import unicodedata
 from array import array
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -34,6 +35,7 @@ from archiver.datasets.publication_rules_and_tiers import Tier
 from archiver.datasets.record_formats import import_arrow
 from archiver.errors import ExtraMissing
 from archiver.fields import BY_NAME, PERSONS, QUOTING, WRITTEN, published_from
+from archiver.markup.marks import is_contact, unpack_marks
 
 PASSAGE_WORDS = 8
 """The number of words of a passage, large enough that two texts do not share a passage by chance."""
@@ -561,16 +563,32 @@ def key_fingerprint(key: bytes) -> str:
     return hmac.new(key, b"archiver publish: fingerprint of a key", hashlib.sha256).hexdigest()[:16]
 
 
+@dataclass(frozen=True, slots=True)
+class FoundContact:
+    """An e-mail address or telephone number in a field of a record: the text itself, where it begins in the field, and
+    the text around it on its line.
+    """
+
+    field: str
+    kind: str
+    text: str
+    start: int
+    before: str
+    after: str
+
+
 class Pseudonymizer:
     """Removes personal data from records of `articles` and `revisions`, before anything else is withheld or counted."""
 
     def __init__(self, key: bytes | None, *, contacts: bool) -> None:
-        """Sets which data are replaced or removed. If `key` is given, authors are replaced by pseudonyms made with this
-        key. If `contacts` is True, e-mail addresses and telephone numbers are removed. Raises ExtraMissing.
+        """Sets which data are replaced or removed. If `key` is given, authors that are persons are replaced by
+        pseudonyms made with this key. If `contacts` is True, e-mail addresses and telephone numbers are removed. Raises
+        ExtraMissing.
         """
         self._key, self._contacts = key, contacts
         self._names: dict[str, str] = {}
         self._others: dict[str, list[str]] = {}
+        self._organizations: dict[str, frozenset[str]] = {}
         if contacts:
             _library()
 
@@ -578,18 +596,43 @@ class Pseudonymizer:
         if self._key is None and not self._contacts:
             return record
         out = dict(record)
-        if self._key is not None:
-            names = {*(record["authors"] or ()), *self._others.get(record["id"], ())}
-            longest = tuple(sorted(names, key=lambda name: (-len(name), name)))
-            _change_fields(out, WRITTEN, lambda text: self._replace_names(text, longest))
-            for name in _OF_AUTHORS & record.keys():
-                out[name] = list(dict.fromkeys(map(self._pseudonym, record[name] or ())))
         if self._contacts:
-            where = phone_regions(record)
-            _change_fields(
-                out, (*WRITTEN, *PERSONS, *_OF_AUTHORS - {*PERSONS}), lambda text: remove_contacts(text, where)
-            )
+            self._remove_contacts(record, out)
+        if self._key is not None:
+            self._replace_authors(record, out)
         return out
+
+    def _remove_contacts(self, record: Mapping[str, Any], out: dict[str, Any]) -> None:
+        where = phone_regions(record)
+        _change_fields(out, _BESIDE_BODY, lambda text: remove_contacts(text, where))
+        if record.get("body"):
+            out["body"] = remove_contacts(record["body"], where, *_marked_ranges(record, where))
+        if record.get("markup"):
+            out["markup"] = [row for row in record["markup"] if not (row[2] == "a" and _is_contact_link(*row[3:4]))]
+
+    def _replace_authors(self, record: Mapping[str, Any], out: dict[str, Any]) -> None:
+        organizations = {*(record.get("author_organizations") or ()), *self._organizations.get(record["id"], ())}
+        names = {*(record["authors"] or ()), *self._others.get(record["id"], ())} - organizations
+        longest = tuple(sorted(names, key=lambda name: (-len(name), name)))
+        _change_fields(out, WRITTEN, lambda text: self._replace_names(text, longest))
+        published = zip(record["authors"] or (), out["authors"] or (), strict=True)
+        out["authors"] = list(
+            dict.fromkeys(shown if name in organizations else self._pseudonym(name) for name, shown in published)
+        )
+
+    def contacts_in(self, record: Mapping[str, Any]) -> Iterator[FoundContact]:
+        """Yields the e-mail addresses and telephone numbers that are removed from a record."""
+        if not self._contacts:
+            return
+        where = phone_regions(record)
+        for name in _WITH_CONTACTS:
+            value = record.get(name) or ()
+            for text in (value,) if isinstance(value, str) else value:
+                ranges = _marked_ranges(record, where) if name == "body" else ((), ())
+                for one in find_contacts(text, where, *ranges):
+                    before = text[max(one.start - _WINDOW, 0) : one.start].rpartition("\n")[2]
+                    after = text[one.end : one.end + _WINDOW].partition("\n")[0]
+                    yield FoundContact(name, one.kind, text[one.start : one.end], one.start, before, after)
 
     @property
     def hides_names(self) -> bool:
@@ -601,6 +644,12 @@ class Pseudonymizer:
         """
         for identifier, names in written:
             self._others.setdefault(identifier, []).extend(names)
+
+    def add_organizations(self, written: Iterable[tuple[str, Iterable[str]]]) -> None:
+        """Adds the authors of a record, in any of its revisions, that are organizations. Their names are not
+        replaced. `written` contains pairs of the record's identifier and names.
+        """
+        self._organizations.update((identifier, frozenset(names)) for identifier, names in written)
 
     def _replace_names(self, text: str, names: tuple[str, ...]) -> str:
         """Replaces the names in a text by their pseudonyms. If several names match at one position, the first in
@@ -615,6 +664,55 @@ class Pseudonymizer:
         if name not in self._names:
             self._names[name] = pseudonym(self._key, name)
         return self._names[name]
+
+
+_WITH_CONTACTS = tuple(dict.fromkeys((*WRITTEN, *PERSONS, *sorted(_OF_AUTHORS))))
+_BESIDE_BODY = tuple(name for name in _WITH_CONTACTS if name != "body")
+
+
+def count_replacements(record: Mapping[str, Any], published: Mapping[str, Any]) -> Counter[str]:
+    """Counts the e-mail addresses and telephone numbers (EMAIL, TELEPHONE) that were replaced in the published values
+    of a record, compared with `record` as archived.
+    """
+    counts: Counter[str] = Counter()
+    for name in (*_WITH_CONTACTS, "excerpt"):
+        before, after = (_as_text(one.get(name)) for one in (record, published))
+        if after and after != before:
+            for kind in (EMAIL, TELEPHONE):
+                counts[kind] += max(after.count(kind) - before.count(kind), 0)
+    return +counts
+
+
+def _as_text(value: Any) -> str:
+    return "\n".join(value) if isinstance(value, list) else value or ""
+
+
+def _marked_ranges(record: Mapping[str, Any], where: tuple[str | None, ...]) -> tuple[Ranges, Ranges]:
+    """Returns the ranges of a record's body that are code, and those that link to a telephone number. A line of text
+    whose code is nothing but a contact is no code.
+    """
+    body = record.get("body") or ""
+    marks = unpack_marks(record.get("markup"), len(body))
+    code = [
+        (m.offset, m.end)
+        for m in marks
+        if m.kind == "pre" or (m.kind == "code" and not _is_only_contact(body[m.offset : m.end].strip(), where))
+    ]
+    return code, [(m.offset, m.end) for m in marks if m.kind == "a" and _DIALLED.match(m.value)]
+
+
+def _is_only_contact(text: str, where: tuple[str | None, ...]) -> bool:
+    return any((one.start, one.end) == (0, len(text)) for one in find_contacts(text, where))
+
+
+_DIALLED = re.compile(
+    r"(?:tel|sms|callto|whatsapp):|(?:https?://)?(?:wa\.me/|(?:\w+\.)?whatsapp\.com/send|signal\.me/)", re.I
+)
+"""Links to a telephone number."""
+
+
+def _is_contact_link(url: object = "") -> bool:
+    return isinstance(url, str) and (is_contact(url) or _DIALLED.match(url) is not None)
 
 
 def _change_fields(record: dict[str, Any], names: Iterable[str], change: Callable[[str], str]) -> None:

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ from archiver.cli.options import (
     query_options,
     refuse_unknown_options,
 )
-from archiver.cli.terminal import count_noun, exit_on_sigterm, print_json
+from archiver.cli.terminal import count_noun, exit_on_sigterm, print_json, print_table
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -72,6 +72,7 @@ class PublishOptions:
     splits: str
     key_in: str | None
     drop_contacts: bool
+    dry_run: bool
     wacz: bool
     rules: str | None
     previous: str | None
@@ -141,6 +142,7 @@ class DatasetBasis:
     help="Replace author names by hashes, keyed with the value of this environment variable.",
 )
 @click.option("--drop-contacts", is_flag=True, help="Remove e-mail addresses and telephone numbers from texts.")
+@click.option("--dry-run", is_flag=True, help="With --drop-contacts: list what it would remove, and write no dataset.")
 @click.option(
     "--wacz", is_flag=True, help="Include the captures as WACZ; only if every article may be published in full."
 )
@@ -192,6 +194,7 @@ def publish(options: PublishOptions) -> None:
       archiver publish datasets/storms storm --since 2023 --version 0.1.0 --formats csv,geojson --rules rights.toml
       archiver publish --check datasets/harbour-1.0.0
       archiver publish --explain 12 --rules rights.toml
+      archiver publish --drop-contacts --dry-run --site blog.example.org
 
     Exit code: 0 done; 1 the check found problems, or the build failed; 2 wrong usage.
     """
@@ -200,6 +203,9 @@ def publish(options: PublishOptions) -> None:
     rules = _read_rules(options.rules)
     if options.explain:
         _explain_decisions(options.archives, options.explain, rules, options.cutoff, options.as_json)
+        return
+    if options.dry_run:
+        _list_contacts(options, rules)
         return
     if options.folder is None:
         raise click.UsageError("Give the folder DIR of the dataset.")
@@ -353,6 +359,57 @@ def _build_dataset(options: PublishOptions, folder: Path, basis: DatasetBasis, k
     if terminal:
         click.echo("\r\x1b[K", nl=False, err=True)
     return built
+
+
+def _list_contacts(options: PublishOptions, rules: PublicationRules) -> None:
+    """Prints the e-mail addresses and telephone numbers that --drop-contacts would remove."""
+    from archiver import __version__
+    from archiver.datasets.snapshot import BuildOptions, list_contacts
+    from archiver.datasets.withheld_text import EMAIL
+
+    if not options.drop_contacts:
+        raise click.UsageError("--dry-run lists what --drop-contacts would remove; give both.")
+    key = _read_pseudonym_key(options.key_in)
+    request = _build_request(replace(options, version=options.version or "0.0.0"), rules.text, key)
+    how = BuildOptions(f"archiver/{__version__}", lambda stage, number: None, key)
+    archives = [Path(archive) for archive in options.archives]
+    found = list(list_contacts(archives, Path(options.folder or "."), request, how))
+    if options.as_json:
+        print_json(
+            [
+                {
+                    "id": one.id,
+                    "url": one.url,
+                    "revision": one.revision,
+                    "field": one.contact.field,
+                    "kind": one.contact.kind.strip("[]"),
+                    "text": one.contact.text,
+                    "before": one.contact.before,
+                    "after": one.contact.after,
+                }
+                for one in found
+            ]
+        )
+        return
+    if found:
+        print_table(
+            ("article", "field", "would be removed", "text around it"),
+            [
+                (
+                    one.url,
+                    one.contact.field if one.is_current else f"{one.contact.field}, revision {one.revision}",
+                    " ".join(one.contact.text.split()),
+                    f"{one.contact.before}{one.contact.kind}{one.contact.after}".strip(),
+                )
+                for one in found
+            ],
+        )
+    emails = sum(one.contact.kind == EMAIL for one in found)
+    click.echo(
+        f"{count_noun(emails, 'e-mail address', 'e-mail addresses')} and "
+        f"{count_noun(len(found) - emails, 'telephone number')} would be removed. No dataset was written.",
+        err=True,
+    )
 
 
 def _print_summary(built: BuiltSnapshot, as_json: bool) -> None:
