@@ -1036,7 +1036,7 @@ _STREET = (
     r"platz|weg|gata?n|vägen|gade|vej|veien|katu)(?!\w)|丁目|番地|[路街](?=[\d０-９])"
 )
 _BLOCK = re.compile(
-    rf"(?=.*\d)(?:{_STREET})|@|\[e-mail\]|\[telephone\]|\+\d|https?://|www\.|\b\d{{4,6}} [^\W\d_]{{3,}}",
+    rf"^(?=.*\d).*(?:{_STREET})|@|\[e-mail\]|\[telephone\]|\+\d|https?://|www\.|\b\d{{4,6}} [^\W\d_]{{3,}}",
     re.IGNORECASE,
 )
 """What else a block of contacts has: a street, an e-mail address, a URL, a number, a postal code with its town."""
@@ -1284,7 +1284,7 @@ class _TelephoneFinder:
                 re.search(r"[:：.#)]|\w", gap) or gap.endswith("\n") or not best[0][-1].isalnum() or not gap
             )
             return _Evidence.MARKED if is_marked else _Evidence.NEXT if best is label else _Evidence.CALLED
-        is_near = len(gap.split()) <= 5 and not re.search(r"\d|[.!?。！？]\s", gap)
+        is_near = not before.endswith("\n") and len(gap.split()) <= 5 and not re.search(r"\d|[.!?。！？]\s", gap)
         return _Evidence.NEAR if is_near or self._is_label_after(run, last) else _Evidence.NONE
 
     def _line_before(self, first: int) -> str:
