@@ -704,7 +704,8 @@ def _personal(stats: SnapshotStatistics) -> str:
         "Authors are named as on their pages."
         if not stats.request.pseudonymised
         else "Names of authors are replaced by keyed hashes (HMAC-SHA-256): the same name has the same hash, and the "
-        "key is not in the dataset. Articles by others, and URLs, may still name them."
+        "key is not in the dataset. Names of organizations are not replaced. Articles by others, and URLs, may still "
+        "name authors."
     ]
     if stats.request.drop_contacts:
         emails, telephones = (

@@ -772,79 +772,148 @@ _EXAMPLE = re.compile(
 )
 
 _LABELS = {
-    "ar": ("*هاتف*, *تلفون*, *جوال*, *موبايل*, *فاكس*, *واتساب*, *واتس اب*", "*اتصل*, *اتصال*, *للتواصل*, رقم"),
-    "bg": ("тел, телефон*, моб, мобилен, факс*, gsm", "обадете се, обаждайте се, звъннете"),
-    "bn": ("ফোন, মোবাইল, টেলিফোন, ফ্যাক্স, হোয়াটসঅ্যাপ", "কল করুন, যোগাযোগ"),
-    "ca": ("telèfon*, mòbil", "truqueu, trucar, truca"),
-    "cs": ("tel, telefon*, mobil*, fax*, infolinka, linka", "volejte, zavolejte, volat"),
-    "da": ("tlf, tlf.nr, telefon*, mobil*, fax*", "ring, ringe, kontakt"),
-    "de": (
-        "tel, telefon*, *telefon, fon, mobil*, handy*, *hotline, fax*, telefax*, festnetz, funk, rufnummer*, durchwahl",
-        "anruf*, rufen, ruf, erreichen, erreichbar, wählen, melden",
+    "ar": (
+        "*هاتف*, *تلفون*, *جوال*, *موبايل*, *فاكس*, *واتساب*, *واتس اب*",
+        "*اتصل*, *اتصال*, *للتواصل*, رقم, *للاستفسار*, *للحجز*",
     ),
-    "el": ("τηλ, τηλέφων*, τηλεφων*, κιν, κινητό, φαξ", "καλέστε, καλεστε, τηλεφωνήστε, επικοινων*"),
+    "bg": (
+        "тел, телефон*, моб, мобилен, факс*, gsm",
+        "обадете се, обаждайте се, звъннете, справки, контакти, информация",
+    ),
+    "bn": ("ফোন, মোবাইল, টেলিফোন, ফ্যাক্স, হোয়াটসঅ্যাপ", "কল করুন, যোগাযোগ"),
+    "ca": ("telèfon*, mòbil", "truqueu, trucar, truca, informació, reserves, contacte"),
+    "cs": (
+        "tel, telefon*, mobil*, fax*, infolinka, linka",
+        "volejte, zavolejte, volat, informace, info, rezervace, kontakt*, objednávky",
+    ),
+    "da": ("tlf, tlf.nr, telefon*, mobil*, fax*", "ring, ringe, kontakt, tilmelding, information, info"),
+    "de": (
+        (
+            "tel, telefon*, *telefon, fon, mobil*, handy*, *hotline, fax*, telefax*, festnetz, funk, rufnummer*, "
+            "durchwahl"
+        ),
+        (
+            "anruf*, rufen, ruf, erreichen, erreichbar, wählen, melden, auskunft, auskünfte, anmeldung*, info, "
+            "infos, information*, kontakt*, reservierung*, rückfragen"
+        ),
+    ),
+    "el": (
+        "τηλ, τηλέφων*, τηλεφων*, κιν, κινητό, φαξ",
+        "καλέστε, καλεστε, τηλεφωνήστε, επικοινων*, πληροφορίες, πληροφοριες, κρατήσεις, επικοινωνία",
+    ),
     "en": (
-        "tel, tels, telephone*, phone*, cellphone*, ph, mobile, mob, cell, fax, landline, hotline*, helpline*, "
-        "infoline, whatsapp, viber, sms, toll-free, freephone, tollfree, switchboard, voicemail, reception, dial",
-        "call, calls, calling, ring, text, contact, reach, signal, message, rsvp",
+        (
+            "tel, tels, telephone*, phone*, cellphone*, ph, mobile, mob, cell, fax, landline, hotline*, helpline*, "
+            "infoline, whatsapp, viber, sms, toll-free, freephone, tollfree, switchboard, voicemail, reception, "
+            "dial"
+        ),
+        (
+            "call, calls, calling, ring, text, contact, reach, reached, reachable, signal, message, rsvp, info, "
+            "information, enquiries, inquiries, bookings, booking, reservations, contacts, helplines"
+        ),
     ),
     "es": (
         "teléfono*, telefono*, tfno, tlf, tlfno, telf, móvil, movil, celular, cel, fax, fono, conmutador",
-        "llame*, llámenos, llamar, llamando, marque, contacto",
+        (
+            "llame*, llámenos, llamar, llamando, marque, contacto, información, informacion, informes, reservas, "
+            "reservaciones, inscripciones, comunicarse, comuníquese, contactar"
+        ),
     ),
-    "et": ("telefon*, tel, mob, faks", "helista*"),
-    "fa": ("*تلفن*, *موبایل*, *همراه*, *فکس*, نمابر, واتساپ", "*تماس*, شماره"),
-    "fi": ("puh, puhelin*, gsm, matkapuhelin*, faksi", "soita, soittaa, soittamalla, numeroon"),
-    "fr": ("tél, tel, téléphone*, telephone*, portable, mobile, mob, fax, télécopie", "appel*, joindre, contact"),
-    "he": ("טל, *טלפון*, *נייד*, *פקס*, *וואטסאפ*", "*התקשרו*, *חייגו*, *לפרטים*"),
-    "hi": ("फ़ोन, फोन, टेलीफोन, टेलीफ़ोन, दूरभाष, मोबाइल, फैक्स, व्हाट्सएप, व्हाट्सऐप", "कॉल, संपर्क, सम्पर्क"),
-    "hr": ("tel, telefon*, mob, mobitel*, mobilni, fax, faks", "nazovite, zvati, pozovite, kontakt"),
-    "hu": ("tel, telefon*, mobil*, fax*", "hívj*, hívható, hívás"),
+    "et": ("telefon*, tel, mob, faks", "helista*, info, kontakt*, broneeri*"),
+    "fa": ("*تلفن*, *موبایل*, *همراه*, *فکس*, نمابر, واتساپ", "*تماس*, شماره, اطلاعات"),
+    "fi": (
+        "puh, puhelin*, gsm, matkapuhelin*, faksi",
+        (
+            "soita, soittaa, soittamalla, numeroon, lisätiedo*, tiedustelut, yhteystiedot, yhteydenotot, "
+            "ilmoittautumi*, varaukset, info"
+        ),
+    ),
+    "fr": (
+        "tél, tel, téléphone*, telephone*, portable, mobile, mob, fax, télécopie",
+        (
+            "appel*, joindre, contact, joignable*, contacter, contactez, rens, renseignement*, info, infos, "
+            "informations, réservation*, réserver, inscription*"
+        ),
+    ),
+    "he": ("טל, *טלפון*, *נייד*, *פקס*, *וואטסאפ*", "*התקשרו*, *חייגו*, *לפרטים*, *להזמנות*, *לבירורים*"),
+    "hi": (
+        "फ़ोन, फोन, टेलीफोन, टेलीफ़ोन, दूरभाष, मोबाइल, फैक्स, व्हाट्सएप, व्हाट्सऐप",
+        "कॉल, संपर्क, सम्पर्क, जानकारी",
+    ),
+    "hr": (
+        "tel, telefon*, mob, mobitel*, mobilni, fax, faks",
+        "nazovite, zvati, pozovite, kontakt, informacije, info, rezervacije",
+    ),
+    "hu": ("tel, telefon*, mobil*, fax*", "hívj*, hívható, hívás, információ*, jelentkez*, kapcsolat, érdeklőd*"),
     "hy": ("հեռ, հեռախոս*, բջջ, ֆաքս", "զանգահարե*"),
-    "id": ("telp, tlp, telepon, telpon, no. hp, ponsel, faks, wa", "hubungi, menghubungi, kontak"),
+    "id": (
+        "telp, tlp, telepon, telpon, no. hp, ponsel, faks, wa",
+        "hubungi, menghubungi, kontak, informasi, info, pemesanan, reservasi",
+    ),
     "it": (
         "tel, telefono*, cell, cellulare, fax, numero verde, centralino",
-        "chiama*, telefonare, telefonate, contatt*",
+        "chiama*, telefonare, telefonate, contatt*, info, informazioni, prenotazion*, prenotare, rivolgersi",
     ),
     "ja": (
-        "電話*, ＴＥＬ, 携帯, 代表, ＦＡＸ, ファックス, ファクス, フリーダイヤル, 内線",
-        "お問い合わせ, 問い合わせ先, 連絡先, まで",
+        "電話, ＴＥＬ, 携帯, 代表, ＦＡＸ, ファックス, ファクス, フリーダイヤル, 内線",
+        "お問い合わせ, 問い合わせ先, 連絡先, まで, 予約, 問合せ, 問い合せ, 申し込み, 申込",
     ),
     "ka": ("ტელ*, მობ*, ფაქსი", "დარეკ*, დაგვირეკ*"),
     "kn": ("ಫೋನ್, ದೂರವಾಣಿ, ಮೊಬೈಲ್", "ಕರೆ, ಸಂಪರ್ಕ"),
-    "ko": ("전화*, 휴대폰, 휴대전화, 핸드폰, 팩스, 연락처", "문의, 연락"),
-    "lt": ("tel, telefon*, mob, faks*", "skambin*"),
-    "lv": ("tālr, tālrun*, tel, mob, fakss", "zvan*"),
+    "ko": ("전화, 휴대폰, 휴대전화, 핸드폰, 팩스, 연락처", "문의, 연락, 예약, 상담, 신청"),
+    "lt": ("tel, telefon*, mob, faks*", "skambin*, informacija, registracija, kontaktai"),
+    "lv": ("tālr, tālrun*, tel, mob, fakss", "zvan*, informācija, pieteikšan*, kontakti"),
     "ml": ("ഫോൺ, മൊബൈൽ", "വിളിക്കുക, ബന്ധപ്പെടുക"),
     "mr": ("दूरध्वनी, मोबाईल, भ्रमणध्वनी", "संपर्क"),
     "ms": ("tel, telefon, faks", "hubungi"),
-    "nl": ("tel, telefoon*, mobiel, gsm, fax, telefoonnummer", "bel, bellen, belt"),
-    "no": ("tlf, telefon*, mob, mobil*, faks", "ring, ringe"),
-    "pl": ("tel, telefon*, kom., komórk*, infolini*, faks*", "dzwoń*, zadzwoń*, dzwonić, zadzwonić, pod numer*"),
+    "nl": (
+        "tel, telefoon*, mobiel, gsm, fax, telefoonnummer",
+        "bel, bellen, belt, info, informatie, reserver*, aanmeld*, contact, inlichtingen",
+    ),
+    "no": ("tlf, telefon*, mob, mobil*, faks", "ring, ringe, påmelding, informasjon, kontakt"),
+    "pl": (
+        "tel, telefon*, kom., komórk*, infolini*, faks*",
+        "dzwoń*, zadzwoń*, dzwonić, zadzwonić, pod numer*, informacj*, info, zapisy, rezerwacj*, kontakt*",
+    ),
     "pt": (
         "tel, telefone*, tlm, telemóvel, telemovel, celular, fone*, fax",
-        "ligue, ligar, liga, ligando, contato, contacto, contate, contacte",
+        (
+            "ligue, ligar, liga, ligando, contato, contacto, contate, contacte, informações, info, reservas, "
+            "inscrições, contatos, contactos"
+        ),
     ),
-    "ro": ("tel, telefon*, mobil, fax", "suna*, apela*, sunați"),
-    "ru": ("тел, телефон*, моб, мобильный, сот, факс*, ватсап, вотсап, вацап", "звони*, позвони*, звонок, набери*"),
-    "sk": ("tel, telefón*, mobil*, fax", "volajte, zavolajte"),
-    "sl": ("tel, telefon*, gsm, mobi*, faks", "pokličite, kličite"),
-    "sr": ("тел, телефон*, моб, мобилни, факс", "позовите, pozovite"),
-    "sv": ("tel, tfn, telefon*, mobil*, mobilnr, fax, växel*", "ring, ringa, sms:a, kontakta"),
+    "ro": ("tel, telefon*, mobil, fax", "suna*, apela*, sunați, informații, rezervări, contact, programări"),
+    "ru": (
+        "тел, телефон*, моб, мобильный, сот, факс*, ватсап, вотсап, вацап",
+        "звони*, позвони*, звонок, набери*, справк*, запись, контакт*, информация, бронирован*, по номеру",
+    ),
+    "sk": ("tel, telefón*, mobil*, fax", "volajte, zavolajte, informácie, info, rezervácie, kontakt*"),
+    "sl": ("tel, telefon*, gsm, mobi*, faks", "pokličite, kličite, informacije, info, prijave, rezervacije"),
+    "sr": (
+        "тел, телефон*, моб, мобилни, факс",
+        "позовите, pozovite, информације, контакт, informacije, kontakt, rezervacije",
+    ),
+    "sv": (
+        "tel, tfn, telefon*, mobil*, mobilnr, fax, växel*",
+        "ring, ringa, sms:a, kontakta, info, information, bokning*, boka, anmälan, upplysningar",
+    ),
     "sw": ("simu", "piga, wasiliana"),
     "ta": ("தொலைபேசி, போன், கைபேசி, மொபைல்", "அழைக்க, தொடர்பு"),
     "te": ("ఫోన్, మొబైల్", "సంప్రదించ, కాల్"),
-    "th": ("โทรศัพท์, โทร, มือถือ, แฟกซ์, โทรสาร", "ติดต่อ"),
+    "th": ("โทรศัพท์, โทร, มือถือ, แฟกซ์, โทรสาร", "ติดต่อ, สอบถาม, จอง"),
     "tr": (
         "tel, telefon*, gsm, cep, faks, numaralı hat*",
-        "arayın*, arayabilir*, arayarak, ulaşabilir*, çağrı merkezi",
+        "arayın*, arayabilir*, arayarak, ulaşabilir*, çağrı merkezi, bilgi, rezervasyon, iletişim, irtibat",
     ),
-    "uk": ("тел, телефон*, моб, мобільний, факс*", "телефонуйте, дзвоні*, зателефону*"),
+    "uk": (
+        "тел, телефон*, моб, мобільний, факс*",
+        "телефонуйте, дзвоні*, зателефону*, довідк*, контакт*, запис, бронювання, за номером",
+    ),
     "ur": ("*فون*, *موبائل*, *فیکس*", "*رابطہ*, *کال*"),
-    "vi": ("điện thoại, đường dây nóng, đt, đtdđ, sđt, di động, fax", "gọi, liên hệ"),
+    "vi": ("điện thoại, đường dây nóng, đt, đtdđ, sđt, di động, fax", "gọi, liên hệ, đặt chỗ, thông tin"),
     "zh": (
-        "电话*, 電話*, 手机*, 手機*, 传真, 傳真, 热线*, 熱線*, 座机, 联系方式, 微信同号, 专线, 致电, 致電, 拨打, 撥打",
-        "联系, 聯絡, 咨询",
+        ("电话, 電話, 手机, 手機, 传真, 傳真, 热线, 熱線, 座机, 联系方式, 微信同号, 专线, 致电, 致電, 拨打, 撥打"),
+        "联系, 聯絡, 咨询, 预约, 預約, 报名, 報名, 查询, 查詢",
     ),
 }
 """Words before or after a telephone number, by language: names of telephones, and words for calling, which prove less.
@@ -998,7 +1067,8 @@ _DIALLING = re.compile(
 _DATE = re.compile(
     r"(?:1[5-9]|20)\d\d ?[-./] ?[01]?\d ?[-./] ?[0-3]?\d(?!\d)|"
     r"[0-3]?\d ?[-./] ?[0-3]?\d ?[-./] ?(?:1[5-9]|20)\d\d(?!\d)|"
-    r"(?:1[5-9]|20)\d\d ?[-/] ?(?:1[5-9]|20)\d\d\Z|(?:19|20)\d\d[01]\d[0-3]\d(?:\d{4}|\d{6})?\Z"
+    r"(?:1[5-9]|20)\d\d ?[-/] ?(?:1[5-9]|20)\d\d\Z|(?:19|20)\d\d[01]\d[0-3]\d(?:\d{4}|\d{6})?\Z|"
+    r"[0-3]?\d([./-])[01]?\d\1\d\d\Z|\d\d([./-])[01]\d\2[0-3]\d\Z"
 )
 _OPENING_HOURS = re.compile(r"[0-2]?\d\.[0-5]\d ?- ?[0-2]?\d\.[0-5]\d")
 _QUAD = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}\Z")
@@ -1154,6 +1224,8 @@ class _TelephoneFinder:
         ):
             return 0
         ends = [start + m.end() for m in re.finditer(r"\d(?= |\Z)", written) if m.end() < _LONGEST][::-1]
+        if evidence < _Evidence.NEXT and "+" not in written[:2]:  # digits that follow are not of another number
+            ends = [end for end in ends if not re.match(r" \d", self._plain[end : end + 2])]
         for is_strict in (True, False):
             for end in ends:
                 if self._is_telephone(start, end, evidence, is_strict=is_strict) and (
@@ -1173,7 +1245,7 @@ class _TelephoneFinder:
             return self._is_international(start, end, evidence, is_strict=is_strict)
         if evidence is _Evidence.MARKED and not is_strict:
             return 6 <= len(digits) <= 15
-        if evidence < _Evidence.MARKED and (written in _FAMOUS or self._is_in_numbers(start, end)):
+        if evidence < _Evidence.MARKED and (len(digits) < 7 or written in _FAMOUS or self._is_in_numbers(start, end)):
             return False
         if evidence >= _Evidence.CALLED and not is_strict:
             return written[0] in "0(" and 9 <= len(digits) <= 11 and len(digits) < len(written)
@@ -1192,9 +1264,9 @@ class _TelephoneFinder:
             return is_grouped or written[0] in "0("
         is_typical = _is_typical_form(written, region)
         if evidence is _Evidence.NEAR:
-            return (is_typical or written[0] in "0(") and not (
-                _THOUSANDS.match(written) and re.match(r" [^\W\d_]{3}", self._plain[end : end + 5])
-            )
+            is_amount = _THOUSANDS.match(written) is not None
+            is_usual = is_typical or written[0] in "0(" or (written.count(" ") > 1 and not is_amount)
+            return is_usual and not (is_amount and re.match(r" [^\W\d_]{3}", self._plain[end : end + 5]))
         return is_grouped and is_typical
 
     def _is_international(self, start: int, end: int, evidence: _Evidence, *, is_strict: bool) -> bool:
@@ -1271,6 +1343,8 @@ class _TelephoneFinder:
         label = _last_match(patterns.name, before)
         call = _last_match(patterns.call, before)
         other = _last_match(patterns.other, before)
+        if before.endswith("\n"):  # words such as "Info" are also headings
+            call = None
         best = max((m for m in (label, call) if m), key=lambda m: m.end(), default=None)
         if other and (best is None or other.end() > best.end()) and _NUMBER_WORD.fullmatch(before, other.end()):
             return _Evidence.AGAINST
