@@ -18,7 +18,7 @@ import sys
 import tempfile
 import unicodedata
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -1014,7 +1014,7 @@ def _patterns() -> _Patterns:
         ),
         re.compile(calls, re.I),
         re.compile(_alternatives([_OTHER_NUMBERS]), re.I),
-        re.compile(rf"(?:[\s:：.,()\[\]/|*_#\"'“„«\ufe0f\u200e\u200f-]|{_alternatives([_FILLERS])})*", re.I),
+        re.compile(rf"(?:[\s:：.,()\[\]/|*_#\"'“„«\ufe0f\u200e\u200f-]|{_alternatives([_FILLERS])})*+", re.I),
         re.compile(
             rf"\s{{0,2}}[(（\[]?\s?(?:{names})|[^\d,;:.!?\n\[|]{{0,24}}?(?:{names}|{calls})(?!\s?[:：.]?\s?[\d+(])",
             re.I,
@@ -1056,7 +1056,9 @@ _EXTENSION = re.compile(
     re.IGNORECASE,
 )
 _PROTECTED = re.compile(
-    r"[a-z][a-z0-9+.-]{1,15}://\S+|www\.\S+|(?<![\w/])~?/(?:[\w.-]+/)+[\w.-]*|\b[\w-]+(?:\.[\w-]+)+/\S*", re.IGNORECASE
+    r"\b[a-z][a-z0-9+.-]{1,15}://\S+|\bwww\.\S+|(?<![\w/])~?/(?:[\w.-]{1,80}+/)++[\w.-]*|"
+    r"\b[\w-]{1,63}+(?:\.[\w-]{1,63}+){1,8}+/\S*",
+    re.IGNORECASE,
 )
 """URLs and paths."""
 _DIALLING = re.compile(
@@ -1132,13 +1134,16 @@ def find_contacts(
         for m in (_EMAIL.finditer(text) if _MAYBE_EMAIL.search(text) else ())
         if not _overlaps(m.span(), code) and _is_email(text, m)
     ]
+    if not _MAYBE_NUMBER.search(text):
+        return found
     plain = text if text.isascii() and "\t" not in text else text.translate(_plain_characters())
     if _RUN.search(plain):
         found += _TelephoneFinder(text, plain, tuple(where), code, linked, found).find()
     return sorted(found, key=lambda one: one.start)
 
 
-_MAYBE_EMAIL = re.compile(r"[@＠]|[\[({]\s?(?:at|ät|arroba)\s?[\])}]", re.IGNORECASE)
+_MAYBE_EMAIL = re.compile(r"[@＠]|[\[({]\s?(?:[aAäÄ][tT]|[aA][rR]{2})")
+_MAYBE_NUMBER = re.compile(r"\d(?:\D{0,6}\d){5}")
 
 
 def remove_contacts(text: str, where: Iterable[str | None] = (None,), code: Ranges = (), linked: Ranges = ()) -> str:
@@ -1194,9 +1199,11 @@ class _TelephoneFinder:
 
     def find(self) -> list[Contact]:
         found: dict[int, Contact] = {}
+        self._known = sorted(self._ends | self._email_ends)
         while more := [one for one in self._pass() if one.start not in found]:
             found |= {one.start: one for one in more}
             self._ends |= {one.end for one in more}
+            self._known = sorted(self._ends | self._email_ends)
         return list(found.values())
 
     def _pass(self) -> Iterator[Contact]:
@@ -1331,7 +1338,8 @@ class _TelephoneFinder:
         """Returns how strongly the words before and after a run of digits show that it is a telephone number."""
         patterns, start = _patterns(), run.start()
         first, last = self._line(start)
-        known = max((end for end in self._ends | self._email_ends if first <= end <= start), default=first)
+        place = bisect_right(self._known, start)
+        known = max(first, self._known[place - 1] if place else first)
         window_start = max(known, start - _WINDOW)
         before = self._text[window_start:start]
         if known > first and window_start == known and patterns.joined.fullmatch(before):
