@@ -42,7 +42,7 @@ from archiver.datasets.snapshot_rows import (
     table_files,
 )
 from archiver.datasets.snapshot_selection import SnapshotStatistics
-from archiver.datasets.withheld_text import PASSAGE_WORDS, words_of_text
+from archiver.datasets.withheld_text import EMAIL, PASSAGE_WORDS, TELEPHONE, words_of_text
 from archiver.errors import NotASnapshot, SnapshotRefused
 from archiver.items import format_degrees
 from archiver.search.histograms_and_trends import Histogram, Period, histogram_svg
@@ -1039,18 +1039,32 @@ def _personal(stats: SnapshotStatistics) -> str:
         "Authors are named as on their pages."
         if not stats.request.pseudonymised
         else "Names of authors are replaced by keyed hashes (HMAC-SHA-256): the same name has the same hash, and the "
-        "key is not in the dataset. Articles by others, and URLs, may still name them."
+        "key is not in the dataset. Names of organizations are not replaced. Articles by others, and URLs, may still "
+        "name authors."
     ]
     if stats.request.drop_contacts:
+        emails, telephones = (
+            sum(count for (_, one), count in stats.contacts.items() if one == kind) for kind in (EMAIL, TELEPHONE)
+        )
         sentences.append(
-            "E-mail addresses and telephone numbers were removed from titles, texts and other fields as far as they "
-            "were recognised."
+            f"In titles, texts and other fields of articles, {emails:,} e-mail addresses were replaced by {EMAIL} and "
+            f"{telephones:,} telephone numbers by {TELEPHONE}. Others may have been missed: a number is replaced only "
+            "if a label, a link, its international form or the lines beside it show that it is a telephone number, and "
+            "code is left as it is."
         )
     sentences.append(
         "Texts mention people. A person or site may ask for a withdrawal, which applies to every version built "
         "afterwards."
     )
-    return " ".join(sentences) + "\n"
+    replaced = Counter[str]()
+    for (site, _), count in stats.contacts.items():
+        replaced[site] += count
+    rows = [
+        (site, *(f"{stats.contacts[site, kind]:,}" for kind in (EMAIL, TELEPHONE)))
+        for site, _ in sorted(replaced.items(), key=lambda one: (-one[1], one[0]))[:_SITES]
+    ]
+    by_site = "\n" + _table(("site", "e-mail addresses replaced", "telephone numbers replaced"), rows) if rows else ""
+    return " ".join(sentences) + "\n" + by_site
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ from archiver.datasets.snapshot_writer import (
     write_views,
 )
 from archiver.datasets.wacz_package import pack_wacz
-from archiver.datasets.withheld_text import Pseudonymizer, key_fingerprint
+from archiver.datasets.withheld_text import FoundContact, Pseudonymizer, key_fingerprint
 from archiver.errors import BadQuery, NotASnapshot, NothingToPublish, SnapshotRefused
 from archiver.search.engine import matching_ids
 from archiver.search.federated import Shard, shards_with_sites
@@ -226,6 +226,7 @@ def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest
         if change.hides_names:
             for db in dbs:
                 change.add_names(snapshot_rows.author_rows(db, chosen.cutoff))
+                change.add_organizations(snapshot_rows.organization_rows(db, chosen.cutoff))
         if request.wacz:
             _check_wacz(out, request, dbs)
         with unfinished_folder(out) as folder:
@@ -246,6 +247,61 @@ def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest
                 raise as_refusal(out, error) from error
             same = _move_into_place(folder, out, request, replace=how.replace)
             return BuiltSnapshot(out, stats, size, same)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedContact:
+    """A contact that a snapshot would not have: the article with its URL, the revision whose field has it, and the
+    contact.
+    """
+
+    id: str
+    url: str
+    revision: int
+    is_current: bool
+    contact: FoundContact
+
+
+def list_contacts(
+    archives: Sequence[Path], out: Path, request: SnapshotRequest, how: BuildOptions
+) -> Iterator[ListedContact]:
+    """Yields the e-mail addresses and telephone numbers that `build_snapshot` would remove from the published texts of
+    the articles and their superseded revisions, each once per article. Writes nothing. Raises what `build_snapshot`
+    raises.
+    """
+    rules = parse_publication_rules(request.rules, "rebuild.json")
+    change = _pseudonymizer(out, request, rules, how.key)
+    with ExitStack() as stack:
+        dbs = [stack.enter_context(opened(archive, read_only=True)) for archive in archives]
+        cutoff = _choose(dbs, request, rules, out).cutoff
+        for db in dbs:
+            yield from _contacts_of_archive(db, cutoff, change)
+
+
+def _contacts_of_archive(db: Database, cutoff: str, change: Pseudonymizer) -> Iterator[ListedContact]:
+    url, found = "", list[FoundContact]()
+
+    def collect(record: snapshot_rows.Row) -> snapshot_rows.Row:
+        nonlocal url, found
+        url, found = record["url"], list(change.contacts_in(record))
+        return record
+
+    listed = set[tuple[str, FoundContact]]()
+    articles = (one.record for one in snapshot_rows.article_rows(db, cutoff, collect, counted=False))
+    current = dict[str, int]()
+    for row in chain(articles, snapshot_rows.revision_rows(db, cutoff, collect)):
+        number = current.setdefault(row["id"], row["revision"])
+        for one in found:
+            # The same contact at another place of the text, because a revision changed the text before it.
+            seen = (row["id"], replace(one, start=0))
+            if _is_published(one, row) and seen not in listed:
+                listed.add(seen)
+                yield ListedContact(row["id"], url, row["revision"], row["revision"] == number, one)
+
+
+def _is_published(one: FoundContact, row: snapshot_rows.Row) -> bool:
+    """Returns True if a published row has the text in which a contact was found."""
+    return bool(row.get(one.field)) or (one.field == "body" and one.start < len(row.get("excerpt") or ""))
 
 
 def _move_into_place(folder: Path, out: Path, request: SnapshotRequest, *, replace: bool) -> bool:

@@ -24,6 +24,7 @@ from archiver.datasets.snapshot_selection import NEWEST
 from archiver.datasets.withheld_text import (
     PASSAGE_WORDS,
     LeakedPassages,
+    count_replacements,
     count_sentences,
     count_words,
     redact,
@@ -397,8 +398,9 @@ Change = Callable[[Row], Row]
 _READ = tuple(name for name in PUBLISHED if BY_NAME[name].stored)
 _scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 _LABELS = tuple(tier.label for tier in Tier)
-_REGION_HINTS = frozenset({"site", "url", "language"})
-"""Columns from which the region of telephone numbers is guessed. The table `revisions` lacks these columns."""
+_CONTACT_HINTS = frozenset({"site", "url", "language", "markup"})
+"""Columns that help to find contacts: hints to the region of telephone numbers, and marks of code and links. The table
+`revisions` lacks these columns."""
 _NOT_QUOTED = frozenset({"id", *ADDRESSES, "payload_digest", "content_digest", "sketch"})
 _TIERS = tuple(Tier)
 _TIMES = ("first_seen", "gone_at", "captured_at")
@@ -459,6 +461,7 @@ class ArticleRow(NamedTuple):
     - `places`: its rows of the table `places`.
     - `tokens`: its words, for counting n-grams; [] if they may not be counted.
     - `group`: the key of its group of duplicates and near-duplicates; "" if it is in no such group.
+    - `contacts`: the number of e-mail addresses and telephone numbers that were replaced, by placeholder.
     """
 
     part: str
@@ -466,6 +469,7 @@ class ArticleRow(NamedTuple):
     places: Sequence[Row]
     tokens: Sequence[str]
     group: str
+    contacts: Mapping[str, int]
 
 
 def article_rows(
@@ -488,12 +492,14 @@ def article_rows(
         _fill_in_times(record, by_day)
         level, geo, group, reason, _, _, _, part = row[_BESIDE:]
         is_counted = counted and level > Tier.REFERENCE
-        body, places, marks = record["body"] or "", record.pop("geotags"), record.pop("markup")
+        body, places = record["body"] or "", record.pop("geotags")
         record["tier"], record["tier_reason"] = _LABELS[level], reason
         tokens = [] if limited else _fill_in_text_columns(record, body, is_counted or level < Tier.FULL)
         if level == Tier.FULL:
             record["sketch"] = None
         changed = change(record)
+        marks = changed.pop("markup")
+        record.pop("markup", None)
         if is_counted and changed["body"] is not record["body"]:
             tokens = words_of_text(changed["body"] or "")
         hidden = leaked if level < Tier.FULL or leaked.in_full else NO_PASSAGES
@@ -501,7 +507,8 @@ def article_rows(
         published = redact(changed, _TIERS[level], hidden)
         published["markdown"], published["links"] = _marked_columns(record, published, marks, hidden)
         published["withheld"] = _withheld_columns(changed, published, has_no_places=bool(places) and not given)
-        yield ArticleRow(part, published, given, tokens if is_counted else (), group or "")
+        contacts = count_replacements(record, published) if changed is not record else {}
+        yield ArticleRow(part, published, given, tokens if is_counted else (), group or "", contacts)
 
 
 def _query(*, limited: bool) -> str:
@@ -690,7 +697,8 @@ def revision_rows(
     """
     for row in db.query(
         "select c.id, c.tier, v.revision, v.observed_at, v.changed, v.title, case when c.tier = 3 and v.revision "
-        "<> c.revision then v.body end as body, v.authors, v.published, v.previous, v.same_as, p.captured_at, "
+        "<> c.revision then v.body end as body, case when c.tier = 3 and v.revision <> c.revision then v.markup end as "
+        "markup, v.authors, v.published, v.previous, v.same_as, p.captured_at, "
         "p.digest as payload_digest, c.site, c.url, v.language "
         "from (select id, tier, revision, article_id, site, url from temp.considered where chosen order by id) c "
         "cross join article_revisions v on v.article_id = c.article_id left join captures p on p.id = v.capture_id "
@@ -698,12 +706,12 @@ def revision_rows(
         [cutoff or NEWEST],
     ):
         tier = _TIERS[row.pop("tier")]
-        for name in ("changed", "authors"):
+        for name in ("changed", "authors", "markup"):
             row[name] = json.loads(row[name] or "[]")
         changed = redact(change(row), tier, leaked)
         for name in ("observed_at", "captured_at"):
             changed[name] = moment_of(changed[name])
-        yield {name: value for name, value in changed.items() if name not in _REGION_HINTS}
+        yield {name: value for name, value in changed.items() if name not in _CONTACT_HINTS}
 
 
 def author_rows(db: Database, cutoff: str) -> Iterator[tuple[str, list[str]]]:
@@ -718,6 +726,25 @@ def author_rows(db: Database, cutoff: str) -> Iterator[tuple[str, list[str]]]:
         [cutoff or NEWEST],
     ):
         yield name, json.loads(authors or "[]")
+
+
+def organization_rows(db: Database, cutoff: str) -> Iterator[tuple[str, list[str]]]:
+    """Yields the authors of the chosen articles, in any revision, that are organizations, as pairs (identifier, names).
+    The evidence is that of the current revision. An author of an older one is judged by the name.
+    """
+    for name, authors, organizations, revisions in db.execute(
+        f"select c.id, a.authors, {_RECORD['author_organizations']}, case when a.revision > 1 then (select "
+        "json_group_array(v.authors) from article_revisions v where v.article_id = a.id and "
+        "substr(v.observed_at, 1, 19) <= ?) end "
+        "from temp.considered c cross join articles a on a.id = c.article_id where c.chosen",
+        [cutoff or NEWEST],
+    ):
+        current, found = json.loads(authors or "[]"), dict.fromkeys(json.loads(organizations or "[]"))
+        for written in json.loads(revisions or "[]"):
+            earlier = json.loads(written or "[]") if isinstance(written, str) else written or []
+            found.update((one, None) for one in earlier if one not in current and is_organization(one))
+        if found:
+            yield name, list(found)
 
 
 def capture_rows(db: Database, cutoff: str) -> Iterator[Row]:

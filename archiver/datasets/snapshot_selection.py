@@ -650,6 +650,7 @@ class SnapshotStatistics:
     - `squares`: the number of places by the center (latitude, longitude) of their square degree.
     - `filled`: for each column, the number of articles with a value in this column.
     - `spans`: the first and last day of publication of each site.
+    - `contacts`: the number of e-mail addresses and telephone numbers that were replaced, by site and placeholder.
     - `words`: the number of words in published bodies.
     - `lengths`: the lengths of the articles in words, by the unit of `words`.
     - `visits`: the number of captures of each article; `visited` is the time of the first and last of them.
@@ -684,6 +685,7 @@ class SnapshotStatistics:
     clustered: int = 0
     withdrawn: dict[str, str] = field(default_factory=dict)
     previous_identifier: str = ""
+    contacts: Counter[tuple[str, str]] = field(default_factory=Counter)
     gone: int = 0
     revised: int = 0
     duplicates: int = 0
@@ -718,6 +720,11 @@ class SnapshotStatistics:
         self.visits.append(len(times))
         first, last = self.visited if len(self.visits) > 1 else (times[0], times[-1])
         self.visited = (min(first, times[0]), max(last, times[-1]))
+
+    def count_contacts(self, site: str, counts: Mapping[str, int]) -> None:
+        """Adds the e-mail addresses and telephone numbers that were replaced in a row of the table `articles`."""
+        for kind, count in counts.items():
+            self.contacts[site, kind] += count
 
     def count_place(self, row: Mapping[str, Any]) -> None:
         """Adds a row of the table `places` to the statistics."""

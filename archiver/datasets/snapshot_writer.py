@@ -190,6 +190,7 @@ def write_tables(
             articles.add(record, one.part)
             sample.add(record)
             stats.count_article(record)
+            stats.count_contacts(record["site"], one.contacts)
             for place in one.places:
                 places.add(place)
                 stats.count_place(place)

@@ -321,7 +321,7 @@ def test_missing_token_is_named(built: Path, services: Services, monkeypatch: py
         (["--push", "dryad", "{}"], "use hf:OWNER/NAME, zenodo or osf"),
         (["--push", "zenodo"], "Give the folder DIR"),
         (["--push", "zenodo", "{}", "--version", "1.0.0"], "--push cannot be combined with --version"),
-        (["{}", "--dry-run"], "--dry-run and --publish-now need --push"),
+        (["{}", "--dry-run"], "--dry-run needs --drop-contacts or --push"),
     ],
 )
 def test_wrong_usage_is_refused(built: Path, services: Services, words: list[str], said: str) -> None:

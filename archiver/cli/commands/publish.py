@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ from archiver.cli.options import (
     query_options,
     refuse_unknown_options,
 )
-from archiver.cli.terminal import count_noun, exit_on_sigterm, print_json
+from archiver.cli.terminal import count_noun, exit_on_sigterm, print_json, print_table
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -197,7 +197,12 @@ class DatasetBasis:
     "HF_TOKEN, ZENODO_TOKEN, OSF_TOKEN.",
 )
 @click.option("--publish-now", is_flag=True, help="With --push: publish the draft at once.")
-@click.option("--dry-run", is_flag=True, help="With --push: check the dataset and show what would be sent.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="With --drop-contacts: list what it would remove, and write no dataset. With --push: check the dataset and "
+    "show what would be sent.",
+)
 @json_option
 @click.option(
     "--archive",
@@ -227,6 +232,7 @@ def publish(options: PublishOptions) -> None:
       archiver publish --check datasets/harbour-1.0.0
       archiver publish --explain 12 --rules rights.toml
       archiver publish --push zenodo datasets/harbour-1.0.0 --dry-run
+      archiver publish --drop-contacts --dry-run --site blog.example.org
 
     Exit code: 0 done; 1 the check found problems, or the build failed; 2 wrong usage.
     """
@@ -239,6 +245,9 @@ def publish(options: PublishOptions) -> None:
     if options.compared:
         _print_differences(*map(Path, options.compared), as_json=options.as_json)
         return
+    if options.dry_run and not options.push:
+        _list_contacts(options, rules)
+        return
     if options.folder is None:
         raise click.UsageError("Give the folder DIR of the dataset.")
     folder = Path(options.folder)
@@ -248,8 +257,8 @@ def publish(options: PublishOptions) -> None:
     if options.push:
         _push_dataset(folder, options)
         return
-    if options.dry_run or options.publish_now:
-        raise click.UsageError("--dry-run and --publish-now need --push.")
+    if options.publish_now:
+        raise click.UsageError("--publish-now needs --push.")
     key = _read_pseudonym_key(options.key_in)
     basis = (
         _read_dataset_basis(folder)
@@ -399,6 +408,57 @@ def _build_dataset(options: PublishOptions, folder: Path, basis: DatasetBasis, k
     return built
 
 
+def _list_contacts(options: PublishOptions, rules: PublicationRules) -> None:
+    """Prints the e-mail addresses and telephone numbers that --drop-contacts would remove."""
+    from archiver import __version__
+    from archiver.datasets.snapshot import BuildOptions, list_contacts
+    from archiver.datasets.withheld_text import EMAIL
+
+    if not options.drop_contacts:
+        raise click.UsageError("--dry-run needs --drop-contacts or --push: it shows what would be removed or sent.")
+    key = _read_pseudonym_key(options.key_in)
+    request = _build_request(replace(options, version=options.version or "0.0.0"), rules.text, key)
+    how = BuildOptions(f"archiver/{__version__}", lambda stage, number: None, key)
+    archives = [Path(archive) for archive in options.archives]
+    found = list(list_contacts(archives, Path(options.folder or "."), request, how))
+    if options.as_json:
+        print_json(
+            [
+                {
+                    "id": one.id,
+                    "url": one.url,
+                    "revision": one.revision,
+                    "field": one.contact.field,
+                    "kind": one.contact.kind.strip("[]"),
+                    "text": one.contact.text,
+                    "before": one.contact.before,
+                    "after": one.contact.after,
+                }
+                for one in found
+            ]
+        )
+        return
+    if found:
+        print_table(
+            ("article", "field", "would be removed", "text around it"),
+            [
+                (
+                    one.url,
+                    one.contact.field if one.is_current else f"{one.contact.field}, revision {one.revision}",
+                    " ".join(one.contact.text.split()),
+                    f"{one.contact.before}{one.contact.kind}{one.contact.after}".strip(),
+                )
+                for one in found
+            ],
+        )
+    emails = sum(one.contact.kind == EMAIL for one in found)
+    click.echo(
+        f"{count_noun(emails, 'e-mail address', 'e-mail addresses')} and "
+        f"{count_noun(len(found) - emails, 'telephone number')} would be removed. No dataset was written.",
+        err=True,
+    )
+
+
 def _print_summary(built: BuiltSnapshot, as_json: bool) -> None:
     facts = built.facts
     if as_json:
@@ -449,7 +509,7 @@ def _check_dataset(folder: Path, archives: tuple[str, ...], as_json: bool) -> No
 
     found = check_snapshot(folder, [Path(archive) for archive in archives])
     points = {} if found else answered_points(folder)  # a damaged dataset cannot be read
-    open_points = [point.question for point, is_answered in points.items() if not is_answered]
+    unanswered = [point.what.strip("# ") for point, is_answered in points.items() if not is_answered]
     version = read_rebuild(folder)
     if as_json:
         print_json(
@@ -469,9 +529,8 @@ def _check_dataset(folder: Path, archives: tuple[str, ...], as_json: bool) -> No
             click.echo(sentence)
     else:
         click.echo(f"{folder} is version {version['request'].version}, complete and unchanged since its publication.")
-        click.echo(f"It answers {len(points) - len(open_points)} of {len(points)} points of a reviewer's checklist.")
-        for question in open_points:
-            click.echo(f"  not answered: {question}")
+        answered = f"It answers {len(points) - len(unanswered)} of {len(points)} points of a reviewer's checklist"
+        click.echo(f"{answered}; not answered: {', '.join(unanswered)}." if unanswered else f"{answered}.")
     if found:
         click.get_current_context().exit(1)
 
