@@ -204,7 +204,12 @@ class _MarkupReader:
         self.open: list[tuple[_Container, _OpenMark]] = []
         self.chains: dict[Element, tuple[_Container, ...]] = {}
         self.links: dict[Element, str] = {}
-        inner = [(link[1:], el) for el in top.iter("a") if (link := self._link(el)).startswith("#")]
+        self.around: dict[Element, list[Element]] = {}
+        inner = [
+            (link[1:], el)
+            for el in top.iter("a")
+            if "#" in (el.get("href") or "") and (link := self._link(el)).startswith("#")
+        ]
         self.wanted = {name for name, _ in inner}
         self.notes = {name for name, el in inner if _REFERENCE.fullmatch(element_line(el))}
         self.end, self.last = 0, -1
@@ -505,22 +510,32 @@ class _MarkupReader:
         found: list[Element] = []
         kinds: set[str] = set()
         at: Element | None = origin
-        is_inside = True
-        while at is not None and at is not self.top:
-            is_inside = is_inside and at is not block
-            kind = _INLINE_KINDS.get(str(at.tag)) or ("code" if at.tag == "pre" and is_inside else None)
-            if kind == "a" and not self._link(at):
-                kind = None
+        while at is not None and at is not block and at is not self.top:
+            kind = _INLINE_KINDS.get(str(at.tag)) or ("code" if at.tag == "pre" else None)
             if (
                 kind is not None
                 and kind not in kinds
-                and (is_inside or kind == "a")
-                and not _is_redundant(kind, at, block)
+                and not (kind == "a" and not self._link(at))
+                and not _is_redundant(kind, block)
             ):
                 found.append(at)
                 kinds.add(kind)
             at = at.getparent()
-        return found
+        if at is not block or "a" in kinds:
+            return found
+        around = self.around.get(block)
+        if around is None:
+            around = self.around[block] = self._link_around(block)
+        return [*found, *around] if around else found
+
+    def _link_around(self, block: Element) -> list[Element]:
+        """Returns a list with the nearest link that contains a block or is one; [] if there is none."""
+        at: Element | None = block
+        while at is not None and at is not self.top:
+            if _INLINE_KINDS.get(str(at.tag)) == "a" and self._link(at):
+                return [at]
+            at = at.getparent()
+        return []
 
     def _take_inline_media(self, line: _Line, el: Element, block: Element) -> None:
         mark = self._media_mark(el, line.place) if el not in self.alone else None
@@ -657,7 +672,7 @@ def _is_inside(el: Element, container: Element) -> bool:
     return any(at is container for at in el.iterancestors())
 
 
-def _is_redundant(kind: str, el: Element, block: Element) -> bool:
+def _is_redundant(kind: str, block: Element) -> bool:
     """Returns True for emphasis that says no more than its block: bold headings, code in a code block."""
     return (kind == "strong" and block.tag in HEADINGS) or (kind == "code" and block.tag == "pre")
 

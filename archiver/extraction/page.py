@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain, islice
 from urllib.parse import urljoin, urlsplit
 
@@ -167,6 +167,10 @@ _LANGUAGE_METAS = ("og:locale", "content-language", "language", "dc.language")
 _EMPTY = "<html><head></head><body></body></html>"
 
 
+_FROM_ROOT, _WEB = re.compile(r"/(?!/)|(?:https?:)?//[^/?#\s]"), ("http", "https")
+"""Matches the beginning of an address that does not depend on the path of its page; the schemes of such pages."""
+
+
 class Page:
     """A parsed page: `root` is its <html> element, `text` its decoded source, and `url` the address from which it was
     fetched.
@@ -256,8 +260,19 @@ class Page:
             return ""
         url = self._joined.get(href)
         if url is None:
-            url = self._joined[href] = normalize(href, self.base) or ""
+            from_root = _FROM_ROOT.match(href) is not None and href.isprintable() and self._root != ""
+            url = _join_with_root(href, self._root) if from_root else normalize(href, self.base) or ""
+            self._joined[href] = url
         return url
+
+    @cached_property
+    def _root(self) -> str:
+        """The address of the home page of the host to which the page's links are relative; "" if it has none."""
+        try:
+            parts = urlsplit(self.base)
+        except ValueError:
+            return ""
+        return f"{parts.scheme}://{parts.netloc}/" if parts.scheme in _WEB and parts.netloc else ""
 
     @cached_property
     def canonical(self) -> str:
@@ -374,6 +389,12 @@ class Page:
 
     def _is_in_english(self) -> bool:
         return all(self.text.count(word, 0, _ENGLISH_LENGTH) >= _ENGLISH_WORDS for word in _ENGLISH)
+
+
+@lru_cache(maxsize=4_096)  # the pages of a site share most of the links in their menus
+def _join_with_root(href: str, root: str) -> str:
+    """Returns the normalized URL of an address that is independent of the path of the page on which it is."""
+    return normalize(href, root) or ""
 
 
 def language_tag(value: str | None) -> str:

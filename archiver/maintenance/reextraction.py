@@ -27,7 +27,7 @@ from archiver.articles.revision_history import (
     with_page_object_values,
 )
 from archiver.errors import ArticleNotFound, SiteNotFound, UnreadableInput
-from archiver.extraction.article import extract_page
+from archiver.extraction.article import extract_page, garbage_collection_paused
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.page_classifier import Answer
 from archiver.extraction.template.rule_induction import Sample, reports_whole_post
@@ -468,6 +468,10 @@ class ReextractionReader:
         today's page object. If `part_of` (the URL of a post) is given, the capture is read as a further part of that
         post. Raises UnreadableInput.
         """
+        with garbage_collection_paused():  # until the page is freed
+            return self._read_page(site, capture_id, url, part_of)
+
+    def _read_page(self, site: str, capture_id: int, url: str, part_of: str) -> Article:
         hint = self.late.get(capture_id) or hint_of_capture(self.db, capture_id)
         response, capture = read_verified_response(self.db, self._folder, capture_id)
         at = moment(capture["captured_at"])

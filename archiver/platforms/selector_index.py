@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from itertools import accumulate, chain
+from typing import Any
 
 from cssselect import SelectorError, parser
 from lxml.etree import _Element as Element
@@ -185,12 +186,13 @@ class Plan:
     - `parts`: the compounds of the selector, which are separated by " " or ">".
     - `keys`: for each part, the keys by which its elements are looked up. A key is ".class", "#id", "[attribute" or
       "=attribute=word".
-    - `needs`: all keys. The selector can match only if the page has each of them.
+    - `needs`: all keys, each as its first character and the rest. The selector can match only if the page has each of
+      them.
     - `attribute`: the attribute whose values are the result; "" if the elements are the result.
     """
 
     parts: tuple[Compound, ...]
-    needs: frozenset[str]
+    needs: tuple[tuple[str, str], ...]
     keys: tuple[tuple[str, ...], ...]
     attribute: str
 
@@ -202,6 +204,7 @@ def split_words(value: str) -> list[str]:
     return _WORD.findall(value)
 
 
+@lru_cache(maxsize=4_096)  # the pages of a site share most of their classes
 def _distinct_words(value: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(split_words(value)))
 
@@ -222,23 +225,36 @@ def compile_selector(selector: str) -> Plan | None:
     if parts is None or attribute is None or (attribute and _is_any(parts[-1])):
         return None
     keys = tuple(_keys(part) for part in parts)
-    return Plan(parts, frozenset(k for some in keys for k in some), keys, attribute)
+    return Plan(parts, tuple((k[0], k[1:]) for k in sorted({k for some in keys for k in some})), keys, attribute)
+
+
+@dataclass(frozen=True, slots=True)
+class SelectorGroups:
+    """The positions of some selectors by a key that must be on a page for them to match, such as (".", "entry").
+    `names` are the keys' names by their first characters, `free` the positions of the selectors without a key, which
+    may match on any page.
+    """
+
+    names: Mapping[str, frozenset[str]]
+    places: Mapping[tuple[str, str], Sequence[int]]
+    free: Sequence[int]
 
 
 @cache
-def group_by_needed_key(selectors: tuple[str, ...]) -> tuple[frozenset[str], dict[str, list[int]], list[int]]:
-    """Groups selectors by one of the keys that a page must have for them to match (see `Plan`).
-
-    Returns the keys, the positions of the selectors by key, and the positions of the selectors that need no key and may
-    match on any page.
-    """
-    first: dict[str, list[int]] = {}
+def group_by_needed_key(selectors: tuple[str, ...]) -> SelectorGroups:
+    """Groups selectors by the first key that each of them needs."""
+    places: dict[tuple[str, str], list[int]] = defaultdict(list)
+    names: dict[str, set[str]] = defaultdict(set)
     free: list[int] = []
     for n, selector in enumerate(selectors):
         known = compile_selector(selector)
-        needs = sorted(known.needs) if known is not None else ()
-        (first.setdefault(needs[0], []) if needs else free).append(n)
-    return frozenset(first), first, free
+        if known is None or not known.needs:
+            free.append(n)
+            continue
+        sign, name = known.needs[0]
+        places[sign, name].append(n)
+        names[sign].add(name)
+    return SelectorGroups({sign: frozenset(some) for sign, some in names.items()}, dict(places), free)
 
 
 def _attribute_name(pseudo: parser.PseudoElement | None) -> str | None:
@@ -447,8 +463,7 @@ class Index:
         """Maps each class name to the values of class attributes that contain it."""
         found: dict[str, list[str]] = defaultdict(list)
         for names in self._by_names:
-            words = names.split() if names.isascii() and names.isprintable() else split_words(names)
-            for name in dict.fromkeys(words):
+            for name in _distinct_words(names):
                 found[name].append(names)
         return found
 
@@ -463,18 +478,14 @@ class Index:
         return found
 
     @cached_property
-    def _keys(self) -> set[str]:
-        """The keys of all elements of this page, in the form of `Plan.needs`."""
-        return {
-            *map(".".__add__, self._names), *map("#".__add__, self._ids),
-            *map("[".__add__, self._attrs), *map("=".__add__, self._words),
-        }  # fmt: skip
+    def _named(self) -> dict[str, Mapping[str, Any]]:
+        """Maps from the names of this page's keys, by the first character of the keys (see `Plan.keys`)."""
+        return {".": self._names, "#": self._ids, "[": self._attrs, "=": self._words}
 
     def _of(self, key: str) -> list[Element]:
         sign, name = key[0], key[1:]
-        if sign == ".":
-            return self.with_class(name)
-        return (self._ids if sign == "#" else self._attrs if sign == "[" else self._words)[name]
+        found: list[Element] = self.with_class(name) if sign == "." else self._named[sign][name]
+        return found
 
     def tag(self, *names: str) -> list[Element]:
         """Returns all elements with any of these tag names, in document order."""
@@ -575,8 +586,10 @@ class Index:
         found = self._found.get(selector)
         if found is None:
             # Most selectors need a class that is nowhere on the page.
-            if not known.needs <= self._keys:
-                return []
+            named = self._named
+            for sign, name in known.needs:
+                if name not in named[sign]:
+                    return []
             found = self._found[selector] = self._match(known)
         return found
 
@@ -584,8 +597,9 @@ class Index:
         """Returns the selectors that may match on this page, in the given order. Most selectors cannot match, because
         the page lacks a class or id that they need.
         """
-        needed, first, free = group_by_needed_key(selectors)
-        places = sorted([*free, *(n for key in needed & self._keys for n in first[key])])
+        groups, named = group_by_needed_key(selectors), self._named
+        here = ((sign, name) for sign, names in groups.names.items() for name in names & named[sign].keys())
+        places = sorted([*groups.free, *(n for key in here for n in groups.places[key])])
         return [selectors[n] for n in places]
 
     def first(self, selector: str, within: Element | None = None) -> Element | None:
