@@ -44,6 +44,10 @@ from archiver.platforms.selector_index import is_below
 # WordPress's post class contains all terms of the post, as category-SLUG and tag-SLUG. The names of the terms are taken
 # from the page.
 
+Kinds = tuple[Kind, ...]
+BOTH_KINDS: Kinds = ("category", "tag")
+_CHOSEN = 0.5
+"""Tags with a lower confidence than this are recorded as evidence, but not chosen."""
 _KINDS: dict[str, Kind] = {"category": "category", "tag": "tag"}
 _CLASS_TERM = re.compile(r"^(category|tag)-(.+)$")
 _ESCAPED = re.compile(r"%[0-9a-f]{2}|[^a-z0-9_-]")
@@ -64,9 +68,11 @@ class ClassTerms:
     is_complete: bool
 
 
-def class_terms(page: Page, post: Post, declared: Mapping[Kind, Sequence[str]]) -> dict[Kind, ClassTerms]:
-    """Returns the categories and tags in the post's WordPress class (category-SLUG, tag-SLUG); {} if the post has no
-    such class.
+def class_terms(
+    page: Page, post: Post, declared: Mapping[Kind, Sequence[str]], sought: Kinds = BOTH_KINDS
+) -> dict[Kind, ClassTerms]:
+    """Returns the terms of the kinds `sought` in the post's WordPress class (category-SLUG, tag-SLUG); {} if the post
+    has no such class.
 
     `declared` are the names in JSON-LD and meta elements. They are matched to slugs by their letters, or by order if
     there are as many names as slugs, since WordPress sorts both by name. If a post class is complete and has no tag,
@@ -78,7 +84,9 @@ def class_terms(page: Page, post: Post, declared: Mapping[Kind, Sequence[str]]) 
     found = {kind: [slug for one, slug in terms if one == kind and not slug.isdigit()] for kind in _KINDS.values()}
     if not any(found.values()):
         return {}
-    shown = _shown_names(page, post, {s for slugs in found.values() for s in slugs})
+    found = {kind: found[kind] for kind in sought}
+    slugs_sought = {s for slugs in found.values() for s in slugs}
+    shown = _shown_names(page, post, slugs_sought) if slugs_sought else {}
     # Every WordPress post has a category, so a class without a category was written by a theme that leaves terms out.
     complete = "type-post" in classes and any(kind == "category" for kind, _ in terms)
     out: dict[Kind, ClassTerms] = {}
@@ -105,6 +113,11 @@ def slug_in_class(slug: str) -> str:
     return low if _SIMPLE.fullmatch(low) else _ESCAPED.sub("", quote(low, safe="").lower())
 
 
+@lru_cache(maxsize=8_192)
+def _slug_of_address(href: str) -> str:
+    return slug_in_class(slug_of(href))
+
+
 @lru_cache(maxsize=4_096)
 def _possible_slugs(name: str) -> frozenset[str]:
     """Returns the slugs that a publishing system may have made from a name."""
@@ -122,7 +135,7 @@ def _shown_names(page: Page, post: Post, slugs: set[str]) -> dict[tuple[Kind, st
     other: dict[tuple[Kind, str], str] = {}
     for a in page.index.tag("a"):
         href = a.get("href") or ""
-        if not href or len(href) > 300 or (slug := slug_in_class(slug_of(href))) not in slugs:
+        if not href or len(href) > 300 or (slug := _slug_of_address(href)) not in slugs:
             continue
         kind: Kind | None = "category" if "category" in (a.get("rel") or "").split() else kind_of_address(href)
         text = clean_term(text_of_term_link(a))
@@ -232,43 +245,86 @@ _MAX_COUNT = 60
 
 
 def term_candidates(
-    page: Page, post: Post, hint: SourceHint | None
+    page: Page, post: Post, hint: SourceHint | None, kinds: Kinds = BOTH_KINDS
 ) -> tuple[list[Candidate[Terms]], list[Candidate[Terms]]]:
     """Returns two lists of candidates, for a post's categories and for its tags. A candidate is a set of terms with its
-    source.
+    source. The list of a kind that is not among `kinds` is empty.
     """
+    # The terms of a feed are told apart by the candidates of both kinds.
+    sought = BOTH_KINDS if _has_feed_terms(hint) else kinds
     found = [
-        *_from_selectors(page, post),
-        *_from_unlinked(page, post),
-        *_from_links(page, post),
-        *_from_metadata(page),
+        *_from_selectors(page, post, sought),
+        *_from_unlinked(page, post, sought),
+        *_from_links(page, post, sought),
+        *_from_metadata(page, sought),
         *_from_scripts(page, post),
-        *_from_class(page, post),
-        *_from_breadcrumbs(page, post),
-        *_from_row_above(page, post),
+        *_from_class(page, post, sought),
     ]
+    if "category" in sought:
+        found += _from_breadcrumbs(page, post)
+        found += _from_row_above(page, post)
     cats: list[Candidate[Terms]] = []
     tags: list[Candidate[Terms]] = []
     for kind, one in (*_from_hint(page, hint, found), *found):
-        if one.value or one.locator == "post class":
+        if kind in kinds and (one.value or one.locator == "post class"):
             (cats if kind == "category" else tags).append(one)
     return cats, tags
 
 
+def terms_of_kind(
+    page: Page, post: Post, hint: SourceHint | None, kind: Kind, kinds: Kinds
+) -> tuple[list[Candidate[Terms]], Terms]:
+    """Returns the candidates for a post's categories or for its tags, and the terms chosen from them. `kinds` are all
+    kinds that will be asked for. The candidates of another kind are collected only if the choice depends on them.
+    """
+    found = _kept_candidates(page, post, hint, kind, kinds)
+    if kind == "category":
+        tags = _kept_candidates(page, post, hint, "tag") if any(c.locator == _UNLINKED for c in found) else []
+        return found, choose_terms(found, tags)[0]
+    cats = _kept_candidates(page, post, hint, "category") if _may_be_category(_best_tags(found)) else []
+    return found, choose_terms(cats, found)[1]
+
+
+def _kept_candidates(
+    page: Page, post: Post, hint: SourceHint | None, kind: Kind, kinds: Kinds = ()
+) -> list[Candidate[Terms]]:
+    """Returns the candidates for one kind of terms. They are collected once, together with those for `kinds`."""
+    kept: dict[Kind, list[Candidate[Terms]]] = post.answers.setdefault("terms", {})
+    if kind not in kept:
+        sought = BOTH_KINDS if _has_feed_terms(hint) else tuple(one for one in BOTH_KINDS if one in (kind, *kinds))
+        both = dict(zip(BOTH_KINDS, term_candidates(page, post, hint, sought), strict=True))
+        kept |= {one: both[one] for one in sought}
+    return kept[kind]
+
+
+def _has_feed_terms(hint: SourceHint | None) -> bool:
+    return hint is not None and bool(hint.categories) and not is_from_api(hint)
+
+
 def choose_terms(cats: list[Candidate[Terms]], tags: list[Candidate[Terms]]) -> tuple[Terms, Terms]:
     """Returns the categories and the tags chosen from their candidates."""
-    tag = resolve_terms([t for t in tags if t.confidence >= 0.5])
+    tag = _best_tags(tags)
     tagged = tag.value if tag else ()
     topics = set(map(fold_text, tagged))
     # A line above the heading may be the main topic of the post. The links to its topics then repeat it.
     category = resolve_terms(
         [c for c in cats if c.locator != _UNLINKED or not topics.issuperset(map(fold_text, c.value))]
     )
-    if tag is not None and tag.source in ("link", "label") and tag.locator != _TAG_ADDRESS and category is not None:
-        # rel="tag" marks categories, too, so terms that the chosen categories include are not tags. But a link to the
-        # listing of a tag is always a tag, even if a category has the same name.
+    if _may_be_category(tag) and category is not None:
         tagged = tuple(t for t in tagged if fold_text(t) not in {fold_text(c) for c in category.value})
     return category.value if category else (), tagged
+
+
+def _best_tags(tags: list[Candidate[Terms]]) -> Candidate[Terms] | None:
+    return resolve_terms([t for t in tags if t.confidence >= _CHOSEN])
+
+
+def _may_be_category(tag: Candidate[Terms] | None) -> bool:
+    """Returns True if categories may be among these tags. rel="tag" marks categories, too, so terms that the chosen
+    categories include are not tags. But a link to the listing of a tag is always a tag, even if a category has the same
+    name.
+    """
+    return tag is not None and tag.source in ("link", "label") and tag.locator != _TAG_ADDRESS
 
 
 def _as_candidate(
@@ -342,15 +398,15 @@ def _folders_before_date(page: Page) -> set[str]:
     return {fold_text(folder) for folder in match[1].split("/")} if match else set()
 
 
-def _from_selectors(page: Page, post: Post) -> Iterator[Found]:
+def _from_selectors(page: Page, post: Post, sought: Kinds) -> Iterator[Found]:
     """Yields the terms found by the platform's selectors and by generic ones."""
     generic = by_name("generic")
     rows = [(generic, "class", 0.75)]
     if page.platform is not generic:
         rows.insert(0, (page.platform, "platform", 0.92))
     for platform, source, confidence in rows:
-        kinds: tuple[tuple[Kind, tuple[str, ...]], ...] = ("category", platform.categories), ("tag", platform.tags)
-        for kind, rules in kinds:
+        for kind in sought:
+            rules = platform.categories if kind == "category" else platform.tags
             both = kind == "tag" or platform is generic
             for rule in page.index.present(rules):
                 if texts := _selected_terms(page, post, rule, kind, both):
@@ -358,12 +414,14 @@ def _from_selectors(page: Page, post: Post) -> Iterator[Found]:
                     break
 
 
-def _from_unlinked(page: Page, post: Post) -> Iterator[Found]:
-    found = _unlinked_terms(page, post, _CATEGORY_CLASSES) or [
-        text for text in _unlinked_terms(page, post, _KICKER_CLASSES) if len(text.split()) <= _KICKER_WORDS
-    ]
-    yield _as_candidate("category", found, "class", _UNLINKED, 0.7, True)
-    yield _as_candidate("tag", _unlinked_terms(page, post, _TAG_CLASSES), "class", "unlinked tag", 0.6, True)
+def _from_unlinked(page: Page, post: Post, sought: Kinds) -> Iterator[Found]:
+    if "category" in sought:
+        found = _unlinked_terms(page, post, _CATEGORY_CLASSES) or [
+            text for text in _unlinked_terms(page, post, _KICKER_CLASSES) if len(text.split()) <= _KICKER_WORDS
+        ]
+        yield _as_candidate("category", found, "class", _UNLINKED, 0.7, True)
+    if "tag" in sought:
+        yield _as_candidate("tag", _unlinked_terms(page, post, _TAG_CLASSES), "class", "unlinked tag", 0.6, True)
 
 
 def _selected_terms(page: Page, post: Post, rule: str, kind: Kind, both: bool) -> list[str]:
@@ -468,11 +526,10 @@ def _is_other_site(page: Page, el: Element, href: str) -> bool:
     return not is_own_site(page, href) and "tag" not in (el.get("rel") or "").split()
 
 
-def _from_links(page: Page, post: Post) -> Iterator[Found]:
-    links = term_links(page, post)
+def _from_links(page: Page, post: Post, sought: Kinds) -> Iterator[Found]:
+    links = term_links(page, post, with_tags="tag" in sought)
     has_one_kind = bool(page.platform.categories) != bool(page.platform.tags)  # e.g. Blogger, which has only labels
-    kinds: tuple[Kind, ...] = ("category", "tag")
-    for kind in kinds:
+    for kind in sought:
         sure = [x.text for x in links if x.kind == kind and x.sure]
         all_ = [x.text for x in links if x.kind == kind]
         by_address = all(kind_of_address(x.href) == kind for x in links if x.kind == kind and x.sure)
@@ -482,7 +539,7 @@ def _from_links(page: Page, post: Post) -> Iterator[Found]:
             yield _as_candidate(kind, all_, "label", f"{kind} label", 0.74, True)
 
 
-def _from_metadata(page: Page) -> Iterator[Found]:
+def _from_metadata(page: Page, sought: Kinds) -> Iterator[Found]:
     """Yields the terms in JSON-LD, microdata, RDFa and meta elements."""
     data = page.data
     node = data.article(page.addresses)
@@ -499,7 +556,7 @@ def _from_metadata(page: Page) -> Iterator[Found]:
             yield _as_candidate("category", found, one.source, "articleSection", 0.8)
             yield _as_candidate("tag", terms_in_lists(data.texts(one.node, "keywords")), one.source, "keywords", 0.7)
     for meta in _METAS:
-        if meta.name != "article:section" or not page.platform.section_is_folder:
+        if meta.kind in sought and (meta.name != "article:section" or not page.platform.section_is_folder):
             yield _from_meta(page, meta, headline)
 
 
@@ -567,7 +624,7 @@ def _split_sections(page: Page, text: str) -> list[str]:
     return [text] if any(fold_text(element_line(a)) == whole for a in page.index.tag("a")[:600]) else parts
 
 
-def _from_class(page: Page, post: Post) -> Iterator[Found]:
+def _from_class(page: Page, post: Post, sought: Kinds) -> Iterator[Found]:
     if page.platform.name not in ("wordpress", "generic", "squarespace"):
         return
     node = page.data.article(page.addresses)
@@ -575,7 +632,7 @@ def _from_class(page: Page, post: Post) -> Iterator[Found]:
         "category": terms_in_lists(page.data.texts(node, "articleSection")) or page.data.meta("article:section"),
         "tag": terms_in_lists(page.data.texts(node, "keywords")) or page.data.meta("article:tag"),
     }
-    for kind, found in class_terms(page, post, declared).items():
+    for kind, found in class_terms(page, post, declared, sought).items():
         # If a post class is complete and has no tag, the post has none, unless a link shows one.
         if found.names or found.is_complete:
             confidence = 0.6 if not found.is_complete else 0.94 if found.names else 0.79

@@ -355,13 +355,19 @@ class TermLink:
     sure: bool
 
 
-def term_links(page: Page, post: Post) -> list[TermLink]:
+def term_links(page: Page, post: Post, *, with_tags: bool = True) -> list[TermLink]:
     """Returns the links to the post's own categories and tags, in document order, without those in its text.
 
     If no tags are found there, links right below the element that contains the post count, too, and then links at the
-    end of its text. In the text, a link counts only if it has a label or rel="tag".
+    end of its text. In the text, a link counts only if it has a label or rel="tag". If `with_tags` is False, tags are
+    not looked for in these further places.
     """
-    found = _Links(page, post).terms(_links_in_holder(page, post))
+    found = post.answers.get("term links")
+    if found is None:
+        found = post.answers["term links"] = _Links(page, post).terms(_links_in_holder(page, post))
+    found = found[:]
+    if not with_tags:
+        return found
     for links, strict in ((_links_below(page, post), False), (_last_links(page, post), True)):
         if any(x.kind == "tag" for x in found):
             break
@@ -384,12 +390,14 @@ class _Links:
         """The links whose address leads to a category of some sites and to a tag of others, and that have no label."""
 
     def terms(self, links: Iterable[Element]) -> list[TermLink]:
-        lists = [(a, _list_with_counts(a)) for a in links]
-        counted = Counter(around for _, around in lists if around is not None)
+        links = list(links)
+        possible = [a for a in links if self._may_be_term(a)]
+        lists = {a: around for a in possible if (around := _list_with_counts(a)) is not None}
+        counted = Counter(map(_list_with_counts, links)) if lists else {}
         found = [
             (a, one)
-            for a, around in lists
-            if not (around is not None and counted[around] >= _MANY_COUNTED) and (one := self._term(a)) is not None
+            for a in possible
+            if not (a in lists and counted[lists[a]] >= _MANY_COUNTED) and (one := self._term(a)) is not None
         ]
         topics = {a for a, _ in found if a in self.unlabelled and self._is_below_text(a)}
         if len(topics) < _TOPICS:
@@ -400,13 +408,19 @@ class _Links:
         index, body = self.page.index, self.post.body
         return body is not None and index.order[a] >= index.end(body)
 
-    def _term(self, a: Element) -> TermLink | None:
+    def _may_be_term(self, a: Element) -> bool:
+        """Returns False for a link that is no term whatever precedes it, and that tells nothing about the next link."""
         href = a.get("href") or ""
-        rel = frozenset((a.get("rel") or "").lower().split())
-        if len(href) > 500 or ("tag" not in rel and not is_own_site(self.page, href)) or _PAGED.search(href):
-            return None
-        if not self.strict and self.post.body is self.post.holder and "tag" not in rel:
-            return None
+        if len(href) > 500:
+            return False
+        if "tag" not in _rel(a) and (
+            (not self.strict and self.post.body is self.post.holder) or not is_own_site(self.page, href)
+        ):
+            return False
+        return not _PAGED.search(href)
+
+    def _term(self, a: Element) -> TermLink | None:
+        href, rel = a.get("href") or "", _rel(a)
         kind = self._declared_kind(href, rel)
         sure = kind is not None
         if (kind is None or (self.strict and "tag" not in rel)) and not _is_address_of_author(href):
@@ -437,6 +451,10 @@ class _Links:
         if kind == self.own_kind and "tag" not in rel:
             kind = None
         return kind or ("tag" if "tag" in rel else None)
+
+
+def _rel(a: Element) -> frozenset[str]:
+    return frozenset((a.get("rel") or "").lower().split())
 
 
 def _list_with_counts(a: Element) -> Element | None:

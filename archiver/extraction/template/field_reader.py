@@ -213,11 +213,6 @@ _ALWAYS = 0.999  # a rule with at least this coverage found a value on every pag
 _MOST = 0.5  # if the coverage of a rule is lower than this, most posts of the template do not have the field
 
 
-_Candidates = list[Candidate[tuple[str, ...]]]
-_Terms = tuple[_Candidates, _Candidates]
-"""The candidates for categories, and the candidates for tags."""
-
-
 @dataclass(frozen=True, slots=True)
 class Times:
     """The times when a post was published and last modified; None if unknown."""
@@ -313,15 +308,6 @@ class SiteReader:
         shown = ", ".join(value) if isinstance(value, tuple) else str(value)
         self.evidence.append(Evidence(name, shown[:300], "api", name, 0.97))
 
-    @cached_property
-    def terms(self) -> _Terms:
-        return _categories.term_candidates(self.page, self.post, self.hint)
-
-    @cached_property
-    def wider_terms(self) -> _Terms | None:
-        """The candidates for terms that are found with the post `wider`; None if that is None."""
-        return _categories.term_candidates(self.page, self.wider, self.hint) if self.wider is not None else None
-
     def note_candidates(self, name: str, found: Sequence[Candidate[Any]]) -> None:
         """Records, as evidence, the candidates of a field that no rule reads."""
         self.evidence += [c.evidence(name) for c in found]
@@ -399,23 +385,25 @@ def read_times(reader: SiteReader) -> Times:
     return Times(published, modified)
 
 
+_KINDS_OF_TERMS: dict[str, Kind] = {"categories": "category", "tags": "tag"}
+
+
 def read_terms(reader: SiteReader) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Returns the categories and tags that hand-written rules find. Without these, returns those from the API, or else
     those that learned rules find, or else those found without rules.
     """
     out: list[tuple[str, ...]] = []
-    for n, name in enumerate(("categories", "tags")):
+    unruled = tuple(kind for name, kind in _KINDS_OF_TERMS.items() if reader.rules.rule(name) is None)
+    for name, kind in _KINDS_OF_TERMS.items():
         from_api = getattr(reader.api, name) if reader.api is not None else ()
         value = reader.by_rule(name) if reader.has_hand_rule(name) or not from_api else None
         if from_api and not value:
             value = from_api
             reader.note_api(name, from_api)
         if not value and not reader.may_be_empty(name):
-            general = reader.terms
-            value = _categories.choose_terms(*general)[n]
-            if not value and reader.wider_terms is not None:
-                general = reader.wider_terms
-                value = _categories.choose_terms(*general)[n]
-            reader.note_candidates(name, general[n])
+            found, value = _categories.terms_of_kind(reader.page, reader.post, reader.hint, kind, unruled)
+            if not value and reader.wider is not None:
+                found, value = _categories.terms_of_kind(reader.page, reader.wider, reader.hint, kind, unruled)
+            reader.note_candidates(name, found)
         out.append(value if isinstance(value, tuple) else ())
     return out[0], out[1]
