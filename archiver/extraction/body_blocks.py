@@ -276,7 +276,7 @@ class _LayoutReader:
 
     def read_inside(self, el: Element) -> None:
         """Reads the text of an element and of its descendants."""
-        texts, skip = self.texts, self.skip
+        texts, skip, in_figure = self.texts, self.skip, el.tag == "figure"
         if text := texts[el][0]:
             self.take_text(text, el)
         for child in el[:]:  # type: ignore[index]  # a list is faster to walk through than an element
@@ -287,7 +287,7 @@ class _LayoutReader:
                     self.read_block(child, tag)
                 elif kind == "inline":
                     self.links += tag == "a"
-                    if el.tag == "figure":
+                    if in_figure:
                         self.take_card(child)
                     if len(child):
                         self.read_inside(child)

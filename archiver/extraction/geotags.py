@@ -50,7 +50,7 @@ _CLASSES = (
 )
 # These words are enough for subjects, authors and publishers, too, since only their positions count.
 _JSON = ('"geo"', "latitude", "map", "contentlocation", "spatial", "locationcreated", "dateline", '"location"')
-_DATA = re.compile(r"-(?:lat|(?<=data-)(?:coord|center|geo))")
+_DATA = ("-lat", "data-coord", "data-center", "data-geo")
 _SCRIPT = re.compile(r"L\.(?:marker|circle)|setView|[lL]atLng|mapCenter|\blat\b")
 _MAX_LINKS = 2_000
 
@@ -87,7 +87,7 @@ def _may_have_map(page: Page, body: Element) -> bool:
         _has_word(SIGNS, "\n" + "\n".join(links))
         or next(body.iter("iframe"), None) is not None
         or any(_SCRIPT.search((s.text or "")[:50_000]) for s in body.iter("script"))
-        or _DATA.search(page.text) is not None
+        or any(name in page.text for name in _DATA)
     )
 
 

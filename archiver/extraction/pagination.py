@@ -301,14 +301,27 @@ def _own_word(url: str) -> str:
     return word[0] if word and not PAGE_WORD.fullmatch(word[0]) else ""
 
 
+_LINKING = (("a", "href"), ("link", "href"), ("option", "value"))
+_ABSOLUTE = ("/", "http")
+
+
 def _links(page: Page, word: str, own: str) -> Iterator[_Link]:
     """Yields the links that may lead to other pages of the post, whose address is `own`. An absolute address must
     contain `word`.
     """
     key = urlkey(own) if "?" in own else ""
     index = page.index
-    possible = [el for tag in ("a", "link", "option") for el in index.tag(tag) if _may_be_page(el, _href(el), word)]
-    for el in sorted(possible, key=index.order.__getitem__)[:_MAX_LINKS]:
+    possible = [
+        el
+        for tag, name in _LINKING
+        for el in index.tag(tag)
+        if (href := el.get(name))
+        and not (word and word not in href and href.startswith(_ABSOLUTE))
+        and _may_be_page(el, href)
+    ]
+    if len(possible) > 1:
+        possible.sort(key=index.order.__getitem__)
+    for el in possible[:_MAX_LINKS]:
         text = _first_words(el)
         number = NUMBER.fullmatch(text)
         onward = "next" in _rels(el) or bool(NEXT.fullmatch(text))
@@ -331,12 +344,10 @@ def _rels(el: Element) -> list[str]:
     return (el.get("rel") or "").lower().split()
 
 
-def _may_be_page(el: Element, href: str, word: str) -> bool:
+def _may_be_page(el: Element, href: str) -> bool:
     """Returns True if a link's address has a number where the addresses of pages have one. Fragments, comments and
     <link> elements without rel=next do not count.
     """
-    if word and word not in href and href.startswith(("/", "http")):
-        return False
     if not MAYBE.search(href) or href.startswith("#") or href.isdigit() or "#comment" in href or len(href) > 500:
         return False
     return el.tag != "link" or "next" in _rels(el)

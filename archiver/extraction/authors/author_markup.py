@@ -313,7 +313,8 @@ class LineReader:
 
     def _read(self, root: Element) -> Iterator[MarkedLine]:
         stack = [(root, _NOTHING_AROUND)]
-        entered: list[Element] = []  # each element is put on the stack twice: to be entered, and to be left
+        # An element with children is put on the stack twice: to be entered, and to be left.
+        entered: list[Element] = []
         while stack and self.room > 0:
             el, around = stack.pop()
             tag = el.tag
@@ -324,17 +325,22 @@ class LineReader:
             elif isinstance(tag, str) and tag not in _UNREAD and not is_foreign(el):
                 if tag in _BLOCK and self._is_in_line():
                     yield self._close()
-                entered.append(el)
-                stack.append((el, around))
-                inside = self._enter(el, around)
-                stack += [(child, inside) for child in el[::-1]]  # type: ignore[index]
-                continue
+                inside = self._enter(el, around, tag)
+                if len(el):
+                    entered.append(el)
+                    stack.append((el, around))
+                    stack += [(child, inside) for child in el[::-1]]  # type: ignore[index]
+                    continue
+                if self.room <= 0:
+                    return
+                if tag in _BLOCK and self._is_in_line():
+                    yield self._close()
             if el is not root and (text := el.tail):
                 self._take(text, el.getparent(), around)
 
-    def _enter(self, el: Element, around: _SurroundingMarks) -> _SurroundingMarks:
+    def _enter(self, el: Element, around: _SurroundingMarks, tag: str) -> _SurroundingMarks:
         """Reads an element's picture and the text before its first child; returns the marks inside the element."""
-        if el.tag == "img" and len(self._at.pictures) < _PICTURES and (who := name_in_picture(el)):
+        if tag == "img" and len(self._at.pictures) < _PICTURES and (who := name_in_picture(el)):
             self._at.pictures.append(who)
         inside = around.within(el)
         if text := el.text:
