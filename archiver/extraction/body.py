@@ -106,9 +106,11 @@ def boilerplate_spans(
         if a == z or a < lo or z > hi or (a == lo and z == hi) or (el.tag in _OWN_TEXT and not _is_caption_cell(el)):
             continue
         why = _boilerplate_mark(layout, el)
+        if not why:
+            continue  # as most elements
         is_small = why == _COMMENTS or size[z] - size[a] <= share * whole or _is_below_text(why, size[a] - size[lo])
         is_code = sum(b.size for b in layout.blocks[a:z] if b.is_code) > (size[z] - size[a]) / 2
-        if why and is_small and not is_code and not _is_text_after_all(why, el, layout.blocks[a:z]):
+        if is_small and not is_code and not _is_text_after_all(why, el, layout.blocks[a:z]):
             found.setdefault(why, []).append((a, z))
     # A mark does not count if its elements contain most of the text.
     sound = [

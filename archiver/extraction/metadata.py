@@ -527,8 +527,10 @@ class PageMetadata:
         value or url.
         """
         found: list[str] = []
+        if not node:
+            return found
         for name in names:
-            for value in self.resolve((node or {}).get(name)):
+            for value in self.resolve(node.get(name)):
                 if isinstance(value, dict):
                     value = next(
                         (t for k in ("name", "headline", "@value", "url") if (t := _first_text(value.get(k)))), ""
