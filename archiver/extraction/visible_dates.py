@@ -173,11 +173,13 @@ def names_a_date(name: str) -> bool:
 class _Places:
     """Determines, by document order, where elements are relative to the post: near or above its heading, inside or
     after its body, or elsewhere.
+
+    It does not refer to the post, which remembers it. Reference counting would not free them otherwise.
     """
 
     def __init__(self, page: Page, post: Post) -> None:
         order = page.index.order
-        self.post, self.order = post, order
+        self.order = order
         known = [e for e in (post.title, post.body) if e is not None]
         self.around_post = frozenset((*known, *(outer for e in known for outer in e.iterancestors())))
         self.title = order.get(post.title, -1) if post.title is not None else -1
@@ -265,7 +267,7 @@ def visible_dates(page: Page, post: Post, language: str, *, near: bool = False) 
     taken: set[Element] = set()
     days: dict[tuple[str, str], set[date]] = defaultdict(set)
     read = 0
-    for el in _holders(page, places, near):
+    for el in _holders(post, places, near):
         holder = _read_holder(el, places, post) if el not in taken else None
         if holder is None:
             continue
@@ -326,11 +328,11 @@ def _lower_if_linked(page: Page, one: VisibleDate) -> VisibleDate:
     return one
 
 
-def _holders(page: Page, places: _Places, near: bool) -> list[Element]:
+def _holders(post: Post, places: _Places, near: bool) -> list[Element]:
     """Returns the elements that may contain a date, because they are <time>, or because of their class, their id or
     their own text. Outer elements precede inner ones. If `near` is True, returns only elements around the heading.
     """
-    index = page.index
+    index = post.page.index
     begin, end = places.around_heading(len(index.elements)) if near else (0, len(index.elements))
     if near:
         around = index.elements[begin:end]
@@ -356,7 +358,7 @@ def _holders(page: Page, places: _Places, near: bool) -> list[Element]:
     for el, _ in dated:
         found.setdefault(el, index.order.get(el, 0))
     if not near:
-        places.post.answers["dated texts"] = places, dated
+        post.answers["dated texts"] = places, dated
     many = sorted(found.items(), key=lambda p: p[1])
     if len(many) > _HOLDERS:
         many = sorted(sorted(many, key=lambda p: abs(p[1] - places.title))[:_HOLDERS], key=lambda p: p[1])
@@ -616,7 +618,7 @@ def dates_at_second_look(page: Page, post: Post, language: str) -> tuple[list[Vi
         moment = published or modified or visible_date(line.text, language)
         if moment is None:
             continue
-        reason = _reason_against(page, places, el, line, language)
+        reason = _reason_against(post, places, el, line, language)
         if not reason and published is None and modified is None:
             reason = "labelled as the date of something else"
         if reason:
@@ -686,9 +688,9 @@ def _split_lines(block: Element) -> list[str]:
     return lines
 
 
-def _reason_against(page: Page, places: _Places, el: Element, line: _TextLine, language: str) -> str:
+def _reason_against(post: Post, places: _Places, el: Element, line: _TextLine, language: str) -> str:
     """Returns why the date of a line is not the post's; "" if nothing speaks against it."""
-    post = places.post
+    page = post.page
     if _RIGHTS.search(line.text):
         return _OF_FOOTER
     if reason := _reason_of_place(el, places):

@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 import pytest
 from lxml.html import fromstring
 
+from archiver.extraction import categories
 from archiver.extraction.article import extract_page
+from archiver.extraction.categories import BOTH_KINDS, choose_terms, term_candidates, terms_of_kind
 from archiver.extraction.page import parse_page
+from archiver.extraction.post_locator import Post, locate_post
 from archiver.extraction.term_links import (
     clean_term,
     is_term,
@@ -523,3 +526,36 @@ def test_a_link_named_for_breadcrumbs_is_not_the_row_of_them(head: str) -> None:
         ' <a class="step" href="/categories/Harbour/">Harbour</a></div>',
     )
     assert extract_page(parse_page(html, "https://e.example/b/late-ferry/")).categories == ("Harbour",)
+
+
+def located(html: str) -> Post:
+    return locate_post(parse_page(html, "https://example.org/late-ferry/"))
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        None,
+        SourceHint("feed", categories=("Harbour", "late")),
+        SourceHint("wordpress-api", categories=("Harbour",), tags=("late",)),
+    ],
+    ids=["no hint", "feed", "api"],
+)
+@pytest.mark.parametrize("html", ROWS.values(), ids=ROWS)
+def test_terms_of_one_kind_are_the_same_as_if_both_were_searched(html: str, hint: SourceHint | None) -> None:
+    post = located(html)
+    found = term_candidates(post.page, post, hint)
+    expected = list(zip(found, choose_terms(*found), strict=True))
+    for kinds in ((), BOTH_KINDS):
+        post = located(html)
+        assert [terms_of_kind(post.page, post, hint, kind, kinds) for kind in BOTH_KINDS] == expected
+
+
+def test_categories_are_not_searched_for_the_sake_of_tags(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[Post] = []
+    monkeypatch.setattr(categories, "_from_breadcrumbs", lambda page, post: [searched.append(post)][:0])
+    post = located(page())
+    terms_of_kind(post.page, post, None, "tag", ())
+    assert not searched
+    terms_of_kind(post.page, post, None, "category", ())
+    assert searched == [post]

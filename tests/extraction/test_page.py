@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 
 import pytest
@@ -12,8 +13,9 @@ import archiver
 from archiver.extraction import post_locator, visible_dates
 from archiver.extraction.body import body_of_html
 from archiver.extraction.body_blocks import lay_out, written_text
-from archiver.extraction.page import parse_page
+from archiver.extraction.page import Page, parse_page
 from archiver.extraction.text_normalization import CaselessPattern, clean_text, element_line, has_longer_line, has_text
+from archiver.urls import normalize
 
 
 @pytest.mark.parametrize(
@@ -64,6 +66,41 @@ def test_any_markup_gives_the_same_article_twice_without_an_error(pieces: list[t
     html = "".join(f"<{tag} {attr}>{text}" for tag, attr, text in pieces)
     first = archiver.extract(html, "https://example.org/a")
     assert first == archiver.extract(html, "https://example.org/a")
+
+
+ADDRESS_PARTS = (
+    *("/", "//", "///", "http://", "https://", "HTTP://", "http:", "b.example", "u:p@", ":80", ":x", "[::1]", "["),
+    *("a", "..", ".", "index.html", "é", "日", "x y", "%20", "%zz", ";p=1", "?", "utm_source=x", "&", "=1", "#"),
+    *("\\", "\t", "\n", " "),
+)
+BASES = (
+    *(
+        "https://h.example/a/b/c.html",
+        "http://h.example:8080/",
+        "http://u:p@h.example/x/?q=1",
+        "https://h.example/x;y/z",
+    ),
+    *("", "ftp://h.example/x"),
+)
+
+
+@given(st.lists(st.sampled_from(ADDRESS_PARTS), min_size=1, max_size=6).map("".join), st.sampled_from(BASES))
+def test_an_address_is_joined_as_if_none_had_been_joined_before(href: str, base: str) -> None:
+    page = parse_page("<p>text</p>", base)
+    assert page.join(href) == (normalize(href, page.base) or "")
+
+
+def test_a_page_is_freed_before_cyclic_garbage_is_looked_for() -> None:
+    html = "<article><h1>Title</h1>" + "<p>One <b>more</b> line.</p>" * 2_000 + "</article>"
+    pages: list[int] = []
+    gc.callbacks.append(lambda phase, _: pages.append(sum(isinstance(one, Page) for one in gc.get_objects())))
+    try:
+        archiver.extract(html, "https://example.org/a")
+        gc.collect()
+    finally:
+        gc.callbacks.pop()
+    assert pages
+    assert not any(pages)
 
 
 def test_blocks_are_written_as_lines() -> None:
