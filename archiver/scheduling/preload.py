@@ -14,6 +14,7 @@ from scrapy.utils.misc import load_object
 from archiver.sites.page_objects import installed_page_objects
 
 for name in (
+    "scrapy.core.downloader.contextfactory",  # first, because Scrapy inspects the whole stack when it imports this
     "archiver.scheduling.crawl_pool",
     "archiver.scheduling.crawler_process",
     "archiver.scheduling.daemon",
@@ -26,7 +27,6 @@ for name in (
     "scrapy.core.scheduler",
     "scrapy.pqueues",
     "scrapy.squeues",
-    "scrapy.core.downloader.contextfactory",
     "scrapy.dupefilters",
     "scrapy.logformatter",
     "scrapy.statscollectors",

@@ -19,6 +19,9 @@ from urllib.parse import urlsplit
 
 import click
 
+# Scrapy inspects the whole stack when it imports this. That takes a tenth of a second more from a deeper import.
+import scrapy.core.downloader.contextfactory  # noqa: F401
+
 from archiver.cli.commands.index import update_search_index
 from archiver.cli.options import (
     archive_option,
