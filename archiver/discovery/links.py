@@ -29,6 +29,7 @@ from archiver.discovery.url_classifier import (
 )
 from archiver.discovery.wordpress_api import api_endpoint
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
+from archiver.markup import lazy_regex
 from archiver.platforms.platform_table import platform_tables
 from archiver.platforms.selector_index import evaluate, selector_of
 from archiver.urls import Scope, normalize, urlkey
@@ -76,19 +77,19 @@ def well_known_urls(start_url: str, scope: Scope, platform: str = "") -> tuple[D
 
 # Links on a page.
 
-_FEED_TYPES = re.compile(
+_FEED_TYPES = lazy_regex(
     r"application/(?:rss|atom|rdf|feed)\+(?:xml|json)|(?:application|text)/(?:rss|atom|x-rss)\b", re.IGNORECASE
 )
-_FEED_TEXT = re.compile(r"\s*(?:rss|atom|rss[ -]?feed|xml|feed)\s*", re.IGNORECASE)
-_REFRESH = re.compile(r"\s*\d*\.?\d*\s*[;,]?\s*(?:url\s*=\s*)?[\"']?([^\"'\s]+)", re.IGNORECASE)
+_FEED_TEXT = lazy_regex(r"\s*(?:rss|atom|rss[ -]?feed|xml|feed)\s*", re.IGNORECASE)
+_REFRESH = lazy_regex(r"\s*\d*\.?\d*\s*[;,]?\s*(?:url\s*=\s*)?[\"']?([^\"'\s]+)", re.IGNORECASE)
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4"})
-_ENTRY_CLASS = re.compile(
+_ENTRY_CLASS = lazy_regex(
     r"(?:^|[\s_-])(?:(?:entry|post|article|story|news|item|card|teaser|blog)[\w-]*?[-_]*"
     r"(?:title|headline|heading|link|name)|"
     r"u-url|p-name|headline|permalink|read-?more|more-link|timestamp-link)(?:$|[\s_-])",
     re.IGNORECASE,
 )
-_PAGER_CLASS = re.compile(
+_PAGER_CLASS = lazy_regex(
     r"pagination|paginator|page-numbers|pagenavi|page-nav|pager|nav-links|nav-previous|nav-next|older|newer|load-?more|"
     r"next-?page|infinite|prevnext|page-link|extend",
     re.IGNORECASE,

@@ -11,6 +11,7 @@ import platform
 from scrapy.settings import Settings
 from scrapy.utils.misc import load_object
 
+from archiver.markup import compile_lazy_regexes
 from archiver.sites.page_objects import installed_page_objects
 
 for name in (
@@ -41,6 +42,7 @@ for components in ("DOWNLOADER_MIDDLEWARES", "SPIDER_MIDDLEWARES", "EXTENSIONS",
 for handler in settings.getwithbase("DOWNLOAD_HANDLERS").values():
     if handler is not None:
         load_object(handler)
+compile_lazy_regexes()
 installed_page_objects()  # looks into every installed package
 platform.platform()  # Scrapy logs it; the first call starts a process
 # Forked processes copy the memory pages that they write to, and a garbage collection would write to all of them.
