@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from itertools import accumulate, chain
@@ -151,6 +151,11 @@ INDEXED = frozenset(
         "data-hook",
         "typeof",
         "data-drupal-selector",
+        # "Load more" buttons
+        "data-next-url",
+        "data-next-page-url",
+        "data-next-page",
+        "data-load-more-url",
     )
 )
 _OPERATORS = frozenset(("exists", "=", "~=", "^=", "*="))
@@ -500,6 +505,14 @@ class Index:
         for el in self.elements:
             found[el.tag].append(el)
         return found
+
+    def with_attribute(self, name: str) -> list[Element]:
+        """Returns the elements with an attribute in INDEXED, in document order."""
+        return self._attrs.get(name, [])
+
+    def sorted(self, elements: Collection[Element]) -> list[Element]:
+        """Returns elements in document order."""
+        return sorted(elements, key=self.order.__getitem__) if elements else []
 
     def classes_with(self, hints: re.Pattern[str]) -> list[str]:
         """Returns the class names in which `hints` finds a match. The names are searched in lower case.

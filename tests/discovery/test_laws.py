@@ -20,6 +20,7 @@ from archiver.discovery.safe_parsing import parse_json
 from archiver.discovery.timestamps import parse_time, parse_timestamp
 from archiver.items import DiscoveredURL, PageKind, SourceHint
 from archiver.platforms.platform_table import platform_tables
+from archiver.platforms.selector_index import Index
 from archiver.urls import Scope, normalize
 from tests.waiting import bounded_work
 
@@ -171,7 +172,7 @@ def test_the_api_never_raises(value: object, headers: dict[str, str]) -> None:
 def test_pages_never_raise(markup_soup: str) -> None:
     text = safe_parsing.decode(markup_soup.encode("utf-8", "replace")).replace("\x00", "")
     root = lxml.html.fromstring(f"<html><body>{text}</body></html>")
-    links = link_reader.parse_links(root, "https://example.org/x/", SCOPE)
+    links = link_reader.parse_links(Index(root), "https://example.org/x/", SCOPE)
     assert_bounded(links.all)
     assert all(SCOPE.contains(t.url) for t in links.links + links.next_pages)
 
