@@ -74,7 +74,16 @@ def _texts(root: etree._Element) -> Iterable[str]:
 
 
 def _words(texts: Iterable[str]) -> list[str]:
-    return _WORD.findall(unicodedata.normalize("NFKC", "\n".join(texts)).casefold())
+    """Returns the words of texts in NFKC and casefolded, without punctuation."""
+    # Texts in ASCII, and words without punctuation, are most of a page. They need no slow functions.
+    normal = (text if text.isascii() else unicodedata.normalize("NFKC", text) for text in texts)
+    words: list[str] = []
+    for word in "\n".join(normal).casefold().split():
+        if word.isalnum():
+            words.append(word)
+        else:
+            words += _WORD.findall(word)
+    return words
 
 
 @dataclass(frozen=True, slots=True)

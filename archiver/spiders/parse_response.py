@@ -298,10 +298,8 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
             )
         )
     page = parse_html(fetched.body, fetched.url, fetched.content_type, fetched.at)
-    if page.root is not None:
-        result = replace(
-            result, usage_statements=(*result.usage_statements, *statements_of_page(page.root, fetched.url))
-        )
+    if page.root is not None and (stated := statements_of_page(page.root, fetched.url)):
+        result = replace(result, usage_statements=(*result.usage_statements, *stated))
     links = _links(page, fetched, request, site.scope)
     is_shell = _is_shell(page, result, request, site.soft_not_found)
     if _is_unreadable(page, request, is_shell=is_shell):
@@ -315,7 +313,7 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
         target = normalize(links.refresh)
         if target and urlkey(target) != request.urlkey:
             return _redirect(target, result, request, site, "meta-refresh")
-    return _article_page(page, links, replace(result, is_shell=is_shell), request, site)
+    return _article_page(page, links, replace(result, is_shell=True) if is_shell else result, request, site)
 
 
 def _is_shell(page: Page, result: PageResult, request: PageRequest, soft_not_found: SoftNotFoundProfile | None) -> bool:

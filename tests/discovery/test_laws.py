@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import unicodedata
 import zlib
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archiver.discovery import feed_items, safe_parsing, sitemaps, url_classifier, wordpress_api
+from archiver.discovery import feed_items, safe_parsing, sitemaps, soft404, url_classifier, wordpress_api
 from archiver.discovery import links as link_reader
 from archiver.discovery.feed_parser import looks_like_feed, parse_feed
 from archiver.discovery.safe_parsing import parse_json
@@ -326,3 +327,9 @@ def test_guesses_are_few_and_on_the_host(start: str, platform: str) -> None:
     assert 2 <= len(found) <= 12
     assert {t.kind for t in found} == {PageKind.SITEMAP, PageKind.FEED}
     assert {urlsplit(t.url).netloc for t in found} == {urlsplit(start).netloc}
+
+
+@given(st.lists(st.text(st.characters() | st.sampled_from("aé\u0301ﬁ\u1100\u1161_ -\n\xa0")), max_size=6))
+def test_words_of_texts_are_those_of_the_whole_text(texts: list[str]) -> None:
+    whole = unicodedata.normalize("NFKC", "\n".join(texts)).casefold()
+    assert soft404._words(texts) == soft404._WORD.findall(whole)
