@@ -45,7 +45,12 @@ DOWNLOAD_HEADER_MAXSIZE = 256 * 1024
 TWISTED_DNS_RESOLVER = "scrapy.resolver.CachingHostnameResolver"
 DOWNLOAD_WARNSIZE = 0
 DOWNLOAD_VERIFY_CERTIFICATES = True
+# Scrapy imports a middleware even if it is disabled, and with this one requests, urllib3 and tldextract.
 COOKIES_ENABLED = False
+_COOKIES = "scrapy.downloadermiddlewares.cookies.CookiesMiddleware"
+DOWNLOADER_MIDDLEWARES_BASE = {
+    name: order for name, order in default_settings.DOWNLOADER_MIDDLEWARES_BASE.items() if name != _COOKIES
+}
 # Only content codings that the standard library can decode are accepted, so that anyone can read a capture.
 DEFAULT_REQUEST_HEADERS = {
     "Accept": "text/html,application/xhtml+xml,application/rss+xml,application/xml;q=0.9,*/*;q=0.8",

@@ -23,6 +23,7 @@ from urllib.parse import parse_qsl
 from archiver.discovery.url_classifier import path_and_query
 from archiver.fields import ADDED, MEANING, with_following
 from archiver.items import REFUSED, Article, GeoTag
+from archiver.markup import lazy_regex
 from archiver.markup.marks import meaning_of_marks
 from archiver.urls import names_post, urlkey
 
@@ -45,10 +46,10 @@ _PLAIN_SIGNS = {
     "\ufb03": "ffi",
     "\ufb04": "ffl",
 }
-_SPECIAL = re.compile(f"[{re.escape(_QUOTES + _DASHES + _INVISIBLE)}\u2026\ufb00-\ufb04]")
+_SPECIAL = lazy_regex(f"[{re.escape(_QUOTES + _DASHES + _INVISIBLE)}\u2026\ufb00-\ufb04]")
 # French has a no-break space inside its quotation marks.
-_INSIDE = re.compile("(?<=[\u00ab\u2039])[\u00a0\u202f]|[\u00a0\u202f](?=[\u00bb\u203a])")
-_RUN = re.compile("--+|''+")
+_INSIDE = lazy_regex("(?<=[\u00ab\u2039])[\u00a0\u202f]|[\u00a0\u202f](?=[\u00bb\u203a])")
+_RUN = lazy_regex("--+|''+")
 
 _MAX_LINE_LENGTH = 60
 _NUMBER = r"\d[\d.,\u00a0\u202f ]*\s?[kKmM]?"
@@ -71,9 +72,9 @@ _LINES = (
     r"(?:advertisement|advertising|sponsored(?: content)?|anzeige|werbung|publicité|publicidad|pubblicità|advertentie|"
     r"annonce|annons|реклама|広告)(?:\s*[-–—:].{0,30})?",
 )
-_PASSING = re.compile(rf"[\W_]*(?:{'|'.join(_LINES)})[\W_]*", re.IGNORECASE)
+_PASSING = lazy_regex(rf"[\W_]*(?:{'|'.join(_LINES)})[\W_]*", re.IGNORECASE)
 # A line that matches _PASSING has a digit or one of these words. Searching for them takes a fraction of the time.
-_IN_PASSING = re.compile(
+_IN_PASSING = lazy_regex(
     r"\d|ago|just now|yesterday|today|advert|sponsored|anzeige|werbung|publicit|publicidad|pubblicit|annon|реклама|広告"
 )
 
@@ -121,7 +122,7 @@ _STUB_SHARE = 0.5
 # Sources of a value other than the page itself.
 _OTHER_SOURCES = frozenset({"feed", "api", "address", REFUSED})
 _PRECISIONS = ("second", "minute", "hour", "day", "month", "year")
-_WALL = re.compile(
+_WALL = lazy_regex(
     r"(subscribe to (read|continue)|subscribers? only|sign in to (read|continue)|log ?in to (read|continue)|"
     r"continue reading with|this (article|content|post) is (for|reserved for|available to) |already a subscriber|"
     r"jetzt (weiter)?lesen|nur für abonnenten|réservé aux abonnés|suscr[ií]bete para|solo para suscriptores|"
@@ -132,7 +133,7 @@ _WALL = re.compile(
 
 # One encoder for all calls: json.dumps would create a new one at each call.
 _sorted_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
-_SIGNS = re.compile(r"[\W_]+")
+_SIGNS = lazy_regex(r"[\W_]+")
 _ASCII_SIGNS = bytes(n if chr(n).isalnum() else 32 for n in range(256))
 
 

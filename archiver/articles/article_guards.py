@@ -27,6 +27,7 @@ from archiver.articles.article_comparison import fold_words, is_other_page, is_s
 from archiver.fields import LINES, PAGE_LISTS, PAGE_TIMES, PROSE
 from archiver.frontier.random_samples import chance_of_at_most
 from archiver.items import Article, GeoTag, Mark
+from archiver.markup import lazy_regex
 from archiver.markup.marks import carry_marks
 
 
@@ -73,7 +74,7 @@ REASONS = {
 """For each rule, the reason why a page is held, as a phrase."""
 
 _SHARE = 0.5
-_SIGNS = re.compile(r"\W+")
+_SIGNS = lazy_regex(r"\W+")
 
 
 def count_letters(text: str) -> int:
@@ -266,7 +267,7 @@ def is_unusual(changed: int, fetched: int, past_changed: int, past_fetched: int)
 
 _TOMORROW = timedelta(days=1)
 _EARLIEST = datetime(1600, 1, 1, tzinfo=UTC)
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]|[\ud800-\udfff]")
+_CONTROL = lazy_regex(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]|[\ud800-\udfff]")
 
 
 def drop_impossible_values(article: Article, at: datetime) -> tuple[Article, tuple[str, ...]]:

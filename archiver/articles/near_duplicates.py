@@ -21,6 +21,7 @@ from typing import Generic, TypeVar
 from rensa import RMinHash
 
 from archiver.articles.article_comparison import fold_words
+from archiver.markup import lazy_regex
 
 # Texts in the form in which they are compared: the words in order, and short sequences of them (shingles).
 
@@ -31,11 +32,11 @@ _HAN = (
 _THAI = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\ua9e0-\ua9fe\uaa60-\uaadf"  # Thai, Lao, Burmese, Khmer
 # Vowel signs, which \w does not match although they are parts of words.
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0963\u0971-\u0dff\u0f71-\u0fbc\u200c\u200d"
-_WORDS = re.compile(r"\w+")
-_NOT_SIMPLE = re.compile(f"[{_HAN}{_THAI}{_MARKS}]")
-_UNSPACED = re.compile(f"[{_HAN}{_THAI}]")
-_PIECES = re.compile(rf"[{_HAN}{_THAI}]|(?:(?![{_HAN}{_THAI}])[\w{_MARKS}])+")
-_IS_HAN = re.compile(f"[{_HAN}]")
+_WORDS = lazy_regex(r"\w+")
+_NOT_SIMPLE = lazy_regex(f"[{_HAN}{_THAI}{_MARKS}]")
+_UNSPACED = lazy_regex(f"[{_HAN}{_THAI}]")
+_PIECES = lazy_regex(rf"[{_HAN}{_THAI}]|(?:(?![{_HAN}{_THAI}])[\w{_MARKS}])+")
+_IS_HAN = lazy_regex(f"[{_HAN}]")
 _MIN_LINES = 8
 _MAX_LETTERS = 120_000  # at most this many characters of a text are compared; the beginning of a book is enough
 _ASCII_SIGNS = bytes(n if chr(n).isalnum() else 32 for n in range(256))
@@ -189,13 +190,13 @@ class UnionFind(Generic[K]):
 # Comparison.
 
 # A gap this small between two shared passages is an edit within one passage.
-_GAPS = {script: re.compile(b"(?<=\1)\0{1,%d}(?=\1)" % script.gap) for script in (SPACED, HAN, THAI)}
+_GAPS = {script: lazy_regex(b"(?<=\1)\0{1,%d}(?=\1)" % script.gap) for script in (SPACED, HAN, THAI)}
 SHORT_PASSAGES, LONG_PASSAGES, _SHORT_SHARED = 0.6, 0.5, 0.35
 _WHOLE, _WHOLE_OF = 0.85, 0.25
 _LIST = 0.85
 _MIN_NUMBERS, _OTHER_NUMBERS = 8, 0.6
 _MAX_SERIES, _SERIES, _IN_GAPS = 0.85, 0.3, 0.7
-_NUMBER = re.compile(r"\d+(?:[.:/-]\d+)*")
+_NUMBER = lazy_regex(r"\d+(?:[.:/-]\d+)*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ other pages of the form contradict it. A page whose form has no verdict keeps th
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ from typing import Self
 from archiver.extraction.page_classifier import Answer, is_declared
 from archiver.extraction.template.page_form import HEAD_SLOT, date_slot, shows_one_date
 from archiver.items import Article, PageForm, PageKind
+from archiver.markup import lazy_regex
 
 POST_FORM_RULE = "form of the site's posts"
 OTHER_FORM_RULE = "not the form of the site's posts"
@@ -46,7 +46,7 @@ _MANY_POSTS, _NEARLY_ALL = 20, 0.98
 WEAK_POSTS = frozenset(("dated", "byline", "learned"))
 """Rules by which a page counts as a post because of weak signs: a date, a byline, or a resemblance to posts recognized
 by such a rule. The verdict that a form is not a form of posts overrules them."""
-_NUMBER_AT_END = re.compile(r"(?:(?<=/)|^)[Y9](?=(?:\.\w+)?$)")
+_NUMBER_AT_END = lazy_regex(r"(?:(?<=/)|^)[Y9](?=(?:\.\w+)?$)")
 _PLAIN_GUESSES = frozenset(("listing address", "page address", "several posts"))
 _OTHERS = frozenset((PageKind.LISTING, PageKind.PAGE, PageKind.OTHER))
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
 
+from archiver.markup import lazy_regex
+
 # In scripts without spaces between words, each character with its combining marks counts as a word.
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
@@ -24,7 +26,7 @@ _SIGNS = (
     "\u0300-\u036f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ece\u102b-\u103e"
     "\u17b4-\u17d3\u3099\u309a"
 )
-_WORD = re.compile(
+_WORD = lazy_regex(
     rf"[{_UNSPACED}][{_SIGNS}]*"
     rf"|(?:(?![{_UNSPACED}])[\w{_SIGNS}])+(?:['’.,](?:(?![{_UNSPACED}])\w)+)*"  # such as it's, 4,500, U.S
     r"|\s+|.",

@@ -15,13 +15,14 @@ from typing import Any
 from lxml import etree
 
 from archiver.items import GeoTag
+from archiver.markup import lazy_regex
 
 _Children = dict[str, list[etree._Element]]
 _Pair = tuple[float, float]  # latitude, longitude
 
 _MAX_TEXT = 10_000
 _SHAPES = ("georss:point", "georss:circle", "georss:box", "georss:line", "georss:polygon")
-_DCMI = re.compile(r"(\w+)\s*=\s*([^;]+)")
+_DCMI = lazy_regex(r"(\w+)\s*=\s*([^;]+)")
 _JSON_HOLDERS = ("_geo", "geo", "_location", "location", "_place", "place", "coordinates")
 _JSON_DEGREES = (("latitude", "longitude"), ("lat", "lon"), ("lat", "lng"), ("lat", "long"))
 
@@ -118,8 +119,8 @@ _GML_POSITIONS = ("pos", "poslist")
 _GML_CORNERS = ("lowercorner", "uppercorner")
 # Names of reference systems in degrees on (nearly) the WGS 84 ellipsoid. In EPSG's systems the latitude is first, in
 # OGC's the longitude.
-_LATITUDE_FIRST = re.compile(r"(?:^|\D)(?:4326|4979|4258|4269)$|^(?:urn:)?wgs[ _:-]?84$", re.IGNORECASE)
-_LONGITUDE_FIRST = re.compile(r"CRS:?84h?$", re.IGNORECASE)
+_LATITUDE_FIRST = lazy_regex(r"(?:^|\D)(?:4326|4979|4258|4269)$|^(?:urn:)?wgs[ _:-]?84$", re.IGNORECASE)
+_LONGITUDE_FIRST = lazy_regex(r"CRS:?84h?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +186,8 @@ def _frame(element: etree._Element) -> _Frame | None:
 
 # Numbers.
 
-_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,3})?")
-_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
+_NUMBER = lazy_regex(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,3})?")
+_DECIMAL_COMMA = lazy_regex(r"[-+]?\d+,\d+")
 
 
 def _ordinates(text: str) -> list[str]:

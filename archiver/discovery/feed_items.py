@@ -16,22 +16,23 @@ from lxml import etree
 from archiver.discovery.feed_geotags import feed_geotags, json_geotag
 from archiver.discovery.safe_parsing import plain_text, replace_controls
 from archiver.items import GeoTag
+from archiver.markup import lazy_regex
 from archiver.urls import normalize
 
 # Titles. RSS does not say whether a title is HTML. Many titles are HTML, and many are plain text with angle brackets
 # ("List<T>").
 
-_HIDDEN = re.compile(r"<(script|style|template)\b[^<>]*>.*?</\1\s*>|<!--.*?-->", re.DOTALL | re.IGNORECASE)
+_HIDDEN = lazy_regex(r"<(script|style|template)\b[^<>]*>.*?</\1\s*>|<!--.*?-->", re.DOTALL | re.IGNORECASE)
 _INLINE = (
     "a|abbr|acronym|b|bdi|bdo|big|center|cite|code|del|dfn|em|font|i|ins|kbd|mark|nobr|q|s|samp|small|span|strike|strong|"
     "sub|sup|tt|u|var"
 )
 _BLOCK = "div|h[1-6]|li|ol|p|section|ul"
-_PAIR = re.compile(rf"<({_INLINE}|{_BLOCK})(?:\s[^<>]*)?>(?=(.*?)</\1\s*>)", re.DOTALL | re.IGNORECASE)
-_FORMATTING = re.compile(rf"</?(?:{_INLINE})(?:\s[^<>]*)?/?>", re.IGNORECASE)
-_BREAK = re.compile(rf"</?(?:{_BLOCK}|br|wbr|hr|img)(?:\s[^<>]*)?/?>", re.IGNORECASE)
-_VOID = re.compile(r"<(?:br|wbr|hr)\s*/?>|<img\s[^<>]*>", re.IGNORECASE)
-_HTML_TAG = re.compile(
+_PAIR = lazy_regex(rf"<({_INLINE}|{_BLOCK})(?:\s[^<>]*)?>(?=(.*?)</\1\s*>)", re.DOTALL | re.IGNORECASE)
+_FORMATTING = lazy_regex(rf"</?(?:{_INLINE})(?:\s[^<>]*)?/?>", re.IGNORECASE)
+_BREAK = lazy_regex(rf"</?(?:{_BLOCK}|br|wbr|hr|img)(?:\s[^<>]*)?/?>", re.IGNORECASE)
+_VOID = lazy_regex(r"<(?:br|wbr|hr)\s*/?>|<img\s[^<>]*>", re.IGNORECASE)
+_HTML_TAG = lazy_regex(
     rf"<![^<>]*>|</?(?:{_INLINE}|{_BLOCK}|applet|area|article|aside|audio|base|basefont|blink|blockquote|body|br|button|canvas|caption|col|"
     "colgroup|data|datalist|dd|details|dialog|dir|dl|dt|embed|fieldset|figcaption|figure|footer|form|frame|frameset|"
     "head|header|hgroup|hr|html|iframe|img|input|label|legend|link|main|map|marquee|menu|meta|meter|nav|noscript|object|"
@@ -64,14 +65,14 @@ def title_text(source: str, kind: str = "") -> str:
 
 # Names of authors. Where RSS requires an e-mail address, many feeds contain a name.
 
-_MAIL = re.compile(
+_MAIL = lazy_regex(
     r"(?:mailto:\s*)?[\w.+%'-]+(?:@|\s*(?:\[at\]|\(at\)|\{at\})\s*|\s+at\s+(?=[\w-]+(?:\.|\s+dot\s|\s*[\[(]dot)))"
     r"[\w-]+(?:(?:\.|\s*(?:\[dot\]|\(dot\))\s*|\s+dot\s+)[\w-]+)*",
     re.IGNORECASE,
 )
-_TAG_WITH_MAIL = re.compile(r"<([^<>\s]+@[^<>\s]+)>")
-_EMPTY_BRACKETS = re.compile(r"\(\s*\)|<\s*>|\[\s*\]|\{\s*\}")
-_IN_BRACKETS = re.compile(r"[(\[<]([^()\[\]<>]*)[)\]>]")
+_TAG_WITH_MAIL = lazy_regex(r"<([^<>\s]+@[^<>\s]+)>")
+_EMPTY_BRACKETS = lazy_regex(r"\(\s*\)|<\s*>|\[\s*\]|\{\s*\}")
+_IN_BRACKETS = lazy_regex(r"[(\[<]([^()\[\]<>]*)[)\]>]")
 _AROUND_NAME = ' \t"“”„«»,;:|/–—-'
 
 
@@ -132,7 +133,7 @@ _MEDIA = ("media:content", "media:thumbnail")
 _NAMES = ("name", "atom:name")
 # Matches a scheme or domain that says that a category is a tag (".../types#tag", ".../tag/", "post_tag"), but not
 # "tag:" URIs.
-_TAG_SCHEME = re.compile(r"(?:^|[/#:_])tags?(?:[/#?]|$)", re.IGNORECASE)
+_TAG_SCHEME = lazy_regex(r"(?:^|[/#:_])tags?(?:[/#?]|$)", re.IGNORECASE)
 
 
 class XmlItem:

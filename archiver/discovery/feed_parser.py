@@ -26,16 +26,17 @@ from archiver.discovery.safe_parsing import (
 from archiver.discovery.timestamps import Timestamp, is_unreadable_time, parse_timestamp
 from archiver.discovery.url_classifier import is_comment_feed
 from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
+from archiver.markup import lazy_regex
 from archiver.urls import normalize
 
 # One item of a feed, with the same interface for RSS, Atom and JSON.
 
-_BLOGGER_ID = re.compile(r"tag:blogger\.com,1999:blog-\d+\.post-(\d+)")
-_WORDPRESS_GUID = re.compile(r"[?&](?:p|page_id)=(\d+)(?:&|$|#)")
-_COMMENT_LINK = re.compile(r"#(?:comment-?\d+|c\d{6,})$|[?&]showComment=", re.IGNORECASE)
-_CUT_OFF = re.compile(r"(?:\[?(?:…|\.\.\.)\]?|→|»)\s*$")
-_APPEARED = re.compile(r"<p>(?:(?!</?p\b).)*</p>\s*$", re.DOTALL | re.IGNORECASE)
-_HREF = re.compile(r"<a\b[^>]*?\bhref\s*=\s*[\"']([^\"']+)", re.IGNORECASE)
+_BLOGGER_ID = lazy_regex(r"tag:blogger\.com,1999:blog-\d+\.post-(\d+)")
+_WORDPRESS_GUID = lazy_regex(r"[?&](?:p|page_id)=(\d+)(?:&|$|#)")
+_COMMENT_LINK = lazy_regex(r"#(?:comment-?\d+|c\d{6,})$|[?&]showComment=", re.IGNORECASE)
+_CUT_OFF = lazy_regex(r"(?:\[?(?:…|\.\.\.)\]?|→|»)\s*$")
+_APPEARED = lazy_regex(r"<p>(?:(?!</?p\b).)*</p>\s*$", re.DOTALL | re.IGNORECASE)
+_HREF = lazy_regex(r"<a\b[^>]*?\bhref\s*=\s*[\"']([^\"']+)", re.IGNORECASE)
 _FULL_TEXT = 600
 
 
@@ -156,12 +157,12 @@ def _later(*times: datetime | None) -> datetime | None:
 
 # Feed documents.
 
-_ROOT = re.compile(r"<([A-Za-z:]+)[\s>/]")
+_ROOT = lazy_regex(r"<([A-Za-z:]+)[\s>/]")
 # lxml selects the elements by these names, which is ten times as fast as checking each element.
 _ITEMS = tuple(f"{{*}}{form(name)}" for name in ("item", "entry") for form in (str, str.title, str.upper))
 _ITEM_NAMES = ("item", "entry", "rss:item", "atom:entry")
 _KINDS = {"rss": "rss", "feed": "atom", "rdf": "rdf", "channel": "rss"}
-_JSON_VERSION = re.compile(r'"version"\s*:\s*"https?:\\?/\\?/jsonfeed\.org\\?/version')
+_JSON_VERSION = lazy_regex(r'"version"\s*:\s*"https?:\\?/\\?/jsonfeed\.org\\?/version')
 
 
 @dataclass(frozen=True, slots=True)

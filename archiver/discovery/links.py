@@ -6,9 +6,10 @@ Also guesses the addresses of feeds and sitemaps of sites that declare none.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import zip_longest
+from functools import cached_property, lru_cache
+from itertools import islice, zip_longest
 from urllib.parse import urljoin, urlsplit
 
 from lxml import etree
@@ -29,8 +30,9 @@ from archiver.discovery.url_classifier import (
 )
 from archiver.discovery.wordpress_api import api_endpoint
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
+from archiver.markup import lazy_regex
 from archiver.platforms.platform_table import platform_tables
-from archiver.platforms.selector_index import evaluate, selector_of
+from archiver.platforms.selector_index import Index
 from archiver.urls import Scope, normalize, urlkey
 
 # Well-known addresses. Each guess costs a request.
@@ -76,19 +78,19 @@ def well_known_urls(start_url: str, scope: Scope, platform: str = "") -> tuple[D
 
 # Links on a page.
 
-_FEED_TYPES = re.compile(
+_FEED_TYPES = lazy_regex(
     r"application/(?:rss|atom|rdf|feed)\+(?:xml|json)|(?:application|text)/(?:rss|atom|x-rss)\b", re.IGNORECASE
 )
-_FEED_TEXT = re.compile(r"\s*(?:rss|atom|rss[ -]?feed|xml|feed)\s*", re.IGNORECASE)
-_REFRESH = re.compile(r"\s*\d*\.?\d*\s*[;,]?\s*(?:url\s*=\s*)?[\"']?([^\"'\s]+)", re.IGNORECASE)
+_FEED_TEXT = lazy_regex(r"\s*(?:rss|atom|rss[ -]?feed|xml|feed)\s*", re.IGNORECASE)
+_REFRESH = lazy_regex(r"\s*\d*\.?\d*\s*[;,]?\s*(?:url\s*=\s*)?[\"']?([^\"'\s]+)", re.IGNORECASE)
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4"})
-_ENTRY_CLASS = re.compile(
+_ENTRY_CLASS = lazy_regex(
     r"(?:^|[\s_-])(?:(?:entry|post|article|story|news|item|card|teaser|blog)[\w-]*?[-_]*"
     r"(?:title|headline|heading|link|name)|"
     r"u-url|p-name|headline|permalink|read-?more|more-link|timestamp-link)(?:$|[\s_-])",
     re.IGNORECASE,
 )
-_PAGER_CLASS = re.compile(
+_PAGER_CLASS = lazy_regex(
     r"pagination|paginator|page-numbers|pagenavi|page-nav|pager|nav-links|nav-previous|nav-next|older|newer|load-?more|"
     r"next-?page|infinite|prevnext|page-link|extend",
     re.IGNORECASE,
@@ -97,9 +99,12 @@ _FEED_HOSTS = frozenset({"feeds.feedburner.com", "feedpress.me", "rss.app", "fee
 _REDIRECTORS = _FEED_HOSTS | {"feedproxy.google.com", "rss.feedsportal.com", "feedads.g.doubleclick.net"}
 _LISTING_RELS = frozenset({"tag", "category", "author", "archives", "archive"})
 _NEXT_RELS = frozenset({"next", "prev", "previous"})
-_NEXT_DATA = "//@data-next-url | //@data-next-page-url | //@data-next-page | //@data-load-more-url"
+_LINK_RELS = frozenset({"canonical", "alternate", "sitemap", "amphtml", *_NEXT_RELS})
+_NEXT_DATA = ("data-next-url", "data-next-page-url", "data-next-page", "data-load-more-url")
+_MOST_NEXT_DATA = 20
 _LISTING_ENTRIES = 3
 _MAX_URL_LENGTH = 4_000  # links with more characters than this are ignored, since they would fill the cache
+_MOST_SITE_LINKS = 2_048
 _MAX_TRAPS = 200
 
 
@@ -133,9 +138,10 @@ class PageLinks:
 
 
 def parse_links(
-    root: etree._Element, url: str, scope: Scope, link_header: str = "", latest_year: int = 2100
+    index: Index, url: str, scope: Scope, link_header: str = "", latest_year: int = 2100, *, with_api: bool = True
 ) -> PageLinks:
-    """Returns the links of the page at `url` (its address after redirects). `root` is its lxml.html tree.
+    """Returns the links of the page at `url` (its address after redirects). `index` is that of its lxml.html tree. The
+    API's address is looked for only with `with_api`.
 
     Leaves out addresses out of scope, assets, comment feeds and AMP copies. Feeds of single categories, tags and
     authors are taken from the home page only, since the listings of these categories, tags and authors contain more
@@ -143,7 +149,7 @@ def parse_links(
     the origin of a link differs from the page's own origin only in http/https or www, it is replaced by the page's
     origin. rel=nofollow on a link within the site is ignored, because it only concerns the ranking in search engines.
     """
-    return _Page(root, url, scope, latest_year).links(link_header)
+    return _Page(index, url, scope, latest_year).links(link_header, with_api=with_api)
 
 
 def is_redirector(url: str) -> bool:
@@ -152,12 +158,12 @@ def is_redirector(url: str) -> bool:
 
 
 class _Page:
-    def __init__(self, root: etree._Element, url: str, scope: Scope, latest_year: int) -> None:
-        self.root, self.url, self.scope, self.latest_year = root, url, scope, latest_year
-        element = next(iter(root.iter("base")), None)
+    def __init__(self, index: Index, url: str, scope: Scope, latest_year: int) -> None:
+        self.index, self.url, self.scope, self.latest_year = index, url, scope, latest_year
+        element = next(iter(index.tag("base")), None)
         self.base = (normalize(element.get("href") or "", url) if element is not None else None) or url
         self.origin = origin_of(url)
-        self.root_of_base = origin_of(self.base)
+        self.rooted = _site_links(origin_of(self.base), self.origin, scope, latest_year)
         self.here = urlkey(url)
         self.is_home = self.here == urlkey(f"http://{scope.host}{scope.path}")
         self.kind = kind_by_address(url, scope.path)
@@ -172,8 +178,8 @@ class _Page:
         self.nofollow = False
         self.entries = 0
 
-    def links(self, link_header: str) -> PageLinks:
-        for element in self.root.iter("a", "area", "link", "option", "meta", "frame"):
+    def links(self, link_header: str, *, with_api: bool) -> PageLinks:
+        for element in self.index.root.iter("a", "area", "link", "option", "meta", "frame"):
             _HANDLERS[element.tag](self, element)
             if len(self.found) + len(self.pagers) >= MAX_TARGETS:
                 break
@@ -196,7 +202,7 @@ class _Page:
         return PageLinks(
             tuple(self.feeds.values()),
             tuple(self.sitemaps.values()),
-            api_endpoint(self.root, link_header, self.url),
+            api_endpoint(self.index.root, link_header, self.url) if with_api else None,
             tuple(following.values()),
             rest,
             self.refresh,
@@ -212,8 +218,10 @@ class _Page:
         """
         if not href or href.startswith("#") or len(href) > _MAX_URL_LENGTH:
             return None
-        base = self.root_of_base if href.startswith(("http://", "https://", "/")) else self.base
-        known = classify_link(href, base, self.origin, self.scope, self.latest_year)
+        if href.startswith(("http://", "https://", "/")):
+            known = self.rooted[href]
+        else:
+            known = classify_link(href, self.base, self.origin, self.scope, self.latest_year)
         if known is None:
             return None
         if known.role == "sitemap":
@@ -231,16 +239,17 @@ class _Page:
         if known is None:
             return
         address, kind = known.url, known.kind
-        if _FEED_TEXT.fullmatch(element.text or ""):
+        if (text := element.text) and _FEED_TEXT.fullmatch(text):
             self._feed(address, declared=False)
-        rels = (element.get("rel") or "").lower().split()
+        rel = element.get("rel")
+        rels = rel.lower().split() if rel else ()
         if "amphtml" in rels:
             return
         if not _NEXT_RELS.isdisjoint(rels):
             self._pager(address)
-        elif kind is PageKind.UNKNOWN and ("bookmark" in rels or _is_entry(element)):
+        elif kind is PageKind.UNKNOWN and ("bookmark" in rels or element in self.entry_titles):
             self._add(address, DiscoverySource.LISTING, kind)
-        elif _in_pager(element):
+        elif element in self.in_pagers:
             self._pager(address)
         else:
             is_listing = kind is PageKind.UNKNOWN and not _LISTING_RELS.isdisjoint(rels)
@@ -267,10 +276,12 @@ class _Page:
         return bool(own) and own == path_and_query(address)[0].rstrip("/")
 
     def _link(self, element: etree._Element) -> None:
-        href = element.get("href") or ""
+        href = element.get("href")
         rels = (element.get("rel") or "").lower().split()
-        address = normalize(href, self.base) if href else None
-        if not address or not rels:
+        if not href or _LINK_RELS.isdisjoint(rels):  # most of these elements load files
+            return
+        address = normalize(href, self.base)
+        if not address:
             return
         if "canonical" in rels:
             self.canonical = self.canonical or address
@@ -320,9 +331,39 @@ class _Page:
 
     def _record_load_more_links(self) -> None:
         """Records the next pages whose addresses "Load more" buttons keep in data attributes."""
-        for value in evaluate(selector_of(self.root), _NEXT_DATA)[:20]:
-            if isinstance(value, str) and "/" in value and (known := self._classify(value)):
+        buttons = {element for name in _NEXT_DATA for element in self.index.with_attribute(name)}
+        pairs = (pair for element in self.index.sorted(buttons) for pair in element.items())
+        for value in islice((str(value) for name, value in pairs if name in _NEXT_DATA), _MOST_NEXT_DATA):
+            if "/" in value and (known := self._classify(value)):
                 self._pager(known.url)
+
+    @cached_property
+    def in_pagers(self) -> set[etree._Element]:
+        """The elements of pagers, and what is in them down to three levels."""
+        found = self._with_class(_is_pager_class)
+        for name, elements in self.index.by_id():
+            if _is_pager_class(name[:_MAX_URL_LENGTH]):
+                found.update(elements)
+        return found | _below(found)
+
+    @cached_property
+    def entry_titles(self) -> set[etree._Element]:
+        """The links that look like the title of an entry in a listing, because of their class or a heading in or around
+        them. Also contains other elements.
+        """
+        named = self._with_class(_is_entry_class)
+        headings = [heading for name in _HEADINGS for heading in self.index.tag(name)]
+        # A link may be a whole card, with the heading inside.
+        cards = {card for heading in headings if (card := heading.getparent()) is not None}
+        return named | cards | _below(named.union(headings))
+
+    def _with_class(self, is_named: Callable[[str], bool]) -> set[etree._Element]:
+        return {
+            element
+            for names, elements in self.index.by_class_value()
+            if is_named(names[:_MAX_URL_LENGTH])
+            for element in elements
+        }
 
     def _feed(self, address: str, declared: bool) -> None:
         host = urlsplit(address).hostname or ""
@@ -375,31 +416,29 @@ def _is_entry_class(names: str) -> bool:
     return bool(_ENTRY_CLASS.search(names))
 
 
-def _in_pager(element: etree._Element) -> bool:
-    node: etree._Element | None = element
-    for _ in range(4):
-        if node is None:
-            return False
-        for names in (node.get("class"), node.get("id")):
-            if names and _is_pager_class(names[:_MAX_URL_LENGTH]):
-                return True
-        node = node.getparent()
-    return False
-
-
-def _is_entry(element: etree._Element) -> bool:
-    """Returns True if a link looks like the title of an entry in a listing, because of its class or a heading in or
-    around it.
-    """
-    if (names := element.get("class")) and _is_entry_class(names[:_MAX_URL_LENGTH]):
-        return True
-    if any(child.tag in _HEADINGS for child in element):  # the link is a whole card, with the heading inside
-        return True
-    node = element.getparent()
+def _below(elements: Iterable[etree._Element]) -> set[etree._Element]:
+    """Returns the children of elements, their children, and the children of these."""
+    found: set[etree._Element] = set()
+    level = elements
     for _ in range(3):
-        if node is None:
-            return False
-        if node.tag in _HEADINGS or ((names := node.get("class")) and _is_entry_class(names[:_MAX_URL_LENGTH])):
-            return True
-        node = node.getparent()
-    return False
+        level = {child for element in level for child in element}
+        found |= level
+    return found
+
+
+class _SiteLinks(dict[str, ClassifiedLink | None]):
+    """The classification of absolute and rooted links of a site by `classify_link`. A link is added when it first
+    occurs, so that the links of a menu are classified once, and not on each page.
+    """
+
+    def __init__(self, base: str, origin: str, scope: Scope, latest_year: int) -> None:
+        self._context = base, origin, scope, latest_year
+
+    def __missing__(self, href: str) -> ClassifiedLink | None:
+        if len(self) >= _MOST_SITE_LINKS:
+            self.clear()
+        self[href] = known = classify_link(href, *self._context)
+        return known
+
+
+_site_links = lru_cache(maxsize=32)(_SiteLinks)

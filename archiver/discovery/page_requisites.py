@@ -15,6 +15,7 @@ import imagesize
 from lxml import etree
 
 from archiver.items import Requisite, RequisiteKind
+from archiver.markup import lazy_regex
 from archiver.urls import asset_address, srcset_urls
 
 MAX_REQUISITES = 400
@@ -27,20 +28,20 @@ _SOURCES = ("src", "data-src", "data-lazy-src", "data-original")
 _SETS = ("srcset", "data-srcset", "data-lazy-srcset", "imagesrcset")
 _ICONS = frozenset({"icon", "apple-touch-icon"})
 # Matches links to image files. They show, at full size, a picture that is small on the page.
-_IMAGE_FILE = re.compile(r"\.(?:jpe?g|png|gif|webp|avif|svgz?|bmp|tiff?|heic)$", re.IGNORECASE)
-_FONT = re.compile(r"\.(?:woff2?|ttf|otf|eot)$", re.IGNORECASE)
+_IMAGE_FILE = lazy_regex(r"\.(?:jpe?g|png|gif|webp|avif|svgz?|bmp|tiff?|heic)$", re.IGNORECASE)
+_FONT = lazy_regex(r"\.(?:woff2?|ttf|otf|eot)$", re.IGNORECASE)
 # Formats of a font that only old browsers request.
-_OLD_FONT = re.compile(r"\.(?:eot|svg)$", re.IGNORECASE)
-_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+_OLD_FONT = lazy_regex(r"\.(?:eot|svg)$", re.IGNORECASE)
+_COMMENT = lazy_regex(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 # Matches url(...), plain or quoted, and @import with a URL or a string (CSS Syntax Module 3, section 4.3.6; CSS
 # Cascade, section 2).
-_NAMED = re.compile(
+_NAMED = lazy_regex(
     r"""(@import\s+)?url\(\s*(?:"([^"\n]{1,2000})"|'([^'\n]{1,2000})'|([^\s"'()]{1,2000}))\s*\)"""
     r"""|@import\s+(?:"([^"\n]{1,2000})"|'([^'\n]{1,2000})')""",
     re.IGNORECASE,
 )
-_FONT_FACE = re.compile(r"@font-face\s*\{([^{}]*)\}", re.IGNORECASE)
-_ESCAPE = re.compile(r"\\([^0-9a-fA-F\n])")
+_FONT_FACE = lazy_regex(r"@font-face\s*\{([^{}]*)\}", re.IGNORECASE)
+_ESCAPE = lazy_regex(r"\\([^0-9a-fA-F\n])")
 
 
 def requisites_of_page(root: etree._Element, url: str) -> tuple[Requisite, ...]:
@@ -207,23 +208,23 @@ ACCEPT = {
 _ARTICLES = {kind: f"an {kind}" if kind is RequisiteKind.IMAGE else f"a {kind}" for kind in RequisiteKind}
 _HEAD = 1_024
 _TYPES = {
-    RequisiteKind.IMAGE: re.compile(r"image/.+"),
-    RequisiteKind.STYLESHEET: re.compile(r"text/css"),
-    RequisiteKind.FONT: re.compile(r"(?:font/.+|application/(?:x-)?(?:font-?|vnd\.ms-font).*|image/svg\+xml)"),
+    RequisiteKind.IMAGE: lazy_regex(r"image/.+"),
+    RequisiteKind.STYLESHEET: lazy_regex(r"text/css"),
+    RequisiteKind.FONT: lazy_regex(r"(?:font/.+|application/(?:x-)?(?:font-?|vnd\.ms-font).*|image/svg\+xml)"),
 }
 # Types that servers send for files of unknown type. The first bytes of the body then decide (WHATWG MIME Sniffing,
 # sections 6.1 and 6.2).
 _UNKNOWN_TYPES = frozenset({"", "application/octet-stream", "binary/octet-stream", "text/plain", "application/unknown"})
 _MAGIC = {
-    RequisiteKind.IMAGE: re.compile(
+    RequisiteKind.IMAGE: lazy_regex(
         rb"\x89PNG\r\n|GIF8[79]a|\xff\xd8\xff|RIFF....WEBP|BM|\x00\x00\x01\x00|II\*\x00|MM\x00\*|"
         rb"....ftyp(?:avif|avis|heic|mif1)|\x00\x00\x00\x0cJXL |\s*(?:<\?xml[^>]*>\s*)?<svg",
         re.DOTALL,
     ),
-    RequisiteKind.STYLESHEET: re.compile(rb"[^\x00<]*\{|\s*(?:/\*|@)"),
-    RequisiteKind.FONT: re.compile(rb"wOFF|wOF2|OTTO|true|\x00\x01\x00\x00|ttcf"),
+    RequisiteKind.STYLESHEET: lazy_regex(rb"[^\x00<]*\{|\s*(?:/\*|@)"),
+    RequisiteKind.FONT: lazy_regex(rb"wOFF|wOF2|OTTO|true|\x00\x01\x00\x00|ttcf"),
 }
-_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype\s+html|<html|<head|<body|<script|<title)", re.IGNORECASE)
+_PAGE = lazy_regex(rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype\s+html|<html|<head|<body|<script|<title)", re.IGNORECASE)
 
 
 def type_mismatch(kind: RequisiteKind, content_type: str, body: bytes, content_coding: str = "") -> str:

@@ -17,6 +17,8 @@ from typing import Any
 
 from lxml import etree
 
+from archiver.markup import lazy_regex
+
 # The source of an XML document before parsing.
 
 MAX_TAGS = 2_000_000
@@ -24,10 +26,10 @@ MAX_TAGS = 2_000_000
 languages) contains 1,500,000 tags. Each element needs about 200 bytes of memory, regardless of its length in the
 source."""
 
-_SPACE = re.compile(r"\s*")
+_SPACE = lazy_regex(r"\s*")
 _DOCTYPE = "<!doctype"
 _MAX_DOCTYPES = 1  # a document has at most one DOCTYPE (XML 1.0, section 2.8)
-_IN_DOCTYPE = re.compile(r"""["'\[\]>]|<!--|<\?""")
+_IN_DOCTYPE = lazy_regex(r"""["'\[\]>]|<!--|<\?""")
 _CLOSES = {'"': '"', "'": "'", "<!--": "-->", "<?": "?>"}
 _CDATA, _CDATA_END = "<![CDATA[", "]]>"
 
@@ -122,19 +124,19 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_DECLARATION = re.compile(r"<\?xml\s[^>]{0,200}\?>")
+_DECLARATION = lazy_regex(r"<\?xml\s[^>]{0,200}\?>")
 _MAX_BEFORE = 16_384
 _MAX_AMPERSANDS = 1_000_000  # at most this many bare ampersands are repaired, since each needs memory
-_DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})")
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_AMPERSAND = re.compile(r"&(?!(?:#\d{1,8}|#[xX][0-9a-fA-F]{1,7}|[A-Za-z][A-Za-z0-9]{0,31});)")
-_NAMED = re.compile(r"&([A-Za-z][A-Za-z0-9]{0,31});")
+_DECLARED = lazy_regex(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})")
+_CONTROL = lazy_regex("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_AMPERSAND = lazy_regex(r"&(?!(?:#\d{1,8}|#[xX][0-9a-fA-F]{1,7}|[A-Za-z][A-Za-z0-9]{0,31});)")
+_NAMED = lazy_regex(r"&([A-Za-z][A-Za-z0-9]{0,31});")
 _XML_NAMED = frozenset({"amp", "lt", "gt", "quot", "apos"})
-_TAG = re.compile(r"</?[A-Za-z][^<>]*>|<![^<>]*>")
-_BLOCK = re.compile(r"<(?:p|br|div|li|h[1-6]|tr|td|script|style)\b|<!--", re.IGNORECASE)
-_UNSHOWN = re.compile(r"<(script|style|head|template)\b|<!--", re.IGNORECASE)
-_SHOWN_AGAIN = {"": re.compile("-->")} | {
-    name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in ("script", "style", "head", "template")
+_TAG = lazy_regex(r"</?[A-Za-z][^<>]*>|<![^<>]*>")
+_BLOCK = lazy_regex(r"<(?:p|br|div|li|h[1-6]|tr|td|script|style)\b|<!--", re.IGNORECASE)
+_UNSHOWN = lazy_regex(r"<(script|style|head|template)\b|<!--", re.IGNORECASE)
+_SHOWN_AGAIN = {"": lazy_regex("-->")} | {
+    name: lazy_regex(rf"</{name}\s*>", re.IGNORECASE) for name in ("script", "style", "head", "template")
 }
 
 
@@ -280,7 +282,7 @@ def plain_text(markup: str, limit: int = 10_000) -> str:
 
 
 # C1 control characters have no use in text. They stem from numeric references to windows-1252 characters (&#146;).
-_C1 = re.compile("[\x80-\x9f]")
+_C1 = lazy_regex("[\x80-\x9f]")
 _WINDOWS_1252 = {b: bytes([b]).decode("cp1252", errors="replace") for b in range(0x80, 0xA0)}
 
 

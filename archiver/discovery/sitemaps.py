@@ -14,14 +14,15 @@ from archiver.discovery.safe_parsing import MAX_TARGETS, decode, inflate, parse_
 from archiver.discovery.timestamps import parse_time, parse_timestamp
 from archiver.discovery.url_classifier import kind_by_address
 from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
+from archiver.markup import lazy_regex
 from archiver.urls import normalize
 
-_ROOT = re.compile(rb"<(?:\w+:)?(urlset|sitemapindex)\b", re.IGNORECASE)
+_ROOT = lazy_regex(rb"<(?:\w+:)?(urlset|sitemapindex)\b", re.IGNORECASE)
 _ENTRIES = tuple(f"{{*}}{form(name)}" for name in ("url", "sitemap") for form in (str, str.title, str.upper))
 # File names of sitemaps, as Yoast, Rank Math, WordPress core, Jetpack, Ghost, Squarespace and news sites write them.
 # The first row that matches decides.
 _KINDS: tuple[tuple[re.Pattern[str], PageKind], ...] = tuple(
-    (re.compile(pattern), kind)
+    (lazy_regex(pattern), kind)
     for pattern, kind in (
         (
             r"taxonom|categor|(?:^|[-_.])tags?(?:[-_.\d]|$)|post_tag|product_|author|(?:^|[-_.])users?(?:[-_.\d]|$)|"

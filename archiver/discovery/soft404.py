@@ -17,6 +17,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from lxml import etree
 
+from archiver.markup import lazy_regex
 from archiver.urls import Scope, urlkey
 
 _SHINGLE = 3
@@ -29,7 +30,7 @@ _MIN_WORDS = 5
 """A page with fewer words than this is probably filled by a script. The source of such a page is the same for every
 address, so it does not prove that an address is gone."""
 _UNSHOWN = frozenset({"script", "style", "noscript", "template", "head"})
-_WORD = re.compile(r"[^\W_]+")
+_WORD = lazy_regex(r"[^\W_]+")
 
 
 def probe_url(start_url: str, scope: Scope, token: str) -> str:
@@ -73,7 +74,16 @@ def _texts(root: etree._Element) -> Iterable[str]:
 
 
 def _words(texts: Iterable[str]) -> list[str]:
-    return _WORD.findall(unicodedata.normalize("NFKC", "\n".join(texts)).casefold())
+    """Returns the words of texts in NFKC and casefolded, without punctuation."""
+    # Texts in ASCII, and words without punctuation, are most of a page. They need no slow functions.
+    normal = (text if text.isascii() else unicodedata.normalize("NFKC", text) for text in texts)
+    words: list[str] = []
+    for word in "\n".join(normal).casefold().split():
+        if word.isalnum():
+            words.append(word)
+        else:
+            words += _WORD.findall(word)
+    return words
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,26 +164,26 @@ def profile_from_json(text: str | None) -> SoftNotFoundProfile | None:
 
 # Walls: login and consent forms with status 200.
 
-_LOGIN = re.compile(
+_LOGIN = lazy_regex(
     r"(?:please )?(?:log ?in|sign ?in|anmelden|anmeldung|einloggen|connexion|se connecter|iniciar sesión|"
     r"inicia sesión|accedi|entrar|inloggen|logga in|logg inn|log ind|zaloguj|đăng nhập|"
     r"登录|登入|ログイン|로그인|войти|вход|giriş yap|members? only|"
     r"subscribers? only|nur für (?:mitglieder|abonnenten))\b",
     re.IGNORECASE,
 )
-_CONSENT_HEADING = re.compile(
+_CONSENT_HEADING = lazy_regex(
     r"(?:before you continue|(?:your|about your) privacy|we (?:value|respect|care about) your privacy|privacy|"
     r"(?:this site|we) uses? cookies|cookies?\b|cookie (?:consent|settings|notice)|consent\b|datenschutz|"
     r"(?:ihre )?privatsphäre|zustimm|votre vie privée|vos données|tu privacidad|su privacidad|la tua privacy|"
     r"jouw privacy|uw privacy|sua privacidade|din integritet|twoja prywatność)",
     re.IGNORECASE,
 )
-_CONSENT = re.compile(
+_CONSENT = lazy_regex(
     r"(?:accept|agree|consent|allow)\b[^.]{0,40}|akzeptier|zustimmen|einverstanden|j'accepte|tout accepter|accepter|"
     r"aceptar|acepto|accetta|akkoord|aceitar|acceptera|zgadzam|同意|동의|принять|согласен|kabul et",
     re.IGNORECASE,
 )
-_COOKIES = re.compile(
+_COOKIES = lazy_regex(
     r"cookie|partner|privacy|gdpr|dsgvo|rgpd|privatsphäre|datenschutz|vie privée|privacidad", re.IGNORECASE
 )
 _MAX_TEXT_LENGTH = 2_500

@@ -11,6 +11,7 @@ import unicodedata
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 
+from archiver.markup import lazy_regex
 from archiver.month_names import month_number
 
 
@@ -74,7 +75,7 @@ def parse_timestamp(text: str) -> Timestamp | None:
     return found
 
 
-_NO_DATE = re.compile(r"(?<![+\d-])000[01]\b|^[0\s:-]*$")
+_NO_DATE = lazy_regex(r"(?<![+\d-])000[01]\b|^[0\s:-]*$")
 
 
 def is_unreadable_time(text: str) -> bool:
@@ -94,7 +95,7 @@ def parse_time(text: str) -> datetime | None:
 
 # ISO 8601 and its profiles RFC 3339 and W3C-DTF.
 
-_ISO = re.compile(
+_ISO = lazy_regex(
     r"(?P<year>\d{4})(?:-(?P<month>0?\d{1,2})(?:-(?P<day>0?\d{1,2}))?|(?P<m>\d\d)(?P<d>\d\d)?)?"
     r"(?:[T ]+(?:(?P<hour>\d{1,2}):(?P<minute>\d{1,2})(?::(?P<second>\d{1,2})(?:[.,]\d+)?)?"
     r"|(?<=T)(?P<H>\d\d)(?P<M>\d\d)(?P<S>\d\d)?)\s*(?P<zone>\S.*)?"
@@ -102,9 +103,9 @@ _ISO = re.compile(
     re.IGNORECASE,
 )
 # The forms of ISO 8601:1988 with a two-digit year: YY-MM-DD, YYMMDD, -YY-MM, -YYMM, and YYDDD with the day of the year.
-_SHORT_DATE = re.compile(r"(\d\d)(-?)(\d\d)\2(\d\d)|-(\d\d)-?(\d\d)")
-_ORDINAL = re.compile(r"(\d\d)(\d{3})")
-_EPOCH = re.compile(r"(1\d{9})(?:\d{3})?(?:\.\d+)?")
+_SHORT_DATE = lazy_regex(r"(\d\d)(-?)(\d\d)\2(\d\d)|-(\d\d)-?(\d\d)")
+_ORDINAL = lazy_regex(r"(\d\d)(\d{3})")
+_EPOCH = lazy_regex(r"(1\d{9})(?:\d{3})?(?:\.\d+)?")
 
 
 def _iso(text: str) -> Timestamp | None:
@@ -173,10 +174,10 @@ def _timezone_of(zone: _Zone | None) -> timezone:
 
 # RFC 822, and all other forms with words or with a different order.
 
-_EAST_ASIAN = re.compile(r"(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日일号號]?")
-_KOREAN = re.compile(r"[년월일]|오전|오후")
+_EAST_ASIAN = lazy_regex(r"(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日일号號]?")
+_KOREAN = lazy_regex(r"[년월일]|오전|오후")
 _KOREAN_TIME = timezone(timedelta(hours=9))  # Korea has one time zone and no daylight saving time
-_CLOCK = re.compile(
+_CLOCK = lazy_regex(
     r"(?P<part>오전|오후|上午|下午|午前|午後)?\s*(?<![\d:])(?P<hour>\d{1,2}):(?P<minute>\d{1,2})"
     r"(?::(?P<second>\d{1,2})(?:[.,]\d+)?)?(?![\d:])\s*(?P<half>[ap]\.?\s?m\b\.?|[πμ]\.?\s?μ\b\.?)?",
     re.IGNORECASE,
@@ -184,11 +185,11 @@ _CLOCK = re.compile(
 _AFTERNOON = frozenset(("pm", "μμ", "오후", "下午", "午後"))
 _MORNING = frozenset(("am", "πμ", "오전", "上午", "午前"))
 _OFFSET = r"(?:(?:Etc/)?(?:GMT|UTC|UT)\s?)?[+-]\s?\d{1,2}(?::?\d\d)?(?![\d:])"
-_AFTER_CLOCK = re.compile(
+_AFTER_CLOCK = lazy_regex(
     rf"\s*(?P<zone>{_OFFSET}|[A-Za-z][A-Za-z_]*(?:/[A-Za-z_]+)*)?\s*(?:\((?P<comment>[^()]*)\))?", re.IGNORECASE
 )
-_NUMBERS = re.compile(r"(\d{1,4})\s?([/.-])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{1,2})\.?(?!\d)")
-_TOKEN = re.compile(r"\d+|[^\W\d_]+")
+_NUMBERS = lazy_regex(r"(\d{1,4})\s?([/.-])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{1,2})\.?(?!\d)")
+_TOKEN = lazy_regex(r"\d+|[^\W\d_]+")
 # Besides the month, these words may follow the first number of a date.
 _FILLERS = frozenset((
     "t", "st", "nd", "rd", "th", "of", "the", "at", "de", "del", "di", "den", "der", "am", "um", "uhr", "à", "a", "las",
@@ -283,8 +284,8 @@ _ZONES = {
 _AMERICAN = frozenset(("at", "et", "ct", "mt", "pt"))
 """Names of American time zones that do not say whether standard or daylight saving time is meant. The date decides
 this."""
-_OFFSET_PARTS = re.compile(r"(?:(?:Etc/)?(?:GMT|UTC|UT)\s?)?([+-])\s?(\d{1,2})(?::?(\d\d))?", re.IGNORECASE)
-_ZONE_NAME = re.compile(r"[A-Za-z][A-Za-z_]*(?:/[A-Za-z_]+)*")
+_OFFSET_PARTS = lazy_regex(r"(?:(?:Etc/)?(?:GMT|UTC|UT)\s?)?([+-])\s?(\d{1,2})(?::?(\d\d))?", re.IGNORECASE)
+_ZONE_NAME = lazy_regex(r"[A-Za-z][A-Za-z_]*(?:/[A-Za-z_]+)*")
 _MAX_OFFSET = 15 * 60
 
 

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from archiver.items import Outcome, PageKind
+from archiver.markup import lazy_regex
 from archiver.urls import PATH_VALUE, Scope, folder_path, may_name_post, names_post, normalize
 
 # Crawl traps and addresses that are not worth fetching: one table, each rule with its name and its reason.
@@ -34,7 +35,7 @@ class TrapRule(NamedTuple):
 
 
 def _row(name: str, says: str, path: str = "", key: str = "", value: str = "") -> TrapRule:
-    one, two, three = (re.compile(p, re.IGNORECASE) if p else None for p in (path, key, value))
+    one, two, three = (lazy_regex(p, re.IGNORECASE) if p else None for p in (path, key, value))
     return TrapRule(name, says, one, two, three)
 
 
@@ -97,16 +98,16 @@ TRAPS: tuple[TrapRule, ...] = (
         r"compare|e?mail|send|report|add|new|post",
     ),
 )
-_SEARCH_PATH = re.compile(r"/search/?$", re.IGNORECASE)
-_EVENTS = re.compile(
+_SEARCH_PATH = lazy_regex(r"/search/?$", re.IGNORECASE)
+_EVENTS = lazy_regex(
     r"/(?:events?|calendar|kalender|agenda|termine|veranstaltungen|calendario|eventos)(?:/|$)", re.IGNORECASE
 )
 _EVENT_KEYS = frozenset({"date", "month", "year", "day", "week", "view"})
 # Matches an address that ends with a date. If a segment followed the date, it would be the address of a post.
-_DATE_STEPS = re.compile(r"/(?:19|20)\d\d(?:[/_-]\d{1,2}){0,2}/?$")
-_YEAR_IN_PATH = re.compile(r"/((?:1[0-9]|2[0-9])\d\d)/(?:\d\d?)(?:/|$)")
+_DATE_STEPS = lazy_regex(r"/(?:19|20)\d\d(?:[/_-]\d{1,2}){0,2}/?$")
+_YEAR_IN_PATH = lazy_regex(r"/((?:1[0-9]|2[0-9])\d\d)/(?:\d\d?)(?:/|$)")
 # Matches an address with a name after a date. It is the address of a post of that day, not of a calendar page.
-_NAMED_DAY = re.compile(r"/[12]\d{3}/\d\d?/\d\d?/[^/]*[^\W\d_][^/]*/?$")
+_NAMED_DAY = lazy_regex(r"/[12]\d{3}/\d\d?/\d\d?/[^/]*[^\W\d_][^/]*/?$")
 _MAX_STEPS = 14
 _MAX_REPEATS = 4
 _EARLIEST = 1990
@@ -189,42 +190,42 @@ _PAGE_WORDS = (
     "page|pagina|página|pag|seite|trang|strona|strana|stranica|sivu|side|sida|sayfa|halaman|страница|stranitsa|"
     "ページ|頁"
 )
-_PAGED = re.compile(
+_PAGED = lazy_regex(
     rf"/(?:{_PAGE_WORDS})[/_-]?\d{{1,5}}(?:\.\w{{3,5}})?/?$|/index[_-]?\d{{1,4}}\.\w{{3,5}}$|"
     r"-page-\d{1,5}/?$",
     re.IGNORECASE,
 )
 _MONTH, _DAY = "(?:0?[1-9]|1[0-2])", "(?:0?[1-9]|[12]\\d|3[01])"
-_DATED = re.compile(
+_DATED = lazy_regex(
     rf"(?<!/\d)(?<!/\d\d)/(?:19|20)\d\d(?:/{_MONTH}(?:/{_DAY})?)?/?$|"
     r"/(?:19|20)\d\d[-_](?:0[1-9]|1[0-2])(?:[-_]\d\d)?(?:[-_]archive\.html)?/?$|/(?:19|20)\d\d[-_]archive\.html$"
 )
-_LISTING_QUERY = re.compile(r"(?:cat|category|category_name|tag|author|author_name|updated-max)", re.IGNORECASE)
-_LISTING_NUMBER = re.compile(r"(?:paged|page|pg|pagina|seite|year|monthnum|start-index|offset|start)", re.IGNORECASE)
+_LISTING_QUERY = lazy_regex(r"(?:cat|category|category_name|tag|author|author_name|updated-max)", re.IGNORECASE)
+_LISTING_NUMBER = lazy_regex(r"(?:paged|page|pg|pagina|seite|year|monthnum|start-index|offset|start)", re.IGNORECASE)
 
-_ASSET = re.compile(
+_ASSET = lazy_regex(
     r"\.(?:pdf|docx?|xlsx?|pptx?|od[tsp]|rtf|epub|mobi|ps|eps|csv|tsv|jpe?g|png|gif|webp|avif|svgz?|bmp|tiff?|ico|heic|psd|"
     r"mp[34]|m4[av]|og[gva]|opus|wav|flac|aac|avi|mov|wm[av]|mkv|webm|flv|swf|css|m?js|map|json|geojson|woff2?|ttf|otf|eot|"
     r"zip|gz|tgz|bz2|xz|rar|7z|tar|exe|msi|dmg|apk|iso|deb|rpm|jar|bin|sig|asc|sha\d*|md5|ics|vcf|torrent|kmz?|gpx|"
     r"txt|xml|xsl|xsd|rss|atom|rdf|wasm|ipynb|patch|diff|log|yaml|yml|toml|ini|sql|db)$",
     re.IGNORECASE,
 )
-_FEED_PATH = re.compile(
+_FEED_PATH = lazy_regex(
     r"/(?:feed|rss|atom|rdf|feed/(?:rss2?|atom|rdf)|rss2|rss/feed)/?$|/(?:feed|rss)/index\.(?:xml|html)$|"
     r"/index\.(?:xml|rss|rdf|atom)$|\.(?:rss|atom|rdf)(?:\.xml)?$|/[\w.-]*(?:feed|rss|atom)[\w.-]*\.(?:xml|json|php)$|"
     r"/feeds/(?:posts/(?:default|summary)(?:/-/[^/]+)?|[\w.-]+\.xml)/?$",
     re.IGNORECASE,
 )
-_FEED_QUERY = re.compile(r"(?:^|&)(?:feed=(?:rss2?|atom|rdf|json)|format=feed|alt=rss)", re.IGNORECASE)
-_COMMENT_FEED = re.compile(
+_FEED_QUERY = lazy_regex(r"(?:^|&)(?:feed=(?:rss2?|atom|rdf|json)|format=feed|alt=rss)", re.IGNORECASE)
+_COMMENT_FEED = lazy_regex(
     r"/comments/(?:feed|rss|atom|default|summary)\b|/feeds/(?:\d+/)*comments/|/comments?[-_.](?:feed|rss|atom)|"
     r"(?:feed|type)=comments|/comments\.(?:rss|atom|xml)$|/feed/comments\b|[?&]withcomments=|"
     r"[?&]feed=[\w-]+&(?:[^#]*&)?(?:p|page_id|attachment_id)=\d|"
     r"[?&](?:p|page_id|attachment_id)=\d+&(?:[^#]*&)?feed=",
     re.IGNORECASE,
 )
-_SITEMAP_PATH = re.compile(r"/[\w.-]*site-?map[\w.-]*\.(?:xml|txt|xml\.gz|gz)$|/wp-sitemap[\w-]*\.xml$", re.IGNORECASE)
-_LONG_SLUG = re.compile(r"(?:[^-_]+[-_]){4,}")
+_SITEMAP_PATH = lazy_regex(r"/[\w.-]*site-?map[\w.-]*\.(?:xml|txt|xml\.gz|gz)$|/wp-sitemap[\w-]*\.xml$", re.IGNORECASE)
+_LONG_SLUG = lazy_regex(r"(?:[^-_]+[-_]){4,}")
 
 
 Role = Literal["page", "feed", "sitemap", "comments", "trap", "unwanted"]
@@ -393,21 +394,21 @@ def _bare_word(segment: str) -> str:
 
 # URL patterns: what a URL has in common with other URLs that the same program generated.
 
-_NUMBER = re.compile(r"\d+")
-_DATED_PATH = re.compile(r"/(?:19|20)\d\d(?:[/_-]\d{1,2}){0,2}(?:[-_]archive\.html)?/?$")
-_PAGE_STEP = re.compile(
+_NUMBER = lazy_regex(r"\d+")
+_DATED_PATH = lazy_regex(r"/(?:19|20)\d\d(?:[/_-]\d{1,2}){0,2}(?:[-_]archive\.html)?/?$")
+_PAGE_STEP = lazy_regex(
     r"/(?:page|pagina|página|pag|p|seite|trang|strona|strana|side|sida|sayfa|halaman)[/_-]?\d{1,5}"
     r"(?:\.\w{3,5})?/?$|/index[_-]?\d{1,4}\.\w{3,5}$|-page-\d{1,5}/?$",
     re.IGNORECASE,
 )
-_PAGE_KEY = re.compile(r"(?:paged?|pg|pagina|seite|start|start-index|offset|skip|from|chunk|p)", re.IGNORECASE)
+_PAGE_KEY = lazy_regex(r"(?:paged?|pg|pagina|seite|start|start-index|offset|skip|from|chunk|p)", re.IGNORECASE)
 # Parameters that identify a page of a list by the last entry of the page before, such as Blogger's updated-max and
 # cursors.
-_CHAIN_KEY = re.compile(
+_CHAIN_KEY = lazy_regex(
     r"updated-max|max-results|before|after|cursor|max_id|page_?token|start-?after|older-?than", re.IGNORECASE
 )
 _DATE_KEYS = frozenset({"m", "year", "monthnum"})
-_SEARCH = re.compile(r"/(?:search|suche|buscar|recherche|cerca|busca)/[^/]+/?$", re.IGNORECASE)
+_SEARCH = lazy_regex(r"/(?:search|suche|buscar|recherche|cerca|busca)/[^/]+/?$", re.IGNORECASE)
 
 
 class URLPattern(NamedTuple):

@@ -24,6 +24,7 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 from archiver.discovery.safe_parsing import MAX_TARGETS, decode, inflate, plain_text
 from archiver.discovery.url_classifier import FILE, ClassifiedLink, classify_link, pattern_of
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
+from archiver.markup import lazy_regex
 from archiver.urls import Scope, normalize, urlkey
 
 HTML = ("text/html", "application/xhtml+xml")
@@ -32,7 +33,7 @@ _MAX_BRACKETS = 100
 # Matches a row or an object that contains no further rows or objects. Deeper nesting is not CDX, and a JSON parser
 # would take long to reject it.
 _FLAT = r'[^\[\]{}"]*+(?:"(?:[^"\\\n]|\\.)*+"[^\[\]{}"]*+)*+'
-_ROW = re.compile(rf"\[{_FLAT}\]|\{{{_FLAT}\}}")
+_ROW = lazy_regex(rf"\[{_FLAT}\]|\{{{_FLAT}\}}")
 _OWN_NAMES = {"original": "url", "mimetype": "mime", "statuscode": "status", "file": "filename", "endtimestamp": "last"}
 # Letters in a CDX header (archive.org/web/researcher/cdx_legend.php), with the columns that they stand for.
 _LETTERS = {
@@ -55,7 +56,7 @@ _COLUMNS = {
     10: (*_SIX, "redirect", "flags", "offset", "filename"),
     11: (*_SIX, "redirect", "flags", "length", "offset", "filename"),
 }
-_START = re.compile(r"[\[{]")
+_START = lazy_regex(r"[\[{]")
 _FIRST_MOMENT = "00000101000000"
 
 
@@ -300,7 +301,7 @@ _PAGES = f"({'|'.join(HTML).replace('+', '.')})"
 # or type).
 _STATUSES = "(200|30[12378]|404|410|-)"
 _TYPES = f"({'|'.join((*HTML, 'warc/revisit', 'unk', '-')).replace('+', '.')})"
-_ENCODED = re.compile(r"(?:[\w.*+-]|%[0-9A-Fa-f]{2})+", re.ASCII)
+_ENCODED = lazy_regex(r"(?:[\w.*+-]|%[0-9A-Fa-f]{2})+", re.ASCII)
 
 
 def service_address(text: str) -> str:
@@ -425,12 +426,12 @@ def next_part_url(url: str, key: str) -> str:
 
 # Signs of a broken address are control characters, quotation marks, brackets or braces; an extra blank, full stop or
 # comma at the end; escaped entities; or another address within the path.
-_BROKEN = re.compile(
+_BROKEN = lazy_regex(
     r"%(?:[01][0-9A-F]|7F|22|3C|3E|5C|60|7B|7D)|(?:%20|%C2%A0|%E2%80%A6|%EF%BF%BD|\.\.\.|[,;'])+$|"
     r"&(?:amp|quot|lt|gt|#\d+)(?:;|%3B)",
     re.IGNORECASE,
 )
-_WITHIN = re.compile(r"/(?:https?|mailto|javascript):|/www\.[\w.-]+/", re.IGNORECASE)
+_WITHIN = lazy_regex(r"/(?:https?|mailto|javascript):|/www\.[\w.-]+/", re.IGNORECASE)
 _LISTS = frozenset({"paging", "terms", "dates"})
 
 
@@ -520,19 +521,19 @@ def _merged(one: DiscoveredURL, other: DiscoveredURL) -> DiscoveredURL:
     return replace(one, captured=(min(times), max(times)))
 
 
-_TIMEMAP = re.compile(r"(.*/)timemap/[\w*-]+/$")
+_TIMEMAP = lazy_regex(r"(.*/)timemap/[\w*-]+/$")
 # How to derive the prefix of the addresses of captures from the address of the list of captures. The first row that
 # matches decides.
 _REPLAY = (
-    (re.compile(r"(https?://[^/]+/)cdx/search(?:/cdx)?/?"), r"\1web/"),  # the Internet Archive
-    (re.compile(r"(.*/)cdx/search(?:/cdx)?/?"), r"\1"),
-    (re.compile(r"(.*/)(?:cdx|index)/?"), r"\1"),  # pywb: COLLECTION/cdx
-    (re.compile(r"(.*)-(?:cdx|index)/?"), r"\1/"),  # older pywb: COLLECTION-cdx
+    (lazy_regex(r"(https?://[^/]+/)cdx/search(?:/cdx)?/?"), r"\1web/"),  # the Internet Archive
+    (lazy_regex(r"(.*/)cdx/search(?:/cdx)?/?"), r"\1"),
+    (lazy_regex(r"(.*/)(?:cdx|index)/?"), r"\1"),  # pywb: COLLECTION/cdx
+    (lazy_regex(r"(.*)-(?:cdx|index)/?"), r"\1/"),  # older pywb: COLLECTION-cdx
     (_TIMEMAP, r"\1"),
 )
-_CAPTURE = re.compile(r"(\d{4,14})(?:[a-z]{2}_)?/(https?:/.*)", re.IGNORECASE | re.DOTALL)
-_LINK = re.compile(r"<([^<>\s]{1,4000})>((?:\s*;\s*[\w!*-]{1,40}(?:\s*=\s*(?:\"[^\"]{0,500}\"|[^\s\",;<>]{0,200}))?)*)")
-_ATTRIBUTE = re.compile(r"([\w!*-]+)\s*=\s*(?:\"([^\"]*)\"|([^\s\",;<>]*))")
+_CAPTURE = lazy_regex(r"(\d{4,14})(?:[a-z]{2}_)?/(https?:/.*)", re.IGNORECASE | re.DOTALL)
+_LINK = lazy_regex(r"<([^<>\s]{1,4000})>((?:\s*;\s*[\w!*-]{1,40}(?:\s*=\s*(?:\"[^\"]{0,500}\"|[^\s\",;<>]{0,200}))?)*)")
+_ATTRIBUTE = lazy_regex(r"([\w!*-]+)\s*=\s*(?:\"([^\"]*)\"|([^\s\",;<>]*))")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,14 +20,15 @@ from archiver.discovery.feed_items import person_name, title_text
 from archiver.discovery.safe_parsing import parse_json, plain_text
 from archiver.discovery.timestamps import parse_time
 from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
+from archiver.markup import lazy_regex
 from archiver.urls import normalize
 
 PER_PAGE = 100
 """The number of posts per response. It is the maximum that the API allows."""
 _RELATION = "https://api.w.org/"
-_LINK_HEADER = re.compile(r"<([^<>]{1,2000})>\s*;[^,]*?\brel\s*=\s*\"?https://api\.w\.org/\"?", re.IGNORECASE)
-_WORDPRESS_ASSET = re.compile(r"^((?:https?:)?//[^?#\s]*?|/[^?#\s/][^?#\s]*?|)/wp-(?:content|includes)/", re.IGNORECASE)
-_OEMBED = re.compile(r"^(.*?(?:/wp-json/|[?&]rest_route=/))oembed/1\.0/embed", re.IGNORECASE)
+_LINK_HEADER = lazy_regex(r"<([^<>]{1,2000})>\s*;[^,]*?\brel\s*=\s*\"?https://api\.w\.org/\"?", re.IGNORECASE)
+_WORDPRESS_ASSET = lazy_regex(r"^((?:https?:)?//[^?#\s]*?|/[^?#\s/][^?#\s]*?|)/wp-(?:content|includes)/", re.IGNORECASE)
+_OEMBED = lazy_regex(r"^(.*?(?:/wp-json/|[?&]rest_route=/))oembed/1\.0/embed", re.IGNORECASE)
 # Only these fields are requested, since the fields that SEO plugins add (yoast_head) are larger than the posts
 # themselves.
 _FIELDS = (

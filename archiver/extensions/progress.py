@@ -6,11 +6,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
@@ -18,6 +15,9 @@ from twisted.internet.task import LoopingCall
 
 from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.extensions.throttle_slots import ThrottleExtension
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
 
 _REDRAW_SECONDS = 0.25
 _LINE_SECONDS = 15.0
@@ -59,6 +59,8 @@ class Terminal:
     """
 
     def __init__(self) -> None:
+        from rich.console import Console  # slow to import, and not needed without progress
+
         self._console = Console(stderr=True)
         self._bar: Bar | None = None
         self._tasks: dict[str, Any] = {}
@@ -76,6 +78,9 @@ class Terminal:
 
     def _show(self, line: Line) -> None:
         if self._bar is None:
+            from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
             self._bar = Bar(
                 TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=24),

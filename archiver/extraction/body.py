@@ -34,6 +34,7 @@ from archiver.extraction.post_locator import TITLE_PARTS, Post, is_meta_block, m
 from archiver.extraction.term_links import kind_of_address
 from archiver.extraction.text_normalization import clean_text, element_line, fold_text, has_text, tidy_body
 from archiver.items import Mark, SourceHint, is_from_api
+from archiver.markup import lazy_regex
 from archiver.markup.marks import carry_marks
 from archiver.platforms.platform_table import by_name, platform_tables
 from archiver.platforms.selector_index import is_below
@@ -41,38 +42,38 @@ from archiver.platforms.selector_index import is_below
 _ASCII_SIGNS = bytes(n for n in range(128) if not chr(n).isalnum())
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _DROP_TAGS = frozenset({"nav", "footer", "form", "aside", "button", "figcaption"})
-_TEMPLATE = re.compile(r"\{\{.*\}\}|\{%.*%\}|\[/?[\w-]+(?:[ =\"'][^\[\]]*)?\]|<[\w-]+[^>]*>", re.DOTALL)
+_TEMPLATE = lazy_regex(r"\{\{.*\}\}|\{%.*%\}|\[/?[\w-]+(?:[ =\"'][^\[\]]*)?\]|<[\w-]+[^>]*>", re.DOTALL)
 # Matches a caption to which the text refers: "Figure 3.", "Fig. 3", "Abb. 3", "图3".
-_FIGURE = re.compile(
+_FIGURE = lazy_regex(
     r"(?:fig(?:ure|\.)?|table|chart|abb(?:ildung|\.)|tab(?:elle|\.)|рис(?:унок|\.)|hình|şekil|[图圖図表])\s*\d",
     re.IGNORECASE,
 )
 _FOOTNOTE_ROLES = frozenset({"doc-footnote", "doc-endnotes", "doc-endnote"})
-_FOOTNOTE_CLASS = re.compile(r"(?:^|[\s_-])(?:foot|end)notes?(?:$|[\s_-])", re.IGNORECASE)
+_FOOTNOTE_CLASS = lazy_regex(r"(?:^|[\s_-])(?:foot|end)notes?(?:$|[\s_-])", re.IGNORECASE)
 _WITH_STYLE = etree.XPath("//*[contains(@style, '-9')]")
-_OFF_SCREEN = re.compile(
+_OFF_SCREEN = lazy_regex(
     r"(?:^|[;\s])(?:left|right|top|text-indent|margin-left|margin-top)\s*:\s*-9\d{2,}(?:px|r?em)", re.IGNORECASE
 )
 _MAX_ROWS = 20
 _COMMENTS = "form for comments"
 """The mark of a form for comments, which is never part of the text, however short the post is."""
 _ABOVE_COMMENTS = 150.0
-_CLOCK = re.compile(r"(?<!\d)[0-2]?\d[:.h時点][0-5]\d(?!\d)")
+_CLOCK = lazy_regex(r"(?<!\d)[0-2]?\d[:.h時点][0-5]\d(?!\d)")
 _DATE_LINES, _DATE_LINE_LENGTH, _DATE_LINE_LETTERS = 3, 100, 30
 """Only this many lines at the start may be lines with a date. They have at most this many characters, and this many
 letters beside their dates."""
 _COMMENT_FORM = 1_500  # the labels and notes of a comment form have fewer letters than this
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous"})
-_HASHTAGS = re.compile(r"(?:#[^\W\d_][^\s#]*[\s,]*){2,}")
-_TOOL_ADDRESS = re.compile(
+_HASHTAGS = lazy_regex(r"(?:#[^\W\d_][^\s#]*[\s,]*){2,}")
+_TOOL_ADDRESS = lazy_regex(
     r"^mailto:|^javascript:|^#(?:top|up|oben|haut|arriba|topo|inicio|verkh|gora)?$|#(?:comments?|respond|disqus_thread|kommentare?|commentaires?|comentarios?|komentarze?)\b|"
     r"(?:^|[/?&=_.-])(?:print|printer|mailto|email|sendmail|send|drucken|imprimir|imprimer|stampa|yazdir|pechat|drukuj|"
     r"tisk|nyomtat|afdrukken|skriv-?ut|tulosta)\b|^print",
     re.IGNORECASE,
 )
 """Matches the addresses of links to comments, to a printed page, to the top, or for sending a page by mail."""
-_WHOLE_SENTENCE = re.compile(r"\w{2,}[.?。？؟।][\"'”’»)」』]*$")
-_LETTER = re.compile(r"[^\W_]")
+_WHOLE_SENTENCE = lazy_regex(r"\w{2,}[.?。？؟।][\"'”’»)」』]*$")
+_LETTER = lazy_regex(r"[^\W_]")
 """Matches a letter or digit."""
 _QUOTES = frozenset({"blockquote", "aside", "figure"})
 _START = 8
@@ -498,13 +499,13 @@ def _heads_picture(layout: BlockLayout, i: int, hi: int) -> bool:
 # Finding the element that contains the text: the one whose blocks weigh most. Prose has a positive weight, links have a
 # negative one.
 
-_SENTENCE_END = re.compile(r"[.!?…。！？؟۔।։።:;][\"'”’»)\]）」』]*\s*$")
+_SENTENCE_END = lazy_regex(r"[.!?…。！？؟۔।։።:;][\"'”’»)\]）」』]*\s*$")
 _NO_TEXT = frozenset({"nav", "aside", "footer", "form"})
 _CONTAINERS = frozenset({"body", "main", "article", *HEADINGS})
 _PART = frozenset({"p", "li", "ul", "ol", "dl", "table", "tbody", "tr", "blockquote", "figure", "pre", *HEADINGS})
 _LINKS, _LABEL, _HEAD = -10.0, -4.0, 5.0
 KEEP, NAMED = 0.9, 0.6
-_TEXT_NAME = re.compile(
+_TEXT_NAME = lazy_regex(
     r"(?:^|[\s_-])(?:article|post|entry|story|blog|news|content|detail|page)[\s_-]*(?:body|content|text|copy|main|"
     r"detail|inner)"
     r"(?:$|[\s_-])|(?:^|[\s_-])(?:rich-?text|prose|markdown(?:-body)?|wysiwyg|articlebody|w-richtext|rte|"
@@ -617,7 +618,7 @@ def _weight_of_same_class(one: _Span, found: list[_Span]) -> float:
 _NOTICE = 200
 """A text on the page with at most this many characters may be a notice. It is taken for a notice if the text from the
 feed or API is five times as long."""
-_CONTENT_NAME = re.compile(r"(?:^|[\s_-])(?:content|text|body|markdown|prose)(?:$|[\s_-])", re.IGNORECASE)
+_CONTENT_NAME = lazy_regex(r"(?:^|[\s_-])(?:content|text|body|markdown|prose)(?:$|[\s_-])", re.IGNORECASE)
 _LINES_ABOVE = 16
 _WIDEST = 2.5  # the width of the widest characters, see `text_width`
 _MAY_BE_NOTICE, _MUCH_LONGER, _A_FEW = 1_000.0, 2.0, 80.0
@@ -628,7 +629,7 @@ _LITTLE = 200
 """The text in the box around the title is preferred unless the other text is longer by at least this many
 characters."""
 _OUTER = frozenset({"body", "main", "html", "header", "table", "tbody"})
-_HEADER_NAME = re.compile(
+_HEADER_NAME = lazy_regex(
     r"(?:^|[\s_-])(?:head(?:er|ing)?|hero|masthead|top|intro|banner|title\w*)(?:$|[\s_-])", re.IGNORECASE
 )
 _OWN_BLOCKS = frozenset({"p", "ul", "ol", "dl", "blockquote", "figure", "pre"})

@@ -11,6 +11,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.boilerplate import boilerplate_word
 from archiver.extraction.text_normalization import BREAK, CELL, clean_text, has_text
+from archiver.markup import lazy_regex
 
 UNREAD = frozenset(
     [
@@ -98,31 +99,31 @@ _KINDS = {
 _OFTEN_PLAIN = frozenset(["p", "li", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "dt", "dd", "figcaption"])
 _NOT_PLAIN = BREAK | CELL | UNREAD | {"br", "button", "dialog", "img"}
 _LISTS = frozenset(["ul", "ol", "dl", "table", "pre", "blockquote"])
-_WIDE = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
-_PARAGRAPHS = re.compile("\x1e\\s*\x1e[\\s\x1e]*")
+_WIDE = lazy_regex("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
+_PARAGRAPHS = lazy_regex("\x1e\\s*\x1e[\\s\x1e]*")
 _NEWLINE, _BLANK = "\x1e", "\n\n"
 _AMPERSAND = "\0"
 """Replaces an ampersand in code until the text is cleaned, so that "&lt;" shown as code is not decoded as an entity."""
 _CODE_TAGS = ("code", "pre", "tt", "kbd", "samp")
 _LISTING_TAGS = frozenset(["pre", "table", "div", "p", "ol"])
 # Classes of the elements that syntax highlighters write around line numbers and around lines, and of code in general.
-_NUMBER_CLASS = re.compile(
+_NUMBER_CLASS = lazy_regex(
     r"line-?_?no(?:s|div)?(?:$|[\s_-])|line-?_?num|(?:^|\s)(?:lnt?|lnum|lno|linenr|gutter|hljs-ln-n\w*|blob-num)(?:$|\s)",
     re.IGNORECASE,
 )
-_LINE_CLASS = re.compile(r"(?:^|[\s_-])line(?:$|\s)", re.IGNORECASE)
-_CODE_CLASS = re.compile(
+_LINE_CLASS = lazy_regex(r"(?:^|[\s_-])line(?:$|\s)", re.IGNORECASE)
+_CODE_CLASS = lazy_regex(
     r"(?:^|[\s_-])(?:code|highlight(?:er)?|syntaxhighlighter|crayon|hljs|shiki|prism\w*|blob)(?:$|[\s_-])",
     re.IGNORECASE,
 )
-_OLD_LIST_CLASS = re.compile(r"(?:^|\s)dp-\w")  # the list items are the lines of code
-_NOT_SELECTED = re.compile(r"user-select:\s*none")
-_NUMBERS = re.compile(r"\s*\d+(?:\s+\d+)*\s*[.:|]?\s*")
+_OLD_LIST_CLASS = lazy_regex(r"(?:^|\s)dp-\w")  # the list items are the lines of code
+_NOT_SELECTED = lazy_regex(r"user-select:\s*none")
+_NUMBERS = lazy_regex(r"\s*\d+(?:\s+\d+)*\s*[.:|]?\s*")
 _MAX_WRAPPERS = 3
 _EMOJI_SIGN = (
     "[\u2190-\u21ff\u231a-\u23ff\u24c2\u25aa-\u27bf\u2900-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]"
 )
-_EMOJI = re.compile(
+_EMOJI = lazy_regex(
     "[#*0-9]\ufe0f?\u20e3"
     f"|[\U0001f1e6-\U0001f1ff]{{2}}|{_EMOJI_SIGN}\ufe0f?[\U0001f3fb-\U0001f3ff]?[\U000e0020-\U000e007f]*"
     f"(?:\u200d{_EMOJI_SIGN}\ufe0f?[\U0001f3fb-\U0001f3ff]?)*"
@@ -130,7 +131,7 @@ _EMOJI = re.compile(
 _MAX_EMOJI = 16
 _MAX_FRAME = 2
 _PARAGRAPHS_OF_CELL = 150  # a shorter cell with blank lines is one of data
-_TASK_CLASS = re.compile(r"(?:^|[\s_-])task(?:$|[\s_-])|task-?list", re.IGNORECASE)
+_TASK_CLASS = lazy_regex(r"(?:^|[\s_-])task(?:$|[\s_-])|task-?list", re.IGNORECASE)
 Texts = tuple[str, str]
 
 

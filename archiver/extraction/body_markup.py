@@ -28,6 +28,7 @@ from archiver.extraction.body_blocks import (
 from archiver.extraction.page import Page
 from archiver.extraction.text_normalization import clean_text, element_line, tidy_body
 from archiver.items import Mark
+from archiver.markup import lazy_regex
 from archiver.markup.html_writer import ANCHOR_PREFIX
 from archiver.markup.marks import ALIGNMENTS, ANCHOR, HEADINGS, SPANS, is_safe_url, is_web_url
 from archiver.urls import asset_address, srcset_urls
@@ -48,12 +49,12 @@ _EMPTY_KINDS = frozenset({"figure", "img", "td", "th", *EMBEDS})
 _LIST_KINDS = frozenset({"ul", "ol", "dl", "table", "tr"})
 _LISTS = frozenset({"ul", "ol", "menu", "dl"})
 _NEWLINE = "\x1e"
-_LANGUAGE = re.compile(
+_LANGUAGE = lazy_regex(
     r"(?:^|\s)(?:lang(?:uage)?-|mw-highlight-lang-|data type-|highlight-(?:source-|text-)?|brush:\s*|lang:|src-)"
     r"([a-zA-Z][\w+#.-]{0,19})(?=[\s;]|$)",
     re.IGNORECASE,
 )
-_HIGHLIGHTED = re.compile(
+_HIGHLIGHTED = lazy_regex(
     r"(?:^|\s)(?:highlight|codehilite|sourcecode|syntaxhighlighter|hljs|prettyprint|code|listing|dp-[a-z]+)(?=\s)",
     re.IGNORECASE,
 )
@@ -79,20 +80,20 @@ _CODE_WRAPPERS = frozenset({"div", "figure", "table", "tbody", "tr", "td", "code
 _MAX_WRAPPERS = 8
 _SOURCES = ("data-src", "data-lazy-src", "data-original", "data-lazyload", "data-full-url", "src")
 _SOURCE_SETS = ("srcset", "data-srcset", "data-lazy-srcset")
-_CAPTION_CLASS = re.compile(r"(?:^|[\s_-])caption(?:$|[\s_-])", re.IGNORECASE)
-_ICON_CLASS = re.compile(
+_CAPTION_CLASS = lazy_regex(r"(?:^|[\s_-])caption(?:$|[\s_-])", re.IGNORECASE)
+_ICON_CLASS = lazy_regex(
     r"(?:^|[\s_-])(?:emoji|smil(?:ey|ies)|wp-smiley|avatar|gravatar|icon|spinner|pixel)(?:$|[\s_-])", re.IGNORECASE
 )
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = lazy_regex(
     r"(?:^data:|/(?:blank|spacer|placeholder|pixel|transparent|loading|lazy)[\w.-]*\.(?:gif|png|svg)(?:$|\?))",
     re.IGNORECASE,
 )
-_NO_RECORDING = re.compile(
+_NO_RECORDING = lazy_regex(
     r"doubleclick|googlesyndication|googletagmanager|facebook\.com/plugins/like|platform\.twitter\.com/widgets/(?:tweet_button|follow)"
     r"|/ads?/|addthis|sharethis|disqus|recaptcha|about:blank",
     re.IGNORECASE,
 )
-_MAIL = re.compile(r"(?:mailto|tel):[^\s<>\"]+$", re.IGNORECASE)
+_MAIL = lazy_regex(r"(?:mailto|tel):[^\s<>\"]+$", re.IGNORECASE)
 _MAX_MARKS = 20_000
 """A body has at most this many marks. Further ones are left out."""
 _MAX_CAPTION = 1_000
@@ -104,12 +105,12 @@ _MAX_SPAN = 100
 _MAX_CAPTION_LEVELS = 6
 _MAX_CAPTIONS = 50
 _MAX_AROUND_IMAGE = 25
-_REFERENCE = re.compile(r"[\[(]?\s*(?:\d{1,4}|[*†‡§]{1,3})\s*[\])]?")
+_REFERENCE = lazy_regex(r"[\[(]?\s*(?:\d{1,4}|[*†‡§]{1,3})\s*[\])]?")
 _MAX_AROUND = 3
 _MAX_SKIPPED = 2
-_ALIGN_STYLE = re.compile(r"text-align:\s*(left|center|right)", re.IGNORECASE)
-_ALIGN_CLASS = re.compile(r"(?:^|[\s-])(?:text-(?:align-)?|halign-|org-)(left|center|right)(?:$|\s)", re.IGNORECASE)
-_IMAGE_FILE = re.compile(r"\.(?:jpe?g|png|gif|webp|avif)$", re.IGNORECASE)
+_ALIGN_STYLE = lazy_regex(r"text-align:\s*(left|center|right)", re.IGNORECASE)
+_ALIGN_CLASS = lazy_regex(r"(?:^|[\s-])(?:text-(?:align-)?|halign-|org-)(left|center|right)(?:$|\s)", re.IGNORECASE)
+_IMAGE_FILE = lazy_regex(r"\.(?:jpe?g|png|gif|webp|avif)$", re.IGNORECASE)
 _TINY = 2  # an image with at most this width or height, in pixels, counts visits
 
 

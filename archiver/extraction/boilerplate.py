@@ -8,6 +8,7 @@ from functools import lru_cache
 from lxml.etree import _Element as Element
 
 from archiver.extraction.text_normalization import clean_text
+from archiver.markup import lazy_regex
 
 # Classes, ids and roles that mark an element as boilerplate: comments, share buttons, other posts ...
 
@@ -358,11 +359,11 @@ _PAIRS = frozenset(
 COMMENT_LISTS = _COMMENT_NAMES | {"comments", "commentlist", "disqus", "replies"}
 """The marks of a list of comments, which may be much longer than the post above it."""
 LONG = COMMENT_LISTS | {"comment", "related", "relatedposts", "recommended"}
-_PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_a-zA-Z]+|\d+")
+_PIECES = lazy_regex(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_a-zA-Z]+|\d+")
 # A class or id with one of these words describes the layout, not the element: "with-sidebar", "no-comments",
 # "sidebar-layout".
 _LAYOUT = frozenset(["with", "without", "no", "has", "js", "is", "layout"])
-_FOOTER = re.compile(r"(?:^|\s)(?:(?:page|site)?[_-]?footer|colophon|copyright)(?:$|\s)", re.IGNORECASE)
+_FOOTER = lazy_regex(r"(?:^|\s)(?:(?:page|site)?[_-]?footer|colophon|copyright)(?:$|\s)", re.IGNORECASE)
 
 
 @lru_cache(maxsize=8_192)
@@ -406,11 +407,11 @@ def boilerplate_word(el: Element) -> str:
 
 
 def _compile_any(*parts: str) -> re.Pattern[str]:
-    """Compiles a pattern that matches a text if one of `parts` matches all of it, apart from punctuation around it. The
+    """Returns a pattern that matches a text if one of `parts` matches all of it, apart from punctuation around it. The
     pattern is for texts in lower case (`_lower`), because the engine skips alternatives by their first letter only if
     the pattern is case-sensitive.
     """
-    return re.compile(r"^[\W_]*(?:" + "|".join(parts).replace("ı", "i") + r")[\W_]*$", re.DOTALL)
+    return lazy_regex(r"^[\W_]*(?:" + "|".join(parts).replace("ı", "i") + r")[\W_]*$", re.DOTALL)
 
 
 def _lower(text: str) -> str:
@@ -517,7 +518,7 @@ _NO_COMMENTS = {
     "ar": r"لا (?:توجد|يوجد) تعليقات|(?:اترك|أضف) (?:تعليقا?ً?|ردا?ً?)",
     "he": r"אין תגובות|(?:הוסף|השאר|כתוב) תגובה",
 }
-_COMMENTS = re.compile(
+_COMMENTS = lazy_regex(
     "|".join(
         (
             r"comments?|discussion|kommentare?|commentaires?|comentarios|comentários|commenti|reacties|komentarze|"
@@ -616,9 +617,9 @@ _ALSO_WORDS = {
 }
 _ANY_ALSO = "|".join(_ALSO_WORDS.values()).replace("ı", "i")
 # For texts in lower case (`_lower`), as the patterns above.
-_ALSO = re.compile(rf"^[\W_]*(?:{_ANY_ALSO})\s*(?:[:：»>→|]|[-–—] )")
+_ALSO = lazy_regex(rf"^[\W_]*(?:{_ANY_ALSO})\s*(?:[:：»>→|]|[-–—] )")
 # Matches the whole heading above a list of links to other posts.
-_ALSO_HEADING = re.compile(rf"^[\W_]*(?:{_ANY_ALSO})[\W_]*$")
+_ALSO_HEADING = lazy_regex(rf"^[\W_]*(?:{_ANY_ALSO})[\W_]*$")
 
 # Matches a heading that introduces other posts, the author or the comments. The post ends before it.
 _END = _compile_any(
@@ -702,7 +703,7 @@ def is_notice(text: str) -> bool:
 
 
 # Matches the words in a link to the next or the previous post, before or after that post's title.
-_NEIGHBOUR = re.compile(
+_NEIGHBOUR = lazy_regex(
     r"^[\s←→«»‹›<>⟵⟶◀▶⬅➡|:-]*(?:next|previous|prev|older|newer|nächster?|vorheriger?|weiter|zurück|suivante?|"
     r"précédente?|siguiente|anterior|próxim[oa]|successivo|precedente|volgende|vorige|następny|poprzedni|nästa|"
     r"föregående|sonraki|önceki|следующ(?:ая|ий)|предыдущ(?:ая|ий)|bài (?:sau|trước)|下一[篇页頁]|上一[篇页頁]|"
@@ -714,7 +715,7 @@ _NEIGHBOUR = re.compile(
     r"\s*(?:[←→«»‹›<>⟵⟶◀▶⬅➡|:：-]|$)",
     re.IGNORECASE,
 )
-_NEIGHBOUR_SIGN = re.compile(r"^\s*(?:[←→«»‹›⟵⟶⬅➡]|&[lr]arr;)|[←→«»‹›⟵⟶⬅➡]\s*$")
+_NEIGHBOUR_SIGN = lazy_regex(r"^\s*(?:[←→«»‹›⟵⟶⬅➡]|&[lr]arr;)|[←→«»‹›⟵⟶⬅➡]\s*$")
 
 
 def names_neighbour(text: str) -> bool:

@@ -19,6 +19,7 @@ from archiver.extraction.text_language import choose_language
 from archiver.extraction.text_normalization import clean_text, fold_text
 from archiver.fields import BY_NAME, fields_with_choice
 from archiver.items import OTHER_HEADING, Candidate, Evidence, SourceHint, is_from_api
+from archiver.markup import lazy_regex
 
 T = TypeVar("T")
 Names = tuple[str, ...]
@@ -42,7 +43,7 @@ _IMAGES = ("og:image", "og:image:url", "og:image:secure_url", "twitter:image", "
 _TRUST = {"meta": 0.9, "head": 0.9, "json-ld": 0.9, "api": 0.97, "text": 0.6}
 _Found = tuple[str | None, str, str]  # value, source, locator
 _WHOLE_POST = frozenset({"article", "main", "section"})
-_POST_ID = re.compile(r"^(?:postid|post)-(\d+)$")
+_POST_ID = lazy_regex(r"^(?:postid|post)-(\d+)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -527,7 +528,7 @@ _SIMILAR, _SIMILAR_LONG, _LONG_WORDS = 0.34, 0.28, 5
 the heading has `_LONG_WORDS` words or more."""
 _CLEARLY = 0.15
 _OF_ARTICLE = frozenset({"json-ld", "microdata", "rdfa"})
-_ALTERED = re.compile(r"\s\|\s|(?:\.\.\.|…)$")  # matches a title with a part after a bar, and a truncated title
+_ALTERED = lazy_regex(r"\s\|\s|(?:\.\.\.|…)$")  # matches a title with a part after a bar, and a truncated title
 _MAX_LENGTH = 200
 """A heading with more characters than this is a paragraph, so a declared title is chosen."""
 _VOTE, _VOTE_IF_PART, _PER_VOTE = 1.0, 0.6, 0.12

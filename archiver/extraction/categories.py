@@ -38,6 +38,7 @@ from archiver.extraction.term_links import (
 from archiver.extraction.text_normalization import clean_text, element_line, fold_text
 from archiver.extraction.visible_dates import names_a_date
 from archiver.items import Candidate, SourceHint, is_from_api
+from archiver.markup import lazy_regex
 from archiver.platforms.platform_table import by_name
 from archiver.platforms.selector_index import is_below
 
@@ -49,9 +50,9 @@ BOTH_KINDS: Kinds = ("category", "tag")
 _CHOSEN = 0.5
 """Tags with a lower confidence than this are recorded as evidence, but not chosen."""
 _KINDS: dict[str, Kind] = {"category": "category", "tag": "tag"}
-_CLASS_TERM = re.compile(r"^(category|tag)-(.+)$")
-_ESCAPED = re.compile(r"%[0-9a-f]{2}|[^a-z0-9_-]")
-_SIMPLE = re.compile(r"[a-z0-9_-]*")
+_CLASS_TERM = lazy_regex(r"^(category|tag)-(.+)$")
+_ESCAPED = lazy_regex(r"%[0-9a-f]{2}|[^a-z0-9_-]")
+_SIMPLE = lazy_regex(r"[a-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,22 +225,22 @@ _POST_TYPES = frozenset(
     ("article", "blog", "post", "blogpost", "page", "entry", "story", "artikel", "beitrag", "articulo")
 )
 _CATEGORY_WORDS, _DATE_DEPTH, _NEAR_DATE = 4, 2, 30
-_STARTS_WITH_LABEL = re.compile(r"^[^\W\d_]+\s*[:：]\s*")
-_STARTS_LABEL = re.compile(r"[:：]\s*$")
+_STARTS_WITH_LABEL = lazy_regex(r"^[^\W\d_]+\s*[:：]\s*")
+_STARTS_LABEL = lazy_regex(r"[:：]\s*$")
 _BREADCRUMBS = ("[itemtype*=BreadcrumbList]", ".breadcrumbs", ".breadcrumb", "#breadcrumbs", "#breadcrumb")
 _POSITIONS = (".crumbs", ".crumb", ".bread", ".position", ".location", ".weizhi", ".mbx", ".path")
 """Classes that many sites, most of them Chinese, give to breadcrumbs. They count only if the first link is to the home
 page."""
 _TAG_ADDRESS, _UNLINKED = "tag address", "unlinked category"
-_ARROW = re.compile(r"\s*[>»›→＞]+\s*")
+_ARROW = lazy_regex(r"\s*[>»›→＞]+\s*")
 _BETWEEN_ROWS, _NO_ROWS = frozenset(("br", "hr", "script", "style")), frozenset(("nav", "header", "aside", "form"))
 _ROWS, _ROW_CLIMB, _ROW_LINKS = 3, 5, 5
 _ROW_LENGTH, _ROW_REST = 160, 40
-_LANGUAGE = re.compile(r"[a-z]{2}(?:[-_][a-z]{2,4})?", re.IGNORECASE)
+_LANGUAGE = lazy_regex(r"[a-z]{2}(?:[-_][a-z]{2,4})?", re.IGNORECASE)
 _TOLD_APART = 0.5
 """Only candidates on the page with at least this confidence decide whether a term of a feed is a category or a tag."""
 _MAX_LINKS = 600
-_DATED_PATH = re.compile(r"/(.+?)/(?:19|20)\d\d/\d\d/\d\d/")
+_DATED_PATH = lazy_regex(r"/(.+?)/(?:19|20)\d\d/\d\d/\d\d/")
 _MAX_STEPS = 10
 _MAX_COUNT = 60
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from archiver.markup import lazy_regex
+
 # Rough bounds of countries, which are enough to distinguish latitude from longitude if a page names its region.
 
 # Each entry is an ISO 3166-1 code and the country's bounds in whole degrees: south, west, north, east. For a country
@@ -98,7 +100,7 @@ _SIDES: tuple[tuple[str, str], ...] = (
         r"غرب(?:اً|ا|ًا)?|מערב|(?:kinh\s+độ\s+)?tây",
     ),
 )
-_SIDE = tuple((letter, re.compile(rf"(?<![^\W\d_])(?:{words})(?![^\W\d_])", re.IGNORECASE)) for letter, words in _SIDES)
+_SIDE = tuple((letter, lazy_regex(rf"(?<![^\W\d_])(?:{words})(?![^\W\d_])", re.IGNORECASE)) for letter, words in _SIDES)
 _EAST_O = ("de", "nl", "da", "nb", "nn", "no", "sv", "af")
 _SIGNS = str.maketrans(
     {
@@ -126,9 +128,9 @@ _SIGNS = str.maketrans(
         "Ø": "O",
     }
 )
-_LABEL = re.compile(r"\b(?P<what>lat(?:itude|\.)?|lon(?:gitude|\.)?|lng|long)\s*[:=]?\s*", re.IGNORECASE)
-_GEO, _END = re.compile(r"^(?:geo:|loc:)\s*", re.IGNORECASE), re.compile(r"\s*[,;]?\s*$")
-_WKT = re.compile(r"POINT\s*\(\s*(-?\d{1,3}(?:\.\d+)?) (-?\d{1,3}(?:\.\d+)?)", re.IGNORECASE)
+_LABEL = lazy_regex(r"\b(?P<what>lat(?:itude|\.)?|lon(?:gitude|\.)?|lng|long)\s*[:=]?\s*", re.IGNORECASE)
+_GEO, _END = lazy_regex(r"^(?:geo:|loc:)\s*", re.IGNORECASE), lazy_regex(r"\s*[,;]?\s*$")
+_WKT = lazy_regex(r"POINT\s*\(\s*(-?\d{1,3}(?:\.\d+)?) (-?\d{1,3}(?:\.\d+)?)", re.IGNORECASE)
 _COORDINATE = (
     r"(?P<d{0}>[+-]?\d{{1,3}}(?:[.,]\d{{1,15}})?)(?:\s*(?:°|deg\b|d\b)?(?:(?:(?<=[°dg])\s*|[\s:]+)"
     r"(?P<m{0}>\d{{1,2}}(?:[.,]\d{{1,9}})?)\s*(?:['m:]|(?=\s)|$|(?=[NSEW]))(?:\s*(?P<s{0}>\d{{1,2}}(?:[.,]\d{{1,9}})?)"
@@ -142,14 +144,14 @@ _DECIMAL = r"(?P<d{0}>[+-]?\d{{1,3}}(?:[.,]\d{{1,15}})?)\s*°?(?P<m{0}>)(?P<s{0}
 def _pair_patterns(first: str, second: str) -> tuple[re.Pattern[str], ...]:
     one, two = first.format(1), second.format(2)
     return (
-        re.compile(rf"(?P<h1>[NSEW])\s*{one}{_SEPARATOR}?(?P<h2>[NSEW])\s*{two}"),
-        re.compile(rf"{one}\s*(?P<h1>[NSEW]){_SEPARATOR}?{two}\s*(?P<h2>[NSEW])"),
-        re.compile(rf"{one}{_SEPARATOR}{two}{_TAIL}(?P<h1>)(?P<h2>)"),
+        lazy_regex(rf"(?P<h1>[NSEW])\s*{one}{_SEPARATOR}?(?P<h2>[NSEW])\s*{two}"),
+        lazy_regex(rf"{one}\s*(?P<h1>[NSEW]){_SEPARATOR}?{two}\s*(?P<h2>[NSEW])"),
+        lazy_regex(rf"{one}{_SEPARATOR}{two}{_TAIL}(?P<h1>)(?P<h2>)"),
     )
 
 
 _PAIRS = (*_pair_patterns(_DECIMAL, _DECIMAL), *_pair_patterns(_COORDINATE, _COORDINATE))
-_SINGLE = re.compile(rf"(?P<h1>[NSEW])?\s*{_COORDINATE.format(1)}\s*(?P<h2>[NSEW])?")
+_SINGLE = lazy_regex(rf"(?P<h1>[NSEW])?\s*{_COORDINATE.format(1)}\s*(?P<h2>[NSEW])?")
 
 
 def valid_position(lat: float, lon: float, precision: float | None = None) -> Position | None:
@@ -273,8 +275,8 @@ def as_dms(degrees: float, axis: str = "NS") -> str:
 # Positions in the addresses of links and frames of map services: a table with one row per service.
 
 _NUM = r"([+-]?\d{1,3}(?:\.\d{1,15})?)"
-_PAIR = re.compile(rf"{_NUM}\s*(?:,|%2C|_|~|\s)\s*{_NUM}")
-_AROUND_PAIR = re.compile(r"^(?:loc:|ll\.|location:)|^[^|]*\|(?=[^|]*$)|\s*\(.*\)$|^color:\w+\|")
+_PAIR = lazy_regex(rf"{_NUM}\s*(?:,|%2C|_|~|\s)\s*{_NUM}")
+_AROUND_PAIR = lazy_regex(r"^(?:loc:|ll\.|location:)|^[^|]*\|(?=[^|]*$)|\s*\(.*\)$|^color:\w+\|")
 _METRES_A_DEGREE = 111_320.0
 
 
@@ -375,7 +377,7 @@ class _CompiledService:
 
 _COMPILED = tuple(
     _CompiledService(
-        s, re.compile(s.host), re.compile(s.path), tuple((re.compile(p), turned) for p, turned in s.patterns)
+        s, lazy_regex(s.host), lazy_regex(s.path), tuple((lazy_regex(p), turned) for p, turned in s.patterns)
     )
     for s in SERVICES
 )
@@ -397,7 +399,7 @@ SIGNS = (
 """Every address of a map service contains one of these, in lower case. A line break stands for the start of the
 address.
 """
-_GEOHACK = re.compile(r"^([\d._-]+[NS]_[\d._-]+[EW])", re.IGNORECASE)
+_GEOHACK = lazy_regex(r"^([\d._-]+[NS]_[\d._-]+[EW])", re.IGNORECASE)
 
 
 def map_link_position(href: str) -> Position | None:

@@ -28,6 +28,7 @@ from archiver.extraction.post_locator import Post, script_article
 from archiver.extraction.text_normalization import element_line
 from archiver.extraction.visible_dates import RefusedDate, VisibleDate, dates_at_second_look, visible_dates
 from archiver.items import REFUSED, Candidate, Evidence, SourceHint, is_from_api
+from archiver.markup import lazy_regex
 from archiver.platforms.platform_table import by_name
 
 # Dates in the data of a page's scripts, such as the state of a framework. The data are JSON, or JSON in JSON strings.
@@ -36,15 +37,15 @@ from archiver.platforms.platform_table import by_name
 # "publishedAt":"2024-...", \"datePublished\":..., publishDate: '...'.
 _FRAGMENTS = ("ublish", "ublication", "ubDate", "ub_date", "ostDate", "ost_date", "ostedAt")
 # Each pattern begins with a literal, since the engine finds a literal much faster than one of several fragments.
-_FIND_FRAGMENTS = (re.compile("ub(?:lish|lication|Date|_date)"), re.compile("ost(?:Date|_date|edAt)"))
-_STATE_PUBLISHED = re.compile(
+_FIND_FRAGMENTS = (lazy_regex("ub(?:lish|lication|Date|_date)"), lazy_regex("ost(?:Date|_date|edAt)"))
+_STATE_PUBLISHED = lazy_regex(
     r"(?<![A-Za-z])((?:[a-z]{1,12}_?)?(?:first_?|original_?|initial_?)?(?:date_?)?publi(?:sh(?:ed|ing)?|cation)_?"
     r"(?:at|on|date|time(?:stamp)?|datetime)?|pub_?date|post_?date|posted_?at)(?:\\*[\"']|&quot;)?\s*[:=]\s*"
     r"(?:\\*[\"']|&quot;)?(\d{4}-\d\d-\d\d[^\"'\\&<,}]{0,30}|1\d{9}(?:\d{3})?(?!\d)|\d{8}(?!\d))",
     re.IGNORECASE,
 )
-_CHANGED = re.compile(r"updat|modif|unpublish", re.IGNORECASE)
-_BRACE = re.compile("[{}]")
+_CHANGED = lazy_regex(r"updat|modif|unpublish", re.IGNORECASE)
+_BRACE = lazy_regex("[{}]")
 _MAX_POSITIONS, _NEAR = 300, 4_000
 _MIN_SLUG_LENGTH = 8
 
@@ -148,12 +149,12 @@ _MODIFIED = (
 )  # fmt: skip
 _KNOWN_METAS = frozenset(name for names, _ in _PUBLISHED for name in names)
 # Matches other names of meta elements with the date of publication, such as "x:publishdate" and "page-date".
-_META_PUBLISHED = re.compile(
+_META_PUBLISHED = lazy_regex(
     r"publi(?:sh|cation)|posted|pub_?(?:date|time)|(?:^|[:._-])date$|(?:creat|releas)(?:e|ed|ion)[_-]?(?:at|date|time|on)|"
     r"date[._-]?(?:created|issued|released|creation)|article[_-]?date",
     re.IGNORECASE,
 )
-_META_OTHER = re.compile(
+_META_OTHER = lazy_regex(
     r"modif|updat|revis|expir|event|start|end|valid|copyright|birth|publisher|unpublish", re.IGNORECASE
 )
 _NO_POSTS = frozenset(
@@ -164,10 +165,10 @@ _CHANGED_AT_SECOND_LOOK, _MONTH_OF_ADDRESS = 0.36, 0.34
 _DAY_ABOVE, _DAY_BELOW, _DATELINE_LENGTH = 20, 60, 60
 _REACTIONS = frozenset(("comment", "review", "answer", "event", "jobposting"))
 # Matches an attribute of an element that contains a date.
-_DATA_ATTRIBUTE = re.compile(
+_DATA_ATTRIBUTE = lazy_regex(
     r"(data-(?:timestamp|date|time|datetime|published|pubdate))=[\"']?(?:(?:19|20)\d\d-\d|1\d{9})"
 )
-_IMAGE_DAY = re.compile(r"/((?:19|20)\d{2})([/-]?)(0[1-9]|1[0-2])\2([0-2]\d|3[01])(?=[/_.-])")
+_IMAGE_DAY = lazy_regex(r"/((?:19|20)\d{2})([/-]?)(0[1-9]|1[0-2])\2([0-2]\d|3[01])(?=[/_.-])")
 _UNTRUSTED = 0.35
 """If no candidate for the date of publication has at least this confidence, the date of the last change is used in
 its place.

@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 
 from archiver.extraction.text_normalization import clean_text
+from archiver.markup import lazy_regex
 from archiver.month_names import MONTHS, month_number, solar_month_number, vietnamese_month_number
 
 # Thai abbreviations of months. They contain dots, so they are replaced before a date is parsed.
@@ -25,7 +26,7 @@ THAI_SHORT = {
 }  # fmt: skip
 
 # Words that label the date of the last change.
-MODIFIED = re.compile(
+MODIFIED = lazy_regex(
     r"(?:last\s+)?(?:updat|modif|edited|revis|reviewed)|last\s+changed?\b|"
     r"aktualisier|geändert|letzte\s+änderung|überarbeitet|stand\s*:|mis(?:e)? à jour|modifié|actualisée?\b|"
     r"actuali[tz]+a[td]|aggiornat|atualizad|modificad|обновл[её]н|изменен|оновлено|змінено|обновен|актуализиран|"
@@ -39,7 +40,7 @@ MODIFIED = re.compile(
     re.IGNORECASE,
 )
 # Words that label the date of publication.
-PUBLISHED = re.compile(
+PUBLISHED = lazy_regex(
     r"\b(?:publi(?:shed|sh\s+date|cation\s+date|ée?|ca[dt][oa]|cerad|ziert)|date\s+of\s+publication|posted|"
     r"post\s+(?:date|time)|created|released?|written\s+on|originally|uploaded|"
     r"veröffentlicht|erschienen|erstellt|gepostet|geschrieben\s+(?:am|von)|eingestellt\s+am|"
@@ -59,14 +60,14 @@ PUBLISHED = re.compile(
 )
 # Words that, right before a date, label it as the day on which a journal received or accepted a paper, or as that of an
 # event. "Submitted" is not among them, since some systems write it in the sense of "posted".
-SENT = re.compile(
+SENT = lazy_regex(
     r"(?:\b(?:received|accepted|eingegangen|angenommen|reçue?|acceptée?|recibido|aceptado|recebido|aceite|aceito|ricevuto|"
     r"accettato|when|wann|quand|cu[aá]ndo|quando|termin|deadline|когда|поступила(?:\s+в\s+редакцию)?|принята\s+к\s+(?:публикации|печати))(?:\s+(?:on|am|le|el|em|il))?|"
     r"收稿日?期?|录用日?期?|接受日期|受付日?|受理日?|開催日時?|日時|행사일|접수일?|게재확정일?)[\s:：]*$",
     re.IGNORECASE,
 )
 # Words that label the date of first publication if there is also another date.
-FIRST = re.compile(
+FIRST = lazy_regex(
     r"\b(?:originally|first)\s+(?:published|posted|appeared)|\b(?:ursprünglich|erstmals|initialement|originalmente|"
     r"originariamente|oorspronkelijk|первоначально|впервые\s+опубликован)",
     re.IGNORECASE,
@@ -151,7 +152,7 @@ _FIRST_DECLARED = 1800
 # Days that databases store in place of "no date".
 _EMPTY_DAYS = {(1970, 1, 1), (1969, 12, 31), (1900, 1, 1), (1899, 12, 30), (1899, 12, 31)}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ZERO_DATE = re.compile(
+_ZERO_DATE = lazy_regex(
     r"\s*(?:0{1,4}[-/.]?0|0{3}1[-/.]?01[-/.]?01|\w*,?\s*(?:0?1 jan|jan\w*\.? 0?1,?) 0*1\b)", re.IGNORECASE
 )
 
@@ -210,16 +211,16 @@ class Moment:
         return self.at.isoformat()
 
 
-ISO = re.compile(
+ISO = lazy_regex(
     r"(?<!\d)(\d{4})-(\d{1,2})-(\d{1,2})(?:[T_ ]{1,2}(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*(Z|UTC|GMT|"
     r"[+-]\d{2}:?\d{2}|[+-]\d{2})?(?!\d))?",
     re.IGNORECASE,
 )
-_COMPACT = re.compile(r"^(\d{4})(\d{2})(\d{2})(?:T?(\d{2})(\d{2})(\d{2})?(Z)?)?$")
-_RFC822 = re.compile(
+_COMPACT = lazy_regex(r"^(\d{4})(\d{2})(\d{2})(?:T?(\d{2})(\d{2})(\d{2})?(Z)?)?$")
+_RFC822 = lazy_regex(
     r"(\d{1,2})\s+([A-Za-z]{3})[a-z]*\s+(\d{4})\s+(\d{2}):(\d{2})(?::(\d{2}))?\s*(GMT|UTC|Z|[A-Z]{3,4}|[+-]\d{4})?"
 )
-_JAVASCRIPT = re.compile(
+_JAVASCRIPT = lazy_regex(
     r"^[A-Z][a-z]{2} ([A-Z][a-z]{2}) (\d{1,2}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) (?:GMT|UTC)?([+-]\d{4})?"
 )
 _ZONES = {
@@ -320,7 +321,7 @@ _URL_MONTHS = (
 )
 _STEP_END = r"(?=/|$|\.\w{2,5}$)"
 _URL_DAYS = tuple(
-    re.compile(pattern, re.IGNORECASE)
+    lazy_regex(pattern, re.IGNORECASE)
     for pattern in (
         rf"/((?:19|20)\d\d)/(\d{{1,2}})[/-](\d{{1,2}}){_STEP_END}",
         r"/((?:19|20)\d\d)-(\d{1,2})-(\d{1,2})(?=[/._-]|$)",
@@ -332,7 +333,7 @@ _URL_DAYS = tuple(
         rf"/((?:19|20)\d\d)(?:/[a-z][a-z.]*){{1,2}}/(\d\d)/(\d\d){_STEP_END}",
     )
 )
-_URL_MONTH = re.compile(
+_URL_MONTH = lazy_regex(
     rf"/((?:19|20)\d\d)[/-](?:(\d{{1,2}})|({_URL_MONTHS})){_STEP_END}|/((?:19|20)\d\d)(0[1-9]|1[0-2])(?=/)",
     re.IGNORECASE,
 )
@@ -359,19 +360,19 @@ def _url_month(text: str) -> int:
 
 
 _HAN = "0-9〇○零一二三四五六七八九十廿卅"
-_CJK = re.compile(
+_CJK = lazy_regex(
     rf"({'|'.join(ERAS)})?\s*(元|[{_HAN}]{{1,4}})\s*[年년]\s*([{_HAN}]{{1,3}})\s*[月월]\s*([{_HAN}]{{1,3}})\s*[日号號일]?"
 )
-_YMD = re.compile(r"(?<![\d/.])(\d{4})\s?[/.]\s?(\d{1,2})\s?[/.]\s?(\d{1,2})(?![\d])")
+_YMD = lazy_regex(r"(?<![\d/.])(\d{4})\s?[/.]\s?(\d{1,2})\s?[/.]\s?(\d{1,2})(?![\d])")
 # A date with a dot between its numbers must not have a slash after it, since 9.5/10 is a rating.
-_DMY = re.compile(
+_DMY = lazy_regex(
     r"(?<![\d/.])(\d{1,2})(?:\s?/\s?|(?:\.\s?|-)(?!\d{1,2}\s?/))(\d{1,2})(?:\s?/\s?|\.\s?|-)(\d{4}|\d{2})(?![\d/])"
 )
 _VI_MONTH = r"(\d{1,2}|mười hai|mười một|một|hai|ba|tư|năm|sáu|bảy|tám|chín|mười|giêng|chạp)"
-_VI = re.compile(rf"(?:ngày\s+)?(\d{{1,2}})\s*(?:,\s*)?tháng\s+{_VI_MONTH}\s*(?:,|năm)*\s*(\d{{4}})", re.IGNORECASE)
-_VI_MONTH_FIRST = re.compile(rf"tháng\s+{_VI_MONTH}\s+(\d{{1,2}})\s*,\s*(\d{{4}})", re.IGNORECASE)
+_VI = lazy_regex(rf"(?:ngày\s+)?(\d{{1,2}})\s*(?:,\s*)?tháng\s+{_VI_MONTH}\s*(?:,|năm)*\s*(\d{{4}})", re.IGNORECASE)
+_VI_MONTH_FIRST = lazy_regex(rf"tháng\s+{_VI_MONTH}\s+(\d{{1,2}})\s*,\s*(\d{{4}})", re.IGNORECASE)
 _WORD = r"([^\s\d,،.;:/|()\[\]{}<>\"–—-]{2,20}(?:\s(?:الثاني|الأول|الاول))?)"
-_DAY_FIRST = re.compile(
+_DAY_FIRST = lazy_regex(
     r"(?<![\d:.])(\d{1,2})(?:st|nd|rd|th|er|ère|º|ª|°|\.|\s?-?(?:ое|го|е|а)(?!\w))?(?:\s*[,،]?\s+|[-/. ]?)"
     r"(?:de\s+|of\s+|den\s+|d['’]\s?|ta['’]\s?|ב|ខែ\s?)?"
     + _WORD
@@ -380,26 +381,26 @@ _DAY_FIRST = re.compile(
     + r"(?:(\d{4})(?!\d)|['’](\d{2})(?!\d)|(?<=[-/])(\d{2})(?![\d:.]))",
     re.IGNORECASE,
 )
-_DAY_YEAR = re.compile(
+_DAY_YEAR = lazy_regex(
     r"[\s.,/-](\d{1,2})(?:st|nd|rd|th|º|er)?(?:\s*[,،]\s*|\s+|[-/])(?:de\s+)?(?:(\d{4})(?!\d)|['’](\d{2})(?!\d))",
     re.IGNORECASE,
 )
-_WORD_BEFORE = re.compile(r"(?<![^\W\d_])" + _WORD + r"[\s.,/-]*$")
-_YEAR_FIRST = re.compile(
+_WORD_BEFORE = lazy_regex(r"(?<![^\W\d_])" + _WORD + r"[\s.,/-]*$")
+_YEAR_FIRST = lazy_regex(
     r"(?<!\d)(\d{4})(?:e?ko\b)?[\s.,/-]+(?:m\.\s*)?" + _WORD + r"\.?[\s.,/-]+(\d{1,2})(?![\d:])", re.IGNORECASE
 )
 # Latvian, Kazakh and Uzbek: "2024. gada 5. marts", "2024 ж. 5 наурыз", "2024-yil 5-mart".
-_YEAR_DAY = re.compile(r"(?<!\d)(\d{4})[.-]?\s*(?:gada|ж\.|жылғы|жылы|yil)\s+(\d{1,2})[.-]?\s*" + _WORD, re.IGNORECASE)
-_MONGOLIAN = re.compile(r"(?<!\d)(\d{4})\s*оны\s+(\d{1,2})(?:-?\w{1,2})?\s+сарын\s+(\d{1,2})", re.IGNORECASE)
-_THAI_SHORT_YEAR = re.compile(r"(?<![\d:.])(\d{1,2})\s*([\u0e00-\u0e4e]{4,12})\s*(\d{2})(?![\d:.])")
+_YEAR_DAY = lazy_regex(r"(?<!\d)(\d{4})[.-]?\s*(?:gada|ж\.|жылғы|жылы|yil)\s+(\d{1,2})[.-]?\s*" + _WORD, re.IGNORECASE)
+_MONGOLIAN = lazy_regex(r"(?<!\d)(\d{4})\s*оны\s+(\d{1,2})(?:-?\w{1,2})?\s+сарын\s+(\d{1,2})", re.IGNORECASE)
+_THAI_SHORT_YEAR = lazy_regex(r"(?<![\d:.])(\d{1,2})\s*([\u0e00-\u0e4e]{4,12})\s*(\d{2})(?![\d:.])")
 _ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
-_ROMAN_MONTH = re.compile(r"(?<![\d:.])(\d{1,2})\s?[\s./-]\s?([IVX]{1,4})\s?[\s./-]\s?((?:19|20)\d\d)(?!\d)")
+_ROMAN_MONTH = lazy_regex(r"(?<![\d:.])(\d{1,2})\s?[\s./-]\s?([IVX]{1,4})\s?[\s./-]\s?((?:19|20)\d\d)(?!\d)")
 # As many programs write a time: "Mon Mar 5 10:30:00 EST 2012".
-_TIME_BEFORE_YEAR = re.compile(
+_TIME_BEFORE_YEAR = lazy_regex(
     r"\b([A-Z][a-z]{2}) {1,2}(\d{1,2})(?= \d\d:\d\d(?::\d\d)?(?: [A-Z]{3,4}| [+-]\d{4})? (\d{4})(?!\d))"
 )
-_MONTH_YEAR = re.compile(r"^(?:de\s+)?" + _WORD + r"\.?,?\s+(?:de\s+)?(\d{4})$", re.IGNORECASE)
-_CLOCK = re.compile(
+_MONTH_YEAR = lazy_regex(r"^(?:de\s+)?" + _WORD + r"\.?,?\s+(?:de\s+)?(\d{4})$", re.IGNORECASE)
+_CLOCK = lazy_regex(
     r"(?P<part>上午|下午|午前|午後|오전|오후|晚上|凌晨|早上)?\s*(?<![\d:.])(?P<h>\d{1,2})"
     # "12.30" is a time only if a word before or after it says so.
     r"(?:\s?[:hH点點時时시]\s?|(?<=\b(?:kl|om|um)\s\d\d)\.|(?<=\b(?:ore|klo|kl\.)\s\d\d)\.|(?<=\balle\s\d\d)\.|"
@@ -418,8 +419,8 @@ _KNOWN = frozenset(re.split(
     "en es fr de pt it ca nl ru uk be bg sr pl cs sk sl hr bs tr az sv da no nb nn is fi et lt lv id ms ar fa ur he ro "
     "hu el th hi bn ta ka hy zh ja ko vi te ml kn gu mr pa si my km lo kk uz mn sq mk gl eu cy ga sw tl af mt lb eo",
 ))  # fmt: skip
-_WITH_YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")
-_WITH_DAY = re.compile(r"(?<!\d)\d{1,2}(?!\d)")
+_WITH_YEAR = lazy_regex(r"(?<!\d)\d{4}(?!\d)")
+_WITH_DAY = lazy_regex(r"(?<!\d)\d{1,2}(?!\d)")
 # Languages in which a date of three short numbers begins with the year, and those in which it begins with the month.
 _YEAR_FIRST_LANGS = ("zh", "ja", "ko")
 _MONTH_FIRST_LANGS = ("en-US", "en-PH", "fil", "tl")
@@ -648,7 +649,7 @@ def day_in_month(text: str, month: AddressDate, language: str = "") -> Moment | 
     return None
 
 
-_DAY_WITHOUT_YEAR = re.compile(
+_DAY_WITHOUT_YEAR = lazy_regex(
     r"(?<![\w.])(?:(?P<name>[^\W\d_]{3,12})\.?\s+(?P<day>\d{1,2})(?![\w:]|[.,]\d)|"
     r"(?P<day2>\d{1,2})(?:\.|st|nd|rd|th)?\s+(?:de\s+)?(?P<name2>[^\W\d_]{3,12})(?!\w)|"
     r"(?P<number>\d{1,2})(?:\s?月\s?|월\s?|[-/])(?P<day3>\d{1,2})(?!\d))"
@@ -681,16 +682,16 @@ _ONE = (r"an?|one|ein(?:e[rmn]?)?|une?|un[ao]?|uma?|een|один|одну|jeden|
 _BEFORE = r"vor|il\s+y\s+a|hace|há|fa|منذ|قبل|לפני|för|for|siden|πριν(?:\s+από)?|před|acum|pred"
 _AFTER = (r"ago|atrás|atras|fa|geleden|назад|тому|temu|önce|trước|(?:yang\s+)?lalu|پیش|قبل|पहले|ที่แล้ว|前|以前|전|sitten|"
           r"sedan|siden|ezelőtt")  # fmt: skip
-_AGO = re.compile(
+_AGO = lazy_regex(
     rf"(?<!\w)(?:(?P<before>{_BEFORE})\s+)?(?:(?P<number>\d{{1,3}})\s*|(?P<one>{_ONE})\s+)(?:{_UNIT})"
     rf"(?:\s*(?P<after>{_AFTER}))?(?!\w)",
     re.IGNORECASE,
 )
 _DAYS = (
-    (0, re.compile(r"^\W*(?:just now|today|heute|aujourd['’]hui|hoy|hoje|oggi|vandaag|сегодня|сьогодні|dzisiaj|dziś|"
+    (0, lazy_regex(r"^\W*(?:just now|today|heute|aujourd['’]hui|hoy|hoje|oggi|vandaag|сегодня|сьогодні|dzisiaj|dziś|"
                    r"dnes|bugün|hôm nay|hari ini|اليوم|امروز|היום|idag|i dag|tänään|σήμερα|आज|วันนี้|今天|今日|本日|"
                    r"오늘|刚刚|剛剛|방금|たった今|vừa xong)(?!\w)", re.IGNORECASE)),
-    (1, re.compile(r"^\W*(?:yesterday|gestern|hier|ayer|ontem|ieri|gisteren|вчера|вчора|wczoraj|včera|dün|hôm qua|"
+    (1, lazy_regex(r"^\W*(?:yesterday|gestern|hier|ayer|ontem|ieri|gisteren|вчера|вчора|wczoraj|včera|dün|hôm qua|"
                    r"kemarin|أمس|دیروز|אתמול|igår|i går|eilen|χθες|χτες|tegnap|कल|เมื่อวาน|昨天|昨日|어제)(?!\w)",
                    re.IGNORECASE)),
 )  # fmt: skip

@@ -11,6 +11,7 @@ from html import unescape
 from w3lib.encoding import http_content_type_encoding, read_bom, resolve_encoding
 
 from archiver.items import Evidence
+from archiver.markup import lazy_regex
 
 # Repairing text that was certainly encoded as UTF-8 twice ("cafÃ©", "donâ€™t").
 
@@ -47,7 +48,7 @@ class _Misreading:
         letter = r"[A-Za-z]"
         quote = f"{_character_class(self.table, 0xE2, 0xE2)}{_character_class(self.table, 0x80, 0x80)}{tail}"
         pair = f"{_character_class(self.table, 0xC3, 0xC3)}{tail}"
-        self.sure = re.compile(
+        self.sure = lazy_regex(
             f"(?<={letter})(?:{pair}|{quote})(?={letter})|(?:{two}{tail}){{4}}|(?:{three}{tail}{tail}){{3}}|"
             f"(?<={letter})(?:{pair})(?=\\s)|(?<={letter}){quote}\\s|\\s{quote}(?={letter})"
         )
@@ -87,16 +88,16 @@ _MISREADINGS = (
     _Misreading("cp1252", "Ã â€ â\x80 Ð Ñ Î± ×™ ×\x99 Ø§ à¸ ï¼ ã€ ã\x80 ã\x81 ì´ ì— ì\x97 ä¸"),
     _Misreading("cp1251", "Г© Гј ГЎ ГЈ Г¤ Г¶ Г¨ Гі вЂ Р° Рѕ Рё О± Ч™ Ш§ аё пј гЂ гЃ мќґ мќ„ дё"),
 )
-_RUN = re.compile('[^<>"]+')
-_STRETCH = re.compile("[^\x00-\x7f]+")
-_SEVERAL = re.compile("[^\x00-\x7f]{2,}")
+_RUN = lazy_regex('[^<>"]+')
+_STRETCH = lazy_regex("[^\x00-\x7f]+")
+_SEVERAL = lazy_regex("[^\x00-\x7f]{2,}")
 _ASCII = bytes(range(128))
 # The commonest letters and quotation marks of such texts (see `_MISREADINGS`), as programs write them with entities.
-_ENTITY_MARK = re.compile(
+_ENTITY_MARK = lazy_regex(
     r"&(?:acirc;&(?:euro|#128);|#226;&#(?:128|8364);|(?:Atilde|#195|ETH|#208|Icirc|times|Oslash);&|agrave;&cedil;|"
     r"iuml;&frac14;|atilde;&euro;|auml;&cedil;)"
 )
-_ENTITIES = re.compile(r"(?:&(?:#\d{2,5}|#[xX][0-9a-fA-F]{2,4}|[a-zA-Z]{2,8}\d{0,2});|[^\x00-\x7f]){2,}")
+_ENTITIES = lazy_regex(r"(?:&(?:#\d{2,5}|#[xX][0-9a-fA-F]{2,4}|[a-zA-Z]{2,8}\d{0,2});|[^\x00-\x7f]){2,}")
 
 
 def repair_mojibake(text: str, source: bytes = b"") -> tuple[str, int]:
@@ -178,9 +179,9 @@ def _is_plausible(original: str) -> bool:
 
 # Guessing the encoding of bytes that declare none (or a wrong one), by the letters that the bytes would stand for.
 
-_LETTER_RUN = re.compile(rb"[^<>]+")
+_LETTER_RUN = lazy_regex(rb"[^<>]+")
 _SAMPLE = 16_000
-_LETTERS = re.compile(rb"[A-Za-z]")
+_LETTERS = lazy_regex(rb"[A-Za-z]")
 # Encodings, each with the letters and punctuation marks that are common in texts in this encoding.
 _ALPHABETS = (
     ("cp1252", "àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßÀÁÂÄÅÆÇÈÉÊËÍÎÓÔÖØÚÜÑœŒ€«»“”„‘’…–—·º°ª¿¡§ \u00a0"),
@@ -269,8 +270,8 @@ MAX_BYTES = 12_000_000
 _GZIP, _ZLIB = b"\x1f\x8b", (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 
 _HEAD = 16_384
-_META = re.compile(rb"""<meta[^>]{0,300}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
-_XML = re.compile(rb"""^\s{0,99}<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{2,40})["']""", re.IGNORECASE)
+_META = lazy_regex(rb"""<meta[^>]{0,300}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
+_XML = lazy_regex(rb"""^\s{0,99}<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{2,40})["']""", re.IGNORECASE)
 # Labels of encodings that browsers know (WHATWG Encoding, section 4.2) but Python does not.
 _LABELS = {
     "x-gbk": "gb18030",
@@ -375,18 +376,18 @@ _LEGACY = {
     "zh-hant": "big5hkscs",
 }
 _WIDE = {"utf-16": "utf-16-le", "utf-16le": "utf-16-le", "utf-16be": "utf-16-be"}
-_ASCII_TAG, _ANY_TAG = re.compile(rb"<(?:!doctype|[a-z][a-z0-9]*[\s>])", re.IGNORECASE), re.compile(r"<[!?/A-Za-z]")
+_ASCII_TAG, _ANY_TAG = lazy_regex(rb"<(?:!doctype|[a-z][a-z0-9]*[\s>])", re.IGNORECASE), lazy_regex(r"<[!?/A-Za-z]")
 _JIS = (b"\x1b$B", b"\x1b$@")
-_LANGUAGE = re.compile(rb"""<html[^>]{0,500}?\slang\s*=\s*["']?([a-z-]{2,15})""", re.IGNORECASE)
+_LANGUAGE = lazy_regex(rb"""<html[^>]{0,500}?\slang\s*=\s*["']?([a-z-]{2,15})""", re.IGNORECASE)
 _CONTROL = bytes([*range(9), 11, 12, *range(14, 32)])
-UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+UNFIT = lazy_regex("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
 # Control characters of ISO 6429 have no use on pages. They were windows-1252 characters before a program read them as
 # latin-1 and wrote them as UTF-8.
 _CONTROLS = {b: bytes([b]).decode("cp1252") for b in range(0x80, 0xA0) if b not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
-_HAS_CONTROLS = re.compile("[\x80-\x9f]")
-_HAS_CONTROLS_UTF_8 = re.compile(rb"\xc2[\x80-\x9f]")
+_HAS_CONTROLS = lazy_regex("[\x80-\x9f]")
+_HAS_CONTROLS_UTF_8 = lazy_regex(rb"\xc2[\x80-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text_normalization import clean_text, element_line, fold_text
 from archiver.items import GeoTag
+from archiver.markup import lazy_regex
 
 # Places in <meta> elements, and in custom fields that a theme shows.
 
@@ -53,11 +54,11 @@ _NAMES = (
 _REGIONS = ("geo.region", "geo.country", "og:region", "og:country-name")
 _DUBLIN_CORE = ("dcterms.spatial", "dc.coverage.spatial", "dc.coverage", "dcterms.coverage", "dc.spatial")
 _OF_BUSINESS = ("og:phone_number", "og:street-address", "business:contact_data:street_address", "og:postal-code")
-_BUSINESS_TYPES = re.compile(r"^(?:business|restaurant|company|place|hotel|website|organization)\b", re.IGNORECASE)
+_BUSINESS_TYPES = lazy_regex(r"^(?:business|restaurant|company|place|hotel|website|organization)\b", re.IGNORECASE)
 _OPEN_GRAPH = frozenset(("place:location:latitude", "og:latitude", "og:location:latitude"))
 _BOX = ("southlimit", "westlimit", "northlimit", "eastlimit")
-_DCMI = re.compile(r"(\w+)\s*=\s*([^;]+)")
-_NOWHERE = re.compile(
+_DCMI = lazy_regex(r"(\w+)\s*=\s*([^;]+)")
+_NOWHERE = lazy_regex(
     r"^(?:world(?:wide)?|global|international|earth|internet|n/?a|none|null|all|everywhere|weltweit|mondial|[\W\d_]+)$",
     re.IGNORECASE,
 )
@@ -156,7 +157,7 @@ def _is_place_name(text: str) -> bool:
     return "=" not in text and 1 < len(text) <= 80 and not _NOWHERE.match(text) and not text.startswith("http")
 
 
-_FIELD = re.compile(r"^(geo_latitude|geo_longitude|geo_address|geo_public|latitude|longitude)\s*:?$", re.IGNORECASE)
+_FIELD = lazy_regex(r"^(geo_latitude|geo_longitude|geo_address|geo_public|latitude|longitude)\s*:?$", re.IGNORECASE)
 
 
 def geo_custom_fields(page: Page, post: Post) -> Iterator[GeoTag]:
@@ -192,12 +193,12 @@ _WITH_DATA = XPath(
     + "]"
 )
 _NUM = r"(-?\d{1,3}\.\d{2,15})"
-_SCRIPT = re.compile(
+_SCRIPT = lazy_regex(
     rf"(?:L\.(?:marker|circle)|setView|LatLng|latLng|mapCenter)\s*\(\s*\[?\s*{_NUM}\s*,\s*{_NUM}|"
     rf"\blat['\"]?\s*:\s*['\"]?{_NUM}['\"]?\s*,\s*['\"]?(?:lng|lon)['\"]?\s*:\s*['\"]?{_NUM}"
 )
 _AUTHOR = frozenset(("author", "p-author", "byline", "author-box", "post-author", "vcard-author"))
-_CONTACT = re.compile(
+_CONTACT = lazy_regex(
     r"(?:^|[\s_-])(?:contact|address|impressum|imprint|store|office|organi[sz]ation|publisher)"
     r"(?:$|[\s_-])",
     re.IGNORECASE,
@@ -211,7 +212,7 @@ _NAME_CLASSES = frozenset(("fn", "p-name", "org", "locality"))
 _CARDS = frozenset(("vcard", "h-card", "location", "p-location", "vevent"))
 _LONGITUDES = frozenset(("longitude", "geo:long", "schema:longitude"))
 _FRAME_SOURCES = ("src", "data-src", "data-lazy-src", "data-litespeed-src")
-_TRACKS = re.compile(r"\.(?:kml|kmz|gpx|geojson)(?:$|[?#])", re.IGNORECASE)
+_TRACKS = lazy_regex(r"\.(?:kml|kmz|gpx|geojson)(?:$|[?#])", re.IGNORECASE)
 
 
 def place_role(post: Post, el: Element) -> str | None:
@@ -456,7 +457,7 @@ _OWN = (
 """Each row holds a property, the role of its places, and True if a place counts even without a position."""
 _PEOPLE = (("author", "author"), ("creator", "author"), ("publisher", "publisher"), ("sourceOrganization", "publisher"))
 _ADDRESSES = ("location", "homeLocation", "workLocation", "areaServed")
-_PLACES = re.compile(r"(?:place|landmark|attraction|landform|city|country|park|beach|museum|mountain|river|lake)", re.I)
+_PLACES = lazy_regex(r"(?:place|landmark|attraction|landform|city|country|park|beach|museum|mountain|river|lake)", re.I)
 _SHAPES = ("box", "polygon", "line", "circle")
 _NO_PLACES = frozenset(("geocoordinates", "geoshape", "person"))
 _MAX_NODES = 300

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
@@ -24,6 +23,7 @@ from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text_normalization import fold_text
 from archiver.items import Evidence, GeoTag, SourceHint, format_degrees
+from archiver.markup import lazy_regex
 
 # A check whether a page can contain a place. It takes a tenth of the time that the full search takes, and misses no
 # place.
@@ -51,7 +51,7 @@ _CLASSES = (
 # These words are enough for subjects, authors and publishers, too, since only their positions count.
 _JSON = ('"geo"', "latitude", "map", "contentlocation", "spatial", "locationcreated", "dateline", '"location"')
 _DATA = ("-lat", "data-coord", "data-center", "data-geo")
-_SCRIPT = re.compile(r"L\.(?:marker|circle)|setView|[lL]atLng|mapCenter|\blat\b")
+_SCRIPT = lazy_regex(r"L\.(?:marker|circle)|setView|[lL]atLng|mapCenter|\blat\b")
 _MAX_LINKS = 2_000
 
 

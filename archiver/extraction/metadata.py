@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from lxml.etree import _Element as Element
 
 from archiver.extraction.text_normalization import clean_text, element_line, fold_text
+from archiver.markup import lazy_regex
 from archiver.platforms.selector_index import Index
 
 # JSON-LD. Most of it is well formed. The rest is repaired if its meaning is clear, and ignored otherwise.
@@ -24,10 +25,10 @@ from archiver.platforms.selector_index import Index
 Node = dict[str, Any]
 MAX_NODES = 4_000
 _MAX_SCRIPT, _MAX_REPAIRED, _MAX_DEPTH = 2_000_000, 300_000, 200
-_BEFORE = re.compile(r"(?:\s|\ufeff|<!--|//\s?<!\[CDATA\[|/\*\s?<!\[CDATA\[\s?\*/|<!\[CDATA\[)*+")
-_AFTER = re.compile(r"(?:\s|;|//\s?-->|-->|//\s?\]\]>|/\*\s?\]\]>\s?\*/|\]\]>)+$")
+_BEFORE = lazy_regex(r"(?:\s|\ufeff|<!--|//\s?<!\[CDATA\[|/\*\s?<!\[CDATA\[\s?\*/|<!\[CDATA\[)*+")
+_AFTER = lazy_regex(r"(?:\s|;|//\s?-->|-->|//\s?\]\]>|/\*\s?\]\]>\s?\*/|\]\]>)+$")
 # Matches surrogates without their other half, which are not valid in text.
-_HALF = re.compile(r"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_HALF = lazy_regex(r"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
 class Scripts:
@@ -87,7 +88,7 @@ def flatten_nodes(value: Any, room: int) -> Iterator[Node]:
 
 # A quotation mark ends a string only if JSON continues after it. Otherwise it belongs to the text and was not escaped.
 _CONTINUES = r"""\s*+(?:[:}\]]|/[/*]|,\s*+(?:["'{\[\d}\],/-]|true|false|null)|$)"""
-_TOKEN = re.compile(
+_TOKEN = lazy_regex(
     rf'"(?P<double>(?:[^"\\]++|\\.|"(?!{_CONTINUES}))*+)"?|'
     rf"'(?P<single>(?:[^'\\]++|\\.|'(?!{_CONTINUES}))*+)'?|"
     r"/\*(?:[^*]++|\*(?!/))*+(?:\*/)?|//[^\n]*+|"
@@ -95,8 +96,8 @@ _TOKEN = re.compile(
     r"(?P<word>[^\s\"'{}\[\]:,/]++)|\s++|.",
     re.DOTALL,
 )
-_IN_STRING = re.compile(r'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})|\\(.?)|"', re.DOTALL)
-_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,30})(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?")
+_IN_STRING = lazy_regex(r'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})|\\(.?)|"', re.DOTALL)
+_NUMBER = lazy_regex(r"-?(?:0|[1-9]\d{0,30})(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?")
 _WORDS = {"true": "true", "false": "false", "null": "null", "True": "true", "False": "false"}
 _CLOSING = {"{": "}", "[": "]"}
 
@@ -675,12 +676,12 @@ def is_article_item(el: Element | None) -> bool:
 _DECODER = json.JSONDecoder(strict=False)
 _SCRIPT_TYPES = frozenset({"", "text/javascript", "application/javascript", "module"})
 _LEAST_SCRIPT, _MAX_VALUES, _MAX_VISITS, _MAX_NESTING = 200, 60, 60_000, 60
-_ASSIGNED = re.compile(r"""=\s*+(?=\{\s*+"|\[\s*+[\[{"])|(?P<parse>\bJSON\.parse\(\s*+)(?=["'])""")
-_UNDEFINED = re.compile(r"(?<=[:,\[])undefined(?=[,}\]])")
-_SINGLE_QUOTED = re.compile(r"'((?:[^'\\]++|\\.)*+)'", re.DOTALL)
-_FLIGHT = re.compile(r"__next_f\.push\(\[1,\s*+(?=\")")
-_FLIGHT_ROW = re.compile(rb"([0-9a-f]*):(?:T([0-9a-f]+),)?")
-_FLIGHT_REFERENCE = re.compile(r"\$[0-9a-f]+")
+_ASSIGNED = lazy_regex(r"""=\s*+(?=\{\s*+"|\[\s*+[\[{"])|(?P<parse>\bJSON\.parse\(\s*+)(?=["'])""")
+_UNDEFINED = lazy_regex(r"(?<=[:,\[])undefined(?=[,}\]])")
+_SINGLE_QUOTED = lazy_regex(r"'((?:[^'\\]++|\\.)*+)'", re.DOTALL)
+_FLIGHT = lazy_regex(r"__next_f\.push\(\[1,\s*+(?=\")")
+_FLIGHT_ROW = lazy_regex(rb"([0-9a-f]*):(?:T([0-9a-f]+),)?")
+_FLIGHT_REFERENCE = lazy_regex(r"\$[0-9a-f]+")
 _REVIVERS = frozenset({"Reactive", "ShallowReactive", "Ref", "ShallowRef"})
 
 
@@ -782,7 +783,7 @@ _TEXT_KEYS = frozenset(
      "paragraph", "paragraphs", "children", "items", "copy"}
 )  # fmt: skip
 _HEADING_KEYS = frozenset({"subhead", "subheading", "subheadline", "heading", "title"})
-_OTHER_KEYS = re.compile(
+_OTHER_KEYS = lazy_regex(
     r"related|recommend|more_?(?:articles|stories|news)|latest|popular|trending|most_?read|^(?:hot|prev|previous|next)$|"
     r"others?$|comment|menu|nav(?:igation)?$|header$|footer|sidebar|author|byline|caption|credit|tags?$|categor|"
     r"seo|^meta|breadcrumb|translation|config|teaser|promo|newsletter|images?$|gallery|video|advert|excerpt|summary|"
@@ -790,34 +791,34 @@ _OTHER_KEYS = re.compile(
     re.IGNORECASE,
 )
 # The types of blocks: those that are not text, those that contain pieces of text, headings, lists and quotations.
-_OTHER_TYPES = re.compile(
+_OTHER_TYPES = lazy_regex(
     r"image|photo|picture|figure|gallery|video|audio|podcast|embed|advert|^ads?$|related|promo|newsletter|interstitial|"
     r"read_?more|teaser|recirc|author|byline|comment|caption|script|widget",
     re.IGNORECASE,
 )
-_INLINE_TYPES = re.compile(
+_INLINE_TYPES = lazy_regex(
     r"paragraph|^p$|unstyled|^block$|head(?:er|ing|line)|^h[1-6]$|list[-_]?item|^li$|quote", re.IGNORECASE
 )
-_HEADING_TYPES = re.compile(r"head(?:er|ing|line)|^h[1-6]$", re.IGNORECASE)
-_LIST_TYPES = re.compile(r"(?:(?:un)?ordered|bullet|number(?:ed)?)?[-_]?list|ul|ol", re.IGNORECASE)
+_HEADING_TYPES = lazy_regex(r"head(?:er|ing|line)|^h[1-6]$", re.IGNORECASE)
+_LIST_TYPES = lazy_regex(r"(?:(?:un)?ordered|bullet|number(?:ed)?)?[-_]?list|ul|ol", re.IGNORECASE)
 _TYPE_KEYS = ("type", "_type", "nodeType", "kind", "__typename")
 _TITLE_KEYS, _ADDRESS_KEYS = ("title", "headline", "headlines"), (
     "url", "href", "link", "slug", "path", "canonical_url", "permalink",
 )  # fmt: skip
-_BLOCKS = re.compile(r"</(?:p|div|li|h[1-6]|blockquote)>|<br ?/?>|<p>", re.IGNORECASE)
-_TAGS = re.compile(r"<[^>]*>")
-_MAIN_HEADING = re.compile(r"<h1>(.*?)</h1>", re.DOTALL)
+_BLOCKS = lazy_regex(r"</(?:p|div|li|h[1-6]|blockquote)>|<br ?/?>|<p>", re.IGNORECASE)
+_TAGS = lazy_regex(r"<[^>]*>")
+_MAIN_HEADING = lazy_regex(r"<h1>(.*?)</h1>", re.DOTALL)
 _LEAST_TEXT, _LEAST_SLUG, _LEAST_HYPHENS, _MAX_NAME, _OUTWARD = 60, 8, 2, 300, 2
 _TITLES = frozenset({"title", "headline", "basic", "rendered"})
 # The properties of an article in such data, by their names in JSON-LD.
 _PROPERTIES = (
-    ("headline", re.compile(r"head_?lines?|title", re.IGNORECASE)),
-    ("datePublished", re.compile(
+    ("headline", lazy_regex(r"head_?lines?|title", re.IGNORECASE)),
+    ("datePublished", lazy_regex(
         r"(?:first_?|original_?|initial_?)?(?:date_?)?(?:publi(?:sh(?:ed|ing)?|cation)_?)(?:at|on|date|time(?:stamp)?|"
         r"datetime)?|pub_?date|post_?date|posted_?at", re.IGNORECASE)),
-    ("author", re.compile(r"authors?|bylines?|writers?", re.IGNORECASE)),
-    ("articleSection", re.compile(r"(?:primary_?)?(?:sections?|category|categories)|rubrics?", re.IGNORECASE)),
-    ("keywords", re.compile(r"tags|keywords", re.IGNORECASE)),
+    ("author", lazy_regex(r"authors?|bylines?|writers?", re.IGNORECASE)),
+    ("articleSection", lazy_regex(r"(?:primary_?)?(?:sections?|category|categories)|rubrics?", re.IGNORECASE)),
+    ("keywords", lazy_regex(r"tags|keywords", re.IGNORECASE)),
 )  # fmt: skip
 _NAMES = ("name", "title", "label", "displayName", "fullName", "display_name", "full_name", "text", "rendered", "basic")
 _AROUND_VALUES = ("data", "attributes", "fields", "node", "nodes", "edges", "items", "by")

@@ -22,6 +22,7 @@ from archiver.extraction.encoding import UNFIT, DecodedText, decode_page
 from archiver.extraction.metadata import PageMetadata
 from archiver.extraction.template.site_rule import SiteConstants
 from archiver.extraction.text_normalization import clean_text, element_line, has_text
+from archiver.markup import lazy_regex
 from archiver.platforms.platform_table import Platform, detect_platform
 from archiver.platforms.selector_index import Found, Index
 from archiver.urls import folder_path, normalize
@@ -67,15 +68,15 @@ _TAGS = "|".join(  # the commonest ones first: end tags, and start tags whose fi
         "(?!/?[a-zA-Z])",
     )
 )
-_ORDINARY = re.compile(rf"[^<]*+(?:<(?:{_TAGS})[^<]*+)*+")
+_ORDINARY = lazy_regex(rf"[^<]*+(?:<(?:{_TAGS})[^<]*+)*+")
 _ATTRIBUTE = rf"""[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:{_QUOTED}|[^\s>"'][^\s>]*+)?)?"""
 # Matches tags and splits their attributes as a browser does, which is slower.
-_TAG = re.compile(
+_TAG = lazy_regex(
     rf"""<!--(?:-?>|.*?--!?>|.*+)|<(?:(?P<raw>{"|".join(_RAW_NAMES)})\b|/?[a-zA-Z][^\s/>]*+)(?P<all>(?:{_ATTRIBUTE})*+)"""
     r"""(?P<after>(?(raw)[\s/]*+>(?:.*?</(?P=raw)|.*+)|))""",
     re.DOTALL | re.IGNORECASE,
 )
-_ONE = re.compile(_ATTRIBUTE)
+_ONE = lazy_regex(_ATTRIBUTE)
 
 
 def cut_source(text: str) -> str:
@@ -159,7 +160,7 @@ def _remove_unfit(text: str | bytes) -> str:
 # On sites with a two-letter top-level domain, the day precedes the month. These domains are exceptions: those that are
 # used worldwide, and .us.
 _GENERIC_COUNTRY_CODES = frozenset(("us", "io", "co", "ai", "tv", "me", "cc", "ly", "to", "gg", "fm", "so", "sh", "la"))
-_NUMBERS = re.compile(r"(?<![\d/-])(\d{1,2})[/-](\d{1,2})[/-]((?:19|20)\d{2})(?![\d/-])")
+_NUMBERS = lazy_regex(r"(?<![\d/-])(\d{1,2})[/-](\d{1,2})[/-]((?:19|20)\d{2})(?![\d/-])")
 _ENGLISH, _ENGLISH_LENGTH, _ENGLISH_WORDS = (" the ", " and ", " of "), 100_000, 8
 """A page in no declared language is in English if each of these words occurs so often in this many characters."""
 _LANG = ("lang", "{http://www.w3.org/XML/1998/namespace}lang", "xml:lang")
@@ -471,7 +472,7 @@ _ROOTS = (
     "[ng-app]",
     "[ng-view]",
 )
-_ASKS = re.compile(r"java\s?script|ジャバスクリプト|자바스크립트|джаваскрипт", re.IGNORECASE)
+_ASKS = lazy_regex(r"java\s?script|ジャバスクリプト|자바스크립트|джаваскрипт", re.IGNORECASE)
 
 
 def needs_javascript(page: Page) -> bool:

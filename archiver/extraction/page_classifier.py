@@ -22,12 +22,13 @@ from archiver.extraction.post_locator import Post, locate_post, unshown_article
 from archiver.extraction.term_links import kind_of_address
 from archiver.extraction.text_normalization import element_line
 from archiver.items import Candidate, PageKind, SourceHint
+from archiver.markup import lazy_regex
 from archiver.platforms.selector_index import is_below
 from archiver.urls import may_name_post
 
 # The signs by which a post differs from other pages: error words, addresses, JSON-LD types, linked headings.
 
-NOT_FOUND = re.compile(
+NOT_FOUND = lazy_regex(
     r"^(?:error\s*)?40[34]\b|\b(?:page|post|file|article)\s+(?:was\s+)?(?:not|cannot be|could not be|"
     r"can't be)\s+found|^not found|nothing (?:was )?found|oops!? that page|"
     r"página no encontrada|no se ha encontrado|page (?:introuvable|non trouvée)|seite (?:wurde )?nicht gefunden|"
@@ -37,25 +38,25 @@ NOT_FOUND = re.compile(
     r"sayfa bulunamadı|העמוד לא נמצא|pagina niet gevonden|nie znaleziono",
     re.IGNORECASE,
 )
-ENDS = re.compile(r"\s*(?:$|[|·•»«–—!.()-])")
+ENDS = lazy_regex(r"\s*(?:$|[|·•»«–—!.()-])")
 """Matches after the words of an error if the heading has nothing else, except the site's name."""
-LOGIN = re.compile(
+LOGIN = lazy_regex(
     r"^(?:log ?in|sign ?in|anmelden|connexion|iniciar sesión|đăng nhập|登录|登入|ログイン|로그인|войти|accedi)"
     r"(?P<goes_on> to (?:continue|proceed|view\b.*|your account))?",
     re.IGNORECASE,
 )
-CHALLENGE = re.compile(
+CHALLENGE = lazy_regex(
     r"^(?:before you continue(?: to \S+)?|just a moment|attention required|are you a robot|access denied|"
     r"verify (?:that )?you are human|checking your browser(?: before \w+ .*)?)(?P<goes_on>\.\.\.|…)?",
     re.IGNORECASE,
 )
-_CHALLENGE_WORDS = re.compile(
+_CHALLENGE_WORDS = lazy_regex(
     r"cloudflare|captcha|\bray id\b|security (?:check|service|reasons)|unusual traffic|enable (?:javascript|cookies)|"
     r"javascript and cookies|verif(?:y|ying) (?:that )?you|not a robot|permission to access|reference #|"
     r"accept (?:all|cookies)|reject all|cookies and data|you don.t have permission",
     re.IGNORECASE,
 )
-ARTICLE_LIKE = re.compile(
+ARTICLE_LIKE = lazy_regex(
     r"^(?:single-)?(?:post|posts|article|articles|news|story|stories|noticia|noticias|actualite|actualites|artikel|"
     r"nachricht|blog|tin-tuc|"
     r"press|press-release|opinion|column|report|interview|review|essay|haber|yazi|novosti|statya|berita|nieuws|"
@@ -67,7 +68,7 @@ _MONTHS = (
     "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
     "nov(?:ember)?|dec(?:ember)?"
 )
-LISTING_PATH = re.compile(
+LISTING_PATH = lazy_regex(
     r"^/(?:.*/)?(?:tags?|category|categories|authors?|label|labels|topics?|search|sections?|series|taxonomy|etiquetas?|"
     r"categorias?|rubrik|schlagwort|autor|auteur|chuyen-muc|the)/"
     r"(?:[^/]+(?:/page/?\d+)?/?(?:index\.html?)?)?$|"
@@ -76,11 +77,11 @@ LISTING_PATH = re.compile(
     r"/(?:tags|categories|archiv(?:es?|o)?|authors|search)(?:/|\.html?)?$",
     re.IGNORECASE,
 )
-IN_SECTION = re.compile(r"/(?:topics?|sections?|series|rubrik)/(?:[^/_-]+[_-]){4,}[^/]*/?$", re.IGNORECASE)
+IN_SECTION = lazy_regex(r"/(?:topics?|sections?|series|rubrik)/(?:[^/_-]+[_-]){4,}[^/]*/?$", re.IGNORECASE)
 """Matches the address of a post in a section. The name of a section has only a word or two. So if an address contains a
 whole sentence in that place, it is the address of a post."""
-_CARD = re.compile(r"(?:^|[\s_-])(?:card|teaser|entry|post-?item|list-?item)(?:$|[\s_-])", re.IGNORECASE)
-_STRETCHED = re.compile(
+_CARD = lazy_regex(r"(?:^|[\s_-])(?:card|teaser|entry|post-?item|list-?item)(?:$|[\s_-])", re.IGNORECASE)
+_STRETCHED = lazy_regex(
     r"(?:stretched|overlay|cover(?:ing)?|entry|card|block|full)[_-]?link|link[_-]?overlay|absolute inset-0",
     re.IGNORECASE,
 )
@@ -89,8 +90,8 @@ _MANY = 60
 _DATE_LENGTH = 40  # in a list of posts, at most this many characters accompany a title: a date, the number of comments
 # Matches the address of a year, month or day. If the year follows another date, as in "/2022/03/15/1984/", it is the
 # address of a post.
-DATE_FOLDER = re.compile(r"(?<!/\d)(?<!/\d\d)(?<!/\d{4})/((?:19|20)\d\d)(?:/\d\d?){0,2}/$")
-PAGE_PATH = re.compile(
+DATE_FOLDER = lazy_regex(r"(?<!/\d)(?<!/\d\d)(?<!/\d{4})/((?:19|20)\d\d)(?:/\d\d?){0,2}/$")
+PAGE_PATH = lazy_regex(
     r"/(?:about(?:-us|-me)?|contact(?:-us)?|privacy(?:-policy)?|terms(?:-of-\w+)?|imprint|impressum|datenschutz|"
     r"legal|disclaimer|faq|"
     r"about-this-(?:site|blog)|colophon|guest-?book|ga(?:e)?stebuch|livre-d-or|blogroll|"
@@ -357,7 +358,7 @@ _TEXT_IN_SCRIPTS = 200
 _FEW_WORDS = 200
 _LOG_DAYS, _LOG_TABLES, _LOG_COLUMNS, _LOG_ROWS, _LOG_LINE = 3, 10, 5, 60, 80
 _MEDIA = ("img", "picture", "video", "audio", "iframe", "embed", "object")
-_REFRESH = re.compile(r"\s*(\d+)\s*[;,]\s*url\s*=\s*['\"]?(\S+?)['\"]?\s*$", re.IGNORECASE)
+_REFRESH = lazy_regex(r"\s*(\d+)\s*[;,]\s*url\s*=\s*['\"]?(\S+?)['\"]?\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.page import Page
 from archiver.extraction.text_normalization import clean_text
+from archiver.markup import lazy_regex
 from archiver.urls import urlkey
 
 # The words in links between the pages of one post, in the languages into which publishing programs are translated.
@@ -57,34 +58,34 @@ _WHOLE = _alternatives(
 )
 _VIEW = _alternatives("(?:view|read|show)_(?:this_(?:article|story)_)?(?:as|on|in)(?:_an?)?")
 
-NUMBER = re.compile(
+NUMBER = lazy_regex(
     rf"[\W_]*(?:(?:{_NEXT}|{_BACK})[\W_]+)?(?:{_PAGE_WORDS}|第|쪽|페이지)?[\s:.-]*(\d{{1,3}})\s*"
     r"(?:页|頁|ページ目?|쪽|페이지)?[\W_]*",
     re.IGNORECASE,
 )
 """Matches the text of a link that is only a page's number (group 1), also after "next" or "back"."""
 
-NEXT = re.compile(rf"[\W_]*(?:{_NEXT})[\W_]*", re.IGNORECASE)
-BACK = re.compile(rf"[\W_]*(?:{_BACK})[\W_]*", re.IGNORECASE)
+NEXT = lazy_regex(rf"[\W_]*(?:{_NEXT})[\W_]*", re.IGNORECASE)
+BACK = lazy_regex(rf"[\W_]*(?:{_BACK})[\W_]*", re.IGNORECASE)
 
-WHOLE = re.compile(rf"{_WHOLE}|^全文$", re.IGNORECASE)
+WHOLE = lazy_regex(rf"{_WHOLE}|^全文$", re.IGNORECASE)
 """Matches the text of a link to a view with everything on one page."""
 
-OF_SEVERAL = re.compile(
+OF_SEVERAL = lazy_regex(
     rf"(?:{_PAGE_WORDS}|第)\s*\d{{1,3}}\s*(?:{_OF})\s*[2-9]|共\s*[2-9]\d?\s*[页頁]|"
     r"\d{1,2}\s*/\s*[2-9]\d?\s*(?:ページ|页|頁|페이지)",
     re.IGNORECASE,
 )
 """Matches a text that says that a page is one of several."""
 
-MARK = re.compile(rf"[\s\-–—|:,·»(\[（【]*(?:{_PAGE_OF})[)\]）】\s]*$", re.IGNORECASE)
+MARK = lazy_regex(rf"[\s\-–—|:,·»(\[（【]*(?:{_PAGE_OF})[)\]）】\s]*$", re.IGNORECASE)
 """Matches a page's number after a title, written with a word such as "page"."""
 
-BARE_MARK = re.compile(r"\s*[(\[（【]\d{1,2}[)\]）】]\s*$")
+BARE_MARK = lazy_regex(r"\s*[(\[（【]\d{1,2}[)\]）】]\s*$")
 """Matches a page's number after a title that is only in brackets, without a word."""
 
 # The quantifier is possessive, so that a paragraph with many numbers takes linear time.
-PAGER = re.compile(
+PAGER = lazy_regex(
     rf"(?:[\W_]|{_CONTINUED}|{_VIEW}|{_WHOLE}|{_NEXT}|{_BACK}|(?:{_PAGE_WORDS}|of|von|de|из|van)\b|\d{{1,3}}(?!\d)|"
     r"[第共页頁쪽]|ページ目?|페이지)++",
     re.IGNORECASE,
@@ -98,22 +99,22 @@ PAGER = re.compile(
 # post.
 _LONG_WORD = "page|pagina|página|seite|trang|strona|strana|stranica|stranitsa|sivu|sayfa|halaman|страница|ページ"
 _URL_PART_WORD = f"{_LONG_WORD}|pag|pg|p|str|side|sida|стр|頁|页"
-PAGE_WORD = re.compile(_URL_PART_WORD, re.IGNORECASE)
-_WORD_FOLDER = re.compile(rf"(?P<stem>.*[^/])/(?:{_URL_PART_WORD})/?", re.IGNORECASE)
-_FOLDER = re.compile(rf"(?P<stem>.*[^/])/(?:(?:{_URL_PART_WORD})[_-]?)?(?P<number>0|[1-9]\d{{0,2}})/?", re.IGNORECASE)
-_FILE = re.compile(
+PAGE_WORD = lazy_regex(_URL_PART_WORD, re.IGNORECASE)
+_WORD_FOLDER = lazy_regex(rf"(?P<stem>.*[^/])/(?:{_URL_PART_WORD})/?", re.IGNORECASE)
+_FOLDER = lazy_regex(rf"(?P<stem>.*[^/])/(?:(?:{_URL_PART_WORD})[_-]?)?(?P<number>0|[1-9]\d{{0,2}})/?", re.IGNORECASE)
+_FILE = lazy_regex(
     rf"(?P<stem>.*[^/_.,-])(?P<sep>[/_.,-]{{1,2}})(?:(?:{_URL_PART_WORD})[_-]?)?(?P<number>0|[1-9]\d{{0,2}})"
     r"(?P<ending>\.[a-z]{3,5})",
     re.IGNORECASE,
 )
-_TAIL = re.compile(rf"(?P<stem>.*[^/_,-])[-_,](?:{_LONG_WORD})[-_]?(?P<number>0|[1-9]\d{{0,2}})/?", re.IGNORECASE)
-_QUERY = re.compile(
+_TAIL = lazy_regex(rf"(?P<stem>.*[^/_,-])[-_,](?:{_LONG_WORD})[-_]?(?P<number>0|[1-9]\d{{0,2}})/?", re.IGNORECASE)
+_QUERY = lazy_regex(
     r"(?:page|pg|p|paged|pagina|page_?num(?:ber)?|page_?no|cur(?:rent)?_?page|seite|trang|sayfa|strona|str|part|pn|"
     r"_page)=(\d{1,3})",
     re.IGNORECASE,
 )
 # Matches a link that may lead to a numbered page. Most links of a page do not match, and are therefore not parsed.
-MAYBE = re.compile(r"(?<!\d)\d{1,3}(?:\.[a-z]{3,5})?/?(?:[?#]|$)|=\d{1,3}&", re.IGNORECASE)
+MAYBE = lazy_regex(r"(?<!\d)\d{1,3}(?:\.[a-z]{3,5})?/?(?:[?#]|$)|=\d{1,3}&", re.IGNORECASE)
 
 
 class PartURL(NamedTuple):
@@ -161,9 +162,9 @@ def part_urls(url: str) -> list[PartURL]:
 
 MAX_PARTS = 50
 _MAX_LINKS = 1_000
-_WORD = re.compile(r"[a-zA-Z]{3,}")
+_WORD = lazy_regex(r"[a-zA-Z]{3,}")
 # Matches class names that platforms use only around the links to a post's own pages.
-_OWN_BLOCK = re.compile(
+_OWN_BLOCK = lazy_regex(
     r"(?:^|[\s_-])(?:page-?links?|post-page-numbers|wp-?link-?pages|link-?pages|post-nav-links|content-page-links|"
     r"(?:post|entry|article|story)-?(?:pages|pagination|paging|pager))(?=$|[\s_-])",
     re.IGNORECASE,
@@ -186,19 +187,19 @@ _PAGERS = (
     ".fenye",
 )
 # Matches class names around links to the pages of something else, such as comments or a list of other posts.
-_FOREIGN = re.compile(
+_FOREIGN = lazy_regex(
     r"comment|respond|disqus|discussion|related|sidebar|widget|recommend|popular|latest|blog-pager|post-navigation|"
     r"posts-navigation|gallery|slideshow",
     re.IGNORECASE,
 )
-_WHOLE_ADDRESS = re.compile(
+_WHOLE_ADDRESS = lazy_regex(
     r"[?&](?:pagewanted|page|pg|view|show|mode|seite|p)=(?:all|full|single\w*|complete|alle)(?:&|$)|"
     r"[?&](?:show_?all|view_?all|all|full|single_?page|one_?page|full_?page)=(?:1|true|all|yes)(?:&|$)|"
     r"/(?:all|full|single-?page|one-?page|all-?pages|view-all|page-all|komplettansicht|seite-komplett)(?:\.\w{3,5})?/?$|"
     r"[-_](?:all|full)\.\w{3,5}$",
     re.IGNORECASE,
 )
-_PRINT = re.compile(
+_PRINT = lazy_regex(
     r"/(?:print|printable|print-?view|drucken|imprimer|imprimir)/?$|[?&]view=print(?:&|$)|"
     r"[-_.](?:print|printable)(?:\.\w{3,5})?$|[?&]printable=",
     re.IGNORECASE,

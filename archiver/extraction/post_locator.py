@@ -19,6 +19,7 @@ from archiver.extraction.date_text import text_around_date
 from archiver.extraction.metadata import Node
 from archiver.extraction.page import Page
 from archiver.extraction.text_normalization import element_line, fold_text, has_longer_line, has_text
+from archiver.markup import lazy_regex
 from archiver.platforms.platform_table import by_name
 from archiver.platforms.selector_index import is_below
 from archiver.urls import folder_path
@@ -26,7 +27,7 @@ from archiver.urls import folder_path
 # The similarity of two titles.
 
 # Matches a word, or one character of a script without spaces between words.
-_TOKEN = re.compile(
+_TOKEN = lazy_regex(
     r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+"
 )
 _MIN_COUNT = 3
@@ -70,13 +71,13 @@ def title_in_url(text: str, path: str) -> float:
 
 # Comparing a page's headings with the titles that it declares, and recognizing headings that belong to the site.
 
-TITLE_PARTS = re.compile(r"\s+[|·•»«›‹–—:/-]+\s+|\s*[｜|]\s*")
-_SITE_HEADER = re.compile(
+TITLE_PARTS = lazy_regex(r"\s+[|·•»«›‹–—:/-]+\s+|\s*[｜|]\s*")
+_SITE_HEADER = lazy_regex(
     r"[\s_-](site-?(title|header|branding|logo|name)|branding|masthead|logo|navbar\S*|blog-?(title|name))[\s_-]",
     re.IGNORECASE,
 )
 _TOP = frozenset({"html", "body", "main"})
-_PART_OF_POST = re.compile(
+_PART_OF_POST = lazy_regex(
     r"(?:(?:comment-)?page[/-]?)?\d+$|(?:amp|attachment|print|embed|comments?|feed|trackback|index\.\w+)(?:$|/)",
     re.IGNORECASE,
 )
@@ -151,7 +152,7 @@ def _is_home_of(page: Page, url: str) -> bool:
     return is_above and ("/" in rest or folder.count("/") == 2)
 
 
-_NOISE = re.compile(
+_NOISE = lazy_regex(
     r"(?:^|[\s_-])(?:comments?|kommentare?|kommentarer|commentaires?|comentarios?|commenti|reacties|komentarze|kommentarii|yorumlar|"
     r"binh-?luan|pinglun|commentlist|comment-?form|respond|disqus|sidebar\d*|widgets?|widget-area|"
     r"related(?:-?posts?|-?articles?)?|relatedposts|"
@@ -165,18 +166,18 @@ _NOISE = re.compile(
     re.IGNORECASE,
 )
 _NOISE_TAGS = frozenset({"aside", "nav"})
-_TITLE_NAME = re.compile(r"(?:^|[_-]|(?<=[a-z]))(?:title|tit|headline|subject|titulo|titre|titel)(?:$|[_-])", re.I)
+_TITLE_NAME = lazy_regex(r"(?:^|[_-]|(?<=[a-z]))(?:title|tit|headline|subject|titulo|titre|titel)(?:$|[_-])", re.I)
 LINE_RULES = frozenset({"line like <title>", "largest font"})
 """The rules that find a title in a line that is no heading element. It may stand in one block with the text."""
 _GUESSED = LINE_RULES | {"", "h1", "h2", "title by name", "bookmark", "main h1", "only heading"}
 """The rules by which a heading is only guessed to be the title of the post, from its level, its position or its
 text."""
-_NAMED_TITLE = re.compile(
+_NAMED_TITLE = lazy_regex(
     r"(?:title|titel|titre|titulo|titolo|headline|subject|betreff)$|^(?:tit|heading)$", re.IGNORECASE
 )
-_TITLE_HINTS = re.compile("tit|headl|subj|betr|headi")
+_TITLE_HINTS = lazy_regex("tit|headl|subj|betr|headi")
 """Every name that `_TITLE_NAME` or `_NAMED_TITLE` matches has one of these parts, in lower case."""
-_POST_TITLE_NAME = re.compile(
+_POST_TITLE_NAME = lazy_regex(
     r"(?:(?:post|entry|article|story|item|news|blog)[_-]{0,2})?(?:title|titel|titre|titulo|titolo|headline|subject|betreff)",
     re.IGNORECASE,
 )
@@ -185,7 +186,7 @@ _MAX_TITLE, _MAX_DATE = 200, 40
 _LEAST_LINE, _LARGE, _USUAL_SIZE = 8, 4, 3
 _PLAIN = frozenset({"div", "p", "span", "strong", "b", "td", "h2", "h3", "h4", "font", "header"})
 _HEADINGS = 20
-_ADDRESS_ATTRIBUTE = re.compile(r"^data-.*(?:url|href|link)$")
+_ADDRESS_ATTRIBUTE = lazy_regex(r"^data-.*(?:url|href|link)$")
 _KEEP = frozenset({"html", "body", "main"})
 _PICTURE_DEPTH = 4
 _MIN_BODY = 25  # an element with fewer characters than this is taken for the body only if no other element is found
@@ -205,23 +206,23 @@ def _is_noise_name(names: str) -> bool:
 # The meta blocks of a post: short lines with its date, authors and terms, at the start or end of its text or near it.
 
 _META_TAGS = frozenset({"header", "footer", "address", "time", "abbr", "aside"})
-_META_NAME = re.compile(
+_META_NAME = lazy_regex(
     r"(?:^|[\s_-]|(?<=[a-z]))(?:meta(?:data)?|info(?:s|rmation)?|by-?line|posted(?:-?(?:on|by))?|details?|date(?:line)?|"
     r"published|publish-?date|time-?stamp|pub-?date|category|tags?)(?=$|[\s_-])",
     re.IGNORECASE,
 )
 # A block with such a class or id is a meta block even if its date is plain text.
-_DATED_NAME = re.compile(
+_DATED_NAME = lazy_regex(
     r"(?:^|[\s_-]|(?<=[a-z]))(?:meta(?:data)?|by-?line|posted(?:-?(?:on|by))?|date(?:line)?|published|time-?stamp)(?=$|[\s_-])",
     re.IGNORECASE,
 )
 _META_RELS = frozenset({"category", "tag", "author"})
-_META_ADDRESS = re.compile(
+_META_ADDRESS = lazy_regex(
     r"/(?:authors?|users?|people|categor\w*|kategori\w*|tags?|topics?|rubri\w+|archives?|themen?|schlagw\w+)(?:[/?#]|$)",
     re.IGNORECASE,
 )
-_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
-_SENTENCE = re.compile(r"\w{3,}[.!?。！？]\s*$")
+_YEAR = lazy_regex(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_SENTENCE = lazy_regex(r"\w{3,}[.!?。！？]\s*$")
 _MAX_META_LENGTH, _MAX_META_PARAGRAPH = 240, 60
 _MAX_META_BLOCKS = 5
 _MAX_COUNTER = 12  # a text of at most this many characters, such as "3 comments", may be between meta blocks

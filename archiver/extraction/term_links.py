@@ -16,6 +16,7 @@ from lxml.etree import _Element as Element
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text_normalization import CaselessPattern, clean_text, element_line, fold_text
+from archiver.markup import lazy_regex
 from archiver.platforms.selector_index import Index
 
 # Terms as text: the words in an address or a label that show the kind of a term, and texts that are not terms.
@@ -52,14 +53,14 @@ _QUERY: dict[Kind, str] = {
         r"tags?|tag_id|cimke|stitek|etiket|etiketa|etiqueta|etichetta|schlagwort|stichwort|metka|trefwoord|avainsana"
     ),
 }
-_FOLDER = {kind: re.compile(names, re.IGNORECASE) for kind, names in _FOLDERS.items()}
+_FOLDER = {kind: lazy_regex(names, re.IGNORECASE) for kind, names in _FOLDERS.items()}
 _ADDRESS = {
-    kind: re.compile(rf"/(?:{_FOLDERS[kind]})/[^/?]|[?&](?:{_QUERY[kind]})=[^&]", re.IGNORECASE) for kind in _FOLDERS
+    kind: lazy_regex(rf"/(?:{_FOLDERS[kind]})/[^/?]|[?&](?:{_QUERY[kind]})=[^&]", re.IGNORECASE) for kind in _FOLDERS
 }
-_ANCHOR = {kind: re.compile(rf"/(?:{_FOLDERS[kind]})(?:/|\.html?)?#.", re.IGNORECASE) for kind in _FOLDERS}
+_ANCHOR = {kind: lazy_regex(rf"/(?:{_FOLDERS[kind]})(?:/|\.html?)?#.", re.IGNORECASE) for kind in _FOLDERS}
 
 # Folders that hold the categories of some sites and the tags of others, so that a label before the link decides.
-_AMBIGUOUS = re.compile(
+_AMBIGUOUS = lazy_regex(
     r"/(?:topics?|themas?|themen|temas?|sujets?|chu-de|argoment[oi]|labels?|channel)/[^/?]", re.IGNORECASE
 )
 
@@ -94,18 +95,18 @@ _LABELS: dict[Kind, str] = {
     ),
 }
 _LABEL_END = {
-    kind: re.compile(
+    kind: lazy_regex(
         rf"(?:^|(?P<gap>\s)|[|·•()\[\]（【/,，.。;:：—–-])(?P<label>{words})\s*(?P<colon>[:：])?\s*$", re.I
     )
     for kind, words in _LABELS.items()
 }
 _LABEL = CaselessPattern(rf"^(?:{_LABELS['category']}|{_LABELS['tag']}|in|under)\s*[:：]?\s*$")
 
-_COUNT = re.compile(r"\s*(?:[\(（\[]\s*\d[\d.,]*\s*[\)）\]]|[×x]\s*\d+)$")
-_DIGIT = re.compile(r"\d")
-_SIGN = re.compile(r"^[#＃]+\s*(?=\w)|^(?:tags?|标签|分类)\s*[:：]\s*(?=\S)", re.IGNORECASE)
+_COUNT = lazy_regex(r"\s*(?:[\(（\[]\s*\d[\d.,]*\s*[\)）\]]|[×x]\s*\d+)$")
+_DIGIT = lazy_regex(r"\d")
+_SIGN = lazy_regex(r"^[#＃]+\s*(?=\w)|^(?:tags?|标签|分类)\s*[:：]\s*(?=\S)", re.IGNORECASE)
 _LEFT_OUT = " \t,;、·|/•，；›»«→←↑→▸–—"
-_PLACE = re.compile(
+_PLACE = lazy_regex(
     r"^(?:home|blog|all|all (?:posts|articles|news|topics|tags|categories)|news feed|archives?|startseite|accueil|"
     r"inicio|início|strona główna|главная|ana ?sayfa|trang chủ|首页|首頁|ホーム|トップ|홈|الرئيسية|דף הבית|ראשי|"
     r"home ?page|portada|página (?:inicial|principal)|pagina principale|voorpagina|hem|forsiden?|hjem|etusivu|"
@@ -126,10 +127,10 @@ _NOT_TERM = CaselessPattern(
     r"المزيد|اقرأ المزيد|الكل|עוד|קרא עוד|לכל הכתבות|"
     r"none|null|undefined|nan|n/a|\[?object object\]?|[\W_]+)$",
 )
-_MACHINE = re.compile(
+_MACHINE = lazy_regex(
     r"^(?:[a-z][a-z]*(?:[A-Z]\w*)+|[a-z][\w-]*[a-z])(?::\s+|=)\S|^[A-Za-z]\w*:(?:true|false|null|none|\d+)$"
 )
-_DAY = re.compile(
+_DAY = lazy_regex(
     r"^\W*(?:\w+\.?,?\s+)?(?:\d{1,2}(?:st|nd|rd|th)?\.?\s+(?:de\s+)?\w{3,}\.?,?\s+(?:de\s+)?\d{4}|"
     r"\w{3,}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4})\W*$"
 )
@@ -307,13 +308,13 @@ _BLOCKS = frozenset(
     )
 )
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6", "summary", "legend"))
-_BETWEEN = re.compile(r"[\s,;、，/|·•&+>»#›:：()\[\]（）-]*|\s*(?:and|und|y|e|et|en|i|и|ve|và|と|و|ו)\s*", re.I)
+_BETWEEN = lazy_regex(r"[\s,;、，/|·•&+>»#›:：()\[\]（）-]*|\s*(?:and|und|y|e|et|en|i|и|ve|và|と|و|ו)\s*", re.I)
 _ICON: tuple[tuple[Kind, re.Pattern[str]], ...] = (
-    ("category", re.compile(r"(?:^|[\s_-])(?:folder|folders|category|categories|categor\w+)(?:$|[\s_-])", re.I)),
-    ("tag", re.compile(r"(?:^|[\s_-])(?:tag|tags|hashtag|label|labels|price-?tags?|keyword)(?:$|[\s_-])", re.I)),
+    ("category", lazy_regex(r"(?:^|[\s_-])(?:folder|folders|category|categories|categor\w+)(?:$|[\s_-])", re.I)),
+    ("tag", lazy_regex(r"(?:^|[\s_-])(?:tag|tags|hashtag|label|labels|price-?tags?|keyword)(?:$|[\s_-])", re.I)),
 )
 _MAX_ITEMS = 60
-_PAGED = re.compile(r"/page/?\d+|[?&]paged?=\d+|/feed/?$", re.IGNORECASE)
+_PAGED = lazy_regex(r"/page/?\d+|[?&]paged?=\d+|/feed/?$", re.IGNORECASE)
 _MAX_LINKS = 400
 _MANY_COUNTED = 5
 """If at least this many terms in one list are shown with the number of their posts, they are terms of the whole site
@@ -330,7 +331,7 @@ _BELOW, _MAX_LAST = 200, 30
 """The tags of a post may be in the first `_BELOW` elements after it, in the last `_BELOW` elements of its text, or in
 the last `_MAX_LAST` links in these elements."""
 _TERM_RELS = frozenset(("tag", "category"))
-_OF_THE_SITE = re.compile(
+_OF_THE_SITE = lazy_regex(
     r"(?:trending|popular|hot|top|all|most used|featured|explore)\s+(?:tags?|topics?|categories|labels|keywords)|"
     r"(?:tag|word|label) ?cloud|beliebte (?:tags|themen|schlagw[oö]rter)|(?:tags|sujets|mots-clés) populaires|"
     r"nuage de tags|(?:etiquetas|temas|tags) populares|nube de (?:etiquetas|tags)|tag popolari|nuvola di tag|"

@@ -7,12 +7,13 @@ names. HAN means CJK ideographs, KANA means Hiragana and Katakana.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+
+from archiver.markup import lazy_regex
 
 KANA, HAN, HANGUL, LATIN = "KANA", "HAN", "HANGUL", "LATIN"
 SCRIPTS = {
@@ -365,7 +366,7 @@ _WORDS_OF: dict[str, frozenset[str]] = {
     tag: frozenset(word for row in ROWS if row.tag == tag for word in row.words.split())
     for tag in {row.tag for row in ROWS}
 }
-_ASCII = re.compile(r"[\x00-\x7f]+")
+_ASCII = lazy_regex(r"[\x00-\x7f]+")
 _NO_LETTERS = bytes(code for code in range(128) if not chr(code).isalpha())
 _PUNCTUATION = ".,;:!?\"'()[]«»“”„‘’–—…-،؛؟।"
 

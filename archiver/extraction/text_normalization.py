@@ -12,8 +12,10 @@ from html import unescape
 from lxml import etree
 from lxml.etree import _Element as Element
 
-_INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_ENTITY = re.compile(r"&(#\d{1,7}|#x[0-9a-fA-F]{1,6}|[a-zA-Z]\w{1,31});")
+from archiver.markup import lazy_regex
+
+_INVISIBLE = lazy_regex("[\u200b\u2060\ufeff\u00ad\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_ENTITY = lazy_regex(r"&(#\d{1,7}|#x[0-9a-fA-F]{1,6}|[a-zA-Z]\w{1,31});")
 _UNREAD = frozenset(
     [
         "script",
@@ -102,7 +104,7 @@ _LETTERS_ONLY = _LettersOnly()
 
 
 # Escapes such as \W and "(?P" keep their case. Apart from capitals, only "ı" equals an ASCII letter if case is ignored.
-_IN_PATTERN = re.compile(r"\\.|\(\?P|[A-Zı]")
+_IN_PATTERN = lazy_regex(r"\\.|\(\?P|[A-Zı]")
 
 
 def _lower_in_pattern(found: re.Match[str]) -> str:
@@ -120,8 +122,8 @@ class CaselessPattern:
     __slots__ = ("_any", "_lower")
 
     def __init__(self, pattern: str) -> None:
-        self._any = re.compile(pattern, re.IGNORECASE)
-        self._lower = re.compile(_IN_PATTERN.sub(_lower_in_pattern, pattern))
+        self._any = lazy_regex(pattern, re.IGNORECASE)
+        self._lower = lazy_regex(_IN_PATTERN.sub(_lower_in_pattern, pattern))
 
     def match(self, text: str) -> re.Match[str] | None:
         return self._lower.match(text.lower()) if text.isascii() else self._any.match(text)
@@ -219,7 +221,7 @@ _folded_cached = lru_cache(maxsize=8_192)(_folded)
 
 
 # Matches only from the start of white space. Otherwise a long run of spaces without a line end takes quadratic time.
-_BEFORE_BREAK = re.compile(r"(?<![ \t])[ \t]+\n")
+_BEFORE_BREAK = lazy_regex(r"(?<![ \t])[ \t]+\n")
 
 
 def tidy_body(text: str) -> str:

@@ -23,24 +23,25 @@ from archiver.extraction.post_locator import (
 from archiver.extraction.text_normalization import clean_text, element_line, fold_text
 from archiver.extraction.visible_dates import names_a_date
 from archiver.items import OTHER_HEADING, Candidate, SourceHint, is_from_api
+from archiver.markup import lazy_regex
 
-_SEPARATOR = re.compile(r"\s+[|·•»«›‹–—:~/\\-]+\s+|\s*[｜|»«]\s*|(?<=\S)_(?=\S)|\s+::\s+|(?<=\S):\s+|\s*—\s*")
-_BAR = re.compile(r"\s+[|·•»]\s+|\s*｜\s*")
+_SEPARATOR = lazy_regex(r"\s+[|·•»«›‹–—:~/\\-]+\s+|\s*[｜|»«]\s*|(?<=\S)_(?=\S)|\s+::\s+|(?<=\S):\s+|\s*—\s*")
+_BAR = lazy_regex(r"\s+[|·•»]\s+|\s*｜\s*")
 _MAX_LOST = 5
-_LOST, _LOST_IN_WORD = re.compile("[?\ufffd]"), re.compile(r"\w\?\w")
-_PERMALINK = re.compile(r"\s*[#¶§🔗∞]\s*$")
+_LOST, _LOST_IN_WORD = lazy_regex("[?\ufffd]"), lazy_regex(r"\w\?\w")
+_PERMALINK = lazy_regex(r"\s*[#¶§🔗∞]\s*$")
 
 
-_MANGLED = re.compile("[\u00c2\u00c3\u00e2\u00d0\u00d1][\u0080-\u00bf\u20ac\u2122\u0153]")
+_MANGLED = lazy_regex("[\u00c2\u00c3\u00e2\u00d0\u00d1][\u0080-\u00bf\u20ac\u2122\u0153]")
 _SIGN = r"[|·•»«›‹–—:~_｜-]"
-_SIGN_AT_END, _SIGNS_AT_END = re.compile(rf"{_SIGN}\s*$"), re.compile(r"[\s|·•»«›‹–—:~_｜-]+$")
-_SIGN_AT_START, _SIGNS_AT_START = re.compile(rf"\s*{_SIGN}"), re.compile(r"^[\s|·•»«›‹–—:~_｜-]+")
+_SIGN_AT_END, _SIGNS_AT_END = lazy_regex(rf"{_SIGN}\s*$"), lazy_regex(r"[\s|·•»«›‹–—:~_｜-]+$")
+_SIGN_AT_START, _SIGNS_AT_START = lazy_regex(rf"\s*{_SIGN}"), lazy_regex(r"^[\s|·•»«›‹–—:~_｜-]+")
 _TERM_RELS = frozenset({"category", "tag", "author"})
-_BYLINE = re.compile(
+_BYLINE = lazy_regex(
     r"(?:^|[\s_-])(?:by-?line|entry-?meta|post-?meta|cat-?links|posted-?(?:on|by|in))(?:$|[\s_-])", re.IGNORECASE
 )
 _DATE_LABEL = 16  # at most this many characters accompany a date, such as "Posted on"
-_HIDDEN = re.compile(r"screen-reader|sr-only|visually-hidden|headerlink|anchor-?link")
+_HIDDEN = lazy_regex(r"screen-reader|sr-only|visually-hidden|headerlink|anchor-?link")
 _SITE_TITLES = (
     "#site-title",
     ".site-title",
@@ -69,8 +70,8 @@ _MAX_WORDS, _MIN_LETTERS = 5, 4
 _SENTENCE, _ALIKE = 5, 0.6
 _HEADINGS = 10
 _OTHERS, _MAX_OTHER, _LINKS_HOME = 4, 200, 12
-_TAG = re.compile(r"<([a-z][\w-]*)>", re.IGNORECASE)
-_INITIALS = re.compile(r"[A-Z]{2,6}$")
+_TAG = lazy_regex(r"<([a-z][\w-]*)>", re.IGNORECASE)
+_INITIALS = lazy_regex(r"[A-Z]{2,6}$")
 _SECTIONS = frozenset(
     ("blog", "news", "articles", "article", "magazine", "insights", "resources", "stories", "home", "noticias",
      "artículos", "actualités", "nachrichten", "artikel", "notizie", "новости", "статьи", "блог", "haberler", "tintức",

@@ -28,13 +28,14 @@ from archiver.extraction.date_text import (
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text_normalization import clean_text, element_line
+from archiver.markup import lazy_regex
 
 # Lines with dates: deciding which one is the day of publication, and which one is the day of the last change.
 
 # At most this many dates of a line are read. A paper has the dates of its submission, revision, acceptance and
 # publication.
 _DATES = 4
-_RIGHTS = re.compile(r"©|\(c\)|copyright|all rights reserved|alle rechte|tous droits|版权|著作権", re.IGNORECASE)
+_RIGHTS = lazy_regex(r"©|\(c\)|copyright|all rights reserved|alle rechte|tous droits|版权|著作権", re.IGNORECASE)
 
 
 def read_dates(
@@ -103,26 +104,26 @@ def _is_called_change(tail: str) -> bool:
 
 
 # Matches the class names and ids that many themes use for dates, but not those for dates of an event or a form.
-_NAMED = re.compile(
+_NAMED = lazy_regex(
     r"(?:^|[_-]|(?<=[a-z]))(?:date(?:line|time)?|time(?:stamp)?|publish(?:ed)?|pub-?date|posted(?:-?on)?|fecha|datum|"
     r"data|ngay|thoi-?gian|tarih|tanggal|waktu|dato|datum|tempo|hora|jour|shijian|riqi|zeit)(?=$|[_-]|(?<=[a-z])[A-Z])|"
     r"(?<=[a-z])(?:Date|Time|Published|Posted)(?=$|[_A-Z-])",
 )
-_NAME_HINTS = re.compile("dat|time|publish|posted|fecha|ngay|thoi|tarih|tang|waktu|temp|hora|jour|shij|riqi|zeit")
+_NAME_HINTS = lazy_regex("dat|time|publish|posted|fecha|ngay|thoi|tarih|tang|waktu|temp|hora|jour|shij|riqi|zeit")
 """Every name that `_NAMED` matches has one of these parts, in lower case."""
-_OTHER_TIME = re.compile(
+_OTHER_TIME = lazy_regex(
     r"read|event|countdown|picker|calend|expir|delivery|opening|schedule|duration|-to-", re.IGNORECASE
 )
 # Matches the class or id of the date of an event, of the day on which the page is shown, and of the line of a picture.
-_NOT_PUBLICATION = re.compile(
+_NOT_PUBLICATION = lazy_regex(
     r"(?:^|[\s_-])(?:events?|countdown|deadline|expir\w*|birthday|today|current-?(?:date|time)|(?:date|time)-?(?:now|today)|"
     r"server-?time|(?:wp-|photo-?|image-?|picture-?|img-?)?captions?)(?=$|[\s_-])",
     re.IGNORECASE,
 )
 _QUOTING = frozenset(("blockquote", "figcaption", "caption"))
 _DEPTH_OF_EVENT = 2  # the date of an event has a class for it, or its parent
-_DIGIT = re.compile(r"[\d年]")
-_LOOKS = re.compile(r"(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}(?!\d)|[〇一二三四五六七八九]年")
+_DIGIT = lazy_regex(r"[\d年]")
+_LOOKS = lazy_regex(r"(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}(?!\d)|[〇一二三四五六七八九]年")
 _UNREAD = frozenset(("script", "style", "noscript", "template", "option", "select", "textarea", "title", "meta", "code",
                      "pre", "button", "head", "html"))  # fmt: skip
 _ATTRIBUTES = ("datetime", "data-datetime", "data-date", "data-time", "data-timestamp", "data-published", "content")
@@ -487,7 +488,7 @@ def is_other_time_name(names: str) -> bool:
 
 
 # Matches the classes and ids of comments and of lists of other posts.
-_REACTIONS = re.compile(
+_REACTIONS = lazy_regex(
     r"(?:^|\s)(?:comments?|comment-?list|comments?-(?:area|section|wrapper|list|block|box)|respond|disqus_thread|"
     r"related(?:-?(?:posts|articles|news|stories))?|reviews)(?=$|\s)",
     re.IGNORECASE,
@@ -570,7 +571,7 @@ _INLINE = frozenset(
      "summary")
 )  # fmt: skip
 _SEPARATE = frozenset(("a", "abbr", "label", "span", "time"))  # what styles set apart, without a space in the source
-_HARD_NOISE = re.compile(
+_HARD_NOISE = lazy_regex(
     r"(?:^|[\s_-])(?:comment\w*|respond|disqus|repl(?:y|ies)|related\w*|recommend\w*|popular|trending|latest|recent|"
     r"most-?\w+|more-?\w+|also-?like|archives?|menu|nav\w*|prev\w*|next|sidebar\d*|"
     r"side|carousel|slider|swiper|ticker|breadcrumbs?|newsletter|subscribe|reviews|ads?|advert\w*|promo|teasers?|cards?|"
@@ -579,7 +580,7 @@ _HARD_NOISE = re.compile(
 )
 _LINE_LENGTH, _SECOND_LINES, _AROUND, _AFTER_DATE, _REFUSED = 240, 60, 60, 30, 5
 # The end of a dateline: "(Reuters) -", "--", ") -", "/PRNewswire/".
-_DATELINE = re.compile(r"^[\s)\]]*(?:\([^()]{2,40}\)\s*)?(?:[-–—]|/\w)")
+_DATELINE = lazy_regex(r"^[\s)\]]*(?:\([^()]{2,40}\)\s*)?(?:[-–—]|/\w)")
 # The confidence of a date at a second look by its position, that of one elsewhere, and that of one in what looks like
 # something beside a post.
 _SECOND_TRUST = {"near": 0.5, "above": 0.48, "edge": 0.46, "meta": 0.46, "after": 0.44}
@@ -717,7 +718,7 @@ def _is_only_a_date(el: Element, language: str) -> bool:
     return around is not None and len(around[0]) + len(around[1]) <= _ALONE
 
 
-_SENTENCE = re.compile(r"\w{2,}\s+\w+[.!?…][\"'”’»)]*\s*$|[。！？।]\s*$")
+_SENTENCE = lazy_regex(r"\w{2,}\s+\w+[.!?…][\"'”’»)]*\s*$|[。！？।]\s*$")
 
 
 def _is_certain_noise(el: Element, post: Post) -> bool:

@@ -7,7 +7,6 @@ few pages that are being fetched are kept in memory, so a killed crawl loses not
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from datetime import datetime, timedelta
 from archiver.discovery.source_hints import HintDigest
 from archiver.discovery.url_classifier import is_secondary_listing
 from archiver.items import NEEDS_JAVASCRIPT, NO_LONGER_LISTED, DiscoveredURL, DiscoverySource, Outcome, PageKind
+from archiver.markup import lazy_regex
 
 # Discovery sources come before posts, so that the hints of a feed or an API are known when a post's page is read. The
 # list of a web archive has no hints and may take minutes, so it is read together with the first posts.
@@ -177,7 +177,7 @@ _CLAIMS = {
     "has other details for it": "details",
 }
 """The phrases in the reasons of `refetch_reason` that contain a claim, each with the basis of the claim."""
-_SAYS = re.compile(rf"(\w+) ({'|'.join(_CLAIMS)})")
+_SAYS = lazy_regex(rf"(\w+) ({'|'.join(_CLAIMS)})")
 # "tells another text" was used before 0.3 and is still in the stored reasons of old archives.
 _REFETCH_PHRASES = (*_CLAIMS, "has another text for it", "tells another text", "listed again")
 

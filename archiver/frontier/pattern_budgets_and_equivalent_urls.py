@@ -35,6 +35,7 @@ from urllib.parse import SplitResult, urlsplit
 from archiver.discovery.url_classifier import URLPattern, folder_pattern
 from archiver.frontier.listing_changes_and_coverage import SourceCoverage
 from archiver.items import DiscoverySource
+from archiver.markup import lazy_regex
 from archiver.urls import folder_path
 
 # Budgets, which limit the number of pages without news that are fetched for each pattern. They end the crawl of endless
@@ -264,8 +265,8 @@ def pattern_budget_reason(pattern: URLPattern) -> str:
 ENOUGH = 5
 """At least this many posts must confirm a variant before it is believed."""
 EQUIVALENT_URL_RULE = "equivalent-url"
-_STEP = re.compile(r"amp|print|printable|printer|mobile|wap|lite|reader|text-only|turbo", re.IGNORECASE)
-_ENDING = re.compile(r"\.(?:html?|php|aspx?)$", re.IGNORECASE)
+_STEP = lazy_regex(r"amp|print|printable|printer|mobile|wap|lite|reader|text-only|turbo", re.IGNORECASE)
+_ENDING = lazy_regex(r"\.(?:html?|php|aspx?)$", re.IGNORECASE)
 _MAX_STEPS = 8
 
 
@@ -396,9 +397,9 @@ of the folder to it."""
 _ENOUGH_ANYWHERE = 2 * ENOUGH_REDIRECTS
 """If at least this many addresses were redirected to a form and no address refutes this, the host is believed to
 redirect addresses of all folders to it."""
-_WWW = re.compile(r"^www\d?\.", re.IGNORECASE)
+_WWW = lazy_regex(r"^www\d?\.", re.IGNORECASE)
 # An extension begins with a letter, so the last number of a version (/release-1.2.0) is not an extension.
-_FILE_EXTENSION = re.compile(r"\.[a-z][a-z0-9]{0,4}$", re.IGNORECASE)
+_FILE_EXTENSION = lazy_regex(r"\.[a-z][a-z0-9]{0,4}$", re.IGNORECASE)
 _OPPOSITE = {"slash": "no slash", "https": "http", "www": "no www"}
 _OPPOSITE |= {other: name for name, other in _OPPOSITE.items()}
 _OF_HOST = ("https", "http", "www", "no www")

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
+from archiver.markup import lazy_regex
 from archiver.politeness.throttle import MAX_RETRY_AFTER
 
 # Cadences as people write them: `6h`, `cron:0 */4 * * *`, `adaptive:1h..7d`.
@@ -302,7 +303,7 @@ def _reason(cadence: Cadence, period: timedelta) -> str:
 
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_FORM = re.compile(
+_FORM = lazy_regex(
     r"(?:(?P<first>[a-z]{3})(?:-(?P<last>[a-z]{3}))? )?"
     r"(?P<begin>\d{1,2}:\d\d) ?- ?(?P<end>\d{1,2}:\d\d)(?: (?P<zone>[a-z][\w/+-]*))?",
     re.IGNORECASE,

@@ -4,7 +4,6 @@ cannot be read because of them.
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -13,13 +12,15 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from archiver.markup import lazy_regex
+
 _MOST_MESSAGES = 20
 _MOST_NAMED = 5
 _FTS = "articles_fts"
 _AUTOMATIC = "sqlite_autoindex_"
 """The beginning of the names of indexes that SQLite makes for primary keys and UNIQUE constraints. Such indexes cannot
 be created on their own."""
-_OF_INDEX = re.compile(r"^(?:row \d+ missing from|wrong # of entries in|non-unique entry in) index (\w+)$")
+_OF_INDEX = lazy_regex(r"^(?:row \d+ missing from|wrong # of entries in|non-unique entry in) index (\w+)$")
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR)
 
 

@@ -7,7 +7,6 @@ All functions run inside the caller's transaction.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,6 +18,7 @@ from archiver.articles.article_comparison import meaning_digest
 from archiver.fields import LATEST
 from archiver.items import Article
 from archiver.maintenance.merge_captures_and_pages import CaptureMerge
+from archiver.markup import lazy_regex
 from archiver.storage.article_tables import captures, evidence, near_duplicate_clusters
 from archiver.storage.article_tables.article_and_revision_rows import article_from_row, write_facets
 from archiver.storage.article_tables.articles import Change, settle_duplicates
@@ -44,7 +44,7 @@ from archiver.storage.tombstones import Tombstone, next_article_id, tombstone_of
 # New articles.
 
 _LOCAL_COLUMNS = ("id", "duplicate_of", "cluster_id", "reextraction_id")
-_RULES = re.compile(r" rules-(\d+)")
+_RULES = lazy_regex(r" rules-(\d+)")
 
 
 @dataclass(frozen=True, slots=True)

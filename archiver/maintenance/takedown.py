@@ -27,6 +27,7 @@ from archiver.articles.article_comparison import fold_words
 from archiver.errors import ArchiveLocked, ArchiverError, UnreadableInput
 from archiver.fields import LINKS
 from archiver.maintenance.verify_captures import is_being_written
+from archiver.markup import lazy_regex
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.article_tables.article_and_revision_rows import article_from_revision, revision_rows
 from archiver.storage.article_tables.article_records import record_id_of
@@ -55,9 +56,9 @@ _QUOTE_WORDS = 8
 _MIN_WORDS = 4
 """A title, or a text with fewer than _QUOTE_WORDS words, is only searched for as a whole, and only if it has at least
 this many words."""
-_TAG = re.compile(r"<!\[CDATA\[|<[^<>]*>")
-_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
-_CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)", re.IGNORECASE)
+_TAG = lazy_regex(r"<!\[CDATA\[|<[^<>]*>")
+_ESCAPE = lazy_regex(r"\\(u[0-9a-fA-F]{4}|.)")
+_CHARSET = lazy_regex(r"charset=[\"']?([\w.:-]+)", re.IGNORECASE)
 _NO_TEXT = ("image/", "audio/", "video/", "font/")
 
 

@@ -4,12 +4,12 @@ and the definition lists of PHP Markdown Extra.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from archiver.items import Mark
+from archiver.markup import lazy_regex
 from archiver.markup.marks import (
     ANCHOR,
     CELLS,
@@ -26,16 +26,16 @@ from archiver.markup.marks import (
     space_after,
 )
 
-_SPECIAL = re.compile(r"([\\`*\[\]]|<(?=[a-zA-Z/!?])|&(?=#?\w+;)|~(?=~)|(?<!\w)_|_(?!\w))")
+_SPECIAL = lazy_regex(r"([\\`*\[\]]|<(?=[a-zA-Z/!?])|&(?=#?\w+;)|~(?=~)|(?<!\w)_|_(?!\w))")
 _SPECIAL_SIGNS = "\\`*[]<&~_"
-_LINE_START = re.compile(r"^(?=#{1,6}(?:\s|$)|>|[-+](?:\s|$)|(?:-{3,}|={1,}|_{3,}|~{3,})\s*$)")
-_NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
-_UNSAFE_IN_URL = re.compile(r"[\s<>()]")
-_LABEL = re.compile(r"[^\w-]+")
-_REFERENCE = re.compile(r"[\[(]?\s*(?:\d{1,4}|[*†‡§]{1,3})\s*[\])]?")
-_NUMBER_OF_NOTE = re.compile(r"^(?:<sup>\d*</sup>|[\\\[\]().\s])*")
-_TASK = re.compile(r"^\\\[([ x])\\\] ")
-_BACKTICKS = re.compile("`+")
+_LINE_START = lazy_regex(r"^(?=#{1,6}(?:\s|$)|>|[-+](?:\s|$)|(?:-{3,}|={1,}|_{3,}|~{3,})\s*$)")
+_NUMBERED = lazy_regex(r"^(\d{1,9})([.)])(?=\s|$)")
+_UNSAFE_IN_URL = lazy_regex(r"[\s<>()]")
+_LABEL = lazy_regex(r"[^\w-]+")
+_REFERENCE = lazy_regex(r"[\[(]?\s*(?:\d{1,4}|[*†‡§]{1,3})\s*[\])]?")
+_NUMBER_OF_NOTE = lazy_regex(r"^(?:<sup>\d*</sup>|[\\\[\]().\s])*")
+_TASK = lazy_regex(r"^\\\[([ x])\\\] ")
+_BACKTICKS = lazy_regex("`+")
 _MAX_REFERENCE = 8
 """The text of a link to a footnote has at most this many characters: "[12]" or "note 12"."""
 _RULES = {"": "---", "left": ":---", "center": ":---:", "right": "---:"}

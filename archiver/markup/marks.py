@@ -15,13 +15,13 @@ article are in document order, an outer mark before those inside it, and never o
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
 from archiver.items import Image, Link, Mark, MarkedText
+from archiver.markup import lazy_regex
 
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 LISTS = frozenset({"ul", "ol", "dl"})
@@ -36,9 +36,9 @@ ALIGNMENTS = ("left", "center", "right")
 SPANS = ("colspan", "rowspan")
 KINDS = BLOCKS | INLINE | IMAGES | RECORDINGS | {ANCHOR}
 _SCHEMES = frozenset({"http", "https", "mailto", "ftp", "tel"})
-_SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):")
-_ANCHOR_NAME = re.compile(r"[^\s\"'<>&]{1,200}")
-_SIZE = re.compile(r"[-_]\d{2,5}x\d{2,5}(?=\.\w+$|$)|[-_]scaled(?=\.\w+$)")
+_SCHEME = lazy_regex(r"([a-zA-Z][a-zA-Z0-9+.-]*):")
+_ANCHOR_NAME = lazy_regex(r"[^\s\"'<>&]{1,200}")
+_SIZE = lazy_regex(r"[-_]\d{2,5}x\d{2,5}(?=\.\w+$|$)|[-_]scaled(?=\.\w+$)")
 
 
 def is_safe_url(url: str) -> bool:

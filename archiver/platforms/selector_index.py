@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from itertools import accumulate, chain
@@ -20,28 +20,30 @@ from lxml.etree import _Element as Element
 from parsel import Selector
 from parsel.csstranslator import css2xpath
 
+from archiver.markup import lazy_regex
+
 # Selectors in parsel's language: CSS with `::text` and `::attr(name)`, or XPath.
 
 Found = Element | str
 """One item of a selector's result: an element, or a text (from `::text`, `::attr()` or an XPath that returns strings).
 """
 
-_PREFIX = re.compile(r"\s*(css|xpath)=(.*)", re.DOTALL)
+_PREFIX = lazy_regex(r"\s*(css|xpath)=(.*)", re.DOTALL)
 _AXES = (
     "ancestor|ancestor-or-self|attribute|child|descendant|descendant-or-self|following|following-sibling|parent|"
     "preceding|preceding-sibling|self"
 )
-_XPATH_START = re.compile(
+_XPATH_START = lazy_regex(
     rf"\s*(?:/|\./|\.\.|\.\s*$|\(|@|\*\s*(?:/|\[\s*@)|(?:{_AXES})::(?!text\s*$|attr\()|(?:(?:re|set):)?[a-zA-Z][\w-]*\()"
 )
-_PSEUDO_TEXT = re.compile(r"\s*::text\s*(?=,|$)", re.IGNORECASE)
-_PSEUDO_ATTRIBUTE = re.compile(r"::attr\([^()]*\)\s*(?:,|$)", re.IGNORECASE)
-_XPATH_TEXT = re.compile(r"/{1,2}(?:child::)?text\(\)\s*$")
-_XPATH_ATTRIBUTE = re.compile(r"(?:@|attribute::)[\w:.*-]+\s*$")
-_XPATH_LITERAL = re.compile(r"'[^']*'|\"[^\"]*\"")
-_XPATH_CALL = re.compile(r"(?<![\w:-])((?:[\w-]+:)?[a-zA-Z][\w.-]*)\s*\(")
-_XPATH_VARIABLE = re.compile(r"\$([\w:.-]+)")
-_XPATH_NAMESPACE = re.compile(r"(?<![\w:.-])([a-zA-Z_][\w.-]*):(?!:)")
+_PSEUDO_TEXT = lazy_regex(r"\s*::text\s*(?=,|$)", re.IGNORECASE)
+_PSEUDO_ATTRIBUTE = lazy_regex(r"::attr\([^()]*\)\s*(?:,|$)", re.IGNORECASE)
+_XPATH_TEXT = lazy_regex(r"/{1,2}(?:child::)?text\(\)\s*$")
+_XPATH_ATTRIBUTE = lazy_regex(r"(?:@|attribute::)[\w:.*-]+\s*$")
+_XPATH_LITERAL = lazy_regex(r"'[^']*'|\"[^\"]*\"")
+_XPATH_CALL = lazy_regex(r"(?<![\w:-])((?:[\w-]+:)?[a-zA-Z][\w.-]*)\s*\(")
+_XPATH_VARIABLE = lazy_regex(r"\$([\w:.-]+)")
+_XPATH_NAMESPACE = lazy_regex(r"(?<![\w:.-])([a-zA-Z_][\w.-]*):(?!:)")
 _NODE_TESTS = frozenset(("comment", "node", "processing-instruction", "text"))
 _XPATH_OPERATORS = frozenset(("and", "or", "div", "mod"))
 
@@ -150,11 +152,16 @@ INDEXED = frozenset(
         "data-hook",
         "typeof",
         "data-drupal-selector",
+        # "Load more" buttons
+        "data-next-url",
+        "data-next-page-url",
+        "data-next-page",
+        "data-load-more-url",
     )
 )
 _OPERATORS = frozenset(("exists", "=", "~=", "^=", "*="))
-_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.-]*")
-_WORD = re.compile(r"[^ \t\r\n]+")
+_NAME = lazy_regex(r"[a-zA-Z_][a-zA-Z0-9_.-]*")
+_WORD = lazy_regex(r"[^ \t\r\n]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -509,6 +516,14 @@ class Index:
         for el in self.elements:
             found[el.tag].append(el)
         return found
+
+    def with_attribute(self, name: str) -> list[Element]:
+        """Returns the elements with an attribute in INDEXED, in document order."""
+        return self._attrs.get(name, [])
+
+    def sorted(self, elements: Collection[Element]) -> list[Element]:
+        """Returns elements in document order."""
+        return sorted(elements, key=self.order.__getitem__) if elements else []
 
     def classes_with(self, hints: re.Pattern[str]) -> list[str]:
         """Returns the class names in which `hints` finds a match. The names are searched in lower case.

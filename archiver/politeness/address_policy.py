@@ -6,13 +6,13 @@ This module has its own tables because the tables of `ipaddress` change between 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from urllib.parse import unquote, urlsplit
 
+from archiver.markup import lazy_regex
 from archiver.urls import Scope
 
 Address = IPv4Address | IPv6Address
@@ -79,10 +79,10 @@ _EMBEDDING = tuple(
 
 # Names that always mean this machine or its network: RFC 6761 (section 6.3), RFC 6762 (section 3), RFC 8375, and the
 # resolution of ICANN's board on .internal (2024-07-29).
-_OWN_NAMES = re.compile(r"(?:.+\.)?(localhost|localhost\.localdomain|ip6-localhost|ip6-loopback)")
-_LOCAL_NAMES = re.compile(r".+\.(?:local|internal|home\.arpa|localdomain)")
+_OWN_NAMES = lazy_regex(r"(?:.+\.)?(localhost|localhost\.localdomain|ip6-localhost|ip6-loopback)")
+_LOCAL_NAMES = lazy_regex(r".+\.(?:local|internal|home\.arpa|localdomain)")
 _METADATA_NAMES = frozenset({"metadata.google.internal", "instance-data.ec2.internal"})
-_NUMBER = re.compile(r"(?:0[xX][0-9a-fA-F]*|[0-9]+)")
+_NUMBER = lazy_regex(r"(?:0[xX][0-9a-fA-F]*|[0-9]+)")
 
 
 def zone_of(address: Address) -> AddressZone:

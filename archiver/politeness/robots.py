@@ -16,6 +16,8 @@ from datetime import datetime, timedelta
 
 from protego import Protego
 
+from archiver.markup import lazy_regex
+
 # Files that apply to a whole host (robots.txt, tdmrep.json).
 
 FRESH_FOR = timedelta(hours=24)
@@ -49,9 +51,9 @@ MAX_ROBOTS_BYTES = 500 * 1024
 
 _MAX_SEARCHED = 2_000  # at most this many rules are searched for the rule that forbids an address
 # The value may have a colon of its own: "Sitemap https://...", "Disallow /a:b".
-_WITHOUT_COLON = re.compile(r"([A-Za-z_-]+)\s+((?:/|\*|https?:)\S*|[^\s:]+)")
-_LINE = re.compile(r"\r\n|\r|\n")
-_TOKEN = re.compile(r"[A-Za-z_-]+|\*")
+_WITHOUT_COLON = lazy_regex(r"([A-Za-z_-]+)\s+((?:/|\*|https?:)\S*|[^\s:]+)")
+_LINE = lazy_regex(r"\r\n|\r|\n")
+_TOKEN = lazy_regex(r"[A-Za-z_-]+|\*")
 # The records, by the beginnings of their names, with common misspellings (section 2.2.4 allows a lenient parser).
 _RECORDS = (
     ("user-agent", "agent"),

@@ -17,6 +17,7 @@ from urllib.parse import urljoin
 from lxml import etree
 
 from archiver.items import UsageStatement
+from archiver.markup import lazy_regex
 from archiver.politeness.robots import path_matcher
 
 MAX_STATEMENTS = 100
@@ -53,14 +54,14 @@ _WORDS = frozenset(
         "norobots",
     }
 )
-_DIRECTIVE = re.compile(r"[a-z][a-z0-9_-]{1,39}")
-_AGENT = re.compile(r"\s*([A-Za-z0-9_.*-]{1,60})\s*:(.*)", re.DOTALL)
+_DIRECTIVE = lazy_regex(r"[a-z][a-z0-9_-]{1,39}")
+_AGENT = lazy_regex(r"\s*([A-Za-z0-9_.*-]{1,60})\s*:(.*)", re.DOTALL)
 # The name of a meta element for one crawler, instead of "robots".
-_ROBOT_NAME = re.compile(r"bot|crawler|spider|archiver|extended|slurp|teoma")
+_ROBOT_NAME = lazy_regex(r"bot|crawler|spider|archiver|extended|slurp|teoma")
 _MAX_NAME_LENGTH = 60
 _TDM = ("tdm-reservation", "tdm-policy")
 _LICENCE_META = frozenset({"dcterms.license", "dc.rights.license", "dcterms.rights", "dc.rights"})
-_LINK = re.compile(r"<([^<>]{1,500})>((?:\s*;[^,<]*)*)")
+_LINK = lazy_regex(r"<([^<>]{1,500})>((?:\s*;[^,<]*)*)")
 _PRIORITY = ("file", "header", "meta")
 
 

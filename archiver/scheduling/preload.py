@@ -11,9 +11,11 @@ import platform
 from scrapy.settings import Settings
 from scrapy.utils.misc import load_object
 
+from archiver.markup import compile_lazy_regexes
 from archiver.sites.page_objects import installed_page_objects
 
 for name in (
+    "scrapy.core.downloader.contextfactory",  # first, because Scrapy inspects the whole stack when it imports this
     "archiver.scheduling.crawl_pool",
     "archiver.scheduling.crawler_process",
     "archiver.scheduling.daemon",
@@ -26,7 +28,6 @@ for name in (
     "scrapy.core.scheduler",
     "scrapy.pqueues",
     "scrapy.squeues",
-    "scrapy.core.downloader.contextfactory",
     "scrapy.dupefilters",
     "scrapy.logformatter",
     "scrapy.statscollectors",
@@ -41,6 +42,7 @@ for components in ("DOWNLOADER_MIDDLEWARES", "SPIDER_MIDDLEWARES", "EXTENSIONS",
 for handler in settings.getwithbase("DOWNLOAD_HANDLERS").values():
     if handler is not None:
         load_object(handler)
+compile_lazy_regexes()
 installed_page_objects()  # looks into every installed package
 platform.platform()  # Scrapy logs it; the first call starts a process
 # Forked processes copy the memory pages that they write to, and a garbage collection would write to all of them.

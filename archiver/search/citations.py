@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from slugify import slugify
 
 from archiver.extraction.authors.person_names import KNOWN_AGENCIES, is_full_name
+from archiver.markup import lazy_regex
 from archiver.search.index_document import fold_name
 from archiver.search.word_splitting import is_run_letter
 
@@ -38,10 +39,10 @@ _TEX = {
     "~": r"\textasciitilde{}",
 }
 # Characters that TeX joins into ligatures: -- is a dash, `` a quotation mark.
-_LIGATURES = re.compile(r"([-`',<>](?=[-`',<>])|[?!](?=`))")
+_LIGATURES = lazy_regex(r"([-`',<>](?=[-`',<>])|[?!](?=`))")
 _IN_NAMES = " .'’·-"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DAY = re.compile(r"(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", re.ASCII)
+_DAY = lazy_regex(r"(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", re.ASCII)
 _DATE_PARTS = {"year": 1, "month": 2}
 
 

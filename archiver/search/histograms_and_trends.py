@@ -13,7 +13,6 @@ drawn as zero: it leaves a gap in the line. Periods without any archived article
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +28,7 @@ import tantivy
 from sqlite_utils import Database
 
 from archiver.errors import BadQuery, ExtraMissing
+from archiver.markup import lazy_regex
 from archiver.search.engine import Plan, plan_query
 from archiver.search.index_document import site_and_parents
 from archiver.search.query import Query, filter_terms
@@ -496,7 +496,7 @@ _STEPS = {
     "day": (1, 2, 5, 10, 15, 30, 60, 90, 180, 365, 730, 3_650),
 }
 # Characters that XML 1.0 (section 2.2) does not allow, and characters that change the direction of the text after them.
-_UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
+_UNSAFE = lazy_regex("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
 
 Encoder = Callable[[str], bytes]
 

@@ -30,6 +30,7 @@ from typing import Literal
 
 from archiver.errors import BadQuery
 from archiver.fields import BY_NAME, WEIGHTS
+from archiver.markup import lazy_regex
 from archiver.search.query_tree import PREDICATES, And, Near, Node, Not, Or, Term
 from archiver.search.word_splitting import lookup_words, split_into_words
 
@@ -45,9 +46,9 @@ _STEM = "stem"
 
 # Typographic quotation marks, and the full-width characters of East Asian keyboards.
 _PLAIN = {**str.maketrans("“”„‟", '""""'), **{0xFEE0 + sign: sign for sign in range(0x21, 0x7F)}}
-_ENDS = re.compile(r"\s*(?:\)|$)")
-_BETWEEN = re.compile(r"NEAR(?:/(\d{1,3}))?$")
-_TOKEN = re.compile(
+_ENDS = lazy_regex(r"\s*(?:\)|$)")
+_BETWEEN = lazy_regex(r"NEAR(?:/(\d{1,3}))?$")
+_TOKEN = lazy_regex(
     r"""\s*(?:
         (?P<close>\)) |
         (?P<minus>-(?=[^\s)-]))?

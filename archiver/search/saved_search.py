@@ -11,7 +11,6 @@ running are safe during a crawl and concurrently. Times are ISO 8601 in UTC.
 from __future__ import annotations
 
 import json
-import re
 import unicodedata
 import uuid
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from sqlite_utils import Database
 
 from archiver.errors import ArchiverError, BadSearchName, SavedSearchNotFound, SavedSearchUnreadable
+from archiver.markup import lazy_regex
 from archiver.search.engine import Hit, Listing, list_matches
 from archiver.search.query import Query, query_as_options
 from archiver.storage import full_text_and_saved_searches as stored
@@ -296,9 +296,9 @@ def _saved(row: stored.SavedSearchRow) -> SavedSearch:
 # The reported articles of a saved search as an Atom feed (RFC 4287).
 
 ATOM = "http://www.w3.org/2005/Atom"
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_XML = lazy_regex("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 does not allow (section 2.2)."""
-_TAG = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
+_TAG = lazy_regex(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
 _EXACT = ("second", "minute")
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import islice, product
 
+from archiver.markup import lazy_regex
 from archiver.search.query_tree import And, Near, Node, Or, SimilarTo, Term
 from archiver.search.word_splitting import (
     MAX_WORD,
@@ -31,7 +32,7 @@ Place = tuple[int, int, int]
 
 _PIECE = 400
 """A text is read in pieces of at least this many characters. Each piece ends at a space."""
-_BLANK = re.compile(r"\s")
+_BLANK = lazy_regex(r"\s")
 
 
 def find_occurrences(text: str, rows: Sequence[Row]) -> list[Place]:

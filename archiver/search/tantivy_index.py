@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import zlib
 from collections import Counter
@@ -23,6 +22,7 @@ from sqlite_utils import Database
 from tantivy import DocAddress, Order, Query
 
 from archiver.errors import IndexDamaged
+from archiver.markup import lazy_regex
 from archiver.search.index_document import FORMAT, document_rows
 from archiver.search.word_splitting import split_into_words
 from archiver.storage.connection import is_writable, migrations, writing
@@ -32,7 +32,7 @@ from archiver.storage.connection import is_writable, migrations, writing
 _META = "meta.json"
 LISTS = (_META, ".managed.json")
 """The files that list the other files of the index."""
-_PART = re.compile(r"([0-9a-f]{32})\.(?:(\d+)\.)?(\w+)")
+_PART = lazy_regex(r"([0-9a-f]{32})\.(?:(\d+)\.)?(\w+)")
 _MAGIC = 1337
 _LOOKS = 3
 _TAIL, _PIECE = 8, 1 << 20

@@ -18,14 +18,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from archiver.markup import lazy_regex
+
 # Marks each letter of a run in a translated text, so that one split yields words and runs.
 _IN_RUN = "\x01"
-_RUNS = re.compile(
+_RUNS = lazy_regex(
     "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u312f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
 )
 # Accents and vowel points that are optional in writing.
-_ACCENTS = re.compile(
+_ACCENTS = lazy_regex(
     "[\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc"
     "\u06df-\u06e8\u06ea-\u06ed\u0640\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff"
     "\ufe00-\ufe0f\ufe20-\ufe2f\u200b-\u200f\u00ad\u2060\ufeff\U000e0100-\U000e01ef]"
@@ -33,7 +35,7 @@ _ACCENTS = re.compile(
 # Letters without a Unicode decomposition, and the letters that people also type in their place.
 _PLAIN = {"đ": "d", "ð": "d", "ø": "o", "ł": "l", "ı": "i", "ħ": "h", "ŧ": "t", "æ": "ae", "œ": "oe", "þ": "th"}
 _KEPT = {"й": "й", "ї": "ї", "ў": "ў"}
-_SUFFIXED = re.compile(r"(?<=\w)(?:\+\+|#)(?!\w)")
+_SUFFIXED = lazy_regex(r"(?<=\w)(?:\+\+|#)(?!\w)")
 _PLUS, _SHARP = "\ue0fe", "\ue0ff"
 _SIGNS = {"++": _PLUS, "#": _SHARP}
 _EVEN_PLUS = "\ue0fd"
@@ -194,7 +196,7 @@ def words_with_places(text: str) -> PositionedWords:
     return PositionedWords(found, chunks)
 
 
-_CHUNK = re.compile(r"\S+")
+_CHUNK = lazy_regex(r"\S+")
 
 
 @lru_cache(maxsize=20_000)

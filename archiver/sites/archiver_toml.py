@@ -24,15 +24,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlite_utils import Database
 
 from archiver.errors import BadConfig, BadSetting, UnreadableInput, did_you_mean
+from archiver.markup import lazy_regex
 from archiver.storage.column_values import settings_of
 from archiver.storage.sites import read_setting, read_tag, tags_of_sites
 
 # Positions in a TOML text. Python's parser gives the position of a syntax error, but not of a value.
 
 TOMLPath = tuple[str, ...]
-_HEADER = re.compile(r"\s*\[\[?(.+?)\]\]?\s*(?:#.*)?$")
+_HEADER = lazy_regex(r"\s*\[\[?(.+?)\]\]?\s*(?:#.*)?$")
 _WORD = r"""(?:[\w-]+|"(?:[^"\\]|\\.)*"|'[^']*')"""
-_KEY = re.compile(rf"(\s*)({_WORD}(?:\s*\.\s*{_WORD})*)\s*=")
+_KEY = lazy_regex(rf"(\s*)({_WORD}(?:\s*\.\s*{_WORD})*)\s*=")
 
 
 def toml_position(text: str, path: TOMLPath) -> tuple[int, int]:
@@ -50,7 +51,7 @@ def toml_position(text: str, path: TOMLPath) -> tuple[int, int]:
     return at
 
 
-_BARE_TEXT = re.compile(r"""[^\W\d_][^\s"'#,\[\]{}]*|[~./][^\s"'#,\[\]{}]*""")
+_BARE_TEXT = lazy_regex(r"""[^\W\d_][^\s"'#,\[\]{}]*|[~./][^\s"'#,\[\]{}]*""")
 _TRUTH = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
 
 

@@ -55,6 +55,7 @@ from archiver.items import (
     SourceHint,
     format_degrees,
 )
+from archiver.markup import lazy_regex
 from archiver.markup.marks import captions_of, pack_marks
 from archiver.sites.archiver_toml import load_config
 
@@ -167,8 +168,8 @@ def handle_urls(*patterns: str) -> Callable[[_PageObjectClass], _PageObjectClass
     return mark
 
 
-_PATTERN = re.compile(r"(?:https?://)?(?P<host>[^\s/?#:]+)(?P<port>:\d+)?(?P<path>/\S*)?", re.IGNORECASE)
-_WWW = re.compile(r"^www\d?\.")
+_PATTERN = lazy_regex(r"(?:https?://)?(?P<host>[^\s/?#:]+)(?P<port>:\d+)?(?P<path>/\S*)?", re.IGNORECASE)
+_WWW = lazy_regex(r"^www\d?\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +231,7 @@ def _plain_host(host: str) -> str:
 
 Values = dict[str, Any]
 """Attributes of an article, by name."""
-_MARKUP = re.compile(r"\s*<[a-zA-Z][^>]*>.*>\s*", re.DOTALL)
+_MARKUP = lazy_regex(r"\s*<[a-zA-Z][^>]*>.*>\s*", re.DOTALL)
 _NUMBERS_OF_PLACE = 2
 
 
@@ -438,7 +439,7 @@ class LoadedPageObject:
         return f"{self.name}, {self.file}:{_field_of(self.kind, name).line}"
 
 
-_CLASS = re.compile(r"^[ \t]*class[ \t]+(\w+)", re.MULTILINE)
+_CLASS = lazy_regex(r"^[ \t]*class[ \t]+(\w+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -298,11 +298,9 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
             )
         )
     page = parse_html(fetched.body, fetched.url, fetched.content_type, fetched.at)
-    if page.root is not None:
-        result = replace(
-            result, usage_statements=(*result.usage_statements, *statements_of_page(page.root, fetched.url))
-        )
-    links = _links(page, fetched, site.scope)
+    if page.root is not None and (stated := statements_of_page(page.root, fetched.url)):
+        result = replace(result, usage_statements=(*result.usage_statements, *stated))
+    links = _links(page, fetched, request, site.scope)
     is_shell = _is_shell(page, result, request, site.soft_not_found)
     if _is_unreadable(page, request, is_shell=is_shell):
         # This comes before the soft-404 check, because a site that sends this empty page for every address also sends
@@ -315,7 +313,7 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
         target = normalize(links.refresh)
         if target and urlkey(target) != request.urlkey:
             return _redirect(target, result, request, site, "meta-refresh")
-    return _article_page(page, links, replace(result, is_shell=is_shell), request, site)
+    return _article_page(page, links, replace(result, is_shell=True) if is_shell else result, request, site)
 
 
 def _is_shell(page: Page, result: PageResult, request: PageRequest, soft_not_found: SoftNotFoundProfile | None) -> bool:
@@ -640,10 +638,11 @@ def _is_reportable(target: DiscoveredURL, kind: PageKind, scope: Scope) -> bool:
     return target.kind in (PageKind.FEED, PageKind.SITEMAP) or scope.contains(target.url)
 
 
-def _links(page: Page, fetched: FetchedPage, scope: Scope) -> link_reader.PageLinks | None:
+def _links(page: Page, fetched: FetchedPage, request: PageRequest, scope: Scope) -> link_reader.PageLinks | None:
     if page.root is None:
         return None
-    return link_reader.parse_links(page.root, fetched.url, scope, fetched.headers.get("link", ""), fetched.at.year + 1)
+    header, latest_year = fetched.headers.get("link", ""), fetched.at.year + 1
+    return link_reader.parse_links(page.index, fetched.url, scope, header, latest_year, with_api=request.is_seed)
 
 
 def _is_html(fetched: FetchedPage) -> bool:

@@ -7,7 +7,6 @@ that member, so that reading can resume at any position. If a member is damaged,
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any, BinaryIO, Protocol
 
 from isal import igzip_lib
 
+from archiver.markup import lazy_regex
 from archiver.warc.record_problems import ProblemKind
 
 if sys.version_info >= (3, 14):
@@ -31,8 +31,8 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 # Zstandard Compression for WARC Files 1.0: a dictionary is in a skippable frame with this number, ahead of all others.
 _ZSTD_DICTIONARY = b"\x5d\x2a\x4d\x18"
 _PADDING = b"\0\r\n"
-_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
-_BEGINS = re.compile(rb"\s*(WARC/\d|filedesc:|[a-z][a-z0-9+.-]{1,20}:\S+ [\d.]{7,15} \d{8})")
+_SKIPPABLE = lazy_regex(rb"[\x50-\x5f]\x2a\x4d\x18")
+_BEGINS = lazy_regex(rb"\s*(WARC/\d|filedesc:|[a-z][a-z0-9+.-]{1,20}:\S+ [\d.]{7,15} \d{8})")
 _LARGEST_DICTIONARY = 1 << 24
 # Limits on how far data may decompress. Text compresses to a tenth of its size, rarely to a fiftieth; gzip can reach a
 # thousandth.

@@ -6,12 +6,12 @@ Also pairs each response with its request, and joins the segments of a segmented
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from archiver.markup import lazy_regex
 from archiver.urls import normalize
 from archiver.warc.decompressing_stream import StreamPosition
 from archiver.warc.foreign_reader import ForeignRecord, ForeignRecords, parse_arc_date
@@ -20,11 +20,11 @@ from archiver.warc.payload import Digests, matches_digest, parse_digest
 from archiver.warc.record_problems import KEPT, Problem, ProblemKind
 from archiver.warc.warc_records import MAX_BODY, Exchange, Headers
 
-_DATE = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)[T ]?(\d\d):?(\d\d):?(\d\d)(?:[.,](\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?")
-_DAY = re.compile(r"\d{4}(-\d\d){0,2}")
+_DATE = lazy_regex(r"(\d{4})-?(\d\d)-?(\d\d)[T ]?(\d\d):?(\d\d):?(\d\d)(?:[.,](\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?")
+_DAY = lazy_regex(r"\d{4}(-\d\d){0,2}")
 _EARLIEST = 1991  # the year of the first web server
 _CLOCKS_DIFFER = timedelta(days=2)
-_REQUEST = re.compile(rb"\s*([A-Z]{1,20})[ \t]+\S")
+_REQUEST = lazy_regex(rb"\s*([A-Z]{1,20})[ \t]+\S")
 _NOT_MODIFIED = "server-not-modified"
 
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, Any, BinaryIO
 
+from archiver.markup import lazy_regex
 from archiver.warc.decompressing_stream import BrokenStream, ByteStream, StreamPosition
 from archiver.warc.payload import Digests
 from archiver.warc.record_problems import Problem, ProblemKind
@@ -30,11 +31,11 @@ from archiver.warc.warc_records import MAX_BODY
 
 # The line before each document of an ARC file ("Arc File Format", Burner and Kahle, Internet Archive, 1996).
 
-_LINE = re.compile(
+_LINE = lazy_regex(
     rb"([a-zA-Z][a-zA-Z0-9+.-]{0,20}:[^\r\n]{0,8000}?) ((?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F:]{2,39}|-) "
     rb"(\d{8,14}) ([^ \r\n]*) ((?:[^\r\n]{0,4000} )?)(\d{1,15}) *\r?\n"
 )
-_ARC_VERSION = re.compile(rb"\s*([12])[ \t]+\d+[ \t]+[^\n]*\n([^\n]*)")
+_ARC_VERSION = lazy_regex(rb"\s*([12])[ \t]+\d+[ \t]+[^\n]*\n([^\n]*)")
 _DIGITS = "19700101000000"
 
 
@@ -101,13 +102,13 @@ def parse_arc_date(digits: str) -> datetime | None:
 
 _LONGEST_HEAD = 1 << 18
 _LARGEST = MAX_BODY + _LONGEST_HEAD
-_VERSION = re.compile(rb"WARC/\d\.\d+[ \t]*\r?\n")
-_NEXT = re.compile(
+_VERSION = lazy_regex(rb"WARC/\d\.\d+[ \t]*\r?\n")
+_NEXT = lazy_regex(
     rb"(?:^|(?<=\n))(?:WARC/\d\.\d+[ \t]*\r?\n(?=[A-Za-z-]+[ \t]*:)|"
     rb"[a-z][a-z0-9+.-]{1,20}:\S{1,2000} [\d.]{7,15} \d{8,14} \S+ (?:[^\n]{0,2000} )?\d{1,15}\n)"
 )
-_HEAD_END = re.compile(rb"\r?\n\r?\n")
-_FOLD = re.compile(r"\r?\n[ \t]+")
+_HEAD_END = lazy_regex(rb"\r?\n\r?\n")
+_FOLD = lazy_regex(r"\r?\n[ \t]+")
 _PADDING = b"\r\n\0 "
 _PEEK = 2048
 _LONGEST_VERSION = 12
@@ -426,7 +427,7 @@ def parse_warc_fields(head: bytes) -> dict[str, str]:
     return out
 
 
-RECORDS = re.compile(r".*\.(warc|arc)(\.gz|\.zst)?(\.open)?", re.IGNORECASE)
+RECORDS = lazy_regex(r".*\.(warc|arc)(\.gz|\.zst)?(\.open)?", re.IGNORECASE)
 """Matches the names of WARC and ARC files."""
 MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _LARGEST_LIST = 1 << 26

@@ -9,15 +9,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from archiver.markup import lazy_regex
 from archiver.warc.payload import Decoding, decode_content, matches_digest
 from archiver.warc.record_problems import ProblemKind
 from archiver.warc.warc_records import MAX_BODY, Headers
 
-_STATUS = re.compile(rb"\s*(HTTP/\d(?:\.\d)?)[ \t]+(\d{3})(?:[ \t]+([^\r\n]*))?\r?\n?", re.IGNORECASE)
-_HEAD_END = re.compile(rb"\r?\n\r?\n")
-_FOLD = re.compile(rb"\r?\n[ \t]+")
-_CHUNK = re.compile(rb"[ \t]*([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]{0,1000})?\r?\n")
-_HTML = re.compile(
+_STATUS = lazy_regex(rb"\s*(HTTP/\d(?:\.\d)?)[ \t]+(\d{3})(?:[ \t]+([^\r\n]*))?\r?\n?", re.IGNORECASE)
+_HEAD_END = lazy_regex(rb"\r?\n\r?\n")
+_FOLD = lazy_regex(rb"\r?\n[ \t]+")
+_CHUNK = lazy_regex(rb"[ \t]*([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]{0,1000})?\r?\n")
+_HTML = lazy_regex(
     rb"(?:\xef\xbb\xbf|\s)*(?:<!--.{0,2000}?-->\s*|<\?xml[^>]{0,200}>\s*)*"
     rb"<(?:!doctype\s+html|html|head|body|meta|title|article|div)\b",
     re.IGNORECASE | re.DOTALL,

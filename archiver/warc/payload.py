@@ -8,7 +8,6 @@ import base64
 import binascii
 import hashlib
 import io
-import re
 import sys
 import zlib
 from collections.abc import Callable, Iterable
@@ -17,6 +16,7 @@ from typing import Any
 
 from fastwarc.stream_io import BrotliReader
 
+from archiver.markup import lazy_regex
 from archiver.warc.record_problems import ProblemKind
 
 # Content codings (RFC 9110, section 8.4.1; br: RFC 7932; zstd: RFC 8878), decoded up to a limit.
@@ -153,7 +153,7 @@ _NAMES = {
     "sha-384": "sha384",
     "md5": "md5",
 }
-_HEADER_END = re.compile(rb"\r?\n\r?\n")
+_HEADER_END = lazy_regex(rb"\r?\n\r?\n")
 _LONGEST_HEAD = 1 << 18
 
 

@@ -25,6 +25,7 @@ from isal import igzip
 
 from archiver.errors import UnreadableInput
 from archiver.items import Capture
+from archiver.markup import lazy_regex
 from archiver.warc.payload import decode_content
 
 # The compression level, from 0 to 3. Compared to zlib's level 6, this takes a fifth of the time and 8 % more bytes (300
@@ -310,7 +311,7 @@ _CHUNK = 1 << 20
 _FIRST = 1 << 15
 _HEAD = 1 << 16
 _MAGIC = b"\x1f\x8b\x08"
-_VERSION = re.compile(rb"WARC/1\.[01]\r\n")
+_VERSION = lazy_regex(rb"WARC/1\.[01]\r\n")
 _HEAD_END = b"\r\n\r\n"
 
 

@@ -17,16 +17,17 @@ from typing import BinaryIO
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from archiver.items import Capture
+from archiver.markup import lazy_regex
 from archiver.warc.warc_records import Exchange, Original, exchange_records, read_record_at, warcinfo_record
 
 # The key of a CDXJ line: the SURT (Sort-friendly URI Reordering Transform), by which web archives look up addresses.
 
 _PORTS = {"http": 80, "https": 443}
-_WWW = re.compile(r"^www\d*\.")
-_SESSION = re.compile(
+_WWW = lazy_regex(r"^www\d*\.")
+_SESSION = lazy_regex(
     rb"(?:(?:jsessionid|phpsessid|sid)=[0-9a-zA-Z]{32}|aspsessionid[a-zA-Z]{8}=[a-zA-Z]{24})(?:&|$)", re.IGNORECASE
 )
-_ESCAPED = re.compile(rb"[\x00-\x20\x7f-\xff#%]")
+_ESCAPED = lazy_regex(rb"[\x00-\x20\x7f-\xff#%]")
 
 
 def surt_key(url: str) -> str:
@@ -70,9 +71,9 @@ def _escape(data: bytes) -> bytes:
 # The CDXJ index of a WARC file: one line per capture, sorted; it exists only while nobody writes to the file.
 
 _WARC = ".warc.gz"
-NAME = re.compile(r"(.+)-(\d{14})-(\d{5,})\.warc\.gz")
+NAME = lazy_regex(r"(.+)-(\d{14})-(\d{5,})\.warc\.gz")
 """Matches the names of this program's WARC files. The groups are site, time and number."""
-_OFFSET = re.compile(rb'(?<!\\)"offset": "(\d+)"')
+_OFFSET = lazy_regex(rb'(?<!\\)"offset": "(\d+)"')
 _CONTINUED = b"!continued "
 """The beginning of a line in an unsorted index. When a run continues a WARC file, it writes this line with the length
 of the file at that time.

@@ -14,6 +14,7 @@ import lxml.html
 import pytest
 
 from archiver.discovery import feed_parser, links, sitemaps, web_archive_lists, wordpress_api
+from archiver.platforms.selector_index import Index
 from archiver.urls import Scope
 
 CASES = Path(__file__).parent.parent / "cases" / "discovery"
@@ -37,7 +38,7 @@ def answer(folder: Path) -> Any:
             web_archive_lists.parse_cdx(body).entries, Scope.of(case["scope"]), url, case["latest_year"]
         )
     root = lxml.html.fromstring(body.decode())
-    return links.parse_links(root, url, Scope.of(case["scope"]), latest_year=case.get("latest_year", 2100))
+    return links.parse_links(Index(root), url, Scope.of(case["scope"]), latest_year=case.get("latest_year", 2100))
 
 
 def plain(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import unicodedata
 import zlib
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -13,13 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archiver.discovery import feed_items, safe_parsing, sitemaps, url_classifier, wordpress_api
+from archiver.discovery import feed_items, safe_parsing, sitemaps, soft404, url_classifier, wordpress_api
 from archiver.discovery import links as link_reader
 from archiver.discovery.feed_parser import looks_like_feed, parse_feed
 from archiver.discovery.safe_parsing import parse_json
 from archiver.discovery.timestamps import parse_time, parse_timestamp
 from archiver.items import DiscoveredURL, PageKind, SourceHint
 from archiver.platforms.platform_table import platform_tables
+from archiver.platforms.selector_index import Index
 from archiver.urls import Scope, normalize
 from tests.waiting import bounded_work
 
@@ -171,7 +173,7 @@ def test_the_api_never_raises(value: object, headers: dict[str, str]) -> None:
 def test_pages_never_raise(markup_soup: str) -> None:
     text = safe_parsing.decode(markup_soup.encode("utf-8", "replace")).replace("\x00", "")
     root = lxml.html.fromstring(f"<html><body>{text}</body></html>")
-    links = link_reader.parse_links(root, "https://example.org/x/", SCOPE)
+    links = link_reader.parse_links(Index(root), "https://example.org/x/", SCOPE)
     assert_bounded(links.all)
     assert all(SCOPE.contains(t.url) for t in links.links + links.next_pages)
 
@@ -325,3 +327,9 @@ def test_guesses_are_few_and_on_the_host(start: str, platform: str) -> None:
     assert 2 <= len(found) <= 12
     assert {t.kind for t in found} == {PageKind.SITEMAP, PageKind.FEED}
     assert {urlsplit(t.url).netloc for t in found} == {urlsplit(start).netloc}
+
+
+@given(st.lists(st.text(st.characters() | st.sampled_from("aé\u0301ﬁ\u1100\u1161_ -\n\xa0")), max_size=6))
+def test_words_of_texts_are_those_of_the_whole_text(texts: list[str]) -> None:
+    whole = unicodedata.normalize("NFKC", "\n".join(texts)).casefold()
+    assert soft404._words(texts) == soft404._WORD.findall(whole)

@@ -7,13 +7,16 @@ import pytest
 
 from archiver.discovery.links import parse_links
 from archiver.items import PageKind
+from archiver.platforms.selector_index import Index
 from archiver.urls import Scope
 
 
 def test_declared_amp_copies_are_not_followed() -> None:
     html = """<html><head><base href="/Site/"><link rel="amphtml" href="Fast/News/Old-Pier.aspx"></head><body>
 <a href="Fast/News/Old-Pier.aspx">fast version</a> <a href="News/New-Pier.aspx">next</a></body></html>"""
-    links = parse_links(lxml.html.fromstring(html), "https://example.org/Site/News/Old-Pier.aspx", Scope("example.org"))
+    links = parse_links(
+        Index(lxml.html.fromstring(html)), "https://example.org/Site/News/Old-Pier.aspx", Scope("example.org")
+    )
     assert [t.url for t in links.links] == ["https://example.org/Site/News/New-Pier.aspx"]
     assert [(t.url, t.trap) for t in links.traps] == [("https://example.org/Site/Fast/News/Old-Pier.aspx", "amp")]
 
@@ -31,5 +34,5 @@ ENTRIES = "".join(f"<h2><a href='/notes/{n}.html'>Note number {n}</a></h2>" for 
 )
 def test_only_a_page_of_the_same_series_is_surely_a_listing(here: str, target: str, kind: PageKind) -> None:
     html = f"<html><head><link rel='next' href='{target}'></head><body>{ENTRIES}</body></html>"
-    links = parse_links(lxml.html.fromstring(html), f"https://example.org{here}", Scope("example.org"))
+    links = parse_links(Index(lxml.html.fromstring(html)), f"https://example.org{here}", Scope("example.org"))
     assert [(t.url, t.kind) for t in links.next_pages] == [(f"https://example.org{target}", kind)]

@@ -19,6 +19,9 @@ from urllib.parse import urlsplit
 
 import click
 
+# Scrapy inspects the whole stack when it imports this. That takes a tenth of a second more from a deeper import.
+import scrapy.core.downloader.contextfactory  # noqa: F401
+
 from archiver.cli.commands.search import update_search_index
 from archiver.cli.options import (
     archive_option,
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
     from archiver.spiders.crawl_run import Only
 
 
+_THIS_MACHINE = "http://127.0.0.1"  # the demonstration blog is served there
 _MOST_TYPOS = 2
 _LETTERS_PER_TYPO = 4
 
@@ -332,7 +336,9 @@ def _resolve_start_urls(
                 "All sites of the archive have crawl=no. Name one ('archiver sites list' shows them), or use "
                 "'archiver sites set SITE crawl=yes'."
             )
-    from archiver.demo.demo_server import HOST, PORT, serve
+    if not demo and urls and not any(url.startswith(_THIS_MACHINE) for url in urls):
+        return list(dict.fromkeys(urls))
+    from archiver.demo.demo_server import HOST, PORT, serve  # not at the top, because few crawls need it
 
     blog = f"http://{HOST}:{PORT}/"
     if demo or not urls:

@@ -13,6 +13,7 @@ from archiver.extraction.authors.person_names import AMBIGUOUS, BY, KNOWN_AGENCI
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text_normalization import clean_text, element_line, fold_text
+from archiver.markup import lazy_regex
 
 # The words that introduce a source: one row per language and form.
 
@@ -153,7 +154,7 @@ ROWS = (
     AgencyWords("fa", "label", r"منبع"),
 )
 
-NO_OUTLET = re.compile(
+NO_OUTLET = lazy_regex(
     r"^(?:the\s+author|author|own|image|photo|internet|web|online|unknown|anonymous|this|that|these|it|he|she|they|here|"
     r"there|various|many|several|others?|staff|editorial|company|official|press\s+release|"
     r"(?:\w+\.)*(?:pixabay|unsplash|pexels|flickr|wikimedia|getty|gettyimages|shutterstock|i?stock|istockphoto|canva|"
@@ -165,7 +166,7 @@ NO_OUTLET = re.compile(
     r"原创|原創|整理|综合|綜合|未知|作者|网友|網友|自己|図|写真|저자|본인|الإنترنت|إنترنت|חדשות|אינטרנט|derleme|internet.*)$",
     re.IGNORECASE,
 )
-PHOTO = re.compile(
+PHOTO = lazy_regex(
     r"photo|image|picture|graphic|chart|map\b|cover|illustration|foto|ảnh|hình|imagen|imagem|immagin|bild|grafik|"
     r"görsel|图|圖|写真|画像|صورة|الصورة|фото|изображени|иллюстраци|צילום|תמונ|사진|video|видео|vidéo",
     re.IGNORECASE,
@@ -178,35 +179,35 @@ def words_of_form(form: Form) -> str:
 
 
 _OPEN, _CLOSE = r"[\s(\[（【［「—–*/|«]*", r"[\s)\]）】］」*。.»]*"
-_LABEL = re.compile(
+_LABEL = lazy_regex(
     rf"^{_OPEN}(?:{words_of_form('label')})\s*[:：丨｜|/／]\s*(?P<who>[^()\[\]（）。]{{2,140}}?){_CLOSE}$",
     re.IGNORECASE,
 )
-_BARE_LABEL = re.compile(
+_BARE_LABEL = lazy_regex(
     rf"^{_OPEN}(?P<word>(?:tổng\s+hợp\s+)?theo|nguồn|via|avec|mit|con|kaynak)\s+(?P<who>[^()\[\]。:]{{2,80}}?){_CLOSE}$",
     re.IGNORECASE,
 )
 """Matches a line or a text in brackets that introduces a source without a colon: "(Theo VnExpress)", "(avec AFP)",
 "(mit dpa)"."""
 _PREPOSITIONS = frozenset(("avec", "mit", "con"))
-_NOTE = re.compile(
+_NOTE = lazy_regex(
     rf"(?:^|[\s(\[（*—–-])(?:{words_of_form('note')})\s*:?\s+(?P<who>[^.()\[\]。]{{2,160}})", re.IGNORECASE
 )
 _MONTH = r"january|february|march|april|may|june|july|august|september|october|november|december|\d{4}"
-_ORIGIN = re.compile(
+_ORIGIN = lazy_regex(
     rf"^{_OPEN}(?:{words_of_form('origin')})\s*[:：]?\s*(?P<who>[^()\[\]。]{{2,160}}?)"
     rf"(?=[.。，)\]）】»*]|上|的|\s+(?:on|under|and\s+is|at\s+http|in\s+(?:{_MONTH})|with\s+permission|unter|sous|bajo|sob|am|"
     rf"il|le|el|em)\s|,\s*(?:{_MONTH})|$)",
     re.IGNORECASE,
 )
-_IN_META = re.compile(
+_IN_META = lazy_regex(
     rf"(?:^|[\s|·•(（/])(?:{words_of_form('label')})\s*[:：丨｜]\s*(?P<who>[^\s|·•:：()（）]{{2,30}}(?:\s[A-Z][\w-]+){{0,3}})",
     re.IGNORECASE,
 )
-_BRACKETS = re.compile(r"[(\[（【［]\s*(?P<who>[^()\[\]（）【】［］]{2,160})\s*[)\]）】］]\s*[.。]?\s*$")
-_ENDED = re.compile(r"(?:^|[.!?…。！？\"”’»)）\]】])\s*$")
+_BRACKETS = lazy_regex(r"[(\[（【［]\s*(?P<who>[^()\[\]（）【】［］]{2,160})\s*[)\]）】］]\s*[.。]?\s*$")
+_ENDED = lazy_regex(r"(?:^|[.!?…。！？\"”’»)）\]】])\s*$")
 _DATELINES = tuple(
-    re.compile(p, re.IGNORECASE)
+    lazy_regex(p, re.IGNORECASE)
     for p in (
         r"^[^\n()（）]{2,60}?[(（](?P<who>[^()（）]{2,40})[)）]\s*[-–—―:：]",  # NEW YORK (AP) -
         r"^[(（\[]\s*(?P<who>[^()（）\[\]]{2,30})\s*[)）\]]\s*[-–—―]",  # (ANSA) - ROMA,
@@ -217,30 +218,30 @@ _DATELINES = tuple(
         r"^(?P<who>新华社|新華社|中新社|中新网|人民网|中央社|韩联社|路透社|法新社)[^\n，。]{1,20}(?:电|電|讯|訊|报道)",
     )
 )
-_COPYRIGHT = re.compile(
+_COPYRIGHT = lazy_regex(
     r"^[\s(*]*(?:copyright|©|\(c\)|\(с\))+\s*(?:\d{4})?\s*(?:by\s+)?(?:the\s+)?(?P<who>[^.,\d]{2,40}?)"
     r"(?:[.,\d]|\s+all\s+rights|$)",
     re.IGNORECASE,
 )
-_END_NOTE = re.compile(r"^(?P<name>[^()（）\[\]]{2,60}?)\s*[(（\[](?P<note>[^()（）]{5,300})[)）\]]\.?$")
-_SPLIT = re.compile(
+_END_NOTE = lazy_regex(r"^(?P<name>[^()（）\[\]]{2,60}?)\s*[(（\[](?P<note>[^()（）]{5,300})[)）\]]\.?$")
+_SPLIT = lazy_regex(
     r"\s*(?:[,;/|、，；;+]|\s+(?:and|und|et|та|và|ve|en|och|og|dan|(?-i:y|e|i|и))\s+|\s+و\s*|\s*&\s*|\s+[-–]\s+)\s*",
     re.IGNORECASE,
 )
-_TRIM = re.compile(
+_TRIM = lazy_regex(
     r"^(?:(?-i:the)|news\s+agency|agencies\s+(?=\w)|agencia|agence|agentur|nachrichtenagentur|agenzia|"
     r"hãng(?:\s+tin)?|báo(?:\s+điện\s+tử)?|tờ|trang(?:\s+tin)?|агентств[ао]|агенції|ТРК|газет[аы]|وكالة|صحيفة|موقع|"
     r"reports?\s+(?:from|by)|by|from|của|từ)\s+",
     re.IGNORECASE,
 )
-_STARTS_NOTE = re.compile(
+_STARTS_NOTE = lazy_regex(
     r"^[\s(\[（*—–-]*(?:(?:the|this)\s+(?:\w+\s+)?(?:post|article|story|report|piece|text|entry|dispatch|news)|information|"
     r"con|com|mit|unter|по|с|за|dựa|tổng|with|based|compiled|sourced|drawn|translated|adapted|inputs?|additional|agency|"
     r"basado)\b",
     re.IGNORECASE,
 )
-_DOMAIN, _INITIALS = re.compile(r"[\w-]+(?:\.[\w-]+)+"), re.compile(r"[a-zäöü]{2,4}")
-_BETWEEN_AGENCIES = re.compile(r"\s*[,/;&+–]\s*|\s+(?:-|and|und|y|et|e|và|и|و)\s+")
+_DOMAIN, _INITIALS = lazy_regex(r"[\w-]+(?:\.[\w-]+)+"), lazy_regex(r"[a-zäöü]{2,4}")
+_BETWEEN_AGENCIES = lazy_regex(r"\s*[,/;&+–]\s*|\s+(?:-|and|und|y|et|e|và|и|و)\s+")
 _DATELINE_WORDS = 3
 _FIRST, _LAST = 3, 4
 _MAX_LENGTH, _MAX_LIST_LENGTH = 50, 80

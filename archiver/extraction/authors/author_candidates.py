@@ -29,12 +29,13 @@ from archiver.extraction.post_locator import Post, unshown_article
 from archiver.extraction.term_links import text_before
 from archiver.extraction.text_normalization import clean_text, element_line, fold_text
 from archiver.items import ORGANIZATIONS, Candidate, Evidence, SourceHint, is_from_api
+from archiver.markup import lazy_regex
 from archiver.platforms.platform_table import by_name
 
 Names = tuple[str, ...]
 _MAX_COUNT, _MAX_LABEL = 12, 60
 _MAX_LINKS = 400  # at most this many links are compared with a name
-_WRITTEN_BY = re.compile(
+_WRITTEN_BY = lazy_regex(
     r"writ|author|por$|par$|von$|verfasst|écrit|escrito|autor|作者|著者|執筆|автор|написано|viết bởi|bởi|بقلم|كتب|נכתב|"
     r"yazan|scritto|geschreven|napisane|oleh",
     re.IGNORECASE,
@@ -47,7 +48,7 @@ class Add(Protocol):
     ) -> None: ...
 
 
-_PERSON_PAGE = re.compile(
+_PERSON_PAGE = lazy_regex(
     r"/(?:author|authors|profile|people|staff|by|contributors?|users?|writers?|autor|auteur|tac-gia)/", re.IGNORECASE
 )
 _META = (
@@ -86,7 +87,7 @@ _IN_SCRIPT = 0.5
 _OF_ACCOUNT = 0.4
 """The confidence of an account such as "admin". Such an account is not a person's name, although the page shows it as
 the author."""
-_DESK = re.compile(
+_DESK = lazy_regex(
     r".*\b(?:desk|team|staff|bureau|newsroom|editors?|editorial|agency|agencies|service|redaktion|rédaction|redacción|"
     r"redazione|editorial board|wire)$|.*(?:编辑部|編集部|记者|本报讯)$",
     re.IGNORECASE,

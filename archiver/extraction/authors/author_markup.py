@@ -14,6 +14,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.authors.person_names import word_set
 from archiver.extraction.text_normalization import clean_text
+from archiver.markup import lazy_regex
 
 NAME, AUTHOR, BOX, NOT = "name", "author", "box", "not"
 """The author marks that a class may give an element. NAME: it is the author's name. AUTHOR: it is about the author.
@@ -37,21 +38,21 @@ _NOT_WORDS = word_set(
     "read reading views website stats credentials headline tagline subtitle excerpt posts archive filter search hidden "
     "designer translator photographer product rating date published updated text-by"
 )
-_PAIRS = re.compile(
+_PAIRS = lazy_regex(
     r"(?:^|[\s_-])(?:(?:posted|written|published|article|post|story)[_-]+by|by[_-]line|tac[_-]gia)(?=$|[\s_-])"
 )
-_NAMED = re.compile(r"(?:author|byline|writer|contributor|autor|auteur)s?[_-]*(?:full|display|box__)?[_-]*name")
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_NAMED = lazy_regex(r"(?:author|byline|writer|contributor|autor|auteur)s?[_-]*(?:full|display|box__)?[_-]*name")
+_WORD = lazy_regex(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
 _BESIDE_WORDS = word_set("date time datetime published updated and")
-HINTS = re.compile(
+HINTS = lazy_regex(
     "auth|line|by|writ|contribut|autor|auteur|verfass|redak|redac|journalis|reporter|columnist|yazar|penulis|gia|"
     "forfatter|skribent|avtor"
 )
 """Every class for an author contains one of these parts of words, in lower case. This is a quick check, since most
 classes contain none of them."""
-_BESIDE_NAME = re.compile(rf"(?:^|[^a-z])(?:{'|'.join(sorted(_NOT_WORDS))})(?![a-z])", re.IGNORECASE)
+_BESIDE_NAME = lazy_regex(rf"(?:^|[^a-z])(?:{'|'.join(sorted(_NOT_WORDS))})(?![a-z])", re.IGNORECASE)
 
 
 @lru_cache(maxsize=16_384)
@@ -99,14 +100,14 @@ def _is_author_compound(word: str) -> bool:
     )
 
 
-_PERSON_PAGE = re.compile(  # not "/licenses/by/4.0/", which is a licence of Creative Commons
+_PERSON_PAGE = lazy_regex(  # not "/licenses/by/4.0/", which is a licence of Creative Commons
     r"(?<!/licenses)/(?:author|authors|autor|autores|auteur|auteurs|autori|autore|profile|profiles|profil|people|person|staff|by|"
     r"contributor|contributors|user|users|member|members|writer|writers|columnist|columnists|expert|experts|journalist|"
     r"journalists|reporter|reporters|yazar|yazarlar|penulis|tac-gia|team|our-team|bio|bios|u|u/\d+|bloggers?|redakteur|"
     r"redaktion|redaction|zuozhe)/[^/]+/?$|/@[\w.-]+/?$|/(?:author|profile|user)s?-[\w-]+/?$",
     re.IGNORECASE,
 )
-_TERM_PAGE = re.compile(
+_TERM_PAGE = lazy_regex(
     r"/(?:category|categories|tag|tags|topic|topics|section|label|kategorie|categoria|categorie|rubrik|tema|temas|"
     r"chu-de|chuyen-muc|archive|archives|\d{4}/\d\d?)(?:/|$)",
     re.IGNORECASE,
@@ -132,7 +133,7 @@ def leads_to_term(href: str) -> bool:
         return False
 
 
-_FOREIGN = re.compile(
+_FOREIGN = lazy_regex(
     r"(?:^|[\s_-])(?:comments?|kommentare?|kommentarer|commentaires?|comentarios?|commenti|reacties|komentarze|kommentarii|yorumlar|"
     r"binh-?luan|pinglun|comment-?list|commentlist|respond|disqus|sidebar\d*|widget-area|related\w*|recommend\w*|"
     r"popular|trending|most-?read|latest|recent|recents|more-?(?:posts|articles|stories)|also-?like|you-?may|navbar|"
@@ -143,8 +144,8 @@ _FOREIGN = re.compile(
     r"site-?footer|page-?footer|site-?header|masthead|screen-reader-text|sr-only|visually-hidden)(?=$|[\s_-])",
     re.IGNORECASE,
 )
-_FOOTER = re.compile(r"(?:^|[\s_-])(?<!head[_-])(?<!header[_-])footer(?:$|[\s_-])", re.IGNORECASE)
-_POST_FOOTER = re.compile(r"entry|post|article|story|blog|content", re.IGNORECASE)
+_FOOTER = lazy_regex(r"(?:^|[\s_-])(?<!head[_-])(?<!header[_-])footer(?:$|[\s_-])", re.IGNORECASE)
+_POST_FOOTER = lazy_regex(r"entry|post|article|story|blog|content", re.IGNORECASE)
 _DEPTH = 40
 _CONTAINERS = frozenset({"html", "body", "main", "article"})
 _FOREIGN_TAGS = frozenset({"nav", "blockquote", "figure", "form"})
@@ -172,7 +173,7 @@ def is_foreign(el: Element) -> bool:
     return 1 < len(names) < 600 and el.tag not in _CONTAINERS and _is_foreign_name(names)
 
 
-_ALT = re.compile(
+_ALT = lazy_regex(
     r"^(?:(?:a\s+)?(?:picture|photo|photograph|portrait|headshot|avatar|profile\s+(?:picture|photo|image)|image|"
     r"foto|bild)"
     r"\s+(?:of|for|de|von)|author|by|author:|profile:)\s+|"

@@ -29,10 +29,11 @@ from archiver.extraction.post_locator import LINE_RULES, Post
 from archiver.extraction.term_links import kind_of_address
 from archiver.extraction.text_normalization import clean_text, element_line
 from archiver.extraction.visible_dates import date_of_attributes, is_other_time_name, is_reaction_name, read_dates
+from archiver.markup import lazy_regex
 
 # The text right above and below the heading of a post, line by line.
 
-_BLANK_LINE = re.compile(r"\n\s*\n")
+_BLANK_LINE = lazy_regex(r"\n\s*\n")
 _BLOCK = frozenset(
     {
         "p",
@@ -183,23 +184,23 @@ class _LineReader:
 
 
 _MAX_LINKS = 12
-_OF_AUTHOR = re.compile(r"author|autor|user|about|profile|people|person|staff|team|bio|/~|@", re.IGNORECASE)
-_DASH = re.compile(r"^\s*[-–—|·•,:]\s*|\s*[-–—|·•,:]\s*$")
-_DOTS = re.compile(r"\s*[·|•]\s*")
-_LABEL_WORD = re.compile(r"\s*\w+\s*[:：]\s*")  # a label such as "Category:", which does not introduce an author
-_HANDLE = re.compile(r"[\(\[]?\s*(?:[\w.+-]+)?@[\w.]+\s*[\)\]]?")
-_SENTENCE_END = re.compile(r"[.!?…।。][\"'”’»)]*\s*$")
-_IN_TERM = re.compile(
+_OF_AUTHOR = lazy_regex(r"author|autor|user|about|profile|people|person|staff|team|bio|/~|@", re.IGNORECASE)
+_DASH = lazy_regex(r"^\s*[-–—|·•,:]\s*|\s*[-–—|·•,:]\s*$")
+_DOTS = lazy_regex(r"\s*[·|•]\s*")
+_LABEL_WORD = lazy_regex(r"\s*\w+\s*[:：]\s*")  # a label such as "Category:", which does not introduce an author
+_HANDLE = lazy_regex(r"[\(\[]?\s*(?:[\w.+-]+)?@[\w.]+\s*[\)\]]?")
+_SENTENCE_END = lazy_regex(r"[.!?…।。][\"'”’»)]*\s*$")
+_IN_TERM = lazy_regex(
     r"\s(?:(?:filed|posted|published) )?(?:in|under|to|on|dans|en|em|unter)\s+(?=(\S.*))", re.IGNORECASE
 )
-_ENDS_IN = re.compile(r"\s(?:(?:filed|posted|published) )?(?:in|under|to|on|dans|en|em|unter)\s*$", re.IGNORECASE)
-_ENTRY = re.compile(r"\s*[:：]\s*(?:\S+\s+){2,}\S|\s*[:：]\s*[^\x00-\u2fff]{8}")
+_ENDS_IN = lazy_regex(r"\s(?:(?:filed|posted|published) )?(?:in|under|to|on|dans|en|em|unter)\s*$", re.IGNORECASE)
+_ENTRY = lazy_regex(r"\s*[:：]\s*(?:\S+\s+){2,}\S|\s*[:：]\s*[^\x00-\u2fff]{8}")
 _LABEL_LENGTH = 40  # a line with fewer characters may be a label for the next one: "Last updated:"
 _DATELINE_WORDS = 2  # at most this many words precede the date in a dateline: "NEW YORK, May 3, 2020 - ..."
 _LINES, _MAX_LENGTH, _MAX_DATED_LENGTH = 8, 240, 200
 # A line without a date or name is the start of the text if it is further below the heading, or longer, than this.
 _FAR, _MAX_OTHER_LENGTH = 3, 120
-_LABEL = re.compile(
+_LABEL = lazy_regex(
     r"^(?:posted|published|written|date|last updated|updated|on|veröffentlicht|publié|publicado|pubblicato|"
     r"опубликовано|đăng|发布于|发表于|"
     r"投稿日|公開日|更新日|작성일|نشر|פורסם)\b",
@@ -207,19 +208,19 @@ _LABEL = re.compile(
 )
 _PARTICLES = frozenset(("da", "di", "von", "van", "av", "af"))
 _BEFORE_BY = 3  # if at most this many words precede "by", the line is not a sentence: "A guest post by"
-_SEARCH_BY = re.compile(
+_SEARCH_BY = lazy_regex(
     r"(?:^|[\s|·•,–—-])((?:by|por|par|von|da|di|door|przez|bởi|oleh|av|af|автор|作者|記者|记者|文|בקלם|מאת|بقلم)[:：]?\s+\S.*)$",
     re.IGNORECASE,
 )
 
 
-_LABELLED = re.compile(
+_LABELLED = lazy_regex(
     r"(?:作者|记者|記者|撰文|著者|執筆者?|글쓴이|기자|tác giả|author|autor(?:a)?|auteur|автор)\s*[:：]\s*"
     r"([^\s|·:：/]{2,20}+(?!\s*[:：])(?:[、,，\s][^\s|·:：/]{2,20}(?![^\s]*[:：])){0,4})",
     re.IGNORECASE,
 )
-_HAN_NAME = re.compile(r"[\u4e00-\u9fff]{2,4}|[\u3040-\u30ff\u4e00-\u9fff]{2,8}")
-_CJK_LABEL = re.compile(
+_HAN_NAME = lazy_regex(r"[\u4e00-\u9fff]{2,4}|[\u3040-\u30ff\u4e00-\u9fff]{2,8}")
+_CJK_LABEL = lazy_regex(
     r"[于於在日期时時更新发發布表类類签標阅閱读讀分钟鐘前后後评評论論次数數字首页頁档檔]|カテゴリ|タグ|投稿|公開|更新|コメント"
 )
 
@@ -466,7 +467,7 @@ def _looks_like_full_name(text: str) -> bool:
     return 2 <= len(words) <= 4 and words[0][0].isupper() and words[-1][0].isupper()
 
 
-_DATE_PARTS = re.compile(
+_DATE_PARTS = lazy_regex(
     r"(?:\w{2,12}\.?,?\s+)?(?:\d{1,2}(?:st|nd|rd|th|\.)?\s+(?:de\s+)?\w{3,12}\.?,?\s+(?:de\s+)?\d{4}|"
     r"\w{3,12}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4}|"
     r"\d{4}[-/.年]\s?\d{1,2}[-/.月]\s?\d{1,2}日?|"

@@ -16,6 +16,7 @@ from archiver.extraction.metadata import types
 from archiver.extraction.page import Page
 from archiver.extraction.text_normalization import CaselessPattern, clean_text, fold_text
 from archiver.items import Candidate
+from archiver.markup import lazy_regex
 
 
 def word_set(text: str) -> frozenset[str]:
@@ -83,7 +84,7 @@ SIGNED = CaselessPattern(
     rf"^{_SIGNS}(?:(?:{'|'.join(_PHRASES)}){_LABEL_END}|(?:by(?=[A-Z])|{_HAN_LABEL})\s*[:：]?\s*)",
 )
 # Matches a text that consists only of an introduction of the author's name.
-LABEL = re.compile(
+LABEL = lazy_regex(
     r"(?:the\s+)?(?:authors?|author\(s\)|writers?|contributors?|written\s+by|(?:article|post|story)\s+by|autor(?:in|en|es)?|auteurs?|autor[ei]|автор|作者|"
     r"about\s+the\s+authors?|meet\s+the\s+authors?|über\s+den\s+autor|à\s+propos\s+de\s+l['’]auteur|sobre\s+el\s+autor|"
     r"об\s+авторе|この記事を書いた人|关于作者|關於作者|yazar\s+hakkında|về\s+tác\s+giả)\s*[:：]?",
@@ -143,21 +144,21 @@ NOT_A_NAME = CaselessPattern(
     r"آخر تحديث|تم النشر(?: في)?|تاریخ انتشار|کد خبر|עודכן לאחרונה|अपडेटेड|อัปเดตล่าสุด)$",
 )
 # Names of system accounts, which are shown as authors if nobody has renamed a site's first account.
-ACCOUNT = re.compile(r"^(?:admin(?:istrator)?|管理员)$", re.IGNORECASE)
-WEAK_ACCOUNTS = re.compile(
+ACCOUNT = lazy_regex(r"^(?:admin(?:istrator)?|管理员)$", re.IGNORECASE)
+WEAK_ACCOUNTS = lazy_regex(
     r"^(?:admin\w{0,3}|administrator|webmaster|root|editor|redaktion|wpapi|user\d*|siteadmin|wp-?admin|superuser|"
     r"postmaster|owner|marketing|staff|guest|"
     r"quản trị|quantri|管理员|管理者|관리자|مدير|المدير|yönetici|администратор)$",
     re.IGNORECASE,
 )
 # Words after which the text names the people or group for whom the author writes, and not another author.
-BEHALF = re.compile(
+BEHALF = lazy_regex(
     r"(?:^|\s+|[,(]\s*)(?:on\s+behalf\s+of|for\s+the|im\s+namen\s+(?:von|des?r?)|au\s+nom\s+d(?:e|u|es)|en\s+nombre\s+del?|"
     r"em\s+nome\s+d[aeo]s?|a\s+nome\s+d(?:i|el|ella|ei)|namens|w\s+imieniu|от\s+имени|thay\s+mặt)(?:\s|$)",
     re.IGNORECASE,
 )
 # Matches the words and signs that separate two names.
-AND = re.compile(
+AND = lazy_regex(
     r"\s*(?:[,;/|、，；·⋅•＆&+]|\n)\s*(?:(?:and|und|y|et|e|и|và|ve|with)\s+)?|"
     r"\s+(?:and|und|et|en|och|og|и|и|và|ve|with|with additional reporting by|dan|oraz|と|και|ו)\s+|\s+y\s+|\s+e\s+|"
     r"\s+i\s+(?=[A-ZŁŚŻ])",
@@ -192,15 +193,15 @@ _LEGAL_FORM = (
     r"S\.?r\.?l|S\.?p\.?A|Ltda|S\.?à\.?r\.?l|B\.?V|N\.?V|A/S|ApS|AB|Oyj?|s\.\s?r\.\s?o|a\.\s?s|sp\.\s?z\s?o\.\s?o|"
     r"Kft|Zrt|Nyrt|d\.o\.o|ООО|ЗАО|ОАО|ПАО|АО|ТОВ|ЕООД|A\.Ş|Ltd\.\s?Şti|Tbk"
 )
-_ENDS_IN_LEGAL_FORM = re.compile(
+_ENDS_IN_LEGAL_FORM = lazy_regex(
     rf".*\s(?:{_LEGAL_FORM})\.?(?:\s(?:&|and|und|et)\sCo\.?(?:\s(?:KGaA|KG|OHG))?)?$|.*(?:有限公司|株式会社|주식회사)$|"
     r"^(?:株式会社|주식회사|ООО|ЗАО|ОАО|ПАО|ТОВ|PT)\s?\S",
 )
-_ONLY_LEGAL_FORM = re.compile(rf"(?:Co\.?\s*)?(?:{_LEGAL_FORM}|Co)\.?", re.IGNORECASE)
-_COMPANY_JOINT = re.compile(r"(?<=\w)\s*(?:&|\band\b|\bund\b|\bet\b)\s*(?=Co\b)")
-BRACKETS = re.compile(r"\s*[(（][^)）]*[)）]")
+_ONLY_LEGAL_FORM = lazy_regex(rf"(?:Co\.?\s*)?(?:{_LEGAL_FORM}|Co)\.?", re.IGNORECASE)
+_COMPANY_JOINT = lazy_regex(r"(?<=\w)\s*(?:&|\band\b|\bund\b|\bet\b)\s*(?=Co\b)")
+BRACKETS = lazy_regex(r"\s*[(（][^)）]*[)）]")
 _JOINED = "\ue000"  # stands for "&" within the name of a company while a byline is split
-_COMMA_BEFORE_FORM = re.compile(rf",\s*(?=(?:{_LEGAL_FORM})\b\.?\s*(?:$|[,;|]))")
+_COMMA_BEFORE_FORM = lazy_regex(rf",\s*(?=(?:{_LEGAL_FORM})\b\.?\s*(?:$|[,;|]))")
 # Words that end or begin the name of a desk, an outlet or an institution, one row per group of languages.
 _ORGANIZATION_WORDS = word_set(
     "desk team staff bureau newsroom editors editorial agency agencies service services wire news times gazette "
@@ -220,7 +221,7 @@ _ORGANIZATION_WORDS = word_set(
     "báo hãng tòa đài وكالة صحيفة جامعة وزارة مؤسسة جمعية موقع قناة שירות מערכת סוכנות אוניברסיטה משרד עמותת "
     "خبرگزاری روزنامه"
 )
-_ORGANIZATION_ENDING = re.compile(
+_ORGANIZATION_ENDING = lazy_regex(
     r".*(?:日报|日報|晚报|晚報|时报|時報|新闻网|新聞網|电视台|電視台|通讯社|通訊社|编辑部|編輯部|記者|报社|報社|杂志社|大学|大學|"
     r"委员会|委員會|协会|協會|研究院|研究所|集团|公司|新聞社|新聞|通信社|通信|編集部|出版社|協会|委員会|통신|신문|뉴스|일보|방송|"
     r"편집부|편집국|대학교)$"
@@ -246,13 +247,13 @@ def is_organization(text: str) -> bool:
 
 # Text in brackets belongs to the name ("Mei Tan (May)", "Jon Reed (Acme Labs)"), unless it is a handle, an address, a
 # job title or an agency. This pattern matches only these exceptions.
-_PAREN = re.compile(
+_PAREN = lazy_regex(
     r"[\[【][^\]】]{0,80}[\]】]|[(（](?=[^)）]*(?:@|https?:|www\.|\d|\b(?:author|editor|writer|reporter|guest|staff|he|"
     r"she|they|him|her|Reuters|AP|AFP|dpa|CNN|BBC|now|earlier|jetzt|zuvor|vorher|früher|maintenant|plus tôt|ahora|"
     r"antes|adesso|prima|agora|nu|eerder|tidigare|tidligere|teraz|wcześniej|сейчас|ранее)\b))[^)）]{0,80}[)）]|[(（]\s*[)）]",
     re.IGNORECASE,
 )
-_HANDLE = re.compile(r"(?<!\w)@[\w.]+|\S+@\S+\.\w+|https?://\S+|www\.\S+")
+_HANDLE = lazy_regex(r"(?<!\w)@[\w.]+|\S+@\S+\.\w+|https?://\S+|www\.\S+")
 _ADJECTIVE = (
     r"senior|junior|chief|deputy|managing|associate|assistant|contributing|guest|staff|executive|lead|principal|"
     r"special|"
@@ -296,7 +297,7 @@ _ROLE = CaselessPattern(
     r"dpt|cissp|dvm|vmd|ll\.?m\.?|ed\.?d\.?|psy\.?d\.?|lmft|lpc|bcba|np|pa-c|fnp(?:-c)?|rdh|cscs|aprn|bsn|msn|dacvb|"
     r"m\.?ed\.?|m\.?eng\.?|dipl\.?(?:-?ing\.?)?|dr\.?|prof\.?)$",
 )
-_CAPITALS = re.compile(r"[A-Z]{2,6}(?:-[A-Z]{1,3})?")
+_CAPITALS = lazy_regex(r"[A-Z]{2,6}(?:-[A-Z]{1,3})?")
 
 
 @lru_cache(maxsize=4096)
@@ -305,13 +306,13 @@ def is_role(text: str) -> bool:
     return _CAPITALS.fullmatch(text) is not None or _ROLE.match(text) is not None
 
 
-_ROLE_END = re.compile(
+_ROLE_END = lazy_regex(
     rf"^(?P<name>.*?\S)\s*[,–—-]?\s+(?:(?:{_ADJECTIVE.removesuffix('|our|the|a|an')})\s+)*"
     rf"(?:{_OFFICE.replace('head|', '').replace('team|', '').replace('staff|', '').replace('host|', '')})$",
     re.IGNORECASE,
 )
-_DESK_ROLE = re.compile(rf"(?:[^\W\d_][\w’'-]*\s+){{1,4}}(?=[^\W\d_])(?!(?-i:[^\Wa-z]))(?:{_OFFICE})s?", re.IGNORECASE)
-_TITLE = re.compile(r"^(?:mr|mrs|ms|dr|prof|rev|sir|dame|herr|frau|mme|m)\.?\s+", re.IGNORECASE)
+_DESK_ROLE = lazy_regex(rf"(?:[^\W\d_][\w’'-]*\s+){{1,4}}(?=[^\W\d_])(?!(?-i:[^\Wa-z]))(?:{_OFFICE})s?", re.IGNORECASE)
+_TITLE = lazy_regex(r"^(?:mr|mrs|ms|dr|prof|rev|sir|dame|herr|frau|mme|m)\.?\s+", re.IGNORECASE)
 _PARTICLES = word_set(
     "de del della di da dos das do van von der den zu zum la le les el al bin ibn ben bint binti y e du ter ten af "
     "ap 't "
@@ -360,7 +361,7 @@ _INTERFACE_WORDS = word_set(
     "просмотров διαβάστε επίσης ενημέρωση kommentar kommentarer artikel comment images subscriber subscribers "
     "updates exclusive whatsapp"
 )
-_COPYRIGHT = re.compile(r"copyright\b|\(c\)\s", re.IGNORECASE)
+_COPYRIGHT = lazy_regex(r"copyright\b|\(c\)\s", re.IGNORECASE)
 # Words that are common in the names of sections, places and labels, by language, and rare in names of people.
 _SECTION_WORDS = word_set(
     "middle far gulf coast beach creek heights island islands valley hills springs mountain mountains zealand delhi "
@@ -387,7 +388,7 @@ _SECTION_WORDS = word_set(
     "мнения новини україни україна політика економіка суспільство світ оновлено події икономика общество νέα τοπικά "
     "πολιτική οικονομία κοινωνία πολιτισμός αθλητικά κόσμος ελλάδα δημοσιεύτηκε ενημέρωση ειδήσεις"
 )
-_PLACES = re.compile(
+_PLACES = lazy_regex(
     r"\b(?:hong kong|san (?:francisco|diego|jose|josé|antonio|juan|luis|salvador|sebastián|marino)|los angeles|"
     r"las vegas|buenos aires|rio de|costa rica|sri lanka|new (?:york|delhi|jersey|zealand)|"
     r"middle east|far east|den haag|the hague|cape town|grand rapids|salt lake|premier league|zielona góra|hà nội|"
@@ -404,60 +405,60 @@ _FAMILY_NAMES_JA = tuple(
         "高野 吉川 西田 菊池 北村 服部 川口 岩田 五十嵐 福島 安田 中田 川崎 樋口"
     )
 )
-_DATEISH = re.compile(r"\d{4}|\d{1,2}[:/.]\d{2}|\b(?:min(?:ute)?s? read|ago)\b", re.IGNORECASE)
-_LEAK = re.compile(
+_DATEISH = lazy_regex(r"\d{4}|\d{1,2}[:/.]\d{2}|\b(?:min(?:ute)?s? read|ago)\b", re.IGNORECASE)
+_LEAK = lazy_regex(
     r"[<>{}=\\$%#®©™]|\[object|^[\w-]+(?:\.[\w-]+){3,}$|^\w+_\w+\.\w+$|^\W|\w{4}[.!?]\s|[。！？:：]|[?!]$"
 )
-_HAN = re.compile(r"^[\u4e00-\u9fff·]{2,4}$")
+_HAN = lazy_regex(r"^[\u4e00-\u9fff·]{2,4}$")
 _SURNAMES = frozenset(
     "王李张張刘劉陈陳杨楊黄黃赵趙吴吳周徐孙孫马馬朱胡郭何高林罗羅郑鄭梁谢謝宋唐许許韩韓冯馮邓鄧曹彭曾肖蕭田董袁潘于於蒋蔣"
     "蔡余杜叶葉程苏蘇魏吕呂丁任沈姚卢盧姜崔钟鐘譚谭陆陸汪范范金石廖贾賈夏韦韋付方白邹鄒孟熊秦邱江尹薛闫閻段雷侯龙龍史陶黎贺賀"
     "顾顧毛郝龚龔邵万萬钱錢严嚴覃武戴莫孔向汤湯"
 )
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff々・\s]{2,12}")
-_CJK_LABEL = re.compile(
+_CJK = lazy_regex(r"[\u3040-\u30ff\u3400-\u9fff々・\s]{2,12}")
+_CJK_LABEL = lazy_regex(
     r"[于於在日期时時更新发發布表类類签標阅閱读讀钟鐘前后後评評论論次数數字首页頁档檔的了是]|カテゴリ|タグ|投稿|公開|コメント|"
     r"について|ブログ|ニュース|記事|新闻|新聞"
 )
 # Matches Korean names before the title of a reporter, which marks them as well as "by" does: "홍길동·김영희 기자".
-REPORTERS_KO = re.compile(
+REPORTERS_KO = lazy_regex(
     r"[\[(]?(?:[^=\]]{1,16}=)?\s*[가-힣]{2,4}(?:\s*[·,]\s*[가-힣]{2,4}){0,4}\s*(?:선임|인턴|객원|전문)?\s?기자(?![가-힣])"
 )
-_HANGUL = re.compile(r"[가-힣]{2,4}")
-_KANA_OR_SPACE = re.compile(r"[\u3040-\u30ff\s]")
+_HANGUL = lazy_regex(r"[가-힣]{2,4}")
+_KANA_OR_SPACE = lazy_regex(r"[\u3040-\u30ff\s]")
 _INNER_PARTICLES = _PARTICLES - {"de", "van", "von", "da", "di", "el", "al", "la", "le", "st", "san"}
 """Particles that occur within names, but with which no name begins."""
-_BEFORE_OFFICE = re.compile(r"(.{4,40}?)\s(?:[–—|•⋅-]|for|at)\s")
+_BEFORE_OFFICE = lazy_regex(r"(.{4,40}?)\s(?:[–—|•⋅-]|for|at)\s")
 _MAX_LENGTH, _MAX_COUNT = 400, 25
-_TAIL = re.compile(
+_TAIL = lazy_regex(
     r"\s*(?:[|•⋅]|\s[–—-]\s|\s/\s|\son\s(?=\w+,? \d|\d)|\s(?:at|um|à|alle|a las|@|às)\s+\d?\d[:.h]\d\d|"
     r"\blast\s+(?:updated|modified|edited)\b|\bupdated\b|"
     r"\bpublished\b|\bposted\b|\bfor\s+the\b|\bon\s+behalf\s+of\b|\bspecial\s+to\b|\breporting\s+from\b).*$",
     re.IGNORECASE,
 )
 # A part of a byline that begins with a label: "Text: Jane Doe Photos: John Roe".
-_LABELLED_PART = re.compile(r"(?:^|[\s.,;，。、|/·•(（]+)(?=(?P<label>[^\W\d_]{1,16})\s*[:：])")
+_LABELLED_PART = lazy_regex(r"(?:^|[\s.,;，。、|/·•(（]+)(?=(?P<label>[^\W\d_]{1,16})\s*[:：])")
 # Words after which another person is named who did something other than write the post.
-_OTHER_WITHIN = re.compile(
+_OTHER_WITHIN = lazy_regex(
     r"[\s.,;|/]+(?:photo\w*|pictures?|images?|illustrat\w+|graphics|edited|translated|reviewed|fact[- ]checked|updated|"
     r"fotos?|fotografías?|fotografie|bilder|bild|beeld|zdjęcia|snímky)\s+(?:by|von|de|par|di|door|courtesy)\b.*$|"
     r"\s*(?:摄影|攝影|供图|供圖|写真|撮影|编辑|編輯)[\s/：:・].*$|\s+[\u4e00-\u9fff]{0,6}(?:报道|報道|报导|報導|专电|電|电|讯|訊)$",
     re.IGNORECASE,
 )
 # Titles of reporters that stand before each name of a Chinese byline: "记者 张三 通讯员 李四".
-_HAN_TITLE = re.compile(
+_HAN_TITLE = lazy_regex(
     r"(?<=[\u4e00-\u9fff])\s+(?:本报|特约|见习|实习)?(?:记者|記者|通讯员|通訊員|实习生|實習生)\s*(?=[\u4e00-\u9fff])"
 )
-_BRACKETED = re.compile(r"(?:[\[【(（][^=\]】)）]{1,16}=|【)\s*(?P<who>[^\[\]【】()（）=]{2,60})[\]】)）]")
-_ASIDE = re.compile(r"\s*[(（][^()（）]*[,，;/][^()（）]*[)）]")
-_IN_PLACE = re.compile(
+_BRACKETED = lazy_regex(r"(?:[\[【(（][^=\]】)）]{1,16}=|【)\s*(?P<who>[^\[\]【】()（）=]{2,60})[\]】)）]")
+_ASIDE = lazy_regex(r"\s*[(（][^()（）]*[,，;/][^()（）]*[)）]")
+_IN_PLACE = lazy_regex(
     r"(?P<name>.{4,40}?)\s(?:reporting\s)?(?:in|from|aus|à|desde|из|в)\s(?:the\s)?(?-i:[^\W\d_a-z])", re.IGNORECASE
 )
 # Not \w, which leaves out the vowel signs of Indic scripts.
-_LAST_WORD = re.compile(r"(?P<names>.*[^\s,])\s*,\s*[^\s,_]+\s*$")
+_LAST_WORD = lazy_regex(r"(?P<names>.*[^\s,])\s*,\s*[^\s,_]+\s*$")
 _SIGNS_AROUND = " \t,;:.|/·•⋅–—-*\"“”'’"
-_GERESH = re.compile(r"(?<=[\u05d0-\u05ea])['’](?=[^\w'’]*$)")
-_SUFFIX = re.compile(r"\s*(?:,\s*)?(?:Ph\.?D|M\.?D|MBA|RD|Esq)\.?$")
+_GERESH = lazy_regex(r"(?<=[\u05d0-\u05ea])['’](?=[^\w'’]*$)")
+_SUFFIX = lazy_regex(r"\s*(?:,\s*)?(?:Ph\.?D|M\.?D|MBA|RD|Esq)\.?$")
 
 
 @lru_cache(maxsize=4096)
@@ -714,9 +715,9 @@ DOUBTFUL = 0.3
 _DECLARED = ("json-ld", "meta", "microdata", "rdfa", "script")
 # Account names that are not meant for readers. Such names contain digits among the letters, or consist of words joined
 # by signs.
-_RUBBISH_ACCOUNT = re.compile(r"(?=[a-z]*\d)[a-z0-9]{9,}|\d+")
+_RUBBISH_ACCOUNT = lazy_regex(r"(?=[a-z]*\d)[a-z0-9]{9,}|\d+")
 _MUCH_LONGER = 2  # a text so many times as long as the text that the page shows was read from data
-_JOINED_ACCOUNT = re.compile(r"[a-z][a-z0-9]*(?:[._-][a-z0-9]+)+")
+_JOINED_ACCOUNT = lazy_regex(r"[a-z][a-z0-9]*(?:[._-][a-z0-9]+)+")
 
 
 def downgrade_doubtful_authors(

@@ -32,13 +32,14 @@ from archiver.extraction.boilerplate import opens_comments
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text_normalization import clean_text, element_line, fold_text
+from archiver.markup import lazy_regex
 
 # The boxes about the author that follow a post.
 
 _MAX_COUNT = 2  # the boxes of one post are about at most this many people
 _BOXES, _LINKS, _TITLE_LENGTH = 60, 13, 22
 _NO_BOX = frozenset({"html", "body", "main", "link", "meta"})
-_ABOUT = re.compile(
+_ABOUT = lazy_regex(
     r"^(?:about|meet|über|à propos de|sobre|об авторе:?|hi,? i['’]?m)\s+(?!the\b|me\b|us\b)", re.IGNORECASE
 )
 
@@ -177,20 +178,20 @@ _AWAY = 0.14  # signs after the text have a confidence that is lower by this amo
 _NEAR = 16  # an unmarked name counts only if it is at most this many lines below the heading
 _SHORT, MIDDLE = 80, 240  # a byline has at most this many characters within the text, and before the text
 LONG = 200  # a line of at least this many characters is a paragraph of the text and not a byline
-_DATE = re.compile(
+_DATE = lazy_regex(
     r"\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b(?:19|20)\d\d\b|\b\d+\s*(?:min|minute|hour|day|week|month|year)s?\b|"
     r"\b(?:19|20)\d\d[年./-]|\d\s*月\s*\d",
     re.IGNORECASE,
 )
-_JOINT = re.compile(r"(?:[,，、;&+/·•⋅]|\b(?:and|und|et|y|e|и|và|ve|with)\b|\s)+", re.IGNORECASE)
+_JOINT = lazy_regex(r"(?:[,，、;&+/·•⋅]|\b(?:and|und|et|y|e|и|và|ve|with)\b|\s)+", re.IGNORECASE)
 # What may stand between two names of one byline: the place from which the first one reports, or a note such as "(now)".
-_ASIDE = re.compile(
+_ASIDE = lazy_regex(
     r"\s*(?:(?:reporting\s+)?(?:in|from|aus|à|desde|из|в)\s(?:the\s)?(?-i:[^\W\d_a-z])[\w.’'-]*(?:\s[\w.’'-]+){0,2}?|"
     r"[(（][^()（）]{1,30}[)）])\s*(?:[,;&]|\b(?:and|und|et|y|e|и|en|och|og)\b)\s*",
     re.IGNORECASE,
 )
-_ONE_WORD = re.compile(r"\s*,\s*[^\s,]+\s*")
-_GOES_ON = re.compile(r"(?:,|&|\band|\bund|\bet|\by|、)\s*$")
+_ONE_WORD = lazy_regex(r"\s*,\s*[^\s,]+\s*")
+_GOES_ON = lazy_regex(r"(?:,|&|\band|\bund|\bet|\by|、)\s*$")
 _MAX_CHUNK_LENGTH, _MAX_NAMES_LENGTH = 160, 60
 
 
@@ -259,7 +260,7 @@ def read_bylines(lines: list[MarkedLine], place: str) -> list[Sign]:
     return _BylineReader(lines, place).read()
 
 
-_RIGHTS = re.compile(
+_RIGHTS = lazy_regex(
     r"©|\(c\)|\b(?:copyright|licen[sc]ed|licen[sc]e|lizenz|licence|licencia|licenza)\b|лицензи", re.IGNORECASE
 )
 """Matches a line about rights. Such a line also has a year and names (of the holder, the licence or the software), but
@@ -483,21 +484,21 @@ _NAMES_ROOM, _LABEL_LENGTH = 300, 30
 _LAST = 4  # only this many paragraphs at the end of a body are searched for a byline
 _LAST_ELEMENTS = 60
 _NO_SIGNATURE = frozenset(("blockquote", "figure", "figcaption", "th", "nav", "form"))
-_RIGHT_STYLE = re.compile(r"text-align\s*:\s*(?:right|end)", re.IGNORECASE)
-_RIGHT_CLASS = re.compile(
+_RIGHT_STYLE = lazy_regex(r"text-align\s*:\s*(?:right|end)", re.IGNORECASE)
+_RIGHT_CLASS = lazy_regex(
     r"(?:^|\s)(?:has-)?(?:text|txt|ta|text-align|align)-(?:right|end)(?:$|\s)|(?:^|\s)rteright(?:$|\s)"
 )
 # The reporters in the dateline of Chinese and Korean newspapers: 本报讯（记者 张三）, [신안=남도신문] 홍길동 기자 =.
-_OPENING = re.compile(
+_OPENING = lazy_regex(
     r"\s*(?:[^\n（(〔【。，,]{0,24}(?:讯|訊|电|電|消息|报道|報道|報導))?\s*"
     r"[（(〔【]\s*(?P<zh>(?:本报|本報|本网|本网|全媒体|见习|实习|特约|首席)*(?:记者|記者)[^（(〔【）)〕】／/\n]{2,30})(?:[／/][^）)〕】\n]{1,12})?"
     r"[）)〕】]|"
     r"\s*[\[(（【][^\])）】=\n]{1,16}=(?:[^\])）】\n]{1,16}[\])）】]\s*)?"
     r"(?P<ko>[가-힣]{2,4}(?:\s*[·,]\s*[가-힣]{2,4}){0,4}\s*(?:선임|인턴|객원|전문)?\s?기자)\s*[=\])）】|]"
 )
-_OPENING_NAME = re.compile(r"[\u4e00-\u9fff]{2,4}|[가-힣]{2,4}")
-_PICTURED = re.compile(r"[摄攝图圖影]")
-_NAME_ENDS = re.compile(r"[.,;(|–—]|\s(?:is|was|who|has|and\s+is)\s")
+_OPENING_NAME = lazy_regex(r"[\u4e00-\u9fff]{2,4}|[가-힣]{2,4}")
+_PICTURED = lazy_regex(r"[摄攝图圖影]")
+_NAME_ENDS = lazy_regex(r"[.,;(|–—]|\s(?:is|was|who|has|and\s+is)\s")
 
 
 def find_signatures(

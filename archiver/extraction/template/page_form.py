@@ -13,11 +13,12 @@ from lxml.etree import _Element as Element
 from archiver.extraction.page import Page
 from archiver.extraction.text_normalization import element_line, fold_text
 from archiver.items import PAGE_OBJECT, PAGE_OBJECT_FAILED, PAGE_OBJECT_KEPT, REFUSED, Article, Evidence, PageForm
+from archiver.markup import lazy_regex
 from archiver.platforms.selector_index import split_words
 from archiver.urls import folder_path
 
 # Names that belong to one page only: names with digits, and names made from the terms of the page's post ("tag-maps").
-_PAGE_SPECIFIC = re.compile(r"\d|^(?:category|tag|author|term|label|format|language|lang)-")
+_PAGE_SPECIFIC = lazy_regex(r"\d|^(?:category|tag|author|term|label|format|language|lang)-")
 # Markup inside these elements belongs to the text and differs from post to post.
 _TEXT_TAGS = frozenset(
     ("p", "blockquote", "pre", "code", "figure", "td", "tr", "th", "em", "strong", "b", "i", "h2", "h3", "h4", "dd")
@@ -30,8 +31,8 @@ _MAX_VALUE_LENGTH = 400
 _MAX_TITLE_LENGTH = 400
 _MEDIA = ("img", "iframe", "video", "audio", "embed", "object")
 _MAX_MEDIA = 99
-_HENTRY = re.compile(r"type-([a-z][a-z_-]{0,30})")
-_DATE_SLUG = re.compile(r"(?:19|20)\d\d-\d\d?-\d\d?-(?=.)")
+_HENTRY = lazy_regex(r"type-([a-z][a-z_-]{0,30})")
+_DATE_SLUG = lazy_regex(r"(?:19|20)\d\d-\d\d?-\d\d?-(?=.)")
 
 
 @lru_cache(maxsize=1)  # cached because it is needed twice for each page

@@ -34,6 +34,7 @@ from archiver.extraction.template.field_reader import (
 from archiver.extraction.template.site_rule import JSON_LD, Rule, SiteRules
 from archiver.extraction.text_normalization import element_line, fold_text
 from archiver.items import Article, SourceHint
+from archiver.markup import lazy_regex
 from archiver.platforms.selector_index import split_words
 
 # Making selectors for an element that also match its counterparts on the site's other pages.
@@ -41,15 +42,15 @@ from archiver.platforms.selector_index import split_words
 # Names that belong to one page only: numbered ones ("post-123", "page-id-7", "comment_9"), hashes that change with each
 # build, and a post's terms ("tag-maps"). Names for those parts of a template that show terms ("tag-links") are not
 # among them.
-_PAGE_SPECIFIC = re.compile(
+_PAGE_SPECIFIC = lazy_regex(
     r"\d{2,}|[_-]\d+$|^\d|^(?:category|tag|author|term|label|status|format|type)-(?!(?:links?|lists?|names?|labels?|"
     r"titles?|box|info|meta|items?|wrap|wrapper|container|content|text|date|time|header|line|block|area|section|group|"
     r"bar|by|avatar|bio|card)\b)"
 )
-_TAG = re.compile(r"^[a-z][a-z0-9]*$")
-_PLAIN = re.compile(r"^[a-zA-Z][\w-]*$")
-_IDENTIFIER = re.compile(r"-?[a-zA-Z_][a-zA-Z0-9_-]*")
-_ATTRIBUTE = re.compile(r"::attr\(([\w-]+)\)$")
+_TAG = lazy_regex(r"^[a-z][a-z0-9]*$")
+_PLAIN = lazy_regex(r"^[a-zA-Z][\w-]*$")
+_IDENTIFIER = lazy_regex(r"-?[a-zA-Z_][a-zA-Z0-9_-]*")
+_ATTRIBUTE = lazy_regex(r"::attr\(([\w-]+)\)$")
 _UNQUOTABLE = frozenset("]\"'\\")
 _VALUES = (("itemprop", "~="), ("rel", "~="), ("property", "="), ("name", "="), ("role", "="))
 _NO_ANCHOR = frozenset(("html", "body"))
@@ -58,7 +59,7 @@ _MAX_CLASSES = 6
 
 # Words that template authors use for the parts of a post. A name that contains one of these words usually survives
 # small redesigns.
-_PART_WORD = re.compile(
+_PART_WORD = lazy_regex(
     r"title|headline|author|byline|vcard|date|time|publish|posted|categor|tag|label|topic|entry|post|article|story|"
     r"content|body|text",
     re.IGNORECASE,
@@ -336,8 +337,8 @@ _PROPERTIES = {
 }
 # Words in the names of the other date. An element with such a name shows the right date only until the post is edited.
 _NAMES_OF_OTHER_DATE = {
-    "published": re.compile(r"modif|updat|revis", re.IGNORECASE),
-    "modified": re.compile(r"publish|creat", re.IGNORECASE),
+    "published": lazy_regex(r"modif|updat|revis", re.IGNORECASE),
+    "modified": lazy_regex(r"publish|creat", re.IGNORECASE),
 }
 _MAX_TRIED = 40
 _VARIETY = 0.8  # a rule for titles is right only if at least this share of its titles is distinct

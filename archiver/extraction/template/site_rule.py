@@ -30,7 +30,6 @@ text, a section, or a part of <title>.
 from __future__ import annotations
 
 import json
-import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -43,6 +42,7 @@ from archiver.errors import BadRules
 from archiver.extraction.text_normalization import fold_text
 from archiver.fields import LEARNABLE
 from archiver.items import OTHER_HEADING, Article, Evidence
+from archiver.markup import lazy_regex
 from archiver.platforms.platform_table import platform_tables
 from archiver.platforms.selector_index import element_selector, is_xpath, selector_error
 
@@ -58,8 +58,8 @@ _EVERYWHERE, _TITLED = 0.9, 0.5
 """A text in the place of a title belongs to the site if at least the share `_EVERYWHERE` of the posts have it. This is
 decided only if at least the share `_TITLED` of the posts also have another title."""
 _MAX_NAME_LENGTH = 80
-_DIGITS = re.compile(r"\d+")
-_PARTS = re.compile(r"\s+[|·•»«›‹–—:/~-]+\s+|\s*[｜|]\s*")
+_DIGITS = lazy_regex(r"\d+")
+_PARTS = lazy_regex(r"\s+[|·•»«›‹–—:/~-]+\s+|\s*[｜|]\s*")
 _DECLARED = ("json-ld", "meta", "microdata", "rdfa")
 _SHOWN = ("platform", "heading", "api", "feed")
 
@@ -244,7 +244,7 @@ BY_HAND = "rule by hand"
 """The source of evidence from a hand-written rule, and the rule of a page that is a post because of `post` in it."""
 DATED_BY_HAND = f"dated by {BY_HAND}"
 """The rule of a page that is a post because a hand-written rule finds its date."""
-_HEADER = re.compile(r"""\s*\[\s*["']?(\w+)["']?\s*\]""")
+_HEADER = lazy_regex(r"""\s*\[\s*["']?(\w+)["']?\s*\]""")
 
 
 @dataclass(frozen=True, slots=True)
