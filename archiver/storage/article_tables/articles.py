@@ -70,7 +70,7 @@ from archiver.storage.article_tables.identification import (
 from archiver.storage.capture_recovery import set_missing_capture
 from archiver.storage.column_values import stored_time
 from archiver.storage.pages import insert_row, late_hint, resolve_redirects, stamp
-from archiver.storage.tombstones import next_article_id
+from archiver.storage.tombstones import NEXT_ARTICLE_ID
 from archiver.urls import normalize, urlkey
 
 # -- duplicates: among articles with equal texts, the one published first is the original
@@ -629,11 +629,26 @@ def _known_address(
     )
 
 
+def store_unknown(db: Database, site: str, article: Article, observed: Observation) -> Stored:
+    """Stores an article of which the archive knows nothing (`identification.is_unknown`). Its near-duplicates are not
+    looked for; the caller does that with `near_duplicate_clusters.assign_clusters`.
+    """
+    return Stored(_insert_rows(db, site, article, observed), Change.NEW)
+
+
 def _insert(db: Database, site: str, article: Article, observed: Observation) -> Stored:
-    digest, seen = content_digest(article.body), stamp(observed.at)
+    article_id = _insert_rows(db, site, article, observed)
+    aliases = enter_addresses(db, article_id, article, observed.redirects, observed.at, new=True)
+    shares_text = settle_duplicates(db, content_digest(article.body), article_id)
+    near_duplicate_clusters.assign_cluster(db, article_id)
+    return Stored(article_id, Change.NEW, aliases=tuple(aliases), shares_text=shares_text)
+
+
+def _insert_rows(db: Database, site: str, article: Article, observed: Observation) -> int:
+    """Inserts a new article with its facets and its first revision; returns its ID."""
+    seen = stamp(observed.at)
     now = article_row(article)
     row = {
-        "id": next_article_id(db),
         **now,
         "site": site,
         "revision": 1,
@@ -643,18 +658,15 @@ def _insert(db: Database, site: str, article: Article, observed: Observation) ->
         "post_id": article.post_id or None,
         "guid": article.guid or None,
         "platform": article.platform or None,
-        "content_digest": digest or None,
+        "content_digest": content_digest(article.body) or None,
         "meaning_digest": meaning_digest(article),
         "capture_id": observed.capture_id,
         "evidence": encode_evidence(db, entries(article), now) if article.evidence else None,
         "extractor": observed.extractor,
         "read_at": seen,
     }
-    article_id = insert_row(db, "articles", row)
-    aliases = enter_addresses(db, article_id, article, observed.redirects, observed.at, new=True)
+    article_id = insert_row(db, "articles", row, row_id=NEXT_ARTICLE_ID)
     write_facets(db, article_id, article, new=True)
     first = NewRevision(1, article, observed.at, capture_id=observed.capture_id, run_id=observed.run_id)
     write_revision(db, article_id, first, current=row)
-    shares_text = settle_duplicates(db, digest, article_id)
-    near_duplicate_clusters.assign_cluster(db, article_id)
-    return Stored(article_id, Change.NEW, aliases=tuple(aliases), shares_text=shares_text)
+    return article_id

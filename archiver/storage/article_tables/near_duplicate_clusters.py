@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from itertools import combinations
@@ -57,8 +57,7 @@ def lsh_candidates(db: Database, article_id: int, keys: Sequence[int], most: int
     """
     if not keys:
         return [], Counter()
-    marks = ",".join("?" * len(keys))
-    rows = db.execute(f"select key, article_id from lsh_bands where key in ({marks})", keys).fetchall()
+    rows = db.conn.execute(_ARTICLES_WITH, [json.dumps(keys)]).fetchall()
     held = Counter(key for key, other in rows if other != article_id)
     shared = Counter(other for key, other in rows if other != article_id and held[key] < COMMON)
     # Ties are broken by age, so that the result does not depend on the order of the rows.
@@ -70,17 +69,18 @@ def enter_minhash(db: Database, article_id: int, keys: Sequence[int], held: Coun
     """Stores the LSH keys of an article, and records that the article was compared (even if it has no keys). `held` is
     the number of articles per key as `lsh_candidates` returned it.
     """
-    db.execute(
-        "insert into minhash_signatures (article_id, version) values (?, ?) on conflict (article_id) "
-        "do update set version = excluded.version",
-        [article_id, SKETCH_VERSION],
-    )
+    db.execute(_ENTER_SIGNATURE, [article_id, SKETCH_VERSION])
     most = OF_A_CLUSTER if clustered else COMMON
     fresh = sorted({key for key in keys if held[key] < most})
-    db.conn.executemany(
-        "insert into lsh_bands (key, article_id) values (?, ?) on conflict do nothing",
-        [(key, article_id) for key in fresh],
-    )
+    db.conn.executemany(_ENTER_BAND, [(key, article_id) for key in fresh])
+
+
+_ARTICLES_WITH = "select key, article_id from lsh_bands where key in (select value from json_each(?))"
+_ENTER_SIGNATURE = (
+    "insert into minhash_signatures (article_id, version) values (?, ?) on conflict (article_id) "
+    "do update set version = excluded.version"
+)
+_ENTER_BAND = "insert into lsh_bands (key, article_id) values (?, ?) on conflict do nothing"
 
 
 def remove_minhash(db: Database, article_id: int, body: str) -> None:
@@ -300,6 +300,56 @@ def assign_cluster(db: Database, article_id: int, was: str | None = None) -> Non
     linked, unlinked = link(db, article_id)
     touched = {article_id, *linked, *unlinked, *_compare_again(db, lost - linked)}
     _regroup(db, {before, *_clusters_of(db, touched)}, touched)
+
+
+@dataclass(frozen=True, slots=True)
+class NewText:
+    """The text of a new article that shares it with no other article."""
+
+    id: int
+    site: str
+    title: str
+    body: str
+
+
+def assign_clusters(db: Database, new: Sequence[NewText]) -> None:
+    """Puts new articles into the clusters of their near-duplicates, in order, as `assign_cluster` does for one.
+    Articles without candidates are entered together.
+    """
+    keys = {one.id: minhash(wording_of(one.body)) for one in new}
+    left = [one.id for one in new]
+    while left:
+        alone = _enter_alone(db, {number: keys[number] for number in left})
+        if alone < len(left):
+            assign_cluster(db, left[alone])
+        left = left[alone + 1 :]
+
+
+def _enter_alone(db: Database, keys: Mapping[int, Sequence[int]]) -> int:
+    """Stores the LSH keys of new articles, by ID, up to the first that has candidates for near-duplicates. Returns how
+    many articles that are.
+    """
+    wanted = json.dumps(sorted({key for some in keys.values() for key in some}))
+    held: Counter[int] = Counter()
+    articles: defaultdict[int, list[int]] = defaultdict(list)
+    for key, article_id in db.conn.execute(_ARTICLES_WITH, [wanted]):
+        articles[key].append(article_id)
+        held[key] += 1
+    done: list[int] = []
+    bands: list[tuple[int, int]] = []
+    for article_id, own in keys.items():
+        fresh = sorted({key for key in own if held[key] < COMMON})
+        shared = Counter(other for key in fresh for other in articles[key])
+        if shared and max(shared.values()) >= LEAST_MET:
+            break
+        done.append(article_id)
+        for key in fresh:
+            bands.append((key, article_id))
+            articles[key].append(article_id)
+            held[key] += 1
+    db.conn.executemany(_ENTER_SIGNATURE, [(article_id, SKETCH_VERSION) for article_id in done])
+    db.conn.executemany(_ENTER_BAND, bands)
+    return len(done)
 
 
 def update_cluster(db: Database, article_id: int, *, was: str | None) -> None:
