@@ -186,14 +186,16 @@ class _Report:
         known, free = known_pages(self.db, {*targets, *filter(None, places.values())})
         found = {at: _place(at, known.get(key)) for at, key in places.items()}
         new = {key: free + n for n, key in enumerate(key for key in targets if key not in known)}
-        conn.executemany(_INSERT_PAGE, [self._page(new[key], key, targets[key]) for key in new])
+        if new:
+            conn.executemany(_INSERT_PAGE, [self._page(new[key], key, targets[key]) for key in new])
         updates = []
         for key, target in targets.items():
             if key in new:
                 self._store_hint(new[key], target)
             elif values := self._update_known(known[key], target):
                 updates.append(values)
-        conn.executemany(_UPDATE_PAGE, updates)
+        if updates:
+            conn.executemany(_UPDATE_PAGE, updates)
         conn.executemany(
             _RECORD_DISCOVERY,
             [

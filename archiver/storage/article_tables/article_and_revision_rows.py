@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -153,25 +153,46 @@ def write_facets(db: Database, article_id: int, article: Article, *, new: bool =
     """Replaces the stored authors, categories, tags and places of an article. `new` is True if nothing is stored for
     the article yet.
     """
-    for link in LINKS:
+    conn = db.conn
+    for table, statements in _FACETS.items():
+        names = getattr(article, table)
         if not new:
-            db.execute(f"delete from {link.table_of_links} where article_id = ?", [article_id])
-        insert = (
-            f"insert into {link.table_of_links} (article_id, {link.key}, position) select ?, id, ? "
-            f"from {link.table} where name = ? on conflict do nothing"
-        )
-        for position, name in enumerate(getattr(article, link.table)):
-            if not db.execute(insert, [article_id, position, name]).rowcount:
-                # The name is not in the table yet, which is rare.
-                db.execute(
-                    f"insert into {link.table} (name, slug) values (?, ?) on conflict (name) do nothing",
-                    [name, slugify(name, allow_unicode=True)],
-                )
-                db.execute(insert, [article_id, position, name])
+            conn.execute(statements.delete, [article_id])
+        if names:
+            values = [article_id, _as_json(names)]
+            if conn.execute(statements.link, values).rowcount < len(names):
+                # A name is not in the table yet, which is rare.
+                slugs = [(name, slugify(name, allow_unicode=True)) for name in names]
+                conn.executemany(statements.insert, slugs)
+                conn.execute(statements.link, values)
     if not new:
-        db.execute("delete from geotags where article_id = ?", [article_id])
+        conn.execute("delete from geotags where article_id = ?", [article_id])
     if article.geotags:
-        db.table("geotags").insert_all([{"article_id": article_id, **asdict(g)} for g in article.geotags])
+        conn.executemany(_INSERT_GEOTAG, [(article_id, *astuple(place)) for place in article.geotags])
+
+
+@dataclass(frozen=True, slots=True)
+class _FacetStatements:
+    """The SQL that writes one kind of facet: deletes the links of an article, links it to the names in a JSON list that
+    are known, and inserts a name.
+    """
+
+    delete: str
+    link: str
+    insert: str
+
+
+_FACETS = {
+    link.table: _FacetStatements(
+        f"delete from {link.table_of_links} where article_id = ?",
+        f"insert into {link.table_of_links} (article_id, {link.key}, position) select ?, f.id, j.key "
+        f"from json_each(?) j cross join {link.table} f on f.name = j.value where true on conflict do nothing",
+        f"insert into {link.table} (name, slug) values (?, ?) on conflict (name) do nothing",
+    )
+    for link in LINKS
+}
+_PLACE = tuple(one.name for one in fields(GeoTag))
+_INSERT_GEOTAG = f"insert into geotags (article_id, {', '.join(_PLACE)}) values (?{', ?' * len(_PLACE)})"
 
 
 def revision_rows(db: Database, where: str, values: Sequence[Any] = (), more: str = "") -> Iterator[dict[str, Any]]:

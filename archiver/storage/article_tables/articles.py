@@ -534,6 +534,8 @@ def answering_address(db: Database, article_id: int, key: str) -> str | None:
 
 def edited_at(db: Database, article_id: int | None) -> datetime | None:
     """Returns when an article's newest edit was first seen; None if the article was never edited."""
+    if article_id is None:
+        return None
     row = db.execute(
         "select max(observed_at) from revisions where article_id = ? and revision > 1", [article_id]
     ).fetchone()
@@ -542,6 +544,8 @@ def edited_at(db: Database, article_id: int | None) -> datetime | None:
 
 def publication_time(db: Database, article_id: int | None) -> datetime | None:
     """Returns when an article was published; None if unknown."""
+    if article_id is None:
+        return None
     row = db.execute("select published from articles where id = ?", [article_id]).fetchone()
     return stored_time(row[0]) if row else None
 

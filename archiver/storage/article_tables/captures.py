@@ -19,27 +19,25 @@ from sqlite_utils import Database
 from archiver.errors import ArticleRemoved, NotCaptured
 from archiver.frontier.fetch_order_and_revisits import next_fetch_time, priority
 from archiver.items import Capture, DiscoverySource, Outcome, PageKind, UsageStatement
-from archiver.storage.pages import insert_row, last_rowid, moment, stamp
+from archiver.storage.pages import last_rowid, moment, stamp
 from archiver.storage.tombstones import tombstone_at
 from archiver.urls import asset_address, normalize, urlkey
 from archiver.warc.foreign_captures import ForeignCapture
 
-_CAPTURE_COLUMNS = tuple(one.name for one in fields(Capture))
+_VALUES = tuple(one.name for one in fields(Capture))
+_INSERT_CAPTURE = (
+    # A hint may have been deleted because its post was removed.
+    f"insert into captures (run_id, hint_id, {', '.join(_VALUES)}) "
+    f"values (?, (select id from source_hints where id = ?){', ?' * len(_VALUES)})"
+)
 
 
 def enter_capture(db: Database, run_id: int, capture: Capture, hint_id: int | None = None) -> int:
     """Inserts a capture and returns its ID; `hint_id` is the source hint that it was extracted with, unless that has
     been deleted meanwhile. Expects to run inside the caller's transaction.
     """
-    if hint_id is not None and not db.execute("select 1 from source_hints where id = ?", [hint_id]).fetchone():
-        hint_id = None  # the hint was deleted because its post was removed
-    row = {
-        "run_id": run_id,
-        "hint_id": hint_id,
-        **{name: getattr(capture, name) for name in _CAPTURE_COLUMNS},
-        "captured_at": stamp(capture.captured_at),
-    }
-    return insert_row(db, "captures", row)
+    values = [stamp(capture.captured_at) if name == "captured_at" else getattr(capture, name) for name in _VALUES]
+    return int(db.conn.execute(_INSERT_CAPTURE, [run_id, hint_id, *values]).lastrowid or 0)
 
 
 Row = dict[str, Any]
@@ -152,10 +150,9 @@ def _forms(url: str) -> set[str]:
 
 def store_usage_statements(db: Database, capture_id: int, rights: Iterable[UsageStatement]) -> None:
     """Stores the usage statements of a capture's response. Expects to run inside the caller's transaction."""
-    for statement in rights:
-        db.execute(
-            "insert into usage_statements (capture_id, source, agent, name, value) values (?, ?, ?, ?, ?)",
-            [capture_id, statement.source, statement.agent, statement.name, statement.value],
+    if rows := [(capture_id, one.source, one.agent, one.name, one.value) for one in rights]:
+        db.conn.executemany(
+            "insert into usage_statements (capture_id, source, agent, name, value) values (?, ?, ?, ?, ?)", rows
         )
 
 

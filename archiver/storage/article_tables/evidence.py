@@ -76,7 +76,11 @@ def encode_evidence(db: Database, entries: Iterable[Entry], row: Mapping[str, An
     """Encodes candidates as the JSON of `articles.evidence`, relative to the article's values in `row`; None if the
     list is empty.
     """
-    out = [_encode(db, one, row) for one in entries]
+    kinds = _known_kinds(db)
+    stored = [(one, None if _has_own_locator(one, row) else _kind_of(one)) for one in entries]
+    if new := [kind for _, kind in stored if kind is not None and kind not in kinds]:
+        _find_kinds(db, kinds, dict.fromkeys(new))
+    out = [evidence_as_list(one) if kind is None else _encode(one, kinds[kind], row) for one, kind in stored]
     return as_json(out) if out else None
 
 
@@ -106,11 +110,19 @@ def forget_evidence_kinds(db: Database) -> None:
     _known.pop(db, None)
 
 
-def _encode(db: Database, one: Entry, row: Mapping[str, Any]) -> int | list[Any]:
-    if one["source"] == UNCONFIRMED or (one["locator"] and one["locator"] in row["url"]):
-        return evidence_as_list(one)
+def _has_own_locator(one: Entry, row: Mapping[str, Any]) -> bool:
+    """Returns True if no other post shares the locator of a candidate, so that the candidate gets no row of
+    `evidence_kinds`.
+    """
+    return one["source"] == UNCONFIRMED or bool(one["locator"] and one["locator"] in row["url"])
+
+
+def _kind_of(one: Entry) -> Kind:
+    return one["field"], one["source"], one["locator"], one["confidence"]
+
+
+def _encode(one: Entry, number: int, row: Mapping[str, Any]) -> int | list[Any]:
     field, value, won = one["field"], one["value"], one.get("won", 0)
-    number = _kind_id(db, (field, one["source"], one["locator"], one["confidence"]))
     extraction = [] if one.keys().isdisjoint(EXTRACTION) else evidence_as_list(one)[len(_KIND) + 2 :]
     stored = _article_value(field, row) if won and value else ""
     if value and stored.startswith(value):
@@ -148,23 +160,33 @@ def _article_value(field: str, row: Mapping[str, Any]) -> str:
     return ", ".join(json.loads(row[field] or "[]")) if field in _LISTS else ""
 
 
-def _kind_id(db: Database, kind: Kind) -> int:
+_MOST_KINDS = 20_000
+
+
+def _known_kinds(db: Database) -> dict[Kind, int]:
+    """Returns the IDs of `evidence_kinds` that this process has read or written."""
     known = _known.get(db)
-    if known is None:
+    if known is None or len(known) > _MOST_KINDS:
         known = _known[db] = {}
-    if (number := known.get(kind)) is None:
-        found = f"select id from evidence_kinds where {_SAME}"
-        row = db.execute(found, kind).fetchone()
-        if row is None:
-            db.execute(f"insert into evidence_kinds ({', '.join(_KIND)}) values (?, ?, ?, ?)", kind)
-            row = db.execute(found, kind).fetchone()
-        number = known[kind] = int(row[0])
-    return number
+    return known
+
+
+def _find_kinds(db: Database, known: dict[Kind, int], kinds: Iterable[Kind]) -> None:
+    """Adds the IDs of more rows of `evidence_kinds` to `known`. Inserts the rows that are missing."""
+    wanted = list(kinds)
+    found = db.conn.execute(_FIND_KINDS, [as_json(wanted)]).fetchall()
+    known |= {wanted[place]: number for place, number in found}
+    for kind in wanted:
+        if kind not in known:
+            known[kind] = int(db.conn.execute(_INSERT_KIND, kind).lastrowid or 0)
 
 
 # -- decoding in SQL
 
-_SAME = "field = ? and source = ? and locator = ? and ifnull(confidence, -1) = ifnull(?, -1)"
+_FIND_KINDS = """select j.key, k.id from json_each(?) j cross join evidence_kinds k
+    on k.field = j.value ->> 0 and k.source = j.value ->> 1 and k.locator = j.value ->> 2
+    and ifnull(k.confidence, -1) = ifnull(j.value ->> 3, -1)"""
+_INSERT_KIND = f"insert into evidence_kinds ({', '.join(_KIND)}) values (?, ?, ?, ?)"
 _of_list = "(select group_concat(j.value, ', ') from json_each(iif(json_valid(a.{0}), a.{0}, '[]')) j)".format
 
 
