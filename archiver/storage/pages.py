@@ -351,16 +351,26 @@ def due_pages(
     before its page. If `mixed` is True, at most half of the returned pages are sources, and other pages follow.
     """
     rows: list[dict[str, Any]] = []
-    for level in range(1 if sources_only else 5):
-        room = (limit + 1) // 2 if mixed and level == 0 else limit - len(rows)
-        rows += db.query(
-            f"{PAGE_REQUEST_QUERY} where p.site_id = ? and p.priority = ? and p.due_at <= ? "
-            "order by p.due_at, p.id limit ?",
-            [site_id, level, stamp(now), room],
-        )
-        if len(rows) >= limit or (level == 0 and rows and not mixed):
+    first = (limit + 1) // 2 if mixed else limit
+    values = {"site": site_id, "now": stamp(now), "limit": limit, "first": first}
+    # The rows are read one by one, so that a level that is not needed is not looked up.
+    cursor = db.conn.execute(_DUE_SOURCES if sources_only else _DUE_PAGES, values)
+    names = [column[0] for column in cursor.description]
+    for values_of_row in cursor:
+        row = dict(zip(names, values_of_row, strict=True))
+        if len(rows) >= limit or (row["priority"] > 0 and rows and rows[0]["priority"] == 0 and not mixed):
             break
+        rows.append(row)
+    cursor.close()
     return rows
+
+
+_LEVELS = [
+    f"select * from ({PAGE_REQUEST_QUERY} where p.site_id = :site and p.priority = {level} and p.due_at <= :now "
+    f"order by p.due_at, p.id limit {':limit' if level else ':first'})"
+    for level in range(5)
+]
+_DUE_SOURCES, _DUE_PAGES = _LEVELS[0], " union all ".join(_LEVELS)
 
 
 def make_due(db: Database, site_id: int, now: datetime, *, everything: bool) -> None:
