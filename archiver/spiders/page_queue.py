@@ -148,8 +148,8 @@ class PageQueue:
 
     def _take(self, limit: int) -> list[PageRequest]:
         run = self._run
-        run.writer.flush()
-        check_run(run.db, run.run_id, run.site)
+        if not run.writer.flush():  # which checks it, too
+            check_run(run.db, run.run_id, run.site)
         run.reread_samples()
         mixed = self._sources >= SOURCES_FIRST
         sources_only = not mixed and any(page.comes_first for page in self._in_progress.values())

@@ -104,7 +104,7 @@ class TrapDetector:
     - `unrecorded`: counts, by rule, the excluded links that have no row, because there are too many.
     """
 
-    def __init__(self, db: Database, site_id: int, scope: Scope, flush: Callable[[], None], run_id: int) -> None:
+    def __init__(self, db: Database, site_id: int, scope: Scope, flush: Callable[[], object], run_id: int) -> None:
         self._db, self._site_id, self._scope, self._flush = db, site_id, scope, flush
         self._known_coverage: SourceCoverage | None = None
         self._due_lists: Counter[URLPattern] | None = None

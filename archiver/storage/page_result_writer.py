@@ -42,18 +42,20 @@ from archiver.storage.article_tables import multipage_articles
 from archiver.storage.article_tables.article_and_revision_rows import Reread, article_from_row, extractor_of
 from archiver.storage.article_tables.articles import (
     Change,
+    NewArticle,
     Observation,
     Stored,
+    complete_articles,
     edited_at,
     gone_since,
+    insert_article,
     keep_page_object_values,
     mark_gone,
     mark_seen,
     publication_time,
     store_identified,
-    store_unknown,
 )
-from archiver.storage.article_tables.captures import enter_capture, store_usage_statements
+from archiver.storage.article_tables.captures import enter_captures
 from archiver.storage.article_tables.identification import (
     add_alias,
     find_article_of,
@@ -61,7 +63,6 @@ from archiver.storage.article_tables.identification import (
     is_unknown,
     release_borrowed_address,
 )
-from archiver.storage.article_tables.near_duplicate_clusters import NewText, assign_clusters
 from archiver.storage.article_tables.withdrawals_and_undoing import restore_article, withdraw_article
 from archiver.storage.connection import PATIENCE, is_environment_error, writing
 from archiver.storage.crawl_exclusions import Trust
@@ -98,7 +99,7 @@ class StoringRun:
     - `gone_confirmed`: True if a crawl at least 20 hours ago found most posts gone, so that they are now believed to be
       gone.
     - `first_crawl_finished`: when the first complete crawl of the site ended; "" if there was none.
-    - `unclustered`: the new articles of the batch that have not been compared with other articles yet.
+    - `incomplete`: the new articles of the batch of which only the row of `articles` is stored so far.
     """
 
     db: Database
@@ -117,7 +118,7 @@ class StoringRun:
     forms: SiteForms = field(init=False)
     gone_confirmed: bool = field(init=False)
     first_crawl_finished: str = field(init=False)
-    unclustered: list[NewText] = field(init=False, default_factory=list)
+    incomplete: list[NewArticle] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         began = crawl_started(self.db, self.site["id"], self.run_id) if self.run_id is not None else None
@@ -131,13 +132,13 @@ class StoringRun:
     def site_id(self) -> int:
         return int(self.site["id"])
 
-    def assign_clusters(self) -> None:
-        """Puts the new articles of the batch into the clusters of their near-duplicates. This must come before a stored
-        article changes.
+    def complete_articles(self) -> None:
+        """Stores the rest of the new articles of the batch: facets, revisions and clusters. This must come before
+        anything changes an article.
         """
-        if self.unclustered:
-            assign_clusters(self.db, self.unclustered)
-            self.unclustered.clear()
+        if self.incomplete:
+            complete_articles(self.db, self.incomplete)
+            self.incomplete.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +189,8 @@ Stage = Callable[[StoringRun, Storing], None]
 
 
 def enter(run: StoringRun, storing: Storing) -> None:
-    """Stores the capture, the usage statements and the discovered URLs of a result. This is the first stage."""
+    """Stores the discovered URLs of a result. This is the first stage; the capture is already stored."""
     db, result, counts = run.db, storing.result, storing.counts
-    if result.capture:
-        assert run.run_id is not None
-        storing.capture_id = enter_capture(db, run.run_id, result.capture, result.hint_id)
-        store_usage_statements(db, storing.capture_id, result.usage_statements)
     later = result.at + run.revisit if run.listings_wait else None
     storing.found = record_discovered_urls(
         db, run.site_id, result.targets, result.at, later, run.site["path"], run.trust.in_claim
@@ -261,12 +258,28 @@ def revise(run: StoringRun, storing: Storing) -> None:
     the post as gone, and so on.
     """
     result = storing.result
+    if _may_change_articles(storing):
+        run.complete_articles()
     if storing.removal is not None:
         # The post was removed under another URL. Its new capture is erased before the next crawl begins.
         tombstones.keep_url_out(run.db, storing.removal, result.url)
         storing.effect = Effect(Outcome.REFUSED, storing.removal.explanation)
         return
     storing.effect = _EFFECTS.get(result.outcome, _store_nothing)(run, storing)
+
+
+def _may_change_articles(storing: Storing) -> bool:
+    """Returns True if a result may change an article that is already stored."""
+    result, known = storing.result, storing.known
+    return bool(
+        storing.row is not None
+        or known.article_id is not None
+        or known.has_article
+        or result.outcome in (Outcome.DUPLICATE, Outcome.PART)
+        or (result.outcome is Outcome.ARCHIVED and not storing.is_unknown)
+        or result.parts
+        or (result.article is not None and result.article.parts)
+    )
 
 
 def record(run: StoringRun, storing: Storing) -> None:
@@ -300,7 +313,7 @@ def record(run: StoringRun, storing: Storing) -> None:
     if storing.known.has_hint_text and result.hint_id is not None and not pages.is_text_needed(result):
         pages.drop_hint_text(db, result.hint_id)
     if result.form is not None and storing.known.id is not None:
-        run.forms.record(storing.known.id, result.form)
+        run.forms.add(storing.known.id, result.form)
     if rule == crawl_exclusions.REDIRECT_LOOP_RULE:
         storing.counts.failed += crawl_exclusions.fail_redirect_loop(db, storing.key)
     _recheck_vanished(run, storing.result)
@@ -318,9 +331,10 @@ def store_again(run: StoringRun, storing: Storing) -> None:
     try:
         for stage in (identify, revise, record):
             stage(run, storing)
-        run.assign_clusters()
+        run.complete_articles()
+        run.forms.write()
     finally:
-        run.unclustered.clear()
+        run.incomplete.clear()
 
 
 def _store_archived(run: StoringRun, storing: Storing) -> Effect:
@@ -338,10 +352,9 @@ def _store_archived(run: StoringRun, storing: Storing) -> Effect:
         capture_id = extractor = None
     observed = Observation(result.at, run.crawl_started, capture_id, run.run_id, result.redirects, extractor)
     if storing.is_unknown:
-        stored = store_unknown(db, run.site["name"], result.article, observed)
-        run.unclustered.append(NewText(stored.article_id, run.site["name"], result.article.title, result.article.body))
+        run.incomplete.append(insert_article(db, run.site["name"], result.article, observed))
+        stored = Stored(run.incomplete[-1].id, Change.NEW)
     else:
-        run.assign_clusters()
         stored = store_identified(
             db,
             storing.row,
@@ -652,13 +665,13 @@ class PageWriter:
         if len(self._waiting) >= _BATCH:
             self.flush()
 
-    def flush(self, patience: float = PATIENCE) -> None:
-        """Writes the collected results. If the disk or the database fails, raises the error, writes nothing and keeps
-        the results. A result whose content cannot be stored is recorded as a failed page; all other results are
-        stored.
+    def flush(self, patience: float = PATIENCE) -> bool:
+        """Writes the collected results; returns False if there are none. If the disk or the database fails, raises the
+        error, writes nothing and keeps the results. A result whose content cannot be stored is recorded as a failed
+        page; all other results are stored.
         """
         if not self._waiting:
-            return
+            return False
         self._before_commit()
         try:
             self._commit(self._waiting, patience)
@@ -669,17 +682,26 @@ class PageWriter:
                 self._commit_alone(self._waiting[0], patience)
                 del self._waiting[0]
         self._waiting.clear()
+        return True
 
     def _commit(self, results: list[PageResult], patience: float) -> None:
         counts, run = Counts(), self._run
         assert run.run_id is not None
         kept = run.trust.restored_on_error(), run.forms.restored_on_error()
-        run.unclustered.clear()  # a batch that failed left its own here
+        run.incomplete.clear()  # a batch that failed left its own here
         with kept[0], kept[1], self.kept(), writing(run.db, patience), batch_indexing(run.db):
             check_run(run.db, run.run_id, run.site)
             held: set[str] = set()
-            written = [self._write(Storing(result, counts, held=held)) for result in results]
-            run.assign_clusters()
+            entered = enter_captures(
+                run.db, run.run_id, [(one.capture, one.hint_id, one.usage_statements) for one in results if one.capture]
+            )
+            ids = iter(entered)
+            written = [
+                self._write(Storing(result, counts, next(ids) if result.capture else None, held=held))
+                for result in results
+            ]
+            run.complete_articles()
+            run.forms.write()
             if counts.revised or counts.gone:
                 held |= self._hold_unusual_changes(results[-1].at, counts)
         counts.held = len(held - self._held)

@@ -190,6 +190,16 @@ def _insert_statement(table: str, columns: tuple[str, ...], row_id: str) -> str:
     return f"insert into {table} ({row_id and 'id, '}{names}) values ({row_id and row_id + ', '}{values})"
 
 
+def update_row(db: Database, table: str, row_id: int, values: dict[str, Any]) -> None:
+    """Updates columns of the row with this ID, given by name, as `insert_row` inserts one."""
+    db.conn.execute(_update_statement(table, tuple(values)), (*values.values(), row_id))
+
+
+@lru_cache(maxsize=64)
+def _update_statement(table: str, columns: tuple[str, ...]) -> str:
+    return f"update {table} set {' = ?, '.join(columns)} = ? where id = ?"
+
+
 def last_rowid(db: Database) -> int:
     """Returns the ID of the last inserted row."""
     return int(db.execute("select last_insert_rowid()").fetchone()[0])
@@ -339,7 +349,9 @@ def page_row(db: Database, key: str) -> dict[str, Any] | None:
     """Returns the page at this urlkey in the form of `due_pages`, even if it is not due; None if the page is not in the
     pages table.
     """
-    return next(iter(db.query(f"{PAGE_REQUEST_QUERY} where p.urlkey = ?", [key])), None)
+    cursor = db.conn.execute(f"{PAGE_REQUEST_QUERY} where p.urlkey = ?", [key])
+    row = cursor.fetchone()
+    return dict(zip((column[0] for column in cursor.description), row, strict=True)) if row else None
 
 
 def due_pages(

@@ -7,6 +7,7 @@ All functions expect to run inside the caller's transaction.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -34,6 +35,7 @@ from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.article_tables.article_and_revision_rows import (
+    FirstRevision,
     NewRevision,
     Reread,
     article_from_row,
@@ -46,6 +48,8 @@ from archiver.storage.article_tables.article_and_revision_rows import (
     store_superseded,
     used_site_rules,
     write_facets,
+    write_first_revisions,
+    write_new_facets,
     write_revision,
 )
 from archiver.storage.article_tables.evidence import (
@@ -69,7 +73,7 @@ from archiver.storage.article_tables.identification import (
 )
 from archiver.storage.capture_recovery import set_missing_capture
 from archiver.storage.column_values import stored_time
-from archiver.storage.pages import insert_row, late_hint, resolve_redirects, stamp
+from archiver.storage.pages import insert_row, late_hint, resolve_redirects, stamp, update_row
 from archiver.storage.tombstones import NEXT_ARTICLE_ID
 from archiver.urls import normalize, urlkey
 
@@ -372,7 +376,9 @@ class _KnownArticle:
             if seen.extractor is not None:
                 marked = mark_kept(marked, kept_values(article))
             values["evidence"] = encode_evidence(db, marked, row | values)
-        db.table("articles").update(
+        update_row(
+            db,
+            "articles",
             self.id,
             {
                 **values,
@@ -474,7 +480,9 @@ def overwrite(
     if evidence is None:
         evidence = entries(article) if article.evidence else decode_evidence(db, row)
     now = article_row(article)
-    db.table("articles").update(
+    update_row(
+        db,
+        "articles",
         article_id,
         {
             **now,
@@ -633,25 +641,22 @@ def _known_address(
     )
 
 
-def store_unknown(db: Database, site: str, article: Article, observed: Observation) -> Stored:
-    """Stores an article of which the archive knows nothing (`identification.is_unknown`). Its near-duplicates are not
-    looked for; the caller does that with `near_duplicate_clusters.assign_clusters`.
-    """
-    return Stored(_insert_rows(db, site, article, observed), Change.NEW)
+@dataclass(frozen=True, slots=True)
+class NewArticle:
+    """A new article of which only the row of `articles` is stored so far. `meaning` is its meaning digest."""
+
+    id: int
+    site: str
+    article: Article
+    observed: Observation
+    meaning: str
 
 
-def _insert(db: Database, site: str, article: Article, observed: Observation) -> Stored:
-    article_id = _insert_rows(db, site, article, observed)
-    aliases = enter_addresses(db, article_id, article, observed.redirects, observed.at, new=True)
-    shares_text = settle_duplicates(db, content_digest(article.body), article_id)
-    near_duplicate_clusters.assign_cluster(db, article_id)
-    return Stored(article_id, Change.NEW, aliases=tuple(aliases), shares_text=shares_text)
-
-
-def _insert_rows(db: Database, site: str, article: Article, observed: Observation) -> int:
-    """Inserts a new article with its facets and its first revision; returns its ID."""
+def insert_article(db: Database, site: str, article: Article, observed: Observation) -> NewArticle:
+    """Inserts the row of a new article. `complete_articles` must follow before anything changes the article."""
     seen = stamp(observed.at)
     now = article_row(article)
+    meaning = meaning_digest(article)
     row = {
         **now,
         "site": site,
@@ -663,14 +668,38 @@ def _insert_rows(db: Database, site: str, article: Article, observed: Observatio
         "guid": article.guid or None,
         "platform": article.platform or None,
         "content_digest": content_digest(article.body) or None,
-        "meaning_digest": meaning_digest(article),
+        "meaning_digest": meaning,
         "capture_id": observed.capture_id,
         "evidence": encode_evidence(db, entries(article), now) if article.evidence else None,
         "extractor": observed.extractor,
         "read_at": seen,
     }
-    article_id = insert_row(db, "articles", row, row_id=NEXT_ARTICLE_ID)
-    write_facets(db, article_id, article, new=True)
-    first = NewRevision(1, article, observed.at, capture_id=observed.capture_id, run_id=observed.run_id)
-    write_revision(db, article_id, first, current=row)
-    return article_id
+    return NewArticle(insert_row(db, "articles", row, row_id=NEXT_ARTICLE_ID), site, article, observed, meaning)
+
+
+def complete_articles(db: Database, new: Sequence[NewArticle]) -> None:
+    """Stores the facets and first revisions of new articles whose texts no other article has, and puts them into the
+    clusters of their near-duplicates.
+    """
+    _write_facets_and_revisions(db, new)
+    near_duplicate_clusters.assign_clusters(db, [(one.id, one.article.body) for one in new])
+
+
+def _write_facets_and_revisions(db: Database, new: Sequence[NewArticle]) -> None:
+    write_new_facets(db, [(one.id, one.article) for one in new])
+    revisions = [
+        FirstRevision(
+            one.id, stamp(one.observed.at), one.observed.run_id, one.observed.capture_id, one.article.title, one.meaning
+        )
+        for one in new
+    ]
+    write_first_revisions(db, revisions)
+
+
+def _insert(db: Database, site: str, article: Article, observed: Observation) -> Stored:
+    new = insert_article(db, site, article, observed)
+    aliases = enter_addresses(db, new.id, article, observed.redirects, observed.at, new=True)
+    _write_facets_and_revisions(db, [new])
+    shares_text = settle_duplicates(db, content_digest(article.body), new.id)
+    near_duplicate_clusters.assign_cluster(db, new.id)
+    return Stored(new.id, Change.NEW, aliases=tuple(aliases), shares_text=shares_text)

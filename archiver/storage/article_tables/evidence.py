@@ -88,17 +88,7 @@ def decode_evidence(db: Database, row: Mapping[str, Any]) -> list[Entry]:
     """Decodes the evidence in a row of `articles`: returns its candidates as dicts."""
     entries = json.loads(row.get("evidence") or "[]")
     numbers = {one if isinstance(one, int) else one[0] for one in entries if _has_number(one)}
-    kinds = (
-        {
-            number: kind
-            for number, *kind in db.execute(
-                f"select id, {', '.join(_KIND)} from evidence_kinds where id in (select value from json_each(?))",
-                [json.dumps(sorted(numbers))],
-            )
-        }
-        if numbers
-        else {}
-    )
+    kinds = _kinds_of(db, numbers)
     found = [_decode(one, kinds, row) if _has_number(one) else evidence_as_dict(one) for one in entries]
     return [one for one in found if one is not None]
 
@@ -108,6 +98,7 @@ def forget_evidence_kinds(db: Database) -> None:
     inserted in that transaction.
     """
     _known.pop(db, None)
+    _kinds_by_id.pop(db, None)
 
 
 def _has_own_locator(one: Entry, row: Mapping[str, Any]) -> bool:
@@ -161,6 +152,18 @@ def _article_value(field: str, row: Mapping[str, Any]) -> str:
 
 
 _MOST_KINDS = 20_000
+_kinds_by_id: WeakKeyDictionary[Database, dict[int, list[Any]]] = WeakKeyDictionary()
+
+
+def _kinds_of(db: Database, numbers: Collection[int]) -> dict[int, list[Any]]:
+    """Returns rows of `evidence_kinds` by ID, at least those with these IDs that exist."""
+    known = _kinds_by_id.get(db)
+    if known is None or len(known) > _MOST_KINDS:
+        known = _kinds_by_id[db] = {}
+    if missing := [number for number in numbers if number not in known]:
+        query = f"select id, {', '.join(_KIND)} from evidence_kinds where id in (select value from json_each(?))"
+        known |= {number: kind for number, *kind in db.conn.execute(query, [json.dumps(sorted(missing))])}
+    return known
 
 
 def _known_kinds(db: Database) -> dict[Kind, int]:
@@ -243,7 +246,9 @@ def entries(article: Article) -> list[Entry]:
     from archiver.extraction.explain import explain
 
     explained = (
-        {e.field: e for e in explain(values, [e for e in article.evidence if e.field in weighed])} if weighed else {}
+        {e.field: e for e in explain(values, [e for e in article.evidence if e.field in weighed], weighed)}
+        if weighed
+        else {}
     )
     for name in EVIDENCE:
         if not values[name]:

@@ -302,22 +302,12 @@ def assign_cluster(db: Database, article_id: int, was: str | None = None) -> Non
     _regroup(db, {before, *_clusters_of(db, touched)}, touched)
 
 
-@dataclass(frozen=True, slots=True)
-class NewText:
-    """The text of a new article that shares it with no other article."""
-
-    id: int
-    site: str
-    title: str
-    body: str
-
-
-def assign_clusters(db: Database, new: Sequence[NewText]) -> None:
-    """Puts new articles into the clusters of their near-duplicates, in order, as `assign_cluster` does for one.
-    Articles without candidates are entered together.
+def assign_clusters(db: Database, new: Sequence[tuple[int, str]]) -> None:
+    """Puts new articles, given by ID and body, into the clusters of their near-duplicates, in order, as
+    `assign_cluster` does for one. Articles without candidates are entered together.
     """
-    keys = {one.id: minhash(wording_of(one.body)) for one in new}
-    left = [one.id for one in new]
+    keys = {article_id: minhash(wording_of(body)) for article_id, body in new}
+    left = list(keys)
     while left:
         alone = _enter_alone(db, {number: keys[number] for number in left})
         if alone < len(left):
