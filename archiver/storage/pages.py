@@ -366,7 +366,7 @@ def due_pages(
     first = (limit + 1) // 2 if mixed else limit
     values = {"site": site_id, "now": stamp(now), "limit": limit, "first": first}
     # The rows are read one by one, so that a level that is not needed is not looked up.
-    cursor = db.conn.execute(_DUE_SOURCES if sources_only else _DUE_PAGES, values)
+    cursor = db.execute(_DUE_SOURCES if sources_only else _DUE_PAGES, values)
     names = [column[0] for column in cursor.description]
     for values_of_row in cursor:
         row = dict(zip(names, values_of_row, strict=True))

@@ -76,8 +76,8 @@ def encode_evidence(db: Database, entries: Iterable[Entry], row: Mapping[str, An
     """Encodes candidates as the JSON of `articles.evidence`, relative to the article's values in `row`; None if the
     list is empty.
     """
-    kinds = _known_kinds(db)
-    stored = [(one, None if _has_own_locator(one, row) else _kind_of(one)) for one in entries]
+    kinds, url = _known_kinds(db), row["url"]
+    stored = [(one, None if _has_own_locator(one, url) else _kind_of(one)) for one in entries]
     if new := [kind for _, kind in stored if kind is not None and kind not in kinds]:
         _find_kinds(db, kinds, dict.fromkeys(new))
     out = [evidence_as_list(one) if kind is None else _encode(one, kinds[kind], row) for one, kind in stored]
@@ -101,11 +101,11 @@ def forget_evidence_kinds(db: Database) -> None:
     _kinds_by_id.pop(db, None)
 
 
-def _has_own_locator(one: Entry, row: Mapping[str, Any]) -> bool:
-    """Returns True if no other post shares the locator of a candidate, so that the candidate gets no row of
-    `evidence_kinds`.
+def _has_own_locator(one: Entry, url: str) -> bool:
+    """Returns True if no other post shares the locator of a candidate of the article at `url`, so that the candidate
+    gets no row of `evidence_kinds`.
     """
-    return one["source"] == UNCONFIRMED or bool(one["locator"] and one["locator"] in row["url"])
+    return one["source"] == UNCONFIRMED or bool(one["locator"] and one["locator"] in url)
 
 
 def _kind_of(one: Entry) -> Kind:
@@ -116,7 +116,7 @@ def _encode(one: Entry, number: int, row: Mapping[str, Any]) -> int | list[Any]:
     field, value, won = one["field"], one["value"], one.get("won", 0)
     extraction = [] if one.keys().isdisjoint(EXTRACTION) else evidence_as_list(one)[len(_KIND) + 2 :]
     stored = _article_value(field, row) if won and value else ""
-    if value and stored.startswith(value):
+    if stored and stored.startswith(value):
         if stored == value and not extraction:
             return number
         value = len(value)
@@ -235,10 +235,20 @@ def _kind_column(name: str) -> str:
 _EVIDENCE = ("field", "value", "source", "locator", "confidence")
 
 
+def _entry(one: Evidence) -> Entry:
+    return {
+        "field": one.field,
+        "value": one.value,
+        "source": one.source,
+        "locator": one.locator,
+        "confidence": one.confidence,
+    }
+
+
 def entries(article: Article) -> list[Entry]:
     """Returns the evidence of an extracted article as dicts, with the chosen candidates marked as `won`."""
     values = {name: getattr(article, name) for name in (*EVIDENCE, "url")}
-    found: list[Entry] = [{k: getattr(one, k) for k in _EVIDENCE} for one in article.evidence]
+    found = [_entry(one) for one in article.evidence]
     by_field: dict[str, list[int]] = {}
     for n, one in enumerate(article.evidence):
         by_field.setdefault(one.field, []).append(n)
@@ -312,7 +322,7 @@ def mark_unconfirmed(stored: Iterable[Entry], fields: Collection[str], since: st
 def mark_kept(stored: Iterable[Entry], marks: Iterable[Evidence], fields: Collection[str] = EVIDENCE) -> list[Entry]:
     """Returns stored evidence in which these are the marks of the values of page objects that these fields keep."""
     others = [one for one in stored if one["source"] != PAGE_OBJECT_KEPT or one["field"] not in fields]
-    return others + [{k: getattr(one, k) for k in _EVIDENCE} for one in marks if one.field in fields]
+    return others + [_entry(one) for one in marks if one.field in fields]
 
 
 def kept_values(article: Article) -> tuple[Evidence, ...]:

@@ -151,8 +151,7 @@ def link(db: Database, article_id: int) -> tuple[set[int], set[int]]:
         found = list(dict.fromkeys([*_first_with_same_text(db, article_id, digest), *found]))
     links, seen = _compare(own, _texts(db, found))
     unlinked = _drop_series(db, own, links, seen)
-    for other, (_, likeness) in links.items():
-        _store_link(db, article_id, other, likeness)
+    _store_links(db, article_id, {other: likeness for other, (_, likeness) in links.items()})
     enter_minhash(db, article_id, keys, held, clustered=bool(links))
     return set(links), unlinked
 
@@ -203,11 +202,12 @@ def _first_with_same_text(db: Database, article_id: int, digest: str) -> list[in
 
 
 def _texts(db: Database, ids: list[int]) -> Iterable[_Text]:
-    """Yields the texts of articles, loaded one at a time, so that texts that need not be compared are not loaded."""
-    for number in ids:
-        row = db.execute("select cluster_id, site, title, body from articles where id = ?", [number]).fetchone()
-        if row is not None:  # None: another program deleted the article
-            yield _Text(number, *row)
+    """Yields the texts of articles in this order; an article that another program deleted is left out."""
+    query = (
+        "select a.id, a.cluster_id, a.site, a.title, a.body from json_each(?) j cross join articles a "
+        "on a.id = j.value order by j.key"
+    )
+    return (_Text(*row) for row in db.conn.execute(query, [json.dumps(ids)])) if ids else ()
 
 
 def _compare(own: _Text, others: Iterable[_Text]) -> tuple[Links, list[_Text]]:
@@ -262,13 +262,18 @@ def _drop_series(db: Database, own: _Text, links: Links, seen: list[_Text]) -> s
     return unlinked
 
 
-def _store_link(db: Database, article_id: int, other: int, likeness: NearDuplicate) -> None:
-    """Stores the link between two near-duplicates as one row, with the higher ID first."""
-    db.execute(
+def _store_links(db: Database, article_id: int, links: Mapping[int, NearDuplicate]) -> None:
+    """Stores the links of an article to its near-duplicates, by ID, each as one row with the higher ID first."""
+    if not links:
+        return
+    db.conn.executemany(
         "insert into near_duplicates (article_id, other_id, similarity, reason) values (?, ?, ?, ?) "
         "on conflict (article_id, other_id) do update set similarity = excluded.similarity, "
         "reason = excluded.reason",
-        [max(article_id, other), min(article_id, other), likeness.similarity, likeness.reason],
+        [
+            (max(article_id, other), min(article_id, other), likeness.similarity, likeness.reason)
+            for other, likeness in links.items()
+        ],
     )
 
 
@@ -306,40 +311,61 @@ def assign_clusters(db: Database, new: Sequence[tuple[int, str]]) -> None:
     """Puts new articles, given by ID and body, into the clusters of their near-duplicates, in order, as
     `assign_cluster` does for one. Articles without candidates are entered together.
     """
+    alone = _Alone(db)
     keys = {article_id: minhash(wording_of(body)) for article_id, body in new}
-    left = list(keys)
-    while left:
-        alone = _enter_alone(db, {number: keys[number] for number in left})
-        if alone < len(left):
-            assign_cluster(db, left[alone])
-        left = left[alone + 1 :]
-
-
-def _enter_alone(db: Database, keys: Mapping[int, Sequence[int]]) -> int:
-    """Stores the LSH keys of new articles, by ID, up to the first that has candidates for near-duplicates. Returns how
-    many articles that are.
-    """
-    wanted = json.dumps(sorted({key for some in keys.values() for key in some}))
-    held: Counter[int] = Counter()
-    articles: defaultdict[int, list[int]] = defaultdict(list)
-    for key, article_id in db.conn.execute(_ARTICLES_WITH, [wanted]):
-        articles[key].append(article_id)
-        held[key] += 1
-    done: list[int] = []
-    bands: list[tuple[int, int]] = []
+    alone.read(key for own in keys.values() for key in own)
     for article_id, own in keys.items():
-        fresh = sorted({key for key in own if held[key] < COMMON})
-        shared = Counter(other for key in fresh for other in articles[key])
+        if not alone.add(article_id, own):
+            alone.write()
+            assign_cluster(db, article_id)
+            alone.read(own)
+    alone.write()
+
+
+class _Alone:
+    """New articles without candidates for near-duplicates, which need not be compared with other articles. `read` must
+    be called with their LSH keys first.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._articles: dict[int, list[int]] = {}
+        self._signatures: list[tuple[int, int]] = []
+        self._bands: list[tuple[int, int]] = []
+
+    def read(self, keys: Iterable[int]) -> None:
+        """Reads which articles have these keys."""
+        for key, article_id in self._db.conn.execute(_ARTICLES_WITH, [json.dumps(list(keys))]):
+            articles = self._articles.setdefault(key, [])
+            if article_id not in articles:
+                articles.append(article_id)
+
+    def add(self, article_id: int, keys: Sequence[int]) -> bool:
+        """Adds a new article; returns False if it has candidates and is therefore not added."""
+        own, articles = set(keys), self._articles
+        held = {key: found for key in own if (found := articles.get(key)) is not None}
+        shared = Counter(other for found in held.values() if len(found) < COMMON for other in found)
         if shared and max(shared.values()) >= LEAST_MET:
-            break
-        done.append(article_id)
-        for key in fresh:
-            bands.append((key, article_id))
-            articles[key].append(article_id)
-            held[key] += 1
-    db.conn.executemany(_ENTER_SIGNATURE, [(article_id, SKETCH_VERSION) for article_id in done])
-    db.conn.executemany(_ENTER_BAND, bands)
-    return len(done)
+            return False
+        self._signatures.append((article_id, SKETCH_VERSION))
+        for key in own:
+            found = held.get(key)
+            if found is None:
+                articles[key] = [article_id]
+            elif len(found) < COMMON:
+                found.append(article_id)
+            else:
+                continue
+            self._bands.append((key, article_id))
+        return True
+
+    def write(self) -> None:
+        """Stores the LSH keys of the articles that were added."""
+        if self._signatures:
+            self._db.conn.executemany(_ENTER_SIGNATURE, self._signatures)
+            self._db.conn.executemany(_ENTER_BAND, sorted(self._bands))
+            self._signatures.clear()
+            self._bands.clear()
 
 
 def update_cluster(db: Database, article_id: int, *, was: str | None) -> None:
@@ -399,10 +425,10 @@ def _add_to_cluster(db: Database, article_id: int, linked: Collection[int]) -> N
     cluster = clusters[0] if clusters else _insert_cluster(db, article_id)
     for other in clusters[1:]:
         _merge_clusters(db, other, cluster)
-    grown = sum(
-        db.execute("update articles set cluster_id = ? where id = ? and cluster_id is null", [cluster, number]).rowcount
-        for number in (article_id, *linked)
-    )
+    grown = db.conn.execute(
+        "update articles set cluster_id = ? where id in (select value from json_each(?)) and cluster_id is null",
+        [cluster, json.dumps([article_id, *linked])],
+    ).rowcount
     size, source = db.execute(
         "update clusters set size = size + ? where id = ? returning size, source_id", [grown, cluster]
     ).fetchone()
@@ -497,8 +523,8 @@ def _insert_cluster(db: Database, article_id: int) -> int:
 
 
 def _clusters_of(db: Database, ids: Iterable[int]) -> set[int]:
-    rows = (db.execute("select cluster_id from articles where id = ?", [number]).fetchone() for number in ids)
-    return {row[0] for row in rows if row and row[0]}
+    query = "select distinct cluster_id from articles where id in (select value from json_each(?))"
+    return {row[0] for row in db.conn.execute(query, [json.dumps(list(ids))]) if row[0]}
 
 
 def _update_size_and_source(db: Database, cluster: int) -> None:
@@ -524,37 +550,44 @@ def _choose_source(db: Database, cluster: int, ids: Iterable[int]) -> None:
     """Chooses the source of a cluster (the member from which the others were copied) among these members, and stores
     it.
     """
-    source, reason = find_source([_load_member(db, number) for number in sorted(ids)])
+    source, reason = find_source(_load_members(db, sorted(ids)))
     db.execute("update clusters set source_id = ?, reason = ? where id = ?", [source, reason, cluster])
 
 
-def _load_member(db: Database, number: int) -> ClusterMember:
-    row: Sequence[Any] = db.execute(
-        "select site, first_seen, published, published_precision, canonical_url, credits, "
-        "case when instr(body, '://') then body end from articles where id = ?",
-        [number],
-    ).fetchone()
-    keys = frozenset(r[0] for r in db.execute("select urlkey from article_urls where article_id = ?", [number]))
-    names = (
-        frozenset(filter(None, map(_urlkey_or_empty, _ADDRESS.findall(row[6])[:_MOST_ADDRESSES])))
-        if row[6]
-        else frozenset()
+def _load_members(db: Database, ids: Sequence[int]) -> list[ClusterMember]:
+    """Returns the articles with these IDs, which are sorted, as members of a cluster."""
+    wanted = [json.dumps(ids)]
+    keys: defaultdict[int, set[str]] = defaultdict(set)
+    for number, key in db.conn.execute(
+        "select article_id, urlkey from article_urls where article_id in (select value from json_each(?))", wanted
+    ):
+        keys[number].add(key)
+    rows = db.conn.execute(
+        "select a.id, site, first_seen, published, published_precision, canonical_url, credits, "
+        "case when instr(body, '://') then body end from json_each(?) j cross join articles a on a.id = j.value "
+        "order by a.id",
+        wanted,
     )
-    published = moment(row[2])
-    if published is not None and published.tzinfo is None:
-        published = published.replace(tzinfo=UTC)
-    first_seen = moment(row[1])
-    assert first_seen is not None
+    return [_member(row, frozenset(keys[row[0]])) for row in rows]
+
+
+def _member(row: Sequence[Any], keys: frozenset[str]) -> ClusterMember:
+    number, site, first_seen, published, precision, canonical, credits, body = row
+    addresses = _ADDRESS.findall(body)[:_MOST_ADDRESSES] if body else ()
+    seen, day = moment(first_seen), moment(published)
+    if day is not None and day.tzinfo is None:
+        day = day.replace(tzinfo=UTC)
+    assert seen is not None
     return ClusterMember(
         number,
-        row[0],
+        site,
         keys,
-        first_seen,
-        published,
-        row[3],
-        _urlkey_or_empty(row[4] or ""),
-        names,
-        tuple(json.loads(row[5] or "[]")),
+        seen,
+        day,
+        precision,
+        _urlkey_or_empty(canonical or ""),
+        frozenset(filter(None, map(_urlkey_or_empty, addresses))),
+        tuple(json.loads(credits or "[]")),
     )
 
 
