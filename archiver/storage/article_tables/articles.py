@@ -71,6 +71,7 @@ from archiver.storage.article_tables.identification import (
     make_own_url,
     urls_redirecting_to,
 )
+from archiver.storage.article_tables.near_duplicate_clusters import ArticleText
 from archiver.storage.capture_recovery import set_missing_capture
 from archiver.storage.column_values import stored_time
 from archiver.storage.pages import insert_row, late_hint, resolve_redirects, stamp, update_row
@@ -682,7 +683,8 @@ def complete_articles(db: Database, new: Sequence[NewArticle]) -> None:
     clusters of their near-duplicates.
     """
     _write_facets_and_revisions(db, new)
-    near_duplicate_clusters.assign_clusters(db, [(one.id, one.article.body) for one in new])
+    texts = [ArticleText(one.id, None, one.site, one.article.title, one.article.body) for one in new]
+    near_duplicate_clusters.assign_clusters(db, texts)
 
 
 def _write_facets_and_revisions(db: Database, new: Sequence[NewArticle]) -> None:

@@ -115,12 +115,14 @@ _MAX_CANDIDATES = 8
 _ALMOST_WHOLE = 0.95
 _ENOUGH = 3
 """If an article has this many links to one cluster, it need not be compared with the other members."""
-Links = dict[int, tuple["_Text", NearDuplicate]]
+Links = dict[int, tuple["ArticleText", NearDuplicate]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Text:
-    """The text of an article with its site and cluster, to be compared with other articles."""
+class ArticleText:
+    """The text of an article with its site and cluster, to be compared with other articles. A new article has no
+    cluster yet.
+    """
 
     id: int
     cluster: int | None
@@ -143,16 +145,18 @@ def link(db: Database, article_id: int) -> tuple[set[int], set[int]]:
     *text, digest = db.execute(
         "select cluster_id, site, title, body, content_digest from articles where id = ?", [article_id]
     ).fetchone()
-    own = _Text(article_id, *text)
+    # An article with the same text as many others is linked only with the first of them.
+    return _link(db, ArticleText(article_id, *text), _first_with_same_text(db, article_id, digest) if digest else [])
+
+
+def _link(db: Database, own: ArticleText, first: list[int]) -> tuple[set[int], set[int]]:
+    """Links an article as `link` does; it is compared with the articles `first` before all others."""
     keys = minhash(own.words)
-    found, held = lsh_candidates(db, article_id, keys, _MAX_CANDIDATES)
-    if keys and digest:
-        # An article with the same text as many others is linked only with the first of them.
-        found = list(dict.fromkeys([*_first_with_same_text(db, article_id, digest), *found]))
-    links, seen = _compare(own, _texts(db, found))
+    found, held = lsh_candidates(db, own.id, keys, _MAX_CANDIDATES)
+    links, seen = _compare(own, _texts(db, list(dict.fromkeys([*first, *found])) if keys else []))
     unlinked = _drop_series(db, own, links, seen)
-    _store_links(db, article_id, {other: likeness for other, (_, likeness) in links.items()})
-    enter_minhash(db, article_id, keys, held, clustered=bool(links))
+    _store_links(db, own.id, {other: likeness for other, (_, likeness) in links.items()})
+    enter_minhash(db, own.id, keys, held, clustered=bool(links))
     return set(links), unlinked
 
 
@@ -201,21 +205,21 @@ def _first_with_same_text(db: Database, article_id: int, digest: str) -> list[in
     ]
 
 
-def _texts(db: Database, ids: list[int]) -> Iterable[_Text]:
+def _texts(db: Database, ids: list[int]) -> Iterable[ArticleText]:
     """Yields the texts of articles in this order; an article that another program deleted is left out."""
     query = (
         "select a.id, a.cluster_id, a.site, a.title, a.body from json_each(?) j cross join articles a "
         "on a.id = j.value order by j.key"
     )
-    return (_Text(*row) for row in db.conn.execute(query, [json.dumps(ids)])) if ids else ()
+    return (ArticleText(*row) for row in db.conn.execute(query, [json.dumps(ids)])) if ids else ()
 
 
-def _compare(own: _Text, others: Iterable[_Text]) -> tuple[Links, list[_Text]]:
+def _compare(own: ArticleText, others: Iterable[ArticleText]) -> tuple[Links, list[ArticleText]]:
     """Compares an article with other articles. Returns links to its near-duplicates, and all articles that it was
     compared with.
     """
     out: Links = {}
-    seen: list[_Text] = []
+    seen: list[ArticleText] = []
     clusters: Counter[int] = Counter()
     for other in others:
         if other.cluster and clusters[other.cluster] >= _ENOUGH:
@@ -233,7 +237,7 @@ def _compare(own: _Text, others: Iterable[_Text]) -> tuple[Links, list[_Text]]:
     return out, seen
 
 
-def _drop_series(db: Database, own: _Text, links: Links, seen: list[_Text]) -> set[int]:
+def _drop_series(db: Database, own: ArticleText, links: Links, seen: list[ArticleText]) -> set[int]:
     """Removes from `links` the articles that are not near-duplicates but other issues of the same series, if most of
     the compared articles confirm that. Also deletes the stored links between these issues. Returns the articles that
     lost a stored link.
@@ -294,11 +298,7 @@ def assign_cluster(db: Database, article_id: int, was: str | None = None) -> Non
         before = db.execute("select cluster_id from articles where id = ?", [article_id]).fetchone()[0]
         remove_minhash(db, article_id, was)
     if before is None:
-        linked, unlinked = link(db, article_id)
-        if unlinked:
-            _regroup(db, _clusters_of(db, {article_id, *linked, *unlinked}), {article_id, *linked})
-        elif linked:
-            _add_to_cluster(db, article_id, linked)
+        _join_cluster(db, article_id, *link(db, article_id))
         return
     lost = linked_with(db, [article_id])
     unlink(db, [article_id])
@@ -307,17 +307,27 @@ def assign_cluster(db: Database, article_id: int, was: str | None = None) -> Non
     _regroup(db, {before, *_clusters_of(db, touched)}, touched)
 
 
-def assign_clusters(db: Database, new: Sequence[tuple[int, str]]) -> None:
-    """Puts new articles, given by ID and body, into the clusters of their near-duplicates, in order, as
+def _join_cluster(db: Database, article_id: int, linked: set[int], unlinked: set[int]) -> None:
+    """Puts an article that has no cluster into the cluster of the articles that it was linked with. Articles that lost
+    a link leave their clusters.
+    """
+    if unlinked:
+        _regroup(db, _clusters_of(db, {article_id, *linked, *unlinked}), {article_id, *linked})
+    elif linked:
+        _add_to_cluster(db, article_id, linked)
+
+
+def assign_clusters(db: Database, new: Sequence[ArticleText]) -> None:
+    """Puts new articles, whose texts no other article has, into the clusters of their near-duplicates, in order, as
     `assign_cluster` does for one. Articles without candidates are entered together.
     """
     alone = _Alone(db)
-    keys = {article_id: minhash(wording_of(body)) for article_id, body in new}
-    alone.read(key for own in keys.values() for key in own)
-    for article_id, own in keys.items():
-        if not alone.add(article_id, own):
+    keys = [minhash(one.words) for one in new]
+    alone.read(key for own in keys for key in own)
+    for one, own in zip(new, keys, strict=True):
+        if not alone.add(one.id, own):
             alone.write()
-            assign_cluster(db, article_id)
+            _join_cluster(db, one.id, *_link(db, one, []))
             alone.read(own)
     alone.write()
 
