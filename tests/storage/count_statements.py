@@ -1,38 +1,51 @@
-"""Runs a command and counts the SQL statements that it executes: `python -m tests.storage.count_statements FILE WORDS`.
-FILE gets their number.
+"""Counts SQL statements: those of this process (`counted`), or those of a command that runs in a process of its own:
+`python -m tests.storage.count_statements FILE WORDS`, where FILE gets their number.
 """
 
 from __future__ import annotations
 
-import atexit
 import sqlite3
 import sys
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from archiver.cli.main import cli
 
-_counted = 0
+
+@dataclass
+class Count:
+    statements: int = 0
 
 
-class _Counting(sqlite3.Connection):
-    """A connection that counts the statements given to it. A statement that is executed for many rows counts once."""
+@contextmanager
+def counted() -> Iterator[Count]:
+    """Count the statements given to connections that are opened in the block. A statement that is executed for many
+    rows counts once.
+    """
+    count = Count()
 
-    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-        global _counted
-        _counted += 1
-        return super().execute(sql, parameters)
+    class Counting(sqlite3.Connection):
+        def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+            count.statements += 1
+            return super().execute(sql, parameters)
 
-    def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
-        global _counted
-        _counted += 1
-        return super().executemany(sql, parameters)
+        def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
+            count.statements += 1
+            return super().executemany(sql, parameters)
+
+    connect = sqlite3.connect
+    with mock.patch.object(sqlite3, "connect", lambda *words, **named: connect(*words, factory=Counting, **named)):
+        yield count
 
 
 if __name__ == "__main__":
     file, *words = sys.argv[1:]
-    sqlite3.connect = partial(sqlite3.connect, factory=_Counting)
-    atexit.register(lambda: Path(file).write_text(str(_counted)))
-    cli(words, prog_name="archiver")
+    with counted() as found:
+        try:
+            cli(words, prog_name="archiver")
+        finally:
+            Path(file).write_text(str(found.statements))
