@@ -100,11 +100,12 @@ def lasting_text(body: str) -> str:
     """Returns the part of a post's text that stays the same from visit to visit, in plain typography. Left out are
     lines such as view counts, "3 hours ago" and the label of an advertisement.
     """
-    return plain_typography("\n".join(line for line in body.split("\n") if not _is_passing(line)))
+    lines = [line for line in body.split("\n") if len(line) > _MAX_LINE_LENGTH or not _is_passing(line)]
+    return plain_typography("\n".join(lines))
 
 
 def _is_passing(line: str) -> bool:
-    if len(line) > _MAX_LINE_LENGTH or not _IN_PASSING.search(line.casefold()):
+    if not _IN_PASSING.search(line.casefold()):
         return False
     return (
         _PASSING.fullmatch(line.strip()) is not None

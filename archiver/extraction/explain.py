@@ -6,7 +6,7 @@ This module decides nothing. From an article and its stored evidence, it reconst
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -93,12 +93,15 @@ class FieldExplanation:
     won: tuple[bool, ...] = ()
 
 
-def explain(values: Mapping[str, Any], evidence: Iterable[Evidence]) -> tuple[FieldExplanation, ...]:
-    """Explains the value of each field in FIELDS from an article's evidence.
+def explain(
+    values: Mapping[str, Any], evidence: Iterable[Evidence], fields: Collection[str] = FIELDS
+) -> tuple[FieldExplanation, ...]:
+    """Explains the value of each of these fields, and of the other fields that have candidates, from an article's
+    evidence.
 
     `values` maps the names of fields to the article's values, as in `Article` or a record.
     """
-    by_field: dict[str, list[Evidence]] = {name: [] for name in FIELDS}
+    by_field: dict[str, list[Evidence]] = {name: [] for name in fields}
     for one in evidence:
         by_field.setdefault(one.field, []).append(one)
     path = urlsplit(str(values.get("url") or "")).path

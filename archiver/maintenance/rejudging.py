@@ -36,15 +36,12 @@ from archiver.storage.page_forms import (
     pages_without_form,
     store_verdicts,
 )
-from archiver.storage.page_result_writer import Storing, StoringRun, identify, record, revise
+from archiver.storage.page_result_writer import Storing, StoringRun, store_again
 from archiver.storage.pages import hint_of_capture, moment
 from archiver.storage.runs import Counts
 from archiver.storage.sites import rules_valid_at
 
 _BATCH = 50
-_STAGES = (identify, revise, record)
-"""The stages that a result passes when it is stored again. The stage `enter`, which stores the URLs found on a page, is
-left out: it was run when the page was fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +213,7 @@ class Rejudging:
         )
         own = Counts()
         storing = Storing(result, own, capture_id=row["capture_id"])
-        for stage in _STAGES:
-            stage(run, storing)
+        store_again(run, storing)
         # The page keeps the time and the status of its last fetch, and this does not count as another fetch.
         self.db.execute(
             "update pages set fetched_at = ?, status = ? where id = ?", [row["fetched_at"], row["status"], row["id"]]

@@ -27,7 +27,7 @@ from archiver.storage.article_tables.multipage_articles import parts_of
 from archiver.storage.article_tables.withdrawals_and_undoing import undo_gone, undo_revision, withdraw_article
 from archiver.storage.connection import writing
 from archiver.storage.held_pages import make_held_due, release_page, remember_accepted_gains
-from archiver.storage.page_result_writer import Storing, StoringRun, identify, record, revise
+from archiver.storage.page_result_writer import Storing, StoringRun, store_again
 from archiver.storage.pages import EPOCH, hint_of_capture, moment, stamp
 from archiver.storage.runs import Counts, forget_run_health
 
@@ -169,9 +169,6 @@ def list_runs(db: Database, site_id: int | None = None, limit: int = _MAX_RUNS) 
 
 # Releasing held pages.
 
-_STAGES = (identify, revise, record)
-"""The stages that an accepted page passes. The stage `enter`, which stores the URLs found on a page, is left out: it
-was run when the page was fetched."""
 _GONE = frozenset({HoldRule.STILL_LISTED, HoldRule.MASS_GONE})
 _RELEASED = "released by 'archiver sites release'"
 
@@ -229,8 +226,7 @@ def accept_held(db: Database, folder: Path, site: dict[str, Any], version: str, 
             release_page(db, row["urlkey"])
             run, counts = StoringRun(db, site, row["run_id"], at, version=version), Counts()
             storing = Storing(result, counts, capture_id=row["capture_id"], is_confirmed=True)
-            for stage in _STAGES:
-                stage(run, storing)
+            store_again(run, storing)
             forget_run_health(db, site["id"])
             done.revised += counts.revised + counts.new
             done.gone += counts.gone

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -459,6 +459,7 @@ class CrawlRun:
         """Re-extracts, with the site's new template, the posts from which the template was learned, and stores the
         results.
         """
+        read: list[tuple[Article, Article]] = []
         for sample in self.learner.samples():
             row = pages.page_row(self.db, urlkey(sample.url))
             if row is None or not row["fetched_at"] or row["fetched_at"] < pages.stamp(self.started):
@@ -469,12 +470,20 @@ class CrawlRun:
                 before, page = sample.article, sample.page()
                 if self.page_objects.of(sample.url):  # the learner knows nothing of page objects
                     before, after = self.page_objects.apply(before, page), self.page_objects.apply(after, page)
-                after = drop_impossible_values(after, sample.captured_at or self.started)[0]
-                with self.writing():
-                    extractor = extractor_of(__version__, after)
-                    replaced = replace_extraction(self.db, before, after, extractor, self.run_id)
-                if replaced:
-                    self.writer.measuring.recount_fields(before, after)
+                read.append((before, drop_impossible_values(after, sample.captured_at or self.started)[0]))
+        if read:
+            self._store_read_again(read)
+
+    def _store_read_again(self, read: Sequence[tuple[Article, Article]]) -> None:
+        """Replaces stored articles by other extractions of the same pages, in one transaction."""
+        with self.writing():
+            replaced = [
+                replace_extraction(self.db, before, after, extractor_of(__version__, after), self.run_id)
+                for before, after in read
+            ]
+        for (before, after), is_replaced in zip(read, replaced, strict=True):
+            if is_replaced:
+                self.writer.measuring.recount_fields(before, after)
 
     def close(self, ending: RunEnding, *, at_fault: bool = False) -> None:
         """Writes pending results, closes the run and the archive, and sets `result`. Does nothing if the run was closed

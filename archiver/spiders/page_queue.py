@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from typing import Any
@@ -21,7 +22,7 @@ from archiver.storage import completeness, crawl_exclusions, listed_posts
 from archiver.storage import pages as page_table
 from archiver.storage.article_tables import multipage_articles
 from archiver.storage.completeness import count_listed_pages_online, find_known_sources
-from archiver.storage.crawl_exclusions import redirected_from
+from archiver.storage.crawl_exclusions import REDIRECTING, redirected_from
 from archiver.storage.runs import check_run
 from archiver.urls import Scope, urlkey
 
@@ -147,8 +148,8 @@ class PageQueue:
 
     def _take(self, limit: int) -> list[PageRequest]:
         run = self._run
-        run.writer.flush()
-        check_run(run.db, run.run_id, run.site)
+        if not run.writer.flush():  # which checks it, too
+            check_run(run.db, run.run_id, run.site)
         run.reread_samples()
         mixed = self._sources >= SOURCES_FIRST
         sources_only = not mixed and any(page.comes_first for page in self._in_progress.values())
@@ -166,18 +167,21 @@ class PageQueue:
         run, limit = self._run, selection.limit
         while True:
             excluded, has_waiting = 0, False
-            for row in self._rows(selection):
-                verdict = run.traps.judge(row, may_wait=selection.is_patient or bool(self._in_progress))
-                if verdict.decision == "exclude":
-                    with run.writing():
+            rows = self._rows(selection)
+            with run.traps.looked_up(rows), ExitStack() as transaction:
+                for row in rows:
+                    verdict = run.traps.judge(row, may_wait=selection.is_patient or bool(self._in_progress))
+                    if verdict.decision == "exclude":
+                        if not excluded:  # one transaction for all exclusions, if there are any
+                            transaction.enter_context(run.writing())
                         crawl_exclusions.exclude_page(run.db, row["id"], verdict.rule, verdict.reason)
-                    excluded += 1
-                elif verdict.decision == "fetch":
-                    pages.append(self._hand_out(row))
-                    if len(pages) >= limit:
-                        break
-                else:
-                    has_waiting = True
+                        excluded += 1
+                    elif verdict.decision == "fetch":
+                        pages.append(self._hand_out(row))
+                        if len(pages) >= limit:
+                            break
+                    else:
+                        has_waiting = True
             run.counts.trapped += excluded - run.traps.included
             run.traps.included = 0
             if not excluded or len(pages) >= limit:
@@ -215,9 +219,9 @@ class PageQueue:
             if (row["kind"] == PageKind.POST and row["fetched_at"])
             else ()
         )
-        page = replace(
-            self._request(row), parts=known_parts, redirected_from=redirected_from(run.db, row["id"], MOST_REDIRECTS)
-        )
+        leads = any(one.source in REDIRECTING and one.found_on for one in run.traps.reports(row["id"]))
+        redirects = redirected_from(run.db, row["id"], MOST_REDIRECTS) if leads else ()
+        page = replace(self._request(row), parts=known_parts, redirected_from=redirects)
         self._sources += page.is_source
         self._in_progress[page.urlkey] = page
         return page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
@@ -46,6 +46,7 @@ from archiver.frontier.pattern_budgets_and_equivalent_urls import (
 from archiver.frontier.random_samples import SetAsidePages
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.storage import crawl_exclusions
+from archiver.storage.crawl_exclusions import AddressState, DiscoveryReport
 from archiver.storage.pages import EPOCH
 from archiver.urls import Scope, urlkey
 
@@ -103,7 +104,7 @@ class TrapDetector:
     - `unrecorded`: counts, by rule, the excluded links that have no row, because there are too many.
     """
 
-    def __init__(self, db: Database, site_id: int, scope: Scope, flush: Callable[[], None], run_id: int) -> None:
+    def __init__(self, db: Database, site_id: int, scope: Scope, flush: Callable[[], object], run_id: int) -> None:
         self._db, self._site_id, self._scope, self._flush = db, site_id, scope, flush
         self._known_coverage: SourceCoverage | None = None
         self._due_lists: Counter[URLPattern] | None = None
@@ -120,18 +121,62 @@ class TrapDetector:
         self._in_progress: dict[str, tuple[URLPattern, ...]] = {}
         self._tests: dict[str, frozenset[str]] = {}
         self._lists: dict[tuple[str, str], str] = {}
+        self._addresses: dict[str, AddressState] = {}
+        self._reports: dict[int, list[DiscoveryReport]] = {}
         self._traps = Counter(crawl_exclusions.excluded_counts(db, site_id))
         self._walls = 0
 
     # Before fetching
 
+    @contextmanager
+    def looked_up(self, rows: Collection[dict[str, Any]]) -> Iterator[None]:
+        """Context manager in which `judge` decides on these due pages. What it must know of them is looked up at once;
+        nothing but its exclusions may change the pages table inside.
+        """
+        try:
+            self._reports = crawl_exclusions.reports_of(self._db, [row["id"] for row in rows])
+            self._reports = {row["id"]: self._reports.get(row["id"], []) for row in rows}
+            open_rows = [row for row in rows if not self._is_exempt(row)]
+            self._look_up_addresses(key for row in open_rows for key in self._addresses_for(row))
+            yield
+        finally:
+            self._addresses, self._reports = {}, {}
+
+    def _look_up_addresses(self, keys: Iterable[str]) -> None:
+        self._addresses |= crawl_exclusions.address_states(self._db, set(keys).difference(self._addresses))
+
+    def _addresses_for(self, row: dict[str, Any]) -> Iterator[str]:
+        """Yields the urlkeys whose state `judge` may ask for to decide on a page."""
+        yield row["urlkey"].rpartition("/")[0]
+        yield from (plain for _, plain in self._equivalents.believed_plainer(row["urlkey"]))
+        yield from (plain for plain, _ in self._equivalents.undecided(row["urlkey"]).values())
+
+    def _state(self, key: str) -> AddressState:
+        known = self._addresses.get(key)
+        return crawl_exclusions.address_states(self._db, [key])[key] if known is None else known
+
+    def reports(self, page_id: int) -> list[DiscoveryReport]:
+        """Returns the reports of discovery sources about a page."""
+        known = self._reports.get(page_id)
+        return crawl_exclusions.reports_of(self._db, [page_id]).get(page_id, []) if known is None else known
+
     def judge(self, row: dict[str, Any], *, may_wait: bool = False) -> Verdict:
         """Decides whether to fetch a due page (a row of `pages.due_pages`) now, later or not at all. If `may_wait` is
         True, the page may have to wait for other pages that could show that it is not needed.
         """
+        verdict = _FETCH if self._is_exempt(row) else self._judge(row, may_wait=may_wait)
+        if verdict.decision == "exclude" and row["urlkey"] in self._addresses:
+            self._addresses[row["urlkey"]] = AddressState()
+        return verdict
+
+    @staticmethod
+    def _is_exempt(row: dict[str, Any]) -> bool:
+        """Returns True if a due page is fetched whatever its URL is like."""
+        kind = PageKind(row["kind"])
+        return bool(row["fetched_at"] or kind in _UNLIMITED or (row["priority"] == 0 and kind is not PageKind.FEED))
+
+    def _judge(self, row: dict[str, Any], *, may_wait: bool) -> Verdict:
         kind, key = PageKind(row["kind"]), row["urlkey"]
-        if row["fetched_at"] or kind in _UNLIMITED or (row["priority"] == 0 and kind is not PageKind.FEED):
-            return _FETCH
         if (sampled := self._samples.get(key)) or row["reason"] == crawl_exclusions.REQUESTED:
             self._in_progress[key] = (sampled,) if sampled else self._shapes(row)
             return _FETCH
@@ -158,9 +203,7 @@ class TrapDetector:
         if row["kind"] == PageKind.FEED:
             return self._judge_feed_format(row)
         variant, plain = self._equivalent_of(key)
-        if variant and not any(
-            source in VOUCHING_SOURCES for source, _ in crawl_exclusions.discovered_by(self._db, row["id"])
-        ):
+        if variant and not any(one.source in VOUCHING_SOURCES for one in self.reports(row["id"])):
             return Verdict(
                 "exclude",
                 f"{EQUIVALENT_URL_RULE}: {variant_family(variant)}",
@@ -188,10 +231,7 @@ class TrapDetector:
             if self._budget.remaining(shape) > waiting:
                 continue
             by_sources = self._budget.is_limited_by_sources(shape)
-            reported_by = [
-                (source, pattern_of(at, self._scope.path))
-                for source, at in crawl_exclusions.discovered_by(self._db, row["id"])
-            ]
+            reported_by = [(one.source, pattern_of(one.found_on, self._scope.path)) for one in self.reports(row["id"])]
             is_listed_post = by_sources and row["kind"] == PageKind.POST
             if is_exempt_from_budget(shape, reported_by, by_sources=by_sources and not is_listed_post):
                 continue
@@ -268,7 +308,7 @@ class TrapDetector:
         variant reduces to the same plainer URL. In this case `key` need not be fetched, provided that the variant shows
         the same post.
         """
-        return crawl_exclusions.is_stored_or_due(self._db, plain) or (
+        return self._state(plain).is_stored_or_due or (
             variant.startswith("?")
             and any(
                 other != key and plainer_urls(other).get(variant) == plain
@@ -300,11 +340,12 @@ class TrapDetector:
         if row["kind"] != PageKind.UNKNOWN:
             return ()
         above, _, last = row["urlkey"].rpartition("/")
-        if not last.isdecimal() and crawl_exclusions.is_post(self._db, above):
+        if not last.isdecimal() and self._state(above).is_post:
             return (BELOW_POST,)
-        if crawl_exclusions.is_only_from_cdx(self._db, row["urlkey"]):
+        reports = self.reports(row["id"])
+        if reports and all(one.source is DiscoverySource.CDX for one in reports):
             return (capture_pattern(row["url"]),)
-        if crawl_exclusions.is_vouched_for(self._db, row["id"]):
+        if any(one.vouches for one in reports):
             return ()
         return form_pattern(row["url"], self._scope.path), folder_pattern(row["url"], self._scope.path)
 
@@ -440,10 +481,10 @@ class TrapDetector:
         if re.search(r"/\d+$", urlkey(result.url)):
             return result
         self._flush()
-        if not crawl_exclusions.is_post(self._db, above):
+        if not self._state(above).is_post:
             return result
         row = self._db.execute("select id from pages where urlkey = ?", [urlkey(result.url)]).fetchone()
-        if row and any(source in _LISTED for source, _ in crawl_exclusions.discovered_by(self._db, row[0])):
+        if row and any(one.source in _LISTED for one in self.reports(row[0])):
             return result
         return replace(
             result,
@@ -472,12 +513,10 @@ class TrapDetector:
         if result.outcome is Outcome.DUPLICATE and article_id is not None:
             self._equivalents.record_same_post(key, crawl_exclusions.urlkeys_of_article(self._db, article_id))
         elif result.outcome is Outcome.ARCHIVED and article_id is not None:
-            found = {
-                variant: crawl_exclusions.article_id_at(self._db, plain) for variant, plain in plainer_urls(key).items()
-            }
-            self._equivalents.record_own_post(
-                key, {variant for variant, other in found.items() if other not in (None, article_id)}
-            )
+            plainer = plainer_urls(key)
+            found = crawl_exclusions.article_ids_at(self._db, plainer.values())
+            others = {variant for variant, plain in plainer.items() if found.get(plain, article_id) != article_id}
+            self._equivalents.record_own_post(key, others)
 
     def _count_page(self, shape: URLPattern, result: PageResult, *, is_post: bool, new: list[DiscoveredURL]) -> None:
         unknown = any(self._is_news(target, shape) for target in new)

@@ -180,8 +180,9 @@ def missing_pages(db: Database, site_id: int, limit: int = -1) -> list[dict[str,
             [site_id, stamp(datetime.now(UTC)), limit],
         )
     )
+    reports = crawl_exclusions.reports_of(db, [row["id"] for row in rows])
     for row in rows:
-        row["sources"] = sorted({str(source) for source, _ in crawl_exclusions.discovered_by(db, row.pop("id"))})
+        row["sources"] = sorted({str(one.source) for one in reports.get(row.pop("id"), [])})
     return rows
 
 

@@ -345,6 +345,8 @@ def _check_is_archive(db: Database, file: Path, *, empty: bool) -> None:
 PATIENCE = 60.0
 """Seconds to wait for another program to release the database before a crawl ends."""
 _RETRY_SECONDS = 0.25
+_RETRY_SOON = f"PRAGMA busy_timeout = {int(_RETRY_SECONDS * 1000)}"
+_RETRY_LONG = f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}"
 _NOTICE_AFTER = 2.0
 _notice = logging.getLogger("archiver.notice")
 _SHUTDOWN_PATIENCE = 3.0
@@ -388,12 +390,11 @@ def writing(db: Database, patience: float = PATIENCE, clock: Callable[[], float]
 
 def _begin_immediate(db: Database, patience: float, clock: Callable[[], float]) -> None:
     begun, notified = clock(), False
-    before = db.execute("PRAGMA busy_timeout").fetchone()[0]
-    db.execute(f"PRAGMA busy_timeout = {int(_RETRY_SECONDS * 1000)}")
+    db.conn.execute(_RETRY_SOON)
     try:
         while True:
             try:
-                db.execute("BEGIN IMMEDIATE")
+                db.conn.execute("BEGIN IMMEDIATE")
                 return
             except sqlite3.OperationalError as error:
                 waited = clock() - begun
@@ -410,7 +411,7 @@ def _begin_immediate(db: Database, patience: float, clock: Callable[[], float]) 
                         patience,
                     )
     finally:
-        db.execute(f"PRAGMA busy_timeout = {before}")
+        db.conn.execute(_RETRY_LONG)
 
 
 def _display_path(db: Database) -> str:

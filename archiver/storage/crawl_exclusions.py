@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -91,6 +91,8 @@ def pages_set_aside_because(db: Database, site_id: int, reason: str) -> list[dic
 def pages_set_aside_at(db: Database, keys: Iterable[str], rules: Iterable[str]) -> list[int]:
     """Returns the IDs of the pages at these urlkeys that are excluded by any of these trap rules."""
     marks, names = list(keys), list(rules)
+    if not marks:
+        return []
     rows = db.execute(
         f"select id from pages where urlkey in ({', '.join('?' * len(marks))}) and outcome = 'trap' "
         f"and rule in ({', '.join('?' * len(names))})",
@@ -107,25 +109,32 @@ def include_pages(db: Database, page_ids: Iterable[int], due_at: str) -> None:
     )
 
 
-def is_vouched_for(db: Database, page_id: int) -> bool:
-    """Returns True if a page is likely to be worth fetching: a feed, a sitemap, an API, an import or the seed reported
-    it, or it is the title of an entry on the home page or on a page that was found to be a listing.
+@dataclass(frozen=True, slots=True)
+class DiscoveryReport:
+    """A discovery source that reported a page, and the URL where it did. `vouches` is True if that makes it likely that
+    the page is a post: a feed, a sitemap, an API, an import or the seed reported it, or it is the title of an entry on
+    the home page or on a page that was found to be a listing.
     """
-    return (
-        db.execute(
-            "select 1 from page_discoveries d left join pages f on f.id = d.found_on_page_id where d.page_id = ? and "
-            "(d.source in ('feed', 'sitemap', 'api', 'seed', 'import') or "
-            "(d.source = 'listing' and (f.kind = 'listing' or f.priority = 0)))",
-            [page_id],
-        ).fetchone()
-        is not None
-    )
+
+    source: DiscoverySource
+    found_on: str
+    vouches: bool
 
 
-def discovered_by(db: Database, page_id: int) -> list[tuple[DiscoverySource, str]]:
-    """Returns the discovery sources that reported a page, each with the URL where it reported the page."""
-    rows = db.execute("select source, found_on from page_sources where page_id = ?", [page_id])
-    return [(DiscoverySource(source), found_on or "") for source, found_on in rows]
+def reports_of(db: Database, page_ids: Iterable[int]) -> dict[int, list[DiscoveryReport]]:
+    """Returns the reports of each of these pages, by ID; a page that no source has reported is left out."""
+    found: dict[int, list[DiscoveryReport]] = {}
+    for page_id, source, found_on, vouches in db.conn.execute(_REPORTS, [json.dumps(list(page_ids))]):
+        report = DiscoveryReport(DiscoverySource(source), found_on or "", bool(vouches))
+        found.setdefault(page_id, []).append(report)
+    return found
+
+
+_REPORTS = """select d.page_id, d.source, coalesce(d.found_on, f.url),
+    d.source in ('feed', 'sitemap', 'api', 'seed', 'import')
+    or d.source = 'listing' and ifnull(f.kind = 'listing' or f.priority = 0, 0)
+    from json_each(?) j cross join page_discoveries d on d.page_id = j.value
+    left join pages f on f.id = d.found_on_page_id order by d.page_id, d.source"""
 
 
 def is_part_feed(db: Database, page_id: int) -> bool:
@@ -224,33 +233,36 @@ def known_post_count(db: Database, site_id: int) -> int:
     return int(db.execute("select count(*) from pages where site_id = ? and kind = 'post'", [site_id]).fetchone()[0])
 
 
-def is_post(db: Database, key: str) -> bool:
-    """Returns True if the page at this urlkey was fetched and found to be a post."""
-    return (
-        db.execute(
-            "select 1 from pages where urlkey = ? and kind = 'post' and article_id is not null", [key]
-        ).fetchone()
-        is not None
-    )
+@dataclass(frozen=True, slots=True)
+class AddressState:
+    """What the pages table has at a urlkey.
+
+    - `is_stored_or_due`: the page was fetched and stored, or is due, so that an equivalent URL need not be fetched.
+    - `is_post`: the page was fetched and found to be a post.
+    """
+
+    is_stored_or_due: bool = False
+    is_post: bool = False
+
+
+def address_states(db: Database, keys: Collection[str]) -> dict[str, AddressState]:
+    """Returns the state of each of these urlkeys."""
+    if not keys:
+        return {}
+    rows = db.conn.execute(_ADDRESS_STATES, [json.dumps(list(keys))])
+    return dict.fromkeys(keys, AddressState()) | {
+        key: AddressState(bool(is_stored_or_due), bool(is_post)) for key, is_stored_or_due, is_post in rows
+    }
+
+
+_ADDRESS_STATES = """select p.urlkey, p.outcome in ('archived', 'unchanged', 'duplicate')
+    or p.outcome = 'due' and p.due_at is not null, p.kind = 'post' and p.article_id is not null
+    from json_each(?) j cross join pages p on p.urlkey = j.value"""
 
 
 def is_known(db: Database, key: str) -> bool:
     """Returns True if the pages table has a row for this urlkey."""
     return db.execute("select 1 from pages where urlkey = ?", [key]).fetchone() is not None
-
-
-def is_stored_or_due(db: Database, key: str) -> bool:
-    """Returns True if the page at this urlkey was fetched and stored, or is due, so that an equivalent URL need not be
-    fetched.
-    """
-    return (
-        db.execute(
-            "select 1 from pages where urlkey = ? and (outcome in ('archived', 'unchanged', 'duplicate') "
-            "or (outcome = 'due' and due_at is not null))",
-            [key],
-        ).fetchone()
-        is not None
-    )
 
 
 def sibling_urlkeys(db: Database, plain: str) -> list[str]:
@@ -289,9 +301,12 @@ def only_pages_that_link_to(db: Database, key: str) -> list[str]:
     return list(dict.fromkeys(row[1] for row in rows if row[1])) if all(row[0] in linking for row in rows) else []
 
 
-def article_id_at(db: Database, key: str) -> int | None:
-    row = db.execute("select article_id from article_urls where urlkey = ?", [key]).fetchone()
-    return row[0] if row else None
+def article_ids_at(db: Database, keys: Collection[str]) -> dict[str, int]:
+    """Returns the IDs of the articles that have these urlkeys, by urlkey."""
+    if not keys:
+        return {}
+    query = "select urlkey, article_id from article_urls where urlkey in (select value from json_each(?))"
+    return dict(db.conn.execute(query, [json.dumps(list(keys))]).fetchall())
 
 
 # -- redirect loops: every page of a loop counts as failed, because none shows any content
@@ -333,6 +348,10 @@ def fail_redirect_loop(db: Database, key: str) -> int:
         ).rowcount
         for other in others
     )
+
+
+REDIRECTING = (DiscoverySource.REDIRECT, DiscoverySource.SEED)
+"""Sources that report the target of a redirect."""
 
 
 def redirected_from(db: Database, page_id: int, most: int) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ from archiver.storage.article_tables.article_and_revision_rows import (
 )
 from archiver.storage.article_tables.articles import answering_address, is_move
 from archiver.storage.article_tables.withdrawals_and_undoing import undo_gone, undo_revision, withdrawal_of
-from archiver.storage.pages import EPOCH, latest_hint, moment, stamp
+from archiver.storage.pages import EPOCH, PageState, latest_hint, moment, stamp
 from archiver.urls import urlkey
 
 _FEW = 20
@@ -533,6 +533,7 @@ class FetchedPost:
     - `row`: the row of its article; None if no article is stored.
     - `run_id`, `run_started`: the run, and when it began.
     - `announced`: True if a source had said that the page changed or is gone.
+    - `known`: what was stored of the page before.
     """
 
     key: str
@@ -540,6 +541,7 @@ class FetchedPost:
     run_id: int
     run_started: datetime
     announced: bool
+    known: PageState
 
 
 @dataclass(frozen=True, slots=True)
@@ -556,7 +558,7 @@ def guard_page(db: Database, site: dict[str, Any], post: FetchedPost, result: Pa
     """Returns the result to store, and holds or releases the page."""
     if result.outcome not in _JUDGED:
         return GuardedResult(result)
-    hold = hold_of(db, post.key)
+    hold = hold_of(db, post.key) if post.known.is_any_held else None
     if result.outcome is Outcome.UNCHANGED:
         rule = hold.rule if hold else None
     else:
@@ -612,7 +614,7 @@ def _release(db: Database, site_id: int, key: str, hold: Hold) -> None:
 def _rule_for(db: Database, site_id: int, post: FetchedPost, result: PageResult) -> HoldRule | None:
     if result.outcome is Outcome.ARCHIVED:
         return _rule_for_text(db, site_id, post, result)
-    row = _live_article(db, post.key)
+    row = _live_article(db, post.key) if post.known.has_article else None
     if row is None:
         return None
     if result.outcome is Outcome.NOT_ARTICLE:
@@ -628,7 +630,11 @@ def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageRe
     new = result.article
     assert new is not None
     if post.row is None:
-        shown = bool(new.body) and shows_shared_text(db, site_id, post.key, text_digest(new.body))
+        shown = (
+            post.known.is_any_held
+            and bool(new.body)
+            and shows_shared_text(db, site_id, post.key, text_digest(new.body))
+        )
         return HoldRule.SHARED_TEXT if shown else None
     if urlkey(new.url) != post.row["urlkey"] and not is_move(db, post.row, new, post.run_started):
         return None  # a copy at another address does not replace the stored post

@@ -6,9 +6,10 @@ All functions expect to run inside the caller's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlite_utils import Database
 
@@ -16,8 +17,8 @@ from archiver.discovery.source_hints import HintDigest, combine_hints, digest_of
 from archiver.discovery.url_classifier import outcome_of_trap_rule, trap_reason
 from archiver.frontier.fetch_order_and_revisits import VOUCHING_SOURCES, Believes, KnownPage, priority, refetch_reason
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, SourceHint
-from archiver.storage.pages import EPOCH, known_page, latest_hint, make_due_again, stamp, store_hint
-from archiver.storage.tombstones import tombstone_at
+from archiver.storage.pages import EPOCH, known_page, known_pages, latest_hint, make_due_again, stamp, store_hint
+from archiver.storage.tombstones import removed_urlkeys
 from archiver.urls import urlkey
 
 # -- the table page_discoveries
@@ -27,34 +28,37 @@ Place = tuple[str | None, int | None]
 
 
 def discovery_place(db: Database, url: str) -> Place:
-    """Returns the values of `found_on` and `found_on_page_id` for a URL that was found at `url`: the ID of the page
-    with this URL if the page is in the pages table, otherwise `url` itself.
-    """
+    """Returns the values of `found_on` and `found_on_page_id` for a URL that was found at `url`."""
+    key = _urlkey_of_place(url)
+    return _place(url, known_page(db, key) if key else None)
+
+
+def _urlkey_of_place(url: str) -> str:
+    """Returns the urlkey of the place where URLs were found; "" if the place is a file name."""
     try:
-        key = urlkey(url)
-    except ValueError:  # the URL is a file name
-        return url, None
-    row = db.execute("select id from pages where urlkey = ? and url = ?", [key, url]).fetchone()
-    return (None, row[0]) if row else (url, None)
+        return urlkey(url)
+    except ValueError:
+        return ""
 
 
-def record_discovery(
-    db: Database, page_id: int, source: str, found: Place, now: str, first: str | None, last: str | None
-) -> None:
-    """Records that a source reported a page at the time `now`; `first` and `last` are when a web archive first and last
-    captured it, if known (ISO 8601, UTC).
+def _place(url: str, page: KnownPage | None) -> Place:
+    """Returns the values of `found_on` and `found_on_page_id` for URLs that were found at `url`: the ID of the page
+    with this URL if `page`, which has the same urlkey, is that page, otherwise `url` itself.
     """
-    db.execute(
-        "insert into page_discoveries (page_id, source, found_on, found_on_page_id, first_seen, last_seen, "
-        "first_capture, "
-        "last_capture) values (?, ?, ?, ?, ?, null, ?, ?) on conflict (page_id, source) do update set "
-        "last_seen = excluded.first_seen, found_on = excluded.found_on, found_on_page_id = excluded.found_on_page_id, "
-        "first_capture = min(coalesce(first_capture, excluded.first_capture), "
-        "coalesce(excluded.first_capture, first_capture)), "
-        "last_capture = max(coalesce(last_capture, excluded.last_capture), "
-        "coalesce(excluded.last_capture, last_capture))",
-        [page_id, source, *found, now, first, last],
-    )
+    return (None, page.id) if page is not None and page.url == url else (url, None)
+
+
+_RECORD_DISCOVERY = (
+    "insert into page_discoveries (page_id, source, found_on, found_on_page_id, first_seen, last_seen, first_capture, "
+    "last_capture) values (?, ?, ?, ?, ?, null, ?, ?) on conflict (page_id, source) do update set "
+    "last_seen = excluded.first_seen, found_on = excluded.found_on, found_on_page_id = excluded.found_on_page_id, "
+    "first_capture = min(coalesce(first_capture, excluded.first_capture), "
+    "coalesce(excluded.first_capture, first_capture)), "
+    "last_capture = max(coalesce(last_capture, excluded.last_capture), "
+    "coalesce(excluded.last_capture, last_capture))"
+)
+"""SQL: records that a source reported a page. The last two values are when a web archive first and last captured it, if
+known (ISO 8601, UTC)."""
 
 
 def replace_page_references(db: Database, pages: str, values: dict[str, object]) -> None:
@@ -138,95 +142,161 @@ def record_discovered_urls(
     `believes` returns True if a claim of a source is trusted.
     """
     later = stamp(listings_due) if listings_due else EPOCH
-    places: dict[str, Place] = {}  # many targets were found on the same page
-    for target in (targets := list(targets)):
-        if target.found_on not in places:
-            places[target.found_on] = discovery_place(db, target.found_on)
-    return [
-        target
-        for target in targets
-        if _record_discovered_url(
-            db,
-            site_id,
-            _Found(
-                target,
-                places[target.found_on],
-                stamp(now),
-                later if target.kind is PageKind.LISTING else EPOCH,
-                folder,
-                believes,
-            ),
-        )
-    ]
+    report = _Report(db, site_id, stamp(now), later, folder, believes)
+    return [target for some in _without_repeats(targets) for target in report.record(some)]
+
+
+def _without_repeats(targets: Iterable[DiscoveredURL]) -> Iterator[dict[str, DiscoveredURL]]:
+    """Splits discovered URLs, by urlkey, into groups in which no urlkey repeats, because a repeated URL is compared
+    with what its first occurrence stored.
+    """
+    group: dict[str, DiscoveredURL] = {}
+    for target in targets:
+        key = urlkey(target.url)
+        if key in group:
+            yield group
+            group = {}
+        group[key] = target
+    if group:
+        yield group
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """A discovered URL that is to be recorded.
+class _Report:
+    """Records what one page result says about URLs, with a few statements for all of them.
 
-    - `target`: the URL.
-    - `place`: where it was found.
-    - `now`: when it was found.
-    - `due`: when it is due if it is new.
-    - `folder`: the path of its site's scope.
-    - `believes`: a function that returns True if a claim of its source is trusted.
+    - `now`: when they were found.
+    - `later`: when new listings are due.
+    - `folder`: the path of the site's scope.
+    - `believes`: a function that returns True if a claim of a source is trusted.
     """
 
-    target: DiscoveredURL
-    place: Place
+    db: Database
+    site_id: int
     now: str
-    due: str
+    later: str
     folder: str
     believes: Believes
 
+    def record(self, targets: dict[str, DiscoveredURL]) -> list[DiscoveredURL]:
+        """Records URLs by urlkey; returns the new ones."""
+        conn = self.db.conn
+        targets = self._without_removed_texts(targets)
+        places = {target.found_on: _urlkey_of_place(target.found_on) for target in targets.values()}
+        known, free = known_pages(self.db, {*targets, *filter(None, places.values())})
+        found = {at: _place(at, known.get(key)) for at, key in places.items()}
+        new = {key: free + n for n, key in enumerate(key for key in targets if key not in known)}
+        if new:
+            conn.executemany(_INSERT_PAGE, [self._page(new[key], key, targets[key]) for key in new])
+        updates = []
+        for key, target in targets.items():
+            if key in new:
+                self._store_hint(new[key], target)
+            elif values := self._update_known(known[key], target):
+                updates.append(values)
+        if updates:
+            conn.executemany(_UPDATE_PAGE, updates)
+        conn.executemany(
+            _RECORD_DISCOVERY,
+            [
+                (
+                    new[key] if key in new else known[key].id,
+                    target.source,
+                    *found[target.found_on],
+                    self.now,
+                    *(stamp(at) if at else None for at in target.captured or (None, None)),
+                )
+                for key, target in targets.items()
+            ],
+        )
+        return [target for key, target in targets.items() if key in new]
 
-def _record_discovered_url(db: Database, site_id: int, found: _Found) -> bool:
-    target = found.target
-    key = urlkey(target.url)
-    if target.hint and tombstone_at(db, key):
-        target = replace(target, hint=None)  # the hint may contain the text of a removed post
-    lastmod = stamp(target.lastmod) if target.lastmod else None
-    inserted = db.execute(
-        "insert into pages (site_id, url, urlkey, kind, outcome, reason, rule, lastmod, priority, found_at, "
-        "due_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (urlkey) do nothing returning id",
-        [
-            site_id,
+    def _without_removed_texts(self, targets: dict[str, DiscoveredURL]) -> dict[str, DiscoveredURL]:
+        """Returns the URLs without the hints of removed posts, because a hint may contain the text of its post."""
+        hinted = [key for key, target in targets.items() if target.hint]
+        removed = removed_urlkeys(self.db, hinted) if hinted else set()
+        return {key: replace(one, hint=None) if key in removed else one for key, one in targets.items()}
+
+    def _page(self, page_id: int, key: str, target: DiscoveredURL) -> tuple[Any, ...]:
+        """Returns the row of a new page, in the order of the columns of `_INSERT_PAGE`."""
+        return (
+            page_id,
+            self.site_id,
             target.url,
             key,
             target.kind,
             outcome_of_trap_rule(target.trap),
             trap_reason(target.trap),
             target.trap or None,
-            lastmod,
-            priority(target.kind, target.source, target.url, found.folder),
-            found.now,
-            None if target.trap else found.due,
-        ],
-    ).fetchone()
-    if inserted:
-        page_id = inserted[0]
+            stamp(target.lastmod) if target.lastmod else None,
+            priority(target.kind, target.source, target.url, self.folder),
+            self.now,
+            None if target.trap else self.later if target.kind is PageKind.LISTING else EPOCH,
+        )
+
+    @staticmethod
+    def _hint_key(target: DiscoveredURL) -> str:
+        return source_key(target.source, target.found_on)
+
+    def _store_hint(self, page_id: int, target: DiscoveredURL) -> None:
         if target.hint:
-            key = source_key(target.source, target.found_on)
-            store_hint(db, page_id, target.hint, {key: str(digest_of(target.hint))})
-    else:
-        known = known_page(db, key)
-        assert known is not None
-        page_id = known.id
-        if not target.trap:
-            if known.outcome is Outcome.OUT_OF_SCOPE and known.fetched_at is None:
-                _adopt_page(db, page_id, site_id, target.url)
-            _update_known(db, known, replace(found, target=target), lastmod)
-    first, last = target.captured or (None, None)
-    record_discovery(
-        db,
-        page_id,
-        target.source,
-        found.place,
-        found.now,
-        stamp(first) if first else None,
-        stamp(last) if last else None,
-    )
-    return bool(inserted)
+            store_hint(self.db, page_id, target.hint, {self._hint_key(target): str(digest_of(target.hint))})
+
+    def _update_known(self, known: KnownPage, target: DiscoveredURL) -> tuple[Any, ...] | None:
+        """Updates what is stored of a known page. Returns the parameters of `_UPDATE_PAGE`; None if the row is already
+        as it should be.
+        """
+        if target.trap:
+            return None
+        if known.outcome is Outcome.OUT_OF_SCOPE and known.fetched_at is None:
+            _adopt_page(self.db, known.id, self.site_id, target.url)
+        return self._changed_values(known, target)
+
+    def _changed_values(self, known: KnownPage, target: DiscoveredURL) -> tuple[Any, ...] | None:
+        """Stores the hint of a known page if it has changed. Returns the new values of the page's row."""
+        source = self._hint_key(target)
+        digest = digest_of(target.hint) if target.hint else None
+        before = last_digest(known.digests, source, digest) if digest else None
+        vouched = (
+            known.outcome is Outcome.TRAP and target.kind is not PageKind.LISTING and target.source in VOUCHING_SOURCES
+        )
+        news = (
+            f"{target.source} lists it"
+            if vouched
+            else refetch_reason(
+                known,
+                target,
+                before,
+                digest,
+                believes=self.believes if known.kind is not PageKind.SITEMAP else lambda claim: True,
+            )
+        )
+        if news and known.kind is PageKind.PART:
+            # A further page of a post is only fetched together with its post, so the post is made due in its place.
+            post = self.db.execute("select post_urlkey from article_parts where urlkey = ?", [known.urlkey]).fetchone()
+            make_due_again(self.db, post[0] if post else "", news)
+            news = ""
+        kind = _more_certain_kind(known, target)
+        level = priority(kind, target.source, target.url, self.folder)
+        if target.hint and digest and digest != before:
+            _store_changed_hint(self.db, known, target.hint, _Hinted(source, digest, is_first=before is None))
+        is_later = target.lastmod is not None and (known.lastmod is None or target.lastmod > known.lastmod)
+        if not (news or vouched or is_later or kind is not known.kind or level < known.priority):
+            return None
+        lastmod = stamp(target.lastmod) if target.lastmod else None
+        return lastmod, kind, level, bool(news), EPOCH, bool(news), news, vouched, known.id
+
+
+_INSERT_PAGE = (
+    "insert into pages (id, site_id, url, urlkey, kind, outcome, reason, rule, lastmod, priority, found_at, due_at) "
+    "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_UPDATE_PAGE = (
+    "update pages set lastmod = nullif(max(coalesce(lastmod, ''), coalesce(?, '')), ''), "
+    "kind = ?, priority = min(priority, ?), "
+    "due_at = case when ? then ? else due_at end, reason = case when ? then ? else reason end, "
+    "outcome = case when ? then 'due' else outcome end where id = ?"
+)
 
 
 def _adopt_page(db: Database, page_id: int, site_id: int, url: str) -> None:
@@ -240,54 +310,8 @@ def _adopt_page(db: Database, page_id: int, site_id: int, url: str) -> None:
     )
 
 
-def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | None) -> None:
-    target = found.target
-    source = source_key(target.source, target.found_on)
-    digest = digest_of(target.hint) if target.hint else None
-    before = last_digest(known.digests, source, digest) if digest else None
-    vouched = (
-        known.outcome is Outcome.TRAP and target.kind is not PageKind.LISTING and target.source in VOUCHING_SOURCES
-    )
-    news = (
-        f"{target.source} lists it"
-        if vouched
-        else refetch_reason(
-            known,
-            target,
-            before,
-            digest,
-            believes=found.believes if known.kind is not PageKind.SITEMAP else lambda claim: True,
-        )
-    )
-    if news and known.kind is PageKind.PART:
-        # A further page of a post is only fetched together with its post, so the post is made due in its place.
-        post = db.execute("select post_urlkey from article_parts where urlkey = ?", [known.urlkey]).fetchone()
-        make_due_again(db, post[0] if post else "", news)
-        news = ""
-    kind = _more_certain_kind(known, target)
-    db.execute(
-        "update pages set lastmod = nullif(max(coalesce(lastmod, ''), coalesce(?, '')), ''), "
-        "kind = ?, priority = min(priority, ?), "
-        "due_at = case when ? then ? else due_at end, reason = case when ? then ? else reason end, "
-        "outcome = case when ? then 'due' else outcome end where id = ?",
-        [
-            lastmod,
-            kind,
-            priority(kind, target.source, target.url, found.folder),
-            bool(news),
-            EPOCH,
-            bool(news),
-            news,
-            vouched,
-            known.id,
-        ],
-    )
-    if target.hint and digest and digest != before:
-        _store_changed_hint(db, known, target.hint, _Report(source, digest, is_first=before is None))
-
-
 @dataclass(frozen=True, slots=True)
-class _Report:
+class _Hinted:
     """The digest of a source's hint for a page, and the `key` of the source (`source_key`). `is_first` is True if this
     is the source's first hint for the page.
     """
@@ -297,7 +321,7 @@ class _Report:
     is_first: bool
 
 
-def _store_changed_hint(db: Database, known: KnownPage, hint: SourceHint, report: _Report) -> None:
+def _store_changed_hint(db: Database, known: KnownPage, hint: SourceHint, report: _Hinted) -> None:
     """Stores the changed source hint of a known page, combined with the hints of other sources for the page."""
     latest = latest_hint(db, known.urlkey)
     if latest and latest.body_html:

@@ -47,6 +47,7 @@ class SiteForms:
         self._site_id = site_id
         self._by_address: dict[str, dict[int, frozenset[int]]] | None = None
         self._exact: dict[tuple[str, frozenset[int]], int] = {}
+        self._rows: list[tuple[int, int, str]] = []
 
     @contextmanager
     def restored_on_error(self) -> Iterator[None]:
@@ -55,21 +56,31 @@ class SiteForms:
             yield
         except BaseException:
             self._by_address = None
+            self._rows.clear()
             raise
+
+    def write(self) -> None:
+        """Stores the forms of the pages that were added."""
+        if self._rows:
+            self._db.conn.executemany(_WRITE_FORM, self._rows)
+            self._rows.clear()
 
     def record(self, page_id: int, form: PageForm) -> int | None:
         """Stores which form a page has. If the page fits no known form of the site, creates a new form for it. Returns
         the form's ID. If the site already has the maximum number of forms, stores nothing and returns None.
         """
+        form_id = self.add(page_id, form)
+        self.write()
+        return form_id
+
+    def add(self, page_id: int, form: PageForm) -> int | None:
+        """Does the same as `record`, but leaves it to `write` to store which form the page has."""
         form_id = self._join(form)
         if form_id is None:
+            self.write()
             self._db.execute("delete from page_forms where page_id = ?", [page_id])
             return None
-        self._db.execute(
-            "insert into page_forms (page_id, form_id, signs) values (?, ?, ?) on conflict (page_id) do update set "
-            "form_id = excluded.form_id, signs = excluded.signs",
-            [page_id, form_id, _signs(form)],
-        )
+        self._rows.append((page_id, form_id, _signs(form)))
         return form_id
 
     def _join(self, form: PageForm) -> int | None:
@@ -103,6 +114,12 @@ class SiteForms:
         assert self._by_address is not None
         self._by_address.setdefault(address, {})[number] = tokens
         self._exact[address, tokens] = number
+
+
+_WRITE_FORM = (
+    "insert into page_forms (page_id, form_id, signs) values (?, ?, ?) on conflict (page_id) do update set "
+    "form_id = excluded.form_id, signs = excluded.signs"
+)
 
 
 def _pack(tokens: frozenset[int]) -> bytes:

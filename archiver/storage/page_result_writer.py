@@ -42,21 +42,25 @@ from archiver.storage.article_tables import multipage_articles
 from archiver.storage.article_tables.article_and_revision_rows import Reread, article_from_row, extractor_of
 from archiver.storage.article_tables.articles import (
     Change,
+    NewArticle,
     Observation,
     Stored,
+    complete_articles,
     edited_at,
     gone_since,
+    insert_article,
     keep_page_object_values,
     mark_gone,
     mark_seen,
     publication_time,
     store_identified,
 )
-from archiver.storage.article_tables.captures import enter_capture, store_usage_statements
+from archiver.storage.article_tables.captures import enter_captures
 from archiver.storage.article_tables.identification import (
     add_alias,
     find_article_of,
     is_borrowed_address,
+    is_unknown,
     release_borrowed_address,
 )
 from archiver.storage.article_tables.withdrawals_and_undoing import restore_article, withdraw_article
@@ -75,7 +79,7 @@ from archiver.storage.held_pages import (
     unusual_changes,
 )
 from archiver.storage.page_discoveries import record_discovered_urls
-from archiver.storage.page_forms import SiteForms, page_id_at
+from archiver.storage.page_forms import SiteForms
 from archiver.storage.runs import Counts, RunStatistics, check_run, crawl_started
 from archiver.urls import urlkey
 
@@ -94,6 +98,8 @@ class StoringRun:
     - `rechecked`: the number of posts that were made due because lists no longer show them.
     - `gone_confirmed`: True if a crawl at least 20 hours ago found most posts gone, so that they are now believed to be
       gone.
+    - `first_crawl_finished`: when the first complete crawl of the site ended; "" if there was none.
+    - `incomplete`: the new articles of the batch of which only the row of `articles` is stored so far.
     """
 
     db: Database
@@ -111,6 +117,8 @@ class StoringRun:
     trust: Trust = field(init=False)
     forms: SiteForms = field(init=False)
     gone_confirmed: bool = field(init=False)
+    first_crawl_finished: str = field(init=False)
+    incomplete: list[NewArticle] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         began = crawl_started(self.db, self.site["id"], self.run_id) if self.run_id is not None else None
@@ -118,22 +126,32 @@ class StoringRun:
         self.trust = Trust(self.db, self.site, self.started, self.revisit)
         self.forms = SiteForms(self.db, self.site_id)
         self.gone_confirmed = pages.is_gone_confirmed(self.db, self.site_id, self.started)
+        self.first_crawl_finished = pages.first_crawl_finished(self.db, self.site_id)
 
     @property
     def site_id(self) -> int:
         return int(self.site["id"])
 
+    def complete_articles(self) -> None:
+        """Stores the rest of the new articles of the batch: facets, revisions and clusters. This must come before
+        anything changes an article.
+        """
+        if self.incomplete:
+            complete_articles(self.db, self.incomplete)
+            self.incomplete.clear()
+
 
 @dataclass(frozen=True, slots=True)
 class Effect:
     """The effect of a result on its page: the outcome and reason to store, the article that the page shows, and whether
-    that article changed.
+    that article changed. `is_new` is True if the article is new and has no URL but its own.
     """
 
     outcome: Outcome
     reason: str
     article_id: int | None = None
     changed: bool = False
+    is_new: bool = False
 
 
 @dataclass(slots=True)
@@ -142,9 +160,10 @@ class Storing:
 
     - `counts`: the counts of the result's batch.
     - `found`: the discovered URLs that are new.
-    - `due_for`, `was`, `known_kind`: the reason, outcome and kind that were stored for the page before this result.
+    - `known`: what was stored of the page before this result.
     - `removal`: the tombstone that forbids storing the post.
     - `row`: the stored article that the page shows; None if it is new.
+    - `is_unknown`: True if nothing in the archive may belong to the article (`identification.is_unknown`).
     - `is_confirmed`: True if the page was held and its new state is now accepted.
     - `held`: the urlkeys of the pages that the batch's results held.
     """
@@ -153,11 +172,10 @@ class Storing:
     counts: Counts
     capture_id: int | None = None
     found: list[DiscoveredURL] = field(default_factory=list)
-    due_for: str = ""
-    was: str = ""
-    known_kind: str = ""
+    known: pages.PageState = field(default_factory=pages.PageState)
     removal: tombstones.Tombstone | None = None
     row: dict[str, Any] | None = None
+    is_unknown: bool = False
     effect: Effect | None = None
     is_confirmed: bool = False
     held: set[str] = field(default_factory=set)
@@ -171,12 +189,8 @@ Stage = Callable[[StoringRun, Storing], None]
 
 
 def enter(run: StoringRun, storing: Storing) -> None:
-    """Stores the capture, the usage statements and the discovered URLs of a result. This is the first stage."""
+    """Stores the discovered URLs of a result. This is the first stage; the capture is already stored."""
     db, result, counts = run.db, storing.result, storing.counts
-    if result.capture:
-        assert run.run_id is not None
-        storing.capture_id = enter_capture(db, run.run_id, result.capture, result.hint_id)
-        store_usage_statements(db, storing.capture_id, result.usage_statements)
     later = result.at + run.revisit if run.listings_wait else None
     storing.found = record_discovered_urls(
         db, run.site_id, result.targets, result.at, later, run.site["path"], run.trust.in_claim
@@ -199,13 +213,12 @@ def identify(run: StoringRun, storing: Storing) -> None:
     db, result = run.db, storing.result
     is_extracted = result.article is not None
     storing.counts.fetched += result.status is not None
+    known = storing.known = pages.page_state(db, storing.key, result.hint_id)
     is_claim = result.rule == multipage_articles.CLAIMED_PART_RULE
     if result.article and is_claim and multipage_articles.is_own_post(db, result):
         result = replace(result, outcome=Outcome.ARCHIVED, kind=PageKind.POST, rule=result.article.kind_rule, reason="")
     if result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
-        result = multipage_articles.join_parts_of(db, result)
-    known = pages.page_state(db, storing.key)
-    storing.due_for, storing.was, storing.known_kind = known.reason, known.outcome, known.kind
+        result = multipage_articles.join_parts_of(db, result, has_parts=known.has_parts)
     if result.outcome is Outcome.DUPLICATE and crawl_exclusions.closes_redirect_loop(
         db, storing.key, urlkey(result.final_url)
     ):
@@ -213,6 +226,8 @@ def identify(run: StoringRun, storing: Storing) -> None:
             result, outcome=Outcome.FAILED, rule=crawl_exclusions.REDIRECT_LOOP_RULE, reason=crawl_exclusions.REASON
         )
     if result.article is not None:
+        storing.is_unknown = is_unknown(db, run.site["name"], result.article, result.redirects)
+    if result.article is not None and not storing.is_unknown:
         storing.removal = tombstones.tombstone_of(db, run.site["name"], result.article)
         if result.outcome is Outcome.ARCHIVED and storing.removal is None:
             storing.row = find_article_of(db, run.site["name"], result.article, result.redirects)
@@ -233,7 +248,7 @@ def guard(run: StoringRun, storing: Storing) -> None:
     if run.run_id is None or storing.removal is not None:
         return
     announced = _is_announced(storing) or (storing.result.outcome is Outcome.GONE and run.gone_confirmed)
-    post = FetchedPost(storing.key, storing.row, run.run_id, run.crawl_started, announced)
+    post = FetchedPost(storing.key, storing.row, run.run_id, run.crawl_started, announced, storing.known)
     guarded = guard_page(run.db, run.site, post, storing.result)
     storing.result, storing.is_confirmed = guarded.result, guarded.is_confirmed
 
@@ -243,12 +258,28 @@ def revise(run: StoringRun, storing: Storing) -> None:
     the post as gone, and so on.
     """
     result = storing.result
+    if _may_change_articles(storing):
+        run.complete_articles()
     if storing.removal is not None:
         # The post was removed under another URL. Its new capture is erased before the next crawl begins.
         tombstones.keep_url_out(run.db, storing.removal, result.url)
         storing.effect = Effect(Outcome.REFUSED, storing.removal.explanation)
         return
     storing.effect = _EFFECTS.get(result.outcome, _store_nothing)(run, storing)
+
+
+def _may_change_articles(storing: Storing) -> bool:
+    """Returns True if a result may change an article that is already stored."""
+    result, known = storing.result, storing.known
+    return bool(
+        storing.row is not None
+        or known.article_id is not None
+        or known.has_article
+        or result.outcome in (Outcome.DUPLICATE, Outcome.PART)
+        or (result.outcome is Outcome.ARCHIVED and not storing.is_unknown)
+        or result.parts
+        or (result.article is not None and result.article.parts)
+    )
 
 
 def record(run: StoringRun, storing: Storing) -> None:
@@ -267,9 +298,8 @@ def record(run: StoringRun, storing: Storing) -> None:
     storing.counts.failed += effect.outcome is Outcome.FAILED
     reason = effect.reason
     if result.kind is not PageKind.PART:
-        reason = "; ".join(
-            filter(None, (reason, multipage_articles.link_parts_to_article(db, run.site_id, result, effect.article_id)))
-        )
+        phrase = multipage_articles.link_parts_to_article(db, run.site_id, result, effect.article_id, storing.known)
+        reason = "; ".join(filter(None, (reason, phrase)))
     rule = tombstones.RULE if effect.outcome is Outcome.REFUSED and result.article else result.rule
     storing.result = replace(result, outcome=effect.outcome, reason=reason, rule=rule)
     pages.record_result(
@@ -280,8 +310,10 @@ def record(run: StoringRun, storing: Storing) -> None:
         capture_id=storing.capture_id if result.capture and result.capture.record_type == "response" else None,
         due_at=_next_due_time(run, storing, effect),
     )
-    if result.form is not None and (page_id := page_id_at(db, storing.key)) is not None:
-        run.forms.record(page_id, result.form)
+    if storing.known.has_hint_text and result.hint_id is not None and not pages.is_text_needed(result):
+        pages.drop_hint_text(db, result.hint_id)
+    if result.form is not None and storing.known.id is not None:
+        run.forms.add(storing.known.id, result.form)
     if rule == crawl_exclusions.REDIRECT_LOOP_RULE:
         storing.counts.failed += crawl_exclusions.fail_redirect_loop(db, storing.key)
     _recheck_vanished(run, storing.result)
@@ -292,31 +324,50 @@ STAGES: tuple[Stage, ...] = (enter, identify, guard, revise, record)
 to fetch."""
 
 
+def store_again(run: StoringRun, storing: Storing) -> None:
+    """Stores the result of a stored capture that is extracted again: it passes all stages but `enter`, which it passed
+    when it was fetched, and `guard`.
+    """
+    try:
+        for stage in (identify, revise, record):
+            stage(run, storing)
+        run.complete_articles()
+        run.forms.write()
+    finally:
+        run.incomplete.clear()
+
+
 def _store_archived(run: StoringRun, storing: Storing) -> Effect:
     result, db = storing.result, run.db
     if result.article is None:
         return _store_nothing(run, storing)
-    if result.is_shell and storing.row is not None and listed_posts.is_left_out(db, storing.key, storing.due_for):
+    if result.is_shell and storing.row is not None and listed_posts.is_left_out(db, storing.key, storing.known.reason):
         storing.result = replace(result, rule=UNLISTED)
-        return Effect(Outcome.UNCHANGED, listed_posts.unlisted_reason(storing.due_for), storing.row["id"])
+        return Effect(Outcome.UNCHANGED, listed_posts.unlisted_reason(storing.known.reason), storing.row["id"])
     extractor: str | None = extractor_of(run.version, result.article)
     capture_id = storing.capture_id
     if result.status == 304:
         # The page itself has not changed. A further page of the post has changed, and the capture of that page proves
         # the edit.
         capture_id = extractor = None
-    stored = store_identified(
-        db,
-        storing.row,
-        run.site["name"],
-        result.article,
-        Observation(result.at, run.crawl_started, capture_id, run.run_id, result.redirects, extractor),
-        reread=run.reread,
-        completes=multipage_articles.was_incomplete(db, storing.key),
-    )
+    observed = Observation(result.at, run.crawl_started, capture_id, run.run_id, result.redirects, extractor)
+    if storing.is_unknown:
+        run.incomplete.append(insert_article(db, run.site["name"], result.article, observed))
+        stored = Stored(run.incomplete[-1].id, Change.NEW)
+    else:
+        stored = store_identified(
+            db,
+            storing.row,
+            run.site["name"],
+            result.article,
+            observed,
+            reread=run.reread,
+            completes=multipage_articles.is_incomplete(storing.known.reason),
+        )
     if result.parts and stored.change is not Change.GONE:
         multipage_articles.set_capture_of_parts(db, stored.article_id, storing.key)
-    restore_article(db, stored.article_id)
+    if stored.change is not Change.NEW:
+        restore_article(db, stored.article_id)
     if storing.row is not None and storing.row["urlkey"] != storing.key and stored.change is not Change.COPY:
         release_former_address(db, storing.row["urlkey"])
     if stored.change in (Change.REVISED, Change.GONE) and stored.changed:
@@ -325,7 +376,8 @@ def _store_archived(run: StoringRun, storing: Storing) -> Effect:
     outcome, changed = _CHANGES.get(stored.change, (Outcome.UNCHANGED, False))
     if stored.change is Change.GONE:
         changed = bool(stored.changed)
-    return Effect(outcome, _reason_for_page(run, result, stored, extractor), stored.article_id, changed)
+    is_new = stored.change is Change.NEW and not stored.aliases
+    return Effect(outcome, _reason_for_page(run, result, stored, extractor), stored.article_id, changed, is_new=is_new)
 
 
 def _record_change(run: StoringRun, storing: Storing, article_id: int, *, gone: bool) -> None:
@@ -356,8 +408,8 @@ def _is_announced(storing: Storing) -> bool:
     """
     row, article = storing.row, storing.result.article
     if row is not None and article is not None and (first_seen := pages.moment(row["first_seen"])):
-        return is_announced(storing.due_for) and not is_redated(article_from_row(row), article, first_seen)
-    return is_announced(storing.due_for)
+        return is_announced(storing.known.reason) and not is_redated(article_from_row(row), article, first_seen)
+    return is_announced(storing.known.reason)
 
 
 _CHANGES = {
@@ -403,9 +455,9 @@ def _store_part(run: StoringRun, storing: Storing) -> Effect:
 
 
 def _store_gone(run: StoringRun, storing: Storing) -> Effect:
-    if crawl_exclusions.is_wrong_guess(run.db, storing.key):
+    if _is_wrong_guess(run, storing):
         return Effect(Outcome.NOT_FOUND, storing.result.reason)
-    article_id = mark_gone(run.db, storing.key, storing.result.at)
+    article_id = mark_gone(run.db, storing.key, storing.result.at) if storing.known.has_article else None
     storing.counts.gone += article_id is not None
     if article_id is not None:
         _record_change(run, storing, article_id, gone=True)
@@ -421,12 +473,12 @@ def _store_duplicate(run: StoringRun, storing: Storing) -> Effect:
 
 def _store_unchanged(run: StoringRun, storing: Storing) -> Effect:
     result = storing.result
-    row = run.db.execute("select article_id from pages where urlkey = ?", [storing.key]).fetchone()
-    if row is None or not row[0]:
+    article_id = storing.known.article_id
+    if not article_id:
         return Effect(Outcome.NOT_ARTICLE, result.reason)
-    mark_seen(run.db, row[0], result.at)
+    mark_seen(run.db, article_id, result.at)
     storing.counts.unchanged += 1
-    return Effect(Outcome.UNCHANGED, result.reason, row[0])
+    return Effect(Outcome.UNCHANGED, result.reason, article_id)
 
 
 def _store_not_article(run: StoringRun, storing: Storing) -> Effect:
@@ -436,15 +488,21 @@ def _store_not_article(run: StoringRun, storing: Storing) -> Effect:
     """
     result = storing.result
     is_web_page = result.is_shell or result.kind in (PageKind.PAGE, PageKind.OTHER)
-    if is_web_page and crawl_exclusions.is_wrong_guess(run.db, storing.key):
-        storing.result = replace(result, kind=PageKind(storing.known_kind))
+    if is_web_page and _is_wrong_guess(run, storing):
+        storing.result = replace(result, kind=PageKind(storing.known.kind))
         shown = "the same as an address that does not exist" if result.is_shell else "a web page, not a feed or sitemap"
         return Effect(Outcome.NOT_FOUND, f"it shows {shown}")
     if result.rule == OTHER_FORM_RULE:
-        row = run.db.execute("select article_id from pages where urlkey = ?", [storing.key]).fetchone()
-        if row and row[0] and withdraw_article(run.db, row[0], result.reason, run.started):
+        article_id = storing.known.article_id
+        if article_id and withdraw_article(run.db, article_id, result.reason, run.started):
             storing.counts.withdrawn += 1
     return Effect(result.outcome, result.reason)
+
+
+def _is_wrong_guess(run: StoringRun, storing: Storing) -> bool:
+    return storing.known.kind in (PageKind.FEED, PageKind.SITEMAP) and crawl_exclusions.is_wrong_guess(
+        run.db, storing.key
+    )
 
 
 def _store_held(run: StoringRun, storing: Storing) -> Effect:
@@ -477,7 +535,7 @@ def _judge_claims(run: StoringRun, storing: Storing, effect: Effect) -> None:
     """
     result = storing.result
     if result.kind is PageKind.POST and effect.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
-        run.trust.judge_claim(storing.due_for, changed=effect.changed)
+        run.trust.judge_claim(storing.known.reason, changed=effect.changed)
     if result.same_validator and (
         storing.found if result.kind in SOURCE_KINDS else effect.changed and effect.outcome is Outcome.ARCHIVED
     ):
@@ -491,11 +549,13 @@ def _next_due_time(run: StoringRun, storing: Storing, effect: Effect) -> datetim
     if effect.outcome is Outcome.HELD:
         return next_look(run.db, run.site_id, storing.key, result.at)
     revisit = (run.post_revisit if result.kind is PageKind.POST else None) or run.revisit
-    if effect.outcome is Outcome.GONE and (since := gone_since(run.db, storing.key)):
+    was_stored = storing.known.has_article
+    if effect.outcome is Outcome.GONE and was_stored and (since := gone_since(run.db, storing.key)):
         return next_try_of_new_page(since, result.at, revisit)
     if found := _found_as_new_page(run, storing, effect):
         return next_try_of_new_page(found, result.at, run.revisit)
-    published = result.article.published if result.article else publication_time(run.db, effect.article_id)
+    known_article = None if effect.is_new else effect.article_id
+    published = result.article.published if result.article else publication_time(run.db, known_article)
     only_from_cdx = (
         effect.outcome is Outcome.GONE
         and effect.article_id is None
@@ -507,7 +567,7 @@ def _next_due_time(run: StoringRun, storing: Storing, effect: Effect) -> datetim
         result.at,
         published,
         revisit,
-        edited_at(run.db, effect.article_id),
+        edited_at(run.db, known_article),
         hearsay=only_from_cdx,
     )
 
@@ -516,15 +576,15 @@ def _found_as_new_page(run: StoringRun, storing: Storing, effect: Effect) -> dat
     """Returns when a page was found if it may be a new post that its site does not show yet, or temporarily does not
     show; None for any other page.
     """
-    outcome = effect.outcome
+    outcome, known = effect.outcome, storing.known
+    if not run.first_crawl_finished or known.found_at <= run.first_crawl_finished:
+        return None
+    found = pages.moment(known.found_at)
     if effect.article_id is not None:
-        if not is_borrowed_address(run.db, storing.key):
-            return None
-        return (pages.found_after_first_crawl(run.db, run.site_id, storing.key) or (None,))[0]
+        return None if effect.is_new or not is_borrowed_address(run.db, storing.key) else found
     if outcome not in (Outcome.GONE, Outcome.NOT_ARTICLE, Outcome.DUPLICATE):
         return None
-    found, rule = pages.found_after_first_crawl(run.db, run.site_id, storing.key) or (None, "")
-    rules = {rule, storing.result.rule}  # a page that the server calls unchanged keeps the rule of its last state
+    rules = {known.rule, storing.result.rule}  # a page that the server calls unchanged keeps the rule of its last state
     return found if outcome is Outcome.GONE or rules & MAY_BE_NEW_POST else None
 
 
@@ -605,13 +665,13 @@ class PageWriter:
         if len(self._waiting) >= _BATCH:
             self.flush()
 
-    def flush(self, patience: float = PATIENCE) -> None:
-        """Writes the collected results. If the disk or the database fails, raises the error, writes nothing and keeps
-        the results. A result whose content cannot be stored is recorded as a failed page; all other results are
-        stored.
+    def flush(self, patience: float = PATIENCE) -> bool:
+        """Writes the collected results; returns False if there are none. If the disk or the database fails, raises the
+        error, writes nothing and keeps the results. A result whose content cannot be stored is recorded as a failed
+        page; all other results are stored.
         """
         if not self._waiting:
-            return
+            return False
         self._before_commit()
         try:
             self._commit(self._waiting, patience)
@@ -622,15 +682,26 @@ class PageWriter:
                 self._commit_alone(self._waiting[0], patience)
                 del self._waiting[0]
         self._waiting.clear()
+        return True
 
     def _commit(self, results: list[PageResult], patience: float) -> None:
         counts, run = Counts(), self._run
         assert run.run_id is not None
         kept = run.trust.restored_on_error(), run.forms.restored_on_error()
+        run.incomplete.clear()  # a batch that failed left its own here
         with kept[0], kept[1], self.kept(), writing(run.db, patience), batch_indexing(run.db):
             check_run(run.db, run.run_id, run.site)
             held: set[str] = set()
-            written = [self._write(Storing(result, counts, held=held)) for result in results]
+            entered = enter_captures(
+                run.db, run.run_id, [(one.capture, one.hint_id, one.usage_statements) for one in results if one.capture]
+            )
+            ids = iter(entered)
+            written = [
+                self._write(Storing(result, counts, next(ids) if result.capture else None, held=held))
+                for result in results
+            ]
+            run.complete_articles()
+            run.forms.write()
             if counts.revised or counts.gone:
                 held |= self._hold_unusual_changes(results[-1].at, counts)
         counts.held = len(held - self._held)
@@ -638,8 +709,9 @@ class PageWriter:
         self.counts.add(counts)
         for storing in written:
             if storing.effect is not None:
-                self.measuring.count_result(storing.result, storing.effect.outcome, storing.was, storing.known_kind)
-                if storing.due_for == SAMPLE_REASON:
+                known = storing.known
+                self.measuring.count_result(storing.result, storing.effect.outcome, known.outcome, known.kind)
+                if known.reason == SAMPLE_REASON:
                     self.measuring.count_sampled(storing.effect.outcome, changed=storing.effect.changed)
 
     def _hold_unusual_changes(self, now: datetime, counts: Counts) -> set[str]:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlite_utils import Database
@@ -174,15 +175,29 @@ def moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def insert_row(db: Database, table: str, row: dict[str, Any]) -> int:
-    """Inserts a row of plain values by column name and returns its ID.
+def insert_row(db: Database, table: str, row: dict[str, Any], row_id: str = "") -> int:
+    """Inserts a row of plain values by column name and returns its ID; `row_id` is SQL for the ID.
 
     This is ten times as fast as sqlite-utils, which inspects the table and each value first.
     """
-    marks = ", ".join("?" * len(row))
-    return int(
-        db.conn.execute(f"insert into {table} ({', '.join(row)}) values ({marks})", list(row.values())).lastrowid or 0
-    )
+    cursor = db.conn.execute(_insert_statement(table, tuple(row), row_id), tuple(row.values()))
+    return int(cursor.lastrowid or 0)
+
+
+@lru_cache(maxsize=64)
+def _insert_statement(table: str, columns: tuple[str, ...], row_id: str) -> str:
+    names, values = ", ".join(columns), ", ".join("?" * len(columns))
+    return f"insert into {table} ({row_id and 'id, '}{names}) values ({row_id and row_id + ', '}{values})"
+
+
+def update_row(db: Database, table: str, row_id: int, values: dict[str, Any]) -> None:
+    """Updates columns of the row with this ID, given by name, as `insert_row` inserts one."""
+    db.conn.execute(_update_statement(table, tuple(values)), (*values.values(), row_id))
+
+
+@lru_cache(maxsize=64)
+def _update_statement(table: str, columns: tuple[str, ...]) -> str:
+    return f"update {table} set {' = ?, '.join(columns)} = ? where id = ?"
 
 
 def last_rowid(db: Database) -> int:
@@ -208,16 +223,40 @@ def _known(row: tuple[Any, ...]) -> KnownPage:
 
 @dataclass(frozen=True, slots=True)
 class PageState:
-    """The reason, outcome and kind stored in a row of `pages`. If there is no such page, all three are ""."""
+    """What the archive knows of a page before a result is stored. If there is no such page, `id` is None and the other
+    values of its row are empty.
 
+    - `id`, `reason`, `outcome`, `kind`, `rule`, `article_id`, `found_at`: from its row of `pages`.
+    - `has_article`: an article has the page's URL as its own.
+    - `has_parts`: the table `article_parts` has parts of a post at the page's URL.
+    - `is_any_held`: the archive has a held page, whichever it is.
+    - `has_hint_text`: the hint with which the page was extracted has the full text.
+    """
+
+    id: int | None = None
     reason: str = ""
     outcome: str = ""
     kind: str = ""
+    rule: str = ""
+    article_id: int | None = None
+    found_at: str = ""
+    has_article: bool = False
+    has_parts: bool = False
+    is_any_held: bool = False
+    has_hint_text: bool = False
 
 
-def page_state(db: Database, key: str) -> PageState:
-    row = db.execute("select coalesce(reason, ''), outcome, kind from pages where urlkey = ?", [key]).fetchone()
-    return PageState(*row) if row else PageState()
+def page_state(db: Database, key: str, hint_id: int | None) -> PageState:
+    """Returns what the archive knows of the page at this urlkey, which was extracted with this hint."""
+    row = db.conn.execute(
+        "select p.id, coalesce(p.reason, ''), coalesce(p.outcome, ''), coalesce(p.kind, ''), coalesce(p.rule, ''), "
+        "p.article_id, coalesce(p.found_at, ''), exists (select 1 from articles where urlkey = ?1), "
+        "exists (select 1 from article_parts where post_urlkey = ?1), exists (select 1 from held_pages), "
+        "exists (select 1 from source_hints where id = ?2 and instr(hint, '\"body_html\"')) "
+        "from (select 1) left join pages p on p.urlkey = ?1",
+        [key, hint_id],
+    ).fetchone()
+    return PageState(*row[:7], *map(bool, row[7:]))
 
 
 def known_page(db: Database, key: str) -> KnownPage | None:
@@ -225,6 +264,16 @@ def known_page(db: Database, key: str) -> KnownPage | None:
         f"select {_COLUMNS} from pages p left join source_hints h on {LATEST_HINT} where p.urlkey = ?", [key]
     ).fetchone()
     return _known(row) if row else None
+
+
+def known_pages(db: Database, keys: Iterable[str]) -> tuple[dict[str, KnownPage], int]:
+    """Returns the pages at these urlkeys, by urlkey, and the ID that the next new page gets."""
+    rows = db.execute(
+        f"select {_COLUMNS}, (select max(id) from pages) from json_each(?) j left join pages p on p.urlkey = j.value "
+        f"left join source_hints h on {LATEST_HINT}",
+        [json.dumps(list(keys))],
+    ).fetchall()
+    return {row[2]: _known(row) for row in rows if row[0] is not None}, 1 + ((rows[0][-1] or 0) if rows else 0)
 
 
 def record_result(
@@ -243,40 +292,45 @@ def record_result(
     True if the page's content has changed.
     """
     key = urlkey(result.url)
-    redirect = urlkey(result.final_url) if urlkey(result.final_url) != key else None
-    db.execute(
-        "update pages set url = ?, kind = ?, outcome = ?, reason = ?, "
-        "rule = case when ? then coalesce(rule, ?) else ? end, status = ?, "
-        "article_id = coalesce(?, article_id), capture_id = coalesce(?, capture_id), "
-        "etag = case when ? then etag else ? end, last_modified = case when ? then last_modified else ? end, "
-        "redirect_urlkey = ?, fetched_at = ?, changed_at = case when ? then ? else changed_at end, due_at = ?, "
-        "attempts = case when ? = 'failed' then attempts + 1 else 0 end where urlkey = ?",
+    final = key if result.final_url == result.url else urlkey(result.final_url)
+    redirect = final if final != key else None
+    at, is_unchanged = stamp(result.at), result.status == 304
+    db.conn.execute(
+        _RECORD_RESULT,
         [
             result.url if redirect else result.final_url,
             result.kind,
             result.outcome,
             result.reason,
-            result.status == 304,
+            is_unchanged,
             result.rule,
             result.rule,
             result.status,
             article_id,
             capture_id,
-            result.status == 304,
+            is_unchanged,
             result.etag or None,
-            result.status == 304,
+            is_unchanged,
             result.last_modified or None,
             redirect,
-            stamp(result.at),
+            at,
             changed,
-            stamp(result.at),
+            at,
             stamp(due_at) if due_at else None,
             result.outcome,
             key,
         ],
     )
-    if result.hint_id is not None and not is_text_needed(result):
-        drop_hint_text(db, result.hint_id)
+
+
+_RECORD_RESULT = (
+    "update pages set url = ?, kind = ?, outcome = ?, reason = ?, "
+    "rule = case when ? then coalesce(rule, ?) else ? end, status = ?, "
+    "article_id = coalesce(?, article_id), capture_id = coalesce(?, capture_id), "
+    "etag = case when ? then etag else ? end, last_modified = case when ? then last_modified else ? end, "
+    "redirect_urlkey = ?, fetched_at = ?, changed_at = case when ? then ? else changed_at end, due_at = ?, "
+    "attempts = case when ? = 'failed' then attempts + 1 else 0 end where urlkey = ?"
+)
 
 
 PAGE_REQUEST_QUERY = (
@@ -295,7 +349,9 @@ def page_row(db: Database, key: str) -> dict[str, Any] | None:
     """Returns the page at this urlkey in the form of `due_pages`, even if it is not due; None if the page is not in the
     pages table.
     """
-    return next(iter(db.query(f"{PAGE_REQUEST_QUERY} where p.urlkey = ?", [key])), None)
+    cursor = db.conn.execute(f"{PAGE_REQUEST_QUERY} where p.urlkey = ?", [key])
+    row = cursor.fetchone()
+    return dict(zip((column[0] for column in cursor.description), row, strict=True)) if row else None
 
 
 def due_pages(
@@ -307,16 +363,26 @@ def due_pages(
     before its page. If `mixed` is True, at most half of the returned pages are sources, and other pages follow.
     """
     rows: list[dict[str, Any]] = []
-    for level in range(1 if sources_only else 5):
-        room = (limit + 1) // 2 if mixed and level == 0 else limit - len(rows)
-        rows += db.query(
-            f"{PAGE_REQUEST_QUERY} where p.site_id = ? and p.priority = ? and p.due_at <= ? "
-            "order by p.due_at, p.id limit ?",
-            [site_id, level, stamp(now), room],
-        )
-        if len(rows) >= limit or (level == 0 and rows and not mixed):
+    first = (limit + 1) // 2 if mixed else limit
+    values = {"site": site_id, "now": stamp(now), "limit": limit, "first": first}
+    # The rows are read one by one, so that a level that is not needed is not looked up.
+    cursor = db.execute(_DUE_SOURCES if sources_only else _DUE_PAGES, values)
+    names = [column[0] for column in cursor.description]
+    for values_of_row in cursor:
+        row = dict(zip(names, values_of_row, strict=True))
+        if len(rows) >= limit or (row["priority"] > 0 and rows and rows[0]["priority"] == 0 and not mixed):
             break
+        rows.append(row)
+    cursor.close()
     return rows
+
+
+_LEVELS = [
+    f"select * from ({PAGE_REQUEST_QUERY} where p.site_id = :site and p.priority = {level} and p.due_at <= :now "
+    f"order by p.due_at, p.id limit {':limit' if level else ':first'})"
+    for level in range(5)
+]
+_DUE_SOURCES, _DUE_PAGES = _LEVELS[0], " union all ".join(_LEVELS)
 
 
 def make_due(db: Database, site_id: int, now: datetime, *, everything: bool) -> None:
@@ -387,16 +453,10 @@ def _sitemaps_in_turn(db: Database, site_id: int) -> list[tuple[int, str]]:
     return [(row[0], row[3]) for row in rows if row[0] not in chosen] if len(rows) > _SITEMAPS_PER_RUN else []
 
 
-def found_after_first_crawl(db: Database, site_id: int, key: str) -> tuple[datetime, str] | None:
-    """Returns when the page at this urlkey was found, and the rule of its outcome, if the site had been crawled before;
-    otherwise None.
-    """
-    row = db.execute(
-        "select found_at, coalesce(rule, '') from pages where urlkey = ? and exists "
-        "(select 1 from runs where site_id = ? and outcome = 'finished' and finished_at < found_at)",
-        [key, site_id],
-    ).fetchone()
-    return (datetime.fromisoformat(row[0]), row[1]) if row else None
+def first_crawl_finished(db: Database, site_id: int) -> str:
+    """Returns when the first complete crawl of a site ended (ISO 8601, UTC); "" if there was none."""
+    query = "select min(finished_at) from runs where site_id = ? and outcome = 'finished'"
+    return db.execute(query, [site_id]).fetchone()[0] or ""
 
 
 def pages_no_longer_listed(

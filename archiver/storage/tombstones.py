@@ -6,6 +6,7 @@ All functions that write expect to run inside the caller's transaction.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -60,6 +61,12 @@ def tombstone_at(db: Database, key: str) -> Tombstone | None:
     """Returns the tombstone that forbids archiving this urlkey; None if it may be fetched."""
     found = tombstones(db, "id = (select tombstone_id from tombstone_urls where urlkey = ?)", [key])
     return found[0] if found else None
+
+
+def removed_urlkeys(db: Database, keys: Iterable[str]) -> set[str]:
+    """Returns those of these urlkeys that must not be archived."""
+    query = "select urlkey from tombstone_urls where urlkey in (select value from json_each(?))"
+    return {row[0] for row in db.execute(query, [json.dumps(list(keys))])}
 
 
 def tombstone_named(db: Database, what: str | int) -> Tombstone | None:
@@ -132,13 +139,16 @@ def allow_again(db: Database, removal: Tombstone, at: str, due_at: str) -> None:
         )
 
 
+NEXT_ARTICLE_ID = (
+    "(select max(coalesce((select max(id) from articles), 0), "
+    "coalesce((select max(article_id) from tombstones), 0)) + 1)"
+)
+"""SQL: an ID for a new article, which no article has or ever had."""
+
+
 def next_article_id(db: Database) -> int:
     """Returns an ID for a new article. No article has, or ever had, this ID."""
-    row = db.execute(
-        "select max(coalesce((select max(id) from articles), 0), "
-        "coalesce((select max(article_id) from tombstones), 0)) + 1"
-    ).fetchone()
-    return int(row[0])
+    return int(db.execute(f"select {NEXT_ARTICLE_ID}").fetchone()[0])
 
 
 # -- a listing, feed or API response that contains the URL of a removed post is not captured, since it may contain the

@@ -7,6 +7,8 @@ from pathlib import Path
 import measure_archive
 from generated_posts import Posts
 
+from tests.storage.count_statements import counted
+
 
 def test_archive_is_small_and_opens_fast(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
@@ -18,3 +20,13 @@ def test_archive_is_small_and_opens_fast(tmp_path: Path) -> None:
     assert row["tables"]["articles"] < 5_800
     assert measured["articles_per_second"] > 10
     assert measure_archive.opened(archive) < 1_000
+
+
+def test_an_ingested_article_takes_few_statements(tmp_path: Path) -> None:
+    found = []
+    for posts in (100, 300):
+        with counted() as count:
+            measure_archive.ingest(tmp_path / f"{posts}.db", Posts(posts))
+        found.append(count.statements)
+    # It took 41 before links, captures, facets and clusters were written together.
+    assert (found[1] - found[0]) / 200 <= 9

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from slugify import slugify
 from sqlite_utils import Database
@@ -149,29 +149,54 @@ def _hint_changed(name: str, then: list[Entry], new: Article) -> bool:
     return False
 
 
-def write_facets(db: Database, article_id: int, article: Article, *, new: bool = False) -> None:
-    """Replaces the stored authors, categories, tags and places of an article. `new` is True if nothing is stored for
-    the article yet.
+def write_facets(db: Database, article_id: int, article: Article) -> None:
+    """Replaces the stored authors, categories, tags and places of an article."""
+    for statements in _FACETS.values():
+        db.conn.execute(statements.delete, [article_id])
+    db.conn.execute("delete from geotags where article_id = ?", [article_id])
+    write_new_facets(db, [(article_id, article)])
+
+
+def write_new_facets(db: Database, articles: Sequence[tuple[int, Article]]) -> None:
+    """Stores the authors, categories, tags and places of articles, by ID, for which none are stored."""
+    conn = db.conn
+    for table, statements in _FACETS.items():
+        names = [(article_id, found) for article_id, article in articles if (found := getattr(article, table))]
+        if names:
+            wanted = dict.fromkeys(name for _, found in names for name in found)
+            known = {row[0] for row in conn.execute(statements.find, [_as_json(list(wanted))])}
+            if new := [(name, slugify(name, allow_unicode=True)) for name in wanted if name not in known]:
+                conn.executemany(statements.insert, new)
+            conn.executemany(statements.link, [(article_id, _as_json(found)) for article_id, found in names])
+    places = [(article_id, *astuple(place)) for article_id, article in articles for place in article.geotags]
+    if places:
+        conn.executemany(_INSERT_GEOTAG, places)
+
+
+@dataclass(frozen=True, slots=True)
+class _FacetStatements:
+    """The SQL that writes one kind of facet: deletes the links of an article, links it to the names in a JSON list,
+    finds those of the names in a list that are known, and inserts a name.
     """
-    for link in LINKS:
-        if not new:
-            db.execute(f"delete from {link.table_of_links} where article_id = ?", [article_id])
-        insert = (
-            f"insert into {link.table_of_links} (article_id, {link.key}, position) select ?, id, ? "
-            f"from {link.table} where name = ? on conflict do nothing"
-        )
-        for position, name in enumerate(getattr(article, link.table)):
-            if not db.execute(insert, [article_id, position, name]).rowcount:
-                # The name is not in the table yet, which is rare.
-                db.execute(
-                    f"insert into {link.table} (name, slug) values (?, ?) on conflict (name) do nothing",
-                    [name, slugify(name, allow_unicode=True)],
-                )
-                db.execute(insert, [article_id, position, name])
-    if not new:
-        db.execute("delete from geotags where article_id = ?", [article_id])
-    if article.geotags:
-        db.table("geotags").insert_all([{"article_id": article_id, **asdict(g)} for g in article.geotags])
+
+    delete: str
+    link: str
+    find: str
+    insert: str
+
+
+_FACETS = {
+    link.table: _FacetStatements(
+        f"delete from {link.table_of_links} where article_id = ?",
+        f"insert into {link.table_of_links} (article_id, {link.key}, position) select ?, f.id, j.key "
+        f"from json_each(?) j cross join {link.table} f on f.name = j.value where true on conflict do nothing",
+        f"select name from {link.table} where name in (select value from json_each(?))",
+        f"insert into {link.table} (name, slug) values (?, ?)",
+    )
+    for link in LINKS
+}
+_PLACE = tuple(one.name for one in fields(GeoTag))
+_INSERT_GEOTAG = f"insert into geotags (article_id, {', '.join(_PLACE)}) values (?{', ?' * len(_PLACE)})"
 
 
 def revision_rows(db: Database, where: str, values: Sequence[Any] = (), more: str = "") -> Iterator[dict[str, Any]]:
@@ -211,16 +236,10 @@ class NewRevision:
     same_as: int | None = None
 
 
-def write_revision(db: Database, article_id: int, new: NewRevision, *, current: dict[str, Any] | None = None) -> None:
+def write_revision(db: Database, article_id: int, new: NewRevision) -> None:
     """Stores a new revision. If it is the article's current revision, fields that equal those in `articles` are left
-    out. `current` is the article's row if the row was just inserted from this revision, so that all fields are known to
-    be equal.
+    out.
     """
-    content = (
-        _content(new.article, _current_fields(db, article_id, new.number))
-        if current is None
-        else {"title": new.article.title, "content": "{}", "meaning_digest": current["meaning_digest"]}
-    )
     insert_row(
         db,
         "revisions",
@@ -233,9 +252,33 @@ def write_revision(db: Database, article_id: int, new: NewRevision, *, current: 
             "changed": json.dumps(list(new.changed)) if new.changed else "[]",
             "previous": new.previous,
             "same_as": new.same_as,
-            **content,
+            **_content(new.article, _current_fields(db, article_id, new.number)),
         },
     )
+
+
+class FirstRevision(NamedTuple):
+    """The row of an article's first revision. All its fields equal those in `articles`, so that only its title is
+    stored. `observed_at` is ISO 8601, UTC.
+    """
+
+    article_id: int
+    observed_at: str
+    run_id: int | None
+    capture_id: int | None
+    title: str
+    meaning_digest: str
+
+
+_INSERT_FIRST = (
+    f"insert into revisions ({', '.join(FirstRevision._fields)}, revision, changed, content) "
+    "values (?, ?, ?, ?, ?, ?, 1, '[]', '{}')"
+)
+
+
+def write_first_revisions(db: Database, rows: Sequence[FirstRevision]) -> None:
+    """Stores the first revisions of new articles."""
+    db.conn.executemany(_INSERT_FIRST, rows)
 
 
 def store_superseded(db: Database, row: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ All functions expect to run inside the caller's transaction.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -34,6 +35,7 @@ from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.article_tables.article_and_revision_rows import (
+    FirstRevision,
     NewRevision,
     Reread,
     article_from_row,
@@ -46,6 +48,8 @@ from archiver.storage.article_tables.article_and_revision_rows import (
     store_superseded,
     used_site_rules,
     write_facets,
+    write_first_revisions,
+    write_new_facets,
     write_revision,
 )
 from archiver.storage.article_tables.evidence import (
@@ -67,10 +71,11 @@ from archiver.storage.article_tables.identification import (
     make_own_url,
     urls_redirecting_to,
 )
+from archiver.storage.article_tables.near_duplicate_clusters import ArticleText
 from archiver.storage.capture_recovery import set_missing_capture
 from archiver.storage.column_values import stored_time
-from archiver.storage.pages import insert_row, late_hint, resolve_redirects, stamp
-from archiver.storage.tombstones import next_article_id
+from archiver.storage.pages import insert_row, late_hint, resolve_redirects, stamp, update_row
+from archiver.storage.tombstones import NEXT_ARTICLE_ID
 from archiver.urls import normalize, urlkey
 
 # -- duplicates: among articles with equal texts, the one published first is the original
@@ -372,7 +377,9 @@ class _KnownArticle:
             if seen.extractor is not None:
                 marked = mark_kept(marked, kept_values(article))
             values["evidence"] = encode_evidence(db, marked, row | values)
-        db.table("articles").update(
+        update_row(
+            db,
+            "articles",
             self.id,
             {
                 **values,
@@ -474,7 +481,9 @@ def overwrite(
     if evidence is None:
         evidence = entries(article) if article.evidence else decode_evidence(db, row)
     now = article_row(article)
-    db.table("articles").update(
+    update_row(
+        db,
+        "articles",
         article_id,
         {
             **now,
@@ -534,6 +543,8 @@ def answering_address(db: Database, article_id: int, key: str) -> str | None:
 
 def edited_at(db: Database, article_id: int | None) -> datetime | None:
     """Returns when an article's newest edit was first seen; None if the article was never edited."""
+    if article_id is None:
+        return None
     row = db.execute(
         "select max(observed_at) from revisions where article_id = ? and revision > 1", [article_id]
     ).fetchone()
@@ -542,6 +553,8 @@ def edited_at(db: Database, article_id: int | None) -> datetime | None:
 
 def publication_time(db: Database, article_id: int | None) -> datetime | None:
     """Returns when an article was published; None if unknown."""
+    if article_id is None:
+        return None
     row = db.execute("select published from articles where id = ?", [article_id]).fetchone()
     return stored_time(row[0]) if row else None
 
@@ -629,11 +642,23 @@ def _known_address(
     )
 
 
-def _insert(db: Database, site: str, article: Article, observed: Observation) -> Stored:
-    digest, seen = content_digest(article.body), stamp(observed.at)
+@dataclass(frozen=True, slots=True)
+class NewArticle:
+    """A new article of which only the row of `articles` is stored so far. `meaning` is its meaning digest."""
+
+    id: int
+    site: str
+    article: Article
+    observed: Observation
+    meaning: str
+
+
+def insert_article(db: Database, site: str, article: Article, observed: Observation) -> NewArticle:
+    """Inserts the row of a new article. `complete_articles` must follow before anything changes the article."""
+    seen = stamp(observed.at)
     now = article_row(article)
+    meaning = meaning_digest(article)
     row = {
-        "id": next_article_id(db),
         **now,
         "site": site,
         "revision": 1,
@@ -643,18 +668,40 @@ def _insert(db: Database, site: str, article: Article, observed: Observation) ->
         "post_id": article.post_id or None,
         "guid": article.guid or None,
         "platform": article.platform or None,
-        "content_digest": digest or None,
-        "meaning_digest": meaning_digest(article),
+        "content_digest": content_digest(article.body) or None,
+        "meaning_digest": meaning,
         "capture_id": observed.capture_id,
         "evidence": encode_evidence(db, entries(article), now) if article.evidence else None,
         "extractor": observed.extractor,
         "read_at": seen,
     }
-    article_id = insert_row(db, "articles", row)
-    aliases = enter_addresses(db, article_id, article, observed.redirects, observed.at, new=True)
-    write_facets(db, article_id, article, new=True)
-    first = NewRevision(1, article, observed.at, capture_id=observed.capture_id, run_id=observed.run_id)
-    write_revision(db, article_id, first, current=row)
-    shares_text = settle_duplicates(db, digest, article_id)
-    near_duplicate_clusters.assign_cluster(db, article_id)
-    return Stored(article_id, Change.NEW, aliases=tuple(aliases), shares_text=shares_text)
+    return NewArticle(insert_row(db, "articles", row, row_id=NEXT_ARTICLE_ID), site, article, observed, meaning)
+
+
+def complete_articles(db: Database, new: Sequence[NewArticle]) -> None:
+    """Stores the facets and first revisions of new articles whose texts no other article has, and puts them into the
+    clusters of their near-duplicates.
+    """
+    _write_facets_and_revisions(db, new)
+    texts = [ArticleText(one.id, None, one.site, one.article.title, one.article.body) for one in new]
+    near_duplicate_clusters.assign_clusters(db, texts)
+
+
+def _write_facets_and_revisions(db: Database, new: Sequence[NewArticle]) -> None:
+    write_new_facets(db, [(one.id, one.article) for one in new])
+    revisions = [
+        FirstRevision(
+            one.id, stamp(one.observed.at), one.observed.run_id, one.observed.capture_id, one.article.title, one.meaning
+        )
+        for one in new
+    ]
+    write_first_revisions(db, revisions)
+
+
+def _insert(db: Database, site: str, article: Article, observed: Observation) -> Stored:
+    new = insert_article(db, site, article, observed)
+    aliases = enter_addresses(db, new.id, article, observed.redirects, observed.at, new=True)
+    _write_facets_and_revisions(db, [new])
+    shares_text = settle_duplicates(db, content_digest(article.body), new.id)
+    near_duplicate_clusters.assign_cluster(db, new.id)
+    return Stored(new.id, Change.NEW, aliases=tuple(aliases), shares_text=shares_text)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,27 +19,55 @@ from sqlite_utils import Database
 from archiver.errors import ArticleRemoved, NotCaptured
 from archiver.frontier.fetch_order_and_revisits import next_fetch_time, priority
 from archiver.items import Capture, DiscoverySource, Outcome, PageKind, UsageStatement
-from archiver.storage.pages import insert_row, last_rowid, moment, stamp
+from archiver.storage.pages import last_rowid, moment, stamp
 from archiver.storage.tombstones import tombstone_at
 from archiver.urls import asset_address, normalize, urlkey
 from archiver.warc.foreign_captures import ForeignCapture
 
-_CAPTURE_COLUMNS = tuple(one.name for one in fields(Capture))
+_INSERT_STATEMENT = "insert into usage_statements (capture_id, source, agent, name, value) values (?, ?, ?, ?, ?)"
+_VALUES = tuple(one.name for one in fields(Capture))
+_INSERT_CAPTURE = (
+    # A hint may have been deleted because its post was removed.
+    f"insert into captures (id, run_id, hint_id, {', '.join(_VALUES)}) "
+    f"values (?, ?, (select id from source_hints where id = ?){', ?' * len(_VALUES)})"
+)
+
+
+def enter_captures(
+    db: Database, run_id: int, fetched: Sequence[tuple[Capture, int | None, Iterable[UsageStatement]]]
+) -> list[int]:
+    """Inserts captures, each given with the source hint that it was extracted with and the usage statements of its
+    response, as `enter_capture` inserts one; returns their IDs.
+    """
+    first = 1 + (db.conn.execute("select max(id) from captures").fetchone()[0] or 0)
+    ids = list(range(first, first + len(fetched)))
+    db.conn.executemany(
+        _INSERT_CAPTURE,
+        [
+            (number, run_id, hint_id, *_values(capture))
+            for number, (capture, hint_id, _) in zip(ids, fetched, strict=True)
+        ],
+    )
+    said = [
+        (number, one.source, one.agent, one.name, one.value)
+        for number, (_, _, statements) in zip(ids, fetched, strict=True)
+        for one in statements
+    ]
+    if said:
+        db.conn.executemany(_INSERT_STATEMENT, said)
+    return ids
 
 
 def enter_capture(db: Database, run_id: int, capture: Capture, hint_id: int | None = None) -> int:
     """Inserts a capture and returns its ID; `hint_id` is the source hint that it was extracted with, unless that has
     been deleted meanwhile. Expects to run inside the caller's transaction.
     """
-    if hint_id is not None and not db.execute("select 1 from source_hints where id = ?", [hint_id]).fetchone():
-        hint_id = None  # the hint was deleted because its post was removed
-    row = {
-        "run_id": run_id,
-        "hint_id": hint_id,
-        **{name: getattr(capture, name) for name in _CAPTURE_COLUMNS},
-        "captured_at": stamp(capture.captured_at),
-    }
-    return insert_row(db, "captures", row)
+    return int(db.conn.execute(_INSERT_CAPTURE, [None, run_id, hint_id, *_values(capture)]).lastrowid or 0)
+
+
+def _values(capture: Capture) -> list[Any]:
+    """Returns the values of a capture in the order of `_VALUES`."""
+    return [stamp(capture.captured_at) if name == "captured_at" else getattr(capture, name) for name in _VALUES]
 
 
 Row = dict[str, Any]
@@ -152,11 +180,8 @@ def _forms(url: str) -> set[str]:
 
 def store_usage_statements(db: Database, capture_id: int, rights: Iterable[UsageStatement]) -> None:
     """Stores the usage statements of a capture's response. Expects to run inside the caller's transaction."""
-    for statement in rights:
-        db.execute(
-            "insert into usage_statements (capture_id, source, agent, name, value) values (?, ?, ?, ?, ?)",
-            [capture_id, statement.source, statement.agent, statement.name, statement.value],
-        )
+    if rows := [(capture_id, one.source, one.agent, one.name, one.value) for one in rights]:
+        db.conn.executemany(_INSERT_STATEMENT, rows)
 
 
 def usage_statements_of(db: Database, capture_id: int) -> list[dict[str, Any]]:

@@ -76,7 +76,11 @@ def encode_evidence(db: Database, entries: Iterable[Entry], row: Mapping[str, An
     """Encodes candidates as the JSON of `articles.evidence`, relative to the article's values in `row`; None if the
     list is empty.
     """
-    out = [_encode(db, one, row) for one in entries]
+    kinds, url = _known_kinds(db), row["url"]
+    stored = [(one, None if _has_own_locator(one, url) else _kind_of(one)) for one in entries]
+    if new := [kind for _, kind in stored if kind is not None and kind not in kinds]:
+        _find_kinds(db, kinds, dict.fromkeys(new))
+    out = [evidence_as_list(one) if kind is None else _encode(one, kinds[kind], row) for one, kind in stored]
     return as_json(out) if out else None
 
 
@@ -84,17 +88,7 @@ def decode_evidence(db: Database, row: Mapping[str, Any]) -> list[Entry]:
     """Decodes the evidence in a row of `articles`: returns its candidates as dicts."""
     entries = json.loads(row.get("evidence") or "[]")
     numbers = {one if isinstance(one, int) else one[0] for one in entries if _has_number(one)}
-    kinds = (
-        {
-            number: kind
-            for number, *kind in db.execute(
-                f"select id, {', '.join(_KIND)} from evidence_kinds where id in (select value from json_each(?))",
-                [json.dumps(sorted(numbers))],
-            )
-        }
-        if numbers
-        else {}
-    )
+    kinds = _kinds_of(db, numbers)
     found = [_decode(one, kinds, row) if _has_number(one) else evidence_as_dict(one) for one in entries]
     return [one for one in found if one is not None]
 
@@ -104,16 +98,25 @@ def forget_evidence_kinds(db: Database) -> None:
     inserted in that transaction.
     """
     _known.pop(db, None)
+    _kinds_by_id.pop(db, None)
 
 
-def _encode(db: Database, one: Entry, row: Mapping[str, Any]) -> int | list[Any]:
-    if one["source"] == UNCONFIRMED or (one["locator"] and one["locator"] in row["url"]):
-        return evidence_as_list(one)
+def _has_own_locator(one: Entry, url: str) -> bool:
+    """Returns True if no other post shares the locator of a candidate of the article at `url`, so that the candidate
+    gets no row of `evidence_kinds`.
+    """
+    return one["source"] == UNCONFIRMED or bool(one["locator"] and one["locator"] in url)
+
+
+def _kind_of(one: Entry) -> Kind:
+    return one["field"], one["source"], one["locator"], one["confidence"]
+
+
+def _encode(one: Entry, number: int, row: Mapping[str, Any]) -> int | list[Any]:
     field, value, won = one["field"], one["value"], one.get("won", 0)
-    number = _kind_id(db, (field, one["source"], one["locator"], one["confidence"]))
     extraction = [] if one.keys().isdisjoint(EXTRACTION) else evidence_as_list(one)[len(_KIND) + 2 :]
     stored = _article_value(field, row) if won and value else ""
-    if value and stored.startswith(value):
+    if stored and stored.startswith(value):
         if stored == value and not extraction:
             return number
         value = len(value)
@@ -148,23 +151,45 @@ def _article_value(field: str, row: Mapping[str, Any]) -> str:
     return ", ".join(json.loads(row[field] or "[]")) if field in _LISTS else ""
 
 
-def _kind_id(db: Database, kind: Kind) -> int:
+_MOST_KINDS = 20_000
+_kinds_by_id: WeakKeyDictionary[Database, dict[int, list[Any]]] = WeakKeyDictionary()
+
+
+def _kinds_of(db: Database, numbers: Collection[int]) -> dict[int, list[Any]]:
+    """Returns rows of `evidence_kinds` by ID, at least those with these IDs that exist."""
+    known = _kinds_by_id.get(db)
+    if known is None or len(known) > _MOST_KINDS:
+        known = _kinds_by_id[db] = {}
+    if missing := [number for number in numbers if number not in known]:
+        query = f"select id, {', '.join(_KIND)} from evidence_kinds where id in (select value from json_each(?))"
+        known |= {number: kind for number, *kind in db.conn.execute(query, [json.dumps(sorted(missing))])}
+    return known
+
+
+def _known_kinds(db: Database) -> dict[Kind, int]:
+    """Returns the IDs of `evidence_kinds` that this process has read or written."""
     known = _known.get(db)
-    if known is None:
+    if known is None or len(known) > _MOST_KINDS:
         known = _known[db] = {}
-    if (number := known.get(kind)) is None:
-        found = f"select id from evidence_kinds where {_SAME}"
-        row = db.execute(found, kind).fetchone()
-        if row is None:
-            db.execute(f"insert into evidence_kinds ({', '.join(_KIND)}) values (?, ?, ?, ?)", kind)
-            row = db.execute(found, kind).fetchone()
-        number = known[kind] = int(row[0])
-    return number
+    return known
+
+
+def _find_kinds(db: Database, known: dict[Kind, int], kinds: Iterable[Kind]) -> None:
+    """Adds the IDs of more rows of `evidence_kinds` to `known`. Inserts the rows that are missing."""
+    wanted = list(kinds)
+    found = db.conn.execute(_FIND_KINDS, [as_json(wanted)]).fetchall()
+    known |= {wanted[place]: number for place, number in found}
+    for kind in wanted:
+        if kind not in known:
+            known[kind] = int(db.conn.execute(_INSERT_KIND, kind).lastrowid or 0)
 
 
 # -- decoding in SQL
 
-_SAME = "field = ? and source = ? and locator = ? and ifnull(confidence, -1) = ifnull(?, -1)"
+_FIND_KINDS = """select j.key, k.id from json_each(?) j cross join evidence_kinds k
+    on k.field = j.value ->> 0 and k.source = j.value ->> 1 and k.locator = j.value ->> 2
+    and ifnull(k.confidence, -1) = ifnull(j.value ->> 3, -1)"""
+_INSERT_KIND = f"insert into evidence_kinds ({', '.join(_KIND)}) values (?, ?, ?, ?)"
 _of_list = "(select group_concat(j.value, ', ') from json_each(iif(json_valid(a.{0}), a.{0}, '[]')) j)".format
 
 
@@ -210,10 +235,20 @@ def _kind_column(name: str) -> str:
 _EVIDENCE = ("field", "value", "source", "locator", "confidence")
 
 
+def _entry(one: Evidence) -> Entry:
+    return {
+        "field": one.field,
+        "value": one.value,
+        "source": one.source,
+        "locator": one.locator,
+        "confidence": one.confidence,
+    }
+
+
 def entries(article: Article) -> list[Entry]:
     """Returns the evidence of an extracted article as dicts, with the chosen candidates marked as `won`."""
     values = {name: getattr(article, name) for name in (*EVIDENCE, "url")}
-    found: list[Entry] = [{k: getattr(one, k) for k in _EVIDENCE} for one in article.evidence]
+    found = [_entry(one) for one in article.evidence]
     by_field: dict[str, list[int]] = {}
     for n, one in enumerate(article.evidence):
         by_field.setdefault(one.field, []).append(n)
@@ -221,7 +256,9 @@ def entries(article: Article) -> list[Entry]:
     from archiver.extraction.explain import explain
 
     explained = (
-        {e.field: e for e in explain(values, [e for e in article.evidence if e.field in weighed])} if weighed else {}
+        {e.field: e for e in explain(values, [e for e in article.evidence if e.field in weighed], weighed)}
+        if weighed
+        else {}
     )
     for name in EVIDENCE:
         if not values[name]:
@@ -285,7 +322,7 @@ def mark_unconfirmed(stored: Iterable[Entry], fields: Collection[str], since: st
 def mark_kept(stored: Iterable[Entry], marks: Iterable[Evidence], fields: Collection[str] = EVIDENCE) -> list[Entry]:
     """Returns stored evidence in which these are the marks of the values of page objects that these fields keep."""
     others = [one for one in stored if one["source"] != PAGE_OBJECT_KEPT or one["field"] not in fields]
-    return others + [{k: getattr(one, k) for k in _EVIDENCE} for one in marks if one.field in fields]
+    return others + [_entry(one) for one in marks if one.field in fields]
 
 
 def kept_values(article: Article) -> tuple[Evidence, ...]:

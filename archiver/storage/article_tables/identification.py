@@ -114,6 +114,34 @@ def find_article_of(db: Database, site: str, article: Article, redirects: Iterab
     return _at_canonical(db, article) or _with_text(db, site, article)
 
 
+_IS_KNOWN = """select exists (select 1 from articles where urlkey in (:own, :canonical))
+    or exists (select 1 from aliases where urlkey in (:own, :canonical))
+    or exists (select 1 from articles where site = :site and post_id = :post_id)
+    or exists (select 1 from articles where site = :site and guid = :guid)
+    or exists (select 1 from articles where content_digest = :digest)
+    or exists (select 1 from pages where redirect_urlkey = :own)
+    or exists (select 1 from tombstone_urls where urlkey = :own)
+    or exists (select 1 from tombstones where site = :site and allowed_at is null)"""
+
+
+def is_unknown(db: Database, site: str, article: Article, redirects: Iterable[str]) -> bool:
+    """Returns True if nothing in the archive may belong to an extracted article: no article has its URL, IDs or text,
+    no URL leads to it, and it was not removed. Most posts of a first crawl are unknown, so this saves many look-ups.
+    """
+    if tuple(redirects):
+        return False
+    own = urlkey(article.url)
+    values = {
+        "own": own,
+        "canonical": urlkey(article.canonical_url) if article.canonical_url else own,
+        "site": site,
+        "post_id": article.post_id or None,
+        "guid": article.guid or None,
+        "digest": content_digest(article.body) or None,
+    }
+    return not db.conn.execute(_IS_KNOWN, values).fetchone()[0]
+
+
 def _possible_urlkeys(db: Database, article: Article, redirects: Iterable[str]) -> Iterator[str]:
     """Yields the urlkeys at which an extracted article may be stored: the urlkey of its own URL first, then the urlkeys
     that redirect to it.

@@ -129,16 +129,16 @@ def enter_part(db: Database, result: PageResult) -> int | None:
     return row[0] if row and listed else None
 
 
-def join_parts_of(db: Database, result: PageResult) -> PageResult:
+def join_parts_of(db: Database, result: PageResult, *, has_parts: bool) -> PageResult:
     """Stores the parts of a post and returns the page result with the texts of all pages joined into the article's
-    body.
+    body. `has_parts` is True if parts of the post are already stored.
 
     If the first page is unchanged and another page has changed, the result contains the stored article with the new
     body.
     """
     key = urlkey(result.url)
     if not result.parts:
-        if result.article is not None and parts_of(db, key):
+        if result.article is not None and has_parts:
             release_parts(db, key, {urlkey(url) for url in result.article.parts})
             db.execute("delete from article_parts where post_urlkey = ?", [key])
         return result
@@ -182,15 +182,18 @@ def _columns_of(text: MarkedText | None) -> tuple[str | None, str | None]:
     return (text.text, json.dumps(pack_marks(text.markup), ensure_ascii=False)) if text else (None, None)
 
 
-def link_parts_to_article(db: Database, site_id: int, result: PageResult, article_id: int | None) -> str:
-    """Links the URLs of a post's parts to its stored article. Returns a phrase with the numbers of the parts that could
-    not be fetched; "" if all could be fetched.
+def link_parts_to_article(
+    db: Database, site_id: int, result: PageResult, article_id: int | None, known: pages.PageState
+) -> str:
+    """Links the URLs of a post's parts to its stored article. `known` is what was stored of its page before. Returns a
+    phrase with the numbers of the parts that could not be fetched; "" if all could be fetched.
     """
+    has_parts = known.has_parts or bool(result.parts)
     if article_id is None or not (result.parts or result.article):
-        if result.outcome not in (Outcome.FAILED, Outcome.UNCHANGED):
+        if has_parts and result.outcome not in (Outcome.FAILED, Outcome.UNCHANGED):
             release_parts(db, urlkey(result.url), set(), only_claims=True)
         # A post that cannot be fetched now still lacks the same parts, so adding them later is not an edit.
-        return _phrase_of_unread_parts(db, urlkey(result.url)) if result.outcome is not Outcome.GONE else ""
+        return _phrase_of_unread_parts(known.reason) if result.outcome is not Outcome.GONE else ""
     urls = [url for _, url in result.parts]
     asked = {urlkey(url) for url in urls}
     for number, url in enumerate(result.article.parts if result.article else (), 2):
@@ -205,6 +208,8 @@ def link_parts_to_article(db: Database, site_id: int, result: PageResult, articl
         )
         db.execute("update pages set article_id = ? where urlkey = ? and kind = 'part'", [article_id, urlkey(url)])
     add_aliases(db, article_id, urls, "part", result.at)
+    if not has_parts:
+        return ""
     failed = db.execute(
         "select t.number, t.text is null from article_parts t join pages p on p.urlkey = t.urlkey where t.post_urlkey "
         "= ? "
@@ -221,15 +226,16 @@ def link_parts_to_article(db: Database, site_id: int, result: PageResult, articl
     return "; ".join(f"page {', '.join(numbers)} {phrase}" for phrase, numbers in phrases if numbers)
 
 
-def was_incomplete(db: Database, key: str) -> bool:
-    """Returns True if the post at this urlkey was stored without some of its parts, which could not be fetched."""
-    return bool(_phrase_of_unread_parts(db, key))
+def is_incomplete(reason: str) -> bool:
+    """Returns True if a post was stored without some of its parts, which could not be fetched, according to its page's
+    stored reason.
+    """
+    return bool(_phrase_of_unread_parts(reason))
 
 
-def _phrase_of_unread_parts(db: Database, key: str) -> str:
+def _phrase_of_unread_parts(reason: str) -> str:
     """Returns the phrase in a page's stored reason about parts that could not be fetched; "" if all were fetched."""
-    row = db.execute("select reason from pages where urlkey = ?", [key]).fetchone()
-    return next((phrase for phrase in ((row[0] if row else "") or "").split("; ") if _UNREAD in phrase), "")
+    return next((phrase for phrase in reason.split("; ") if _UNREAD in phrase), "")
 
 
 def set_capture_of_parts(db: Database, article_id: int, post: str) -> None:

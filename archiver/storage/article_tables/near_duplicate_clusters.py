@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from itertools import combinations
@@ -57,8 +57,7 @@ def lsh_candidates(db: Database, article_id: int, keys: Sequence[int], most: int
     """
     if not keys:
         return [], Counter()
-    marks = ",".join("?" * len(keys))
-    rows = db.execute(f"select key, article_id from lsh_bands where key in ({marks})", keys).fetchall()
+    rows = db.conn.execute(_ARTICLES_WITH, [json.dumps(keys)]).fetchall()
     held = Counter(key for key, other in rows if other != article_id)
     shared = Counter(other for key, other in rows if other != article_id and held[key] < COMMON)
     # Ties are broken by age, so that the result does not depend on the order of the rows.
@@ -70,17 +69,18 @@ def enter_minhash(db: Database, article_id: int, keys: Sequence[int], held: Coun
     """Stores the LSH keys of an article, and records that the article was compared (even if it has no keys). `held` is
     the number of articles per key as `lsh_candidates` returned it.
     """
-    db.execute(
-        "insert into minhash_signatures (article_id, version) values (?, ?) on conflict (article_id) "
-        "do update set version = excluded.version",
-        [article_id, SKETCH_VERSION],
-    )
+    db.execute(_ENTER_SIGNATURE, [article_id, SKETCH_VERSION])
     most = OF_A_CLUSTER if clustered else COMMON
     fresh = sorted({key for key in keys if held[key] < most})
-    db.conn.executemany(
-        "insert into lsh_bands (key, article_id) values (?, ?) on conflict do nothing",
-        [(key, article_id) for key in fresh],
-    )
+    db.conn.executemany(_ENTER_BAND, [(key, article_id) for key in fresh])
+
+
+_ARTICLES_WITH = "select key, article_id from lsh_bands where key in (select value from json_each(?))"
+_ENTER_SIGNATURE = (
+    "insert into minhash_signatures (article_id, version) values (?, ?) on conflict (article_id) "
+    "do update set version = excluded.version"
+)
+_ENTER_BAND = "insert into lsh_bands (key, article_id) values (?, ?) on conflict do nothing"
 
 
 def remove_minhash(db: Database, article_id: int, body: str) -> None:
@@ -115,12 +115,14 @@ _MAX_CANDIDATES = 8
 _ALMOST_WHOLE = 0.95
 _ENOUGH = 3
 """If an article has this many links to one cluster, it need not be compared with the other members."""
-Links = dict[int, tuple["_Text", NearDuplicate]]
+Links = dict[int, tuple["ArticleText", NearDuplicate]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Text:
-    """The text of an article with its site and cluster, to be compared with other articles."""
+class ArticleText:
+    """The text of an article with its site and cluster, to be compared with other articles. A new article has no
+    cluster yet.
+    """
 
     id: int
     cluster: int | None
@@ -143,17 +145,18 @@ def link(db: Database, article_id: int) -> tuple[set[int], set[int]]:
     *text, digest = db.execute(
         "select cluster_id, site, title, body, content_digest from articles where id = ?", [article_id]
     ).fetchone()
-    own = _Text(article_id, *text)
+    # An article with the same text as many others is linked only with the first of them.
+    return _link(db, ArticleText(article_id, *text), _first_with_same_text(db, article_id, digest) if digest else [])
+
+
+def _link(db: Database, own: ArticleText, first: list[int]) -> tuple[set[int], set[int]]:
+    """Links an article as `link` does; it is compared with the articles `first` before all others."""
     keys = minhash(own.words)
-    found, held = lsh_candidates(db, article_id, keys, _MAX_CANDIDATES)
-    if keys and digest:
-        # An article with the same text as many others is linked only with the first of them.
-        found = list(dict.fromkeys([*_first_with_same_text(db, article_id, digest), *found]))
-    links, seen = _compare(own, _texts(db, found))
+    found, held = lsh_candidates(db, own.id, keys, _MAX_CANDIDATES)
+    links, seen = _compare(own, _texts(db, list(dict.fromkeys([*first, *found])) if keys else []))
     unlinked = _drop_series(db, own, links, seen)
-    for other, (_, likeness) in links.items():
-        _store_link(db, article_id, other, likeness)
-    enter_minhash(db, article_id, keys, held, clustered=bool(links))
+    _store_links(db, own.id, {other: likeness for other, (_, likeness) in links.items()})
+    enter_minhash(db, own.id, keys, held, clustered=bool(links))
     return set(links), unlinked
 
 
@@ -202,20 +205,21 @@ def _first_with_same_text(db: Database, article_id: int, digest: str) -> list[in
     ]
 
 
-def _texts(db: Database, ids: list[int]) -> Iterable[_Text]:
-    """Yields the texts of articles, loaded one at a time, so that texts that need not be compared are not loaded."""
-    for number in ids:
-        row = db.execute("select cluster_id, site, title, body from articles where id = ?", [number]).fetchone()
-        if row is not None:  # None: another program deleted the article
-            yield _Text(number, *row)
+def _texts(db: Database, ids: list[int]) -> Iterable[ArticleText]:
+    """Yields the texts of articles in this order; an article that another program deleted is left out."""
+    query = (
+        "select a.id, a.cluster_id, a.site, a.title, a.body from json_each(?) j cross join articles a "
+        "on a.id = j.value order by j.key"
+    )
+    return (ArticleText(*row) for row in db.conn.execute(query, [json.dumps(ids)])) if ids else ()
 
 
-def _compare(own: _Text, others: Iterable[_Text]) -> tuple[Links, list[_Text]]:
+def _compare(own: ArticleText, others: Iterable[ArticleText]) -> tuple[Links, list[ArticleText]]:
     """Compares an article with other articles. Returns links to its near-duplicates, and all articles that it was
     compared with.
     """
     out: Links = {}
-    seen: list[_Text] = []
+    seen: list[ArticleText] = []
     clusters: Counter[int] = Counter()
     for other in others:
         if other.cluster and clusters[other.cluster] >= _ENOUGH:
@@ -233,7 +237,7 @@ def _compare(own: _Text, others: Iterable[_Text]) -> tuple[Links, list[_Text]]:
     return out, seen
 
 
-def _drop_series(db: Database, own: _Text, links: Links, seen: list[_Text]) -> set[int]:
+def _drop_series(db: Database, own: ArticleText, links: Links, seen: list[ArticleText]) -> set[int]:
     """Removes from `links` the articles that are not near-duplicates but other issues of the same series, if most of
     the compared articles confirm that. Also deletes the stored links between these issues. Returns the articles that
     lost a stored link.
@@ -262,13 +266,18 @@ def _drop_series(db: Database, own: _Text, links: Links, seen: list[_Text]) -> s
     return unlinked
 
 
-def _store_link(db: Database, article_id: int, other: int, likeness: NearDuplicate) -> None:
-    """Stores the link between two near-duplicates as one row, with the higher ID first."""
-    db.execute(
+def _store_links(db: Database, article_id: int, links: Mapping[int, NearDuplicate]) -> None:
+    """Stores the links of an article to its near-duplicates, by ID, each as one row with the higher ID first."""
+    if not links:
+        return
+    db.conn.executemany(
         "insert into near_duplicates (article_id, other_id, similarity, reason) values (?, ?, ?, ?) "
         "on conflict (article_id, other_id) do update set similarity = excluded.similarity, "
         "reason = excluded.reason",
-        [max(article_id, other), min(article_id, other), likeness.similarity, likeness.reason],
+        [
+            (max(article_id, other), min(article_id, other), likeness.similarity, likeness.reason)
+            for other, likeness in links.items()
+        ],
     )
 
 
@@ -289,17 +298,84 @@ def assign_cluster(db: Database, article_id: int, was: str | None = None) -> Non
         before = db.execute("select cluster_id from articles where id = ?", [article_id]).fetchone()[0]
         remove_minhash(db, article_id, was)
     if before is None:
-        linked, unlinked = link(db, article_id)
-        if unlinked:
-            _regroup(db, _clusters_of(db, {article_id, *linked, *unlinked}), {article_id, *linked})
-        elif linked:
-            _add_to_cluster(db, article_id, linked)
+        _join_cluster(db, article_id, *link(db, article_id))
         return
     lost = linked_with(db, [article_id])
     unlink(db, [article_id])
     linked, unlinked = link(db, article_id)
     touched = {article_id, *linked, *unlinked, *_compare_again(db, lost - linked)}
     _regroup(db, {before, *_clusters_of(db, touched)}, touched)
+
+
+def _join_cluster(db: Database, article_id: int, linked: set[int], unlinked: set[int]) -> None:
+    """Puts an article that has no cluster into the cluster of the articles that it was linked with. Articles that lost
+    a link leave their clusters.
+    """
+    if unlinked:
+        _regroup(db, _clusters_of(db, {article_id, *linked, *unlinked}), {article_id, *linked})
+    elif linked:
+        _add_to_cluster(db, article_id, linked)
+
+
+def assign_clusters(db: Database, new: Sequence[ArticleText]) -> None:
+    """Puts new articles, whose texts no other article has, into the clusters of their near-duplicates, in order, as
+    `assign_cluster` does for one. Articles without candidates are entered together.
+    """
+    alone = _Alone(db)
+    keys = [minhash(one.words) for one in new]
+    alone.read(key for own in keys for key in own)
+    for one, own in zip(new, keys, strict=True):
+        if not alone.add(one.id, own):
+            alone.write()
+            _join_cluster(db, one.id, *_link(db, one, []))
+            alone.read(own)
+    alone.write()
+
+
+class _Alone:
+    """New articles without candidates for near-duplicates, which need not be compared with other articles. `read` must
+    be called with their LSH keys first.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._articles: dict[int, list[int]] = {}
+        self._signatures: list[tuple[int, int]] = []
+        self._bands: list[tuple[int, int]] = []
+
+    def read(self, keys: Iterable[int]) -> None:
+        """Reads which articles have these keys."""
+        for key, article_id in self._db.conn.execute(_ARTICLES_WITH, [json.dumps(list(keys))]):
+            articles = self._articles.setdefault(key, [])
+            if article_id not in articles:
+                articles.append(article_id)
+
+    def add(self, article_id: int, keys: Sequence[int]) -> bool:
+        """Adds a new article; returns False if it has candidates and is therefore not added."""
+        own, articles = set(keys), self._articles
+        held = {key: found for key in own if (found := articles.get(key)) is not None}
+        shared = Counter(other for found in held.values() if len(found) < COMMON for other in found)
+        if shared and max(shared.values()) >= LEAST_MET:
+            return False
+        self._signatures.append((article_id, SKETCH_VERSION))
+        for key in own:
+            found = held.get(key)
+            if found is None:
+                articles[key] = [article_id]
+            elif len(found) < COMMON:
+                found.append(article_id)
+            else:
+                continue
+            self._bands.append((key, article_id))
+        return True
+
+    def write(self) -> None:
+        """Stores the LSH keys of the articles that were added."""
+        if self._signatures:
+            self._db.conn.executemany(_ENTER_SIGNATURE, self._signatures)
+            self._db.conn.executemany(_ENTER_BAND, sorted(self._bands))
+            self._signatures.clear()
+            self._bands.clear()
 
 
 def update_cluster(db: Database, article_id: int, *, was: str | None) -> None:
@@ -359,10 +435,10 @@ def _add_to_cluster(db: Database, article_id: int, linked: Collection[int]) -> N
     cluster = clusters[0] if clusters else _insert_cluster(db, article_id)
     for other in clusters[1:]:
         _merge_clusters(db, other, cluster)
-    grown = sum(
-        db.execute("update articles set cluster_id = ? where id = ? and cluster_id is null", [cluster, number]).rowcount
-        for number in (article_id, *linked)
-    )
+    grown = db.conn.execute(
+        "update articles set cluster_id = ? where id in (select value from json_each(?)) and cluster_id is null",
+        [cluster, json.dumps([article_id, *linked])],
+    ).rowcount
     size, source = db.execute(
         "update clusters set size = size + ? where id = ? returning size, source_id", [grown, cluster]
     ).fetchone()
@@ -457,8 +533,8 @@ def _insert_cluster(db: Database, article_id: int) -> int:
 
 
 def _clusters_of(db: Database, ids: Iterable[int]) -> set[int]:
-    rows = (db.execute("select cluster_id from articles where id = ?", [number]).fetchone() for number in ids)
-    return {row[0] for row in rows if row and row[0]}
+    query = "select distinct cluster_id from articles where id in (select value from json_each(?))"
+    return {row[0] for row in db.conn.execute(query, [json.dumps(list(ids))]) if row[0]}
 
 
 def _update_size_and_source(db: Database, cluster: int) -> None:
@@ -484,37 +560,44 @@ def _choose_source(db: Database, cluster: int, ids: Iterable[int]) -> None:
     """Chooses the source of a cluster (the member from which the others were copied) among these members, and stores
     it.
     """
-    source, reason = find_source([_load_member(db, number) for number in sorted(ids)])
+    source, reason = find_source(_load_members(db, sorted(ids)))
     db.execute("update clusters set source_id = ?, reason = ? where id = ?", [source, reason, cluster])
 
 
-def _load_member(db: Database, number: int) -> ClusterMember:
-    row: Sequence[Any] = db.execute(
-        "select site, first_seen, published, published_precision, canonical_url, credits, "
-        "case when instr(body, '://') then body end from articles where id = ?",
-        [number],
-    ).fetchone()
-    keys = frozenset(r[0] for r in db.execute("select urlkey from article_urls where article_id = ?", [number]))
-    names = (
-        frozenset(filter(None, map(_urlkey_or_empty, _ADDRESS.findall(row[6])[:_MOST_ADDRESSES])))
-        if row[6]
-        else frozenset()
+def _load_members(db: Database, ids: Sequence[int]) -> list[ClusterMember]:
+    """Returns the articles with these IDs, which are sorted, as members of a cluster."""
+    wanted = [json.dumps(ids)]
+    keys: defaultdict[int, set[str]] = defaultdict(set)
+    for number, key in db.conn.execute(
+        "select article_id, urlkey from article_urls where article_id in (select value from json_each(?))", wanted
+    ):
+        keys[number].add(key)
+    rows = db.conn.execute(
+        "select a.id, site, first_seen, published, published_precision, canonical_url, credits, "
+        "case when instr(body, '://') then body end from json_each(?) j cross join articles a on a.id = j.value "
+        "order by a.id",
+        wanted,
     )
-    published = moment(row[2])
-    if published is not None and published.tzinfo is None:
-        published = published.replace(tzinfo=UTC)
-    first_seen = moment(row[1])
-    assert first_seen is not None
+    return [_member(row, frozenset(keys[row[0]])) for row in rows]
+
+
+def _member(row: Sequence[Any], keys: frozenset[str]) -> ClusterMember:
+    number, site, first_seen, published, precision, canonical, credits, body = row
+    addresses = _ADDRESS.findall(body)[:_MOST_ADDRESSES] if body else ()
+    seen, day = moment(first_seen), moment(published)
+    if day is not None and day.tzinfo is None:
+        day = day.replace(tzinfo=UTC)
+    assert seen is not None
     return ClusterMember(
         number,
-        row[0],
+        site,
         keys,
-        first_seen,
-        published,
-        row[3],
-        _urlkey_or_empty(row[4] or ""),
-        names,
-        tuple(json.loads(row[5] or "[]")),
+        seen,
+        day,
+        precision,
+        _urlkey_or_empty(canonical or ""),
+        frozenset(filter(None, map(_urlkey_or_empty, addresses))),
+        tuple(json.loads(credits or "[]")),
     )
 
 
