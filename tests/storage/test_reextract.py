@@ -346,7 +346,7 @@ def test_several_processes_give_the_same_result(archive: Path, tmp_path: Path) -
     assert reextract(alone, "--workers", "1").exit_code == 0
     start = (
         "from archiver.maintenance import reextraction_run\n"
-        "reextraction_run._FEW = 1\nreextraction_run._CHUNK = 4\n"
+        "reextraction_run._FEW_ARTICLES = 1\nreextraction_run._CHUNK = 4\n"
         "from archiver.cli.main import cli\ncli()\n"
     )
     script = tmp_path / "start.py"
@@ -363,7 +363,7 @@ def test_no_worker_outlives_a_killed_parent(archive: Path, tmp_path: Path) -> No
     script = tmp_path / "start.py"
     script.write_text(
         "if __name__ == '__main__':\n    import time\n    from archiver.maintenance import reextraction_run\n"
-        "    reextraction_run._FEW = reextraction_run._CHUNK = 1\n"
+        "    reextraction_run._FEW_ARTICLES = reextraction_run._CHUNK = 1\n"
         "    reextraction_run.write_reextraction = lambda *a: time.sleep(60)\n"
         "    from archiver.cli.main import cli\n    cli()\n"
     )
