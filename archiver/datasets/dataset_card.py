@@ -13,10 +13,9 @@ import re
 import sqlite3
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -237,13 +236,16 @@ _LISTED = 1_000
 """CHANGES.md lists at most this many changes under each heading. The table `changes` has all."""
 
 
-def compare_snapshots(folder: Path, previous: Path, *, any_two: bool = False) -> Iterator[dict[str, Any]]:
+def compare_snapshots(
+    folder: Path, previous: Path, *, any_two: bool = False, hides_more: bool = False
+) -> Iterator[dict[str, Any]]:
     """Yields the changes of the articles from the snapshot in `previous` to that in `folder`, as rows of the table
     `changes`, sorted by its key. Raises NotASnapshot, and SnapshotRefused if the two have no article in common, unless
     `any_two` is True.
 
     What the new version withholds is not repeated from the old one: a withdrawn article has only its identifier, and
-    an old text value is named only if it is too short to be a passage, or a headline of a published revision.
+    an old text value is named only if it is too short to be a passage, or a headline of a published revision. If
+    `hides_more` is True, because only the new version hides names or contacts, no other old text value is named.
     """
     reasons = {row["id"]: row["reason"] for row in read_table(table_files(folder, WITHDRAWN), ("id", "reason"))}
     with closing(sqlite3.connect("")) as db:  # SQLite moves this database to the disk when it outgrows memory
@@ -267,11 +269,25 @@ def compare_snapshots(folder: Path, previous: Path, *, any_two: bool = False) ->
                 yield _change(name, {}, "withdrawn", reason=reasons[name])
                 continue
             old, new = (json.loads(state) if state else {} for state in (before, now))
-            yield from _changes_of(name, old, new, partial(_is_headline, db, name))
+            yield from _changes_of(name, old, new, _OldValues(db, name, hides_more))
 
 
-def _is_headline(db: sqlite3.Connection, name: str, title: str) -> bool:
-    return db.execute("select 1 from headlines where id = ? and title = ?", [name, title]).fetchone() is not None
+@dataclass(frozen=True, slots=True)
+class _OldValues:
+    """Decides which old values of an article (`name`) may be named in the changes. `db` has the published headlines."""
+
+    db: sqlite3.Connection
+    name: str
+    hides_more: bool
+
+    def headline(self, title: str | None) -> str | None:
+        row = self.db.execute("select 1 from headlines where id = ? and title = ?", [self.name, title]).fetchone()
+        return title if row else self.value(title)
+
+    def value(self, value: Any) -> str | None:
+        """Returns a value as text; None if it has so many words that it may contain a passage of a text."""
+        text = None if self.hides_more else _value(value)
+        return text if text and len(words_of_text(text)) < PASSAGE_WORDS else None
 
 
 def _states(folder: Path) -> Iterator[tuple[str, str]]:
@@ -292,9 +308,7 @@ def _change(name: str, row: dict[str, Any], what: str, **more: str | None) -> di
     return {**out, **dict.fromkeys(("field", "from", "to", "reason")), **more}
 
 
-def _changes_of(
-    name: str, old: dict[str, Any], new: dict[str, Any], is_headline: Callable[[str], bool]
-) -> Iterator[dict[str, Any]]:
+def _changes_of(name: str, old: dict[str, Any], new: dict[str, Any], before: _OldValues) -> Iterator[dict[str, Any]]:
     """Yields the changes of one article, sorted by `what`. The values are empty for a version without the article."""
     if not old:
         yield _change(name, new, "added")
@@ -305,12 +319,14 @@ def _changes_of(
     changed = [field for field in _COMPARED if old.get(field) != new.get(field)]
     for field in _FIELDS:
         if field in changed:
-            yield _change(name, new, "fields", **{"field": field, "from": _short(old[field]), "to": _value(new[field])})
+            yield _change(
+                name, new, "fields", **{"field": field, "from": before.value(old[field]), "to": _value(new[field])}
+            )
     if "gone_at" in changed and old["gone_at"] is None:
         yield _change(name, new, "gone", to=new["gone_at"])
     if "title" in changed:
-        before = old["title"] if old["title"] and is_headline(old["title"]) else _short(old["title"])
-        yield _change(name, new, "headline", **{"field": "title", "from": before, "to": new["title"]})
+        title = before.headline(old["title"])
+        yield _change(name, new, "headline", **{"field": "title", "from": title, "to": new["title"]})
     if "url" in changed:
         yield _change(name, new, "moved", **{"field": "url", "from": old["url"], "to": new["url"]})
     if "gone_at" in changed and new["gone_at"] is None:
@@ -326,12 +342,6 @@ def _changes_of(
 
 def _value(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _short(value: Any) -> str | None:
-    """Returns a value as text; None if it has so many words that it may contain a passage of a text."""
-    text = _value(value)
-    return text if text and len(words_of_text(text)) < PASSAGE_WORDS else None
 
 
 def changes_text(stats: SnapshotStatistics, changes: Iterable[Mapping[str, Any]] | None, since: str = "") -> str:

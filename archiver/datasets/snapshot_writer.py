@@ -39,7 +39,7 @@ from archiver.datasets.snapshot_rows import (
     DatasetTable,
     read_table,
 )
-from archiver.datasets.snapshot_selection import SnapshotStatistics, first_copies
+from archiver.datasets.snapshot_selection import SnapshotStatistics, first_copies, parse_rebuild
 from archiver.datasets.withheld_text import LeakedPassages
 
 Progress = Callable[[str, int], None]
@@ -284,7 +284,10 @@ def write_changes(folder: Path, stats: SnapshotStatistics, previous: Path, progr
     """Writes the table `changes`: the differences from the snapshot in `previous`. Raises NotASnapshot, SnapshotRefused
     and OSError.
     """
-    _write(CHANGES, folder, stats, progress, compare_snapshots(folder, previous))
+    before = parse_rebuild((previous / "rebuild.json").read_text(encoding="utf-8"), str(previous))["request"]
+    hidden = stats.request.pseudonymised, stats.request.drop_contacts
+    hides_more = hidden != (before.pseudonymised, before.drop_contacts)
+    _write(CHANGES, folder, stats, progress, compare_snapshots(folder, previous, hides_more=hides_more))
 
 
 def _merged(streams: list[Iterator[Any]], key: Callable[[Any], Any]) -> Iterator[Any]:

@@ -94,6 +94,18 @@ def test_changes_do_not_repeat_what_is_withheld_now(tmp_path: Path) -> None:
     assert leaked(text(2), all_words(new)) == []
 
 
+def test_changes_do_not_repeat_names_that_are_hidden_now(
+    tmp_path: Path, old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY", "0123456789abcdef")
+    archive = make(tmp_path / "new" / "archive.db", BEFORE)
+    new = build(tmp_path, archive, "1.1.0", FREE, "--previous", str(old), "--pseudonymise", "KEY")
+    found = {(what, field): (before, now) for _, what, field, before, now in changes_of(new)}
+    assert found.keys() == {("fields", "authors")}
+    assert found["fields", "authors"][0] is None
+    assert "Ada" not in all_words(new)
+
+
 def test_any_two_datasets_are_compared(tmp_path: Path, old: Path) -> None:
     posts = [replace(post, site="https://notes.example/") for post in BEFORE[:2]]
     other = build(tmp_path, make(tmp_path / "new" / "archive.db", posts), "0.1.0")
