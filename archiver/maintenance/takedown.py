@@ -13,7 +13,7 @@ import html
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -139,7 +139,8 @@ class SimilarArticle:
 class TakedownScope:
     """What the takedown of an article removes, to be shown before the user confirms it. `captures` are the IDs of the
     article's captures, and `versions` is the number of its revisions. `copies` are other articles with equal or nearly
-    equal text; they are not removed.
+    equal text; they are not removed. `naming` is the number of captures of other pages that led to the article, such as
+    lists and feeds: they stay, unless they quote its text, and name its URL and perhaps its title.
     """
 
     article_id: int
@@ -150,6 +151,7 @@ class TakedownScope:
     addresses: tuple[str, ...]
     captures: tuple[int, ...]
     copies: tuple[SimilarArticle, ...]
+    naming: int
 
 
 def takedown_scope(db: Database, article_id: int) -> TakedownScope:
@@ -166,7 +168,20 @@ def takedown_scope(db: Database, article_id: int) -> TakedownScope:
         tuple(urls),
         tuple(sorted(find_own_captures(db, article_id, urls))),
         tuple(SimilarArticle(*row) for row in _copies(db, article_id)),
+        _captures_naming(db, urls),
     )
+
+
+def _captures_naming(db: Database, urls: Sequence[str]) -> int:
+    """Returns the number of captures of the pages on which one of these URLs was found."""
+    marks = ",".join("?" * len(urls))
+    [count] = db.execute(
+        "select count(distinct c.id) from page_discoveries d join pages p on p.id = d.page_id "
+        "join pages f on f.id = d.found_on_page_id join captures c on c.url = f.url "
+        f"where p.url in ({marks}) and f.url not in ({marks})",
+        [*urls, *urls],
+    ).fetchone()
+    return int(count)
 
 
 def find_urls_of_post(db: Database, row: dict[str, Any]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
@@ -47,6 +48,26 @@ def test_the_preview_counts_the_records_that_the_removal_deletes(archive: Path, 
     done = json.loads(command(archive, "remove", str(number), "--yes", "--reason", REASON, "--json").stdout)
     assert preview["removed"] == []
     assert preview["records"] == done["records"] > 0
+
+
+def test_the_preview_counts_captures_of_other_pages_that_name_the_post(archive: Path) -> None:
+    def naming() -> int:
+        preview = json.loads(command(archive, "remove", "1", "--dry-run", "--json").stdout)
+        return int(preview["posts"][0]["naming"])
+
+    before = naming()
+    db = sqlite3.connect(archive)
+    [page] = db.execute("select id from pages where article_id = 1").fetchone()
+    [other, url] = db.execute("select id, url from pages where article_id = 2").fetchone()
+    [captures] = db.execute("select count(*) from captures where url = ?", [url]).fetchone()
+    db.execute(
+        "insert into page_discoveries (page_id, source, found_on_page_id, first_seen) values (?, 'redirect', ?, ?)",
+        [page, other, "2024-05-01T12:00:00+00:00"],
+    )
+    db.commit()
+    db.close()
+    assert captures > 0
+    assert naming() == before + captures
 
 
 def test_captures_of_other_articles_stay(archive: Path) -> None:

@@ -246,6 +246,9 @@ def _print_scope(plan: TakedownScope) -> None:
         print_lines(styled_line((f"article {copy.article} is kept: {copy.url} ({copy.how})", "yellow"), indent=2))
     if len(plan.copies) > _SHOWN:
         print_lines(styled_line((f"and {len(plan.copies) - _SHOWN} more copies are kept", "yellow"), indent=2))
+    if plan.naming:
+        naming = f"{count_noun(plan.naming, 'capture')} of other pages led to it and still name its URL"
+        print_lines(styled_line((naming, "yellow"), indent=2))
 
 
 def _make_progress_reporter(quiet: bool) -> Any:
