@@ -37,6 +37,7 @@ from archiver.datasets.snapshot_rows import (
     WITHDRAWN,
     DatasetTable,
     months_between,
+    one_language,
     read_table,
     table_files,
 )
@@ -914,8 +915,8 @@ def _biases(stats: SnapshotStatistics) -> str:
     language, spoken = max(stats.languages.items(), key=lambda pair: (pair[1], pair[0]), default=("", 0))
     lines = [
         f"- {100 * most / number:.0f} % of the articles are from {_single_line(site)}.",
-        f"- {100 * spoken / number:.0f} % declare the language {_clean_language_tag(language) or '(none)'}. Languages "
-        "are those that pages declare.",
+        f"- {100 * spoken / number:.0f} % declare the language {_clean_language_tag(language) or '(none)'}.",
+        _disagreements(stats),
     ]
     if stats.visits:
         lines.append(
@@ -923,6 +924,20 @@ def _biases(stats: SnapshotStatistics) -> str:
             "was imported from a web archive."
         )
     return "\nCounted by the program:\n\n" + "\n".join(lines) + "\n"
+
+
+def _disagreements(stats: SnapshotStatistics) -> str:
+    """Returns a line that says how often the declared language is another one than that of the text."""
+    others = Counter({pair: n for pair, n in stats.detected.items() if one_language(pair[0]) != pair[1]})
+    total, compared = others.total(), stats.detected.total()
+    examples = ", ".join(
+        f"{_clean_language_tag(declared)} but {found} {count:,}" for (declared, found), count in others.most_common(5)
+    )
+    return (
+        f"- Of {compared:,} articles that declare a language and whose text shows one with a probability of 0.9 or "
+        f"more, {total:,} are in another one{f' ({examples})' if examples else ''}. `language` is declared by the "
+        "page, `language_detected` recognized from the text by py3langid."
+    )
 
 
 def _licences(stats: SnapshotStatistics) -> str:

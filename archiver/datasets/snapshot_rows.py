@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -32,6 +33,7 @@ from archiver.datasets.withheld_text import (
     word_unit,
     words_of_text,
 )
+from archiver.errors import ExtraMissing
 from archiver.extraction.authors.person_names import is_organization
 from archiver.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLISHED, STORED_LISTS, Shape
 from archiver.items import ORGANIZATIONS
@@ -160,6 +162,8 @@ ARTICLES = DatasetTable(
             "integer",
             "1 if the dataset has an equal text or near-duplicate of it that was seen before it, otherwise 0",
         ),
+        Column("language_detected", "text", "language recognized from the text (ISO 639-1), by py3langid"),
+        Column("language_score", "number", "probability of that language, from 0 to 1"),
         Column("words", "integer", "number of words in the body (of characters in scripts without spaces)"),
         Column("word_unit", "text", "what `words` counts for the most part: words or characters"),
         Column("characters", "integer", "number of characters in the body (Unicode code points)"),
@@ -425,6 +429,8 @@ _RECORD = {
     "published_date": "null",
     "modified_at": "null",
     "modified_precision": "null",
+    "language_detected": "null",
+    "language_score": "null",
     "words": "null",
     "word_unit": "null",
     "characters": "null",
@@ -586,6 +592,7 @@ def _fill_in_text_columns(record: Row, body: str, counted: bool) -> list[str]:
         record["words"], record["sketch"] = len(tokens), sketch(tokens)
     else:
         record["words"] = count_words(body)
+    record["language_detected"], record["language_score"] = detect_language(body)
     unit = word_unit(body, record["words"])
     record["word_unit"], record["characters"], record["sentences"] = unit, len(body), count_sentences(body)
     is_short = record["words"] < _SHORT[unit]
@@ -605,6 +612,38 @@ def _fill_in_text_columns(record: Row, body: str, counted: bool) -> list[str]:
 _SHORT = {"words": 20, "characters": 60}
 _MANY = 5
 """From this many dated articles on, a site of which all are dated at midnight gives only days."""
+
+
+_BEGINNING, _FEWEST_LETTERS = 500, 20
+"""The language of a text is recognized from this many characters at its beginning, if they have so many letters."""
+_ONE_LANGUAGE = {"wuu": "zh", "nb": "no", "nn": "no", "iw": "he", "in": "id", "ji": "yi", "fil": "tl", "hbs": "sh"}
+"""Codes that detectors and pages use for parts of a language, or used for it in earlier times."""
+
+
+def detect_language(text: str) -> tuple[str | None, float | None]:
+    """Returns the language of a text with its probability; (None, None) if the text is too short. Raises ExtraMissing
+    if the detector is not installed.
+    """
+    beginning = text[:_BEGINNING]
+    if sum(map(str.isalpha, beginning)) < _FEWEST_LETTERS:
+        return None, None
+    name, score = _language_identifier().classify(beginning)
+    return one_language(str(name)), round(float(score), 4)
+
+
+def one_language(tag: str) -> str:
+    """Returns the language of a tag (BCP 47) without region and script, so that languages can be compared."""
+    name = tag.partition("-")[0].lower()
+    return _ONE_LANGUAGE.get(name, name)
+
+
+@cache
+def _language_identifier() -> Any:
+    try:
+        from py3langid.langid import MODEL_FILE, LanguageIdentifier
+    except ImportError as error:
+        raise ExtraMissing("Recognizing languages", "publish") from error
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
 def sites_at_midnight(db: Database) -> frozenset[str]:

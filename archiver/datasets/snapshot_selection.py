@@ -634,6 +634,8 @@ def are_valid_splits(splits: Sequence[tuple[str, int]]) -> bool:
 
 # Statistics of a snapshot: counted while it is written, shown in its card, plots and `rebuild.json`.
 
+_SURE = 0.9
+"""The least probability of a recognized language that is compared with the declared one."""
 _GRID = 1.0
 """Places are counted by squares with sides of this many degrees, so that the number of counters stays bounded."""
 
@@ -656,6 +658,7 @@ class SnapshotStatistics:
     - `visits`: the number of captures of each article; `visited` is the time of the first and last of them.
     - `sources`: the number of known addresses of posts by the kind of source that named them.
     - `withheld`: the number of articles by column that is left out or shortened.
+    - `detected`: the number of articles by declared and recognized language, if the latter is nearly certain.
     - `clustered`: the number of near-duplicates of another article.
     - `withdrawn`: the identifiers and reasons of articles that were withdrawn since the version was first built.
     - `previous_identifier`: the DOI, URL or URN of the previous version; "" if there is none.
@@ -682,6 +685,7 @@ class SnapshotStatistics:
     visited: tuple[datetime, datetime] = (datetime.max, datetime.min)
     sources: Counter[str] = field(default_factory=Counter)
     withheld: Counter[str] = field(default_factory=Counter)
+    detected: Counter[tuple[str, str]] = field(default_factory=Counter)
     clustered: int = 0
     withdrawn: dict[str, str] = field(default_factory=dict)
     previous_identifier: str = ""
@@ -712,6 +716,8 @@ class SnapshotStatistics:
         self.duplicates += record["duplicate_of"] is not None
         self.clustered += record["cluster_id"] is not None
         self.withheld.update(record["withheld"])
+        if (record["language_score"] or 0) >= _SURE and record["language"]:
+            self.detected[record["language"].partition("-")[0].lower(), record["language_detected"]] += 1
         self.lengths.setdefault(record["word_unit"], array("L")).append(record["words"])
         self.words += record["words"] if record["body"] else 0
 

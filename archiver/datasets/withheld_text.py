@@ -482,6 +482,8 @@ _REFERENCE = frozenset(
         "licence_source",
         "published_at",
         "published_date",
+        "language_detected",
+        "language_score",
         "words",
         "word_unit",
         "characters",

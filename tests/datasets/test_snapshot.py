@@ -469,3 +469,22 @@ def test_aliases_are_a_list_of_urls(tmp_path: Path) -> None:
     assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0").exit_code == 0
     found = {row["url"][-1]: row["aliases"] for row in rows(tmp_path / "d", "articles")}
     assert found == {"1": ["https://harbour.example/old"], "2": []}
+
+
+@pytest.mark.parametrize(
+    ("body", "declared", "found"),
+    [
+        ("Der Hafen wurde am Montag nach langer Arbeit wieder geöffnet, und alle Schiffe fuhren aus.", "en", "de"),
+        ("Le port a été rouvert lundi après de longs travaux, et tous les bateaux sont partis en mer.", "fr-FR", "fr"),
+        ("Гавань снова открыта в понедельник после долгих работ, и все корабли вышли в море.", "ru", "ru"),
+        ("港は月曜日に長い工事の後で再び開かれ、すべての船が海に出ました。町の人々は喜んでいます。", "ja", "ja"),
+        ("404", "en", None),
+    ],
+)
+def test_language_is_recognized_from_the_text(tmp_path: Path, body: str, declared: str, found: str | None) -> None:
+    archive = make(tmp_path / "archive" / "archive.db", [Post(1, body=body, language=declared)])
+    assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0").exit_code == 0
+    [row] = rows(tmp_path / "d", "articles")
+    assert row["language_detected"] == found
+    assert (row["language_score"] is None) is (found is None)
+    assert ("en but de 1" in (tmp_path / "d" / "README.md").read_text()) is (found == "de")
