@@ -57,7 +57,7 @@ def parquet(archive: Path, work: Path) -> dict[str, Any]:
     file = work / "articles.parquet"
     table = ParquetTable(file, [(column.name, column.kind) for column in ARTICLES.columns])
     for read in snapshot_rows.article_rows(db, "", lambda record: record, counted=False):
-        table.add(read.record)
+        table.add({**read.record, "is_copy": 0})
     table.close()
     seconds = time.process_time() - chosen
     size = file.stat().st_size

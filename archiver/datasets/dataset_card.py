@@ -44,6 +44,7 @@ from archiver.datasets.snapshot_rows import (
 from archiver.datasets.snapshot_selection import SnapshotStatistics
 from archiver.datasets.withheld_text import EMAIL, PASSAGE_WORDS, TELEPHONE, words_of_text
 from archiver.errors import NotASnapshot, SnapshotRefused
+from archiver.fields import LONG_TEXTS, MEANING
 from archiver.items import format_degrees
 from archiver.search.histograms_and_trends import Histogram, Period, histogram_svg
 from archiver.storage.article_tables.near_duplicate_clusters import LEAST_MET
@@ -215,10 +216,10 @@ def orcid_url(text: str) -> str:
 
 # The changes since the previous version: the table `changes` and CHANGES.md.
 
-_FIELDS = ("authors", "categories", "image", "language", "licence", "published", "tags")
-_COMPARED = (
-    "id", "url", "title", "content_digest", "characters", "body", "sketch", "gone_at", "tier", "split", *_FIELDS
-)  # fmt: skip
+_FIELDS = tuple(sorted({"licence", *MEANING} & {c.name for c in ARTICLES.columns} - {"title", *LONG_TEXTS}))
+"""Columns whose changes are listed one by one, under "Other fields changed"."""
+_TEXT = ("body", "sketch", "characters", "content_digest")
+_COMPARED = (*("id", "url"), *("title", "gone_at"), *("tier", "split"), *_TEXT, *_FIELDS)
 _HEADINGS = {
     "added": "Added",
     "text": "Text changed",
@@ -238,11 +239,11 @@ _LISTED = 1_000
 
 
 def compare_snapshots(
-    folder: Path, previous: Path, *, any_two: bool = False, hides_more: bool = False
+    folder: Path, previous: Path, *, target: Path | None = None, hides_more: bool = False
 ) -> Iterator[dict[str, Any]]:
     """Yields the changes of the articles from the snapshot in `previous` to that in `folder`, as rows of the table
-    `changes`, sorted by its key. Raises NotASnapshot, and SnapshotRefused if the two have no article in common, unless
-    `any_two` is True.
+    `changes`, sorted by its key. Raises NotASnapshot. If `target`, the folder in which the snapshot will be, is given,
+    raises SnapshotRefused if the two have no article in common.
 
     What the new version withholds is not repeated from the old one: a withdrawn article has only its identifier, and
     an old text value is named only if it is too short to be a passage, or a headline of a published revision. If
@@ -253,9 +254,9 @@ def compare_snapshots(
         for name, place in (("before", previous), ("now", folder)):
             db.execute(f"create table {name} (id text primary key, state text) without rowid")
             db.executemany(f"insert or replace into {name} values (?, ?)", _states(place))
-        if not any_two and not db.execute("select 1 from before join now using (id) limit 1").fetchone():
+        if target and not db.execute("select 1 from before join now using (id) limit 1").fetchone():
             raise SnapshotRefused(
-                str(previous), "it has none of these articles; give the previous version of this dataset"
+                str(target), f"--previous {previous} has none of its articles; give the version before of this dataset"
             )
         db.execute("create table headlines (id text, title text, primary key (id, title)) without rowid")
         db.executemany(
@@ -690,7 +691,8 @@ def _front(stats: SnapshotStatistics, about: DatasetAbout) -> str:
         "configs": list(_configs(stats)),
     }
     if front["license"] == "other":
-        front |= {"license_name": "per-record", "license_link": "README.md"}
+        name, link = ("per-record", "README.md") if about.per_record else (about.spdx or "custom", about.licences[0])
+        front |= {"license_name": name, "license_link": link}
     return "---\n" + "".join(f"{k}: {json.dumps(v, ensure_ascii=False)}\n" for k, v in front.items()) + "---\n"
 
 
@@ -825,10 +827,10 @@ Versions follow Semantic Versioning. CHANGES.md and the table `changes` list the
 A version that is built again without withdrawn articles has a number of its own (`1.0.0+withdrawn.1`).
 """
 _QUALITY = (
-    ("body", "F1 of shared word sequences", "95.7 %"),
-    ("title", "equal", "91.7 %"),
-    ("authors", "F1 of names", "85.8 %"),
-    ("published", "the exact day", "88.7 %"),
+    ("the text", "F1 of shared word sequences", "95.7 %"),
+    ("the headline", "equal", "91.7 %"),
+    ("names of authors", "F1", "85.8 %"),
+    ("date of publication", "the exact day", "88.7 %"),
 )
 """Figures of `bench/extraction` on annotated pages of 791 sites."""
 

@@ -588,13 +588,11 @@ def ro_crate_json(
 # All descriptions of a snapshot, made from the same statistics.
 
 
-def write_descriptions(
-    folder: Path, stats: SnapshotStatistics, software: str, previous: Path | None, since: str
-) -> list[DatasetFile]:
+def write_descriptions(folder: Path, stats: SnapshotStatistics, software: str, since: str) -> list[DatasetFile]:
     """Writes all descriptions of a dataset into its folder (metadata files, README.md, CHANGES.md, plots), and returns
     all files in it.
 
-    `previous` is the folder of the previous version `since`, or None if it is not available. Raises OSError.
+    `since` is the previous version, or "". Raises OSError.
     """
     about = dataset_about(stats)
     cited = citation_line(stats, about)
@@ -602,7 +600,7 @@ def write_descriptions(
     coverages = list(site_coverages(folder, stats))
     for name, drawing in draw_plots(stats, coverages).items():
         _write(folder / name, drawing)
-    changes = read_table(table_files(folder, CHANGES)) if previous else None
+    changes = read_table(table_files(folder, CHANGES)) if stats.is_compared else None
     _write(folder / "CHANGES.md", changes_text(stats, changes, since))
     _write(folder / "CITATION.cff", citation_cff(stats, about))
     _write_dictionary(folder / "data_dictionary.csv", stats)

@@ -18,6 +18,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+
 from archiver.errors import BadPublishRules
 from archiver.items import UsageStatement
 from archiver.politeness.usage_statements import tdm_reservation
@@ -74,6 +76,18 @@ def spdx_identifier(licence: str) -> str:
 def normal_licence(licence: str) -> str:
     """Returns a licence in one spelling: its SPDX identifier; for an unknown licence its URL, or the text itself."""
     return spdx_identifier(licence) or licence_url(licence) or licence.strip()
+
+
+def is_mistyped(licence: str) -> bool:
+    """Returns True if a licence has the form of an SPDX identifier, but is none: "CC-BY-40"."""
+    text = licence.strip()
+    if not _ID.fullmatch(text) or _CC_NAME.fullmatch(text) or text.lower() in COMMON:
+        return False
+    try:
+        canonicalize_license_expression(text)
+    except InvalidLicenseExpression:
+        return True
+    return False
 
 
 def is_listed(identifier: str) -> bool:
@@ -140,7 +154,7 @@ def check_dataset_table(file: str, table: Mapping[str, Any]) -> dict[str, Any]:
             out[name] = _part(_DOI, out[name], file, f"{name} in [dataset] must have the form 10.1234/name")
     if out.get("url") and not re.match(r"https?://[^\s/]\S*$", out["url"]):
         raise BadPublishRules(file, "url in [dataset] must be a complete URL that begins with https://")
-    if out.get("licence") and not licence_url(out["licence"]):
+    if out.get("licence") and (not licence_url(out["licence"]) or is_mistyped(out["licence"])):
         raise BadPublishRules(file, "licence in [dataset] must be an SPDX identifier such as CC-BY-4.0, or a URL")
     for one in out.get("sites", []):
         _check_site(file, one)
@@ -216,7 +230,7 @@ class Tier(IntEnum):
 
 _LABELS = {tier: tier.name.lower() for tier in Tier}
 DOCS: dict[Tier, str] = {
-    Tier.REFERENCE: "URL, site, dates and digests; nothing of its content",
+    Tier.REFERENCE: "URL, site, dates, language, length and digests; no words of it",
     Tier.FEATURES: "headline and other metadata, places, and counts of its words",
     Tier.EXCERPT: "like features, with description and first words",
     Tier.FULL: "everything, including earlier revisions",
@@ -506,6 +520,10 @@ def _rule(file: str, number: int, entry: dict[str, Any]) -> PublicationRule:
             raise BadPublishRules(
                 file, f"{name} of rule {number} must be {'true or false' if kind is bool else 'a string'}"
             )
+    if is_mistyped(entry.get("licence", "")):
+        raise BadPublishRules(
+            file, f"licence of rule {number} is {entry['licence']!r}, which SPDX does not list; give its URL instead"
+        )
     tier = entry.get("tier")
     if tier is not None and tier not in TIERS:
         raise BadPublishRules(file, f"rule {number} has the unknown tier {tier!r}; the tiers are {', '.join(TIERS)}")

@@ -48,6 +48,7 @@ from archiver.datasets.snapshot_selection import (
 )
 from archiver.datasets.snapshot_writer import (
     Progress,
+    keep_changes,
     write_changes,
     write_other_formats,
     write_references,
@@ -200,6 +201,7 @@ class _Choice:
     cutoff: str
     parts: list[str]
     reasons: Counter[tuple[str, str]]
+    unmatched: list[int]
 
 
 def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest, how: BuildOptions) -> BuiltSnapshot:
@@ -213,9 +215,9 @@ def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest
         _check_target(out, request)
     except OSError as error:
         raise as_refusal(out, error) from error
-    since = _previous_version(how.previous, request) if how.previous else how.since
+    since = _previous_version(how.previous, request, out) if how.previous else how.since
     rules = parse_publication_rules(request.rules, "rebuild.json")
-    previous_identifier = _previous_identifier(how.previous, rules.dataset.get("doi", "")) if how.previous else ""
+    previous_identifier = _previous_identifier(how.previous, rules.dataset.get("doi", ""), out) if how.previous else ""
     change = _pseudonymizer(out, request, rules, how.key)
     with ExitStack() as stack:
         dbs = [stack.enter_context(opened(archive, read_only=True)) for archive in archives]
@@ -235,14 +237,17 @@ def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest
                 if how.is_rebuild:
                     _note_withdrawals(stats, folder, out)
                 if how.previous:
-                    write_changes(folder, stats, how.previous, how.progress)
+                    write_changes(folder, stats, how.previous, out, how.progress)
+                elif how.is_rebuild and since:
+                    keep_changes(folder, stats, out, how.progress)
+                stats.unmatched = _unmatched(chosen, stats)
                 write_other_formats(folder, stats)
                 write_references(folder, stats)
                 write_views(folder, stats)
                 if request.wacz:
                     _write_wacz(dbs[0], archives[0].parent, folder, out, how.software)
                 (folder / REBUILD).write_bytes(_rebuild_json(stats, how.software, dbs, since))
-                size = _write_checksums(folder, write_descriptions(folder, stats, how.software, how.previous, since))
+                size = _write_checksums(folder, write_descriptions(folder, stats, how.software, since))
             except (OSError, sqlite3.Error) as error:
                 raise as_refusal(out, error) from error
             same = _move_into_place(folder, out, request, replace=how.replace)
@@ -349,7 +354,9 @@ def _choose(dbs: Sequence[Database], request: SnapshotRequest, rules: Publicatio
     """
     selected = [*_matching_ids(dbs, request)]
     if not sum(choose_articles(db, ids, request.cutoff) for db, ids in zip(dbs, selected, strict=True)):
-        raise NothingToPublish(str(out), request.query_options, request.cutoff, has_build=(out / REBUILD).exists())
+        raise NothingToPublish(
+            str(out), request.query_options, request.cutoff, has_build=request.cutoff != "" and (out / REBUILD).exists()
+        )
     if len(dbs) > 1:
         _check_disjoint(dbs, out)
     copies = cross_archive_duplicates.consider_copies(
@@ -364,14 +371,15 @@ def _choose(dbs: Sequence[Database], request: SnapshotRequest, rules: Publicatio
     parts = sorted({part for db in dbs for part in order_articles(db, partition, split)})
     reasons: Counter[tuple[str, str]] = Counter()
     decided = []
+    matched: set[int] = set()
     for archive, db in enumerate(dbs):
-        counts, kept = decide_tiers(
-            db, rules, cutoff, {one[1] for group in copies for one in group if one[0] == archive}
-        )
+        copied = {one[1] for group in copies for one in group if one[0] == archive}
+        counts, kept = decide_tiers(db, rules, cutoff, copied, matched)
         reasons += counts
         decided.append(kept)
     cross_archive_duplicates.apply_strictest(dbs, copies, decided, reasons)
-    return _Choice(cutoff, parts, +reasons)
+    unmatched = [rule.number for rule in rules.rules if rule.number not in matched]
+    return _Choice(cutoff, parts, +reasons, unmatched)
 
 
 def _matching_ids(dbs: Sequence[Database], request: SnapshotRequest) -> Iterator[list[int] | None]:
@@ -520,7 +528,7 @@ def read_snapshot_file(folder: Path, name: str) -> str:
         raise NotASnapshot(str(folder), f"its {name} cannot be read: {why}") from error
 
 
-def _previous_version(previous: Path, request: SnapshotRequest) -> str:
+def _previous_version(previous: Path, request: SnapshotRequest, out: Path) -> str:
     """Returns the version of the snapshot in the folder `previous`. Raises NotASnapshot if the folder has no complete
     snapshot, and SnapshotRefused if its version is not lower than that of the request.
     """
@@ -529,12 +537,13 @@ def _previous_version(previous: Path, request: SnapshotRequest) -> str:
         raise NotASnapshot(str(previous), "it has no articles table")
     if version_key(version) >= version_key(request.version):
         raise SnapshotRefused(
-            str(previous), f"its version {version} is not before {request.version}; give a higher --version"
+            str(out),
+            f"--previous {previous} is version {version}, not one before {request.version}; give a higher --version",
         )
     return version
 
 
-def _previous_identifier(previous: Path, doi: str) -> str:
+def _previous_identifier(previous: Path, doi: str, out: Path) -> str:
     """Returns the DOI of the previous version, or the URL or URN that it has instead. Raises SnapshotRefused if its DOI
     is `doi`, because each version has its own.
     """
@@ -546,11 +555,17 @@ def _previous_identifier(previous: Path, doi: str) -> str:
         raise NotASnapshot(str(previous), f"its datacite.json is invalid ({error})") from error
     if doi and doi == before:
         raise SnapshotRefused(
-            str(previous),
-            f"it has the DOI {doi}, too; give each version its own doi in [dataset], and the DOI of all versions as "
-            "concept_doi",
+            str(out),
+            f"--previous {previous} has the DOI {doi}, too; give each version its own doi in [dataset], and the DOI of "
+            "all versions as concept_doi",
         )
     return before or next(iter(others), "")
+
+
+def _unmatched(chosen: _Choice, stats: SnapshotStatistics) -> list[str]:
+    """Returns what in the rule file fits no article of the snapshot, such as a mistyped site."""
+    sites = [one["site"] for one in stats.dataset.get("sites", ()) if one["site"] not in stats.sites]
+    return [*(f"rule {number}" for number in chosen.unmatched), *(f"the entry of {site} in sites" for site in sites)]
 
 
 def _note_withdrawals(stats: SnapshotStatistics, folder: Path, out: Path) -> None:

@@ -445,7 +445,8 @@ _RECORD = {
     "licence_source": "nullif(c.licence_source, '')",
     "content_digest": "null",
     "sketch": "null",
-    "split": "o.split",
+    "split": "nullif(o.split, '')",
+    "description": "nullif(a.description, '')",
 }
 _BESIDE = len(_RECORD)
 _ALIASES = """(select json_group_array(url) from (select d.url from aliases d where d.article_id = a.id and
@@ -855,7 +856,9 @@ def site_rows(db: Database, cutoff: str, described: Mapping[str, Mapping[str, st
     for row in db.query(
         "select s.id, s.name as site, s.start_url, nullif(s.platform, '') as platform, count(*) as articles, "
         "min(nullif(c.published, '')) as first, max(nullif(c.published, '')) as last, (select count(*) from articles a "
-        "where a.site = s.name and substr(a.first_seen, 1, 19) <= :at) as archived, v.visits, v.first_visit, "
+        "where a.site = s.name and substr(a.first_seen, 1, 19) <= :at and not exists (select 1 from "
+        "withdrawn_articles w where w.article_id = a.id and "
+        "substr(w.withdrawn_at, 1, 19) <= :at)) as archived, v.visits, v.first_visit, "
         "v.last_visit from temp.considered c join sites s on s.name = c.site left join (select site_id, count(*) as "
         "visits, min(started_at) as first_visit, max(started_at) as last_visit from runs where "
         "substr(started_at, 1, 19) <= :at group by 1) v on v.site_id = s.id where c.chosen group by s.id "

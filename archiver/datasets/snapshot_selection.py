@@ -298,12 +298,16 @@ def latest_time(db: Database) -> str:
 
 
 def decide_tiers(
-    db: Database, rules: PublicationRules, cutoff: str, keep: Container[int] = ()
+    db: Database,
+    rules: PublicationRules,
+    cutoff: str,
+    keep: Container[int] = (),
+    matched: set[int] | None = None,
 ) -> tuple[Counter[tuple[str, str]], dict[int, Decision]]:
     """Decides how much of each article in `temp.considered` may be published, and stores the tiers there. Returns the
     number of chosen articles by tier and reason, and the decisions on the articles whose IDs are in `keep`.
     """
-    own = dict(_decisions(db, rules, cutoff))
+    own = dict(_decisions(db, rules, cutoff, set() if matched is None else matched))
     limited = _limit_by_copies(db, own)
     not_chosen = {row[0] for row in db.execute("select article_id from temp.considered where not chosen")}
     decided: Counter[Decision] = Counter()
@@ -345,7 +349,7 @@ def _limit_by_copies(db: Database, own: dict[int, Decision]) -> dict[int, Decisi
     return out
 
 
-def _decisions(db: Database, rules: PublicationRules, cutoff: str) -> Iterator[tuple[int, Decision]]:
+def _decisions(db: Database, rules: PublicationRules, cutoff: str, matched: set[int]) -> Iterator[tuple[int, Decision]]:
     sites = {
         name: _definition(name, json.loads(settings or "{}"))
         for name, settings in db.execute("select name, settings from sites")
@@ -372,6 +376,7 @@ def _decisions(db: Database, rules: PublicationRules, cutoff: str) -> Iterator[t
                 by_site[site] = applicable
         key = (site, tuple(rule.number for rule in applicable), rights)
         if key not in known:
+            matched.update(key[1])
             operator_statements = [*(rule.statement for rule in applicable), *((sites[site],) if site in sites else ())]
             known[key] = decide_tier(operator_statements, rights, cutoff)
         yield number, known[key]
@@ -660,6 +665,8 @@ class SnapshotStatistics:
     - `withheld`: the number of articles by column that is left out or shortened.
     - `detected`: the number of articles by declared and recognized language, if the latter is nearly certain.
     - `clustered`: the number of near-duplicates of another article.
+    - `is_compared`: True if the table `changes` lists the differences from the previous version.
+    - `unmatched`: what in the rule file fits no article: "rule 2", "the entry of a.example in sites".
     - `withdrawn`: the identifiers and reasons of articles that were withdrawn since the version was first built.
     - `previous_identifier`: the DOI, URL or URN of the previous version; "" if there is none.
     """
@@ -687,6 +694,8 @@ class SnapshotStatistics:
     withheld: Counter[str] = field(default_factory=Counter)
     detected: Counter[tuple[str, str]] = field(default_factory=Counter)
     clustered: int = 0
+    is_compared: bool = False
+    unmatched: list[str] = field(default_factory=list)
     withdrawn: dict[str, str] = field(default_factory=dict)
     previous_identifier: str = ""
     contacts: Counter[tuple[str, str]] = field(default_factory=Counter)

@@ -38,6 +38,7 @@ from archiver.datasets.snapshot_rows import (
     WITHDRAWN,
     DatasetTable,
     read_table,
+    table_files,
 )
 from archiver.datasets.snapshot_selection import SnapshotStatistics, first_copies, parse_rebuild
 from archiver.datasets.withheld_text import LeakedPassages
@@ -280,14 +281,32 @@ def _leaked(
     )
 
 
-def write_changes(folder: Path, stats: SnapshotStatistics, previous: Path, progress: Progress) -> None:
+def write_changes(folder: Path, stats: SnapshotStatistics, previous: Path, out: Path, progress: Progress) -> None:
     """Writes the table `changes`: the differences from the snapshot in `previous`. Raises NotASnapshot, SnapshotRefused
     and OSError.
     """
     before = parse_rebuild((previous / "rebuild.json").read_text(encoding="utf-8"), str(previous))["request"]
     hidden = stats.request.pseudonymised, stats.request.drop_contacts
     hides_more = hidden != (before.pseudonymised, before.drop_contacts)
-    _write(CHANGES, folder, stats, progress, compare_snapshots(folder, previous, hides_more=hides_more))
+    _write(CHANGES, folder, stats, progress, compare_snapshots(folder, previous, target=out, hides_more=hides_more))
+    stats.is_compared = True
+
+
+def keep_changes(folder: Path, stats: SnapshotStatistics, old: Path, progress: Progress) -> None:
+    """Writes the table `changes` of a snapshot that is built again without its previous version: the changes that the
+    existing snapshot in `old` lists, without those of articles that were withdrawn since. Raises OSError.
+
+    If there are such articles, old headlines are left out, because they may quote them.
+    """
+    rows = read_table(table_files(old, CHANGES))
+    if stats.withdrawn:
+        rows = (
+            {**row, "from": None} if row["what"] == "headline" else row
+            for row in rows
+            if row["id"] not in stats.withdrawn or row["what"] == "withdrawn"
+        )
+    _write(CHANGES, folder, stats, progress, rows)
+    stats.is_compared = "\n### " in (old / "CHANGES.md").read_text(encoding="utf-8")
 
 
 def _merged(streams: list[Iterator[Any]], key: Callable[[Any], Any]) -> Iterator[Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from archiver.datasets.publication_rules_and_tiers import (
@@ -13,6 +16,7 @@ from archiver.datasets.publication_rules_and_tiers import (
     tier_of_licence,
 )
 from archiver.errors import BadPublishRules
+from tests.datasets.published import Post, make, publish
 
 
 @pytest.mark.parametrize(
@@ -80,3 +84,28 @@ def test_dataset_table_is_normalized() -> None:
 def test_licences_are_recognized_as_people_write_them(said: str, identifier: str, at: str, tier: Tier | None) -> None:
     assert (spdx_identifier(said), licence_url(said), tier_of_licence(said)) == (identifier, at, tier)
     assert is_listed(identifier) is bool(identifier)
+
+
+@pytest.mark.parametrize("licence", ["CC-BY-40", "Foo-9"])
+@pytest.mark.parametrize("where", ['[[rule]]\nsite = "*"\n', "[dataset]\n"])
+def test_mistyped_licence_is_refused(licence: str, where: str) -> None:
+    with pytest.raises(BadPublishRules):
+        parse_publication_rules(f'{where}licence = "{licence}"\n', "r.toml")
+
+
+def test_rules_that_fit_no_article_are_named(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text(
+        '[[rule]]\nsite = "harbour.example:80"\ntier = "reference"\n[[rule]]\nsite = "harbour.example"\ntier = "full"\n'
+        '[dataset]\nsites = [{ site = "harbor.example", why = "the only one" }]\n'
+    )
+    archive = make(tmp_path / "archive" / "archive.db", [Post(1)])
+    done = publish(archive, str(tmp_path / "d"), "--version", "1.0.0", "--rules", str(tmp_path / "r.toml"), "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["unmatched"] == ["rule 1", "the entry of harbor.example in sites"]
+
+
+def test_cutoff_in_the_future_is_refused(tmp_path: Path) -> None:
+    archive = make(tmp_path / "archive" / "archive.db", [Post(1)])
+    done = publish(archive, str(tmp_path / "d"), "--version", "1.0.0", "--cutoff", "2999")
+    assert done.exit_code == 2
+    assert not (tmp_path / "d").exists()

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -267,7 +268,9 @@ def publish(options: PublishOptions) -> None:
     )
     built = _build_dataset(options, folder, basis, key)
     _print_summary(built, options.as_json)
-    if basis.since and not options.previous:
+    for what in built.facts.unmatched:
+        click.echo(f"Warning: {what} fits no article of this dataset.", err=True)
+    if basis.since and not built.facts.is_compared:
         click.echo(
             f"CHANGES.md no longer lists the changes since version {basis.since}. To keep them, give the folder of "
             "that version with --previous.",
@@ -306,7 +309,6 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
     from archiver.datasets.snapshot_selection import (
         VERSION,
         SnapshotRequest,
-        parse_cutoff,
         parse_split_dates,
         parse_splits,
         query_values,
@@ -326,7 +328,7 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
     return SnapshotRequest(
         options.version,
         query_values(query),
-        parse_cutoff(options.cutoff) if options.cutoff else "",
+        _parse_past_cutoff(options.cutoff) if options.cutoff else "",
         formats,
         options.partition,
         options.ngrams,
@@ -337,6 +339,16 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
         rules,
         options.wacz,
     )
+
+
+def _parse_past_cutoff(text: str) -> str:
+    """Parses a cut-off. Raises UsageError if it is in the future, because the archive may change until then."""
+    from archiver.datasets.snapshot_selection import parse_cutoff
+
+    cutoff = parse_cutoff(text)
+    if cutoff > datetime.now(UTC).isoformat():
+        raise click.UsageError(f"--cutoff {text} ends in the future, and the archive may change until then.")
+    return cutoff
 
 
 def _parse_formats(names: str) -> tuple[str, ...]:
@@ -471,6 +483,7 @@ def _print_summary(built: BuiltSnapshot, as_json: bool) -> None:
                 "bytes": built.bytes,
                 "rows": dict(sorted(facts.rows.items())),
                 "tiers": dict(sorted(facts.tiers.items())),
+                "unmatched": facts.unmatched,
                 "content": facts.digest,
             }
         )
@@ -490,7 +503,7 @@ def _print_differences(old: Path, new: Path, *, as_json: bool) -> None:
 
     for folder in (old, new):
         read_rebuild(folder)
-    changes = compare_snapshots(new, old, any_two=True)
+    changes = compare_snapshots(new, old)
     if as_json:
         print_json(list(changes))
     else:
