@@ -240,6 +240,7 @@ def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest
                     write_changes(folder, stats, how.previous, out, how.progress)
                 elif how.is_rebuild and since:
                     keep_changes(folder, stats, out, how.progress)
+                    stats.previous_identifier = _kept_previous_identifier(out)
                 stats.unmatched = _unmatched(chosen, stats)
                 write_other_formats(folder, stats)
                 write_references(folder, stats)
@@ -560,6 +561,15 @@ def _previous_identifier(previous: Path, doi: str, out: Path) -> str:
             "all versions as concept_doi",
         )
     return before or next(iter(others), "")
+
+
+def _kept_previous_identifier(out: Path) -> str:
+    """Returns the identifier of the previous version that the existing snapshot `out` names; "" if it names none."""
+    try:
+        related = json.loads(read_snapshot_file(out, "datacite.json")).get("relatedIdentifiers", ())
+        return next((one["relatedIdentifier"] for one in related if one["relationType"] == "IsNewVersionOf"), "")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise NotASnapshot(str(out), f"its datacite.json is invalid ({error})") from error
 
 
 def _unmatched(chosen: _Choice, stats: SnapshotStatistics) -> list[str]:
