@@ -99,11 +99,13 @@ class FormEvidence:
 
 @dataclass(frozen=True, slots=True)
 class FormVerdict:
-    """The decision whether the pages of a form are posts, and the reason as a phrase.
+    """The decision whether the pages of a form are posts.
 
     - `kind`: POST, PAGE (not posts), OTHER (not posts, although they declare a time of publication), or UNKNOWN.
-    - `marks`: the markup tokens that distinguish posts of this form from the site's other pages. If there are too few
-      of them, but nearly all pages of the form are posts, `marks` contains only `_WHOLE_FORM`.
+    - `reason`: the reason as a phrase for people.
+    - `marks`: the markup tokens (hashes of element and class names) that distinguish posts of this form from the
+      site's other pages. If there are too few of them, but nearly all pages of the form are posts, `marks` contains
+      only `_WHOLE_FORM`.
     - `is_dated`: True if nearly all posts of the form show their date.
     """
 

@@ -565,10 +565,11 @@ def _withheld_columns(record: Row, published: Row, *, has_no_places: bool) -> li
 def _marked_columns(
     record: Row, published: Row, packed: object, hidden: LeakedPassages
 ) -> tuple[str | None, list[str]]:
-    """Returns the body of an article in Markdown and the URLs of its links; None and [] if its body is not published.
+    """Returns the body of an article in Markdown and the URLs of its links; (None, []) if its body is not published.
 
-    If personal data or passages of withheld texts were removed from its texts, captions and alternative texts are left
-    out, and so are links to e-mail addresses and telephone numbers.
+    Captions, alternative texts, and links to e-mail addresses and telephone numbers are left out if personal data or a
+    passage of a withheld text was removed from the article. `record` is the article before that, `published` after it,
+    and `packed` are the marks of its body as stored. `hidden` are passages that must not be published.
     """
     body = published["body"]
     if body is None:

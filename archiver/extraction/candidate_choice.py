@@ -262,8 +262,8 @@ def _folded_names(one: Candidate[Names]) -> set[str]:
 
 
 def _can_complete(one: Candidate[Names], people: set[str]) -> bool:
-    """Returns True if a candidate may add people to the authors, because its source lists all authors and it is too
-    short for a staff list.
+    """Returns True if a candidate may add names to the authors: its source lists all authors of a post, and its names
+    (`people`) are too few for a list of the staff.
     """
     return one.source in _COMPLETES and one.confidence >= 0.6 and len(people) <= 12
 

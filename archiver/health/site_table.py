@@ -72,8 +72,9 @@ class SiteRow:
 
     @property
     def reason(self) -> str:
-        """Returns the most important remark about the site: its worst finding, why it is not complete, why its next
-        crawl is postponed, or information. If the site is muted, the remark says so, too.
+        """Returns one sentence for the column "reason", the first that applies: the site's worst finding; why posts are
+        missing in the archive; why its next crawl is postponed; a finding that only informs. Returns "" if there is
+        none. If notifications of the site are muted, the sentence says so, too.
         """
         return " ".join(filter(None, (f"[{self.mute}]" if self.mute else "", self._state)))
 

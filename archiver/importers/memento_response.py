@@ -88,7 +88,8 @@ class OtherMemento:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Memento(StreamPosition):
-    """The position of a record that comes from a web archive and not from a file: the URL of the memento."""
+    """Says where an imported record comes from if it was fetched from a web archive: the URL of the memento, instead of
+    a file and an offset."""
 
     uri: str = ""
 

@@ -215,10 +215,11 @@ _FEW_POSTS = 3
 
 
 class Probing:
-    """Decides during one run whether the site should be probed for its soft 404 again, because it may have been
-    replaced by a parked domain or a maintenance page.
+    """Decides when a run requests an address that does not exist once more, to see how the site answers it now: when
+    the site may have been replaced by a parked domain or a maintenance page, which answers every address alike.
 
-    While a probe is in progress, no post is requested (`PageRequest.comes_first`).
+    Such a request is called a probe. While one is in progress, no post is requested, because it could be stored from
+    such an answer.
     """
 
     def __init__(self) -> None:

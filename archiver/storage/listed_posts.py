@@ -186,7 +186,8 @@ def unlisted_reason(due_for: str) -> str:
 
 def is_left_out(db: Database, key: str, due_for: str) -> bool:
     """Returns True if a feed, sitemap, API or listing no longer shows the page at this urlkey, and no source has listed
-    the page again since. `due_for` is why the page was due.
+    the page again since. `due_for` is the reason for which the page was due,
+    as stored in `pages.reason`: it says whether a source left the page out or listed it again.
     """
     if due_for.endswith(NO_LONGER_LISTED):
         return True

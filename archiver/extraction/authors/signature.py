@@ -466,7 +466,9 @@ def _has_degrees(text: str) -> bool:
 
 
 def _has_required_form(name: str, kind: str) -> bool:
-    """Returns True if a name has the form that this kind of sign (a key of CONFIDENCE) requires."""
+    """Returns True if a name is written as a signature of this kind (a key of CONFIDENCE) must be, for instance with a
+    first and a last name.
+    """
     if kind == "date":
         return is_plain_name(name)
     if kind in ("avatar", "role"):

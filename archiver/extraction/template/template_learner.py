@@ -64,8 +64,8 @@ class Judge(Protocol):
     def judge_article(
         self, page: Page, hint: SourceHint | None, article: Article, extract: Callable[[Answer], Article]
     ) -> Article:
-        """Returns the article of a page, with a different kind if the site's other pages show that it was classified
-        wrongly. `extract` extracts the page again as a given kind, decided by a given rule.
+        """Returns `article`, or the page extracted again if the site's other pages show that its kind is wrong (post,
+        listing ...). `extract` does that: it takes the right kind with the rule that decided it.
         """
 
     def has_post_form(self, page: Page, article: Article) -> bool:

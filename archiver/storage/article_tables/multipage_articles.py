@@ -268,8 +268,8 @@ def _enter_part_unfetched(db: Database, site_id: int, result: PageResult, url: s
 
 
 def release_parts(db: Database, post: str, keep: set[str], *, only_claims: bool = False) -> None:
-    """Releases the parts that the post at this urlkey does not list, which are all parts except `keep`. These pages are
-    fetched again as pages of their own.
+    """Releases the parts of a post that it no longer lists, so that they are fetched again as pages of their own.
+    `post` is the urlkey of the post, and `keep` are the urlkeys of the parts that it still lists.
 
     If `only_claims` is True, only parts that are not linked to an article are released.
     """
