@@ -616,7 +616,7 @@ _MANY = 5
 """From this many dated articles on, a site of which all are dated at midnight gives only days."""
 
 
-_BEGINNING, _FEWEST_LETTERS = 500, 20
+_BEGINNING, _FEWEST_LETTERS = 200, 20
 """The language of a text is recognized from this many characters at its beginning, if they have so many letters."""
 _ONE_LANGUAGE = {"wuu": "zh", "nb": "no", "nn": "no", "iw": "he", "in": "id", "ji": "yi", "fil": "tl", "hbs": "sh"}
 """Codes that detectors and pages use for parts of a language, or used for it in earlier times."""
