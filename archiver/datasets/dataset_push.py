@@ -82,7 +82,7 @@ class Push:
     - `repository`: OWNER/NAME on Hugging Face, "" elsewhere.
     - `sizes`: the files of the dataset by path, with their sizes.
     - `sha256`: their digests.
-    - `metadata`: what the service is told of the dataset.
+    - `metadata`: the description of the dataset that the service gets.
     - `archive`: the name of the ZIP file that contains the files; "" if they are sent one by one.
     """
 
@@ -200,7 +200,7 @@ def _gigabytes(size: int) -> str:
     return f"{size / 10**9:,.1f} GB"
 
 
-# What the services are told of a dataset, from its datacite.json.
+# The description of a dataset that each service gets, made from its datacite.json.
 
 
 def _licence_text(described: dict[str, Any]) -> str:
