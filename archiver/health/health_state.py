@@ -280,20 +280,29 @@ def _find_silent_sources(db: Database, site: dict[str, Any], runs: Sequence[Judg
 
 def _make_silent_source(db: Database, site: dict[str, Any], kind: str, runs: Sequence[JudgedRun]) -> SilentSource:
     since = list(takewhile(lambda run: kind not in run.measured.sources, runs))[-1].started
-    url, reason = db.execute(
-        "select url, reason from pages where site_id = ? and priority = 0 and kind = ? and outcome <> 'not-article' "
-        "order by attempts desc, fetched_at desc",
-        [site["id"], kind],
-    ).fetchone() or _find_replaced_source(db, site, kind)
+    known = sorted(
+        _read_source_documents(db, site, kind), key=lambda one: (one.kind, one.outcome) == (kind, "not-article")
+    )
+    url, reason = (known[0].url, _why_silent(known[0], kind)) if known else _find_unread_source(db, site, kind)
     return SilentSource(_LABELS.get(kind, kind), url, reason or "it does not answer any more", since)
 
 
-def _find_replaced_source(db: Database, site: dict[str, Any], kind: str) -> tuple[str, str]:
-    """Returns the URL of a source that used to be of this kind but is now recorded in `pages` with another kind, and a
-    phrase that says so; ("", "") if there is none.
+def _why_silent(source: _SourceDocument, kind: str) -> str | None:
+    """Returns why a source that listed pages of the site lists none now: its last outcome's reason, or a phrase that
+    says that its URL now answers with something else.
     """
-    url = next((one.url for one in _read_source_documents(db, site, kind) if one.kind != kind), "")
-    return url, f"it is not {'an' if kind == 'api' else 'a'} {_LABELS.get(kind, kind)} any more" if url else ""
+    if source.kind != kind:
+        return f"it is not {'an' if kind == 'api' else 'a'} {_LABELS.get(kind, kind)} any more"
+    return source.reason
+
+
+def _find_unread_source(db: Database, site: dict[str, Any], kind: str) -> tuple[str, str | None]:
+    """Returns URL and reason of the source of this kind whose requests failed most often; ("", "") if none failed."""
+    return db.execute(
+        "select url, reason from pages where site_id = ? and priority = 0 and kind = ? and outcome <> 'not-article' "
+        "order by attempts desc, fetched_at desc",
+        [site["id"], kind],
+    ).fetchone() or ("", "")
 
 
 def _find_emptied_feed(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> SilentSource | None:
@@ -305,7 +314,7 @@ def _find_emptied_feed(db: Database, site: dict[str, Any], runs: Sequence[Judged
     if not empty or len(empty) == len(read):
         return None
     feed = next(
-        (one for one in _read_source_documents(db, site, "feed") if one.kind == "feed"), _SourceDocument("", "feed", "")
+        (one for one in _read_source_documents(db, site, "feed") if one.kind == "feed"), _SourceDocument("", "feed")
     )
     return SilentSource("feed", feed.url, feed.reason or "it is empty", empty[-1].started)
 
@@ -333,20 +342,21 @@ def _find_emptied(
 
 @dataclass(frozen=True, slots=True)
 class _SourceDocument:
-    """A feed, sitemap or API document that listed posts: its URL, its current kind, and the reason and rule of its last
-    outcome.
+    """A feed, sitemap or API document that listed posts: its URL, its current kind, and its last outcome with reason
+    and rule.
     """
 
     url: str
     kind: str
-    reason: str | None
+    outcome: str | None = None
+    reason: str | None = None
     rule: str | None = None
 
 
 def _read_source_documents(db: Database, site: dict[str, Any], kind: str) -> Iterator[_SourceDocument]:
     """Yields the sources of this kind that have listed pages of the site, those with the most pages first."""
     rows = db.execute(
-        "select p.url, p.kind, p.reason, p.rule from page_sources s join pages t on t.id = s.page_id "
+        "select p.url, p.kind, p.outcome, p.reason, p.rule from page_sources s join pages t on t.id = s.page_id "
         "join pages p on p.url = s.found_on where s.source = ? and t.site_id = ? and p.site_id = t.site_id "
         "group by p.id order by count(*) desc",
         [kind, site["id"]],

@@ -221,7 +221,11 @@ def test_a_parked_site_is_reported_with_its_lost_sources(tmp_path: Path) -> None
     with serving({"/robots.txt": text("", 404)}) as server:
         blog = Blog(server, tmp_path / "archive.db")
         blog.publish(6, dated=True)
-        server.pages["/en/"] = server.pages["/"]  # a page that is not a discovery source
+        # A page that is not a discovery source; it also names a feed that answers 404 and thus was never lost.
+        declared = "".join(
+            f'<link rel="alternate" type="application/rss+xml" href="/{at}">' for at in ("feed.xml", "feed/")
+        )
+        server.pages["/en/"] = home(*(f"/story-{post}/" for post in range(6)), head=declared)
         server.pages["/"] = text("", 302, Location="/en/")
         links = [f"{server.url}story-{post}/" for post in range(6)]
         server.pages["/feed.xml"] = feed(*links)
@@ -236,7 +240,8 @@ def test_a_parked_site_is_reported_with_its_lost_sources(tmp_path: Path) -> None
         crawl(blog.site, archive=blog.archive)
         finding = blog.status()["source all"]
     assert finding["level"] == "red"
-    assert all(f"{server.url}{name}" in finding["sentence"] for name in ("feed.xml", "sitemap.xml"))
+    assert f"its feed {server.url}feed.xml: " in finding["sentence"]
+    assert f"its sitemap {server.url}sitemap.xml: " in finding["sentence"]
 
 
 @pytest.mark.parametrize(
