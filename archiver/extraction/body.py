@@ -82,8 +82,9 @@ _OWN_TEXT = frozenset({"code", "pre", "td", "th", "tr", "table", "tbody", "body"
 
 @dataclass(frozen=True, slots=True)
 class KnownBoilerplate:
-    """What belongs to other fields, and is therefore not body text: the title, the lines and elements of the byline,
-    and the authors' names. `is_titled_above`: the title stands above the element that is read.
+    """Parts of a page that belong to other fields and are therefore not body text: the title, the lines and elements of
+    the byline, and the authors' names (`people`). `is_titled_above` is True if an <h1> with the title stands above the
+    element whose text is read.
     """
 
     title: str = ""
@@ -96,10 +97,12 @@ class KnownBoilerplate:
 def boilerplate_spans(
     layout: BlockLayout, lo: int, hi: int, size: list[float], share: float = 0.5
 ) -> list[tuple[int, int]]:
-    """Returns the block ranges of elements whose tag, attribute, class or id marks them as boilerplate.
+    """Returns, for each boilerplate element of a container, the range of its blocks as (first, end). The tag, an
+    attribute, the class or the id of such an element marks it as boilerplate.
 
-    An element is left out if it contains more than `share` of the text, or if all elements with the same mark together
-    do. `lo` and `hi` bound the container's blocks; `size` holds the prefix sums of the blocks' sizes.
+    The container's blocks are those from `lo` up to but not including `hi`; `size` are the prefix sums of the sizes of
+    all blocks. A mark is mistaken, and its elements are not returned, if one of them or all of them together contain
+    more than `share` of the container's text. This does not apply to forms for comments and the like.
     """
     whole = size[hi] - size[lo]
     found: dict[str, list[tuple[int, int]]] = {}
@@ -123,8 +126,8 @@ def boilerplate_spans(
 
 
 def _boilerplate_mark(layout: BlockLayout, el: Element) -> str:
-    """Returns the mark of an element as boilerplate: a word in its class or id, its tag, or "hidden"; "" if it has
-    none.
+    """Returns what marks an element as boilerplate: a word in its class or id, its tag, "hidden", or `_COMMENTS` for a
+    form for comments. Returns "" if nothing does.
     """
     if el.tag == "form" and _is_comment_form(el):
         return _COMMENTS
@@ -135,7 +138,9 @@ def _boilerplate_mark(layout: BlockLayout, el: Element) -> str:
 
 
 def _is_below_text(why: str, above: float) -> bool:
-    """Returns True if an element with the mark `why` is a list of comments below a text with `above` letters."""
+    """Returns True if an element is a list of comments below the text of a post. `why` is the word that marks the
+    element as boilerplate, and `above` is the number of letters above it.
+    """
     return why in COMMENT_LISTS and above >= _ABOVE_COMMENTS
 
 
@@ -169,7 +174,9 @@ def _is_caption_cell(el: Element) -> bool:
 
 
 def _is_caption_of_text(el: Element) -> bool:
-    """Returns True for the caption of a table, a quotation or code, which has the form of a picture's."""
+    """Returns True if an element is the caption of a table, a quotation or code. HTML uses the same markup for it as
+    for the caption of a picture.
+    """
     figure = next((at for at in (el, *islice(el.iterancestors(), 3)) if at.tag == "figure"), None)
     if (
         figure is None
@@ -192,8 +199,8 @@ def text_blocks(
 ) -> list[TextBlock]:
     """Returns the blocks of a container that are text of the post, in reading order, without boilerplate.
 
-    `lo` and `hi` bound the container's blocks. If `weights` (from `text_weights`) are given, prose between the title
-    and the container is included.
+    The container's blocks are those from `lo` up to but not including `hi`. If `weights` (from `text_weights`) are
+    given, prose between the title and the container is included.
     """
     blocks = layout.blocks
     size = layout.prefix_sums([b.size for b in blocks])
@@ -220,13 +227,16 @@ def text_blocks(
 def _byline_spans(
     layout: BlockLayout, known: KnownBoilerplate, size: list[float], whole: float
 ) -> list[tuple[int, int]]:
-    """Returns the block ranges of the byline's elements, except those that contain 30 % or more of the text."""
+    """Returns the block ranges of the byline's elements, except those with 30 % or more of the container's text. `size`
+    are the prefix sums of the blocks' sizes, and `whole` is the size of the container.
+    """
     spans = (layout.spans[el] for el in known.elements if el in layout.spans)
     return [(a, z) for a, z in spans if size[z] - size[a] < 0.3 * whole]
 
 
 def _intro_blocks(blocks: list[TextBlock], lo: int, title: str, weights: list[float]) -> list[TextBlock]:
-    """Returns the blocks of prose between the title and a container that begins below it.
+    """Returns the blocks of prose between the title and a container whose first block is `lo`; [] if the title is not
+    above the container.
 
     The first paragraph of a post is often outside the element with the rest of its text.
     """
@@ -246,11 +256,11 @@ def _intro_blocks(blocks: list[TextBlock], lo: int, title: str, weights: list[fl
 def _text_start(
     blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float], known: KnownBoilerplate
 ) -> int:
-    """Returns the index of the block where the text begins. If the title is near the start, the text begins below. A
-    title that is the page's <title> may have the name of the site beside it.
+    """Returns the index of the block where the text begins: the block after the title if the title is near the start of
+    the container, otherwise `lo`.
 
-    A title that also stands above the container is repeated in the text, as in the card of a recipe. It is left out,
-    and the text above it is kept.
+    If much text is above the title, or if the title also stands above the container, the title is only a heading in the
+    text, as in the card of a recipe. It is then excluded (`dead` is set), and the text above it is kept.
     """
     title = known.title
     names = {fold_text(title), fold_text(max(TITLE_PARTS.split(title), key=len))} - {""}
@@ -269,8 +279,8 @@ def _text_start(
 
 
 def _text_end(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float]) -> int:
-    """Returns the index of the block where the text ends. It ends before a heading that introduces other posts, the
-    author or comments.
+    """Returns the index of the block after the end of the text: that of a heading which introduces other posts, the
+    author or comments; `hi` if there is no such heading. Blocks with `dead` set are already excluded.
     """
     whole = size[hi] - size[lo]
     for i in range(lo + 1, hi):
@@ -286,7 +296,7 @@ def _text_end(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: 
 
 def _uses_paragraphs(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> bool:
     """Returns True if most of the text is in <p>, <li> and the like. A <div> with a few words is then not part of the
-    text.
+    text. Blocks with `dead` set are already excluded.
     """
     whole = p = 0.0
     for i in range(lo, hi):
@@ -298,8 +308,8 @@ def _uses_paragraphs(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray)
 
 
 def _is_boilerplate(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
-    """Returns True if a block is not text of the post: punctuation, template code, a label, a link, a byline or a
-    notice.
+    """Returns True if a block is not text of the post, because it is punctuation, template code, a label, a link, a
+    line of the byline (`meta`) or a notice. `by_paragraphs` is the result of `_uses_paragraphs`.
     """
     if b.is_code:
         return False
@@ -311,8 +321,8 @@ def _is_boilerplate(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
 
 
 def _is_label(b: TextBlock, by_paragraphs: bool) -> bool:
-    """Returns True if a block is a short <div> between paragraphs, or a short <p> that is only a link, not a
-    sentence.
+    """Returns True if a block is a label or a link and not text: a short <div> in a text that consists of paragraphs
+    (`by_paragraphs`), or a short <p> that contains only a link and is not a sentence.
     """
     if b.element.tag == "div":
         return by_paragraphs and (b.size < 60 or (b.size < 120 and b.linked > 0.6 * b.size))
@@ -321,7 +331,9 @@ def _is_label(b: TextBlock, by_paragraphs: bool) -> bool:
 
 
 def _drop_rows(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
-    """Marks rows of links as dead: tags at the start or the end of the text, and neighbouring posts at the end."""
+    """Excludes blocks that are rows of links, by setting `dead`: links to tags at the start or the end of the text, and
+    links to the next and the previous post at the end.
+    """
     for i in range(lo, min(hi, lo + _MAX_ROWS)):
         if not dead[i] and not _is_tag_row(blocks[i]):
             break
@@ -336,8 +348,8 @@ def _drop_rows(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> No
 
 
 def _drop_date_lines(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
-    """Marks the lines at the start of the text as dead that consist of a date with its time of day and hardly a word
-    more, such as "12.03.2021, 14:30, updated 13.03.2021, 09:00".
+    """Excludes lines at the start of the text, by setting `dead`, if they consist of a date with its time of day and
+    hardly a word more, such as "12.03.2021, 14:30, updated 13.03.2021, 09:00".
     """
     first = islice((i for i in range(lo, hi) if not dead[i]), _DATE_LINES)
     for i in list(first):
@@ -352,7 +364,7 @@ def _drop_date_lines(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray)
 
 
 def _drop_link_lists(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
-    """Marks a list of links to other posts as dead, with the heading or label above it ("Read also")."""
+    """Excludes lists of links to other posts, with the heading or label above them ("Read also"), by setting `dead`."""
     for i in range(lo, hi - 1):
         b = blocks[i]
         if dead[i] or blocks[i + 1].linked <= 0.8 * blocks[i + 1].size or not heads_other_pages(b.text):
@@ -366,8 +378,8 @@ def _drop_link_lists(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray)
 
 
 def _is_tag_row(b: TextBlock) -> bool:
-    """Returns True if a block contains only links to tags, categories, comments, a printed page or a mail, and
-    separators between them, or hashtags.
+    """Returns True if a block consists of hashtags, or of links to tags, to categories, to comments, to the page's
+    print view or for sending the page by mail.
     """
     if b.size > 300 or b.element.tag in HEADINGS:
         return False
@@ -385,7 +397,7 @@ def _is_term_link(a: Element) -> bool:
 
 
 def _is_neighbour_row(b: TextBlock) -> bool:
-    """Returns True if a block is a link to the next or the previous post, with its title."""
+    """Returns True if a block is a link to the next or the previous post."""
     if b.linked < 0.5 * b.size or b.size > 300:
         return False
     rels = {one for a in _links_of(b) for one in (a.get("rel") or "").lower().split()}
@@ -399,8 +411,8 @@ def _links_of(b: TextBlock) -> Iterable[Element]:
 
 
 def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
-    """Marks blocks as dead if their text also occurs elsewhere in the body. Such blocks are invitations and pull
-    quotes.
+    """Excludes blocks whose text also occurs elsewhere in the body, by setting `dead`. Such blocks are pull quotes and
+    repeated invitations.
     """
     live = [i for i in range(lo, hi) if not dead[i] and blocks[i].size >= 40 and not _may_repeat(blocks[i])]
     quotes = {i for i in live if blocks[i].size < 400 and _is_in_quote(blocks[i].element)}
@@ -437,7 +449,9 @@ def _may_repeat(b: TextBlock) -> bool:
 
 
 def _first_letters(text: str) -> str:
-    """Returns the first letters and digits of a text, so that texts with the same `_letters` have the same result."""
+    """Returns the first eight letters and digits of a text in lower case. Only texts for which these are equal can be
+    equal texts.
+    """
     start = "".join(filter(str.isalnum, text[: 4 * _START]))
     if len(start) < _START:
         start = "".join(filter(str.isalnum, text))
@@ -445,7 +459,7 @@ def _first_letters(text: str) -> str:
 
 
 def _is_in_quote(el: Element) -> bool:
-    """Returns True if an element, its parent or its grandparent is a quotation or the like."""
+    """Returns True if an element, its parent or its grandparent is a <blockquote>, <aside> or <figure>."""
     at: Element | None = el
     for _ in range(3):
         if at is None or at.tag in _QUOTES:
@@ -457,7 +471,9 @@ def _is_in_quote(el: Element) -> bool:
 def _drop_author_notes(
     blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float], people: tuple[str, ...]
 ) -> None:
-    """Marks paragraphs at the end as dead if they begin with an author's name, since they are about the author."""
+    """Excludes paragraphs near the end that begin with one of the names `people`, by setting `dead`. They are about the
+    author.
+    """
     if not people:
         return
     last = size[hi] - 0.12 * (size[hi] - size[lo]) - 300
@@ -474,7 +490,9 @@ def _in_list(el: Element) -> bool:
 
 
 def _drop_empty_headings(layout: BlockLayout, lo: int, hi: int, dead: bytearray) -> None:
-    """Marks headings at the end of the text as dead if everything below them was dropped and they head no picture."""
+    """Excludes headings at the end of the text, by setting `dead`, if no text remains below them and they are not the
+    heading of a picture.
+    """
     blocks = layout.blocks
     i = hi - 1
     while i > lo and (dead[i] or blocks[i].element.tag in HEADINGS):
@@ -485,7 +503,7 @@ def _drop_empty_headings(layout: BlockLayout, lo: int, hi: int, dead: bytearray)
 
 
 def _heads_picture(layout: BlockLayout, i: int, hi: int) -> bool:
-    """Returns True if a heading without links has only a picture below it, up to the next such heading or the end."""
+    """Returns True if block `i`, a heading without links, has no text below it but a picture."""
     blocks = layout.blocks
     following = blocks[i + 1] if i + 1 < hi else None
     if blocks[i].linked or ends_the_post(blocks[i].text):
@@ -527,7 +545,10 @@ class _Span(NamedTuple):
 
 
 def text_weights(layout: BlockLayout) -> list[float]:
-    """Returns the weight of each block for finding the text: positive for prose, negative for links and labels."""
+    """Returns the weight of each block: the number of its letters if it is prose, a small number for a heading, a
+    negative one for links and labels, and 0 for boilerplate. The text of a post is in the element whose blocks weigh
+    most.
+    """
     blocks = layout.blocks
     prose = layout.prefix_sums([b.size - b.linked if b.size > 80 and b.linked < 0.4 * b.size else 0.0 for b in blocks])
     out = list(map(_block_weight, blocks))
@@ -550,10 +571,11 @@ def _block_weight(b: TextBlock) -> float:
 
 
 def _spans_by_mark(layout: BlockLayout, prose: list[float]) -> dict[str, list[tuple[int, int]]]:
-    """Returns the block ranges of boilerplate elements, as (first, end), grouped by the word in a class or id or the
-    tag that marks them as boilerplate.
+    """Returns the block ranges of boilerplate elements, as (first, end). They are grouped by what marks the elements as
+    boilerplate: a word in their class or id, or their tag.
 
-    Elements that contain an <h1> or a large share of the prose are left out.
+    Elements that contain an <h1> or a large share of the prose are left out. `prose` are prefix sums of the blocks'
+    amounts of prose.
     """
     heads = layout.prefix_sums([float(b.element.tag == "h1") for b in layout.blocks])
     found: dict[str, list[tuple[int, int]]] = {}
@@ -569,9 +591,8 @@ def _spans_by_mark(layout: BlockLayout, prose: list[float]) -> dict[str, list[tu
 
 
 def heaviest_container(layout: BlockLayout, sums: list[float]) -> Element:
-    """Returns the smallest element that has nearly all the weight of the heaviest element.
-
-    An element whose class or id is commonly used for the text needs a smaller share of the weight.
+    """Returns the element with the text: the smallest one that has at least 90 % of the weight of the heaviest element.
+    If its class or id is commonly used for the text, 60 % are enough. `sums` are prefix sums of the blocks' weights.
     """
     found = [
         _Span(sums[z] - sums[a], el, a, z)
@@ -598,8 +619,8 @@ def _is_named_text(el: Element) -> bool:
 
 
 def _weight_of_same_class(one: _Span, found: list[_Span]) -> float:
-    """Returns the total weight of all elements with the same tag and class, since a text may be divided among several
-    elements.
+    """Returns the total weight of an element and of the elements beside it with the same tag and class, since a text
+    may be divided among several elements.
 
     Elements around `one` or inside it do not count.
     """
@@ -641,9 +662,8 @@ _AUTHOR_METAS = ("author", "article:author", "parsely-author", "sailthru.author"
 
 @dataclass(frozen=True, slots=True)
 class RenderedText:
-    """The text of an element without boilerplate, and the blocks of `layout` that it consists of. False if it is empty.
-
-    `page` and `top` are the page and the element; None for a text that is not from an element.
+    """The text of the element `top` of a page without boilerplate, and the blocks of `layout` of which it consists.
+    `page`, `top` and `layout` are None for a text that is not from an element. An empty text is false.
     """
 
     text: str = ""
@@ -659,7 +679,7 @@ class RenderedText:
         return len(self.text)
 
     def markup(self, body: str) -> tuple[Mark, ...]:
-        """Returns the marks of `body`, which has all or some lines of this text."""
+        """Returns the marks of `body`, a text that consists of all or some lines of this one."""
         if self.page is None or self.top is None or self.layout is None or not body:
             return ()
         return carry_marks(self.text, find_markup(self.page, self.top, self.layout, self.blocks, self.text), body)
@@ -699,8 +719,8 @@ def extract_body(page: Page, post: Post, title: str, beside: BylineBlock, hint: 
 
 
 def below_title_line(text: str, title: str, byline: Iterable[str]) -> str:
-    """Returns the lines of a text below the line that is the title, without the byline's lines that follow it. Returns
-    the text unchanged if no line near its start is the title, or if hardly any text is below that line.
+    """Returns the lines of a text below the line that is the title, without the lines of the byline that follow the
+    title. Returns the text unchanged if no line near its start is the title, or if hardly any text is below that line.
 
     This is needed for pages without heading elements, on which menus, title and text are lines of one table cell.
     """
@@ -715,8 +735,8 @@ def below_title_line(text: str, title: str, byline: Iterable[str]) -> str:
 
 
 def _declared_body(page: Page, title: str, shown: Body) -> Body | None:
-    """Returns the text that JSON-LD declares as the article's if the page shows only its beginning or hardly any text;
-    otherwise None.
+    """Returns the text of the article in JSON-LD, if the page itself shows only the beginning of this text or hardly
+    any text; otherwise None. `shown` is the text that the page shows.
     """
     declared = page.data.article(page.addresses)
     text = next((t for t in page.data.resolve((declared or {}).get("articleBody")) if isinstance(t, str)), "")
@@ -732,7 +752,7 @@ def _declared_body(page: Page, title: str, shown: Body) -> Body | None:
 
 
 def _paragraphs_of(text: str) -> str:
-    """Returns a text that a page declares as HTML. It may be plain text, HTML, or HTML with escaped tags."""
+    """Returns a declared text as HTML. The text may be plain text, HTML, or HTML with escaped tags."""
     if "<" not in text and "&lt;" in text:
         text = unescape(text)
     if re.search(r"</|<br|<p>", text):
@@ -741,7 +761,9 @@ def _paragraphs_of(text: str) -> str:
 
 
 def _body_in_scripts(page: Page, title: str, shown: Body) -> Body | None:
-    """Returns the text of the article in the data of the page's scripts if the page shows much less; otherwise None."""
+    """Returns the text of the article in the data of the page's scripts if the page itself shows much less text
+    (`shown`); otherwise None.
+    """
     if len(shown.text) >= _MAY_BE_NOTICE or (width := text_width(shown.text)) >= _MAY_BE_NOTICE:
         return None
     if not (html := article_html(page.index, title, page.addresses)):
@@ -764,7 +786,7 @@ def hint_body(shown: str, url: str, title: str, hint: SourceHint | None) -> Rend
 
 
 def body_of_html(fragment: str, url: str, title: str = "") -> RenderedText:
-    """Returns the text of a post's HTML, as given by a feed or an API."""
+    """Returns the text of a post whose HTML, `fragment`, a feed or an API gives. `url` is the post's address."""
     page = parse_page(f"<html><body><div class='archiver-whole'>{fragment}</div></body></html>", url)
     top = page.index.first(".archiver-whole")
     if top is None:
@@ -793,14 +815,20 @@ def render_container(
 
 
 def _beside_text(post: Post, top: Element) -> set[Element]:
-    """Returns the meta blocks of a post, and the other articles on its page."""
+    """Returns the elements that are not text of the post although `top` may contain them: the post's meta blocks, and
+    other articles on its page.
+    """
     return {block for block in (*post.meta_blocks, *other_articles(post)) if block is not top}
 
 
 def _render_post(
     post: Post, plan: BlockLayout, top: Element, known: KnownBoilerplate, weights: list[float] | None = None
 ) -> RenderedText:
-    """Returns the text of a post in `top`. A text that equals the title is kept only if the post has no other text."""
+    """Returns the text of a post in the element `top`. If it is empty without the title, the title is kept as text,
+    unless the title's element is in `top`.
+
+    `plan` is the layout of the page, `known` is what belongs to other fields, and `weights` is as in `text_blocks`.
+    """
     text = _render(post.page, plan, top, known, weights)
     if text or not known.title or (post.title is not None and is_below(post.title, top)):
         return text
@@ -898,7 +926,7 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
 
 
 def _without_meta_blocks(post: Post, plan: BlockLayout, top: Element) -> BlockLayout:
-    """Returns the layout of the page without the meta blocks of the element that holds the post's text."""
+    """Returns the layout of the page without the meta blocks in the element `top`."""
     meta = {e for e in meta_blocks_in(top) if e in plan.spans}
     if not meta:
         return plan
@@ -908,9 +936,11 @@ def _without_meta_blocks(post: Post, plan: BlockLayout, top: Element) -> BlockLa
 
 
 def _text_of_entry(post: Post, plan: BlockLayout, title: str, beside: BylineBlock, found: Body, top: Element) -> Body:
-    """Returns the text of a short post. If the page's main content is in `top`, returns the text of the main content;
-    otherwise returns the text `found` in `top`. But if `top` is outside the post's entry, returns the text below the
-    title.
+    """Returns the text of a short post. It is the text `found` in the element `top`, unless `top` is outside the post's
+    entry, as a sidebar is; then it is the text below the title.
+
+    If `top` contains the element that the page marks as its main content, only the text of that element is used. The
+    text is "" if the post's <article> contains only a picture or a recording.
     """
     main, article = post.page.main_content, _article(post)
     if main is not None and is_below(main, top) and not (article is not None and is_below(article, main)):
@@ -927,20 +957,24 @@ def _text_of_entry(post: Post, plan: BlockLayout, title: str, beside: BylineBloc
 
 
 def _has_prose(plan: BlockLayout, weights: list[float], top: Element) -> bool:
-    """Returns True if an element contains prose, and not only headings, labels and links."""
+    """Returns True if the element `top` contains prose, and not only headings, labels and links. `weights` are the
+    weights of the blocks in `plan`.
+    """
     lo, hi = plan.spans.get(top, (0, 0))
     return max(weights[lo:hi], default=0.0) > _HEAD
 
 
 def _is_outside_entry(post: Post, top: Element) -> bool:
-    """Returns True if an element is neither in the post's entry nor around it. It may be a sidebar or a footer."""
+    """Returns True if the element `top` is neither in the post's entry nor around the entry, as a sidebar or a footer
+    is not.
+    """
     entry = _entry(post)
     return entry is not None and not is_below(top, entry) and not is_below(entry, top)
 
 
 def _entry(post: Post) -> Element | None:
-    """Returns the <article> of the post or, if there is none, the page's main content. Returns None if the main content
-    does not contain the post's title.
+    """Returns the post's entry, the element with all its parts: its <article> or, if there is none, the page's main
+    content. Returns None if the main content does not contain the post's title.
     """
     found, main = _article(post), post.page.main_content
     if found is None and main is not None and post.title is not None and is_below(post.title, main):
@@ -959,11 +993,11 @@ def _article(post: Post) -> Element | None:
 
 
 def _short_text(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) -> Body | None:
-    """Returns the text below the title, found by its position, for a post that is too short to be found by its weight;
-    None if there is no text below the title.
+    """Returns the text below the title of a short post, for which the weights of blocks are no reliable sign; None if
+    there is no text below the title.
 
-    Returns the text of an element in the post's entry whose class marks it as the text, or else the rest of the entry.
-    The text is "" if the entry contains only a picture or a recording.
+    It is the text of an element in the post's entry whose class marks it as the text, or else the text of the whole
+    entry. It is "" if the entry contains only a picture or a recording.
     """
     article, entry = _article(post), _entry(post)
     if entry is None and post.holder is not None and post.holder.tag != "body":
@@ -984,8 +1018,8 @@ def _short_text(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) 
 
 
 def _text_below_title(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) -> RenderedText | None:
-    """Returns the text below the title in the small box that contains both; "" if the box has only a picture below the
-    title. Returns None if the title is not in such a box.
+    """Returns the text below the title in the small box that contains both. The text is "" if the box has only a
+    picture below the title. Returns None if the title is not in such a box.
 
     This is needed for a short post, since the rest of the page, such as "No comments" or its footer, is as long as its
     text.
@@ -1005,9 +1039,10 @@ def _text_below_title(post: Post, plan: BlockLayout, title: str, beside: BylineB
 
 
 def _part_below(post: Post, plan: BlockLayout, entry: Element, beside: BylineBlock) -> Element | None:
-    """Returns the first box in `entry` that is below the title and contains text or pictures. Returns `entry` itself if
-    the text is in paragraphs directly inside it, or in boxes below a box with its first paragraph. Returns None if the
-    title is only followed by lines with the date, authors and terms.
+    """Returns the element inside the box `entry` that contains the text or the pictures below the title.
+
+    Returns `entry` itself if several of its children contain the text. Returns None if the title is only followed by
+    lines with the date, authors and terms.
     """
     assert post.title is not None
     order = post.page.index.order
@@ -1023,13 +1058,15 @@ def _part_below(post: Post, plan: BlockLayout, entry: Element, beside: BylineBlo
 
 
 def _is_lede(plan: BlockLayout, box: Element) -> bool:
-    """Returns True if a box has one paragraph."""
+    """Returns True if a box consists of one paragraph of prose."""
     lo, hi = plan.spans.get(box, (0, 0))
     return hi == lo + 1 and _block_weight(plan.blocks[lo]) > _HEAD
 
 
 def _holds_paragraphs(plan: BlockLayout, box: Element) -> bool:
-    """Returns True if a box contains several blocks, a paragraph among them, and no mark of boilerplate."""
+    """Returns True if a box contains several blocks, at least one of which is a paragraph of prose, and its class and
+    id do not mark it as boilerplate.
+    """
     lo, hi = plan.spans.get(box, (0, 0))
     blocks = plan.blocks[lo:hi]
     is_prose = any(b.element.tag == "p" and _block_weight(b) > _HEAD for b in blocks)

@@ -82,8 +82,8 @@ day)."""
 
 @dataclass(frozen=True, slots=True)
 class FieldExplanation:
-    """Why one field has its value. `chosen` is the value as text, and `why` is the reason. `won` says for each
-    candidate whether it was chosen.
+    """Why one field has its value. `chosen` is the value as text, and `why` is the reason. `won` contains, for each
+    candidate, whether it was chosen.
     """
 
     field: str
@@ -96,8 +96,8 @@ class FieldExplanation:
 def explain(
     values: Mapping[str, Any], evidence: Iterable[Evidence], fields: Collection[str] = FIELDS
 ) -> tuple[FieldExplanation, ...]:
-    """Explains the value of each of these fields, and of the other fields that have candidates, from an article's
-    evidence.
+    """Explains, from an article's evidence, the value of each field in `fields` and of every other field that has
+    candidates.
 
     `values` maps the names of fields to the article's values, as in `Article` or a record.
     """
@@ -252,7 +252,9 @@ def _reason_by_agreement(name: str, won: Evidence, others: Sequence[Evidence], p
 
 
 def _reason_against_rival(name: str, won: Evidence, rival: Evidence, path: str) -> str:
-    """Returns the reason why `won` was chosen over a rival with higher confidence; "" if agreement alone decided."""
+    """Returns the reason why the candidate `won` was chosen although `rival` has a higher confidence; "" if there is no
+    other reason than that more sources agree with it. `path` is the path of the page's address.
+    """
     shown = won.source in _SHOWN
     if name == "title":
         if shown:

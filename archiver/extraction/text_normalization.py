@@ -112,11 +112,11 @@ def _lower_in_pattern(found: re.Match[str]) -> str:
 
 
 class CaselessPattern:
-    """A regular expression that ignores case, without flags in the pattern. The string of a match may be in lower case,
-    so only its positions are of use.
+    """A regular expression that ignores case. The string of a match may be in lower case, so only the positions of a
+    match are of use.
 
-    A text in ASCII is matched in lower case with a case-sensitive pattern, because only there the engine skips
-    alternatives by their first letter. With many alternatives this takes half of the time.
+    A text in ASCII is converted to lower case and matched with a case-sensitive pattern, because only then the engine
+    skips alternatives by their first letter. With many alternatives this halves the time.
     """
 
     __slots__ = ("_any", "_lower")
@@ -165,8 +165,8 @@ def element_line(el: Element | None) -> str:
 
 
 def has_longer_line(el: Element, length: int) -> bool:
-    """Returns True if `element_line` of an element has more than `length` characters. Most of a long element is not
-    read.
+    """Returns True if `element_line` of an element has more than `length` characters. A long element is read only as
+    far as necessary.
     """
     if el.tag in _UNREAD:
         return False
@@ -199,7 +199,9 @@ def _text_parts(el: Element) -> Iterator[str]:
 
 
 def has_text(el: Element, least: int = 1) -> bool:
-    """Returns True if the texts in an element, without white space around them, have at least `least` characters."""
+    """Returns True if an element contains at least `least` characters of text, not counting white space around its
+    texts.
+    """
     length = 0
     for text in el.itertext():
         length += len(text.strip())
