@@ -74,8 +74,8 @@ THAI = Script("thai", 9, 150, 100, 24, 30, 0.5)
 class Wording:
     """The words of a text in order, prepared for comparison with other texts.
 
-    The n-th of `shingles` (short word sequences) begins at the n-th word. `is_list` is True if most lines of the text
-    are short.
+    `shingles` are the sequences of a fixed number of words; the n-th of them begins at the n-th word. `is_list` is True
+    if most lines of the text are short.
     """
 
     script: Script
@@ -211,7 +211,7 @@ class NearDuplicate:
 
 @dataclass(frozen=True, slots=True)
 class _Cover:
-    """The extent to which one text is also in another text.
+    """How much of one text is also in another text.
 
     - `size`: the number of words of the text.
     - `shared`: the number of these words that are in shingles which both texts have.
@@ -321,7 +321,7 @@ def are_series(a: Wording, b: Wording, c: Wording, *, one_site: bool) -> bool:
     """Returns True if three texts look like near-duplicates only because they were made from the same template or share
     boilerplate.
 
-    This shows in what they have in common. Edited copies of a story are changed in different passages, so three of them
+    What they have in common shows this. Edited copies of a story are changed in different passages, so three of them
     have less in common than two. The fixed text of a template is in all texts, so the third text contains whatever the
     other two have in common. If all differences are in one passage, the texts may also be one story with different
     introductions; then only posts of the same site (`one_site`) count as a series.

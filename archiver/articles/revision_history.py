@@ -62,11 +62,11 @@ class Revert:
 
 
 def find_revert(history: Sequence[PastRevision], equal: Sequence[int], at: datetime) -> Revert | None:
-    """Returns how to store the state of a post at the time `at` if this state repeats an earlier revision; None if it
-    is new.
+    """Returns the revert to store if the state of a post at the time `at` repeats an earlier revision; None if the
+    state is new.
 
-    `history` holds the article's revisions in order. `equal` holds the numbers of the earlier revisions that the state
-    equals. The first revert always becomes a revision. A post that has had n different contents has at most n +
+    `history` contains the article's revisions in order. `equal` contains the numbers of the earlier revisions that the
+    state equals. The first revert always becomes a revision. A post that has had n different contents has at most n +
     MAX_REVERTS revisions.
     """
     if not equal:
@@ -108,8 +108,8 @@ class RevisionRun:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A later capture of a run, which proves that the revision was still online at that time. `article` is the article
-    extracted from this capture; None if it equals the run's article.
+    """A later capture of a revision, which proves that the revision was still online at that time. `article` is the
+    article extracted from this capture; None if it equals the revision's article.
     """
 
     at: datetime
@@ -186,8 +186,8 @@ def insert_into_runs(
 
 
 def _merge_runs(runs: Sequence[RevisionRun], changed: Changed) -> tuple[RevisionRun, ...]:
-    """Returns the runs with adjacent runs of equal content merged, without stubs that follow a full text, and with
-    their new `changed`. Two runs that are both stored are never merged.
+    """Returns the runs after three corrections: adjacent runs of equal content are merged, stubs that follow a full
+    text are removed, and `changed` is set anew. Two runs that are both stored are never merged.
     """
     out: list[RevisionRun] = []
     for run in runs:
@@ -290,8 +290,8 @@ def _decided_by_person(article: Article) -> set[str]:
 
 def lost_page_object_values(then: Entries, extracted: Article, *, only_failed: bool = False) -> tuple[Evidence, ...]:
     """Returns evidence (`PAGE_OBJECT_KEPT`) for each field whose stored value came from a page object and is missing
-    from the new extraction. Either the page object failed for the field, or no page object returned a value and this
-    one did not read the page. Such values are kept, because the site has not changed them.
+    from the new extraction. The page object failed for this field, or it no longer reads the page and no other returned
+    a value. Such values are kept, because the site has not changed them.
 
     `then` is the stored evidence. If `only_failed` is True, only fields for which the page object failed are returned.
     """
@@ -343,8 +343,8 @@ def page_objects_named(extractor: str) -> frozenset[str]:
 
 
 def _is_picture_only(one: Evidence) -> bool:
-    """Returns True if this evidence is about the body and says that the element of the post's text was found, but has
-    no text. This is so for a post that consists of a picture.
+    """Returns True if evidence about the body says that the element for the post's text was found, but contains no
+    text, as in a post that consists of a picture.
     """
     return one.field == "body" and one.source == "position" and one.value == "0 characters"
 

@@ -54,7 +54,7 @@ def to_html(body: str, marks: Iterable[Mark], image_source: ImageSource = str) -
 
 
 class _HtmlWriter:
-    """Writes nodes as HTML. `links` is the number of links that are open."""
+    """Writes the nodes of a body (see `build_tree`) as HTML. `links` is the number of links around the current node."""
 
     def __init__(self, image_source: ImageSource) -> None:
         self.image_source = image_source
@@ -70,11 +70,12 @@ class _HtmlWriter:
         return f"<p{name}>{self.inline(named.children)}</p>"
 
     def item(self, node: Node, before: str, following: Node | None) -> tuple[str, str]:
-        """Writes a list item: its first paragraph as it is, and all further blocks as elements. Returns the HTML and
-        the kind of the last block. `before` is the kind of the block before the item, `following` the item after it.
+        """Returns the HTML of a list item, and the kind of its last block. `before` is the kind of the block before the
+        item, and `following` is the item after it.
 
-        A paragraph directly in an item has no blank lines around it. If the body has one before it, it is put into a
-        <div>; if the body has none after it, an empty paragraph precedes it instead.
+        The first paragraph is written without a <p>, which means that in the body no blank lines are around it. If
+        blank lines are on both sides of it, it is put into a <div>; if there is one only before it, an empty paragraph
+        is written before it.
         """
         name, node = _take_anchor(node)
         out: list[str] = []
@@ -130,7 +131,7 @@ class _HtmlWriter:
         return f"<figure>{self.image(node)}{below}</figure>"
 
     def image(self, node: Node) -> str:
-        """Writes an image, or a link to it if the page must not load it."""
+        """Returns the HTML of an image, or of a link to it if `image_source` returns no address for it."""
         if node.mark is None or not is_web_url(node.value):
             return ""
         if source := self.image_source(node.value):
@@ -139,7 +140,9 @@ class _HtmlWriter:
         return text if self.links else f'<a class="image" href="{escape(node.value)}" rel="{REL}">{text}</a>'
 
     def recording(self, node: Node) -> str:
-        """Writes a link to a recording or an embedded page, in its place: a reader decides what to load."""
+        """Returns the HTML of a link in the place of a recording or an embedded page, so that readers decide what to
+        load.
+        """
         if node.mark is None or not is_web_url(node.value):
             return ""
         text = escape(node.mark.alt or node.value)
@@ -160,7 +163,7 @@ class _HtmlWriter:
         return "".join(out)
 
     def inline_node(self, node: Node, name: str) -> str:
-        """Writes an inline node. `name` is the attribute for the anchor before it, or ""."""
+        """Returns the HTML of an inline node. `name` is the id attribute for the anchor before the node, or ""."""
         if node.kind in IMAGES:
             return self.image(node)
         self.links += node.kind == "a"
@@ -178,8 +181,8 @@ class _HtmlWriter:
 
 
 def _take_anchor(node: Node) -> tuple[str, Node]:
-    """Returns the attribute for the anchor with which a node begins ("" if it begins with none), and the node without
-    that anchor.
+    """Returns the id attribute for the anchor with which a node begins ("" if there is none), and the node without that
+    anchor.
     """
     first = node.children[0] if node.children else ""
     if isinstance(first, str) or first.kind != ANCHOR:
