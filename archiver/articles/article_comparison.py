@@ -409,7 +409,9 @@ def _count_common_start(a: list[str], b: list[str]) -> int:
 
 
 def _count_repeated_at_seam(before: list[str], after: list[str]) -> int:
-    """Returns how many paragraphs at the end of one page are repeated at the beginning of the next page."""
+    """Returns how many paragraphs at the end of one page (`before`) are repeated at the beginning of the next page
+    (`after`).
+    """
     ends = [fold_words(p) for p in before[-_MAX_SEAM:]]
     begins = [fold_words(p) for p in after[:_MAX_SEAM]]
     for n in range(min(len(ends), len(begins)), 0, -1):

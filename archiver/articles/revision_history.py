@@ -1,9 +1,9 @@
 """Rules for the revisions of an article: recognizes reverts, inserts articles extracted from old captures at the right
 place, and decides which values re-extraction keeps.
 
-In this module, a revision is a run of captures with equal meaning: it begins with its first capture and lasts until the
-next run begins. The runs of a post depend only on its captures, not on the order in which these are entered. All
-functions are pure.
+In this module, a revision is a run, which means a series of consecutive captures with equal meaning. It begins with its
+first capture and lasts until the next revision begins. The revisions of a post depend only on its captures, not on the
+order in which these are entered. All functions are pure.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def find_revert(history: Sequence[PastRevision], equal: Sequence[int], at: datet
 
 @dataclass(frozen=True, slots=True)
 class RevisionRun:
-    """A revision as a run of captures.
+    """A revision as a series of consecutive captures with equal meaning.
 
     - `at`, `capture`, `digest`: the time, the ID and the payload digest of its first capture.
     - `number`: the number of the stored revision; 0 if it is not stored.
@@ -100,8 +100,8 @@ class RevisionRun:
 
     @property
     def order(self) -> tuple[datetime, str]:
-        """The sort key of runs. Runs whose first captures are of the same second are ordered by digest, so that the
-        order is unambiguous.
+        """The sort key of revisions. Revisions whose first captures are of the same second are ordered by digest, so
+        that the order is unambiguous.
         """
         return self.at, self.digest
 
@@ -144,22 +144,24 @@ def changed_between(before: RevisionRun, after: RevisionRun) -> tuple[str, ...]:
 
 
 def index_of_run_at(runs: Sequence[RevisionRun], extracted: RevisionRun) -> int | None:
-    """Returns the index of the run during which an article was captured; None if it was captured before all runs."""
+    """Returns the index of the revision (in `runs`) during which an article was captured; None if it was captured
+    before all revisions.
+    """
     return next((n for n in range(len(runs) - 1, -1, -1) if runs[n].order <= extracted.order), None)
 
 
 def insert_into_runs(
     runs: Sequence[RevisionRun], extracted: RevisionRun, again: Sighting | None, changed: Changed = changed_between
 ) -> tuple[tuple[RevisionRun, ...], Placement]:
-    """Inserts an article extracted from an old capture among the revisions, at the time of the capture. Returns the new
-    revisions and the effect on them.
+    """Inserts an article extracted from an old capture among the revisions of a post (`runs`), at the time of the
+    capture. Returns the new revisions and the effect on them.
 
     `runs` are in order and not empty. `again` is the next capture after the inserted one, if it belongs to the same
-    run; otherwise None. A stub after a full text does not become a revision.
+    revision; otherwise None. A stub after a full text does not become a revision.
 
-    If the inserted article equals the run after it, that run now begins with the inserted capture and has the inserted
-    article. But if `changed` finds no edit between the two although their words differ, only the extractor has changed,
-    and the run keeps its stored article.
+    If the inserted article equals the revision after it, that revision now begins with the inserted capture and has the
+    inserted article. But if `changed` finds no edit between the two although their words differ, only the extractor has
+    changed, and the revision keeps its stored article.
     """
     n = index_of_run_at(runs, extracted)
     if n is not None:
@@ -186,8 +188,8 @@ def insert_into_runs(
 
 
 def _merge_runs(runs: Sequence[RevisionRun], changed: Changed) -> tuple[RevisionRun, ...]:
-    """Returns the runs after three corrections: adjacent runs of equal content are merged, stubs that follow a full
-    text are removed, and `changed` is set anew. Two runs that are both stored are never merged.
+    """Returns the revisions after three corrections: adjacent revisions of equal content are merged, stubs that follow
+    a full text are removed, and `changed` is set anew. Two revisions that are both stored are never merged.
     """
     out: list[RevisionRun] = []
     for run in runs:

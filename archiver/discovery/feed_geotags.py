@@ -257,7 +257,8 @@ def _middle(pairs: list[_Pair], name: str) -> GeoTag | None:
 
 
 def _box(corners: list[_Pair], name: str) -> GeoTag | None:
-    """Returns the geo-tag of the middle of a box given by its lower (south-west) and upper (north-east) corner.
+    """Returns the geo-tag of the middle of a box given by its lower (south-west) and upper (north-east) corner; None if
+    it is 0,0.
 
     If the western longitude exceeds the eastern longitude by more than 180 degrees, the box crosses the 180th meridian.
     If the excess is smaller, the corners were written in the wrong order.

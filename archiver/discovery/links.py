@@ -141,7 +141,8 @@ def parse_links(
     index: Index, url: str, scope: Scope, link_header: str = "", latest_year: int = 2100, *, with_api: bool = True
 ) -> PageLinks:
     """Returns the links of the page at `url`, its address after redirects. `index` is the index of its tree (parsed by
-    lxml.html). The address of the platform's API is looked for only if `with_api` is True.
+    lxml.html), and `link_header` is the Link header of the response. The address of the platform's API is looked for
+    only if `with_api` is True. An address with a year after `latest_year` is a trap.
 
     Leaves out addresses out of scope, assets, comment feeds and AMP copies. Feeds of single categories, tags and
     authors are taken from the home page only, since the listings of these categories, tags and authors contain more

@@ -86,8 +86,8 @@ def is_unreadable_time(text: str) -> bool:
 
 
 def parse_time(text: str) -> datetime | None:
-    """Returns the time that `parse_timestamp` parses, without its precision. The time is aware, and in UTC if the text
-    has no zone.
+    """Returns the time that `parse_timestamp` parses, without its precision; None if it parses none. The time is aware,
+    and in UTC if the text has no zone.
     """
     found = parse_timestamp(text)
     return found.at if found else None

@@ -369,8 +369,8 @@ def query_url(service: str, prefix: str, query: CdxQuery = _EACH_PAGE) -> str:
 
 
 def captures_url(service: str, address: str, since: datetime | None = None, until: datetime | None = None) -> str:
-    """Returns the address at which a CDX server lists all relevant captures of one URL, or of all URLs with a prefix if
-    it ends with "*".
+    """Returns the address at which a CDX server lists all relevant captures of one URL (`address`), or of all URLs with
+    a prefix if `address` ends with "*". `since` and `until` are aware and inclusive.
 
     Relevant captures are captures of pages, redirects, 404 and 410 responses, and revisit records. The server is not
     asked to collapse adjacent equal captures, because its list would then not say when a page was last captured. It
@@ -452,8 +452,8 @@ class KnownURLs:
 
 
 def cdx_candidates(entries: Iterable[CdxEntry], scope: Scope, found_on: str, latest_year: int = 2100) -> KnownURLs:
-    """Selects from a list of captures the addresses of a site's pages, each once. Crawl traps are included and marked
-    as such.
+    """Selects from a list of captures the addresses of a site's pages, each once. `found_on` is the address of the
+    list. Crawl traps, such as addresses with a year after `latest_year`, are included and marked as such.
 
     Leaves out other hosts, files, feeds, listings (the site links to those that still exist) and broken addresses. Also
     leaves out an address with query parameters if none of them selects a post and the address without parameters was

@@ -67,8 +67,8 @@ _SENTENCE_END = tuple(".!?…。！？")
 @dataclass(frozen=True, slots=True)
 class _Text:
     """The text of a post. `full` is the text of the body's element, without the lines that the site's rule for the body
-    leaves out. `plain` is `full` without the byline at its beginning and the signature at its end. `tail` is that
-    signature.
+    leaves out. `plain` is `full` without the byline at its beginning and the signature at its end. `tail` are the
+    authors and sources that its last paragraphs name.
     """
 
     rendered: RenderedText
@@ -245,7 +245,8 @@ def kind_by_hand(
 
 def _answer_of_marks(page: Page, rules: SiteRules, hint: SourceHint | None, known: PageKind) -> Answer | None:
     """Returns POST and the name of the rule if all hand-written selectors for posts match the page; otherwise None.
-    Also returns None if `classify_by_facts` says that the page is something else, such as an error page.
+    Also returns None if `classify_by_facts` says that the page is something else, such as an error page. `known` is the
+    kind of page that its source suggests.
     """
     if not all(page.ask(mark) for mark in rules.post):
         return None
@@ -276,8 +277,8 @@ def _with_field(article: Article, reader: SiteReader, name: str, rule: Rule) -> 
 
 
 def _post_rule(reader: SiteReader, known: PageKind) -> str | None:
-    """Returns the name of the classification rule that makes the page a post; None if the page is not
-    certainly a post.
+    """Returns the name of the classification rule that makes the page a post; None if the page is not certainly a post.
+    `known` is the kind of page that its source suggests.
     """
     page, rules = reader.page, reader.rules
     if rules.post_by_hand:

@@ -101,8 +101,8 @@ def boilerplate_spans(
     attribute, the class or the id of such an element marks it as boilerplate.
 
     The container's blocks are those from `lo` up to but not including `hi`; `size` are the prefix sums of the sizes of
-    all blocks. A mark is mistaken, and its elements are not returned, if one of them or all of them together contain
-    more than `share` of the container's text. This does not apply to forms for comments and the like.
+    all blocks. A mark is ignored if one element with it, or all of them together, contain more than `share` of the
+    container's text. Forms for comments, and some other marks of texts that may be long, are never ignored.
     """
     whole = size[hi] - size[lo]
     found: dict[str, list[tuple[int, int]]] = {}
@@ -111,7 +111,7 @@ def boilerplate_spans(
             continue
         why = _boilerplate_mark(layout, el)
         if not why:
-            continue  # as most elements
+            continue  # true of most elements
         is_small = why == _COMMENTS or size[z] - size[a] <= share * whole or _is_below_text(why, size[a] - size[lo])
         is_code = sum(b.size for b in layout.blocks[a:z] if b.is_code) > (size[z] - size[a]) / 2
         if is_small and not is_code and not _is_text_after_all(why, el, layout.blocks[a:z]):
@@ -197,7 +197,8 @@ def _is_footnote(el: Element) -> bool:
 def text_blocks(
     layout: BlockLayout, lo: int, hi: int, known: KnownBoilerplate, weights: list[float] | None = None
 ) -> list[TextBlock]:
-    """Returns the blocks of a container that are text of the post, in reading order, without boilerplate.
+    """Returns the blocks of a container that are text of the post, in reading order, without boilerplate. `known` are
+    parts of the page that belong to other fields.
 
     The container's blocks are those from `lo` up to but not including `hi`. If `weights` (from `text_weights`) are
     given, prose between the title and the container is included.
@@ -260,7 +261,8 @@ def _text_start(
     the container, otherwise `lo`.
 
     If much text is above the title, or if the title also stands above the container, the title is only a heading in the
-    text, as in the card of a recipe. It is then excluded (`dead` is set), and the text above it is kept.
+    text, as in the card of a recipe. It is then excluded (its byte in `dead` is set to 1), and the text above it is
+    kept.
     """
     title = known.title
     names = {fold_text(title), fold_text(max(TITLE_PARTS.split(title), key=len))} - {""}
@@ -280,7 +282,7 @@ def _text_start(
 
 def _text_end(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float]) -> int:
     """Returns the index of the block after the end of the text: that of a heading which introduces other posts, the
-    author or comments; `hi` if there is no such heading. Blocks with `dead` set are already excluded.
+    author or comments; `hi` if there is no such heading. Blocks whose byte in `dead` is 1 are already excluded.
     """
     whole = size[hi] - size[lo]
     for i in range(lo + 1, hi):
@@ -296,7 +298,7 @@ def _text_end(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: 
 
 def _uses_paragraphs(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> bool:
     """Returns True if most of the text is in <p>, <li> and the like. A <div> with a few words is then not part of the
-    text. Blocks with `dead` set are already excluded.
+    text. Blocks whose byte in `dead` is 1 are already excluded.
     """
     whole = p = 0.0
     for i in range(lo, hi):
@@ -331,8 +333,8 @@ def _is_label(b: TextBlock, by_paragraphs: bool) -> bool:
 
 
 def _drop_rows(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
-    """Excludes blocks that are rows of links, by setting `dead`: links to tags at the start or the end of the text, and
-    links to the next and the previous post at the end.
+    """Excludes rows of links from the text, by setting their bytes in `dead` to 1. These are links to tags at the start
+    or the end of the text, and links to the next and the previous post at the end.
     """
     for i in range(lo, min(hi, lo + _MAX_ROWS)):
         if not dead[i] and not _is_tag_row(blocks[i]):
@@ -348,8 +350,8 @@ def _drop_rows(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> No
 
 
 def _drop_date_lines(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
-    """Excludes lines at the start of the text, by setting `dead`, if they consist of a date with its time of day and
-    hardly a word more, such as "12.03.2021, 14:30, updated 13.03.2021, 09:00".
+    """Excludes lines at the start of the text, by setting their bytes in `dead` to 1, if they consist of a date with
+    its time of day and hardly a word more, such as "12.03.2021, 14:30, updated 13.03.2021, 09:00".
     """
     first = islice((i for i in range(lo, hi) if not dead[i]), _DATE_LINES)
     for i in list(first):
@@ -364,7 +366,9 @@ def _drop_date_lines(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray)
 
 
 def _drop_link_lists(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
-    """Excludes lists of links to other posts, with the heading or label above them ("Read also"), by setting `dead`."""
+    """Excludes lists of links to other posts from the text, with the heading or label above them ("Read also"), by
+    setting their bytes in `dead` to 1.
+    """
     for i in range(lo, hi - 1):
         b = blocks[i]
         if dead[i] or blocks[i + 1].linked <= 0.8 * blocks[i + 1].size or not heads_other_pages(b.text):
@@ -411,8 +415,8 @@ def _links_of(b: TextBlock) -> Iterable[Element]:
 
 
 def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
-    """Excludes blocks whose text also occurs elsewhere in the body, by setting `dead`. Such blocks are pull quotes and
-    repeated invitations.
+    """Excludes blocks whose text also occurs elsewhere in the body, by setting their bytes in `dead` to 1. Such blocks
+    are pull quotes and repeated invitations.
     """
     live = [i for i in range(lo, hi) if not dead[i] and blocks[i].size >= 40 and not _may_repeat(blocks[i])]
     quotes = {i for i in live if blocks[i].size < 400 and _is_in_quote(blocks[i].element)}
@@ -471,8 +475,8 @@ def _is_in_quote(el: Element) -> bool:
 def _drop_author_notes(
     blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float], people: tuple[str, ...]
 ) -> None:
-    """Excludes paragraphs near the end that begin with one of the names `people`, by setting `dead`. They are about the
-    author.
+    """Excludes paragraphs near the end that begin with one of the names `people`, by setting their bytes in `dead` to
+    1. They are about the author.
     """
     if not people:
         return
@@ -490,8 +494,8 @@ def _in_list(el: Element) -> bool:
 
 
 def _drop_empty_headings(layout: BlockLayout, lo: int, hi: int, dead: bytearray) -> None:
-    """Excludes headings at the end of the text, by setting `dead`, if no text remains below them and they are not the
-    heading of a picture.
+    """Excludes headings at the end of the text, by setting their bytes in `dead` to 1, if no text remains below them
+    and they are not the heading of a picture.
     """
     blocks = layout.blocks
     i = hi - 1
@@ -643,8 +647,8 @@ _CONTENT_NAME = lazy_regex(r"(?:^|[\s_-])(?:content|text|body|markdown|prose)(?:
 _LINES_ABOVE = 16
 _WIDEST = 2.5  # the width of the widest characters, see `text_width`
 _MAY_BE_NOTICE, _MUCH_LONGER, _A_FEW = 1_000.0, 2.0, 80.0
-"""A text with fewer letters than the first number may be a notice or a teaser. It is one if data of the page has a text
-that is longer by the factor and the letters that follow."""
+"""A text with fewer letters than `_MAY_BE_NOTICE` may be a notice or a teaser. It is one if the data of the page's
+scripts contain a text that is `_MUCH_LONGER` times as long and has `_A_FEW` more letters."""
 _TRIED, _LEVELS = 5, 3
 _LITTLE = 200
 """The text in the box around the title is preferred unless the other text is longer by at least this many
@@ -663,7 +667,7 @@ _AUTHOR_METAS = ("author", "article:author", "parsely-author", "sailthru.author"
 @dataclass(frozen=True, slots=True)
 class RenderedText:
     """The text of the element `top` of a page without boilerplate, and the blocks of `layout` of which it consists.
-    `page`, `top` and `layout` are None for a text that is not from an element. An empty text is false.
+    `page`, `top` and `layout` are None for a text that is not from an element. `bool()` is False if the text is empty.
     """
 
     text: str = ""
@@ -805,7 +809,8 @@ def body_of_html(fragment: str, url: str, title: str = "") -> RenderedText:
 def render_container(
     page: Page, post: Post, top: Element, title: str, beside: BylineBlock, extra_drop: Iterable[str] = ()
 ) -> RenderedText:
-    """Returns the text of the element `top` with the usual boilerplate removed.
+    """Returns the text of the element `top` with the usual boilerplate removed, and without the title and the byline
+    (`beside`), which are other fields.
 
     `extra_drop` are selectors of further elements to leave out.
     """
@@ -875,7 +880,7 @@ def _known_boilerplate(page: Page, title: str, beside: BylineBlock, top: Element
 
 
 def _is_titled_above(page: Page, title: str, top: Element) -> bool:
-    """Returns True if an <h1> with the title stands above an element."""
+    """Returns True if an <h1> with the title stands above the element `top` and not in it."""
     order, known = page.index.order, fold_text(title)
     heads = (h for h in islice(page.index.tag("h1"), _TRIED) if order[h] < order[top] and not is_below(top, h))
     return bool(known) and any(fold_text(element_line(h)) == known for h in heads)
@@ -926,7 +931,7 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
 
 
 def _without_meta_blocks(post: Post, plan: BlockLayout, top: Element) -> BlockLayout:
-    """Returns the layout of the page without the meta blocks in the element `top`."""
+    """Returns the layout of the page without the meta blocks in the element `top`. `plan` is the layout with them."""
     meta = {e for e in meta_blocks_in(top) if e in plan.spans}
     if not meta:
         return plan
@@ -965,8 +970,8 @@ def _has_prose(plan: BlockLayout, weights: list[float], top: Element) -> bool:
 
 
 def _is_outside_entry(post: Post, top: Element) -> bool:
-    """Returns True if the element `top` is neither in the post's entry nor around the entry, as a sidebar or a footer
-    is not.
+    """Returns True if the element `top`, such as a sidebar or a footer, is neither in the post's entry nor
+    around it.
     """
     entry = _entry(post)
     return entry is not None and not is_below(top, entry) and not is_below(entry, top)
@@ -1058,7 +1063,7 @@ def _part_below(post: Post, plan: BlockLayout, entry: Element, beside: BylineBlo
 
 
 def _is_lede(plan: BlockLayout, box: Element) -> bool:
-    """Returns True if a box consists of one paragraph of prose."""
+    """Returns True if a box consists of one paragraph of prose. `plan` is the layout of the page."""
     lo, hi = plan.spans.get(box, (0, 0))
     return hi == lo + 1 and _block_weight(plan.blocks[lo]) > _HEAD
 

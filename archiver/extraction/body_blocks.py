@@ -130,7 +130,7 @@ _EMOJI = lazy_regex(
 )
 _MAX_EMOJI = 16
 _MAX_FRAME = 2
-_PARAGRAPHS_OF_CELL = 150  # a shorter cell with blank lines is one of data
+_PARAGRAPHS_OF_CELL = 150  # a shorter cell with blank lines contains data, and is not used for layout
 _TASK_CLASS = lazy_regex(r"(?:^|[\s_-])task(?:$|[\s_-])|task-?list", re.IGNORECASE)
 Texts = tuple[str, str]
 
@@ -545,8 +545,8 @@ def code_in(el: Element, tag: str) -> str:
     """Returns the text of an element that is a block of code: its lines with their indentation, without line numbers.
     Returns "" for any other element.
 
-    It may be a `pre`, a table or a list with one line a row or item, one `div` a line, or a paragraph of `code` with
-    line breaks.
+    A block of code may be a `pre`, a table or list with one line in each row or item, a `div` that contains a `div` for
+    each line, or a paragraph of `code` elements with line breaks.
     """
     if tag == "pre":
         return _code_text(el)
@@ -630,7 +630,7 @@ def _is_line_number(el: Element, out: list[str]) -> bool:
 
 
 def _code_of_rows(table: Element) -> str:
-    """Returns the text of a table that has one line of code a row, beside its number; "" for any other table."""
+    """Returns the text of a table that has one line of code in each row, beside its number; "" for any other table."""
     first = next(table.iter("tr"), None)
     if first is None or len(first) < 2 or not _CODE_CLASS.search(first[-1].get("class") or ""):
         return ""
@@ -675,7 +675,7 @@ def _take_code_lines(el: Element, out: list[str]) -> None:
 
 
 def _has_line_divisions(el: Element) -> bool:
-    """Returns True if each child of a `div` is a line of code."""
+    """Returns True if each child of a `div` is a line of code. The children are then also `div` elements."""
     if len(el) < 2 or (first := el[0]).tag != "div" or (el.text and not el.text.isspace()):
         return False
     if "line" not in (first.get("class") or "").lower() and (len(first) == 0 or first[0].tag != "code"):
@@ -733,10 +733,10 @@ def _has_no_breaks(el: Element) -> bool:
 def lay_out(
     top: Element, skip: Collection[Element] = frozenset(), texts: Mapping[Element, Texts] | None = None
 ) -> BlockLayout:
-    """Reads the text of an element into blocks.
+    """Returns the text of the element `top` as blocks.
 
-    Paragraphs, headings and the like are blocks after a blank line. List items and table rows (with cells joined by
-    " | ") are blocks after a line end. Two consecutive <br> separate paragraphs. `pre` keeps its lines.
+    Paragraphs, headings and the like are blocks after a blank line. List items and table rows (with cells joined by " |
+    ") are blocks after a line end. Two consecutive <br> separate paragraphs. `pre` keeps its lines.
 
     `skip` are elements to leave out. `texts` holds the text and tail of each element, if they are already known. Time
     and memory are linear in the size of the element. Recurses once or twice per level of nesting; a `Page` is no deeper

@@ -100,7 +100,9 @@ _MAX_CAPTION = 1_000
 _SHORT_CAPTION = 200
 """A line beside an image that is no part of the body is its caption if it has at most this length, in Latin letters."""
 _NO_TEXT_TAGS = frozenset({"nav", "footer", "aside", "button"})
-_PICTURE_WORDS = frozenset({"caption", "captions", "lightbox"})  # of elements around an image of the text
+_PICTURE_WORDS = frozenset(
+    {"caption", "captions", "lightbox"}
+)  # in the classes of elements around an image that is part of the text
 _MAX_SPAN = 100
 _MAX_CAPTION_LEVELS = 6
 _MAX_CAPTIONS = 50

@@ -191,16 +191,18 @@ def post_id(page: Page, hint: SourceHint | None) -> str:
 
 
 def resolve_terms(found: list[Candidate[Names]]) -> Candidate[Names] | None:
-    """Chooses categories or tags: the candidate with the highest confidence.
+    """Chooses the categories, or the tags, from their candidates: the one with the highest confidence. Returns None if
+    there are no candidates.
 
-    If that candidate consists of links that were recognized only by their form, the declared terms are chosen instead
-    in two cases:
+    If it consists of links that were recognized by something less certain than a platform's selector, the declared
+    terms are chosen instead in two cases:
 
     - The declared terms include all of the links and more. The theme then shows only some of the post's terms.
     - There are at least two declared terms, and the links include all of them and more. The other links then belong to
       other posts.
 
-    The selectors of a platform are more certain, so that only an `article:tag` for each tag can add to what they find.
+    Links found by a platform's selector are replaced only by the terms in `article:tag` elements, one for each tag,
+    that include all of them and more.
     """
     first = best_candidate(found)
     if first is None or first.source not in ("platform", "class", "link", "label") or not first.visible:
@@ -232,10 +234,10 @@ _COMPLETES = ("json-ld", "meta", "microdata", "rdfa", "signed", "api", "feed")
 
 def resolve_authors(found: list[Candidate[Names]]) -> Candidate[Names] | None:
     """Chooses the authors: the candidate with the most support. The support of a candidate is its confidence, increased
-    for each other family of sources that names one of its people.
+    for each other family of sources that names one of its people. Returns None if there are no candidates.
 
-    If this candidate is a generic account ("admin"), a candidate with a person's name replaces it. If another candidate
-    contains the same people and more, it replaces the chosen one, unless the latter is nearly certain.
+    If the chosen candidate is a generic account ("admin"), a candidate with a person's name replaces it. A candidate
+    that contains the same people and more also replaces the chosen one, unless the chosen one is nearly certain.
     """
     usable = [(c, _folded_names(c)) for c in found if c.confidence > 0.35]
     if not usable:
@@ -372,8 +374,8 @@ def _in_month_of_address(first: When, found: list[When], address: AddressDate | 
 
 
 def _on_day_of_address(first: When, usable: list[When], url_day: date | None) -> When | None:
-    """Returns the date of publication on the day in the page's address if `first` is on another day, and a candidate is
-    on that day; otherwise None.
+    """Returns the date of publication on `url_day`, the day in the page's address, if `first` is on another day, and
+    one of the candidates `usable` is on `url_day`; otherwise None.
     """
     if url_day is None or first.value.day == url_day:
         return None
@@ -384,7 +386,7 @@ def _on_day_of_address(first: When, usable: list[When], url_day: date | None) ->
 
 def _on_day_shown(first: When, shown: list[When]) -> When | None:
     """Returns the date of publication on the day that the page shows if `first` is only declared and is one day earlier
-    or later; otherwise None.
+    or later; otherwise None. `shown` are the visible candidates.
     """
     if first.visible or any(c.value.day == first.value.day for c in shown):
         return None
@@ -440,7 +442,7 @@ _PER_GROUP, _NEAR_HEADING, _DECLARED, _CHANGED = 0.1, 0.7, 0.84, 0.8
 
 def _most_supported(found: list[When], changed: set[date]) -> When | None:
     """Returns the candidate with the most support, which is its confidence and a bonus for each other group of sources
-    with the same day.
+    with the same day; None if there are no candidates. `changed` are days on which the page says it was modified.
 
     An instant with a zone also agrees with the day before and the day after, since pages show the day in their own
     zone.
@@ -481,8 +483,8 @@ def _is_earlier_line(one: When, first: When, changed: set[date]) -> bool:
 
 
 def _without_changes(found: list[When], changed: list[When]) -> list[When]:
-    """Returns the candidates, leaving out shown dates on which the page says it was modified, and shown dates later
-    than the last modification. They are left out only if the page declares an earlier date of publication.
+    """Returns the candidates for the date of publication, leaving out shown dates that are dates of the last change
+    (`changed`) or are later. They are left out only if the page declares an earlier date of publication.
 
     Themes that show the last change often use the element and class for the day of publication. A date later than the
     last change belongs to another post.
@@ -540,8 +542,8 @@ _VOTE, _VOTE_IF_PART, _PER_VOTE = 1.0, 0.6, 0.12
 
 def resolve_title(found: list[Candidate[str]], site: set[str], path: str = "") -> Candidate[str] | None:
     """Chooses the title: the heading that readers see, if a declared title confirms it, or else the title on which most
-    sources agree. `site` are the site's names as returned by `fold_text` (only letters and digits, in lower case).
-    `path` is the path of the page's address.
+    sources agree. Returns None if there is no usable candidate. `site` are the site's names as returned by `fold_text`
+    (only letters and digits, in lower case). `path` is the path of the page's address.
 
     - The heading that the platform's selector finds is chosen unless it is the site's name. If it is empty, the post
       has no title, and "" is chosen.

@@ -328,8 +328,8 @@ def _best_tags(tags: list[Candidate[Terms]]) -> Candidate[Terms] | None:
 
 
 def _may_be_category(tag: Candidate[Terms] | None) -> bool:
-    """Returns True if categories may be among these tags, because rel="tag" marks categories, too. A link to the
-    listing of a tag is always a tag, even if a category has the same name.
+    """Returns True if categories may be among the tags of a candidate, because rel="tag" marks categories, too. A link
+    to the listing of a tag is always a tag, even if a category has the same name.
     """
     return tag is not None and tag.source in ("link", "label") and tag.locator != _TAG_ADDRESS
 
@@ -477,7 +477,9 @@ def _unlinked_terms(page: Page, post: Post, selectors: tuple[str, ...]) -> list[
 
 
 def _unlinked_texts(post: Post, el: Element, name: str) -> list[str]:
-    """Returns the terms in an element with a class for categories or tags; [] if any of its texts is not a term."""
+    """Returns the terms in an element that has a class for categories or tags (`name`), but no link; [] if any of its
+    texts is not a term.
+    """
     is_list = name.endswith(("ies", "tags", "list"))
     texts = texts_of_items(el)
     label = _STARTS_WITH_LABEL.match(texts[0])
@@ -725,7 +727,8 @@ def _rows_above(page: Page, title: Element) -> Iterator[Element]:
 
 
 def _sections_of_row(page: Page, row: Element, known: set[str]) -> list[str]:
-    """Returns the names of the sections in a row above the heading; [] if the row is something else, such as a menu.
+    """Returns the names of the sections in a row of links above the heading; [] if the row is something else, such as a
+    menu. `known` are texts that are not sections, such as the post's title.
 
     A row that begins with the home page and has arrows consists of breadcrumbs. In any other row, a link leads to the
     section if its address is a folder of the page's address, or if it is the only one and also in a menu.

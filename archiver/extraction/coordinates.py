@@ -432,8 +432,8 @@ def map_link_position(href: str) -> Position | None:
 
 
 def _position_in_address(compiled: _CompiledService, whole: str, query: Mapping[str, list[str]]) -> Position | None:
-    """Returns the position in an address of a map service; None if the address contains no position. `whole` is the
-    path, query and fragment, unescaped. `query` is the parsed query.
+    """Returns the position in an address of the map service `compiled`; None if the address contains no position.
+    `whole` is the path, query and fragment, unescaped. `query` is the parsed query.
     """
     for lat_key, lon_key in compiled.service.pairs:
         if lat_key in query and lon_key in query:

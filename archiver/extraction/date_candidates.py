@@ -411,8 +411,8 @@ class _Dated:
 
 
 def _add_platform(page: Page, post: Post, out: _DateCandidates) -> None:
-    """Adds two dates: the date found by the platform's first matching selector, and the date found by the first
-    matching generic selector.
+    """Adds two dates to the candidates `out`: the date found by the platform's first matching selector, and the date
+    found by the first matching generic selector.
     """
     generic = by_name("generic")
     tables = [(page.platform, "platform", 0.9)] if page.platform is not generic else []
@@ -426,8 +426,8 @@ def _add_platform(page: Page, post: Post, out: _DateCandidates) -> None:
 
 
 def _first_dated(post: Post, rule: str, language: str) -> _Dated | None:
-    """Returns the first element with a date of publication among the first three elements that a selector matches. A
-    date of the last change does not count.
+    """Returns the first element with a date of publication among the first three elements that a selector matches; None
+    if there is none. A date of the last change does not count.
     """
     for el, _ in post.select([rule])[:3]:
         moment, in_text = date_of_element(el, language)
@@ -438,7 +438,8 @@ def _first_dated(post: Post, rule: str, language: str) -> _Dated | None:
 
 def _add_dated(dated: _Dated, found: When, confidence: float, out: _DateCandidates, language: str) -> None:
     """Adds the date of an element and, as further candidates, the dates in its tooltip and its visible text, which may
-    be in another time zone. `found` is a candidate with the source and locator for them.
+    be in another time zone. `found` is the candidate for the element's date, and `confidence` is that of the further
+    ones, before small deductions.
     """
     el, moment, rule = dated.element, dated.moment, found.locator
     text = visible_date(element_line(el), language)

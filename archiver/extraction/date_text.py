@@ -517,8 +517,8 @@ class _WrittenDate:
 
 
 def _first_date(text: str, language: str) -> _WrittenDate | None:
-    """Returns the first date in a text. A date with its month in words is preferred to a date of numbers only, whose
-    order may be ambiguous.
+    """Returns the first date in a text; None if there is none. A date with its month in words is preferred to a date of
+    numbers only, whose order may be ambiguous.
     """
     spelled = min(_spelled_dates(text, language), key=lambda f: f.start, default=None)
     return spelled or _numeric_date(text, language)

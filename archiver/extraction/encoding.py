@@ -36,8 +36,8 @@ def _character_class(table: dict[int, int], first: int, last: int) -> str:
 
 
 class _Misreading:
-    """A single-byte encoding with which UTF-8 text may have been wrongly decoded. Every text that was contains one of
-    `marks`. `sure` matches character sequences that prove the mistake.
+    """A single-byte encoding with which UTF-8 text may have been wrongly decoded. A text to which this happened always
+    contains one of `marks`. `sure` matches character sequences that prove the mistake.
     """
 
     def __init__(self, codec: str, marks: str) -> None:

@@ -54,7 +54,8 @@ _WITHOUT_VALUE = {
     PAGE_OBJECT_KEPT: "kept from an earlier reading",
     BY_HAND: "the hand-written rule finds nothing",
 }
-"""The sources that a person wrote, and what evidence without a value and with confidence 0 says of them."""
+"""What evidence with an empty value and confidence 0 means, by its source, which is a rule or page object that a person
+wrote."""
 _BODY_REASONS = {
     "platform": "the platform's own element for the text",
     "class": "the element whose class or id marks it as the text",
@@ -156,7 +157,9 @@ def _explain_all_kept(name: str, value: Any, found: Sequence[Evidence]) -> Field
 
 
 def _value_text(name: str, value: Any) -> str:
-    """Returns a field's value as text, in the form used in its evidence, so that the two can be compared."""
+    """Returns a field's value as text, in the form used in its evidence, so that the two can be compared; "" for an
+    empty value.
+    """
     if not value:
         return ""
     if name == "body":

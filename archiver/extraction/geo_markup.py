@@ -277,7 +277,8 @@ def _address_parts(el: Element) -> list[str]:
 
 def _position_in_card(el: Element, lat_class: str, lon_class: str, language: str) -> Position | None:
     """Returns the position in the element of a microformat; None if it has none. It is the position in the elements
-    with the classes for latitude and longitude or, without these, in a `title`, a value or the text of the element.
+    with the classes for latitude and longitude (`lat_class`, `lon_class`) or, without these, in a `title`, a value or
+    the text of the element.
 
     In a card or location, only the elements with these classes count, since its text contains other data as well.
     """
@@ -566,7 +567,7 @@ def _clean_name(text: str) -> str:
 
 def _position_of(page: Page, place: Node) -> Position | None:
     """Returns the position of a JSON-LD place: its own position, the centre of its shape, or the position in the
-    address of its map.
+    address of its map; None if it has none.
     """
     data = page.data
     for geo in [*data.resolve(place.get("geo")), place]:

@@ -160,7 +160,7 @@ class _Writer:
             self._last = ""
 
     def comma(self) -> None:
-        """Adds null to a key that has no value.
+        """Handles a comma: writes null if the key before it has no value.
 
         The comma itself is written with the next value, so that a trailing comma is dropped.
         """
@@ -672,7 +672,9 @@ def _first_text(value: Any) -> str:
 
 
 def item_of(el: Element) -> Element | None:
-    """Returns the microdata item to which a property belongs: the nearest itemscope around it (HTML, section 5.2.5)."""
+    """Returns the microdata item to which a property belongs: the nearest itemscope around it (HTML, section 5.2.5);
+    None if there is none.
+    """
     at = el.getparent()
     while at is not None and at.get("itemscope") is None:
         at = at.getparent()
@@ -992,7 +994,8 @@ class _HtmlWriter:
 
     def html(self, value: Any, key: str = "", within: str = "", depth: int = 0) -> str:
         """Returns the HTML of the text in a JSON value. `key` is the key of the value in lower case. `within` is
-        "inline" in a paragraph, "li" in a list, and otherwise "".
+        "inline" in a paragraph, "li" in a list, and otherwise "". `depth` is how deep the value is nested; values that
+        are too deep are left out.
         """
         self.room -= 1
         if self.room < 0 or depth > _MAX_NESTING:

@@ -151,7 +151,7 @@ def _cut_text(el: Element, where: str, value: str, room: int) -> int:
 
 
 def _remove_unfit(text: str | bytes) -> str:
-    """Removes characters that lxml does not accept but that entities in the source can produce."""
+    """Returns a text without the characters that lxml does not accept but that entities in the source can produce."""
     return UNFIT.sub("", str(text))
 
 
@@ -162,14 +162,16 @@ def _remove_unfit(text: str | bytes) -> str:
 _GENERIC_COUNTRY_CODES = frozenset(("us", "io", "co", "ai", "tv", "me", "cc", "ly", "to", "gg", "fm", "so", "sh", "la"))
 _NUMBERS = lazy_regex(r"(?<![\d/-])(\d{1,2})[/-](\d{1,2})[/-]((?:19|20)\d{2})(?![\d/-])")
 _ENGLISH, _ENGLISH_LENGTH, _ENGLISH_WORDS = (" the ", " and ", " of "), 100_000, 8
-"""A page in no declared language is in English if each of these words occurs so often in this many characters."""
+"""A page without a declared language is in English if each of the words `_ENGLISH` occurs `_ENGLISH_WORDS` times in the
+first `_ENGLISH_LENGTH` characters."""
 _LANG = ("lang", "{http://www.w3.org/XML/1998/namespace}lang", "xml:lang")
 _LANGUAGE_METAS = ("og:locale", "content-language", "language", "dc.language")
 _EMPTY = "<html><head></head><body></body></html>"
 
 
 _FROM_ROOT, _WEB = re.compile(r"/(?!/)|(?:https?:)?//[^/?#\s]"), ("http", "https")
-"""Matches the beginning of an address that does not depend on the path of its page; the schemes of such pages."""
+"""Matches the beginning of an address that does not depend on the path of the page with the link; and the schemes that
+such a page may have."""
 
 
 class Page:

@@ -39,7 +39,8 @@ NOT_FOUND = lazy_regex(
     re.IGNORECASE,
 )
 ENDS = lazy_regex(r"\s*(?:$|[|·•»«–—!.()-])")
-"""Matches after the words of an error if the heading has nothing else, except the site's name."""
+"""Matches what may follow the words of an error in a heading that contains nothing else: its end, or a separator before
+the site's name."""
 LOGIN = lazy_regex(
     r"^(?:log ?in|sign ?in|anmelden|connexion|iniciar sesión|đăng nhập|登录|登入|ログイン|로그인|войти|accedi)"
     r"(?P<goes_on> to (?:continue|proceed|view\b.*|your account))?",
@@ -199,8 +200,9 @@ def is_filled_by_teasers(page: Page, heads: list[Element]) -> bool:
 
 
 def _blocks_around(heads: list[Element], main: Element) -> set[Element]:
-    """Returns, for all headings, the largest element around each of them that contains no other of the headings. If
-    there is no such element, returns the heading and its siblings.
+    """Returns, for all headings in `heads`, the largest element around each of them that contains no other of these
+    headings. If there is no such element, returns the heading and its siblings. Elements outside `main` are not
+    considered.
     """
     counts = Counter(at for h in heads for at in _ancestors_up_to(h, main))
     chosen = set(heads)
@@ -440,14 +442,15 @@ def classify_page(
 
 def classify_at_a_glance(page: Page, post: Post, hint: SourceHint | None, known: PageKind) -> Answer | None:
     """Returns the kind and rule of a page if they are clear from its address, the classes of <body>, a redirect, or the
-    title of an error or login page. Otherwise returns None.
+    title of an error or login page. Otherwise returns None. `known` is the kind that its source suggests.
     """
     return _first_answer(_GLANCES, _Context(page, post, BylineBlock(), hint, known))
 
 
 def classify_by_facts(page: Page, post: Post, hint: SourceHint | None, known: PageKind) -> Answer | None:
     """Returns the kind and rule of a page if nothing needs to be guessed: if its platform's classes declare its kind,
-    or if it is an error page, an empty page, a redirect or a password form. Otherwise returns None.
+    or if it is an error page, an empty page, a redirect or a password form. Otherwise returns None. `known` is the kind
+    that its source suggests.
     """
     return _first_answer(_FACTS, _Context(page, post, BylineBlock(), hint, known))
 
@@ -730,11 +733,11 @@ def _documentation(context: _Context) -> Answer | None:
 
 
 def _log(context: _Context) -> Answer | None:
-    """Returns PAGE and the name of the rule for a history or changelog; None for any other page. It has several dates
-    as headings or in one column of a table.
+    """Returns PAGE and the name of the rule for a history or changelog; None for any other page. A history or changelog
+    has several dates as headings or in one column of a table.
 
-    A page that declares when it was published, or whose address contains a date, is not taken for a log, since a post
-    may also contain such a table.
+    A page that declares when it was published, or whose address contains a date, is not taken for one, since a post may
+    also contain such a table.
     """
     page, post = context.page, context.post
     top = post.body if post.body is not None else post.holder

@@ -425,8 +425,8 @@ def _first_page(page: Page, split: PartURL) -> str:
 
 
 def _first_of(url: str, split: PartURL, one: bool) -> str:
-    """Returns the address of the post's first page if the link `url` leads to it; otherwise "". `one` is True if the
-    link shows "1".
+    """Returns the address of the post's first page if the link `url` leads to it; otherwise "". `split` is the reading
+    of the page's own address. `one` is True if the link shows "1".
     """
     if urlkey(url) == split.key:
         return url

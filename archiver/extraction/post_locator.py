@@ -423,7 +423,8 @@ class Post:
         return True
 
     def select(self, selectors: Iterable[str], anywhere: bool = True) -> list[tuple[Element, str]]:
-        """Returns the elements that the first selector with a match finds within the holder, each with this selector.
+        """Returns the elements that the first selector with a match finds within the holder (the element that contains
+        title, body and byline), each with this selector.
 
         Noise (`is_noise`) and elements in the post's text are left out. If no selector matches within the holder,
         returns the matches of the first selector outside it if `anywhere` is True, otherwise [].
@@ -441,7 +442,9 @@ class Post:
         return outside if anywhere else []
 
     def is_beside(self, el: Element) -> bool:
-        """Returns True if an element is in the holder, or in a sidebar with the metadata of this post."""
+        """Returns True if an element is in the holder (the element that contains title, body and byline), or in a
+        sidebar with the metadata of this post.
+        """
         return self.holder is None or is_below(el, self.holder) or any(is_below(el, one) for one in self.sidebars)
 
     def in_body(self, el: Element) -> bool:
@@ -514,8 +517,8 @@ def _find_untitled(post: Post) -> None:
 
 
 def _own_sidebars(post: Post) -> tuple[Element, ...]:
-    """Returns the sidebars outside of the holder that contain metadata of this post: those that the platform's
-    selectors (`main`) find, and those with the post's date.
+    """Returns the sidebars with metadata of this post that are outside the element with its title, body and byline. The
+    platform's selectors (`main`) find them, or they contain the post's date.
     """
     holder = post.holder
     found: dict[Element, None] = {

@@ -334,8 +334,8 @@ Declared = tuple[str, str, str]
 
 
 class _ScriptOf(dict[int, str | None]):
-    """A table for `str.translate` that replaces each letter by the sign of its script and removes all other characters.
-    A character is added to the table when it first occurs.
+    """A table for `str.translate` that replaces each letter by a character that stands for its script, and removes all
+    other characters. A character is added to the table when it first occurs.
     """
 
     def __missing__(self, code: int) -> str | None:

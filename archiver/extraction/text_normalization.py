@@ -136,8 +136,8 @@ _SHORT = 300  # results are cached for texts of at most this many characters (na
 
 
 def clean_text(text: str | None) -> str:
-    """Returns a text as one clean line: in NFC, with white space collapsed, invisible characters removed and entities
-    decoded. A parsed text still contains entities if the page escaped it twice.
+    """Returns a text as one clean line, "" for None: in NFC, with white space collapsed, invisible characters removed
+    and entities decoded. A parsed text still contains entities if the page escaped it twice.
     """
     if not text:
         return ""
@@ -154,7 +154,9 @@ def clean_text(text: str | None) -> str:
 
 
 def element_line(el: Element | None) -> str:
-    """Returns all text of an element as one line, without scripts. Blocks and line breaks are replaced by spaces."""
+    """Returns all text of an element as one line, without scripts; "" for None. Blocks and line breaks are replaced by
+    spaces.
+    """
     if el is None or el.tag in _UNREAD:
         return ""
     if len(el) == 0:

@@ -124,7 +124,7 @@ def _leads_home(page: Page, el: Element) -> bool:
 
 
 def _is_site_or_section(part: str, separator: str, host: str, path: str) -> bool:
-    """Returns True if the last part of a title is the name or a section of the site.
+    """Returns True if the last part of a title is the name or a section of the site. `separator` is what precedes it.
 
     A part is the name if it is in the host: "Lumo" is the name of drinklumo.example. A part is a section if it is a
     folder in the page's address ("District" in /district/1) or a common word such as "Blog".
@@ -312,8 +312,8 @@ def restore_lost_characters(text: str, declared: list[str]) -> str:
 
 
 def restore_lost_tags(text: str, heading: Element, declared: list[str]) -> str:
-    """Returns the declared title in place of a heading from which a word in angle brackets is missing, because the
-    browser took it for a tag. Otherwise returns the heading unchanged.
+    """Returns the declared title in place of a heading from which a word in angle brackets is missing, because the page
+    does not escape it and it became a tag. Otherwise returns the heading unchanged.
 
     "Closing the" becomes "Closing the <dialog>" if the heading contains an element <dialog>. A declared title with an
     end tag is not used, since its tags are markup and not words.
@@ -333,8 +333,8 @@ def title_candidates(
     """Returns the title candidates with their sources, without the site's name, and without titles that belong to the
     site and not to the post (constants).
 
-    `names` are the names of the site, from `site_names`. If the element for the post's title is empty, "" is a
-    candidate.
+    `names` are the names of the site, from `site_names`, and `host` is its host. If the element for the post's title is
+    empty, "" is a candidate.
     """
     declared = _declared_titles(page, post, names, host)
     out: list[Candidate[str]] = []

@@ -97,8 +97,8 @@ _LABELS = (("published", PUBLISHED), ("modified", MODIFIED), ("sent", SENT))
 
 
 def _is_called_change(tail: str) -> bool:
-    """Returns True if the words after a date say that it is the date of the last change: "12 May 2020 (updated)",
-    "2020-05-12 更新".
+    """Returns True if `tail`, the words after a date, say that it is the date of the last change: "12 May 2020
+    (updated)", "2020-05-12 更新".
     """
     return bool(MODIFIED.match(tail.lstrip(" ()[]|·–—-,:.")))
 
@@ -121,7 +121,7 @@ _NOT_PUBLICATION = lazy_regex(
     re.IGNORECASE,
 )
 _QUOTING = frozenset(("blockquote", "figcaption", "caption"))
-_DEPTH_OF_EVENT = 2  # the date of an event has a class for it, or its parent
+_DEPTH_OF_EVENT = 2  # the class of an event is on the element with its date, or on the parent of that element
 _DIGIT = lazy_regex(r"[\d年]")
 _LOOKS = lazy_regex(r"(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}(?!\d)|[〇一二三四五六七八九]年")
 _UNREAD = frozenset(("script", "style", "noscript", "template", "option", "select", "textarea", "title", "meta", "code",
@@ -411,8 +411,8 @@ def _dates_in_holder(page: Page, holder: _Holder, language: str) -> list[Visible
 
 
 def _with_time_of_attribute(el: Element, shown: Moment | None) -> Moment | None:
-    """Returns the date that an element shows (`shown`). If this is only a day, and the element is or contains exactly
-    one <time> whose attribute adds a time of day, returns the time in the attribute.
+    """Returns the date that an element shows (`shown`, None for none). If this is only a day, and the element is or
+    contains exactly one <time> whose attribute adds a time of day, returns the time in the attribute.
     """
     if shown is None or shown.precision != "day":
         return shown
@@ -576,7 +576,9 @@ _INLINE = frozenset(
      "nobr", "q", "s", "small", "span", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr", "img", "svg",
      "summary")
 )  # fmt: skip
-_SEPARATE = frozenset(("a", "abbr", "label", "span", "time"))  # what styles set apart, without a space in the source
+_SEPARATE = frozenset(
+    ("a", "abbr", "label", "span", "time")
+)  # styles set these apart, even without a space in the source
 _HARD_NOISE = lazy_regex(
     r"(?:^|[\s_-])(?:comment\w*|respond|disqus|repl(?:y|ies)|related\w*|recommend\w*|popular|trending|latest|recent|"
     r"most-?\w+|more-?\w+|also-?like|archives?|menu|nav\w*|prev\w*|next|sidebar\d*|"
@@ -587,8 +589,8 @@ _HARD_NOISE = lazy_regex(
 _LINE_LENGTH, _SECOND_LINES, _AROUND, _AFTER_DATE, _REFUSED = 240, 60, 60, 30, 5
 # The end of a dateline: "(Reuters) -", "--", ") -", "/PRNewswire/".
 _DATELINE = lazy_regex(r"^[\s)\]]*(?:\([^()]{2,40}\)\s*)?(?:[-–—]|/\w)")
-# The confidence of a date at a second look by its position, that of one elsewhere, and that of one in what looks like
-# something beside a post.
+# The confidence of a date at a second look: by its position, for any other position, and for an element that does not
+# look like a part of the post.
 _SECOND_TRUST = {"near": 0.5, "above": 0.48, "edge": 0.46, "meta": 0.46, "after": 0.44}
 _SECOND_ELSEWHERE, _SECOND_IN_NOISE = 0.37, 0.36
 
@@ -604,7 +606,7 @@ class RefusedDate:
 
 def dates_at_second_look(page: Page, post: Post, language: str) -> tuple[list[VisibleDate], list[RefusedDate]]:
     """Returns the dates on all lines of a page that may be the post's, and the other dates with the reasons why they
-    are not. This is done if no date is found near the post.
+    are not. This is done if no other date is certain enough.
 
     `visible_dates`, which was called before, has stored the texts that look like dates.
     """

@@ -1,4 +1,6 @@
-"""Author candidates from a platform's bylines, metadata, lines near the heading, and a byline at the end."""
+"""Collects the candidates for the authors of a post from a platform's bylines, metadata, lines near the heading, and
+the byline at the end of the text.
+"""
 
 from __future__ import annotations
 
@@ -203,7 +205,8 @@ def _declared_kinds(page: Page) -> dict[str, frozenset[str]]:
 
 
 def _add_visible(page: Page, post: Post, add: Add) -> None:
-    """Adds the authors shown in elements that match the platform's author selectors or the generic author selectors.
+    """Calls `add` for the authors shown in elements that match the platform's author selectors or the generic author
+    selectors.
 
     In each of these two groups of selectors, only the first selector that finds a name is used.
     """
@@ -340,7 +343,9 @@ def _add_metas(page: Page, add: Add) -> None:
 
 
 def _add_twitter_labels(page: Page, add: Add) -> None:
-    """Adds the author named in a page's Twitter card: twitter:label1 "Written by", twitter:data1 "Jane Doe"."""
+    """Calls `add` for the author named in a page's Twitter card: twitter:label1 "Written by", twitter:data1
+    "Jane Doe".
+    """
     for n in ("1", "2"):
         label = page.data.meta_first(f"twitter:label{n}")
         value = page.data.meta_first(f"twitter:data{n}")

@@ -186,7 +186,9 @@ _ALT = lazy_regex(
 
 
 def name_in_picture(el: Element) -> str:
-    """Returns the person named in a picture's alternative text: Jane Doe for "Headshot of Jane Doe"."""
+    """Returns the person named in a picture's alternative text, Jane Doe for "Headshot of Jane Doe"; "" if it names
+    none.
+    """
     alt = clean_text(el.get("alt"))
     return clean_text(_ALT.sub("", alt)).split(",")[0] if 3 < len(alt) < 120 else ""
 

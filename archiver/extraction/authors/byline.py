@@ -354,7 +354,8 @@ class _MetaLines:
 
     def _relative(self, one: Line, label: str) -> tuple[Moment | None, Moment | None]:
         """Returns the dates of publication and of the last change in a line such as "3 hours ago", None for a missing
-        one. If an attribute of an element in the line gives the exact date, returns that date.
+        one. If an attribute of an element in the line gives the exact date, returns that date. `label` is the previous
+        line if it may be a label such as "Updated:".
         """
         published, modified = read_dates(one.text, self.language, label, self.captured_at)
         if published is None and modified is None:

@@ -724,7 +724,7 @@ _DECLARED = ("json-ld", "meta", "microdata", "rdfa", "script")
 # Account names that are not meant for readers. Such names contain digits among the letters, or consist of words joined
 # by signs.
 _RUBBISH_ACCOUNT = lazy_regex(r"(?=[a-z]*\d)[a-z0-9]{9,}|\d+")
-_MUCH_LONGER = 2  # a text so many times as long as the text that the page shows was read from data
+_MUCH_LONGER = 2  # a text more than this many times as long as the text on the page comes from its data
 _JOINED_ACCOUNT = lazy_regex(r"[a-z][a-z0-9]*(?:[._-][a-z0-9]+)+")
 
 
@@ -770,7 +770,7 @@ class _Doubts:
 
     def _is_single_weak_source(self, one: Candidate[Names], is_phrase: bool) -> bool:
         """Returns True if a candidate with only one name comes from a single source on the page, and this source is
-        weak.
+        weak. `is_phrase` is True if the name is a phrase in a meta element.
 
         A name that only JSON-LD or Dublin Core gives may belong to the person who entered the page into the system. A
         phrase in a meta element may be a job title. WordPress is an exception, because its JSON-LD declares the author

@@ -138,7 +138,7 @@ def _first_texts(el: Element) -> str:
 
 
 def _is_in_card(page: Page, el: Element, top: Element | None) -> bool:
-    """Returns True if an element is in the card of another post: one of the next four elements around it contains a
+    """Returns True if an element is in the card of another post: one of the four nearest elements around it contains a
     link to another page, and the link text is as long as a title. `top` is the post's heading.
     """
     at = el.getparent()
@@ -256,7 +256,9 @@ class _Spot:
 
 
 def read_bylines(lines: list[MarkedLine], place: str) -> list[Sign]:
-    """Returns the bylines in some lines of a page, in reading order."""
+    """Returns the bylines in some lines of a page, in reading order. `place` is where the lines are: "above" or "below"
+    (the heading) or "after" (the text).
+    """
     return _BylineReader(lines, place).read()
 
 
@@ -512,8 +514,8 @@ def find_signatures(
     several posts or works.
 
     `declared` are the sets of names, as returned by `fold_text`, that the page declares as its authors. `agreed` is
-    True if another visible source names exactly one of these sets. In that case, or if a byline near the heading names
-    exactly one of them, the text after the body is not read, because two sources of different kinds are enough.
+    True if another visible source names the same people as one of these sets. In that case, or if a byline near the
+    heading does, the text after the body is not read, because two sources of different kinds are enough.
     """
     top = _find_heading(page, post)
     out, end = _bylines_around_heading(page, top) if top is not None else (_bylines_at_start(page), -1)
@@ -670,8 +672,8 @@ def _begins_comments(one: MarkedLine) -> bool:
 
 
 def _find_heading(page: Page, post: Post) -> Element | None:
-    """Returns the post's heading, which may be empty. If it is unknown, returns the first element that is an <h1>, or
-    an <h2> with whose text the page's <title> begins.
+    """Returns the post's heading, which may be empty. If it is unknown, returns the first <h1>, or the first <h2> whose
+    text is the beginning of the page's <title>; None if there is neither.
     """
     if post.title is not None:
         return post.title

@@ -684,8 +684,8 @@ def _searched_page(page: Page) -> _SearchedPage:
 
 
 def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[str, Rule]) -> tuple[str, ...]:
-    """Returns the selector, as a tuple, that matches on every sample post and on none of the other pages; () if there
-    is none, or if there are no other pages.
+    """Returns the selector, as a tuple, that matches on every sample post and on none of the pages `others`; () if
+    there is none, or if `others` is empty. The selectors of the rules `fields` are among those tried.
     """
     first = samples[0].page.index
     options: list[str] = []

@@ -356,8 +356,8 @@ def _rule_table(rule: Rule) -> dict[str, Any]:
 
 
 def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = "") -> SiteRules:
-    """Parses rules from TOML. Raises BadRules whose message names the file or site (`subject`) and the line or table
-    with the mistake.
+    """Parses rules from TOML. `by_hand` is True if a person wrote them, and `version` identifies them. Raises BadRules
+    whose message names the file or site (`subject`) and the line or table with the mistake.
     """
     source = _Source(subject, text)
     try:

@@ -133,6 +133,9 @@ class TemplateLearner:
     def read(self, page: Page, hint: SourceHint | None, known: PageKind, part_of: str = "") -> Article:
         """Returns the article of a page, extracted with the site's rules if they fit. Keeps the page if rules can be
         learned from it.
+
+        `known` is the kind of page that its source suggests. `part_of` is the address of the post if the page was
+        fetched as one of its further pages.
         """
 
         def extract(decided: Answer | None = None) -> Article:
@@ -330,8 +333,9 @@ def learn_with_constants(
     to a post, such as its name above each post.
 
     If the samples contain constants, `read_again` extracts the samples again without them, and the rules are learned
-    from the result. `known` are constants that were found earlier; the result includes them. If the posts have no
-    common template, returns rules that contain only constants, or None if there are no new constants.
+    from the result. `others` are pages that are not posts. `known` are constants that were found earlier; the result
+    includes them. If the posts have no common template, returns rules that contain only constants, or None if there are
+    no new constants.
     """
     constants = _new_constants(samples)
     if constants:
