@@ -206,23 +206,23 @@ def text_blocks(
     blocks = layout.blocks
     size = layout.prefix_sums([b.size for b in blocks])
     intro = _intro_blocks(blocks, lo, known.title, weights) if weights else []
-    dead = bytearray(len(blocks))
+    excluded = bytearray(len(blocks))
     for a, z in [*boilerplate_spans(layout, lo, hi, size), *_byline_spans(layout, known, size, size[hi] - size[lo])]:
-        dead[a:z] = b"\1" * (z - a)
-    start = _text_start(blocks, lo, hi, dead, size, known)
-    end = _text_end(blocks, start, hi, dead, size)
-    by_paragraphs = _uses_paragraphs(blocks, start, end, dead)
+        excluded[a:z] = b"\1" * (z - a)
+    start = _text_start(blocks, lo, hi, excluded, size, known)
+    end = _text_end(blocks, start, hi, excluded, size)
+    by_paragraphs = _uses_paragraphs(blocks, start, end, excluded)
     meta = {fold_text(one) for one in known.lines} - {""}
     for i in range(start, end):
-        if not dead[i] and _is_boilerplate(blocks[i], by_paragraphs, meta if i < start + 8 else set()):
-            dead[i] = 1
-    _drop_date_lines(blocks, start, end, dead)
-    _drop_link_lists(blocks, start, end, dead)
-    _drop_rows(blocks, start, end, dead)
-    _drop_repeated(blocks, start, end, dead)
-    _drop_author_notes(blocks, start, end, dead, size, known.people)
-    _drop_empty_headings(layout, start, end, dead)
-    return [*intro, *(blocks[i] for i in range(start, end) if not dead[i])]
+        if not excluded[i] and _is_boilerplate(blocks[i], by_paragraphs, meta if i < start + 8 else set()):
+            excluded[i] = 1
+    _drop_date_lines(blocks, start, end, excluded)
+    _drop_link_lists(blocks, start, end, excluded)
+    _drop_rows(blocks, start, end, excluded)
+    _drop_repeated(blocks, start, end, excluded)
+    _drop_author_notes(blocks, start, end, excluded, size, known.people)
+    _drop_empty_headings(layout, start, end, excluded)
+    return [*intro, *(blocks[i] for i in range(start, end) if not excluded[i])]
 
 
 def _byline_spans(
@@ -255,14 +255,13 @@ def _intro_blocks(blocks: list[TextBlock], lo: int, title: str, weights: list[fl
 
 
 def _text_start(
-    blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float], known: KnownBoilerplate
+    blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray, size: list[float], known: KnownBoilerplate
 ) -> int:
     """Returns the index of the block where the text begins: the block after the title if the title is near the start of
     the container, otherwise `lo`.
 
     If much text is above the title, or if the title also stands above the container, the title is only a heading in the
-    text, as in the card of a recipe. It is then excluded (its byte in `dead` is set to 1), and the text above it is
-    kept.
+    text, as in the card of a recipe. Its byte in `excluded` is then set to 1, and the text above it is kept.
     """
     title = known.title
     names = {fold_text(title), fold_text(max(TITLE_PARTS.split(title), key=len))} - {""}
@@ -272,22 +271,22 @@ def _text_start(
     for i in range(lo, hi):
         if size[i] - size[lo] > 0.15 * whole + 300:
             break
-        if not dead[i] and len(blocks[i].text) < 2 * len(title) + 20 and fold_text(blocks[i].text) in names:
-            above = sum(b.size for n, b in enumerate(blocks[lo:i], lo) if b.size > 80 and not dead[n])
+        if not excluded[i] and len(blocks[i].text) < 2 * len(title) + 20 and fold_text(blocks[i].text) in names:
+            above = sum(b.size for n, b in enumerate(blocks[lo:i], lo) if b.size > 80 and not excluded[n])
             if above < (1.0 if known.is_titled_above else 400.0):
                 return i + 1
-            dead[i] = 1
+            excluded[i] = 1
     return lo
 
 
-def _text_end(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float]) -> int:
+def _text_end(blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray, size: list[float]) -> int:
     """Returns the index of the block after the end of the text: that of a heading which introduces other posts, the
-    author or comments; `hi` if there is no such heading. Blocks whose byte in `dead` is 1 are already excluded.
+    author or comments; `hi` if there is no such heading. Blocks whose byte in `excluded` is 1 do not count.
     """
     whole = size[hi] - size[lo]
     for i in range(lo + 1, hi):
         b = blocks[i]
-        if dead[i] or size[hi] - size[i] > 0.4 * whole or len(b.text) > 100:
+        if excluded[i] or size[hi] - size[i] > 0.4 * whole or len(b.text) > 100:
             continue
         if (b.element.tag in HEADINGS or b.size < 60) and ends_the_post(b.text):
             rest = sum(x.size - x.linked for x in blocks[i + 1 : hi] if x.size > 80 and x.linked < 0.3 * x.size)
@@ -296,13 +295,13 @@ def _text_end(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: 
     return hi
 
 
-def _uses_paragraphs(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> bool:
+def _uses_paragraphs(blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray) -> bool:
     """Returns True if most of the text is in <p>, <li> and the like. A <div> with a few words is then not part of the
-    text. Blocks whose byte in `dead` is 1 are already excluded.
+    text. Blocks whose byte in `excluded` is 1 do not count.
     """
     whole = p = 0.0
     for i in range(lo, hi):
-        if not dead[i]:
+        if not excluded[i]:
             whole += blocks[i].size
             if blocks[i].is_code or blocks[i].element.tag in ("p", "li", "blockquote", "tr"):
                 p += blocks[i].size
@@ -332,28 +331,28 @@ def _is_label(b: TextBlock, by_paragraphs: bool) -> bool:
     return is_link and not _WHOLE_SENTENCE.search(b.text)
 
 
-def _drop_rows(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
-    """Excludes rows of links from the text, by setting their bytes in `dead` to 1. These are links to tags at the start
-    or the end of the text, and links to the next and the previous post at the end.
+def _drop_rows(blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray) -> None:
+    """Excludes rows of links from the text: links to tags at its start or end, and links to the next and the previous
+    post at its end. Sets their bytes in `excluded` to 1.
     """
     for i in range(lo, min(hi, lo + _MAX_ROWS)):
-        if not dead[i] and not _is_tag_row(blocks[i]):
+        if not excluded[i] and not _is_tag_row(blocks[i]):
             break
-        dead[i] = 1
+        excluded[i] = 1
     rows = 0
     for i in range(hi - 1, lo, -1):
-        if not dead[i]:
+        if not excluded[i]:
             rows += 1
             if rows > _MAX_ROWS or not (_is_tag_row(blocks[i]) or _is_neighbour_row(blocks[i])):
                 break
-            dead[i] = 1
+            excluded[i] = 1
 
 
-def _drop_date_lines(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
-    """Excludes lines at the start of the text, by setting their bytes in `dead` to 1, if they consist of a date with
-    its time of day and hardly a word more, such as "12.03.2021, 14:30, updated 13.03.2021, 09:00".
+def _drop_date_lines(blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray) -> None:
+    """Excludes lines at the start of the text that consist of a date with its time of day and hardly a word more, such
+    as "12.03.2021, 14:30, updated 13.03.2021, 09:00". Sets their bytes in `excluded` to 1.
     """
-    first = islice((i for i in range(lo, hi) if not dead[i]), _DATE_LINES)
+    first = islice((i for i in range(lo, hi) if not excluded[i]), _DATE_LINES)
     for i in list(first):
         b = blocks[i]
         if len(b.text) > _DATE_LINE_LENGTH or b.is_code or not _CLOCK.search(b.text):
@@ -362,23 +361,23 @@ def _drop_date_lines(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray)
         while count < _DATE_LINES and (around := text_around_date(rest)) is not None:
             rest, count = " ".join(around), count + 1
         if count and sum(map(str.isalpha, rest)) <= _DATE_LINE_LETTERS:
-            dead[i] = 1
+            excluded[i] = 1
 
 
-def _drop_link_lists(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
-    """Excludes lists of links to other posts from the text, with the heading or label above them ("Read also"), by
-    setting their bytes in `dead` to 1.
+def _drop_link_lists(blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray) -> None:
+    """Excludes lists of links to other posts from the text, with the heading or label above them ("Read also"). Sets
+    their bytes in `excluded` to 1.
     """
     for i in range(lo, hi - 1):
         b = blocks[i]
-        if dead[i] or blocks[i + 1].linked <= 0.8 * blocks[i + 1].size or not heads_other_pages(b.text):
+        if excluded[i] or blocks[i + 1].linked <= 0.8 * blocks[i + 1].size or not heads_other_pages(b.text):
             continue
         if b.element.tag in HEADINGS or b.element is not blocks[i + 1].element:
-            dead[i] = 1
+            excluded[i] = 1
             for j in range(i + 1, hi):
                 if blocks[j].linked <= 0.8 * blocks[j].size:
                     break
-                dead[j] = 1
+                excluded[j] = 1
 
 
 def _is_tag_row(b: TextBlock) -> bool:
@@ -414,11 +413,11 @@ def _links_of(b: TextBlock) -> Iterable[Element]:
     return inside or list(islice(b.element.iterancestors("a"), 1))
 
 
-def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
-    """Excludes blocks whose text also occurs elsewhere in the body, by setting their bytes in `dead` to 1. Such blocks
-    are pull quotes and repeated invitations.
+def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray) -> None:
+    """Excludes blocks whose text also occurs elsewhere in the body, such as pull quotes and repeated invitations. Sets
+    their bytes in `excluded` to 1.
     """
-    live = [i for i in range(lo, hi) if not dead[i] and blocks[i].size >= 40 and not _may_repeat(blocks[i])]
+    live = [i for i in range(lo, hi) if not excluded[i] and blocks[i].size >= 40 and not _may_repeat(blocks[i])]
     quotes = {i for i in live if blocks[i].size < 400 and _is_in_quote(blocks[i].element)}
     if not quotes:  # then only blocks with the same beginning have to be compared
         starts = [_first_letters(blocks[i].text) for i in live]
@@ -429,7 +428,7 @@ def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -
     for i in live:
         key = _letters(blocks[i].text)
         if key in seen:
-            dead[i] = 1
+            excluded[i] = 1
             continue
         seen.add(key)
         if i in quotes:
@@ -438,7 +437,7 @@ def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -
         whole = "\n".join(seen)
         for i, key in quoted[:40]:
             if whole.count(key) > 1:
-                dead[i] = 1
+                excluded[i] = 1
 
 
 def _letters(text: str) -> str:
@@ -473,10 +472,10 @@ def _is_in_quote(el: Element) -> bool:
 
 
 def _drop_author_notes(
-    blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float], people: tuple[str, ...]
+    blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray, size: list[float], people: tuple[str, ...]
 ) -> None:
-    """Excludes paragraphs near the end that begin with one of the names `people`, by setting their bytes in `dead` to
-    1. They are about the author.
+    """Excludes paragraphs near the end that begin with one of the names `people`, since they are about the author. Sets
+    their bytes in `excluded` to 1.
     """
     if not people:
         return
@@ -484,8 +483,8 @@ def _drop_author_notes(
     for i in range(hi - 1, lo, -1):
         if size[i] < last:
             break
-        if not dead[i] and blocks[i].text.lstrip("*—–- ").startswith(people):
-            dead[i] = 1
+        if not excluded[i] and blocks[i].text.lstrip("*—–- ").startswith(people):
+            excluded[i] = 1
 
 
 def _in_list(el: Element) -> bool:
@@ -493,16 +492,16 @@ def _in_list(el: Element) -> bool:
     return parent is not None and parent.tag in ("li", "td", "dd")
 
 
-def _drop_empty_headings(layout: BlockLayout, lo: int, hi: int, dead: bytearray) -> None:
-    """Excludes headings at the end of the text, by setting their bytes in `dead` to 1, if no text remains below them
-    and they are not the heading of a picture.
+def _drop_empty_headings(layout: BlockLayout, lo: int, hi: int, excluded: bytearray) -> None:
+    """Excludes headings at the end of the text if no text remains below them and they are not the heading of a picture.
+    Sets their bytes in `excluded` to 1.
     """
     blocks = layout.blocks
     i = hi - 1
-    while i > lo and (dead[i] or blocks[i].element.tag in HEADINGS):
-        if not dead[i] and _heads_picture(layout, i, hi):
+    while i > lo and (excluded[i] or blocks[i].element.tag in HEADINGS):
+        if not excluded[i] and _heads_picture(layout, i, hi):
             break
-        dead[i] = 1
+        excluded[i] = 1
         i -= 1
 
 
