@@ -384,7 +384,7 @@ def find_source(members: Sequence[ClusterMember]) -> tuple[int, str]:
 
     The source is the member that copies point to: they declare its URL as canonical (RFC 6596), have its URL in the
     text, or credit its site. If no copy does so, the source is the member that was published first. If the dates are
-    too imprecise to tell which was first, the source is the possible member that the archive saw first.
+    too imprecise to tell which was first, it is the one that the archive saw first among those that may have been.
     """
     for sign in _SIGNS:
         named = Counter(
@@ -451,7 +451,7 @@ def _is_named(credit: str, site: str) -> bool:
 
 def _earliest_member(members: Sequence[ClusterMember]) -> tuple[ClusterMember, str]:
     """Returns the member that was published first, and a phrase that says how this is known. If the dates are too
-    imprecise to say which member was first, returns the one of the possible members that the archive saw first.
+    imprecise to tell which was first, returns the one that the archive saw first among those that may have been.
     """
     spans = [(_publication_period(member), member) for member in members]
     ended = min(end for (_, end), _ in spans)

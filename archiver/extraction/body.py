@@ -197,8 +197,8 @@ def _is_footnote(el: Element) -> bool:
 def text_blocks(
     layout: BlockLayout, lo: int, hi: int, known: KnownBoilerplate, weights: list[float] | None = None
 ) -> list[TextBlock]:
-    """Returns the blocks of a container that are text of the post, in reading order, without boilerplate. `known` are
-    parts of the page that belong to other fields.
+    """Returns the blocks of a container (an element with the text) that are text of the post, in reading order, without
+    boilerplate. `known` are parts of the page that belong to other fields.
 
     The container's blocks are those from `lo` up to but not including `hi`. If `weights` (from `text_weights`) are
     given, prose between the title and the container is included.
@@ -594,8 +594,10 @@ def _spans_by_mark(layout: BlockLayout, prose: list[float]) -> dict[str, list[tu
 
 
 def heaviest_container(layout: BlockLayout, sums: list[float]) -> Element:
-    """Returns the element with the text: the smallest one that has at least 90 % of the weight of the heaviest element.
-    If its class or id is commonly used for the text, 60 % are enough. `sums` are prefix sums of the blocks' weights.
+    """Returns the element that contains the text: the smallest one that has at least 90 % of the weight of the heaviest
+    element. If its class or id is commonly used for the text, 60 % are enough.
+
+    The weight of an element is the sum of the weights of its blocks (see `text_weights`); `sums` are their prefix sums.
     """
     found = [
         _Span(sums[z] - sums[a], el, a, z)

@@ -101,8 +101,8 @@ def _language(page: Page, hint: SourceHint | None, text: PostText) -> _Found:
 
 
 def _langs_around(el: Element | None) -> Iterator[str | None]:
-    """Yields the `lang` attributes of the elements around a text, nearest first. The text's own element counts only if
-    it contains the whole post, since editors mark pasted text with other languages.
+    """Yields the `lang` attributes of the elements around a text, nearest first, None for an element without one. The
+    text's own element counts only if it contains the whole post, since editors mark pasted text with other languages.
     """
     if el is None:
         return
@@ -234,7 +234,8 @@ _COMPLETES = ("json-ld", "meta", "microdata", "rdfa", "signed", "api", "feed")
 
 def resolve_authors(found: list[Candidate[Names]]) -> Candidate[Names] | None:
     """Chooses the authors: the candidate with the most support. The support of a candidate is its confidence, increased
-    for each other family of sources that names one of its people. Returns None if there are no candidates.
+    for each other family of sources (sources that repeat one another) that names one of its people. Returns None if
+    there are no candidates.
 
     If the chosen candidate is a generic account ("admin"), a candidate with a person's name replaces it. A candidate
     that contains the same people and more also replaces the chosen one, unless the chosen one is nearly certain.

@@ -284,8 +284,9 @@ def _add_last_resort(
 
 
 def _add_from_second_look(page: Page, post: Post, out: _DateCandidates) -> None:
-    """Adds the dates on any lines of the page, and the month in the page's address. If a dateline near the heading
-    gives the day in this month without a year, that day is added, too.
+    """Adds less certain dates, for a page on which no other date was found: those on any lines of the page, and the
+    month in its address. If a dateline near the heading gives the day in this month without a year, that day is added,
+    too.
     """
     others, post.answers["refused dates"] = dates_at_second_look(page, post, page.date_language)
     for one in others[:_OTHERS]:

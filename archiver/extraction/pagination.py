@@ -280,8 +280,8 @@ def _parts_by_own_number(page: Page, links: list[_Link], own: str, here: list[Pa
 
 
 def _parts_by_split(page: Page, links: list[_Link], own: str, split: PartURL) -> PostParts | None:
-    """Returns the pages of a post if the links on the page confirm that `split` is the right reading of the page's own
-    address; otherwise None.
+    """Returns the pages of a post if the links on the page confirm that its own address is to be read as `split`, the
+    address of one of these pages; otherwise None.
     """
     first = _first_page(page, split)
     zero = split.in_query and any(k.text == n + 1 for k in links if (n := _number_at(k, split.key)) is not None)
@@ -402,7 +402,7 @@ def _in_order(found: dict[int, str], own: str) -> tuple[str, ...]:
 
 def _first_page(page: Page, split: PartURL) -> str:
     """Returns the address of the post's first page if a link with "1", "back" or the like leads to it; otherwise "".
-    `split` is the reading of the page's own address.
+    `split` is how the address of this page is read, as that of page N of the post.
 
     A link "back" to the home page or an archive does not count.
     """
@@ -425,8 +425,8 @@ def _first_page(page: Page, split: PartURL) -> str:
 
 
 def _first_of(url: str, split: PartURL, one: bool) -> str:
-    """Returns the address of the post's first page if the link `url` leads to it; otherwise "". `split` is the reading
-    of the page's own address. `one` is True if the link shows "1".
+    """Returns the address of the post's first page if the link `url` leads to it; otherwise "". `split` is how the
+    address of this page is read, as that of page N of the post. `one` is True if the link shows "1".
     """
     if urlkey(url) == split.key:
         return url

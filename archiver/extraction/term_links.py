@@ -586,8 +586,8 @@ def text_before(a: Element, previous: Element | None) -> str | Element | None:
 
 
 class _Preceding(NamedTuple):
-    """What precedes a link, as `text_before` returns it. None in place of a `_Preceding` means that it is not known
-    yet.
+    """A wrapper for what precedes a link, as `text_before` returns it. It distinguishes the result None (a link
+    precedes it) from no result.
     """
 
     what: str | Element | None

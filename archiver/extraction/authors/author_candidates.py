@@ -232,8 +232,8 @@ def _add_first(
 
 
 def _is_marked(el: Element) -> bool:
-    """Returns True if an element certainly names a person, because it is a link, or has a rel attribute or the class
-    "fn".
+    """Returns True if the markup of an author element shows that it contains a name: it is a link, or has a rel
+    attribute or the class "fn".
     """
     return bool(el.get("rel") or "fn" in (el.get("class") or "") or el.tag == "a")
 

@@ -257,9 +257,9 @@ class SiteReader:
 
     @cached_property
     def wider(self) -> Post | None:
-        """The post on the page as it is located without rules; None if this results in the same elements as `post`.
-
-        The footer of a post may be outside the element around the title and body that the rules found.
+        """The post on the page as it is located without rules; None if this results in the same elements as `post`. It
+        is searched for what is not found in `post`, since the footer of a post may be outside the element around the
+        title and body that the rules found.
         """
         found = locate_post(self.page) if self.top is not None else self.post
         return None if found.holder is self.post.holder and found.body is self.post.body else found

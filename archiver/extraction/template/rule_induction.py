@@ -157,9 +157,9 @@ _MAX_CONTAINERS_TRIED = 30
 
 
 def learn_body(samples: Sequence[Known]) -> Rule | None:
-    """Learns the rule for the body from sample posts. It consists of the selector of the container whose text is the
-    known text on nearly all posts, and of the paragraphs in it that repeat from post to post. Returns None if there is
-    no such container.
+    """Learns the rule for the body from sample posts whose texts are known. The rule consists of the selector of the
+    container whose text is the known one on nearly all posts, and of the paragraphs in it that repeat from post to
+    post. Returns None if there is no such container.
     """
     usable = [s for s in samples if len(s[1].body) >= _MIN_BODY_LENGTH]
     if 2 * len(usable) < len(samples) or not usable:
