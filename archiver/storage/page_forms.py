@@ -221,8 +221,11 @@ def stored_verdicts(db: Database, site_id: int) -> SiteVerdicts:
 
 @dataclass(frozen=True, slots=True)
 class PageToRejudge:
-    """A page whose kind was decided before the verdict on its form, or the site's handwritten rules, were known. Holds
-    its row of `pages`. `form_id` is None if the page is judged because of handwritten rules.
+    """A page whose kind was decided before the verdict on its form, or the site's handwritten rules, were known.
+
+    - `row`: its row of `pages`.
+    - `form_id`: its form; None if the page is judged again because of handwritten rules.
+    - `is_promised`: True if a feed, an API or a sitemap reported the page.
     """
 
     row: dict[str, Any]

@@ -638,10 +638,14 @@ class PageWriter:
     """Collects the page results of a run and writes them in order, in batches; each result is written with all its rows
     or not at all.
 
-    `counts` counts the results that have been written so far. `before_commit` is called before each batch, to sync to
-    disk the files to which its rows point. `stages` are the functions that each result passes in the batch's
-    transaction. `on_written` is called for each written result; `kept` is a context manager around each batch. It
-    undoes the effects of `on_written` if the batch is rolled back.
+    - `counts`: the counts of all results written so far.
+    - `measuring`: the statistics of the run.
+    - `stages`: the functions that each result passes in the batch's transaction.
+    - `on_written`: called for each written result with the result, the ID of its article and its new discovered URLs.
+    - `kept`: returns a context manager around each batch that undoes the effects of `on_written` if the batch is rolled
+      back.
+
+    `before_commit` is called before each batch, to sync the WARC files to which its rows point to disk.
     """
 
     def __init__(self, run: StoringRun, before_commit: Callable[[], None] = lambda: None) -> None:
@@ -688,7 +692,7 @@ class PageWriter:
         counts, run = Counts(), self._run
         assert run.run_id is not None
         kept = run.trust.restored_on_error(), run.forms.restored_on_error()
-        run.incomplete.clear()  # a batch that failed left its own here
+        run.incomplete.clear()  # a batch that failed left its new articles here
         with kept[0], kept[1], self.kept(), writing(run.db, patience), batch_indexing(run.db):
             check_run(run.db, run.run_id, run.site)
             held: set[str] = set()

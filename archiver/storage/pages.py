@@ -82,10 +82,11 @@ def hint_from_json(text: str | None) -> SourceHint | None:
 def store_hint(
     db: Database, page_id: int, hint: SourceHint, digests: Mapping[str, str], *, completes: bool = False
 ) -> None:
-    """Makes a source hint the latest hint of its page. `digests` maps the key of each source to the digest of its last
-    hint. `completes` is True if the hint is the previous latest hint with values added by another source.
+    """Stores a source hint as the latest hint of its page. `digests` maps the key of each source to the digest of what
+    this source said last. `completes` is True if `hint` is the page's latest hint with values added that another source
+    gave.
 
-    The previous hint is kept, because captures may have been extracted with it. Equal hints are stored once.
+    The earlier hints are kept, because captures may have been extracted with them. Equal hints are stored once.
     """
     row = {"page_id": page_id, "hint": hint_to_json(hint), "digests": json.dumps(digests)}
     before = _completed_hint(db, page_id) if completes else None
@@ -97,8 +98,9 @@ def store_hint(
 
 
 def _completed_hint(db: Database, page_id: int) -> int | None:
-    """Returns the ID of the earlier hint that a new hint of the page completes. This is the latest hint if a capture
-    was extracted with it. Otherwise the new hint completes the same hint as the latest hint, if that completes one.
+    """Returns the ID of the hint with which the page's captures were extracted and to which the new hint only adds
+    values; None if the page has no hint. This is the latest hint if a capture was extracted with it, otherwise the hint
+    that the latest hint itself completes, if any.
     """
     row = db.execute(
         "select id, completes, exists (select 1 from captures c where c.hint_id = h.id) from source_hints h "

@@ -126,8 +126,8 @@ KILLED = "its process ended without closing the run; the next crawl continues it
 
 
 def as_shown(db: Database, site: str, run: dict[str, Any]) -> dict[str, Any]:
-    """Returns a row of `runs` of this site as people see it. The next crawl closes a run that was killed; until then it
-    has no outcome, as a running one, but no process holds the lock of its site.
+    """Returns a row of `runs` as it is shown to people. A run that was killed has no outcome until the next crawl
+    closes it; it is shown as interrupted if no process holds the lock of its site.
     """
     if run["outcome"] is not None or is_site_locked(path_of(db), site):
         return run

@@ -203,8 +203,8 @@ def store_article(
 
 
 def keep_page_object_values(db: Database, row: dict[str, Any] | None, article: Article) -> Article:
-    """Returns an extracted article with the stored values of those fields that a page object of the stored article
-    (`row`) cannot return now. They are marked in its evidence.
+    """Returns `article` with the stored value of each field that a page object returned earlier but cannot return now.
+    The article's evidence says for which fields this is so. `row` is the stored article; None if the article is new.
     """
     if row is None or not has_page_object(row):
         return article
@@ -214,7 +214,7 @@ def keep_page_object_values(db: Database, row: dict[str, Any] | None, article: A
 
 
 def has_page_object(row: dict[str, Any]) -> bool:
-    """Returns True if a page object has read a stored article."""
+    """Returns True if the stored article in `row` was extracted with a page object."""
     return "@" in (row["extractor"] or "")
 
 
@@ -268,8 +268,8 @@ class _KnownArticle:
         return bool(urlkey(self.article.url) != self.row["urlkey"])
 
     def with_unconfirmed(self, reread: Reread) -> _KnownArticle:
-        """Returns the article, completed with the stored values of fields that the crawled page no longer shows. A
-        field stays empty if it is also missing from the stored capture, extracted again.
+        """Returns a copy in which `article` has the stored values of fields that the crawled page no longer shows. A
+        field stays empty if today's extractor does not find it in the stored capture either.
         """
         names = unconfirmed_fields(self.old, self.article) if self.observed.run_id is not None else ()
         if names and self.observed.extractor not in (None, self.row["extractor"]):
@@ -431,11 +431,10 @@ class _KnownArticle:
 
 
 def latest_values(db: Database, row: dict[str, Any], article: Article, extraction: tuple[Any, ...]) -> dict[str, Any]:
-    """Returns the columns of a stored article (`row`) that change when an unchanged post is extracted again: the
-    evidence, and the fields for which the newest value counts. If the post no longer shows a value for a field, the
-    stored value is kept.
+    """Returns the columns of a stored article (`row`) that change although its post has not changed: the fields marked
+    `latest` in the field table, which always have the newest value that a page showed, and their evidence.
 
-    `extraction` consists of the extractor version, the capture's ID and the time.
+    `extraction` is the extractor's version, the ID of the capture and the time of the new extraction.
     """
     values = {k: v for k, v in article_row(article).items() if k in LATEST and v not in (None, "")}
     fresh = [name for name in values if name != "url" and values[name] != row[name]]
@@ -528,8 +527,8 @@ def gone_since(db: Database, key: str) -> datetime | None:
 
 
 def answering_address(db: Database, article_id: int, key: str) -> str | None:
-    """Returns the urlkey of a URL that shows an article without a redirect, other than the one with the urlkey `key`;
-    None if there is none. A former URL counts only if it was fetched since the one with this urlkey was.
+    """Returns the urlkey of another URL than `key` that shows the article without a redirect; None if there is none. A
+    former URL counts only if it was fetched later than `key`.
     """
     row = db.execute(
         "select a.urlkey from article_urls a join pages p on p.urlkey = a.urlkey and p.article_id = a.article_id "
@@ -614,7 +613,9 @@ def _answers(db: Database, key: str, since: datetime | None = None) -> bool:
 
 
 def _is_gone(db: Database, key: str) -> bool:
-    """Returns True if the page at this urlkey was gone when it was last fetched, even if it is held with others."""
+    """Returns True if the page at this urlkey was gone when it was last fetched. This includes pages that are held
+    because most pages of the site seem to be gone.
+    """
     query = "select 1 from pages where urlkey = ? and (outcome = 'gone' or (outcome = 'held' and rule = ?))"
     return db.execute(query, [key, HoldRule.MASS_GONE]).fetchone() is not None
 
@@ -622,8 +623,8 @@ def _is_gone(db: Database, key: str) -> bool:
 def _known_address(
     db: Database, url: str, row: dict[str, Any], article: Article, run_started: datetime
 ) -> KnownAddress:
-    """Returns the facts that decide which address of a post is preferred, for `url`. This is either a post's stored
-    address (in `row`) or the address at which `article` was just extracted.
+    """Returns what is known of `url`, an address of a post, to decide which of its addresses is preferred. `url` is
+    either the address in `row`, the stored article, or the address at which `article` was just extracted.
     """
     key, read_at = urlkey(url), urlkey(article.url)
     listed = db.execute(
@@ -636,7 +637,7 @@ def _known_address(
     return KnownAddress(
         url,
         is_short=short is not None and urlkey(short) == key,
-        # Many themes set og:url to the address that was requested, so this says nothing.
+        # A page's own statement does not count: many themes set og:url to the address that was requested.
         is_given=listed is not None or (key != read_at and key in map(urlkey, article.given_urls)),
         is_canonical=any(one and urlkey(one) == key for one in declared),
     )

@@ -56,7 +56,7 @@ from archiver.storage.article_tables.multipage_articles import parts_of, with_bo
 from archiver.storage.pages import moment, stamp
 from archiver.urls import urlkey
 
-# -- the revisions of an article, each as a run of captures that show it
+# -- the revisions of an article, each as a run: the consecutive captures that show it
 
 ExtractWithoutHints = Callable[[int | None, str], Sequence[Article]]
 """A function that extracts a capture (its ID and URL) again, without source hints; () if it cannot be extracted."""
@@ -64,7 +64,9 @@ _NEVER = "9999"
 
 
 def revision_runs_of(db: Database, row: dict[str, Any]) -> list[RevisionRun]:
-    """Returns the stored revisions of an article, given as its row, as runs in the order of their times."""
+    """Returns the stored revisions of an article (`row`) in the order of their times, each as a run: consecutive
+    captures that show the same revision, of which the run holds the first.
+    """
     rows = revision_rows(
         db,
         "r.article_id = ? order by r.observed_at, r.revision",
@@ -116,8 +118,8 @@ def _same_extraction(db: Database, stored: RevisionRun, extracted: RevisionRun) 
 def find_next_sighting(
     db: Database, row: dict[str, Any], runs: Sequence[RevisionRun], run: RevisionRun, extract_again: ExtractWithoutHints
 ) -> Sighting | None:
-    """Returns the next sighting of the run into which a new capture falls: the first sighting after that capture and
-    before the next run. Returns None if there is no such sighting.
+    """Returns the first capture after that of `run` that shows the same stored revision, before the next revision in
+    `runs` begins; None if there is none. `run` is a new capture, `row` the stored article.
     """
     n = index_of_run_at(runs, run)
     if n is None:
@@ -134,7 +136,7 @@ def find_next_sighting(
         [row["id"], stamp(run.at), until, *urls, stamp(run.at), until],
     ).fetchone()
     if found:
-        # Extract an imported capture again: the words may differ although the meaning is the same.
+        # Extract an imported capture again: its text may differ in typography although the meaning is the same.
         shown = extract_again(found[1], found[3])[:1] if found[3] else ()
         same = [one for one in shown if not changed_fields(runs[n].article, one)]
         return Sighting(moment(found[0]) or run.at, found[1], found[2] or "", same[0] if same else None)
@@ -146,7 +148,7 @@ def find_next_sighting(
             [row["id"], row["last_seen"]],
         ).fetchone()
     ):
-        return None  # the article was last seen in a stub, which is not a sighting of this run
+        return None  # the article was last seen in a stub, which does not show the revision
     return Sighting(moment(row["last_seen"]) or run.at, runs[n].capture, runs[n].digest)
 
 
@@ -211,11 +213,12 @@ def _write_provenance(db: Database, article_id: int, number: int, run: RevisionR
 
 
 def _link_revisions(db: Database, article_id: int, after: Sequence[RevisionRun], numbers: dict[int, int]) -> None:
-    """Stores with each revision the number of the revision that was current before it, and the number of the earlier
-    revision that it repeats.
+    """Stores with each of the revisions `after` the number of the revision that was current before it (`previous`) and
+    the number of the earlier revision with the same content (`same_as`). `numbers` maps the old numbers of the
+    revisions to the new ones.
 
-    The former is usually the preceding number. If a revision was made while the post had reverted to an earlier
-    revision, its stored link is kept, unless a new revision comes between the two.
+    `previous` is usually the preceding number. If a revision was made while the post had reverted to an earlier
+    revision, its stored `previous` is kept, unless a new revision comes between the two.
     """
     by_digest: dict[str, int] = {}
     known = dict(db.execute("select revision, previous from revisions where article_id = ?", [article_id]).fetchall())

@@ -192,12 +192,11 @@ def _articles_where(db: Database, where: str, values: list[Any]) -> Iterator[dic
 
 
 def release_borrowed_address(db: Database, row: dict[str, Any], article: Article) -> bool:
-    """Ends that a URL belongs to the stored article in `row`, if the URL only showed that post for some time, by a
-    mistake of its site, and now shows `article`, a post of its own. Returns False if the URL belongs to the stored
-    article.
+    """Removes a URL from the stored article in `row` if the site only showed that article there by mistake for some
+    time, and the URL now shows another post, `article`. Returns False if the URL stays with the stored article.
 
-    The URL was added to the article because it showed the same text, another URL of the article has shown it for
-    longer and still does, and neither title, text nor time of publication of the two posts are the same.
+    The URL is removed only if another URL of the stored article is older and still shows it, and the two posts differ
+    in title, text and time of publication.
     """
     key, old = urlkey(article.url), article_from_row(row)
     if not (old.published and article.published) or old.published == article.published:
@@ -212,19 +211,19 @@ def release_borrowed_address(db: Database, row: dict[str, Any], article: Article
 
 
 def is_borrowed_address(db: Database, key: str) -> bool:
-    """Returns True if the URL with this urlkey was added to an article because it shows the same text as an older URL
-    of the article, which still answers. It may show a post of its own later.
+    """Returns True if the URL with this urlkey belongs to an article only because it showed the same text as an older
+    URL of the article, which still answers. A post of its own may appear there later.
     """
     row = db.execute("select article_id from article_urls where urlkey = ?", [key]).fetchone()
     return row is not None and _address_before(db, row[0], key) is not None
 
 
 def _address_before(db: Database, article_id: int, key: str) -> str | None:
-    """Returns the urlkey of the oldest URL of an article that is older than the one with this urlkey and showed the
-    article itself, without a redirect, when it was last fetched; None if there is none.
+    """Returns the urlkey of an article's oldest URL that is older than the URL `key` and still showed the article,
+    without a redirect, when it was last fetched; None if there is none.
     """
     if db.execute("select 1 from aliases where article_id = ? limit 1", [article_id]).fetchone() is None:
-        return None  # as most articles; the query below takes longer
+        return None  # most articles have no alias, and this query is faster than the next one
     row = db.execute(
         "select u.urlkey from article_urls u join article_urls here on here.article_id = u.article_id "
         "join pages p on p.urlkey = u.urlkey where here.urlkey = ? and u.article_id = ? and u.first_seen < "
