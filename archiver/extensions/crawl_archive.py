@@ -56,8 +56,8 @@ class ArchiveExtension:
     - `home_url`: the address of the home page after redirects, once known.
     - `ending`: the ending of the run, once the run is to end. Requests in progress are then finished; the pages of
       other requests stay due.
-    - `fatal`: a sentence that says why the run failed.
-    - `wall`: the rule of a wall that the home page shows.
+    - `fatal`: a sentence that says why the run failed; "" if it has not.
+    - `wall`: the rule of the login or consent form that the home page shows; "" if it shows none.
     - `halted`: True if the archive can no longer be written.
     """
 

@@ -116,8 +116,8 @@ class ThrottleExtension:
         self._paces[host] = self.pace(host).at_least(seconds)
 
     def share(self, host: str, turns: SharedThrottle) -> None:
-        """Limits the requests of all crawls together to this host to one per MIN_THIRD_PARTY_DELAY seconds, whatever
-        delay is set for the site.
+        """Limits the requests to a host, from all crawls together, to one per MIN_THIRD_PARTY_DELAY seconds, whatever
+        delay is set for the site. The crawls agree on the times of their requests by `turns`.
 
         A host on this machine is not limited.
         """

@@ -65,7 +65,8 @@ class KnownPage:
 
 
 def priority(kind: PageKind, source: DiscoverySource, url: str = "", folder: str = "/") -> int:
-    """Returns the priority of a page; pages with 0 are fetched first.
+    """Returns the priority of a page that `source` reported; pages with 0 are fetched first. `folder` is the path of
+    the site's scope.
 
     The site's start address has priority 0, since it links to the feeds and the API. Listings by tag, author or month,
     and other views of a page, come last, since most of their content is also on pages that are fetched before.

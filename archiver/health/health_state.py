@@ -124,7 +124,7 @@ def drop_acceptances(db: Database, site_id: int, found: Health) -> None:
 
 
 def record_health(db: Database, site: dict[str, Any], health: Health, now: datetime) -> None:
-    """Stores the health of a site, with the time since when its state has been the same."""
+    """Stores the health of a site, and since when it has had its present state."""
     row = db.execute("select state, since from site_health where site_id = ?", [site["id"]]).fetchone()
     since = row[1] if row and row[0] == health.state else stamp(now)
     db.execute(

@@ -65,9 +65,11 @@ _LEAST_DROP = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A drop in the share of articles with a certain field. `since` is the start of the first run with the lower share.
-    Since then, `hits` of `trials` articles have the field; before, `past_hits` of `past_trials` had it. In a drop of
-    posts, `hits` counts the posts that were stored.
+    """A drop in the share of articles that have a certain field, or in the share of posts that were stored.
+
+    - `since`: the start of the first run with the lower share.
+    - `hits`, `trials`: since then, `hits` of `trials` articles have the field (or posts were stored).
+    - `past_hits`, `past_trials`: the same numbers for the runs before.
     """
 
     since: datetime

@@ -256,8 +256,8 @@ def _with_evidence(db: Database, row: dict[str, Any]) -> Article:
 
 @dataclass(frozen=True, slots=True)
 class RefusedConstants:
-    """The result of removing constants from the articles of a site: the number of `articles` that changed, and for each
-    field the number of articles that lost their value (`lost`).
+    """The result of removing constants from the articles of a site. `articles` is the number of articles that changed;
+    `lost` maps each field to the number of articles whose value of this field was removed.
     """
 
     articles: int = 0

@@ -266,8 +266,13 @@ class Unit:
 
 @dataclass(slots=True)
 class PartResult:
-    """The result of a partial check: the number of units and bytes read, the number of units left, and the damage
-    found. `covers_since` is the time since which this check and earlier ones have read every unit of the archive.
+    """The result of a partial check.
+
+    - `units`, `bytes`, `articles`, `warc_files`: how much was read.
+    - `left`: the number of units of the archive that were not read.
+    - `damages`: the damage that was found.
+    - `covers_since`: this check and earlier ones have read every unit of the archive since this time; None if this
+      check could not be finished.
     """
 
     units: int = 0

@@ -264,10 +264,9 @@ def seen_values(row: dict[str, Any]) -> tuple[Any, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ReextractedRevision:
-    """The result of extracting one revision again. `article` contains the new values; None if they equal the stored
-    ones.
+    """The result of extracting one revision again.
 
-    - `before`: the stored values.
+    - `article`, `before`: the new and the stored values; `article` is None if they are equal.
     - `differs`: the names of the fields whose values differ.
     - `evidence`, `extractor`: the values to store with the revision. If `extractor` is None, the stored one is kept,
       because only some fields were extracted.
@@ -584,8 +583,8 @@ class _Article:
     def _with_page_object_values(
         self, row: dict[str, Any], then: list[Entry], stored: Article, reading: Article
     ) -> Article:
-        """Returns the new extraction result (`reading`). A field whose stored value came from a page object that cannot
-        return it now keeps its stored value.
+        """Returns the new extraction (`reading`) with the stored value of each field that a page object returned
+        earlier and cannot return now.
         """
         marks = lost_page_object_values(then, reading, only_failed=self._reader.request.forget_page_objects)
         marks = tuple(one for one in marks if one.field in self._reader.fields)
@@ -644,11 +643,11 @@ class _Article:
     def _fields_from_later_captures(
         self, then: list[Entry], own: tuple[Any, ...], stored: Article, reading: Article, fresh: list[str]
     ) -> dict[str, tuple[Article | None, int]]:
-        """Returns the fields whose stored values came from a later capture of the same revision, each mapped to a pair:
-        the new extraction result of that capture, and the ID of the capture.
+        """Returns those of the fields `fresh` whose stored value came from a later capture of the same revision. Each
+        is mapped to the new extraction of that capture, and the capture's ID.
 
-        The result is None if the stored value must stay. This is so if the capture cannot be read, or if the value came
-        from a source hint that is now unknown.
+        The extraction is None if the stored value must stay, because the capture cannot be read, or because the value
+        came from a source hint that is now unknown.
         """
         out: dict[str, tuple[Article | None, int]] = {}
         sources = readers(then, own)

@@ -66,8 +66,8 @@ def _value_hint(line: str) -> str:
 
 
 def toml_error(error: tomllib.TOMLDecodeError, text: str) -> tuple[str, str]:
-    """Returns the position and the reason of a TOML syntax error, as phrases taken from Python's message. A text
-    without quotation marks is named.
+    """Returns the position and the reason of a TOML syntax error, as phrases taken from Python's message. The reason
+    also says what to write, if the error is a text without quotation marks or a misspelled true or false.
     """
     lines = text.splitlines() or [""]
     match = re.fullmatch(r"(.*) \(at (line \d+, column \d+|end of document)\)", str(error), re.DOTALL)

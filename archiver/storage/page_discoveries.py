@@ -253,7 +253,9 @@ class _Report:
         return self._changed_values(known, target)
 
     def _changed_values(self, known: KnownPage, target: DiscoveredURL) -> tuple[Any, ...] | None:
-        """Stores the hint of a known page if it has changed. Returns the new values of the page's row."""
+        """Stores the hint of a known page if it has changed. Returns the parameters of `_UPDATE_PAGE`, the statement
+        that updates the page's row; None if the row need not change.
+        """
         source = self._hint_key(target)
         digest = digest_of(target.hint) if target.hint else None
         before = last_digest(known.digests, source, digest) if digest else None

@@ -341,7 +341,7 @@ PAGE_REQUEST_QUERY = (
     # "and" would be slow: in a result column SQLite evaluates both operands, and the second operand reads every
     # discovery
     "case when p.attempts > 0 and p.priority = 0 then exists (select 1 from page_discoveries t "
-    "where t.found_on_page_id = p.id or t.found_on = p.url) else 0 end as has_told, "
+    "where t.found_on_page_id = p.id or t.found_on = p.url) else 0 end as has_listed_pages, "
     "c.url as capture_url, c.captured_at, c.digest from pages p "
     f"left join captures c on c.id = p.capture_id left join source_hints h on {LATEST_HINT} "
 )
@@ -545,8 +545,8 @@ def make_due_again(db: Database, key: str, reason: str, *, unconditional: bool =
 
 
 def mark_host_unavailable(db: Database, site_id: int, reason: str, until: datetime | None) -> None:
-    """Records that nothing can be fetched from the host now. Stores the reason with the due pages of the host, and sets
-    `until` as the earliest start of the next run.
+    """Records that nothing can be fetched from the host now, and stores the reason with the site's due pages. The
+    site's next run starts at the time `until` at the earliest; None sets no such time.
     """
     db.execute(
         "update pages set reason = ?, rule = ? where site_id = ? and outcome = 'due'", [reason, _WAITING, site_id]

@@ -139,7 +139,7 @@ def held_finished(file: Path) -> Iterator[int | None]:
 
 
 def seal(file: Path, lines: Iterable[bytes]) -> None:
-    """Writes the sorted index of a finished WARC file atomically. Raises OSError."""
+    """Writes the index of a finished WARC file atomically: its CDXJ `lines`, sorted. Raises OSError."""
     index, unsorted = index_of(file), open_index_of(file)
     new = index.with_name(index.name + ".new")
     with new.open("wb") as handle:

@@ -159,7 +159,9 @@ def write_facets(db: Database, article_id: int, article: Article) -> None:
 
 
 def write_new_facets(db: Database, articles: Sequence[tuple[int, Article]]) -> None:
-    """Stores the authors, categories, tags and places of new articles, each given as its ID and its extracted article."""
+    """Stores the authors, categories, tags and places of new articles, each given as its ID and its extracted
+    article.
+    """
     conn = db.conn
     for table, statements in _FACETS.items():
         names = [(article_id, found) for article_id, article in articles if (found := getattr(article, table))]
