@@ -44,8 +44,8 @@ class SharedThrottle:
         self._folder = folder
 
     def reserve_turn(self, host: str, seconds: float) -> float:
-        """Reserves the time of the next request to this host; returns the seconds until then. The request after it
-        comes `seconds` later.
+        """Reserves the time of the next request to this host, and returns the seconds until then. The following
+        request, of any process, gets a time that is at least `seconds` later.
 
         Returns 0 if the file cannot be written.
         """

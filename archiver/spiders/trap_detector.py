@@ -435,10 +435,9 @@ class TrapDetector:
 
     @contextmanager
     def undone_on_error(self) -> Iterator[None]:
-        """Context manager that undoes what was recorded inside it if an error is raised, since the surrounding
-        transaction is rolled back.
-
-        Without this, the results of such a batch would be counted twice, since they are then written one by one.
+        """Context manager around the writing of a batch of results. If it fails and its transaction is rolled back,
+        undoes what was recorded here about these results. They are then written one by one, and would otherwise be
+        counted twice.
         """
         before = self._budget.copy(), self._equivalents.copy(), dict(self._in_progress), dict(self._tests)
         set_aside, samples, included = self._set_aside.copy(), dict(self._samples), self.included
@@ -546,7 +545,9 @@ class TrapDetector:
         return result.outcome not in (*_MISSING, *_NEUTRAL) and result.rule != "not-html"
 
     def _credit_pages_that_link_to(self, key: str) -> None:
-        """If only links on plain pages reported a new post, counts the post in favour of the folders of these pages."""
+        """Counts the new post at the urlkey `key` in favour of the folders of the plain pages that link to it, if
+        nothing but these links reported it.
+        """
         for url in crawl_exclusions.only_pages_that_link_to(self._db, key):
             folder = folder_pattern(url, self._scope.path)
             if pattern_of(url, self._scope.path) is not NO_PATTERN:

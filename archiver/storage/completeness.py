@@ -147,7 +147,8 @@ def make_missing_due(db: Database, site_id: int, *, include_excluded: bool) -> N
 
 
 def due_missing_pages(db: Database, site_id: int, now: datetime, limit: int) -> list[dict[str, Any]]:
-    """Returns the next pages to fetch in a run that fetches only missing pages, in the form of `pages.due_pages`.
+    """Returns the next pages to fetch in a run that fetches only missing pages, as rows like those of
+    `pages.due_pages`.
 
     Pages that are discovered during that run are missing too, so they are included.
     """

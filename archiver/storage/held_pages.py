@@ -118,7 +118,7 @@ def count_held(db: Database, site_id: int) -> int:
 
 
 def count_held_alike(db: Database, site_id: int, key: str, rule: HoldRule) -> int:
-    """Returns the number of the site's pages, without the one at this urlkey, that are held by a rule."""
+    """Returns the number of the site's pages, without the one at this urlkey, that are held by this rule."""
     return int(
         db.execute(
             "select count(*) from held_pages h join pages p on p.id = h.page_id "
@@ -270,9 +270,9 @@ def release_former_address(db: Database, key: str) -> None:
 
 
 def make_held_due(db: Database, site_id: int, reason: str, like: Hold | None = None) -> int:
-    """Makes the held pages of a site due, for example when a held page shows its post again. Returns the number of
-    these pages. If `like` is given, only pages that have been held by the same rule since about the same time are made
-    due.
+    """Makes the held pages of a site due, and stores `reason` as the reason, for example that a held page shows its
+    post again. If `like` is given, only pages that have been held by the same rule since about the same time are made
+    due. Returns the number of pages made due.
     """
     held, values = "select page_id from held_pages", []
     if like is not None:

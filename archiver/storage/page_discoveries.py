@@ -147,8 +147,8 @@ def record_discovered_urls(
 
 
 def _without_repeats(targets: Iterable[DiscoveredURL]) -> Iterator[dict[str, DiscoveredURL]]:
-    """Splits discovered URLs, by urlkey, into groups in which no urlkey repeats, because a repeated URL is compared
-    with what its first occurrence stored.
+    """Yields the discovered URLs in groups, as dicts by urlkey. A urlkey that occurs again begins a new group, because
+    the repeated URL must be compared with what the first one stored.
     """
     group: dict[str, DiscoveredURL] = {}
     for target in targets:
@@ -163,7 +163,7 @@ def _without_repeats(targets: Iterable[DiscoveredURL]) -> Iterator[dict[str, Dis
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """Records what one page result says about URLs, with a few statements for all of them.
+    """Records the URLs that one page result reports, with a few SQL statements for all of them together.
 
     - `now`: when they were found.
     - `later`: when new listings are due.

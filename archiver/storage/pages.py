@@ -178,7 +178,8 @@ def moment(text: str | None) -> datetime | None:
 
 
 def insert_row(db: Database, table: str, row: dict[str, Any], row_id: str = "") -> int:
-    """Inserts a row of plain values by column name and returns its ID; `row_id` is SQL for the ID.
+    """Inserts a row of plain values, given by column name, and returns its ID. `row_id` is an SQL expression for the
+    ID; "" lets SQLite choose it.
 
     This is ten times as fast as sqlite-utils, which inspects the table and each value first.
     """

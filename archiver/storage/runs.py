@@ -93,7 +93,7 @@ def ensure_site(db: Database, start_url: str, now: datetime) -> dict[str, Any]:
 
 
 def moved_site(db: Database, name: str) -> dict[str, Any] | None:
-    """Returns the row of the site that had this name before it moved; None if no site had it."""
+    """Returns the row of the site that has moved and had this name before; None if there is none."""
     return next(
         iter(db.query("select s.* from former_sites f join sites s on s.id = f.site_id where f.name = ?", [name])),
         None,
@@ -507,7 +507,7 @@ class RunStatistics:
 
     def as_json(self, sources: Mapping[str, int], unread: UnreadPages | None = None, ended: str = "") -> str:
         """Returns the statistics as JSON for the column `runs.statistics`. `sources` has the same meaning as in
-        `MeasuredRun`; `ended` is the outcome of the run.
+        `MeasuredRun`, `unread` are the pages that the run did not read, and `ended` is the outcome of the run.
         """
         return json.dumps(self.measured(sources, unread, ended).as_dict(), ensure_ascii=False)
 

@@ -184,6 +184,8 @@ class RemovedURLs:
 
 
 def _path_and_query(url: str) -> str:
-    """Returns the part of a URL that all its forms contain: path and query, without a trailing slash."""
+    """Returns the path and the query of a URL, without a trailing slash. However a page writes the URL (relative, with
+    another scheme or host), it contains this text.
+    """
     parts = urlsplit(url)
     return (parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else "")).strip()

@@ -200,8 +200,8 @@ _MOST_WAYS = 200
 
 
 def store_gone(db: Database, url: str, status: int, at: datetime, import_id: int | None) -> None:
-    """Records that a page was gone at this time, according to the response's status or, with status 200, to its
-    content.
+    """Records that an import found a page gone at this time, according to the response's status or, with status 200, to
+    its content.
     """
     _insert_response(db, url, "gone", str(status), at, import_id)
 
@@ -218,7 +218,7 @@ def last_gone(db: Database, key: str) -> tuple[int, datetime] | None:
 
 
 def store_redirect(db: Database, url: str, target: str, at: datetime, import_id: int | None) -> None:
-    """Records that a URL redirected to `target` at this time."""
+    """Records that an import found that a URL redirected to `target` at this time."""
     _insert_response(db, url, "redirect", urlkey(target), at, import_id)
 
 
@@ -407,7 +407,9 @@ def _memento_key(key: str, at: datetime) -> str:
 
 
 def capture_with_payload(db: Database, digest: str) -> dict[str, Any] | None:
-    """Returns the first capture whose response record contains the payload with this digest; None if not found."""
+    """Returns the row of the first capture whose response record contains the payload with this digest; None if there
+    is none.
+    """
     return _find_capture(db, "digest = ? and record_type = 'response' order by id", [digest])
 
 
@@ -426,8 +428,8 @@ def link_capture_to_article(db: Database, capture_id: int, article_id: int, *, s
 
 
 def capture_of_revisit(db: Database, found: ForeignCapture) -> dict[str, Any] | None:
-    """Returns the capture that a revisit record refers to (WARC/1.1, section 6.7); None if that capture is not in the
-    archive.
+    """Returns the row of the capture that a revisit record refers to (WARC/1.1, section 6.7); None if that capture is
+    not in the archive.
 
     The capture is found by URL and time, or by the payload digest. For the profile server-not-modified, it may also be
     the last earlier capture of the URL.

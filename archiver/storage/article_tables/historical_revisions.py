@@ -164,8 +164,9 @@ def write_revisions(
     after: Sequence[RevisionRun],
     extracted: RevisionRun,
 ) -> None:
-    """Replaces the stored revisions `before` of an article with `after`, which includes the new revision. Then updates
-    the article's row to the last revision.
+    """Replaces the stored revisions `before` of an article (`row`) with `after`, which contains `extracted`, the
+    revision from the new capture, as an additional run or within one. Then updates the article's row to the last
+    revision.
     """
     article_id = row["id"]
     stored = {v.number: v for v in before}
@@ -244,7 +245,10 @@ def _make_current(
     numbers: dict[int, int],
     extracted: RevisionRun,
 ) -> None:
-    """Updates the article's row to the state of its last revision."""
+    """Updates the article's row (`row`) to its last revision, `last`, whose number is `number`. `before` are the
+    revisions that were stored until now, `numbers` maps their numbers to the new ones, and `extracted` is the revision
+    from the new capture.
+    """
     facts: dict[str, Any] = {"revision": number, "capture_id": last.capture or row["capture_id"]}
     if last.article is before[-1].article:
         db.table("articles").update(row["id"], facts)

@@ -83,8 +83,8 @@ def enter_addresses(
 
 
 def add_aliases(db: Database, article_id: int, urls: Iterable[str], kind: str, at: datetime) -> list[str]:
-    """Adds URLs to an article as aliases of this kind, except URLs that already belong to an article; returns the added
-    URLs.
+    """Adds URLs to an article as aliases of this kind ("copy", "moved", "part" ...), except URLs that already belong to
+    an article; returns the added URLs.
     """
     return [
         url

@@ -169,12 +169,12 @@ def marked_body(article: Article | None) -> MarkedText | None:
 
 
 def with_body(article: Article, body: MarkedText) -> Article:
-    """Returns the article with another body and its marks."""
+    """Returns a copy of the article with this body and the marks that belong to the body."""
     return replace(article, body=body.text, markup=body.markup, captions=captions_of(body.markup))
 
 
 def update_part(db: Database, key: str, text: MarkedText) -> None:
-    """Replaces the stored text of a part, by its urlkey, with a new extraction of its capture."""
+    """Replaces the stored text of the part of a post at this urlkey by a new extraction of its capture."""
     db.execute("update article_parts set text = ?, markup = ? where urlkey = ?", [*_columns_of(text), key])
 
 
@@ -239,8 +239,8 @@ def _phrase_of_unread_parts(reason: str) -> str:
 
 
 def set_capture_of_parts(db: Database, article_id: int, post: str) -> None:
-    """Links the current revision of an article to the newest capture of the post's pages. This is done if the revision
-    has no capture, because only a further page changed.
+    """If the current revision of an article has no capture, because only a further page of the post changed, links it
+    to the newest capture of any page of the post. `post` is the post's urlkey.
     """
     db.execute(
         "update revisions set capture_id = (select max(c.id) from article_parts t join pages p on p.urlkey = t.urlkey "

@@ -322,10 +322,10 @@ def _join_cluster(db: Database, article_id: int, linked: set[int], unlinked: set
 
 
 def assign_clusters(db: Database, new: Sequence[ArticleText]) -> None:
-    """Puts new articles, whose texts no other article has, into the clusters of their near-duplicates, in order, as
-    `assign_cluster` does for one. Articles without candidates are entered together.
+    """Puts new articles, whose texts no other article has, into the clusters of their near-duplicates, one after the
+    other. Articles without candidates for near-duplicates are stored together, because that is faster.
     """
-    alone = _Alone(db)
+    alone = _ArticlesWithoutCandidates(db)
     keys = [minhash(one.words) for one in new]
     alone.read(key for own in keys for key in own)
     for one, own in zip(new, keys, strict=True):
@@ -336,9 +336,9 @@ def assign_clusters(db: Database, new: Sequence[ArticleText]) -> None:
     alone.write()
 
 
-class _Alone:
-    """New articles without candidates for near-duplicates, which need not be compared with other articles. `read` must
-    be called with their LSH keys first.
+class _ArticlesWithoutCandidates:
+    """New articles that need not be compared with others, because no stored article shares enough LSH keys with them.
+    `read` must be called with their LSH keys before they are added.
     """
 
     def __init__(self, db: Database) -> None:
