@@ -239,7 +239,7 @@ class ArchiveExtension:
     def _opened(self) -> None:
         self._loop.start(_TICK_SECONDS, now=False)
         throttle, cdx_host = self._crawler.get_extension(ThrottleExtension), urlsplit(self.run.cdx).hostname or ""
-        # If the list comes from the site's own host, the host keeps the site's delay.
+        # If the web archive's list is on the site's own host, the delay that is set for the site applies.
         if throttle and cdx_host and cdx_host != urlsplit(self.order.start_url).hostname:
             throttle.share(cdx_host, SharedThrottle(self.run.archive.parent))
 

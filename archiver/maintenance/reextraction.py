@@ -589,7 +589,7 @@ class _Article:
         marks = lost_page_object_values(then, reading, only_failed=self._reader.request.forget_page_objects)
         marks = tuple(one for one in marks if one.field in self._reader.fields)
         if any(one.field == "body" for one in marks):
-            self._texts.clear()  # the parts of a body that is kept stay, too
+            self._texts.clear()  # the body is kept, so the stored texts of its parts are kept, too
         self._kept += [
             f"article {self._row['id']}, revision {row['revision']}, {one.field}: {one.locator}" for one in marks
         ]

@@ -68,7 +68,7 @@ def check_articles(db: Database, ids: Sequence[int]) -> Iterator[VerifyFinding]:
         try:
             article = article_from_row(row)
         except (ValueError, TypeError, KeyError, AttributeError):
-            continue  # the check of values reports this column
+            continue  # `check_values` reports the invalid column
         yield from _check_text(row, article, own)
         yield from _check_revision_numbers(row, own)
         yield from _check_facets(row, article, facets)

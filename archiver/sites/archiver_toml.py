@@ -662,7 +662,9 @@ def _warc(table: dict[str, Any]) -> Warc:
 
 
 def _refuse_key_of_top(path: TOMLPath, key: str) -> None:
-    """Raises _InvalidValue for a key of the whole file that is in a table, as every key after a header is."""
+    """Raises _InvalidValue for a key that belongs at the beginning of the file but was written after the header of a
+    table, so that TOML takes it for a key of this table.
+    """
     if path and key == "page_objects":
         raise _InvalidValue(
             (*path, key),

@@ -847,7 +847,9 @@ def _validated(module: _Module, kind: type[PageObject], shared: Sequence[str]) -
 
 
 def _is_valid_field(kind: type[PageObject], name: str, value: Any) -> bool:
-    """Returns True if an attribute of a page object overrides a field. Raises _InvalidClass if it only seems to."""
+    """Returns True if an attribute (`name`, `value`) of a page object overrides a field; False for any other attribute.
+    Raises _InvalidClass for a mistake, such as a method with the name of a field but without `@field`.
+    """
     if not isinstance(value, field):
         if name in EVIDENCE and (inspect.isfunction(value) or isinstance(value, property)):
             method: Any = value.fget if isinstance(value, property) else value

@@ -279,7 +279,7 @@ class CrawlRun:
             f"crawl of {self.site_name}",
             self._continuation(),
         )
-        # An API counts all posts of a site only once a crawl has read it completely.
+        # An API may replace the listings only once a complete crawl has read all posts from it.
         counted = not order.full and has_finished(self.db, site_id) and pages.has_api(self.db, site_id)
         storing = StoringRun(
             self.db,

@@ -205,12 +205,13 @@ def extract_without_template(page: Page, hint: SourceHint | None, known: PageKin
 
 @dataclass(frozen=True, slots=True)
 class SiteContext:
-    """The facts about the site of a page that the parser needs.
+    """What the parser needs to know about the site of a page.
 
-    - `is_news`: returns False for a link that was reported before, such as a link in a menu.
-    - `read_page`: extracts the article of a page.
-    - `soft_not_found`: the site's soft-404 profile.
-    - `with_requisites`: the result for a post's page includes its requisites.
+    - `is_news`: a function that returns True for a link that was not reported before; a link in a menu is reported
+      once.
+    - `read_page`: a function that extracts the article of a page.
+    - `soft_not_found`: the site's soft-404 profile; None if it is not known yet.
+    - `with_requisites`: True if the result for a post's page includes its requisites.
     """
 
     scope: Scope

@@ -412,7 +412,8 @@ class HeldRun:
 
 
 def hold_recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int | None, now: datetime) -> HeldRun:
-    """Takes back the recent changes of a site and holds their pages by a rule of MASS_RULES.
+    """Takes back the recent changes of a site and holds their pages by `rule`: edits by MASS_CHANGE, deletions by
+    MASS_GONE.
 
     A change of an earlier run is kept if it is not part of the fault (`_is_of_fault`).
     """

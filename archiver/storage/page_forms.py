@@ -208,7 +208,7 @@ def store_verdicts(db: Database, site_id: int, verdicts: SiteVerdicts, at: datet
 
 
 def stored_verdicts(db: Database, site_id: int) -> SiteVerdicts:
-    """Returns the verdicts that `store_verdicts` stored last."""
+    """Returns the verdicts on the forms of a site, as `store_verdicts` stored them last."""
     return SiteVerdicts.of(
         FormVerdict(number, PageKind(kind), reason, address, _unpack(tokens), _unpack(marks or b""), bool(is_dated))
         for number, kind, reason, address, tokens, marks, is_dated in db.execute(

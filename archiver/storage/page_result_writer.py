@@ -719,8 +719,8 @@ class PageWriter:
                     self.measuring.count_sampled(storing.effect.outcome, changed=storing.effect.changed)
 
     def _hold_unusual_changes(self, now: datetime, counts: Counts) -> set[str]:
-        """Takes back the edits and deletions of the last days and holds their pages if there are implausibly many.
-        Returns the urlkeys of these pages.
+        """If implausibly many posts were edited or deleted in the last days, takes these changes back and holds the
+        posts' pages. Returns the urlkeys of these pages.
         """
         run = self._run
         held: set[str] = set()

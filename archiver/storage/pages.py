@@ -194,7 +194,9 @@ def _insert_statement(table: str, columns: tuple[str, ...], row_id: str) -> str:
 
 
 def update_row(db: Database, table: str, row_id: int, values: dict[str, Any]) -> None:
-    """Updates columns of the row with this ID, given by name, as `insert_row` inserts one."""
+    """Updates columns, given by name, of the row with this ID. Like `insert_row`, it is much faster than
+    sqlite-utils.
+    """
     db.conn.execute(_update_statement(table, tuple(values)), (*values.values(), row_id))
 
 

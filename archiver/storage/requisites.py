@@ -179,7 +179,7 @@ def record_requisite(
     db: Database, site_id: int, run_id: int, fetched: FetchedRequisite, counts: Counts, revisit: timedelta
 ) -> None:
     """Records an attempt to fetch a requisite, records the further requisites that it refers to, and adds the attempt
-    to `counts`.
+    to `counts`. A known further requisite is due again if it was fetched longer than `revisit` ago.
     """
     row = next(db.query("select url, wanted, depth, hops, attempts from requisites where id = ?", [fetched.id]))
     capture_id = enter_capture(db, run_id, fetched.capture) if fetched.capture else None

@@ -353,7 +353,9 @@ class MeasuredRun:
 
     @property
     def settled(self) -> int:
-        """Returns the number of pages fetched, not counting those that are known to fail, redirect or be gone."""
+        """Returns the number of pages that the run fetched, without those whose last fetch had failed in the same way
+        or had already found them redirecting or gone.
+        """
         return sum(number for outcome, number in self.outcomes.items() if not outcome.endswith(AGAIN))
 
     def coverage(self) -> dict[str, float]:
@@ -472,7 +474,7 @@ class RunStatistics:
         archived, new, reported = outcome is Outcome.ARCHIVED, before == Outcome.DUE, kind == PageKind.POST
         if archived and before not in _READ and (reported or not new):
             self._reported += 1
-            self._stored += 1  # this includes pages that failed at first
+            self._stored += 1  # includes pages that an earlier run tried to fetch and that failed then
         elif outcome in _NO_POST and new and reported:
             self._reported += 1
         elif new and (archived or (outcome is Outcome.NOT_ARTICLE and result.rule in _UNCLEAR_RULES)):

@@ -595,7 +595,7 @@ def page_object_uses(db: Database, site: str, *, only_failed: bool = False) -> l
     if not db.execute(is_known, [*EVIDENCE, *sources]).fetchone():
         return []
     out: dict[tuple[str, str, str], PageObjectUse] = {}
-    # The extractor names a page object, so that the evidence of other articles is not read.
+    # The extractor of an article contains "@" if a page object read it, so no other article's evidence is read.
     rows = db.execute(
         "select field, source, locator, count(distinct article_id) as number, min(article_id) from evidence where "
         "article_id in (select id from articles where site = ? and gone_at is null and instr(extractor, '@') > 0) "

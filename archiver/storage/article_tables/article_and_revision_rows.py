@@ -327,7 +327,7 @@ def rewrite_revision(db: Database, article_id: int, number: int, article: Articl
 
 
 def _current_fields(db: Database, article_id: int, number: int) -> dict[str, Any]:
-    """Returns the stored field values of an article if this revision is the current one, otherwise {}."""
+    """Returns the field values in the row of an article if revision `number` is its current one; otherwise {}."""
     return next(
         iter(
             db.query(

@@ -164,9 +164,8 @@ def write_revisions(
     after: Sequence[RevisionRun],
     extracted: RevisionRun,
 ) -> None:
-    """Replaces the stored revisions `before` of an article (`row`) with `after`, which contains `extracted`, the
-    revision from the new capture, as an additional run or within one. Then updates the article's row to the last
-    revision.
+    """Replaces the stored revisions `before` of an article (`row`) with `after`, in which the revision from a new
+    capture, `extracted`, has its place. Then updates the article's row to the last revision.
     """
     article_id = row["id"]
     stored = {v.number: v for v in before}

@@ -96,11 +96,9 @@ def article_at(db: Database, key: str) -> Article | None:
 
 
 def is_own_post(db: Database, result: PageResult) -> bool:
-    """Returns True if a page that claims to be a part of another post was stored before as a post of its own, and
-    therefore still counts as a post.
-
-    The claim is decided when the other post is fetched (`release_parts`). A released page that makes the claim again is
-    not a part.
+    """Returns True if a page that claims to be a part of another post was stored before as a post of its own. It still
+    counts as a post until the other post is fetched and lists it or does not (`release_parts`). A page that was
+    released then and makes the claim again does not count as a part.
     """
     known = pages.known_page(db, urlkey(result.url))
     if known is None or known.fetched_at is None or text_of_part(db, known.urlkey) is not None:
