@@ -130,8 +130,8 @@ def next_fetch_time(
     *,
     hearsay: bool = False,
 ) -> datetime:
-    """Returns the time at which a fetched page is due again. New posts are fetched often, and old posts once per
-    `revisit` period. A post that was `edited` counts as new again.
+    """Returns the time at which a page is due again that was fetched at `now` with this outcome. A post that was just
+    published (`published`) or edited (`edited`) is fetched often, and an old one once per `revisit` period.
 
     A page that is gone is requested once a year if it was never archived and is known only from a web archive
     (`hearsay`). A failed page is requested again at the next run, at least an hour later. Discovery sources are fetched

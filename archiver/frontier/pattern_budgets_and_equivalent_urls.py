@@ -170,8 +170,9 @@ class PatternBudgets:
         has_unknown: bool = False,
         is_missing: bool = False,
     ) -> None:
-        """Counts a fetched page of this pattern. `has_news` is True if it showed possible posts that no other page of
-        the pattern has shown, and `has_unknown` is True if one of these posts was unknown before.
+        """Counts a fetched page of this pattern. `is_post` is True if it was a post, and `is_missing` if it does not
+        exist. `has_news` is True if it showed possible posts that no other page of the pattern has shown, and
+        `has_unknown` is True if one of these posts was unknown before.
         """
         if pattern.family not in ALLOWED:
             return

@@ -482,8 +482,8 @@ def _is_forgotten(fault: Fault, look: Look) -> bool:
 def release(
     faults: Sequence[Fault], policy: NotificationPolicy, now: datetime, *, muted: bool = False
 ) -> tuple[list[Fault], list[HealthChange]]:
-    """Marks as sent those pending notifications that may be sent now. Returns all faults of the site, and the changes
-    to send.
+    """Marks as sent those pending notifications that may be sent now; none if `muted` is True. Returns all faults of
+    the site, and the changes to send.
     """
     chosen = (
         []

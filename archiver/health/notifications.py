@@ -430,8 +430,9 @@ def _deliver(db: Database, archive: Path, channels: Mapping[Recipients, Channel]
 def notify_after_runs(
     archive: Path, sites: Collection[str] | None, say: Callable[[str], None], *, catching_up: bool = False
 ) -> bool:
-    """Sends notifications after crawls, as `notify` does, but raises no ArchiverError. If sending fails, passes a
-    sentence about it to `say`; the next crawl tries again. Returns False if the health could not be determined.
+    """Sends notifications after crawls of these sites (None: all), as `notify` does, but raises no ArchiverError. If
+    sending fails, passes a sentence about it to `say`; the next crawl tries again. Returns False if the health could
+    not be determined. `catching_up` means that late sites are not reported.
     """
     try:
         for channel, failure in notify(archive, sites, catching_up=catching_up):

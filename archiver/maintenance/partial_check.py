@@ -329,7 +329,8 @@ def check_part(
     progress: Progress = lambda what, done, of: None,
     clock: Callable[[], float] = monotonic,
 ) -> PartResult:
-    """Checks the units that have not been read for the longest time, and records the results in the archive.
+    """Checks the units that have not been read for the longest time, as far as `budget` allows, and records the results
+    in the archive. `clock` returns seconds, for the time limit in the budget.
 
     If the process is killed, the results recorded so far are kept. Raises ArchiveLocked if another program locks the
     archive for too long, and the errors of `open_archive`.
@@ -552,8 +553,8 @@ def is_part_due(db: Database, at: str, now: datetime, *, is_running: bool = Fals
 
 
 def record_verification(archive: Path, found: VerifyResult, damages: Iterable[Damage], started: datetime) -> str:
-    """Records the result of a verification of the whole archive. Returns the reason if that was not possible, otherwise
-    "". Writes nothing to a backup.
+    """Records the result of a verification of the whole archive, which began at `started` and found `damages`. Returns
+    the reason if that was not possible, otherwise "". Writes nothing to a backup.
     """
     if not (is_writable(archive) and is_writable(archive.parent)):
         return "it cannot be written here"

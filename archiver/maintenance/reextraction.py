@@ -134,7 +134,7 @@ def parse_captured_page(db: Database, folder: Path, capture_id: int | None, url:
 
 def _hint_then_or_latest(db: Database, row: dict[str, Any]) -> SourceHint | None:
     """Returns the source hint with which an article was extracted from its capture. If this hint is unknown, or if a
-    later hint of the page contains more, returns the page's latest hint.
+    later hint of the page contains more, returns the page's latest hint. Returns None if the page has no hint.
     """
     key = urlkey(row["url"])
     return late_hint(db, key, row["capture_id"]) or hint_of_capture(db, row["capture_id"]) or latest_hint(db, key)
@@ -598,8 +598,8 @@ class _Article:
     def _fields_to_update(
         self, then: list[Entry], stored: Article, reading: Article, capture_id: int, *, is_current: bool
     ) -> list[str]:
-        """Returns the names of the fields whose stored values are replaced by those of the new extraction result
-        (`reading`).
+        """Returns the names of the fields of a revision whose stored values are replaced by those of the new extraction
+        (`reading`). `then` is the stored evidence, and `is_current` is True for the current revision.
         """
         kept = kept_fields(stored, then, reading, with_hint=self._has_hint(capture_id))
         if self._pages and not is_current:
@@ -690,7 +690,8 @@ class _Article:
         self, found: list[ReextractedRevision], rows: list[dict[str, Any]], stored: dict[int, Article]
     ) -> tuple[ReextractedRevision, ...]:
         """Returns the revisions with their new `changed`, the fields that differ from the revision before. It is
-        computed again if both revisions were extracted again.
+        computed again if both revisions were extracted again. `rows` are the stored rows of the revisions, and `stored`
+        their stored values by number.
         """
         if not any(version.differs for version in found):
             return tuple(found)

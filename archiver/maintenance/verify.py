@@ -418,7 +418,7 @@ def verify(
 ) -> VerifyResult:
     """Verifies an archive. If `ids` is given, only these articles and their captures are checked. If `quick` is True,
     no WARC files are read. If `reread` is True, each article is also compared with what today's extraction finds in its
-    capture.
+    capture. `progress` is called with the progress of the checks.
 
     Raises the errors of `open_archive`.
     """

@@ -501,7 +501,9 @@ class PageObjects:
                 raise one.error
 
     def of(self, url: str) -> LoadedPageObject | None:
-        """Returns the page object for an address: the one with the narrowest pattern that matches it."""
+        """Returns the page object for an address: the one with the narrowest pattern that matches it. Returns None if
+        no pattern matches.
+        """
         found = [(p.rank, n) for n, one in enumerate(self.loaded) for p in one.patterns if p.matches(url)]
         return self.loaded[max(found)[1]] if found else None
 
@@ -821,7 +823,10 @@ def _field_of(kind: type[PageObject], name: str) -> field:
 
 
 def _validated(module: _Module, kind: type[PageObject], shared: Sequence[str]) -> LoadedPageObject:
-    """Returns a page object that can be used. Raises _InvalidClass with the first mistake in it."""
+    """Checks the class `kind` of a loaded file, and returns it as a page object that can be used. `shared` are the
+    sources of files without page objects, whose changes also change its version. Raises _InvalidClass with the first
+    mistake in the class.
+    """
     if not _has_patterns(kind):
         raise _InvalidClass(
             _line_of(kind),

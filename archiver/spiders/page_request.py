@@ -297,7 +297,7 @@ def page_request(
     """Makes a page request from a row of `pages.due_pages`.
 
     `seed_key` is the urlkey of the site's home page. In a `full` run, an API is asked for all posts and not just for
-    the changes. `started` is when the run began.
+    the changes. If `unconditional` is True, no validators are sent. `started` is when the run began.
     """
     original = None
     if row["digest"]:

@@ -334,7 +334,9 @@ def _is_shell(page: Page, result: PageResult, request: PageRequest, soft_not_fou
 
 
 def _is_unreadable(page: Page, request: PageRequest, *, is_shell: bool) -> bool:
-    """Returns True if a page shows no content without running scripts, and its source supplied no text."""
+    """Returns True if a page shows no content without running scripts, and its source supplied no text. `is_shell` is
+    True if the page shows the same as the site's page for missing addresses.
+    """
     if request.kind in SOURCE_KINDS or page.root is None or (request.hint is not None and request.hint.body_html):
         return False
     return is_shell or needs_javascript(page)

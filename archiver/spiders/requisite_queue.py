@@ -152,7 +152,7 @@ class Requisites:
 
 
 def failed_requisite(requisite: RequisiteRequest, outcome: Outcome, rule: str, reason: str) -> FetchedRequisite:
-    """Returns the result for a requisite whose request got no response."""
+    """Returns the result for a requisite whose request got no response, with this outcome, rule and reason."""
     return replace(FetchedRequisite(requisite.id, datetime.now(UTC), outcome), rule=rule, reason=reason)
 
 

@@ -296,7 +296,7 @@ class OutageGuard:
         """Yields the results that may be stored now, usually just `result`. The result for a known page that is gone is
         held back:
 
-        - until nothing else is due, if the post has another address;
+        - until nothing else is due, if the post has another address (`has_other_address`);
         - otherwise until it is clear that the site has not disappeared as a whole.
 
         If most of the last pages are gone, the run is stopped, and none of the held-back pages is stored as gone. If

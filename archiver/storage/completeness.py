@@ -551,8 +551,8 @@ def _if_parameters_removed(typed: str) -> str:
 
 
 def _redirect_target(db: Database, key: str | None) -> str | None:
-    """Returns the URL that has this urlkey, to which another URL redirects, or the urlkey itself if the URL is not in
-    the archive.
+    """Returns the URL with the urlkey `key`, to which another URL redirects; the urlkey itself if the archive does not
+    have the URL, None if `key` is None.
     """
     row = db.execute(
         "select url from pages where urlkey = ? union all select url from article_urls where urlkey = ? limit 1",

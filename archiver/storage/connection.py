@@ -265,7 +265,9 @@ def open_archive(
 def opened(
     path: str | os.PathLike[str], *, create: bool = False, read_only: bool = False, to_copy: bool = False
 ) -> Iterator[Database]:
-    """Opens an archive as `open_archive` does, yields its database, and closes it at the end of the block."""
+    """Context manager that opens an archive, yields its database and closes it at the end of the block. The parameters
+    and errors are those of `open_archive`.
+    """
     db = open_archive(path, create=create, read_only=read_only, to_copy=to_copy)
     try:
         yield db

@@ -218,7 +218,9 @@ def remember_accepted_gains(db: Database, site_id: int) -> None:
 
 
 def has_accepted_gain(db: Database, site_id: int, old: Article, new: Article) -> bool:
-    """Returns True if a post has gained something that a person accepted for other posts of the site."""
+    """Returns True if a post has gained, from its stored state `old` to `new`, something that a person accepted for
+    other posts of the site.
+    """
     row = db.execute("select accepted_gains from sites where id = ?", [site_id]).fetchone()
     return bool(row and row[0]) and not set(json.loads(row[0])).isdisjoint(gains(old, new))
 
@@ -681,8 +683,9 @@ _CUT_END = 20
 
 
 def _is_shortened(old_body: str, new_body: str, hint: SourceHint | None) -> bool:
-    """Returns True if the author has shortened a text: the post's feed or API announced an edit and contains about as
-    much text as the page, and the text is not just the beginning of the old text.
+    """Returns True if the author has shortened a text from `old_body` to `new_body`: the post's feed or API (`hint`)
+    announced an edit and contains about as much text as the page, and the new text is not just the beginning of the old
+    one.
     """
     given = count_letters(html.unescape(_TAG.sub(" ", hint.body_html))) if hint is not None else 0
     shown = count_letters(new_body)

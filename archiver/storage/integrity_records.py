@@ -200,7 +200,7 @@ def read_covered_since(db: Database) -> datetime | None:
 
 
 def read_creation_time(db: Database) -> datetime | None:
-    """Returns when the archive was created."""
+    """Returns when the archive was created; None if that is not recorded."""
     row = db.execute("select min(applied_at) from _sqlite_migrations").fetchone()
     return stored_time(row[0]) if row else None
 

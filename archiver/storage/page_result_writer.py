@@ -381,9 +381,9 @@ def _store_archived(run: StoringRun, storing: Storing) -> Effect:
 
 
 def _record_change(run: StoringRun, storing: Storing, article_id: int, *, gone: bool) -> None:
-    """Records an edit or a deletion that a crawl found, so that the changes of the last days can be examined
-    together. A revert to an earlier revision does not count, since it may be the end of a fault, nor does an edit that
-    adds what a person accepted for other posts.
+    """Records an edit, or a deletion if `gone` is True, that a crawl found, so that the changes of the last days can be
+    examined together. A revert to an earlier revision does not count, since it may be the end of a fault, nor does an
+    edit that adds what a person accepted for other posts.
     """
     if run.run_id is None or storing.is_confirmed or (gone and run.gone_confirmed):
         return
@@ -424,7 +424,9 @@ _CHANGES = {
 
 
 def _count_change(counts: Counts, stored: Stored, *, is_confirmed: bool) -> None:
-    """Counts a change. Does not count a revert of a post that alternates between texts, unless the page was held."""
+    """Adds to `counts` how storing an article changed the archive. A revert of a post that alternates between texts
+    counts as unchanged, unless its page was held and is now accepted (`is_confirmed`).
+    """
     if stored.change is Change.GONE:
         counts.gone += bool(stored.changed)
         return
@@ -611,7 +613,7 @@ def _recheck_list(run: StoringRun, url: str, key: str, listed: ListedPosts) -> N
 
 def _enter_requisites(run: StoringRun, storing: Storing, article_id: int, *, changed: bool) -> None:
     """Records the requisites (images, stylesheets and fonts) of a post's page, in the transaction that stores its
-    article.
+    article. `changed` is True if the article is new or was edited.
     """
     result = storing.result
     if result.article is None:

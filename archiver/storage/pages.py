@@ -290,11 +290,11 @@ def record_result(
     capture_id: int | None,
     changed: bool,
 ) -> None:
-    """Stores one attempt to fetch a page in its row of `pages`.
+    """Stores one attempt to fetch a page in its row of `pages`, with the article that the page shows (`article_id`) and
+    the capture that the attempt made (`capture_id`), if any. `changed` is True if the page's content has changed.
 
     An answer without a page (304) leaves the rule that decided the page's kind unchanged. If `due_at` is None, the page
-    is never due by itself. A further page of a post, for example, is only fetched together with the post. `changed` is
-    True if the page's content has changed.
+    is never due by itself. A further page of a post, for example, is only fetched together with the post.
     """
     key = urlkey(result.url)
     final = key if result.final_url == result.url else urlkey(result.final_url)

@@ -100,12 +100,13 @@ def enter_requisites(
     crawl_started: datetime,
     revisit: timedelta,
 ) -> None:
-    """Records the requisites of an article; new ones are due at once. `changed` is True if the article is new or was
-    edited.
+    """Records the requisites `wanted` of an article; new ones are due at once. `changed` is True if the article is new
+    or was edited.
 
     A known requisite is fetched again, conditionally, if it was last fetched more than `revisit` ago; the lead image of
-    an edited post is fetched again once per crawl. An unchanged article keeps the requisites that were recorded before,
-    because some sites write the URLs of the same files differently each time.
+    an edited post is fetched again if it was last fetched before the crawl began (`crawl_started`). An unchanged
+    article keeps the requisites that were recorded before, because some sites write the URLs of the same files
+    differently each time.
     """
     for role in ("lead", "page"):
         found = [one for one in wanted if one.is_lead == (role == "lead")]

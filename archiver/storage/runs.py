@@ -468,8 +468,8 @@ class RunStatistics:
             self._listed = max(self._listed or 0, sum(t.source is DiscoverySource.FEED for t in own))
 
     def _count_reported_posts(self, result: PageResult, outcome: Outcome, before: str, kind: str) -> None:
-        """Updates `reported` and `stored` for a page that a source reported as a post, or `unreported` and `posts` for
-        a page that no source reported.
+        """Counts a page in `reported` and `stored` if a source had reported it as a post, otherwise in `unreported` and
+        `posts`. The parameters are those of `count_result`.
         """
         archived, new, reported = outcome is Outcome.ARCHIVED, before == Outcome.DUE, kind == PageKind.POST
         if archived and before not in _READ and (reported or not new):
@@ -654,8 +654,8 @@ def _schedule(site: dict[str, Any], past: Sequence[PastRun], now: datetime) -> S
 
 
 def blackout_of(settings: Mapping[str, Any]) -> BlackoutHours | None:
-    """Returns the blackout hours in a site's settings. Invalid hours, which a person may have written, count as not
-    set.
+    """Returns the blackout hours in a site's settings; None if none are set. Invalid hours, which a person may have
+    written, count as not set.
     """
     try:
         return parse_blackout(settings["blackout"]) if settings.get("blackout") else None

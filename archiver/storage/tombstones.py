@@ -50,7 +50,7 @@ class Tombstone:
 
 
 def tombstones(db: Database, where: str = "1", values: Iterable[object] = ()) -> list[Tombstone]:
-    """Returns the tombstones that match an SQL condition, oldest first."""
+    """Returns the tombstones that match the SQL condition `where`, whose parameters are `values`, oldest first."""
     return [
         Tombstone(*row)
         for row in db.execute(f"select {_COLUMNS} from tombstones where {where} order by id", list(values))

@@ -228,8 +228,8 @@ def store_identified(
     reread: Reread = lambda row: (),
     completes: bool = False,
 ) -> Stored:
-    """Stores an extracted article as `store_article` does, for a caller that has already found the stored article to
-    which it belongs. `row` is that article's row, or None if the article is new.
+    """Stores an extracted article for a caller that has already found the stored article to which it belongs: `row`,
+    None if the article is new. All other parameters, and the result, are those of `store_article`.
     """
     if row is None:
         return _insert(db, site, article, observed)
@@ -309,7 +309,7 @@ class _KnownArticle:
     def store(self, reread: Reread, *, completes: bool) -> Stored:
         """Stores an article extracted at the post's own URL. If the site edited the post, the article becomes a new
         revision or a revert. If only the extraction differs, the current revision is corrected. If nothing differs,
-        only the time at which the post was last seen is stored.
+        only the time at which the post was last seen is stored. `reread` and `completes` are those of `store_article`.
         """
         aliases = enter_addresses(self.db, self.id, self.article, self.observed.redirects, self.observed.at)
         if self.has_moved:
@@ -326,7 +326,8 @@ class _KnownArticle:
 
     def _edited_fields(self, changed: tuple[str, ...], reread: Reread, *, completes: bool) -> tuple[str, ...]:
         """Returns the fields among `changed` that the site has edited, without fields that differ only because the
-        extractor has changed or because sources reported them late.
+        extractor has changed or because sources reported them late. `reread` and `completes` are those of
+        `store_article`.
         """
         extractor, edited = self.observed.extractor, changed
         is_reread = changed and extractor is not None and (extractor != self.row["extractor"] or self._has_late_hint())
@@ -392,7 +393,9 @@ class _KnownArticle:
         return Stored(self.id, Change.UNCHANGED, aliases=aliases)
 
     def _store_revision(self, edited: tuple[str, ...], aliases: tuple[str, ...]) -> Stored:
-        """Stores a new revision, or makes an equal earlier one current again."""
+        """Stores the article as a new revision or, if it equals an earlier revision, makes that one current again.
+        `edited` are the fields that the site edited; `aliases` are URLs that were just added, for the result.
+        """
         db, row, article, observed = self.db, self.row, self.article, self.observed
         store_superseded(db, row)
         revert = revert_of(db, row, article, observed.at)
@@ -445,10 +448,12 @@ def latest_values(db: Database, row: dict[str, Any], article: Article, extractio
 
 
 def replace_extraction(db: Database, before: Article, after: Article, extractor: str, run_id: int) -> bool:
-    """Replaces the stored article `before` with another extraction of the same page, without a new revision.
+    """Replaces the stored article `before` with `after`, another extraction of the same page, without a new revision.
+    `extractor` is the value for the column of this name.
 
-    Returns False and changes nothing if `before` is no longer stored, or if its capture is not of this run. A capture
-    of another run may contain values that are now missing from the page.
+    Returns False and changes nothing if `before` is no longer stored, if `after` lacks values that a page object
+    returned, or if the article's capture is not of this run. A capture of another run may contain values that are now
+    missing from the page.
     """
     row = article_where(db, "urlkey = ? and gone_at is null", [urlkey(before.url)])
     if row is None or changed_fields(article_from_row(row), before):

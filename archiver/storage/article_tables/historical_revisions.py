@@ -269,8 +269,8 @@ def _make_current(
 
 
 def _mark_stub_captures(db: Database, article_id: int, before: Sequence[RevisionRun], extracted: RevisionRun) -> None:
-    """Marks captures as secondary that turn out to show only a stub, because the new, earlier revision contains the
-    full text.
+    """Marks those captures of an article as secondary that turn out to show only a stub, because `extracted`, the
+    revision from a new capture, is earlier and contains the full text. `before` are the stored revisions.
     """
     for n, run in enumerate(before):
         until = before[n + 1].order if n + 1 < len(before) else None
@@ -287,7 +287,7 @@ def _mark_stub_captures(db: Database, article_id: int, before: Sequence[Revision
 
 def article_at_time(db: Database, row: dict[str, Any], at: datetime) -> Article | None:
     """Returns the state of an article, given as its row, at a time: the revision that was current at that time, or the
-    first revision if the time is earlier.
+    first revision if the time is earlier. Returns None if no revision is stored.
     """
     runs = revision_runs_of(db, row)
     found = [v for v in runs if v.at <= at] or runs[:1]
@@ -362,8 +362,9 @@ def _enter_as_newest(
     redirects: list[str],
     extract_again: ExtractWithoutHints,
 ) -> Stored:
-    """Enters an article that was captured later than all stored revisions of its post. Stores it as a crawl would,
-    except that stored content is not replaced by equal content.
+    """Enters an article that was captured later than all stored revisions of its post (`row`). Stores it as a crawl
+    would, except that stored content is not replaced by equal content. `redirects` are the URLs that redirected to its
+    page.
 
     Up to MOST_RETURNS reverts are stored as revisions. Further reverts are only counted, as in a crawl
     (`articles.revision_history`).

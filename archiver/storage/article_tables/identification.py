@@ -20,7 +20,7 @@ from archiver.urls import urlkey
 
 def add_alias(db: Database, target_key: str, alias: str, at: datetime) -> tuple[int | None, bool]:
     """Records that the URL `alias` redirects to the URL with the urlkey `target_key`. Returns the ID of the article at
-    that urlkey, if any, and True if the alias is new.
+    that urlkey (None if there is none), and True if the alias is new.
     """
     row = db.execute("select article_id from article_urls where urlkey = ?", [target_key]).fetchone()
     if not row:

@@ -107,8 +107,9 @@ def is_own_post(db: Database, result: PageResult) -> bool:
 
 
 def enter_part(db: Database, result: PageResult) -> int | None:
-    """Stores the text of a further page of a post; returns the ID of the post's article if it is stored. If the post
-    does not list the page yet, makes the post due.
+    """Stores the text of a further page of a post. Returns the ID of the post's article; None if the article is not
+    stored or the post does not list this page. If the page only claims to be a part of a stored post, the post is made
+    due, to find out.
     """
     key, post = urlkey(result.url), urlkey(result.part_of)
     listed = db.execute("select 1 from article_parts where urlkey = ? and post_urlkey = ?", [key, post]).fetchone()

@@ -242,9 +242,9 @@ def _compare(own: ArticleText, others: Iterable[ArticleText]) -> tuple[Links, li
 
 
 def _drop_series(db: Database, own: ArticleText, links: Links, seen: list[ArticleText]) -> set[int]:
-    """Removes from `links` the articles that are not near-duplicates but other issues of the same series, if most of
-    the compared articles confirm that. Also deletes the stored links between these issues. Returns the articles that
-    lost a stored link.
+    """Removes from `links`, the links of the article `own`, the articles that are not near-duplicates but other issues
+    of the same series, if most of the compared articles (`seen`) confirm that. Also deletes the stored links between
+    these issues. Returns the articles that lost a stored link.
     """
     if not links or len(seen) < 2:
         return set()
