@@ -246,9 +246,9 @@ def _make_channels(command: tuple[str, ...], webhook: str, mail: Mail | None) ->
 
 
 def _with_deadline(who: str, channel: Channel) -> Channel:
-    """Returns a channel that gives up after 15 seconds in all. A socket timeout is not enough, because it starts again
-    with each read and does not cover the DNS lookup. An abandoned attempt continues in its thread until the process
-    ends.
+    """Returns a channel that does the same as `channel`, but gives up after 15 seconds in all. `who` names the
+    recipient in the reason. A socket timeout is not enough, because it starts again with each read and does not cover
+    the DNS lookup. An abandoned attempt continues in its thread until the process ends.
     """
 
     def send(message: HealthMessage) -> str:

@@ -100,7 +100,7 @@ def add_article(
     rules: Mapping[int, int],
 ) -> int:
     """Copies an article of the other archive, with all its revisions, into this archive, which does not contain it yet.
-    Returns the article's ID in this archive.
+    Returns the article's ID in this archive. `runs` and `rules` map IDs of the other archive to IDs of this one.
     """
     capture_ids = {one["id"]: captures.enter(one) for one in post.captures}
     row = {k: v for k, v in post.row.items() if k not in _LOCAL_COLUMNS}

@@ -106,7 +106,7 @@ def group_by_cause(findings: Iterable[VerifyFinding]) -> list[Cause]:
 
 def _cause_key(finding: VerifyFinding, number: int, is_damaged: bool) -> str:
     """Returns a key that is equal for findings with the same cause. For a finding that is its own cause, this is its
-    `number`.
+    `number`. `is_damaged` is True if the database file is damaged, which then is the cause of most findings.
     """
     if finding.unit.startswith("warc/"):
         return finding.unit

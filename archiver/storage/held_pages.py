@@ -568,7 +568,9 @@ class GuardedResult:
 
 
 def guard_page(db: Database, site: dict[str, Any], post: FetchedPost, result: PageResult) -> GuardedResult:
-    """Holds or releases a fetched page, and returns the result to store for it. `result` is what the fetch found."""
+    """Holds or releases a fetched page, and returns the result to store for it. `result` is what the fetch found, and
+    `post` what was known of the page before.
+    """
     if result.outcome not in _JUDGED:
         return GuardedResult(result)
     hold = hold_of(db, post.key) if post.known.is_any_held else None

@@ -365,7 +365,8 @@ def due_pages(
     """Returns the next pages of a site to fetch, at most `limit`, by priority and then by how long they have been due.
 
     While a feed, sitemap or API is due, only such sources are returned, because their hints about a post are needed
-    before its page. If `mixed` is True, at most half of the returned pages are sources, and other pages follow.
+    before its page; if `sources_only` is True, even if none is due. If `mixed` is True, at most half of the returned
+    pages are sources, and other pages follow.
     """
     rows: list[dict[str, Any]] = []
     first = (limit + 1) // 2 if mixed else limit

@@ -162,7 +162,7 @@ def _insert_or_make_due(db: Database, one: Requisite, due_for: _Due) -> int:
 
 def due_requisites(db: Database, site_id: int, now: datetime, limit: int, mode: Mode) -> list[dict[str, Any]]:
     """Returns the next requisites to fetch, at most `limit`, as rows with the last full capture of each. Those that
-    have been due longest come first.
+    have been due longest come first. `mode` says which are captured at all (see `MODES`).
     """
     if mode == "none":
         return []
@@ -285,7 +285,7 @@ def refetch_lost_requisite(db: Database, capture_id: int) -> None:
 
 
 def count_due_requisites(db: Database, site_id: int, now: datetime, mode: Mode) -> int:
-    """Returns the number of due requisites of a site."""
+    """Returns the number of due requisites of a site, of those that are captured in this mode (see `MODES`)."""
     if mode == "none":
         return 0
     return int(

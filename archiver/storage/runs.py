@@ -106,8 +106,8 @@ def current_site_names(db: Database) -> dict[str, str]:
 
 
 def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime, repairs: Sequence[str] = ()) -> int:
-    """Inserts a run that begins now and returns its ID. An earlier run that never ended, because of a kill or a power
-    cut, is closed as interrupted.
+    """Inserts a run that begins now and returns its ID. `mode` says what kind of run it is, as in the table `runs`. An
+    earlier run that never ended, because of a kill or a power cut, is closed as interrupted.
 
     `repairs` are phrases for the repairs made after that run; they become part of the run's reason.
     """

@@ -131,6 +131,7 @@ def exchange_records(
 
     - `original`: the earlier capture with the same payload, if there is one. The response then becomes a revisit
       record, which contains only the HTTP headers (WARC/1.1, section 6.7).
+    - `response_id`: the ID of the response record; "" for a new one.
     - `extra_fields`: fields that are added to the response record.
 
     The `warc_file`, offset and length of the capture are set by the writer.

@@ -191,7 +191,7 @@ def store_article(
     completes: bool = False,
 ) -> Stored:
     """Stores an article extracted from a page: as a new article, as a new revision of an existing one, or only as the
-    time it was last seen.
+    time it was last seen. `observed` says when and in which run.
 
     If another version of the extractor extracted the stored article, a difference need not be an edit. To find out,
     `reread` extracts the stored article's capture again. `completes` is True if the stored text lacks pages of the post
@@ -476,7 +476,8 @@ def overwrite(
     evidence: list[Entry] | None = None,
     **more: Any,
 ) -> None:
-    """Overwrites the current state of an article (its row), its facets and its duplicates with an extracted article.
+    """Overwrites the current state of an article (its row), its facets and its duplicates with an extracted article. If
+    `extractor` is None, the stored value of this column is kept.
 
     `evidence` must be given if it comes from several extractions. By default the evidence of `article` is stored or, if
     there is none, the stored evidence is kept. `more` are values for further columns.

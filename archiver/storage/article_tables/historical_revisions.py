@@ -119,7 +119,8 @@ def find_next_sighting(
     db: Database, row: dict[str, Any], runs: Sequence[RevisionRun], run: RevisionRun, extract_again: ExtractWithoutHints
 ) -> Sighting | None:
     """Returns the first capture after that of `run` that shows the same stored revision, before the next revision in
-    `runs` begins; None if there is none. `run` is a new capture, `row` the stored article.
+    `runs` begins; None if there is none. `run` is a new capture, `row` the stored article. `extract_again` extracts a
+    stored capture again.
     """
     n = index_of_run_at(runs, run)
     if n is None:
@@ -325,8 +326,8 @@ def enter_historical_article(
     one, or only as a sighting of a revision.
 
     A stored revision may have been extracted differently, for example by a crawl with source hints. A difference from
-    such a revision is not an edit if it disappears when that revision's capture is extracted in the same way as this
-    one.
+    such a revision is not an edit if it disappears when `extract_again` extracts that revision's capture in the same
+    way as this one.
     """
     redirects = {redirect.url: redirect for redirect in redirects_to(db, urlkey(extracted.article.url))}
     stored = _enter(db, site, extracted, list(redirects), extract_again)
@@ -512,7 +513,7 @@ def _as_run(extracted: HistoricalArticle) -> RevisionRun:
 
 def merge_articles(db: Database, into: int, other: int, extract_again: ExtractWithoutHints) -> None:
     """Merges the article with the ID `other` into the article `into`, with its revisions and URLs, because both are the
-    same post, which has moved.
+    same post, which has moved. `extract_again` has the same purpose as in `enter_historical_article`.
     """
     rows = {row["id"]: row for row in db.query("select * from articles where id in (?, ?)", [into, other])}
     gone = rows[other]

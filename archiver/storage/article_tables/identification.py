@@ -102,7 +102,7 @@ def add_aliases(db: Database, article_id: int, urls: Iterable[str], kind: str, a
 
 def find_article_of(db: Database, site: str, article: Article, redirects: Iterable[str]) -> dict[str, Any] | None:
     """Returns the row of the stored article that an extracted article belongs to, found by platform ID or guid, by URL,
-    or by title, date and text; None if the article is new.
+    or by title, date and text; None if the article is new. `redirects` are the URLs that redirected to its page.
     """
     for where, value in (("site = ? and post_id = ?", article.post_id), ("site = ? and guid = ?", article.guid)):
         if value and (row := article_where(db, where, [site, value])):
