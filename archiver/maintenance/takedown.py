@@ -143,8 +143,8 @@ class TakedownScope:
     - `addresses`: its URLs.
     - `captures`: the IDs of its captures.
     - `copies`: other articles with equal or nearly equal text. They are not removed.
-    - `naming`: the number of captures of lists, feeds and other pages that report the article's URLs. They stay, unless
-      they quote its text, and contain its URL and perhaps its title.
+    - `naming`: the number of captures of lists, feeds and other pages that report the article's URLs. They are kept
+      unless they quote its text, so its URL and perhaps its title remain in them.
     """
 
     article_id: int

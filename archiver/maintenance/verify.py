@@ -373,8 +373,8 @@ def _rebuild_clusters(db: Database) -> None:
 
 
 def _rebuild_index(folder: Path, subject: str) -> list[str]:
-    """Rebuilds the CDXJ index of a WARC file, unless a crawl is writing the file. Returns what was repaired, as a
-    phrase. An incomplete file is left for the next crawl to repair.
+    """Rebuilds the CDXJ index of the WARC file that a finding names (`subject`), unless a crawl is writing the file.
+    Returns what was repaired, as a phrase. An incomplete file is left for the next crawl to repair.
     """
     name = subject.removesuffix(".cdxj").removesuffix(".warc.gz") + ".warc.gz"
     file = folder / name

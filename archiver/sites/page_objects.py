@@ -604,7 +604,9 @@ def _one_line(error: BaseException) -> str:
 
 
 def _evidence_texts(name: str, value: Any) -> list[str]:
-    """Returns the values of the evidence for a field's value: one for each author, category or tag, otherwise one."""
+    """Returns a field's value as the texts that its evidence stores: one for each author, category, tag or place,
+    otherwise one.
+    """
     if BY_NAME[name].choice == "text":
         return [f"{len(value)} characters"]
     if BY_NAME[name].choice == "collected":

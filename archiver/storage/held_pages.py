@@ -61,7 +61,7 @@ _LATER = 3 * LOOK_EVERY
 
 
 def text_digest(body: str) -> str:
-    """Returns the digest of a text, however short. Pages that show the same text are recognized by it."""
+    """Returns the digest of a text of any length, by which pages that show the same text are recognized."""
     return hashlib.blake2b(fold_words(body).encode(), digest_size=12).hexdigest()
 
 

@@ -413,7 +413,7 @@ class RunStatistics:
         self._as_before = False
 
     def count_response(self, status: int, seconds: float | None) -> None:
-        """Counts a response to any request; `seconds` is its latency."""
+        """Counts a response to any request; `seconds` is its latency, None if unknown."""
         self._statuses[str(status)] += 1
         if seconds is not None:
             self._latencies.append(seconds)
