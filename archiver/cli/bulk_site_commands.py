@@ -529,7 +529,7 @@ def _plan_checks(
 
 def _read_rules(file: str) -> str:
     """Returns the text of a file with site rules (TOML). Raises BadRules if the rules are invalid."""
-    from archiver.extraction.template.site_rule import from_toml
+    from archiver.extraction.template.site_rules import from_toml
 
     text = read_bytes(file).decode("utf-8", errors="replace")
     from_toml(text, file, by_hand=True)
@@ -556,7 +556,7 @@ def _crawl_samples(
     """Crawls a few posts of each site into a new archive at `path`, and returns a report for each site. `rules` maps
     start URLs to the site rules (TOML) with which the posts are extracted.
     """
-    from archiver.health.health_report import make_trial_report
+    from archiver.health.health_report_and_metrics import make_trial_report
     from archiver.scheduling.crawl_pool import run_plans
     from archiver.storage.connection import opened
     from archiver.storage.sites import add_site, store_handwritten_rules

@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from archiver.errors import count_noun
 from archiver.frontier.site_crawl_times import RecrawlTime
 from archiver.health.common_causes import FOLDED_CODES, CommonCause
-from archiver.health.health_report import health_as_json
+from archiver.health.health_report_and_metrics import health_as_json
 from archiver.health.health_rules import LEVELS, Health
 from archiver.health.health_state import read_healths
 from archiver.sites.archiver_toml import Config, effective_settings

@@ -36,7 +36,7 @@ from archiver.handlers import (
     refuse_private_address,
 )
 from archiver.items import Outcome
-from archiver.middlewares.response_body import META, BodyPrefix
+from archiver.middlewares.response_bodies_and_retries import META, BodyPrefix
 from archiver.politeness.address_policy import objection_to_url
 from archiver.politeness.robots import FRESH_FOR, MAX_ROBOTS_BYTES, HostFile, Robots, is_conclusive_status, parse_robots
 from archiver.politeness.usage_statements import TDMFile, parse_tdm_file

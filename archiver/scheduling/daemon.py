@@ -25,7 +25,7 @@ from sqlite_utils import Database
 
 from archiver.errors import ArchiveLocked, ArchiverError, BadConfig, UnreadableInput
 from archiver.frontier.site_crawl_times import start_interval
-from archiver.health.health_report import RESERVE
+from archiver.health.health_report_and_metrics import RESERVE
 from archiver.health.notification_policy import next_release
 from archiver.maintenance.partial_check import is_part_due
 from archiver.scheduling.crawl_messages import (

@@ -25,9 +25,9 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from archiver.articles.article_comparison import is_further_part, repeats_part
-from archiver.discovery.links import is_redirector
+from archiver.discovery.page_links_and_well_known_urls import is_redirector
 from archiver.discovery.page_requisites import ACCEPT
-from archiver.discovery.soft404 import SoftNotFoundProfile, profile_from_json
+from archiver.discovery.soft404_and_walls import SoftNotFoundProfile, profile_from_json
 from archiver.discovery.url_classifier import FILE, SCOPE, is_asset, origin_of, with_origin
 from archiver.errors import ArchiverError, BadArgument
 from archiver.extensions.crawl_archive import ArchiveExtension

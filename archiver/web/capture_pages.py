@@ -17,8 +17,8 @@ from urllib.parse import unquote, urlsplit
 
 from sqlite_utils import Database
 
+from archiver.discovery.cdx_and_timemaps import parse_http_date
 from archiver.discovery.page_requisites import requisites_of_stylesheet, rewrite_stylesheet_urls
-from archiver.discovery.web_archive_lists import parse_http_date
 from archiver.errors import ArticleRemoved, CaptureUnreadable, NotCaptured, UnreadableInput
 from archiver.extraction.page import parse_page
 from archiver.maintenance.reextraction import find_payload_row
@@ -26,7 +26,7 @@ from archiver.search.citations import STYLES, build_citation
 from archiver.search.engine import matching_ids
 from archiver.search.query import Query
 from archiver.storage.article_tables import article_records as records
-from archiver.storage.article_tables.captures import (
+from archiver.storage.article_tables.captures_and_imports import (
     Row,
     captured_urls,
     captures_of_address,

@@ -30,7 +30,7 @@ PAGES: dict[str, Any] = {"/": home("/one/"), "/one/": page("The first")}
         ("archiver.spiders.crawl_run", "CrawlRun.__init__"),
         ("archiver.spiders.crawl_run", "TrapDetector"),
         ("archiver.extensions.crawl_archive", "OutageGuard"),
-        ("archiver.middlewares.response_body", "LimitsMiddleware.from_crawler"),
+        ("archiver.middlewares.response_bodies_and_retries", "LimitsMiddleware.from_crawler"),
         ("archiver.spiders.page_queue", "PageQueue.take"),
     ],
 )

@@ -32,7 +32,7 @@ from archiver.cli.options import (
     tag_option,
     workers_option,
 )
-from archiver.cli.run_output import (
+from archiver.cli.run_and_health_output import (
     format_health,
     format_run_summary,
     has_unusable_content,

@@ -22,7 +22,7 @@ from archiver.search.engine import format_published
 
 if TYPE_CHECKING:
     from archiver.extraction.page import Page
-    from archiver.extraction.template.site_rule import SiteRules
+    from archiver.extraction.template.site_rules import SiteRules
     from archiver.items import Article
     from archiver.sites.page_objects import LoadedPageObject, PageObjects
 
@@ -260,7 +260,7 @@ def _save_case(folder: Path, used: LoadedPageObject | None, case: _Case, article
 
 def _warn_of_unmatched(page: Page, article: Article, rules: SiteRules) -> None:
     """Prints on standard error which rules found nothing on the page, and whether the page is not a post."""
-    from archiver.extraction.template.site_rule import BY_HAND
+    from archiver.extraction.template.site_rules import BY_HAND
     from archiver.items import PageKind
 
     for mark in (mark for mark in rules.post if not page.ask(mark)):

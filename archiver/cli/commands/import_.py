@@ -240,7 +240,7 @@ def _find_site(archive: str, word: str) -> tuple[dict[str, Any] | None, str]:
 
 
 def _parse_service(text: str, replay: str) -> Any:
-    from archiver.discovery.web_archive_lists import parse_archive_service
+    from archiver.discovery.cdx_and_timemaps import parse_archive_service
 
     try:
         return parse_archive_service(text, replay)
@@ -588,7 +588,7 @@ def _raise_stopped(signum: int, frame: Any) -> None:
 
 
 def _summarize_files(results: list[FileResult], seconds: float, archive: str) -> dict[str, Any]:
-    from archiver.storage.article_tables.captures import ImportCounts
+    from archiver.storage.article_tables.captures_and_imports import ImportCounts
 
     total, kinds = ImportCounts(), Counter[str]()
     for result in results:

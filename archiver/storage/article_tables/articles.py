@@ -52,6 +52,14 @@ from archiver.storage.article_tables.article_and_revision_rows import (
     write_new_facets,
     write_revision,
 )
+from archiver.storage.article_tables.article_urls_and_identification import (
+    add_aliases,
+    article_where,
+    enter_addresses,
+    find_article_of,
+    make_own_url,
+    urls_redirecting_to,
+)
 from archiver.storage.article_tables.evidence import (
     Entry,
     decode_evidence,
@@ -62,14 +70,6 @@ from archiver.storage.article_tables.evidence import (
     mark_kept,
     mark_unconfirmed,
     merge_evidence,
-)
-from archiver.storage.article_tables.identification import (
-    add_aliases,
-    article_where,
-    enter_addresses,
-    find_article_of,
-    make_own_url,
-    urls_redirecting_to,
 )
 from archiver.storage.article_tables.near_duplicate_clusters import ArticleText
 from archiver.storage.capture_recovery import set_missing_capture

@@ -424,7 +424,7 @@ def _reextract(archive: Path, order: TaskOrder) -> TaskEnd:
 def _import(archive: Path, order: TaskOrder) -> TaskEnd:
     from archiver.importers.import_run import ImportRun
     from archiver.maintenance.takedown import finish_pending_takedowns
-    from archiver.storage.article_tables.captures import ImportCounts
+    from archiver.storage.article_tables.captures_and_imports import ImportCounts
 
     task, options = order.task, order.task.options
     assert task.site is not None

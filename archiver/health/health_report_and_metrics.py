@@ -32,11 +32,11 @@ from archiver.health.notification_records import FailingChannel, find_failing_ch
 from archiver.politeness.robots import parse_robots
 from archiver.sites.archiver_toml import Config, load_config, unused_groups
 from archiver.sites.group_quotas import read_group_quotas
+from archiver.storage.backup_and_check_records import has_integrity_records, read_damages
 from archiver.storage.completeness import site_completeness
 from archiver.storage.connection import free_bytes, path_of
 from archiver.storage.crawl_exclusions import find_host_file
 from archiver.storage.full_text_and_saved_searches import index_folder
-from archiver.storage.integrity_records import has_integrity_records, read_damages
 from archiver.storage.locks import last_heartbeat
 from archiver.storage.pages import moment
 from archiver.storage.runs import (

@@ -23,7 +23,7 @@ from archiver.extraction.authors.person_names import (
     split_names,
 )
 from archiver.extraction.boilerplate import is_footer_name
-from archiver.extraction.date_text import Moment, text_around_date
+from archiver.extraction.date_parser import Moment, text_around_date
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import LINE_RULES, Post
 from archiver.extraction.term_links import kind_of_address
