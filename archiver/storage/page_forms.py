@@ -192,7 +192,7 @@ def store_verdicts(db: Database, site_id: int, verdicts: SiteVerdicts, at: datet
     addresses: set[str] = set()
     for number, (address, was) in before.items():
         one = verdicts.forms.get(number)
-        now = (str(one.kind), _pack(one.marks), int(one.is_dated)) if one is not None else (None, None, None)
+        now = (str(one.kind), _pack(one.post_tokens), int(one.is_dated)) if one is not None else (None, None, None)
         if now == was:
             continue
         db.execute(
