@@ -22,8 +22,8 @@ from archiver.errors import ArticleRemoved, URLNotFound, count_noun
 from archiver.frontier.fetch_order_and_revisits import next_fetch_time
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 from archiver.storage import crawl_exclusions, requisites
+from archiver.storage.article_tables.articles import count_withdrawn
 from archiver.storage.article_tables.captures_and_imports import usage_statements_of
-from archiver.storage.article_tables.withdrawals_and_undoing import count_withdrawn
 from archiver.storage.column_values import stored_object
 from archiver.storage.held_pages import held_pages
 from archiver.storage.listed_and_sampled_posts import edit_estimate, unlisted_posts

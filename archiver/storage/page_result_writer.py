@@ -61,10 +61,11 @@ from archiver.storage.article_tables.articles import (
     mark_gone,
     mark_seen,
     publication_time,
+    restore_article,
     store_identified,
+    withdraw_article,
 )
 from archiver.storage.article_tables.captures_and_imports import enter_captures
-from archiver.storage.article_tables.withdrawals_and_undoing import restore_article, withdraw_article
 from archiver.storage.connection import PATIENCE, is_environment_error, writing
 from archiver.storage.crawl_exclusions import Trust
 from archiver.storage.full_text_and_saved_searches import batch_indexing
