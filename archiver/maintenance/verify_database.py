@@ -16,8 +16,8 @@ from archiver.maintenance.database_damage import find_database_damage, find_unre
 from archiver.storage.article_tables import evidence
 from archiver.storage.backup_and_check_records import TABLE_UNIT
 from archiver.storage.column_values import stored_time
-from archiver.storage.connection import migrations
 from archiver.storage.full_text_and_saved_searches import TOKENIZER
+from archiver.storage.migrations import migrations
 from archiver.storage.page_discoveries import PAGE_COUNTS_QUERY
 from archiver.urls import urlkey
 
