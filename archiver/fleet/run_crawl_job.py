@@ -34,8 +34,9 @@ from archiver.frontier.site_crawl_times import stable_fraction
 from archiver.scheduling.crawl_messages import CrawlResult
 from archiver.sites.crawler_identity import delay_for
 from archiver.storage.connection import opened, writing
+from archiver.storage.crawl_schedule import cadence_of, scheduled_site
 from archiver.storage.pages import moment
-from archiver.storage.runs import Counts, cadence_of, scheduled_site
+from archiver.storage.runs import Counts
 from archiver.storage.sites import add_site
 
 _log = logging.getLogger(__name__)

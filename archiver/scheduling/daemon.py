@@ -44,8 +44,9 @@ from archiver.sites.archiver_toml import Config, Maintenance, effective_settings
 from archiver.sites.crawler_identity import delay_for
 from archiver.sites.group_quotas import read_group_quotas
 from archiver.storage.connection import environment_error, free_bytes, open_archive, opened
+from archiver.storage.crawl_schedule import DueSites, Scheduled
 from archiver.storage.locks import check_is_running, record_heartbeat
-from archiver.storage.runs import Counts, DueSites, Scheduled
+from archiver.storage.runs import Counts
 from archiver.storage.sites import tags_in_use
 
 _EXIT_SECONDS = 5.0

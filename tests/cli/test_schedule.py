@@ -26,8 +26,9 @@ from archiver.scheduling.crawl_messages import CommonOptions, CrawlOutcome, Craw
 from archiver.scheduling.daemon import CrawlProcessHandle, SiteCrawl, begin_crawl
 from archiver.sites.archiver_toml import Config, effective_settings
 from archiver.storage.connection import open_archive
+from archiver.storage.crawl_schedule import DueSites, scheduled_sites
 from archiver.storage.locks import last_heartbeat, lock_host, lock_schedule, scheduler_process
-from archiver.storage.runs import Counts, DueSites, scheduled_sites
+from archiver.storage.runs import Counts
 from tests.damage import damage_table, warc_files
 from tests.processes import Running, run, without_proxies
 from tests.proved_archive import make

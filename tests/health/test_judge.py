@@ -30,8 +30,9 @@ from archiver.health.past_comparison import chance_of_so_few, chance_of_so_many,
 from archiver.items import Article, DiscoveredURL, Evidence, Outcome, PageKind, PageResult
 from archiver.items import DiscoverySource as Source_
 from archiver.storage.connection import open_archive
+from archiver.storage.crawl_schedule import Scheduled
 from archiver.storage.pages import stamp
-from archiver.storage.runs import MeasuredRun, RunStatistics, Scheduled
+from archiver.storage.runs import MeasuredRun, RunStatistics
 from archiver.storage.site_content_statistics import PostDay
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

@@ -24,7 +24,7 @@ from archiver.cli.terminal import count_noun, format_time, print_json, print_tab
 
 if TYPE_CHECKING:
     from archiver.scheduling.crawl_messages import CrawlOutcome
-    from archiver.storage.runs import Scheduled
+    from archiver.storage.crawl_schedule import Scheduled
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def schedule(options: ScheduleOptions) -> None:
     from archiver.sites.archiver_toml import effective_settings, load_config
     from archiver.sites.group_quotas import read_group_quotas
     from archiver.storage.connection import open_archive, opened
-    from archiver.storage.runs import scheduled_sites
+    from archiver.storage.crawl_schedule import scheduled_sites
 
     if options.dry_run:
         with opened(options.archive, read_only=True) as db:
