@@ -25,6 +25,7 @@ from slugify import slugify
 
 from archiver.articles.near_duplicates import LONG_PASSAGES, SHORT_PASSAGES, SLOTS, SPACED
 from archiver.datasets.ngrams import MIN_ARTICLES
+from archiver.datasets.personal_data_removal import EMAIL, TELEPHONE
 from archiver.datasets.publication_rules_and_tiers import DISAGREEMENT, DOCS, Tier, licence_url, spdx_identifier
 from archiver.datasets.record_formats import import_arrow
 from archiver.datasets.snapshot_rows import (
@@ -42,7 +43,7 @@ from archiver.datasets.snapshot_rows import (
     table_files,
 )
 from archiver.datasets.snapshot_selection import SnapshotStatistics
-from archiver.datasets.withheld_text import EMAIL, PASSAGE_WORDS, TELEPHONE, words_of_text
+from archiver.datasets.withheld_text import PASSAGE_WORDS, words_of_text
 from archiver.errors import NotASnapshot, SnapshotRefused
 from archiver.fields import LONG_TEXTS, MEANING
 from archiver.items import format_degrees

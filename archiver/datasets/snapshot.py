@@ -29,6 +29,7 @@ from sqlite_utils import Database
 from archiver.datasets import cross_archive_duplicates, snapshot_rows
 from archiver.datasets.dataset_card import DatasetFile
 from archiver.datasets.dataset_metadata import write_descriptions
+from archiver.datasets.personal_data_removal import FoundContact, Pseudonymizer, key_fingerprint
 from archiver.datasets.publication_rules_and_tiers import PublicationRules, parse_publication_rules
 from archiver.datasets.record_formats import import_arrow
 from archiver.datasets.snapshot_rows import ARTICLES, TABLES, WITHDRAWN, read_table, table_files
@@ -56,7 +57,6 @@ from archiver.datasets.snapshot_writer import (
     write_views,
 )
 from archiver.datasets.wacz_package import pack_wacz
-from archiver.datasets.withheld_text import FoundContact, Pseudonymizer, key_fingerprint
 from archiver.errors import BadQuery, NotASnapshot, NothingToPublish, SnapshotRefused
 from archiver.search.engine import matching_ids
 from archiver.search.federated import Shard, shards_with_sites

@@ -292,7 +292,7 @@ def _read_rules(file: str | None) -> PublicationRules:
 
 
 def _read_pseudonym_key(variable: str | None) -> bytes | None:
-    from archiver.datasets.withheld_text import SHORTEST_KEY
+    from archiver.datasets.personal_data_removal import SHORTEST_KEY
 
     if variable is None:
         return None
@@ -306,6 +306,7 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
     """Builds the request for a dataset from the options; `rules` is the text of the publication rules. Raises
     UsageError, BadQuery and BadSplits.
     """
+    from archiver.datasets.personal_data_removal import key_fingerprint
     from archiver.datasets.snapshot_selection import (
         VERSION,
         SnapshotRequest,
@@ -313,7 +314,6 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
         parse_splits,
         query_values,
     )
-    from archiver.datasets.withheld_text import key_fingerprint
 
     if not options.version:
         raise click.UsageError("Give the version of the dataset with --version, such as 1.0.0.")
@@ -423,8 +423,8 @@ def _build_dataset(options: PublishOptions, folder: Path, basis: DatasetBasis, k
 def _list_contacts(options: PublishOptions, rules: PublicationRules) -> None:
     """Prints the e-mail addresses and telephone numbers that --drop-contacts would remove."""
     from archiver import __version__
+    from archiver.datasets.personal_data_removal import EMAIL
     from archiver.datasets.snapshot import BuildOptions, list_contacts
-    from archiver.datasets.withheld_text import EMAIL
 
     if not options.drop_contacts:
         raise click.UsageError("--dry-run needs --drop-contacts or --push: it shows what would be removed or sent.")
