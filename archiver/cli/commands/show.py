@@ -82,7 +82,7 @@ def show(
             )
         _print_article(record, opened.revisions(record["id"]), cluster_of(opened.db, record["id"]), image)
         if evidence:
-            from archiver.cli.diff_and_evidence_output import print_explanations
+            from archiver.cli.commands.extract import print_explanations
 
             print_lines("")
             print_explanations(why, {name: _describe_reader(one) for name, one in readers.items()})
