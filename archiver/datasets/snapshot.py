@@ -27,12 +27,24 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.datasets import cross_archive_duplicates, snapshot_rows
-from archiver.datasets.dataset_card import DatasetFile
-from archiver.datasets.dataset_metadata import write_descriptions
+from archiver.datasets.dataset_card import CardSources, card_text, draw_plots, site_coverages
+from archiver.datasets.dataset_metadata import (
+    DatasetFile,
+    citation_cff,
+    citation_line,
+    croissant_json,
+    data_package_json,
+    datacite_json,
+    dataset_about,
+    list_files,
+    ro_crate_json,
+    write_dictionary,
+)
 from archiver.datasets.personal_data_removal import FoundContact, Pseudonymizer, key_fingerprint
 from archiver.datasets.publication_rules_and_tiers import PublicationRules, parse_publication_rules
 from archiver.datasets.record_formats import import_arrow
-from archiver.datasets.snapshot_rows import ARTICLES, TABLES, WITHDRAWN, read_table, table_files
+from archiver.datasets.snapshot_changes import changes_text
+from archiver.datasets.snapshot_rows import ARTICLES, CHANGES, TABLES, WITHDRAWN, read_table, table_files
 from archiver.datasets.snapshot_selection import (
     PARTITION_ROWS,
     SnapshotRequest,
@@ -710,3 +722,39 @@ def _check_tables(folder: Path, document: dict[str, Any]) -> Iterator[str]:
             yield f"{orphans:,} rows of {table.name} belong to articles that are not in the dataset."
         if repeated:
             yield f"{repeated:,} rows of {table.name} repeat the id of another row."
+
+
+def write_descriptions(folder: Path, stats: SnapshotStatistics, software: str, since: str) -> list[DatasetFile]:
+    """Writes all descriptions of a dataset into its folder (metadata files, README.md, CHANGES.md, plots), and returns
+    all files in it.
+
+    `since` is the previous version, or "". Raises OSError.
+    """
+    about = dataset_about(stats)
+    cited = citation_line(stats, about)
+    (folder / "plots").mkdir()
+    coverages = list(site_coverages(folder, stats))
+    for name, drawing in draw_plots(stats, coverages).items():
+        _write(folder / name, drawing)
+    changes = read_table(table_files(folder, CHANGES)) if stats.is_compared else None
+    _write(folder / "CHANGES.md", changes_text(stats, changes, since))
+    _write(folder / "CITATION.cff", citation_cff(stats, about))
+    write_dictionary(folder / "data_dictionary.csv", stats)
+    files = list_files(folder)
+    size = sum(file.bytes for file in files if file.path.startswith("data/"))
+    _json(folder / "datacite.json", datacite_json(stats, about, size))
+    _json(folder / "datapackage.json", data_package_json(stats, about, files, software))
+    _json(folder / "croissant.json", croissant_json(stats, about, files, cited))
+    files = list_files(folder, files)
+    _write(folder / "README.md", card_text(CardSources(folder, stats, about, files, cited, coverages)))
+    files = list_files(folder, files)
+    _json(folder / "ro-crate-metadata.json", ro_crate_json(stats, about, files, software, cited))
+    return list_files(folder, files)
+
+
+def _json(file: Path, document: dict[str, Any]) -> None:
+    _write(file, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def _write(file: Path, text: str) -> None:
+    file.write_bytes(text.encode("utf-8", "replace"))

@@ -19,10 +19,10 @@ from sqlite_utils import Database
 
 from archiver import datasets
 from archiver.datasets import record_formats, snapshot_rows, withheld_text
-from archiver.datasets.dataset_card import compare_snapshots
 from archiver.datasets.ngrams import Ngrams
 from archiver.datasets.publication_rules_and_tiers import Tier
 from archiver.datasets.record_formats import ParquetTable
+from archiver.datasets.snapshot_changes import compare_snapshots
 from archiver.datasets.snapshot_rows import (
     ARTICLES,
     CAPTURES,

@@ -498,8 +498,8 @@ def _print_summary(built: BuiltSnapshot, as_json: bool) -> None:
 
 
 def _print_differences(old: Path, new: Path, *, as_json: bool) -> None:
-    from archiver.datasets.dataset_card import compare_snapshots, differences_text
     from archiver.datasets.snapshot import read_rebuild
+    from archiver.datasets.snapshot_changes import compare_snapshots, differences_text
 
     for folder in (old, new):
         read_rebuild(folder)
