@@ -121,7 +121,7 @@ ITEM_PIPELINES: dict[str, Any] = {
 }
 EXTENSIONS: dict[str, Any] = {
     "scrapy.extensions.logstats.LogStats": None,
-    "archiver.extensions.crawl_archive.ArchiveExtension": 300,
+    "archiver.extensions.shared_crawl_state.ArchiveExtension": 300,
     "archiver.extensions.throttle_slots.ThrottleExtension": 400,
     "archiver.extensions.progress.Progress": 500,
 }

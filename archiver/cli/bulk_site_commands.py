@@ -19,7 +19,7 @@ import click
 from archiver.cli.options import archive_option, json_option, politeness_options, read_bytes, tag_option, workers_option
 from archiver.cli.terminal import count_noun, open_output, print_json, print_lines, styled_line
 from archiver.errors import ArchiverError
-from archiver.scheduling.crawl_messages import CommonOptions, CrawlPlan, host_of, make_plan
+from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlPlan, host_of, make_plan
 from archiver.storage.connection import writing
 from archiver.storage.locks import lock_host
 from archiver.urls import Scope

@@ -23,7 +23,8 @@ from archiver.datasets.personal_data_removal import EMAIL, TELEPHONE
 from archiver.datasets.publication_rules_and_tiers import DOCS, Tier
 from archiver.datasets.record_formats import import_arrow
 from archiver.datasets.snapshot_changes import single_line
-from archiver.datasets.snapshot_rows import (
+from archiver.datasets.snapshot_request_and_selection import SnapshotStatistics
+from archiver.datasets.snapshot_tables import (
     ARTICLES,
     COVERAGE,
     SAMPLE_FILE,
@@ -34,7 +35,6 @@ from archiver.datasets.snapshot_rows import (
     read_table,
     table_files,
 )
-from archiver.datasets.snapshot_selection import SnapshotStatistics
 from archiver.items import format_degrees
 from archiver.search.histograms_and_trends import Histogram, Period, histogram_svg
 from archiver.storage.article_tables.near_duplicate_clusters import LEAST_MET

@@ -22,13 +22,13 @@ from archiver.datasets.publication_rules_and_tiers import (
     spdx_identifier,
 )
 from archiver.datasets.record_formats import write_csv
-from archiver.datasets.snapshot_rows import (
+from archiver.datasets.snapshot_request_and_selection import SnapshotStatistics
+from archiver.datasets.snapshot_tables import (
     ARTICLES,
     TABLES,
     Column,
     DatasetTable,
 )
-from archiver.datasets.snapshot_selection import SnapshotStatistics
 
 # Name, creators and licence of a dataset: from the operator's `[dataset]` table, or derived from its articles.
 

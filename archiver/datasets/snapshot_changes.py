@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from archiver.datasets.record_formats import import_arrow
-from archiver.datasets.snapshot_rows import (
+from archiver.datasets.snapshot_request_and_selection import SnapshotStatistics
+from archiver.datasets.snapshot_tables import (
     ARTICLES,
     REVISIONS,
     WITHDRAWN,
     read_table,
     table_files,
 )
-from archiver.datasets.snapshot_selection import SnapshotStatistics
 from archiver.datasets.withheld_text import PASSAGE_WORDS, words_of_text
 from archiver.errors import NotASnapshot, SnapshotRefused
 from archiver.fields import LONG_TEXTS, MEANING

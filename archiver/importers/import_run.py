@@ -25,7 +25,7 @@ from archiver.importers.import_inputs import (
     open_inputs,
 )
 from archiver.importers.import_writer import ImportSource, ImportTarget, problem_as_json
-from archiver.importers.record_batches import ReaderPlan, ReaderPool, RecordBatch, Results, record_batches
+from archiver.importers.record_batch_reader import ReaderPlan, ReaderPool, RecordBatch, Results, record_batches
 from archiver.storage.article_tables import captures_and_imports as captures
 from archiver.storage.article_tables.captures_and_imports import ImportCounts
 from archiver.storage.connection import environment_error, is_environment_error, writing

@@ -15,7 +15,7 @@ from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.errors import ArchiverError
-from archiver.importers.record_batches import ReadRecord, RecordKind
+from archiver.importers.record_batch_reader import ReadRecord, RecordKind
 from archiver.maintenance.reextraction import make_reader_without_hints
 from archiver.storage import tombstones
 from archiver.storage.article_tables import captures_and_imports as captures

@@ -39,7 +39,7 @@ from archiver.discovery.cdx_and_timemaps import (
 from archiver.discovery.safe_parsing import decode, plain_text
 from archiver.importers.import_writer import ImportSource, ImportTarget
 from archiver.importers.memento_response import RequestedCapture, digest_field
-from archiver.importers.record_batches import ReadRecord, RecordKind, RecordReader
+from archiver.importers.record_batch_reader import ReadRecord, RecordKind, RecordReader
 from archiver.sites.page_objects import load_page_objects
 from archiver.storage import tombstones
 from archiver.storage.article_tables import captures_and_imports as captures

@@ -28,7 +28,7 @@ from archiver.frontier.site_crawl_times import start_interval
 from archiver.health.health_report_and_metrics import RESERVE
 from archiver.health.notification_policy import next_release
 from archiver.maintenance.partial_check import is_part_due
-from archiver.scheduling.crawl_messages import (
+from archiver.scheduling.crawl_plans_and_results import (
     GRACE,
     CommonOptions,
     CrawlOutcome,

@@ -49,7 +49,7 @@ from archiver.sites.crawler_identity import needs_contact
 from archiver.sites.group_quotas import limit_scheduled_run
 from archiver.sites.page_objects import load_page_objects
 from archiver.spiders.requisite_queue import Requisites
-from archiver.spiders.run_ending import RunEnding, RunResult, internal_error
+from archiver.spiders.run_endings_and_outage_guards import RunEnding, RunResult, internal_error
 from archiver.spiders.trap_detector import TrapDetector
 from archiver.storage import completeness, pages
 from archiver.storage.article_tables.article_and_revision_rows import extractor_of

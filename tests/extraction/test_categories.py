@@ -10,9 +10,7 @@ from lxml.html import fromstring
 from archiver.extraction import categories_and_tags
 from archiver.extraction.article import extract_page
 from archiver.extraction.categories_and_tags import BOTH_KINDS, choose_terms, term_candidates, terms_of_kind
-from archiver.extraction.page import parse_page
-from archiver.extraction.post_locator import Post, locate_post
-from archiver.extraction.term_links import (
+from archiver.extraction.category_and_tag_links import (
     clean_term,
     is_term,
     kind_of_address,
@@ -21,6 +19,8 @@ from archiver.extraction.term_links import (
     texts_of_links,
     unique_terms,
 )
+from archiver.extraction.page import parse_page
+from archiver.extraction.post_locator import Post, locate_post
 from archiver.items import SourceHint
 
 TEXT = "<p>The ferry was late again, and the bakery at the quay had sold every roll by eight.</p>" * 3

@@ -40,9 +40,9 @@ from archiver.fleet.reextraction_and_import_tasks import (
     select_shards,
     select_sites,
 )
-from archiver.fleet.run_crawl_job import WorkerContext, crawl_site
 from archiver.fleet.shard_storage import ShardStorage, mark_storage, read_manifest
 from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, restore
+from archiver.fleet.worker_job import WorkerContext, crawl_site
 from archiver.importers.import_inputs import RecordFilter
 from archiver.storage.connection import open_archive
 from archiver.storage.sites import add_site

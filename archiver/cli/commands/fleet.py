@@ -348,9 +348,9 @@ def worker(
     Exit code: 0 the fleet was drained; 1 the queue or storage is not usable; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
     from archiver.fleet.job_queue import Worker
-    from archiver.fleet.run_crawl_job import WorkerContext
     from archiver.fleet.shard_transfer import lock_work_folder
-    from archiver.scheduling.crawl_messages import count_cores
+    from archiver.fleet.worker_job import WorkerContext
+    from archiver.scheduling.crawl_plans_and_results import count_cores
 
     slots = slots or count_cores()
     logging.basicConfig(

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from archiver.datasets.publication_rules_and_tiers import PublicationRules
     from archiver.datasets.snapshot import BuiltSnapshot
-    from archiver.datasets.snapshot_selection import SnapshotRequest
+    from archiver.datasets.snapshot_request_and_selection import SnapshotRequest
 
 _COMPATIBLE = {
     "explain": (
@@ -307,7 +307,7 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
     UsageError, BadQuery and BadSplits.
     """
     from archiver.datasets.personal_data_removal import key_fingerprint
-    from archiver.datasets.snapshot_selection import (
+    from archiver.datasets.snapshot_request_and_selection import (
         VERSION,
         SnapshotRequest,
         parse_split_dates,
@@ -343,7 +343,7 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
 
 def _parse_past_cutoff(text: str) -> str:
     """Parses a cut-off. Raises UsageError if it is in the future, because the archive may change until then."""
-    from archiver.datasets.snapshot_selection import parse_cutoff
+    from archiver.datasets.snapshot_request_and_selection import parse_cutoff
 
     cutoff = parse_cutoff(text)
     if cutoff > datetime.now(UTC).isoformat():
@@ -583,7 +583,7 @@ def _explain_decisions(
 ) -> None:
     from archiver.datasets.cross_archive_duplicates import explain_decision
     from archiver.datasets.publication_rules_and_tiers import DOCS
-    from archiver.datasets.snapshot_selection import parse_cutoff
+    from archiver.datasets.snapshot_request_and_selection import parse_cutoff
     from archiver.storage.connection import opened
 
     with ExitStack() as stack:

@@ -214,12 +214,12 @@ def _accept_findings(options: StatusOptions) -> None:
 def _print_table(options: StatusOptions) -> None:
     """Prints the table of the selected sites. Exits with code 1 if a crawled site is not complete."""
     from archiver.cli.run_and_health_output import format_findings
-    from archiver.cli.site_table_output import print_site_table, summarize_rows
+    from archiver.cli.status_table_output import print_site_table, summarize_rows
     from archiver.health.archive_safety import find_unsafe
     from archiver.health.common_causes import judge_common_causes, read_common_causes
     from archiver.health.health_report_and_metrics import judge_groups
     from archiver.health.health_rules import Health
-    from archiver.health.site_table import fold_common_causes, read_site_table, sort_rows
+    from archiver.health.site_status_table import fold_common_causes, read_site_table, sort_rows
     from archiver.sites.archiver_toml import load_config
     from archiver.storage.connection import opened
     from archiver.storage.sites import site_ids_with_tag
@@ -263,7 +263,7 @@ def _print_sites(options: StatusOptions) -> None:
     from archiver.health.health_report_and_metrics import health_as_json
     from archiver.health.health_rules import Health
     from archiver.health.health_state import read_health
-    from archiver.health.site_table import describe_next_run, read_history, read_next_run
+    from archiver.health.site_status_table import describe_next_run, read_history, read_next_run
     from archiver.sites.archiver_toml import load_config
     from archiver.storage.completeness import site_completeness
     from archiver.storage.sites import read_mute
@@ -325,8 +325,8 @@ def _print_site(state: dict[str, Any], health: Health) -> None:
 
 
 def _print_history(rows: list[dict[str, Any]]) -> None:
-    from archiver.cli.site_table_output import can_print_blocks, format_history
-    from archiver.health.site_table import HistoricalRun
+    from archiver.cli.status_table_output import can_print_blocks, format_history
+    from archiver.health.site_status_table import HistoricalRun
 
     runs = [HistoricalRun(**row) for row in rows]
     if len(runs) < 2:
