@@ -135,8 +135,8 @@ class FormVerdict:
 
     def overrules(self, rule: str) -> bool:
         """Returns True if this verdict is more reliable than a page's guessed kind; `rule` is the rule that guessed it.
-        Returns False if the form has hardly any `post_tokens` and the kind was guessed from the page's address or from the
-        entries on it.
+        Returns False if the form has hardly any `post_tokens` and the kind was guessed from the page's address or from
+        the entries on it.
         """
         return len(self.post_tokens) >= _MIN_TOKENS or rule not in _PLAIN_GUESSES
 
