@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import polars
     import pyarrow
 
-    from archiver.datasets.snapshot_rows import DatasetTable
+    from archiver.datasets.snapshot_tables import DatasetTable
 
 __all__ = ["Dataset", "Table", "load"]
 
@@ -70,7 +70,7 @@ class Dataset(Mapping[str, "Table"]):
     """
 
     def __init__(self, folder: Path, version: str) -> None:
-        from archiver.datasets.snapshot_rows import TABLES, table_files
+        from archiver.datasets.snapshot_tables import TABLES, table_files
 
         self.folder, self.version = folder, version
         self._tables = {table.name: Table(table, table_files(folder, table)) for table in TABLES}

@@ -15,7 +15,7 @@ from typing import Any, Self
 from scrapy.crawler import Crawler
 
 from archiver.articles.article_guards import drop_impossible_values
-from archiver.extensions.crawl_archive import ArchiveExtension
+from archiver.extensions.shared_crawl_state import ArchiveExtension
 from archiver.items import PageResult
 from archiver.storage import page_result_writer
 from archiver.storage.page_result_writer import Storing, StoringRun

@@ -101,15 +101,15 @@ DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
     "archiver.middlewares.request_filters.AddressMiddleware": 50,
     "archiver.middlewares.request_filters.RobotsMiddleware": 100,
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
-    "archiver.middlewares.response_body.BusyMiddleware": 550,
+    "archiver.middlewares.response_bodies_and_retries.BusyMiddleware": 550,
     "archiver.middlewares.request_filters.TdmRepMiddleware": 110,
     "scrapy.downloadermiddlewares.redirect.RedirectMiddleware": None,
     "archiver.middlewares.request_filters.PlainRedirectMiddleware": 600,
     # The spider follows meta refreshes itself, because each of them, like any redirect, is a row of the pages table.
     "scrapy.downloadermiddlewares.redirect.MetaRefreshMiddleware": None,
     "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
-    "archiver.middlewares.response_body.UnpackingMiddleware": 590,
-    "archiver.middlewares.response_body.LimitsMiddleware": 595,
+    "archiver.middlewares.response_bodies_and_retries.UnpackingMiddleware": 590,
+    "archiver.middlewares.response_bodies_and_retries.LimitsMiddleware": 595,
     "archiver.middlewares.warc_capture.CaptureMiddleware": 605,
 }
 ITEM_PIPELINES: dict[str, Any] = {
@@ -121,7 +121,7 @@ ITEM_PIPELINES: dict[str, Any] = {
 }
 EXTENSIONS: dict[str, Any] = {
     "scrapy.extensions.logstats.LogStats": None,
-    "archiver.extensions.crawl_archive.ArchiveExtension": 300,
+    "archiver.extensions.shared_crawl_state.ArchiveExtension": 300,
     "archiver.extensions.throttle_slots.ThrottleExtension": 400,
     "archiver.extensions.progress.Progress": 500,
 }

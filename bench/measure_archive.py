@@ -18,7 +18,7 @@ from progress import with_progress
 from sqlite_utils import Database
 from table import Column, hundredths, tenths, whole
 
-from archiver.maintenance.database_rebuilding import vacuum
+from archiver.maintenance.vacuum import vacuum
 from archiver.storage.connection import open_archive, writing
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.runs import begin_run, ensure_site

@@ -11,11 +11,11 @@ import generated_archive
 from process import archiver
 from table import Column, whole
 
-from archiver.datasets import snapshot_rows
+from archiver.datasets import snapshot_tables
 from archiver.datasets.publication_rules_and_tiers import parse_publication_rules
 from archiver.datasets.record_formats import ParquetTable
-from archiver.datasets.snapshot_rows import ARTICLES
-from archiver.datasets.snapshot_selection import choose_articles, decide_tiers, order_articles
+from archiver.datasets.snapshot_request_and_selection import choose_articles, decide_tiers, order_articles
+from archiver.datasets.snapshot_tables import ARTICLES
 from archiver.storage.connection import open_archive
 
 PARQUET = (
@@ -56,7 +56,7 @@ def parquet(archive: Path, work: Path) -> dict[str, Any]:
     chosen = time.process_time()
     file = work / "articles.parquet"
     table = ParquetTable(file, [(column.name, column.kind) for column in ARTICLES.columns])
-    for read in snapshot_rows.article_rows(db, "", lambda record: record, counted=False):
+    for read in snapshot_tables.article_rows(db, "", lambda record: record, counted=False):
         table.add({**read.record, "is_copy": 0})
     table.close()
     seconds = time.process_time() - chosen

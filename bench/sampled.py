@@ -25,7 +25,7 @@ STAGES = (
     ("learning", ("TemplateLearner._learn",)),
     ("imports", ("<frozen importlib",)),
     ("extraction", ("archiver/extraction/",)),
-    ("links", ("archiver/discovery/links.py",)),
+    ("links", ("archiver/discovery/page_links_and_well_known_urls.py",)),
     ("WARC", ("archiver/warc/",)),
     ("search index", ("archiver/search/",)),
     ("storing", ("archiver/storage/", "archiver/pipelines.py", "sqlite_utils/")),

@@ -14,12 +14,12 @@ from sqlite_utils import Database
 
 from archiver import fields
 from archiver.datasets.publication_rules_and_tiers import Tier
-from archiver.datasets.snapshot_rows import ARTICLES
+from archiver.datasets.snapshot_tables import ARTICLES
 from archiver.extraction.template.field_reader import READERS
 from archiver.fields import BY_NAME, FIELDS, Field
 from archiver.items import Article, GeoTag, Mark, SourceHint
 from archiver.search.engine import Hit
-from archiver.storage.connection import make_schema
+from archiver.storage.migrations import make_schema
 
 PACKAGE = Path(__file__).parents[1] / "archiver"
 TYPES = {
@@ -35,7 +35,7 @@ MOST = 2
 EXCEPTIONS = {
     "cli/commands/show.py": "rows of one screen, each with a heading and a form of its own",
     "extraction/template/rule_induction.py": "an order of preference",
-    "datasets/snapshot_rows.py": "what tells the region of a telephone number",
+    "datasets/snapshot_tables.py": "what tells the region of a telephone number",
     "datasets/snapshot_writer.py": "columns of references.csv, and properties of a GeoJSON feature",
     "search/citations.py": "BibTeX's fields",
     "maintenance/merge_archive_articles.py": "numbers that only one archive knows",

@@ -34,8 +34,8 @@ _MAX_LISTED = 0.2  # in a form of pages that are not posts, at most this share i
 _ON_LISTINGS = 0.1
 _MIN_TOKENS = 3
 _WHOLE_FORM = 0
-"""The only element of `FormVerdict.marks` if the form has no markup that distinguishes posts, but nearly all of its
-pages are posts. No token has this hash."""
+"""The only element of `FormVerdict.post_tokens` if the form has no markup that distinguishes posts, but nearly all of
+its pages are posts. No token has this hash."""
 _TOP_ADDRESSES = frozenset(("s", "s.html", "s.htm", "s.php"))
 DECLARED_TIME = frozenset(("json-ld", "published time", "learned"))
 """Rules by which a page counts as a post because its head declares a time of publication, or because it resembles posts
@@ -103,9 +103,9 @@ class FormVerdict:
 
     - `kind`: POST, PAGE (not posts), OTHER (not posts, although they declare a time of publication), or UNKNOWN.
     - `reason`: the reason as a phrase for people.
-    - `marks`: the markup tokens (hashes of element and class names) that distinguish posts of this form from the
-      site's other pages. If there are too few of them, but nearly all pages of the form are posts, `marks` contains
-      only `_WHOLE_FORM`.
+    - `post_tokens`: the markup tokens (hashes of element and class names) that distinguish posts of this form from the
+      site's other pages. If there are too few of them, but nearly all pages of the form are posts, `post_tokens`
+      contains only `_WHOLE_FORM`.
     - `is_dated`: True if nearly all posts of the form show their date.
     """
 
@@ -114,19 +114,19 @@ class FormVerdict:
     reason: str
     address: str = ""
     tokens: frozenset[int] = frozenset()
-    marks: frozenset[int] = frozenset()
+    post_tokens: frozenset[int] = frozenset()
     is_dated: bool = False
 
     def fits(self, form: PageForm) -> bool:
-        """Returns True if a page has the address pattern of this form and most of its marks. If the form has no marks,
-        the page must have nearly the same markup.
+        """Returns True if a page has the address pattern of this form and most of its `post_tokens`. If the form has
+        none, the page must have nearly the same markup.
         """
         if self.address not in patterns_of_posts(form.address):
             return False
         is_member = self.has_member(form)
-        if len(self.marks) < _MIN_TOKENS:
-            return is_member and (self.is_dated or _WHOLE_FORM in self.marks)
-        score = len(self.marks & form.tokens) / len(self.marks)
+        if len(self.post_tokens) < _MIN_TOKENS:
+            return is_member and (self.is_dated or _WHOLE_FORM in self.post_tokens)
+        score = len(self.post_tokens & form.tokens) / len(self.post_tokens)
         return score >= (_SCORE_OF_MEMBER if is_member else _SCORE)
 
     def has_member(self, form: PageForm) -> bool:
@@ -135,10 +135,10 @@ class FormVerdict:
 
     def overrules(self, rule: str) -> bool:
         """Returns True if this verdict is more reliable than a page's guessed kind; `rule` is the rule that guessed it.
-        Returns False if the form has hardly any `marks` and the kind was guessed from the page's address or from the
-        entries on it.
+        Returns False if the form has hardly any `post_tokens` and the kind was guessed from the page's address or from
+        the entries on it.
         """
-        return len(self.marks) >= _MIN_TOKENS or rule not in _PLAIN_GUESSES
+        return len(self.post_tokens) >= _MIN_TOKENS or rule not in _PLAIN_GUESSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,11 +256,11 @@ def judge_forms(forms: Sequence[FormEvidence], *, is_complete: bool = True) -> S
     verdicts: list[FormVerdict] = []
     for one in forms:
         if why := known[one.id]:
-            marks = frozenset(token for token in one.tokens if elsewhere.get(token, 0.0) <= _ON_LISTINGS)
-            if len(marks) < _MIN_TOKENS and _are_nearly_all_posts(one):
-                marks = frozenset((_WHOLE_FORM,))
+            tokens = frozenset(token for token in one.tokens if elsewhere.get(token, 0.0) <= _ON_LISTINGS)
+            if len(tokens) < _MIN_TOKENS and _are_nearly_all_posts(one):
+                tokens = frozenset((_WHOLE_FORM,))
             verdicts.append(
-                FormVerdict(one.id, PageKind.POST, why, one.address, one.tokens, marks, _are_dated(one.posts))
+                FormVerdict(one.id, PageKind.POST, why, one.address, one.tokens, tokens, _are_dated(one.posts))
             )
         elif why := _other_reason(one) or (_stray_reason(one, posts) if is_complete else ""):
             verdicts.append(FormVerdict(one.id, PageKind.PAGE, why, one.address, one.tokens))

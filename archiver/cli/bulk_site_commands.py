@@ -1,4 +1,4 @@
-"""Subcommands of `archiver sites` for many sites: `import`, `export`, `set`, `tag` and `check`; and `move`."""
+"""Subcommands of `archiver sites` for many sites: `import`, `export`, `set`, `tag`, `mute` and `check`."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ import click
 from archiver.cli.options import archive_option, json_option, politeness_options, read_bytes, tag_option, workers_option
 from archiver.cli.terminal import count_noun, open_output, print_json, print_lines, styled_line
 from archiver.errors import ArchiverError
-from archiver.scheduling.crawl_messages import CommonOptions, CrawlPlan, host_of, make_plan
+from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlPlan, host_of, make_plan
 from archiver.storage.connection import writing
 from archiver.storage.locks import lock_host
 from archiver.urls import Scope
 
 if TYPE_CHECKING:
-    from archiver.maintenance.site_move import SiteMove
+    pass
 
 # `sites import`, `sites export` and `sites tag`
 
@@ -292,101 +292,6 @@ def set_(words: tuple[str, ...], tag: str | None, as_json: bool, archive: str) -
         click.echo(f"{count_noun(len(rows), 'site')}: {shown}")
 
 
-@click.command()
-@click.argument("old", metavar="OLD")
-@click.argument("new", metavar="NEW")
-@click.option(
-    "--merge",
-    is_flag=True,
-    help="If NEW is a site of the archive, too, remove it with its articles; its captures can then be imported.",
-)
-@click.option("--dry-run", is_flag=True, help="Only count what would be moved; change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-@json_option
-@archive_option
-def move(old: str, new: str, merge: bool, dry_run: bool, yes: bool, as_json: bool, archive: str) -> None:
-    """Give a site that has moved its new address. OLD is the name of the site, NEW is its new start URL.
-
-    The site keeps its settings, tags, rules, runs and captures. Its posts get addresses below NEW, and keep their
-    former addresses as aliases. 'show', 'why', citations and links find them by both addresses, and the next crawl
-    recognises them at the new address. A post that is not there under the same path is identified by a redirect from
-    its former address, or by its text.
-
-    If the archive already contains NEW as another site, --merge merges the two sites: the articles and runs of NEW
-    are removed. Its WARC files stay, so an import of these files brings its posts and edits back.
-
-    The move is one transaction: if it is stopped, nothing has changed. It is refused while a crawl of OLD or NEW is
-    running.
-
-    \b
-    Examples:
-      archiver sites move blog.example.org https://example.net --dry-run
-      archiver sites move blog.example.org https://example.net/blog/
-
-    Exit code: 0 moved; 1 not moved; 2 wrong usage.
-    """
-    from archiver.maintenance.site_move import locked_for_move, move_site
-    from archiver.search.index_refresh import refresh_after_writing
-    from archiver.storage.connection import opened
-    from archiver.storage.sites import find_site
-
-    now = datetime.now(UTC)
-    with opened(archive) as db, locked_for_move(Path(archive), find_site(db, old), new):
-        planned = move_site(db, old, new, now, merge=merge, dry_run=True)
-        if not dry_run:
-            if not yes:
-                _confirm_move(planned)
-            move_site(db, old, new, now, merge=merge)
-    if as_json:
-        print_json({**planned.as_dict(), "dry_run": dry_run})
-    else:
-        click.echo(_describe_move(planned, dry_run=dry_run))
-        if not dry_run and not planned.crawl:
-            click.echo(f"It has crawl=no: 'archiver sites set {planned.new} crawl=' makes it crawled again.")
-        elif not dry_run:
-            click.echo(f"'archiver crawl {planned.new}' fetches it at its new address.")
-        if planned.files:
-            _print_files_to_import(Path(archive), planned)
-    if not dry_run and (sentence := refresh_after_writing(Path(archive))):
-        click.echo(sentence, err=True)
-
-
-def _print_files_to_import(archive: Path, done: SiteMove) -> None:
-    """After a move that has removed another site, prints the command that imports the captures of that site into the
-    moved site.
-    """
-    click.echo(
-        f"'archiver import FILE...' of {count_noun(len(done.files), 'WARC file')} brings back the posts and edits "
-        f"of the {count_noun(done.removed, 'article')} that {done.new} had:"
-    )
-    for file in done.files[:_SHOWN]:
-        click.echo(f"  {archive.parent / file}")
-    if len(done.files) > _SHOWN:
-        click.echo(f"  and {len(done.files) - _SHOWN:,} more ('--json' lists them)")
-
-
-def _confirm_move(planned: SiteMove) -> None:
-    """Asks whether to move the site. Aborts if the answer is no, or if there is no terminal on which to ask."""
-    if not sys.stdin.isatty():
-        raise click.UsageError(f"Moving {planned.old} needs --yes, or a terminal to confirm it on.")
-    click.echo(_describe_move(planned, dry_run=True), err=True)
-    click.confirm(f"Move {planned.old} to {planned.start_url}?", abort=True, err=True)
-
-
-def _describe_move(done: SiteMove, *, dry_run: bool) -> str:
-    parts = [
-        count_noun(done.articles, "article"),
-        count_noun(done.aliases, "former address", "former addresses") + " as aliases",
-        count_noun(done.pages, "page"),
-        count_noun(done.runs, "run"),
-        count_noun(done.tags, "tag"),
-        count_noun(done.settings, "setting"),
-        *([f"in place of {count_noun(done.removed, 'article')} of {done.new}"] if done.removed else []),
-    ]
-    kept = f"; {done.kept:,} without a new address, because another page has it" if done.kept else ""
-    return f"{done.old} {'would move' if dry_run else 'moved'} to {done.new}: {', '.join(parts)}{kept}"
-
-
 def _as_csv(rows: list[dict[str, Any]]) -> bytes:
     used = sorted({key for row in rows for key in row["settings"]})
     text = io.StringIO()
@@ -529,7 +434,7 @@ def _plan_checks(
 
 def _read_rules(file: str) -> str:
     """Returns the text of a file with site rules (TOML). Raises BadRules if the rules are invalid."""
-    from archiver.extraction.template.site_rule import from_toml
+    from archiver.extraction.template.site_rules import from_toml
 
     text = read_bytes(file).decode("utf-8", errors="replace")
     from_toml(text, file, by_hand=True)
@@ -556,7 +461,7 @@ def _crawl_samples(
     """Crawls a few posts of each site into a new archive at `path`, and returns a report for each site. `rules` maps
     start URLs to the site rules (TOML) with which the posts are extracted.
     """
-    from archiver.health.health_report import make_trial_report
+    from archiver.health.health_report_and_metrics import make_trial_report
     from archiver.scheduling.crawl_pool import run_plans
     from archiver.storage.connection import opened
     from archiver.storage.sites import add_site, store_handwritten_rules

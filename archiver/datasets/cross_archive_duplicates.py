@@ -17,7 +17,13 @@ from sqlite_utils import Database
 
 from archiver.articles.near_duplicates import SKETCH_VERSION, UnionFind, minhash, near_duplicate, wording_of
 from archiver.datasets.publication_rules_and_tiers import Decision, PublicationRules, Reason, Tier, limit_decision
-from archiver.datasets.snapshot_selection import NEWEST, choose_articles, decide_tiers, duplicate_groups, latest_time
+from archiver.datasets.snapshot_request_and_selection import (
+    NEWEST,
+    choose_articles,
+    decide_tiers,
+    duplicate_groups,
+    latest_time,
+)
 from archiver.storage.article_tables.near_duplicate_clusters import COMMON, LEAST_MET
 
 ArticleKey = tuple[int, int]

@@ -1,5 +1,4 @@
-"""Writes README.md, CHANGES.md and the plots of a dataset, and determines the title, licence and identifier that appear
-in all its descriptions.
+"""The card of a dataset: README.md with its plots, and the checklist of questions that it and the other files answer.
 
 README.md is a dataset card for the `datasets` library and a datasheet (Gebru et al., "Datasheets for Datasets", 2021).
 All figures in it are counted by this program.
@@ -7,398 +6,38 @@ All figures in it are counted by this program.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-import sqlite3
-import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from slugify import slugify
-
 from archiver.articles.near_duplicates import LONG_PASSAGES, SHORT_PASSAGES, SLOTS, SPACED
+from archiver.datasets.dataset_metadata import DatasetAbout, DatasetFile, licence_name, tables_present
 from archiver.datasets.ngrams import MIN_ARTICLES
-from archiver.datasets.publication_rules_and_tiers import DISAGREEMENT, DOCS, Tier, licence_url, spdx_identifier
+from archiver.datasets.personal_data_removal import EMAIL, TELEPHONE
+from archiver.datasets.publication_rules_and_tiers import DOCS, Tier
 from archiver.datasets.record_formats import import_arrow
-from archiver.datasets.snapshot_rows import (
+from archiver.datasets.snapshot_changes import single_line
+from archiver.datasets.snapshot_request_and_selection import SnapshotStatistics
+from archiver.datasets.snapshot_tables import (
     ARTICLES,
     COVERAGE,
-    REVISIONS,
     SAMPLE_FILE,
     TABLES,
     UNDATED,
-    WITHDRAWN,
-    DatasetTable,
     months_between,
     one_language,
     read_table,
     table_files,
 )
-from archiver.datasets.snapshot_selection import SnapshotStatistics
-from archiver.datasets.withheld_text import EMAIL, PASSAGE_WORDS, TELEPHONE, words_of_text
-from archiver.errors import NotASnapshot, SnapshotRefused
-from archiver.fields import LONG_TEXTS, MEANING
 from archiver.items import format_degrees
 from archiver.search.histograms_and_trends import Histogram, Period, histogram_svg
 from archiver.storage.article_tables.near_duplicate_clusters import LEAST_MET
-
-# Name, creators and licence of a dataset: from the operator's `[dataset]` table, or derived from its articles.
-
-UNKNOWN_LICENCE = "http://rightsstatements.org/vocab/CNE/1.0/"
-"""RightsStatements.org's "Copyright Not Evaluated", which is given as the licence of a dataset if the licences of all
-its records are unknown."""
-DEFAULT_PUBLISHER = "The operator of the archive"
-MEDIA = {
-    ".parquet": "application/vnd.apache.parquet",
-    ".csv": "text/csv",
-    ".gz": "application/gzip",
-    ".geojson": "application/geo+json",
-    ".json": "application/json",
-    ".md": "text/markdown",
-    ".cff": "application/yaml",
-    ".svg": "image/svg+xml",
-    ".py": "text/x-python",
-    ".sql": "application/sql",
-    ".wacz": "application/wacz",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetFile:
-    """A file of a dataset: its path relative to the dataset's folder, size in bytes, SHA-256 and media type."""
-
-    path: str
-    bytes: int
-    sha256: str
-    media: str
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetAbout:
-    """The general information about a dataset that its descriptions contain: title, creators, licences, identifier and
-    so on.
-
-    - `licences`: URLs. They are the dataset's licence if it has one, otherwise the licences of its records.
-    - `per_record`: a sentence with the number of records under each licence; "" if one licence covers the whole
-      dataset.
-    - `spdx`: the SPDX identifier of a single licence that covers the whole dataset; "" if there is no such licence.
-    - `identifier`: the URL of the DOI, the dataset's own URL, or a URN derived from its content.
-    - `query`: the query, written as command line options.
-    """
-
-    name: str
-    title: str
-    description: str
-    creators: tuple[dict[str, str], ...]
-    licences: tuple[str, ...]
-    per_record: str
-    spdx: str
-    identifier: str
-    doi: str
-    publisher: str
-    keywords: tuple[str, ...]
-    motivation: str
-    contact: str
-    query: str
-
-
-def dataset_about(stats: SnapshotStatistics) -> DatasetAbout:
-    """Returns the general information about a dataset, from the `[dataset]` table of its rule file. Values that the
-    table lacks are derived from the dataset's articles.
-    """
-    table = stats.dataset
-    sites = sorted(stats.sites)
-    query = stats.request.query_options
-    name = slugify(table.get("name") or table.get("title") or "-".join(sites[:3]))[:60] or "archive"
-    own = [table["licence"]] if table.get("licence") else sorted(set(stats.licences) - {"", DISAGREEMENT})
-    is_whole = bool(table.get("licence")) or (len(own) == 1 and len(stats.licences) == 1)
-    publisher = table.get("publisher") or DEFAULT_PUBLISHER
-    creators = tuple(table.get("creators") or ({"name": publisher},))
-    return DatasetAbout(
-        name,
-        table.get("title") or _title(sites),
-        table.get("description") or _description(stats, sites, query),
-        creators,
-        tuple(dict.fromkeys(licence_url(one) or UNKNOWN_LICENCE for one in own)) or (UNKNOWN_LICENCE,),
-        "" if is_whole else _per_record(stats),
-        spdx_identifier(own[0]) if is_whole else "",
-        _identifier(stats, name),
-        table.get("doi", ""),
-        table.get("publisher") or creators[0]["name"],
-        tuple(table.get("keywords") or ("news", "blogs", "web archive")),
-        table.get("motivation", ""),
-        table.get("contact", ""),
-        query,
-    )
-
-
-def _title(sites: list[str]) -> str:
-    return f"Articles of {sites[0]}" if len(sites) == 1 else f"Articles of {len(sites)} sites"
-
-
-def _per_record(stats: SnapshotStatistics) -> str:
-    counts = ", ".join(f"{licence_name(name)} {count:,}" for name, count in stats.licences.most_common(10))
-    others = len(stats.licences) - 10
-    return f"Per record, see the column licence of articles: {counts}" + (f" and {others} others" if others > 0 else "")
-
-
-def licence_name(licence: str) -> str:
-    """Returns the name under which `SnapshotStatistics` counts a licence, for people."""
-    return {"": "none known", DISAGREEMENT: "the page states several"}.get(licence, licence)
-
-
-def _identifier(stats: SnapshotStatistics, name: str) -> str:
-    """Returns the identifier of a dataset: its DOI as a URL, otherwise its own URL, otherwise a URN derived from its
-    content.
-    """
-    if doi := stats.dataset.get("doi"):
-        return f"https://doi.org/{doi}"
-    urn = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{name} {stats.request.version} {stats.digest}')}"
-    return stats.dataset.get("url") or urn
-
-
-def _description(stats: SnapshotStatistics, sites: list[str], query: str) -> str:
-    of = ", ".join(sites[:5]) + (f" and {len(sites) - 5} other sites" if len(sites) > 5 else "")
-    match = f" that match {query}" if query else ""
-    return (
-        f"{stats.rows['articles']:,} articles from {of}{match}, as stored in a web archive at {stats.cutoff} UTC: "
-        "metadata, revisions, captures and places, and a list of the pages known to be missing. Each article is "
-        "published as far as its usage rights permit."
-    )
-
-
-def list_files(folder: Path, before: Iterable[DatasetFile] = ()) -> list[DatasetFile]:
-    """Lists the files in a dataset's folder, sorted by path. Entries for files in `before` are reused without reading
-    the files again.
-    """
-    known = {file.path: file for file in before}
-    return [
-        known.get(path.relative_to(folder).as_posix()) or _file(folder, path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    ]
-
-
-def _file(folder: Path, path: Path) -> DatasetFile:
-    with path.open("rb") as handle:
-        digest = hashlib.file_digest(handle, "sha256").hexdigest()
-    return DatasetFile(
-        path.relative_to(folder).as_posix(), path.stat().st_size, digest, MEDIA.get(path.suffix, "text/plain")
-    )
-
-
-def tables_present(stats: SnapshotStatistics) -> list[DatasetTable]:
-    """Returns the tables that a dataset contains; optional tables without rows are left out."""
-    return [table for table in TABLES if table.name in stats.files]
-
-
-def creator_object(one: dict[str, str]) -> dict[str, Any]:
-    """Converts a creator to a schema.org object: a Person if an ORCID is given, otherwise an Organization."""
-    out: dict[str, Any] = {"@type": "Person" if one.get("orcid") else "Organization", "name": one["name"]}
-    if one.get("orcid"):
-        out["@id"] = orcid_url(one["orcid"])
-    if one.get("affiliation"):
-        out["affiliation"] = {"@type": "Organization", "name": one["affiliation"]}
-    return out
-
-
-def orcid_url(text: str) -> str:
-    """Returns an ORCID as a URL."""
-    return f"https://orcid.org/{text}"
-
-
-# The changes since the previous version: the table `changes` and CHANGES.md.
-
-_FIELDS = tuple(sorted({"licence", *MEANING} & {c.name for c in ARTICLES.columns} - {"title", *LONG_TEXTS}))
-"""Columns whose changes are listed one by one, under "Other fields changed"."""
-_TEXT = ("body", "sketch", "characters", "content_digest")
-_COMPARED = (*("id", "url"), *("title", "gone_at"), *("tier", "split"), *_TEXT, *_FIELDS)
-_HEADINGS = {
-    "added": "Added",
-    "text": "Text changed",
-    "headline": "Headline changed",
-    "fields": "Other fields changed",
-    "moved": "Moved to another URL",
-    "gone": "Gone from the site",
-    "returned": "Back on the site",
-    "tier": "More or less is published",
-    "split": "Moved to another split",
-    "withdrawn": "Withdrawn",
-    "removed": "No longer included",
-}
-"""The kinds of changes with their headings in CHANGES.md, in its order."""
-_LISTED = 1_000
-"""CHANGES.md lists at most this many changes under each heading. The table `changes` has all."""
-
-
-def compare_snapshots(
-    folder: Path, previous: Path, *, target: Path | None = None, hides_more: bool = False
-) -> Iterator[dict[str, Any]]:
-    """Yields the changes of the articles from the snapshot in `previous` to that in `folder`, as rows of the table
-    `changes`, sorted by its key. Raises NotASnapshot. If `target`, the folder in which the snapshot will be, is given,
-    raises SnapshotRefused if the two have no article in common.
-
-    What the new version withholds is not repeated from the old one: a withdrawn article has only its identifier, and
-    an old text value is named only if it is too short to be a passage, or a headline of a published revision. If
-    `hides_more` is True, because only the new version hides names or contacts, no other old text value is named.
-    """
-    reasons = {row["id"]: row["reason"] for row in read_table(table_files(folder, WITHDRAWN), ("id", "reason"))}
-    with closing(sqlite3.connect("")) as db:  # SQLite moves this database to the disk when it outgrows memory
-        for name, place in (("before", previous), ("now", folder)):
-            db.execute(f"create table {name} (id text primary key, state text) without rowid")
-            db.executemany(f"insert or replace into {name} values (?, ?)", _states(place))
-        if target and not db.execute("select 1 from before join now using (id) limit 1").fetchone():
-            raise SnapshotRefused(
-                str(target), f"--previous {previous} has none of its articles; give the version before of this dataset"
-            )
-        db.execute("create table headlines (id text, title text, primary key (id, title)) without rowid")
-        db.executemany(
-            "insert or ignore into headlines values (?, ?)",
-            ((row["id"], row["title"]) for row in read_table(table_files(folder, REVISIONS), ("id", "title"))),
-        )
-        for name, before, now in db.execute(
-            "select id, before.state, now.state from before full join now using (id) where before.state is not "
-            "now.state order by id"
-        ):
-            if now is None and name in reasons:
-                yield _change(name, {}, "withdrawn", reason=reasons[name])
-                continue
-            old, new = (json.loads(state) if state else {} for state in (before, now))
-            yield from _changes_of(name, old, new, _OldValues(db, name, hides_more))
-
-
-@dataclass(frozen=True, slots=True)
-class _OldValues:
-    """Decides which old values of an article (`name`) may be named in the changes. `db` has the published headlines."""
-
-    db: sqlite3.Connection
-    name: str
-    hides_more: bool
-
-    def headline(self, title: str | None) -> str | None:
-        row = self.db.execute("select 1 from headlines where id = ? and title = ?", [self.name, title]).fetchone()
-        return title if row else self.value(title)
-
-    def value(self, value: Any) -> str | None:
-        """Returns a value as text; None if it has so many words that it may contain a passage of a text."""
-        text = None if self.hides_more else _value(value)
-        return text if text and len(words_of_text(text)) < PASSAGE_WORDS else None
-
-
-def _states(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yields the identifier of each article of a snapshot with the values that are compared, as JSON."""
-    pa, _ = import_arrow()
-    try:
-        for row in read_table(table_files(folder, ARTICLES), _COMPARED):
-            text = row.pop("body") or row.pop("sketch") or ""
-            row["text"] = hashlib.sha256(f"{row['characters']} {text}".encode("utf-8", "replace")).hexdigest()
-            yield row["id"], json.dumps(row, ensure_ascii=False, sort_keys=True, default=str)
-    except (pa.ArrowException, OSError, KeyError) as error:
-        why = " ".join(str(error).split())[:120]
-        raise NotASnapshot(str(folder), f"its articles table cannot be read: {why}") from error
-
-
-def _change(name: str, row: dict[str, Any], what: str, **more: str | None) -> dict[str, Any]:
-    out = {"id": name, "url": row.get("url"), "title": row.get("title"), "what": what}
-    return {**out, **dict.fromkeys(("field", "from", "to", "reason")), **more}
-
-
-def _changes_of(name: str, old: dict[str, Any], new: dict[str, Any], before: _OldValues) -> Iterator[dict[str, Any]]:
-    """Yields the changes of one article, sorted by `what`. The values are empty for a version without the article."""
-    if not old:
-        yield _change(name, new, "added")
-        return
-    if not new:
-        yield _change(name, {"url": old["url"]}, "removed")
-        return
-    changed = [field for field in _COMPARED if old.get(field) != new.get(field)]
-    for field in _FIELDS:
-        if field in changed:
-            yield _change(
-                name, new, "fields", **{"field": field, "from": before.value(old[field]), "to": _value(new[field])}
-            )
-    if "gone_at" in changed and old["gone_at"] is None:
-        yield _change(name, new, "gone", to=new["gone_at"])
-    if "title" in changed:
-        title = before.headline(old["title"])
-        yield _change(name, new, "headline", **{"field": "title", "from": title, "to": new["title"]})
-    if "url" in changed:
-        yield _change(name, new, "moved", **{"field": "url", "from": old["url"], "to": new["url"]})
-    if "gone_at" in changed and new["gone_at"] is None:
-        yield _change(name, new, "returned", **{"from": old["gone_at"]})
-    if "split" in changed:
-        yield _change(name, new, "split", **{"field": "split", "from": old["split"], "to": new["split"]})
-    if "content_digest" in changed and ("title" not in changed or old["text"] != new["text"]):
-        digests = {"from": old["content_digest"], "to": new["content_digest"]}
-        yield _change(name, new, "text", field="content_digest", **digests)
-    if "tier" in changed:
-        yield _change(name, new, "tier", **{"field": "tier", "from": old["tier"], "to": new["tier"]})
-
-
-def _value(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def changes_text(stats: SnapshotStatistics, changes: Iterable[Mapping[str, Any]] | None, since: str = "") -> str:
-    """Returns the text of CHANGES.md, which describes the differences from the previous version `since`. `changes` are
-    the rows of the table `changes`, or None if there is no previous version or its folder was not available.
-    """
-    version = stats.request.version
-    head = f"# Changes\n\n## {version} ({stats.day})"
-    if stats.withdrawn:
-        lines = "".join(f"- {name}: {_single_line(reason)}\n" for name, reason in sorted(stats.withdrawn.items()))
-        base = version.partition("+")[0]
-        head = (
-            f"{head}\n\nVersion {base}, built again without articles that were withdrawn since:\n\n{lines}\n## {base}"
-        )
-    if changes is None and since:
-        return (
-            f"{head}, since {since}\n\nThis copy was built without version {since}, "
-            f"so it cannot list the changes. See CHANGES.md in the copy of {version} that was published first.\n"
-        )
-    if changes is None:
-        return f"{head}\n\nNo previous version was given for a comparison.\n"
-    intro = f"{head}, since {since}\n\nThe table `changes` lists these changes for programs.\n"
-    return f"{intro}\n{differences_text(changes)}"
-
-
-def differences_text(changes: Iterable[Mapping[str, Any]]) -> str:
-    """Returns the text of a list of changes in Markdown, by kind."""
-    listed: dict[str, list[str]] = {what: [] for what in _HEADINGS}
-    counts = Counter[str]()
-    for row in changes:
-        counts[row["what"]] += 1
-        if counts[row["what"]] <= _LISTED:
-            listed[row["what"]].append(_change_line(row))
-    parts = []
-    for what, heading in _HEADINGS.items():
-        parts.append(f"### {heading}: {counts[what]:,}\n")
-        if listed[what]:
-            parts.append("".join(listed[what]))
-        if counts[what] > _LISTED:
-            parts.append(f"- and {counts[what] - _LISTED:,} more\n")
-    return "\n".join(parts)
-
-
-def _change_line(row: Mapping[str, Any]) -> str:
-    about = ", ".join(_single_line(part) for part in (row["title"], row["url"]) if part)
-    field = row["field"] if row["what"] == "fields" else ""
-    values = (
-        f"{row['from'] or '(not given)'} → {row['to'] or '(not given)'}"
-        if row["field"] and row["what"] != "text"
-        else row["to"] or row["reason"]
-        if row["what"] != "text"
-        else ""
-    )
-    return "- " + ": ".join(filter(None, (row["id"], about, field, values and _single_line(values)))) + "\n"
-
 
 # The checklist of a reviewer, and where a dataset answers each of its points.
 
@@ -666,16 +305,27 @@ whether it is exact, changed or gone.
 """
 
 
-def card_text(
-    folder: Path,
-    stats: SnapshotStatistics,
-    about: DatasetAbout,
-    files: list[DatasetFile],
-    citation: str,
-    coverages: list[SiteCoverage],
-) -> str:
+@dataclass(frozen=True, slots=True)
+class CardSources:
+    """What the card of a dataset is written from.
+
+    - `folder`: the dataset's folder, with its tables.
+    - `files`: the files in the folder that the card lists.
+    - `citation`: how the dataset is cited, as one line.
+    - `coverages`: the coverage of each site that has dated articles.
+    """
+
+    folder: Path
+    stats: SnapshotStatistics
+    about: DatasetAbout
+    files: list[DatasetFile]
+    citation: str
+    coverages: list[SiteCoverage]
+
+
+def card_text(sources: CardSources) -> str:
     """Returns the text of README.md: YAML front matter for the `datasets` library, followed by the datasheet."""
-    return "\n".join((_front(stats, about), *_text(folder, stats, about, files, citation, coverages))) + "\n"
+    return "\n".join((_front(sources.stats, sources.about), *_text(sources))) + "\n"
 
 
 def _front(stats: SnapshotStatistics, about: DatasetAbout) -> str:
@@ -714,16 +364,10 @@ def _configs(stats: SnapshotStatistics) -> Iterator[dict[str, Any]]:
         yield {"config_name": "sample", "data_files": [{"split": split, "path": SAMPLE_FILE}]}
 
 
-def _text(
-    folder: Path,
-    stats: SnapshotStatistics,
-    about: DatasetAbout,
-    files: list[DatasetFile],
-    citation: str,
-    coverages: list[SiteCoverage],
-) -> Iterator[str]:
+def _text(sources: CardSources) -> Iterator[str]:
+    stats, about = sources.stats, sources.about
     rows = stats.rows
-    yield f"# {_single_line(about.title)}\n\n{_single_line(about.description)}\n"
+    yield f"# {single_line(about.title)}\n\n{single_line(about.description)}\n"
     yield f"Version {stats.request.version}: the state of the archive at {stats.cutoff} UTC.\n"
     yield f"""```python
 from datasets import load_dataset
@@ -744,7 +388,7 @@ articles = load_dataset("./", "articles", split="{next(iter(stats.files_of_split
     yield _lengths(stats)
     yield _visits(stats)
     yield _near_duplicates(stats)
-    yield _example(folder, stats)
+    yield _example(sources.folder, stats)
     yield _table(
         ("site", "articles", "first", "last", "missing"),
         [
@@ -770,7 +414,7 @@ articles = load_dataset("./", "articles", split="{next(iter(stats.files_of_split
     yield _table(
         ("tier", "reason", "articles"),
         [
-            (tier, _single_line(why), f"{count:,}")
+            (tier, single_line(why), f"{count:,}")
             for (tier, why), count in sorted(stats.reasons.items(), key=lambda pair: (-pair[1], pair[0]))[:40]
         ],
     )
@@ -779,7 +423,7 @@ articles = load_dataset("./", "articles", split="{next(iter(stats.files_of_split
         yield _REHYDRATE
     yield _collection(stats, about)
     yield _quality()
-    yield _coverage(stats, coverages)
+    yield _coverage(stats, sources.coverages)
     yield _limits(stats, about)
     if stats.splits:
         yield (
@@ -811,9 +455,9 @@ articles = load_dataset("./", "articles", split="{next(iter(stats.files_of_split
                 for c in table.columns
             ],
         )
-    yield f"## Citation\n\n{_single_line(citation)}\n"
+    yield f"## Citation\n\n{single_line(sources.citation)}\n"
     yield "## Files\n"
-    yield _table(("file", "bytes"), [(f"`{one.path}`", f"{one.bytes:,}") for one in files])
+    yield _table(("file", "bytes"), [(f"`{one.path}`", f"{one.bytes:,}") for one in sources.files])
 
 
 NOT_STATED = "Not stated."
@@ -837,7 +481,7 @@ _QUALITY = (
 
 def _stated(heading: str, text: str) -> str:
     """Returns a section of the card with what the operator states, as one paragraph."""
-    return f"## {heading}\n\n{_single_line(text) or NOT_STATED}\n"
+    return f"## {heading}\n\n{single_line(text) or NOT_STATED}\n"
 
 
 def _sampled_sites(stats: SnapshotStatistics) -> str:
@@ -916,7 +560,7 @@ def _biases(stats: SnapshotStatistics) -> str:
     site, most = max(stats.sites.items(), key=lambda pair: (pair[1], pair[0]), default=("", 0))
     language, spoken = max(stats.languages.items(), key=lambda pair: (pair[1], pair[0]), default=("", 0))
     lines = [
-        f"- {100 * most / number:.0f} % of the articles are from {_single_line(site)}.",
+        f"- {100 * most / number:.0f} % of the articles are from {single_line(site)}.",
         f"- {100 * spoken / number:.0f} % declare the language {_clean_language_tag(language) or '(none)'}.",
         _disagreements(stats),
     ]
@@ -945,7 +589,7 @@ def _disagreements(stats: SnapshotStatistics) -> str:
 def _licences(stats: SnapshotStatistics) -> str:
     known = _table(
         ("licence of the records", "articles"),
-        [(_single_line(licence_name(name)), f"{count:,}") for name, count in stats.licences.most_common(20)],
+        [(single_line(licence_name(name)), f"{count:,}") for name, count in stats.licences.most_common(20)],
     )
     return (
         known
@@ -963,7 +607,7 @@ def _collection(stats: SnapshotStatistics, about: DatasetAbout) -> str:
     return (
         f"## Collection\n\nArticles were discovered through {_sources(stats)} of the sites, crawled at a polite rate, "
         "and stored unchanged as WARC records. Each value was extracted from such a capture. "
-        f"{_single_line(selection)} It was built with `archiver publish`. `rebuild.json` has everything that "
+        f"{single_line(selection)} It was built with `archiver publish`. `rebuild.json` has everything that "
         "determines its bytes except the previous version that CHANGES.md compares it with. `SHA256SUMS` has the "
         "checksums of its files; `archiver publish --check` verifies them.\n"
     )
@@ -1101,11 +745,4 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 def _cell(text: str) -> str:
-    return _single_line(text).replace("|", "\\|")
-
-
-def _single_line(text: str) -> str:
-    """Returns a text as a single line for the card: white space is collapsed, and `<` escaped so that it cannot contain
-    HTML.
-    """
-    return " ".join(text.split()).replace("<", "&lt;")
+    return single_line(text).replace("|", "\\|")

@@ -1,35 +1,199 @@
-"""Writes the metadata files of a dataset: CITATION.cff, datacite.json, croissant.json, datapackage.json and
-ro-crate-metadata.json.
-
-`write_descriptions` writes these files and all other descriptions into the folder of a snapshot. All are made from the
-same counts and information.
+"""The metadata of a dataset (title, creators, licence, identifier, files) and the files with it: CITATION.cff,
+datacite.json, croissant.json, datapackage.json and ro-crate-metadata.json.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from archiver.datasets.dataset_card import (
-    DatasetAbout,
-    DatasetFile,
-    card_text,
-    changes_text,
-    creator_object,
-    dataset_about,
-    draw_plots,
-    list_files,
-    orcid_url,
-    site_coverages,
-    tables_present,
+from slugify import slugify
+
+from archiver.datasets.publication_rules_and_tiers import (
+    DISAGREEMENT,
+    is_listed,
+    licence_url,
+    spdx_identifier,
 )
-from archiver.datasets.publication_rules_and_tiers import is_listed, spdx_identifier
 from archiver.datasets.record_formats import write_csv
-from archiver.datasets.snapshot_rows import ARTICLES, CHANGES, Column, DatasetTable, read_table, table_files
-from archiver.datasets.snapshot_selection import SnapshotStatistics
+from archiver.datasets.snapshot_request_and_selection import SnapshotStatistics
+from archiver.datasets.snapshot_tables import (
+    ARTICLES,
+    TABLES,
+    Column,
+    DatasetTable,
+)
+
+# Name, creators and licence of a dataset: from the operator's `[dataset]` table, or derived from its articles.
+
+UNKNOWN_LICENCE = "http://rightsstatements.org/vocab/CNE/1.0/"
+"""RightsStatements.org's "Copyright Not Evaluated", which is given as the licence of a dataset if the licences of all
+its records are unknown."""
+DEFAULT_PUBLISHER = "The operator of the archive"
+MEDIA = {
+    ".parquet": "application/vnd.apache.parquet",
+    ".csv": "text/csv",
+    ".gz": "application/gzip",
+    ".geojson": "application/geo+json",
+    ".json": "application/json",
+    ".md": "text/markdown",
+    ".cff": "application/yaml",
+    ".svg": "image/svg+xml",
+    ".py": "text/x-python",
+    ".sql": "application/sql",
+    ".wacz": "application/wacz",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFile:
+    """A file of a dataset: its path relative to the dataset's folder, size in bytes, SHA-256 and media type."""
+
+    path: str
+    bytes: int
+    sha256: str
+    media: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetAbout:
+    """The general information about a dataset that its descriptions contain: title, creators, licences, identifier and
+    so on.
+
+    - `licences`: URLs. They are the dataset's licence if it has one, otherwise the licences of its records.
+    - `per_record`: a sentence with the number of records under each licence; "" if one licence covers the whole
+      dataset.
+    - `spdx`: the SPDX identifier of a single licence that covers the whole dataset; "" if there is no such licence.
+    - `identifier`: the URL of the DOI, the dataset's own URL, or a URN derived from its content.
+    - `query`: the query, written as command line options.
+    """
+
+    name: str
+    title: str
+    description: str
+    creators: tuple[dict[str, str], ...]
+    licences: tuple[str, ...]
+    per_record: str
+    spdx: str
+    identifier: str
+    doi: str
+    publisher: str
+    keywords: tuple[str, ...]
+    motivation: str
+    contact: str
+    query: str
+
+
+def dataset_about(stats: SnapshotStatistics) -> DatasetAbout:
+    """Returns the general information about a dataset, from the `[dataset]` table of its rule file. Values that the
+    table lacks are derived from the dataset's articles.
+    """
+    table = stats.dataset
+    sites = sorted(stats.sites)
+    query = stats.request.query_options
+    name = slugify(table.get("name") or table.get("title") or "-".join(sites[:3]))[:60] or "archive"
+    own = [table["licence"]] if table.get("licence") else sorted(set(stats.licences) - {"", DISAGREEMENT})
+    is_whole = bool(table.get("licence")) or (len(own) == 1 and len(stats.licences) == 1)
+    publisher = table.get("publisher") or DEFAULT_PUBLISHER
+    creators = tuple(table.get("creators") or ({"name": publisher},))
+    return DatasetAbout(
+        name,
+        table.get("title") or _title(sites),
+        table.get("description") or _description(stats, sites, query),
+        creators,
+        tuple(dict.fromkeys(licence_url(one) or UNKNOWN_LICENCE for one in own)) or (UNKNOWN_LICENCE,),
+        "" if is_whole else _per_record(stats),
+        spdx_identifier(own[0]) if is_whole else "",
+        _identifier(stats, name),
+        table.get("doi", ""),
+        table.get("publisher") or creators[0]["name"],
+        tuple(table.get("keywords") or ("news", "blogs", "web archive")),
+        table.get("motivation", ""),
+        table.get("contact", ""),
+        query,
+    )
+
+
+def _title(sites: list[str]) -> str:
+    return f"Articles of {sites[0]}" if len(sites) == 1 else f"Articles of {len(sites)} sites"
+
+
+def _per_record(stats: SnapshotStatistics) -> str:
+    counts = ", ".join(f"{licence_name(name)} {count:,}" for name, count in stats.licences.most_common(10))
+    others = len(stats.licences) - 10
+    return f"Per record, see the column licence of articles: {counts}" + (f" and {others} others" if others > 0 else "")
+
+
+def licence_name(licence: str) -> str:
+    """Returns the name under which `SnapshotStatistics` counts a licence, for people."""
+    return {"": "none known", DISAGREEMENT: "the page states several"}.get(licence, licence)
+
+
+def _identifier(stats: SnapshotStatistics, name: str) -> str:
+    """Returns the identifier of a dataset: its DOI as a URL, otherwise its own URL, otherwise a URN derived from its
+    content.
+    """
+    if doi := stats.dataset.get("doi"):
+        return f"https://doi.org/{doi}"
+    urn = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{name} {stats.request.version} {stats.digest}')}"
+    return stats.dataset.get("url") or urn
+
+
+def _description(stats: SnapshotStatistics, sites: list[str], query: str) -> str:
+    of = ", ".join(sites[:5]) + (f" and {len(sites) - 5} other sites" if len(sites) > 5 else "")
+    match = f" that match {query}" if query else ""
+    return (
+        f"{stats.rows['articles']:,} articles from {of}{match}, as stored in a web archive at {stats.cutoff} UTC: "
+        "metadata, revisions, captures and places, and a list of the pages known to be missing. Each article is "
+        "published as far as its usage rights permit."
+    )
+
+
+def list_files(folder: Path, before: Iterable[DatasetFile] = ()) -> list[DatasetFile]:
+    """Lists the files in a dataset's folder, sorted by path. Entries for files in `before` are reused without reading
+    the files again.
+    """
+    known = {file.path: file for file in before}
+    return [
+        known.get(path.relative_to(folder).as_posix()) or _describe_file(folder, path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    ]
+
+
+def _describe_file(folder: Path, path: Path) -> DatasetFile:
+    with path.open("rb") as handle:
+        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    return DatasetFile(
+        path.relative_to(folder).as_posix(), path.stat().st_size, digest, MEDIA.get(path.suffix, "text/plain")
+    )
+
+
+def tables_present(stats: SnapshotStatistics) -> list[DatasetTable]:
+    """Returns the tables that a dataset contains; optional tables without rows are left out."""
+    return [table for table in TABLES if table.name in stats.files]
+
+
+def creator_object(one: dict[str, str]) -> dict[str, Any]:
+    """Converts a creator to a schema.org object: a Person if an ORCID is given, otherwise an Organization."""
+    out: dict[str, Any] = {"@type": "Person" if one.get("orcid") else "Organization", "name": one["name"]}
+    if one.get("orcid"):
+        out["@id"] = orcid_url(one["orcid"])
+    if one.get("affiliation"):
+        out["affiliation"] = {"@type": "Organization", "name": one["affiliation"]}
+    return out
+
+
+def orcid_url(text: str) -> str:
+    """Returns an ORCID as a URL."""
+    return f"https://orcid.org/{text}"
+
 
 # Citation: CITATION.cff (Citation File Format 1.2.0), DataCite JSON (schema 4), and one line of text.
 
@@ -482,7 +646,7 @@ def _schema(table: DatasetTable, articles: str) -> dict[str, Any]:
     return schema
 
 
-def _write_dictionary(file: Path, stats: SnapshotStatistics) -> None:
+def write_dictionary(file: Path, stats: SnapshotStatistics) -> None:
     """Writes the columns of all tables as CSV: table, column, type, description, schema.org property, and for articles
     the number of rows with a value.
     """
@@ -583,42 +747,3 @@ def ro_crate_json(
             ),
         ],
     }
-
-
-# All descriptions of a snapshot, made from the same statistics.
-
-
-def write_descriptions(folder: Path, stats: SnapshotStatistics, software: str, since: str) -> list[DatasetFile]:
-    """Writes all descriptions of a dataset into its folder (metadata files, README.md, CHANGES.md, plots), and returns
-    all files in it.
-
-    `since` is the previous version, or "". Raises OSError.
-    """
-    about = dataset_about(stats)
-    cited = citation_line(stats, about)
-    (folder / "plots").mkdir()
-    coverages = list(site_coverages(folder, stats))
-    for name, drawing in draw_plots(stats, coverages).items():
-        _write(folder / name, drawing)
-    changes = read_table(table_files(folder, CHANGES)) if stats.is_compared else None
-    _write(folder / "CHANGES.md", changes_text(stats, changes, since))
-    _write(folder / "CITATION.cff", citation_cff(stats, about))
-    _write_dictionary(folder / "data_dictionary.csv", stats)
-    files = list_files(folder)
-    size = sum(file.bytes for file in files if file.path.startswith("data/"))
-    _json(folder / "datacite.json", datacite_json(stats, about, size))
-    _json(folder / "datapackage.json", data_package_json(stats, about, files, software))
-    _json(folder / "croissant.json", croissant_json(stats, about, files, cited))
-    files = list_files(folder, files)
-    _write(folder / "README.md", card_text(folder, stats, about, files, cited, coverages))
-    files = list_files(folder, files)
-    _json(folder / "ro-crate-metadata.json", ro_crate_json(stats, about, files, software, cited))
-    return list_files(folder, files)
-
-
-def _json(file: Path, document: dict[str, Any]) -> None:
-    _write(file, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-
-
-def _write(file: Path, text: str) -> None:
-    file.write_bytes(text.encode("utf-8", "replace"))

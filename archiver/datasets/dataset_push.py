@@ -29,9 +29,9 @@ from urllib.error import HTTPError
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from archiver.datasets.dataset_card import DEFAULT_PUBLISHER, UNKNOWN_LICENCE
+from archiver.datasets.dataset_metadata import DEFAULT_PUBLISHER, UNKNOWN_LICENCE
 from archiver.datasets.snapshot import check_snapshot, read_snapshot_file, snapshot_files
-from archiver.datasets.snapshot_rows import ARTICLES, read_table, table_files
+from archiver.datasets.snapshot_tables import ARTICLES, read_table, table_files
 from archiver.errors import ExtraMissing, PushFailed, PushRefused
 
 Report = Callable[[str], None]

@@ -26,13 +26,25 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.datasets import cross_archive_duplicates, snapshot_rows
-from archiver.datasets.dataset_card import DatasetFile
-from archiver.datasets.dataset_metadata import write_descriptions
+from archiver.datasets import cross_archive_duplicates, snapshot_tables
+from archiver.datasets.dataset_card import CardSources, card_text, draw_plots, site_coverages
+from archiver.datasets.dataset_metadata import (
+    DatasetFile,
+    citation_cff,
+    citation_line,
+    croissant_json,
+    data_package_json,
+    datacite_json,
+    dataset_about,
+    list_files,
+    ro_crate_json,
+    write_dictionary,
+)
+from archiver.datasets.personal_data_removal import FoundContact, Pseudonymizer, key_fingerprint
 from archiver.datasets.publication_rules_and_tiers import PublicationRules, parse_publication_rules
 from archiver.datasets.record_formats import import_arrow
-from archiver.datasets.snapshot_rows import ARTICLES, TABLES, WITHDRAWN, read_table, table_files
-from archiver.datasets.snapshot_selection import (
+from archiver.datasets.snapshot_changes import changes_text
+from archiver.datasets.snapshot_request_and_selection import (
     PARTITION_ROWS,
     SnapshotRequest,
     SnapshotStatistics,
@@ -46,6 +58,7 @@ from archiver.datasets.snapshot_selection import (
     splitter,
     version_key,
 )
+from archiver.datasets.snapshot_tables import ARTICLES, CHANGES, TABLES, WITHDRAWN, read_table, table_files
 from archiver.datasets.snapshot_writer import (
     Progress,
     keep_changes,
@@ -56,7 +69,6 @@ from archiver.datasets.snapshot_writer import (
     write_views,
 )
 from archiver.datasets.wacz_package import pack_wacz
-from archiver.datasets.withheld_text import FoundContact, Pseudonymizer, key_fingerprint
 from archiver.errors import BadQuery, NotASnapshot, NothingToPublish, SnapshotRefused
 from archiver.search.engine import matching_ids
 from archiver.search.federated import Shard, shards_with_sites
@@ -227,8 +239,8 @@ def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest
         stats.reasons, stats.previous_identifier = chosen.reasons, previous_identifier
         if change.hides_names:
             for db in dbs:
-                change.add_names(snapshot_rows.author_rows(db, chosen.cutoff))
-                change.add_organizations(snapshot_rows.organization_rows(db, chosen.cutoff))
+                change.add_names(snapshot_tables.author_rows(db, chosen.cutoff))
+                change.add_organizations(snapshot_tables.organization_rows(db, chosen.cutoff))
         if request.wacz:
             _check_wacz(out, request, dbs)
         with unfinished_folder(out) as folder:
@@ -287,15 +299,15 @@ def list_contacts(
 def _contacts_of_archive(db: Database, cutoff: str, change: Pseudonymizer) -> Iterator[ListedContact]:
     url, found = "", list[FoundContact]()
 
-    def collect(record: snapshot_rows.Row) -> snapshot_rows.Row:
+    def collect(record: snapshot_tables.Row) -> snapshot_tables.Row:
         nonlocal url, found
         url, found = record["url"], list(change.contacts_in(record))
         return record
 
     listed = set[tuple[str, FoundContact]]()
-    articles = (one.record for one in snapshot_rows.article_rows(db, cutoff, collect, counted=False))
+    articles = (one.record for one in snapshot_tables.article_rows(db, cutoff, collect, counted=False))
     current = dict[str, int]()
-    for row in chain(articles, snapshot_rows.revision_rows(db, cutoff, collect)):
+    for row in chain(articles, snapshot_tables.revision_rows(db, cutoff, collect)):
         number = current.setdefault(row["id"], row["revision"])
         for one in found:
             # The same contact at another place of the text, because a revision changed the text before it.
@@ -305,7 +317,7 @@ def _contacts_of_archive(db: Database, cutoff: str, change: Pseudonymizer) -> It
                 yield ListedContact(row["id"], url, row["revision"], row["revision"] == number, one)
 
 
-def _is_published(one: FoundContact, row: snapshot_rows.Row) -> bool:
+def _is_published(one: FoundContact, row: snapshot_tables.Row) -> bool:
     """Returns True if a published row has the text in which a contact was found."""
     return bool(row.get(one.field)) or (one.field == "body" and one.start < len(row.get("excerpt") or ""))
 
@@ -646,7 +658,7 @@ def _check_withdrawals(folder: Path, archives: Sequence[Path]) -> Iterator[str]:
     withdrawn: set[str] = set()
     for archive in archives:
         with opened(archive, read_only=True) as db:
-            withdrawn |= snapshot_rows.withdrawn_ids(db)
+            withdrawn |= snapshot_tables.withdrawn_ids(db)
     lost = [row["id"] for row in read_table(table_files(folder, ARTICLES), ("id",)) if row["id"] in withdrawn]
     if lost:
         named = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
@@ -710,3 +722,39 @@ def _check_tables(folder: Path, document: dict[str, Any]) -> Iterator[str]:
             yield f"{orphans:,} rows of {table.name} belong to articles that are not in the dataset."
         if repeated:
             yield f"{repeated:,} rows of {table.name} repeat the id of another row."
+
+
+def write_descriptions(folder: Path, stats: SnapshotStatistics, software: str, since: str) -> list[DatasetFile]:
+    """Writes all descriptions of a dataset into its folder (metadata files, README.md, CHANGES.md, plots), and returns
+    all files in it.
+
+    `since` is the previous version, or "". Raises OSError.
+    """
+    about = dataset_about(stats)
+    cited = citation_line(stats, about)
+    (folder / "plots").mkdir()
+    coverages = list(site_coverages(folder, stats))
+    for name, drawing in draw_plots(stats, coverages).items():
+        _write(folder / name, drawing)
+    changes = read_table(table_files(folder, CHANGES)) if stats.is_compared else None
+    _write(folder / "CHANGES.md", changes_text(stats, changes, since))
+    _write(folder / "CITATION.cff", citation_cff(stats, about))
+    write_dictionary(folder / "data_dictionary.csv", stats)
+    files = list_files(folder)
+    size = sum(file.bytes for file in files if file.path.startswith("data/"))
+    _json(folder / "datacite.json", datacite_json(stats, about, size))
+    _json(folder / "datapackage.json", data_package_json(stats, about, files, software))
+    _json(folder / "croissant.json", croissant_json(stats, about, files, cited))
+    files = list_files(folder, files)
+    _write(folder / "README.md", card_text(CardSources(folder, stats, about, files, cited, coverages)))
+    files = list_files(folder, files)
+    _json(folder / "ro-crate-metadata.json", ro_crate_json(stats, about, files, software, cited))
+    return list_files(folder, files)
+
+
+def _json(file: Path, document: dict[str, Any]) -> None:
+    _write(file, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def _write(file: Path, text: str) -> None:
+    file.write_bytes(text.encode("utf-8", "replace"))

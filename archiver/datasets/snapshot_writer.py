@@ -18,12 +18,13 @@ from slugify import slugify
 from sqlite_utils import Database
 
 from archiver import datasets
-from archiver.datasets import record_formats, snapshot_rows, withheld_text
-from archiver.datasets.dataset_card import compare_snapshots
+from archiver.datasets import record_formats, snapshot_tables, withheld_text
 from archiver.datasets.ngrams import Ngrams
 from archiver.datasets.publication_rules_and_tiers import Tier
 from archiver.datasets.record_formats import ParquetTable
-from archiver.datasets.snapshot_rows import (
+from archiver.datasets.snapshot_changes import compare_snapshots
+from archiver.datasets.snapshot_request_and_selection import SnapshotStatistics, first_copies, parse_rebuild
+from archiver.datasets.snapshot_tables import (
     ARTICLES,
     CAPTURES,
     CHANGES,
@@ -40,7 +41,6 @@ from archiver.datasets.snapshot_rows import (
     read_table,
     table_files,
 )
-from archiver.datasets.snapshot_selection import SnapshotStatistics, first_copies, parse_rebuild
 from archiver.datasets.withheld_text import LeakedPassages
 
 Progress = Callable[[str, int], None]
@@ -164,7 +164,7 @@ def write_tables(
     dbs: Sequence[Database],
     folder: Path,
     stats: SnapshotStatistics,
-    change: snapshot_rows.Change,
+    change: snapshot_tables.Change,
     parts: Sequence[str],
     progress: Progress,
 ) -> None:
@@ -173,7 +173,7 @@ def write_tables(
     tiers = "select coalesce(min(tier), 3) from temp.considered where chosen"
     least = min(db.execute(tiers).fetchone()[0] for db in dbs)
     longest = (2 if least < Tier.FULL else 0) if request.ngrams is None else request.ngrams
-    leaked = _leaked(dbs, folder, stats, change) if least < Tier.EXCERPT else snapshot_rows.NO_PASSAGES
+    leaked = _leaked(dbs, folder, stats, change) if least < Tier.EXCERPT else snapshot_tables.NO_PASSAGES
     counting, counted_groups = Ngrams(longest, folder), set[str]()
     digest = hashlib.sha256()
     firsts, sample = first_copies(dbs), _Sample()
@@ -181,7 +181,7 @@ def write_tables(
         _opened(_TableFiles(ARTICLES, folder, stats, progress, parts)) as articles,
         _opened(_TableFiles(PLACES, folder, stats, progress)) as places,
     ):
-        streams = [snapshot_rows.article_rows(db, stats.cutoff, change, longest > 0, leaked) for db in dbs]
+        streams = [snapshot_tables.article_rows(db, stats.cutoff, change, longest > 0, leaked) for db in dbs]
         for one in _merged(
             streams, lambda one: (one.part, one.record["site"], one.record["published"] or "", one.record["id"])
         ):
@@ -209,7 +209,7 @@ def write_tables(
         stats,
         progress,
         _merged(
-            [snapshot_rows.revision_rows(db, stats.cutoff, change, leaked) for db in dbs],
+            [snapshot_tables.revision_rows(db, stats.cutoff, change, leaked) for db in dbs],
             lambda row: (row["id"], row["revision"]),
         ),
     )
@@ -221,7 +221,7 @@ def write_tables(
         _counted_captures(
             stats,
             _merged(
-                [snapshot_rows.capture_rows(db, stats.cutoff) for db in dbs],
+                [snapshot_tables.capture_rows(db, stats.cutoff) for db in dbs],
                 lambda row: (row["id"], row["captured_at"]),
             ),
         ),
@@ -234,7 +234,7 @@ def write_tables(
         _counted(
             stats,
             _merged(
-                [snapshot_rows.missing_rows(db, stats.cutoff) for db in dbs], lambda row: (row["site"], row["url"])
+                [snapshot_tables.missing_rows(db, stats.cutoff) for db in dbs], lambda row: (row["site"], row["url"])
             ),
         ),
     )
@@ -246,7 +246,7 @@ def write_tables(
         progress,
         _counted_sources(
             stats,
-            _merged([snapshot_rows.site_rows(db, stats.cutoff, described) for db in dbs], lambda row: row["site"]),
+            _merged([snapshot_tables.site_rows(db, stats.cutoff, described) for db in dbs], lambda row: row["site"]),
         ),
     )
     _write(
@@ -254,7 +254,9 @@ def write_tables(
         folder,
         stats,
         progress,
-        _merged([snapshot_rows.coverage_rows(db, stats.cutoff) for db in dbs], lambda row: (row["site"], row["month"])),
+        _merged(
+            [snapshot_tables.coverage_rows(db, stats.cutoff) for db in dbs], lambda row: (row["site"], row["month"])
+        ),
     )
     _write(NGRAMS, folder, stats, progress, counting.rows())
     _write(
@@ -262,20 +264,20 @@ def write_tables(
         folder,
         stats,
         progress,
-        _merged([snapshot_rows.withdrawn_rows(db, stats.cutoff) for db in dbs], lambda row: row["id"]),
+        _merged([snapshot_tables.withdrawn_rows(db, stats.cutoff) for db in dbs], lambda row: row["id"]),
     )
 
 
 def _leaked(
-    dbs: Sequence[Database], folder: Path, stats: SnapshotStatistics, change: snapshot_rows.Change
+    dbs: Sequence[Database], folder: Path, stats: SnapshotStatistics, change: snapshot_tables.Change
 ) -> LeakedPassages:
     """Returns the passages of withheld texts that other records would publish. Only texts of articles below the tier
     excerpt are withheld completely.
     """
     in_full = not stats.dataset.get("keep_quotations", False)
     return withheld_text.leaked_passages(
-        chain.from_iterable(snapshot_rows.published_texts(db, stats.cutoff, change, in_full=in_full) for db in dbs),
-        chain.from_iterable(snapshot_rows.withheld_texts(db, stats.cutoff) for db in dbs),
+        chain.from_iterable(snapshot_tables.published_texts(db, stats.cutoff, change, in_full=in_full) for db in dbs),
+        chain.from_iterable(snapshot_tables.withheld_texts(db, stats.cutoff) for db in dbs),
         folder,
         in_full=in_full,
     )

@@ -13,7 +13,7 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 from twisted.internet.task import LoopingCall
 
-from archiver.extensions.crawl_archive import ArchiveExtension
+from archiver.extensions.shared_crawl_state import ArchiveExtension
 from archiver.extensions.throttle_slots import ThrottleExtension
 
 if TYPE_CHECKING:

@@ -18,16 +18,16 @@ from urllib.parse import urlsplit
 from lxml.etree import _Element as Element
 
 from archiver.extraction import candidate_choice
-from archiver.extraction import categories as _categories
+from archiver.extraction import categories_and_tags as _categories
 from archiver.extraction import date_candidates as _dates
 from archiver.extraction import geotags as _geotags
 from archiver.extraction import title as _title
-from archiver.extraction.authors import agency_credits
 from archiver.extraction.authors import author_candidates as _authors
-from archiver.extraction.authors.byline import BylineBlock, byline_beside_heading
+from archiver.extraction.authors import credits_and_datelines as credits
+from archiver.extraction.authors.heading_byline import BylineBlock, byline_beside_heading
 from archiver.extraction.body import NO_TEXT, RenderedText, below_title_line, hint_body, render_container
 from archiver.extraction.body import extract_body as read_body
-from archiver.extraction.date_text import Moment, url_date, visible_date
+from archiver.extraction.date_parser import Moment, url_date, visible_date
 from archiver.extraction.geotags import geotag_evidence as geo_evidence
 from archiver.extraction.geotags import geotags, parse_place_key, with_publisher_role
 from archiver.extraction.page import Page
@@ -51,7 +51,7 @@ from archiver.extraction.template.field_reader import (
     read_terms,
     read_times,
 )
-from archiver.extraction.template.site_rule import BY_HAND, DATED_BY_HAND, Rule, SiteRules
+from archiver.extraction.template.site_rules import BY_HAND, DATED_BY_HAND, Rule, SiteRules
 from archiver.extraction.text_normalization import fold_text, has_text
 from archiver.fields import WEIGHED
 from archiver.items import CONSTANT, Article, Evidence, PageKind, SourceHint
@@ -73,7 +73,7 @@ class _Text:
 
     rendered: RenderedText
     full: str
-    tail: agency_credits.BodyTail
+    tail: credits.BodyTail
     plain: str
 
 
@@ -149,13 +149,13 @@ def _names_site(reader: SiteReader, title: str) -> bool:
 def _read_text(reader: SiteReader, title: str) -> _Text:
     assert reader.top is not None
     rendered, whole_text = _read_body(reader, reader.top, title)
-    tail = agency_credits.read_tail(whole_text)
+    tail = credits.read_tail(whole_text)
     paragraphs = whole_text.split("\n\n")
     plain = "\n\n".join(paragraphs[: -tail.paragraphs]) if tail.paragraphs else whole_text
     return _Text(rendered, whole_text, tail, "" if reader.page.constants.refuses_body(plain) else plain)
 
 
-def _authors_of(reader: SiteReader, tail: agency_credits.BodyTail) -> tuple[str, ...]:
+def _authors_of(reader: SiteReader, tail: credits.BodyTail) -> tuple[str, ...]:
     """Returns the authors that a hand-written rule finds. Without such a rule, returns the names in the signature at
     the end of the text, or else the authors found elsewhere on the page.
     """
@@ -185,9 +185,9 @@ def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
     assert top is not None
     pages = find_parts(page)
     post = Post(page, body=top, holder=top)
-    named = agency_credits.credits_of_post(page, post, text.full, text.tail)
+    named = credits.credits_of_post(page, post, text.full, text.tail)
     places = with_publisher_role(
-        geotags(page, post, hint, agency_credits.dateline_place(text.full)),
+        geotags(page, post, hint, credits.dateline_place(text.full)),
         frozenset(parse_place_key(p) for p in reader.rules.places),
     )
     others = [Evidence("credits", one, "text", "", 0.7) for one in named]
@@ -441,7 +441,7 @@ def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind
         evidence.append(Evidence("title", "", CONSTANT, "", 0.0))
 
     text = read_body(page, post, headline, beside, hint)
-    tail = agency_credits.read_tail(text.text)
+    tail = credits.read_tail(text.text)
     plain = text.text
     if post.title_rule in LINE_RULES:
         plain = below_title_line(plain, headline, beside.lines)
@@ -469,9 +469,9 @@ def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind
     category, tag = _categories.choose_terms(cats, tags)
     evidence += [c.evidence("categories") for c in cats] + [c.evidence("tags") for c in tags]
 
-    named = agency_credits.credits_of_post(page, post, text.text, tail, beside.lines)
+    named = credits.credits_of_post(page, post, text.text, tail, beside.lines)
     evidence += [Evidence("credits", one, "text", "", 0.7) for one in named]
-    places = _geotags.geotags(page, post, hint, agency_credits.dateline_place(text.text))
+    places = _geotags.geotags(page, post, hint, credits.dateline_place(text.text))
     evidence += _geotags.geotag_evidence(page, post, places)
     element = post.body if post.title is None else post.title
     holder = post.body if plain else picture_holder(post)

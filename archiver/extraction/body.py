@@ -15,7 +15,7 @@ from typing import NamedTuple
 from lxml import etree
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors.byline import BylineBlock
+from archiver.extraction.authors.heading_byline import BylineBlock
 from archiver.extraction.body_blocks import BlockLayout, TextBlock, covered_total, lay_out, text_width, written_text
 from archiver.extraction.body_markup import find_markup
 from archiver.extraction.boilerplate import (
@@ -27,11 +27,11 @@ from archiver.extraction.boilerplate import (
     names_neighbour,
     points_to_other_page,
 )
-from archiver.extraction.date_text import text_around_date
+from archiver.extraction.category_and_tag_links import kind_of_address
+from archiver.extraction.date_parser import text_around_date
 from archiver.extraction.metadata import article_html
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.post_locator import TITLE_PARTS, Post, is_meta_block, meta_blocks_in, other_articles
-from archiver.extraction.term_links import kind_of_address
 from archiver.extraction.text_normalization import clean_text, element_line, fold_text, has_text, tidy_body
 from archiver.items import Mark, SourceHint, is_from_api
 from archiver.markup import lazy_regex

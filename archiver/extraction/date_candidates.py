@@ -11,8 +11,8 @@ from urllib.parse import unquote
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors.byline import BylineBlock
-from archiver.extraction.date_text import (
+from archiver.extraction.authors.heading_byline import BylineBlock
+from archiver.extraction.date_parser import (
     MODIFIED,
     AddressDate,
     Moment,

@@ -17,10 +17,10 @@ from lxml.etree import _Element as Element
 from parsel import Selector, SelectorList
 
 from archiver.errors import BadRules
-from archiver.extraction.date_text import url_date
+from archiver.extraction.date_parser import url_date
 from archiver.extraction.encoding import UNFIT, DecodedText, decode_page
 from archiver.extraction.metadata import PageMetadata
-from archiver.extraction.template.site_rule import SiteConstants
+from archiver.extraction.template.site_rules import SiteConstants
 from archiver.extraction.text_normalization import clean_text, element_line, has_text
 from archiver.markup import lazy_regex
 from archiver.platforms.platform_table import Platform, detect_platform

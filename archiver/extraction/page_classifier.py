@@ -13,13 +13,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors.byline import BylineBlock, byline_beside_heading
+from archiver.extraction.authors.heading_byline import BylineBlock, byline_beside_heading
 from archiver.extraction.body_blocks import UNREAD
-from archiver.extraction.date_text import Moment, is_zero_date, url_date, visible_date
+from archiver.extraction.category_and_tag_links import kind_of_address
+from archiver.extraction.date_parser import Moment, is_zero_date, url_date, visible_date
 from archiver.extraction.metadata import ARTICLE_TYPES, types
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, locate_post, unshown_article
-from archiver.extraction.term_links import kind_of_address
 from archiver.extraction.text_normalization import element_line
 from archiver.items import Candidate, PageKind, SourceHint
 from archiver.markup import lazy_regex

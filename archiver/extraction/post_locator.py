@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from lxml.etree import _Element as Element
 
 from archiver.extraction import metadata
-from archiver.extraction.date_text import text_around_date
+from archiver.extraction.date_parser import text_around_date
 from archiver.extraction.metadata import Node
 from archiver.extraction.page import Page
 from archiver.extraction.text_normalization import element_line, fold_text, has_longer_line, has_text

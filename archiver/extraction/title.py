@@ -8,7 +8,7 @@ import re
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.date_text import text_around_date
+from archiver.extraction.date_parser import text_around_date
 from archiver.extraction.metadata import is_article_item, item_of
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import (

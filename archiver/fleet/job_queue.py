@@ -26,8 +26,8 @@ from procrastinate.jobs import Job
 from archiver import __version__
 from archiver.errors import ArchiverError, QueuePermissionDenied, QueueUnavailable, QueueVersionMismatch
 from archiver.fleet.postgres import QueueDatabase, postgres_message
-from archiver.fleet.run_crawl_job import WorkerContext, crawl_site
-from archiver.fleet.task_job import do_task
+from archiver.fleet.reextraction_and_import_tasks import do_task
+from archiver.fleet.worker_job import WorkerContext, crawl_site
 from archiver.scheduling.fork_server import start_fork_server
 
 _log = logging.getLogger(__name__)

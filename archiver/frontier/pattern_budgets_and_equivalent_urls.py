@@ -11,8 +11,13 @@ An equivalent URL shows the same post as a plainer URL, but its address differs 
 is ignored on a site only if the plainer URL is in the pages table, five posts have confirmed that the difference does
 not matter, and no post has refuted it.
 
-If a feed, a sitemap or an API lists all posts (`listing_changes_and_coverage`), other pages that list posts are hardly
-ever needed. Then only pages that lead to an unknown possible post have news, and the budgets are small.
+If a feed, a sitemap or an API lists all posts (`SourceCoverage`), other pages that list posts are hardly ever needed.
+Then only pages that lead to an unknown possible post have news, and the budgets are small. A site's feeds, sitemaps and
+API are compared with the links on its pages. A source is taken to be complete if it lists every known post of the site,
+and pages link to at least 20 of these posts and to at least half of them. Sources and links are made independently of
+each other, so a source that is incomplete would most likely lack some of the posts that pages link to. If the source
+lacked one post in ten, it would list all of 20 linked posts with a probability of one in eight, and all of 60 linked
+posts with a probability of one in five hundred.
 
 A host may redirect an address to the form with or without a slash at the end, with an index file, https or www. All
 forms of an address have the same urlkey. Once two addresses of a folder were redirected in the same way and none
@@ -27,16 +32,67 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from archiver.discovery.url_classifier import URLPattern, folder_pattern
-from archiver.frontier.listing_changes_and_coverage import SourceCoverage
 from archiver.items import DiscoverySource
 from archiver.markup import lazy_regex
 from archiver.urls import folder_path
+
+# Whether a source lists all posts.
+
+_FEWEST_LINKED = 20
+
+_LISTS = (DiscoverySource.SITEMAP, DiscoverySource.API, DiscoverySource.FEED)
+
+_LINKS = (DiscoverySource.LINK, DiscoverySource.LISTING)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCoverage:
+    """The completeness of a site's sources.
+
+    `posts` is the number of known posts, stored or due. The posts listed by feeds, by sitemaps and by the API are
+    counted separately, and `listed` is the highest of these three numbers. Pages link to at least `linked` posts.
+    """
+
+    posts: int = 0
+    listed: int = 0
+    linked: int = 0
+
+    @classmethod
+    def of(cls, by_source: Mapping[str, int]) -> SourceCoverage:
+        """Returns the coverage, given the number of posts that each discovery source reported. The key "" gives the
+        number of all known posts.
+        """
+        return cls(
+            by_source.get("", 0),
+            max(by_source.get(source, 0) for source in _LISTS),
+            max(by_source.get(source, 0) for source in _LINKS),
+        )
+
+    @property
+    def is_complete(self) -> bool:
+        """Returns True if a source is believed to list all posts of the site, including any that are not known yet."""
+        return self.listed == self.posts and self.linked >= max(_FEWEST_LINKED, self.posts / 2)
+
+    @property
+    def is_undecided(self) -> bool:
+        """Returns True if a source lists all known posts, but pages link to too few of them. Further links may show
+        that the source is complete.
+        """
+        return self.listed == self.posts >= _FEWEST_LINKED and self.linked < self.posts
+
+    @property
+    def is_complete_twice(self) -> bool:
+        """Returns True if a source is believed to list all posts, and links on the fetched pages also lead to all
+        posts.
+        """
+        return self.is_complete and self.linked == self.posts
+
 
 # Budgets, which limit the number of pages without news that are fetched for each pattern. They end the crawl of endless
 # URL spaces.

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from archiver.health.health_rules import HealthFinding, Level
 from archiver.sites.archiver_toml import Maintenance
-from archiver.storage.integrity_records import (
+from archiver.storage.backup_and_check_records import (
     BackupRecord,
     Damage,
     count_posts_removed_since,

@@ -32,7 +32,7 @@ from archiver.health.past_comparison import (
     is_far,
 )
 from archiver.storage.runs import MeasuredRun, combine_statistics
-from archiver.storage.site_content import AcceptedPages, Deletions, PostDay, RepeatedValue, SiteContent
+from archiver.storage.site_content_statistics import AcceptedPages, Deletions, PostDay, RepeatedValue, SiteContent
 from archiver.storage.sites import PageObjectUse
 
 # Advice: what to do about a finding. `{site}` stands for the site's name.

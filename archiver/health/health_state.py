@@ -35,7 +35,7 @@ from archiver.storage.column_values import settings_of, stored_object, stored_ti
 from archiver.storage.completeness import count_responding_sources
 from archiver.storage.pages import EPOCH, moment, stamp
 from archiver.storage.runs import MeasuredRun
-from archiver.storage.site_content import read_accepted, read_deletions, read_post_days, read_site_content
+from archiver.storage.site_content_statistics import read_accepted, read_deletions, read_post_days, read_site_content
 from archiver.urls import urlkey
 
 

@@ -31,7 +31,7 @@ from sqlite_utils import Database
 from w3lib.url import safe_url_string
 
 from archiver.errors import ArchiveDamaged, ArchiverError
-from archiver.health.health_report import OverallHealth, judge_all, look_at_archive, read_looks
+from archiver.health.health_report_and_metrics import OverallHealth, judge_all, look_at_archive, read_looks
 from archiver.health.health_rules import LEVELS, HealthFinding
 from archiver.health.health_state import drop_obsolete_acceptances, has_accepted_findings, record_health
 from archiver.health.notification_policy import (

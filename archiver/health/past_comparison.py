@@ -17,7 +17,7 @@ from archiver.fields import MEASURED
 from archiver.frontier.random_samples import chance_of_at_most
 from archiver.storage.column_values import stored_time
 from archiver.storage.runs import MeasuredRun
-from archiver.storage.site_content import PostDay
+from archiver.storage.site_content_statistics import PostDay
 
 # Statistics: how unlikely a number is, given the past. Exact for counts, robust for sizes.
 

@@ -25,9 +25,9 @@ from archiver.importers.import_inputs import (
     open_inputs,
 )
 from archiver.importers.import_writer import ImportSource, ImportTarget, problem_as_json
-from archiver.importers.record_batches import ReaderPlan, ReaderPool, RecordBatch, Results, record_batches
-from archiver.storage.article_tables import captures
-from archiver.storage.article_tables.captures import ImportCounts
+from archiver.importers.record_batch_reader import ReaderPlan, ReaderPool, RecordBatch, Results, record_batches
+from archiver.storage.article_tables import captures_and_imports as captures
+from archiver.storage.article_tables.captures_and_imports import ImportCounts
 from archiver.storage.connection import environment_error, is_environment_error, writing
 from archiver.storage.full_text_and_saved_searches import batch_indexing
 from archiver.warc.decompressing_stream import ByteStream, StreamPosition

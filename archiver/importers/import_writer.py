@@ -15,12 +15,13 @@ from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.errors import ArchiverError
-from archiver.importers.record_batches import ReadRecord, RecordKind
+from archiver.importers.record_batch_reader import ReadRecord, RecordKind
 from archiver.maintenance.reextraction import make_reader_without_hints
 from archiver.storage import tombstones
-from archiver.storage.article_tables import captures
+from archiver.storage.article_tables import captures_and_imports as captures
+from archiver.storage.article_tables.article_urls_and_identification import add_aliases
 from archiver.storage.article_tables.articles import Change, Stored
-from archiver.storage.article_tables.captures import (
+from archiver.storage.article_tables.captures_and_imports import (
     HistoricalRedirect,
     ImportCounts,
     last_gone,
@@ -37,7 +38,6 @@ from archiver.storage.article_tables.historical_revisions import (
     enter_historical_article,
     merge_articles,
 )
-from archiver.storage.article_tables.identification import add_aliases
 from archiver.storage.capture_recovery import forget_lost
 from archiver.storage.connection import is_environment_error, open_archive, writing
 from archiver.storage.locks import lock_site

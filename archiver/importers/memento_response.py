@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from archiver.discovery.web_archive_lists import ArchiveService, original_url, parse_http_date
+from archiver.discovery.cdx_and_timemaps import ArchiveService, original_url, parse_http_date
 from archiver.urls import normalize, urlkey
 from archiver.warc.decompressing_stream import StreamPosition
 from archiver.warc.foreign_reader import ForeignRecord

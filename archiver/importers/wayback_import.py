@@ -20,9 +20,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver import __version__
-from archiver.discovery import web_archive_lists
-from archiver.discovery.safe_parsing import decode, plain_text
-from archiver.discovery.web_archive_lists import (
+from archiver.discovery import cdx_and_timemaps
+from archiver.discovery.cdx_and_timemaps import (
     ArchiveService,
     CaptureAction,
     CaptureListEntry,
@@ -37,13 +36,14 @@ from archiver.discovery.web_archive_lists import (
     parse_timemap,
     requested_limit,
 )
+from archiver.discovery.safe_parsing import decode, plain_text
 from archiver.importers.import_writer import ImportSource, ImportTarget
 from archiver.importers.memento_response import RequestedCapture, digest_field
-from archiver.importers.record_batches import ReadRecord, RecordKind, RecordReader
+from archiver.importers.record_batch_reader import ReadRecord, RecordKind, RecordReader
 from archiver.sites.page_objects import load_page_objects
 from archiver.storage import tombstones
-from archiver.storage.article_tables import captures
-from archiver.storage.article_tables.captures import MOST_PROBLEMS, ImportCounts
+from archiver.storage.article_tables import captures_and_imports as captures
+from archiver.storage.article_tables.captures_and_imports import MOST_PROBLEMS, ImportCounts
 from archiver.storage.connection import open_archive, writing
 from archiver.storage.full_text_and_saved_searches import batch_indexing
 from archiver.urls import Scope, normalize, urlkey
@@ -352,7 +352,7 @@ class ListRequests:
         if self._plan.service.is_timemap:
             self._read_timemap(b"" if nothing else body)
         else:
-            self._read_cdx(web_archive_lists.CdxPage() if nothing else web_archive_lists.parse_cdx(body))
+            self._read_cdx(cdx_and_timemaps.CdxPage() if nothing else cdx_and_timemaps.parse_cdx(body))
 
     def _read_timemap(self, body: bytes) -> None:
         page, more = parse_timemap(body, self._plan.url)
@@ -366,7 +366,7 @@ class ListRequests:
         else:
             self._maps += new
 
-    def _read_cdx(self, page: web_archive_lists.CdxPage) -> None:
+    def _read_cdx(self, page: cdx_and_timemaps.CdxPage) -> None:
         if page.error:
             raise NoCaptureList(self._asked, f"its response is not a list of captures: {page.error}")
         since, until = self._spans[-1]

@@ -41,7 +41,7 @@ from archiver.importers.wayback_import import (
 )
 from archiver.politeness.address_policy import AddressZone, permission_for, zone_of_host
 from archiver.politeness.throttle import BUSY, Throttle
-from archiver.spiders.run_ending import FailureStreak, outcome_of_failure
+from archiver.spiders.run_endings_and_outage_guards import FailureStreak, outcome_of_failure
 from archiver.storage.connection import environment_error, is_environment_error
 from archiver.warc.foreign_reader import ForeignRecord
 from archiver.warc.record_problems import Problem, ProblemKind

@@ -27,8 +27,8 @@ from archiver.maintenance.backup_generations import SIDES, archive_id, find_gene
 from archiver.maintenance.database_damage import DatabaseDamage, find_damage, find_database_damage, stored_tables
 from archiver.maintenance.verify_captures import find_flaws
 from archiver.maintenance.verify_database import FTS, check_schema, counted_noun
+from archiver.storage.backup_and_check_records import has_integrity_records, read_backups
 from archiver.storage.connection import FULL_ERRORS, environment_error, free_bytes, open_archive
-from archiver.storage.integrity_records import has_integrity_records, read_backups
 from archiver.storage.pages import stamp
 from archiver.warc.file_maintenance import repair_warc
 from archiver.warc.warc_records import parse_capture, read_record_at

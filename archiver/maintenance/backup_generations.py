@@ -19,8 +19,8 @@ from sqlite_utils import Database
 
 from archiver.errors import ArchiverError
 from archiver.maintenance.database_damage import find_damage
+from archiver.storage.backup_and_check_records import has_integrity_records, read_backups
 from archiver.storage.connection import open_archive
-from archiver.storage.integrity_records import has_integrity_records, read_backups
 from archiver.warc.writer import sync_folder
 
 SIDES = ("-wal", "-shm", "-journal")

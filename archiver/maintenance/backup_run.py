@@ -27,8 +27,7 @@ from archiver.maintenance.backup_generations import (
     prune,
 )
 from archiver.maintenance.verify_captures import find_warc_files
-from archiver.storage.connection import environment_error, is_writable, opened, writing
-from archiver.storage.integrity_records import (
+from archiver.storage.backup_and_check_records import (
     BackupRecord,
     count_posts_removed_since,
     has_integrity_records,
@@ -36,6 +35,7 @@ from archiver.storage.integrity_records import (
     record_backup,
     record_failed_backup,
 )
+from archiver.storage.connection import environment_error, is_writable, opened, writing
 from archiver.storage.tombstones import tombstones
 from archiver.warc.file_maintenance import delete_warc
 from archiver.warc.writer import NAME

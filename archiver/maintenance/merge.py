@@ -41,8 +41,9 @@ from archiver.maintenance.merge_captures_and_pages import (
 )
 from archiver.maintenance.reextraction import make_reader_without_hints
 from archiver.maintenance.takedown import erase_records, finish_takedowns, read_texts
-from archiver.storage.connection import migrations, open_archive, writing
+from archiver.storage.connection import open_archive, writing
 from archiver.storage.full_text_and_saved_searches import batch_indexing
+from archiver.storage.migrations import migrations
 from archiver.storage.pages import last_rowid
 from archiver.storage.runs import current_site_names, moved_site
 from archiver.storage.sites import SiteLookup

@@ -19,9 +19,11 @@ from archiver.fields import LATEST
 from archiver.items import Article
 from archiver.maintenance.merge_captures_and_pages import CaptureMerge
 from archiver.markup import lazy_regex
-from archiver.storage.article_tables import captures, evidence, near_duplicate_clusters
+from archiver.storage.article_tables import captures_and_imports as captures
+from archiver.storage.article_tables import evidence, near_duplicate_clusters
 from archiver.storage.article_tables.article_and_revision_rows import article_from_row, write_facets
-from archiver.storage.article_tables.articles import Change, settle_duplicates
+from archiver.storage.article_tables.article_urls_and_identification import find_article_of
+from archiver.storage.article_tables.articles import Change, settle_duplicates, withdraw_article, withdrawal_of
 from archiver.storage.article_tables.evidence import (
     Entry,
     encode_evidence,
@@ -36,8 +38,6 @@ from archiver.storage.article_tables.historical_revisions import (
     enter_historical_article,
     revision_runs_of,
 )
-from archiver.storage.article_tables.identification import find_article_of
-from archiver.storage.article_tables.withdrawals_and_undoing import withdraw_article, withdrawal_of
 from archiver.storage.pages import moment
 from archiver.storage.tombstones import Tombstone, next_article_id, tombstone_of
 

@@ -30,8 +30,7 @@ from archiver.maintenance.database_damage import stored_tables
 from archiver.maintenance.verify import VerifyResult, read_transaction, unreadable
 from archiver.maintenance.verify_captures import examine_warc, find_flaws
 from archiver.maintenance.verify_database import VerifyFinding, counted_noun
-from archiver.storage.connection import environment_error, is_writable, opened, writing
-from archiver.storage.integrity_records import (
+from archiver.storage.backup_and_check_records import (
     DATABASE,
     TABLE_UNIT,
     BackupRecord,
@@ -50,6 +49,7 @@ from archiver.storage.integrity_records import (
     record_checked_units,
     record_full_check,
 )
+from archiver.storage.connection import environment_error, is_writable, opened, writing
 from archiver.storage.locks import lock_check
 
 _DAMAGED = "database-damaged"

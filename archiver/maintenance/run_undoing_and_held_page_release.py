@@ -22,9 +22,9 @@ from archiver.extraction.page import parse_page
 from archiver.items import Article, Outcome, PageKind, PageResult
 from archiver.maintenance.reextraction import RulesByTime, read_response
 from archiver.sites.page_objects import load_page_objects
+from archiver.storage.article_tables.articles import undo_gone, undo_revision, withdraw_article
 from archiver.storage.article_tables.evidence import forget_evidence_kinds
 from archiver.storage.article_tables.multipage_articles import parts_of
-from archiver.storage.article_tables.withdrawals_and_undoing import undo_gone, undo_revision, withdraw_article
 from archiver.storage.connection import writing
 from archiver.storage.held_pages import make_held_due, release_page, remember_accepted_gains
 from archiver.storage.page_result_writer import Storing, StoringRun, store_again

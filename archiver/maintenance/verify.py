@@ -26,7 +26,7 @@ from archiver.articles.article_comparison import content_digest, meaning_digest
 from archiver.fields import LATEST, LINKS, PAGE_FIELDS
 from archiver.items import Article
 from archiver.maintenance import reextraction, verify_captures, verify_database
-from archiver.maintenance.database_rebuilding import rebuild_damaged
+from archiver.maintenance.database_damage import find_database_damage
 from archiver.maintenance.verify_captures import ExaminedWARC, WARCJob, examine_warc, make_index_lines
 from archiver.maintenance.verify_database import (
     DERIVED_TABLES,
@@ -565,3 +565,70 @@ def read_transaction(db: Database) -> Iterator[None]:
     finally:
         if db.conn.in_transaction:
             db.rollback()
+
+
+def rebuild_damaged(archive: Path) -> list[str]:
+    """Rebuilds the damaged indexes, and the full-text index if it is damaged, in one transaction. Returns a phrase for
+    each rebuilt index. Does nothing if a table that cannot be rebuilt is damaged, because a backup must then be
+    restored.
+
+    SQLite cannot drop an index that it cannot read. Therefore the indexes are deleted from the schema table, and VACUUM
+    then removes their pages from the file. Raises ArchiveLocked and sqlite3.Error.
+    """
+    with opened(archive) as db:
+        damages = list(find_database_damage(db))
+        names = {name for damage in damages for name in damage.derived}
+        if not all(damage.derived for damage in damages) or not names:
+            return []
+        statements = _read_statements(db, names)
+        if set(statements) != names:
+            return []
+        with writing(db):
+            _delete_from_schema(db, names)
+            for statement in statements.values():
+                db.execute(statement)
+            if FTS in names:
+                db.execute(f"insert into {FTS} ({FTS}) values ('rebuild')")
+                db.execute("delete from fts_pending")
+        left = _vacuum(db)
+    return [f"{name} was rebuilt from its table{left}" for name in sorted(names)]
+
+
+def _read_statements(db: Database, names: set[str]) -> dict[str, str]:
+    """Returns, by name, the SQL statements with which a new archive creates these indexes and tables."""
+    fresh = migrated_like(db)
+    try:
+        rows = fresh.execute("select name, sql from sqlite_master where sql is not null").fetchall()
+    finally:
+        fresh.close()
+    return {name: sql for name, sql in rows if name in names}
+
+
+def _delete_from_schema(db: Database, names: set[str]) -> None:
+    """Deletes indexes and the full-text index from the schema. Their pages stay in the file, unused."""
+    version = db.execute("pragma schema_version").fetchone()[0]
+    db.execute("pragma writable_schema = on")
+    try:
+        for name in names:
+            if name == FTS:
+                db.execute(
+                    "delete from sqlite_master where type = 'table' and (name = ? or name glob ?)", [FTS, f"{FTS}_*"]
+                )
+            else:
+                db.execute("delete from sqlite_master where type = 'index' and name = ?", [name])
+        db.execute(f"pragma schema_version = {version + 1}")
+    finally:
+        db.execute("pragma writable_schema = reset")
+
+
+def _vacuum(db: Database) -> str:
+    """Rewrites the file without unused pages (VACUUM). Returns "" if this was done; otherwise words to add to a
+    message, which say how to do it later.
+    """
+    try:
+        db.execute("vacuum")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL):
+            raise
+        return f" ('archiver vacuum' removes the damaged pages: {error})"
+    return ""

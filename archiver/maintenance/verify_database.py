@@ -14,10 +14,10 @@ from sqlite_utils import Database
 from archiver.fields import STORED_LISTS, STORED_TIMES
 from archiver.maintenance.database_damage import find_database_damage, find_unreadable_articles, path_of
 from archiver.storage.article_tables import evidence
+from archiver.storage.backup_and_check_records import TABLE_UNIT
 from archiver.storage.column_values import stored_time
-from archiver.storage.connection import migrations
 from archiver.storage.full_text_and_saved_searches import TOKENIZER
-from archiver.storage.integrity_records import TABLE_UNIT
+from archiver.storage.migrations import migrations
 from archiver.storage.page_discoveries import PAGE_COUNTS_QUERY
 from archiver.urls import urlkey
 
@@ -32,7 +32,7 @@ class VerifyFinding:
     - `remedy`: what the user can do.
     - `mend`: the code of the repair that `archiver verify --repair` can make, such as "index"; "" if there is none.
     - `unit`: the damaged part of the archive (a table, a range of articles, a WARC file), named as in
-      `integrity_records`; "" if the finding concerns no such part.
+      `backup_and_check_records`; "" if the finding concerns no such part.
     """
 
     kind: str

@@ -25,7 +25,7 @@ from scrapy.http.request import NO_CALLBACK
 
 from archiver.discovery.url_classifier import origin_of
 from archiver.errors import ArchiveLocked
-from archiver.extensions.crawl_archive import ArchiveExtension
+from archiver.extensions.shared_crawl_state import ArchiveExtension
 from archiver.extensions.throttle_slots import ThrottleExtension
 from archiver.handlers import (
     ForbiddenByRobots,
@@ -36,12 +36,12 @@ from archiver.handlers import (
     refuse_private_address,
 )
 from archiver.items import Outcome
-from archiver.middlewares.response_body import META, BodyPrefix
+from archiver.middlewares.response_bodies_and_retries import META, BodyPrefix
 from archiver.politeness.address_policy import objection_to_url
 from archiver.politeness.robots import FRESH_FOR, MAX_ROBOTS_BYTES, HostFile, Robots, is_conclusive_status, parse_robots
 from archiver.politeness.usage_statements import TDMFile, parse_tdm_file
 from archiver.spiders.page_request import FetchNotes, HostFileRequest, notes_of, page_of, purpose_of
-from archiver.spiders.run_ending import outcome_of_failure
+from archiver.spiders.run_endings_and_outage_guards import outcome_of_failure
 from archiver.storage.connection import writing
 from archiver.storage.crawl_exclusions import find_host_file, make_allowed_due, store_host_file
 

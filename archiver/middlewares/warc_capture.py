@@ -16,7 +16,7 @@ from scrapy.http import Request, Response
 
 from archiver.discovery.page_requisites import type_mismatch
 from archiver.errors import ArchiverError
-from archiver.extensions.crawl_archive import ArchiveExtension
+from archiver.extensions.shared_crawl_state import ArchiveExtension
 from archiver.items import Capture, PageKind
 from archiver.spiders.page_request import FetchNotes, PageRequest, RequisiteRequest, notes_of, purpose_of
 from archiver.storage.connection import environment_error

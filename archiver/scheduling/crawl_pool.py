@@ -21,7 +21,7 @@ from time import monotonic
 from archiver.errors import ArchiveInUse, ArchiverError, BadPageObject, HostInUse
 from archiver.extensions.progress import Leave, Line, Screen, Terminal
 from archiver.maintenance.takedown import finish_pending_takedowns
-from archiver.scheduling.crawl_messages import (
+from archiver.scheduling.crawl_plans_and_results import (
     GRACE,
     CommonOptions,
     CrawlOutcome,

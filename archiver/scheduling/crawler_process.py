@@ -17,9 +17,9 @@ from scrapy.settings import Settings
 from twisted.internet.defer import Deferred, succeed
 
 from archiver.errors import ArchiverError
-from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.extensions.crawl_log import install_crawl_log, log_as
-from archiver.scheduling.crawl_messages import (
+from archiver.extensions.shared_crawl_state import ArchiveExtension
+from archiver.scheduling.crawl_plans_and_results import (
     GRACE,
     CommonOptions,
     CrawlOutcome,
@@ -32,7 +32,7 @@ from archiver.scheduling.crawl_messages import (
 )
 from archiver.sites.archiver_toml import load_config
 from archiver.sites.crawler_identity import user_agent
-from archiver.spiders.run_ending import internal_error
+from archiver.spiders.run_endings_and_outage_guards import internal_error
 from archiver.spiders.site_spider import SiteSpider
 from archiver.storage.connection import environment_error, stop_waiting_for_locks
 from archiver.storage.runs import Counts

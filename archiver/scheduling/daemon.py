@@ -25,10 +25,10 @@ from sqlite_utils import Database
 
 from archiver.errors import ArchiveLocked, ArchiverError, BadConfig, UnreadableInput
 from archiver.frontier.site_crawl_times import start_interval
-from archiver.health.health_report import RESERVE
+from archiver.health.health_report_and_metrics import RESERVE
 from archiver.health.notification_policy import next_release
 from archiver.maintenance.partial_check import is_part_due
-from archiver.scheduling.crawl_messages import (
+from archiver.scheduling.crawl_plans_and_results import (
     GRACE,
     CommonOptions,
     CrawlOutcome,
@@ -44,8 +44,9 @@ from archiver.sites.archiver_toml import Config, Maintenance, effective_settings
 from archiver.sites.crawler_identity import delay_for
 from archiver.sites.group_quotas import read_group_quotas
 from archiver.storage.connection import environment_error, free_bytes, open_archive, opened
+from archiver.storage.crawl_schedule import DueSites, Scheduled
 from archiver.storage.locks import check_is_running, record_heartbeat
-from archiver.storage.runs import Counts, DueSites, Scheduled
+from archiver.storage.runs import Counts
 from archiver.storage.sites import tags_in_use
 
 _EXIT_SECONDS = 5.0

@@ -25,7 +25,8 @@ from archiver.errors import IndexDamaged
 from archiver.markup import lazy_regex
 from archiver.search.index_document import FORMAT, document_rows
 from archiver.search.word_splitting import split_into_words
-from archiver.storage.connection import is_writable, migrations, writing
+from archiver.storage.connection import is_writable, writing
+from archiver.storage.migrations import migrations
 
 # Integrity of the index files.
 

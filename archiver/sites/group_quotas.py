@@ -11,7 +11,8 @@ from sqlite_utils import Database
 from archiver.frontier.site_crawl_times import RecrawlTime
 from archiver.politeness.throttle import RunLimits
 from archiver.sites.archiver_toml import Config, Quota
-from archiver.storage.runs import Scheduled, blackout_of, usage_since
+from archiver.storage.crawl_schedule import Scheduled, blackout_of
+from archiver.storage.runs import usage_since
 from archiver.storage.sites import tags_of_sites
 
 _NEVER = datetime.max.replace(tzinfo=UTC)

@@ -21,35 +21,35 @@ from sqlite_utils import Database
 from archiver import __version__
 from archiver.articles.article_guards import drop_impossible_values
 from archiver.articles.page_form_verdicts import SiteVerdicts, judge_article
-from archiver.discovery import soft404
-from archiver.discovery.soft404 import SoftNotFoundProfile
-from archiver.discovery.web_archive_lists import query_url, service_address, site_prefix
+from archiver.discovery import soft404_and_walls
+from archiver.discovery.cdx_and_timemaps import query_url, service_address, site_prefix
+from archiver.discovery.soft404_and_walls import SoftNotFoundProfile
 from archiver.errors import ArchiverError, SiteMoved, SiteRemoved
 from archiver.extensions.crawl_log import log_as
 from archiver.extraction.page import Page
 from archiver.extraction.page_classifier import Answer
 from archiver.extraction.template.page_form import page_form
-from archiver.extraction.template.site_rule import SiteRules
+from archiver.extraction.template.site_rules import SiteRules
 from archiver.extraction.template.template_learner import TemplateLearner
 from archiver.frontier.pattern_budgets_and_equivalent_urls import RedirectForms
 from archiver.frontier.random_samples import DEFAULT_SAMPLE
 from archiver.health.health_state import record_run_health
 from archiver.items import Article, Capture, DiscoveredURL, DiscoverySource, PageKind, SourceHint
-from archiver.maintenance.automatic_reextraction import (
+from archiver.maintenance.end_of_run_reextraction import (
     LateHintReading,
     LateHintTally,
     find_late_hints,
     refuse_constants,
 )
+from archiver.maintenance.page_reclassification import Rejudging, RejudgingTally, judge_site, rejudge
 from archiver.maintenance.reextraction import extract_from_capture
-from archiver.maintenance.rejudging import Rejudging, RejudgingTally, judge_site, rejudge
 from archiver.politeness.throttle import MAX_RETRY_AFTER, RunLimits
 from archiver.sites.archiver_toml import effective_settings, load_config
 from archiver.sites.crawler_identity import needs_contact
 from archiver.sites.group_quotas import limit_scheduled_run
 from archiver.sites.page_objects import load_page_objects
 from archiver.spiders.requisite_queue import Requisites
-from archiver.spiders.run_ending import RunEnding, RunResult, internal_error
+from archiver.spiders.run_endings_and_outage_guards import RunEnding, RunResult, internal_error
 from archiver.spiders.trap_detector import TrapDetector
 from archiver.storage import completeness, pages
 from archiver.storage.article_tables.article_and_revision_rows import extractor_of
@@ -58,7 +58,7 @@ from archiver.storage.capture_recovery import ArchiveFileGuard, recover, warc_pr
 from archiver.storage.completeness import count_responding_sources, record_cdx_list
 from archiver.storage.connection import PATIENCE, environment_error, is_environment_error, open_archive, writing
 from archiver.storage.held_pages import count_held, hold_of
-from archiver.storage.listed_posts import count_unseen_posts, edit_estimate, make_sample_due, samples_of
+from archiver.storage.listed_and_sampled_posts import count_unseen_posts, edit_estimate, make_sample_due, samples_of
 from archiver.storage.locks import HeldLock, lock_host, lock_site
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_forms import is_promised, stored_verdicts
@@ -351,7 +351,7 @@ class CrawlRun:
         is older than the revisit period.
         """
         is_outdated = (self.site["soft_not_found_at"] or "") < pages.stamp(self.started - self.revisit)
-        return None if is_outdated else soft404.profile_from_json(self.site["soft_not_found"])
+        return None if is_outdated else soft404_and_walls.profile_from_json(self.site["soft_not_found"])
 
     def _give_up(self, error: BaseException) -> None:
         """Closes the archive after an `error` in opening it, and records the run as failed if its row was already
@@ -424,7 +424,7 @@ class CrawlRun:
         with self.writing():
             self.db.execute(
                 "update sites set soft_not_found = ?, soft_not_found_at = ? where id = ?",
-                [soft404.profile_to_json(found), pages.stamp(self.started), self.site["id"]],
+                [soft404_and_walls.profile_to_json(found), pages.stamp(self.started), self.site["id"]],
             )
 
     def remember_platform(self, name: str) -> None:

@@ -12,13 +12,14 @@ from datetime import UTC, timedelta
 from typing import Any
 
 from archiver.articles.article_comparison import is_other_post
-from archiver.discovery import soft404
-from archiver.discovery.links import well_known_urls
+from archiver.discovery import soft404_and_walls
+from archiver.discovery.page_links_and_well_known_urls import well_known_urls
 from archiver.frontier.fetch_order_and_revisits import SIDE_LISTING_PRIORITY
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.spiders.crawl_run import CrawlRun
 from archiver.spiders.page_request import MOST_REDIRECTS, PageRequest, ParsedPage, page_request
-from archiver.storage import completeness, crawl_exclusions, listed_posts
+from archiver.storage import completeness, crawl_exclusions
+from archiver.storage import listed_and_sampled_posts as listed_posts
 from archiver.storage import pages as page_table
 from archiver.storage.article_tables import multipage_articles
 from archiver.storage.completeness import count_listed_pages_online, find_known_sources
@@ -246,7 +247,7 @@ class PageQueue:
         """
         if (self._run.soft_not_found is not None and not again) or any(p.is_probe for p in self._in_progress.values()):
             return None
-        url = soft404.probe_url(self._run.start_url, self._run.scope, secrets.token_hex(10))
+        url = soft404_and_walls.probe_url(self._run.start_url, self._run.scope, secrets.token_hex(10))
         page = PageRequest(page_id=0, url=url, urlkey=urlkey(url), kind=PageKind.OTHER, is_probe=True)
         self._in_progress[page.urlkey] = page
         return page

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import urljoin, urlsplit
 
-from archiver.discovery import feed_parser, page_requisites, sitemaps, web_archive_lists, wordpress_api
-from archiver.discovery import links as link_reader
-from archiver.discovery.soft404 import SoftNotFoundProfile, detect_wall, fingerprint_of
+from archiver.discovery import cdx_and_timemaps, feed_parser, page_requisites, sitemaps, wordpress_api
+from archiver.discovery import page_links_and_well_known_urls as link_reader
+from archiver.discovery.soft404_and_walls import SoftNotFoundProfile, detect_wall, fingerprint_of
 from archiver.discovery.url_classifier import FILE, NO_PATTERN, may_be_post, page_number, pattern_of, series_of
 from archiver.errors import count_noun
 from archiver.extraction.article import extract_page
@@ -159,26 +159,24 @@ def parse_cdx_page(
     changed.
     """
     result = replace(result, final_url=request.url, kind=PageKind.CDX, rule="cdx", same_validator=False)
-    page = web_archive_lists.parse_cdx(fetched.body)
+    page = cdx_and_timemaps.parse_cdx(fetched.body)
     if page.error:
         return ParsedPage(
             replace(result, rule="no-cdx", reason=f"the response is not a list of captures: {page.error}")
         )
-    found = web_archive_lists.cdx_candidates(page.entries, scope, request.url, fetched.at.year + 1)
+    found = cdx_and_timemaps.cdx_candidates(page.entries, scope, request.url, fetched.at.year + 1)
     news = tuple(t for t in found.targets if is_news(t))
     seen = request.captures + len(page.entries)
     result = replace(
         result, targets=news, outcome=Outcome.NOT_ARTICLE, reason=f"a web archive's list of {seen} captures"
     )
-    following = (
-        web_archive_lists.next_part_url(request.url, page.resume_key) if page.resume_key and page.entries else ""
-    )
+    following = cdx_and_timemaps.next_part_url(request.url, page.resume_key) if page.resume_key and page.entries else ""
     if request.number > 1 or following:
         result = replace(result, etag="", last_modified="")
     if following and following != fetched.url and request.number < _MAX_RESPONSES:
         onward = replace(request, number=request.number + 1, captures=seen)
         return ParsedPage(replace(result, outcome=Outcome.DUE), follow=(following, onward))
-    is_cut = page.is_cut or bool(following) or len(page.entries) >= web_archive_lists.requested_limit(request.url)
+    is_cut = page.is_cut or bool(following) or len(page.entries) >= cdx_and_timemaps.requested_limit(request.url)
     return ParsedPage(replace(result, reason=result.reason + (_MORE if is_cut else "")))
 
 

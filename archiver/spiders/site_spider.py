@@ -25,12 +25,12 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from archiver.articles.article_comparison import is_further_part, repeats_part
-from archiver.discovery.links import is_redirector
+from archiver.discovery.page_links_and_well_known_urls import is_redirector
 from archiver.discovery.page_requisites import ACCEPT
-from archiver.discovery.soft404 import SoftNotFoundProfile, profile_from_json
+from archiver.discovery.soft404_and_walls import SoftNotFoundProfile, profile_from_json
 from archiver.discovery.url_classifier import FILE, SCOPE, is_asset, origin_of, with_origin
 from archiver.errors import ArchiverError, BadArgument
-from archiver.extensions.crawl_archive import ArchiveExtension
+from archiver.extensions.shared_crawl_state import ArchiveExtension
 from archiver.extensions.throttle_slots import ThrottleExtension
 from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.frontier.fetch_order_and_revisits import SOURCE_KINDS, VOUCHING_SOURCES
@@ -54,7 +54,13 @@ from archiver.spiders.page_request import (
 )
 from archiver.spiders.parse_response import REDIRECTS, SiteContext, parse_page, soft_not_found_of
 from archiver.spiders.requisite_queue import failed_requisite, parse_requisite
-from archiver.spiders.run_ending import UNREACHABLE, cannot_crawl, outcome_of_failure, robots_unreadable, wall_sentence
+from archiver.spiders.run_endings_and_outage_guards import (
+    UNREACHABLE,
+    cannot_crawl,
+    outcome_of_failure,
+    robots_unreadable,
+    wall_sentence,
+)
 from archiver.spiders.trap_detector import WALLS
 from archiver.storage.article_tables.multipage_articles import part_reason
 from archiver.storage.requisites import MODES, FetchedRequisite, Mode

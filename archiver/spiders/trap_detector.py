@@ -24,7 +24,6 @@ from archiver.discovery.url_classifier import (
     series_of,
 )
 from archiver.frontier.fetch_order_and_revisits import SIDE_LISTING_PRIORITY, SOURCE_KINDS, VOUCHING_SOURCES
-from archiver.frontier.listing_changes_and_coverage import SourceCoverage
 from archiver.frontier.pattern_budgets_and_equivalent_urls import (
     BELOW_POST,
     EQUIVALENT_URL_RULE,
@@ -37,6 +36,7 @@ from archiver.frontier.pattern_budgets_and_equivalent_urls import (
     EquivalentURLs,
     PatternBudgets,
     ShownAddresses,
+    SourceCoverage,
     equivalent_url_reason,
     is_exempt_from_budget,
     pattern_budget_reason,

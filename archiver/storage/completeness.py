@@ -22,11 +22,11 @@ from archiver.errors import ArticleRemoved, URLNotFound, count_noun
 from archiver.frontier.fetch_order_and_revisits import next_fetch_time
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 from archiver.storage import crawl_exclusions, requisites
-from archiver.storage.article_tables.captures import usage_statements_of
-from archiver.storage.article_tables.withdrawals_and_undoing import count_withdrawn
+from archiver.storage.article_tables.articles import count_withdrawn
+from archiver.storage.article_tables.captures_and_imports import usage_statements_of
 from archiver.storage.column_values import stored_object
 from archiver.storage.held_pages import held_pages
-from archiver.storage.listed_posts import edit_estimate, unlisted_posts
+from archiver.storage.listed_and_sampled_posts import edit_estimate, unlisted_posts
 from archiver.storage.page_discoveries import Count, page_counts, page_counts_of_sites, record_discovered_urls
 from archiver.storage.page_forms import untaken_pages
 from archiver.storage.pages import EPOCH, LATEST_HINT, PAGE_REQUEST_QUERY, moment, stamp

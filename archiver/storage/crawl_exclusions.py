@@ -23,8 +23,11 @@ from archiver.frontier.fetch_order_and_revisits import (
     claim_of,
     reasons_of_claim,
 )
-from archiver.frontier.listing_changes_and_coverage import SourceCoverage
-from archiver.frontier.pattern_budgets_and_equivalent_urls import EQUIVALENT_URL_RULE, PATTERN_BUDGET_RULE
+from archiver.frontier.pattern_budgets_and_equivalent_urls import (
+    EQUIVALENT_URL_RULE,
+    PATTERN_BUDGET_RULE,
+    SourceCoverage,
+)
 from archiver.items import DiscoverySource, Outcome, PageKind
 from archiver.politeness.robots import HostFile, Robots
 from archiver.storage import pages

@@ -49,8 +49,7 @@ from archiver.storage.article_tables.article_and_revision_rows import (
     repeats_revision,
     revision_rows,
 )
-from archiver.storage.article_tables.articles import answering_address, is_move
-from archiver.storage.article_tables.withdrawals_and_undoing import undo_gone, undo_revision, withdrawal_of
+from archiver.storage.article_tables.articles import answering_address, is_move, undo_gone, undo_revision, withdrawal_of
 from archiver.storage.pages import EPOCH, PageState, latest_hint, moment, stamp
 from archiver.urls import urlkey
 

@@ -31,7 +31,7 @@ from archiver.articles.page_form_verdicts import (
     similarity,
 )
 from archiver.extraction.page_classifier import GUESSES
-from archiver.extraction.template.site_rule import BY_HAND, DATED_BY_HAND
+from archiver.extraction.template.site_rules import BY_HAND, DATED_BY_HAND
 from archiver.items import Outcome, PageForm, PageKind
 from archiver.storage.pages import last_rowid, stamp
 
@@ -194,7 +194,7 @@ def store_verdicts(db: Database, site_id: int, verdicts: SiteVerdicts, at: datet
     addresses: set[str] = set()
     for number, (address, was) in before.items():
         one = verdicts.forms.get(number)
-        now = (str(one.kind), _pack(one.marks), int(one.is_dated)) if one is not None else (None, None, None)
+        now = (str(one.kind), _pack(one.post_tokens), int(one.is_dated)) if one is not None else (None, None, None)
         if now == was:
             continue
         db.execute(

@@ -37,9 +37,17 @@ from archiver.items import (
     PageKind,
     PageResult,
 )
-from archiver.storage import crawl_exclusions, listed_posts, pages, requisites, tombstones
+from archiver.storage import crawl_exclusions, pages, requisites, tombstones
+from archiver.storage import listed_and_sampled_posts as listed_posts
 from archiver.storage.article_tables import multipage_articles
 from archiver.storage.article_tables.article_and_revision_rows import Reread, article_from_row, extractor_of
+from archiver.storage.article_tables.article_urls_and_identification import (
+    add_alias,
+    find_article_of,
+    is_borrowed_address,
+    is_unknown,
+    release_borrowed_address,
+)
 from archiver.storage.article_tables.articles import (
     Change,
     NewArticle,
@@ -53,17 +61,11 @@ from archiver.storage.article_tables.articles import (
     mark_gone,
     mark_seen,
     publication_time,
+    restore_article,
     store_identified,
+    withdraw_article,
 )
-from archiver.storage.article_tables.captures import enter_captures
-from archiver.storage.article_tables.identification import (
-    add_alias,
-    find_article_of,
-    is_borrowed_address,
-    is_unknown,
-    release_borrowed_address,
-)
-from archiver.storage.article_tables.withdrawals_and_undoing import restore_article, withdraw_article
+from archiver.storage.article_tables.captures_and_imports import enter_captures
 from archiver.storage.connection import PATIENCE, is_environment_error, writing
 from archiver.storage.crawl_exclusions import Trust
 from archiver.storage.full_text_and_saved_searches import batch_indexing

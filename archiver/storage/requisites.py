@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from sqlite_utils import Database
 
 from archiver.items import Capture, Outcome, Requisite, RequisiteKind, UsageStatement
-from archiver.storage.article_tables.captures import enter_capture, store_usage_statements
+from archiver.storage.article_tables.captures_and_imports import enter_capture, store_usage_statements
 from archiver.storage.pages import EPOCH, stamp
 from archiver.storage.runs import Counts
 from archiver.urls import asset_address

@@ -1,8 +1,8 @@
 """The schema of an archive, 0.3.0: the SQL that creates its tables, indexes, triggers and views.
 
 Grouped by subject; docs/schema.md describes each table. Times are ISO 8601 text, lists and objects are JSON text. A
-later release never edits this file: it adds a migration to `connection`. Column lists that the schema shares with
-code (fields of a revision, searched columns, evidence) are imported from that code.
+later release never edits this file: it adds a migration to `migrations`. Column lists that the schema shares with code
+(fields of a revision, searched columns, evidence) are imported from that code.
 """
 
 from __future__ import annotations

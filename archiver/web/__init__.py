@@ -1,7 +1,6 @@
 """The web interface of `archiver serve`, built on Datasette.
 
-    datasette_server.py   builds and runs the application
-    datasette_plugin.py   Datasette's hooks: routes, menu links, response headers
+    datasette_app.py      builds and runs the application; Datasette's hooks: routes, menu links, response headers
     dispatch.py           the table of pages; turns a request into a response
     web_requests.py       requests, responses, and searches as URL arguments; rejects unsafe requests
     *_pages.py            the pages; search_widgets.py has their charts, maps and facets

@@ -168,7 +168,7 @@ def attach_served_archive(datasette: Any, site: ServedArchive) -> None:
 
 
 def get_served_archive(datasette: Any) -> ServedArchive:
-    """Returns the archive that a Datasette instance serves. Raises KeyError if `archiver.web.datasette_server` did
+    """Returns the archive that a Datasette instance serves. Raises KeyError if `archiver.web.datasette_app` did
     not create the instance.
     """
     return _SITES[datasette]

@@ -28,7 +28,7 @@ from archiver.search.revision_diff import (
 )
 from archiver.storage.article_tables import article_records as records
 from archiver.storage.article_tables.article_records import cluster_of
-from archiver.storage.article_tables.captures import captured_urls
+from archiver.storage.article_tables.captures_and_imports import captured_urls
 from archiver.storage.requisites import captured_lead_image
 from archiver.web.capture_pages import make_payload_response, read_capture
 from archiver.web.replay import build_memento_url

@@ -1,5 +1,5 @@
 """The web pages of captures: captured responses, stored WARC records and their verification, and captures by URL and
-time (TimeGate, TimeMap and mementos, RFC 7089). Also exports search results and collections.
+time (TimeGate, TimeMap and mementos, RFC 7089).
 
 WARC files are only opened inside the archive's own folder, because an archive that a stranger made could name any file.
 """
@@ -9,24 +9,21 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from sqlite_utils import Database
 
+from archiver.discovery.cdx_and_timemaps import parse_http_date
 from archiver.discovery.page_requisites import requisites_of_stylesheet, rewrite_stylesheet_urls
-from archiver.discovery.web_archive_lists import parse_http_date
 from archiver.errors import ArticleRemoved, CaptureUnreadable, NotCaptured, UnreadableInput
 from archiver.extraction.page import parse_page
 from archiver.maintenance.reextraction import find_payload_row
-from archiver.search.citations import STYLES, build_citation
-from archiver.search.engine import matching_ids
-from archiver.search.query import Query
 from archiver.storage.article_tables import article_records as records
-from archiver.storage.article_tables.captures import (
+from archiver.storage.article_tables.captures_and_imports import (
     Row,
     captured_urls,
     captures_of_address,
@@ -197,68 +194,6 @@ def make_file_name(found: StoredCapture) -> str:
 
 def _is_active(kind: str) -> bool:
     return kind in ("text/html", "application/xhtml+xml") or kind.endswith(("/xml", "+xml"))
-
-
-# Exports of search results and collections, in the formats of `archiver export` and `archiver cite`.
-
-Write = Callable[[Database, Sequence[int], IO[bytes]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class ExportFormat:
-    """A format in which articles can be exported. `name` is used in URLs, `label` on pages. `ending` is the suffix of
-    the file name. `write` writes the file.
-    """
-
-    name: str
-    label: str
-    media_type: str
-    ending: str
-    write: Write
-
-
-def _format_writer(name: str) -> Write:
-    def write(db: Database, ids: Sequence[int], out: IO[bytes]) -> None:
-        from archiver.datasets.record_formats import FORMATS
-
-        FORMATS[name].write(records.records(db, ids), out)
-
-    return write
-
-
-def _citation_writer(name: str) -> Write:
-    def write(db: Database, ids: Sequence[int], out: IO[bytes]) -> None:
-        out.write(STYLES[name]([build_citation(one) for one in records.records(db, ids)]).encode("utf-8", "replace"))
-
-    return write
-
-
-EXPORT_FORMATS: dict[str, ExportFormat] = {
-    kind.name: kind
-    for kind in (
-        ExportFormat("csv", "CSV", "text/csv; charset=utf-8; header=present", "csv", _format_writer("csv")),
-        ExportFormat("jsonl", "JSON Lines", "application/jsonl; charset=utf-8", "jsonl", _format_writer("jsonl")),
-        ExportFormat("geojson", "GeoJSON", "application/geo+json; charset=utf-8", "geojson", _format_writer("geojson")),
-        ExportFormat("bibtex", "BibTeX", "application/x-bibtex; charset=utf-8", "bib", _citation_writer("bibtex")),
-        ExportFormat(
-            "ris", "RIS", "application/x-research-info-systems; charset=utf-8", "ris", _citation_writer("ris")
-        ),
-        ExportFormat(
-            "csl-json",
-            "CSL-JSON",
-            "application/vnd.citationstyles.csl+json; charset=utf-8",
-            "json",
-            _citation_writer("csl-json"),
-        ),
-    )
-}
-
-
-def find_ids(db: Database, query: Query) -> list[int]:
-    """Returns the IDs of all results of a search, in the order of the results page and with the same duplicates folded.
-    Raises BadQuery, SiteNotFound or IndexMissing.
-    """
-    return list(matching_ids(db, replace(query, limit=None, offset=0)))
 
 
 # Lists of captures, and one capture.

@@ -48,7 +48,7 @@ from archiver.errors import (
     SavedSearchNotFound,
     SiteNotFound,
 )
-from archiver.health.health_report import Failure, ProbeResult
+from archiver.health.health_report_and_metrics import Failure, ProbeResult
 from archiver.search.query_parser import token_end
 from archiver.storage.connection import environment_error, is_environment_error
 from archiver.web import web_requests

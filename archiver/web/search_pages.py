@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import IO
 
 from markupsafe import Markup
@@ -12,7 +13,7 @@ from sqlite_utils import Database
 from archiver.errors import BadQuery
 from archiver.search.citations import STYLES, build_citation
 from archiver.search.concordance import MAX_WIDTH, WIDTH, concordance
-from archiver.search.engine import count_facets, hit_as_dict, plan_query, run
+from archiver.search.engine import count_facets, hit_as_dict, matching_ids, plan_query, run
 from archiver.search.histograms_and_trends import MAX_TERMS, UNITS, Trend, trend, trend_svg
 from archiver.search.query import Query, query_as_options
 from archiver.search.saved_search import (
@@ -27,7 +28,6 @@ from archiver.search.snippets import highlight_line, highlight_terms
 from archiver.search.sorting_and_folding import FOLDS
 from archiver.storage.article_tables.article_records import records
 from archiver.web.archive_access import get_cached, strip_paging
-from archiver.web.capture_pages import EXPORT_FORMATS, find_ids
 from archiver.web.search_widgets import (
     build_bars,
     build_map,
@@ -354,7 +354,67 @@ def feed_page(request: ArchiveRequest) -> RawResponse:
     )
 
 
-# Exports and collections.
+# Exports and collections, in the formats of `archiver export` and `archiver cite`.
+
+
+Write = Callable[[Database, Sequence[int], IO[bytes]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFormat:
+    """A format in which articles can be exported. `name` is used in URLs, `label` on pages. `ending` is the suffix of
+    the file name. `write` writes the file.
+    """
+
+    name: str
+    label: str
+    media_type: str
+    ending: str
+    write: Write
+
+
+def _format_writer(name: str) -> Write:
+    def write(db: Database, ids: Sequence[int], out: IO[bytes]) -> None:
+        from archiver.datasets.record_formats import FORMATS
+
+        FORMATS[name].write(records(db, ids), out)
+
+    return write
+
+
+def _citation_writer(name: str) -> Write:
+    def write(db: Database, ids: Sequence[int], out: IO[bytes]) -> None:
+        out.write(STYLES[name]([build_citation(one) for one in records(db, ids)]).encode("utf-8", "replace"))
+
+    return write
+
+
+EXPORT_FORMATS: dict[str, ExportFormat] = {
+    kind.name: kind
+    for kind in (
+        ExportFormat("csv", "CSV", "text/csv; charset=utf-8; header=present", "csv", _format_writer("csv")),
+        ExportFormat("jsonl", "JSON Lines", "application/jsonl; charset=utf-8", "jsonl", _format_writer("jsonl")),
+        ExportFormat("geojson", "GeoJSON", "application/geo+json; charset=utf-8", "geojson", _format_writer("geojson")),
+        ExportFormat("bibtex", "BibTeX", "application/x-bibtex; charset=utf-8", "bib", _citation_writer("bibtex")),
+        ExportFormat(
+            "ris", "RIS", "application/x-research-info-systems; charset=utf-8", "ris", _citation_writer("ris")
+        ),
+        ExportFormat(
+            "csl-json",
+            "CSL-JSON",
+            "application/vnd.citationstyles.csl+json; charset=utf-8",
+            "json",
+            _citation_writer("csl-json"),
+        ),
+    )
+}
+
+
+def find_ids(db: Database, query: Query) -> list[int]:
+    """Returns the IDs of all results of a search, in the order of the results page and with the same duplicates folded.
+    Raises BadQuery, SiteNotFound or IndexMissing.
+    """
+    return list(matching_ids(db, replace(query, limit=None, offset=0)))
 
 
 def export_page(request: ArchiveRequest) -> Download:

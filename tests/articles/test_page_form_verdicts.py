@@ -180,7 +180,7 @@ def test_posts_whose_slug_is_a_number_take_no_marks_from_the_posts() -> None:
     verdicts = judge_forms(
         [form(1, POSTS, DECLARED, "s/s"), numbered, form(3, LISTS, members(3, PageKind.PAGE, "undated"), "s")]
     )
-    assert verdicts.forms[1].marks == POSTS - LISTS
+    assert verdicts.forms[1].post_tokens == POSTS - LISTS
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from archiver.cli.diff_and_evidence_output import print_edits, print_explanations
+from archiver.cli.commands.diff import print_edits
+from archiver.cli.commands.extract import print_explanations
 from archiver.extraction.explain import FieldExplanation
 from archiver.items import UNCONFIRMED, Evidence
 from archiver.search.revision_diff import diff_page_html, text_direction

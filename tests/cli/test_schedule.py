@@ -22,12 +22,13 @@ from archiver.cli.commands.schedule import _print_result
 from archiver.cli.main import cli
 from archiver.errors import ArchiverError, ContactMissing
 from archiver.scheduling import daemon
-from archiver.scheduling.crawl_messages import CommonOptions, CrawlOutcome, CrawlResult
+from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlOutcome, CrawlResult
 from archiver.scheduling.daemon import CrawlProcessHandle, SiteCrawl, begin_crawl
 from archiver.sites.archiver_toml import Config, effective_settings
 from archiver.storage.connection import open_archive
+from archiver.storage.crawl_schedule import DueSites, scheduled_sites
 from archiver.storage.locks import last_heartbeat, lock_host, lock_schedule, scheduler_process
-from archiver.storage.runs import Counts, DueSites, scheduled_sites
+from archiver.storage.runs import Counts
 from tests.damage import damage_table, warc_files
 from tests.processes import Running, run, without_proxies
 from tests.proved_archive import make

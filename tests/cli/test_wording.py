@@ -12,7 +12,7 @@ import pytest
 from archiver.cli.main import cli
 from archiver.errors import ArchiveNotFound, DiskFull, ExtraMissing, SiteNotEmpty, count_noun
 from archiver.fields import BY_NAME
-from archiver.health.health_report import judge_archive
+from archiver.health.health_report_and_metrics import judge_archive
 from archiver.politeness.throttle import RunLimits
 from tests.cli.conftest import Run
 

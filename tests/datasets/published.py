@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from click.testing import Result
 
 from archiver.cli.main import cli
-from archiver.datasets.snapshot_rows import TABLES
+from archiver.datasets.snapshot_tables import TABLES
 from archiver.datasets.withheld_text import runs, words_of_text
 from archiver.items import (
     ORGANIZATIONS,

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.datasets.withheld_text import (
+from archiver.datasets.personal_data_removal import (
     EMAIL,
     TELEPHONE,
     Pseudonymizer,

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from archiver.datasets import snapshot_writer
-from archiver.datasets.snapshot_rows import SAMPLE_FILE
+from archiver.datasets.snapshot_tables import SAMPLE_FILE
 from tests.datasets.published import NEAR, Post, make, publish, rows, text
 
 NOTES = "https://notes.example/blog/"

@@ -13,7 +13,7 @@ import pytest
 
 import archiver
 from archiver.datasets.record_formats import import_arrow
-from archiver.datasets.snapshot_rows import TABLES
+from archiver.datasets.snapshot_tables import TABLES
 from archiver.errors import LibraryMissing, NoSuchSplit, NotASnapshot
 from tests.datasets.published import FREE, POSTS, make, publish, rows
 from tests.datasets.test_validators import MADE, ROOT, VALIDATORS

@@ -18,8 +18,8 @@ import click
 import pyarrow.parquet as pq
 import pytest
 
-from archiver.datasets.dataset_card import DatasetFile
-from archiver.datasets.dataset_metadata import write_descriptions
+from archiver.datasets.dataset_metadata import DatasetFile
+from archiver.datasets.snapshot import write_descriptions
 from archiver.errors import SnapshotRefused
 from archiver.storage.connection import open_archive
 from tests.datasets.published import FREE, POSTS, Post, contents, make, publish, rows, text

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.datasets import record_formats, snapshot_writer
-from archiver.datasets.snapshot_selection import parse_split_dates, parse_splits, split_of
+from archiver.datasets.snapshot_request_and_selection import parse_split_dates, parse_splits, split_of
 from archiver.errors import BadSplits
 from tests.datasets.published import NEAR, Post, contents, make, publish, rows, text
 

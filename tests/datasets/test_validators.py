@@ -14,7 +14,7 @@ import sqlite_utils
 
 from archiver.datasets import snapshot_writer
 from archiver.datasets.dataset_metadata import missing_properties
-from archiver.datasets.snapshot_rows import TABLES
+from archiver.datasets.snapshot_tables import TABLES
 from tests.datasets.published import CC_BY, FREE, POSTS, Post, contents, make, publish, rows
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,8 @@ from typing import Any
 import lxml.html
 import pytest
 
-from archiver.discovery import feed_parser, links, sitemaps, web_archive_lists, wordpress_api
+from archiver.discovery import cdx_and_timemaps, feed_parser, sitemaps, wordpress_api
+from archiver.discovery import page_links_and_well_known_urls as page_links
 from archiver.platforms.selector_index import Index
 from archiver.urls import Scope
 
@@ -32,13 +33,13 @@ def answer(folder: Path) -> Any:
     if case["parser"] == "api":
         return wordpress_api.parse_posts(body, case.get("headers", {}), url)
     if case["parser"] == "cdx":
-        return web_archive_lists.parse_cdx(body, case.get("fields", ()))
+        return cdx_and_timemaps.parse_cdx(body, case.get("fields", ()))
     if case["parser"] == "cdx-targets":
-        return web_archive_lists.cdx_candidates(
-            web_archive_lists.parse_cdx(body).entries, Scope.of(case["scope"]), url, case["latest_year"]
+        return cdx_and_timemaps.cdx_candidates(
+            cdx_and_timemaps.parse_cdx(body).entries, Scope.of(case["scope"]), url, case["latest_year"]
         )
     root = lxml.html.fromstring(body.decode())
-    return links.parse_links(Index(root), url, Scope.of(case["scope"]), latest_year=case.get("latest_year", 2100))
+    return page_links.parse_links(Index(root), url, Scope.of(case["scope"]), latest_year=case.get("latest_year", 2100))
 
 
 def plain(value: Any) -> Any:

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archiver.discovery import feed_items, safe_parsing, sitemaps, soft404, url_classifier, wordpress_api
-from archiver.discovery import links as link_reader
+from archiver.discovery import feed_items, safe_parsing, sitemaps, soft404_and_walls, url_classifier, wordpress_api
+from archiver.discovery import page_links_and_well_known_urls as link_reader
 from archiver.discovery.feed_parser import looks_like_feed, parse_feed
 from archiver.discovery.safe_parsing import parse_json
 from archiver.discovery.timestamps import parse_time, parse_timestamp
@@ -332,4 +332,4 @@ def test_guesses_are_few_and_on_the_host(start: str, platform: str) -> None:
 @given(st.lists(st.text(st.characters() | st.sampled_from("aé\u0301ﬁ\u1100\u1161_ -\n\xa0")), max_size=6))
 def test_words_of_texts_are_those_of_the_whole_text(texts: list[str]) -> None:
     whole = unicodedata.normalize("NFKC", "\n".join(texts)).casefold()
-    assert soft404._words(texts) == soft404._WORD.findall(whole)
+    assert soft404_and_walls._words(texts) == soft404_and_walls._WORD.findall(whole)

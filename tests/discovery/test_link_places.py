@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml.etree import _Element as Element
 
-from archiver.discovery import links
-from archiver.discovery.links import parse_links
+from archiver.discovery import page_links_and_well_known_urls as page_links
+from archiver.discovery.page_links_and_well_known_urls import parse_links
 from archiver.discovery.url_classifier import classify_link, origin_of
 from archiver.platforms.selector_index import Index
 from archiver.urls import Scope
@@ -38,21 +38,21 @@ def has_name(element: Element, is_named: Callable[[str], bool]) -> bool:
 
 
 def is_in_pager(link: Element) -> bool:
-    return any(links._is_pager_class(f"{at.get('class')} {at.get('id')}") for at in around(link, 3))
+    return any(page_links._is_pager_class(f"{at.get('class')} {at.get('id')}") for at in around(link, 3))
 
 
 def is_title(link: Element) -> bool:
     above = list(around(link, 3))[1:]
     return (
-        any(has_name(at, links._is_entry_class) for at in (link, *above))
-        or any(at.tag in links._HEADINGS for at in (*link, *above))
+        any(has_name(at, page_links._is_entry_class) for at in (link, *above))
+        or any(at.tag in page_links._HEADINGS for at in (*link, *above))
     )  # fmt: skip
 
 
 @given(SOUP)
 def test_what_is_near_a_name_is_found_from_above(soup: str) -> None:
     index = Index(lxml.html.fromstring(f"<html><body>{soup}</body></html>"))
-    page = links._Page(index, URL, SCOPE, 2030)
+    page = page_links._Page(index, URL, SCOPE, 2030)
     anchors = index.tag("a")
     assert [a in page.in_pagers for a in anchors] == list(map(is_in_pager, anchors))
     assert [a in page.entry_titles for a in anchors] == list(map(is_title, anchors))
@@ -67,7 +67,7 @@ def test_a_remembered_link_is_classified_as_a_new_one() -> None:
         "https://else.example/",
         "/?m=1",
     ]
-    remembered = links._SiteLinks(origin_of(URL), origin_of(URL), SCOPE, 2030)
+    remembered = page_links._SiteLinks(origin_of(URL), origin_of(URL), SCOPE, 2030)
     for _ in range(2):
         assert [remembered[h] for h in hrefs] == [
             classify_link(h, origin_of(URL), origin_of(URL), SCOPE, 2030) for h in hrefs
@@ -75,8 +75,8 @@ def test_a_remembered_link_is_classified_as_a_new_one() -> None:
 
 
 def test_remembered_links_are_limited() -> None:
-    remembered = links._SiteLinks(origin_of(URL), origin_of(URL), SCOPE, 2030)
-    for number in range(links._MOST_SITE_LINKS + 10):
+    remembered = page_links._SiteLinks(origin_of(URL), origin_of(URL), SCOPE, 2030)
+    for number in range(page_links._MOST_SITE_LINKS + 10):
         remembered[f"/{number}/"]
     assert len(remembered) == 10
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import lxml.html
 import pytest
 
-from archiver.discovery.links import parse_links
+from archiver.discovery.page_links_and_well_known_urls import parse_links
 from archiver.items import PageKind
 from archiver.platforms.selector_index import Index
 from archiver.urls import Scope

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.discovery.web_archive_lists import (
+from archiver.discovery.cdx_and_timemaps import (
     CaptureAction,
     CaptureListEntry,
     CdxEntry,

@@ -17,14 +17,14 @@ from scrapy.http import HtmlResponse
 
 import archiver.cli.commands
 import archiver.platforms
-import archiver.storage.connection as migrations_module
+import archiver.storage.migrations as migrations_module
 from archiver.cli import main
 from archiver.cli.main import cli
 from archiver.demo.demo_server import Blog
 from archiver.extraction import candidate_choice
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.extraction.template.site_rule import from_toml
+from archiver.extraction.template.site_rules import from_toml
 from archiver.fields import EVIDENCE, FIELDS, Field
 from archiver.items import PageKind
 from archiver.platforms.platform_table import platform_tables

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from lxml.etree import fromstring
 
-from archiver.extraction.authors.byline import BylineBlock
+from archiver.extraction.authors.heading_byline import BylineBlock
 from archiver.extraction.body import body_of_html, extract_body, render_container
 from archiver.extraction.boilerplate import boilerplate_word, ends_the_post, is_notice, points_to_other_page
 from archiver.extraction.page import parse_page

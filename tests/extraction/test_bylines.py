@@ -6,7 +6,7 @@ import pytest
 from lxml.html import fromstring
 
 from archiver.extraction.article import extract_page
-from archiver.extraction.authors.byline import names_of_line
+from archiver.extraction.authors.heading_byline import names_of_line
 from archiver.extraction.authors.person_names import is_organization, is_plain_name
 from archiver.extraction.page import parse_page
 from archiver.items import ORGANIZATIONS, Article

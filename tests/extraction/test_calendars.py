@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.date_text import civil_year, from_solar, han_number
+from archiver.extraction.date_parser import civil_year, from_solar, han_number
 
 
 @pytest.mark.parametrize(

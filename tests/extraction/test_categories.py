@@ -7,12 +7,10 @@ from datetime import UTC, datetime
 import pytest
 from lxml.html import fromstring
 
-from archiver.extraction import categories
+from archiver.extraction import categories_and_tags
 from archiver.extraction.article import extract_page
-from archiver.extraction.categories import BOTH_KINDS, choose_terms, term_candidates, terms_of_kind
-from archiver.extraction.page import parse_page
-from archiver.extraction.post_locator import Post, locate_post
-from archiver.extraction.term_links import (
+from archiver.extraction.categories_and_tags import BOTH_KINDS, choose_terms, term_candidates, terms_of_kind
+from archiver.extraction.category_and_tag_links import (
     clean_term,
     is_term,
     kind_of_address,
@@ -21,6 +19,8 @@ from archiver.extraction.term_links import (
     texts_of_links,
     unique_terms,
 )
+from archiver.extraction.page import parse_page
+from archiver.extraction.post_locator import Post, locate_post
 from archiver.items import SourceHint
 
 TEXT = "<p>The ferry was late again, and the bakery at the quay had sold every roll by eight.</p>" * 3
@@ -553,7 +553,7 @@ def test_terms_of_one_kind_are_the_same_as_if_both_were_searched(html: str, hint
 
 def test_categories_are_not_searched_for_the_sake_of_tags(monkeypatch: pytest.MonkeyPatch) -> None:
     searched: list[Post] = []
-    monkeypatch.setattr(categories, "_from_breadcrumbs", lambda page, post: [searched.append(post)][:0])
+    monkeypatch.setattr(categories_and_tags, "_from_breadcrumbs", lambda page, post: [searched.append(post)][:0])
     post = located(page())
     terms_of_kind(post.page, post, None, "tag", ())
     assert not searched

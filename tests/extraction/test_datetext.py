@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction import date_text
-from archiver.extraction.date_text import (
+from archiver.extraction import date_parser
+from archiver.extraction.date_parser import (
     FIRST_YEAR,
     LAST_YEAR,
     AddressDate,
@@ -139,7 +139,7 @@ def test_dateparser_is_asked_only_for_texts_with_a_year_and_a_day(
 ) -> None:
     """It takes a second to load, and ten milliseconds for a text of unknown language."""
     calls: list[str] = []
-    monkeypatch.setattr(date_text, "_by_dateparser", lambda text, language: calls.append(text))
+    monkeypatch.setattr(date_parser, "_by_dateparser", lambda text, language: calls.append(text))
     visible_date.cache_clear()
     assert visible_date(text, "", True) is None
     assert calls == [text] * asked

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.date_text import relative_time
+from archiver.extraction.date_parser import relative_time
 
 NOW = datetime(2024, 5, 20, 13, 45, 30, tzinfo=UTC)
 

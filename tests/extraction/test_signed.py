@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 import archiver
-from archiver.extraction.authors.signature import find_signatures, signatures_in_text
+from archiver.extraction.authors.byline_finder import find_signatures, signatures_in_text
 from archiver.extraction.page import parse_page
 from archiver.extraction.post_locator import locate_post
 from tests.waiting import bounded_work

@@ -17,7 +17,7 @@ from archiver.fleet.leases import monotonic_seconds
 from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage import ShardStorage
 from archiver.fleet.shard_transfer import ARCHIVE
-from archiver.scheduling.crawl_messages import prepare_log_file
+from archiver.scheduling.crawl_plans_and_results import prepare_log_file
 from archiver.scheduling.fork_server import fork_crawl
 from archiver.storage.connection import open_archive
 from tests.fleet import hosts

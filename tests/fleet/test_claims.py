@@ -23,9 +23,9 @@ from archiver.fleet.leases import (
     take_lease,
 )
 from archiver.fleet.postgres import QueueDatabase
-from archiver.fleet.run_crawl_job import WorkerContext, crawl_site
 from archiver.fleet.shard_storage import Manifest, ShardStorage, mark_storage, read_manifest
 from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, delete_old_objects, mark_clean, read_manifests, restore
+from archiver.fleet.worker_job import WorkerContext, crawl_site
 from archiver.storage.connection import open_archive
 from tests.fleet import hosts
 from tests.fleet.postgres import PACKAGE

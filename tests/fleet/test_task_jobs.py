@@ -19,10 +19,7 @@ from archiver.fleet.enrolment_and_status import enter_sites, make_fleet_site, re
 from archiver.fleet.job_queue import create_queue_tables, enqueue_due_jobs, make_queue
 from archiver.fleet.leases import SiteLease, commit_manifest, take_lease
 from archiver.fleet.postgres import QueueDatabase
-from archiver.fleet.run_crawl_job import WorkerContext, crawl_site
-from archiver.fleet.shard_storage import ShardStorage, mark_storage, read_manifest
-from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, restore
-from archiver.fleet.task_job import (
+from archiver.fleet.reextraction_and_import_tasks import (
     FAILED,
     FINISHED,
     IMPORT,
@@ -43,6 +40,9 @@ from archiver.fleet.task_job import (
     select_shards,
     select_sites,
 )
+from archiver.fleet.shard_storage import ShardStorage, mark_storage, read_manifest
+from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, restore
+from archiver.fleet.worker_job import WorkerContext, crawl_site
 from archiver.importers.import_inputs import RecordFilter
 from archiver.storage.connection import open_archive
 from archiver.storage.sites import add_site

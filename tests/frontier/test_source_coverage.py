@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.discovery.url_classifier import URLPattern, feed_without_format, form_pattern
-from archiver.frontier.listing_changes_and_coverage import SourceCoverage
 from archiver.frontier.pattern_budgets_and_equivalent_urls import (
     ALLOWED,
     PART_FEEDS,
     PatternBudgets,
     ShownAddresses,
+    SourceCoverage,
     is_exempt_from_budget,
 )
 from archiver.frontier.random_samples import SetAsidePages, sample_size

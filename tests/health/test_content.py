@@ -10,7 +10,7 @@ from archiver.health.health_rules import HealthFinding, HealthInputs, JudgedRun,
 from archiver.items import Article, Outcome, PageKind, PageResult
 from archiver.storage.held_pages import HeldPage
 from archiver.storage.runs import MeasuredRun, RunStatistics
-from archiver.storage.site_content import RepeatedValue, SiteContent
+from archiver.storage.site_content_statistics import RepeatedValue, SiteContent
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 

@@ -18,7 +18,7 @@ from archiver.health.health_state import read_health_inputs
 from archiver.health.past_comparison import find_burst, find_silence
 from archiver.storage.connection import open_archive
 from archiver.storage.runs import MeasuredRun
-from archiver.storage.site_content import AcceptedPages, Deletions, PostDay, SiteContent, read_post_days
+from archiver.storage.site_content_statistics import AcceptedPages, Deletions, PostDay, SiteContent, read_post_days
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from archiver.fields import MEASURED
 from archiver.frontier.site_crawl_times import Every, PastRun, RecrawlTime
-from archiver.health.health_report import judge_archive
+from archiver.health.health_report_and_metrics import judge_archive
 from archiver.health.health_rules import (
     START_PAGE_ADVICE,
     TRY_AGAIN,
@@ -30,9 +30,10 @@ from archiver.health.past_comparison import chance_of_so_few, chance_of_so_many,
 from archiver.items import Article, DiscoveredURL, Evidence, Outcome, PageKind, PageResult
 from archiver.items import DiscoverySource as Source_
 from archiver.storage.connection import open_archive
+from archiver.storage.crawl_schedule import Scheduled
 from archiver.storage.pages import stamp
-from archiver.storage.runs import MeasuredRun, RunStatistics, Scheduled
-from archiver.storage.site_content import PostDay
+from archiver.storage.runs import MeasuredRun, RunStatistics
+from archiver.storage.site_content_statistics import PostDay
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -22,8 +22,8 @@ from archiver.health.notification_records import Notification
 from archiver.health.notifications import compose_message, notify
 from archiver.scheduling import daemon
 from archiver.sites.archiver_toml import parse_config
+from archiver.storage.backup_and_check_records import Damage, record_checked_units
 from archiver.storage.connection import open_archive
-from archiver.storage.integrity_records import Damage, record_checked_units
 from archiver.storage.pages import stamp
 from tests.archive_fixture import make_archive
 from tests.damage import damage_table

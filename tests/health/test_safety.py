@@ -12,7 +12,7 @@ from archiver.errors import BadConfig
 from archiver.health.archive_safety import ArchiveSafety, judge_safety
 from archiver.health.health_rules import HealthFinding
 from archiver.sites.archiver_toml import Maintenance, parse_config
-from archiver.storage.integrity_records import BackupRecord, Damage
+from archiver.storage.backup_and_check_records import BackupRecord, Damage
 from tests.proved_archive import make
 from tests.runner import in_process
 

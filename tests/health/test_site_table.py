@@ -18,12 +18,12 @@ from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.cli.main import cli
-from archiver.cli.site_table_output import TableLayout, format_history, format_site_table
+from archiver.cli.status_table_output import TableLayout, format_history, format_site_table
 from archiver.frontier.site_crawl_times import RecrawlTime
 from archiver.health.common_causes import CommonCause
 from archiver.health.health_rules import Health, HealthFinding
 from archiver.health.health_state import accept_findings_of, read_health, read_healths, record_run_health
-from archiver.health.site_table import (
+from archiver.health.site_status_table import (
     HistoricalRun,
     SiteRow,
     fold_common_causes,

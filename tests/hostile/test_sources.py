@@ -13,7 +13,7 @@ from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
 from archiver.spiders.page_queue import PageQueue
 from archiver.spiders.page_request import FetchedPage, PageRequest
 from archiver.spiders.parse_response import SiteContext, parse_page
-from archiver.spiders.run_ending import RunEnding
+from archiver.spiders.run_endings_and_outage_guards import RunEnding
 from archiver.urls import Scope, urlkey
 
 START = "http://a.example/"

@@ -19,8 +19,8 @@ from archiver.politeness.throttle import RunLimits
 from archiver.sites.archiver_toml import Config, Quota, effective_settings, parse_config
 from archiver.sites.group_quotas import limit_scheduled_run, read_group_quotas
 from archiver.storage.connection import open_archive
+from archiver.storage.crawl_schedule import DueSites, scheduled_sites
 from archiver.storage.pages import stamp
-from archiver.storage.runs import DueSites, scheduled_sites
 from archiver.storage.sites import add_site, add_tags
 from tests.processes import run, without_proxies
 from tests.runner import Runner, fault

@@ -9,8 +9,8 @@ import pytest
 from scrapy.crawler import Crawler
 from scrapy.settings import Settings
 
-from archiver.extensions import crawl_archive
-from archiver.extensions.crawl_archive import ArchiveExtension
+from archiver.extensions import shared_crawl_state
+from archiver.extensions.shared_crawl_state import ArchiveExtension
 from archiver.spiders import crawl_run
 from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
 from archiver.spiders.site_spider import SiteSpider
@@ -29,8 +29,8 @@ PAGES: dict[str, Any] = {"/": home("/one/"), "/one/": page("The first")}
         ("archiver.scheduling.crawler_process", "Crawler"),
         ("archiver.spiders.crawl_run", "CrawlRun.__init__"),
         ("archiver.spiders.crawl_run", "TrapDetector"),
-        ("archiver.extensions.crawl_archive", "OutageGuard"),
-        ("archiver.middlewares.response_body", "LimitsMiddleware.from_crawler"),
+        ("archiver.extensions.shared_crawl_state", "OutageGuard"),
+        ("archiver.middlewares.response_bodies_and_retries", "LimitsMiddleware.from_crawler"),
         ("archiver.spiders.page_queue", "PageQueue.take"),
     ],
 )
@@ -65,7 +65,7 @@ def test_each_run_has_failed_with_one_sentence_and_the_next_goes_on(
     assert last_run(archive) == ("finished", "")
 
 
-@pytest.mark.parametrize(("module", "name"), [(crawl_run, "TrapDetector"), (crawl_archive, "OutageGuard")])
+@pytest.mark.parametrize(("module", "name"), [(crawl_run, "TrapDetector"), (shared_crawl_state, "OutageGuard")])
 def test_the_lock_is_released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
     archive = tmp_path / "a.db"
     monkeypatch.setattr(module, name, burst)
@@ -78,7 +78,7 @@ def test_the_lock_is_released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, m
 
 
 def test_a_run_that_cannot_be_closed_properly_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from archiver.spiders.run_ending import RunEnding
+    from archiver.spiders.run_endings_and_outage_guards import RunEnding
 
     archive = tmp_path / "a.db"
     opened = CrawlRun(archive, CrawlOrder("http://127.0.0.1:9/"))

@@ -14,7 +14,7 @@ from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, Pag
 from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
 from archiver.spiders.page_queue import PageQueue
 from archiver.spiders.page_request import page_request
-from archiver.spiders.run_ending import RunEnding
+from archiver.spiders.run_endings_and_outage_guards import RunEnding
 from archiver.storage import pages
 from archiver.urls import urlkey
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from archiver.storage.article_tables.evidence import Entry, decode_evidence, encode_evidence, pack_evidence
-from archiver.storage.connection import migrations, writing
+from archiver.storage.connection import writing
+from archiver.storage.migrations import migrations
 from tests.storage.evidence_strategies import entry_lists
 
 _NOT = {"exclude_characters": "\0"}

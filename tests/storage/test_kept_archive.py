@@ -15,7 +15,8 @@ from click.testing import CliRunner
 from archiver.archive import Archive
 from archiver.cli.main import cli
 from archiver.maintenance.verify import verify
-from archiver.storage.connection import migrations, open_archive
+from archiver.storage.connection import open_archive
+from archiver.storage.migrations import migrations
 from tests.runner import Runner, fault
 from tests.storage.later_step import NAME, NEW_COLUMN, NEW_VIEW, add_step
 from tests.storage.test_connect import without_write_access

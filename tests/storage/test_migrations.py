@@ -12,7 +12,8 @@ from sqlite_utils import Database
 
 from archiver.errors import ArchiveTooNew, ArchiveUnreleased
 from archiver.maintenance.verify import verify
-from archiver.storage.connection import UNRELEASED, follow_field_table, make_schema, migrations, open_archive
+from archiver.storage.connection import open_archive
+from archiver.storage.migrations import UNRELEASED, follow_field_table, make_schema, migrations
 from tests.archive_fixture import make_archive
 from tests.storage.later_step import NAME, add_step
 

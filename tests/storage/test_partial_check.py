@@ -18,8 +18,8 @@ from archiver.maintenance import partial_check
 from archiver.maintenance.partial_check import CheckBudget, Unit, check_part, is_part_due, list_units
 from archiver.maintenance.verify_captures import find_warc_files
 from archiver.sites.archiver_toml import Maintenance
+from archiver.storage.backup_and_check_records import read_checked_units
 from archiver.storage.connection import opened
-from archiver.storage.integrity_records import read_checked_units
 from archiver.storage.locks import check_is_running, lock_check
 from tests.damage import damage_table, flip, shorten, warc_files
 from tests.proved_archive import make

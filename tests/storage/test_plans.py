@@ -16,7 +16,7 @@ from archiver.storage.article_tables import article_records as records
 from archiver.storage.completeness import site_completeness
 from archiver.storage.connection import open_archive
 from archiver.storage.pages import EPOCH, due_pages
-from archiver.storage.site_content import read_deletions, read_post_days, read_site_content
+from archiver.storage.site_content_statistics import read_deletions, read_post_days, read_site_content
 from archiver.storage.sites import find_site
 from tests.archive_fixture import make_archive
 from tests.storage.one_site_archive import AT, SITE, archive_of_one_site

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from archiver.maintenance.database_damage import DatabaseDamage
-from archiver.maintenance.database_rebuilding import rebuild_damaged
-from archiver.maintenance.verify import verify
+from archiver.maintenance.verify import rebuild_damaged, verify
 from tests.damage import damage_table
 from tests.killed_call import KilledCall, assert_killed
 from tests.proved_archive import make
@@ -93,8 +92,8 @@ def test_a_damaged_table_is_not_touched(table: str, archive: Path) -> None:
 @pytest.mark.parametrize(
     "moment",
     [
-        KilledCall("database_rebuilding", "_delete_from_schema", 1, True),
-        KilledCall("database_rebuilding", "_vacuum", 1, False),
+        KilledCall("verify", "_delete_from_schema", 1, True),
+        KilledCall("verify", "_vacuum", 1, False),
     ],
     ids=str,
 )

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.datasets.record_formats import FORMATS
-from archiver.health.health_report import format_metrics, judge_all
+from archiver.health.health_report_and_metrics import format_metrics, judge_all
 from archiver.search.citations import STYLES, build_citation
 from archiver.sites.archiver_toml import effective_settings
 from archiver.storage.article_tables.article_records import records, revision_record, revisions

@@ -26,9 +26,9 @@ from archiver.items import (
     PageResult,
     SourceHint,
 )
-from archiver.maintenance.database_rebuilding import vacuum
 from archiver.maintenance.reextraction import ReextractedArticle, ReextractionReader, ReextractionRequest
 from archiver.maintenance.takedown import archive_without_writers, remove_articles
+from archiver.maintenance.vacuum import vacuum
 from archiver.maintenance.verify import verify
 from archiver.spiders.page_request import PageRequest, page_request
 from archiver.storage.connection import open_archive, writing

@@ -25,7 +25,8 @@ from archiver.storage.article_tables.article_and_revision_rows import (
 )
 from archiver.storage.article_tables.article_records import revision_record
 from archiver.storage.article_tables.articles import Observation, store_article
-from archiver.storage.connection import migrations, open_archive
+from archiver.storage.connection import open_archive
+from archiver.storage.migrations import migrations
 
 AT = datetime(2024, 5, 1, 8, tzinfo=UTC)
 TEXT = 'The harbour master counted the boats before the ferry came.\n\nThere were "eleven" — and a dinghy \\ raft.'

@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 
 from archiver.cli.main import cli
-from archiver.maintenance import database_rebuilding as vacuuming
+from archiver.maintenance import vacuum as vacuuming
 from archiver.maintenance.verify import verify
 from archiver.search.engine import run
 from archiver.search.query import Query

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from archiver.discovery.web_archive_lists import parse_archive_service
+from archiver.discovery.cdx_and_timemaps import parse_archive_service
 from archiver.importers.memento_response import (
     ArchiveResponse,
     OtherMemento,

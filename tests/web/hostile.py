@@ -8,7 +8,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from archiver.storage.article_tables.captures import enter_capture
+from archiver.storage.article_tables.captures_and_imports import enter_capture
 from archiver.storage.article_tables.evidence import pack_evidence
 from archiver.storage.connection import open_archive, writing
 from archiver.urls import urlkey

@@ -10,7 +10,7 @@ import pytest
 
 from archiver.errors import ArchiveNotFound
 from archiver.storage.connection import open_archive
-from archiver.web.datasette_server import application
+from archiver.web.datasette_app import application
 from tests.archive_fixture import make_archive
 
 PAGES = (

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from fastwarc import ArchiveIterator
 
 from archiver.cli.main import cli
-from archiver.discovery.web_archive_lists import parse_timemap
+from archiver.discovery.cdx_and_timemaps import parse_timemap
 from archiver.storage.connection import open_archive
 from tests.proved_archive import HILL, QUAY, make
 from tests.web.conftest import Got, Served, serving

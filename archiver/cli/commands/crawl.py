@@ -32,7 +32,7 @@ from archiver.cli.options import (
     tag_option,
     workers_option,
 )
-from archiver.cli.run_output import (
+from archiver.cli.run_and_health_output import (
     format_health,
     format_run_summary,
     has_unusable_content,
@@ -43,7 +43,7 @@ from archiver.cli.run_output import (
 )
 from archiver.errors import TagNotFound
 from archiver.health.notifications import notify_after_runs
-from archiver.scheduling.crawl_messages import CommonOptions, CrawlResult, make_plan, print_notice
+from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlResult, make_plan, print_notice
 from archiver.scheduling.crawl_pool import run_plans
 from archiver.sites.archiver_toml import effective_settings
 from archiver.storage.connection import opened

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from archiver.articles.word_diff import DiffOp, Piece
 from archiver.cli.options import archive_option, json_option
-from archiver.cli.terminal import count_noun, format_time, print_json, print_lines, styled_line
+from archiver.cli.terminal import (
+    count_noun,
+    format_time,
+    has_colours,
+    print_json,
+    print_lines,
+    styled_line,
+)
 from archiver.errors import OutputNotWritable
 
 
@@ -81,8 +90,6 @@ def diff(
             shown = f"'archiver diff {current['id']} {after['revision']} {number}' shows it"
             click.echo(f"{_taken_back(revisions[number])}; {shown}.", err=True)
     else:
-        from archiver.cli.diff_and_evidence_output import print_edits
-
         for one in (revisions.get(before["revision"]), revisions.get(after["revision"])):
             if one and one["undone_at"]:
                 print_lines(styled_line((f"{_taken_back(one)}.", "yellow")))
@@ -115,7 +122,6 @@ def _list_changed_titles(found: list[dict[str, Any]], as_json: bool) -> None:
         print_json(found)
         return
     from archiver.articles.word_diff import word_diff
-    from archiver.cli.diff_and_evidence_output import style_pieces
 
     for one in found:
         again = count_noun(one["seen_again"], "time", "times") if one["seen_again"] else ""
@@ -128,3 +134,90 @@ def _list_changed_titles(found: list[dict[str, Any]], as_json: bool) -> None:
         )
     if not found:
         click.echo("No changed headlines in the archive.", err=True)
+
+
+_STYLES = {DiffOp.EQUAL: "", DiffOp.DELETE: "strike red", DiffOp.INSERT: "bold green"}
+_MARKS = {DiffOp.EQUAL: "{}", DiffOp.DELETE: "[-{}-]", DiffOp.INSERT: "{{+{}+}}"}
+_Pieces = tuple[str | tuple[str, str], ...]
+
+
+def print_edits(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Prints each field that differs between two revisions of an article, given as records. The body comes last, with
+    only its edited paragraphs.
+    """
+    from archiver.search.revision_diff import changed_values, edited_lists, edited_texts
+
+    texts, lists = edited_texts(before, after), edited_lists(before, after)
+    changed = changed_values(before, after)
+    for name, (old, new) in changed.items():
+        label = (f"{name}: ", "bold")
+        if name == "body":
+            continue
+        if name in texts:
+            print_lines(styled_line(label, *style_pieces(texts[name])))
+        else:
+            print_lines(
+                styled_line(
+                    label,
+                    (_format_value(old), "red"),
+                    " -> ",
+                    (_format_value(new), "green"),
+                    *_format_list_edits(lists.get(name)),
+                )
+            )
+    if "body" in texts:
+        if len(changed) > 1:
+            print_lines("")
+        print_lines(*(styled_line(*row) for row in _edited_paragraphs_only(texts["body"])))
+
+
+def _format_list_edits(names: tuple[Sequence[str], Sequence[str]] | None) -> _Pieces:
+    if names is None:
+        return ()
+    added, removed = names
+    pieces = [Piece(DiffOp.DELETE, one) for one in removed] + [Piece(DiffOp.INSERT, one) for one in added]
+    return (
+        (" (", *(part for n, one in enumerate(pieces) for part in (", " if n else "", *style_pieces([one]))), ")")
+        if pieces
+        else (" (order changed)",)
+    )
+
+
+def style_pieces(pieces: Iterable[Piece]) -> _Pieces:
+    """Converts the pieces of a text diff to pieces for `styled_line`. Deletions and insertions are coloured if the
+    terminal shows colours; otherwise they are marked as [-deleted-] and {+inserted+}.
+    """
+    colours = has_colours()
+    return tuple((p.text, _STYLES[p.op]) if colours else _MARKS[p.op].format(p.text) for p in pieces)
+
+
+def _edited_paragraphs_only(pieces: Iterable[Piece]) -> Iterator[_Pieces]:
+    """Yields the lines to print for a diff of two bodies: each edited paragraph followed by a blank line, and the
+    number of unchanged paragraphs in between.
+    """
+    rows: list[list[Piece]] = [[]]
+    for piece in pieces:
+        first, *more = piece.text.split("\n\n")
+        rows[-1].append(Piece(piece.op, first))
+        rows += [[Piece(piece.op, text)] for text in more]
+    unchanged = 0
+    for row in rows:
+        shown = [piece for piece in row if piece.text]
+        if all(piece.op is DiffOp.EQUAL for piece in shown):
+            unchanged += bool(shown)
+            continue
+        if unchanged:
+            yield from (((f"({count_noun(unchanged, 'unchanged paragraph')})", "dim"),), ("",))
+        unchanged = 0
+        yield style_pieces(shown)
+        yield ("",)
+    if unchanged:
+        yield ((f"({count_noun(unchanged, 'unchanged paragraph')})", "dim"),)
+
+
+def _format_value(value: Any) -> str:
+    from archiver.search.revision_diff import as_text
+
+    if isinstance(value, list):
+        return ", ".join(map(as_text, value)) or "none"
+    return str(value) if value else "none"

@@ -6,23 +6,33 @@ import json
 import re
 import shlex
 import sys
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from archiver.cli.options import read_bytes
-from archiver.cli.terminal import print_json, print_lines, styled_line
+from archiver.cli.terminal import (
+    format_time,
+    print_json,
+    print_lines,
+    print_table,
+    styled_line,
+)
 from archiver.errors import OutputNotWritable, UnreadableInput
 from archiver.fields import FIELDS
+from archiver.items import UNCONFIRMED
 from archiver.search.engine import format_published
 
 if TYPE_CHECKING:
+    from archiver.extraction.explain import FieldExplanation
     from archiver.extraction.page import Page
-    from archiver.extraction.template.site_rule import SiteRules
+    from archiver.extraction.template.site_rules import SiteRules
     from archiver.items import Article
     from archiver.sites.page_objects import LoadedPageObject, PageObjects
 
@@ -126,8 +136,6 @@ def extract(file: str, url: str | None, form: str, evidence: bool, rules: str | 
     if form == "text":
         _print(article)
         if evidence:
-            from archiver.cli.diff_and_evidence_output import print_explanations
-
             print_lines("")
             print_explanations(explain(article, found.evidence))
         return
@@ -260,7 +268,7 @@ def _save_case(folder: Path, used: LoadedPageObject | None, case: _Case, article
 
 def _warn_of_unmatched(page: Page, article: Article, rules: SiteRules) -> None:
     """Prints on standard error which rules found nothing on the page, and whether the page is not a post."""
-    from archiver.extraction.template.site_rule import BY_HAND
+    from archiver.extraction.template.site_rules import BY_HAND
     from archiver.items import PageKind
 
     for mark in (mark for mark in rules.post if not page.ask(mark)):
@@ -306,3 +314,45 @@ def _print(article: dict[str, Any]) -> None:
     when = format_published(_to_plain_data(article["published"]), article["published_precision"])
     print_lines(styled_line((" · ".join(part for part in (when, ", ".join(article["authors"])) if part), "dim")), "")
     print_lines(*(styled_line(text) for text in article["body"].split("\n")))
+
+
+_WIDTH = 72
+
+
+def print_explanations(
+    explained: Iterable[FieldExplanation], readers: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Prints for each field a table of its candidates, with the chosen one marked and the reason for the choice.
+    `readers` maps a field to a description of the extractor that extracted it. Fields without any candidate are listed
+    at the end.
+    """
+    empty = []
+    for one in explained:
+        if not one.chosen and not one.candidates:
+            empty.append(one.field)
+            continue
+        lacking = next((c.value for c in one.candidates if c.source == UNCONFIRMED), "")
+        missing = f"the page has not shown it since {format_time(lacking)}" if lacking else ""
+        why = "; ".join(filter(None, (one.why, missing, readers.get(one.field))))
+        print_lines(
+            styled_line((one.field, "bold"), "  ", _shorten(one.chosen) or "(none)"),
+            styled_line((why, "dim"), indent=2),
+        )
+        if one.candidates:
+            print_table(
+                ("", "candidate", "source", "location", "confidence"),
+                [
+                    ("*" if won else "", _shorten(c.value) or "(none)", c.source, c.locator, f"{c.confidence:.2f}")
+                    for c, won in zip(one.candidates, one.won, strict=True)
+                    if c.source != UNCONFIRMED
+                ],
+                numbers=(4,),
+            )
+        print_lines("")
+    if empty:
+        print_lines(styled_line(("not found: ", "dim"), ", ".join(empty)))
+
+
+def _shorten(value: str) -> str:
+    text = " ".join(value.split())
+    return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"

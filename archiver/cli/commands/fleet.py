@@ -94,7 +94,7 @@ def reextract(
       archiver fleet reextract
       archiver fleet reextract blog.example.org --field authors --since 2024-05
     """
-    from archiver.fleet.task_job import REEXTRACT, NewTask, enter_tasks, select_shards
+    from archiver.fleet.reextraction_and_import_tasks import REEXTRACT, NewTask, enter_tasks, select_shards
 
     options = {
         "fields": [name for name in EVIDENCE if name in fields],
@@ -150,8 +150,8 @@ def import_(files: tuple[str, ...], jobs: str, storage: str | None, as_json: boo
       archiver fleet import s3://dumps/2009/ --until 2012
       archiver fleet import /mnt/dumps/blog.warc.gz --only blog.example.org
     """
+    from archiver.fleet.reextraction_and_import_tasks import SCAN, NewTask, enter_tasks, find_import_files, select_sites
     from archiver.fleet.shard_storage import ShardStorage
-    from archiver.fleet.task_job import SCAN, NewTask, enter_tasks, find_import_files, select_sites
 
     queue = open_queue(jobs)
     try:
@@ -348,9 +348,9 @@ def worker(
     Exit code: 0 the fleet was drained; 1 the queue or storage is not usable; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
     from archiver.fleet.job_queue import Worker
-    from archiver.fleet.run_crawl_job import WorkerContext
     from archiver.fleet.shard_transfer import lock_work_folder
-    from archiver.scheduling.crawl_messages import count_cores
+    from archiver.fleet.worker_job import WorkerContext
+    from archiver.scheduling.crawl_plans_and_results import count_cores
 
     slots = slots or count_cores()
     logging.basicConfig(

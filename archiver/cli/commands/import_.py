@@ -167,7 +167,7 @@ def import_wayback(options: ImportOptions) -> None:
     is not 0.
     """
     from archiver.importers.wayback_import import WaybackImport
-    from archiver.scheduling.crawl_messages import prepare_log_file
+    from archiver.scheduling.crawl_plans_and_results import prepare_log_file
     from archiver.sites.crawler_identity import contact_of, user_agent
 
     until = _end_of_day(options.last_day)
@@ -240,7 +240,7 @@ def _find_site(archive: str, word: str) -> tuple[dict[str, Any] | None, str]:
 
 
 def _parse_service(text: str, replay: str) -> Any:
-    from archiver.discovery.web_archive_lists import parse_archive_service
+    from archiver.discovery.cdx_and_timemaps import parse_archive_service
 
     try:
         return parse_archive_service(text, replay)
@@ -265,7 +265,7 @@ def _fetch_captures(run: Any, agent: str, log: Path | None, *, shown: bool) -> i
     from archiver.extensions.crawl_log import install_crawl_log, log_as
     from archiver.extensions.progress import Leave, Terminal
     from archiver.importers.wayback_spider import WaybackSpider, make_settings
-    from archiver.scheduling.crawl_messages import GRACE
+    from archiver.scheduling.crawl_plans_and_results import GRACE
     from archiver.scheduling.crawler_process import CrawlProcess
     from archiver.sites.archiver_toml import load_config
 
@@ -540,7 +540,7 @@ def _import_files(options: ImportOptions) -> tuple[list[FileResult], int]:
     """
     from archiver.importers.import_run import ImportProgress, ImportRun
     from archiver.maintenance.takedown import finish_pending_takedowns
-    from archiver.scheduling.crawl_messages import print_notice
+    from archiver.scheduling.crawl_plans_and_results import print_notice
 
     chosen, archive = options.record_filter(), Path(options.archive)
     shown = None if options.is_silent else ImportProgress()
@@ -588,7 +588,7 @@ def _raise_stopped(signum: int, frame: Any) -> None:
 
 
 def _summarize_files(results: list[FileResult], seconds: float, archive: str) -> dict[str, Any]:
-    from archiver.storage.article_tables.captures import ImportCounts
+    from archiver.storage.article_tables.captures_and_imports import ImportCounts
 
     total, kinds = ImportCounts(), Counter[str]()
     for result in results:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from archiver.datasets.publication_rules_and_tiers import PublicationRules
     from archiver.datasets.snapshot import BuiltSnapshot
-    from archiver.datasets.snapshot_selection import SnapshotRequest
+    from archiver.datasets.snapshot_request_and_selection import SnapshotRequest
 
 _COMPATIBLE = {
     "explain": (
@@ -292,7 +292,7 @@ def _read_rules(file: str | None) -> PublicationRules:
 
 
 def _read_pseudonym_key(variable: str | None) -> bytes | None:
-    from archiver.datasets.withheld_text import SHORTEST_KEY
+    from archiver.datasets.personal_data_removal import SHORTEST_KEY
 
     if variable is None:
         return None
@@ -306,14 +306,14 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
     """Builds the request for a dataset from the options; `rules` is the text of the publication rules. Raises
     UsageError, BadQuery and BadSplits.
     """
-    from archiver.datasets.snapshot_selection import (
+    from archiver.datasets.personal_data_removal import key_fingerprint
+    from archiver.datasets.snapshot_request_and_selection import (
         VERSION,
         SnapshotRequest,
         parse_split_dates,
         parse_splits,
         query_values,
     )
-    from archiver.datasets.withheld_text import key_fingerprint
 
     if not options.version:
         raise click.UsageError("Give the version of the dataset with --version, such as 1.0.0.")
@@ -343,7 +343,7 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
 
 def _parse_past_cutoff(text: str) -> str:
     """Parses a cut-off. Raises UsageError if it is in the future, because the archive may change until then."""
-    from archiver.datasets.snapshot_selection import parse_cutoff
+    from archiver.datasets.snapshot_request_and_selection import parse_cutoff
 
     cutoff = parse_cutoff(text)
     if cutoff > datetime.now(UTC).isoformat():
@@ -423,8 +423,8 @@ def _build_dataset(options: PublishOptions, folder: Path, basis: DatasetBasis, k
 def _list_contacts(options: PublishOptions, rules: PublicationRules) -> None:
     """Prints the e-mail addresses and telephone numbers that --drop-contacts would remove."""
     from archiver import __version__
+    from archiver.datasets.personal_data_removal import EMAIL
     from archiver.datasets.snapshot import BuildOptions, list_contacts
-    from archiver.datasets.withheld_text import EMAIL
 
     if not options.drop_contacts:
         raise click.UsageError("--dry-run needs --drop-contacts or --push: it shows what would be removed or sent.")
@@ -498,8 +498,8 @@ def _print_summary(built: BuiltSnapshot, as_json: bool) -> None:
 
 
 def _print_differences(old: Path, new: Path, *, as_json: bool) -> None:
-    from archiver.datasets.dataset_card import compare_snapshots, differences_text
     from archiver.datasets.snapshot import read_rebuild
+    from archiver.datasets.snapshot_changes import compare_snapshots, differences_text
 
     for folder in (old, new):
         read_rebuild(folder)
@@ -583,7 +583,7 @@ def _explain_decisions(
 ) -> None:
     from archiver.datasets.cross_archive_duplicates import explain_decision
     from archiver.datasets.publication_rules_and_tiers import DOCS
-    from archiver.datasets.snapshot_selection import parse_cutoff
+    from archiver.datasets.snapshot_request_and_selection import parse_cutoff
     from archiver.storage.connection import opened
 
     with ExitStack() as stack:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from archiver.items import Article
+    from archiver.maintenance.page_reclassification import RejudgedPage
     from archiver.maintenance.reextraction import ReextractedArticle
     from archiver.maintenance.reextraction_run import ReextractionTally
-    from archiver.maintenance.rejudging import RejudgedPage
 
 _EXAMPLES = 3
 _PAGES_SHOWN = 5
@@ -369,7 +369,7 @@ def _rejudge_site(db: Any, archive: Path, site: dict[str, Any], *, dry_run: bool
     from archiver import __version__
     from archiver.articles.page_form_verdicts import judge_forms
     from archiver.items import PageKind
-    from archiver.maintenance.rejudging import Rejudging, RejudgingTally, form_pages, judge_site, rejudge
+    from archiver.maintenance.page_reclassification import Rejudging, RejudgingTally, form_pages, judge_site, rejudge
     from archiver.storage.page_forms import forms_of_site, pages_without_form
     from archiver.storage.page_result_writer import StoringRun
     from archiver.storage.runs import last_run

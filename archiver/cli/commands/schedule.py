@@ -23,8 +23,8 @@ from archiver.cli.options import (
 from archiver.cli.terminal import count_noun, format_time, print_json, print_table
 
 if TYPE_CHECKING:
-    from archiver.scheduling.crawl_messages import CrawlOutcome
-    from archiver.storage.runs import Scheduled
+    from archiver.scheduling.crawl_plans_and_results import CrawlOutcome
+    from archiver.storage.crawl_schedule import Scheduled
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def schedule(options: ScheduleOptions) -> None:
     from archiver.sites.archiver_toml import effective_settings, load_config
     from archiver.sites.group_quotas import read_group_quotas
     from archiver.storage.connection import open_archive, opened
-    from archiver.storage.runs import scheduled_sites
+    from archiver.storage.crawl_schedule import scheduled_sites
 
     if options.dry_run:
         with opened(options.archive, read_only=True) as db:
@@ -110,7 +110,7 @@ def _run_scheduler(options: ScheduleOptions) -> int:
     """Crawls sites when they are due or, with --once, only those that are due now. Returns the exit code."""
     from archiver.errors import SchedulerAlreadyRunning
     from archiver.health.notifications import notify_after_runs
-    from archiver.scheduling.crawl_messages import CommonOptions, print_notice
+    from archiver.scheduling.crawl_plans_and_results import CommonOptions, print_notice
     from archiver.scheduling.daemon import Daemon, DaemonOptions
     from archiver.storage.locks import lock_schedule
 
@@ -155,7 +155,7 @@ def _check_part_if_due(archive: Path) -> None:
     released.
     """
     from archiver.errors import ArchiverError
-    from archiver.scheduling.crawl_messages import print_notice
+    from archiver.scheduling.crawl_plans_and_results import print_notice
     from archiver.scheduling.daemon import check_part_and_report, due_partial_check
 
     try:

@@ -51,8 +51,8 @@ def serve(archive: str, host: str, port: int, public_url: str, open_browser: boo
     from archiver.errors import ExtraMissing
 
     try:
-        from archiver.web.datasette_server import is_loopback
-        from archiver.web.datasette_server import serve as run
+        from archiver.web.datasette_app import is_loopback
+        from archiver.web.datasette_app import serve as run
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("archiver"):
             raise

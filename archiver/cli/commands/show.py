@@ -49,7 +49,7 @@ def show(
     from archiver.archive import Archive
     from archiver.extraction.explain import explanations_as_data
     from archiver.storage.article_tables.article_records import cluster_of
-    from archiver.storage.article_tables.withdrawals_and_undoing import withdrawal_of
+    from archiver.storage.article_tables.articles import withdrawal_of
     from archiver.storage.requisites import captured_lead_image
 
     if (markdown or html) and (as_json or evidence or (markdown and html)):
@@ -82,7 +82,7 @@ def show(
             )
         _print_article(record, opened.revisions(record["id"]), cluster_of(opened.db, record["id"]), image)
         if evidence:
-            from archiver.cli.diff_and_evidence_output import print_explanations
+            from archiver.cli.commands.extract import print_explanations
 
             print_lines("")
             print_explanations(why, {name: _describe_reader(one) for name, one in readers.items()})

@@ -5,27 +5,22 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from archiver import __version__
-from archiver.cli.bulk_site_commands import (
-    check,
-    describe_rules_without_match,
-    export,
-    import_,
-    move,
-    mute,
-    set_,
-    tag,
-)
+from archiver.cli.bulk_site_commands import check, describe_rules_without_match, export, import_, mute, set_, tag
 from archiver.cli.options import archive_option, json_option, read_bytes, tag_option
 from archiver.cli.terminal import count_noun, format_time, print_json, print_lines, print_table, styled_line
 from archiver.errors import NothingLearned
 from archiver.storage.connection import writing
 
+if TYPE_CHECKING:
+    from archiver.maintenance.site_move import SiteMove
+
 _LEARNING_PAGES = 50
+_SHOWN = 50
 
 
 @click.group(short_help="List and change the sites of the archive.")
@@ -41,7 +36,7 @@ def sites() -> None:
     """
 
 
-for command in (check, import_, export, set_, tag, move, mute):
+for command in (check, import_, export, set_, tag, mute):
     sites.add_command(command)
 
 
@@ -220,7 +215,7 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
       archiver sites rules blog.example.org > rules.toml; archiver sites rules blog.example.org --set rules.toml
       archiver sites rules blog.example.org --learn
     """
-    from archiver.extraction.template.site_rule import to_toml
+    from archiver.extraction.template.site_rules import to_toml
     from archiver.storage.connection import opened
     from archiver.storage.sites import (
         find_site,
@@ -352,3 +347,98 @@ def release(site: str, accept: bool, as_json: bool, archive: str) -> None:
         click.echo(f"Still held: {line}", err=True)
     if done.left:
         click.get_current_context().exit(1)
+
+
+@sites.command()
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="NEW")
+@click.option(
+    "--merge",
+    is_flag=True,
+    help="If NEW is a site of the archive, too, remove it with its articles; its captures can then be imported.",
+)
+@click.option("--dry-run", is_flag=True, help="Only count what would be moved; change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@json_option
+@archive_option
+def move(old: str, new: str, merge: bool, dry_run: bool, yes: bool, as_json: bool, archive: str) -> None:
+    """Give a site that has moved its new address. OLD is the name of the site, NEW is its new start URL.
+
+    The site keeps its settings, tags, rules, runs and captures. Its posts get addresses below NEW, and keep their
+    former addresses as aliases. 'show', 'why', citations and links find them by both addresses, and the next crawl
+    recognises them at the new address. A post that is not there under the same path is identified by a redirect from
+    its former address, or by its text.
+
+    If the archive already contains NEW as another site, --merge merges the two sites: the articles and runs of NEW
+    are removed. Its WARC files stay, so an import of these files brings its posts and edits back.
+
+    The move is one transaction: if it is stopped, nothing has changed. It is refused while a crawl of OLD or NEW is
+    running.
+
+    \b
+    Examples:
+      archiver sites move blog.example.org https://example.net --dry-run
+      archiver sites move blog.example.org https://example.net/blog/
+
+    Exit code: 0 moved; 1 not moved; 2 wrong usage.
+    """
+    from archiver.maintenance.site_move import locked_for_move, move_site
+    from archiver.search.index_refresh import refresh_after_writing
+    from archiver.storage.connection import opened
+    from archiver.storage.sites import find_site
+
+    now = datetime.now(UTC)
+    with opened(archive) as db, locked_for_move(Path(archive), find_site(db, old), new):
+        planned = move_site(db, old, new, now, merge=merge, dry_run=True)
+        if not dry_run:
+            if not yes:
+                _confirm_move(planned)
+            move_site(db, old, new, now, merge=merge)
+    if as_json:
+        print_json({**planned.as_dict(), "dry_run": dry_run})
+    else:
+        click.echo(_describe_move(planned, dry_run=dry_run))
+        if not dry_run and not planned.crawl:
+            click.echo(f"It has crawl=no: 'archiver sites set {planned.new} crawl=' makes it crawled again.")
+        elif not dry_run:
+            click.echo(f"'archiver crawl {planned.new}' fetches it at its new address.")
+        if planned.files:
+            _print_files_to_import(Path(archive), planned)
+    if not dry_run and (sentence := refresh_after_writing(Path(archive))):
+        click.echo(sentence, err=True)
+
+
+def _print_files_to_import(archive: Path, done: SiteMove) -> None:
+    """After a move that has removed another site, prints the command that imports the captures of that site into the
+    moved site.
+    """
+    click.echo(
+        f"'archiver import FILE...' of {count_noun(len(done.files), 'WARC file')} brings back the posts and edits "
+        f"of the {count_noun(done.removed, 'article')} that {done.new} had:"
+    )
+    for file in done.files[:_SHOWN]:
+        click.echo(f"  {archive.parent / file}")
+    if len(done.files) > _SHOWN:
+        click.echo(f"  and {len(done.files) - _SHOWN:,} more ('--json' lists them)")
+
+
+def _confirm_move(planned: SiteMove) -> None:
+    """Asks whether to move the site. Aborts if the answer is no, or if there is no terminal on which to ask."""
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"Moving {planned.old} needs --yes, or a terminal to confirm it on.")
+    click.echo(_describe_move(planned, dry_run=True), err=True)
+    click.confirm(f"Move {planned.old} to {planned.start_url}?", abort=True, err=True)
+
+
+def _describe_move(done: SiteMove, *, dry_run: bool) -> str:
+    parts = [
+        count_noun(done.articles, "article"),
+        count_noun(done.aliases, "former address", "former addresses") + " as aliases",
+        count_noun(done.pages, "page"),
+        count_noun(done.runs, "run"),
+        count_noun(done.tags, "tag"),
+        count_noun(done.settings, "setting"),
+        *([f"in place of {count_noun(done.removed, 'article')} of {done.new}"] if done.removed else []),
+    ]
+    kept = f"; {done.kept:,} without a new address, because another page has it" if done.kept else ""
+    return f"{done.old} {'would move' if dry_run else 'moved'} to {done.new}: {', '.join(parts)}{kept}"

@@ -137,15 +137,15 @@ def status(options: StatusOptions) -> None:
     """
     _reject_combinations(options)
     if options.prometheus is not None:
-        from archiver.cli.run_output import write_metrics
+        from archiver.cli.run_and_health_output import write_metrics
 
         write_metrics(options.archive, options.prometheus)
     elif options.notify or options.try_notify:
-        from archiver.cli.run_output import show_deliveries
+        from archiver.cli.run_and_health_output import show_deliveries
 
         sys.exit(show_deliveries(options.archive, trial=options.try_notify))
     elif options.health_only:
-        from archiver.cli.run_output import show_health
+        from archiver.cli.run_and_health_output import show_health
 
         sys.exit(show_health(options.archive, options.site, options.as_json))
     elif options.missing:
@@ -203,7 +203,7 @@ def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[st
 
 
 def _accept_findings(options: StatusOptions) -> None:
-    from archiver.cli.run_output import accept_findings
+    from archiver.cli.run_and_health_output import accept_findings
     from archiver.health.health_state import read_health
 
     with _open_sites(options) as (db, (site,)):
@@ -213,13 +213,13 @@ def _accept_findings(options: StatusOptions) -> None:
 
 def _print_table(options: StatusOptions) -> None:
     """Prints the table of the selected sites. Exits with code 1 if a crawled site is not complete."""
-    from archiver.cli.run_output import format_findings
-    from archiver.cli.site_table_output import print_site_table, summarize_rows
+    from archiver.cli.run_and_health_output import format_findings
+    from archiver.cli.status_table_output import print_site_table, summarize_rows
     from archiver.health.archive_safety import find_unsafe
     from archiver.health.common_causes import judge_common_causes, read_common_causes
-    from archiver.health.health_report import judge_groups
+    from archiver.health.health_report_and_metrics import judge_groups
     from archiver.health.health_rules import Health
-    from archiver.health.site_table import fold_common_causes, read_site_table, sort_rows
+    from archiver.health.site_status_table import fold_common_causes, read_site_table, sort_rows
     from archiver.sites.archiver_toml import load_config
     from archiver.storage.connection import opened
     from archiver.storage.sites import site_ids_with_tag
@@ -258,12 +258,12 @@ def _describe_no_sites(options: StatusOptions, *, has_sites: bool) -> str:
 
 def _print_sites(options: StatusOptions) -> None:
     """Prints the completeness and health of each selected site. Exits with code 1 if a crawled site is not complete."""
-    from archiver.cli.run_output import format_findings
+    from archiver.cli.run_and_health_output import format_findings
     from archiver.health.archive_safety import find_unsafe
-    from archiver.health.health_report import health_as_json
+    from archiver.health.health_report_and_metrics import health_as_json
     from archiver.health.health_rules import Health
     from archiver.health.health_state import read_health
-    from archiver.health.site_table import describe_next_run, read_history, read_next_run
+    from archiver.health.site_status_table import describe_next_run, read_history, read_next_run
     from archiver.sites.archiver_toml import load_config
     from archiver.storage.completeness import site_completeness
     from archiver.storage.sites import read_mute
@@ -297,7 +297,7 @@ def _print_sites(options: StatusOptions) -> None:
 
 
 def _print_site(state: dict[str, Any], health: Health) -> None:
-    from archiver.cli.run_output import format_findings
+    from archiver.cli.run_and_health_output import format_findings
 
     platform = f" ({state['platform']})" if state["platform"] else ""
     next_run = f"next: {_describe_next(state['next_run'])}"
@@ -325,8 +325,8 @@ def _print_site(state: dict[str, Any], health: Health) -> None:
 
 
 def _print_history(rows: list[dict[str, Any]]) -> None:
-    from archiver.cli.site_table_output import can_print_blocks, format_history
-    from archiver.health.site_table import HistoricalRun
+    from archiver.cli.status_table_output import can_print_blocks, format_history
+    from archiver.health.site_status_table import HistoricalRun
 
     runs = [HistoricalRun(**row) for row in rows]
     if len(runs) < 2:

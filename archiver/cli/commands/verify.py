@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from archiver.maintenance.partial_check import Cause, PartResult
     from archiver.maintenance.verify import VerifyResult
     from archiver.maintenance.verify_database import VerifyFinding
-    from archiver.storage.integrity_records import Damage
+    from archiver.storage.backup_and_check_records import Damage
 
 _MOST_CONSEQUENCES = 5
 

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from lxml.etree import _Element as Element
 
 from archiver.extraction.authors import author_markup
-from archiver.extraction.authors.byline import BylineBlock
+from archiver.extraction.authors.byline_finder import CommentSection, find_signatures, signatures_in_text
+from archiver.extraction.authors.heading_byline import BylineBlock
 from archiver.extraction.authors.person_names import (
     OTHER_PART,
     WEAK_ACCOUNTS,
@@ -24,11 +25,10 @@ from archiver.extraction.authors.person_names import (
     is_organization,
     split_names,
 )
-from archiver.extraction.authors.signature import CommentSection, find_signatures, signatures_in_text
+from archiver.extraction.category_and_tag_links import text_before
 from archiver.extraction.metadata import Node, is_article_item, item_of, types
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, unshown_article
-from archiver.extraction.term_links import text_before
 from archiver.extraction.text_normalization import clean_text, element_line, fold_text
 from archiver.items import ORGANIZATIONS, Candidate, Evidence, SourceHint, is_from_api
 from archiver.markup import lazy_regex

@@ -13,19 +13,25 @@ from urllib.parse import urlsplit
 from lxml.etree import _Element as Element
 
 from archiver.extraction import candidate_choice
-from archiver.extraction import categories as _categories
+from archiver.extraction import categories_and_tags as _categories
 from archiver.extraction import date_candidates as _dates
 from archiver.extraction.authors import author_candidates as _authors
 from archiver.extraction.authors.author_candidates import names_of_element
-from archiver.extraction.authors.byline import BylineBlock, byline_beside_heading, names_of_line
+from archiver.extraction.authors.heading_byline import BylineBlock, byline_beside_heading, names_of_line
 from archiver.extraction.authors.person_names import split_names
 from archiver.extraction.candidate_choice import resolve_published
+from archiver.extraction.category_and_tag_links import (
+    Kind,
+    kind_of_address,
+    terms_in_lists,
+    texts_of_links,
+    unique_terms,
+)
 from archiver.extraction.date_candidates import date_of_element
-from archiver.extraction.date_text import Moment, machine_date, url_date, visible_date
+from archiver.extraction.date_parser import Moment, machine_date, url_date, visible_date
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, locate_post, post_with_title
-from archiver.extraction.template.site_rule import BY_HAND, JSON_LD, Rule, SiteRules
-from archiver.extraction.term_links import Kind, kind_of_address, terms_in_lists, texts_of_links, unique_terms
+from archiver.extraction.template.site_rules import BY_HAND, JSON_LD, Rule, SiteRules
 from archiver.extraction.text_normalization import clean_text, element_line, fold_text, has_text
 from archiver.extraction.title import heading_text, site_names, without_site
 from archiver.items import Candidate, Evidence, SourceHint, is_from_api

@@ -14,10 +14,10 @@ from datetime import timedelta
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors.byline import BylineBlock
+from archiver.extraction.authors.heading_byline import BylineBlock
 from archiver.extraction.body import render_container
 from archiver.extraction.body_blocks import text_width
-from archiver.extraction.date_text import Moment
+from archiver.extraction.date_parser import Moment
 from archiver.extraction.geotags import format_place_key, publisher_places
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import ALIKE as ALIKE_TITLES
@@ -31,7 +31,7 @@ from archiver.extraction.template.field_reader import (
     read_field,
     select_by_index,
 )
-from archiver.extraction.template.site_rule import JSON_LD, Rule, SiteRules
+from archiver.extraction.template.site_rules import JSON_LD, Rule, SiteRules
 from archiver.extraction.text_normalization import element_line, fold_text
 from archiver.items import Article, SourceHint
 from archiver.markup import lazy_regex

@@ -40,6 +40,7 @@ from archiver.storage.article_tables.article_and_revision_rows import (
     store_superseded,
     write_revision,
 )
+from archiver.storage.article_tables.article_urls_and_identification import add_aliases, find_article_of
 from archiver.storage.article_tables.articles import (
     Change,
     Observation,
@@ -49,9 +50,8 @@ from archiver.storage.article_tables.articles import (
     overwrite,
     store_article,
 )
-from archiver.storage.article_tables.captures import redirects_to
+from archiver.storage.article_tables.captures_and_imports import redirects_to
 from archiver.storage.article_tables.evidence import decode_evidence, entries, merge_evidence, pack_evidence
-from archiver.storage.article_tables.identification import add_aliases, find_article_of
 from archiver.storage.article_tables.multipage_articles import parts_of, with_body
 from archiver.storage.pages import moment, stamp
 from archiver.urls import urlkey

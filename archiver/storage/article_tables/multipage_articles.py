@@ -26,7 +26,7 @@ from archiver.items import (
 from archiver.markup.marks import captions_of, join_marks, pack_marks, unpack_marks
 from archiver.storage import pages
 from archiver.storage.article_tables.article_and_revision_rows import article_from_row
-from archiver.storage.article_tables.identification import add_aliases
+from archiver.storage.article_tables.article_urls_and_identification import add_aliases
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.urls import urlkey
 

@@ -31,11 +31,12 @@ from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage import Manifest, ShardStorage, read_manifest, shard_folder, storage_owner
 from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, delete_old_objects, mark_clean, mark_in_use, restore
 from archiver.frontier.site_crawl_times import stable_fraction
-from archiver.scheduling.crawl_messages import CrawlResult
+from archiver.scheduling.crawl_plans_and_results import CrawlResult
 from archiver.sites.crawler_identity import delay_for
 from archiver.storage.connection import opened, writing
+from archiver.storage.crawl_schedule import cadence_of, scheduled_site
 from archiver.storage.pages import moment
-from archiver.storage.runs import Counts, cadence_of, scheduled_site
+from archiver.storage.runs import Counts
 from archiver.storage.sites import add_site
 
 _log = logging.getLogger(__name__)

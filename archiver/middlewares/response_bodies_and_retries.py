@@ -19,7 +19,7 @@ from scrapy.downloadermiddlewares.retry import RetryMiddleware
 from scrapy.exceptions import StopDownload
 from scrapy.http import Request, Response
 
-from archiver.extensions.crawl_archive import ArchiveExtension
+from archiver.extensions.shared_crawl_state import ArchiveExtension
 from archiver.extensions.throttle_slots import ThrottleExtension, host_of
 from archiver.handlers import HostBusy, Refusal, RunEnded, tls_problem
 from archiver.items import Outcome

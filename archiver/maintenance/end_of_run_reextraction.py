@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.extraction.template.site_rule import (
+from archiver.extraction.template.site_rules import (
     MAX_BODY_LENGTH,
     MIN_POSTS,
     SHARE,
@@ -31,6 +31,7 @@ from archiver.extraction.template.site_rule import (
 )
 from archiver.fields import MEASURED, OWN_TEXTS
 from archiver.items import Article, Evidence, SourceHint
+from archiver.maintenance.page_reclassification import Rejudging, RejudgingTally
 from archiver.maintenance.reextraction import ReextractedArticle, ReextractionReader, ReextractionRequest
 from archiver.maintenance.reextraction_run import (
     ReextractionTally,
@@ -41,7 +42,6 @@ from archiver.maintenance.reextraction_run import (
     reextract_all,
     write_reextraction,
 )
-from archiver.maintenance.rejudging import Rejudging, RejudgingTally
 from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.article_tables.evidence import decode_evidence
 from archiver.storage.connection import writing
@@ -200,7 +200,7 @@ _LIVE = "site = :site and gone_at is null and id not in (select article_id from 
 
 def find_stored_constants(db: Database, site: str) -> SiteConstants:
     """Returns the constants of a site: values that belong to the site and not to a post. They are found by comparing
-    all of its stored articles (see `site_rule.find_constants`).
+    all of its stored articles (see `site_rules.find_constants`).
     """
     total = db.execute(f"select count(*) from articles where {_LIVE}", {"site": site}).fetchone()[0]
     frequent = (title for title in _frequent(db, site, "title", total) if _is_constant_title(db, site, title))

@@ -31,7 +31,7 @@ from archiver.sites.crawler_identity import names_contact
 from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
 from archiver.spiders.page_queue import PageQueue
 from archiver.spiders.page_request import requisite_of
-from archiver.spiders.run_ending import (
+from archiver.spiders.run_endings_and_outage_guards import (
     OutageGuard,
     RunEnding,
     host_busy,

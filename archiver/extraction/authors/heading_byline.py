@@ -23,10 +23,10 @@ from archiver.extraction.authors.person_names import (
     split_names,
 )
 from archiver.extraction.boilerplate import is_footer_name
-from archiver.extraction.date_text import Moment, text_around_date
+from archiver.extraction.category_and_tag_links import kind_of_address
+from archiver.extraction.date_parser import Moment, text_around_date
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import LINE_RULES, Post
-from archiver.extraction.term_links import kind_of_address
 from archiver.extraction.text_normalization import clean_text, element_line
 from archiver.extraction.visible_dates import date_of_attributes, is_other_time_name, is_reaction_name, read_dates
 from archiver.markup import lazy_regex

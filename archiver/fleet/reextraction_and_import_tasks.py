@@ -35,9 +35,9 @@ from archiver.fleet.leases import (
     take_lease,
 )
 from archiver.fleet.postgres import QueueDatabase, Row
-from archiver.fleet.run_crawl_job import LeaseKeeper, WorkerContext, attempt_job, prepare_shard, work_on_shard
 from archiver.fleet.shard_storage import ShardStorage
 from archiver.fleet.shard_transfer import ARCHIVE, SCANS
+from archiver.fleet.worker_job import LeaseKeeper, WorkerContext, attempt_job, prepare_shard, work_on_shard
 from archiver.importers.import_inputs import RecordFilter, RecordSelector, is_archive_name, open_inputs
 from archiver.scheduling.fork_server import fork_crawl, unblock_end_signals
 from archiver.storage.connection import environment_error, open_archive
@@ -424,7 +424,7 @@ def _reextract(archive: Path, order: TaskOrder) -> TaskEnd:
 def _import(archive: Path, order: TaskOrder) -> TaskEnd:
     from archiver.importers.import_run import ImportRun
     from archiver.maintenance.takedown import finish_pending_takedowns
-    from archiver.storage.article_tables.captures import ImportCounts
+    from archiver.storage.article_tables.captures_and_imports import ImportCounts
 
     task, options = order.task, order.task.options
     assert task.site is not None

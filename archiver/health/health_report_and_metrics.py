@@ -32,22 +32,15 @@ from archiver.health.notification_records import FailingChannel, find_failing_ch
 from archiver.politeness.robots import parse_robots
 from archiver.sites.archiver_toml import Config, load_config, unused_groups
 from archiver.sites.group_quotas import read_group_quotas
+from archiver.storage.backup_and_check_records import has_integrity_records, read_damages
 from archiver.storage.completeness import site_completeness
 from archiver.storage.connection import free_bytes, path_of
 from archiver.storage.crawl_exclusions import find_host_file
+from archiver.storage.crawl_schedule import Scheduled, Settings, scheduled_sites
 from archiver.storage.full_text_and_saved_searches import index_folder
-from archiver.storage.integrity_records import has_integrity_records, read_damages
 from archiver.storage.locks import last_heartbeat
 from archiver.storage.pages import moment
-from archiver.storage.runs import (
-    MeasuredRun,
-    Scheduled,
-    Settings,
-    count_responses,
-    last_ended_runs,
-    last_run,
-    scheduled_sites,
-)
+from archiver.storage.runs import MeasuredRun, count_responses, last_ended_runs, last_run
 from archiver.storage.sites import Mute, page_object_uses, read_mute, rules_valid_at, rules_without_match, tags_in_use
 
 _PARTS = {"warc": "warc", "log": "log"}

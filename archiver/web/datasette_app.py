@@ -1,4 +1,6 @@
-"""Builds the Datasette application for an archive, and runs its web server."""
+"""The Datasette application for an archive: builds it, implements Datasette's plugin hooks (routes, menu links, SQL
+functions, error pages and response headers), and runs its web server.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +9,35 @@ import errno
 import ipaddress
 import socket
 import sqlite3
-from collections.abc import Callable
+import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+import datasette as package
 import uvicorn
+from datasette import hookimpl
 from datasette.app import Datasette
 from datasette.database import Database
 from datasette.plugins import pm
+from datasette.utils.asgi import Forbidden, Request, Response
 
 from archiver.errors import BadPublicURL, CannotListen
+from archiver.search.index_document import fold_name
+from archiver.search.query_tree import distance_km
 from archiver.storage.connection import must_open_immutable, open_archive
-from archiver.web.archive_access import DATABASE, ArchivePool, PerThread, ServedArchive, attach_served_archive
+from archiver.web import web_requests
+from archiver.web.archive_access import (
+    DATABASE,
+    ArchivePool,
+    PerThread,
+    ServedArchive,
+    attach_served_archive,
+    get_served_archive,
+)
+from archiver.web.dispatch import NAVIGATION, OWN, PAGES, make_view, render_error, serve_static_file
+from archiver.web.web_requests import Application, guard_application
 
 # The archive as a Datasette database, for its tables and custom SQL.
 
@@ -92,12 +110,11 @@ def application(
     """Builds a Datasette instance for an archive; its `app()` is the ASGI application. `seconds` is the time limit of a
     page. Raises the errors of `open_archive`.
     """
-    from archiver.web import datasette_plugin, dispatch
-
     open_archive(archive, read_only=True).close()
-    if not pm.is_registered(datasette_plugin):
-        pm.register(datasette_plugin, "archiver")
-        pm.unregister(name=dispatch.OWN)
+    hooks = sys.modules[__name__]
+    if not pm.is_registered(hooks):
+        pm.register(hooks, "archiver")
+        pm.unregister(name=OWN)
     made = Datasette([], settings={**_SETTINGS, "base_url": base}, memory=False, metadata=_build_metadata(archive))
     made.add_database(ArchiveTables(made, archive), name=DATABASE)
     made.remove_database("_memory")  # Datasette adds this empty database if it is given no file
@@ -205,3 +222,41 @@ def _reason_and_remedy(error: OSError | UnicodeError) -> tuple[str, str]:
     if isinstance(error, socket.gaierror) or error.errno in (errno.EADDRNOTAVAIL, errno.EINVAL):
         return f"{error.strerror or error}", _ANOTHER_HOST
     return f"{error.strerror or error}", "set another --port, or 0 for any free port"
+
+
+POLICIES = web_requests.build_policies(Path(package.__file__).parent / "templates")
+
+
+@hookimpl
+def register_routes() -> list[tuple[str, Callable[..., Any]]]:
+    return [
+        *((page.address, make_view(page)) for page in PAGES),
+        (r"/-/archiver/(?P<name>[\w.-]+)$", serve_static_file),
+    ]
+
+
+@hookimpl
+def asgi_wrapper(datasette: Datasette) -> Callable[[Application], Application]:
+    return lambda application: guard_application(application, lambda: get_served_archive(datasette), POLICIES)
+
+
+@hookimpl
+def handle_exception(datasette: Datasette, request: Request, exception: Exception) -> Callable[[], Awaitable[Response]]:
+    return lambda: render_error(request, datasette, exception)
+
+
+@hookimpl
+def forbidden(datasette: Datasette, request: Request, message: str) -> Callable[[], Awaitable[Response]]:
+    return lambda: render_error(request, datasette, Forbidden(message))
+
+
+@hookimpl
+def menu_links(datasette: Datasette) -> list[dict[str, str]]:
+    return [{"href": datasette.urls.path(path), "label": label} for label, path in NAVIGATION]
+
+
+@hookimpl
+def prepare_connection(conn: sqlite3.Connection) -> None:
+    """Registers the archive's SQL functions (`folded`, `distance_km`), for use in queries on Datasette's SQL page."""
+    conn.create_function("folded", 1, fold_name, deterministic=True)
+    conn.create_function("distance_km", 4, distance_km, deterministic=True)

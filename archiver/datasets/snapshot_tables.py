@@ -1,6 +1,6 @@
 """Defines the tables of a snapshot with their columns, and reads their rows from an archive as a stream.
 
-Before rows can be read, `snapshot_selection.choose_articles` must have chosen the articles of the archive.
+Before rows can be read, `snapshot_request_and_selection.choose_articles` must have chosen the articles of the archive.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from typing import Any, Literal, NamedTuple
 
 from sqlite_utils import Database
 
+from archiver.datasets.personal_data_removal import count_replacements
 from archiver.datasets.publication_rules_and_tiers import Tier
 from archiver.datasets.record_formats import import_arrow
-from archiver.datasets.snapshot_selection import NEWEST
+from archiver.datasets.snapshot_request_and_selection import NEWEST
 from archiver.datasets.withheld_text import (
     PASSAGE_WORDS,
     LeakedPassages,
-    count_replacements,
     count_sentences,
     count_words,
     redact,

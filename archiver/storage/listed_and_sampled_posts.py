@@ -1,6 +1,9 @@
 """Stores the entries that each feed and listing showed when it was last read (`pages.listed`), and finds the posts that
 have been removed from the list since.
 
+A post that is no longer shown has usually just moved down to the next page, or out of the feed. It counts as removed
+only if the part of the list in which it belongs was read and does not contain it.
+
 Also chooses the posts that a run samples, because no source announces their edits, and estimates from the samples how
 many edits were missed. A sitemap or an API announces edits by its lastmod, unless these dates proved false. A sitemap
 whose dates never differ from the dates of publication announces nothing.
@@ -9,7 +12,8 @@ whose dates never differ from the dates of publication announces nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import islice
@@ -18,7 +22,6 @@ from typing import Any, TypeVar
 from sqlite_utils import Database
 
 from archiver.frontier.fetch_order_and_revisits import MIN_CLAIMS, are_claims_believed, dates_claim
-from archiver.frontier.listing_changes_and_coverage import MOST_RECHECKED, removed_posts
 from archiver.frontier.random_samples import (
     REMEMBERED_SAMPLES,
     SAMPLE_REASON,
@@ -357,3 +360,83 @@ def _announces_edits(db: Database, site_id: int, source: DiscoverySource, now: d
         return True
     differs = f"select 1 {dated} and julianday(p.lastmod) > julianday(a.published) + 1 limit 1"
     return db.execute(differs, [site_id, source]).fetchone() is not None
+
+
+MOST_RECHECKED = 50
+"""At most this many posts a day are fetched again because lists no longer show them. Without this limit, a redesign
+could make the crawl fetch the whole site at once."""
+
+_MOSTLY = 0.75
+"""A list counts as ordered by date if at least this share of its posts is in order of date."""
+
+
+def removed_posts(
+    before: Sequence[int],
+    now: Sequence[int],
+    days: Mapping[int, date | None],
+    *,
+    is_first: bool = False,
+    is_last: bool = False,
+) -> list[int]:
+    """Returns the IDs of the posts that were removed from a list, newest first. They are among its earlier entries
+    (`before`) but not among its present ones (`now`), although the part of the list in which they belong was read.
+
+    `days` maps each post to its day of publication, or to None if the day is unknown. Pages that are not in `days` are
+    not posts. A post counts as removed only if the list still shows a post that was before it and a post that was after
+    it. On the first page of a list (`is_first`), no post before it is needed. On the last page (`is_last`), no post
+    after it is needed if the page has become shorter; otherwise the list may only show a fixed number of its newest
+    posts.
+
+    Returns [] if the list was or is not ordered by date, for example because it is a selection or the page has several
+    lists.
+    """
+    old, new = _in_order(before, days), _in_order(now, days)
+    standing = set(old) & set(new)
+    places = [index for index, post in enumerate(old) if post in standing]
+    if not places or [old[index] for index in places] != [post for post in new if post in standing]:
+        return []
+    is_shorter = len(set(now)) < len(set(before))
+    first = -1 if is_first else places[0]
+    last = len(old) if is_last and is_shorter else places[-1]
+    shown = set(now)
+    return [post for index, post in enumerate(old) if first < index < last and post not in shown]
+
+
+def _in_order(entries: Sequence[int], days: Mapping[int, date | None]) -> list[int]:
+    """Returns those posts among `entries`, the entries of a list, that are in order of date, newest first. Leaves out
+    posts that are out of place, such as a pinned post, and entries that are not in `days`. Returns [] if too many are
+    out of place.
+    """
+    posts = [entry for entry in dict.fromkeys(entries) if entry in days]
+    ordered = _longest_descending(posts, _filled([days[post] for post in posts]))
+    return ordered if len(ordered) >= _MOSTLY * len(posts) else []
+
+
+def _filled(days: list[date | None]) -> list[int]:
+    """Returns the days as numbers. Each unknown day is replaced by the last known day before it in the list, or by the
+    first known day if there is none before it.
+    """
+    known = next((day for day in days if day is not None), date.min)
+    filled = []
+    for day in days:
+        known = day or known
+        filled.append(known.toordinal())
+    return filled
+
+
+def _longest_descending(posts: list[int], days: list[int]) -> list[int]:
+    """Returns the longest subsequence of `posts` whose days never increase (patience sorting)."""
+    tails: list[int] = []
+    ends: list[int] = []
+    previous: list[int] = []
+    for index, day in enumerate(days):
+        at = bisect_right(tails, -day)
+        previous.append(ends[at - 1] if at else -1)
+        tails[at : at + 1] = [-day]
+        ends[at : at + 1] = [index]
+    chain = []
+    index = ends[-1] if ends else -1
+    while index >= 0:
+        chain.append(posts[index])
+        index = previous[index]
+    return chain[::-1]

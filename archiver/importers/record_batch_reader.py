@@ -25,13 +25,13 @@ from sqlite_utils import Database
 from archiver.articles.article_guards import drop_impossible_values
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.extraction.template.site_rule import SiteRules
+from archiver.extraction.template.site_rules import SiteRules
 from archiver.importers.import_inputs import RecordSelector
 from archiver.items import Article, PageKind, UsageStatement
 from archiver.politeness.usage_statements import statements_of_headers, statements_of_page
 from archiver.sites.page_objects import NONE, PageObjects, load_page_objects
 from archiver.storage.article_tables.article_and_revision_rows import extractor_of
-from archiver.storage.article_tables.captures import (
+from archiver.storage.article_tables.captures_and_imports import (
     ImportCounts,
     is_capture_processed,
     kind_read,

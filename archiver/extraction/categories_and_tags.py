@@ -14,9 +14,7 @@ from slugify import slugify
 
 from archiver.extraction.authors.author_markup import leads_to_person
 from archiver.extraction.candidate_choice import resolve_terms
-from archiver.extraction.page import Page
-from archiver.extraction.post_locator import Post, unshown_article
-from archiver.extraction.term_links import (
+from archiver.extraction.category_and_tag_links import (
     FOLDER_WORDS,
     Kind,
     Terms,
@@ -35,6 +33,8 @@ from archiver.extraction.term_links import (
     texts_of_links,
     unique_terms,
 )
+from archiver.extraction.page import Page
+from archiver.extraction.post_locator import Post, unshown_article
 from archiver.extraction.text_normalization import clean_text, element_line, fold_text
 from archiver.extraction.visible_dates import names_a_date
 from archiver.items import Candidate, SourceHint, is_from_api

@@ -21,7 +21,7 @@ from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.page_classifier import Answer
 from archiver.extraction.template.page_form import date_slot, page_form
-from archiver.extraction.template.site_rule import SiteRules
+from archiver.extraction.template.site_rules import SiteRules
 from archiver.items import Article, Outcome, PageForm, PageKind, PageResult, SourceHint
 from archiver.maintenance.reextraction import RulesByTime, read_response
 from archiver.sites.page_objects import load_page_objects

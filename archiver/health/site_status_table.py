@@ -16,15 +16,16 @@ from sqlite_utils import Database
 from archiver.errors import count_noun
 from archiver.frontier.site_crawl_times import RecrawlTime
 from archiver.health.common_causes import FOLDED_CODES, CommonCause
-from archiver.health.health_report import health_as_json
+from archiver.health.health_report_and_metrics import health_as_json
 from archiver.health.health_rules import LEVELS, Health
 from archiver.health.health_state import read_healths
 from archiver.sites.archiver_toml import Config, effective_settings
 from archiver.sites.group_quotas import read_group_quotas
 from archiver.storage.column_values import settings_of, stored_time
 from archiver.storage.completeness import PostCounts, count_posts_of_sites
+from archiver.storage.crawl_schedule import scheduled_site, scheduled_sites
 from archiver.storage.pages import stamp
-from archiver.storage.runs import as_shown, scheduled_site, scheduled_sites
+from archiver.storage.runs import as_shown
 from archiver.storage.sites import Mute, read_mute, tags_of_sites
 
 _WEEK = timedelta(days=7)

@@ -1,0 +1,216 @@
+"""The changes from one version of a dataset to the next: the table `changes` and CHANGES.md."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archiver.datasets.record_formats import import_arrow
+from archiver.datasets.snapshot_request_and_selection import SnapshotStatistics
+from archiver.datasets.snapshot_tables import (
+    ARTICLES,
+    REVISIONS,
+    WITHDRAWN,
+    read_table,
+    table_files,
+)
+from archiver.datasets.withheld_text import PASSAGE_WORDS, words_of_text
+from archiver.errors import NotASnapshot, SnapshotRefused
+from archiver.fields import LONG_TEXTS, MEANING
+
+_FIELDS = tuple(sorted({"licence", *MEANING} & {c.name for c in ARTICLES.columns} - {"title", *LONG_TEXTS}))
+"""Columns whose changes are listed one by one, under "Other fields changed"."""
+_TEXT = ("body", "sketch", "characters", "content_digest")
+_COMPARED = (*("id", "url"), *("title", "gone_at"), *("tier", "split"), *_TEXT, *_FIELDS)
+_HEADINGS = {
+    "added": "Added",
+    "text": "Text changed",
+    "headline": "Headline changed",
+    "fields": "Other fields changed",
+    "moved": "Moved to another URL",
+    "gone": "Gone from the site",
+    "returned": "Back on the site",
+    "tier": "More or less is published",
+    "split": "Moved to another split",
+    "withdrawn": "Withdrawn",
+    "removed": "No longer included",
+}
+"""The kinds of changes with their headings in CHANGES.md, in its order."""
+_LISTED = 1_000
+"""CHANGES.md lists at most this many changes under each heading. The table `changes` has all."""
+
+
+def compare_snapshots(
+    folder: Path, previous: Path, *, target: Path | None = None, hides_more: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Yields the changes of the articles from the snapshot in `previous` to that in `folder`, as rows of the table
+    `changes`, sorted by its key. Raises NotASnapshot. If `target`, the folder in which the snapshot will be, is given,
+    raises SnapshotRefused if the two have no article in common.
+
+    What the new version withholds is not repeated from the old one: a withdrawn article has only its identifier, and
+    an old text value is named only if it is too short to be a passage, or a headline of a published revision. If
+    `hides_more` is True, because only the new version hides names or contacts, no other old text value is named.
+    """
+    reasons = {row["id"]: row["reason"] for row in read_table(table_files(folder, WITHDRAWN), ("id", "reason"))}
+    with closing(sqlite3.connect("")) as db:  # SQLite moves this database to the disk when it outgrows memory
+        for name, place in (("before", previous), ("now", folder)):
+            db.execute(f"create table {name} (id text primary key, state text) without rowid")
+            db.executemany(f"insert or replace into {name} values (?, ?)", _states(place))
+        if target and not db.execute("select 1 from before join now using (id) limit 1").fetchone():
+            raise SnapshotRefused(
+                str(target), f"--previous {previous} has none of its articles; give the version before of this dataset"
+            )
+        db.execute("create table headlines (id text, title text, primary key (id, title)) without rowid")
+        db.executemany(
+            "insert or ignore into headlines values (?, ?)",
+            ((row["id"], row["title"]) for row in read_table(table_files(folder, REVISIONS), ("id", "title"))),
+        )
+        for name, before, now in db.execute(
+            "select id, before.state, now.state from before full join now using (id) where before.state is not "
+            "now.state order by id"
+        ):
+            if now is None and name in reasons:
+                yield _change(name, {}, "withdrawn", reason=reasons[name])
+                continue
+            old, new = (json.loads(state) if state else {} for state in (before, now))
+            yield from _changes_of(name, old, new, _OldValues(db, name, hides_more))
+
+
+@dataclass(frozen=True, slots=True)
+class _OldValues:
+    """Decides which old values of an article (`name`) may be named in the changes. `db` has the published headlines."""
+
+    db: sqlite3.Connection
+    name: str
+    hides_more: bool
+
+    def headline(self, title: str | None) -> str | None:
+        row = self.db.execute("select 1 from headlines where id = ? and title = ?", [self.name, title]).fetchone()
+        return title if row else self.value(title)
+
+    def value(self, value: Any) -> str | None:
+        """Returns a value as text; None if it has so many words that it may contain a passage of a text."""
+        text = None if self.hides_more else _value(value)
+        return text if text and len(words_of_text(text)) < PASSAGE_WORDS else None
+
+
+def _states(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yields the identifier of each article of a snapshot with the values that are compared, as JSON."""
+    pa, _ = import_arrow()
+    try:
+        for row in read_table(table_files(folder, ARTICLES), _COMPARED):
+            text = row.pop("body") or row.pop("sketch") or ""
+            row["text"] = hashlib.sha256(f"{row['characters']} {text}".encode("utf-8", "replace")).hexdigest()
+            yield row["id"], json.dumps(row, ensure_ascii=False, sort_keys=True, default=str)
+    except (pa.ArrowException, OSError, KeyError) as error:
+        why = " ".join(str(error).split())[:120]
+        raise NotASnapshot(str(folder), f"its articles table cannot be read: {why}") from error
+
+
+def _change(name: str, row: dict[str, Any], what: str, **more: str | None) -> dict[str, Any]:
+    out = {"id": name, "url": row.get("url"), "title": row.get("title"), "what": what}
+    return {**out, **dict.fromkeys(("field", "from", "to", "reason")), **more}
+
+
+def _changes_of(name: str, old: dict[str, Any], new: dict[str, Any], before: _OldValues) -> Iterator[dict[str, Any]]:
+    """Yields the changes of one article, sorted by `what`. The values are empty for a version without the article."""
+    if not old:
+        yield _change(name, new, "added")
+        return
+    if not new:
+        yield _change(name, {"url": old["url"]}, "removed")
+        return
+    changed = [field for field in _COMPARED if old.get(field) != new.get(field)]
+    for field in _FIELDS:
+        if field in changed:
+            yield _change(
+                name, new, "fields", **{"field": field, "from": before.value(old[field]), "to": _value(new[field])}
+            )
+    if "gone_at" in changed and old["gone_at"] is None:
+        yield _change(name, new, "gone", to=new["gone_at"])
+    if "title" in changed:
+        title = before.headline(old["title"])
+        yield _change(name, new, "headline", **{"field": "title", "from": title, "to": new["title"]})
+    if "url" in changed:
+        yield _change(name, new, "moved", **{"field": "url", "from": old["url"], "to": new["url"]})
+    if "gone_at" in changed and new["gone_at"] is None:
+        yield _change(name, new, "returned", **{"from": old["gone_at"]})
+    if "split" in changed:
+        yield _change(name, new, "split", **{"field": "split", "from": old["split"], "to": new["split"]})
+    if "content_digest" in changed and ("title" not in changed or old["text"] != new["text"]):
+        digests = {"from": old["content_digest"], "to": new["content_digest"]}
+        yield _change(name, new, "text", field="content_digest", **digests)
+    if "tier" in changed:
+        yield _change(name, new, "tier", **{"field": "tier", "from": old["tier"], "to": new["tier"]})
+
+
+def _value(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def changes_text(stats: SnapshotStatistics, changes: Iterable[Mapping[str, Any]] | None, since: str = "") -> str:
+    """Returns the text of CHANGES.md, which describes the differences from the previous version `since`. `changes` are
+    the rows of the table `changes`, or None if there is no previous version or its folder was not available.
+    """
+    version = stats.request.version
+    head = f"# Changes\n\n## {version} ({stats.day})"
+    if stats.withdrawn:
+        lines = "".join(f"- {name}: {single_line(reason)}\n" for name, reason in sorted(stats.withdrawn.items()))
+        base = version.partition("+")[0]
+        head = (
+            f"{head}\n\nVersion {base}, built again without articles that were withdrawn since:\n\n{lines}\n## {base}"
+        )
+    if changes is None and since:
+        return (
+            f"{head}, since {since}\n\nThis copy was built without version {since}, "
+            f"so it cannot list the changes. See CHANGES.md in the copy of {version} that was published first.\n"
+        )
+    if changes is None:
+        return f"{head}\n\nNo previous version was given for a comparison.\n"
+    intro = f"{head}, since {since}\n\nThe table `changes` lists these changes for programs.\n"
+    return f"{intro}\n{differences_text(changes)}"
+
+
+def differences_text(changes: Iterable[Mapping[str, Any]]) -> str:
+    """Returns the text of a list of changes in Markdown, by kind."""
+    listed: dict[str, list[str]] = {what: [] for what in _HEADINGS}
+    counts = Counter[str]()
+    for row in changes:
+        counts[row["what"]] += 1
+        if counts[row["what"]] <= _LISTED:
+            listed[row["what"]].append(_change_line(row))
+    parts = []
+    for what, heading in _HEADINGS.items():
+        parts.append(f"### {heading}: {counts[what]:,}\n")
+        if listed[what]:
+            parts.append("".join(listed[what]))
+        if counts[what] > _LISTED:
+            parts.append(f"- and {counts[what] - _LISTED:,} more\n")
+    return "\n".join(parts)
+
+
+def _change_line(row: Mapping[str, Any]) -> str:
+    about = ", ".join(single_line(part) for part in (row["title"], row["url"]) if part)
+    field = row["field"] if row["what"] == "fields" else ""
+    values = (
+        f"{row['from'] or '(not given)'} → {row['to'] or '(not given)'}"
+        if row["field"] and row["what"] != "text"
+        else row["to"] or row["reason"]
+        if row["what"] != "text"
+        else ""
+    )
+    return "- " + ": ".join(filter(None, (row["id"], about, field, values and single_line(values)))) + "\n"
+
+
+def single_line(text: str) -> str:
+    """Returns a text as a single line for the card: white space is collapsed, and `<` escaped so that it cannot contain
+    HTML.
+    """
+    return " ".join(text.split()).replace("<", "&lt;")
