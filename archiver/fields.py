@@ -329,6 +329,18 @@ FIELDS: tuple[Field, ...] = (
         dublin_core="language",
     ),
     Field(
+        "access",
+        "text",
+        "who may read it according to the page: free, metered (some articles a month) or paid",
+        from_page=True,
+        choice="first",
+        latest=True,
+        indexed=True,
+        facet=True,
+        published="reference",
+        schema_org="conditionsOfAccess",
+    ),
+    Field(
         "description",
         "text",
         "the page's own summary",
