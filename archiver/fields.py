@@ -331,12 +331,11 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "access",
         "text",
-        "who may read it according to the page: free, metered (some articles a month) or paid",
+        "who may read it, as its page states: free, metered (a number of articles is free) or paid",
         from_page=True,
         choice="first",
         latest=True,
         indexed=True,
-        facet=True,
         published="reference",
         schema_org="conditionsOfAccess",
     ),
@@ -454,6 +453,8 @@ FIELDS: tuple[Field, ...] = (
     Field("capture", "capture", "WARC record: captured_at, digest, warc_file, warc_offset, warc_length", stored=False),
 )
 
+ACCESS = ("free", "metered", "paid")
+"""The values of the field `access`."""
 BY_NAME: dict[str, Field] = {f.name: f for f in FIELDS}
 GEOTAG_KEYS: tuple[str, ...] = ("latitude", "longitude", "placename", "region", "role", "source", "precision")
 MARK_KEYS: tuple[str, ...] = ("offset", "length", "kind", "value", "alt", "caption")
