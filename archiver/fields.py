@@ -329,6 +329,17 @@ FIELDS: tuple[Field, ...] = (
         dublin_core="language",
     ),
     Field(
+        "access",
+        "text",
+        "who may read it, as its page states: free, metered (a number of articles is free) or paid",
+        from_page=True,
+        choice="first",
+        latest=True,
+        indexed=True,
+        published="reference",
+        schema_org="conditionsOfAccess",
+    ),
+    Field(
         "description",
         "text",
         "the page's own summary",
@@ -442,6 +453,8 @@ FIELDS: tuple[Field, ...] = (
     Field("capture", "capture", "WARC record: captured_at, digest, warc_file, warc_offset, warc_length", stored=False),
 )
 
+ACCESS = ("free", "metered", "paid")
+"""The values of the field `access`."""
 BY_NAME: dict[str, Field] = {f.name: f for f in FIELDS}
 GEOTAG_KEYS: tuple[str, ...] = ("latitude", "longitude", "placename", "region", "role", "source", "precision")
 MARK_KEYS: tuple[str, ...] = ("offset", "length", "kind", "value", "alt", "caption")

@@ -343,6 +343,7 @@ class Article:
     credits: tuple[str, ...] = ()
     captions: tuple[str, ...] = ()
     markup: tuple[Mark, ...] = ()
+    access: str | None = None
     kind: PageKind = PageKind.POST
     kind_rule: str = ""
     platform: str = ""

@@ -112,6 +112,7 @@ ARTICLES: tuple[dict[str, Any], ...] = (
         "categories": [],
         "tags": [],
         "credits": ["dpa", "Reuters"],
+        "access": "paid",
     },
 )
 

@@ -168,7 +168,12 @@ ARTICLES = DatasetTable(
         Column("word_unit", "text", "what `words` counts for the most part: words or characters"),
         Column("characters", "integer", "number of characters in the body (Unicode code points)"),
         Column("sentences", "integer", "number of ends of sentences in the body, by punctuation"),
-        Column("flags", "texts", "empty (no body), short (under 20 words, 60 characters), duplicate, near-duplicate"),
+        Column(
+            "flags",
+            "texts",
+            "empty (no body), short (under 20 words, 60 characters), duplicate, near-duplicate, other-form (its page "
+            "differs in its markup from the posts of its site)",
+        ),
         _CAPTURED,
         _PAYLOAD,
         Column("content_digest", "text", "SHA-256 of title and body as archived, even if they are not published"),
@@ -453,7 +458,7 @@ _ALIASES = """(select json_group_array(url) from (select d.url from aliases d wh
     d.urlkey <> a.urlkey and substr(coalesce(d.first_seen, ''), 1, 19) <= :cutoff order by d.url))"""
 _ARTICLES = f"""
     select {", ".join(_RECORD.values())}, c.tier, c.geo, c.split_key, c.reason, r.content, q.captured_at, q.digest,
-        o.part
+        o.part, o.article_id
     from temp.ordered o cross join temp.considered c on c.article_id = o.article_id
     cross join articles a on a.id = c.article_id left join captures p on p.id = a.capture_id
     left join revisions r on r.article_id = a.id and r.revision = c.revision and c.revision <> a.revision
@@ -494,14 +499,17 @@ def article_rows(
     passages that must not be published. If `limited` is True, nothing that is derived from a withheld text is yielded.
     """
     by_day = frozenset() if limited else sites_at_midnight(db)
+    of_other_form = frozenset() if limited else _articles_of_other_form(db)
     for row in db.execute(_query(limited=limited), {"cutoff": cutoff or NEWEST}):
         record = _record_at_cutoff(row)
         _fill_in_times(record, by_day)
-        level, geo, group, reason, _, _, _, part = row[_BESIDE:]
+        level, geo, group, reason, _, _, _, part, article_id = row[_BESIDE:]
         is_counted = counted and level > Tier.REFERENCE
         body, places = record["body"] or "", record.pop("geotags")
         record["tier"], record["tier_reason"] = _LABELS[level], reason
         tokens = [] if limited else _fill_in_text_columns(record, body, is_counted or level < Tier.FULL)
+        if article_id in of_other_form:
+            record["flags"].append("other-form")
         if level == Tier.FULL:
             record["sketch"] = None
         changed = change(record)
@@ -516,6 +524,18 @@ def article_rows(
         published["withheld"] = _withheld_columns(changed, published, has_no_places=bool(places) and not given)
         contacts = count_replacements(record, published) if changed is not record else {}
         yield ArticleRow(part, published, given, tokens if is_counted else (), group or "", contacts)
+
+
+def _articles_of_other_form(db: Database) -> frozenset[int]:
+    """Returns the IDs of the articles whose page has a form that is not a form of posts, on sites whose posts have
+    forms. Usually a feed, a sitemap or an API named the page, so that it was archived as a post all the same.
+    """
+    rows = db.execute(
+        "select p.article_id from pages p join page_forms f on f.page_id = p.id join forms o on o.id = f.form_id "
+        "where p.article_id is not null and o.site_id in (select site_id from forms where kind = 'post') "
+        "group by p.article_id having not max(o.kind is 'post')"
+    )
+    return frozenset(article_id for (article_id,) in rows)
 
 
 def _query(*, limited: bool) -> str:

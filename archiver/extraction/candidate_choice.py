@@ -147,7 +147,26 @@ def _canonical_url(page: Page, _: Element | None, hint: SourceHint | None) -> _F
     return page.canonical, "head", "link[rel~=canonical], og:url"
 
 
+_ACCESS = {"free": "free", "metered": "metered", "locked": "paid", "true": "free", "false": "paid"}
+"""The value of the field `access`, by the values of article:content_tier and isAccessibleForFree in lower case."""
+
+
+def _access(page: Page, _: Element | None, __: SourceHint | None) -> _Found:
+    """Returns who may read the post, as the page states with article:content_tier (Facebook) or isAccessibleForFree
+    (schema.org). Publishers write the latter as a boolean, as a text or as the URL https://schema.org/False.
+    """
+    data = page.data
+    if found := _ACCESS.get(data.meta_first("article:content_tier").lower()):
+        return found, "meta", "article:content_tier"
+    for declared in data.declared(page.addresses):
+        for value in data.resolve(declared.node.get("isAccessibleForFree")):
+            if found := _ACCESS.get(str(value).strip().lower().rpartition("/")[2]):
+                return found, declared.source, "isAccessibleForFree"
+    return "", "", ""
+
+
 _READERS: dict[str, Callable[[Page, Element | None, SourceHint | None], _Found]] = {
+    "access": _access,
     "description": _description,
     "image": _image,
     "canonical_url": _canonical_url,

@@ -141,7 +141,7 @@ NUMBERS: tuple[str, ...] = (
 is the order of matches with equal sort keys. `stamp` is a digest of the data from which the document was made."""
 FOLDED_NAMES: tuple[str, ...] = tuple(LIST_FIELDS_BY_QUERY_NAME)
 """The fields whose values are names and are indexed in folded form (`spellings_by_folded_name`)."""
-FORMAT = " ".join(("7", *TEXTS, *FOLDED_NAMES))
+FORMAT = " ".join(("8", *TEXTS, *FOLDED_NAMES))
 SPELLINGS = "ways"
 """The index field with the spellings of names. Names are counted in folded form, which is faster; a spelling is looked
 up here only for the few names that are shown."""
@@ -332,6 +332,8 @@ def index_keys(row: Row) -> Iterator[str]:
         yield from (f"{link.word}:{fold_name(value)}" for value in row[link.table])
     tag = (row["language"] or "none").lower().replace("_", "-")
     yield from (f"language:{start}" for start in _joined_prefixes(tag.split("-"), "-"))
+    if row["access"]:
+        yield f"access:{row['access']}"
     yield f"at:{row['site']}"
     yield from (f"site:{name}" for name in site_and_parents(row["site"].lower()))
     yield from (f"changed:{name}" for name in row["changed"] if name in MEANING)

@@ -26,7 +26,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.errors import BadQuery
-from archiver.fields import HAS_FIELDS, LINKS, MEANING
+from archiver.fields import ACCESS, HAS_FIELDS, LINKS, MEANING
 
 # The nodes of the tree.
 
@@ -411,6 +411,7 @@ PREDICATES: dict[str, Callable[[str], Node]] = {
     "changed": _changed,
     "is": _one_of(IS, "is"),
     "has": _one_of(HAS, "has"),
+    "access": _one_of(ACCESS, "access"),
     "id": _numbered("id"),
     "cluster": _numbered("cluster"),
     "url": _url,

@@ -44,7 +44,7 @@ from archiver.extraction.page import Page, language_tag, parse_page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.template.site_rules import SiteRules, from_toml
 from archiver.extraction.text_normalization import clean_text, element_line, fold_text, tidy_body
-from archiver.fields import BY_NAME, EVIDENCE, PAGE_FIELDS, leading_field
+from archiver.fields import ACCESS, BY_NAME, EVIDENCE, PAGE_FIELDS, leading_field
 from archiver.items import (
     PAGE_OBJECT,
     PAGE_OBJECT_FAILED,
@@ -280,6 +280,8 @@ def _read_text(name: str, value: Any, page: Page) -> Values:
         raise _Unfit(f"{_shown(first)} is not an address")
     if text and name == "language" and not (text := language_tag(text)):
         raise _Unfit(f"{_shown(first)} is not a language: return a tag such as 'en' or 'pt-BR'")
+    if text and name == "access" and text not in ACCESS:
+        raise _Unfit(f"{_shown(first)} is not an access: return {', '.join(map(repr, ACCESS))} or None")
     return {name: text}
 
 

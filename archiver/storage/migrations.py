@@ -29,6 +29,12 @@ def m001_schema_0_3_0(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m002_access(db: Database) -> None:
+    db.execute("alter table articles add column access text")
+    follow_field_table(db)
+
+
 def follow_field_table(db: Database) -> None:
     """Recreates what the schema derives from the field table: the triggers, the views and the full-text index. A
     migration calls it after adding the column of a new field.

@@ -249,7 +249,7 @@ def test_extract_prints_the_candidates_of_each_field(run: Run) -> None:
     why = json.loads(run(*command, stdin=PAGE).stdout)["evidence"]["title"]["why"]
     title = text.index(f"\ntitle  Rope and chain\n  {why}\n")
     assert re.search(r"\n\*  Rope and chain  heading  article h1 +0\.85\n   Rope and chain  head ", text[title:])
-    assert text.endswith("modified, categories, tags, credits, geotags, description, image, canonical_url\n")
+    assert text.endswith("modified, categories, tags, credits, geotags, access, description, image, canonical_url\n")
 
 
 RULES = '[title]\nselect = ["p.standfirst", "h1"]\n[authors]\nselect = ["h1"]\n'

@@ -10,6 +10,7 @@ import random
 import resource
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -397,6 +398,24 @@ def test_times_are_typed(tmp_path: Path) -> None:
         csv.DictReader(io.StringIO(gzip.decompress((tmp_path / "d/data/articles.csv.gz").read_bytes()).decode()))
     )
     assert lines[0]["published_at"] == "2024-02-29T23:30:00Z"
+
+
+def test_an_article_whose_page_differs_from_the_posts_of_its_site_is_flagged(tmp_path: Path) -> None:
+    posts = [Post(1), Post(2), Post(3), Post(4, "https://ferry.example/")]
+    archive = make(tmp_path / "archive" / "archive.db", posts)
+    with closing(open_archive(archive)) as db, db.conn:
+        first, second = (site for (site,) in db.execute("select id from sites order by id"))
+        kinds = ((1, first, "post"), (2, first, "page"), (3, first, None), (4, second, None))
+        db.conn.executemany("insert into forms (id, site_id, address, tokens, kind) values (?, ?, '', x'', ?)", kinds)
+        db.execute(
+            "insert into pages (id, site_id, url, urlkey, kind, outcome, article_id, found_at) "
+            "select a.id, s.id, url, url, 'post', 'archived', a.id, first_seen "
+            "from articles a join sites s on s.name = a.site"
+        )
+        db.execute("insert into page_forms (page_id, form_id, signs) select id, id, '[]' from articles")
+    assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0").exit_code == 0
+    flags = {row["url"].rsplit("/", 1)[-1]: row["flags"] for row in rows(tmp_path / "d", "articles")}
+    assert flags == {"1": [], "2": ["other-form"], "3": ["other-form"], "4": []}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archiver import extract
 from archiver.extraction.metadata import PageMetadata, Scripts, repair_json
 from archiver.extraction.page import parse_page
 
@@ -145,3 +146,36 @@ def test_items_of_items_do_not_leak() -> None:
     [declared] = found.declared({URL})
     assert found.texts(declared.node, "publisher") == ["Paper"]
     assert "author" not in declared.node
+
+
+def linked(access: Any, **more: Any) -> str:
+    node = {"@type": "NewsArticle", "url": URL, "headline": "Low water", "isAccessibleForFree": access, **more}
+    return f'<script type="application/ld+json">{json.dumps(node)}</script>'
+
+
+TEASER = {"@type": "NewsArticle", "url": f"{URL}/other", "headline": "Other", "isAccessibleForFree": False}
+
+
+@pytest.mark.parametrize(
+    ("head", "access"),
+    [
+        ("", None),
+        (linked(True), "free"),
+        (linked("True"), "free"),
+        (linked("http://schema.org/True"), "free"),
+        (linked(False), "paid"),
+        (linked("https://schema.org/False"), "paid"),
+        (linked("False", hasPart={"@type": "WebPageElement", "isAccessibleForFree": "False"}), "paid"),
+        (linked(True, hasPart={"@type": "WebPageElement", "isAccessibleForFree": False}), "free"),
+        (linked("perhaps"), None),
+        (f'<script type="application/ld+json">{json.dumps(TEASER)}</script>{linked(True)}', "free"),
+        ('<meta property="article:content_tier" content="Metered">', "metered"),
+        ('<meta property="article:content_tier" content="locked">', "paid"),
+        (f'<meta property="article:content_tier" content="metered">{linked(False)}', "metered"),
+        ('<meta property="article:content_tier" content="gold">', None),
+    ],
+)
+def test_who_may_read_a_post_is_read_from_its_own_markup(head: str, access: str | None) -> None:
+    text = "<p>" + "The ferry stayed at its berth for the third day in a row. " * 12 + "</p>"
+    page = f"<html><head><title>Low water</title>{head}</head><body><article><h1>Low water</h1>{text}</article></body>"
+    assert extract(page, URL).access == access

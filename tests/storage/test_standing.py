@@ -77,6 +77,7 @@ def test_a_newer_modified_time_does_not_change_the_revision(db: Database) -> Non
         "modified",
         "description",
         "image",
+        "access",
     }
     assert revision_record(db, 1, 1)["modified"] == AT.isoformat()
     assert db.execute("select modified from article_revisions").fetchone() == (AT.isoformat(),)
