@@ -351,8 +351,6 @@ def _configs(stats: SnapshotStatistics) -> Iterator[dict[str, Any]]:
     a filter on the same files, and the sample.
     """
     for table in tables_present(stats):
-        if not stats.rows[table.name]:  # the library fails on a table without rows
-            continue
         files = [{"split": split, "path": paths} for split, paths in stats.files_of_splits(table.name).items()]
         if table is ARTICLES:
             yield {"config_name": table.name, "data_files": files, "default": True}
@@ -498,7 +496,9 @@ def _sampled_sites(stats: SnapshotStatistics) -> str:
 
 
 def _quantiles(numbers: Sequence[int]) -> tuple[str, ...]:
-    """Returns the least, the quantiles at 5, 25, 50, 75 and 95 %, and the greatest of some numbers."""
+    """Returns the least, the quantiles at 5, 25, 50, 75 and 95 %, and the greatest of some numbers. A quantile is the
+    number at the nearest rank, so that no value is interpolated.
+    """
     ordered = sorted(numbers)
     return tuple(f"{ordered[round(share * (len(ordered) - 1))]:,}" for share in (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1))
 
@@ -508,9 +508,8 @@ _QUANTILES = ("least", "5 %", "25 %", "median", "75 %", "95 %", "greatest")
 
 def _lengths(stats: SnapshotStatistics) -> str:
     rows = [(unit, f"{len(found):,}", *_quantiles(found)) for unit, found in sorted(stats.lengths.items())]
-    return "Length of the texts, by what a word is in their script:\n\n" + _table(
-        ("unit", "articles", *_QUANTILES), rows
-    )
+    intro = "Length of the texts, by what a word is in their script (quantiles by the nearest rank):\n\n"
+    return intro + _table(("unit", "articles", *_QUANTILES), rows)
 
 
 def _visits(stats: SnapshotStatistics) -> str:
@@ -699,8 +698,8 @@ def _limits(stats: SnapshotStatistics, about: DatasetAbout) -> str:
         )
     if empty := [t.name for t in tables_present(stats) if not stats.rows[t.name]]:
         lines.append(
-            f"Tables without rows: {', '.join(empty)}. The `datasets` library cannot load a table without rows; "
-            "pandas, Polars and DuckDB can."
+            f"Tables without rows: {', '.join(empty)}. The `datasets` library loads a table without rows only as a "
+            f'stream: `load_dataset("./", "{empty[0]}", streaming=True)`. Without `streaming` it raises ValueError.'
         )
     return "## Known limits\n\n" + "".join(f"- {line}\n" for line in lines)
 

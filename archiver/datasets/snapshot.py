@@ -51,6 +51,7 @@ from archiver.datasets.snapshot_request_and_selection import (
     after_withdrawal,
     choose_articles,
     decide_tiers,
+    is_after_withdrawal,
     latest_time,
     order_articles,
     parse_rebuild,
@@ -253,6 +254,7 @@ def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest
                 elif how.is_rebuild and since:
                     keep_changes(folder, stats, out, how.progress)
                     stats.previous_identifier = _kept_previous_identifier(out)
+                _leave_doi(stats)
                 stats.unmatched = _unmatched(chosen, stats)
                 write_other_formats(folder, stats)
                 write_references(folder, stats)
@@ -602,6 +604,16 @@ def _note_withdrawals(stats: SnapshotStatistics, folder: Path, out: Path) -> Non
     stats.withdrawn = {**before, **new}
     if new:
         stats.request = replace(stats.request, version=after_withdrawal(stats.request.version))
+
+
+def _leave_doi(stats: SnapshotStatistics) -> None:
+    """If the snapshot was built again after a withdrawal, leaves the DOI in its rules to the version that it replaces,
+    which that DOI identifies, and names this version as the previous one.
+    """
+    doi = stats.dataset.get("doi")
+    if doi and is_after_withdrawal(stats.request.version):
+        stats.dataset = {name: value for name, value in stats.dataset.items() if name != "doi"}
+        stats.previous_identifier = doi
 
 
 def _check_target(out: Path, request: SnapshotRequest) -> None:

@@ -428,6 +428,11 @@ def version_key(version: str) -> tuple[Any, ...]:
     return (*map(int, numbers.split(".")), not early, parts, int(built or 0))
 
 
+def is_after_withdrawal(version: str) -> bool:
+    """Returns True if the version was built again because articles were withdrawn."""
+    return "+withdrawn." in version
+
+
 def after_withdrawal(version: str) -> str:
     """Returns the version of a dataset that is built again without withdrawn articles."""
     base, _, built = version.partition("+withdrawn.")

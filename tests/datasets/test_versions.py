@@ -146,7 +146,7 @@ def test_versions_name_each_other(tmp_path: Path) -> None:
 
 def test_dataset_rebuilt_after_a_withdrawal_is_a_version_of_its_own(tmp_path: Path) -> None:
     archive = make(tmp_path / "old" / "archive.db", BEFORE)
-    folder = build(tmp_path, archive, "1.0.0")
+    folder = build(tmp_path, archive, "1.0.0", f'{FREE}[dataset]\ndoi = "10.1234/one"\nconcept_doi = "10.1234/all"\n')
     lost = next(row["id"] for row in rows(folder, "articles") if row["url"].endswith("/3"))
     assert publish(archive, "--check", str(folder)).exit_code == 0
     assert withdraw(archive, lost).exit_code == 0
@@ -163,6 +163,12 @@ def test_dataset_rebuilt_after_a_withdrawal_is_a_version_of_its_own(tmp_path: Pa
     said = contents(folder)
     assert b"Version 1.0.0, built again without articles that were withdrawn since" in said["CHANGES.md"]
     assert b'version: "1.0.0+withdrawn.2"' in said["CITATION.cff"]
+    assert b"10.1234/one" not in said["CITATION.cff"]
+    described = json.loads(said["datacite.json"])
+    assert {one["relationType"]: one["relatedIdentifier"] for one in described["relatedIdentifiers"]} == {
+        "IsVersionOf": "10.1234/all",
+        "IsNewVersionOf": "10.1234/one",
+    }
 
 
 def test_checklist_says_what_the_operator_has_not_stated(tmp_path: Path) -> None:
