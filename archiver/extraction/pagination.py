@@ -368,7 +368,10 @@ def _leads_elsewhere(el: Element, page: Page, own: str) -> bool:
     block = next((above for above in el.iterancestors() if _OWN_BLOCK.search(_class_and_id(above))), None)
     if block is None:
         return False
-    keys, stem = {urlkey(own), *(way.key for way in part_urls(own))}, re.sub(_ENDING, "", urlsplit(own).path.rstrip("/"))
+    keys, stem = (
+        {urlkey(own), *(way.key for way in part_urls(own))},
+        re.sub(_ENDING, "", urlsplit(own).path.rstrip("/")),
+    )
     urls = (url for link in islice(block.iter("a"), MAX_PARTS) if (url := page.join(link.get("href"))))
     return any(
         not urlsplit(url).path.startswith(stem) and keys.isdisjoint((urlkey(url), *(way.key for way in part_urls(url))))
