@@ -521,10 +521,16 @@ def _form_of_step(step: str) -> str:
     return f"s{extension[0].lower()}" if extension else "s"
 
 
+_INDEX_FEED = lazy_regex(r"/index\.(?:xml|rdf)$", re.IGNORECASE)
+
+
 def feed_without_format(url: str) -> str:
     """Returns the address of a feed without the name of a feed format, so that the RSS and the Atom version of a feed
     have the same result: /news/*.xml for /news/rss.xml, /feed/ for /feed/atom/.
+
+    Movable Type and Hugo name the RSS form of a folder's feed index.xml, and Movable Type its RDF form index.rdf.
     """
+    url = _INDEX_FEED.sub("/*.xml", url)
     return re.sub(r"(?<![a-z])(?:rss2?|atom|rdf)(?![a-z])", "*", url, flags=re.IGNORECASE).replace("/feed/*", "/feed")
 
 

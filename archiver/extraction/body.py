@@ -194,6 +194,9 @@ def _is_footnote(el: Element) -> bool:
     )
 
 
+_ABSOLUTE = lazy_regex(r"(?:https?:)?//", re.IGNORECASE)
+
+
 def text_blocks(
     layout: BlockLayout, lo: int, hi: int, known: KnownBoilerplate, weights: list[float] | None = None
 ) -> list[TextBlock]:
@@ -213,6 +216,7 @@ def text_blocks(
     end = _text_end(blocks, start, hi, excluded, size)
     by_paragraphs = _uses_paragraphs(blocks, start, end, excluded)
     meta = {fold_text(one) for one in known.lines} - {""}
+    is_alone = hi - lo == 1 and not excluded[lo]
     for i in range(start, end):
         if not excluded[i] and _is_boilerplate(blocks[i], by_paragraphs, meta if i < start + 8 else set()):
             excluded[i] = 1
@@ -222,7 +226,17 @@ def text_blocks(
     _drop_repeated(blocks, start, end, excluded)
     _drop_author_notes(blocks, start, end, excluded, size, known.people)
     _drop_empty_headings(layout, start, end, excluded)
-    return [*intro, *(blocks[i] for i in range(start, end) if not excluded[i])]
+    text = [*intro, *(blocks[i] for i in range(start, end) if not excluded[i])]
+    return text or [b for b in blocks[start:end] if is_alone and _is_link_of_post(b)]
+
+
+def _is_link_of_post(b: TextBlock) -> bool:
+    """Returns True if the only block of a container is a link that may be all that its post says: a link to another
+    page on the web, and not to a tag, a tool, a neighbouring post or the rest of the text.
+    """
+    if _is_tag_row(b) or _is_neighbour_row(b) or points_to_other_page(b.text) or not _LETTER.search(b.text):
+        return False
+    return any(_ABSOLUTE.match(a.get("href") or "") for a in b.element.iter("a"))
 
 
 def _byline_spans(

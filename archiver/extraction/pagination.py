@@ -164,6 +164,7 @@ def part_urls(url: str) -> list[PartURL]:
 
 MAX_PARTS = 50
 _MAX_LINKS = 1_000
+_ENDING = r"\.\w{3,5}$"
 _WORD = lazy_regex(r"[a-zA-Z]{3,}")
 # Matches class names that platforms use only around the links to a post's own pages.
 _OWN_BLOCK = lazy_regex(
@@ -330,9 +331,9 @@ def _links(page: Page, word: str, own: str) -> Iterator[_Link]:
     for el in possible[:_MAX_LINKS]:
         text = _first_words(el)
         number = NUMBER.fullmatch(text)
-        onward = "next" in _rels(el) or bool(NEXT.fullmatch(text))
+        onward = ("next" in _rels(el) and not _names_other_post(el, page)) or bool(NEXT.fullmatch(text))
         within = _names_above(el)
-        in_block = bool(_OWN_BLOCK.search(within))
+        in_block = bool(_OWN_BLOCK.search(within)) and (bool(number) or onward or not _leads_elsewhere(el, page, own))
         if not (number or onward or in_block or key) or _FOREIGN.search(within):
             continue
         url = page.join(_href(el))
@@ -348,6 +349,38 @@ def _href(el: Element) -> str:
 
 def _rels(el: Element) -> list[str]:
     return (el.get("rel") or "").lower().split()
+
+
+def _names_other_post(el: Element, page: Page) -> bool:
+    """Returns True if a <link> element has the title of another post: Movable Type writes one for the next post. The
+    title of a further page is the post's own, or says only "next page".
+    """
+    title = clean_text(el.get("title") or "") if el.tag == "link" else ""
+    if not title or NUMBER.fullmatch(title) or NEXT.fullmatch(title):
+        return False
+    return MARK.sub("", title).casefold() not in page.head_title.casefold()
+
+
+def _leads_elsewhere(el: Element, page: Page, own: str) -> bool:
+    """Returns True if the block of page links around a link also links to other pages than those of the post at `own`:
+    the block then leads from post to post, such as "previous post | home | next post".
+    """
+    block = next((above for above in el.iterancestors() if _OWN_BLOCK.search(_class_and_id(above))), None)
+    if block is None:
+        return False
+    keys, stem = (
+        {urlkey(own), *(way.key for way in part_urls(own))},
+        re.sub(_ENDING, "", urlsplit(own).path.rstrip("/")),
+    )
+    urls = (url for link in islice(block.iter("a"), MAX_PARTS) if (url := page.join(link.get("href"))))
+    return any(
+        not urlsplit(url).path.startswith(stem) and keys.isdisjoint((urlkey(url), *(way.key for way in part_urls(url))))
+        for url in urls
+    )
+
+
+def _class_and_id(el: Element) -> str:
+    return f"{(el.get('class') or '')[:200]} {(el.get('id') or '')[:200]}"
 
 
 def _may_be_page(el: Element, href: str) -> bool:
@@ -440,7 +473,7 @@ def _find_whole_view(page: Page, own: str, numbered: bool) -> str:
 
     A link to a print view counts only if the post's pages were not found (`numbered` is False).
     """
-    host, stem = urlsplit(own).netloc, re.sub(r"\.\w{3,5}$", "", urlsplit(own).path.rstrip("/"))
+    host, stem = urlsplit(own).netloc, re.sub(_ENDING, "", urlsplit(own).path.rstrip("/"))
     key, printed = urlkey(own), ""
     for el in page.index.tag("a"):
         href = el.get("href") or ""

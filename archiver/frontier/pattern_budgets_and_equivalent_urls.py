@@ -176,8 +176,8 @@ proves false."""
 SHOWN_REASON = (
     "other lists were read to their end and showed all posts, and the last pages like this one led to no other"
 )
-"""The reason that is recorded for pages that are not fetched because the lists of another pattern showed all posts and
-no unknown page."""
+"""The reason that is recorded for pages that are not fetched because the lists of another pattern, or the site's main
+list, showed all posts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +259,10 @@ class PatternBudgets:
             for pattern, tally in self._tallies.items()
             if pattern.family in SIDE_LISTS and tally.known and not tally.unknown
         ]
+
+    def patterns_read(self, family: str) -> list[URLPattern]:
+        """Returns the patterns of a family of which pages were fetched, the last of them with success."""
+        return [one for one, tally in self._tallies.items() if one.family == family and not tally.missing]
 
     def reopen(self, pattern: URLPattern) -> None:
         """Gives a pattern a new budget, five times as large, because a sample of its set-aside pages had news."""

@@ -20,6 +20,7 @@ from archiver.discovery.url_classifier import (
     folder_pattern,
     form_pattern,
     may_be_post,
+    page_number,
     pattern_of,
     series_of,
 )
@@ -61,6 +62,8 @@ _MOST_SIDE_LISTS, _MOST_COMPARED = 300, 5_000
 of one pattern are read before those of another. If the site has at most _MOST_COMPARED posts, the run determines
 whether the lists of a pattern have shown all of them.
 """
+_FEWEST_LINKED, _MOSTLY_LINKED = 20, 0.9
+"""At least this many of the posts, and this share, must be linked from other posts, as by "previous" and "next"."""
 _UNLIMITED = frozenset({PageKind.PART, *SOURCE_KINDS}) - {PageKind.FEED}
 _LISTED = VOUCHING_SOURCES | {DiscoverySource.LISTING}
 _WITHOUT_POSSIBLE_POSTS = frozenset({"below", "captures", "form", "feeds"})
@@ -109,7 +112,8 @@ class TrapDetector:
         self._known_coverage: SourceCoverage | None = None
         self._due_lists: Counter[URLPattern] | None = None
         self._compared: set[URLPattern] = set()
-        self._shown_posts = 0
+        self._shown_posts = self._compared_posts = 0
+        self._is_main_complete = False
         self._set_aside_by_lists: dict[int, URLPattern] = {}
         self._budget = PatternBudgets(lambda: crawl_exclusions.known_post_count(db, site_id), self._coverage)
         self._shown = ShownAddresses()
@@ -227,6 +231,10 @@ class TrapDetector:
     def _judge_budgets(self, row: dict[str, Any], patterns: tuple[URLPattern, ...]) -> Verdict:
         """Decides on a page by the budgets of its URL patterns."""
         for pattern in patterns:
+            if self._is_shown_by_main_list(pattern, row["url"]):
+                self._set_aside.add(pattern, row["id"])
+                self._set_aside_by_lists[row["id"]] = pattern
+                return Verdict("exclude", _rule_of(pattern), SHOWN_REASON)
             waiting = sum(1 for others in self._in_progress.values() if pattern in others)
             if self._budget.remaining(pattern) > waiting:
                 continue
@@ -249,6 +257,40 @@ class TrapDetector:
             return LISTED_REASON
         self._set_aside_by_lists[page_id] = pattern
         return SHOWN_REASON
+
+    def _is_shown_by_main_list(self, pattern: URLPattern, url: str) -> bool:
+        """Returns True for the second and further pages of a list of a tag or month if the site's main list shows all
+        posts, and no list of this pattern led to an unknown page. The first page of each list is fetched, since a site
+        may leave a whole category out of its main list.
+        """
+        return (
+            pattern.family in SIDE_LISTS
+            and (page_number(url) or 1) > 1
+            and pattern in self._budget.patterns_of_known()
+            and self._is_main_list_complete()
+        )
+
+    def _is_main_list_complete(self) -> bool:
+        """Returns True if a list of the site, such as that of its home page, shows all known posts, and nearly all of
+        them are linked from another post as its neighbour. If the list lacked a post, such as all those before a
+        certain year, the neighbours of its posts would have led there.
+        """
+        posts = self._coverage().posts
+        if posts != self._compared_posts:
+            self._compared_posts = posts
+            linked = crawl_exclusions.count_posts_linked_by_posts(self._db, self._site_id)
+            is_tested = max(_FEWEST_LINKED, _MOSTLY_LINKED * posts) <= linked and posts <= _MOST_COMPARED
+            keys = crawl_exclusions.post_urlkeys(self._db, self._site_id, posts) if is_tested else []
+            self._is_main_complete = bool(keys) and any(
+                pattern not in self._set_aside and all(self._shown.has(pattern, key) for key in keys)
+                for pattern in self._budget.patterns_read("paging")
+            )
+        return self._is_main_complete
+
+    def _is_limited(self, pattern: URLPattern) -> bool:
+        """Returns True if sources or the site's main list show all posts, so that few pages of a pattern are needed."""
+        by_main_list = pattern.family in SIDE_LISTS and pattern in self._set_aside_by_lists.values()
+        return self._budget.is_limited_by_sources(pattern) or (by_main_list and self._is_main_list_complete())
 
     def _may_be_needless(self, pattern: URLPattern) -> bool:
         """Returns True if the pages in progress may show that a list need not be fetched. A further page of a list is
@@ -366,7 +408,7 @@ class TrapDetector:
         turned out not to list all posts, the pages that were set aside for this reason also become due again.
         """
         reopened = self._reopen_unlisted()
-        chosen = self._set_aside.take_samples(SAMPLE_ROUNDS, self._budget.is_limited_by_sources)
+        chosen = self._set_aside.take_samples(SAMPLE_ROUNDS, self._is_limited)
         if chosen:
             crawl_exclusions.include_pages(self._db, chosen, EPOCH)
             self.included += len(chosen)
@@ -387,7 +429,7 @@ class TrapDetector:
             if not any(map(self._budget.is_limited_by_sources, patterns := self._budgeted_patterns(row)))
         }
         for page_id, pattern in self._set_aside_by_lists.items():
-            if not self._budget.is_limited_by_sources(pattern):
+            if not self._is_limited(pattern):
                 found[page_id] = (pattern,)
         self._set_aside_by_lists = {one: at for one, at in self._set_aside_by_lists.items() if one not in found}
         crawl_exclusions.include_pages(self._db, found, EPOCH)
@@ -512,6 +554,7 @@ class TrapDetector:
             self._credit_form(result.url)
         if result.kind is PageKind.LISTING:
             self._include_entries(result)
+            self._note_first_page(result)
         if result.outcome is Outcome.DUPLICATE and article_id is not None:
             self._equivalents.record_same_post(key, crawl_exclusions.urlkeys_of_article(self._db, article_id))
         elif result.outcome is Outcome.ARCHIVED and article_id is not None:
@@ -577,6 +620,15 @@ class TrapDetector:
         for page_id in crawl_exclusions.pages_set_aside_at(self._db, entries, rules):
             crawl_exclusions.include_pages(self._db, [page_id], EPOCH)
             self.included += 1
+
+    def _note_first_page(self, result: PageResult) -> None:
+        """Remembers the entries of a list's first page as shown by the list's further pages, whose pattern its own
+        address does not have.
+        """
+        patterns = {pattern_of(url, self._scope.path) for url in result.next_pages}
+        for pattern in patterns - {pattern_of(result.url, self._scope.path)}:
+            if pattern.family == "paging" and result.listed:
+                self._shown.add(pattern, result.listed.entries)
 
     def _is_news(self, target: DiscoveredURL, found_on: URLPattern) -> bool:
         """Returns True if a discovered URL may be a post that is not known under a plainer address. `found_on` is the

@@ -197,6 +197,19 @@ def post_urlkeys(db: Database, site_id: int, limit: int) -> list[str]:
     return [row[0] for row in rows]
 
 
+def count_posts_linked_by_posts(db: Database, site_id: int) -> int:
+    """Returns the number of a site's posts, stored or due, that a link on another post reported before a link on a page
+    of another kind did.
+    """
+    rows = db.execute(
+        "select count(*) from pages p join page_discoveries d on d.page_id = p.id and d.source = 'link' "
+        "join pages f on f.id = d.found_on_page_id and f.kind = 'post' "
+        "where p.site_id = ? and p.kind = 'post' and p.outcome in ('due', 'archived', 'unchanged')",
+        [site_id],
+    )
+    return int(rows.fetchone()[0])
+
+
 def is_wrong_guess(db: Database, key: str) -> bool:
     """Returns True if the page at this urlkey is a guessed address of a feed or sitemap where no such file has ever
     been found.

@@ -46,6 +46,12 @@ def anchors(*pairs: tuple[str, str]) -> str:
             id="wordpress, pages with names",
         ),
         pytest.param(
+            "/tides/",
+            '<p class="page-links"><a href="/tides/2/">The ebb</a> <a href="/tides/?view=all">On one page</a></p>',
+            ["/tides/2/"],
+            id="pages with names, and a view of all",
+        ),
+        pytest.param(
             "/?p=31",
             '<p class="wp-link-pages"><a href="/?p=31&page=2">2</a></p>',
             ["/?p=31&page=2"],
@@ -131,6 +137,21 @@ def test_rel_next_below_the_pages_own_address_is_enough() -> None:
 
 
 @pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("Tides", ["/tides_2.html"]),
+        ("Tides - Page 2", ["/tides_2.html"]),
+        ("Seite 2", ["/tides_2.html"]),
+        ("下一页", ["/tides_2.html"]),
+        ("海の日", []),
+        ("The storm of May", []),
+    ],
+)
+def test_a_link_element_that_names_the_next_post_is_no_part(title: str, expected: list[str]) -> None:
+    assert paths(read("", "/tides.html", f'<link rel="next" href="/tides_2.html" title="{title}">')) == expected
+
+
+@pytest.mark.parametrize(
     ("path", "markup"),
     [
         pytest.param("/tides/", anchors(("/storms/", "Next"), ("/storms/2/", "2")), id="the next post"),
@@ -173,6 +194,17 @@ def test_rel_next_below_the_pages_own_address_is_enough() -> None:
             id="a later post of the same name",
         ),
         pytest.param("/tides/", anchors(("https://elsewhere.example/tides/2/", "2")), id="another host"),
+        pytest.param(
+            "/2020/05/note.html",
+            '<div class="entry-pagelink"><a href="tides.html">&laquo; The tides</a> | <a href="/">home</a> | '
+            '<a href="note_2.html">海の日 &raquo;</a></div>',
+            id="neighbours in a block that leads from post to post",
+        ),
+        pytest.param(
+            "/2020/05/0.html",
+            '<div class="entry-pagelink"><a href="10.html">10年</a> | <a href="../../index.html">main</a></div>',
+            id="a post whose name is a number, in such a block",
+        ),
         pytest.param(
             "/my-story",
             '<div class="nav-links"><a rel="next" href="/my-story-part-2">My story, part 2</a></div>',

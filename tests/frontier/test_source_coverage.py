@@ -177,7 +177,11 @@ def test_the_form_of_an_address_begins_below_the_folder_of_the_site() -> None:
         ("http://a.example/blog/rss.xml", "http://a.example/blog/atom.xml", True),
         ("http://a.example/feeds/all.atom.xml", "http://a.example/feeds/all.rss.xml", True),
         ("http://a.example/feed/", "http://a.example/feed/atom/", True),
+        ("http://a.example/blog/index.xml", "http://a.example/blog/atom.xml", True),
+        ("http://a.example/blog/index.rdf", "http://a.example/blog/index.xml", True),
         ("http://a.example/blog/rss.xml", "http://a.example/news/atom.xml", False),
+        ("http://a.example/blog/index.xml", "http://a.example/news/atom.xml", False),
+        ("http://a.example/sea-index.xml", "http://a.example/atom.xml", False),
         ("http://a.example/anatomy.xml", "http://a.example/an.xml", False),
     ],
 )

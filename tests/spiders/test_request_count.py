@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.spiders.crawling import crawl, rows, successive, text
 from tests.spiders.site_server import Answer, home, page, serving
@@ -88,3 +91,55 @@ def test_a_feed_is_read_in_its_other_format_if_the_first_is_missing(tmp_path: Pa
         crawl(site.url, archive=tmp_path / "a.db")
     assert site.requests.count("/atom.xml") == 1
     assert rows(tmp_path / "a.db", "select count(*) from articles") == [(2,)]
+
+
+NAMES = [f"/note-{number}/" for number in range(60)]
+
+
+def paged_blog(main: list[str], *, has_neighbours: bool = True) -> dict[str, Any]:
+    """Return a blog of 60 posts without feed and sitemap.
+
+    `main` are the posts on its home page and further pages, ten on each. Its four categories list all posts, five on
+    each page. `has_neighbours`: posts link to those before and after.
+    """
+    pages: dict[str, Any] = {"/robots.txt": text("")}
+    categories = [[name for name in NAMES if NAMES.index(name) % 4 == number] for number in range(4)]
+    for number, name in enumerate(NAMES):
+        near = NAMES[max(number - 1, 0) : number] + NAMES[number + 1 : number + 2] if has_neighbours else []
+        links = "".join(f'<a href="{path}">{path}</a>' for path in (*near, *(f"/category/c-{n}/" for n in range(4))))
+        pages[name] = page(f"Note {number}", tail=f"<nav>{links}</nav>")
+    lists = {"/": (main, 10)} | {f"/category/c-{number}/": (names, 5) for number, names in enumerate(categories)}
+    for path, (names, size) in lists.items():
+        starts = range(0, len(names), size)
+        paths = [f"{path}page/{number}/" if number > 1 else path for number in range(1, len(starts) + 1)]
+        for at, start in zip(paths, starts, strict=True):
+            following = paths[paths.index(at) + 1 :][:1]
+            pages[at] = home(
+                *names[start : start + size], head="".join(f'<link rel="next" href="{u}">' for u in following)
+            )
+    return pages
+
+
+@pytest.mark.parametrize(
+    ("main", "has_neighbours", "most"),
+    [
+        pytest.param(NAMES, True, 2, id="the main list and neighbours agree"),
+        pytest.param(NAMES, False, 8, id="nothing confirms the main list"),
+        pytest.param(NAMES[:30], True, 8, id="the main list ends early, neighbours show it"),
+        pytest.param(NAMES[:30], False, 8, id="the main list ends early"),
+        pytest.param([name for name in NAMES if NAMES.index(name) % 4], True, 8, id="the main list lacks a category"),
+        pytest.param([name for name in NAMES if NAMES.index(name) % 4], False, 8, id="it does, and nothing shows it"),
+    ],
+)
+def test_further_pages_of_categories_are_read_unless_the_main_list_has_all_posts(
+    tmp_path: Path, main: list[str], has_neighbours: bool, most: int
+) -> None:
+    pages = paged_blog(main, has_neighbours=has_neighbours)
+    with serving(pages) as site:
+        crawl(site.url, archive=tmp_path / "a.db")
+    further = [path for path in site.requests if re.match(r"/category/.+/page/", path)]
+    assert rows(tmp_path / "a.db", "select count(*) from articles") == [(60,)]
+    assert {path for path in site.requests if path.startswith("/category/")} >= {f"/category/c-{n}/" for n in range(4)}
+    assert len(further) <= most
+    if most > 2:
+        assert len(set(further)) == 8
