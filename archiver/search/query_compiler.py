@@ -215,7 +215,8 @@ def _term(column: str, term: Term, searcher: Searcher) -> Query:
     if len(row) > 1:
         return _phrase(column, row, is_prefix, searcher)
     if is_prefix:
-        return Query.regex_query(index_schema(), column, re.escape(row[0][0].word) + ".*")
+        # The same as a regular expression, whose automaton would take megabytes of memory for each prefix and field.
+        return Query.fuzzy_term_query(index_schema(), column, row[0][0].word, distance=0, prefix=True)
     return _any_form(column, row[0], searcher)
 
 

@@ -38,6 +38,13 @@ COLUMN_OF: dict[str, str] = {word: name for name in WEIGHTS for word in (BY_NAME
     "text": "body"
 }
 MAX_TERMS = 200
+"""The maximum number of words in a query, and of predicates, each of which counts as a word."""
+MAX_WORDS = 50
+"""The maximum number of words in a phrase. A term such as a-b-c is a phrase, too."""
+MAX_PATTERNS = 20
+"""The maximum number of words in the phrases of a query that end in an asterisk, and of pairs of words in NEAR of which
+a word ends in an asterisk or is stemmed. The index compiles automata for each of them in each field, so that a thousand
+would take gigabytes of memory."""
 MAX_DEPTH = 30
 NEAR_WORDS = 10
 MAX_NEAR = 4
@@ -122,7 +129,7 @@ class _Group:
 
 
 def _tokens(text: str, stem: bool) -> Iterator[_Token]:
-    position, terms = 0, 0
+    position, words, patterns = 0, 0, 0
     groups = [_Group()]
     while position < len(text):
         found = _TOKEN.match(text, position)
@@ -143,9 +150,15 @@ def _tokens(text: str, stem: bool) -> Iterator[_Token]:
             yield _Token("(" if found["open"] == "(" else "near", at)
             continue
         for token in _word_tokens(text, found, at, stem, groups[-1]):
-            terms += token.kind == "term"
-            if terms > MAX_TERMS:
-                raise BadQuery(text, f"it has more than {MAX_TERMS} terms", at)
+            length = len(split_into_words(token.node.text)) if isinstance(token.node, Term) else token.kind == "term"
+            if length > MAX_WORDS:
+                raise BadQuery(text, f"a phrase has at most {MAX_WORDS} words, and this one has {length:,}", at)
+            patterns += length if length > 1 and isinstance(token.node, Term) and token.node.prefix else 0
+            if patterns > MAX_PATTERNS:
+                raise BadQuery(text, f"its phrases that end in * have more than {MAX_PATTERNS} words", at)
+            words += length
+            if words > MAX_TERMS:
+                raise BadQuery(text, f"it has more than {MAX_TERMS} words", at)
             yield token
 
 
@@ -213,6 +226,7 @@ def _term(text: str, column: str, *, prefix: bool, stem: bool) -> Node | None:
 class _Parser:
     def __init__(self, text: str, tokens: list[_Token]) -> None:
         self.text, self.tokens, self.position = text, tokens, 0
+        self._patterns = 0
 
     def ended(self) -> bool:
         return self.position >= len(self.tokens)
@@ -258,6 +272,10 @@ class _Parser:
         terms = tuple(item for item in items if isinstance(item, Term))
         if len(terms) < len(items):
             raise BadQuery(self.text, "NEAR only takes words and phrases", at)
+        if any(term.prefix or term.stem for term in terms):
+            self._patterns += len(terms) * (len(terms) - 1)
+        if self._patterns > MAX_PATTERNS:
+            raise BadQuery(self.text, f"its NEAR with * or stem: join more than {MAX_PATTERNS} pairs of words", at)
         columns = {term.column for term in terms if term.column}
         if len(columns) > 1:
             raise BadQuery(self.text, f"NEAR takes words of one field, not {' and '.join(sorted(columns))}", at)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery
-from archiver.search.query_parser import MAX_DEPTH, MAX_TERMS
+from archiver.search.query_parser import MAX_DEPTH, MAX_PATTERNS, MAX_TERMS, MAX_WORDS
 
 FOUND = {
     # words, phrases, operators
@@ -298,6 +298,15 @@ def test_the_size_of_a_query_is_limited(archive: Archive) -> None:
     assert archive.results(" OR ".join(["tide"] * MAX_TERMS)).total == 2
     with pytest.raises(BadQuery, match=str(MAX_TERMS)):
         archive.results("tide " * (MAX_TERMS + 1))
+    archive.results("-".join(["a"] * MAX_WORDS))
+    with pytest.raises(BadQuery, match=f"at most {MAX_WORDS} words"):
+        archive.results("-".join(["a"] * (MAX_WORDS + 1)))
+    with pytest.raises(BadQuery, match=f"more than {MAX_TERMS} words"):
+        archive.results("tide-fog " * (MAX_TERMS // 2 + 1))
+    with pytest.raises(BadQuery, match=f"more than {MAX_PATTERNS} words"):
+        archive.results('"a b"* ' * (MAX_PATTERNS // 2 + 1))
+    with pytest.raises(BadQuery, match=f"more than {MAX_PATTERNS} pairs"):
+        archive.results("NEAR(a* b c d) " * 2)
     with pytest.raises(BadQuery, match="parentheses"):
         archive.results("(" * (MAX_DEPTH + 2) + "tide")
     with pytest.raises(BadQuery, match="parentheses"):
