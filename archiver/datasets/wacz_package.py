@@ -158,9 +158,9 @@ class _Package:
 
     @contextmanager
     def entry(self, path: str, *, packed: bool = False, listed: bool = True) -> Iterator[_HashingWriter]:
-        """Opens a new file in the ZIP for writing. If `packed` is True, the file is compressed. WARC files and
-        compressed indexes are stored without further compression, so that a player can read parts of them (WACZ,
-        section "Zip Format").
+        """Opens a new file in the ZIP for writing. If `packed` is True, the file is compressed; if `listed` is True,
+        datapackage.json will list it. WARC files and compressed indexes are stored without further compression, so that
+        a player can read parts of them (WACZ, section "Zip Format").
         """
         info = zipfile.ZipInfo(path, self._created.timetuple()[:6])
         info.compress_type = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
@@ -214,8 +214,8 @@ class _HashingWriter:
 
 
 def _copy(db: Database, folder: Path, warc_file: str, offsets: list[int], package: _Package, done: PackedWACZ) -> None:
-    """Copies the chosen records of one WARC file to the package, with its warcinfo record and the request and metadata
-    records that belong to them.
+    """Copies the chosen records of one WARC file (those at `offsets`) to the package, with its warcinfo record and the
+    request and metadata records that belong to them. Counts the copied and the missing records in `done`.
     """
     name = warc_file.removeprefix("warc/").replace("/", "-")
     try:

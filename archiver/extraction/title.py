@@ -365,7 +365,10 @@ def _clean_title(text: str) -> str:
 
 
 def _declared_titles(page: Page, post: Post, names: list[str], host: str) -> list[Candidate[str]]:
-    """Returns the titles that the page declares, as candidates."""
+    """Returns the titles that the page declares (JSON-LD, microdata, RDFa, meta elements, <title>, scripts), as
+    candidates. The site's name before or after a title is removed: `names` are the names of the site, and `host` is its
+    host.
+    """
     out: list[Candidate[str]] = []
 
     def add(text: str, source: str, locator: str, confidence: float) -> None:

@@ -171,8 +171,8 @@ def _notify(archive: Path, sites: tuple[str, ...] | None, catching_up: bool) -> 
 
 
 def begin_partial_check(archive: Path, days: int, seconds: float) -> ForkServerProcess:
-    """Starts a process that checks a part of the archive with low priority. Raises OSError if the process cannot be
-    started.
+    """Starts a process that checks a part of the archive with low priority: at least 1/`days` of its bytes, and more as
+    long as fewer than `seconds` have passed. Raises OSError if the process cannot be started.
     """
     return fork("check", _check_part, archive, days, seconds)
 
@@ -185,8 +185,9 @@ def _check_part(archive: Path, days: int, seconds: float) -> None:
 
 
 def check_part_and_report(archive: Path, days: int, seconds: float, say: Callable[[str], None]) -> None:
-    """Checks a part of the archive. Passes a sentence about each damage to `say`; and a sentence with the reason, if
-    the check could not be completed.
+    """Checks a part of the archive: at least 1/`days` of its bytes, and more as long as fewer than `seconds` have
+    passed. Passes a sentence about each damage to `say`; and a sentence with the reason, if the check could not be
+    completed.
     """
     from archiver.maintenance.partial_check import CheckBudget, check_part
 

@@ -204,7 +204,9 @@ def _first_ties(searcher: Searcher, hits: list[Pair], most: int) -> list[Pair]:
 
 
 def _sort_ties(matches: list[Match]) -> list[Match]:
-    """Sorts matches that have the same sort key by `Match.turn`; the order of different keys is kept."""
+    """Sorts matches with equal sort keys: originals before duplicates, and then by ID. The order of matches with
+    different sort keys is kept.
+    """
     places: dict[Any, int] = {}
     return sorted(matches, key=lambda match: (places.setdefault(match.key, len(places)), match.turn))
 

@@ -361,8 +361,8 @@ def _script_page(
 def _article_page(
     page: Page, links: link_reader.PageLinks | None, result: PageResult, request: PageRequest, site: SiteContext
 ) -> ParsedPage:
-    """Returns the result for an HTML page that is not a wall, soft 404 or redirect: a post or another kind of page,
-    with its links.
+    """Completes `result` for an HTML page that is not a wall, soft 404 or redirect. Adds its kind, its article if the
+    page is a post, and what its links lead to. `links` is None if the page has no HTML elements.
     """
     known_kind = PageKind.UNKNOWN if request.judged else _KNOWN_KINDS.get(request.kind, PageKind.UNKNOWN)
     needed = (

@@ -252,7 +252,10 @@ class PageState:
 
 
 def page_state(db: Database, key: str, hint_id: int | None) -> PageState:
-    """Returns what the archive knows of the page at this urlkey, which was extracted with this hint."""
+    """Returns what the archive knows of the page at this urlkey. `hint_id` is the ID of the source hint with which the
+    page has just been extracted, or None if there was no hint; the result says whether this hint contains the post's
+    text.
+    """
     row = db.conn.execute(
         "select p.id, coalesce(p.reason, ''), coalesce(p.outcome, ''), coalesce(p.kind, ''), coalesce(p.rule, ''), "
         "p.article_id, coalesce(p.found_at, ''), exists (select 1 from articles where urlkey = ?1), "

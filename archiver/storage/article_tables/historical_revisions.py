@@ -433,8 +433,8 @@ def _mark_seen(db: Database, row: dict[str, Any], at: datetime) -> None:
 
 
 def _restore_gone(db: Database, row: dict[str, Any], at: datetime) -> None:
-    """Restores from `row` the time at which an article was found gone, because marking the article as seen at an
-    earlier time had cleared it.
+    """Stores again the time at which an article was found gone, if it is later than `at`. `row` is the article as it
+    was before it was marked as seen at `at`, which cleared this time.
     """
     if row["gone_at"] and row["gone_at"] > stamp(at):
         db.execute("update articles set gone_at = ? where id = ?", [row["gone_at"], row["id"]])
