@@ -80,14 +80,16 @@ UNITS: dict[str, PeriodUnit] = {
 
 
 def count_periods(plan: Plan, unit: str) -> dict[int, int]:
-    """Returns a dict from period number (see the module) to the number of matching articles. Periods without articles
-    are left out.
+    """Returns a dict from period number (see the module) to the number of matching articles. `unit` is year, month or
+    day. Periods without articles are left out.
     """
     return plan.searcher.cached((unit, plan.key), lambda: _count_by_unit(plan.searcher, plan.found, UNITS[unit]))
 
 
 def sum_period_counts(plans: Iterable[Plan], unit: str) -> Counter[int]:
-    """Returns the sum of `count_periods` over several archives: a count for each period number."""
+    """Returns the sum of `count_periods` over several archives: a count for each period number. `unit` is year, month
+    or day.
+    """
     out = Counter[int]()
     for plan in plans:
         out.update(count_periods(plan, unit))

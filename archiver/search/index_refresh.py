@@ -52,11 +52,12 @@ class Refreshed:
 
 
 def refresh_index(db: Database, archive: Path, *, rebuild: bool = False, progress: Progress | None = None) -> Refreshed:
-    """Updates an archive's search index with the articles that changed. Rebuilds it if `rebuild` is set, or if it is
-    missing, is damaged, or was made from another archive.
+    """Updates an archive's search index with the articles that changed. Rebuilds it if `rebuild` is True, or if it is
+    missing, is damaged, or was made from another archive. `progress` is called with the number of articles indexed so
+    far and their total.
 
-    `db` must be open for writing. Only one process updates at a time; other processes wait up to 30 s and then skip
-    the update. Raises OSError if the folder cannot be written.
+    `db` must be open for writing. Only one process updates at a time; other processes wait up to 30 s and then skip the
+    update. Raises OSError if the folder cannot be written.
     """
     folder = index_folder(archive)
     folder.mkdir(exist_ok=True)
@@ -140,9 +141,11 @@ def _approximate_count(db: Database) -> int:
 def _write_documents(
     folder: Path, db: Database, ids: Sequence[int], common: Collection[str], *, rebuild: bool, progress: Progress | None
 ) -> int | None:
-    """Indexes articles in a folder and returns their number. Returns None if the existing index cannot be written to.
+    """Adds articles to the index in `folder` and returns their number. Returns None if the existing index cannot be
+    written to. If `rebuild` is True, the index is a new, empty one. Adjacent words that are both in `common` are
+    indexed as pairs, too.
 
-    Raises OSError if a new index (`rebuild`) cannot be written.
+    Raises OSError if a new index cannot be written.
     """
     try:
         fill_index(tantivy.Index(index_schema(), path=str(folder)), db, ids, common, rebuild=rebuild, progress=progress)

@@ -240,8 +240,9 @@ def _phrase(column: str, row: Row, is_prefix: bool, searcher: Searcher) -> Query
 
 
 def _common_pair(column: str, tokens: list[str], pair: str, searcher: Searcher) -> Query:
-    """Returns a query for a phrase of two common words, which uses the index of word pairs. Its score is weighted to
-    equal that of an ordinary phrase, which is the sum of the scores of both words.
+    """Returns a query for a phrase of two common words (`tokens`), which looks up both as one word, `pair`, in the
+    index of word pairs. Its score is weighted to equal that of an ordinary phrase, which is the sum of the scores of
+    both words.
     """
     own = inverse_document_frequency(searcher.doc_freq(PAIRED[column], pair), searcher.num_docs)
     both = sum(_word_rarity(column, token, searcher.all) for token in tokens)
@@ -328,8 +329,8 @@ def _near_pair(column: str, one: tuple[int, Place], other: tuple[int, Place], mo
 
 
 def _rarest_word(column: str, row: Row, is_prefix: bool, searcher: Searcher) -> Place:
-    """Returns the word of a phrase that the fewest articles contain, with its position. A prefix is chosen only if
-    there is no other word, because its frequency is unknown.
+    """Returns the word of the phrase `row` that the fewest articles contain, with its position. If `is_prefix` is True,
+    the last word is a prefix. It is chosen only if there is no other word, because its frequency is unknown.
     """
     return min(
         _places(row, is_prefix)[: len(row) - is_prefix] or _places(row, is_prefix),

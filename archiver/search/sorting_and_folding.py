@@ -356,8 +356,9 @@ def fold_duplicates(searcher: Searcher, query: Query, fold: Fold) -> FoldedQuery
     """Folds the duplicates among the matches of a query. Total, facets and pages are all computed from the returned
     query.
 
-    Of all matches with the same text only one article is shown. If `fold` is "cluster", only one of all matches in the
-    same cluster is shown. Clusters that share a text are merged.
+    `fold` is "text", "cluster" or "none". With "text", only one of all matches with the same text is shown. With
+    "cluster", only one of all matches in the same cluster is shown, and clusters that share a text are merged. With
+    "none", all matches are shown.
     """
     if fold == "none":
         return FoldedQuery(query, {}, 0)
