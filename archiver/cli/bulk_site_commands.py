@@ -232,7 +232,7 @@ def mute(
 
 
 def _read_end_of_mute(text: str, now: datetime) -> datetime:
-    """Parses the time in --until. A time without a zone is taken as UTC."""
+    """Parses the time in --until, which must be later than `now`. A time without a zone is taken as UTC."""
     try:
         at = datetime.fromisoformat(text.strip())
     except ValueError:
@@ -414,6 +414,8 @@ def _plan_checks(
 ) -> tuple[list[CrawlPlan], list[dict[str, Any]]]:
     """Returns a crawl plan for each site that can be checked, and for every other site a report with the reason. The
     hosts of the planned sites stay locked until `hosts` is closed.
+
+    `selected` maps the start URL of each site to its effective settings; `plan_for` makes the plan from both.
     """
     from archiver.sites.page_objects import load_page_objects
 

@@ -319,7 +319,9 @@ class QueryOptions:
     offset: int
 
     def as_query(self, *, limit: int | None, duplicates: bool, fold: str, recent: float | None = None) -> Query:
-        """Builds the query; the words of QUERY are joined with spaces. Raises BadQuery for a malformed place."""
+        """Builds the query from these options and four attributes of a Query that the commands set differently. The
+        words of QUERY are joined with spaces. Raises BadQuery for a malformed place.
+        """
         from archiver.search.query import Query
         from archiver.search.query_tree import parse_box, parse_point
 

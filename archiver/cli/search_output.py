@@ -167,7 +167,7 @@ _COLOURS = ("cyan", "yellow", "green", "magenta")
 
 
 def print_rows(rows: Sequence[dict[str, Any]], headers: Sequence[str], form: str) -> None:
-    """Prints rows as JSON Lines or CSV."""
+    """Prints rows with these keys (`headers`) as JSON Lines or CSV; `form` is jsonl or csv."""
     if form == "jsonl":
         for row in rows:
             click.echo(json.dumps(row, ensure_ascii=False))

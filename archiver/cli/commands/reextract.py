@@ -176,7 +176,9 @@ def parse_time_bounds(since: str | None, until: str | None) -> dict[str, str]:
 
 @contextmanager
 def _show_progress(total: int, quiet: bool) -> Iterator[Any]:
-    """Shows the number of articles done on stderr if that is a terminal."""
+    """Shows on stderr, if that is a terminal and `quiet` is False, how many of `total` articles are done. Yields the
+    function to call with the number of further articles done.
+    """
     if quiet or not sys.stderr.isatty():
         yield lambda number: None
         return

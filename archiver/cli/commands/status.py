@@ -340,7 +340,9 @@ def _print_history(rows: list[dict[str, Any]]) -> None:
 
 
 def _describe_next(turn: dict[str, Any] | None) -> str:
-    """Describes when the scheduler crawls a site next: "after 18:00 UTC (blackout of group news)"."""
+    """Describes when the scheduler crawls a site next: "after 18:00 UTC (blackout of group news)". `turn` is from
+    `describe_next_run`; None if the scheduler does not crawl the site.
+    """
     if turn is None:
         return "only if it is named (crawl=no)"
     if turn["postponed_by"]:
