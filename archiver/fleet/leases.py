@@ -212,8 +212,9 @@ class RunEnd:
 def release_host(
     conn: psycopg.Connection[Row], held: SiteLease, end: RunEnd, rest: float = 0.0, quiet_until: datetime | None = None
 ) -> None:
-    """Records the end of a run, and makes its host available to other jobs after `rest` seconds. Call this only in the
-    transaction that has checked the site's fencing token.
+    """Records the end of a run, and makes its host available to other jobs after `rest` seconds. `quiet_until` is the
+    time until when the host asked for a pause, or None. Call this only in the transaction that has checked the site's
+    fencing token.
     """
     c = end.counts
     conn.execute(
@@ -335,8 +336,9 @@ def start_watchdog(link: Connection) -> LeaseWatchdog | None:
 def begin_leased_crawl(
     archive: Path, site: str, url: str, settings: dict[str, Any], contact: str | None
 ) -> LeasedProcess:
-    """Starts a process that crawls one site. The process begins when `LeasedProcess.extend` has sent it the end of its
-    lease. Its result is a CrawlResult or an ArchiverError. Raises OSError if the process cannot be started.
+    """Starts a process that crawls one site. `contact` is the contact for the User-Agent; None means the one in the
+    settings. The process begins when `LeasedProcess.extend` has sent it the end of its lease. Its result is a
+    CrawlResult or an ArchiverError. Raises OSError if the process cannot be started.
     """
 
     def died(how: str) -> CrawlResult:
