@@ -622,8 +622,9 @@ def _sha1(one: CaptureListEntry) -> str:
 
 
 def _is_stored_as_listed(row: ListedCapture, one: ReadRecord | None) -> bool:
-    """Returns True if a listed capture was stored as a post with the time and digest of the list. The table `captures`
-    then shows that it was fetched, and no other record of this is needed.
+    """Returns True if a listed capture was stored as a post with the time and digest of the list. `one` is what was
+    read from the fetched capture; None if it could not be read. The table `captures` then shows that it was fetched,
+    and no other record of this is needed.
     """
     return (
         one is not None
