@@ -442,7 +442,9 @@ class Daemon:
             self._wait(woken, min(timeout, max(0.0, check_at - monotonic())))
 
     def _describe(self, due: int) -> str:
-        """Returns a phrase for the service manager about what the scheduler is doing."""
+        """Returns a phrase for the service manager about what the scheduler is doing. `due` is the number of sites that
+        are due.
+        """
         if self._signum:
             return f"Stopping: {len(self._children)} crawls are ending"
         return self._archive_notice or self._space_notice or f"{len(self._children)} crawls running, {due} sites due"
@@ -547,7 +549,7 @@ class Daemon:
 
     def _wait(self, woken: socket.socket, timeout: float) -> None:
         """Waits for the end of a crawl, a signal or the timeout (in seconds), and handles the results of crawls that
-        have ended.
+        have ended. A signal makes the socket `woken` readable.
         """
         ready = wait(
             [woken, *(child.link for child in self._children)], max(0.0, min(timeout, self._kill_at - monotonic()))
