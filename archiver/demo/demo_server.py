@@ -311,7 +311,9 @@ class Demo:
         self.blog = Blog(self.base, edition, theme)
 
     def show(self, edition: int, theme: Theme | None = None) -> None:
-        """Switches to another edition (1 or 2) of the blog, starting with the next request."""
+        """Switches to another edition (1 or 2) of the blog, starting with the next request. `theme` is its new theme;
+        None keeps the present one.
+        """
         self.blog = Blog(self.base, edition, theme or self.blog.theme)
 
     def wait(self) -> None:
