@@ -1,8 +1,9 @@
 """Normalized URLs, urlkeys, and the scope of a crawl.
 
-The program distinguishes four forms of a URL: requested, final (after redirects), canonical (declared by the page), and
-the urlkey. URLs that differ only in http/https, www, tracking parameters, index files or a trailing slash have the same
-urlkey. It is written as a SURT (Sort-friendly URI Reordering Transform, as in CDXJ indexes).
+The program distinguishes four addresses of a page: the requested URL, the final one (after redirects), the canonical
+one (declared by the page), and the urlkey. URLs that differ only in http/https, www, tracking parameters, index files
+or a trailing slash have the same urlkey. It is written as a SURT (Sort-friendly URI Reordering Transform, as in CDXJ
+indexes).
 """
 
 from __future__ import annotations
