@@ -89,7 +89,7 @@ class _OldValues:
 
     - `db`: a database with the headlines of published revisions.
     - `name`: the identifier of the article.
-    - `hides_more`: True if the new version hides names or contacts that the previous one shows.
+    - `hides_more`: True if the new version hides names or contacts in a different way than the previous one.
     """
 
     db: sqlite3.Connection

@@ -584,7 +584,8 @@ class _Article:
         self, row: dict[str, Any], then: list[Entry], stored: Article, reading: Article
     ) -> Article:
         """Returns the new extraction (`reading`) with the stored value of each field that a page object returned
-        earlier and cannot return now.
+        earlier and cannot return now. `row` is the row of the revision, `then` its stored evidence, and `stored` its
+        stored values.
         """
         marks = lost_page_object_values(then, reading, only_failed=self._reader.request.forget_page_objects)
         marks = tuple(one for one in marks if one.field in self._reader.fields)
@@ -598,8 +599,9 @@ class _Article:
     def _fields_to_update(
         self, then: list[Entry], stored: Article, reading: Article, capture_id: int, *, is_current: bool
     ) -> list[str]:
-        """Returns the names of the fields of a revision whose stored values are replaced by those of the new extraction
-        (`reading`). `then` is the stored evidence, and `is_current` is True for the current revision.
+        """Returns the names of the fields of a revision whose stored values (`stored`) are replaced by those of the new
+        extraction (`reading`) from the capture `capture_id`. `then` is the stored evidence, and `is_current` is True
+        for the current revision.
         """
         kept = kept_fields(stored, then, reading, with_hint=self._has_hint(capture_id))
         if self._pages and not is_current:
@@ -644,7 +646,8 @@ class _Article:
         self, then: list[Entry], own: tuple[Any, ...], stored: Article, reading: Article, fresh: list[str]
     ) -> dict[str, tuple[Article | None, int]]:
         """Returns those of the fields `fresh` whose stored value came from a later capture of the same revision. Each
-        is mapped to the new extraction of that capture, and the capture's ID.
+        is mapped to the new extraction of that capture, and the capture's ID. `then` is the stored evidence, and `own`
+        the extractor and the capture of the revision itself.
 
         The extraction is None if the stored value must stay, because the capture cannot be read, or because the value
         came from a source hint that is now unknown.

@@ -220,7 +220,7 @@ def _of_another(db: Database, key: str, article_id: int) -> bool:
 
 
 def find_own_requisites(db: Database, article_id: int | None) -> list[tuple[int, str]]:
-    """Returns the ID and URL of each requisite that only this article needs."""
+    """Returns the ID and URL of each requisite that only this article needs; [] if `article_id` is None."""
     return db.execute(
         "select r.id, r.url from requisites r where id in (select requisite_id from article_requisites "
         "where article_id = :id) and not exists (select 1 from article_requisites l where l.requisite_id = r.id and "
@@ -231,9 +231,9 @@ def find_own_requisites(db: Database, article_id: int | None) -> list[tuple[int,
 
 
 def find_own_captures(db: Database, article_id: int | None, urls: list[str]) -> set[int]:
-    """Returns the IDs of a post's captures: the captures of its revisions, of its URLs, and of requisites that only
-    this post needs. Captures on which revisions of another article depend are left out, even if they are captures of
-    this post's URLs.
+    """Returns the IDs of a post's captures: the captures of its revisions, of its URLs (`urls`), and of requisites that
+    only this post needs. `article_id` is None if the post has no article any more. Captures on which revisions of
+    another article depend are left out, even if they are captures of this post's URLs.
     """
     urls = [*urls, *(url for _, url in find_own_requisites(db, article_id))]
     both = json.dumps([f"{scheme}://{url.partition('://')[2]}" for url in urls for scheme in ("http", "https")])

@@ -75,7 +75,9 @@ def check_articles(db: Database, ids: Sequence[int]) -> Iterator[VerifyFinding]:
 
 
 def _check_text(row: Row, article: Article, versions: list[Row]) -> Iterator[VerifyFinding]:
-    """Yields a finding if the article's stored text or fields were altered, and one for each altered revision."""
+    """Yields a finding if the article's stored text or fields were altered, and one for each altered revision. `row` is
+    the article's row of `articles`, and `versions` are its rows of `revisions`.
+    """
     differing = []
     if (content_digest(article.body) or None) != row["content_digest"]:
         differing.append("its text does not match its digest (content_digest)")

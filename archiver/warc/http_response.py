@@ -128,7 +128,8 @@ def parse_http_response(block: bytes, payload_digest: str = "", limit: int = MAX
     """Parses the HTTP response in a record's block. Returns None if the block contains no response.
 
     A block that begins with HTML, without a status line, is read as an HTTP/0.9 response. `payload_digest` is the
-    declared digest, which some programs compute from the encoded bytes and others from the decoded ones.
+    declared digest, which some programs compute from the encoded bytes and others from the decoded ones. A body that
+    has more than `limit` bytes when decoded stays encoded, which is noted as a problem.
     """
     found = _STATUS.match(block)
     if found is None:

@@ -96,7 +96,7 @@ class Bars:
 def build_bars(request: ArchiveRequest, query: Query, unit: str = "", links: SearchLinks | None = None) -> Bars:
     """Builds the bar chart of a query's matches over time. `unit` is year, month, day, or "" to choose one; if it gives
     more than MAX_BARS bars, only the periods with the most matches are drawn. `links` makes the links of the bars; None
-    means that only the chart has links. Raises BadQuery, SiteNotFound or IndexMissing.
+    if no other part of the page has links to searches. Raises BadQuery, SiteNotFound or IndexMissing.
     """
     found = get_cached(
         request.db, "histogram", (strip_paging(query), unit), lambda: _count_articles(request, query, unit)
