@@ -187,7 +187,9 @@ Progress = Callable[[str, int, int], None]
 
 @contextmanager
 def show_stage_progress(quiet: bool) -> Iterator[Progress]:
-    """Shows a progress bar on stderr if that is a terminal and `quiet` is False. Yields the function that updates it."""
+    """Shows a progress bar on stderr if that is a terminal and `quiet` is False. Yields the function that updates the
+    bar.
+    """
     if quiet or not sys.stderr.isatty():
         yield lambda stage, done, total: None
         return
