@@ -524,5 +524,7 @@ class Candidate(Generic[T]):
 
 
 def is_from_api(hint: SourceHint | None) -> bool:
-    """Returns True if a source hint comes from a platform's API, which is more reliable than a feed."""
+    """Returns True if a source hint comes from a platform's API, which is more reliable than a feed. Returns False if
+    there is no hint (None).
+    """
     return hint is not None and hint.from_api

@@ -316,7 +316,7 @@ def read_advice_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, str
 
 def format_health(health: dict[str, Any] | None) -> list[str]:
     """Returns a line for each finding of a site, except findings that the summary of its crawl already shows. `health`
-    is as in the output of `archiver status --json`.
+    is as in the output of `archiver status --json`; None if it is unknown.
     """
     return [
         f"  {one['level']}: {one['sentence']}"

@@ -311,8 +311,9 @@ def draw_trend(found: Trend) -> None:
 
 
 def _fit_to_columns(found: Trend, one: Series, per_column: int, width: int) -> list[float | None]:
-    """Returns the shares of one term for at most `width` screen columns. If there are many periods, each column shows
-    `per_column` of them together; if there are few periods, each is repeated over several columns.
+    """Returns the shares of one term for at most `width` screen columns; None for periods without archived articles. If
+    there are many periods, each column shows `per_column` of them together; if there are few periods, each is repeated
+    over several columns.
     """
     starts = range(0, len(found.periods), per_column)
     columns = max(1, min(width // len(starts), 4))

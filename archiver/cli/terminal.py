@@ -140,7 +140,7 @@ def format_time(moment: str | None) -> str:
 
 
 def format_percent(share: float | None) -> str:
-    """Formats a share between 0 and 1 in whole percent; only 1 itself becomes "100 %"."""
+    """Formats a share between 0 and 1 in whole percent; only 1 itself becomes "100 %". None becomes "unknown"."""
     if share is None:
         return "unknown"
     return "100 %" if share == 1 else f"{min(99, int(share * 100))} %"

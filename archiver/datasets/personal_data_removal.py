@@ -167,7 +167,8 @@ def _as_text(value: Any) -> str:
 
 def _marked_ranges(record: Mapping[str, Any], where: tuple[str | None, ...]) -> tuple[Ranges, Ranges]:
     """Returns the ranges of a record's body that are code, and those that link to a telephone number. Code in a line
-    that is nothing but a contact is left out. `where` are the regions whose national telephone numbers are recognized.
+    that is nothing but a contact is left out. `where` are the regions (ISO 3166 codes) whose national telephone numbers
+    are recognized; None stands for numbers in international form.
     """
     body = record.get("body") or ""
     marks = unpack_marks(record.get("markup"), len(body))
@@ -625,7 +626,9 @@ _MAYBE_NUMBER = re.compile(r"\d(?:\D{0,6}\d){5}")
 
 
 def remove_contacts(text: str, where: Iterable[str | None] = (None,), code: Ranges = (), linked: Ranges = ()) -> str:
-    """Replaces the e-mail addresses and telephone numbers in a text by EMAIL and TELEPHONE (see `find_contacts`)."""
+    """Replaces the e-mail addresses and telephone numbers in a text by EMAIL and TELEPHONE. The parameters are those of
+    `find_contacts`.
+    """
     for one in reversed(find_contacts(text, where, code, linked)):
         text = f"{text[: one.start]}{one.kind}{text[one.end :]}"
     return text

@@ -209,7 +209,8 @@ def _number(written: str) -> float | None:
 
 def _pairs(written: Sequence[str], dimension: int, longitude_first: bool = False) -> list[_Pair]:
     """Returns a list of numbers as positions (latitude, longitude), without heights. `dimension` is how many numbers
-    each position has. Returns [] if a position is invalid, or if some numbers are left over at the end.
+    each position has, and `longitude_first` is True if the longitude comes first in the list. Returns [] if a position
+    is invalid, or if some numbers are left over at the end.
     """
     if not written or len(written) % dimension:
         return []

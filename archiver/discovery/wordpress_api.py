@@ -101,8 +101,8 @@ def posts_url(endpoint: str, page: int, modified_after: datetime | None = None) 
 
 
 def ids_url(endpoint: str, page: int, modified_after: datetime | None = None) -> str:
-    """Returns the API address of one page of posts, as `posts_url` does. The response contains only the ID, address and
-    modification time of each post, which is enough to compare all posts cheaply.
+    """Returns the API address of one page of posts, with the same parameters as `posts_url`. The response contains only
+    the ID, address and modification time of each post, which is enough to compare all posts cheaply.
     """
     return _posts(endpoint, page, "_fields=id,link,modified,modified_gmt", modified_after)
 

@@ -726,9 +726,10 @@ class Body:
 
 def extract_body(page: Page, post: Post, title: str, beside: BylineBlock, hint: SourceHint | None = None) -> Body:
     """Extracts the post's text: paragraphs separated by a blank line, without title, byline, share buttons or footer.
+    `beside` is the byline near the heading.
 
     If the page shows only a part of the post (one of several pages, or the beginning with "read more"), and a feed or
-    API gives the whole text, returns the whole text.
+    API gives the whole text (`hint`, None if there is no hint), returns the whole text.
     """
     shown = _body_on_page(page, post, title, beside)
     shown = _declared_body(page, title, shown) or _body_in_scripts(page, title, shown) or shown
@@ -794,8 +795,8 @@ def _body_in_scripts(page: Page, title: str, shown: Body) -> Body | None:
 
 
 def hint_body(shown: str, url: str, title: str, hint: SourceHint | None) -> RenderedText:
-    """Returns the whole text from the feed or API if the text on the page (`shown`) is only its beginning, or only a
-    notice such as "You need JavaScript". Otherwise returns an empty text.
+    """Returns the whole text from the feed or API (`hint`, None if there is no hint) if the text on the page (`shown`)
+    is only its beginning, or only a notice such as "You need JavaScript". Otherwise returns an empty text.
     """
     whole = body_of_html(hint.body_html, url, title) if hint is not None and hint.body_html else NO_TEXT
     if len(whole) <= 1.15 * len(shown) + 20:

@@ -252,7 +252,8 @@ def term_candidates(
     page: Page, post: Post, hint: SourceHint | None, kinds: Kinds = BOTH_KINDS
 ) -> tuple[list[Candidate[Terms]], list[Candidate[Terms]]]:
     """Returns the candidates for a post's categories, and those for its tags. The value of a candidate is a tuple of
-    terms. A list is empty if its kind is not among `kinds`.
+    terms. A list is empty if its kind is not among `kinds`. `hint` is what a feed or an API says about the post, None
+    if nothing.
     """
     # The terms of a feed are told apart by the candidates of both kinds.
     sought = BOTH_KINDS if _has_feed_terms(hint) else kinds
@@ -329,7 +330,8 @@ def _best_tags(tags: list[Candidate[Terms]]) -> Candidate[Terms] | None:
 
 def _may_be_category(tag: Candidate[Terms] | None) -> bool:
     """Returns True if categories may be among the tags of a candidate, because rel="tag" marks categories, too. A link
-    to the listing of a tag is always a tag, even if a category has the same name.
+    to the listing of a tag is always a tag, even if a category has the same name. Returns False if there is no
+    candidate (None).
     """
     return tag is not None and tag.source in ("link", "label") and tag.locator != _TAG_ADDRESS
 
@@ -341,7 +343,7 @@ def _as_candidate(
 
 
 def _from_hint(page: Page, hint: SourceHint | None, found: Sequence[Found]) -> Iterator[Found]:
-    """Yields the categories and tags from a feed or an API.
+    """Yields the categories and tags from a feed or an API (`hint`, None if there is no hint).
 
     An API gives categories and tags separately. RSS and Atom use one element for both. A term of a feed counts as a tag
     if the post's own terms (`found`) or the addresses of the site's listings show that it is a tag and not a category.

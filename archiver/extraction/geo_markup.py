@@ -131,7 +131,9 @@ def make_geotag(p: Position, name: str, region: str, role: str, source: str) -> 
 
 
 def split_position(lat: str | None, lon: str | None) -> Position | None:
-    """Returns the position with this latitude and longitude, which are given as texts; None if they are not valid."""
+    """Returns the position with the latitude `lat` and the longitude `lon`, which are given as texts; None if one of
+    them is missing or not valid.
+    """
     a, b = parse_degrees_with_precision(lat), parse_degrees_with_precision(lon)
     return valid_position(a[0], b[0], min(a[1], b[1])) if a and b else None
 

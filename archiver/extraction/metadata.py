@@ -536,8 +536,8 @@ class PageMetadata:
         return out
 
     def texts(self, node: Node | None, *names: str) -> list[str]:
-        """Returns the texts of these properties of a node, cleaned. The text of a value that is an object is its name,
-        headline, @value or url.
+        """Returns the texts of these properties of a node, cleaned; [] if there is no node. The text of a value that is
+        an object is its name, headline, @value or url.
         """
         found: list[str] = []
         if not node:

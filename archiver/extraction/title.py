@@ -333,8 +333,8 @@ def title_candidates(
     """Returns the title candidates with their sources, without the site's name, and without titles that belong to the
     site and not to the post (constants).
 
-    `names` are the names of the site, from `site_names`, and `host` is its host. If the element for the post's title is
-    empty, "" is a candidate.
+    `hint` is what a feed or an API says about the post, None if nothing. `names` are the names of the site, from
+    `site_names`, and `host` is its host. If the element for the post's title is empty, "" is a candidate.
     """
     declared = _declared_titles(page, post, names, host)
     out: list[Candidate[str]] = []

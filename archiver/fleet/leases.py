@@ -84,8 +84,8 @@ class LeaseWait:
 def take_lease(
     board: QueueDatabase, site: str, worker: str, delay: float, task: int | None = None
 ) -> SiteLease | LeaseWait:
-    """Takes the lease of a site and its host, for a due crawl, or for the open task with the ID `task`. `delay` is the
-    number of seconds between two requests to the host. Returns the lease, or how long to wait.
+    """Takes the lease of a site and its host, for the open task with the ID `task`, or for a due crawl if `task` is
+    None. `delay` is the number of seconds between two requests to the host. Returns the lease, or how long to wait.
     """
     asked = monotonic_seconds()
     with board.transaction() as conn:

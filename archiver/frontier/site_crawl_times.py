@@ -215,8 +215,8 @@ def next_crawl(
     """Returns when a site is due for its next crawl.
 
     `past` are the site's last runs (up to REMEMBERED_RUNS), newest first. `name` is the site's name, and `quiet_until`
-    is the end of a pause that its host asked for. All times are aware. Runs in the future are ignored, because they
-    were written with a wrong clock.
+    is the end of a pause that its host asked for, None if it asked for none. All times are aware. Runs in the future
+    are ignored, because they were written with a wrong clock.
     """
     runs = [run for run in past if run.started <= now + _CLOCK_TOLERANCE]
     period = _period(cadence, runs, name, now)

@@ -86,8 +86,8 @@ class ImportWriter:
         self._bare = make_reader_without_hints(db, folder, self.sites, now)
 
     def write(self, read: ReadRecord, source: ImportSource, tally: ImportCounts) -> Problem | None:
-        """Stores one record, and counts it in `tally`. Returns a problem if its content cannot be stored, so that the
-        other records are still stored. Raises errors of the disk and the database.
+        """Stores one record, and counts it in `tally`. Returns None, or a problem if its content cannot be stored, so
+        that the other records are still stored. Raises errors of the disk and the database.
         """
         try:
             with writing(self.db):

@@ -199,9 +199,10 @@ _FETCH_COLUMNS = (
 def merge_page(
     db: Database, theirs: Database, row: Row, site_id: int, article_id: int | None, captures: CaptureMerge
 ) -> None:
-    """Merges a page of the other archive, given as its row, into the pages table. If both archives have fetched the
-    page, the result of the later fetch is kept. A page that neither archive has fetched is trap-excluded only if both
-    archives have excluded it.
+    """Merges a page of the other archive, given as its row, into the pages table. `article_id` is the ID in this
+    archive of the article that the page shows, None if it shows none. If both archives have fetched the page, the
+    result of the later fetch is kept. A page that neither archive has fetched is trap-excluded only if both archives
+    have excluded it.
     """
     own = next(iter(db.query("select * from pages where urlkey = ?", [row["urlkey"]])), None)
     newer = own is None or _is_newer(own, row)

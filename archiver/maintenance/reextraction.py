@@ -372,7 +372,8 @@ def request_key(db: Database, request: ReextractionRequest) -> str:
 
 def select_articles(db: Database, request: ReextractionRequest, done_by: int | None = None) -> list[int]:
     """Returns the IDs of the articles that a request selects, in the order of their captures in the WARC files. If
-    `done_by` is the ID of a re-extraction, articles that it has already done are left out. A million IDs take 8 MB.
+    `done_by` is the ID of a re-extraction, articles that it has already done are left out; None leaves out none. A
+    million IDs take 8 MB.
     """
     where, values = ["1"], []
     for column, given in (("a.site", request.sites), ("a.id", request.articles)):

@@ -502,7 +502,8 @@ def _is_removed(
 
 def _belongs_to_kept_article(db: Database, key: str, row: int | None, scope: ErasureScope) -> bool:
     """Returns True if a record belongs to an article that is not removed: it is a capture of the article, or its URL is
-    one of the article's URLs. `key` is the urlkey of the record, and `row` is the ID of its capture.
+    one of the article's URLs. `key` is the urlkey of the record, and `row` is the ID of its capture, None if the record
+    has none.
     """
     ids = json.dumps(sorted(scope.ids))
     return (

@@ -108,8 +108,8 @@ def _check_text(row: Row, article: Article, versions: list[Row]) -> Iterator[Ver
 
 
 def _differing_fields(article: Article, version: Article | None) -> list[str]:
-    """Returns the names of the fields that differ between an article and its current revision, except fields that may
-    change without a new revision.
+    """Returns the names of the fields that differ between an article and its current revision (`version`), except
+    fields that may change without a new revision. Returns [] if `version` is None, because the revision cannot be read.
     """
     return (
         []

@@ -160,7 +160,7 @@ _PUBLISHED = ("published", "published_at")
 
 def scope_of_query(nodes: Iterable[Node | None]) -> tuple[Node, ...]:
     """Returns the scope of a query: those of its conditions that limit all results to certain sites or publication
-    times. `nodes` are conditions all of which must match.
+    times. `nodes` are conditions all of which must match; None stands for no condition.
     """
     return tuple(node for node in _conjuncts(nodes) if _is_site(node) or _is_time(node))
 
@@ -623,8 +623,9 @@ class _Frame:
 
 
 def _series_line(frame: _Frame, shares: Sequence[float | None], stroke: str, radius: int) -> Iterator[str]:
-    """Yields the SVG line through the values of a series, broken where a value is missing. An isolated value is drawn
-    as a ring; rings of different radii remain visible even if they have the same centre.
+    """Yields the SVG line through the values of a series (`shares`), broken where a value is missing (None). An
+    isolated value is drawn as a ring with this radius; rings of different radii remain visible even if they have the
+    same centre.
     """
     for is_gap, places in groupby(enumerate(shares), key=lambda pair: pair[1] is None):
         points = [] if is_gap else [(frame.x(n + 0.5), frame.y(share)) for n, share in places if share is not None]

@@ -90,8 +90,8 @@ def refresh_index(db: Database, archive: Path, *, rebuild: bool = False, progres
 
 
 def refresh_archive(archive: Path, *, rebuild: bool = False, progress: Progress | None = None) -> Refreshed:
-    """Opens the archive at a path and updates its search index (`refresh_index`). Raises the errors of `open_archive`,
-    such as ArchiveNotFound, and ArchiveNotWritable.
+    """Opens the archive at a path and updates its search index, with the same parameters as `refresh_index`. Raises the
+    errors of `open_archive`, such as ArchiveNotFound, and ArchiveNotWritable.
     """
     db = open_archive(archive)
     try:
@@ -104,8 +104,8 @@ def refresh_archive(archive: Path, *, rebuild: bool = False, progress: Progress 
 
 
 def refresh_after_writing(archive: Path, progress: Progress | None = None) -> str:
-    """Updates the search index after a crawl or an import. Returns a message if the index was damaged or could not be
-    updated, otherwise "".
+    """Updates the search index after a crawl or an import. `progress` is called with the number of articles indexed so
+    far and their total. Returns a message if the index was damaged or could not be updated, otherwise "".
 
     Raises no error, so that a crawl does not fail because of the index. The next search tries the update again.
     """

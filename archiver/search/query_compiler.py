@@ -153,7 +153,9 @@ def _one_of(field: str, values: Iterable[Any]) -> Query:
 
 
 def has_ranking_terms(node: Node | None) -> bool:
-    """Returns True if a query contains words, NEAR or `like:`, so that its results have a relevance score."""
+    """Returns True if a query contains words, NEAR or `like:`, so that its results have a relevance score. Returns
+    False for None, which matches every article.
+    """
     if isinstance(node, And | Or):
         return any(has_ranking_terms(item) for item in node.items)
     return isinstance(node, Term | Near | SimilarTo)

@@ -243,7 +243,9 @@ class _Parser:
         return _join(Or, [item for item in items if item])
 
     def near(self, depth: int) -> Node | None:
-        """Parses one item, or several items joined by NEAR. `depth` is the number of open parentheses."""
+        """Parses one item, or several items joined by NEAR. `depth` is the number of open parentheses. Returns None if
+        the items contain no words.
+        """
         first = self.position
         item = self.one(depth)
         terms, distance = [item], 0
@@ -273,7 +275,9 @@ class _Parser:
         return Near(tuple(replace(term, column="") for term in terms), distance, next(iter(columns), ""))
 
     def _near_group(self, at: int) -> Node | None:
-        """Parses the content of a `NEAR(` group: terms, then optionally a comma and the distance."""
+        """Parses the content of a `NEAR(` group, which begins at position `at` of the query: terms, then optionally a
+        comma and the distance. Returns None if the terms contain no words.
+        """
         items: list[Node | None] = []
         distance = NEAR_WORDS
         while self._kind() not in ("", ")"):

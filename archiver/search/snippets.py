@@ -150,7 +150,9 @@ Marks = tuple[tuple[int, int], ...]
 
 
 def highlight_terms(node: Node | None, column: str = "body") -> tuple[Row, ...]:
-    """Returns the search terms of a query to highlight in the body or another column; excluded terms are left out."""
+    """Returns the search terms of a query (`node`) to highlight in the body or another column; excluded terms are left
+    out.
+    """
     return tuple(dict.fromkeys(_terms(node, ("", column))))
 
 

@@ -455,9 +455,9 @@ class CrawlRun:
             self.warc.sync()
 
     def read_page(self, page: Page, hint: SourceHint | None, known: PageKind, part_of: str = "") -> Article:
-        """Extracts the article of a page with the site's template and, if there is one, its page object. `known` is the
-        kind that the page's source reported; `part_of` is the address of the post of which the page is a further part,
-        or "".
+        """Extracts the article of a page with the site's template and, if there is one, its page object. `hint` is what
+        a feed or an API says about the post, None if nothing; `known` is the kind that the page's source reported;
+        `part_of` is the address of the post of which the page is a further part, or "".
         """
         return self.page_objects.apply(self.learner.read(page, hint, known, part_of), page)
 

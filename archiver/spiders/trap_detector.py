@@ -540,7 +540,9 @@ class TrapDetector:
         )
 
     def record_written(self, result: PageResult, article_id: int | None, new: list[DiscoveredURL]) -> None:
-        """Records that a result was written. `new` are the URLs that this result reported for the first time."""
+        """Records that a result was written. `article_id` is the ID of the article that the page shows, None if it
+        shows none; `new` are the URLs that this result reported for the first time.
+        """
         key = urlkey(result.url)
         self._known_coverage = self._due_lists = None
         is_post = result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and result.kind is PageKind.POST

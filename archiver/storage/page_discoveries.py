@@ -42,8 +42,9 @@ def _urlkey_of_place(url: str) -> str:
 
 
 def _place(url: str, page: KnownPage | None) -> Place:
-    """Returns the values of `found_on` and `found_on_page_id` for URLs that were found at `url`: the ID of the page
-    with this URL if `page`, which has the same urlkey, is that page, otherwise `url` itself.
+    """Returns the values of `found_on` and `found_on_page_id` for URLs that were found at `url`. If `page` is the page
+    with exactly this URL, the place is its ID, otherwise `url` itself. `page` is the known page with the urlkey of
+    `url`, None if there is none.
     """
     return (None, page.id) if page is not None and page.url == url else (url, None)
 

@@ -119,8 +119,8 @@ def latest_hint(db: Database, key: str) -> SourceHint | None:
 
 
 def hint_of_capture(db: Database, capture_id: int | None) -> SourceHint | None:
-    """Returns the source hint with which a capture was extracted; None if it was extracted without a hint, or if the
-    hint is unknown.
+    """Returns the source hint with which a capture was extracted; None if it was extracted without a hint, if the hint
+    is unknown, or if there is no capture (`capture_id` is None).
     """
     row = db.execute(
         "select h.hint from captures c join source_hints h on h.id = c.hint_id where c.id = ?", [capture_id]

@@ -122,7 +122,9 @@ def enter_requisites(
 
 
 def lead_image(address: str | None) -> tuple[Requisite, ...]:
-    """Returns the lead image of an article as a requisite; () if the article has no lead image that can be fetched."""
+    """Returns the lead image of an article, given by its address, as a requisite; () if the article has no lead image
+    that can be fetched.
+    """
     url = asset_address(address) if address else None
     return (Requisite(url, RequisiteKind.IMAGE, is_lead=True),) if url else ()
 

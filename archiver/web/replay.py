@@ -107,8 +107,8 @@ def memento_url_of(request: ArchiveRequest, row: Row, flag: str = "") -> str:
 
 
 def memento_headers(request: ArchiveRequest, url: str, rows: Sequence[Row], shown: Row | None = None) -> dict[str, str]:
-    """Returns the header fields Link and, for a memento (`shown`), Memento-Datetime (RFC 7089, sections 2.1.1 and 2.2).
-    `rows` are all captures of the URL.
+    """Returns the header field Link and, for the response that is the memento `shown` (None for a TimeGate or TimeMap),
+    Memento-Datetime (RFC 7089, sections 2.1.1 and 2.2). `rows` are all captures of the URL.
     """
     headers = {"link": ", ".join(_format_links(request, url, rows, shown))}
     return headers | {"memento-datetime": format_http_date(time_of(shown))} if shown else headers

@@ -106,8 +106,8 @@ def _author_elements(page: Page) -> list[Element]:
 
 
 def _belongs_to_post(page: Page, el: Element, top: Element | None) -> bool:
-    """Returns True if an element is not in comments, a menu or the card of another post. `top` is the post's
-    heading.
+    """Returns True if an element is not in comments, a menu or the card of another post. `top` is the post's heading,
+    None if it has none.
     """
     if any(author_markup.is_foreign(a) for a in author_markup.ancestors_of(el)) or author_markup.is_foreign(el):
         return False
@@ -139,7 +139,7 @@ def _first_texts(el: Element) -> str:
 
 def _is_in_card(page: Page, el: Element, top: Element | None) -> bool:
     """Returns True if an element is in the card of another post: one of the four nearest elements around it contains a
-    link to another page, and the link text is as long as a title. `top` is the post's heading.
+    link to another page, and the link text is as long as a title. `top` is the post's heading, None if it has none.
     """
     at = el.getparent()
     for _ in range(4):
@@ -549,7 +549,7 @@ def _bylines_at_start(page: Page) -> list[Sign]:
 
 def _bylines_after(page: Page, post: Post, end: int, top: Element | None) -> list[Sign]:
     """Returns the bylines after the body of a post, and those in author boxes. `end` is the position of the last
-    element that was already read, and `top` is the post's heading.
+    element that was already read, and `top` is the post's heading, None if it has none.
     """
     out: list[Sign] = []
     if post.body is not None:

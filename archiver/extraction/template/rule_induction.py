@@ -702,7 +702,7 @@ def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[
 
 
 def reports_whole_post(hint: SourceHint | None) -> bool:
-    """Returns True if a source hint contains the whole post, because it is from a platform's API or a full-text
-    feed.
+    """Returns True if a source hint contains the whole post, because it is from a platform's API or a full-text feed.
+    Returns False if there is no hint (None).
     """
     return hint is not None and (hint.from_api or len(hint.body_html) >= _WHOLE_POST)

@@ -68,7 +68,7 @@ class Judge(Protocol):
     ) -> Article:
         """Returns `article` if its kind (post, listing ...) is right. If the site's other pages show that it is wrong,
         returns the article that `extract` extracts from the page again; `extract` takes the right kind and the rule
-        that decided it.
+        that decided it. `hint` is what a feed or an API says about the post, None if nothing.
         """
 
     def has_post_form(self, page: Page, article: Article) -> bool:
@@ -134,8 +134,9 @@ class TemplateLearner:
         """Returns the article of a page, extracted with the site's rules if they fit. Keeps the page if rules can be
         learned from it.
 
-        `known` is the kind of page that its source suggests. `part_of` is the address of the post if the page was
-        fetched as one of its further pages.
+        `hint` is what a feed or an API says about the post, None if nothing. `known` is the kind of page that its
+        source suggests. `part_of` is the address of the post if the page was fetched as one of its further pages,
+        otherwise "".
         """
 
         def extract(decided: Answer | None = None) -> Article:
@@ -349,7 +350,9 @@ def learn_with_constants(
 
 
 def read_without_constants(sample: Sample, hint: SourceHint | None, constants: SiteConstants) -> Sample:
-    """Extracts a sample post again without the site's constants, and returns it as a new sample."""
+    """Extracts a sample post again with the source hint `hint` (None if it has none), without the site's constants, and
+    returns it as a new sample.
+    """
     decided = PageKind.POST, sample.article.kind_rule
     page = sample.page
     article = extract_page(

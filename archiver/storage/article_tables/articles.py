@@ -553,7 +553,9 @@ def answering_address(db: Database, article_id: int, key: str) -> str | None:
 
 
 def edited_at(db: Database, article_id: int | None) -> datetime | None:
-    """Returns when an article's newest edit was first seen; None if the article was never edited."""
+    """Returns when an article's newest edit was first seen; None if the article was never edited, or if there is no
+    article (`article_id` is None).
+    """
     if article_id is None:
         return None
     row = db.execute(
@@ -563,7 +565,7 @@ def edited_at(db: Database, article_id: int | None) -> datetime | None:
 
 
 def publication_time(db: Database, article_id: int | None) -> datetime | None:
-    """Returns when an article was published; None if unknown."""
+    """Returns when an article was published; None if unknown, or if there is no article (`article_id` is None)."""
     if article_id is None:
         return None
     row = db.execute("select published from articles where id = ?", [article_id]).fetchone()
