@@ -147,10 +147,10 @@ def normalize(url: str, base: str = "") -> str | None:
 
 def asset_address(url: str, base: str = "") -> str | None:
     """Returns the URL of an image, stylesheet or font as a browser requests it: absolute, without fragment and
-    credentials. Unlike `normalize` it keeps every parameter, because a replayed page requests exactly this URL.
+    credentials. `url` may be relative to `base`. Unlike `normalize` it keeps every parameter, because a replayed page
+    requests exactly this URL.
 
-    Returns None if the address is not an http(s) URL (data:, a broken host or port) or is longer than 2,000
-    characters.
+    Returns None if the address is not an http(s) URL (data:, a broken host or port) or is longer than 2,000 characters.
     """
     try:
         parts = urlsplit(urljoin(base, url.strip()) if base else url.strip())

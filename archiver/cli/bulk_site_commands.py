@@ -460,8 +460,9 @@ def _stored_rules(archive: Path, urls: Iterable[str]) -> dict[str, str]:
 def _crawl_samples(
     path: Path, plans: list[CrawlPlan], selected: dict[str, dict[str, Any]], workers: int, rules: dict[str, str]
 ) -> list[dict[str, Any]]:
-    """Crawls a few posts of each site into a new archive at `path`, and returns a report for each site. `rules` maps
-    start URLs to the site rules (TOML) with which the posts are extracted.
+    """Crawls a few posts of each site into a new archive at `path`, `workers` hosts at a time, and returns a report for
+    each site. `selected` maps start URLs to effective settings, and `rules` maps start URLs to the site rules (TOML)
+    with which the posts are extracted.
     """
     from archiver.health.health_report_and_metrics import make_trial_report
     from archiver.scheduling.crawl_pool import run_plans

@@ -107,7 +107,9 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]], number
 
 
 def print_details(rows: Iterable[tuple[str, str]], indent: int = 0) -> None:
-    """Prints (label, value) rows; wrapped values are aligned. Rows with an empty value are left out."""
+    """Prints (label, value) rows after `indent` spaces; wrapped values are aligned. Rows with an empty value are left
+    out.
+    """
     shown = [(label, strip_control_characters(value)) for label, value in rows if value]
     width = max((len(label) for label, _ in shown), default=0) + 2
     if not sys.stdout.isatty():

@@ -180,8 +180,8 @@ def _set_duplicates(dbs: Sequence[Database], texts: Groups, near: Groups, foldin
 
 
 def _set_original(dbs: Sequence[Database], group: Sequence[ArticleKey], *, fold: bool) -> None:
-    """Makes the chosen copy that was published first the original of the other copies. If `fold` is True, only the
-    original stays chosen.
+    """Makes the chosen copy of `group` that was published first the original of the other copies. If `fold` is True,
+    only the original stays chosen.
     """
     chosen = sorted(
         (copy for copy in _read(dbs, group) if copy.chosen),

@@ -168,7 +168,9 @@ def send_push(push: Push, report: Report, *, publish: bool = False) -> str:
 
 
 def _missing_metadata(described: dict[str, Any], folder: Path) -> Iterator[str]:
-    """Yields the descriptions that every service needs and a dataset lacks. Licences of records count as a licence."""
+    """Yields the descriptions that every service needs and a dataset lacks. `described` is the dataset's DataCite
+    metadata. Licences of records count as a licence.
+    """
     if not described.get("titles"):
         yield "title"
     if [one["name"] for one in described.get("creators", [])] in ([], [DEFAULT_PUBLISHER]):
@@ -215,12 +217,15 @@ def _orcid(creator: dict[str, Any]) -> str:
 
 
 def _hf_metadata(described: dict[str, Any]) -> dict[str, Any]:
-    """Returns the message of the commit to Hugging Face. All other metadata is in the dataset's README.md."""
+    """Returns the message of the commit to Hugging Face, made from the dataset's DataCite metadata (`described`). All
+    other metadata is in the dataset's README.md.
+    """
     return {"message": f"{described['titles'][0]['title']}, version {described['version']}"}
 
 
 def _zenodo_metadata(described: dict[str, Any]) -> dict[str, Any]:
-    """Returns the metadata of a deposition (developers.zenodo.org, "Deposit metadata").
+    """Returns the metadata of a deposition (developers.zenodo.org, "Deposit metadata"), made from the dataset's
+    DataCite metadata (`described`).
 
     Zenodo takes CC0 for a dataset without a licence. Therefore a dataset whose records have different licences says
     "other-closed" (Other, not open) and names them in the notes.
@@ -253,8 +258,8 @@ def _zenodo_metadata(described: dict[str, Any]) -> dict[str, Any]:
 
 
 def _osf_metadata(described: dict[str, Any]) -> dict[str, Any]:
-    """Returns the attributes of an OSF project. They have no place for a licence by name or for creators without an
-    account, so the description names both.
+    """Returns the attributes of an OSF project, made from the dataset's DataCite metadata (`described`). They have no
+    place for a licence by name or for creators without an account, so the description names both.
     """
     names = "; ".join(one["name"] for one in described["creators"])
     return {

@@ -99,8 +99,8 @@ class Ngrams:
             self._spill()
 
     def _keyed(self, hashes: Any, number: Any, of: Sequence[int], n: int) -> Any:
-        """Mixes year, language and n-gram length into hashes, so that each combination is counted separately. `number`
-        contains the index of the text of each hash; `of` contains the group (year and language) of each text.
+        """Mixes year, language and n-gram length `n` into hashes, so that each combination is counted separately.
+        `number` contains the index of the text of each hash; `of` contains the group (year and language) of each text.
         """
         pa, _ = import_arrow()
         import pyarrow.compute as pc

@@ -223,6 +223,7 @@ class _Choice:
 
 def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest, how: BuildOptions) -> BuiltSnapshot:
     """Builds a snapshot into the folder `out`, from one archive or from several archives that have no site in common.
+    `request` says which articles it contains, and `how` are the other options.
 
     Raises SnapshotRefused, NothingToPublish, NotASnapshot, BadPublishRules, ExtraMissing, and the errors of searching
     and of `open_archive`.
@@ -289,9 +290,9 @@ class ListedContact:
 def list_contacts(
     archives: Sequence[Path], out: Path, request: SnapshotRequest, how: BuildOptions
 ) -> Iterator[ListedContact]:
-    """Yields the e-mail addresses and telephone numbers that `build_snapshot` would remove from the published texts of
-    the articles and their superseded revisions, each once per article. Writes nothing. Raises what `build_snapshot`
-    raises.
+    """Yields the e-mail addresses and telephone numbers that `build_snapshot` with the same parameters would remove
+    from the published texts of the articles and their superseded revisions, each once per article. Writes nothing.
+    Raises what `build_snapshot` raises.
     """
     rules = parse_publication_rules(request.rules, "rebuild.json")
     change = _pseudonymizer(out, request, rules, how.key)

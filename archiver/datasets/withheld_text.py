@@ -278,7 +278,7 @@ def _word_spans(text: str) -> list[tuple[int, int]]:
 
 
 def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Joins ranges in ascending order that overlap."""
+    """Joins ranges (start, end) that overlap. The ranges are in ascending order."""
     out: list[tuple[int, int]] = []
     for start, end in spans:
         if out and start <= out[-1][1]:

@@ -360,8 +360,8 @@ class _Handler(BaseHTTPRequestHandler):
 def serve(port: int = PORT, *, edition: int = 1, theme: Theme = "classic") -> Iterator[Demo]:
     """Serves the demonstration blog on the loopback interface within the `with` block.
 
-    `port` 0 chooses a free port. Edition 2 is the blog some days after edition 1: one post edited, one new, one
-    moved, one deleted. Raises DemoPortTaken.
+    `port` 0 chooses a free port. Edition 2 is the blog some days after edition 1: one post edited, one new, one moved,
+    one deleted. `theme` is the WordPress theme of its pages. Raises DemoPortTaken.
     """
     handler = type("Handler", (_Handler,), {})
     try:

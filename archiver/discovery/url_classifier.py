@@ -248,8 +248,8 @@ def classify_link(href: str, base: str, origin: str, scope: Scope, latest_year: 
     """Classifies a link by its address; returns None if it is not a web address. The role is `unwanted` if the address
     is out of scope, and `trap` if it is a crawl trap, or a file in scope that is not a web page.
 
-    `base` is the address to which a relative link is relative. `origin` ("https://example.org/") is the preferred form
-    of the site's address. A year after `latest_year` makes an address a trap.
+    `base` is the address to which a relative link is relative. `origin` ("https://example.org/") is the scheme and host
+    that the site prefers. A year after `latest_year` makes an address a trap.
     """
     url = normalize(href, base)
     if url is None:

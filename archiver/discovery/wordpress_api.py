@@ -92,10 +92,12 @@ def _root(address: str, home_url: str) -> str | None:
 
 
 def posts_url(endpoint: str, page: int, modified_after: datetime | None = None) -> str:
-    """Returns the API address of one page of posts, with their authors, categories, tags and lead images.
+    """Returns the API address of one page of posts, with their authors, categories, tags and lead images. `endpoint` is
+    the address of the API's root.
 
     Posts are ordered by ID, so that posts added or changed during the crawl do not shift the remaining ones. With
-    `modified_after` (aware), only posts changed since then are listed, in the order of their changes.
+    `modified_after` (aware), only posts changed since then are listed, in the order of their changes; None lists all
+    posts.
     """
     return _posts(endpoint, page, f"_embed={_EMBED}&_fields={_FIELDS}", modified_after)
 

@@ -419,9 +419,9 @@ def _on_day_shown(first: When, shown: list[When]) -> When | None:
 
 
 def _in_local_zone(first: When, usable: list[When], url_day: date | None) -> When | None:
-    """Returns `first`, an instant in UTC, converted to the page's own zone. Returns None if `first` is not in UTC, if
-    the zone is unknown, or if the conversion would move the date away from `url_day`, the day in the address (None if
-    it has none).
+    """Returns `first`, an instant in UTC, converted to the page's own zone, which other candidates (`usable`) show.
+    Returns None if `first` is not in UTC, if the zone is unknown, or if the conversion would move the date away from
+    `url_day`, the day in the address (None if it has none).
     """
     local = _find_local(first.value, usable) if _is_utc(first.value) else None
     if local is None or (url_day is not None and first.value.day == url_day != local.day):
@@ -437,8 +437,8 @@ def _with_zone(first: When, usable: list[When]) -> When | None:
 
 
 def _with_time_of_day(first: When, usable: list[When]) -> When | None:
-    """Returns the best candidate that has a time of day and is on the same day as `first`, if `first` is only a day;
-    otherwise None.
+    """Returns the best of the candidates `usable` that has a time of day and is on the same day as `first`, if `first`
+    is only a day; otherwise None.
     """
     if first.value.precision != "day":
         return None

@@ -408,7 +408,9 @@ def _folders_before_date(page: Page) -> set[str]:
 
 
 def _from_selectors(page: Page, post: Post, sought: Kinds) -> Iterator[Found]:
-    """Yields the terms found by the platform's selectors and by generic ones."""
+    """Yields the terms found by the platform's selectors and by generic ones. `sought` are the kinds of terms to find:
+    categories, tags or both.
+    """
     generic = by_name("generic")
     rows = [(generic, "class", 0.75)]
     if page.platform is not generic:
@@ -551,7 +553,9 @@ def _from_links(page: Page, post: Post, sought: Kinds) -> Iterator[Found]:
 
 
 def _from_metadata(page: Page, sought: Kinds) -> Iterator[Found]:
-    """Yields the terms in JSON-LD, microdata, RDFa and meta elements."""
+    """Yields the terms in JSON-LD, microdata, RDFa and meta elements. `sought` are the kinds of terms to find:
+    categories, tags or both.
+    """
     data = page.data
     node = data.article(page.addresses)
     headline = {fold_text(t) for t in [*data.texts(node, "headline"), *data.meta("og:title")]}

@@ -243,7 +243,7 @@ def parse_position(text: str | None, language: str = "") -> Position | None:
 def _from_pair(
     first: tuple[float, float], second: tuple[float, float], sides: tuple[str, str], longitude_first: bool
 ) -> Position | None:
-    """Returns the position given by two coordinates, each in degrees with its precision.
+    """Returns the position given by two coordinates (`first` and `second`), each in degrees with its precision.
 
     `sides` are the compass letters of the two, "" if missing; without letters, `longitude_first` decides which of them
     is the longitude. Returns None if the letters contradict each other, such as N and S.

@@ -84,8 +84,9 @@ class LeaseWait:
 def take_lease(
     board: QueueDatabase, site: str, worker: str, delay: float, task: int | None = None
 ) -> SiteLease | LeaseWait:
-    """Takes the lease of a site and its host, for the open task with the ID `task`, or for a due crawl if `task` is
-    None. `delay` is the number of seconds between two requests to the host. Returns the lease, or how long to wait.
+    """Takes the lease of a site and its host for the worker with this name: for the open task with the ID `task`, or
+    for a due crawl if `task` is None. `delay` is the number of seconds between two requests to the host. Returns the
+    lease, or how long to wait.
     """
     asked = monotonic_seconds()
     with board.transaction() as conn:
@@ -134,8 +135,8 @@ def take_lease(
 
 
 def renew_lease(board: QueueDatabase, held: SiteLease, delay: float) -> tuple[float, str] | None:
-    """Extends a lease. Returns its new end (in `monotonic_seconds`) and the fleet's draining state; None if another
-    worker has taken over the site.
+    """Extends a lease. `delay` is the number of seconds between two requests to the host. Returns the lease's new end
+    (in `monotonic_seconds`) and the fleet's draining state; None if another worker has taken over the site.
     """
     asked = monotonic_seconds()
     row = board.one(
@@ -349,7 +350,9 @@ def begin_leased_crawl(
 
 
 def _crawl(link: Connection, archive: Path, url: str, settings: dict[str, Any], contact: str | None) -> None:
-    """Entry point of a crawl's process: crawls the site, and sends the result to the worker."""
+    """Entry point of a crawl's process: crawls the site, and sends the result to the worker. `contact` is the contact
+    for the User-Agent; None means the one in the settings.
+    """
     watchdog = start_watchdog(link)
     if watchdog is None:
         return

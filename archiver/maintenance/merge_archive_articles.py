@@ -161,7 +161,9 @@ def enter_addresses(db: Database, number: int, post: TheirArticle, *, new: bool 
 
 
 def merge_parts(db: Database, theirs: Database, key: str) -> None:
-    """Merges the parts of a post that is split over several pages; `key` is the urlkey of the post."""
+    """Merges the parts of a post that is split over several pages from the other archive (`theirs`) into this one;
+    `key` is the urlkey of the post.
+    """
     for row in theirs.query("select * from article_parts where post_urlkey = ?", [key]):
         db.execute(
             "insert into article_parts (urlkey, url, post_urlkey, number, text, markup) values (:urlkey, :url, "

@@ -376,7 +376,7 @@ def merge_requisite(db: Database, row: Row, site_id: int, captures: CaptureMerge
 
 def link_requisites(db: Database, theirs: Database) -> None:
     """Links the merged requisites to the articles that need them, and to the stylesheets and redirects that refer to
-    them.
+    them, as they are linked in the other archive (`theirs`).
     """
     for article, requisite, role in theirs.execute("select article_id, requisite_id, role from article_requisites"):
         db.execute(
@@ -434,7 +434,7 @@ def merge_searches(db: Database, theirs: Database) -> tuple[int, list[str]]:
 
 
 def merge_tombstones(db: Database, theirs: Database) -> int:
-    """Copies the tombstones of the other archive, and returns how many are new in this archive.
+    """Copies the tombstones of the other archive (`theirs`), and returns how many are new in this archive.
 
     If the post of a new tombstone is in this archive, its takedown is left pending; `finish_takedowns` completes it. If
     both archives contain a tombstone and the other archive allows its post again, this archive allows the post again,

@@ -107,8 +107,9 @@ def finish_reextraction(db: Database, number: int, tally: ReextractionTally, at:
 def write_reextraction(
     db: Database, outcomes: Sequence[ReextractedArticle], begun: StartedReextraction
 ) -> list[ReextractedArticle]:
-    """Writes results to the archive in one transaction. Returns the results that were not written, because a crawl has
-    changed the article since it was read. These articles must be extracted again.
+    """Writes the results `outcomes` of the re-extraction `begun` to the archive in one transaction. Returns the results
+    that were not written, because a crawl has changed the article since it was read. These articles must be extracted
+    again.
     """
     stale = []
     with writing(db):

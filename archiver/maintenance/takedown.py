@@ -571,8 +571,8 @@ def _move_rows(
 
 
 def begin_takedown(db: Database, article_id: int, reason: str, requested_by: str, at: str) -> Tombstone:
-    """Stores the tombstone of a post, which keeps the post out of the archive. The post's rows are removed later by
-    `purge_article`, once its records are erased.
+    """Stores the tombstone of a post, which keeps the post out of the archive, with the time `at` (ISO 8601), the
+    reason and who asked for it. The post's rows are removed later by `purge_article`, once its records are erased.
     """
     row = next(iter(db.query("select * from articles where id = ?", [article_id])))
     urls = find_urls_of_post(db, row)
@@ -667,10 +667,12 @@ def remove_articles(
     db: Database, archive: Path, article_ids: Iterable[int], reason: str, requested_by: str, progress: Progress
 ) -> int:
     """Takes down articles, and finishes takedowns that were interrupted. Returns how many WARC records were removed.
+    `reason` and `requested_by` (who asked for it) are stored with the tombstones. `progress` is called with the name of
+    the file being read, its index, and the number of files.
 
     No other program may write to the archive meanwhile. IDs of articles that no longer exist are skipped. Raises
-    storage errors, and ArchiveLocked if another program reads for too long; the takedown is then stored as pending,
-    and `finish_takedowns` continues it.
+    storage errors, and ArchiveLocked if another program reads for too long; the takedown is then stored as pending, and
+    `finish_takedowns` continues it.
     """
     now = stamp(datetime.now(UTC))
     with writing(db):

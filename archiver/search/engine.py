@@ -403,8 +403,8 @@ def count_facets(db: Database, query: Query, most: int = 10) -> dict[str, list[t
 
 
 def count_facets_over_plans(plans: Sequence[Plan], most: int = 10) -> dict[str, list[tuple[str, int]]]:
-    """Counts the facets of a query over several archives together, like `count_facets`. All values are counted in each
-    archive, so that the sums are exact.
+    """Counts the facets of a query over several archives together, at most `most` values for each facet, like
+    `count_facets`. All values are counted in each archive, so that the sums are exact.
     """
     size = most if len(plans) == 1 else _MAX_BUCKETS
     aggregations = {

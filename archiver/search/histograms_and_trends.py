@@ -272,7 +272,9 @@ def histogram(db: Database, query: Query, unit: str = "") -> Histogram:
 
 
 def histogram_of_plans(plans: Sequence[Plan], unit: str = "") -> Histogram:
-    """Returns one histogram for a query that was planned for several archives. Raises BadQuery or IndexMissing."""
+    """Returns one histogram for a query that was planned for several archives. `unit` is as for `histogram`. Raises
+    BadQuery or IndexMissing.
+    """
     everything, last_days, days = [], set(), set[date]()
     for plan in plans:
         scope = scope_of_query((plan.node, *filter_terms(plan.db, plan.query)))
@@ -346,7 +348,9 @@ def trend(db: Database, query: Query, terms: tuple[str, ...], unit: str = "") ->
 
 
 def trend_over_archives(archives: Sequence[tuple[Database, Query]], terms: tuple[str, ...], unit: str = "") -> Trend:
-    """Computes one trend over several archives, each given with its own query. Raises the same errors as `trend`."""
+    """Computes one trend over several archives, each given with its own query. `terms` and `unit` are as for `trend`,
+    and so are the errors.
+    """
     if not 0 < len(terms) <= MAX_TERMS:
         raise BadQuery(" ".join(terms), f"a trend has 1 to {MAX_TERMS} terms")
     unfolded = [plan_query(db, replace(query, fold="none")) for db, query in archives]

@@ -341,8 +341,8 @@ def _rarest_word(column: str, row: Row, is_prefix: bool, searcher: Searcher) -> 
 
 
 def _positioned_words(column: str, places: Sequence[Place], slop: int, searcher: Searcher) -> Query:
-    """Returns a query for words at given positions relative to each other, with a tolerance of `slop` words. Raises
-    TooManyPrefixes.
+    """Returns a query for words at given positions relative to each other (`places`), with a tolerance of `slop` words.
+    Raises TooManyPrefixes.
 
     The frequency of a prefix, or of a word with several forms, is not known to the index. Such a word is scored like a
     word that no article contains.

@@ -308,9 +308,9 @@ def atom_feed(
     """Returns the Atom feed of a saved search, with one entry for each of the `reported` matches (from
     `last_reported`), in that order.
 
-    `own_url` is the URL at which the feed is served; "" for a feed in a file. The category of an entry says why it is
-    new. If an article has no author, the name of its site is used, because an entry must have an author (RFC 4287,
-    section 4.1.2).
+    `own_url` is the URL at which the feed is served; "" for a feed in a file. `software` is the name of the program in
+    the feed. The category of an entry says why it is new. If an article has no author, the name of its site is used,
+    because an entry must have an author (RFC 4287, section 4.1.2).
     """
     from lxml import etree  # imported late because only a feed needs it
 

@@ -389,8 +389,9 @@ def _by_text(searcher: Searcher, query: Query) -> FoldedQuery:
 
 
 def _exclude_folded(searcher: Searcher, query: Query, beneath: Mapping[int, list[int]], shown: list[int]) -> Query:
-    """Returns a query that matches the same articles except the folded ones. It excludes either the IDs of the folded
-    articles, or all duplicates that are not in `shown`, whichever list of IDs is shorter.
+    """Returns a query that matches the same articles except the folded ones. `beneath` maps the ID of each shown
+    article to the IDs folded beneath it. Excludes either the IDs of the folded articles, or all duplicates that are not
+    in `shown`, whichever list of IDs is shorter.
     """
     if not beneath:
         return query
@@ -592,8 +593,8 @@ def _scored(searcher: Searcher, query: Query, most: int) -> list[Match]:
 
 
 def _sort_by_aged_score(searcher: Searcher, found: list[Match], half_life: float, now: int) -> list[Match]:
-    """Sorts matches by their aged score, and sets their `key` as described at `rank_by_recency`. The logarithm is used
-    because the score of a very old article would underflow to zero.
+    """Sorts matches by their aged score (halved for each `half_life` days of age), and sets their `key` as described at
+    `rank_by_recency`. The logarithm is used because the score of a very old article would underflow to zero.
     """
     times: Any = searcher.fast_field_values("published_at", [match.address for match in found])
     out = [

@@ -388,8 +388,8 @@ class CrawlRun:
 
     @contextmanager
     def writing(self, patience: float = PATIENCE) -> Iterator[None]:
-        """Context manager for a write transaction of this run. Raises ArchiveLocked, and SiteRemoved if the user has
-        removed the site.
+        """Context manager for a write transaction of this run. Raises ArchiveLocked if another program locks the
+        archive for more than `patience` seconds, and SiteRemoved if the user has removed the site.
         """
         with writing(self.db, patience):
             check_run(self.db, self.run_id, self.site)

@@ -225,8 +225,8 @@ class SiteContext:
 def parse_page(fetched: FetchedPage, request: PageRequest, site: SiteContext) -> ParsedPage:
     """Parses the response for a page request. Never raises, whatever the server sends.
 
-    If a learned form of the page's address is gone or refused, `follow` requests the address by which the page is
-    known.
+    If the page was requested at another spelling of its address (to which the host is believed to redirect) and is gone
+    or refused there, `follow` requests the address by which the page is known.
     """
     parsed = _parse_response(fetched, request, site)
     if request.known_url and parsed.result.outcome in (Outcome.GONE, Outcome.REFUSED):

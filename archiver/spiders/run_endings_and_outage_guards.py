@@ -109,8 +109,8 @@ def robots_unreadable(start_url: str, reason: str) -> RunEnding:
 
 
 def host_busy(start_url: str, why: str, until: datetime | None) -> RunEnding:
-    """Returns the ending of a run whose host asked it to wait until the time `until`. If `until` is None, the host
-    answered repeatedly that it is busy. `why` is the host's answer as a phrase.
+    """Returns the ending of a run of the site with this start URL whose host asked it to wait until the time `until`.
+    If `until` is None, the host answered repeatedly that it is busy. `why` is the host's answer as a phrase.
     """
     if until is None:
         return RunEnding("waiting", f"{start_url} is not crawled for now: {why}; the next crawl continues.", why)

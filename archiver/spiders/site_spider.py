@@ -545,8 +545,8 @@ class SiteSpider(Spider):
         yield from self._handle(page, parsed)
 
     def _learn_redirect_form(self, page: PageRequest, fetched: FetchedPage, parsed: ParsedPage) -> None:
-        """Records whether the host redirected a page to another form of its address (such as one with a slash at the
-        end), or answered directly.
+        """Records whether the host redirected a page to another spelling of its address (such as one with a slash at
+        the end), or answered directly.
         """
         if page.is_source:
             return

@@ -317,7 +317,7 @@ class TrapDetector:
     def _compare_lists(self, due: Counter[URLPattern]) -> None:
         """Determines whether the lists of one pattern show all posts of the site, if all lists of this pattern have
         been read and led to nothing unknown. If they do, the site has no other post, as if a complete source had listed
-        them all.
+        them all. `due` counts the due lists by pattern.
         """
         for pattern in self._budget.patterns_of_known():
             if not due or pattern in due or pattern in self._set_aside or pattern in self._compared:

@@ -572,8 +572,8 @@ def _sources_of_page(db: Database, page_id: int | None) -> list[dict[str, Any]]:
 
 
 def _excluded_by_classifier(db: Database, asked: str) -> dict[str, Any]:
-    """Returns the row that a URL excluded by a trap rule would have in `pages`; {} if no trap rule excludes the URL.
-    Some traps have too many URLs to store a row for each.
+    """Returns the row that the URL `asked`, excluded by a trap rule, would have in `pages`; {} if no trap rule excludes
+    it. Some traps have too many URLs to store a row for each.
     """
     rule = matching_trap_rule(asked)
     site = next(
@@ -597,8 +597,8 @@ def _excluded_by_classifier(db: Database, asked: str) -> dict[str, Any]:
 
 
 def _captured_at_former_address(db: Database, asked: str) -> dict[str, Any]:
-    """Returns what is still known of a URL that was captured before its site moved to another address, with the columns
-    of its former row in `pages`; {} for any other URL.
+    """Returns what is still known of the URL `asked` if it was captured before its site moved to another address, with
+    the columns of its former row in `pages`; {} for any other URL.
     """
     row = db.execute(
         "select s.name from captures c join runs r on r.id = c.run_id join sites s on s.id = r.site_id "

@@ -50,8 +50,8 @@ class ListChanges:
 
 
 def changes_of_list(db: Database, key: str, listed: ListedPosts, run_started: datetime) -> ListChanges:
-    """Stores the entries that the feed or listing at the urlkey `key` shows. Returns the changes since the list was
-    last read, without posts that are already due.
+    """Stores the entries that the feed or listing at the urlkey `key` shows (`listed`). Returns the changes since the
+    list was last read, without posts that are already due. `run_started` is the start of the present run.
 
     A post does not count as removed if another feed, sitemap, API or listing shows it in this run, or if the page still
     links to it.

@@ -426,8 +426,8 @@ _CHANGES = {
 
 
 def _count_change(counts: Counts, stored: Stored, *, is_confirmed: bool) -> None:
-    """Adds to `counts` how storing an article changed the archive. A revert of a post that alternates between texts
-    counts as unchanged, unless its page was held and is now accepted (`is_confirmed`).
+    """Adds to `counts` how storing an article changed the archive (`stored`). A revert of a post that alternates
+    between texts counts as unchanged, unless its page was held and its new state is now stored (`is_confirmed`).
     """
     if stored.change is Change.GONE:
         counts.gone += bool(stored.changed)
@@ -675,8 +675,8 @@ class PageWriter:
 
     def flush(self, patience: float = PATIENCE) -> bool:
         """Writes the collected results; returns False if there are none. If the disk or the database fails, raises the
-        error, writes nothing and keeps the results. A result whose content cannot be stored is recorded as a failed
-        page; all other results are stored.
+        error, writes nothing and keeps the results; `patience` is how many seconds to wait for another program's lock.
+        A result whose content cannot be stored is recorded as a failed page; all other results are stored.
         """
         if not self._waiting:
             return False

@@ -262,7 +262,8 @@ def retry_requisites(db: Database, site_id: int, *, everything: bool) -> None:
 
 def enter_lead_images_of_site(db: Database, site_id: int, site: str, at: datetime, revisit: timedelta) -> None:
     """Records the lead images of those articles of a site for which none is recorded, because the settings excluded
-    lead images when the articles were stored.
+    lead images when the articles were stored. An image that was last fetched more than `revisit` before the time `at`
+    is fetched again.
     """
     rows = db.execute(
         "select id, image, url from articles a where site = ? and image is not null and not exists "

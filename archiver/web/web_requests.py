@@ -445,7 +445,7 @@ def guard_application(
     application: Application, site: Callable[[], ServedArchive], policies: Mapping[str, str]
 ) -> Application:
     """Wraps an ASGI application so that unsafe requests are rejected and security headers are added. `site` is called
-    for each request and returns the served archive.
+    for each request and returns the served archive; `policies` are the Content-Security-Policies by name.
     """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:

@@ -423,8 +423,8 @@ def _names_in(one: Line, rest: str, dated: bool, known: bool = False) -> list[st
 
 
 def _names_after_by(rest: str, dated: bool) -> list[str]:
-    """Returns the names after "by" within a line. If `dated` is False, the line contains no date, and "by" must be
-    among its first words.
+    """Returns the names after "by" within a line (`rest`). If `dated` is False, the line contains no date, and "by"
+    must be among its first words.
     """
     m = _SEARCH_BY.search(rest)
     if not m or not (dated or len(rest[: m.start()].split()) <= _BEFORE_BY) or _is_within_name(rest, m):

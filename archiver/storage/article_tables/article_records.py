@@ -250,7 +250,7 @@ def _evidence_rows(db: Database, article_id: int, revision: int | None) -> tuple
 
 
 def find_article(db: Database, what: str | int) -> int:
-    """Returns the ID of an article, given its ID or any URL at which it was seen.
+    """Returns the ID of an article. `what` is its ID or any URL at which it was seen.
 
     The URL may lack its scheme and may have tracking parameters. Raises ArticleNotFound, or ArticleRemoved if the post
     was removed.
@@ -326,7 +326,7 @@ def cluster_of(db: Database, article_id: int) -> Cluster | None:
 
 
 def find_cluster(db: Database, what: str) -> Cluster:
-    """Returns a cluster, given its ID or a URL of any member. Raises ClusterNotFound, ArticleNotFound."""
+    """Returns a cluster. `what` is its ID or a URL of any member. Raises ClusterNotFound, ArticleNotFound."""
     text = what.strip()
     if text.isascii() and text.isdigit():
         return cluster_by_number(db, int(text[:18]))

@@ -275,7 +275,8 @@ class _KnownArticle:
 
     def with_unconfirmed(self, reread: Reread) -> _KnownArticle:
         """Returns a copy in which `article` has the stored values of fields that the crawled page no longer shows. A
-        field stays empty if today's extractor does not find it in the stored capture either.
+        field stays empty if today's extractor does not find it in the stored capture either; `reread` extracts this
+        capture.
         """
         names = unconfirmed_fields(self.old, self.article) if self.observed.run_id is not None else ()
         if names and self.observed.extractor not in (None, self.row["extractor"]):
@@ -578,8 +579,8 @@ def mark_seen(db: Database, article_id: int, at: datetime) -> None:
 
 
 def is_move(db: Database, row: dict[str, Any], article: Article, run_started: datetime) -> bool:
-    """Returns True if the URL where `article` was extracted becomes a stored post's own URL; False if it is only a
-    second URL of the post.
+    """Returns True if the URL where `article` was extracted becomes the own URL of a stored post (`row`); False if it
+    is only a second URL of the post. `run_started` is the start of the present crawl.
 
     If both URLs answer, `articles.article_comparison.is_preferred` decides. If the old URL is gone, the new one becomes
     the post's own. Otherwise the first of these that applies decides:

@@ -727,7 +727,9 @@ def add_problems(db: Database, import_id: int, problems: Iterable[dict[str, Any]
 
 
 def end_import(db: Database, import_id: int, outcome: str, tally: ImportCounts, now: datetime) -> None:
-    """Marks an import as ended. `outcome` is "finished", or "limited" if only a part of the file was requested."""
+    """Marks an import as ended, and stores its counts (`tally`). `outcome` is "finished", or "limited" if only a part
+    of the file was requested.
+    """
     db.execute(
         "update imports set outcome = ?, finished_at = ?, counts = ? where id = ?",
         [outcome, stamp(now), json.dumps(asdict(tally)), import_id],
