@@ -123,7 +123,9 @@ def _keys(db: Database, number: int, cutoff: str) -> Iterator[tuple[int, Article
 
 
 def _are_near_duplicates(dbs: Sequence[Database], one: ArticleKey, other: ArticleKey) -> bool:
-    """Returns True if two articles are near-duplicates and their texts are not equal."""
+    """Returns True if two articles, each given as the index of its archive and its ID, are near-duplicates and their
+    texts are not equal.
+    """
     (site, body, digest), (other_site, other_body, other_digest) = (
         dbs[archive].execute("select site, body, content_digest from articles where id = ?", [number]).fetchone()
         for archive, number in (one, other)

@@ -301,7 +301,9 @@ class _Client:
         return self._open(Request(url, body, {"Content-Type": kind}, method=method), _SECONDS, url)
 
     def upload(self, url: str, file: IO[bytes], size: int, name: str) -> Any:
-        """Sends a file with PUT, as a stream. Raises PushFailed."""
+        """Sends an open file of `size` bytes with PUT, as a stream, and returns the parsed answer. `name` is the file's
+        name for messages. Raises PushFailed.
+        """
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
         return self._open(Request(url, file, headers, method="PUT"), _UPLOAD_SECONDS, name)
 

@@ -58,7 +58,7 @@ class Ngrams:
         self._rows = 0
 
     def add(self, year: str, language: str, tokens: Sequence[str]) -> None:
-        """Adds the words of one article to the counts."""
+        """Adds the words of one article (`tokens`) to the counts of its year and language."""
         group = self._groups.setdefault((year, language), len(self._groups))
         if group == len(self._salts):
             self._salts.append(

@@ -136,7 +136,9 @@ def unfinished_folder(out: Path) -> Iterator[Path]:
 
 
 def _old_folder(folder: Path) -> Path:
-    """Returns the path at which the old folder is kept while the new one is moved to its place."""
+    """Returns the path at which the existing snapshot is kept while the new one, which was built in `folder`, is moved
+    to its place.
+    """
     return folder.with_name(f"{folder.name}.old")
 
 

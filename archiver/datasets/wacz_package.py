@@ -130,7 +130,7 @@ def pack_wacz(
     db: Database, folder: Path, ids: Iterable[int], out: IO[bytes], *, software: str, title: str
 ) -> PackedWACZ:
     """Writes a WACZ file with the captures of these articles to `out`, which must be seekable. `folder` is the
-    archive's folder.
+    archive's folder. `software` (the name of the program) and `title` are written to its datapackage.json.
     """
     choose_wacz_captures(db, ids)
     done = PackedWACZ(articles=db.execute("select count(*) from temp.wacz_articles").fetchone()[0])
@@ -180,7 +180,9 @@ class _Package:
             )
 
     def close(self, software: str, title: str) -> None:
-        """Writes datapackage.json and its digest to the WACZ file, and closes it."""
+        """Writes datapackage.json (with this title and the name of the program, `software`) and its digest to the WACZ
+        file, and closes it.
+        """
         stamp = self._created.strftime("%Y-%m-%dT%H:%M:%SZ")
         package = {
             "profile": "data-package",

@@ -19,11 +19,11 @@ each other, so a source that is incomplete would most likely lack some of the po
 lacked one post in ten, it would list all of 20 linked posts with a probability of one in eight, and all of 60 linked
 posts with a probability of one in five hundred.
 
-A host may redirect an address to the form with or without a slash at the end, with an index file, https or www. All
-forms of an address have the same urlkey. Once two addresses of a folder were redirected in the same way and none
-answered without a redirect, the crawl requests further addresses of the folder directly in the redirected form. If the
-host has no page at that form, the crawl requests the known address, so a wrong guess costs one request and loses
-nothing.
+A host may redirect an address to another spelling: with or without a slash at the end, an index file, https or www.
+All spellings of an address have the same urlkey. Once two addresses of a folder were redirected in the same way and
+none answered without a redirect, the crawl requests further addresses of the folder directly in the redirected
+spelling. If the host has no page there, the crawl requests the known address, so a wrong guess costs one request and
+loses nothing.
 
 The addresses that the pages of each URL pattern have shown in a run are remembered in a fixed amount of memory.
 """
@@ -490,7 +490,7 @@ def _changed(form: str, parts: SplitResult) -> SplitResult:
 
 class RedirectForms:
     """The spellings (https, without www, with a slash at the end ...) to which the host of one site redirects
-    addresses, as learned from the responses of one run. Each such spelling is called a form of the address.
+    addresses, as learned from the responses of one run. In the code, such a spelling is called a form.
     """
 
     def __init__(self) -> None:

@@ -153,8 +153,8 @@ class ImportWriter:
         return removal is not None
 
     def _store_post(self, read: ReadRecord, capture_id: int | None, source: ImportSource, tally: ImportCounts) -> None:
-        """Stores a post with its capture. `capture_id` is the ID of the capture if it is already in the archive,
-        otherwise None.
+        """Stores a post with its capture, and counts it in `tally`. `capture_id` is the ID of the capture if it is
+        already in the archive, otherwise None.
         """
         assert read.article is not None
         assert read.exchange is not None

@@ -374,7 +374,7 @@ class TrapDetector:
 
     def _budgeted_patterns(self, row: dict[str, Any]) -> tuple[URLPattern, ...]:
         """Returns the URL patterns whose budgets apply to a page. A plain page, for which no source vouches and whose
-        address has no other pattern, has two: the form of its address and its folder.
+        address has no other pattern, has two: the pattern of its address ("/news/9/9/s.html") and its folder.
         """
         if row["kind"] == PageKind.FEED:
             is_part = self._coverage().is_complete and crawl_exclusions.is_part_feed(self._db, row["id"])
@@ -455,7 +455,7 @@ class TrapDetector:
         self._budget.reopen(pattern)
 
     def mark_not_fetched(self, key: str) -> None:
-        """Records that a page that was handed out is not fetched after all."""
+        """Records that a page that was handed out, given by its urlkey, is not fetched after all."""
         self._in_progress.pop(key, None)
         self._tests.pop(key, None)
 

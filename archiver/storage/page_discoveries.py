@@ -325,7 +325,9 @@ class _Hinted:
 
 
 def _store_changed_hint(db: Database, known: KnownPage, hint: SourceHint, report: _Hinted) -> None:
-    """Stores the changed source hint of a known page, combined with the hints of other sources for the page."""
+    """Stores the changed source hint of a known page, combined with the hints of other sources for the page. `report`
+    has the digest of the hint and the key of its source.
+    """
     latest = latest_hint(db, known.urlkey)
     if latest and latest.body_html:
         # The page's text comes from this source and has changed. A conditional request would be answered with 304.

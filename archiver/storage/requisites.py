@@ -242,7 +242,7 @@ def _retry_time(fetched: FetchedRequisite, attempts: int) -> str | None:
 
 
 def postpone_requisites(db: Database, site_id: int, host: str, until: datetime) -> None:
-    """Postpones the due requisites on a host to `until`."""
+    """Postpones the due requisites of a site that are on this host to the time `until`."""
     db.execute(
         "update requisites set due_at = ? where site_id = ? and host = ? and due_at < ?",
         [stamp(until), site_id, host, stamp(until)],

@@ -179,7 +179,9 @@ def _forms(url: str) -> set[str]:
 
 
 def store_usage_statements(db: Database, capture_id: int, rights: Iterable[UsageStatement]) -> None:
-    """Stores the usage statements of a capture's response. Expects to run inside the caller's transaction."""
+    """Stores the usage statements (`rights`) of a capture's response. Expects to run inside the caller's
+    transaction.
+    """
     if rows := [(capture_id, one.source, one.agent, one.name, one.value) for one in rights]:
         db.conn.executemany(_INSERT_STATEMENT, rows)
 
