@@ -537,7 +537,7 @@ def _without_passages(
 
 def first_words(text: str | None, share: int = SHARE) -> str | None:
     """Returns the beginning of a text as an excerpt: at most `WORDS` words and at most 1/`share` of its characters.
-    Returns None if no word fits.
+    Returns None if no word fits, or if there is no text (None).
     """
     if not text:
         return None

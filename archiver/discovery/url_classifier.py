@@ -536,7 +536,7 @@ def feed_without_format(url: str) -> str:
 
 def may_be_post(url: str, found_on: URLPattern, folder: str = "/") -> bool:
     """Returns True if a URL may be that of a post: some posts have URLs of its pattern, and the pattern differs from
-    `found_on`, that of the page with the link.
+    `found_on`, that of the page with the link. `folder` is the path of the site's scope.
     """
     pattern = pattern_of(url, folder)
     return pattern.family in _FAMILIES_OF_POSTS and pattern != found_on

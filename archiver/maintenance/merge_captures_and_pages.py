@@ -229,8 +229,8 @@ def merge_page(
 
 
 def _is_newer(own: Row, row: Row) -> bool:
-    """Returns True if the other archive fetched the page later than this one. If neither has fetched it, returns True
-    if the page is due only in the other archive.
+    """Returns True if the other archive fetched a page (`row`) later than this one (`own`). If neither has fetched it,
+    returns True if the page is due only in the other archive.
     """
     return (row["fetched_at"] or "") > (own["fetched_at"] or "") or (
         not row["fetched_at"] and not own["fetched_at"] and own["due_at"] is None and row["due_at"] is not None

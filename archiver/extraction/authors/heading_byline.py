@@ -438,7 +438,9 @@ def _names_after_by(rest: str, dated: bool) -> list[str]:
 
 
 def _is_within_name(rest: str, m: re.Match[str]) -> bool:
-    """Returns True if a word such as "von" or "da" is a part of a name, as in "João da Silva"."""
+    """Returns True if the word that `m` has matched in the line `rest`, such as "von" or "da", is a part of a name, as
+    in "João da Silva".
+    """
     word, before = m[1].split()[0], rest[: m.start(1)].split()
     return word in _PARTICLES and bool(before) and before[-1][0].isupper() and before[-1][-1].isalpha()
 
