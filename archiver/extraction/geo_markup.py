@@ -517,8 +517,8 @@ def _organisations(page: Page, article: Node | None) -> list[tuple[Node, set[str
 
 
 def _is_subject(page: Page, node: Node, kinds: set[str]) -> bool:
-    """Returns True if a page without an article node is about the place `node`, because the place's name is in its
-    title. A place with the name of the site does not count.
+    """Returns True if a page without an article node is about the place `node`, which has the types `kinds`, because
+    the place's name is in its title. A place with the name of the site does not count.
     """
     names = {fold_text(n) for n in page.data.texts(node, "name")} - {""}
     title = fold_text(page.head_title)

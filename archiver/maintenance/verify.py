@@ -55,8 +55,8 @@ Row = dict[str, Any]
 
 
 def check_articles(db: Database, ids: Sequence[int]) -> Iterator[VerifyFinding]:
-    """Yields a finding for each of these articles whose text, facets or revision numbers are inconsistent. Runs inside
-    the caller's read transaction.
+    """Yields a finding for each of these articles whose text, revision numbers, or stored authors, categories, tags or
+    places are inconsistent. Runs inside the caller's read transaction.
     """
     marks = ",".join("?" * len(ids))
     kept: dict[int, list[Row]] = defaultdict(list)

@@ -188,7 +188,7 @@ def due_urls(db: Database, site_id: int, priority: int, limit: int) -> list[str]
 
 
 def post_urlkeys(db: Database, site_id: int, limit: int) -> list[str]:
-    """Returns the urlkeys of the posts of a site that are stored or due."""
+    """Returns the urlkeys of at most `limit` posts of a site that are stored or due."""
     rows = db.execute(
         "select urlkey from pages where site_id = ? and kind = 'post' and outcome in ('due', 'archived', 'unchanged') "
         "limit ?",

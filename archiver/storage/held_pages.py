@@ -558,8 +558,8 @@ class FetchedPost:
 
 @dataclass(frozen=True, slots=True)
 class GuardedResult:
-    """The result to store. Its outcome is HELD if the page is held. `is_confirmed` is True if the page was held and is
-    now accepted.
+    """The result to store. Its outcome is HELD if the page is held. `is_confirmed` is True if the page was held and its
+    new state is now stored.
     """
 
     result: PageResult

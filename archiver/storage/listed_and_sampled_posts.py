@@ -102,8 +102,9 @@ def _gone_pages(db: Database, page_ids: Iterable[int], since: str, gone_since: s
 
 
 def _former_addresses(db: Database, page_ids: Iterable[int], since: str) -> Iterator[int]:
-    """Yields the pages among these that are former addresses of posts and do not redirect, each with the page at the
-    post's own address. They are fetched to find out which of the two is the post's address now.
+    """Yields the IDs of those of these pages that are former addresses of posts, do not redirect, and were neither
+    fetched since the time `since` nor are due; and after each, the ID of the page at the post's own address. They are
+    fetched to find out which of the two is the post's address now.
     """
     for some in _chunks(page_ids):
         rows = db.execute(

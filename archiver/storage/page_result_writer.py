@@ -135,8 +135,8 @@ class StoringRun:
         return int(self.site["id"])
 
     def complete_articles(self) -> None:
-        """Stores the rest of the new articles of the batch: facets, revisions and clusters. This must come before
-        anything changes an article.
+        """Stores the rest of the new articles of the batch: their authors, categories, tags and places, their first
+        revisions and their clusters. This must come before anything changes an article.
         """
         if self.incomplete:
             complete_articles(self.db, self.incomplete)
@@ -166,7 +166,7 @@ class Storing:
     - `removal`: the tombstone that forbids storing the post.
     - `row`: the stored article that the page shows; None if it is new.
     - `is_unknown`: True if nothing in the archive may belong to the article (`identification.is_unknown`).
-    - `is_confirmed`: True if the page was held and its new state is now accepted.
+    - `is_confirmed`: True if the page was held and its new state is now stored.
     - `held`: the urlkeys of the pages that the batch's results held.
     """
 

@@ -389,7 +389,9 @@ def _is_sentence(text: str) -> bool:
 
 
 def _is_sure(one: Line, rest: str) -> bool:
-    """Returns True if a word such as "by", or a handle, shows that the names in a line are names of authors."""
+    """Returns True if a word such as "by", or a handle, shows that the names in a line are names of authors. `rest` is
+    the line without its date.
+    """
     return bool(
         BY.match(one.text) or BY.match(rest) or _SEARCH_BY.search(rest) or _LABELLED.search(one.text) or "@" in one.text
     )

@@ -483,8 +483,8 @@ def overwrite(
     evidence: list[Entry] | None = None,
     **more: Any,
 ) -> None:
-    """Overwrites the current state of an article (its row), its facets and its duplicates with an extracted article. If
-    `extractor` is None, the stored value of this column is kept.
+    """Overwrites the current state of an article (its row), its authors, categories, tags and places, and its
+    duplicates with an extracted article. If `extractor` is None, the stored value of this column is kept.
 
     `evidence` must be given if it comes from several extractions. By default the evidence of `article` is stored or, if
     there is none, the stored evidence is kept. `more` are values for further columns.
@@ -695,8 +695,8 @@ def insert_article(db: Database, site: str, article: Article, observed: Observat
 
 
 def complete_articles(db: Database, new: Sequence[NewArticle]) -> None:
-    """Stores the facets and first revisions of new articles whose texts no other article has, and puts them into the
-    clusters of their near-duplicates.
+    """Stores the authors, categories, tags, places and first revisions of new articles whose texts no other article
+    has, and puts them into the clusters of their near-duplicates.
     """
     _write_facets_and_revisions(db, new)
     texts = [ArticleText(one.id, None, one.site, one.article.title, one.article.body) for one in new]
