@@ -422,7 +422,7 @@ class URLPattern(NamedTuple):
     - below: addresses below the address of a post.
     - captures: addresses known only from a web archive.
     - folder: plain pages of one folder that no feed, sitemap or API lists.
-    - form: plain pages that no feed, sitemap or API lists, with addresses of one form.
+    - form: plain pages that no feed, sitemap or API lists, with addresses like /news/9/9/s.html (see `form_pattern`).
     - feeds: feeds of parts of the site.
 
     `key` is the address of the list if the family is paging. For the other families, it is the part that all URLs of

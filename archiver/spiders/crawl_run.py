@@ -145,8 +145,8 @@ class SiteJudge:
         self._verdicts = judge_site(self._db, self._site["id"], now, is_complete=self._is_complete)
 
     def read_late_hints(self) -> LateHintTally:
-        """Extracts stored captures again, of pages that a source has reported only after they were fetched. Returns the
-        counts.
+        """Extracts the stored captures of those pages again about which a source hint came only after the capture was
+        extracted. Returns the counts.
         """
         self._writer.flush()
         found = find_late_hints(self._db, self._site["id"], self._run.started)
@@ -481,7 +481,9 @@ class CrawlRun:
             self._store_read_again(read)
 
     def _store_read_again(self, read: Sequence[tuple[Article, Article]]) -> None:
-        """Replaces stored articles by other extractions of the same pages, in one transaction."""
+        """Replaces stored articles by other extractions of the same pages, in one transaction. `read` are pairs of the
+        stored article and its other extraction.
+        """
         with self.writing():
             replaced = [
                 replace_extraction(self.db, before, after, extractor_of(__version__, after), self.run_id)

@@ -603,8 +603,8 @@ class TrapDetector:
                 self._reopen(folder)
 
     def _credit_form(self, url: str) -> None:
-        """Records that a page at an address of this form exists, so that links to other addresses of the form are
-        fetched.
+        """Records that a page at an address with this pattern (`form_pattern`) exists, so that links to other addresses
+        with the pattern are fetched.
         """
         form = form_pattern(url, self._scope.path)
         if self._budget.is_used_by_posts(form):
