@@ -59,7 +59,7 @@ class APIPage:
 
 def api_endpoint(html_root: etree._Element | None, link_header: str, home_url: str) -> str | None:
     """Returns the address of the API's root (".../wp-json/" or "...?rest_route=/"); None if nothing on the page points
-    to WordPress.
+    to WordPress. `html_root` is the page's tree, None for an empty page, and `home_url` is its address.
 
     The address is taken from the Link header or a <link> of the page, or else from the oEmbed link. If there is no such
     link but the page loads WordPress files from the same host, returns the usual address next to these files.

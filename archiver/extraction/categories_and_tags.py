@@ -279,7 +279,8 @@ def term_candidates(
 def terms_of_kind(
     page: Page, post: Post, hint: SourceHint | None, kind: Kind, kinds: Kinds
 ) -> tuple[list[Candidate[Terms]], Terms]:
-    """Returns the candidates for a post's categories or for its tags, and the terms chosen from them.
+    """Returns the candidates for a post's categories or for its tags (`kind`), and the terms chosen from them. `hint`
+    is what a feed or an API says about the post, None if nothing.
 
     `kinds` are all kinds for which this function will be called, so that both can be collected at once. The candidates
     of another kind are collected only if the choice depends on them.
@@ -296,7 +297,7 @@ def _kept_candidates(
     page: Page, post: Post, hint: SourceHint | None, kind: Kind, kinds: Kinds = ()
 ) -> list[Candidate[Terms]]:
     """Returns the candidates for one kind of terms, which are cached on `post`. The candidates for `kinds` are
-    collected at the same time.
+    collected at the same time. `hint` is what a feed or an API says about the post, None if nothing.
     """
     kept: dict[Kind, list[Candidate[Terms]]] = post.answers.setdefault("terms", {})
     if kind not in kept:

@@ -74,8 +74,9 @@ _MAX_COUNTER_EXAMPLES = 15
 
 
 def find_payload_row(db: Database, capture_id: int | None) -> dict[str, Any] | None:
-    """Returns the row of `captures` whose record contains the payload of a capture: the capture's own row or, for a
-    revisit record, the row of the response with the same payload. None if no such row exists.
+    """Returns the row of `captures` whose record contains the payload of the capture `capture_id`: the capture's own
+    row or, for a revisit record, the row of the response with the same payload. Returns None if no such row exists, or
+    if `capture_id` is None.
     """
     row = next(iter(db.query("select * from captures where id = ?", [capture_id])), None)
     if row is not None and row["record_type"] == "revisit":
@@ -92,9 +93,9 @@ def find_payload_row(db: Database, capture_id: int | None) -> dict[str, Any] | N
 
 
 def read_response(db: Database, folder: Path, capture_id: int | None) -> tuple[StoredResponse, dict[str, Any]] | None:
-    """Reads the response of a capture, and returns the response with its row of `captures`. For a revisit record, reads
-    the response to which it refers (WARC/1.1, section 6.7). Returns None if the capture does not exist or cannot be
-    read. `folder` is the archive's folder.
+    """Reads the response of the capture `capture_id`, and returns the response with its row of `captures`. For a
+    revisit record, reads the response to which it refers (WARC/1.1, section 6.7). Returns None if there is no such
+    capture (`capture_id` may be None), or if it cannot be read. `folder` is the archive's folder.
     """
     row = find_payload_row(db, capture_id)
     if row is None:
@@ -122,8 +123,8 @@ def read_verified_response(db: Database, folder: Path, capture_id: int) -> tuple
 
 
 def parse_captured_page(db: Database, folder: Path, capture_id: int | None, url: str) -> Page | None:
-    """Returns the parsed HTML page of a capture, with the capture's time as the time at which it was seen; None if the
-    capture cannot be read.
+    """Returns the parsed HTML page of the capture `capture_id`, with the capture's time as the time at which it was
+    seen; None if there is no such capture (`capture_id` may be None), or if it cannot be read.
     """
     found = read_response(db, folder, capture_id)
     if found is None:

@@ -185,7 +185,8 @@ def fill_index(
     progress: Progress | None = None,
 ) -> None:
     """Adds the documents of these articles to an index, or replaces them. Adjacent words that are both in `common` are
-    indexed as pairs, too. If `rebuild` is True, the index must be empty.
+    indexed as pairs, too. If `rebuild` is True, the index must be empty. `progress` is called with the number of
+    articles indexed so far and their total.
     """
     writer = index.writer(heap_size=_HEAP_BYTES, num_threads=1)
     for start in range(0, len(ids), _BATCH):
@@ -224,7 +225,8 @@ def disable_updates(db: Database) -> None:
 
 def open_searcher(db: Database, progress: Progress | None = None) -> Searcher:
     """Returns the searcher of an open archive, after updating the index if it can be written. If it cannot be written
-    and is missing or outdated, a small archive is indexed in memory.
+    and is missing or outdated, a small archive is indexed in memory. `progress` is called with the number of articles
+    indexed so far and their total.
 
     Raises IndexMissing if there is no usable index and the archive is too large to index in memory.
     """

@@ -251,7 +251,9 @@ class TemplateLearner:
 
     def _watch(self, page: Page, article: Article, hint: SourceHint | None, known: PageKind) -> None:
         """Discards the learned rules if they do not fit half of the last posts, if they find the same titles on many of
-        them, or if their results often differ from extraction without rules.
+        them, or if their results often differ from extraction without rules. `article` was extracted from `page` with
+        the source hint `hint` (None if there was none) and the rules; `known` is the kind of page that its source
+        suggests.
         """
         fits = self.rules is not None and article.read_by == self.rules.version
         self._strange.append(None if fits else _keep_page(page, article, hint))
