@@ -128,7 +128,8 @@ class Archive:
 
     def explain(self, id_or_url: int | str, revision: int | None = None) -> tuple[FieldExplanation, ...]:
         """Explains why each field of an article (or of one of its revisions) has its value: returns the candidates
-        found on the page, and which of them were chosen.
+        found on the page, and which of them were chosen. `revision` is the number of a revision; None means the current
+        one.
 
         The candidates of an earlier revision are only known if archiver 0.3 or later stored the revision after it, or
         re-extracted it. Raises ArticleNotFound or RevisionNotFound.
@@ -139,7 +140,7 @@ class Archive:
     def readers(self, id_or_url: int | str, revision: int | None = None) -> dict[str, Record]:
         """Returns a dict from each field with evidence to the extraction from which its value came. That is a dict with
         three keys: `extractor` (the extractor's version, such as "0.3.0 rules-2"), `capture_id` (the capture that was
-        read) and `read_at` (when it was read).
+        read) and `read_at` (when it was read). `revision` is the number of a revision; None means the current one.
 
         Raises ArticleNotFound.
         """
@@ -154,8 +155,8 @@ class Archive:
         return revisions(self.db, find_article(self.db, id_or_url))
 
     def headlines(self, site: str | None = None, *, changed: bool = False) -> list[Record]:
-        """Returns every headline that the articles of a site (or of all sites) have had. If `changed` is True, returns
-        only those that replaced an earlier headline.
+        """Returns every headline that the articles of a site have had; if `site` is None, those of all sites. If
+        `changed` is True, returns only those that replaced an earlier headline.
 
         Keys: article_id, site, revision, observed_at, title, previous, same_as, seen_again (as for `revisions`). Raises
         SiteNotFound.

@@ -209,7 +209,8 @@ class Table:
         return arrow.concat_tables(tables) if tables else schema.empty_table()
 
     def to_pandas(self, columns: Sequence[str] | None = None) -> pandas.DataFrame:
-        """Returns its rows as a pandas DataFrame. Raises LibraryMissing if pandas is not installed.
+        """Returns its rows as a pandas DataFrame; `columns` as for `to_arrow`. Raises LibraryMissing if pandas is not
+        installed.
 
         >>> load("datasets/harbour-1.0.0").articles.to_pandas(["site", "words"]).groupby("site").words.sum()
         site
@@ -221,7 +222,8 @@ class Table:
         return self.to_arrow(columns).to_pandas()
 
     def to_polars(self, columns: Sequence[str] | None = None) -> polars.DataFrame:
-        """Returns its rows as a Polars DataFrame. Raises LibraryMissing if Polars is not installed.
+        """Returns its rows as a Polars DataFrame; `columns` as for `to_arrow`. Raises LibraryMissing if Polars is not
+        installed.
 
         >>> load("datasets/harbour-1.0.0").articles.to_polars(["id", "words"]).shape
         (9, 2)

@@ -467,7 +467,7 @@ def names(matches: Callable[[Field], object]) -> tuple[str, ...]:
 
 
 def _with_moved(fields: tuple[str, ...], name: str, *, after: str) -> tuple[str, ...]:
-    """Returns the field names, with `name` moved to directly after `after`."""
+    """Returns the field names `fields`, with `name` moved to directly after `after`."""
     rest = [other for other in fields if other != name]
     rest.insert(rest.index(after) + 1, name)
     return tuple(rest)

@@ -143,7 +143,9 @@ def tls_problem(error: BaseException | None) -> str:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yields an error and its causes: `__cause__`, and the failures that Twisted collects in `reasons`."""
+    """Yields an error and its causes: `__cause__`, and the failures that Twisted collects in `reasons`. Yields nothing
+    for None.
+    """
     while error is not None:
         yield error
         for reason in getattr(error, "reasons", None) or ():

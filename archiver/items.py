@@ -184,7 +184,7 @@ class MarkedText:
 
 def format_degrees(*degrees: float, between: str = ",") -> str:
     """Formats degrees with at most 7 decimals (1 cm), which is the stored precision, and without zeros at the end:
-    "10.0341,105.7878".
+    "10.0341,105.7878". `between` separates the numbers.
     """
     return between.join(f"{round(one, 7) + 0.0:.7f}".rstrip("0").rstrip(".") for one in degrees)
 
@@ -524,5 +524,7 @@ class Candidate(Generic[T]):
 
 
 def is_from_api(hint: SourceHint | None) -> bool:
-    """Returns True if a source hint comes from a platform's API, which is more reliable than a feed."""
+    """Returns True if a source hint comes from a platform's API, which is more reliable than a feed. Returns False if
+    there is no hint (None).
+    """
     return hint is not None and hint.from_api

@@ -132,7 +132,8 @@ class FrontierScheduler(Scheduler):
 
     def _next_page(self) -> Request | None:
         """Returns the request for the next due page. Returns None while the crawl waits for the first responses to show
-        to which form of an address the host redirects, since pages requested before then would all be redirected.
+        to which spelling of its addresses (https, www, a slash at the end) the host redirects, since pages requested
+        before then would all be redirected.
         """
         page = purpose_of(self._due[0])
         if self._archive is not None and isinstance(page, PageRequest) and not page.is_source:
@@ -146,9 +147,9 @@ class FrontierScheduler(Scheduler):
         return self._in_learned_form(self._due.popleft())
 
     def _in_learned_form(self, request: Request) -> Request:
-        """Returns the request with its address in the form that the host prefers (https, www, a slash at the end), as
-        earlier responses have shown. This is done only when the request is sent, so that as many responses as possible
-        are known.
+        """Returns the request with its address in the spelling that the host prefers (https, www, a slash at the end),
+        as earlier responses have shown. This is done only when the request is sent, so that as many responses as
+        possible are known.
         """
         page = purpose_of(request)
         if self._archive is None or not isinstance(page, PageRequest) or page.is_source or request.url != page.url:

@@ -1,8 +1,9 @@
 """Normalized URLs, urlkeys, and the scope of a crawl.
 
-The program distinguishes four forms of a URL: requested, final (after redirects), canonical (declared by the page), and
-the urlkey. URLs that differ only in http/https, www, tracking parameters, index files or a trailing slash have the same
-urlkey. It is written as a SURT (Sort-friendly URI Reordering Transform, as in CDXJ indexes).
+The program distinguishes four addresses of a page: the requested URL, the final one (after redirects), the canonical
+one (declared by the page), and the urlkey. URLs that differ only in http/https, www, tracking parameters, index files
+or a trailing slash have the same urlkey. It is written as a SURT (Sort-friendly URI Reordering Transform, as in CDXJ
+indexes).
 """
 
 from __future__ import annotations
@@ -146,10 +147,10 @@ def normalize(url: str, base: str = "") -> str | None:
 
 def asset_address(url: str, base: str = "") -> str | None:
     """Returns the URL of an image, stylesheet or font as a browser requests it: absolute, without fragment and
-    credentials. Unlike `normalize` it keeps every parameter, because a replayed page requests exactly this URL.
+    credentials. `url` may be relative to `base`. Unlike `normalize` it keeps every parameter, because a replayed page
+    requests exactly this URL.
 
-    Returns None if the address is not an http(s) URL (data:, a broken host or port) or is longer than 2,000
-    characters.
+    Returns None if the address is not an http(s) URL (data:, a broken host or port) or is longer than 2,000 characters.
     """
     try:
         parts = urlsplit(urljoin(base, url.strip()) if base else url.strip())

@@ -198,8 +198,8 @@ def meaning_digest(article: Article) -> str:
 
 
 def changed_fields(old: Article, new: Article) -> tuple[str, ...]:
-    """Returns the names of the fields whose meaning differs between two states of an article, in the field table's
-    order.
+    """Returns the names of the fields whose meaning differs between two states of an article (`old` and `new`), in the
+    field table's order.
     """
     before, after = meaning_of(old), meaning_of(new)
     if old.published and new.published and _have_same_time(old, new):

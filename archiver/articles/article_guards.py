@@ -190,8 +190,9 @@ _LOSES_TEXT = frozenset({HoldRule.SHORTER, HoldRule.OTHER_TEXT})
 
 
 def is_confirmed(hold: Hold, at: datetime, others: int = 0) -> bool:
-    """Returns True if the new state of a held page may be stored, because the page has shown the same text for two
-    days. `others` is the number of the site's other pages that are held by the same rule.
+    """Returns True if the new state of a held page (with this `hold`) may be stored at the time `at`, because the page
+    has shown the same text for two days. `others` is the number of the site's other pages that are held by the same
+    rule.
 
     Some changes are probably faults of the site, which may last longer. They are never confirmed by time, but only
     accepted by a person:

@@ -342,7 +342,7 @@ def _are_nearly_all_posts(form: FormEvidence) -> bool:
 
 def _undated_reason(form: FormEvidence, posts: Sequence[FormEvidence], *, is_complete: bool) -> str:
     """Returns a phrase that says why the few pages of a form are not posts, although they declare a time of
-    publication; "" if they may be posts.
+    publication; "" if they may be posts. `is_complete` is True if the site has been crawled to its end.
 
     They may be posts in any of these cases:
 
@@ -350,6 +350,7 @@ def _undated_reason(form: FormEvidence, posts: Sequence[FormEvidence], *, is_com
     - One of them shows its date.
     - The site's posts have addresses of the same pattern.
     - The site's posts show no dates.
+    - The site has not been crawled to its end.
     """
     pages, is_top = len(form.members), form.address in _TOP_ADDRESSES
     if pages >= MIN_PAGES or not all(_are_dated(one.posts) for one in posts):

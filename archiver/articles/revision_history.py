@@ -144,8 +144,8 @@ def changed_between(before: RevisionRun, after: RevisionRun) -> tuple[str, ...]:
 
 
 def index_of_run_at(runs: Sequence[RevisionRun], extracted: RevisionRun) -> int | None:
-    """Returns the index of the revision (in `runs`) during which an article was captured; None if it was captured
-    before all revisions.
+    """Returns the index of the revision (in `runs`) during which the article `extracted` was captured; None if it was
+    captured before all revisions.
     """
     return next((n for n in range(len(runs) - 1, -1, -1) if runs[n].order <= extracted.order), None)
 
@@ -319,7 +319,8 @@ def with_page_object_values(
     stored: Article, then: Entries, extracted: Article, read_by: str, marks: Sequence[Evidence]
 ) -> Article:
     """Returns an extracted article in which some fields have their stored values: those for which
-    `lost_page_object_values` returned evidence (`marks`). This evidence replaces the evidence of these fields.
+    `lost_page_object_values` returned evidence (`marks`). This evidence replaces the evidence of these fields. `stored`
+    has the stored values, and `then` their evidence.
 
     `read_by` is the name of the extractor of the stored values. If a page object in this name did not read the page
     now, but its values are kept, the result's `read_by` names it, too.

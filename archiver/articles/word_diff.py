@@ -104,9 +104,9 @@ def _diff_steps(old: Sequence[str], new: Sequence[str]) -> Iterator[_Step]:
 
 
 def _diff_middle(old: Sequence[str], new: Sequence[str], depth: int = 0) -> Iterator[_Step]:
-    """Yields the steps that turn one word sequence into the other. If a full comparison is too costly, the sequences
-    are split at anchors, and the stretches between them are compared. An anchor is one word or, if no single word is
-    suitable, a sequence of `_RUN` words.
+    """Yields the steps that turn the word sequence `old` into `new`. If a full comparison is too costly, the sequences
+    are split at anchors, and the stretches between them are compared; `depth` counts how often this was done before. An
+    anchor is one word or, if no single word is suitable, a sequence of `_RUN` words.
     """
     if not (old and new) or _cost(old, new) <= _COSTLY:
         yield from _diff_in_full(old, new)

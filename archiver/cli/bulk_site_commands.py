@@ -232,7 +232,7 @@ def mute(
 
 
 def _read_end_of_mute(text: str, now: datetime) -> datetime:
-    """Parses the time in --until. A time without a zone is taken as UTC."""
+    """Parses the time in --until, which must be later than `now`. A time without a zone is taken as UTC."""
     try:
         at = datetime.fromisoformat(text.strip())
     except ValueError:
@@ -414,6 +414,8 @@ def _plan_checks(
 ) -> tuple[list[CrawlPlan], list[dict[str, Any]]]:
     """Returns a crawl plan for each site that can be checked, and for every other site a report with the reason. The
     hosts of the planned sites stay locked until `hosts` is closed.
+
+    `selected` maps the start URL of each site to its effective settings; `plan_for` makes the plan from both.
     """
     from archiver.sites.page_objects import load_page_objects
 
@@ -458,8 +460,9 @@ def _stored_rules(archive: Path, urls: Iterable[str]) -> dict[str, str]:
 def _crawl_samples(
     path: Path, plans: list[CrawlPlan], selected: dict[str, dict[str, Any]], workers: int, rules: dict[str, str]
 ) -> list[dict[str, Any]]:
-    """Crawls a few posts of each site into a new archive at `path`, and returns a report for each site. `rules` maps
-    start URLs to the site rules (TOML) with which the posts are extracted.
+    """Crawls a few posts of each site into a new archive at `path`, `workers` hosts at a time, and returns a report for
+    each site. `selected` maps start URLs to effective settings, and `rules` maps start URLs to the site rules (TOML)
+    with which the posts are extracted.
     """
     from archiver.health.health_report_and_metrics import make_trial_report
     from archiver.scheduling.crawl_pool import run_plans

@@ -172,7 +172,9 @@ def workers_option(description: str) -> Callable[[F], F]:
 
 
 def _check_period(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """click callback for an option that takes a date. Raises BadParameter, whose message names the option."""
+    """click callback for an option that takes a date. Returns the value unchanged (None if the option is not given).
+    Raises BadParameter, whose message names the option.
+    """
     if value:
         from archiver.errors import BadQuery
         from archiver.search.query_tree import parse_period
@@ -319,7 +321,9 @@ class QueryOptions:
     offset: int
 
     def as_query(self, *, limit: int | None, duplicates: bool, fold: str, recent: float | None = None) -> Query:
-        """Builds the query; the words of QUERY are joined with spaces. Raises BadQuery for a malformed place."""
+        """Builds the query from these options. `limit`, `duplicates`, `fold` and `recent` are attributes of the Query
+        that each command sets itself. The words of QUERY are joined with spaces. Raises BadQuery for a malformed place.
+        """
         from archiver.search.query import Query
         from archiver.search.query_tree import parse_box, parse_point
 

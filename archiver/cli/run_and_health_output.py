@@ -36,8 +36,8 @@ EXIT_CODES: dict[Level, int] = {"green": 0, "unknown": 0, "amber": 1, "red": 2}
 
 
 def read_overall_health(archive: str, now: datetime | None = None) -> OverallHealth:
-    """Reads the health of the archive and all its sites. Raises the errors of `open_archive`, even if only a part of
-    the archive cannot be read.
+    """Reads the health of the archive and all its sites, as of `now` (None: the current time). Raises the errors of
+    `open_archive`, even if only a part of the archive cannot be read.
     """
     path = Path(archive)
     try:
@@ -49,7 +49,7 @@ def read_overall_health(archive: str, now: datetime | None = None) -> OverallHea
 
 def show_health(archive: str, site: str | None, as_data: bool) -> int:
     """Prints a line per health finding for `archiver status --health`, and returns the exit code. An archive that
-    cannot be read counts as red.
+    cannot be read counts as red. `site` names the only site to show, None for all; if `as_data` is True, prints JSON.
     """
     try:
         found = read_overall_health(archive)
@@ -250,7 +250,7 @@ def _format_held(result: dict[str, Any]) -> str:
 
 def note_missing_posts(archive: str, site: str, outcome: str) -> list[str]:
     """Returns a line (in a list) that says that none of a site's pages is a post. Returns [] if there are posts, if the
-    crawl did not finish, or if it read only a few pages.
+    crawl did not finish (`outcome` is the outcome of its run), or if it read only a few pages.
     """
     if outcome != "finished":
         return []
@@ -316,7 +316,7 @@ def read_advice_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, str
 
 def format_health(health: dict[str, Any] | None) -> list[str]:
     """Returns a line for each finding of a site, except findings that the summary of its crawl already shows. `health`
-    is as in the output of `archiver status --json`.
+    is as in the output of `archiver status --json`; None if it is unknown.
     """
     return [
         f"  {one['level']}: {one['sentence']}"

@@ -167,7 +167,7 @@ _COLOURS = ("cyan", "yellow", "green", "magenta")
 
 
 def print_rows(rows: Sequence[dict[str, Any]], headers: Sequence[str], form: str) -> None:
-    """Prints rows as JSON Lines or CSV."""
+    """Prints rows with these keys (`headers`) as JSON Lines or CSV; `form` is jsonl or csv."""
     if form == "jsonl":
         for row in rows:
             click.echo(json.dumps(row, ensure_ascii=False))
@@ -311,8 +311,9 @@ def draw_trend(found: Trend) -> None:
 
 
 def _fit_to_columns(found: Trend, one: Series, per_column: int, width: int) -> list[float | None]:
-    """Returns the shares of one term for at most `width` screen columns. If there are many periods, each column shows
-    `per_column` of them together; if there are few periods, each is repeated over several columns.
+    """Returns the shares of one term for at most `width` screen columns; None for periods without archived articles. If
+    there are many periods, each column shows `per_column` of them together; if there are few periods, each is repeated
+    over several columns.
     """
     starts = range(0, len(found.periods), per_column)
     columns = max(1, min(width // len(starts), 4))

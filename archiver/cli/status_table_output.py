@@ -131,8 +131,9 @@ def _pad(cell: str, width: int, *, right: bool) -> str:
 def _wrap_row(
     shown: Sequence[str], widths: Sequence[int], row: SiteRow, layout: TableLayout, reason: Sequence[str]
 ) -> list[str]:
-    """Returns the lines that show the row of one site: a line with its cells, and further lines if its name or the
-    reason does not fit in that line.
+    """Returns the lines that show the row of one site: a line with its cells (`shown`, with `widths` in screen
+    columns), and further lines if its name or the reason does not fit in that line. `reason` are the lines of the last
+    column; `layout` says whether the table is coloured.
     """
     name = textwrap.wrap(shown[0], widths[0], break_on_hyphens=False) or [""]
     lines = []

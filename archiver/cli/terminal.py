@@ -107,7 +107,9 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]], number
 
 
 def print_details(rows: Iterable[tuple[str, str]], indent: int = 0) -> None:
-    """Prints (label, value) rows; wrapped values are aligned. Rows with an empty value are left out."""
+    """Prints (label, value) rows after `indent` spaces; wrapped values are aligned. Rows with an empty value are left
+    out.
+    """
     shown = [(label, strip_control_characters(value)) for label, value in rows if value]
     width = max((len(label) for label, _ in shown), default=0) + 2
     if not sys.stdout.isatty():
@@ -140,7 +142,7 @@ def format_time(moment: str | None) -> str:
 
 
 def format_percent(share: float | None) -> str:
-    """Formats a share between 0 and 1 in whole percent; only 1 itself becomes "100 %"."""
+    """Formats a share between 0 and 1 in whole percent; only 1 itself becomes "100 %". None becomes "unknown"."""
     if share is None:
         return "unknown"
     return "100 %" if share == 1 else f"{min(99, int(share * 100))} %"
@@ -187,7 +189,9 @@ Progress = Callable[[str, int, int], None]
 
 @contextmanager
 def show_stage_progress(quiet: bool) -> Iterator[Progress]:
-    """Shows a progress bar on stderr if that is a terminal. Yields the function that updates it."""
+    """Shows a progress bar on stderr if that is a terminal and `quiet` is False. Yields the function that updates the
+    bar.
+    """
     if quiet or not sys.stderr.isatty():
         yield lambda stage, done, total: None
         return

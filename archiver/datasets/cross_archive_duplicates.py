@@ -55,9 +55,9 @@ def consider_copies(
     """Adds copies of the chosen articles in other archives to `temp.considered`, and sets the duplicates and clusters
     of all articles across the archives. Copies are equal texts and near-duplicates.
 
-    `choose_articles` must have chosen the `selected` articles of each archive before. If `folding` is "text" or
-    "cluster", only one of several equal texts (or of all copies) stays chosen. Returns the groups of copies that are in
-    more than one archive.
+    `choose_articles` must have chosen the `selected` articles before: for each archive the IDs, or None for all its
+    articles. `folding` is "none", "text" or "cluster": with "text", only one of several equal texts stays chosen; with
+    "cluster", only one of all copies. Returns the groups of copies that are in more than one archive.
     """
     texts = _equal_texts(dbs, cutoff) if len(dbs) > 1 else []
     near = _near_texts(dbs, cutoff) if len(dbs) > 1 else []
@@ -123,7 +123,9 @@ def _keys(db: Database, number: int, cutoff: str) -> Iterator[tuple[int, Article
 
 
 def _are_near_duplicates(dbs: Sequence[Database], one: ArticleKey, other: ArticleKey) -> bool:
-    """Returns True if two articles are near-duplicates and their texts are not equal."""
+    """Returns True if two articles, each given as the index of its archive and its ID, are near-duplicates and their
+    texts are not equal.
+    """
     (site, body, digest), (other_site, other_body, other_digest) = (
         dbs[archive].execute("select site, body, content_digest from articles where id = ?", [number]).fetchone()
         for archive, number in (one, other)
@@ -135,8 +137,8 @@ def _are_near_duplicates(dbs: Sequence[Database], one: ArticleKey, other: Articl
 
 
 def _missing_copies(dbs: Sequence[Database], texts: Groups) -> dict[int, list[int]]:
-    """Returns the articles that are not in `temp.considered` yet although an article with the same text is: their IDs
-    by the index of their archive.
+    """Returns the articles that are not in `temp.considered` yet although another article of their group is: their IDs
+    by the index of their archive. `texts` are groups of articles with equal or nearly equal texts.
     """
     out: dict[int, list[int]] = {}
     for group in texts:
@@ -152,8 +154,9 @@ def _is_considered(db: Database, number: int) -> bool:
 
 
 def _set_duplicates(dbs: Sequence[Database], texts: Groups, near: Groups, folding: str) -> list[list[ArticleKey]]:
-    """Sets `duplicate_of`, `cluster_id` and `split_key` of equal texts and near-duplicates across all archives, as
-    `choose_articles` does within one archive. Returns the groups of copies that are in more than one archive.
+    """Sets `duplicate_of`, `cluster_id` and `split_key` of the equal texts (`texts`) and near-duplicates (`near`)
+    across all archives, as `choose_articles` does within one archive. `folding` is as in `consider_copies`. Returns the
+    groups of copies that are in more than one archive.
     """
     texts, near = (
         [group for group in groups if all(_is_considered(dbs[archive], number) for archive, number in group)]
@@ -179,8 +182,8 @@ def _set_duplicates(dbs: Sequence[Database], texts: Groups, near: Groups, foldin
 
 
 def _set_original(dbs: Sequence[Database], group: Sequence[ArticleKey], *, fold: bool) -> None:
-    """Makes the chosen copy that was published first the original of the other copies. If `fold` is True, only the
-    original stays chosen.
+    """Makes the chosen copy of `group` that was published first the original of the other copies. If `fold` is True,
+    only the original stays chosen.
     """
     chosen = sorted(
         (copy for copy in _read(dbs, group) if copy.chosen),
@@ -211,8 +214,8 @@ def _set_cluster(
 
 
 def _groups_by_article(dbs: Sequence[Database], places: set[ArticleKey]) -> Mapping[ArticleKey, list[ArticleKey]]:
-    """Returns, for each article, the list of its copies in its own archive, including the article itself. The articles
-    of a group share one list.
+    """Returns, for each of the articles `places`, the list of its copies in its own archive, including the article
+    itself. The articles of a group share one list.
     """
     out: dict[ArticleKey, list[ArticleKey]] = {}
     for archive, db in enumerate(dbs):
@@ -230,8 +233,11 @@ def apply_strictest(
     reasons: Counter[tuple[str, str]],
 ) -> None:
     """Applies the strictest publication decision on any copy of a text to all its copies. Thus a text that may not be
-    published from one archive is not published from any other. Changes the decisions in `decided` and the counts in
-    `reasons`.
+    published from one archive is not published from any other.
+
+    - `copies`: the groups of copies.
+    - `decided`: for each archive, the decisions by article ID; they are changed in place.
+    - `reasons`: the number of chosen articles by tier and reason; they are changed in place.
     """
     for places in copies:
         found = _read(dbs, places)
@@ -252,7 +258,9 @@ def apply_strictest(
 
 
 def explain_decision(dbs: Sequence[Database], place: ArticleKey, rules: PublicationRules, cutoff: str = "") -> Decision:
-    """Returns the publication decision on one article with all its reasons."""
+    """Returns the publication decision on one article with all its reasons. `place` is the index of the article's
+    archive and the article's ID; `cutoff` is "" for the latest time in the archives.
+    """
     selected = [[place[1]] if archive == place[0] else [] for archive in range(len(dbs))]
     for db, ids in zip(dbs, selected, strict=True):
         choose_articles(db, ids, cutoff)
@@ -291,6 +299,6 @@ def _set(dbs: Sequence[Database], place: ArticleKey, column: str, value: Any) ->
 
 
 def _is_short(dbs: Sequence[Database], place: ArticleKey) -> bool:
-    """Returns True if the body of an article is too short to have near-duplicates."""
+    """Returns True if the body of the article `place` is too short to have near-duplicates."""
     [body] = dbs[place[0]].execute("select body from articles where id = ?", [place[1]]).fetchone()
     return wording_of(body or "").is_short

@@ -430,7 +430,9 @@ missing.
 def croissant_json(
     stats: SnapshotStatistics, about: DatasetAbout, files: Iterable[DatasetFile], citation: str
 ) -> dict[str, Any]:
-    """Returns the content of croissant.json (Croissant metadata for machine learning)."""
+    """Returns the content of croissant.json (Croissant metadata for machine learning). `about` is the general
+    information about the dataset, `files` are its files, and `citation` is how it is cited, as one line.
+    """
     data = [file for file in files if file.path.startswith("data/")]
     found = tables_present(stats)
     distribution: list[dict[str, Any]] = [
@@ -555,8 +557,8 @@ _FRICTIONLESS_TYPES = {
 def data_package_json(
     stats: SnapshotStatistics, about: DatasetAbout, files: Iterable[DatasetFile], software: str
 ) -> dict[str, Any]:
-    """Returns the content of datapackage.json (Frictionless Data Package). `software` is NAME/VERSION of the
-    program.
+    """Returns the content of datapackage.json (Frictionless Data Package). `about` is the general information about the
+    dataset, `files` are its files, and `software` is NAME/VERSION of the program.
     """
     by_path = {file.path: file for file in files}
     resources = []
@@ -679,7 +681,10 @@ _RO_CRATE_PROFILE = "https://w3id.org/ro/crate/1.2"
 def ro_crate_json(
     stats: SnapshotStatistics, about: DatasetAbout, files: Iterable[DatasetFile], software: str, citation: str
 ) -> dict[str, Any]:
-    """Returns the content of ro-crate-metadata.json (RO-Crate). `software` is NAME/VERSION of the program."""
+    """Returns the content of ro-crate-metadata.json (RO-Crate). `about` is the general information about the dataset,
+    `files` are its files, `software` is NAME/VERSION of the program, and `citation` is how the dataset is cited, as one
+    line.
+    """
     people = [
         {"@id": f"#creator-{number}", **creator_object(one)} for number, one in enumerate(about.creators, start=1)
     ]

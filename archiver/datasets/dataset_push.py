@@ -142,11 +142,12 @@ def plan_push(folder: Path, target: str) -> Push:
 
 
 def send_push(push: Push, report: Report, *, publish: bool = False) -> str:
-    """Sends a dataset as a draft, or publishes it if `publish` is True. Returns the address of the page that shows it.
+    """Sends a dataset as a draft, or publishes it if `publish` is True. Calls `report` with the name of each file
+    before it is sent. Returns the address of the page that shows the dataset.
 
     Raises PushRefused if the token is missing, ExtraMissing if huggingface_hub is needed and not installed, and
-    PushFailed if the service refuses the dataset or the connection breaks. Then nothing of it remains there, unless the
-    message says so.
+    PushFailed if the service refuses the dataset or the connection breaks. Then nothing of the dataset remains there,
+    unless the message says so.
     """
     token = os.environ.get(push.service.token, "")
     if not token:
@@ -167,7 +168,9 @@ def send_push(push: Push, report: Report, *, publish: bool = False) -> str:
 
 
 def _missing_metadata(described: dict[str, Any], folder: Path) -> Iterator[str]:
-    """Yields the descriptions that every service needs and a dataset lacks. Licences of records count as a licence."""
+    """Yields the descriptions that every service needs and a dataset lacks. `described` is the dataset's DataCite
+    metadata. Licences of records count as a licence.
+    """
     if not described.get("titles"):
         yield "title"
     if [one["name"] for one in described.get("creators", [])] in ([], [DEFAULT_PUBLISHER]):
@@ -214,12 +217,15 @@ def _orcid(creator: dict[str, Any]) -> str:
 
 
 def _hf_metadata(described: dict[str, Any]) -> dict[str, Any]:
-    """The dataset card, README.md, has the metadata for Hugging Face; only the commit needs a message."""
+    """Returns the message of the commit to Hugging Face, made from the dataset's DataCite metadata (`described`). All
+    other metadata is in the dataset's README.md.
+    """
     return {"message": f"{described['titles'][0]['title']}, version {described['version']}"}
 
 
 def _zenodo_metadata(described: dict[str, Any]) -> dict[str, Any]:
-    """Returns the metadata of a deposition (developers.zenodo.org, "Deposit metadata").
+    """Returns the metadata of a deposition (developers.zenodo.org, "Deposit metadata"), made from the dataset's
+    DataCite metadata (`described`).
 
     Zenodo takes CC0 for a dataset without a licence. Therefore a dataset whose records have different licences says
     "other-closed" (Other, not open) and names them in the notes.
@@ -252,8 +258,8 @@ def _zenodo_metadata(described: dict[str, Any]) -> dict[str, Any]:
 
 
 def _osf_metadata(described: dict[str, Any]) -> dict[str, Any]:
-    """Returns the attributes of an OSF project. They have no place for a licence by name or for creators without an
-    account, so the description names both.
+    """Returns the attributes of an OSF project, made from the dataset's DataCite metadata (`described`). They have no
+    place for a licence by name or for creators without an account, so the description names both.
     """
     names = "; ".join(one["name"] for one in described["creators"])
     return {
@@ -288,12 +294,16 @@ class _Client:
     token: str
 
     def send(self, method: str, url: str, document: Any = None, *, kind: str = "application/json") -> Any:
-        """Sends a request, with a document as JSON unless it is None. Raises PushFailed."""
+        """Sends a request, with `document` as its JSON body unless it is None, and returns the parsed answer. `kind` is
+        the media type of the body. Raises PushFailed.
+        """
         body = None if document is None else json.dumps(document).encode()
         return self._open(Request(url, body, {"Content-Type": kind}, method=method), _SECONDS, url)
 
     def upload(self, url: str, file: IO[bytes], size: int, name: str) -> Any:
-        """Sends a file with PUT, as a stream. Raises PushFailed."""
+        """Sends an open file of `size` bytes with PUT, as a stream, and returns the parsed answer. `name` is the file's
+        name for messages. Raises PushFailed.
+        """
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
         return self._open(Request(url, file, headers, method="PUT"), _UPLOAD_SECONDS, name)
 
@@ -345,7 +355,7 @@ def _messages(document: Any) -> Iterator[str]:
 
 @contextmanager
 def _draft(client: _Client, url: str) -> Iterator[None]:
-    """Deletes the draft at this address if the block fails."""
+    """Deletes the draft at this address if the `with` block fails."""
     try:
         yield
     except BaseException as error:
@@ -361,8 +371,8 @@ def _draft(client: _Client, url: str) -> Iterator[None]:
 
 @contextmanager
 def _complete_draft(client: _Client, page: str) -> Iterator[None]:
-    """Names the page of a draft if it cannot be published. The draft is kept: it is complete, and the service may have
-    published it although its answer did not arrive.
+    """If the draft cannot be published in the `with` block, adds the address of its page (`page`) to the error. The
+    draft is kept: it is complete, and the service may have published it although its answer did not arrive.
     """
     try:
         yield
@@ -373,7 +383,9 @@ def _complete_draft(client: _Client, page: str) -> Iterator[None]:
 
 
 def _field(client: _Client, document: Any, *names: str) -> Any:
-    """Returns a nested value of an answer. Raises PushFailed if it is missing."""
+    """Returns the value of a service's answer at a path of names, such as "data", "links". Raises PushFailed if it is
+    missing.
+    """
     for name in names:
         if not isinstance(document, Mapping) or name not in document:
             raise client.failure(f"gave an answer without {'.'.join(names)}")
@@ -464,7 +476,9 @@ def _push_to_osf(push: Push, client: _Client, report: Report, publish: bool) -> 
 
 
 def _osf_folder(client: _Client, folders: dict[PurePosixPath, Any], path: PurePosixPath) -> Any:
-    """Returns the links of a folder, which is made if it is not among those made before."""
+    """Returns the links of a folder of an OSF project. Creates the folder if it is not yet in `folders`, which has the
+    links of the existing folders by path.
+    """
     if path not in folders:
         parent = _osf_folder(client, folders, path.parent)
         url = _with_query(_field(client, parent, "new_folder"), kind="folder", name=path.name)
@@ -481,7 +495,10 @@ def _with_query(url: str, **values: str) -> str:
 
 
 def _push_to_hugging_face(push: Push, token: str, report: Report, *, publish: bool) -> str:
-    """Makes one commit, so that no half of a version is visible. `upload_folder` might make several."""
+    """Sends all files in one commit, so that no half of a version is visible (`upload_folder` might make several), and
+    returns the address of the pull request or of the dataset. If `publish` is False, the commit becomes a pull request,
+    or a private repository if the dataset has none yet.
+    """
     try:
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
     except ImportError as error:
@@ -517,8 +534,8 @@ def _push_to_hugging_face(push: Push, token: str, report: Report, *, publish: bo
 
 @contextmanager
 def _hub_errors(push: Push, token: str, unknown: str = "") -> Iterator[None]:
-    """Raises PushFailed instead of the errors of huggingface_hub. `unknown` is what it says if the connection broke, so
-    that the outcome is unknown.
+    """Raises PushFailed instead of the errors of huggingface_hub. `unknown` is the sentence with which the message ends
+    if the connection broke, so that nobody knows whether the commit arrived; "" if nothing can have arrived.
     """
     from httpx2 import HTTPError as BrokenConnection
     from huggingface_hub.errors import HfHubHTTPError

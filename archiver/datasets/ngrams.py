@@ -58,7 +58,7 @@ class Ngrams:
         self._rows = 0
 
     def add(self, year: str, language: str, tokens: Sequence[str]) -> None:
-        """Adds the words of one article to the counts."""
+        """Adds the words of one article (`tokens`) to the counts of its year and language."""
         group = self._groups.setdefault((year, language), len(self._groups))
         if group == len(self._salts):
             self._salts.append(
@@ -99,8 +99,8 @@ class Ngrams:
             self._spill()
 
     def _keyed(self, hashes: Any, number: Any, of: Sequence[int], n: int) -> Any:
-        """Mixes year, language and n-gram length into hashes, so that each combination is counted separately. `number`
-        contains the index of the text of each hash; `of` contains the group (year and language) of each text.
+        """Mixes year, language and n-gram length `n` into hashes, so that each combination is counted separately.
+        `number` contains the index of the text of each hash; `of` contains the group (year and language) of each text.
         """
         pa, _ = import_arrow()
         import pyarrow.compute as pc
@@ -145,7 +145,8 @@ class Ngrams:
 
     def _find_words(self, kept: Any, ranks: dict[int, int]) -> Iterator[list[str]]:
         """Reads all texts again to find the words of the n-grams in the table `kept`, which contains their hashes and
-        counts. Yields lists of lines for the table `ngrams`, each line with the words and counts of an n-gram.
+        counts. `ranks` gives the place of each group (year and language) in the order of the rows. Yields lists of
+        lines for the table `ngrams`, each line with the words and counts of an n-gram.
         """
         pa, _ = import_arrow()
         import pyarrow.compute as pc
@@ -183,8 +184,11 @@ class Ngrams:
                 batches, seen = [], []
 
     def _lines(self, seen: Any, batches: Sequence[bytes], kept: Any, left: Any) -> tuple[list[str], Any]:
-        """Returns the lines for the n-grams that were found in some batches of texts, and the hashes whose words have
-        not been found yet.
+        """Returns the lines for the n-grams that were found in some batches of texts, and those of the hashes `left`
+        whose words have still not been found.
+
+        - `seen`: a table with the hash and the place of each n-gram in `batches`.
+        - `kept`: a table with the hashes and counts of all n-grams to be listed.
         """
         import pyarrow.compute as pc
 

@@ -166,8 +166,9 @@ def _as_text(value: Any) -> str:
 
 
 def _marked_ranges(record: Mapping[str, Any], where: tuple[str | None, ...]) -> tuple[Ranges, Ranges]:
-    """Returns the ranges of a record's body that are code, and those that link to a telephone number. A line of text
-    whose code is nothing but a contact is no code.
+    """Returns the ranges of a record's body that are code, and those that link to a telephone number. Code in a line
+    that is nothing but a contact is left out. `where` are the regions (ISO 3166 codes) whose national telephone numbers
+    are recognized; None stands for numbers in international form.
     """
     body = record.get("body") or ""
     marks = unpack_marks(record.get("markup"), len(body))
@@ -625,7 +626,9 @@ _MAYBE_NUMBER = re.compile(r"\d(?:\D{0,6}\d){5}")
 
 
 def remove_contacts(text: str, where: Iterable[str | None] = (None,), code: Ranges = (), linked: Ranges = ()) -> str:
-    """Replaces the e-mail addresses and telephone numbers in a text by EMAIL and TELEPHONE (see `find_contacts`)."""
+    """Replaces the e-mail addresses and telephone numbers in a text by EMAIL and TELEPHONE. The parameters are those of
+    `find_contacts`.
+    """
     for one in reversed(find_contacts(text, where, code, linked)):
         text = f"{text[: one.start]}{one.kind}{text[one.end :]}"
     return text
@@ -659,7 +662,10 @@ def _is_email(text: str, found: re.Match[str]) -> bool:
 
 
 class _TelephoneFinder:
-    """Finds the telephone numbers of one text. `plain` is the text with digits and separators in one form."""
+    """Finds the telephone numbers of one text. `plain` is the text with all digits written as 0 to 9 and all kinds of
+    spaces and hyphens written alike, of the same length. `where`, `code` and `linked` are as in `find_contacts`;
+    `emails` are the e-mail addresses in the text.
+    """
 
     def __init__(
         self, text: str, plain: str, where: tuple[str | None, ...], code: Ranges, linked: Ranges, emails: list[Contact]
@@ -721,7 +727,10 @@ class _TelephoneFinder:
         return 0
 
     def _is_telephone(self, start: int, end: int, evidence: _Evidence, *, is_strict: bool) -> bool:
-        """Returns True if the evidence is enough for a number. `is_strict` asks for a number that is in use."""
+        """Returns True if the evidence shows that a number is a telephone number. If `is_strict` is True, the number
+        must be one that can be in use in its region; otherwise a number that a label or a word for calling names is
+        enough.
+        """
         written = self._plain[start:end]
         digits = re.sub(r"\D", "", written)
         if _is_other_number(written, digits, evidence):
@@ -882,8 +891,8 @@ def _last_match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
 
 
 def _is_other_number(written: str, digits: str, evidence: _Evidence) -> bool:
-    """Returns True for a number whose form is that of an IP address, a date, a decimal or a version, whatever stands
-    beside it.
+    """Returns True for a number that looks like an IP address, a date, opening hours, a decimal or a version.
+    `evidence` matters for decimals and IP addresses only: a label for telephones outweighs their form.
     """
     if len(set(digits)) == 1 or written in _LIMITS or _DATE.match(written) or _OPENING_HOURS.match(written):
         return True
@@ -897,7 +906,9 @@ def _is_other_number(written: str, digits: str, evidence: _Evidence) -> bool:
 
 
 def _is_typical_form(written: str, region: str) -> bool:
-    """Returns True if a national number is grouped as usual in its region, or if its first group is its area code."""
+    """Returns True if a national number is grouped as usual in `region` (ISO 3166 code), or if its first group is its
+    area code.
+    """
     library = _library()
     number = library.parse(written, region)
     groups, usual = (

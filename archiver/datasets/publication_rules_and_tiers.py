@@ -138,8 +138,8 @@ _ORCID = re.compile(r"(?:https?://orcid\.org/)?((?:\d{4}-){3}\d{3}[\dX])/?", re.
 
 
 def check_dataset_table(file: str, table: Mapping[str, Any]) -> dict[str, Any]:
-    """Validates the `[dataset]` table of a rule file and returns it normalized: DOI and ORCID without a URL prefix,
-    keywords and creators without repetition. Raises BadPublishRules.
+    """Validates the `[dataset]` table of the rule file `file` and returns it normalized: DOI and ORCID without a URL
+    prefix, keywords and creators without repetition. Raises BadPublishRules.
     """
     for name, value in table.items():
         if not isinstance(value, DATASET_KEYS[name]):
@@ -164,7 +164,7 @@ def check_dataset_table(file: str, table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_site(file: str, entry: Any) -> None:
-    """Raises BadPublishRules if an entry does not describe a site."""
+    """Raises BadPublishRules if an entry of `sites` in the rule file `file` does not describe a site."""
     if not isinstance(entry, dict) or not isinstance(entry.get("site"), str):
         raise BadPublishRules(file, 'an entry of sites in [dataset] must have the form { site = "...", why = "..." }')
     _check_keys(file, f"the entry of {entry['site']}", entry, SITE_KEYS)
@@ -491,7 +491,9 @@ class PublicationRules:
 
 
 def parse_publication_rules(text: str, file: str) -> PublicationRules:
-    """Parses a rule file (TOML). Raises BadPublishRules, whose message states the error and its place in the file."""
+    """Parses the text of the rule file `file` (TOML). Raises BadPublishRules, whose message states the error and its
+    place in the file.
+    """
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -30,7 +30,7 @@ _COLUMNS: tuple[str, ...] = tuple(field.name for field in FIELDS)
 
 
 def write_csv(records: Iterable[dict[str, Any]], out: IO[bytes], columns: tuple[str, ...] = _COLUMNS) -> int:
-    """Writes records as CSV and returns their number."""
+    """Writes records as CSV with these columns to `out` and returns their number."""
     text = io.TextIOWrapper(out, encoding="utf-8", errors="replace", newline="", write_through=True)
     try:
         table = csv.writer(text, lineterminator="\n")

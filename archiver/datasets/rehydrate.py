@@ -351,8 +351,9 @@ def rehydrate(row: dict[str, str], url: str, source: str, polite: PoliteFetcher)
 
 
 def sources(row: dict[str, str], chosen: str, archive: str) -> Iterator[tuple[str, str]]:
-    """Yields the URLs from which the text of a record is to be fetched, as pairs (source, URL). `chosen` selects the
-    live site, the web archive, or both.
+    """Yields the URLs from which the text of a record is to be fetched, as pairs (source, URL). `chosen` is "live" for
+    the live site, "archive" for the web archive, or "both". `archive` is the address of a web archive with {timestamp}
+    and {url} as placeholders.
     """
     if chosen in ("live", "both"):
         yield "live", row["url"]

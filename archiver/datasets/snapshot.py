@@ -86,7 +86,9 @@ def resolve_links(out: Path) -> Path:
 
 
 def as_refusal(out: Path, error: OSError | sqlite3.Error) -> SnapshotRefused:
-    """Converts an error of the disk or the database to a SnapshotRefused, whose message says what the user can do."""
+    """Converts an error of the disk or the database to a SnapshotRefused that names the target folder `out` and says
+    what the user can do.
+    """
     full = (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)) or (
         isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
     )
@@ -134,13 +136,15 @@ def unfinished_folder(out: Path) -> Iterator[Path]:
 
 
 def _old_folder(folder: Path) -> Path:
-    """Returns the path at which the old folder is kept while the new one is moved to its place."""
+    """Returns the path at which the existing snapshot is kept while the new one, which was built in `folder`, is moved
+    to its place.
+    """
     return folder.with_name(f"{folder.name}.old")
 
 
 def _recover(folder: Path, out: Path) -> None:
-    """Cleans up after a build that was killed: restores the old folder if no new folder has replaced it, and removes
-    all other files of the build.
+    """Cleans up after a build that was killed: restores the old folder at `out` if no new folder has replaced it, and
+    removes `folder`, in which the snapshot was built, and all other files of the build.
     """
     old = _old_folder(folder)
     if old.exists() and not out.exists():
@@ -150,7 +154,9 @@ def _recover(folder: Path, out: Path) -> None:
 
 
 def put_in_place(folder: Path, out: Path, rename: Callable[[Path, Path], object] = os.replace) -> None:
-    """Moves the built `folder` to `out`. If `out` exists, it is removed only after the move has succeeded."""
+    """Moves the built `folder` to `out`. If `out` exists, it is removed only after the move has succeeded. `rename`
+    moves a folder to a path.
+    """
     if not out.exists():
         rename(folder, out)
         return
@@ -219,6 +225,7 @@ class _Choice:
 
 def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest, how: BuildOptions) -> BuiltSnapshot:
     """Builds a snapshot into the folder `out`, from one archive or from several archives that have no site in common.
+    `request` says which articles it contains, and `how` are the other options.
 
     Raises SnapshotRefused, NothingToPublish, NotASnapshot, BadPublishRules, ExtraMissing, and the errors of searching
     and of `open_archive`.
@@ -285,9 +292,9 @@ class ListedContact:
 def list_contacts(
     archives: Sequence[Path], out: Path, request: SnapshotRequest, how: BuildOptions
 ) -> Iterator[ListedContact]:
-    """Yields the e-mail addresses and telephone numbers that `build_snapshot` would remove from the published texts of
-    the articles and their superseded revisions, each once per article. Writes nothing. Raises what `build_snapshot`
-    raises.
+    """Yields the e-mail addresses and telephone numbers that `build_snapshot` with the same parameters would remove
+    from the published texts of the articles and their superseded revisions, each once per article. Writes nothing.
+    Raises what `build_snapshot` raises.
     """
     rules = parse_publication_rules(request.rules, "rebuild.json")
     change = _pseudonymizer(out, request, rules, how.key)
@@ -421,8 +428,8 @@ def _matching_ids(dbs: Sequence[Database], request: SnapshotRequest) -> Iterator
 
 
 def _check_sites(dbs: Sequence[Database], sites: Iterable[str], out: Path) -> None:
-    """Raises SnapshotRefused if one of the sites is in none of the archives. In this case the user may have forgotten
-    to name an archive.
+    """Raises SnapshotRefused, which names the folder `out`, if one of the sites is in none of the archives. In this
+    case the user may have forgotten to name an archive.
     """
     known = {row[0] for db in dbs for row in db.execute("select name from sites")}
     if lost := sorted(set(sites) - known):
@@ -486,7 +493,8 @@ def _write_wacz(db: Database, archive: Path, folder: Path, out: Path, software: 
 
 def _rebuild_json(stats: SnapshotStatistics, software: str, dbs: Sequence[Database], since: str) -> bytes:
     """Returns the content of rebuild.json, from which the same snapshot can be built again: the request with its
-    cut-off, the software, and the digest of the content.
+    cut-off, the software, and the digest of the content. `since` is the version with which the snapshot was compared,
+    or "".
     """
     import pyarrow
 
@@ -578,7 +586,9 @@ def _previous_identifier(previous: Path, doi: str, out: Path) -> str:
 
 
 def _kept_previous_identifier(out: Path) -> str:
-    """Returns the identifier of the previous version that the existing snapshot `out` names; "" if it names none."""
+    """Returns the identifier of the previous version that is named in the existing snapshot `out`; "" if none is named
+    there.
+    """
     try:
         related = json.loads(read_snapshot_file(out, "datacite.json")).get("relatedIdentifiers", ())
         return next((one["relatedIdentifier"] for one in related if one["relationType"] == "IsNewVersionOf"), "")
@@ -587,14 +597,16 @@ def _kept_previous_identifier(out: Path) -> str:
 
 
 def _unmatched(chosen: _Choice, stats: SnapshotStatistics) -> list[str]:
-    """Returns what in the rule file fits no article of the snapshot, such as a mistyped site."""
+    """Returns the rules of the rule file that apply to no article of the snapshot, and the entries of its sites that
+    have none, such as a mistyped site: "rule 2", "the entry of a.example in sites".
+    """
     sites = [one["site"] for one in stats.dataset.get("sites", ()) if one["site"] not in stats.sites]
     return [*(f"rule {number}" for number in chosen.unmatched), *(f"the entry of {site} in sites" for site in sites)]
 
 
 def _note_withdrawals(stats: SnapshotStatistics, folder: Path, out: Path) -> None:
-    """Notes the articles of the existing snapshot `out` that were withdrawn since, and those that were withdrawn when
-    it was itself built again. If there are new ones, the snapshot has a version of its own.
+    """Stores in `stats` which articles of the existing snapshot `out` were withdrawn after it was first built. If some
+    of them are still in `out`, the new snapshot (in `folder`) gets a new version number.
     """
     before: dict[str, str] = read_rebuild(out)["withdrawn"]
     rows = read_table(table_files(folder, WITHDRAWN), ("id", "reason"))

@@ -85,7 +85,12 @@ def compare_snapshots(
 
 @dataclass(frozen=True, slots=True)
 class _OldValues:
-    """Decides which old values of an article (`name`) may be named in the changes. `db` has the published headlines."""
+    """Decides which values that an article had in the previous version may be repeated in the list of changes.
+
+    - `db`: a database with the headlines of published revisions.
+    - `name`: the identifier of the article.
+    - `hides_more`: True if the new version hides names or contacts in a different way than the previous one.
+    """
 
     db: sqlite3.Connection
     name: str
@@ -96,13 +101,17 @@ class _OldValues:
         return title if row else self.value(title)
 
     def value(self, value: Any) -> str | None:
-        """Returns a value as text; None if it has so many words that it may contain a passage of a text."""
+        """Returns an old value as text; None if it must not be repeated, because the new version hides more or because
+        the value has so many words that it may contain a passage of a text.
+        """
         text = None if self.hides_more else _value(value)
         return text if text and len(words_of_text(text)) < PASSAGE_WORDS else None
 
 
 def _states(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yields the identifier of each article of a snapshot with the values that are compared, as JSON."""
+    """Yields the identifier of each article of a snapshot and, as JSON, those of its values in which versions are
+    compared.
+    """
     pa, _ = import_arrow()
     try:
         for row in read_table(table_files(folder, ARTICLES), _COMPARED):
@@ -120,7 +129,10 @@ def _change(name: str, row: dict[str, Any], what: str, **more: str | None) -> di
 
 
 def _changes_of(name: str, old: dict[str, Any], new: dict[str, Any], before: _OldValues) -> Iterator[dict[str, Any]]:
-    """Yields the changes of one article, sorted by `what`. The values are empty for a version without the article."""
+    """Yields the changes of one article as rows of the table `changes`, sorted by the column `what`. `old` and `new`
+    are its values in the previous and the new version, {} if the version does not contain it. `before` decides which
+    old values may be repeated.
+    """
     if not old:
         yield _change(name, new, "added")
         return

@@ -306,6 +306,8 @@ def decide_tiers(
 ) -> tuple[Counter[tuple[str, str]], dict[int, Decision]]:
     """Decides how much of each article in `temp.considered` may be published, and stores the tiers there. Returns the
     number of chosen articles by tier and reason, and the decisions on the articles whose IDs are in `keep`.
+
+    The numbers of the rules that apply to any article are added to the set `matched`, if it is given.
     """
     own = dict(_decisions(db, rules, cutoff, set() if matched is None else matched))
     limited = _limit_by_copies(db, own)
@@ -334,8 +336,8 @@ def decide_tiers(
 
 
 def _limit_by_copies(db: Database, own: dict[int, Decision]) -> dict[int, Decision]:
-    """Returns the decisions that become stricter because of a copy, by article ID. If one site does not permit a text
-    to be published, the text is not published from any other site.
+    """Returns the decisions that become stricter because of a copy, by article ID. `own` are the decisions without
+    regard to copies. If one site does not permit a text to be published, the text is not published from any other site.
     """
     sites = dict(db.execute("select article_id, site from temp.considered"))
     out: dict[int, Decision] = {}
@@ -434,7 +436,9 @@ def is_after_withdrawal(version: str) -> bool:
 
 
 def after_withdrawal(version: str) -> str:
-    """Returns the version of a dataset that is built again without withdrawn articles."""
+    """Returns the next version number of a dataset that is built again without withdrawn articles: "1.0.0+withdrawn.1"
+    after "1.0.0", and "1.0.0+withdrawn.2" after that.
+    """
     base, _, built = version.partition("+withdrawn.")
     return f"{base}+withdrawn.{int(built or 0) + 1}"
 
@@ -530,7 +534,7 @@ def request_as_json(request: SnapshotRequest) -> dict[str, Any]:
 
 def request_from_json(data: Any, where: str) -> SnapshotRequest:
     """Validates the `request` of a `rebuild.json` and converts it to a SnapshotRequest. Raises NotASnapshot if it is
-    invalid or from a newer version.
+    invalid or from a newer version; `where` is the file or folder that the message names.
     """
     try:
         known = {f.name for f in fields(SnapshotRequest)}
@@ -571,7 +575,8 @@ def _has_type(value: Any, kind: Any) -> bool:
 
 
 def parse_rebuild(text: str, where: str) -> dict[str, Any]:
-    """Parses the text of a `rebuild.json`. Raises NotASnapshot if it is invalid.
+    """Parses the text of a `rebuild.json`. Raises NotASnapshot if it is invalid; `where` is the file or folder that the
+    message names.
 
     In the result, `request` is a SnapshotRequest. `since` is the previous version with which the snapshot was compared,
     or "". `sites` are the sites of its articles.

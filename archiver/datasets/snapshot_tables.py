@@ -527,8 +527,8 @@ def article_rows(
 
 
 def _articles_of_other_form(db: Database) -> frozenset[int]:
-    """Returns the IDs of the articles whose page has a form that is not a form of posts, on sites whose posts have
-    forms. Usually a feed, a sitemap or an API named the page, so that it was archived as a post all the same.
+    """Returns the IDs of the articles whose page has a form that was not judged to be a form of posts, on sites where
+    some form was. Usually a feed, a sitemap or an API named the page, so that it was archived as a post all the same.
     """
     rows = db.execute(
         "select p.article_id from pages p join page_forms f on f.page_id = p.id join forms o on o.id = f.form_id "
@@ -565,7 +565,9 @@ def _record_at_cutoff(row: Sequence[Any]) -> Row:
 
 
 def _place_rows(number: str, tags: Sequence[Row], hidden: LeakedPassages) -> Sequence[Row]:
-    """Returns the rows of the table `places` for an article, without values that quote a withheld text."""
+    """Returns the rows of the table `places` for the article with the identifier `number`, one for each of its geo-tags
+    (`tags`). Values that quote a withheld text (`hidden`) are left out.
+    """
     return [
         {
             "id": number,
@@ -577,7 +579,9 @@ def _place_rows(number: str, tags: Sequence[Row], hidden: LeakedPassages) -> Seq
 
 
 def _withheld_columns(record: Row, published: Row, *, has_no_places: bool) -> list[str]:
-    """Returns the names of the columns of a record whose value is published only in part or not at all."""
+    """Returns the names of the columns of a record whose value is published only in part or not at all. `has_no_places`
+    is True if the article has geo-tags that are not published.
+    """
     names = [name for name in _MAY_BE_WITHHELD if record.get(name) and published[name] != record[name]]
     return names + ["places"] * has_no_places
 
@@ -605,7 +609,7 @@ def _marked_columns(
 
 def _fill_in_text_columns(record: Row, body: str, counted: bool) -> list[str]:
     """Fills in the columns of a record that are derived from its body: digest, number of words and sketch. Returns the
-    words of the body if `counted` is True, otherwise [].
+    words of the body if `counted` is True (they are needed to count n-grams), otherwise [].
     """
     record["content_digest"] = hashlib.sha256(f"{record['title']}\n\n{body}".encode("utf-8", "replace")).hexdigest()
     tokens: list[str] = []
@@ -669,7 +673,9 @@ def _language_identifier() -> Any:
 
 
 def sites_at_midnight(db: Database) -> frozenset[str]:
-    """Returns the sites whose chosen articles all have midnight as their time, so that their dates are only days."""
+    """Returns the sites on which at least five articles chosen for the dataset have a publication time, and all these
+    times are midnight. On such a site a time only stands for a date.
+    """
     return frozenset(
         row[0]
         for row in db.execute(
@@ -682,7 +688,7 @@ def sites_at_midnight(db: Database) -> frozenset[str]:
 
 def _fill_in_times(record: Row, by_day: Container[str]) -> None:
     """Converts the times of a record, and adds the columns that are derived from its dates. `by_day` are the sites
-    whose dates are only days.
+    whose times of publication only stand for dates.
     """
     published, modified = record["published"], record["modified"]
     record["published_at"], record["modified_at"] = moment_of(published), moment_of(modified)

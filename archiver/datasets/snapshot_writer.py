@@ -71,8 +71,9 @@ class _TableFiles:
             self._open_part("")
 
     def _open_part(self, part: str, shard: int = 0) -> None:
-        """Opens the file of a part, or a further file (`shard`) if the part is large. The first file of a large part is
-        renamed, so that the names sort in the order of the rows.
+        """Opens the file of the partition `part`; if the partition is large, its further files, numbered by `shard`,
+        one after the other. The first file of a large partition is renamed, so that the names sort in the order of the
+        rows.
         """
         self.close()
         self._shard = shard
@@ -168,7 +169,10 @@ def write_tables(
     parts: Sequence[str],
     progress: Progress,
 ) -> None:
-    """Writes all tables of a snapshot as Parquet files under `data/`. Raises OSError."""
+    """Writes all tables of a snapshot as Parquet files under `data/`. `change` removes personal data from a record,
+    `parts` are the names of the partitions in order, and `progress` is called with the name of the table and its number
+    of rows so far. Raises OSError.
+    """
     request = stats.request
     tiers = "select coalesce(min(tier), 3) from temp.considered where chosen"
     least = min(db.execute(tiers).fetchone()[0] for db in dbs)
@@ -271,8 +275,8 @@ def write_tables(
 def _leaked(
     dbs: Sequence[Database], folder: Path, stats: SnapshotStatistics, change: snapshot_tables.Change
 ) -> LeakedPassages:
-    """Returns the passages of withheld texts that other records would publish. Only texts of articles below the tier
-    excerpt are withheld completely.
+    """Returns the passages of withheld texts that other records would publish after `change` has removed personal data
+    from them. Only texts of articles below the tier excerpt are withheld completely.
     """
     in_full = not stats.dataset.get("keep_quotations", False)
     return withheld_text.leaked_passages(

@@ -130,7 +130,7 @@ def pack_wacz(
     db: Database, folder: Path, ids: Iterable[int], out: IO[bytes], *, software: str, title: str
 ) -> PackedWACZ:
     """Writes a WACZ file with the captures of these articles to `out`, which must be seekable. `folder` is the
-    archive's folder.
+    archive's folder. `software` (the name of the program) and `title` are written to its datapackage.json.
     """
     choose_wacz_captures(db, ids)
     done = PackedWACZ(articles=db.execute("select count(*) from temp.wacz_articles").fetchone()[0])
@@ -158,9 +158,9 @@ class _Package:
 
     @contextmanager
     def entry(self, path: str, *, packed: bool = False, listed: bool = True) -> Iterator[_HashingWriter]:
-        """Opens a new file in the ZIP for writing. If `packed` is True, the file is compressed. WARC files and
-        compressed indexes are stored without further compression, so that a player can read parts of them (WACZ,
-        section "Zip Format").
+        """Opens a new file in the ZIP for writing. If `packed` is True, the file is compressed; if `listed` is True,
+        datapackage.json will list it. WARC files and compressed indexes are stored without further compression, so that
+        a player can read parts of them (WACZ, section "Zip Format").
         """
         info = zipfile.ZipInfo(path, self._created.timetuple()[:6])
         info.compress_type = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
@@ -180,7 +180,9 @@ class _Package:
             )
 
     def close(self, software: str, title: str) -> None:
-        """Writes datapackage.json and its digest to the WACZ file, and closes it."""
+        """Writes datapackage.json (with this title and the name of the program, `software`) and its digest to the WACZ
+        file, and closes it.
+        """
         stamp = self._created.strftime("%Y-%m-%dT%H:%M:%SZ")
         package = {
             "profile": "data-package",
@@ -214,8 +216,8 @@ class _HashingWriter:
 
 
 def _copy(db: Database, folder: Path, warc_file: str, offsets: list[int], package: _Package, done: PackedWACZ) -> None:
-    """Copies the chosen records of one WARC file to the package, with its warcinfo record and the request and metadata
-    records that belong to them.
+    """Copies the chosen records of one WARC file (those at `offsets`) to the package, with its warcinfo record and the
+    request and metadata records that belong to them. Counts the copied and the missing records in `done`.
     """
     name = warc_file.removeprefix("warc/").replace("/", "-")
     try:

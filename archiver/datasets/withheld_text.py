@@ -278,7 +278,7 @@ def _word_spans(text: str) -> list[tuple[int, int]]:
 
 
 def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Joins ranges in ascending order that overlap."""
+    """Joins ranges (start, end) that overlap. The ranges are in ascending order."""
     out: list[tuple[int, int]] = []
     for start, end in spans:
         if out and start <= out[-1][1]:
@@ -292,12 +292,12 @@ class LeakedPassages:
     """The passages that must not be published because they are from withheld texts. They are stored as hashes in
     ascending order.
 
-    If `in_full` is False, records of the tier full keep them.
+    `in_full` is True if the passages are removed from all records, and False if records of the tier full keep them.
     """
 
     def __init__(self, found: Any = None, *, in_full: bool = True) -> None:
-        """Stores the hashes of the passages, which are an Arrow array in ascending order. None means that there are no
-        passages.
+        """`found` are the hashes of the passages, as an Arrow array in ascending order; None if there are no passages.
+        If `in_full` is False, records of the tier full keep the passages.
         """
         self.in_full = in_full
         self._found = array("Q")
@@ -342,9 +342,11 @@ def leaked_passages(
     in_full: bool = True,
     buffer_rows: int = _BUFFER_ROWS,
 ) -> LeakedPassages:
-    """Returns the passages of the texts to be published that also occur in withheld texts.
+    """Returns the passages of the texts to be published (`published`) that also occur in the `withheld` texts. If
+    `in_full` is False, records of the tier full keep these passages.
 
-    Each text is read once. Hashes that do not fit into memory go into unnamed temporary files in `folder`.
+    Each text is read once. At most `buffer_rows` hashes are kept in memory; the others go into unnamed temporary files
+    in `folder`.
     """
     pa, _ = import_arrow()
     import pyarrow.compute as pc
@@ -516,7 +518,9 @@ def redact(record: dict[str, Any], tier: Tier, leaked: LeakedPassages) -> dict[s
 def _without_passages(
     record: dict[str, Any], names: Iterable[str], leaked: LeakedPassages, change: Callable[[str], str | None]
 ) -> dict[str, Any]:
-    """Returns a record without the leaked passages: each text that contains one is changed, and left out of a list."""
+    """Returns a record in whose fields `names` the leaked passages no longer occur: a text that contains one is
+    replaced by what `change` returns for it, and an item of a list that contains one is left out.
+    """
     if not leaked:
         return record
     out = dict(record)
@@ -533,7 +537,7 @@ def _without_passages(
 
 def first_words(text: str | None, share: int = SHARE) -> str | None:
     """Returns the beginning of a text as an excerpt: at most `WORDS` words and at most 1/`share` of its characters.
-    Returns None if no word fits.
+    Returns None if no word fits, or if there is no text (None).
     """
     if not text:
         return None

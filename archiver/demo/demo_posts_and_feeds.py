@@ -316,7 +316,7 @@ GEORSS_NS = 'xmlns:georss="http://www.georss.org/georss"'
 
 def rss(base: str, path: str, posts: Iterable[Post], changed: datetime) -> str:
     """Returns an RSS 2.0 feed of posts in the form that WordPress writes: full texts, dc:creator, numeric guid, times
-    in UTC, and georss.
+    in UTC, and georss. `path` is the feed's own path; `changed` is the time of the last change.
     """
     items = "\n".join(_item(base, p) for p in posts)
     return f"""<?xml version="1.0" encoding="UTF-8"?>
@@ -359,7 +359,9 @@ def _points(places: tuple[Place, ...]) -> str:
 
 
 def atom(base: str, path: str, posts: Iterable[Post], changed: datetime) -> str:
-    """Returns an Atom feed (RFC 4287) of posts."""
+    """Returns an Atom feed (RFC 4287) of posts. `path` is the feed's own path; `changed` is the time of the last
+    change.
+    """
     entries = "\n".join(
         f"""<entry xml:lang="{p.language}">
 <author><name>{feeds_escape(p.author)}</name></author>

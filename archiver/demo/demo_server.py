@@ -311,7 +311,9 @@ class Demo:
         self.blog = Blog(self.base, edition, theme)
 
     def show(self, edition: int, theme: Theme | None = None) -> None:
-        """Switches to another edition (1 or 2) of the blog, starting with the next request."""
+        """Switches to another edition (1 or 2) of the blog, starting with the next request. `theme` is its new theme;
+        None keeps the present one.
+        """
         self.blog = Blog(self.base, edition, theme or self.blog.theme)
 
     def wait(self) -> None:
@@ -358,8 +360,8 @@ class _Handler(BaseHTTPRequestHandler):
 def serve(port: int = PORT, *, edition: int = 1, theme: Theme = "classic") -> Iterator[Demo]:
     """Serves the demonstration blog on the loopback interface within the `with` block.
 
-    `port` 0 chooses a free port. Edition 2 is the blog some days after edition 1: one post edited, one new, one
-    moved, one deleted. Raises DemoPortTaken.
+    `port` 0 chooses a free port. Edition 2 is the blog some days after edition 1: one post edited, one new, one moved,
+    one deleted. `theme` is the WordPress theme of its pages. Raises DemoPortTaken.
     """
     handler = type("Handler", (_Handler,), {})
     try:

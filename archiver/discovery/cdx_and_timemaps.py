@@ -369,8 +369,8 @@ def query_url(service: str, prefix: str, query: CdxQuery = _EACH_PAGE) -> str:
 
 
 def captures_url(service: str, address: str, since: datetime | None = None, until: datetime | None = None) -> str:
-    """Returns the address at which a CDX server lists all relevant captures of one URL (`address`), or of all URLs with
-    a prefix if `address` ends with "*". `since` and `until` are aware and inclusive.
+    """Returns the address at which the CDX server `service` lists all relevant captures of one URL (`address`), or of
+    all URLs with a prefix if `address` ends with "*". `since` and `until` are aware and inclusive; None means no limit.
 
     Relevant captures are captures of pages, redirects, 404 and 410 responses, and revisit records. The server is not
     asked to collapse adjacent equal captures, because its list would then not say when a page was last captured. It

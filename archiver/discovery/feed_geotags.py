@@ -168,7 +168,7 @@ def _gml_place(where: etree._Element, name: str) -> GeoTag | None:
 
 def _dimension(written: list[str], is_list: bool) -> int:
     """Returns how many numbers each point of an element has if the element does not say so: 2, or 3 if 2 is impossible.
-    `is_list` is True if the element may contain several points.
+    `written` are the numbers in the element; `is_list` is True if it may contain several points.
     """
     return 3 if len(written) == 3 or (is_list and len(written) % 2 and len(written) % 3 == 0) else 2
 
@@ -208,8 +208,9 @@ def _number(written: str) -> float | None:
 
 
 def _pairs(written: Sequence[str], dimension: int, longitude_first: bool = False) -> list[_Pair]:
-    """Returns a list of numbers as positions (latitude, longitude), without heights. `dimension` is how many numbers
-    each position has. Returns [] if a position is invalid, or if some numbers are left over at the end.
+    """Returns the numbers `written` as positions (latitude, longitude), without heights. `dimension` is how many
+    numbers each position has, and `longitude_first` is True if the longitude comes first in the list. Returns [] if a
+    position is invalid, or if some numbers are left over at the end.
     """
     if not written or len(written) % dimension:
         return []

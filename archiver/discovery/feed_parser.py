@@ -308,7 +308,9 @@ def _next_page(following: str | None, url: str) -> str | None:
 
 
 def _guessed_next(url: str, generator: str) -> str | None:
-    """Returns the probable address of the next page of a WordPress feed (?paged=2); None for other feeds."""
+    """Returns the probable address of the next page of a WordPress feed (?paged=2); None for other feeds. `generator`
+    is the program that the feed names as its maker.
+    """
     if "wordpress" not in generator.lower():
         return None
     parts = urlsplit(url)

@@ -214,8 +214,8 @@ class _Page:
         )
 
     def _classify(self, href: str | None) -> ClassifiedLink | None:
-        """Returns the classification of a link if it leads to another page in scope; otherwise None. If the link leads
-        to a feed, a sitemap or a trap, it is recorded.
+        """Returns the classification of the link with this address (`href`, None if missing) if it leads to another
+        page in scope; otherwise None. If the link leads to a feed, a sitemap or a trap, it is recorded.
         """
         if not href or href.startswith("#") or len(href) > _MAX_URL_LENGTH:
             return None

@@ -63,7 +63,7 @@ def requisites_of_stylesheet(css: str, url: str) -> tuple[Requisite, ...]:
 
 def rewrite_stylesheet_urls(css: str, base: str, put: Callable[[str], str]) -> str:
     """Returns a stylesheet without comments, with each address that it imports or uses in url(...) replaced by
-    `put(address)`.
+    `put(address)`. `base` is the address to which a relative address is relative.
 
     If `put` returns "", the address is removed; it must not return quotation marks, backslashes or line ends. data:
     URLs are kept.

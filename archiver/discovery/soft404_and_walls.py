@@ -57,7 +57,7 @@ class PageFingerprint:
 
 
 def fingerprint_of(root: etree._Element | None, title: str, url: str) -> PageFingerprint:
-    """Returns the fingerprint of the page at `url`, given its title and its tree."""
+    """Returns the fingerprint of the page at `url`, given its title and its tree (`root`, None for an empty page)."""
     echoed = frozenset(_words([unquote(url)]))
     words = _words(_texts(root)) if root is not None else []
     return PageFingerprint(
@@ -190,7 +190,9 @@ _MAX_LINKS = 30
 
 
 def detect_wall(root: etree._Element | None, title: str) -> str:
-    """Returns "login wall" or "consent wall" if the page is a login or consent form; otherwise ""."""
+    """Returns "login wall" or "consent wall" if the page is a login or consent form; otherwise "". `root` is the page's
+    tree, None for an empty page.
+    """
     if root is None:
         return ""
     heads = [title, *("".join(map(str, h.itertext())).strip() for h in list(root.iter("h1", "h2"))[:3])]

@@ -152,7 +152,8 @@ def _full_year(text: str) -> int:
 
 def _timestamp(day: _Day, clock: _Clock | None, zone: _Zone | None) -> Timestamp | None:
     """Returns the timestamp of a date and a time of day; None if either does not exist, or if the year is implausible.
-    24:00:00 becomes the start of the next day (ISO 8601), and a leap second becomes the second before it.
+    If `clock` is None, the timestamp is the start of the day; if `zone` is None, it is in UTC. 24:00:00 becomes the
+    start of the next day (ISO 8601), and a leap second becomes the second before it.
     """
     if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
         return None

@@ -248,8 +248,8 @@ def classify_link(href: str, base: str, origin: str, scope: Scope, latest_year: 
     """Classifies a link by its address; returns None if it is not a web address. The role is `unwanted` if the address
     is out of scope, and `trap` if it is a crawl trap, or a file in scope that is not a web page.
 
-    `base` is the address to which a relative link is relative. `origin` ("https://example.org/") is the preferred form
-    of the site's address. A year after `latest_year` makes an address a trap.
+    `base` is the address to which a relative link is relative. `origin` ("https://example.org/") is the scheme and host
+    that the site prefers. A year after `latest_year` makes an address a trap.
     """
     url = normalize(href, base)
     if url is None:
@@ -422,7 +422,7 @@ class URLPattern(NamedTuple):
     - below: addresses below the address of a post.
     - captures: addresses known only from a web archive.
     - folder: plain pages of one folder that no feed, sitemap or API lists.
-    - form: plain pages that no feed, sitemap or API lists, with addresses of one form.
+    - form: plain pages that no feed, sitemap or API lists, with addresses like /news/9/9/s.html (see `form_pattern`).
     - feeds: feeds of parts of the site.
 
     `key` is the address of the list if the family is paging. For the other families, it is the part that all URLs of
@@ -536,7 +536,7 @@ def feed_without_format(url: str) -> str:
 
 def may_be_post(url: str, found_on: URLPattern, folder: str = "/") -> bool:
     """Returns True if a URL may be that of a post: some posts have URLs of its pattern, and the pattern differs from
-    `found_on`, that of the page with the link.
+    `found_on`, that of the page with the link. `folder` is the path of the site's scope.
     """
     pattern = pattern_of(url, folder)
     return pattern.family in _FAMILIES_OF_POSTS and pattern != found_on

@@ -59,7 +59,7 @@ class APIPage:
 
 def api_endpoint(html_root: etree._Element | None, link_header: str, home_url: str) -> str | None:
     """Returns the address of the API's root (".../wp-json/" or "...?rest_route=/"); None if nothing on the page points
-    to WordPress.
+    to WordPress. `html_root` is the page's tree, None for an empty page, and `home_url` is its address.
 
     The address is taken from the Link header or a <link> of the page, or else from the oEmbed link. If there is no such
     link but the page loads WordPress files from the same host, returns the usual address next to these files.
@@ -92,17 +92,19 @@ def _root(address: str, home_url: str) -> str | None:
 
 
 def posts_url(endpoint: str, page: int, modified_after: datetime | None = None) -> str:
-    """Returns the API address of one page of posts, with their authors, categories, tags and lead images.
+    """Returns the API address of one page of posts, with their authors, categories, tags and lead images. `endpoint` is
+    the address of the API's root.
 
     Posts are ordered by ID, so that posts added or changed during the crawl do not shift the remaining ones. With
-    `modified_after` (aware), only posts changed since then are listed, in the order of their changes.
+    `modified_after` (aware), only posts changed since then are listed, in the order of their changes; None lists all
+    posts.
     """
     return _posts(endpoint, page, f"_embed={_EMBED}&_fields={_FIELDS}", modified_after)
 
 
 def ids_url(endpoint: str, page: int, modified_after: datetime | None = None) -> str:
-    """Returns the API address of one page of posts, as `posts_url` does. The response contains only the ID, address and
-    modification time of each post, which is enough to compare all posts cheaply.
+    """Returns the API address of one page of posts, with the same parameters as `posts_url`. The response contains only
+    the ID, address and modification time of each post, which is enough to compare all posts cheaply.
     """
     return _posts(endpoint, page, "_fields=id,link,modified,modified_gmt", modified_after)
 

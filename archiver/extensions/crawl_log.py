@@ -24,7 +24,9 @@ _run: ContextVar[tuple[str, int | None]] = ContextVar("run", default=("", None))
 
 
 def log_as(site: str, run_id: int | None = None) -> None:
-    """Adds a site and its run to all further log lines of this task and of the tasks that it starts."""
+    """Adds a site and the ID of its run (None if it has none) to all further log lines of this task and of the tasks
+    that it starts.
+    """
     _run.set((site, run_id))
 
 

@@ -202,7 +202,9 @@ class ThrottleExtension:
             self.drop_waiting()
 
     def _fail_pending(self, why: Callable[[Request], Exception | None]) -> None:
-        """Fails each pending request for which `why` returns an error, with that error."""
+        """Fails each pending request for which `why` returns an error, with that error. Requests for which it returns
+        None are kept.
+        """
         for slot in list(self._slots.values()):
             waiting, slot.queue = list(slot.queue), type(slot.queue)()
             for request, answered in waiting:

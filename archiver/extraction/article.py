@@ -228,7 +228,8 @@ def kind_by_hand(
     article: Article, page: Page, rules: SiteRules, hint: SourceHint | None, known: PageKind
 ) -> Answer | None:
     """Returns POST and the name of the rule if a site's hand-written rules make the page a post, although extraction
-    without site rules did not; otherwise None.
+    without site rules did not; otherwise None. `hint` is what a feed or an API says about the post, None if nothing;
+    `known` is the kind of page that its source suggests.
 
     If there are hand-written selectors for posts (`post`), all of them must match the page, and the page must not be
     declared as a listing, an error or a password form. If there are none, a hand-written rule must find the date of the
@@ -245,8 +246,8 @@ def kind_by_hand(
 
 def _answer_of_marks(page: Page, rules: SiteRules, hint: SourceHint | None, known: PageKind) -> Answer | None:
     """Returns POST and the name of the rule if all hand-written selectors for posts match the page; otherwise None.
-    Also returns None if `classify_by_facts` says that the page is something else, such as an error page. `known` is the
-    kind of page that its source suggests.
+    Also returns None if `classify_by_facts` says that the page is something else, such as an error page. `hint` is what
+    a feed or an API says about the post, None if nothing; `known` is the kind of page that its source suggests.
     """
     if not all(page.ask(mark) for mark in rules.post):
         return None
@@ -422,7 +423,9 @@ def _extract(
 
 
 def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind, options: _Options) -> Article:
-    """Extracts the article of a page without site rules."""
+    """Extracts the article of a page without site rules. `hint` is what a feed or an API says about the post, None if
+    nothing; `known_kind` is the kind of page that its source suggests.
+    """
     post = locate_post(page)
     beside = byline_beside_heading(page, post)
     kind, rule = options.decided or classify_page(page, hint, known_kind, post, beside)

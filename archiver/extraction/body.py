@@ -98,11 +98,11 @@ def boilerplate_spans(
     layout: BlockLayout, lo: int, hi: int, size: list[float], share: float = 0.5
 ) -> list[tuple[int, int]]:
     """Returns, for each boilerplate element of a container, the range of its blocks as (first, end). The tag, an
-    attribute, the class or the id of such an element marks it as boilerplate.
+    attribute, the class or the id of such an element shows that it is boilerplate.
 
     The container's blocks are those from `lo` up to but not including `hi`; `size` are the prefix sums of the sizes of
-    all blocks. A mark is ignored if one element with it, or all of them together, contain more than `share` of the
-    container's text. Forms for comments, and some other marks of texts that may be long, are never ignored.
+    all blocks. Such a sign is ignored if one element with it, or all of them together, contain more than `share` of the
+    container's text. Forms for comments, and some other signs of texts that may be long, are never ignored.
     """
     whole = size[hi] - size[lo]
     found: dict[str, list[tuple[int, int]]] = {}
@@ -126,8 +126,8 @@ def boilerplate_spans(
 
 
 def _boilerplate_mark(layout: BlockLayout, el: Element) -> str:
-    """Returns what marks an element as boilerplate: a word in its class or id, its tag, "hidden", or `_COMMENTS` for a
-    form for comments. Returns "" if nothing does.
+    """Returns what shows that an element is boilerplate: a word in its class or id, its tag, "hidden", or `_COMMENTS`
+    for a form for comments. Returns "" if nothing does.
     """
     if el.tag == "form" and _is_comment_form(el):
         return _COMMENTS
@@ -152,8 +152,9 @@ def _is_comment_form(form: Element) -> bool:
 
 
 def _is_text_after_all(why: str, el: Element, blocks: list[TextBlock]) -> bool:
-    """Returns True if an element is text of the post although it has the boilerplate mark `why`. Examples are a button
-    in a heading and a long <aside>.
+    """Returns True if an element is text of the post although `why` (a word in its class or id, or its tag) says that
+    it is boilerplate. Examples are a button in a heading and a long <aside>. `blocks` are the text blocks of the
+    element.
     """
     if why == "button":
         parent = el.getparent()
@@ -272,7 +273,8 @@ def _text_start(
     blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray, size: list[float], known: KnownBoilerplate
 ) -> int:
     """Returns the index of the block where the text begins: the block after the title if the title is near the start of
-    the container, otherwise `lo`.
+    the container, otherwise `lo`. The container's blocks are those from `lo` up to but not including `hi`; `size` are
+    the prefix sums of the sizes of all blocks.
 
     If much text is above the title, or if the title also stands above the container, the title is only a heading in the
     text, as in the card of a recipe. Its byte in `excluded` is then set to 1, and the text above it is kept.
@@ -295,7 +297,9 @@ def _text_start(
 
 def _text_end(blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray, size: list[float]) -> int:
     """Returns the index of the block after the end of the text: that of a heading which introduces other posts, the
-    author or comments; `hi` if there is no such heading. Blocks whose byte in `excluded` is 1 do not count.
+    author or comments; `hi` if there is no such heading. The container's blocks are those from `lo` up to but not
+    including `hi`; `size` are the prefix sums of the sizes of all blocks. Blocks whose byte in `excluded` is 1 do not
+    count.
     """
     whole = size[hi] - size[lo]
     for i in range(lo + 1, hi):
@@ -311,7 +315,8 @@ def _text_end(blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray, si
 
 def _uses_paragraphs(blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray) -> bool:
     """Returns True if most of the text is in <p>, <li> and the like. A <div> with a few words is then not part of the
-    text. Blocks whose byte in `excluded` is 1 do not count.
+    text. The text is in the blocks from `lo` up to but not including `hi`; those whose byte in `excluded` is 1 do not
+    count.
     """
     whole = p = 0.0
     for i in range(lo, hi):
@@ -347,7 +352,8 @@ def _is_label(b: TextBlock, by_paragraphs: bool) -> bool:
 
 def _drop_rows(blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray) -> None:
     """Excludes rows of links from the text: links to tags at its start or end, and links to the next and the previous
-    post at its end. Sets their bytes in `excluded` to 1.
+    post at its end. The text is in the blocks from `lo` up to but not including `hi`; sets the bytes of the excluded
+    ones in `excluded` to 1.
     """
     for i in range(lo, min(hi, lo + _MAX_ROWS)):
         if not excluded[i] and not _is_tag_row(blocks[i]):
@@ -364,7 +370,8 @@ def _drop_rows(blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray) -
 
 def _drop_date_lines(blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray) -> None:
     """Excludes lines at the start of the text that consist of a date with its time of day and hardly a word more, such
-    as "12.03.2021, 14:30, updated 13.03.2021, 09:00". Sets their bytes in `excluded` to 1.
+    as "12.03.2021, 14:30, updated 13.03.2021, 09:00". The text is in the blocks from `lo` up to but not including `hi`;
+    sets the bytes of the excluded ones in `excluded` to 1.
     """
     first = islice((i for i in range(lo, hi) if not excluded[i]), _DATE_LINES)
     for i in list(first):
@@ -379,8 +386,9 @@ def _drop_date_lines(blocks: list[TextBlock], lo: int, hi: int, excluded: bytear
 
 
 def _drop_link_lists(blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray) -> None:
-    """Excludes lists of links to other posts from the text, with the heading or label above them ("Read also"). Sets
-    their bytes in `excluded` to 1.
+    """Excludes lists of links to other posts from the text, with the heading or label above them ("Read also"). The
+    text is in the blocks from `lo` up to but not including `hi`; sets the bytes of the excluded ones in `excluded` to
+    1.
     """
     for i in range(lo, hi - 1):
         b = blocks[i]
@@ -428,8 +436,9 @@ def _links_of(b: TextBlock) -> Iterable[Element]:
 
 
 def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray) -> None:
-    """Excludes blocks whose text also occurs elsewhere in the body, such as pull quotes and repeated invitations. Sets
-    their bytes in `excluded` to 1.
+    """Excludes blocks whose text also occurs elsewhere in the body, such as pull quotes and repeated invitations. The
+    body is in the blocks from `lo` up to but not including `hi`; sets the bytes of the excluded ones in `excluded` to
+    1.
     """
     live = [i for i in range(lo, hi) if not excluded[i] and blocks[i].size >= 40 and not _may_repeat(blocks[i])]
     quotes = {i for i in live if blocks[i].size < 400 and _is_in_quote(blocks[i].element)}
@@ -488,8 +497,9 @@ def _is_in_quote(el: Element) -> bool:
 def _drop_author_notes(
     blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray, size: list[float], people: tuple[str, ...]
 ) -> None:
-    """Excludes paragraphs near the end that begin with one of the names `people`, since they are about the author. Sets
-    their bytes in `excluded` to 1.
+    """Excludes paragraphs near the end of the text that begin with one of the names `people`, since they are about the
+    author. The text is in the blocks from `lo` up to but not including `hi`; sets the bytes of the excluded ones in
+    `excluded` to 1. `size` are the prefix sums of the sizes of all blocks.
     """
     if not people:
         return
@@ -508,7 +518,8 @@ def _in_list(el: Element) -> bool:
 
 def _drop_empty_headings(layout: BlockLayout, lo: int, hi: int, excluded: bytearray) -> None:
     """Excludes headings at the end of the text if no text remains below them and they are not the heading of a picture.
-    Sets their bytes in `excluded` to 1.
+    The text is in the blocks from `lo` up to but not including `hi`; sets the bytes of the excluded ones in `excluded`
+    to 1.
     """
     blocks = layout.blocks
     i = hi - 1
@@ -520,7 +531,9 @@ def _drop_empty_headings(layout: BlockLayout, lo: int, hi: int, excluded: bytear
 
 
 def _heads_picture(layout: BlockLayout, i: int, hi: int) -> bool:
-    """Returns True if block `i`, a heading without links, has no text below it but a picture."""
+    """Returns True if block `i`, a heading without links, has no text below it but a picture. The text ends before
+    block `hi`.
+    """
     blocks = layout.blocks
     following = blocks[i + 1] if i + 1 < hi else None
     if blocks[i].linked or ends_the_post(blocks[i].text):
@@ -726,9 +739,10 @@ class Body:
 
 def extract_body(page: Page, post: Post, title: str, beside: BylineBlock, hint: SourceHint | None = None) -> Body:
     """Extracts the post's text: paragraphs separated by a blank line, without title, byline, share buttons or footer.
+    `beside` is the byline near the heading.
 
     If the page shows only a part of the post (one of several pages, or the beginning with "read more"), and a feed or
-    API gives the whole text, returns the whole text.
+    API gives the whole text (`hint`, None if there is no hint), returns the whole text.
     """
     shown = _body_on_page(page, post, title, beside)
     shown = _declared_body(page, title, shown) or _body_in_scripts(page, title, shown) or shown
@@ -794,8 +808,8 @@ def _body_in_scripts(page: Page, title: str, shown: Body) -> Body | None:
 
 
 def hint_body(shown: str, url: str, title: str, hint: SourceHint | None) -> RenderedText:
-    """Returns the whole text from the feed or API if the text on the page (`shown`) is only its beginning, or only a
-    notice such as "You need JavaScript". Otherwise returns an empty text.
+    """Returns the whole text from the feed or API (`hint`, None if there is no hint) if the text on the page (`shown`)
+    is only its beginning, or only a notice such as "You need JavaScript". Otherwise returns an empty text.
     """
     whole = body_of_html(hint.body_html, url, title) if hint is not None and hint.body_html else NO_TEXT
     if len(whole) <= 1.15 * len(shown) + 20:

@@ -373,7 +373,7 @@ class _MarkupReader:
 
     def _open(self, chain: tuple[_Container, ...], start: int, media: list[Element]) -> None:
         """Begins the marks of the containers around the next block (`chain`) at the position `start` of the body, and
-        marks the images before this block.
+        adds the marks of the images before this block (`media`).
         """
         same = 0
         while same < min(len(chain), len(self.open)) and chain[same].element is self.open[same][0].element:
@@ -528,8 +528,8 @@ class _MarkupReader:
             mark.end = end
 
     def _inline_elements(self, origin: Element, block: Element) -> list[Element]:
-        """Returns the elements around a piece of text that become inline marks, such as links and emphasis: those
-        inside the block, innermost first, and a link around the block.
+        """Returns the elements around a piece of text in the element `origin` that become inline marks, such as links
+        and emphasis: those inside the block, innermost first, and a link around the block.
         """
         found: list[Element] = []
         kinds: set[str] = set()

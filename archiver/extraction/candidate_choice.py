@@ -70,7 +70,8 @@ def declared_fields(page: Page, body: Element | None, hint: SourceHint | None, t
     """Returns the language, description, image and canonical URL of a post. For each of them, the sources are tried in
     a fixed order, and the first source that gives a value is used.
 
-    `body` is the element of the body, None if unknown.
+    `body` is the element of the body, None if unknown. `hint` is what a feed or an API says about the post, None if
+    nothing.
     """
     found = {"language": _language(page, hint, text)}
     found |= {name: read(page, body, hint) for name, read in _READERS.items()}
@@ -89,8 +90,8 @@ def _from_hint(value: str, hint: SourceHint | None, name: str) -> _Found:
 
 
 def _language(page: Page, hint: SourceHint | None, text: PostText) -> _Found:
-    """Returns the language declared by the post's own element, by the page, or by a feed or API. A declaration is
-    ignored if the text is in a different language.
+    """Returns the language declared by the post's own element, by the page, or by a feed or API (`hint`, None if there
+    is no hint). A declaration is ignored if the text is in a different language.
     """
     own = next((tag for tag in map(language_tag, _langs_around(text.element)) if tag), "")
     declared = [(own, "text", "lang")] if own else []
@@ -101,8 +102,9 @@ def _language(page: Page, hint: SourceHint | None, text: PostText) -> _Found:
 
 
 def _langs_around(el: Element | None) -> Iterator[str | None]:
-    """Yields the `lang` attributes of the elements around a text, nearest first, None for an element without one. The
-    text's own element counts only if it contains the whole post, since editors mark pasted text with other languages.
+    """Yields the `lang` attributes of the elements around a text, nearest first, None for an element without one. `el`
+    is the text's own element, None if unknown. It counts only if it contains the whole post, since editors mark pasted
+    text with other languages.
     """
     if el is None:
         return
@@ -123,8 +125,8 @@ def _description(page: Page, _: Element | None, hint: SourceHint | None) -> _Fou
 
 
 def _image(page: Page, body: Element | None, hint: SourceHint | None) -> _Found:
-    """Returns the address of the lead image: the image that the page declares, or else the image in a feed or API, or
-    else the first image in the body.
+    """Returns the address of the lead image: the image that the page declares, or else the image in a feed or API
+    (`hint`, None if there is no hint), or else the first image in the body (`body` is its element, None if unknown).
     """
     data = page.data
     declared: list[_Found] = [(v, "meta", name) for name in _IMAGES for v in data.meta(name)]
@@ -189,7 +191,9 @@ def short_url(page: Page) -> str:
 
 
 def post_id(page: Page, hint: SourceHint | None) -> str:
-    """Returns the platform's ID of the post, which stays the same if the address changes; "" if unknown."""
+    """Returns the platform's ID of the post, which stays the same if the address changes; "" if unknown. `hint` is what
+    a feed or an API says about the post, None if nothing.
+    """
     if is_from_api(hint) and hint is not None:
         return hint.post_id
     if page.platform.name == "wordpress":
@@ -415,8 +419,9 @@ def _on_day_shown(first: When, shown: list[When]) -> When | None:
 
 
 def _in_local_zone(first: When, usable: list[When], url_day: date | None) -> When | None:
-    """Returns `first`, an instant in UTC, converted to the page's own zone. Returns None if `first` is not in UTC, if
-    the zone is unknown, or if the conversion would move the date away from the day in the address.
+    """Returns `first`, an instant in UTC, converted to the page's own zone, which other candidates (`usable`) show.
+    Returns None if `first` is not in UTC, if the zone is unknown, or if the conversion would move the date away from
+    `url_day`, the day in the address (None if it has none).
     """
     local = _find_local(first.value, usable) if _is_utc(first.value) else None
     if local is None or (url_day is not None and first.value.day == url_day != local.day):
@@ -432,8 +437,8 @@ def _with_zone(first: When, usable: list[When]) -> When | None:
 
 
 def _with_time_of_day(first: When, usable: list[When]) -> When | None:
-    """Returns the best candidate that has a time of day and is on the same day as `first`, if `first` is only a day;
-    otherwise None.
+    """Returns the best of the candidates `usable` that has a time of day and is on the same day as `first`, if `first`
+    is only a day; otherwise None.
     """
     if first.value.precision != "day":
         return None

@@ -252,7 +252,8 @@ def term_candidates(
     page: Page, post: Post, hint: SourceHint | None, kinds: Kinds = BOTH_KINDS
 ) -> tuple[list[Candidate[Terms]], list[Candidate[Terms]]]:
     """Returns the candidates for a post's categories, and those for its tags. The value of a candidate is a tuple of
-    terms. A list is empty if its kind is not among `kinds`.
+    terms. A list is empty if its kind is not among `kinds`. `hint` is what a feed or an API says about the post, None
+    if nothing.
     """
     # The terms of a feed are told apart by the candidates of both kinds.
     sought = BOTH_KINDS if _has_feed_terms(hint) else kinds
@@ -278,7 +279,8 @@ def term_candidates(
 def terms_of_kind(
     page: Page, post: Post, hint: SourceHint | None, kind: Kind, kinds: Kinds
 ) -> tuple[list[Candidate[Terms]], Terms]:
-    """Returns the candidates for a post's categories or for its tags, and the terms chosen from them.
+    """Returns the candidates for a post's categories or for its tags (`kind`), and the terms chosen from them. `hint`
+    is what a feed or an API says about the post, None if nothing.
 
     `kinds` are all kinds for which this function will be called, so that both can be collected at once. The candidates
     of another kind are collected only if the choice depends on them.
@@ -295,7 +297,7 @@ def _kept_candidates(
     page: Page, post: Post, hint: SourceHint | None, kind: Kind, kinds: Kinds = ()
 ) -> list[Candidate[Terms]]:
     """Returns the candidates for one kind of terms, which are cached on `post`. The candidates for `kinds` are
-    collected at the same time.
+    collected at the same time. `hint` is what a feed or an API says about the post, None if nothing.
     """
     kept: dict[Kind, list[Candidate[Terms]]] = post.answers.setdefault("terms", {})
     if kind not in kept:
@@ -329,7 +331,8 @@ def _best_tags(tags: list[Candidate[Terms]]) -> Candidate[Terms] | None:
 
 def _may_be_category(tag: Candidate[Terms] | None) -> bool:
     """Returns True if categories may be among the tags of a candidate, because rel="tag" marks categories, too. A link
-    to the listing of a tag is always a tag, even if a category has the same name.
+    to the listing of a tag is always a tag, even if a category has the same name. Returns False if there is no
+    candidate (None).
     """
     return tag is not None and tag.source in ("link", "label") and tag.locator != _TAG_ADDRESS
 
@@ -341,7 +344,7 @@ def _as_candidate(
 
 
 def _from_hint(page: Page, hint: SourceHint | None, found: Sequence[Found]) -> Iterator[Found]:
-    """Yields the categories and tags from a feed or an API.
+    """Yields the categories and tags from a feed or an API (`hint`, None if there is no hint).
 
     An API gives categories and tags separately. RSS and Atom use one element for both. A term of a feed counts as a tag
     if the post's own terms (`found`) or the addresses of the site's listings show that it is a tag and not a category.
@@ -406,7 +409,9 @@ def _folders_before_date(page: Page) -> set[str]:
 
 
 def _from_selectors(page: Page, post: Post, sought: Kinds) -> Iterator[Found]:
-    """Yields the terms found by the platform's selectors and by generic ones."""
+    """Yields the terms found by the platform's selectors and by generic ones. `sought` are the kinds of terms to find:
+    categories, tags or both.
+    """
     generic = by_name("generic")
     rows = [(generic, "class", 0.75)]
     if page.platform is not generic:
@@ -549,7 +554,9 @@ def _from_links(page: Page, post: Post, sought: Kinds) -> Iterator[Found]:
 
 
 def _from_metadata(page: Page, sought: Kinds) -> Iterator[Found]:
-    """Yields the terms in JSON-LD, microdata, RDFa and meta elements."""
+    """Yields the terms in JSON-LD, microdata, RDFa and meta elements. `sought` are the kinds of terms to find:
+    categories, tags or both.
+    """
     data = page.data
     node = data.article(page.addresses)
     headline = {fold_text(t) for t in [*data.texts(node, "headline"), *data.meta("og:title")]}

@@ -600,7 +600,9 @@ def _text_unless_separator(text: str | None) -> str:
 
 
 def _before_among_siblings(at: Element, previous: Element | None) -> _Preceding | None:
-    """Returns what the nearest siblings before an element contain; None if they are empty, or if there are none."""
+    """Returns what the nearest siblings before an element contain; None if they are empty, or if there are none.
+    `previous` is the link before the element, None if it is the first; nothing before `previous` is read.
+    """
     sibling = at.getprevious()
     for _ in range(_CLIMB):
         if sibling is None:

@@ -157,7 +157,8 @@ _SINGLE = lazy_regex(rf"(?P<h1>[NSEW])?\s*{_COORDINATE.format(1)}\s*(?P<h2>[NSEW
 
 
 def valid_position(lat: float, lon: float, precision: float | None = None) -> Position | None:
-    """Returns the position with this latitude and longitude, in degrees; None if they are out of range.
+    """Returns the position with this latitude and longitude, in degrees; None if they are out of range. `precision` is
+    the precision of the written numbers in degrees, None if unknown.
 
     The numbers are exchanged if the first can only be a longitude.
     """
@@ -170,7 +171,7 @@ def valid_position(lat: float, lon: float, precision: float | None = None) -> Po
 
 def _plain_text(text: str | None, language: str = "") -> str:
     """Returns the first 200 characters of a text with ASCII digits and signs, and with N, S, E and W in place of the
-    words for compass directions. `language` decides whether "O" means east or west.
+    words for compass directions; "" for None. `language` decides whether "O" means east or west.
     """
     text = (text or "")[:200].translate(_SIGNS)
     if not text.isascii():
@@ -242,7 +243,7 @@ def parse_position(text: str | None, language: str = "") -> Position | None:
 def _from_pair(
     first: tuple[float, float], second: tuple[float, float], sides: tuple[str, str], longitude_first: bool
 ) -> Position | None:
-    """Returns the position given by two coordinates, each in degrees with its precision.
+    """Returns the position given by two coordinates (`first` and `second`), each in degrees with its precision.
 
     `sides` are the compass letters of the two, "" if missing; without letters, `longitude_first` decides which of them
     is the longitude. Returns None if the letters contradict each other, such as N and S.

@@ -182,8 +182,8 @@ its place.
 
 
 def precision_bonus(moment: Moment, visible: bool) -> float:
-    """Returns what is added to the confidence of a date for its precision, time zone and visibility, so that the more
-    precise of two equal dates is chosen.
+    """Returns what is added to the confidence of a date for its precision, its time zone and (if `visible` is True) its
+    visibility, so that the more precise of two equal dates is chosen.
     """
     return (0.01 if moment.precision != "day" else 0.0) + (0.01 if moment.zoned else 0.0) + (0.005 if visible else 0.0)
 
@@ -502,8 +502,8 @@ def _inner_date(el: Element) -> Moment | None:
 
 
 def modified_candidates(page: Page, post: Post, hint: SourceHint | None, beside: BylineBlock) -> list[When]:
-    """Returns the candidates for the date of the last change from every source. `beside` is the byline near the
-    heading.
+    """Returns the candidates for the date of the last change from every source. `hint` is what a feed or an API says
+    about the post, None if nothing; `beside` is the byline near the heading.
     """
     out = _DateCandidates()
     if hint is not None and hint.modified is not None:

@@ -577,8 +577,8 @@ def _thai_year(short: int) -> int:
 def _date_of_match(
     year: int, number: int | None, day: int, m: re.Match[str], start: int | None = None
 ) -> Iterator[_WrittenDate]:
-    """Yields the date with these numbers at the place of the match `m`, if its month and day are in range. `start`, if
-    given, replaces the start of the match.
+    """Yields the date with this year, month (`number`, None if unknown) and day at the place of the match `m`, if month
+    and day are in range. `start`, if given, replaces the start of the match.
     """
     if number and 1 <= number <= 12 and 1 <= day <= 31:
         yield _WrittenDate((year, number, day), m.start() if start is None else start, m.end())

@@ -131,7 +131,9 @@ def make_geotag(p: Position, name: str, region: str, role: str, source: str) -> 
 
 
 def split_position(lat: str | None, lon: str | None) -> Position | None:
-    """Returns the position with this latitude and longitude, which are given as texts; None if they are not valid."""
+    """Returns the position with the latitude `lat` and the longitude `lon`, which are given as texts; None if one of
+    them is missing or not valid.
+    """
     a, b = parse_degrees_with_precision(lat), parse_degrees_with_precision(lon)
     return valid_position(a[0], b[0], min(a[1], b[1])) if a and b else None
 
@@ -515,8 +517,8 @@ def _organisations(page: Page, article: Node | None) -> list[tuple[Node, set[str
 
 
 def _is_subject(page: Page, node: Node, kinds: set[str]) -> bool:
-    """Returns True if a page without an article node is about the place `node`, because the place's name is in its
-    title. A place with the name of the site does not count.
+    """Returns True if a page without an article node is about the place `node`, which has the types `kinds`, because
+    the place's name is in its title. A place with the name of the site does not count.
     """
     names = {fold_text(n) for n in page.data.texts(node, "name")} - {""}
     title = fold_text(page.head_title)

@@ -56,7 +56,9 @@ _MAX_LINKS = 2_000
 
 
 def may_have_geotags(page: Page, body: Element | None) -> bool:
-    """Returns False if the page certainly has no geo-tags. This cheap check is made before the page is searched."""
+    """Returns False if the page certainly has no geo-tags. This cheap check is made before the page is searched. `body`
+    is the element of the post's text, None if unknown.
+    """
     index = page.index
     names = [
         *page.data.meta_names(),

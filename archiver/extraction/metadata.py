@@ -536,8 +536,8 @@ class PageMetadata:
         return out
 
     def texts(self, node: Node | None, *names: str) -> list[str]:
-        """Returns the texts of these properties of a node, cleaned. The text of a value that is an object is its name,
-        headline, @value or url.
+        """Returns the texts of these properties of a node, cleaned; [] if there is no node. The text of a value that is
+        an object is its name, headline, @value or url.
         """
         found: list[str] = []
         if not node:
@@ -1017,7 +1017,7 @@ class _HtmlWriter:
 
     def element(self, element: list[Any], depth: int) -> str:
         """Returns the HTML of a React element. For a component, whose tag is not one of HTML, this is the HTML of its
-        properties.
+        properties. `depth` is as in `html`.
         """
         tag, properties = element[1], element[3]
         if not isinstance(tag, str) or not isinstance(properties, dict) or tag in ("nav", "footer", "script", "style"):
@@ -1049,7 +1049,7 @@ class _HtmlWriter:
 
     def parts(self, node: Node, within: str, depth: int) -> str:
         """Returns the HTML of the parts of a block. If the block has several texts, for example as HTML and as plain
-        text, only the longest is used.
+        text, only the longest is used. `within` and `depth` are as in `html`.
         """
         texts = [one for key, one in node.items() if isinstance(one, str) and key.lower() in _TEXT_KEYS]
         text = self.text(max(texts, key=len), within) if any(texts) else ""

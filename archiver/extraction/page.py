@@ -259,7 +259,9 @@ class Page:
             return ""
 
     def join(self, href: str | None) -> str:
-        """Returns an address on the page as an absolute, normalized URL; "" if it is missing or invalid."""
+        """Returns the address `href` on the page as an absolute, normalized URL; "" if the address is missing (None) or
+        invalid.
+        """
         if not href:
             return ""
         url = self._joined.get(href)
@@ -422,8 +424,8 @@ def parse_page(
     """Decodes and parses a page. Never raises; for a body that is not HTML, the page is an empty document.
 
     A DecodedText is not decoded again. `content_type` is the response's header, whose charset is used. `captured_at`
-    (aware) is when the page was fetched, as in `Page`. An invalid `url` is replaced by "". `parser_of` is the class of
-    the parser, which decides the class of the elements.
+    (aware) is when the page was fetched, None if unknown. An invalid `url` is replaced by "". `parser_of` is the class
+    of the parser, which decides the class of the elements.
     """
     decoded = body if isinstance(body, DecodedText) else decode_page(body, content_type)
     root: Element | None = None

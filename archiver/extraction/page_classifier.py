@@ -433,7 +433,8 @@ def classify_page(
 
     `hint` is what a feed or an API says about this address. It makes the page a post unless the page itself is clearly
     something else (an error, a password form, a listing). `known_kind` is the kind that the sitemap or link with the
-    address suggests. Only a page of kind POST becomes an article.
+    address suggests. `post` and `beside` are the post's elements and the byline near its heading; None if they have not
+    been located yet. Only a page of kind POST becomes an article.
     """
     post = post or locate_post(page)
     context = _Context(page, post, beside or byline_beside_heading(page, post), hint, known_kind)
@@ -442,15 +443,16 @@ def classify_page(
 
 def classify_at_a_glance(page: Page, post: Post, hint: SourceHint | None, known: PageKind) -> Answer | None:
     """Returns the kind and rule of a page if they are clear from its address, the classes of <body>, a redirect, or the
-    title of an error or login page. Otherwise returns None. `known` is the kind that its source suggests.
+    title of an error or login page. Otherwise returns None. `hint` is what a feed or an API says about the post, None
+    if nothing; `known` is the kind that its source suggests.
     """
     return _first_answer(_GLANCES, _Context(page, post, BylineBlock(), hint, known))
 
 
 def classify_by_facts(page: Page, post: Post, hint: SourceHint | None, known: PageKind) -> Answer | None:
     """Returns the kind and rule of a page if nothing needs to be guessed: if its platform's classes declare its kind,
-    or if it is an error page, an empty page, a redirect or a password form. Otherwise returns None. `known` is the kind
-    that its source suggests.
+    or if it is an error page, an empty page, a redirect or a password form. Otherwise returns None. `hint` is what a
+    feed or an API says about the post, None if nothing; `known` is the kind that its source suggests.
     """
     return _first_answer(_FACTS, _Context(page, post, BylineBlock(), hint, known))
 

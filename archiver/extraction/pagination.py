@@ -469,7 +469,8 @@ def _first_of(url: str, split: PartURL, one: bool) -> str:
 
 
 def _find_whole_view(page: Page, own: str, numbered: bool) -> str:
-    """Returns the address of a view with the whole post on one page; "" if the page does not link to such a view.
+    """Returns the address of a view with the whole post on one page; "" if the page does not link to such a view. `own`
+    is the page's own address.
 
     A link to a print view counts only if the post's pages were not found (`numbered` is False).
     """

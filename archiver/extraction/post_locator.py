@@ -58,8 +58,8 @@ def title_similarity(one: str, other: str) -> float:
 
 
 def title_in_url(text: str, path: str) -> float:
-    """Returns the similarity of a title and the slug in an address's path, from 0 to 1: the share of words that both
-    have.
+    """Returns the similarity of a title and the slug in an address's path, from 0 to 1: the number of words that occur
+    in both, divided by the number of different words that occur in either.
 
     The slug is the longest segment of the path. Publishing systems make it from the first version of the title.
     """

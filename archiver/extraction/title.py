@@ -333,8 +333,8 @@ def title_candidates(
     """Returns the title candidates with their sources, without the site's name, and without titles that belong to the
     site and not to the post (constants).
 
-    `names` are the names of the site, from `site_names`, and `host` is its host. If the element for the post's title is
-    empty, "" is a candidate.
+    `hint` is what a feed or an API says about the post, None if nothing. `names` are the names of the site, from
+    `site_names`, and `host` is its host. If the element for the post's title is empty, "" is a candidate.
     """
     declared = _declared_titles(page, post, names, host)
     out: list[Candidate[str]] = []
@@ -365,7 +365,10 @@ def _clean_title(text: str) -> str:
 
 
 def _declared_titles(page: Page, post: Post, names: list[str], host: str) -> list[Candidate[str]]:
-    """Returns the titles that the page declares, as candidates."""
+    """Returns the titles that the page declares (JSON-LD, microdata, RDFa, meta elements, <title>, scripts), as
+    candidates. The site's name before or after a title is removed: `names` are the names of the site, and `host` is its
+    host.
+    """
     out: list[Candidate[str]] = []
 
     def add(text: str, source: str, locator: str, confidence: float) -> None:

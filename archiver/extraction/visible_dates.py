@@ -76,8 +76,8 @@ def read_dates(
 
 
 def _relative_date(text: str, before: str, captured_at: datetime) -> tuple[Moment | None, Moment | None]:
-    """Parses a line such as "3 hours ago". Returns a pair like that of `read_dates`: (date of publication, None) or, if
-    a label says so, (None, date of the last change).
+    """Parses a line such as "3 hours ago"; `before` is the line before it, which may be its label. Returns a pair like
+    that of `read_dates`: (date of publication, None) or, if a label says so, (None, date of the last change).
     """
     moment = relative_time(text, captured_at)
     return (None, moment) if (date_label(text) or date_label(before)) == "modified" else (moment, None)

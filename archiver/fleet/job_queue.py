@@ -351,7 +351,9 @@ class Worker:
         )
 
     def _send_heartbeats(self, over: threading.Event, end: Callable[[], object]) -> None:
-        """Sends heartbeats in a loop, and ends the worker when the fleet is drained or has another version."""
+        """Sends heartbeats until `over` is set. Calls `end`, which ends the worker, when the fleet is drained or has
+        another version.
+        """
         board = self.context.board
         while not over.wait(_BEAT):
             try:

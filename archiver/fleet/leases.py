@@ -84,8 +84,9 @@ class LeaseWait:
 def take_lease(
     board: QueueDatabase, site: str, worker: str, delay: float, task: int | None = None
 ) -> SiteLease | LeaseWait:
-    """Takes the lease of a site and its host, for a due crawl, or for the open task with the ID `task`. `delay` is the
-    number of seconds between two requests to the host. Returns the lease, or how long to wait.
+    """Takes the lease of a site and its host for the worker with this name: for the open task with the ID `task`, or
+    for a due crawl if `task` is None. `delay` is the number of seconds between two requests to the host. Returns the
+    lease, or how long to wait.
     """
     asked = monotonic_seconds()
     with board.transaction() as conn:
@@ -134,8 +135,8 @@ def take_lease(
 
 
 def renew_lease(board: QueueDatabase, held: SiteLease, delay: float) -> tuple[float, str] | None:
-    """Extends a lease. Returns its new end (in `monotonic_seconds`) and the fleet's draining state; None if another
-    worker has taken over the site.
+    """Extends a lease. `delay` is the number of seconds between two requests to the host. Returns the lease's new end
+    (in `monotonic_seconds`) and the fleet's draining state; None if another worker has taken over the site.
     """
     asked = monotonic_seconds()
     row = board.one(
@@ -212,8 +213,9 @@ class RunEnd:
 def release_host(
     conn: psycopg.Connection[Row], held: SiteLease, end: RunEnd, rest: float = 0.0, quiet_until: datetime | None = None
 ) -> None:
-    """Records the end of a run, and makes its host available to other jobs after `rest` seconds. Call this only in the
-    transaction that has checked the site's fencing token.
+    """Records the end of a run, and makes its host available to other jobs after `rest` seconds. `quiet_until` is the
+    time until when the host asked for a pause, or None. Call this only in the transaction that has checked the site's
+    fencing token.
     """
     c = end.counts
     conn.execute(
@@ -335,8 +337,9 @@ def start_watchdog(link: Connection) -> LeaseWatchdog | None:
 def begin_leased_crawl(
     archive: Path, site: str, url: str, settings: dict[str, Any], contact: str | None
 ) -> LeasedProcess:
-    """Starts a process that crawls one site. The process begins when `LeasedProcess.extend` has sent it the end of its
-    lease. Its result is a CrawlResult or an ArchiverError. Raises OSError if the process cannot be started.
+    """Starts a process that crawls one site. `contact` is the contact for the User-Agent; None means the one in the
+    settings. The process begins when `LeasedProcess.extend` has sent it the end of its lease. Its result is a
+    CrawlResult or an ArchiverError. Raises OSError if the process cannot be started.
     """
 
     def died(how: str) -> CrawlResult:
@@ -347,7 +350,9 @@ def begin_leased_crawl(
 
 
 def _crawl(link: Connection, archive: Path, url: str, settings: dict[str, Any], contact: str | None) -> None:
-    """Entry point of a crawl's process: crawls the site, and sends the result to the worker."""
+    """Entry point of a crawl's process: crawls the site, and sends the result to the worker. `contact` is the contact
+    for the User-Agent; None means the one in the settings.
+    """
     watchdog = start_watchdog(link)
     if watchdog is None:
         return

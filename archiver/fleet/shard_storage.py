@@ -88,7 +88,7 @@ class ShardStorage:
         return digest.hexdigest()
 
     def append_to(self, key: str, into: BinaryIO) -> tuple[int, str]:
-        """Appends an object's bytes to an open file. Returns their number, and their SHA-256 in hex."""
+        """Appends an object's bytes to the open file `into`. Returns their number, and their SHA-256 in hex."""
         digest, length = hashlib.sha256(), 0
         try:
             with self._fs.open(f"{self._root}/{key}", "rb") as source:

@@ -56,9 +56,13 @@ def checkpoint(
     before: Manifest | None,
     commit: Callable[[Manifest], bool],
 ) -> Manifest:
-    """Stores the current state of a shard, and returns its manifest. `before` is the manifest of the previous state.
-    `commit` is called with the new manifest, and returns False if another worker has taken over the site. In this case,
-    the written objects are deleted and Fenced is raised.
+    """Stores the current state of a shard, and returns its manifest.
+
+    - `token`: the fencing token of the worker's lease.
+    - `number`: the number of this checkpoint within the worker's run.
+    - `before`: the manifest of the previous state; None if there is none.
+    - `commit`: is called with the new manifest, and returns False if another worker has taken over the site. In this
+      case, the written objects are deleted and Fenced is raised.
 
     If `commit` raises an error, the objects are kept, because the commit may have succeeded nevertheless. If it has
     not, a later call of `delete_old_objects` deletes them. Nothing is written to a storage without `fleet.json`, such

@@ -144,7 +144,8 @@ def crawl_site(context: WorkerContext, site: str, settings: dict[str, Any], url:
 
 def attempt_job(name: str, lease: LeaseKeeper, run: Callable[[], E], failed: Callable[[str], E]) -> E | None:
     """Returns the result of `run`. If `run` fails, returns the result of `failed`, which is called with the reason.
-    Returns None if another worker has taken over the site; the caller must then record nothing.
+    Returns None if another worker has taken over the site; the caller must then record nothing. `name` names the job in
+    the log.
     """
     try:
         return run()
@@ -260,7 +261,8 @@ def _ended_run(
     board: QueueDatabase, archive: Path, held: SiteLease, outcome: str, reason: str, counts: Counts, delay: float
 ) -> EndedRun:
     """Returns the result of a crawl with the time when the site is due again: at once if the run was interrupted,
-    otherwise by the rules of `archiver schedule`.
+    otherwise by the rules of `archiver schedule`. `outcome`, `reason` and `counts` are those of the run; `delay` is the
+    number of seconds between two requests to the host.
     """
     now = datetime.now(UTC)
     with opened(archive, read_only=True) as db:
@@ -276,7 +278,8 @@ def _ended_run(
 
 def _failed_run(board: QueueDatabase, held: SiteLease, reason: str, delay: float) -> EndedRun:
     """Returns the result of a run that could not crawl the site or store its shard, with the time of the next attempt.
-    The state of the shard remains that of the last checkpoint.
+    `delay` is the number of seconds between two requests to the host. The state of the shard remains that of the last
+    checkpoint.
     """
     row = board.one("select failures, period_seconds from fleet_sites where name = %s", [held.site])
     failures, period = (row["failures"], row["period_seconds"]) if row else (0, _RETRY)

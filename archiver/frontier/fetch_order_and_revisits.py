@@ -158,8 +158,9 @@ _NEXT_TRY = timedelta(hours=20)
 
 def next_try_of_new_page(found: datetime, now: datetime, revisit: timedelta = DEFAULT_REVISIT) -> datetime:
     """Returns the next due time of a page that is gone or shows no post, since a new post may look like that for some
-    days, and a known one may come back. It is requested a day later, and then each time at twice its age. `found` is
-    when the page was found on a site that had been crawled before, or when its post was first found gone.
+    days, and a known one may come back. It is requested a day later, and then each time at twice its age, at most
+    `revisit` later. `found` is when the page was found on a site that had been crawled before, or when its post was
+    first found gone.
     """
     return now + min(max(now - found - _YOUNGEST + _NEXT_TRY, _NEXT_TRY), revisit)
 

@@ -19,11 +19,11 @@ each other, so a source that is incomplete would most likely lack some of the po
 lacked one post in ten, it would list all of 20 linked posts with a probability of one in eight, and all of 60 linked
 posts with a probability of one in five hundred.
 
-A host may redirect an address to the form with or without a slash at the end, with an index file, https or www. All
-forms of an address have the same urlkey. Once two addresses of a folder were redirected in the same way and none
-answered without a redirect, the crawl requests further addresses of the folder directly in the redirected form. If the
-host has no page at that form, the crawl requests the known address, so a wrong guess costs one request and loses
-nothing.
+A host may redirect an address to another spelling: with or without a slash at the end, an index file, https or www.
+All spellings of an address have the same urlkey. Once two addresses of a folder were redirected in the same way and
+none answered without a redirect, the crawl requests further addresses of the folder directly in the redirected
+spelling. If the host has no page there, the crawl requests the known address, so a wrong guess costs one request and
+loses nothing.
 
 The addresses that the pages of each URL pattern have shown in a run are remembered in a fixed amount of memory.
 """
@@ -470,8 +470,8 @@ _OF_PATH = ("no index file", "slash", "no slash")
 
 
 def _changed(form: str, parts: SplitResult) -> SplitResult:
-    """Returns the address changed to the form `form` (such as "https" or "slash"); unchanged if it cannot have this
-    form.
+    """Returns the address changed to the spelling `form` ("https", "www", "slash" and so on); unchanged if it cannot
+    have this spelling.
     """
     path = parts.path or "/"
     if form in ("https", "http"):
@@ -489,8 +489,8 @@ def _changed(form: str, parts: SplitResult) -> SplitResult:
 
 
 class RedirectForms:
-    """The forms to which the host of one site redirects addresses (https, without www, with a slash at the end ...), as
-    learned from the responses of one run.
+    """The spellings (https, without www, with a slash at the end ...) to which the host of one site redirects
+    addresses, as learned from the responses of one run. In the code, such a spelling is called a form.
     """
 
     def __init__(self) -> None:
@@ -500,7 +500,7 @@ class RedirectForms:
         self._refuted_anywhere: set[str] = set()
 
     def record_redirect(self, asked: str, target: str) -> None:
-        """Records that an address was redirected to another form of itself."""
+        """Records that an address (`asked`) was redirected to a different spelling of itself (`target`)."""
         before, after = urlsplit(asked), urlsplit(target)
         for form in (*_OF_HOST, *_OF_PATH):
             if form == "slash":  # "/blog/index.html" has its slash before the index file
@@ -513,8 +513,8 @@ class RedirectForms:
                     self._refute(other, asked)
 
     def record_response(self, url: str) -> None:
-        """Records that an address answered without a redirect, which refutes every form that this address does not
-        have.
+        """Records that an address answered without a redirect. From now on, its host is not believed to redirect to the
+        spellings that this address does not have, such as https or a slash at the end.
         """
         parts = urlsplit(url)
         for form in (*_OF_HOST, *_OF_PATH):
@@ -526,8 +526,8 @@ class RedirectForms:
         self._refuted_anywhere.add(form)
 
     def redirected(self, url: str) -> str:
-        """Returns the form of an address to which its host is believed to redirect it; the address itself if no such
-        form is known.
+        """Returns the spelling of an address (https, slash at the end ...) to which its host is believed to redirect
+        it; the address itself if the host is not believed to redirect it.
         """
         if not self._anywhere:
             return url
@@ -538,8 +538,8 @@ class RedirectForms:
         return parts.geturl()
 
     def is_undecided(self, url: str) -> bool:
-        """Returns True if no response has yet shown whether the host redirects an address to a different form of its
-        path.
+        """Returns True if no response has yet shown whether the host redirects an address to a different spelling of
+        its path.
         """
         parts = urlsplit(url)
         return any(
@@ -556,8 +556,8 @@ class RedirectForms:
 
 
 def _agree(form: str, changed: SplitResult, after: SplitResult) -> bool:
-    """Returns True if `changed`, an address that was changed to the form `form`, equals the redirect's target `after`
-    in the part that this form changes: the scheme, the host or the path.
+    """Returns True if `changed`, an address that was changed to the spelling `form`, equals the redirect's target
+    `after` in the part that this spelling changes: the scheme, the host or the path.
     """
     if form in ("https", "http"):
         return changed.scheme == after.scheme
@@ -569,7 +569,9 @@ def _agree(form: str, changed: SplitResult, after: SplitResult) -> bool:
 
 
 def _folder(form: str, url: str) -> str:
-    """Returns the folder for which a form is learned; "" for https and www, which are the same for all folders."""
+    """Returns the folder of an address for which it is learned whether its host redirects to the spelling `form`; ""
+    for https and www, which are the same for all folders.
+    """
     return "" if form in _OF_HOST else folder_pattern(url).key
 
 

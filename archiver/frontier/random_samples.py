@@ -181,7 +181,8 @@ class SetAside:
     - `pages`: how many pages are set aside now.
     - `sampled`: how many pages were sampled, and are therefore no longer set aside.
     - `hits`: how many of the sampled pages are posts or lead to unknown posts.
-    - `rounds`: the number of samples since the pattern was last reopened.
+    - `rounds`: the number of samples since the pattern was last reopened, that is, since all its pages were last
+      released to be fetched.
     - `waiting`: how many pages were set aside since the last sample.
     - `chosen`: the IDs of the pages to sample next, chosen uniformly at random from the waiting pages.
     """

@@ -214,9 +214,9 @@ def next_crawl(
 ) -> RecrawlTime:
     """Returns when a site is due for its next crawl.
 
-    `past` are the site's last runs (up to REMEMBERED_RUNS), newest first. `name` is the site's name, and `quiet_until`
-    is the end of a pause that its host asked for. All times are aware. Runs in the future are ignored, because they
-    were written with a wrong clock.
+    `cadence` is the site's setting of that name. `past` are its last runs (up to REMEMBERED_RUNS), newest first. `name`
+    is its name, and `quiet_until` is the end of a pause that its host asked for, None if it asked for none. All times
+    are aware. Runs in the future are ignored, because they were written with a wrong clock.
     """
     runs = [run for run in past if run.started <= now + _CLOCK_TOLERANCE]
     period = _period(cadence, runs, name, now)

@@ -123,8 +123,9 @@ def _is_gone(path: Path) -> bool:
 
 
 def find_unsafe(db: Database, limits: Maintenance, now: datetime) -> list[HealthFinding]:
-    """Reads the records about backups and checks of an archive, and returns the findings of `judge_safety`. Returns []
-    if the database has no tables for these records.
+    """Reads the records about backups and checks of an archive, and returns the findings of `judge_safety`. `limits`
+    says after how many days a backup is too old and a check is overdue. Returns [] if the database has no tables for
+    these records.
     """
     known = read_safety(db)
     return list(judge_safety(known, limits, now)) if known else []

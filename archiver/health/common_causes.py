@@ -130,9 +130,9 @@ class _Outage:
 
 
 def _follow_outage(cause: str, runs: Iterable[EndedRun], already_failing: Collection[str]) -> _Outage:
-    """Follows the runs of an outage until most of them succeed, and returns what it found. `runs` begin with a run of
-    the outage; they are later runs to find its end, or earlier runs to find its beginning. Runs of sites in
-    `already_failing` are ignored.
+    """Follows the runs of an outage until most of them succeed, and returns what it found. `cause` is the kind of
+    failure, such as "network". `runs` begin with a run of the outage; they are later runs to find its end, or earlier
+    runs to find its beginning. Runs of sites in `already_failing` are ignored.
     """
     outage = _Outage()
     failed: set[str] = set()

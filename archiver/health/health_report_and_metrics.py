@@ -357,8 +357,8 @@ def _seen_findings(health: Health) -> tuple[SeenFinding, ...]:
 
 
 def health_as_json(health: Health, mute: Mute | None = None) -> dict[str, Any]:
-    """Returns the health of a site or the archive as JSON values. The keys `accepted` and `muted` are included only if
-    they are not empty.
+    """Returns the health of a site or the archive as JSON values. `mute` says until when nobody is notified about the
+    site; None if it is not muted. The keys `accepted` and `muted` are included only if they are not empty.
     """
     out: dict[str, Any] = {"state": health.state, "findings": [finding_as_json(one) for one in health.findings]}
     if health.accepted:

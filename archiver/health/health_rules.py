@@ -144,7 +144,7 @@ class HealthInputs:
     - `moved_to`: the address on another host to which the start page redirects, or "".
     - `content`: figures about the content of its articles and pages.
     - `deletions`: the posts that were recently found gone.
-    - `accepted`: the held pages that were recently accepted.
+    - `accepted`: the held pages whose new content recent runs have stored, because several fetches had confirmed it.
     """
 
     site: str
@@ -315,7 +315,9 @@ def _check_deletions(known: HealthInputs, runs: Sequence[JudgedRun], now: dateti
 
 
 def _check_accepted(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Yields a finding if held pages were recently accepted without an operator."""
+    """Yields a finding if recent runs have stored the new content of held pages, because several fetches had confirmed
+    it and no person had decided otherwise.
+    """
     found = known.accepted
     if not found.pages:
         return

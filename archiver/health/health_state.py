@@ -297,8 +297,8 @@ def _why_silent(source: _SourceDocument, kind: str) -> str | None:
 
 
 def _find_unread_source(db: Database, site: dict[str, Any], kind: str) -> tuple[str, str | None]:
-    """Returns the URL of the source of this kind whose requests failed most often, and the reason, if one is stored;
-    ("", "") if none failed.
+    """Returns the URL of the source of this kind whose requests failed most often, and the reason (None if none is
+    stored); ("", "") if none failed.
     """
     return db.execute(
         "select url, reason from pages where site_id = ? and priority = 0 and kind = ? and outcome <> 'not-article' "

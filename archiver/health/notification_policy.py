@@ -250,7 +250,8 @@ def _is_wanted(finding: HealthFinding, policy: NotificationPolicy) -> bool:
 def _find_former(faults: Iterable[Fault], finding: HealthFinding, shown: Collection[tuple[str, str]]) -> Fault | None:
     """Returns the fault that a new finding continues under another subject; None if there is none. It is a fault with
     the same code that is no longer shown and was first noticed no earlier than the new finding began. For example, one
-    redesign may first have lost the field of the old fault, and then the field of the new finding.
+    redesign may first have lost the field of the old fault, and then the field of the new finding. `shown` are the
+    (code, subject) pairs of the present findings.
     """
     return next(
         (
@@ -315,8 +316,8 @@ def _new_fault(seen: SeenFinding, look: Look) -> Fault:
 
 
 def _note(fault: Fault | None, seen: SeenFinding, look: Look) -> Fault:
-    """Returns the fault for a finding that is information. Such a finding is sent once, and again each time it begins
-    anew.
+    """Returns the fault for a finding that is information. `fault` is the present fault, None if the finding is new.
+    Such a finding is sent once, and again each time it begins anew.
     """
     since = seen.finding.since
     if fault is None or (since and since > fault.began):
@@ -353,7 +354,9 @@ def _decide_present(fault: Fault, look: Look, policy: NotificationPolicy) -> Fau
 
 
 def _is_worse(fault: Fault, at: datetime) -> bool:
-    """Returns True if a fault has a higher level than was sent, or if it is red and its figure has at least doubled."""
+    """Returns True if a fault has a higher level than was sent, or if it is red and its figure has at least doubled.
+    `at` is the current time: after a figure was sent, further growth is not reported for a while.
+    """
     if _rank(fault.level) != _rank(fault.sent_level):
         return _rank(fault.level) > _rank(fault.sent_level)
     if fault.level != "red" or fault.over_at or fault.figure is None or fault.sent_figure is None:

@@ -58,7 +58,7 @@ def enter_notification(
     now: datetime,
 ) -> None:
     """Stores a notification, to be sent later. `recipients` is a pair of the channel's name and the name of the policy
-    whose recipients get it. `digest` is the table of sites if it is a digest.
+    whose recipients get it. `digest` is the table of sites if it is a digest, otherwise None.
     """
     db.execute(
         "insert into notifications (at, channel, policy, changes, digest) values (?, ?, ?, ?, ?)",

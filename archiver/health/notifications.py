@@ -379,8 +379,8 @@ def notify(
 
     - `only`: the names of the sites to judge; None means all. Notifications that were held back earlier are sent for
       all sites.
-    - `catching_up`: the scheduler has just started, so that late sites are not reported.
-    - `now`: the current time.
+    - `catching_up`: True if the scheduler has just started, so that late sites are not reported.
+    - `now`: the time at which the sites are judged; None means the current time.
 
     Deletes acceptances of findings that no longer exist or have got worse, even if no channel is configured. Does
     nothing if another process is notifying. Raises BadConfig if archiver.toml is invalid, and the errors of
@@ -419,7 +419,9 @@ def notify(
 
 
 def _deliver(db: Database, archive: Path, channels: Mapping[Recipients, Channel], after: int) -> Sent:
-    """Sends the stored notifications that are due and have a higher number than `after`."""
+    """Sends the stored notifications that are due and have a higher number than `after`. Returns, for each of them, its
+    channel and why sending it failed ("" if it was sent).
+    """
     return [
         (name_recipients(recipients), _send(db, archive, notice, channels[recipients]))
         for notice in read_due_notifications(db)
@@ -477,7 +479,9 @@ def _enter_notifications(
 def _enter_damage(
     db: Database, notify: Notify, channels: Collection[Recipients], damage: ArchiveDamaged, at: datetime
 ) -> None:
-    """Stores notifications that the archive is damaged, if the damage makes it impossible to determine its health."""
+    """Stores notifications that the archive is damaged, if the damage makes it impossible to determine its health. `at`
+    is the current time.
+    """
     finding = HealthFinding("damage", "red", str(damage), "database")
     look = Look("", at, (SeenFinding(finding),), hours_as_runs(at), is_conclusive=False)
     _enter_looks(db, notify, channels, {"": look}, {"": _NotifiedSite()}, at)
@@ -491,8 +495,8 @@ def _enter_looks(
     sites: Mapping[str, _NotifiedSite],
     at: datetime,
 ) -> None:
-    """Updates the faults of the sites in `looks`, and stores the notifications that are due. For other sites, sends
-    only what was held back earlier.
+    """Updates the faults of the sites in `looks`, and stores the notifications that are due at the time `at`. For other
+    sites, sends only what was held back earlier. `sites` are all sites by name.
     """
     for channel in CHANNELS:
         messages: dict[tuple[Recipients, NotificationPolicy | None], list[HealthChange]] = {}

@@ -168,7 +168,8 @@ def read_next_run(db: Database, site: dict[str, Any], config: Config, now: datet
 
 def describe_next_run(turn: RecrawlTime | None, group: str) -> dict[str, Any] | None:
     """Returns the next run of a site as a JSON value with the keys at, why and postponed_by (blackout, quota or None).
-    Returns None if `turn` is None, which means that no run is scheduled.
+    Returns None if `turn` is None, which means that no run is scheduled. `group` is the group whose blackout hours
+    apply to the site, "" if there is none.
     """
     if turn is None:
         return None

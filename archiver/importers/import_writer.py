@@ -86,8 +86,8 @@ class ImportWriter:
         self._bare = make_reader_without_hints(db, folder, self.sites, now)
 
     def write(self, read: ReadRecord, source: ImportSource, tally: ImportCounts) -> Problem | None:
-        """Stores one record. Returns a problem if its content cannot be stored, so that the other records are still
-        stored. Raises errors of the disk and the database.
+        """Stores one record, and counts it in `tally`. Returns None, or a problem if its content cannot be stored, so
+        that the other records are still stored. Raises errors of the disk and the database.
         """
         try:
             with writing(self.db):
@@ -153,8 +153,8 @@ class ImportWriter:
         return removal is not None
 
     def _store_post(self, read: ReadRecord, capture_id: int | None, source: ImportSource, tally: ImportCounts) -> None:
-        """Stores a post with its capture. `capture_id` is the ID of the capture if it is already in the archive,
-        otherwise None.
+        """Stores a post with its capture, and counts it in `tally`. `capture_id` is the ID of the capture if it is
+        already in the archive, otherwise None.
         """
         assert read.article is not None
         assert read.exchange is not None
@@ -206,7 +206,9 @@ class ImportWriter:
     def _apply_earlier_responses(
         self, stored: Stored, site: SiteScope, source: ImportSource, tally: ImportCounts
     ) -> None:
-        """Applies redirects and 404 responses that were imported before their article to this article."""
+        """Applies redirects and 404 responses that were imported before their article (`stored`) to this article, and
+        counts them in `tally`.
+        """
         db, article_id = self.db, stored.article_id
         key = db.execute("select urlkey from articles where id = ?", [article_id]).fetchone()[0]
         for way in redirects_to(db, key):
@@ -223,8 +225,8 @@ class ImportWriter:
             captures.enter_gone(self.db, url, *last, source.name)
 
     def _add_alias(self, article_id: int, way: HistoricalRedirect, site: SiteScope, tally: ImportCounts) -> None:
-        """Stores a URL that redirected to an article as an alias of this article. If the URL was the address of another
-        article, the post has moved, and the two articles are merged.
+        """Stores the URL of the redirect `way` as an alias of the article to which it led, and counts it in `tally`. If
+        the URL was the address of another article, the post has moved, and the two articles are merged.
         """
         owner = self.db.execute(
             "select d.article_id, a.last_seen, a.site, a.post_id, b.post_id from article_urls d join articles a on "

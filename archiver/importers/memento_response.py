@@ -160,7 +160,7 @@ def _mismatch(
     at: datetime | None,
 ) -> OtherMemento | Problem | None:
     """Returns None if the response is the requested capture, OtherMemento if it leads to another capture of the URL,
-    otherwise a Problem.
+    otherwise a Problem. `at` is the time in the response's Memento-Datetime header; None if it has none.
     """
     status, body, coding = response.status, payload.body, payload.coding
     if at is None and not payload.is_proven:
@@ -271,7 +271,7 @@ def _renames_headers(response: ArchiveResponse) -> bool:
 
 def _original_headers(response: ArchiveResponse, service: ArchiveService, coding: str) -> Headers:
     """Returns the header fields of the capture, as far as the web archive delivers them, without the web archive's own
-    fields.
+    fields. `coding` is the content coding of the restored payload, "" for none.
     """
     out = list(_renamed_back(response.headers) if _renames_headers(response) else _passed_on(response))
     if not any(name.lower() == b"content-type" for name, _ in out) and (kind := response.header("content-type")):

@@ -269,7 +269,7 @@ class RecordReader:
 
 
 def _classify_without_page(base: ReadRecord, found: ForeignCapture, answer: HTTPResponse) -> ReadRecord:
-    """Classifies a response without a page: a post that is gone, a redirect, or another status."""
+    """Returns `base` completed for a response without a page: a post that is gone, a redirect, or another status."""
     if found.status in (404, 410):
         return replace(base, kind=RecordKind.GONE)
     location = answer.header("location") if found.status in _REDIRECTS else ""
@@ -289,8 +289,13 @@ def _read_page(
     is_home: bool,
     copied: Exchange | None,
 ) -> ReadRecord:
-    """Reads an HTML page. Returns it as a post with its article, or as another page with the rule by which it is not a
-    post.
+    """Returns `base` completed for an HTML page: as a post with its article, or as another page with the rule by which
+    it is not a post.
+
+    - `rules`: the site's rules; None if it has none.
+    - `version`: the version of this program.
+    - `is_home`: True if the page is the home page of its site, which is never a post.
+    - `copied`: the request and response, if they may be copied into the archive; otherwise None.
     """
     found = base.found
     page = parse_page(answer.body, found.url, answer.content_type, found.at)

@@ -266,7 +266,7 @@ class CaptureList:
         self._db.execute("delete from todo where n = ?", [row.n])
 
     def change(self, row: ListedCapture, do: CaptureAction) -> None:
-        """Changes the decision about a capture of the list."""
+        """Changes the decision about a capture of the list to `do`."""
         self._db.execute("update todo set do = ? where n = ?", [do.value, row.n])
 
     def take_replacement(self, row: ListedCapture) -> ListedCapture | None:
@@ -339,8 +339,8 @@ class ListRequests:
         return self._asked or None
 
     def read(self, status: int, location: str, body: bytes) -> None:
-        """Parses the response to the URL that `next` returned, and adds its captures to `listing`. Raises NoCaptureList
-        if the response is not a list of captures.
+        """Parses the response to the URL that `next` returned (its status, the target of a redirect and its body), and
+        adds its captures to `listing`. Raises NoCaptureList if the response is not a list of captures.
         """
         if 300 <= status < 400:
             raise NoCaptureList(self._asked, f"it redirects to {location[:200]}; give that URL with --service")
@@ -622,8 +622,9 @@ def _sha1(one: CaptureListEntry) -> str:
 
 
 def _is_stored_as_listed(row: ListedCapture, one: ReadRecord | None) -> bool:
-    """Returns True if a listed capture was stored as a post with the time and digest of the list. The table `captures`
-    then shows that it was fetched, and no other record of this is needed.
+    """Returns True if a listed capture was stored as a post with the time and digest of the list. `one` is what was
+    read from the fetched capture; None if it could not be read. The table `captures` then shows that it was fetched,
+    and no other record of this is needed.
     """
     return (
         one is not None

@@ -265,8 +265,8 @@ class WaybackSpider(scrapy.Spider):
 
 
 def make_settings(plan: WaybackPlan, agent: str) -> dict[str, Any]:
-    """Returns the Scrapy settings of an import. Bodies are not decompressed, because the digest of a capture is that of
-    the bytes as sent.
+    """Returns the Scrapy settings of an import; `agent` is the User-Agent. Bodies are not decompressed, because the
+    digest of a capture is that of the bytes as sent.
     """
     return {
         "USER_AGENT": agent,

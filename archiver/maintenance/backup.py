@@ -38,8 +38,8 @@ _MOST_NAMED = 3
 
 
 def check_copy(copy: Database, source: Database, archive: Path, target: Path, *, force: bool = False) -> None:
-    """Checks a copy of the database of `archive` that is to take the place of the backup at `target`. Raises
-    BackupDamaged if the copy is damaged.
+    """Checks a copy of the database of `archive` (open as `source`) that is to take the place of the backup at
+    `target`. Raises BackupDamaged if the copy is damaged.
 
     SQLite checks all pages, tables and indexes. The schema is compared, and every row is read. Unless `force` is True,
     each article's text is also compared with its digest. The copy must then also contain all articles of the backup at
@@ -141,8 +141,8 @@ def _find_lost_articles(copy: Database, target: Path) -> list[int]:
 
 
 def _advice(copy: Database, source: Database, archive: Path, target: Path) -> str:
-    """Returns sentences for the message that a new backup (`copy`) is damaged: which earlier backup was kept, and what
-    to do.
+    """Returns sentences for the message that a new backup (`copy`) of `archive` is damaged: which earlier backup at
+    `target` was kept, and what to do. `source` is the archive's open database.
     """
     if _is_only_derived_damaged(copy):
         return (
@@ -192,7 +192,8 @@ def copy_database(
 ) -> Iterator[Database]:
     """Context manager that copies the archive's database, checks the copy and yields it. When the block ends, the copy
     is moved atomically to `target`. An existing file at `target` must be an earlier backup of the same archive, unless
-    `force` is True. If `keep` is greater than 1, that file is kept as an earlier generation.
+    `force` is True. If `keep` is greater than 1, that file is kept as an earlier generation. `progress` is called with
+    the name of the current step, the amount done, and the total.
 
     Raises BackupDamaged if the copy is damaged, BackupRefused, BackupDiskFull, and the errors of `open_archive`.
     """
@@ -247,8 +248,8 @@ def _copy(source: Database, part: Path, target: Path, progress: Progress) -> Non
 
 
 def _move_into_place(source: Database, part: Path, target: Path, keep: int) -> None:
-    """Syncs the finished copy to disk (fsync(2)), keeps the backup at `target` as an earlier generation if `keep` is
-    greater than 1, and moves the copy to `target`.
+    """Syncs the finished copy (`part`) to disk (fsync(2)), keeps the backup at `target` as an earlier generation if
+    `keep` is greater than 1, and moves the copy to `target`. `source` is the archive's open database.
     """
     with part.open("rb") as handle:
         os.fsync(handle.fileno())
@@ -260,7 +261,9 @@ def _move_into_place(source: Database, part: Path, target: Path, keep: int) -> N
 
 
 def _time_of_backup(source: Database, target: Path) -> datetime | None:
-    """Returns when the backup at `target` was made; None if the file is not a backup of this archive."""
+    """Returns when the backup at `target` was made; None if the file is not a backup of the archive that is open as
+    `source`.
+    """
     try:
         db = open_archive(target, read_only=True, to_copy=True)
     except ArchiverError:
@@ -311,10 +314,11 @@ def _lock_target(part: Path, target: Path) -> Iterator[None]:
 
 
 def _make_folder(source: Database, target: Path) -> None:
-    """Creates the folder of a first backup, but not the folders above it.
+    """Creates the folder of a first backup, but not the folders above it. `source` is the archive's open database,
+    which records its earlier backups.
 
     A folder that held a backup before and is now missing is not created again. It is probably on a disk that is not
-    mounted, so the new backup would be written to the same disk as the archive.
+    mounted, so the new backup would be written to the same disk as the archive. Raises BackupRefused.
     """
     folder = target.parent
     if folder.is_dir():
@@ -347,8 +351,8 @@ def _check_target(source: Database, archive: Path, target: Path, *, force: bool)
 
 
 def _why_not_backup(source: Database, target: Path) -> str:
-    """Returns "" if the file at `target` is an earlier backup of the archive. Otherwise returns a phrase that says why
-    it is none.
+    """Returns "" if the file at `target` is an earlier backup of the archive that is open as `source`. Otherwise
+    returns a phrase that says why it is none.
     """
     try:
         other = open_archive(target, read_only=True, to_copy=True)
@@ -498,9 +502,9 @@ def _explain_difference(db: Database, archive: Path, target: Path, name: str) ->
 
 
 def _copy_warc(file: Path, to: Path, last: int | None, out: CopiedFiles) -> None:
-    """Copies a WARC file and its index to `to`. If a crawl is still writing the file, `last` is the offset of the last
-    exchange (a response with its request) to copy; None copies the whole file. Raises _DifferentFile if a different
-    file with the same name exists.
+    """Copies a WARC file and its index to `to`, and counts them in `out`. If a crawl is still writing the file, `last`
+    is the offset of the last exchange (a response with its request) to copy; None copies the whole file. Raises
+    _DifferentFile if a different file with the same name exists.
     """
     with file.open("rb") as handle:
         end = os.fstat(handle.fileno()).st_size if last is None else _find_exchange_end(handle, last)

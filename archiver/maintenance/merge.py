@@ -106,8 +106,8 @@ IDMap = dict[int, int]
 
 
 def merge_sites(db: Database, theirs: Database) -> IDMap:
-    """Merges the sites of the other archive by name. Returns a map from each site's ID in the other archive to its ID
-    in this one. For a site in both archives, the settings in this archive take precedence.
+    """Merges the sites of the other archive (`theirs`) by name. Returns a map from each site's ID in the other archive
+    to its ID in this one. For a site in both archives, the settings in this archive take precedence.
     """
     ids: IDMap = {}
     for row in theirs.query("select * from sites order by id"):

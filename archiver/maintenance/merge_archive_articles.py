@@ -100,7 +100,8 @@ def add_article(
     rules: Mapping[int, int],
 ) -> int:
     """Copies an article of the other archive, with all its revisions, into this archive, which does not contain it yet.
-    Returns the article's ID in this archive. `runs` and `rules` map IDs of the other archive to IDs of this one.
+    Returns the article's ID in this archive. `captures` enters its captures; `runs` and `rules` map IDs of the other
+    archive to IDs of this one.
     """
     capture_ids = {one["id"]: captures.enter(one) for one in post.captures}
     row = {k: v for k, v in post.row.items() if k not in _LOCAL_COLUMNS}
@@ -160,7 +161,9 @@ def enter_addresses(db: Database, number: int, post: TheirArticle, *, new: bool 
 
 
 def merge_parts(db: Database, theirs: Database, key: str) -> None:
-    """Merges the parts of a post that is split over several pages; `key` is the urlkey of the post."""
+    """Merges the parts of a post that is split over several pages from the other archive (`theirs`) into this one;
+    `key` is the urlkey of the post.
+    """
     for row in theirs.query("select * from article_parts where post_urlkey = ?", [key]):
         db.execute(
             "insert into article_parts (urlkey, url, post_urlkey, number, text, markup) values (:urlkey, :url, "
@@ -172,7 +175,8 @@ def merge_parts(db: Database, theirs: Database, key: str) -> None:
 
 def _map_provenance(row: Row, capture_ids: Mapping[int, int | None], rules: Mapping[int, int]) -> Row:
     """Returns the columns `capture_id` and `extractor` of an article or revision, with the IDs of captures and site
-    rules replaced by the IDs that they have in this archive.
+    rules replaced by the IDs that they have in this archive. `capture_ids` and `rules` map the IDs of the other archive
+    to those; a capture that was not copied has None.
     """
     return {"capture_id": capture_ids.get(row["capture_id"] or 0), "extractor": _map_extractor(row["extractor"], rules)}
 
@@ -228,10 +232,12 @@ def merge_article(
     without_hints: ExtractWithoutHints,
     rules: Mapping[int, int],
 ) -> bool:
-    """Merges an article of the other archive into the same article of this archive, which has the ID `number`. Returns
-    True if the article of this archive got a new revision.
+    """Merges an article of the other archive (`post`) into the same article of this archive, which has the ID `number`.
+    Returns True if the article of this archive got a new revision.
 
-    Captures that this archive has already, for example from an earlier merge, are skipped.
+    Captures that this archive has already, for example from an earlier merge, are skipped. `captures` enters the
+    others. `without_hints` extracts an article from a capture without source hints. `rules` maps IDs of site rules in
+    the other archive to IDs in this one.
     """
     before = next(iter(db.query("select * from articles where id = ?", [number])))
     merge = _ArticleMerge(db, post, number, captures, without_hints, _read_their_revisions(theirs, post, rules))
@@ -245,9 +251,9 @@ def merge_article(
 
 @dataclass(slots=True)
 class _ArticleMerge:
-    """Merges one article of the other archive into the article with the ID `number` in this archive. `revisions` are
-    the other archive's revisions, ordered by time. `revised` becomes True when the article in this archive gets a new
-    revision.
+    """Merges one article of the other archive (`post`) into the article with the ID `number` in this archive.
+    `revisions` are the other archive's revisions, ordered by time. `without_hints` extracts an article from a capture
+    without source hints. `revised` becomes True when the article in this archive gets a new revision.
     """
 
     db: Database

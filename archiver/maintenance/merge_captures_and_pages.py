@@ -199,9 +199,10 @@ _FETCH_COLUMNS = (
 def merge_page(
     db: Database, theirs: Database, row: Row, site_id: int, article_id: int | None, captures: CaptureMerge
 ) -> None:
-    """Merges a page of the other archive, given as its row, into the pages table. If both archives have fetched the
-    page, the result of the later fetch is kept. A page that neither archive has fetched is trap-excluded only if both
-    archives have excluded it.
+    """Merges a page of the other archive, given as its row, into the pages table. `article_id` is the ID in this
+    archive of the article that the page shows, None if it shows none. If both archives have fetched the page, the
+    result of the later fetch is kept. A page that neither archive has fetched is trap-excluded only if both archives
+    have excluded it.
     """
     own = next(iter(db.query("select * from pages where urlkey = ?", [row["urlkey"]])), None)
     newer = own is None or _is_newer(own, row)
@@ -228,8 +229,8 @@ def merge_page(
 
 
 def _is_newer(own: Row, row: Row) -> bool:
-    """Returns True if the other archive fetched the page later than this one. If neither has fetched it, returns True
-    if the page is due only in the other archive.
+    """Returns True if the other archive fetched a page (`row`) later than this one (`own`). If neither has fetched it,
+    returns True if the page is due only in the other archive.
     """
     return (row["fetched_at"] or "") > (own["fetched_at"] or "") or (
         not row["fetched_at"] and not own["fetched_at"] and own["due_at"] is None and row["due_at"] is not None
@@ -375,7 +376,7 @@ def merge_requisite(db: Database, row: Row, site_id: int, captures: CaptureMerge
 
 def link_requisites(db: Database, theirs: Database) -> None:
     """Links the merged requisites to the articles that need them, and to the stylesheets and redirects that refer to
-    them.
+    them, as they are linked in the other archive (`theirs`).
     """
     for article, requisite, role in theirs.execute("select article_id, requisite_id, role from article_requisites"):
         db.execute(
@@ -433,7 +434,7 @@ def merge_searches(db: Database, theirs: Database) -> tuple[int, list[str]]:
 
 
 def merge_tombstones(db: Database, theirs: Database) -> int:
-    """Copies the tombstones of the other archive, and returns how many are new in this archive.
+    """Copies the tombstones of the other archive (`theirs`), and returns how many are new in this archive.
 
     If the post of a new tombstone is in this archive, its takedown is left pending; `finish_takedowns` completes it. If
     both archives contain a tombstone and the other archive allows its post again, this archive allows the post again,

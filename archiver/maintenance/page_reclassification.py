@@ -230,8 +230,9 @@ def rejudge(
     most: int | None = None,
     take: Callable[[RejudgedPage], None] = lambda page: None,
 ) -> tuple[RejudgingTally, Counts]:
-    """Decides again which pages of a site are posts, for at most `most` pages. `everything` has the same meaning as in
-    `Rejudging.pages`. Stores the changes, unless `run` is None. `take` is called with the result for each page.
+    """Decides again which pages of a site are posts, for at most `most` pages (None: all). `everything` has the same
+    meaning as in `Rejudging.pages`. Stores the changes, unless `run` is None. `take` is called with the result for each
+    page. Returns the figures of the result, and the counts of new, withdrawn and otherwise changed articles.
     """
     tally, counts = RejudgingTally(), Counts()
     pages = judging.pages(everything=everything)

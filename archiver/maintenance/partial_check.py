@@ -385,7 +385,8 @@ class _PartCheck:
         self, due: Iterator[list[Unit]], files: dict[str, bool], report: Callable[[], None]
     ) -> bool:
         """Checks batches until it is time to record the results; returns False if there are no more batches. The
-        archive is opened once for all of them, because opening it takes longer than checking a small table.
+        archive is opened once for all of them, because opening it takes longer than checking a small table. `files` are
+        the archive's WARC files (`find_warc_files`); `report` is called before each batch.
         """
         began = self._clock()
         with opened(self._archive, read_only=True) as db:

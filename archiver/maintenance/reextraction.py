@@ -74,8 +74,9 @@ _MAX_COUNTER_EXAMPLES = 15
 
 
 def find_payload_row(db: Database, capture_id: int | None) -> dict[str, Any] | None:
-    """Returns the row of `captures` whose record contains the payload of a capture: the capture's own row or, for a
-    revisit record, the row of the response with the same payload. None if no such row exists.
+    """Returns the row of `captures` whose record contains the payload of the capture `capture_id`: the capture's own
+    row or, for a revisit record, the row of the response with the same payload. Returns None if no such row exists, or
+    if `capture_id` is None.
     """
     row = next(iter(db.query("select * from captures where id = ?", [capture_id])), None)
     if row is not None and row["record_type"] == "revisit":
@@ -92,9 +93,9 @@ def find_payload_row(db: Database, capture_id: int | None) -> dict[str, Any] | N
 
 
 def read_response(db: Database, folder: Path, capture_id: int | None) -> tuple[StoredResponse, dict[str, Any]] | None:
-    """Reads the response of a capture, and returns the response with its row of `captures`. For a revisit record, reads
-    the response to which it refers (WARC/1.1, section 6.7). Returns None if the capture does not exist or cannot be
-    read. `folder` is the archive's folder.
+    """Reads the response of the capture `capture_id`, and returns the response with its row of `captures`. For a
+    revisit record, reads the response to which it refers (WARC/1.1, section 6.7). Returns None if there is no such
+    capture (`capture_id` may be None), or if it cannot be read. `folder` is the archive's folder.
     """
     row = find_payload_row(db, capture_id)
     if row is None:
@@ -122,8 +123,8 @@ def read_verified_response(db: Database, folder: Path, capture_id: int) -> tuple
 
 
 def parse_captured_page(db: Database, folder: Path, capture_id: int | None, url: str) -> Page | None:
-    """Returns the parsed HTML page of a capture, with the capture's time as the time at which it was seen; None if the
-    capture cannot be read.
+    """Returns the parsed HTML page of the capture `capture_id`, with the capture's time as the time at which it was
+    seen; None if there is no such capture (`capture_id` may be None), or if it cannot be read.
     """
     found = read_response(db, folder, capture_id)
     if found is None:
@@ -372,7 +373,8 @@ def request_key(db: Database, request: ReextractionRequest) -> str:
 
 def select_articles(db: Database, request: ReextractionRequest, done_by: int | None = None) -> list[int]:
     """Returns the IDs of the articles that a request selects, in the order of their captures in the WARC files. If
-    `done_by` is the ID of a re-extraction, articles that it has already done are left out. A million IDs take 8 MB.
+    `done_by` is the ID of a re-extraction, articles that it has already done are left out; None leaves out none. A
+    million IDs take 8 MB.
     """
     where, values = ["1"], []
     for column, given in (("a.site", request.sites), ("a.id", request.articles)):
@@ -584,7 +586,8 @@ class _Article:
         self, row: dict[str, Any], then: list[Entry], stored: Article, reading: Article
     ) -> Article:
         """Returns the new extraction (`reading`) with the stored value of each field that a page object returned
-        earlier and cannot return now.
+        earlier and cannot return now. `row` is the row of the revision, `then` its stored evidence, and `stored` its
+        stored values.
         """
         marks = lost_page_object_values(then, reading, only_failed=self._reader.request.forget_page_objects)
         marks = tuple(one for one in marks if one.field in self._reader.fields)
@@ -598,8 +601,9 @@ class _Article:
     def _fields_to_update(
         self, then: list[Entry], stored: Article, reading: Article, capture_id: int, *, is_current: bool
     ) -> list[str]:
-        """Returns the names of the fields of a revision whose stored values are replaced by those of the new extraction
-        (`reading`). `then` is the stored evidence, and `is_current` is True for the current revision.
+        """Returns the names of the fields of a revision whose stored values (`stored`) are replaced by those of the new
+        extraction (`reading`) from the capture `capture_id`. `then` is the stored evidence, and `is_current` is True
+        for the current revision.
         """
         kept = kept_fields(stored, then, reading, with_hint=self._has_hint(capture_id))
         if self._pages and not is_current:
@@ -644,7 +648,8 @@ class _Article:
         self, then: list[Entry], own: tuple[Any, ...], stored: Article, reading: Article, fresh: list[str]
     ) -> dict[str, tuple[Article | None, int]]:
         """Returns those of the fields `fresh` whose stored value came from a later capture of the same revision. Each
-        is mapped to the new extraction of that capture, and the capture's ID.
+        is mapped to the new extraction of that capture, and the capture's ID. `then` is the stored evidence, and `own`
+        the extractor and the capture of the revision itself.
 
         The extraction is None if the stored value must stay, because the capture cannot be read, or because the value
         came from a source hint that is now unknown.

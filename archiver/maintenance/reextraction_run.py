@@ -107,8 +107,9 @@ def finish_reextraction(db: Database, number: int, tally: ReextractionTally, at:
 def write_reextraction(
     db: Database, outcomes: Sequence[ReextractedArticle], begun: StartedReextraction
 ) -> list[ReextractedArticle]:
-    """Writes results to the archive in one transaction. Returns the results that were not written, because a crawl has
-    changed the article since it was read. These articles must be extracted again.
+    """Writes the results `outcomes` of the re-extraction `begun` to the archive in one transaction. Returns the results
+    that were not written, because a crawl has changed the article since it was read. These articles must be extracted
+    again.
     """
     stale = []
     with writing(db):
@@ -226,8 +227,9 @@ def count_cores() -> int:
 def reextract_all(
     archive: Path, version: str, at: str, request: ReextractionRequest, ids: list[int], workers: int
 ) -> Iterator[list[ReextractedArticle]]:
-    """Extracts every article of `ids` again without writing anything, in `workers` processes. Yields the results in
-    chunks, in any order.
+    """Extracts every article of `ids` again without writing anything, in `workers` processes. `version` is the version
+    of this program, and `at` the time of the re-extraction (ISO 8601 in UTC). Yields the results in chunks, in any
+    order.
     """
     if workers <= 1 or len(ids) <= _FEW_ARTICLES:
         _open(archive, version, at, request)
@@ -258,8 +260,8 @@ def _chunks(ids: list[int]) -> Iterator[tuple[int, ...]]:
 
 
 def _start_worker(archive: Path, version: str, at: str, request: ReextractionRequest, path: list[str]) -> None:
-    """Initializes a process that extracts articles. The process ignores Ctrl-C, which its parent handles, and exits
-    when the parent does.
+    """Initializes a process that extracts articles. `path` is its module search path (`sys.path`). The process ignores
+    Ctrl-C, which its parent handles, and exits when the parent does.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()

@@ -149,10 +149,10 @@ class _Undoing:
 
 
 def list_runs(db: Database, site_id: int | None = None, limit: int = _MAX_RUNS) -> list[dict[str, Any]]:
-    """Returns the runs of a site, or of all sites, newest first.
+    """Returns the runs of a site, or of all sites if `site_id` is None, newest first.
 
-    Keys: run (the ID), site, started_at, outcome, reason, the counts new, revised, gone, held, accepted and failed,
-    taken_back (how many of the run's revisions were undone), and undone_at.
+    Keys: run (the ID), site, started_at, outcome, reason, the counts new, revised, gone, held, accepted (held pages
+    whose new state was stored) and failed, taken_back (how many of the run's revisions were undone), and undone_at.
     """
     return list(
         db.query(

@@ -242,7 +242,9 @@ class _Moving:
         return True
 
     def _follow_pages(self, keys: dict[str, str]) -> None:
-        """Updates the rows of other tables that refer to pages by urlkey."""
+        """Updates the rows of other tables that refer to pages by urlkey. `keys` maps the old urlkeys to the new ones,
+        for all moved pages.
+        """
         pairs = [(new, old) for old, new in keys.items()]
         run = self._db.conn.executemany
         run("update pages set redirect_urlkey = ? where redirect_urlkey = ?", pairs)

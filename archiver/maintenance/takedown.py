@@ -220,7 +220,7 @@ def _of_another(db: Database, key: str, article_id: int) -> bool:
 
 
 def find_own_requisites(db: Database, article_id: int | None) -> list[tuple[int, str]]:
-    """Returns the ID and URL of each requisite that only this article needs."""
+    """Returns the ID and URL of each requisite that only this article needs; [] if `article_id` is None."""
     return db.execute(
         "select r.id, r.url from requisites r where id in (select requisite_id from article_requisites "
         "where article_id = :id) and not exists (select 1 from article_requisites l where l.requisite_id = r.id and "
@@ -231,9 +231,9 @@ def find_own_requisites(db: Database, article_id: int | None) -> list[tuple[int,
 
 
 def find_own_captures(db: Database, article_id: int | None, urls: list[str]) -> set[int]:
-    """Returns the IDs of a post's captures: the captures of its revisions, of its URLs, and of requisites that only
-    this post needs. Captures on which revisions of another article depend are left out, even if they are captures of
-    this post's URLs.
+    """Returns the IDs of a post's captures: the captures of its revisions, of its URLs (`urls`), and of requisites that
+    only this post needs. `article_id` is None if the post has no article any more. Captures on which revisions of
+    another article depend are left out, even if they are captures of this post's URLs.
     """
     urls = [*urls, *(url for _, url in find_own_requisites(db, article_id))]
     both = json.dumps([f"{scheme}://{url.partition('://')[2]}" for url in urls for scheme in ("http", "https")])
@@ -502,7 +502,8 @@ def _is_removed(
 
 def _belongs_to_kept_article(db: Database, key: str, row: int | None, scope: ErasureScope) -> bool:
     """Returns True if a record belongs to an article that is not removed: it is a capture of the article, or its URL is
-    one of the article's URLs. `key` is the urlkey of the record, and `row` is the ID of its capture.
+    one of the article's URLs. `key` is the urlkey of the record, and `row` is the ID of its capture, None if the record
+    has none.
     """
     ids = json.dumps(sorted(scope.ids))
     return (
@@ -570,8 +571,8 @@ def _move_rows(
 
 
 def begin_takedown(db: Database, article_id: int, reason: str, requested_by: str, at: str) -> Tombstone:
-    """Stores the tombstone of a post, which keeps the post out of the archive. The post's rows are removed later by
-    `purge_article`, once its records are erased.
+    """Stores the tombstone of a post, which keeps the post out of the archive, with the time `at` (ISO 8601), the
+    reason and who asked for it. The post's rows are removed later by `purge_article`, once its records are erased.
     """
     row = next(iter(db.query("select * from articles where id = ?", [article_id])))
     urls = find_urls_of_post(db, row)
@@ -666,10 +667,12 @@ def remove_articles(
     db: Database, archive: Path, article_ids: Iterable[int], reason: str, requested_by: str, progress: Progress
 ) -> int:
     """Takes down articles, and finishes takedowns that were interrupted. Returns how many WARC records were removed.
+    `reason` and `requested_by` (who asked for it) are stored with the tombstones. `progress` is called with the name of
+    the file being read, its index, and the number of files.
 
     No other program may write to the archive meanwhile. IDs of articles that no longer exist are skipped. Raises
-    storage errors, and ArchiveLocked if another program reads for too long; the takedown is then stored as pending,
-    and `finish_takedowns` continues it.
+    storage errors, and ArchiveLocked if another program reads for too long; the takedown is then stored as pending, and
+    `finish_takedowns` continues it.
     """
     now = stamp(datetime.now(UTC))
     with writing(db):

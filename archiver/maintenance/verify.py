@@ -55,8 +55,8 @@ Row = dict[str, Any]
 
 
 def check_articles(db: Database, ids: Sequence[int]) -> Iterator[VerifyFinding]:
-    """Yields a finding for each of these articles whose text, facets or revision numbers are inconsistent. Runs inside
-    the caller's read transaction.
+    """Yields a finding for each of these articles whose text, revision numbers, or stored authors, categories, tags or
+    places are inconsistent. Runs inside the caller's read transaction.
     """
     marks = ",".join("?" * len(ids))
     kept: dict[int, list[Row]] = defaultdict(list)
@@ -75,7 +75,9 @@ def check_articles(db: Database, ids: Sequence[int]) -> Iterator[VerifyFinding]:
 
 
 def _check_text(row: Row, article: Article, versions: list[Row]) -> Iterator[VerifyFinding]:
-    """Yields a finding if the article's stored text or fields were altered, and one for each altered revision."""
+    """Yields a finding if the article's stored text or fields were altered, and one for each altered revision. `row` is
+    the article's row of `articles`, and `versions` are its rows of `revisions`.
+    """
     differing = []
     if (content_digest(article.body) or None) != row["content_digest"]:
         differing.append("its text does not match its digest (content_digest)")
@@ -106,8 +108,8 @@ def _check_text(row: Row, article: Article, versions: list[Row]) -> Iterator[Ver
 
 
 def _differing_fields(article: Article, version: Article | None) -> list[str]:
-    """Returns the names of the fields that differ between an article and its current revision, except fields that may
-    change without a new revision.
+    """Returns the names of the fields that differ between an article and its current revision (`version`), except
+    fields that may change without a new revision. Returns [] if `version` is None, because the revision cannot be read.
     """
     return (
         []

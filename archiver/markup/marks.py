@@ -101,7 +101,7 @@ def pack_marks(marks: Iterable[Mark]) -> Packed:
 
 def unpack_marks(packed: object, length: int | None = None) -> tuple[Mark, ...]:
     """Returns the marks in the JSON arrays that `pack_marks` returned. An array that is not a mark, or is outside a
-    body with `length` characters, is left out, since another program may have written it.
+    body with `length` characters (None: of any length), is left out, since another program may have written it.
     """
     rows = packed if isinstance(packed, list) else []
     marks = (_unpack(row) for row in rows)

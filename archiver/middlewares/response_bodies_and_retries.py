@@ -129,7 +129,7 @@ class BodyPrefix:
 
     def _inflated(self, body: bytes, wbits: int) -> bytes:
         """Decompresses a body until `most` bytes are reached, an error occurs, or the body ends. A gzip body may have
-        several members.
+        several members. `wbits` selects the format (gzip, zlib or raw deflate), as in `zlib.decompressobj`.
         """
         out, unpacker = bytearray(), zlib.decompressobj(wbits)
         try:

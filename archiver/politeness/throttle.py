@@ -174,7 +174,7 @@ class RunLimits:
 
     def reached_limit(self, pages: int, size: int, seconds: float) -> str:
         """Returns a phrase for the limit that a run has reached, with the name of its setting; "" if the run has
-        reached no limit. `size` is in bytes.
+        reached no limit. `pages`, `size` (in bytes) and `seconds` are what the run has fetched and how long it has run.
         """
         rows = (
             ("max_pages", pages, count_noun(self.max_pages, "page")),

@@ -155,8 +155,9 @@ CrawlOutcome = CrawlResult | ArchiverError
 def make_plan(
     url: str, settings: dict[str, Any], delay: float | None, contact: str | None, *, known: bool = False
 ) -> CrawlPlan:
-    """Returns the crawl plan of a site. `delay` and `contact` from the command line override the site's `settings`, and
-    these override the defaults. If `known` is True, the host is resolved when the crawl starts, and not now.
+    """Returns the crawl plan of a site. `delay` and `contact` are from the command line, None if not given. They
+    override the site's `settings`, and these override the defaults. `known` is True if the archive has the site; its
+    host is then resolved when the crawl starts, otherwise now.
     """
     own_delay = settings.get("delay")
     return CrawlPlan(

@@ -171,8 +171,8 @@ def _notify(archive: Path, sites: tuple[str, ...] | None, catching_up: bool) -> 
 
 
 def begin_partial_check(archive: Path, days: int, seconds: float) -> ForkServerProcess:
-    """Starts a process that checks a part of the archive with low priority. Raises OSError if the process cannot be
-    started.
+    """Starts a process that checks a part of the archive with low priority: at least 1/`days` of its bytes, and more as
+    long as fewer than `seconds` have passed. Raises OSError if the process cannot be started.
     """
     return fork("check", _check_part, archive, days, seconds)
 
@@ -185,8 +185,9 @@ def _check_part(archive: Path, days: int, seconds: float) -> None:
 
 
 def check_part_and_report(archive: Path, days: int, seconds: float, say: Callable[[str], None]) -> None:
-    """Checks a part of the archive. Passes a sentence about each damage to `say`; and a sentence with the reason, if
-    the check could not be completed.
+    """Checks a part of the archive: at least 1/`days` of its bytes, and more as long as fewer than `seconds` have
+    passed. Passes a sentence about each damage to `say`; and a sentence with the reason, if the check could not be
+    completed.
     """
     from archiver.maintenance.partial_check import CheckBudget, check_part
 
@@ -441,7 +442,9 @@ class Daemon:
             self._wait(woken, min(timeout, max(0.0, check_at - monotonic())))
 
     def _describe(self, due: int) -> str:
-        """Returns a phrase for the service manager about what the scheduler is doing."""
+        """Returns a phrase for the service manager about what the scheduler is doing. `due` is the number of sites that
+        are due.
+        """
         if self._signum:
             return f"Stopping: {len(self._children)} crawls are ending"
         return self._archive_notice or self._space_notice or f"{len(self._children)} crawls running, {due} sites due"
@@ -546,7 +549,7 @@ class Daemon:
 
     def _wait(self, woken: socket.socket, timeout: float) -> None:
         """Waits for the end of a crawl, a signal or the timeout (in seconds), and handles the results of crawls that
-        have ended.
+        have ended. A signal makes the socket `woken` readable.
         """
         ready = wait(
             [woken, *(child.link for child in self._children)], max(0.0, min(timeout, self._kill_at - monotonic()))

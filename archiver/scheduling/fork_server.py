@@ -61,10 +61,11 @@ def fork_crawl(
     name: str, archive: Path, work: Callable[..., None], *words: Any, daemon: bool = False
 ) -> tuple[ForkServerProcess, Connection]:
     """Runs `work(link, *words)` as a crawl in a new process. Returns the process and this process's end of the link.
+    With `daemon`, the process is killed if this process ends first.
 
-    The link is a pipe connection that reports end of file when the process has ended. What the process prints, such
-    as a traceback, goes to the archive's log. If the log cannot be opened, the process sends the ArchiverError over
-    the link and exits. Raises OSError if no process can be started.
+    The link is a pipe connection that reports end of file when the process has ended. What the process prints, such as
+    a traceback, goes to the archive's log. If the log cannot be opened, the process sends the ArchiverError over the
+    link and exits. Raises OSError if no process can be started.
     """
     link, remote = _SERVER.Pipe()
     try:

@@ -75,7 +75,7 @@ class Concordance:
 
 def concordance(db: Database, query: Query, width: int = WIDTH) -> Concordance:
     """Lists the occurrences of a query's terms in the matching articles, from the query's offset up to its limit, with
-    duplicates folded as the query requests.
+    duplicates folded as the query requests. `width` is the number of characters of context before and after a term.
 
     The query's `sort` orders the articles ("" means newest first). If it is "left" or "right" (BY_CONTEXT; "-" reverses
     the order), the lines of the newest MAX_READ articles are sorted by the words before or after the term. Raises

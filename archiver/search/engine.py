@@ -118,7 +118,8 @@ def _content_words(text: str) -> Iterator[str]:
 
 def expand_query(node: Node, db: Database, searcher: Searcher, fold: Fold) -> Node:
     """Returns a copy of a query tree, completed with words from the index: all forms of each stemmed term, and the
-    distinctive words of the article in each SimilarTo node. Raises ArticleNotFound.
+    distinctive words of the article in each SimilarTo node. If `fold` is "none", similar articles include the copies of
+    the article. Raises ArticleNotFound.
     """
     if isinstance(node, And | Or):
         return replace(node, items=tuple(expand_query(item, db, searcher, fold) for item in node.items))
@@ -402,8 +403,8 @@ def count_facets(db: Database, query: Query, most: int = 10) -> dict[str, list[t
 
 
 def count_facets_over_plans(plans: Sequence[Plan], most: int = 10) -> dict[str, list[tuple[str, int]]]:
-    """Counts the facets of a query over several archives together, like `count_facets`. All values are counted in each
-    archive, so that the sums are exact.
+    """Counts the facets of a query over several archives together, at most `most` values for each facet, like
+    `count_facets`. All values are counted in each archive, so that the sums are exact.
     """
     size = most if len(plans) == 1 else _MAX_BUCKETS
     aggregations = {
@@ -440,8 +441,8 @@ def _top_values(plans: Sequence[Plan], name: str, counts: Counter[str], most: in
 
 
 def _usual_spelling(plans: Sequence[Plan], name: str, form: str) -> str:
-    """Returns the most frequent spelling of a facet value that is given in folded form. All articles are counted, even
-    those that do not match the query.
+    """Returns the most frequent spelling of a value of the facet `name`; `form` is the value in folded form. All
+    articles are counted, even those that do not match the query.
     """
     spellings: Counter[str] = Counter()
     entries = [
@@ -528,7 +529,9 @@ def hit_as_dict(hit: Hit) -> dict[str, Any]:
 
 
 def format_published(moment: str | None, precision: str | None = None) -> str:
-    """Formats a publication date as precisely as the page gives it, but no more; "undated" if there is no date."""
+    """Formats the publication date `moment` as precisely as the page gives it (`precision`: day, month, hour and so on;
+    None is to the minute), but no more; "undated" if there is no date.
+    """
     if not moment:
         return "undated"
     if precision in _DATE_LENGTHS:

@@ -80,14 +80,16 @@ UNITS: dict[str, PeriodUnit] = {
 
 
 def count_periods(plan: Plan, unit: str) -> dict[int, int]:
-    """Returns a dict from period number (see the module) to the number of matching articles. Periods without articles
-    are left out.
+    """Returns a dict from period number (see the module) to the number of matching articles. `unit` is year, month or
+    day. Periods without articles are left out.
     """
     return plan.searcher.cached((unit, plan.key), lambda: _count_by_unit(plan.searcher, plan.found, UNITS[unit]))
 
 
 def sum_period_counts(plans: Iterable[Plan], unit: str) -> Counter[int]:
-    """Returns the sum of `count_periods` over several archives: a count for each period number."""
+    """Returns the sum of `count_periods` over several archives: a count for each period number. `unit` is year, month
+    or day.
+    """
     out = Counter[int]()
     for plan in plans:
         out.update(count_periods(plan, unit))
@@ -158,7 +160,7 @@ _PUBLISHED = ("published", "published_at")
 
 def scope_of_query(nodes: Iterable[Node | None]) -> tuple[Node, ...]:
     """Returns the scope of a query: those of its conditions that limit all results to certain sites or publication
-    times. `nodes` are conditions all of which must match.
+    times. `nodes` are conditions all of which must match; None stands for no condition.
     """
     return tuple(node for node in _conjuncts(nodes) if _is_site(node) or _is_time(node))
 
@@ -270,7 +272,9 @@ def histogram(db: Database, query: Query, unit: str = "") -> Histogram:
 
 
 def histogram_of_plans(plans: Sequence[Plan], unit: str = "") -> Histogram:
-    """Returns one histogram for a query that was planned for several archives. Raises BadQuery or IndexMissing."""
+    """Returns one histogram for a query that was planned for several archives. `unit` is as for `histogram`. Raises
+    BadQuery or IndexMissing.
+    """
     everything, last_days, days = [], set(), set[date]()
     for plan in plans:
         scope = scope_of_query((plan.node, *filter_terms(plan.db, plan.query)))
@@ -344,7 +348,9 @@ def trend(db: Database, query: Query, terms: tuple[str, ...], unit: str = "") ->
 
 
 def trend_over_archives(archives: Sequence[tuple[Database, Query]], terms: tuple[str, ...], unit: str = "") -> Trend:
-    """Computes one trend over several archives, each given with its own query. Raises the same errors as `trend`."""
+    """Computes one trend over several archives, each given with its own query. `terms` and `unit` are as for `trend`,
+    and so are the errors.
+    """
     if not 0 < len(terms) <= MAX_TERMS:
         raise BadQuery(" ".join(terms), f"a trend has 1 to {MAX_TERMS} terms")
     unfolded = [plan_query(db, replace(query, fold="none")) for db, query in archives]
@@ -621,8 +627,9 @@ class _Frame:
 
 
 def _series_line(frame: _Frame, shares: Sequence[float | None], stroke: str, radius: int) -> Iterator[str]:
-    """Yields the SVG line through the values of a series, broken where a value is missing. An isolated value is drawn
-    as a ring; rings of different radii remain visible even if they have the same centre.
+    """Yields the SVG line through the values of a series (`shares`), broken where a value is missing (None). An
+    isolated value is drawn as a ring with this radius; rings of different radii remain visible even if they have the
+    same centre.
     """
     for is_gap, places in groupby(enumerate(shares), key=lambda pair: pair[1] is None):
         points = [] if is_gap else [(frame.x(n + 0.5), frame.y(share)) for n, share in places if share is not None]

@@ -52,11 +52,12 @@ class Refreshed:
 
 
 def refresh_index(db: Database, archive: Path, *, rebuild: bool = False, progress: Progress | None = None) -> Refreshed:
-    """Updates an archive's search index with the articles that changed. Rebuilds it if `rebuild` is set, or if it is
-    missing, is damaged, or was made from another archive.
+    """Updates an archive's search index with the articles that changed. Rebuilds it if `rebuild` is True, or if it is
+    missing, is damaged, or was made from another archive. `progress` is called with the number of articles indexed so
+    far and their total.
 
-    `db` must be open for writing. Only one process updates at a time; other processes wait up to 30 s and then skip
-    the update. Raises OSError if the folder cannot be written.
+    `db` must be open for writing. Only one process updates at a time; other processes wait up to 30 s and then skip the
+    update. Raises OSError if the folder cannot be written.
     """
     folder = index_folder(archive)
     folder.mkdir(exist_ok=True)
@@ -89,8 +90,8 @@ def refresh_index(db: Database, archive: Path, *, rebuild: bool = False, progres
 
 
 def refresh_archive(archive: Path, *, rebuild: bool = False, progress: Progress | None = None) -> Refreshed:
-    """Opens the archive at a path and updates its search index (`refresh_index`). Raises the errors of `open_archive`,
-    such as ArchiveNotFound, and ArchiveNotWritable.
+    """Opens the archive at a path and updates its search index, with the same parameters as `refresh_index`. Raises the
+    errors of `open_archive`, such as ArchiveNotFound, and ArchiveNotWritable.
     """
     db = open_archive(archive)
     try:
@@ -103,8 +104,8 @@ def refresh_archive(archive: Path, *, rebuild: bool = False, progress: Progress 
 
 
 def refresh_after_writing(archive: Path, progress: Progress | None = None) -> str:
-    """Updates the search index after a crawl or an import. Returns a message if the index was damaged or could not be
-    updated, otherwise "".
+    """Updates the search index after a crawl or an import. `progress` is called with the number of articles indexed so
+    far and their total. Returns a message if the index was damaged or could not be updated, otherwise "".
 
     Raises no error, so that a crawl does not fail because of the index. The next search tries the update again.
     """
@@ -140,9 +141,11 @@ def _approximate_count(db: Database) -> int:
 def _write_documents(
     folder: Path, db: Database, ids: Sequence[int], common: Collection[str], *, rebuild: bool, progress: Progress | None
 ) -> int | None:
-    """Indexes articles in a folder and returns their number. Returns None if the existing index cannot be written to.
+    """Adds articles to the index in `folder` and returns their number. Returns None if the existing index cannot be
+    written to. If `rebuild` is True, the index is a new, empty one. Adjacent words that are both in `common` are
+    indexed as pairs, too.
 
-    Raises OSError if a new index (`rebuild`) cannot be written.
+    Raises OSError if a new index cannot be written.
     """
     try:
         fill_index(tantivy.Index(index_schema(), path=str(folder)), db, ids, common, rebuild=rebuild, progress=progress)
@@ -182,7 +185,8 @@ def fill_index(
     progress: Progress | None = None,
 ) -> None:
     """Adds the documents of these articles to an index, or replaces them. Adjacent words that are both in `common` are
-    indexed as pairs, too. If `rebuild` is True, the index must be empty.
+    indexed as pairs, too. If `rebuild` is True, the index must be empty. `progress` is called with the number of
+    articles indexed so far and their total.
     """
     writer = index.writer(heap_size=_HEAP_BYTES, num_threads=1)
     for start in range(0, len(ids), _BATCH):
@@ -221,7 +225,8 @@ def disable_updates(db: Database) -> None:
 
 def open_searcher(db: Database, progress: Progress | None = None) -> Searcher:
     """Returns the searcher of an open archive, after updating the index if it can be written. If it cannot be written
-    and is missing or outdated, a small archive is indexed in memory.
+    and is missing or outdated, a small archive is indexed in memory. `progress` is called with the number of articles
+    indexed so far and their total.
 
     Raises IndexMissing if there is no usable index and the archive is too large to index in memory.
     """

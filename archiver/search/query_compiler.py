@@ -153,7 +153,9 @@ def _one_of(field: str, values: Iterable[Any]) -> Query:
 
 
 def has_ranking_terms(node: Node | None) -> bool:
-    """Returns True if a query contains words, NEAR or `like:`, so that its results have a relevance score."""
+    """Returns True if a query contains words, NEAR or `like:`, so that its results have a relevance score. Returns
+    False for None, which matches every article.
+    """
     if isinstance(node, And | Or):
         return any(has_ranking_terms(item) for item in node.items)
     return isinstance(node, Term | Near | SimilarTo)
@@ -241,8 +243,9 @@ def _phrase(column: str, row: Row, is_prefix: bool, searcher: Searcher) -> Query
 
 
 def _common_pair(column: str, tokens: list[str], pair: str, searcher: Searcher) -> Query:
-    """Returns a query for a phrase of two common words, which uses the index of word pairs. Its score is weighted to
-    equal that of an ordinary phrase, which is the sum of the scores of both words.
+    """Returns a query for a phrase of two common words (`tokens`), which looks up both as one word, `pair`, in the
+    index of word pairs. Its score is weighted to equal that of an ordinary phrase, which is the sum of the scores of
+    both words.
     """
     own = inverse_document_frequency(searcher.doc_freq(PAIRED[column], pair), searcher.num_docs)
     both = sum(_word_rarity(column, token, searcher.all) for token in tokens)
@@ -329,8 +332,8 @@ def _near_pair(column: str, one: tuple[int, Place], other: tuple[int, Place], mo
 
 
 def _rarest_word(column: str, row: Row, is_prefix: bool, searcher: Searcher) -> Place:
-    """Returns the word of a phrase that the fewest articles contain, with its position. A prefix is chosen only if
-    there is no other word, because its frequency is unknown.
+    """Returns the word of the phrase `row` that the fewest articles contain, with its position. If `is_prefix` is True,
+    the last word is a prefix. It is chosen only if there is no other word, because its frequency is unknown.
     """
     return min(
         _places(row, is_prefix)[: len(row) - is_prefix] or _places(row, is_prefix),
@@ -339,8 +342,8 @@ def _rarest_word(column: str, row: Row, is_prefix: bool, searcher: Searcher) -> 
 
 
 def _positioned_words(column: str, places: Sequence[Place], slop: int, searcher: Searcher) -> Query:
-    """Returns a query for words at given positions relative to each other, with a tolerance of `slop` words. Raises
-    TooManyPrefixes.
+    """Returns a query for words at given positions relative to each other (`places`), with a tolerance of `slop` words.
+    Raises TooManyPrefixes.
 
     The frequency of a prefix, or of a word with several forms, is not known to the index. Such a word is scored like a
     word that no article contains.

@@ -163,8 +163,10 @@ def _tokens(text: str, stem: bool) -> Iterator[_Token]:
 
 
 def _word_tokens(text: str, found: re.Match[str], at: int, stem: bool, group: _Group) -> Iterator[_Token]:
-    """Yields the tokens of a word or phrase of the query, which `found` has matched. This is usually one token, an
-    operator or a term. The last word within NEAR( ) may give two: the distance and a term ("bridge,5").
+    """Yields the tokens of a word or phrase of the query, which `found` has matched at position `at`. This is usually
+    one token, an operator or a term. The last word within NEAR( ) may give two: the distance and a term ("bridge,5").
+    `stem` is True if the words outside quotation marks match in all their forms; `group` has the properties of the
+    enclosing parentheses.
     """
     value = found["word"] if found["phrase"] is None else found["phrase"]
     if value is None:
@@ -255,7 +257,9 @@ class _Parser:
         return _join(Or, [item for item in items if item])
 
     def near(self, depth: int) -> Node | None:
-        """Parses one item, or several items joined by NEAR."""
+        """Parses one item, or several items joined by NEAR. `depth` is the number of open parentheses. Returns None if
+        the items contain no words.
+        """
         first = self.position
         item = self.one(depth)
         terms, distance = [item], 0
@@ -289,7 +293,9 @@ class _Parser:
         return Near(tuple(replace(term, column="") for term in terms), distance, next(iter(columns), ""))
 
     def _near_group(self, at: int) -> Node | None:
-        """Parses the content of a `NEAR(` group: terms, then optionally a comma and the distance."""
+        """Parses the content of a `NEAR(` group, which begins at position `at` of the query: terms, then optionally a
+        comma and the distance. Returns None if the terms contain no words.
+        """
         items: list[Node | None] = []
         distance = NEAR_WORDS
         while self._kind() not in ("", ")"):

@@ -164,8 +164,8 @@ def parse_period(text: str) -> Period:
 
 
 def _calendar_period(year: int | None, month: int | None, day: int | None) -> Period:
-    """Returns the period of a year, a month or a single day. Raises ValueError or OverflowError for a date that does
-    not exist.
+    """Returns the period of a year, a month or a single day: `month` and `day` are None for a year, and `day` is None
+    for a month. Raises ValueError or OverflowError for a date that does not exist.
     """
     assert year is not None
     start = date(year, month or 1, day or 1)

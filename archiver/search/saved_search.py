@@ -94,7 +94,7 @@ class SavedSearchState:
 
 def save_search(db: Database, name: str, query: Query, now: datetime | None = None) -> SavedSearch:
     """Saves a query under a name, which is compared case-insensitively. The query's present matches count as already
-    reported.
+    reported. `now` is the time of saving; None means the current time.
 
     `db` must be open for writing. Raises BadSearchName (also for a name in use), and BadQuery, SiteNotFound or
     IndexMissing if the query cannot be run.
@@ -131,8 +131,8 @@ def remove_saved_search(db: Database, name: str) -> None:
 
 
 def run_saved_search(db: Database, name: str, now: datetime | None = None) -> NewHits:
-    """Runs a saved search: returns its new matches and marks them as reported. If several runs are concurrent, only one
-    reports a match.
+    """Runs a saved search: returns its new matches and marks them as reported. `now` is the time of the run; None means
+    the current time. If several runs are concurrent, only one reports a match.
 
     If a run is killed before its result is shown, `last_reported` returns the result. `db` must be open for writing.
     Raises SavedSearchNotFound, SavedSearchUnreadable, and BadQuery, SiteNotFound or IndexMissing if the query cannot be
@@ -153,8 +153,8 @@ def run_saved_search(db: Database, name: str, now: datetime | None = None) -> Ne
 
 
 def peek_saved_search(db: Database, name: str, now: datetime | None = None) -> NewHits:
-    """Returns the new matches of a saved search without marking them as reported. Writes nothing. Raises the same
-    errors as `run_saved_search`.
+    """Returns the new matches of a saved search without marking them as reported. Writes nothing. `now` is the time of
+    the run; None means the current time. Raises the same errors as `run_saved_search`.
     """
     row = _row(db, name)
     saved = _saved(row)
@@ -164,8 +164,8 @@ def peek_saved_search(db: Database, name: str, now: datetime | None = None) -> N
 
 
 def last_reported(db: Database, name: str, most: int | None = None, *, of_run: str | None = None) -> tuple[NewHit, ...]:
-    """Returns the matches that a saved search has already reported, with their current fields, latest first. If
-    `of_run` is given, returns only matches that the run at that time reported.
+    """Returns the matches that a saved search has already reported, with their current fields, latest first. Returns at
+    most `most` of them; None means all. If `of_run` is given, returns only matches that the run at that time reported.
 
     Articles that no longer match are left out. Raises the same errors as `run_saved_search`.
     """
@@ -308,9 +308,9 @@ def atom_feed(
     """Returns the Atom feed of a saved search, with one entry for each of the `reported` matches (from
     `last_reported`), in that order.
 
-    `own_url` is the URL at which the feed is served; "" for a feed in a file. The category of an entry says why it is
-    new. If an article has no author, the name of its site is used, because an entry must have an author (RFC 4287,
-    section 4.1.2).
+    `own_url` is the URL at which the feed is served; "" for a feed in a file. `software` is the name of the program in
+    the feed. The category of an entry says why it is new. If an article has no author, the name of its site is used,
+    because an entry must have an author (RFC 4287, section 4.1.2).
     """
     from lxml import etree  # imported late because only a feed needs it
 

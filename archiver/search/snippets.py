@@ -36,7 +36,9 @@ _BLANK = lazy_regex(r"\s")
 
 
 def find_occurrences(text: str, rows: Sequence[Row]) -> list[Place]:
-    """Finds all occurrences of the search terms in a one-line text, in order and without overlaps."""
+    """Finds all occurrences of the search terms in a one-line text, in order and without overlaps. `rows` are the terms
+    from `highlight_terms`.
+    """
     normalized = normalized_text(text)
     found = list(_in_normalized(normalized, rows) if normalized is not None else _in_pieces(text, rows))
     found.sort(key=lambda place: (place[0], -place[1]))
@@ -61,8 +63,8 @@ def _in_normalized(normalized: str, rows: Sequence[Row]) -> Iterator[Place]:
 
 @lru_cache(maxsize=1_000)
 def _term_pattern(row: tuple[str, ...], is_prefix: bool) -> re.Pattern[str]:
-    """Returns a regular expression that matches a search term in a normalized text, from the first letter of its first
-    word.
+    """Returns a regular expression that matches a search term, given as its words (`row`), in a normalized text, from
+    the first letter of its first word. If `is_prefix` is True, the last word may continue.
     """
     return re.compile(
         " +".join(
@@ -96,7 +98,8 @@ def _in_pieces(text: str, rows: Sequence[Row]) -> Iterator[Place]:
 
 def _end_after_words(text: str, pieces: list[tuple[int, int]], last: int, more: int) -> int:
     """Returns the position up to which a text must be read so that at least `more` words after piece number `last` are
-    included. This is always the end of a piece.
+    included. `pieces` are the (start, end) of the parts into which spaces divide the text; the position is always the
+    end of one of them.
     """
     while more > 0 and last + 1 < len(pieces):
         last += 1
@@ -114,7 +117,9 @@ def _pieces(text: str) -> Iterator[tuple[int, int]]:
 
 
 def occurrences_among_words(text: str, rows: Sequence[Row]) -> Iterator[Place]:
-    """Splits a text into words, and yields the occurrences of the search terms among them. Occurrences may overlap."""
+    """Splits a text into words, and yields the occurrences of the search terms among them. `rows` are the terms from
+    `highlight_terms`. Occurrences may overlap.
+    """
     placed = words_with_places(text)
     tokens = placed.words
     exact = {row[0] for row, is_prefix in rows if len(row) > 1 or not is_prefix}
@@ -145,7 +150,9 @@ Marks = tuple[tuple[int, int], ...]
 
 
 def highlight_terms(node: Node | None, column: str = "body") -> tuple[Row, ...]:
-    """Returns the search terms of a query to highlight in the body or another column; excluded terms are left out."""
+    """Returns the search terms of a query (`node`) to highlight in the body or another column; excluded terms are left
+    out.
+    """
     return tuple(dict.fromkeys(_terms(node, ("", column))))
 
 
@@ -185,7 +192,9 @@ def snippet(text: str, rows: Sequence[Row]) -> tuple[str, Marks]:
 
 
 def highlight_line(text: str, rows: Sequence[Row]) -> tuple[str, Marks]:
-    """Returns a complete text, such as a title, as one line, with the (start, end) of each search term in it."""
+    """Returns a complete text, such as a title, as one line, with the (start, end) of each search term in it. `rows`
+    are the terms from `highlight_terms`.
+    """
     flat = " ".join(text.split())
     return flat, tuple((start, end) for start, end, _ in find_occurrences(flat, rows)) if rows else ()
 

@@ -204,7 +204,9 @@ def _first_ties(searcher: Searcher, hits: list[Pair], most: int) -> list[Pair]:
 
 
 def _sort_ties(matches: list[Match]) -> list[Match]:
-    """Sorts matches that have the same sort key by `Match.turn`; the order of different keys is kept."""
+    """Sorts matches with equal sort keys: originals before duplicates, and then by ID. The order of matches with
+    different sort keys is kept.
+    """
     places: dict[Any, int] = {}
     return sorted(matches, key=lambda match: (places.setdefault(match.key, len(places)), match.turn))
 
@@ -354,8 +356,9 @@ def fold_duplicates(searcher: Searcher, query: Query, fold: Fold) -> FoldedQuery
     """Folds the duplicates among the matches of a query. Total, facets and pages are all computed from the returned
     query.
 
-    Of all matches with the same text only one article is shown. If `fold` is "cluster", only one of all matches in the
-    same cluster is shown. Clusters that share a text are merged.
+    `fold` is "text", "cluster" or "none". With "text", only one of all matches with the same text is shown. With
+    "cluster", only one of all matches in the same cluster is shown, and clusters that share a text are merged. With
+    "none", all matches are shown.
     """
     if fold == "none":
         return FoldedQuery(query, {}, 0)
@@ -386,8 +389,9 @@ def _by_text(searcher: Searcher, query: Query) -> FoldedQuery:
 
 
 def _exclude_folded(searcher: Searcher, query: Query, beneath: Mapping[int, list[int]], shown: list[int]) -> Query:
-    """Returns a query that matches the same articles except the folded ones. It excludes either the IDs of the folded
-    articles, or all duplicates that are not in `shown`, whichever list of IDs is shorter.
+    """Returns a query that matches the same articles except the folded ones. `beneath` maps the ID of each shown
+    article to the IDs folded beneath it. Excludes either the IDs of the folded articles, or all duplicates that are not
+    in `shown`, whichever list of IDs is shorter.
     """
     if not beneath:
         return query
@@ -589,8 +593,8 @@ def _scored(searcher: Searcher, query: Query, most: int) -> list[Match]:
 
 
 def _sort_by_aged_score(searcher: Searcher, found: list[Match], half_life: float, now: int) -> list[Match]:
-    """Sorts matches by their aged score, and sets their `key` as described at `rank_by_recency`. The logarithm is used
-    because the score of a very old article would underflow to zero.
+    """Sorts matches by their aged score (halved for each `half_life` days of age), and sets their `key` as described at
+    `rank_by_recency`. The logarithm is used because the score of a very old article would underflow to zero.
     """
     times: Any = searcher.fast_field_values("published_at", [match.address for match in found])
     out = [

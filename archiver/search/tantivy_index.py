@@ -48,7 +48,7 @@ def file_stamps(folder: Path) -> Stamps:
 
 def damaged_file(folder: Path, known: Stamps | None = None) -> str:
     """Returns the name of the first damaged index file, or "" if all files are intact. Files whose size and
-    modification time equal those in `known` are not checked. Raises OSError.
+    modification time equal those in `known` are not checked; None means that all are checked. Raises OSError.
     """
     for _ in range(_LOOKS):
         try:
@@ -200,8 +200,8 @@ def begin_update(db: Database) -> str:
 def write_state(folder: Path, token: str, common: Collection[str], articles: int) -> None:
     """Writes the state file of an index and syncs it to disk, before the database records the update as finished.
 
-    `common` are the common words whose pairs are indexed. `articles` is the number of articles from which these words
-    were determined.
+    `token` is the token from `begin_update`. `common` are the common words whose pairs are indexed. `articles` is the
+    number of articles from which these words were determined.
     """
     new = folder / f"{_FILE}.new"
     with new.open("w", encoding="utf-8") as out:
@@ -225,8 +225,8 @@ def write_state(folder: Path, token: str, common: Collection[str], articles: int
 
 
 def finish_update(db: Database, token: str, last: int) -> None:
-    """Records in the database that an index update is finished and contains all changes up to the sequence number
-    `last`.
+    """Records in the database that the index update with this token (from `begin_update`) is finished and contains all
+    changes up to the sequence number `last`.
     """
     with writing(db):
         db.execute("delete from search_index_pending where seq <= ?", [last])

@@ -462,7 +462,7 @@ def _webhook(path: TOMLPath, value: Any) -> str:
 
 
 def _policy(path: TOMLPath, base: NotificationPolicy, row: Any) -> NotificationPolicy:
-    """Parses one [[notify.policy]]. Missing keys take their values from [notify]."""
+    """Parses one [[notify.policy]], given as the table `row`. Missing keys take their values from [notify] (`base`)."""
     table = _table(path, row)
     _only(path, table, {"name", "channels", "tags", "about", "to", "webhook", "command", *_POLICY_KEYS})
     channels = _words((*path, "channels"), table.get("channels", []))

@@ -147,7 +147,9 @@ class PageObject:
         return self.selector.xpath(query)
 
     def urljoin(self, href: str | None) -> str:
-        """Returns an address on the page as an absolute, normalized URL; "" if it is missing or invalid."""
+        """Returns the address `href` on the page as an absolute, normalized URL; "" if the address is missing (None) or
+        invalid.
+        """
         return self.page.join(href)
 
 

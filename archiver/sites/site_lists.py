@@ -139,8 +139,9 @@ def _opml(data: bytes, name: str) -> Iterator[SiteEntry | ListProblem]:
 def _entry(
     line: int, address: str, feed: str, tags: list[str], settings: dict[str, str]
 ) -> Iterator[SiteEntry | ListProblem]:
-    """Yields a problem for each invalid setting or tag of a line, then the site of this line without these. If the
-    address is invalid, yields only the problem of the address.
+    """Yields a problem for each invalid setting or tag of a line, then the site of this line without these. `line` is
+    the line's number, and `feed` the address of the site's feed, "" if not given. If the address is invalid, yields
+    only the problem of the address.
     """
     if not address and not feed:
         yield ListProblem(line, "it has no URL")

@@ -145,8 +145,8 @@ class SiteJudge:
         self._verdicts = judge_site(self._db, self._site["id"], now, is_complete=self._is_complete)
 
     def read_late_hints(self) -> LateHintTally:
-        """Extracts stored captures again, of pages that a source has reported only after they were fetched. Returns the
-        counts.
+        """Extracts the stored captures of those pages again about which a source hint came only after the capture was
+        extracted. Returns the counts.
         """
         self._writer.flush()
         found = find_late_hints(self._db, self._site["id"], self._run.started)
@@ -388,8 +388,8 @@ class CrawlRun:
 
     @contextmanager
     def writing(self, patience: float = PATIENCE) -> Iterator[None]:
-        """Context manager for a write transaction of this run. Raises ArchiveLocked, and SiteRemoved if the user has
-        removed the site.
+        """Context manager for a write transaction of this run. Raises ArchiveLocked if another program locks the
+        archive for more than `patience` seconds, and SiteRemoved if the user has removed the site.
         """
         with writing(self.db, patience):
             check_run(self.db, self.run_id, self.site)
@@ -455,9 +455,9 @@ class CrawlRun:
             self.warc.sync()
 
     def read_page(self, page: Page, hint: SourceHint | None, known: PageKind, part_of: str = "") -> Article:
-        """Extracts the article of a page with the site's template and, if there is one, its page object. `known` is the
-        kind that the page's source reported; `part_of` is the address of the post of which the page is a further part,
-        or "".
+        """Extracts the article of a page with the site's template and, if there is one, its page object. `hint` is what
+        a feed or an API says about the post, None if nothing; `known` is the kind that the page's source reported;
+        `part_of` is the address of the post of which the page is a further part, or "".
         """
         return self.page_objects.apply(self.learner.read(page, hint, known, part_of), page)
 
@@ -481,7 +481,9 @@ class CrawlRun:
             self._store_read_again(read)
 
     def _store_read_again(self, read: Sequence[tuple[Article, Article]]) -> None:
-        """Replaces stored articles by other extractions of the same pages, in one transaction."""
+        """Replaces stored articles by other extractions of the same pages, in one transaction. `read` are pairs of the
+        stored article and its other extraction.
+        """
         with self.writing():
             replaced = [
                 replace_extraction(self.db, before, after, extractor_of(__version__, after), self.run_id)

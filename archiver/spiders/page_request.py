@@ -69,8 +69,8 @@ class PageRequest:
     - `existed`: the page existed when it was last requested.
     - `quarantined`: the page was gone in a mass disappearance.
     - `worked`: the source listed pages before, and has failed `attempts` times in a row since.
-    - `known_url`: the address by which the page is known, if `url` is a form of it to which the host is believed to
-      redirect. It is requested if `url` is gone or refused.
+    - `known_url`: the address by which the page is known, if `url` is another spelling of it (https, `www`, slash at
+      the end) to which the host is believed to redirect. It is requested if `url` is gone or refused.
     - `judged`: a comparison of the forms of the site's pages decided that the page is not a post, so it is classified
       again without that kind as a hint.
     """
@@ -124,8 +124,8 @@ class PageRequest:
         return self.fetched_at is not None
 
     def at_known_url(self) -> PageRequest:
-        """Returns the request for `known_url`, after the request for `url`, the form to which the host was believed to
-        redirect, has failed.
+        """Returns the request for `known_url`, after the request for `url`, the spelling of the address to which the
+        host was believed to redirect, has failed.
         """
         return replace(self, url=self.known_url, known_url="", hops=self.hops + 1)
 

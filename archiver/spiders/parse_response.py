@@ -197,7 +197,10 @@ reported, and the address of the post of which it is a part.
 
 
 def extract_without_template(page: Page, hint: SourceHint | None, known: PageKind, part_of: str) -> Article:
-    """Extracts an article from a page without the site's template."""
+    """Extracts an article from a page without the site's template. `hint` is what a feed or an API says about the post,
+    None if nothing; `known` is the kind that the page's source reported; `part_of` is the address of the post of which
+    the page is a further part, or "".
+    """
     return extract_page(page, hint, known, posts_only=True, part_of=part_of)
 
 
@@ -222,8 +225,8 @@ class SiteContext:
 def parse_page(fetched: FetchedPage, request: PageRequest, site: SiteContext) -> ParsedPage:
     """Parses the response for a page request. Never raises, whatever the server sends.
 
-    If a learned form of the page's address is gone or refused, `follow` requests the address by which the page is
-    known.
+    If the page was requested at another spelling of its address (to which the host is believed to redirect) and is gone
+    or refused there, `follow` requests the address by which the page is known.
     """
     parsed = _parse_response(fetched, request, site)
     if request.known_url and parsed.result.outcome in (Outcome.GONE, Outcome.REFUSED):
@@ -318,7 +321,8 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
 
 def _is_shell(page: Page, result: PageResult, request: PageRequest, soft_not_found: SoftNotFoundProfile | None) -> bool:
     """Returns True if a page other than the home page shows nothing that distinguishes it from the site's page for
-    missing addresses, so that nobody can tell whether the page exists.
+    missing addresses, so that nobody can tell whether the page exists. `soft_not_found` describes this page; None if it
+    is unknown.
     """
     if request.is_seed or soft_not_found is None or soft_not_found.look is None:
         return False
@@ -361,8 +365,8 @@ def _script_page(
 def _article_page(
     page: Page, links: link_reader.PageLinks | None, result: PageResult, request: PageRequest, site: SiteContext
 ) -> ParsedPage:
-    """Returns the result for an HTML page that is not a wall, soft 404 or redirect: a post or another kind of page,
-    with its links.
+    """Completes `result` for an HTML page that is not a wall, soft 404 or redirect. Adds its kind, its article if the
+    page is a post, and what its links lead to. `links` is None if the page has no HTML elements.
     """
     known_kind = PageKind.UNKNOWN if request.judged else _KNOWN_KINDS.get(request.kind, PageKind.UNKNOWN)
     needed = (
@@ -542,7 +546,9 @@ def soft_not_found_of(fetched: FetchedPage) -> SoftNotFoundProfile:
 def wall_or_soft_404(
     page: Page, result: PageResult, request: PageRequest, soft_not_found: SoftNotFoundProfile | None
 ) -> PageResult | None:
-    """Returns the result for a page that is a wall or looks like the site's soft 404; None for other pages."""
+    """Returns the result for a page that is a wall or looks like the site's soft 404; None for other pages.
+    `soft_not_found` describes the site's page for missing addresses; None if it is unknown.
+    """
     wall = detect_wall(page.root, page.head_title)
     if wall:
         return replace(result, outcome=Outcome.REFUSED, kind=request.kind, rule=wall, reason=f"it is behind a {wall}")
@@ -558,7 +564,7 @@ def wall_or_soft_404(
 
 def listing_digest(links: link_reader.PageLinks | None, page: Page) -> str:
     """Returns a digest of the links and words of one page of a listing, by which repeated pages are recognised. Returns
-    "" for a page that is not a listing.
+    "" for a page that is not a listing or has no elements (`links` is None).
 
     Numbers and links to the listing's other pages are ignored.
     """

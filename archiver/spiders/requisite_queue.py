@@ -139,7 +139,9 @@ class Requisites:
         self._in_progress.pop(requisite.id, None)
 
     def flush(self, patience: float = PATIENCE) -> None:
-        """Writes pending results in one transaction, after syncing to disk the WARC records to which they point."""
+        """Writes pending results in one transaction, after syncing to disk the WARC records to which they point. Raises
+        ArchiveLocked if another program locks the archive for more than `patience` seconds.
+        """
         if not self._waiting:
             return
         counts, run = Counts(), self._run

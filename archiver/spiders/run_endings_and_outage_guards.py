@@ -109,8 +109,8 @@ def robots_unreadable(start_url: str, reason: str) -> RunEnding:
 
 
 def host_busy(start_url: str, why: str, until: datetime | None) -> RunEnding:
-    """Returns the ending of a run whose host asked it to wait until the time `until`. If `until` is None, the host
-    answered repeatedly that it is busy. `why` is the host's answer as a phrase.
+    """Returns the ending of a run of the site with this start URL whose host asked it to wait until the time `until`.
+    If `until` is None, the host answered repeatedly that it is busy. `why` is the host's answer as a phrase.
     """
     if until is None:
         return RunEnding("waiting", f"{start_url} is not crawled for now: {why}; the next crawl continues.", why)
@@ -161,7 +161,9 @@ _TABLE: tuple[tuple[type[BaseException], Outcome, str, str], ...] = (
 
 
 def outcome_of_failure(error: BaseException | None) -> tuple[Outcome, str, str]:
-    """Returns the outcome, rule and reason to record for a request that failed with this error."""
+    """Returns the outcome, rule and reason to record for a request that failed with this error (None if the error is
+    unknown).
+    """
     if isinstance(error, Refusal):
         return error.outcome, error.rule, error.reason
     if isinstance(error, RobotsUnreadable):
@@ -277,7 +279,8 @@ class OutageGuard:
         return self._probe is not None and not self._probe.done()
 
     def observe(self, result: PageResult, engine: ExecutionEngine | None) -> None:
-        """Counts a result. After three failures in a row, requests the home page; if that fails too, ends the run.
+        """Counts a result. After three failures in a row, requests the home page with `engine`; if that fails too, ends
+        the run. If `engine` is None, only counts.
 
         The home page decides because a single section of a site may be down.
         """

@@ -186,8 +186,8 @@ def add_part(collection: PartCollection, parsed: ParsedPage, request: PageReques
 
 
 def _with_part(collection: PartCollection, number: int, url: str, text: str | None = None) -> PartCollection:
-    """Returns the collection with one more part that was read. If the part is the view of all parts (number 0), no
-    other parts are fetched.
+    """Returns the collection with one more part that was read, and with its text (None if it has none). If the part is
+    the view of all parts (number 0) and has a text, no other parts are fetched.
     """
     done = number == 0 and text is not None
     texts = collection.texts if text is None else (*collection.texts, text)
@@ -545,8 +545,8 @@ class SiteSpider(Spider):
         yield from self._handle(page, parsed)
 
     def _learn_redirect_form(self, page: PageRequest, fetched: FetchedPage, parsed: ParsedPage) -> None:
-        """Records whether the host redirected a page to another form of its address (such as one with a slash at the
-        end), or answered directly.
+        """Records whether the host redirected a page to another spelling of its address (such as one with a slash at
+        the end), or answered directly.
         """
         if page.is_source:
             return
@@ -684,7 +684,7 @@ class SiteSpider(Spider):
 
     def _probe(self, result: PageResult, parsed: ParsedPage | None) -> PageRequest | None:
         """Returns the request for an address that does not exist, if the soft-404 probe is due after this result;
-        otherwise None.
+        otherwise None. `parsed` is the parsed page, None if the response was not parsed.
         """
         if self.archive.fatal:
             return None
@@ -701,7 +701,8 @@ class SiteSpider(Spider):
 
     def _is_home_read(self, result: PageResult, parsed: ParsedPage | None) -> bool:
         """Returns True if this is the final result for the home page itself, and not for a redirect or an intermediate
-        step. Only after this result is a soft-404 probe worthwhile.
+        step. `parsed` is the parsed page, None if the response was not parsed. Only after this result is a soft-404
+        probe worthwhile.
         """
         return (
             parsed is not None

@@ -317,7 +317,7 @@ class TrapDetector:
     def _compare_lists(self, due: Counter[URLPattern]) -> None:
         """Determines whether the lists of one pattern show all posts of the site, if all lists of this pattern have
         been read and led to nothing unknown. If they do, the site has no other post, as if a complete source had listed
-        them all.
+        them all. `due` counts the due lists by pattern.
         """
         for pattern in self._budget.patterns_of_known():
             if not due or pattern in due or pattern in self._set_aside or pattern in self._compared:
@@ -374,7 +374,7 @@ class TrapDetector:
 
     def _budgeted_patterns(self, row: dict[str, Any]) -> tuple[URLPattern, ...]:
         """Returns the URL patterns whose budgets apply to a page. A plain page, for which no source vouches and whose
-        address has no other pattern, has two: the form of its address and its folder.
+        address has no other pattern, has two: the pattern of its address ("/news/9/9/s.html") and its folder.
         """
         if row["kind"] == PageKind.FEED:
             is_part = self._coverage().is_complete and crawl_exclusions.is_part_feed(self._db, row["id"])
@@ -455,7 +455,7 @@ class TrapDetector:
         self._budget.reopen(pattern)
 
     def mark_not_fetched(self, key: str) -> None:
-        """Records that a page that was handed out is not fetched after all."""
+        """Records that a page that was handed out, given by its urlkey, is not fetched after all."""
         self._in_progress.pop(key, None)
         self._tests.pop(key, None)
 
@@ -540,7 +540,9 @@ class TrapDetector:
         )
 
     def record_written(self, result: PageResult, article_id: int | None, new: list[DiscoveredURL]) -> None:
-        """Records that a result was written. `new` are the URLs that this result reported for the first time."""
+        """Records that a result was written. `article_id` is the ID of the article that the page shows, None if it
+        shows none; `new` are the URLs that this result reported for the first time.
+        """
         key = urlkey(result.url)
         self._known_coverage = self._due_lists = None
         is_post = result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and result.kind is PageKind.POST
@@ -601,8 +603,8 @@ class TrapDetector:
                 self._reopen(folder)
 
     def _credit_form(self, url: str) -> None:
-        """Records that a page at an address of this form exists, so that links to other addresses of the form are
-        fetched.
+        """Records that a page at an address with this pattern (`form_pattern`) exists, so that links to other addresses
+        with the pattern are fetched.
         """
         form = form_pattern(url, self._scope.path)
         if self._budget.is_used_by_posts(form):

@@ -51,8 +51,8 @@ def forget_lost(db: Database, warc_file: str, records: frozenset[tuple[int, int]
 
 
 def set_missing_capture(db: Database, article_id: int, capture_id: int | None) -> None:
-    """Links the article's current revision to this capture, which shows the same content, if the capture of this
-    revision was lost.
+    """If the capture of the article's current revision was lost, links the revision to the capture `capture_id`, which
+    shows the same content.
     """
     db.execute("update articles set capture_id = ? where id = ? and capture_id is null", [capture_id, article_id])
     db.execute(

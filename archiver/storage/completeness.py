@@ -562,8 +562,8 @@ def _redirect_target(db: Database, key: str | None) -> str | None:
 
 
 def _sources_of_page(db: Database, page_id: int | None) -> list[dict[str, Any]]:
-    """Returns the discovery sources that reported a page, as rows for JSON. Only web archives give the times of
-    captures.
+    """Returns the discovery sources that reported a page, as rows for JSON; [] if `page_id` is None. Only web archives
+    give the times of captures.
     """
     return [
         {k: v for k, v in row.items() if k != "page_id" and (v or not k.endswith("_capture"))}
@@ -572,8 +572,8 @@ def _sources_of_page(db: Database, page_id: int | None) -> list[dict[str, Any]]:
 
 
 def _excluded_by_classifier(db: Database, asked: str) -> dict[str, Any]:
-    """Returns the row that a URL excluded by a trap rule would have in `pages`; {} if no trap rule excludes the URL.
-    Some traps have too many URLs to store a row for each.
+    """Returns the row that the URL `asked`, excluded by a trap rule, would have in `pages`; {} if no trap rule excludes
+    it. Some traps have too many URLs to store a row for each.
     """
     rule = matching_trap_rule(asked)
     site = next(
@@ -597,8 +597,8 @@ def _excluded_by_classifier(db: Database, asked: str) -> dict[str, Any]:
 
 
 def _captured_at_former_address(db: Database, asked: str) -> dict[str, Any]:
-    """Returns what is still known of a URL that was captured before its site moved to another address, with the columns
-    of its former row in `pages`; {} for any other URL.
+    """Returns what is still known of the URL `asked` if it was captured before its site moved to another address, with
+    the columns of its former row in `pages`; {} for any other URL.
     """
     row = db.execute(
         "select s.name from captures c join runs r on r.id = c.run_id join sites s on s.id = r.site_id "
@@ -609,7 +609,9 @@ def _captured_at_former_address(db: Database, asked: str) -> dict[str, Any]:
 
 
 def _captures(db: Database, url: str, capture_id: int | None) -> list[dict[str, Any]]:
-    """Returns the captures of a URL and the capture with this ID, oldest first, each with its usage statements."""
+    """Returns the captures of a URL and the capture with the ID `capture_id` (None: no other capture), oldest first,
+    each with its usage statements.
+    """
     found = list(
         db.query(
             "select id, captured_at, status, media_type, record_type, digest, warc_file, warc_offset, warc_length "

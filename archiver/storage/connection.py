@@ -269,9 +269,9 @@ def writing(db: Database, patience: float = PATIENCE, clock: Callable[[], float]
     """Runs the block in a write transaction, or in a savepoint if a transaction is open; commits it at the end, rolls
     it back on an error.
 
-    Raises ArchiveLocked if another program holds the lock for longer than `patience` seconds. The lock is taken at
-    the beginning (BEGIN IMMEDIATE), because a transaction that reads first cannot continue once another program has
-    written, however long it waits.
+    Raises ArchiveLocked if another program holds the lock for longer than `patience` seconds, which `clock` measures.
+    The lock is taken at the beginning (BEGIN IMMEDIATE), because a transaction that reads first cannot continue once
+    another program has written, however long it waits.
     """
     if db.conn.in_transaction:
         try:

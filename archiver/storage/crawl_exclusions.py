@@ -188,7 +188,7 @@ def due_urls(db: Database, site_id: int, priority: int, limit: int) -> list[str]
 
 
 def post_urlkeys(db: Database, site_id: int, limit: int) -> list[str]:
-    """Returns the urlkeys of the posts of a site that are stored or due."""
+    """Returns the urlkeys of at most `limit` posts of a site that are stored or due."""
     rows = db.execute(
         "select urlkey from pages where site_id = ? and kind = 'post' and outcome in ('due', 'archived', 'unchanged') "
         "limit ?",
@@ -485,7 +485,9 @@ def make_allowed_due(db: Database, site_id: int, origin: str, robots: Robots) ->
 
 
 def store_host_file(db: Database, origin: str, name: str, file: HostFile) -> None:
-    """Stores a file about a host (robots.txt, tdmrep.json), replacing the copy that was stored before."""
+    """Stores a file about a host (`name` is robots.txt or tdmrep.json), replacing the copy that was stored before.
+    `origin` is the scheme and host.
+    """
     db.execute(
         "insert into host_files (origin, name, fetched_at, status, body, etag, last_modified) "
         "values (?, ?, ?, ?, ?, ?, ?) on conflict (origin, name) do update set "

@@ -151,7 +151,7 @@ class NewSearch:
 
 
 def saved_search_rows(db: Database, key: str | None = None) -> list[SavedSearchRow]:
-    """Returns all saved searches, sorted by name, or only the saved search with this key."""
+    """Returns all saved searches, sorted by name; if `key` is not None, only the saved search with this key."""
     where = "" if key is None else "where key = :key"
     return [
         SavedSearchRow(**row) for row in db.query(f"select * from saved_searches {where} order by key", {"key": key})

@@ -86,8 +86,8 @@ def _hold(row: tuple[Any, ...]) -> Hold:
 
 
 def hold_page(db: Database, key: str, hold: Hold, run_id: int | None, gained: Sequence[str] = ()) -> None:
-    """Stores the hold on the page at this urlkey, in place of an earlier one, and what its new state has `gained`. A
-    page without a row is not held.
+    """Stores the hold on the page at this urlkey, in place of an earlier one, and what its new state has `gained`.
+    `run_id` is the ID of the run that holds it, None outside of runs. A page without a row is not held.
     """
     db.execute(
         "insert into held_pages (page_id, rule, held_since, looked_at, looks, text_digest, run_id) "
@@ -414,7 +414,7 @@ class HeldRun:
 
 def hold_recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int | None, now: datetime) -> HeldRun:
     """Takes back the recent changes of a site and holds their pages by `rule`: edits by MASS_CHANGE, deletions by
-    MASS_GONE.
+    MASS_GONE. `run_id` is the ID of the present run, None outside of runs.
 
     A change of an earlier run is kept if it is not part of the fault (`_is_of_fault`).
     """
@@ -558,8 +558,8 @@ class FetchedPost:
 
 @dataclass(frozen=True, slots=True)
 class GuardedResult:
-    """The result to store. Its outcome is HELD if the page is held. `is_confirmed` is True if the page was held and is
-    now accepted.
+    """The result to store. Its outcome is HELD if the page is held. `is_confirmed` is True if the page was held and its
+    new state is now stored.
     """
 
     result: PageResult

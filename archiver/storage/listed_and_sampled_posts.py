@@ -50,8 +50,8 @@ class ListChanges:
 
 
 def changes_of_list(db: Database, key: str, listed: ListedPosts, run_started: datetime) -> ListChanges:
-    """Stores the entries that the feed or listing at the urlkey `key` shows. Returns the changes since the list was
-    last read, without posts that are already due.
+    """Stores the entries that the feed or listing at the urlkey `key` shows (`listed`). Returns the changes since the
+    list was last read, without posts that are already due. `run_started` is the start of the present run.
 
     A post does not count as removed if another feed, sitemap, API or listing shows it in this run, or if the page still
     links to it.
@@ -102,8 +102,9 @@ def _gone_pages(db: Database, page_ids: Iterable[int], since: str, gone_since: s
 
 
 def _former_addresses(db: Database, page_ids: Iterable[int], since: str) -> Iterator[int]:
-    """Yields the pages among these that are former addresses of posts and do not redirect, each with the page at the
-    post's own address. They are fetched to find out which of the two is the post's address now.
+    """Yields the IDs of those of these pages that are former addresses of posts, do not redirect, and were neither
+    fetched since the time `since` nor are due; and after each, the ID of the page at the post's own address. They are
+    fetched to find out which of the two is the post's address now.
     """
     for some in _chunks(page_ids):
         rows = db.execute(
@@ -403,9 +404,9 @@ def removed_posts(
 
 
 def _in_order(entries: Sequence[int], days: Mapping[int, date | None]) -> list[int]:
-    """Returns those posts among `entries`, the entries of a list, that are in order of date, newest first. Leaves out
-    posts that are out of place, such as a pinned post, and entries that are not in `days`. Returns [] if too many are
-    out of place.
+    """Returns those posts among `entries`, the entries of a list, that are in order of date, newest first. `days` has
+    the date of each post, None if unknown. Leaves out posts that are out of place, such as a pinned post, and entries
+    that are not in `days`. Returns [] if too many are out of place.
     """
     posts = [entry for entry in dict.fromkeys(entries) if entry in days]
     ordered = _longest_descending(posts, _filled([days[post] for post in posts]))

@@ -42,8 +42,9 @@ def _urlkey_of_place(url: str) -> str:
 
 
 def _place(url: str, page: KnownPage | None) -> Place:
-    """Returns the values of `found_on` and `found_on_page_id` for URLs that were found at `url`: the ID of the page
-    with this URL if `page`, which has the same urlkey, is that page, otherwise `url` itself.
+    """Returns the values of `found_on` and `found_on_page_id` for URLs that were found at `url`. If `page` is the page
+    with exactly this URL, the place is its ID, otherwise `url` itself. `page` is the known page with the urlkey of
+    `url`, None if there is none.
     """
     return (None, page.id) if page is not None and page.url == url else (url, None)
 
@@ -324,7 +325,9 @@ class _Hinted:
 
 
 def _store_changed_hint(db: Database, known: KnownPage, hint: SourceHint, report: _Hinted) -> None:
-    """Stores the changed source hint of a known page, combined with the hints of other sources for the page."""
+    """Stores the changed source hint of a known page, combined with the hints of other sources for the page. `report`
+    has the digest of the hint and the key of its source.
+    """
     latest = latest_hint(db, known.urlkey)
     if latest and latest.body_html:
         # The page's text comes from this source and has changed. A conditional request would be answered with 304.

@@ -135,8 +135,8 @@ class StoringRun:
         return int(self.site["id"])
 
     def complete_articles(self) -> None:
-        """Stores the rest of the new articles of the batch: facets, revisions and clusters. This must come before
-        anything changes an article.
+        """Stores the rest of the new articles of the batch: their authors, categories, tags and places, their first
+        revisions and their clusters. This must come before anything changes an article.
         """
         if self.incomplete:
             complete_articles(self.db, self.incomplete)
@@ -166,7 +166,7 @@ class Storing:
     - `removal`: the tombstone that forbids storing the post.
     - `row`: the stored article that the page shows; None if it is new.
     - `is_unknown`: True if nothing in the archive may belong to the article (`identification.is_unknown`).
-    - `is_confirmed`: True if the page was held and its new state is now accepted.
+    - `is_confirmed`: True if the page was held and its new state is now stored.
     - `held`: the urlkeys of the pages that the batch's results held.
     """
 
@@ -426,8 +426,8 @@ _CHANGES = {
 
 
 def _count_change(counts: Counts, stored: Stored, *, is_confirmed: bool) -> None:
-    """Adds to `counts` how storing an article changed the archive. A revert of a post that alternates between texts
-    counts as unchanged, unless its page was held and is now accepted (`is_confirmed`).
+    """Adds to `counts` how storing an article changed the archive (`stored`). A revert of a post that alternates
+    between texts counts as unchanged, unless its page was held and its new state is now stored (`is_confirmed`).
     """
     if stored.change is Change.GONE:
         counts.gone += bool(stored.changed)
@@ -675,8 +675,8 @@ class PageWriter:
 
     def flush(self, patience: float = PATIENCE) -> bool:
         """Writes the collected results; returns False if there are none. If the disk or the database fails, raises the
-        error, writes nothing and keeps the results. A result whose content cannot be stored is recorded as a failed
-        page; all other results are stored.
+        error, writes nothing and keeps the results; `patience` is how many seconds to wait for another program's lock.
+        A result whose content cannot be stored is recorded as a failed page; all other results are stored.
         """
         if not self._waiting:
             return False

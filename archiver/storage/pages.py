@@ -119,8 +119,8 @@ def latest_hint(db: Database, key: str) -> SourceHint | None:
 
 
 def hint_of_capture(db: Database, capture_id: int | None) -> SourceHint | None:
-    """Returns the source hint with which a capture was extracted; None if it was extracted without a hint, or if the
-    hint is unknown.
+    """Returns the source hint with which a capture was extracted; None if it was extracted without a hint, if the hint
+    is unknown, or if there is no capture (`capture_id` is None).
     """
     row = db.execute(
         "select h.hint from captures c join source_hints h on h.id = c.hint_id where c.id = ?", [capture_id]
@@ -252,7 +252,10 @@ class PageState:
 
 
 def page_state(db: Database, key: str, hint_id: int | None) -> PageState:
-    """Returns what the archive knows of the page at this urlkey, which was extracted with this hint."""
+    """Returns what the archive knows of the page at this urlkey. `hint_id` is the ID of the source hint with which the
+    page has just been extracted, or None if there was no hint; the result says whether this hint contains the post's
+    text.
+    """
     row = db.conn.execute(
         "select p.id, coalesce(p.reason, ''), coalesce(p.outcome, ''), coalesce(p.kind, ''), coalesce(p.rule, ''), "
         "p.article_id, coalesce(p.found_at, ''), exists (select 1 from articles where urlkey = ?1), "

@@ -122,7 +122,9 @@ def enter_requisites(
 
 
 def lead_image(address: str | None) -> tuple[Requisite, ...]:
-    """Returns the lead image of an article as a requisite; () if the article has no lead image that can be fetched."""
+    """Returns the lead image of an article, given by its address, as a requisite; () if the article has no lead image
+    that can be fetched.
+    """
     url = asset_address(address) if address else None
     return (Requisite(url, RequisiteKind.IMAGE, is_lead=True),) if url else ()
 
@@ -240,7 +242,7 @@ def _retry_time(fetched: FetchedRequisite, attempts: int) -> str | None:
 
 
 def postpone_requisites(db: Database, site_id: int, host: str, until: datetime) -> None:
-    """Postpones the due requisites on a host to `until`."""
+    """Postpones the due requisites of a site that are on this host to the time `until`."""
     db.execute(
         "update requisites set due_at = ? where site_id = ? and host = ? and due_at < ?",
         [stamp(until), site_id, host, stamp(until)],
@@ -260,7 +262,8 @@ def retry_requisites(db: Database, site_id: int, *, everything: bool) -> None:
 
 def enter_lead_images_of_site(db: Database, site_id: int, site: str, at: datetime, revisit: timedelta) -> None:
     """Records the lead images of those articles of a site for which none is recorded, because the settings excluded
-    lead images when the articles were stored.
+    lead images when the articles were stored. An image that was last fetched more than `revisit` before the time `at`
+    is fetched again.
     """
     rows = db.execute(
         "select id, image, url from articles a where site = ? and image is not null and not exists "

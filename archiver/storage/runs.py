@@ -132,7 +132,7 @@ def end_run(
     db: Database, run_id: int, counts: Counts, outcome: str, reason: str, now: datetime, statistics: str | None = None
 ) -> None:
     """Closes a run. `outcome` is finished, waiting, interrupted or failed; `reason` is a sentence, except for a
-    finished run; `statistics` is the JSON from `RunStatistics.as_json`.
+    finished run; `statistics` is the JSON from `RunStatistics.as_json`, None if nothing was measured.
     """
     articles = db.execute(
         "select count(*) from articles where site = "
@@ -328,7 +328,7 @@ class MeasuredRun:
 
     @classmethod
     def from_json(cls, text: str | None) -> MeasuredRun:
-        """Decodes the column `runs.statistics`; unknown keys are ignored."""
+        """Decodes the column `runs.statistics` (None: nothing was measured); unknown keys are ignored."""
         known = stored_object(text)
         return cls(**{name: known[name] for name in cls.__slots__ if known.get(name) is not None})
 
@@ -497,7 +497,8 @@ class RunStatistics:
 
     def as_json(self, sources: Mapping[str, int], unread: UnreadPages | None = None, ended: str = "") -> str:
         """Returns the statistics as JSON for the column `runs.statistics`. `sources` has the same meaning as in
-        `MeasuredRun`, `unread` are the pages that the run did not read, and `ended` is the outcome of the run.
+        `MeasuredRun`, `unread` are the pages that the run did not read (None: not counted), and `ended` is the outcome
+        of the run.
         """
         return json.dumps(self.measured(sources, unread, ended).as_dict(), ensure_ascii=False)
 

@@ -269,7 +269,9 @@ class AcceptedPages:
 
 
 def read_accepted(db: Database, site_id: int, now: datetime) -> AcceptedPages:
-    """Returns the held pages of a site that were accepted in the last seven days."""
+    """Returns the held pages of a site whose new state was stored in the last seven days, because three fetches had
+    found it. Runs that were undone are not counted.
+    """
     pages, run_id, last = db.execute(
         "select total(accepted), max(id), max(started_at) from runs where site_id = ? and started_at >= ? "
         "and accepted > 0 and undone_at is null",

@@ -70,8 +70,8 @@ def removed_urlkeys(db: Database, keys: Iterable[str]) -> set[str]:
 
 
 def tombstone_named(db: Database, what: str | int) -> Tombstone | None:
-    """Returns the last tombstone of a post, by the ID that the article had or by a URL that must not be archived; None
-    if there is no such tombstone.
+    """Returns the last tombstone of a post; None if there is no such tombstone. `what` is the ID that the article had,
+    or a URL that must not be archived.
     """
     text = str(what).strip()
     if text.isascii() and text.isdigit():

@@ -216,7 +216,7 @@ class ByteStream:
 
     def _skip_damage(self, kind: ProblemKind, detail: str = "") -> BrokenStream:
         """Moves to the next member that begins with a record. Returns the error that reports the damaged member, for
-        the caller to raise.
+        the caller to raise. `kind` and `detail` describe the damage.
         """
         place = StreamPosition(self._member, self._inner)
         self._unpacker, self.at_boundary = None, True

@@ -354,7 +354,9 @@ def check_records(handle: BinaryIO, warc_file: str) -> Iterator[CheckedRecord]:
 
 
 def check_record_at(handle: BinaryIO, offset: int, warc_file: str) -> CheckedRecord | None:
-    """Checks the record that begins at `offset`. Returns None if no complete record begins there."""
+    """Checks the record that begins at `offset` of the open file `handle`. `warc_file` is the file's name for the
+    result. Returns None if no complete record begins there.
+    """
     digests = _DigestCheck()
     member = read_record_at(handle, offset, digests)
     return _check(handle, member, warc_file, digests) if member else None

@@ -305,7 +305,7 @@ class ForeignRecords:
 
     def _is_record_end_next(self, is_arc: bool) -> bool:
         """Returns True if the next bytes are the end of a record (two line ends; WARC/1.1, section 4) or the beginning
-        of another record.
+        of another record. `is_arc` is True in an ARC file.
         """
         self._ensure(4)
         following = bytes(self._buffer[:4])

@@ -128,7 +128,8 @@ def parse_http_response(block: bytes, payload_digest: str = "", limit: int = MAX
     """Parses the HTTP response in a record's block. Returns None if the block contains no response.
 
     A block that begins with HTML, without a status line, is read as an HTTP/0.9 response. `payload_digest` is the
-    declared digest, which some programs compute from the encoded bytes and others from the decoded ones.
+    declared digest, which some programs compute from the encoded bytes and others from the decoded ones. A body that
+    has more than `limit` bytes when decoded stays encoded, which is noted as a problem.
     """
     found = _STATUS.match(block)
     if found is None:
@@ -264,8 +265,9 @@ def _remove_content_coding(payload: bytes, headers: Headers, limit: int, odd: li
 
 
 def _check_length(raw: bytes, payload: bytes, headers: Headers, odd: list[Odd]) -> None:
-    """Compares the length of the body as sent (`raw`) with its Content-Length, and adds a difference to `odd`. A body
-    that was decoded before it was stored is not compared.
+    """Compares the length of the body as sent (`raw`) with its Content-Length, and adds a difference to `odd`. Compares
+    nothing if the body was decoded before it was stored, or if `payload` is not `raw`, because a transfer coding was
+    removed.
     """
     text = _value(headers, b"content-length").split(",")[0].strip()
     if not text.isdigit() or len(text) > 15 or payload is not raw or _is_unusable(odd):

@@ -29,10 +29,10 @@ _CACHE: WeakKeyDictionary[Database, tuple[int, OrderedDict[Hashable, Any]]] = We
 
 
 def get_cached(db: Database, name: str, of: Hashable, make: Callable[[], T]) -> T:
-    """Returns the cached result for `name` and `of` in this archive. If there is none, calls `make` and caches its
-    result.
+    """Returns the cached value called `name` that was computed from `of` (such as a query) in this archive. If there is
+    none, calls `make` and caches what it returns.
 
-    Results are kept until the archive or its index changes (SQLite's data_version). Exceptions are not cached.
+    Values are kept until the archive or its index changes (SQLite's data_version). Exceptions are not cached.
     """
     version = int(db.execute("pragma data_version").fetchone()[0])
     known, results = _CACHE.get(db, (None, OrderedDict()))

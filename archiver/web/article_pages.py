@@ -139,7 +139,9 @@ def _build_places(request: ArchiveRequest, record: dict[str, Any]) -> dict[str, 
 
 
 def _list_fields(record: dict[str, Any]) -> list[tuple[str, str, Any]]:
-    """Returns the name, shape and value of each non-empty field that the page does not show elsewhere."""
+    """Returns the name, shape (form of the value, see `archiver.fields.Shape`) and value of each non-empty field that
+    the page does not show elsewhere.
+    """
     return [(f.name, f.shape, record[f.name]) for f in FIELDS if f.name not in _SHOWN_ELSEWHERE and record[f.name]]
 
 

@@ -380,7 +380,7 @@ def memento_page(request: ArchiveRequest) -> RawResponse:
 
 def _answer_timegate(request: ArchiveRequest, url: str, rows: Sequence[Row]) -> RawResponse:
     """Redirects from the TimeGate of a URL to the memento nearest to the requested time (RFC 7089, section 4.1, pattern
-    1.1). Raises CannotAnswer for an invalid time (section 4.5.3).
+    1.1). `rows` are all captures of the URL. Raises CannotAnswer for an invalid time (section 4.5.3).
     """
     text = request.headers.get("accept-datetime", "")
     at = parse_http_date(text) if text else None
@@ -398,7 +398,8 @@ def _redirect(where: str, headers: dict[str, str]) -> RawResponse:
 
 def _original_response(found: StoredCapture, headers: dict[str, str]) -> RawResponse:
     """Returns the captured response unchanged: its payload and status, and the server's header fields under prefixed
-    names. It is always a download, because otherwise a browser would run the page's scripts.
+    names. `headers` are further header fields, such as Memento-Datetime. It is always a download, because otherwise a
+    browser would run the page's scripts.
     """
     answer = make_payload_response(found, download=True)
     fields = {
@@ -452,8 +453,10 @@ def _safe_response(request: ArchiveRequest, found: StoredCapture, headers: dict[
 
 def redirect_target(request: ArchiveRequest, found: StoredCapture, rows: Sequence[Row], kind: str) -> str:
     """Returns the target of a captured redirect as a URL on this server, which shows the target as it was when the
-    redirect was captured. `kind` is the first part of the URL's path: "web" for a memento, "view" for the page in a
-    frame. Raises NotCaptured if the redirect has no valid target.
+    redirect was captured. Raises NotCaptured if the redirect has no valid target.
+
+    `rows` are all captures of the redirect's URL. `kind` is the first part of the returned URL's path: "web" for a
+    memento, "view" for the page in a frame.
     """
     to = next((value for name, value in found.response.headers if name.lower() == "location"), "")
     url = asset_address(to, found.row["url"])

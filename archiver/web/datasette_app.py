@@ -107,8 +107,9 @@ def application(
     origin: str = "",
     seconds: float | None = None,
 ) -> Datasette:
-    """Builds a Datasette instance for an archive; its `app()` is the ASGI application. `seconds` is the time limit of a
-    page. Raises the errors of `open_archive`.
+    """Builds a Datasette instance for an archive; its `app()` is the ASGI application. `base`, `hosts` and `origin` are
+    as in ServedArchive. `seconds` is the time limit of a page; None means the default. Raises the errors of
+    `open_archive`.
     """
     open_archive(archive, read_only=True).close()
     hooks = sys.modules[__name__]

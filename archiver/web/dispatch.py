@@ -432,7 +432,9 @@ def _make_streaming_response(made: Download, site: ServedArchive, request: Reque
 
 
 def _error_response(request: WebRequest, sentence: str, status: int, at: int | None = None) -> Response:
-    """Returns an error page with a form to correct the request. `at` is the position of the error in the query."""
+    """Returns an error page with a form to correct the request. `at` is the position of the error in the query, None if
+    unknown.
+    """
     fields = [(name, LABELS.get(name, name), value) for name, value in request.args if value]
     query = request.one("q")
     marks = ((at, token_end(query, at)),) if at is not None and at < len(query) else ()

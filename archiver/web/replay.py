@@ -107,8 +107,8 @@ def memento_url_of(request: ArchiveRequest, row: Row, flag: str = "") -> str:
 
 
 def memento_headers(request: ArchiveRequest, url: str, rows: Sequence[Row], shown: Row | None = None) -> dict[str, str]:
-    """Returns the header fields Link and, for a memento (`shown`), Memento-Datetime (RFC 7089, sections 2.1.1 and 2.2).
-    `rows` are all captures of the URL.
+    """Returns the header field Link and, for the response that is the memento `shown` (None for a TimeGate or TimeMap),
+    Memento-Datetime (RFC 7089, sections 2.1.1 and 2.2). `rows` are all captures of the URL.
     """
     headers = {"link": ", ".join(_format_links(request, url, rows, shown))}
     return headers | {"memento-datetime": format_http_date(time_of(shown))} if shown else headers
@@ -332,7 +332,9 @@ def _format_root_attributes(element: Element) -> str:
 
 
 def _collect_stylesheets(root: Element, base: str, asset: RewriteURL) -> Iterator[str]:
-    """Yields the linked and embedded stylesheets of a page in order, as sanitised <link> and <style> elements."""
+    """Yields the linked and embedded stylesheets of a page in order, as sanitised <link> and <style> elements. `base`
+    is the page's URL; `asset` rewrites the URL of a stylesheet or image.
+    """
     for element in root.iter("link", "style"):
         media = element.get("media") or ""
         media_attribute = f' media="{escape(media)}"' if _MEDIA.fullmatch(media) else ""
@@ -348,7 +350,7 @@ def _collect_stylesheets(root: Element, base: str, asset: RewriteURL) -> Iterato
 
 def _prepare_element(element: Element, base: str, asset: RewriteURL) -> None:
     """Prepares an element for the sanitiser: sets the source of an image to the first of its URLs that is captured, and
-    replaces embedded content by a link.
+    replaces embedded content by a link. `base` is the page's URL; `asset` rewrites the URL of an image.
     """
     if element.tag == "img":
         src = next(_image_candidates(element, base, asset), "")

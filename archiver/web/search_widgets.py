@@ -94,8 +94,9 @@ class Bars:
 
 
 def build_bars(request: ArchiveRequest, query: Query, unit: str = "", links: SearchLinks | None = None) -> Bars:
-    """Builds the bar chart of a query's matches over time, with a unit that needs at most MAX_BARS bars. Raises
-    BadQuery, SiteNotFound or IndexMissing.
+    """Builds the bar chart of a query's matches over time. `unit` is year, month, day, or "" to choose one; if it gives
+    more than MAX_BARS bars, only the periods with the most matches are drawn. `links` makes the links of the bars; None
+    if no other part of the page has links to searches. Raises BadQuery, SiteNotFound or IndexMissing.
     """
     found = get_cached(
         request.db, "histogram", (strip_paging(query), unit), lambda: _count_articles(request, query, unit)
@@ -189,8 +190,8 @@ class Map:
 
 
 def build_map(request: ArchiveRequest, query: Query, links: SearchLinks, most: int = MAX_MAPPED) -> Map | None:
-    """Builds the map of a query's results; None if no result has a place. Raises BadQuery, SiteNotFound or
-    IndexMissing.
+    """Builds the map of the newest `most` results of a query that have a place; None if no result has one. `links`
+    makes the links of the dots. Raises BadQuery, SiteNotFound or IndexMissing.
     """
     found = get_cached(request.db, "spots", (strip_paging(query), most), lambda: geo_grid(request.db, query, most))
     if not found.spots:

@@ -60,7 +60,9 @@ class WebRequest:
     query: str
 
     def one(self, name: str, default: str = "") -> str:
-        """Returns the last value of a query argument without surrounding white space."""
+        """Returns the last value of a query argument without surrounding white space; `default` if the argument is
+        missing.
+        """
         return next((value.strip() for key, value in reversed(self.args) if key == name), default)
 
     def many(self, name: str) -> tuple[str, ...]:
@@ -356,8 +358,8 @@ class Collection:
 
 
 def collected_articles(db: Database, named: Iterable[str]) -> Collection:
-    """Finds the articles of a collection. Each value is an ID or a URL, or several of them separated by spaces or
-    commas. Raises CannotAnswer for more than MAX_COLLECTED articles.
+    """Finds the articles of a collection. Each value of `named` is an ID or a URL, or several of them separated by
+    spaces or commas. Raises CannotAnswer for more than MAX_COLLECTED articles.
     """
     words = [word for text in named for word in text.replace(",", " ").split()]
     if len(words) > MAX_COLLECTED:
@@ -443,7 +445,7 @@ def guard_application(
     application: Application, site: Callable[[], ServedArchive], policies: Mapping[str, str]
 ) -> Application:
     """Wraps an ASGI application so that unsafe requests are rejected and security headers are added. `site` is called
-    for each request and returns the served archive.
+    for each request and returns the served archive; `policies` are the Content-Security-Policies by name.
     """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:

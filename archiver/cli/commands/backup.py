@@ -229,8 +229,8 @@ def _confirm(question: str) -> None:
 
 
 def _describe_plan(plan: RestorePlan, *, is_decided: bool) -> list[str]:
-    """Returns sentences that say what the restoration of a backup does, and what is lost. If it is not decided yet,
-    they say what it would do.
+    """Returns sentences that say what the restoration of a backup does, and what is lost. If `is_decided` is False,
+    because the user has not confirmed it yet, they say what it would do.
     """
     is_kept, will = ("is kept", "will") if is_decided else ("would be kept", "would")
     lines = [

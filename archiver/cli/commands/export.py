@@ -120,8 +120,8 @@ def export(options: ExportOptions) -> None:
 
 
 def _write_records(db: Database, ids: list[int], form: str, output: str, query: str) -> int:
-    """Writes the articles to a file in one of the formats with one record per article, and returns their number.
-    `query` becomes the title of an e-book.
+    """Writes the articles to the file `output` in one of the formats with one record per article (`form`), and returns
+    their number. `query` becomes the title of an e-book.
     """
     from archiver.datasets.article_files import FILE_FORMATS, write_epub, write_folder
     from archiver.storage.article_tables.article_records import records
@@ -135,8 +135,8 @@ def _write_records(db: Database, ids: list[int], form: str, output: str, query: 
 
 
 def _write_wacz(db: Database, folder: Path, ids: list[int], output: str) -> None:
-    """Writes the captures of the articles to a WACZ file. Exits with code 1 if some captures cannot be read; the file
-    then contains the other captures.
+    """Writes the captures of the articles to the WACZ file `output`. `folder` is the archive's folder. Exits with code
+    1 if some captures cannot be read; the file then contains the other captures.
     """
     from archiver import __version__
     from archiver.datasets.wacz_package import pack_wacz

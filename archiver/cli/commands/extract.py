@@ -185,8 +185,8 @@ def _is_given(name: str) -> bool:
 
 
 def _run_cases(folder: Path, *, as_json: bool) -> None:
-    """Runs all case folders in a folder and prints the differences of each case from its expected result. Exits with
-    code 1 if there are any.
+    """Runs all case folders in a folder and prints the differences of each case from its expected result, as JSON if
+    `as_json` is True. Exits with code 1 if there are any.
     """
     from archiver.sites.page_objects import find_cases, load_page_objects
 
@@ -214,7 +214,9 @@ def _run_cases(folder: Path, *, as_json: bool) -> None:
 
 
 def _run_case(folder: Path, page_objects: PageObjects) -> tuple[str | None, list[str]]:
-    """Runs one case. Returns the name of its page object, if there is one, and a sentence for each difference."""
+    """Runs one case. Returns the name of its page object (None if there is none), and a sentence for each difference
+    from the expected result.
+    """
     from archiver.sites.page_objects import (
         EXPECTED,
         case_differences,

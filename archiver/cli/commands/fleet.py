@@ -47,7 +47,8 @@ def jobs_option(function: F) -> F:
 
 def storage_option(text: str, *, required: bool = False) -> Callable[[F], F]:
     """Returns a decorator that adds the option `--storage URL` with the help text `text`; ARCHIVER_STORAGE in the
-    environment is its default. The path of a folder is made absolute, because other machines use it, too.
+    environment is its default. If `required` is True, one of the two must be given. The path of a folder is made
+    absolute, because other machines use it, too.
     """
 
     def absolute(_: click.Context, __: click.Parameter, value: str | None) -> str | None:

@@ -200,8 +200,9 @@ def import_wayback(options: ImportOptions) -> None:
 
 
 def _build_plan(options: ImportOptions, url: str, until: datetime | None, service: str | None) -> WaybackPlan:
-    """Builds the plan of an import from a web archive. `service` is the web archive named in the site's settings; it is
-    used if no option names another one. Raises UsageError for a TimeMap service without --exact.
+    """Builds the plan of an import from a web archive. `until` is the time in --until, None for no limit. `service` is
+    the web archive named in the site's settings; it is used if no option names another one. Raises UsageError for a
+    TimeMap service without --exact.
     """
     from archiver.importers.wayback_import import WaybackPlan
 
@@ -258,6 +259,11 @@ def _end_of_day(day: str) -> datetime | None:
 def _fetch_captures(run: Any, agent: str, log: Path | None, *, shown: bool) -> int:
     """Fetches captures from a web archive and imports them. Returns the number of the signal that ended the run (0 for
     none). Raises the error that made the run fail.
+
+    - `run`: the WaybackImport.
+    - `agent`: the User-Agent.
+    - `log`: the log file, or None.
+    - `shown`: True if the progress is shown on the terminal.
     """
     from scrapy.crawler import Crawler
     from scrapy.settings import Settings

@@ -95,7 +95,7 @@ def _format_merged(other: str, merged: MergeResult) -> list[str]:
 
 def _make_progress_reporter(quiet: bool) -> Any:
     """Returns a function that is called with (stage, done, total), and shows the progress on one line if stderr is a
-    terminal.
+    terminal. If `quiet` is True, it shows nothing.
     """
     terminal = sys.stderr.isatty() and not quiet
 

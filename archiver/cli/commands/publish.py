@@ -303,8 +303,8 @@ def _read_pseudonym_key(variable: str | None) -> bytes | None:
 
 
 def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> SnapshotRequest:
-    """Builds the request for a dataset from the options; `rules` is the text of the publication rules. Raises
-    UsageError, BadQuery and BadSplits.
+    """Builds the request for a dataset from the options; `rules` is the text of the publication rules, and `key` the
+    key for pseudonyms, None if names are not replaced. Raises UsageError, BadQuery and BadSplits.
     """
     from archiver.datasets.personal_data_removal import key_fingerprint
     from archiver.datasets.snapshot_request_and_selection import (

@@ -140,7 +140,7 @@ def reextract(options: ReextractOptions) -> None:
 
 @contextmanager
 def _open_archive(file: Path, dry_run: bool) -> Iterator[Database]:
-    """Opens the archive for a re-extraction, read-only for a dry run. Converts database and disk errors to an
+    """Opens the archive for a re-extraction, read-only if `dry_run` is True. Converts database and disk errors to an
     ArchiverError.
     """
     from archiver.storage.connection import environment_error, open_archive
@@ -155,8 +155,9 @@ def _open_archive(file: Path, dry_run: bool) -> Iterator[Database]:
 
 
 def parse_time_bounds(since: str | None, until: str | None) -> dict[str, str]:
-    """Converts the values of --since and --until to times in the format in which the archive stores times (UTC).
-    Returns a dict with the keys "since" and "until". Raises BadQuery for an invalid date.
+    """Converts the values of --since and --until (None if not given) to times in the format in which the archive stores
+    times (UTC). Returns a dict with the keys "since" and "until"; the key of an option that is not given is missing.
+    Raises BadQuery for an invalid date.
     """
     from archiver.search.query_tree import Period, parse_period
     from archiver.storage.pages import stamp
@@ -176,7 +177,9 @@ def parse_time_bounds(since: str | None, until: str | None) -> dict[str, str]:
 
 @contextmanager
 def _show_progress(total: int, quiet: bool) -> Iterator[Any]:
-    """Shows the number of articles done on stderr if that is a terminal."""
+    """Shows on stderr, if that is a terminal and `quiet` is False, how many of `total` articles are done. Yields the
+    function to call with the number of further articles done.
+    """
     if quiet or not sys.stderr.isatty():
         yield lambda number: None
         return
@@ -334,7 +337,7 @@ def _shorten(text: str, *, last: bool = False) -> str:
 
 def _rejudge_sites(archive: Path, words: Sequence[str], *, dry_run: bool, as_json: bool) -> None:
     """Decides again which pages of these sites are posts, by reading their captures. Stores the changes (unless
-    `dry_run` is True) and prints them. `words` are names of sites; () means all sites.
+    `dry_run` is True) and prints them, as JSON if `as_json` is True. `words` are names of sites; () means all sites.
 
     Exits with code 1 if a capture cannot be read. Raises SiteNotFound, and ArchiveInUse if a site is being crawled.
     """

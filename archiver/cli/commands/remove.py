@@ -124,8 +124,9 @@ def _reject_combinations(options: RemoveOptions) -> None:
 
 
 def remove_posts(archive: Path, takedown: Takedown) -> None:
-    """Removes posts from the archive after asking for confirmation, and lists the backups that still hold them. For a
-    dry run, only prints what would be removed. Raises ArticleNotFound, and the errors of `archive_without_writers`.
+    """Removes posts from the archive as `takedown` says, after asking for confirmation, and lists the backups that
+    still hold them. For a dry run, only prints what would be removed. Raises ArticleNotFound, and the errors of
+    `archive_without_writers`.
     """
     plans, before = _plan_takedowns(archive, takedown.posts)
     if not takedown.as_json:

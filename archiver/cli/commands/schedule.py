@@ -168,7 +168,9 @@ def _check_part_if_due(archive: Path) -> None:
 
 
 def _print_result(site: str, result: CrawlOutcome, quiet: bool, as_json: bool) -> None:
-    """Prints the result of a scheduled crawl as a line of text or JSON."""
+    """Prints the result of a scheduled crawl as a line of text, or of JSON if `as_json` is True. If `quiet` is True,
+    prints text only about a crawl that failed or has to wait.
+    """
     from archiver.errors import ArchiverError
 
     now = datetime.now(UTC)

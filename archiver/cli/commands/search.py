@@ -488,7 +488,7 @@ def index(archive: str, rebuild: bool, as_json: bool) -> None:
 
 def update_search_index(archive: str, *, quiet: bool = False) -> None:
     """Updates the search index of an archive after a crawl or an import. On a terminal, a progress bar is shown if it
-    takes long.
+    takes long, unless `quiet` is True.
     """
     from archiver.search.index_refresh import refresh_after_writing
 

@@ -166,8 +166,8 @@ def _describe_revision(revision: dict[str, Any]) -> str:
 
 
 def _describe_image(image: dict[str, Any] | None, address: str | None) -> str:
-    """Returns a text that describes the lead image of an article and its capture. If nothing else is known about the
-    image, this is its URL (`address`).
+    """Returns a text that describes the lead image of an article and its capture. `image` is the image's data, None if
+    only its URL (`address`) is known; the text is then this URL, or "" if there is none.
     """
     if image is None:
         return address or ""

@@ -162,9 +162,9 @@ def show(site: str, as_json: bool, archive: str) -> None:
 
 
 def _format_setting(name: str, own: dict[str, Any], in_force: dict[str, Any], group: str) -> str:
-    """Formats the value of a site's setting: the value stored for the site, or the value from archiver.toml, or
-    "default". A value from archiver.toml is followed by a note; `group` is the group that it comes from ("group news"),
-    "" if it is for all sites.
+    """Formats the value of the setting `name` of a site: the value stored for the site (`own`), or the value from
+    archiver.toml (in `in_force`, the effective settings), or "default". A value from archiver.toml is followed by a
+    note; `group` is the group that it comes from ("group news"), "" if it is for all sites.
     """
     if name in own:
         return str(own[name])

@@ -249,7 +249,9 @@ def _print_table(options: StatusOptions) -> None:
 
 
 def _describe_no_sites(options: StatusOptions, *, has_sites: bool) -> str:
-    """Returns why no site is shown: the archive has no sites, or no site has the health that --only selects."""
+    """Returns why no site is shown: the archive has no sites (`has_sites` is False), or no site has the health that
+    --only selects.
+    """
     if not has_sites:
         return "The archive has no sites yet. Run 'archiver crawl URL'."
     tagged = f" with the tag {options.tag!r}" if options.tag else ""
@@ -340,7 +342,9 @@ def _print_history(rows: list[dict[str, Any]]) -> None:
 
 
 def _describe_next(turn: dict[str, Any] | None) -> str:
-    """Describes when the scheduler crawls a site next: "after 18:00 UTC (blackout of group news)"."""
+    """Describes when the scheduler crawls a site next: "after 18:00 UTC (blackout of group news)". `turn` is from
+    `describe_next_run`; None if the scheduler does not crawl the site.
+    """
     if turn is None:
         return "only if it is named (crawl=no)"
     if turn["postponed_by"]:

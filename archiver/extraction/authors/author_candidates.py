@@ -117,8 +117,9 @@ def author_candidates(
 ) -> list[Candidate[Names]]:
     """Returns the candidates for a post's authors. The value of each candidate is a tuple of names.
 
-    `site` are the site's own names, as returned by `fold_text`. `beside` is the byline near the heading. `end` are the
-    names in the byline at the end of the body, and `text` is the body.
+    `hint` is what a feed or an API says about the post, None if nothing. `site` are the site's own names, as returned
+    by `fold_text`. `beside` is the byline near the heading. `end` are the names in the byline at the end of the body,
+    and `text` is the body.
     """
     out: list[Candidate[Names]] = []
     node = page.data.article(page.addresses)
@@ -277,7 +278,7 @@ def _leads_to_author(a: Element) -> bool:
 
 
 def url_path(href: str | None) -> str:
-    """Returns the path of an address; "" if the address is malformed."""
+    """Returns the path of an address (`href`); "" if the address is missing or malformed."""
     try:
         return urlsplit(href or "").path
     except ValueError:
@@ -285,7 +286,7 @@ def url_path(href: str | None) -> str:
 
 
 def _names_of_node(page: Page, node: Node | None) -> list[str]:
-    """Returns the names of the authors in a JSON-LD or RDFa node."""
+    """Returns the names of the authors in a JSON-LD or RDFa node; [] if there is no node."""
     found: list[str] = []
     if node is None:
         return found

@@ -73,10 +73,10 @@ def _is_comments(el: Element) -> bool:
 
 def author_boxes(page: Page, end: int, top: Element | None, comments: CommentSection) -> list[tuple[str, str]]:
     """Returns the people in the author boxes after the element at position `end`, as pairs of a name and the first line
-    of the box.
+    of the box. Boxes in the section `comments` are left out.
 
-    `top` is the post's heading. If the boxes are about more than two people, they are a staff list or belong to other
-    posts, and [] is returned.
+    `top` is the post's heading, None if it has none. If the boxes are about more than two people, they are a staff list
+    or belong to other posts, and [] is returned.
     """
     out: list[tuple[str, str]] = []
     last: Element | None = None
@@ -106,8 +106,8 @@ def _author_elements(page: Page) -> list[Element]:
 
 
 def _belongs_to_post(page: Page, el: Element, top: Element | None) -> bool:
-    """Returns True if an element is not in comments, a menu or the card of another post. `top` is the post's
-    heading.
+    """Returns True if an element is not in comments, a menu or the card of another post. `top` is the post's heading,
+    None if it has none.
     """
     if any(author_markup.is_foreign(a) for a in author_markup.ancestors_of(el)) or author_markup.is_foreign(el):
         return False
@@ -139,7 +139,7 @@ def _first_texts(el: Element) -> str:
 
 def _is_in_card(page: Page, el: Element, top: Element | None) -> bool:
     """Returns True if an element is in the card of another post: one of the four nearest elements around it contains a
-    link to another page, and the link text is as long as a title. `top` is the post's heading.
+    link to another page, and the link text is as long as a title. `top` is the post's heading, None if it has none.
     """
     at = el.getparent()
     for _ in range(4):
@@ -371,7 +371,7 @@ class _BylineReader:
 
     def _continues(self, kind: str, shape: tuple[object, ...], text: str) -> bool:
         """Returns True if a name belongs to the current byline, because it follows a word such as "and", or because its
-        element has the same tag and class as the element of the previous names.
+        element has the same tag and class (`shape`) as the element of the previous names.
         """
         if not self.names or (self.kind != kind and kind == "date"):
             return False
@@ -445,7 +445,9 @@ def _is_prose(text: str) -> bool:
 
 
 def _can_be_labelled_name(chunk: MarkedText, one: MarkedLine) -> bool:
-    """Returns True if a piece of text can be the name that a label such as "Author:" in an earlier line introduces."""
+    """Returns True if a piece of text (`chunk`, in the line `one`) can be the name that a label such as "Author:" in an
+    earlier line introduces.
+    """
     return (
         chunk.mark in (author_markup.NAME, author_markup.AUTHOR)
         or author_markup.leads_to_person(chunk.href)
@@ -549,7 +551,7 @@ def _bylines_at_start(page: Page) -> list[Sign]:
 
 def _bylines_after(page: Page, post: Post, end: int, top: Element | None) -> list[Sign]:
     """Returns the bylines after the body of a post, and those in author boxes. `end` is the position of the last
-    element that was already read, and `top` is the post's heading.
+    element that was already read, and `top` is the post's heading, None if it has none.
     """
     out: list[Sign] = []
     if post.body is not None:

@@ -389,7 +389,9 @@ def _is_sentence(text: str) -> bool:
 
 
 def _is_sure(one: Line, rest: str) -> bool:
-    """Returns True if a word such as "by", or a handle, shows that the names in a line are names of authors."""
+    """Returns True if a word such as "by", or a handle, shows that the names in a line are names of authors. `rest` is
+    the line without its date.
+    """
     return bool(
         BY.match(one.text) or BY.match(rest) or _SEARCH_BY.search(rest) or _LABELLED.search(one.text) or "@" in one.text
     )
@@ -423,7 +425,9 @@ def _names_in(one: Line, rest: str, dated: bool, known: bool = False) -> list[st
 
 
 def _names_after_by(rest: str, dated: bool) -> list[str]:
-    """Returns the names after "by" within a line. If the line contains no date, "by" must be among its first words."""
+    """Returns the names after "by" within a line (`rest`). If `dated` is False, the line contains no date, and "by"
+    must be among its first words.
+    """
     m = _SEARCH_BY.search(rest)
     if not m or not (dated or len(rest[: m.start()].split()) <= _BEFORE_BY) or _is_within_name(rest, m):
         return []
@@ -436,7 +440,9 @@ def _names_after_by(rest: str, dated: bool) -> list[str]:
 
 
 def _is_within_name(rest: str, m: re.Match[str]) -> bool:
-    """Returns True if a word such as "von" or "da" is a part of a name, as in "João da Silva"."""
+    """Returns True if the word that `m` has matched in the line `rest`, such as "von" or "da", is a part of a name, as
+    in "João da Silva".
+    """
     word, before = m[1].split()[0], rest[: m.start(1)].split()
     return word in _PARTICLES and bool(before) and before[-1][0].isupper() and before[-1][-1].isalpha()
 

@@ -664,7 +664,9 @@ def _strip_by(text: str) -> str:
 
 
 def _split_pieces(text: str, one: bool) -> list[str]:
-    """Splits a byline at commas and at words such as "and". Returns the pieces that may be names."""
+    """Splits a byline at commas and at words such as "and". Returns the pieces that may be names. If `one` is True, the
+    byline comes from a place that names one author, and is split only if each piece is a full name.
+    """
     text = re.sub(r",\s*(Jr|Sr|II|III|IV)\b\.?", r" \1", text)
     text = _COMPANY_JOINT.sub(_JOINED, _COMMA_BEFORE_FORM.sub(" ", text))
     pieces = [_without_place(p.strip()) for p in AND.split(text) if p and p.strip()]

@@ -305,7 +305,7 @@ class SiteReader:
         return rule is not None and rule.by_hand
 
     def note_rule(self, name: str, value: Value, rule: Rule) -> None:
-        """Records, as evidence, a value that a rule found."""
+        """Records, as evidence, a value of the field `name` that a rule found."""
         shown = ", ".join(value) if isinstance(value, tuple) else str(value)
         source = BY_HAND if rule.by_hand else "learned"
         self.evidence.append(Evidence(name, shown[:300], source, _where(rule), round(rule.agreement, 2)))

@@ -551,7 +551,8 @@ def _try_rule(rule: Rule, name: str, searched: Sequence[_SearchedPage], known: S
 
 def _shown_day_selector(best: _Trial, searched: Sequence[_SearchedPage], known: Sequence[Value]) -> tuple[str, ...]:
     """Returns the selector of the element that shows the day of publication, as a tuple, if the best rule finds times
-    in UTC. Returns () if it does not, or if there is no such element on every page.
+    in UTC. Returns () if it does not, or if there is no such element on every page. `searched` are the pages, and
+    `known` the known days of their posts.
     """
     times = [one.read("published", best.rule) for one in searched]
     if not all(isinstance(t, Moment) and t.zoned and not t.at.utcoffset() and t.precision != "day" for t in times):
@@ -702,7 +703,7 @@ def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[
 
 
 def reports_whole_post(hint: SourceHint | None) -> bool:
-    """Returns True if a source hint contains the whole post, because it is from a platform's API or a full-text
-    feed.
+    """Returns True if a source hint contains the whole post, because it is from a platform's API or a full-text feed.
+    Returns False if there is no hint (None).
     """
     return hint is not None and (hint.from_api or len(hint.body_html) >= _WHOLE_POST)

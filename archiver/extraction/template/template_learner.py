@@ -68,7 +68,7 @@ class Judge(Protocol):
     ) -> Article:
         """Returns `article` if its kind (post, listing ...) is right. If the site's other pages show that it is wrong,
         returns the article that `extract` extracts from the page again; `extract` takes the right kind and the rule
-        that decided it.
+        that decided it. `hint` is what a feed or an API says about the post, None if nothing.
         """
 
     def has_post_form(self, page: Page, article: Article) -> bool:
@@ -134,8 +134,9 @@ class TemplateLearner:
         """Returns the article of a page, extracted with the site's rules if they fit. Keeps the page if rules can be
         learned from it.
 
-        `known` is the kind of page that its source suggests. `part_of` is the address of the post if the page was
-        fetched as one of its further pages.
+        `hint` is what a feed or an API says about the post, None if nothing. `known` is the kind of page that its
+        source suggests. `part_of` is the address of the post if the page was fetched as one of its further pages,
+        otherwise "".
         """
 
         def extract(decided: Answer | None = None) -> Article:
@@ -250,7 +251,9 @@ class TemplateLearner:
 
     def _watch(self, page: Page, article: Article, hint: SourceHint | None, known: PageKind) -> None:
         """Discards the learned rules if they do not fit half of the last posts, if they find the same titles on many of
-        them, or if their results often differ from extraction without rules.
+        them, or if their results often differ from extraction without rules. `article` was extracted from `page` with
+        the source hint `hint` (None if there was none) and the rules; `known` is the kind of page that its source
+        suggests.
         """
         fits = self.rules is not None and article.read_by == self.rules.version
         self._strange.append(None if fits else _keep_page(page, article, hint))
@@ -349,7 +352,9 @@ def learn_with_constants(
 
 
 def read_without_constants(sample: Sample, hint: SourceHint | None, constants: SiteConstants) -> Sample:
-    """Extracts a sample post again without the site's constants, and returns it as a new sample."""
+    """Extracts a sample post again with the source hint `hint` (None if it has none), without the site's constants, and
+    returns it as a new sample.
+    """
     decided = PageKind.POST, sample.article.kind_rule
     page = sample.page
     article = extract_page(

@@ -122,7 +122,9 @@ def extractor_of(version: str, article: Article) -> str:
 
 
 def used_site_rules(extractor: str | None) -> bool:
-    """Returns True if an article was extracted with site rules, according to its column `extractor`."""
+    """Returns True if an article was extracted with site rules, according to its column `extractor` (None: unknown,
+    which counts as without).
+    """
     return " " in (extractor or "")
 
 

@@ -229,7 +229,7 @@ def evidence(db: Database, article_id: int, revision: int | None = None) -> tupl
 
 def readers(db: Database, article_id: int, revision: int | None = None) -> dict[str, Record]:
     """Returns, for each field with evidence, the extraction from which its value came, as `{extractor, capture_id,
-    read_at}`.
+    read_at}`. `revision` is the number of a revision; None means the current one.
     """
     row, entries = _evidence_rows(db, article_id, revision)
     own = tuple(row.get(name) for name in EXTRACTION)
@@ -237,8 +237,8 @@ def readers(db: Database, article_id: int, revision: int | None = None) -> dict[
 
 
 def _evidence_rows(db: Database, article_id: int, revision: int | None) -> tuple[Record, list[Entry]]:
-    """Returns the row that stores the evidence of a revision (the row of `articles` for the current one), and the
-    decoded evidence.
+    """Returns the row that stores the evidence of a revision, and the decoded evidence. For the current revision
+    (`revision` is None or its number), this is the row of `articles`.
     """
     now: Record = next(iter(db.query("select * from articles where id = ?", [article_id])), {})
     if revision is None or revision == now.get("revision"):
@@ -250,7 +250,7 @@ def _evidence_rows(db: Database, article_id: int, revision: int | None) -> tuple
 
 
 def find_article(db: Database, what: str | int) -> int:
-    """Returns the ID of an article, given its ID or any URL at which it was seen.
+    """Returns the ID of an article. `what` is its ID or any URL at which it was seen.
 
     The URL may lack its scheme and may have tracking parameters. Raises ArticleNotFound, or ArticleRemoved if the post
     was removed.
@@ -326,7 +326,7 @@ def cluster_of(db: Database, article_id: int) -> Cluster | None:
 
 
 def find_cluster(db: Database, what: str) -> Cluster:
-    """Returns a cluster, given its ID or a URL of any member. Raises ClusterNotFound, ArticleNotFound."""
+    """Returns a cluster. `what` is its ID or a URL of any member. Raises ClusterNotFound, ArticleNotFound."""
     text = what.strip()
     if text.isascii() and text.isdigit():
         return cluster_by_number(db, int(text[:18]))
@@ -340,7 +340,8 @@ def clusters(db: Database, site: str | None = None, limit: int | None = None) ->
     """Returns the clusters, largest first, without their members: id, source_id, reason, size, since, and the source's
     site, url and title.
 
-    If `site` is given, only clusters with a member of that site are returned.
+    If `site` is given, only clusters with a member of that site are returned. `limit` is the largest number of
+    clusters; None means all.
     """
     where = "and exists (select 1 from articles m where m.cluster_id = c.id and m.site = ?)" if site else ""
     return list(

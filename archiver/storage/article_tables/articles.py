@@ -275,7 +275,8 @@ class _KnownArticle:
 
     def with_unconfirmed(self, reread: Reread) -> _KnownArticle:
         """Returns a copy in which `article` has the stored values of fields that the crawled page no longer shows. A
-        field stays empty if today's extractor does not find it in the stored capture either.
+        field stays empty if today's extractor does not find it in the stored capture either; `reread` extracts this
+        capture.
         """
         names = unconfirmed_fields(self.old, self.article) if self.observed.run_id is not None else ()
         if names and self.observed.extractor not in (None, self.row["extractor"]):
@@ -482,8 +483,8 @@ def overwrite(
     evidence: list[Entry] | None = None,
     **more: Any,
 ) -> None:
-    """Overwrites the current state of an article (its row), its facets and its duplicates with an extracted article. If
-    `extractor` is None, the stored value of this column is kept.
+    """Overwrites the current state of an article (its row), its authors, categories, tags and places, and its
+    duplicates with an extracted article. If `extractor` is None, the stored value of this column is kept.
 
     `evidence` must be given if it comes from several extractions. By default the evidence of `article` is stored or, if
     there is none, the stored evidence is kept. `more` are values for further columns.
@@ -553,7 +554,9 @@ def answering_address(db: Database, article_id: int, key: str) -> str | None:
 
 
 def edited_at(db: Database, article_id: int | None) -> datetime | None:
-    """Returns when an article's newest edit was first seen; None if the article was never edited."""
+    """Returns when an article's newest edit was first seen; None if the article was never edited, or if there is no
+    article (`article_id` is None).
+    """
     if article_id is None:
         return None
     row = db.execute(
@@ -563,7 +566,7 @@ def edited_at(db: Database, article_id: int | None) -> datetime | None:
 
 
 def publication_time(db: Database, article_id: int | None) -> datetime | None:
-    """Returns when an article was published; None if unknown."""
+    """Returns when an article was published; None if unknown, or if there is no article (`article_id` is None)."""
     if article_id is None:
         return None
     row = db.execute("select published from articles where id = ?", [article_id]).fetchone()
@@ -576,8 +579,8 @@ def mark_seen(db: Database, article_id: int, at: datetime) -> None:
 
 
 def is_move(db: Database, row: dict[str, Any], article: Article, run_started: datetime) -> bool:
-    """Returns True if the URL where `article` was extracted becomes a stored post's own URL; False if it is only a
-    second URL of the post.
+    """Returns True if the URL where `article` was extracted becomes the own URL of a stored post (`row`); False if it
+    is only a second URL of the post. `run_started` is the start of the present crawl.
 
     If both URLs answer, `articles.article_comparison.is_preferred` decides. If the old URL is gone, the new one becomes
     the post's own. Otherwise the first of these that applies decides:
@@ -692,8 +695,8 @@ def insert_article(db: Database, site: str, article: Article, observed: Observat
 
 
 def complete_articles(db: Database, new: Sequence[NewArticle]) -> None:
-    """Stores the facets and first revisions of new articles whose texts no other article has, and puts them into the
-    clusters of their near-duplicates.
+    """Stores the authors, categories, tags, places and first revisions of new articles whose texts no other article
+    has, and puts them into the clusters of their near-duplicates.
     """
     _write_facets_and_revisions(db, new)
     texts = [ArticleText(one.id, None, one.site, one.article.title, one.article.body) for one in new]

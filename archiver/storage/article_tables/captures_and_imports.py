@@ -36,8 +36,8 @@ _INSERT_CAPTURE = (
 def enter_captures(
     db: Database, run_id: int, fetched: Sequence[tuple[Capture, int | None, Iterable[UsageStatement]]]
 ) -> list[int]:
-    """Inserts captures and returns their IDs. Each capture is given with the ID of the source hint with which it was
-    extracted (None: without one) and the usage statements of its response.
+    """Inserts captures and returns their IDs. Each of `fetched` is a capture with the ID of the source hint with which
+    it was extracted (None: without one) and the usage statements of its response.
     """
     first = 1 + (db.conn.execute("select max(id) from captures").fetchone()[0] or 0)
     ids = list(range(first, first + len(fetched)))
@@ -59,8 +59,8 @@ def enter_captures(
 
 
 def enter_capture(db: Database, run_id: int, capture: Capture, hint_id: int | None = None) -> int:
-    """Inserts a capture and returns its ID. `hint_id` is the source hint with which it was extracted; a hint that has
-    been deleted meanwhile is not stored. Expects to run inside the caller's transaction.
+    """Inserts a capture and returns its ID. `hint_id` is the source hint with which it was extracted, None if without
+    one; a hint that has been deleted meanwhile is not stored. Expects to run inside the caller's transaction.
     """
     return int(db.conn.execute(_INSERT_CAPTURE, [None, run_id, hint_id, *_values(capture)]).lastrowid or 0)
 
@@ -179,7 +179,9 @@ def _forms(url: str) -> set[str]:
 
 
 def store_usage_statements(db: Database, capture_id: int, rights: Iterable[UsageStatement]) -> None:
-    """Stores the usage statements of a capture's response. Expects to run inside the caller's transaction."""
+    """Stores the usage statements (`rights`) of a capture's response. Expects to run inside the caller's
+    transaction.
+    """
     if rows := [(capture_id, one.source, one.agent, one.name, one.value) for one in rights]:
         db.conn.executemany(_INSERT_STATEMENT, rows)
 
@@ -201,7 +203,7 @@ _MOST_WAYS = 200
 
 def store_gone(db: Database, url: str, status: int, at: datetime, import_id: int | None) -> None:
     """Records that an import found a page gone at this time, according to the response's status or, with status 200, to
-    its content.
+    its content. `import_id` is the ID of the import, None if it has no row in `imports`.
     """
     _insert_response(db, url, "gone", str(status), at, import_id)
 
@@ -218,7 +220,9 @@ def last_gone(db: Database, key: str) -> tuple[int, datetime] | None:
 
 
 def store_redirect(db: Database, url: str, target: str, at: datetime, import_id: int | None) -> None:
-    """Records that an import found that a URL redirected to `target` at this time."""
+    """Records that an import found that a URL redirected to `target` at this time. `import_id` is the ID of the import,
+    None if it has no row in `imports`.
+    """
     _insert_response(db, url, "redirect", urlkey(target), at, import_id)
 
 
@@ -725,7 +729,9 @@ def add_problems(db: Database, import_id: int, problems: Iterable[dict[str, Any]
 
 
 def end_import(db: Database, import_id: int, outcome: str, tally: ImportCounts, now: datetime) -> None:
-    """Marks an import as ended. `outcome` is "finished", or "limited" if only a part of the file was requested."""
+    """Marks an import as ended, and stores its counts (`tally`). `outcome` is "finished", or "limited" if only a part
+    of the file was requested.
+    """
     db.execute(
         "update imports set outcome = ?, finished_at = ?, counts = ? where id = ?",
         [outcome, stamp(now), json.dumps(asdict(tally)), import_id],

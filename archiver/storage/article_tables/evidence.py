@@ -37,8 +37,8 @@ Entry = dict[str, Any]
 
 
 def unpack_evidence(text: str | None) -> list[Entry]:
-    """Decodes the JSON of `revisions.evidence`: returns its candidates as dicts with the keys of FORM. The keys `won`
-    and those of EXTRACTION are missing if they are not set.
+    """Decodes the JSON of `revisions.evidence` (None: no evidence): returns its candidates as dicts with the keys of
+    FORM. The keys `won` and those of EXTRACTION are missing if they are not set.
     """
     return [evidence_as_dict(one) for one in json.loads(text or "[]")]
 

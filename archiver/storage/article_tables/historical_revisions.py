@@ -363,9 +363,9 @@ def _enter_as_newest(
     redirects: list[str],
     extract_again: ExtractWithoutHints,
 ) -> Stored:
-    """Enters an article that was captured later than all stored revisions of its post (`row`). Stores it as a crawl
-    would, except that stored content is not replaced by equal content. `redirects` are the URLs that redirected to its
-    page.
+    """Enters the article `extracted`, which was captured later than all stored revisions of its post (`row`). Stores it
+    as a crawl would, except that stored content is not replaced by equal content. `redirects` are the URLs that
+    redirected to its page; `extract_again` extracts a stored capture without source hints.
 
     Up to MOST_RETURNS reverts are stored as revisions. Further reverts are only counted, as in a crawl
     (`articles.revision_history`).
@@ -433,8 +433,8 @@ def _mark_seen(db: Database, row: dict[str, Any], at: datetime) -> None:
 
 
 def _restore_gone(db: Database, row: dict[str, Any], at: datetime) -> None:
-    """Restores from `row` the time at which an article was found gone, because marking the article as seen at an
-    earlier time had cleared it.
+    """Stores again the time at which an article was found gone, if it is later than `at`. `row` is the article as it
+    was before it was marked as seen at `at`, which cleared this time.
     """
     if row["gone_at"] and row["gone_at"] > stamp(at):
         db.execute("update articles set gone_at = ? where id = ?", [row["gone_at"], row["id"]])
@@ -443,7 +443,9 @@ def _restore_gone(db: Database, row: dict[str, Any], at: datetime) -> None:
 def _enter_among_revisions(
     db: Database, row: dict[str, Any], extracted: HistoricalArticle, extract_again: ExtractWithoutHints
 ) -> Stored:
-    """Enters an article among the stored revisions of its post, at the time at which it was captured."""
+    """Enters the article `extracted` among the stored revisions of its post (`row`), at the time at which it was
+    captured. `extract_again` extracts a stored capture without source hints.
+    """
     aliases = _enter_url(db, row, extracted)
     runs = revision_runs_of(db, row)
     n = index_of_run_at(runs, _as_run(extracted))
@@ -476,8 +478,9 @@ def _enter_among_revisions(
 
 
 def _with_current_source_values(db: Database, row: dict[str, Any], extracted: HistoricalArticle) -> HistoricalArticle:
-    """Completes an article that shows the current revision with the values that only a source (a feed or an API) gave
-    for this revision, because a capture that others made has no source hints. Returns any other article unchanged.
+    """If the article `extracted` shows the current revision of its post (`row`), completes it with the values that only
+    a source (a feed or an API) gave for this revision, because a capture that others made has no source hints. Returns
+    any other article unchanged.
     """
     current = article_from_row(row)
     article = with_source_values(extracted.article, current, decode_evidence(db, row))

@@ -184,8 +184,9 @@ def _columns_of(text: MarkedText | None) -> tuple[str | None, str | None]:
 def link_parts_to_article(
     db: Database, site_id: int, result: PageResult, article_id: int | None, known: pages.PageState
 ) -> str:
-    """Links the URLs of a post's parts to its stored article. `known` is what was stored of its page before. Returns a
-    phrase with the numbers of the parts that could not be fetched; "" if all could be fetched.
+    """Links the URLs of a post's parts to its stored article, whose ID is `article_id` (None if none was stored).
+    `known` is what was stored of its page before. Returns a phrase with the numbers of the parts that could not be
+    fetched; "" if all could be fetched.
     """
     has_parts = known.has_parts or bool(result.parts)
     if article_id is None or not (result.parts or result.article):

@@ -312,8 +312,8 @@ def assign_cluster(db: Database, article_id: int, was: str | None = None) -> Non
 
 
 def _join_cluster(db: Database, article_id: int, linked: set[int], unlinked: set[int]) -> None:
-    """Puts an article that has no cluster into the cluster of the articles that it was linked with. Articles that lost
-    a link leave their clusters.
+    """Puts an article that has no cluster into the cluster of the articles that it was linked with (`linked`). Articles
+    that lost their link with it (`unlinked`) leave their clusters.
     """
     if unlinked:
         _regroup(db, _clusters_of(db, {article_id, *linked, *unlinked}), {article_id, *linked})
