@@ -444,7 +444,7 @@ FIELDS: tuple[Field, ...] = (
 
 BY_NAME: dict[str, Field] = {f.name: f for f in FIELDS}
 GEOTAG_KEYS: tuple[str, ...] = ("latitude", "longitude", "placename", "region", "role", "source", "precision")
-MARK_KEYS: tuple[str, ...] = ("offset", "length", "kind", "value", "alt", "caption")
+MARK_KEYS: tuple[str, ...] = ("offset", "length", "kind", "value", "alt", "caption", "link")
 CAPTURE_KEYS: tuple[str, ...] = ("captured_at", "digest", "warc_file", "warc_offset", "warc_length")
 
 

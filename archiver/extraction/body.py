@@ -433,7 +433,12 @@ def _letters(text: str) -> str:
 
 
 def _may_repeat(b: TextBlock) -> bool:
-    return b.is_code or b.element.tag == "tr"
+    return b.is_code or b.element.tag == "tr" or _is_formula(b.element)
+
+
+def _is_formula(el: Element) -> bool:
+    """Returns True if an element is a paragraph with one formula."""
+    return len(el) == 1 and el[0].tag == "math" and el[0].get("display") == "block"
 
 
 def _first_letters(text: str) -> str:
@@ -819,7 +824,14 @@ def _elements_to_skip(page: Page, extra: Iterable[str] = ()) -> set[Element]:
     if page.platform is not generic:
         rules += index.present(generic.drop)
     own = (e for selector in extra for e in page.ask(selector) if not isinstance(e, str))
-    return {*own, *(e for rule in rules for e in index.select(rule)), *_beside_main_content(page), *_off_screen(page)}
+    ruled = (e for rule in rules for e in index.select(rule) if not _is_whole_heading(e))
+    return {*own, *ruled, *_beside_main_content(page), *_off_screen(page)}
+
+
+def _is_whole_heading(el: Element) -> bool:
+    """Returns True if an element is a link with all the text of a heading, and not the sign of a link beside it."""
+    parent = el.getparent() if el.tag == "a" else None
+    return parent is not None and parent.tag in HEADINGS and element_line(parent) == element_line(el) != ""
 
 
 def _off_screen(page: Page) -> list[Element]:

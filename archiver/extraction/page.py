@@ -21,7 +21,7 @@ from archiver.extraction.date_text import url_date
 from archiver.extraction.encoding import UNFIT, DecodedText, decode_page
 from archiver.extraction.metadata import PageMetadata
 from archiver.extraction.template.site_rule import SiteConstants
-from archiver.extraction.text_normalization import clean_text, element_line, has_text
+from archiver.extraction.text_normalization import clean_text, element_line, has_text, write_formulas
 from archiver.markup import lazy_regex
 from archiver.platforms.platform_table import Platform, detect_platform
 from archiver.platforms.selector_index import Found, Index
@@ -435,6 +435,7 @@ def parse_page(
         flatten(root)
         if len(decoded.text) > LARGE:
             bound_page(root, len(decoded.text))
+        write_formulas(root, decoded.text)
     return Page(root, decoded, url if _is_address(url) else "", captured_at)
 
 
