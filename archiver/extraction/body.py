@@ -311,11 +311,12 @@ def _is_boilerplate(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
 
 
 def _is_label(b: TextBlock, by_paragraphs: bool) -> bool:
-    """Returns True if a block is a short <div> between paragraphs, or a short <p> that is only a link, not a
-    sentence.
+    """Returns True if a block is a short <div> between paragraphs and no footnote, or a short <p> that is only a link,
+    not a sentence.
     """
     if b.element.tag == "div":
-        return by_paragraphs and (b.size < 60 or (b.size < 120 and b.linked > 0.6 * b.size))
+        is_short = b.size < 60 or (b.size < 120 and b.linked > 0.6 * b.size)
+        return by_paragraphs and is_short and not _is_footnote(b.element)
     is_link = b.element.tag == "p" and b.size < 60 and b.linked > 0.8 * b.size and not _in_list(b.element)
     return is_link and not _WHOLE_SENTENCE.search(b.text)
 

@@ -32,7 +32,7 @@ from archiver.items import Mark
 from archiver.markup import lazy_regex
 from archiver.markup.html_writer import ANCHOR_PREFIX
 from archiver.markup.marks import ALIGNMENTS, ANCHOR, HEADINGS, NUMBER_STYLES, SPANS, is_safe_url, is_web_url
-from archiver.urls import asset_address, srcset_urls
+from archiver.urls import asset_address, widest_in_srcset
 
 _INLINE_KINDS = {
     "a": "a", "b": "strong", "strong": "strong", "i": "em", "em": "em", "cite": "em", "dfn": "em", "var": "em",
@@ -96,8 +96,15 @@ _CAPTION_CLASS = lazy_regex(r"(?:^|[\s_-])caption(?:$|[\s_-])", re.IGNORECASE)
 _ICON_CLASS = lazy_regex(
     r"(?:^|[\s_-])(?:emoji|smil(?:ey|ies)|wp-smiley|avatar|gravatar|icon|spinner|pixel)(?:$|[\s_-])", re.IGNORECASE
 )
+_WIDTHS = lazy_regex(r"(?<!\d)\d{2,4}(?!\d)")
+_LATE_IMAGE = lazy_regex(r"(?:https?:)?/{0,2}[^\s{}\[\]\"']+\.(?:jpe?g|png|gif|webp|avif)(?:[?#]\S*)?", re.IGNORECASE)
+_BLURRED = lazy_regex(r"[-_]\d{1,2}x\d{1,2}\.\w+(?:$|\?)|[?&/,](?:w|width)[=_]\d{1,2}(?!\d)", re.IGNORECASE)
+"""Addresses of forms of less than 100 pixels, which are shown until the image is loaded."""
+_SMALL_FORM = lazy_regex(r"thumb|small|preview|placeholder|blur|low|error|fallback|^(?:alt|title)$", re.IGNORECASE)
+"""Attributes of an image that have a smaller form of it, or text."""
 _PLACEHOLDER = lazy_regex(
-    r"(?:^data:|/(?:blank|spacer|placeholder|pixel|transparent|loading|lazy)[\w.-]*\.(?:gif|png|svg)(?:$|\?))",
+    r"(?:^data:|/(?:blank|spacer|placeholder|pixel|transparent|loading|lazy)[\w.-]*\.(?:gif|png|svg)(?:$|\?)"
+    r"|/(?:gr[ae]y|loader|empty|dummy|clear|trans|1x1)\.(?:gif|png|svg)(?:$|\?))",
     re.IGNORECASE,
 )
 _NO_RECORDING = lazy_regex(
@@ -944,24 +951,44 @@ def image_url(page: Page, img: Element) -> str:
     """
     if _ICON_CLASS.search(img.get("class") or "") or _is_tiny(img):
         return ""
+    blurred = ""
     for value in _image_sources(img):
         if value.strip() and not _PLACEHOLDER.search(value) and (url := asset_address(value, page.base)):
-            return url
+            if not _BLURRED.search(value):
+                return url
+            blurred = blurred or url
     fallback = img.getnext()
     if fallback is not None and fallback.tag == "noscript" and (inside := fallback.find(".//img")) is not None:
         return image_url(page, inside)
-    return ""
+    return next((url for value in _late_sources(img) if (url := asset_address(value, page.base))), blurred)
+
+
+def _late_sources(img: Element) -> Iterator[str]:
+    """Yields the addresses of image files in the attributes of an image from which a script loads it late, whatever
+    they are called.
+    """
+    for name, value in img.attrib.items():
+        is_other = name in _SOURCES or name in _SOURCE_SETS or _SMALL_FORM.search(str(name))
+        if not is_other and _LATE_IMAGE.fullmatch(str(value).strip()) and not _PLACEHOLDER.search(str(value)):
+            yield str(value)
 
 
 def _image_sources(img: Element) -> Iterator[str]:
-    """Yields the addresses that an image may have, the best first."""
-    yield from (img.get(name) or "" for name in _SOURCES)
+    """Yields the addresses that an image may have, the best first. An address may have a place for the width, which a
+    script fills with one of the widths that the image has.
+    """
+    for name in _SOURCES:
+        value = img.get(name) or ""
+        if "{width}" in value:
+            widths = [int(n) for n in _WIDTHS.findall(img.get("data-widths") or "")]
+            value = value.replace("{width}", str(max(widths))) if widths else ""
+        yield value
     parent = img.getparent()
     sources = parent.iter("source") if parent is not None and parent.tag == "picture" else ()
     for el in (img, *sources):
         for name in _SOURCE_SETS:
             if candidates := el.get(name):
-                yield from list(srcset_urls(candidates))[-1:]
+                yield widest_in_srcset(candidates)
 
 
 def _is_tiny(el: Element) -> bool:

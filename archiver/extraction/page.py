@@ -155,6 +155,27 @@ def _remove_unfit(text: str | bytes) -> str:
     return UNFIT.sub("", str(text))
 
 
+_AMP_TAGS = {
+    "amp-img": "img", "amp-anim": "img", "amp-video": "video", "amp-audio": "audio", "amp-iframe": "iframe",
+    "amp-youtube": "iframe",
+}  # fmt: skip
+
+
+def replace_amp_elements(root: Element, source: str) -> None:
+    """Replaces the images, recordings and frames of an AMP page by the elements of HTML for which they stand, in place.
+    `source` is the HTML of the page.
+    """
+    if "<amp-" not in source:
+        return
+    for el in list(root.iter(*_AMP_TAGS)):
+        if video := el.get("data-videoid"):
+            el.set("src", f"https://www.youtube.com/embed/{video}")
+        el.tag = _AMP_TAGS[str(el.tag)]
+        if el.tag == "img":
+            del el[:]  # the image for browsers without scripts
+            el.text = None
+
+
 # The page.
 
 # On sites with a two-letter top-level domain, the day precedes the month. These domains are exceptions: those that are
@@ -436,6 +457,7 @@ def parse_page(
         if len(decoded.text) > LARGE:
             bound_page(root, len(decoded.text))
         write_formulas(root, decoded.text)
+        replace_amp_elements(root, decoded.text)
     return Page(root, decoded, url if _is_address(url) else "", captured_at)
 
 

@@ -37,6 +37,7 @@ _UNSAFE_IN_URL = lazy_regex(r"[\s<>()]")
 _LABEL = lazy_regex(r"[^\w-]+")
 _REFERENCE = lazy_regex(r"[\[(]?\s*(?:\d{1,4}|[*†‡§]{1,3})\s*[\])]?")
 _NUMBER_OF_NOTE = lazy_regex(r"^(?:<sup>\d*</sup>|[\\\[\]().\s])*")
+_NO_WAY_BACK = lazy_regex(r"\s*\\\[\s*\\\]$")  # the brackets around a link back to the text, which is left out
 _TASK = lazy_regex(r"^\\\[([ x])\\\] ")
 _BACKTICKS = lazy_regex("`+")
 _MAX_REFERENCE = 8
@@ -172,7 +173,7 @@ class _MarkdownWriter:
             note = self.note_of_item.get(id(item))
             # A number has no sign and at most nine digits (CommonMark 0.31, section 5.2).
             marker = f"[^{note.label}]: " if note else "- " if node.kind == "ul" else f"{max(number, 0)}. "
-            text = self.item(item)
+            text = _NO_WAY_BACK.sub("", self.item(item)) if note else self.item(item)
             width = 4 if note else len(marker)
             is_after_blank = bool(out) and item.after_blank and item.kind == "li" and not ends_with_list
             is_loose = "\n\n" in text or is_after_blank
@@ -285,9 +286,10 @@ class _MarkdownWriter:
 
     def sup_of_note(self, node: Node) -> str:
         """Writes a raised reference to a footnote as the reference alone; "" for another node."""
-        inside = list(node.nodes())
+        inside = [one for one in node.nodes() if one.kind != ANCHOR]
         is_note = len(inside) == 1 and inside[0].kind == "a" and inside[0].value[1:] in self.notes
-        return self.inline(node.children) if node.kind == "sup" and is_note else ""
+        has_brackets = all(one.strip() in ("", "[", "]", "(", ")") for one in node.children if isinstance(one, str))
+        return self.inline(inside if has_brackets else node.children) if node.kind == "sup" and is_note else ""
 
 
 # Elements without a form in Markdown whose mark has a text as its value.
