@@ -161,19 +161,19 @@ _AMP_TAGS = {
 }  # fmt: skip
 
 
-def replace_amp_elements(root: Element, source: str) -> None:
+def replace_amp_elements(index: Index) -> bool:
     """Replaces the images, recordings and frames of an AMP page by the elements of HTML for which they stand, in place.
-    `source` is the HTML of the page.
+    Returns True if the page has some; its index is then outdated.
     """
-    if "<amp-" not in source:
-        return
-    for el in list(root.iter(*_AMP_TAGS)):
+    found = index.tag(*_AMP_TAGS)
+    for el in found:
         if video := el.get("data-videoid"):
             el.set("src", f"https://www.youtube.com/embed/{video}")
         el.tag = _AMP_TAGS[str(el.tag)]
         if el.tag == "img":
             del el[:]  # the image for browsers without scripts
             el.text = None
+    return bool(found)
 
 
 # The page.
@@ -210,7 +210,9 @@ class Page:
 
     @cached_property
     def index(self) -> Index:
-        return Index(self.root)
+        index = Index(self.root)
+        has_formulas, has_amp = write_formulas(index), replace_amp_elements(index)
+        return Index(self.root) if has_formulas or has_amp else index
 
     @property
     def selector(self) -> Selector:
@@ -456,8 +458,6 @@ def parse_page(
         flatten(root)
         if len(decoded.text) > LARGE:
             bound_page(root, len(decoded.text))
-        write_formulas(root, decoded.text)
-        replace_amp_elements(root, decoded.text)
     return Page(root, decoded, url if _is_address(url) else "", captured_at)
 
 

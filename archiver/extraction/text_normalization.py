@@ -13,6 +13,7 @@ from lxml import etree
 from lxml.etree import _Element as Element
 
 from archiver.markup import lazy_regex
+from archiver.platforms.selector_index import Index
 
 _INVISIBLE = lazy_regex("[\u200b\u2060\ufeff\u00ad\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _ENTITY = lazy_regex(r"&(#\d{1,7}|#x[0-9a-fA-F]{1,6}|[a-zA-Z]\w{1,31});")
@@ -240,12 +241,8 @@ def tidy_body(text: str) -> str:
 # Formulas. Pages have them as MathML, as TeX for scripts, as what such a script has drawn, or as images, and often in
 # several of these forms side by side. Each is replaced by one <math> element with TeX as its text.
 
-_FORMULA_SIGNS = (
-    "<math", ":math", "math/tex", "katex", "mjx-container", "latex", "mwe-math", "arithmatex", 'class="math', "mathtex",
-    "mimetex", "cht=tx",
-)  # fmt: skip
 _MATHML = ("math", "mml:math", "m:math")
-_FORMULA_TAGS = (*_MATHML, "span", "div", "code", "img", "mjx-container", "math-renderer")
+_FORMULA_TAGS = (*_MATHML, "mjx-container", "math-renderer")
 _DRAWN_CLASSES = frozenset({"katex", "katex-display", "mwe-math-element", "MathJax", "MathJax_Display"})
 """Classes of elements around all forms of one formula, MathML among them."""
 _SOURCE_CLASSES = frozenset({"math", "math-inline", "math-display", "katex-eq", "arithmatex", "js-inline-math"})
@@ -258,6 +255,7 @@ _FORMULA_IMAGE = lazy_regex(r"latex\.php|latex\.codecogs|/(?:mathtex|mimetex)\.c
 _DELIMITED = lazy_regex(r"\\\((.+)\\\)|\$([^$]+)\$|\\\[(.+)\\\]|\$\$(.+)\$\$", re.DOTALL)
 _CDATA = lazy_regex(r"%?\s*<!\[CDATA\[|%?\s*\]\]>")
 _NO_FORMULA = lazy_regex(r"https?:|rendered by", re.IGNORECASE)
+_FORMULA_RULES = tuple(f".{name}" for name in sorted(_DRAWN_CLASSES | _SOURCE_CLASSES))
 _IN_LINE = ("h1", "h2", "h3", "h4", "h5", "h6", "td", "th", "dt", "a", "summary", "caption", "figcaption")
 _INVISIBLE_OPERATOR = lazy_regex("[\u2061-\u2064]")
 _MAX_FORMULA = 10_000
@@ -271,23 +269,33 @@ _BETWEEN = {"mtable": " \\\\ ", "mtr": " & ", "mfenced": ","}
 _NO_MATHML = frozenset({"annotation", "annotation-xml", "mphantom", "none", "mprescripts", "mspace"})
 
 
-def write_formulas(root: Element, source: str) -> None:
+def write_formulas(index: Index) -> bool:
     """Replaces the formulas of a page by <math> elements with TeX as their text, in place. A formula that is displayed
-    as a line of its own is put into a paragraph. `source` is the HTML of the page.
+    as a line of its own is put into a paragraph. Returns True if the page has formulas; its index is then outdated.
     """
-    if not any(sign in source for sign in _FORMULA_SIGNS):
-        return
-    replaced: set[Element] = set()
-    for script in list(root.iter("script")):
-        kind = script.get("type") or ""
-        if kind.startswith("math/tex") and _put_formula(script, script.text or "", is_displayed="display" in kind):
+    scripts = [el for el in index.tag("script") if (el.get("type") or "").startswith("math/tex")]
+    images = [el for el in index.tag("img") if _is_formula_image(el)]
+    rules = index.present(_FORMULA_RULES)
+    found = [*index.tag(*_FORMULA_TAGS), *images, *(el for rule in rules for el in index.select(rule))]
+    if not found and not scripts:
+        return False
+    order, replaced = index.order, set()
+    for script in scripts:
+        if _put_formula(script, script.text or "", is_displayed="display" in (script.get("type") or "")):
             replaced.add(script)
-    for el in list(root.iter(*_FORMULA_TAGS)):
-        found = _formula_of(el)
-        if found is not None and not any(around in replaced for around in el.iterancestors()):
+    for el in sorted(set(found), key=order.__getitem__):  # an outer element precedes those inside it
+        formula = _formula_of(el)
+        if formula is not None and not any(around in replaced for around in el.iterancestors()):
             whole = _code_block_around(el)
-            if _put_formula(whole, found[0], is_displayed=found[1]):
+            if _put_formula(whole, formula[0], is_displayed=formula[1]):
                 replaced.add(whole)
+    return True
+
+
+def _is_formula_image(img: Element) -> bool:
+    classes, source = img.get("class"), img.get("src")
+    has_class = classes is not None and not _IMAGE_CLASSES.isdisjoint(classes.split())
+    return has_class or (source is not None and _FORMULA_IMAGE.search(source) is not None)
 
 
 def _formula_of(el: Element) -> tuple[str, bool] | None:
@@ -298,7 +306,7 @@ def _formula_of(el: Element) -> tuple[str, bool] | None:
         return _tex_of_mathml(el), el.get("display") == "block" or el.get("mode") == "display"
     names = (el.get("class") or "").split()
     if el.tag == "img":
-        if _IMAGE_CLASSES.isdisjoint(names) and not _FORMULA_IMAGE.search(el.get("src") or ""):
+        if not _is_formula_image(el):
             return None
         texts = (el.get("alt") or "", el.get("title") or "")
         return next((one for one in texts if one and not _NO_FORMULA.search(one)), ""), not _DISPLAYED.isdisjoint(names)
