@@ -389,7 +389,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "markup",
         "marks",
-        "structure of `body`: [offset, length, kind, value, alt, caption, link] for each heading, list, link, image ...",
+        "structure of `body`: [offset, length, kind, value, alt, caption, link] of each heading, list, link, image ...",
         from_page=True,
         varies="long",
         meaning=True,
