@@ -179,8 +179,9 @@ def _comparable_geotag(tag: GeoTag) -> str:
 
 
 def meaning_of(article: Article) -> dict[str, object]:
-    """Returns the meaning of an article: its `meaning` fields in comparable form, by name. Order, spacing, quotation
-    marks, the case of names, and lines that change with every visit ("1,203 views") make no difference.
+    """Returns the values of an article's `meaning` fields (see the field table) in a comparable form, by name. Two
+    articles that differ only in order, spacing, quotation marks, the case of names, or lines that change with every
+    visit ("1,203 views") have the same result.
     """
     return {name: _comparable(name, getattr(article, name)) for name in MEANING}
 
@@ -221,8 +222,8 @@ def unconfirmed_fields(old: Article, new: Article) -> tuple[str, ...]:
 
 
 def with_finer_time(old: Article, new: Article) -> Article:
-    """Returns the new state of an article, with the publication time of the old state if that is the same time given
-    more precisely. A template that now shows only the day is not an edit.
+    """Returns the new state of an article. If its time of publication is that of the old state given less precisely, it
+    is replaced by the old one: a template that now shows only the day is not an edit.
     """
     is_coarser = _PRECISIONS.index(new.published_precision or "second") > _PRECISIONS.index(
         old.published_precision or "second"
@@ -248,7 +249,7 @@ def is_stub(old_body: str, new_body: str) -> bool:
 
 
 def no_longer_shows(old: Article, new: Article) -> bool:
-    """Returns True if a page that showed a post (`old`) now shows something else (`new`) with less text, such as "This
+    """Returns True if a page that showed a post (`old`) now shows something else and shorter (`new`), such as "This
     story is no longer online" in any language. Returns False for a retraction that keeps the title, the date or the
     author's name, because that is an edit.
     """
@@ -256,9 +257,8 @@ def no_longer_shows(old: Article, new: Article) -> bool:
 
 
 def is_other_page(old: Article, new: Article) -> bool:
-    """Returns True if a page that showed a post (`old`) no longer shows any part of the post. This means that the page
-    (`new`) has a different title, no date, author or post ID, and no 12 consecutive letters or digits of the post's
-    text.
+    """Returns True if a page that showed a post (`old`) no longer shows any part of it: the page (`new`) has a
+    different title, no date, author or post ID, and shares no 12 consecutive letters or digits with the post's text.
     """
     if not old.body or new.post_id or fold_words(old.title) == fold_words(new.title):
         return False
@@ -335,11 +335,11 @@ def is_other_post(first: Article, other: Article) -> bool:
 
 
 def is_further_part(first: Article, part: Article) -> bool:
-    """Returns True if a page is a further page of the post with the given first page. Their post IDs, dates and titles
-    must agree as far as both pages have them.
+    """Returns True if a page (`part`) can be a further page of the post with the first page `first`. Their post IDs and
+    dates must agree as far as both have them, and so must the titles.
 
     The titles agree if one of the further page's title candidates is the first page's title, with or without a page
-    number.
+    number. A further page may have no title.
     """
     if is_other_post(first, part):
         return False
@@ -356,8 +356,8 @@ def _without_page_number(title: str) -> str:
 
 
 def repeats_part(text: str, before: Sequence[str]) -> bool:
-    """Returns True if the `text` of a page repeats one of the texts `before` it. Some web servers answer a request for
-    a page that does not exist with the first or last page of the post.
+    """Returns True if the `text` of a page equals the text of one of the pages before it (`before`). Some web servers
+    answer a request for a page that does not exist with the first or last page of the post.
     """
     return bool(text) and fold_words(text) in {fold_words(t) for t in before}
 
@@ -409,7 +409,9 @@ def _count_common_start(a: list[str], b: list[str]) -> int:
 
 
 def _count_repeated_at_seam(before: list[str], after: list[str]) -> int:
-    """Returns how many paragraphs at the end of one page are repeated at the beginning of the next."""
+    """Returns how many paragraphs at the end of one page (`before`) are repeated at the beginning of the next page
+    (`after`).
+    """
     ends = [fold_words(p) for p in before[-_MAX_SEAM:]]
     begins = [fold_words(p) for p in after[:_MAX_SEAM]]
     for n in range(min(len(ends), len(begins)), 0, -1):

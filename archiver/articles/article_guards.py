@@ -41,7 +41,7 @@ class HoldRule(StrEnum):
     - NOT_A_POST: it no longer looks like a post.
     - STILL_LISTED: it is gone, although a feed, sitemap or API still lists it.
     - MASS_CHANGE, MASS_GONE: it changed, or is gone, together with an unusual share of the site's posts.
-    - SHARED_CHANGE: like MASS_CHANGE, and what it gained is the same as on other held pages (`gains`).
+    - SHARED_CHANGE: as MASS_CHANGE, and the same was added to other held pages (see `gains`).
     """
 
     STUB = "stub"
@@ -105,11 +105,11 @@ _GAIN_LENGTH = 160
 
 
 def gains(old: Article, new: Article) -> tuple[str, ...]:
-    """Returns phrases for what the new state of a post contains beyond the old one. Posts that gained the same have a
-    phrase in common. A phrase names an added line, words added to a line or to the title, a new date of publication, or
-    the distance in seconds between the new and the old date.
+    """Returns phrases for what the new state of a post contains beyond the old one: an added line, words added to a
+    line or to the title, a new date of publication, or the seconds between the new and the old date. If the same was
+    added to two posts, they have a phrase in common.
 
-    At most eight phrases are returned. An addition of only a few letters is left out, unless many lines have gained it.
+    At most eight phrases are returned. An addition of only a few letters is left out, unless it is in many lines.
     """
     body: Counter[str] = Counter(_added_to_lines(old.body.split("\n"), new.body.split("\n")))
     title = _added_words(fold_words(old.title).split(), fold_words(new.title).split()) or fold_words(new.title)
@@ -125,7 +125,7 @@ def gains(old: Article, new: Article) -> tuple[str, ...]:
 
 
 def _added_to_lines(old: list[str], new: list[str]) -> Iterator[str]:
-    """Yields each added line in folded form. If a line is an extended form of an old line, yields only the added
+    """Yields each added line as `fold_words` returns it. For a line that extends an old line, yields only the added
     words.
     """
     before, after = ([folded for line in lines if (folded := fold_words(line))] for lines in (old, new))
@@ -140,7 +140,7 @@ def _added_to_lines(old: list[str], new: list[str]) -> Iterator[str]:
 
 def _added_words(old: list[str], new: list[str]) -> str:
     """Returns the words that must be added to `old` to get `new`. Returns "" unless at least half of the old words are
-    still there, at the beginning, at the end or in one piece.
+    still there, at the beginning, at the end, or all of them in one piece.
     """
     if not old:
         return ""
@@ -218,7 +218,7 @@ def is_redated(old: Article, new: Article, first_seen: datetime) -> bool:
 
 
 def _instant(at: datetime | None) -> datetime:
-    """Returns a publication time with a time zone, UTC if it has none."""
+    """Returns a time of publication as an aware datetime, in UTC if it has no time zone."""
     assert at is not None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
@@ -228,8 +228,8 @@ def _instant(at: datetime | None) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class KnownPosts:
-    """Counts of known posts in one or more runs: how many were fetched again, how many of these had changed, and how
-    many were gone. Changes and deletions that a source had announced are not counted.
+    """Counts of the known posts in one or more runs: how many were fetched again, how many of these had changed, and
+    how many were gone. Changes and deletions that a source had announced are left out.
     """
 
     fetched: int = 0
@@ -253,8 +253,8 @@ _CHANCE = 1e-5
 
 
 def is_unusual(changed: int, fetched: int, past_changed: int, past_fetched: int) -> bool:
-    """Returns True if the number of known posts that changed (or that are gone) is unusually high, compared with the
-    site's past.
+    """Returns True if unusually many known posts changed (or are gone) in comparison with the site's past. `fetched` is
+    how many were fetched, and the `past_` numbers are those of earlier runs.
 
     At least eight posts, and at least two in five of the fetched ones, must have changed. In addition, the probability
     of so many changes must be below one in 100,000, even if posts changed twice as often as in the site's past.

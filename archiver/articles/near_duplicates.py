@@ -74,8 +74,8 @@ THAI = Script("thai", 9, 150, 100, 24, 30, 0.5)
 class Wording:
     """The words of a text in order, prepared for comparison with other texts.
 
-    The n-th of `shingles` (short word sequences) begins at the n-th word. `is_list` is True if most lines of the text
-    are short.
+    `shingles` are the sequences of a fixed number of words; the n-th of them begins at the n-th word. `is_list` is True
+    if most lines of the text are short.
     """
 
     script: Script
@@ -211,7 +211,7 @@ class NearDuplicate:
 
 @dataclass(frozen=True, slots=True)
 class _Cover:
-    """The extent to which one text is also in another text.
+    """How much of one text is also in another text.
 
     - `size`: the number of words of the text.
     - `shared`: the number of these words that are in shingles which both texts have.
@@ -321,7 +321,7 @@ def are_series(a: Wording, b: Wording, c: Wording, *, one_site: bool) -> bool:
     """Returns True if three texts look like near-duplicates only because they were made from the same template or share
     boilerplate.
 
-    This shows in what they have in common. Edited copies of a story are changed in different passages, so three of them
+    What they have in common shows this. Edited copies of a story are changed in different passages, so three of them
     have less in common than two. The fixed text of a template is in all texts, so the third text contains whatever the
     other two have in common. If all differences are in one passage, the texts may also be one story with different
     introductions; then only posts of the same site (`one_site`) count as a series.
@@ -384,7 +384,7 @@ def find_source(members: Sequence[ClusterMember]) -> tuple[int, str]:
 
     The source is the member that copies point to: they declare its URL as canonical (RFC 6596), have its URL in the
     text, or credit its site. If no copy does so, the source is the member that was published first. If the dates are
-    too imprecise to tell which was first, the source is the possible member that the archive saw first.
+    too imprecise to tell which was first, it is the one that the archive saw first among those that may have been.
     """
     for sign in _SIGNS:
         named = Counter(
@@ -451,7 +451,7 @@ def _is_named(credit: str, site: str) -> bool:
 
 def _earliest_member(members: Sequence[ClusterMember]) -> tuple[ClusterMember, str]:
     """Returns the member that was published first, and a phrase that says how this is known. If the dates are too
-    imprecise to say which member was first, returns the one of the possible members that the archive saw first.
+    imprecise to tell which was first, returns the one that the archive saw first among those that may have been.
     """
     spans = [(_publication_period(member), member) for member in members]
     ended = min(end for (_, end), _ in spans)

@@ -85,7 +85,7 @@ class FormMember:
 
 @dataclass(frozen=True, slots=True)
 class FormEvidence:
-    """The evidence about a form of a site: the form's tokens, the pattern of its addresses, and its pages."""
+    """What is known about a form of a site: its markup tokens, the pattern of its addresses, and its pages."""
 
     id: int
     address: str
@@ -134,8 +134,9 @@ class FormVerdict:
         return similarity(form.tokens, self.tokens) >= ALIKE
 
     def overrules(self, rule: str) -> bool:
-        """Returns True if this verdict is more reliable than the guess that the rule `rule` made about a page's kind.
-        It is not, if the form has no `marks` and the guess was made from the page's address or the entries on it.
+        """Returns True if this verdict is more reliable than a page's guessed kind; `rule` is the rule that guessed it.
+        Returns False if the form has hardly any `marks` and the kind was guessed from the page's address or from the
+        entries on it.
         """
         return len(self.marks) >= _MIN_TOKENS or rule not in _PLAIN_GUESSES
 
@@ -151,8 +152,8 @@ class SiteVerdicts:
         return cls({one.form_id: one for one in verdicts})
 
     def post_form_of(self, form: PageForm, kind: PageKind, rule: str) -> FormVerdict | None:
-        """Returns the verdict that a page is a post, if the page was guessed to be something else. Returns None if the
-        page has no form of posts, or if it declares its kind.
+        """Returns the verdict by which a page is a post, although it was guessed to be something else. Returns None if
+        the page does not have a form of posts, or if it declares its kind.
         """
         if kind not in _OTHERS or is_declared(rule) or form.hentry not in ("", "post"):
             return None
@@ -162,8 +163,8 @@ class SiteVerdicts:
         return next((one for one in fitting if one.overrules(rule)), None)
 
     def is_doubted(self, form: PageForm, rule: str, *, promised: bool) -> bool:
-        """Returns True if a page counts as a post only because of weak signs (`WEAK_POSTS`), and its form is not a form
-        of posts. `promised` is True if a source reported the page as a post; then the result is False.
+        """Returns True if a page counts as a post only because of weak signs (`WEAK_POSTS`), and its form was judged
+        not to be a form of posts. Always returns False if a source reported the page as a post (`promised`).
         """
         if promised or rule not in WEAK_POSTS or form.hentry == "post":
             return False
@@ -171,12 +172,12 @@ class SiteVerdicts:
 
     def is_undated(self, form: PageForm, rule: str) -> bool:
         """Returns True if a page counts as a post only because it declares a time of publication (`DECLARED_TIME`), and
-        its form is not a form of posts.
+        its form was judged not to be a form of posts.
         """
         return rule in DECLARED_TIME and form.hentry != "post" and self._has_form(form, PageKind.OTHER)
 
     def _has_form(self, form: PageForm, kind: PageKind) -> bool:
-        """Returns True if a page belongs to a form whose verdict is `kind`."""
+        """Returns True if the form of a page is one with a verdict of this kind."""
         same = [one for one in self.forms.values() if one.kind is kind and one.address == form.address]
         return any(similarity(form.tokens, one.tokens) >= ALIKE for one in same)
 
@@ -212,9 +213,9 @@ def judge_article(
 
 
 def patterns_of_posts(address: str) -> tuple[str, ...]:
-    """Returns the address patterns under which posts like a page are found, given the page's own pattern. If this ends
-    in a number, there are two: the pattern itself, and the same with a name in that place, because a slug may be a
-    number ("/blog/2022/" next to "/blog/a-name/").
+    """Returns the address patterns of the posts that may have the same form as a page, given the page's own pattern. If
+    this ends in a number, there are two: the pattern itself, and the same with a name in that place, because a slug may
+    be a number ("/blog/2022/" next to "/blog/a-name/").
     """
     named = _NUMBER_AT_END.sub("s", address)
     return (address,) if named == address else (address, named)
@@ -298,7 +299,7 @@ def _other_reason(form: FormEvidence) -> str:
 
 
 def _stray_reason(form: FormEvidence, posts: Sequence[FormEvidence]) -> str:
-    """Judges a form with few pages. Returns a phrase that says why they are not posts; "" if they may be posts.
+    """Returns a phrase that says why the few pages of a form are not posts; "" if they may be posts.
 
     They are not posts if no source or listing shows them, although sources or listings show nearly all of the site's
     posts. In addition, the posts must have addresses of other patterns.
@@ -340,8 +341,8 @@ def _are_nearly_all_posts(form: FormEvidence) -> bool:
 
 
 def _undated_reason(form: FormEvidence, posts: Sequence[FormEvidence], *, is_complete: bool) -> str:
-    """Judges a form with few pages that declare a time of publication. Returns a phrase that says why they are still
-    not posts; "" if they may be posts.
+    """Returns a phrase that says why the few pages of a form are not posts, although they declare a time of
+    publication; "" if they may be posts.
 
     They may be posts in any of these cases:
 
@@ -382,7 +383,7 @@ def _are_dated(posts: Sequence[FormMember]) -> bool:
 
 
 def _weights(forms: Sequence[FormEvidence]) -> dict[int, float]:
-    """Returns a dict from each markup token to the share of pages, over all these forms, that have it (0 to 1)."""
+    """Returns, for each markup token, the share (0 to 1) of the pages of all these forms that have it."""
     pages = sum(len(one.members) for one in forms)
     weights: Counter[int] = Counter()
     for one in forms:

@@ -1,9 +1,9 @@
 """Rules for the revisions of an article: recognizes reverts, inserts articles extracted from old captures at the right
 place, and decides which values re-extraction keeps.
 
-In this module, a revision is a run of captures with equal meaning: it begins with its first capture and lasts until the
-next run begins. The runs of a post depend only on its captures, not on the order in which these are entered. All
-functions are pure.
+In this module, a revision is a run, which means a series of consecutive captures with equal meaning. It begins with its
+first capture and lasts until the next revision begins. The revisions of a post depend only on its captures, not on the
+order in which these are entered. All functions are pure.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ class Revert:
 
 
 def find_revert(history: Sequence[PastRevision], equal: Sequence[int], at: datetime) -> Revert | None:
-    """Returns how to store the state of a post at the time `at` if this state repeats an earlier revision; None if it
-    is new.
+    """Returns the revert to store if the state of a post at the time `at` repeats an earlier revision; None if the
+    state is new.
 
-    `history` holds the article's revisions in order. `equal` holds the numbers of the earlier revisions that the state
-    equals. The first revert always becomes a revision. A post that has had n different contents has at most n +
+    `history` contains the article's revisions in order. `equal` contains the numbers of the earlier revisions that the
+    state equals. The first revert always becomes a revision. A post that has had n different contents has at most n +
     MAX_REVERTS revisions.
     """
     if not equal:
@@ -82,7 +82,7 @@ def find_revert(history: Sequence[PastRevision], equal: Sequence[int], at: datet
 
 @dataclass(frozen=True, slots=True)
 class RevisionRun:
-    """A revision as a run of captures.
+    """A revision as a series of consecutive captures with equal meaning.
 
     - `at`, `capture`, `digest`: the time, the ID and the payload digest of its first capture.
     - `number`: the number of the stored revision; 0 if it is not stored.
@@ -100,16 +100,16 @@ class RevisionRun:
 
     @property
     def order(self) -> tuple[datetime, str]:
-        """The sort key of runs. Runs whose first captures are of the same second are ordered by digest, so that the
-        order is unambiguous.
+        """The sort key of revisions. Revisions whose first captures are of the same second are ordered by digest, so
+        that the order is unambiguous.
         """
         return self.at, self.digest
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A later capture of a run, which proves that the revision was still online at that time. `article` is the article
-    extracted from this capture; None if it equals the run's article.
+    """A later capture of a revision, which proves that the revision was still online at that time. `article` is the
+    article extracted from this capture; None if it equals the revision's article.
     """
 
     at: datetime
@@ -144,22 +144,24 @@ def changed_between(before: RevisionRun, after: RevisionRun) -> tuple[str, ...]:
 
 
 def index_of_run_at(runs: Sequence[RevisionRun], extracted: RevisionRun) -> int | None:
-    """Returns the index of the run during which an article was captured; None if it was captured before all runs."""
+    """Returns the index of the revision (in `runs`) during which an article was captured; None if it was captured
+    before all revisions.
+    """
     return next((n for n in range(len(runs) - 1, -1, -1) if runs[n].order <= extracted.order), None)
 
 
 def insert_into_runs(
     runs: Sequence[RevisionRun], extracted: RevisionRun, again: Sighting | None, changed: Changed = changed_between
 ) -> tuple[tuple[RevisionRun, ...], Placement]:
-    """Inserts an article extracted from an old capture among the revisions, at the time of the capture. Returns the new
-    revisions and the effect on them.
+    """Inserts an article extracted from an old capture among the revisions of a post (`runs`), at the time of the
+    capture. Returns the new revisions and the effect on them.
 
     `runs` are in order and not empty. `again` is the next capture after the inserted one, if it belongs to the same
-    run; otherwise None. A stub after a full text does not become a revision.
+    revision; otherwise None. A stub after a full text does not become a revision.
 
-    If the inserted article equals the run after it, that run now begins with the inserted capture and has the inserted
-    article. But if `changed` finds no edit between the two although their words differ, only the extractor has changed,
-    and the run keeps its stored article.
+    If the inserted article equals the revision after it, that revision now begins with the inserted capture and has the
+    inserted article. But if `changed` finds no edit between the two although their words differ, only the extractor has
+    changed, and the revision keeps its stored article.
     """
     n = index_of_run_at(runs, extracted)
     if n is not None:
@@ -186,8 +188,8 @@ def insert_into_runs(
 
 
 def _merge_runs(runs: Sequence[RevisionRun], changed: Changed) -> tuple[RevisionRun, ...]:
-    """Returns the runs with adjacent runs of equal content merged, without stubs that follow a full text, and with
-    their new `changed`. Two runs that are both stored are never merged.
+    """Returns the revisions after three corrections: adjacent revisions of equal content are merged, stubs that follow
+    a full text are removed, and `changed` is set anew. Two revisions that are both stored are never merged.
     """
     out: list[RevisionRun] = []
     for run in runs:
@@ -290,8 +292,8 @@ def _decided_by_person(article: Article) -> set[str]:
 
 def lost_page_object_values(then: Entries, extracted: Article, *, only_failed: bool = False) -> tuple[Evidence, ...]:
     """Returns evidence (`PAGE_OBJECT_KEPT`) for each field whose stored value came from a page object and is missing
-    from the new extraction. Either the page object failed for the field, or no page object returned a value and this
-    one did not read the page. Such values are kept, because the site has not changed them.
+    from the new extraction. The page object failed for this field, or it no longer reads the page and no other returned
+    a value. Such values are kept, because the site has not changed them.
 
     `then` is the stored evidence. If `only_failed` is True, only fields for which the page object failed are returned.
     """
@@ -343,8 +345,8 @@ def page_objects_named(extractor: str) -> frozenset[str]:
 
 
 def _is_picture_only(one: Evidence) -> bool:
-    """Returns True if this evidence is about the body and says that the element of the post's text was found, but has
-    no text. This is so for a post that consists of a picture.
+    """Returns True if evidence about the body says that the element for the post's text was found, but contains no
+    text, as in a post that consists of a picture.
     """
     return one.field == "body" and one.source == "position" and one.value == "0 characters"
 

@@ -131,7 +131,7 @@ def _diff_middle(old: Sequence[str], new: Sequence[str], depth: int = 0) -> Iter
 
 
 def _cost(old: Sequence[str], new: Sequence[str]) -> int:
-    """Returns the number of steps in which difflib finds the longest match of two word sequences."""
+    """Returns about how many steps difflib needs to find the longest match of two word sequences."""
     counts = Counter(new)
     return len(old) + sum(counts[word] for word in old)
 

@@ -28,8 +28,8 @@ _JSON_DEGREES = (("latitude", "longitude"), ("lat", "lon"), ("lat", "lng"), ("la
 
 
 def feed_geotags(children: _Children) -> tuple[GeoTag, ...]:
-    """Returns the geo-tags among the child elements of a feed item (`XmlItem.children`), without those whose
-    coordinates are out of range or 0,0.
+    """Returns the geo-tags of a feed item, given its child elements by name (`XmlItem.children`). Positions out of
+    range and the position 0,0 are left out.
 
     The position of a GeoRSS box, line or polygon is the middle of its bounds, and the position of a circle is its
     centre.
@@ -61,8 +61,8 @@ def json_geotag(row: dict[str, Any]) -> tuple[GeoTag, ...]:
 
 
 def _georss(children: _Children, name: str) -> list[GeoTag]:
-    """Returns the GeoRSS geo-tags of an item, all of the same kind of shape: the first kind in _SHAPES that the item
-    contains. Only one kind is used because Blogger writes both a point and the box around it.
+    """Returns the GeoRSS geo-tags of an item, with the place name `name`. If the item contains several kinds of shapes,
+    only the first kind in _SHAPES is read, because Blogger writes both a point and the box around it.
     """
     for key in _SHAPES:
         found = [tag for e in children.get(key, ()) if (tag := _georss_shape(key, _ordinates(_text(e)), name))]
@@ -89,8 +89,8 @@ def _basic_geo(children: _Children, name: str) -> Iterator[GeoTag]:
 
 
 def _dublin_core(text: str, source: str) -> GeoTag | None:
-    """Parses a Dublin Core place, which is a DCMI Point ("east=..; north=..; name=..") or the name of a place, into a
-    geo-tag.
+    """Returns the geo-tag of a Dublin Core place, which is a DCMI Point ("east=..; north=..; name=..") or the name of a
+    place; None if it is neither.
     """
     given = {k.lower(): v.strip() for k, v in _DCMI.findall(text)}
     if "north" in given and "east" in given:
@@ -125,8 +125,8 @@ _LONGITUDE_FIRST = lazy_regex(r"CRS:?84h?$", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """Describes how to read the numbers of a GML position. `dimension` is the number of coordinates per point; 0 if
-    unknown.
+    """How the numbers of a GML position are to be read. `dimension` is how many numbers a point has (2, or 3 with the
+    height); 0 if unknown.
     """
 
     dimension: int = 0
@@ -141,8 +141,8 @@ def _gml(children: _Children, name: str) -> Iterator[GeoTag]:
 
 
 def _gml_place(where: etree._Element, name: str) -> GeoTag | None:
-    """Returns the place in a georss:where or GML element: a point, the middle of an envelope, or the middle of all
-    positions.
+    """Returns the geo-tag of a georss:where or GML element: its point, the middle of its envelope, or the middle of all
+    its positions. Returns None if a position cannot be read.
     """
     corners, points, whole = [], [], []
     for element in where.iter(etree.Element):
@@ -167,13 +167,15 @@ def _gml_place(where: etree._Element, name: str) -> GeoTag | None:
 
 
 def _dimension(written: list[str], is_list: bool) -> int:
-    """Returns the number of coordinates per point for an element that does not state it: 2, or 3 if 2 is impossible."""
+    """Returns how many numbers each point of an element has if the element does not say so: 2, or 3 if 2 is impossible.
+    `is_list` is True if the element may contain several points.
+    """
     return 3 if len(written) == 3 or (is_list and len(written) % 2 and len(written) % 3 == 0) else 2
 
 
 def _frame(element: etree._Element) -> _Frame | None:
-    """Returns the number and order of the coordinates of a GML position, as the attributes of its element or of the
-    element's ancestors give them. Returns None if the position is not in degrees of WGS 84.
+    """Returns how to read the numbers of a GML position, as the attributes of its element or of the elements around it
+    say. Returns None if the position is not in degrees of WGS 84.
     """
     scope = [element, *element.iterancestors()]
     dimension = next((d for e in scope if (d := e.get("srsDimension") or e.get("dimension"))), "")
@@ -191,7 +193,7 @@ _DECIMAL_COMMA = lazy_regex(r"[-+]?\d+,\d+")
 
 
 def _ordinates(text: str) -> list[str]:
-    """Splits a text at spaces and commas into the numbers of a position, as written.
+    """Splits the text of a position at spaces and commas into numbers, as written.
 
     Commas are decimal signs if every number contains a comma and no number contains a dot ("50,1 8,6").
     """
@@ -206,8 +208,8 @@ def _number(written: str) -> float | None:
 
 
 def _pairs(written: Sequence[str], dimension: int, longitude_first: bool = False) -> list[_Pair]:
-    """Returns the positions in a list of numbers, without their heights. Returns [] if a position is invalid, or if
-    some numbers at the end do not form a position.
+    """Returns a list of numbers as positions (latitude, longitude), without heights. `dimension` is how many numbers
+    each position has. Returns [] if a position is invalid, or if some numbers are left over at the end.
     """
     if not written or len(written) % dimension:
         return []
@@ -225,7 +227,9 @@ def _pairs(written: Sequence[str], dimension: int, longitude_first: bool = False
 
 
 def _point(written: Sequence[str], name: str, source: str) -> GeoTag | None:
-    """Returns the geo-tag of a latitude and a longitude, with the precision of the numbers as written."""
+    """Returns the geo-tag of a latitude and a longitude, given as texts, with the precision with which they are
+    written; None if they are invalid.
+    """
     pairs = _pairs([one.strip() for one in written], 2)
     if len(pairs) != 1:
         return None
@@ -239,8 +243,8 @@ def _decimals(written: str) -> int:
 
 
 def _middle(pairs: list[_Pair], name: str) -> GeoTag | None:
-    """Returns the middle of the bounds of a line or polygon, even if it crosses the 180th meridian. Returns None if
-    there are fewer than two positions.
+    """Returns the geo-tag of the middle of the bounds of a line or polygon, even if it crosses the 180th meridian.
+    Returns None if there are fewer than two positions.
     """
     if len(pairs) < 2:
         return None
@@ -253,7 +257,8 @@ def _middle(pairs: list[_Pair], name: str) -> GeoTag | None:
 
 
 def _box(corners: list[_Pair], name: str) -> GeoTag | None:
-    """Returns the middle of a box given by its lower (south-west) and upper (north-east) corner.
+    """Returns the geo-tag of the middle of a box given by its lower (south-west) and upper (north-east) corner; None if
+    it is 0,0.
 
     If the western longitude exceeds the eastern longitude by more than 180 degrees, the box crosses the 180th meridian.
     If the excess is smaller, the corners were written in the wrong order.

@@ -137,7 +137,7 @@ _TAG_SCHEME = lazy_regex(r"(?:^|[/#:_])tags?(?:[/#?]|$)", re.IGNORECASE)
 
 
 class XmlItem:
-    """An RSS <item>, an Atom <entry>, or the channel of a feed.
+    """An item of an XML feed: an RSS <item> or an Atom <entry>. The channel of a feed is read in the same way.
 
     Its methods take element names as "prefix:local", or only "local" in the feed's own namespaces (`own`).
     """
@@ -317,8 +317,8 @@ class XmlItem:
 
 
 def own_namespaces(root: etree._Element, core: str) -> frozenset[str]:
-    """Returns the namespaces (in lower case) whose elements belong to the feed's format: the empty namespace, the
-    namespaces of the format (`core` is rss or atom), and the namespace of the root element, unless that is RDF.
+    """Returns the namespaces, in lower case, whose elements belong to the feed's format: the empty namespace, those of
+    the format (`core` is "rss" or "atom"), and the namespace of the root element, unless that is RDF.
     """
     known = {space for space, prefix in NAMESPACES.items() if prefix == core}
     space = _namespace(root)
@@ -343,7 +343,7 @@ def _namespace(element: etree._Element) -> str:
 
 
 def inner_text(element: etree._Element, markup: bool = False) -> str:
-    """Returns the text of an element. If `markup` is True, its child elements are kept as HTML."""
+    """Returns the text of an element and its descendants or, if `markup` is True, its content as HTML."""
     if len(element) == 0:
         return (element.text or "").strip()
     if not markup:

@@ -41,7 +41,9 @@ _FULL_TEXT = 600
 
 
 class Item(Protocol):
-    """The methods of feed items, the same for every format. Times are returned as written; addresses are absolute."""
+    """The methods that feed items of every format have. Times are returned as written in the feed; addresses are
+    absolute.
+    """
 
     language: str
 
@@ -63,8 +65,8 @@ class Item(Protocol):
 
 
 def is_comment(item: Item) -> bool:
-    """Returns True if a feed item is a comment: it is marked as a reply (RFC 4685), or its link or guid is the address
-    of a comment.
+    """Returns True if a feed item is a comment and not a post: it is marked as a reply (RFC 4685), or its link or guid
+    is the address of a comment.
     """
     return (
         item.is_reply()
@@ -74,7 +76,9 @@ def is_comment(item: Item) -> bool:
 
 
 def discovered_url_of(item: Item, url: str, language: str) -> DiscoveredURL | None:
-    """Returns the post of a feed item as a discovered URL with a source hint; None if the item has no address."""
+    """Returns the post of a feed item as a discovered URL with a source hint; None if the item has no address. `url` is
+    the feed's address, and `language` is its language.
+    """
     address = item.link()
     if not address:
         return None
@@ -121,7 +125,7 @@ def post_id_of(guid: str) -> str:
 
 def remove_credit_line(markup: str, address: str) -> str:
     """Returns the HTML of a feed item without the last paragraph that WordPress adds ("The post ... appeared first on
-    ..."). `address` is the post's address.
+    ..."). `address` is the post's address, which this paragraph contains.
     """
     match = _APPEARED.search(markup, max(0, len(markup) - 2_000))
     if not match:
@@ -143,7 +147,9 @@ def _is_whole_post(summary: str) -> bool:
 
 
 def _precision(time: Timestamp | None) -> str:
-    """Returns the precision of a time, as a source hint stores it; "" if the time is precise to the second."""
+    """Returns the precision of a time as source hints store it, such as "day"; "" if there is no time, or if it is
+    precise to the second.
+    """
     return time.precision if time and time.precision != "second" else ""
 
 
@@ -276,7 +282,9 @@ def _local_name(element: etree._Element) -> str:
 
 
 def _enter(found: dict[str, DiscoveredURL], item: XmlItem | JsonItem, url: str, language: str) -> bool:
-    """Adds the post of an item to `found`; returns True if the item has a date of publication that cannot be read."""
+    """Adds the post of a feed item to `found`, which is a dict by URL. Returns True if the item has a date of
+    publication that cannot be read. `url` and `language` are those of the feed.
+    """
     target = discovered_url_of(item, url, language)
     if target is None:
         return False
@@ -286,9 +294,10 @@ def _enter(found: dict[str, DiscoveredURL], item: XmlItem | JsonItem, url: str, 
 
 
 def _next_page(following: str | None, url: str) -> str | None:
-    """Returns the address of a feed's next page, given the address that the feed declares (`following`); None if the
-    feed declares none. Blogger declares an address on www.blogger.com; in this case, the host is replaced by the feed's
-    own host.
+    """Returns the absolute address of a feed's next page; None if the feed declares none. `following` is the declared
+    address, and `url` is the feed's.
+
+    Blogger declares an address on www.blogger.com; its host is replaced by the feed's own host.
     """
     if not following:
         return None

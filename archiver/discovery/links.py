@@ -140,8 +140,9 @@ class PageLinks:
 def parse_links(
     index: Index, url: str, scope: Scope, link_header: str = "", latest_year: int = 2100, *, with_api: bool = True
 ) -> PageLinks:
-    """Returns the links of the page at `url` (its address after redirects). `index` is that of its lxml.html tree. The
-    API's address is looked for only with `with_api`.
+    """Returns the links of the page at `url`, its address after redirects. `index` is the index of its tree (parsed by
+    lxml.html), and `link_header` is the Link header of the response. The address of the platform's API is looked for
+    only if `with_api` is True. An address with a year after `latest_year` is a trap.
 
     Leaves out addresses out of scope, assets, comment feeds and AMP copies. Feeds of single categories, tags and
     authors are taken from the home page only, since the listings of these categories, tags and authors contain more
@@ -213,8 +214,8 @@ class _Page:
         )
 
     def _classify(self, href: str | None) -> ClassifiedLink | None:
-        """Classifies a link. Records it if it is a feed, a sitemap or a trap. Returns its classification if it leads to
-        another page in scope, otherwise None.
+        """Returns the classification of a link if it leads to another page in scope; otherwise None. If the link leads
+        to a feed, a sitemap or a trap, it is recorded.
         """
         if not href or href.startswith("#") or len(href) > _MAX_URL_LENGTH:
             return None
@@ -269,7 +270,9 @@ class _Page:
         self.pagers.setdefault(address, DiscoveredURL(address, DiscoverySource.LINK, kind, self.url))
 
     def _is_in_series(self, address: str) -> bool:
-        """Returns True if an address is a numbered page of a listing, or the first page of this page's listing."""
+        """Returns True if an address is a further page of a listing (with a page number), or the first page of the
+        listing to which this page belongs.
+        """
         if series_of(address):
             return True
         own = series_of(self.url).partition("#")[0].rstrip("/?")
@@ -318,8 +321,8 @@ class _Page:
             self.nofollow = True
 
     def _option(self, element: etree._Element) -> None:
-        """Adds the link of an <option> in a drop-down list that leads to another page, as in WordPress's archives and
-        categories widgets. Other options are ignored.
+        """Records the address in an <option> of a drop-down list if it leads to another page, as in WordPress's
+        archives and categories widgets.
         """
         value = element.get("value") or ""
         if "/" in value and (known := self._classify(value)):
@@ -339,7 +342,9 @@ class _Page:
 
     @cached_property
     def in_pagers(self) -> set[etree._Element]:
-        """The elements of pagers, and what is in them down to three levels."""
+        """The elements in the blocks with links to further pages (pagers): these blocks and their descendants down to
+        three levels.
+        """
         found = self._with_class(_is_pager_class)
         for name, elements in self.index.by_id():
             if _is_pager_class(name[:_MAX_URL_LENGTH]):
@@ -348,8 +353,8 @@ class _Page:
 
     @cached_property
     def entry_titles(self) -> set[etree._Element]:
-        """The links that look like the title of an entry in a listing, because of their class or a heading in or around
-        them. Also contains other elements.
+        """The elements that may be the title of an entry in a listing, because of their class or a heading in or around
+        them. A link among them is the link to a post.
         """
         named = self._with_class(_is_entry_class)
         headings = [heading for name in _HEADINGS for heading in self.index.tag(name)]
@@ -417,7 +422,7 @@ def _is_entry_class(names: str) -> bool:
 
 
 def _below(elements: Iterable[etree._Element]) -> set[etree._Element]:
-    """Returns the children of elements, their children, and the children of these."""
+    """Returns the descendants of some elements down to three levels."""
     found: set[etree._Element] = set()
     level = elements
     for _ in range(3):
@@ -427,8 +432,8 @@ def _below(elements: Iterable[etree._Element]) -> set[etree._Element]:
 
 
 class _SiteLinks(dict[str, ClassifiedLink | None]):
-    """The classification of absolute and rooted links of a site by `classify_link`. A link is added when it first
-    occurs, so that the links of a menu are classified once, and not on each page.
+    """The classifications (by `classify_link`) of a site's absolute links and of links that begin with "/", by address.
+    A link is classified when it first occurs, so that the links of a menu are classified once, and not on each page.
     """
 
     def __init__(self, base: str, origin: str, scope: Scope, latest_year: int) -> None:

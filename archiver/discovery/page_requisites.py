@@ -183,8 +183,8 @@ def _of_css(css: str, base: str) -> Iterator[Requisite]:
 
 
 def _unneeded_formats(face: str) -> Iterator[str]:
-    """Yields the addresses in a @font-face rule that current browsers do not request: those of old formats and, if WOFF
-    2 is offered, those of all other formats.
+    """Yields the addresses in a @font-face rule that current browsers do not request: those of fonts in old formats
+    and, if there is one in WOFF 2, those of all other formats.
     """
     names = [next(v for v in match.groups()[1:] if v) for match in _NAMED.finditer(face)]
     paths = {name: name.partition("?")[0].partition("#")[0].lower() for name in names}
@@ -228,11 +228,10 @@ _PAGE = lazy_regex(rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype\s+html|<html|<head|<body|
 
 
 def type_mismatch(kind: RequisiteKind, content_type: str, body: bytes, content_coding: str = "") -> str:
-    """Returns, as a phrase, the reason why a response with status 200 is not a file of this kind; "" if it is such a
-    file.
+    """Returns, as a phrase, why a response with status 200 is not a file of this kind; "" if it is one.
 
-    `body` is the body as received, still encoded. An HTML page never counts as such a file, whatever its declared type,
-    because many hosts answer with a page if a file does not exist.
+    `body` is the body as received, with its content coding. An HTML page never counts as such a file, whatever its
+    declared type, because many hosts answer with a page if a file does not exist.
     """
     if not body:
         return "the response is empty"

@@ -43,8 +43,8 @@ def probe_url(start_url: str, scope: Scope, token: str) -> str:
 
 @dataclass(frozen=True)
 class PageFingerprint:
-    """The title and the first 4,000 words of a page, by which pages are compared. Words in the page's own address are
-    left out, since error pages repeat the address.
+    """What is compared of a page: its title and its first 4,000 words. Words in the page's own address are left out,
+    since error pages repeat the address.
     """
 
     title: str
@@ -88,12 +88,11 @@ def _words(texts: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class SoftNotFoundProfile:
-    """A site's response for an address that does not exist.
+    """How a site responds for an address that does not exist.
 
     - `location`: the urlkey to which the site redirects; "" if it does not redirect.
     - `look`: the fingerprint of the page that the site shows; None if the status is an error.
-    - `everywhere`: True if the home page has the same fingerprint, in which case a page with this fingerprint may
-      exist.
+    - `everywhere`: True if the home page has the same fingerprint. A page with this fingerprint may then exist.
     """
 
     url: str
@@ -121,7 +120,7 @@ class SoftNotFoundProfile:
 
     def is_like(self, look: PageFingerprint) -> bool:
         """Returns True if a page certainly does not exist, because it looks like the site's page for missing addresses.
-        The latter must have enough words to compare, and must not be what the site shows at all addresses.
+        The site's page must have enough words to compare, and must not be what the site shows at all addresses.
         """
         return self.has_enough_words and not self.everywhere and self.resembles(look)
 
@@ -132,7 +131,7 @@ class SoftNotFoundProfile:
         return (self.everywhere or not self.has_enough_words) and self.resembles(look)
 
     def leads_to(self, target: str) -> bool:
-        """Returns True if the site redirects missing pages to `target`."""
+        """Returns True if the site redirects missing pages to `target`, a urlkey."""
         return bool(self.location) and urlkey(target) == self.location
 
     @property

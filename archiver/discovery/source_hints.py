@@ -20,7 +20,7 @@ _BETWEEN = "."
 
 @dataclass(frozen=True, slots=True)
 class HintDigest:
-    """The digests of what a source says about a post, in three parts.
+    """A digest of what a source says about a post, in three parts.
 
     - `text`: the digest of the title and the text; "" if the source gives neither.
     - `date`: the digest of the date of publication; "" if the source gives none.
@@ -39,7 +39,7 @@ class HintDigest:
 
     @classmethod
     def parse(cls, text: str) -> HintDigest:
-        """Parses the text form of a digest, which `str` returns."""
+        """Parses the text form of a digest, which `str(digest)` returns."""
         return cls(*text.split(_BETWEEN)) if text.count(_BETWEEN) == 2 else cls(text)
 
 
@@ -82,10 +82,11 @@ def source_key(source: DiscoverySource, found_on: str) -> str:
 
 
 def last_digest(digests: Mapping[str, str], key: str, new: HintDigest) -> HintDigest | None:
-    """Returns the digest of the source's last hint for a page; None if the source has not given a hint for the page.
+    """Returns the digest of the last hint that a source gave for a page; None if it has given none. `digests` are the
+    page's stored digests by source, `key` is the key of this source, and `new` is the digest of its hint now.
 
-    No digest is stored for a source whose hint equals that of another source. So if no digest is stored for the source,
-    but the digest `new` is stored for another source, returns `new`.
+    If the hint of a source equals that of another source, no digest is stored for it. So if there is none for this
+    source, but another source has the digest `new`, returns `new`.
     """
     if key in digests:
         return HintDigest.parse(digests[key])
@@ -107,8 +108,8 @@ _VALUES = tuple(one.name for one in fields(SourceHint) if one.name not in _OWN)
 
 
 def rank_of(key: str) -> int:
-    """Returns the rank of the source with this key (see `source_key`). The more information this kind of source gives
-    about a post, the higher its rank.
+    """Returns a number for the source with this key (see `source_key`): the more information this kind of source gives
+    about a post, the higher the number.
     """
     source = key.partition(":")[0]
     return next((n for n, one in enumerate(_RANKS) if one == source), -1)

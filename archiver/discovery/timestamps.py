@@ -28,7 +28,7 @@ class Timestamp:
 
 @dataclass(frozen=True, slots=True)
 class _Day:
-    """The numbers of a date; `month` and `day` are None if the text does not contain them."""
+    """A date as written, in numbers. `month` and `day` are None if they are not written."""
 
     year: int
     month: int | None = None
@@ -37,7 +37,7 @@ class _Day:
 
 @dataclass(frozen=True, slots=True)
 class _Clock:
-    """A time of day on the 24-hour clock; `second` is None if the text does not contain it."""
+    """A time of day on the 24-hour clock. `second` is None if it is not written."""
 
     hour: int
     minute: int
@@ -46,7 +46,7 @@ class _Clock:
 
 @dataclass(frozen=True, slots=True)
 class _Zone:
-    """A time zone in a text. Its offset from UTC is in minutes; None for a name that is unknown or ambiguous."""
+    """A written time zone as its offset from UTC in minutes; None for a name that is unknown or ambiguous."""
 
     minutes: int | None = None
 
@@ -86,8 +86,8 @@ def is_unreadable_time(text: str) -> bool:
 
 
 def parse_time(text: str) -> datetime | None:
-    """Returns the time that `parse_timestamp` parses, without its precision. The time is aware, and in UTC if the text
-    has no zone.
+    """Returns the time that `parse_timestamp` parses, without its precision; None if it parses none. The time is aware,
+    and in UTC if the text has no zone.
     """
     found = parse_timestamp(text)
     return found.at if found else None
@@ -151,8 +151,8 @@ def _full_year(text: str) -> int:
 
 
 def _timestamp(day: _Day, clock: _Clock | None, zone: _Zone | None) -> Timestamp | None:
-    """Builds a timestamp. Returns None if the day or time of day does not exist, or the year is implausible. 24:00:00
-    becomes the start of the next day (ISO 8601), and a leap second becomes the second before it.
+    """Returns the timestamp of a date and a time of day; None if either does not exist, or if the year is implausible.
+    24:00:00 becomes the start of the next day (ISO 8601), and a leap second becomes the second before it.
     """
     if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
         return None
@@ -199,7 +199,9 @@ _FILLERS = frozenset((
 
 
 def _in_words(text: str) -> Timestamp | None:
-    """Parses a date that may have a time of day before or after it."""
+    """Parses a date in words or numbers, with or without a time of day before or after it. Returns None for any other
+    text.
+    """
     match = _CLOCK.search(text)
     if match is None:
         return _timestamp(written, None, None) if (written := _day_in_words(text, is_timed=False)) else None
@@ -226,9 +228,11 @@ def _in_words(text: str) -> Timestamp | None:
 
 
 def _day_in_words(text: str, *, is_timed: bool, is_american: bool = False) -> _Day | None:
-    """Parses a date of three numbers, or of two numbers and the name of a month. If `is_timed` is False, the text has
-    no time of day; then a year and the name of a month are enough. Words that are not in `_FILLERS` are accepted only
-    before the date.
+    """Parses a date of three numbers, or of two numbers and the name of a month. Returns None for any other text.
+
+    `is_timed` is True if the text also contained a time of day. If it is False, a year and the name of a month are
+    enough. `is_american` is True if that time was on the 12-hour clock. Words that are not in `_FILLERS` may only
+    precede the date.
     """
     if match := _NUMBERS.search(text):
         return _numeric_day(match, is_american) if not _TOKEN.search(text, match.end()) else None

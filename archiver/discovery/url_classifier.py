@@ -1,7 +1,7 @@
-"""Classifies URLs by their form alone: crawl traps, feeds, sitemaps, listings, files, and URL patterns.
+"""Classifies URLs by the way they are written alone: crawl traps, feeds, sitemaps, listings, files, and URL patterns.
 
-Only forms that are common on the whole web are used. The words for listings are the words that blog and news programs
-put in addresses, in the languages into which these programs are translated.
+Only what is common on the whole web is recognized. The words for listings are the words that blog and news programs put
+in addresses, in the languages into which these programs are translated.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from archiver.urls import PATH_VALUE, Scope, folder_path, may_name_post, names_p
 
 
 class TrapRule(NamedTuple):
-    """A rule that recognizes one kind of crawl trap.
+    """A rule that recognizes one kind of crawl trap by a regular expression for the path, or by one for a query
+    parameter.
 
     - `path`: searched in the unescaped path.
-    - `key`, `value`: `key` must match a whole parameter name, and `value` the parameter's value.
+    - `key`, `value`: `key` must match the whole name of a parameter, and `value` the parameter's value.
     - `says`: the reason in messages, as a phrase.
     """
 
@@ -162,8 +163,8 @@ def _by_query(path: str, query: str) -> str:
 
 
 def path_and_query(url: str) -> tuple[str, str]:
-    """Returns the path (unescaped) and the query of a URL. In a static copy of a site, the query is part of the file
-    name ("%3F...html"), so it is read from there.
+    """Returns the path (unescaped) and the query of a URL. In a static copy of a site, the query is a part of the file
+    name ("%3F...html") and is taken from there.
     """
     parts = urlsplit(url)
     path, separator, kept = unquote(parts.path).partition("?")
@@ -232,8 +233,8 @@ Role = Literal["page", "feed", "sitemap", "comments", "trap", "unwanted"]
 
 
 class ClassifiedLink(NamedTuple):
-    """The classification of a link by its address. `kind` is set only if `role` is page, and `rule` (the name of the
-    trap rule) only if `role` is trap.
+    """The classification of a link by its address: what it leads to (`role`) and, if `role` is "page", the kind of the
+    page. `rule` is the name of the trap rule, only set if `role` is "trap".
     """
 
     url: str
@@ -245,9 +246,10 @@ class ClassifiedLink(NamedTuple):
 @lru_cache(maxsize=16_384)  # cached because the links of a site's menu are on each of its pages
 def classify_link(href: str, base: str, origin: str, scope: Scope, latest_year: int) -> ClassifiedLink | None:
     """Classifies a link by its address; returns None if it is not a web address. The role is `unwanted` if the address
-    is out of scope, and `trap` if it is a file in scope that is not a web page.
+    is out of scope, and `trap` if it is a crawl trap, or a file in scope that is not a web page.
 
-    `origin` ("https://example.org/") is the preferred form of the site's address.
+    `base` is the address to which a relative link is relative. `origin` ("https://example.org/") is the preferred form
+    of the site's address. A year after `latest_year` makes an address a trap.
     """
     url = normalize(href, base)
     if url is None:
@@ -298,7 +300,7 @@ def is_feed(url: str) -> bool:
 
 
 def is_part_feed(url: str, folder: str = "/") -> bool:
-    """Returns True if a feed's address shows that the feed has only the posts of one category, tag, author or month.
+    """Returns True if a feed contains only the posts of one category, tag, author or month, judging by its address.
     `folder` is the scope's path.
     """
     query = urlsplit(url).query
@@ -464,8 +466,8 @@ def _pattern_by_path(path: str, is_listing: bool) -> URLPattern:
 
 
 def series_of(url: str) -> str:
-    """Returns the address of a list without a page number, given the URL of one of the list's pages; "" if that URL
-    contains no page number.
+    """Returns the address of a list without the page number, given the URL of one of its pages; "" if the URL contains
+    no page number.
     """
     path, query = path_and_query(url)
     return _series(folder_path(path), parse_qsl(query, keep_blank_values=True))
@@ -520,15 +522,15 @@ def _form_of_step(step: str) -> str:
 
 
 def feed_without_format(url: str) -> str:
-    """Returns the address of a feed without the names of feed formats, so that the RSS and the Atom version of a feed
-    give the same result: /news/*.xml for /news/rss.xml, /feed/ for /feed/atom/.
+    """Returns the address of a feed without the name of a feed format, so that the RSS and the Atom version of a feed
+    have the same result: /news/*.xml for /news/rss.xml, /feed/ for /feed/atom/.
     """
     return re.sub(r"(?<![a-z])(?:rss2?|atom|rdf)(?![a-z])", "*", url, flags=re.IGNORECASE).replace("/feed/*", "/feed")
 
 
 def may_be_post(url: str, found_on: URLPattern, folder: str = "/") -> bool:
-    """Returns True if posts may have the pattern of a URL, and the page that links to it (`found_on`) has a different
-    pattern.
+    """Returns True if a URL may be that of a post: some posts have URLs of its pattern, and the pattern differs from
+    `found_on`, that of the page with the link.
     """
     pattern = pattern_of(url, folder)
     return pattern.family in _FAMILIES_OF_POSTS and pattern != found_on

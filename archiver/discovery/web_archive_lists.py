@@ -114,7 +114,9 @@ def parse_cdx(body: bytes, fields: Sequence[str] = (), limit: int = MAX_TARGETS)
 
 
 class _EntryReader:
-    """Builds CDX entries from JSON objects, JSON rows and plain lines, and counts unreadable entries."""
+    """Builds CDX entries from the rows of a list (JSON objects, JSON arrays or plain lines), and counts the rows that
+    cannot be read.
+    """
 
     def __init__(self, fields: Sequence[str], limit: int) -> None:
         self.names: tuple[str, ...] = tuple(_OWN_NAMES.get(f, f) for f in fields)
@@ -132,11 +134,13 @@ class _EntryReader:
         return self.is_cut
 
     def note_empty_row(self) -> None:
-        """Records that a row is empty. If exactly one row follows it, that row is the resume key."""
+        """Records that a row is empty. If exactly one row follows, it is the resume key."""
         self._at_end = True
 
     def read_value(self, value: Any, source: str) -> None:
-        """Reads one JSON value: an object with named columns, or a row of an array."""
+        """Reads one JSON value as a row: an object with named columns, or an array of values. `source` is the row as
+        text.
+        """
         if isinstance(value, dict):
             self._enter({_OWN_NAMES.get(str(k), str(k)): v for k, v in value.items()}, source)
         elif isinstance(value, list) and all(isinstance(v, (str, int)) for v in value):
@@ -145,8 +149,8 @@ class _EntryReader:
             self._skip(source)
 
     def read_row(self, values: list[str], source: str) -> None:
-        """Reads a row of values from a JSON array or a plain line. The columns are named by the header, or else by the
-        request. Without both, the number of values determines them.
+        """Reads a row of values from a JSON array or a plain line. The names of the columns are those in the header of
+        the list, or else those requested. Without both, the number of values determines them.
         """
         if not values:
             self.note_empty_row()
@@ -343,7 +347,9 @@ _EACH_PAGE = CdxQuery()
 
 
 def query_url(service: str, prefix: str, query: CdxQuery = _EACH_PAGE) -> str:
-    """Returns the address at which a CDX server lists the captures of all URLs with a prefix ("blog.example.org/")."""
+    """Returns the address at which a CDX server lists the captures of all URLs with a prefix ("blog.example.org/").
+    `service` is the server's address.
+    """
     fields, collapse = query.fields, query.collapse
     more = []
     if is_wayback_server(service):
@@ -363,8 +369,8 @@ def query_url(service: str, prefix: str, query: CdxQuery = _EACH_PAGE) -> str:
 
 
 def captures_url(service: str, address: str, since: datetime | None = None, until: datetime | None = None) -> str:
-    """Returns the address at which a CDX server lists all relevant captures of one URL, or of all URLs with a prefix if
-    it ends with "*".
+    """Returns the address at which a CDX server lists all relevant captures of one URL (`address`), or of all URLs with
+    a prefix if `address` ends with "*". `since` and `until` are aware and inclusive.
 
     Relevant captures are captures of pages, redirects, 404 and 410 responses, and revisit records. The server is not
     asked to collapse adjacent equal captures, because its list would then not say when a page was last captured. It
@@ -410,7 +416,7 @@ def is_wayback_server(service: str) -> bool:
 
 
 def requested_limit(url: str) -> int:
-    """Returns the number of captures that a request made by `query_url` asks for."""
+    """Returns how many captures are requested by an address that `query_url` returned."""
     found = re.search(r"[?&]limit=(\d{1,9})", url)
     return int(found[1]) if found else UNPAGED
 
@@ -438,7 +444,7 @@ _LISTS = frozenset({"paging", "terms", "dates"})
 @dataclass(frozen=True, slots=True)
 class KnownURLs:
     """The addresses selected from a list of captures (`targets`), each with the time of its first capture and, if
-    known, the time of its last capture. `left_out` is the number of captures that were left out.
+    known, of its last capture. `left_out` is the number of captures whose addresses were not selected.
     """
 
     targets: tuple[DiscoveredURL, ...] = ()
@@ -446,8 +452,8 @@ class KnownURLs:
 
 
 def cdx_candidates(entries: Iterable[CdxEntry], scope: Scope, found_on: str, latest_year: int = 2100) -> KnownURLs:
-    """Selects from a list of captures the addresses of a site's pages, each once. Crawl traps are included and marked
-    as such.
+    """Selects from a list of captures the addresses of a site's pages, each once. `found_on` is the address of the
+    list. Crawl traps, such as addresses with a year after `latest_year`, are included and marked as such.
 
     Leaves out other hosts, files, feeds, listings (the site links to those that still exist) and broken addresses. Also
     leaves out an address with query parameters if none of them selects a post and the address without parameters was
@@ -481,10 +487,10 @@ def is_broken(url: str) -> bool:
 
 
 def classify_capture(url: str, scope: Scope, latest_year: int = 2100) -> ClassifiedLink | None:
-    """Classifies a captured address; returns None if it cannot be a post, because it is on another host, is broken, or
-    is a file, a feed or a listing.
+    """Classifies the address of a capture. Returns None if it cannot be a post, because it is on another host, is
+    broken, or is a file, a feed or a listing.
 
-    The result's `url` always begins with http:// and contains no www.
+    The `url` of the result always begins with http:// and contains no www.
     """
     found = normalize(url)
     if found is None or is_broken(found):
@@ -538,7 +544,7 @@ _ATTRIBUTE = lazy_regex(r"([\w!*-]+)\s*=\s*(?:\"([^\"]*)\"|([^\s\",;<>]*))")
 
 @dataclass(frozen=True, slots=True)
 class ArchiveService:
-    """The addresses of one web archive.
+    """The addresses at which one web archive is used.
 
     - `asks`: the address to which requests for lists of captures are sent. It is the address of a CDX server or, if
       `is_timemap` is True, the prefix of TimeMaps.
@@ -560,9 +566,9 @@ class ArchiveService:
         return self.asks + url
 
     def captured(self, location: str, base: str) -> tuple[datetime, str] | None:
-        """Returns the time and the original URL of the capture at the address `location` (relative to `base`). It makes
-        no difference whether the address has http or https. Returns None if there is no capture of this web archive at
-        such an address.
+        """Returns the time and the original URL of a capture, given its address in this web archive (`location`,
+        relative to `base`). It does not matter whether the address has http or https. Returns None if it is not the
+        address of a capture.
         """
         here = re.sub(r"^https?:", "", urljoin(base, location.strip()))
         prefix = re.sub(r"^https?:", "", self.replay)
@@ -719,6 +725,6 @@ def choose_captures(captures: Sequence[CaptureListEntry]) -> Iterator[tuple[Capt
 
 
 def _has_time_near(times: Sequence[datetime], at: datetime) -> bool:
-    """Returns True if at least one of the sorted `times` is within a minute of `at`."""
+    """Returns True if at least one of `times`, which are sorted, is within a minute of `at`."""
     next_ = bisect_left(times, at - _ITSELF)
     return next_ < len(times) and times[next_] <= at + _ITSELF

@@ -225,8 +225,8 @@ def _pair(row: dict[str, Any], name: str) -> tuple[datetime | None, datetime | N
 
 
 def _utc_offset(row: dict[str, Any]) -> timedelta | None:
-    """Returns the site's UTC offset, given a post with local and UTC times. Returns None if a time is missing or their
-    difference cannot be the offset of a time zone.
+    """Returns the site's offset from UTC, given a post's row with local and UTC times. Returns None if a time is
+    missing, or if their difference cannot be the offset of a time zone.
     """
     for name in ("date", "modified"):
         local, utc = _pair(row, name)
@@ -249,8 +249,8 @@ def _time(row: dict[str, Any], name: str, offset: timedelta) -> datetime | None:
 
 
 def _geotags(row: dict[str, Any]) -> tuple[GeoTag, ...]:
-    """Returns the geo-tag in a post's metadata, if the API exposes it, under the names that WordPress's geo plugins use
-    (geo_latitude ...).
+    """Returns the geo-tag in a post's metadata under the names that WordPress's geo plugins use (geo_latitude ...); ()
+    if the API does not give it.
     """
     for holder in (row.get("meta"), row.get("geo"), row):
         if not isinstance(holder, dict) or str(holder.get("geo_public", "1")) == "0":

@@ -56,8 +56,8 @@ class ArchiveExtension:
     - `home_url`: the address of the home page after redirects, once known.
     - `ending`: the ending of the run, once the run is to end. Requests in progress are then finished; the pages of
       other requests stay due.
-    - `fatal`: a sentence that says why the run failed.
-    - `wall`: the rule of a wall that the home page shows.
+    - `fatal`: a sentence that says why the run failed; "" if it has not.
+    - `wall`: the rule of the login or consent form that the home page shows; "" if it shows none.
     - `halted`: True if the archive can no longer be written.
     """
 
@@ -218,8 +218,8 @@ class ArchiveExtension:
         )
 
     def _final_ending(self) -> RunEnding | None:
-        """Returns the ending of a run that has no pending requests: it has reached a limit on posts or pages, or has
-        nothing left to fetch.
+        """Returns the ending of a run that has no pending requests: it has reached a limit on posts or pages, has
+        nothing left to fetch, or has failed because the archive can no longer be written.
         """
         ending = None
         with self.guarded():
@@ -239,7 +239,7 @@ class ArchiveExtension:
     def _opened(self) -> None:
         self._loop.start(_TICK_SECONDS, now=False)
         throttle, cdx_host = self._crawler.get_extension(ThrottleExtension), urlsplit(self.run.cdx).hostname or ""
-        # If the list comes from the site's own host, the host keeps the site's delay.
+        # If the web archive's list is on the site's own host, the delay that is set for the site applies.
         if throttle and cdx_host and cdx_host != urlsplit(self.order.start_url).hostname:
             throttle.share(cdx_host, SharedThrottle(self.run.archive.parent))
 

@@ -44,8 +44,8 @@ class SharedThrottle:
         self._folder = folder
 
     def reserve_turn(self, host: str, seconds: float) -> float:
-        """Reserves the time of the next request to this host; returns the seconds until then. The request after it
-        comes `seconds` later.
+        """Reserves the time of the next request to this host, and returns the seconds until then. The following
+        request, of any process, gets a time that is at least `seconds` later.
 
         Returns 0 if the file cannot be written.
         """
@@ -116,8 +116,8 @@ class ThrottleExtension:
         self._paces[host] = self.pace(host).at_least(seconds)
 
     def share(self, host: str, turns: SharedThrottle) -> None:
-        """Limits the requests of all crawls together to this host to one per MIN_THIRD_PARTY_DELAY seconds, whatever
-        delay is set for the site.
+        """Limits the requests to a host, from all crawls together, to one per MIN_THIRD_PARTY_DELAY seconds, whatever
+        delay is set for the site. The crawls agree on the times of their requests by `turns`.
 
         A host on this machine is not limited.
         """

@@ -66,8 +66,9 @@ _SENTENCE_END = tuple(".!?…。！？")
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """The text of a post. `full` is the text in the body's element, without the lines that the rules leave out; `plain`
-    is the text without the signature at its end and the byline at its beginning.
+    """The text of a post. `full` is the text of the body's element, without the lines that the site's rule for the body
+    leaves out. `plain` is `full` without the byline at its beginning and the signature at its end. `tail` are the
+    authors and sources that its last paragraphs name.
     """
 
     rendered: RenderedText
@@ -83,11 +84,12 @@ def read_by_rules(
     known: PageKind = PageKind.UNKNOWN,
     decided: Answer | None = None,
 ) -> Article | None:
-    """Reads the article of a page with the site's rules. Returns None if the rules do not fit the page, which must then
+    """Returns the article of a page as the site's rules read it; None if the rules do not fit the page, which must then
     be extracted without them.
 
-    The rules do not fit if the page is not a post, if a part of the template is missing, or if the template has
-    changed.
+    The rules do not fit if the page is not a post, or if something is missing that they find on other posts, for
+    example because the template has changed. The parameters are explained at `extract_page` (`known` is its
+    `known_kind`).
     """
     if rules.rule("title") is None or rules.rule("body") is None:
         return None
@@ -124,8 +126,8 @@ def read_by_rules(
 
 
 def _read_title(reader: SiteReader) -> str:
-    """Returns the title; "" if the rules find no title or no body. Also sets `top` of the reader to the body's
-    element.
+    """Returns the title that the rules find; "" if they find no title or no body. Also sets `reader.top` to the element
+    that contains the body.
     """
     title = reader.by_rule("title")
     reader.top = body_container(reader.page, reader.rules.fields["body"])
@@ -140,9 +142,7 @@ def _read_title(reader: SiteReader) -> str:
 
 
 def _names_site(reader: SiteReader, title: str) -> bool:
-    """Returns True if a title is the name of the site, which the page of a post without a title may declare as its
-    title.
-    """
+    """Returns True if a title is the site's name. A page may declare this name as the title of a post that has none."""
     return fold_text(title) in map(fold_text, reader.page.data.names_of_site())
 
 
@@ -156,8 +156,8 @@ def _read_text(reader: SiteReader, title: str) -> _Text:
 
 
 def _authors_of(reader: SiteReader, tail: agency_credits.BodyTail) -> tuple[str, ...]:
-    """Returns the authors by a hand-written rule, or else the names in the signature of the text, or else the authors
-    on the page.
+    """Returns the authors that a hand-written rule finds. Without such a rule, returns the names in the signature at
+    the end of the text, or else the authors found elsewhere on the page.
     """
     signed = () if reader.has_hand_rule("authors") else tail.authors
     authors = signed or read_authors(reader) or tail.authors
@@ -178,7 +178,9 @@ def _with_dates(article: Article, when: Times) -> Article:
 
 
 def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
-    """Returns the article with the fields that no rule reads: geo-tags, credits, declared fields and parts."""
+    """Returns the article with the fields added for which a site has no rules: geo-tags, credits, language,
+    description, image, addresses, the post's ID, and the other pages of a post that is split over several pages.
+    """
     page, hint, top = reader.page, reader.hint, reader.top
     assert top is not None
     pages = find_parts(page)
@@ -211,8 +213,8 @@ def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
 
 
 def apply_hand_rules(article: Article, page: Page, rules: SiteRules) -> Article:
-    """Returns an article that was extracted without site rules, with its values replaced by those that hand-written
-    rules find.
+    """Returns an article that was extracted without site rules, with the values that the site's hand-written rules find
+    in place of its own.
     """
     reader = SiteReader(page, rules, None)
     for name, rule in rules.fields.items():
@@ -225,12 +227,12 @@ def apply_hand_rules(article: Article, page: Page, rules: SiteRules) -> Article:
 def kind_by_hand(
     article: Article, page: Page, rules: SiteRules, hint: SourceHint | None, known: PageKind
 ) -> Answer | None:
-    """Returns the kind and rule of a page if hand-written rules make it a post, although extraction without site rules
-    did not take it for one; otherwise None.
+    """Returns POST and the name of the rule if a site's hand-written rules make the page a post, although extraction
+    without site rules did not; otherwise None.
 
-    The rules make it a post if all selectors of `post` match, unless the page is a declared listing, an error or a
-    password form. If there are no such selectors, the page is a post if a hand-written rule finds its date and nothing
-    else has shown its kind.
+    If there are hand-written selectors for posts (`post`), all of them must match the page, and the page must not be
+    declared as a listing, an error or a password form. If there are none, a hand-written rule must find the date of the
+    post, and the page must not show its kind in any other way.
     """
     if rules.post_by_hand:
         return _answer_of_marks(page, rules, hint, known)
@@ -242,8 +244,9 @@ def kind_by_hand(
 
 
 def _answer_of_marks(page: Page, rules: SiteRules, hint: SourceHint | None, known: PageKind) -> Answer | None:
-    """Returns POST if the hand-written selectors for posts match the page and no fact contradicts that it is a post;
-    otherwise None.
+    """Returns POST and the name of the rule if all hand-written selectors for posts match the page; otherwise None.
+    Also returns None if `classify_by_facts` says that the page is something else, such as an error page. `known` is the
+    kind of page that its source suggests.
     """
     if not all(page.ask(mark) for mark in rules.post):
         return None
@@ -274,7 +277,9 @@ def _with_field(article: Article, reader: SiteReader, name: str, rule: Rule) -> 
 
 
 def _post_rule(reader: SiteReader, known: PageKind) -> str | None:
-    """Returns the name of the classification rule by which the page is a post; None if it is not certainly a post."""
+    """Returns the name of the classification rule that makes the page a post; None if the page is not certainly a post.
+    `known` is the kind of page that its source suggests.
+    """
     page, rules = reader.page, reader.rules
     if rules.post_by_hand:
         return BY_HAND if _answer_of_marks(page, rules, reader.hint, known) is not None else None
@@ -288,7 +293,9 @@ def _post_rule(reader: SiteReader, known: PageKind) -> str | None:
 
 
 def _read_body(reader: SiteReader, top: Element, title: str) -> tuple[RenderedText, str]:
-    """Returns the text of the body as it was rendered, and without the lines that the rule leaves out."""
+    """Returns the text of the element `top` twice: with the blocks it was made of, and as a string without the lines
+    that the site's rule leaves out. Both are the text from the feed or API if the page shows only its beginning.
+    """
     page, rule = reader.page, reader.rules.fields["body"]
     others = [one for name in WEIGHED if (one := reader.rules.rule(name)) is not None]
     meta = [e for one in others if (e := _byline_element(page, one, top)) is not None]
@@ -326,8 +333,8 @@ def _without_byline(text: str, times: list[Moment], language: str) -> str:
 
 
 def _byline_element(page: Page, rule: Rule, top: Element) -> Element | None:
-    """Returns the element that the rule of another field (`rule`) reads, if this element is inside the body and as
-    short as a byline; otherwise None.
+    """Returns the element that `rule`, the rule of another field, reads, if this element is inside the body's element
+    `top` and as short as a byline; otherwise None. Such an element is not text of the post.
     """
     found = element_of_rule(page, rule)
     return (
@@ -377,9 +384,8 @@ def extract_page(
 
 @contextmanager
 def garbage_collection_paused() -> Iterator[None]:
-    """Pauses the collection of cyclic garbage. Reference counting frees the objects of a page, and looking for cycles
-    among them would take 5 % of the time. If the page is freed before the end of the pause, its objects are not looked
-    through afterwards either.
+    """Pauses Python's search for reference cycles, which would take 5 % of the time of an extraction. Reference
+    counting alone frees the objects of a page. A page that is freed within the pause is never searched.
     """
     collects = gc.isenabled()
     gc.disable()

@@ -82,8 +82,9 @@ _OWN_TEXT = frozenset({"code", "pre", "td", "th", "tr", "table", "tbody", "body"
 
 @dataclass(frozen=True, slots=True)
 class KnownBoilerplate:
-    """What belongs to other fields, and is therefore not body text: the title, the lines and elements of the byline,
-    and the authors' names. `is_titled_above`: the title stands above the element that is read.
+    """Parts of a page that belong to other fields and are therefore not body text: the title, the lines and elements of
+    the byline, and the authors' names (`people`). `is_titled_above` is True if an <h1> with the title stands above the
+    element whose text is read.
     """
 
     title: str = ""
@@ -96,10 +97,12 @@ class KnownBoilerplate:
 def boilerplate_spans(
     layout: BlockLayout, lo: int, hi: int, size: list[float], share: float = 0.5
 ) -> list[tuple[int, int]]:
-    """Returns the block ranges of elements whose tag, attribute, class or id marks them as boilerplate.
+    """Returns, for each boilerplate element of a container, the range of its blocks as (first, end). The tag, an
+    attribute, the class or the id of such an element marks it as boilerplate.
 
-    An element is left out if it contains more than `share` of the text, or if all elements with the same mark together
-    do. `lo` and `hi` bound the container's blocks; `size` holds the prefix sums of the blocks' sizes.
+    The container's blocks are those from `lo` up to but not including `hi`; `size` are the prefix sums of the sizes of
+    all blocks. A mark is ignored if one element with it, or all of them together, contain more than `share` of the
+    container's text. Forms for comments, and some other marks of texts that may be long, are never ignored.
     """
     whole = size[hi] - size[lo]
     found: dict[str, list[tuple[int, int]]] = {}
@@ -108,7 +111,7 @@ def boilerplate_spans(
             continue
         why = _boilerplate_mark(layout, el)
         if not why:
-            continue  # as most elements
+            continue  # true of most elements
         is_small = why == _COMMENTS or size[z] - size[a] <= share * whole or _is_below_text(why, size[a] - size[lo])
         is_code = sum(b.size for b in layout.blocks[a:z] if b.is_code) > (size[z] - size[a]) / 2
         if is_small and not is_code and not _is_text_after_all(why, el, layout.blocks[a:z]):
@@ -123,8 +126,8 @@ def boilerplate_spans(
 
 
 def _boilerplate_mark(layout: BlockLayout, el: Element) -> str:
-    """Returns the mark of an element as boilerplate: a word in its class or id, its tag, or "hidden"; "" if it has
-    none.
+    """Returns what marks an element as boilerplate: a word in its class or id, its tag, "hidden", or `_COMMENTS` for a
+    form for comments. Returns "" if nothing does.
     """
     if el.tag == "form" and _is_comment_form(el):
         return _COMMENTS
@@ -135,7 +138,9 @@ def _boilerplate_mark(layout: BlockLayout, el: Element) -> str:
 
 
 def _is_below_text(why: str, above: float) -> bool:
-    """Returns True if an element with the mark `why` is a list of comments below a text with `above` letters."""
+    """Returns True if an element is a list of comments below the text of a post. `why` is the word that marks the
+    element as boilerplate, and `above` is the number of letters above it.
+    """
     return why in COMMENT_LISTS and above >= _ABOVE_COMMENTS
 
 
@@ -169,7 +174,9 @@ def _is_caption_cell(el: Element) -> bool:
 
 
 def _is_caption_of_text(el: Element) -> bool:
-    """Returns True for the caption of a table, a quotation or code, which has the form of a picture's."""
+    """Returns True if an element is the caption of a table, a quotation or code. HTML uses the same markup for it as
+    for the caption of a picture.
+    """
     figure = next((at for at in (el, *islice(el.iterancestors(), 3)) if at.tag == "figure"), None)
     if (
         figure is None
@@ -190,43 +197,47 @@ def _is_footnote(el: Element) -> bool:
 def text_blocks(
     layout: BlockLayout, lo: int, hi: int, known: KnownBoilerplate, weights: list[float] | None = None
 ) -> list[TextBlock]:
-    """Returns the blocks of a container that are text of the post, in reading order, without boilerplate.
+    """Returns the blocks of a container (an element with the text) that are text of the post, in reading order, without
+    boilerplate. `known` are parts of the page that belong to other fields.
 
-    `lo` and `hi` bound the container's blocks. If `weights` (from `text_weights`) are given, prose between the title
-    and the container is included.
+    The container's blocks are those from `lo` up to but not including `hi`. If `weights` (from `text_weights`) are
+    given, prose between the title and the container is included.
     """
     blocks = layout.blocks
     size = layout.prefix_sums([b.size for b in blocks])
     intro = _intro_blocks(blocks, lo, known.title, weights) if weights else []
-    dead = bytearray(len(blocks))
+    excluded = bytearray(len(blocks))
     for a, z in [*boilerplate_spans(layout, lo, hi, size), *_byline_spans(layout, known, size, size[hi] - size[lo])]:
-        dead[a:z] = b"\1" * (z - a)
-    start = _text_start(blocks, lo, hi, dead, size, known)
-    end = _text_end(blocks, start, hi, dead, size)
-    by_paragraphs = _uses_paragraphs(blocks, start, end, dead)
+        excluded[a:z] = b"\1" * (z - a)
+    start = _text_start(blocks, lo, hi, excluded, size, known)
+    end = _text_end(blocks, start, hi, excluded, size)
+    by_paragraphs = _uses_paragraphs(blocks, start, end, excluded)
     meta = {fold_text(one) for one in known.lines} - {""}
     for i in range(start, end):
-        if not dead[i] and _is_boilerplate(blocks[i], by_paragraphs, meta if i < start + 8 else set()):
-            dead[i] = 1
-    _drop_date_lines(blocks, start, end, dead)
-    _drop_link_lists(blocks, start, end, dead)
-    _drop_rows(blocks, start, end, dead)
-    _drop_repeated(blocks, start, end, dead)
-    _drop_author_notes(blocks, start, end, dead, size, known.people)
-    _drop_empty_headings(layout, start, end, dead)
-    return [*intro, *(blocks[i] for i in range(start, end) if not dead[i])]
+        if not excluded[i] and _is_boilerplate(blocks[i], by_paragraphs, meta if i < start + 8 else set()):
+            excluded[i] = 1
+    _drop_date_lines(blocks, start, end, excluded)
+    _drop_link_lists(blocks, start, end, excluded)
+    _drop_rows(blocks, start, end, excluded)
+    _drop_repeated(blocks, start, end, excluded)
+    _drop_author_notes(blocks, start, end, excluded, size, known.people)
+    _drop_empty_headings(layout, start, end, excluded)
+    return [*intro, *(blocks[i] for i in range(start, end) if not excluded[i])]
 
 
 def _byline_spans(
     layout: BlockLayout, known: KnownBoilerplate, size: list[float], whole: float
 ) -> list[tuple[int, int]]:
-    """Returns the block ranges of the byline's elements, except those that contain 30 % or more of the text."""
+    """Returns the block ranges of the byline's elements, except those with 30 % or more of the container's text. `size`
+    are the prefix sums of the blocks' sizes, and `whole` is the size of the container.
+    """
     spans = (layout.spans[el] for el in known.elements if el in layout.spans)
     return [(a, z) for a, z in spans if size[z] - size[a] < 0.3 * whole]
 
 
 def _intro_blocks(blocks: list[TextBlock], lo: int, title: str, weights: list[float]) -> list[TextBlock]:
-    """Returns the blocks of prose between the title and a container that begins below it.
+    """Returns the blocks of prose between the title and a container whose first block is `lo`; [] if the title is not
+    above the container.
 
     The first paragraph of a post is often outside the element with the rest of its text.
     """
@@ -244,13 +255,13 @@ def _intro_blocks(blocks: list[TextBlock], lo: int, title: str, weights: list[fl
 
 
 def _text_start(
-    blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float], known: KnownBoilerplate
+    blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray, size: list[float], known: KnownBoilerplate
 ) -> int:
-    """Returns the index of the block where the text begins. If the title is near the start, the text begins below. A
-    title that is the page's <title> may have the name of the site beside it.
+    """Returns the index of the block where the text begins: the block after the title if the title is near the start of
+    the container, otherwise `lo`.
 
-    A title that also stands above the container is repeated in the text, as in the card of a recipe. It is left out,
-    and the text above it is kept.
+    If much text is above the title, or if the title also stands above the container, the title is only a heading in the
+    text, as in the card of a recipe. Its byte in `excluded` is then set to 1, and the text above it is kept.
     """
     title = known.title
     names = {fold_text(title), fold_text(max(TITLE_PARTS.split(title), key=len))} - {""}
@@ -260,22 +271,22 @@ def _text_start(
     for i in range(lo, hi):
         if size[i] - size[lo] > 0.15 * whole + 300:
             break
-        if not dead[i] and len(blocks[i].text) < 2 * len(title) + 20 and fold_text(blocks[i].text) in names:
-            above = sum(b.size for n, b in enumerate(blocks[lo:i], lo) if b.size > 80 and not dead[n])
+        if not excluded[i] and len(blocks[i].text) < 2 * len(title) + 20 and fold_text(blocks[i].text) in names:
+            above = sum(b.size for n, b in enumerate(blocks[lo:i], lo) if b.size > 80 and not excluded[n])
             if above < (1.0 if known.is_titled_above else 400.0):
                 return i + 1
-            dead[i] = 1
+            excluded[i] = 1
     return lo
 
 
-def _text_end(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float]) -> int:
-    """Returns the index of the block where the text ends. It ends before a heading that introduces other posts, the
-    author or comments.
+def _text_end(blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray, size: list[float]) -> int:
+    """Returns the index of the block after the end of the text: that of a heading which introduces other posts, the
+    author or comments; `hi` if there is no such heading. Blocks whose byte in `excluded` is 1 do not count.
     """
     whole = size[hi] - size[lo]
     for i in range(lo + 1, hi):
         b = blocks[i]
-        if dead[i] or size[hi] - size[i] > 0.4 * whole or len(b.text) > 100:
+        if excluded[i] or size[hi] - size[i] > 0.4 * whole or len(b.text) > 100:
             continue
         if (b.element.tag in HEADINGS or b.size < 60) and ends_the_post(b.text):
             rest = sum(x.size - x.linked for x in blocks[i + 1 : hi] if x.size > 80 and x.linked < 0.3 * x.size)
@@ -284,13 +295,13 @@ def _text_end(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: 
     return hi
 
 
-def _uses_paragraphs(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> bool:
+def _uses_paragraphs(blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray) -> bool:
     """Returns True if most of the text is in <p>, <li> and the like. A <div> with a few words is then not part of the
-    text.
+    text. Blocks whose byte in `excluded` is 1 do not count.
     """
     whole = p = 0.0
     for i in range(lo, hi):
-        if not dead[i]:
+        if not excluded[i]:
             whole += blocks[i].size
             if blocks[i].is_code or blocks[i].element.tag in ("p", "li", "blockquote", "tr"):
                 p += blocks[i].size
@@ -298,8 +309,8 @@ def _uses_paragraphs(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray)
 
 
 def _is_boilerplate(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
-    """Returns True if a block is not text of the post: punctuation, template code, a label, a link, a byline or a
-    notice.
+    """Returns True if a block is not text of the post, because it is punctuation, template code, a label, a link, a
+    line of the byline (`meta`) or a notice. `by_paragraphs` is the result of `_uses_paragraphs`.
     """
     if b.is_code:
         return False
@@ -321,26 +332,28 @@ def _is_label(b: TextBlock, by_paragraphs: bool) -> bool:
     return is_link and not _WHOLE_SENTENCE.search(b.text)
 
 
-def _drop_rows(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
-    """Marks rows of links as dead: tags at the start or the end of the text, and neighbouring posts at the end."""
+def _drop_rows(blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray) -> None:
+    """Excludes rows of links from the text: links to tags at its start or end, and links to the next and the previous
+    post at its end. Sets their bytes in `excluded` to 1.
+    """
     for i in range(lo, min(hi, lo + _MAX_ROWS)):
-        if not dead[i] and not _is_tag_row(blocks[i]):
+        if not excluded[i] and not _is_tag_row(blocks[i]):
             break
-        dead[i] = 1
+        excluded[i] = 1
     rows = 0
     for i in range(hi - 1, lo, -1):
-        if not dead[i]:
+        if not excluded[i]:
             rows += 1
             if rows > _MAX_ROWS or not (_is_tag_row(blocks[i]) or _is_neighbour_row(blocks[i])):
                 break
-            dead[i] = 1
+            excluded[i] = 1
 
 
-def _drop_date_lines(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
-    """Marks the lines at the start of the text as dead that consist of a date with its time of day and hardly a word
-    more, such as "12.03.2021, 14:30, updated 13.03.2021, 09:00".
+def _drop_date_lines(blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray) -> None:
+    """Excludes lines at the start of the text that consist of a date with its time of day and hardly a word more, such
+    as "12.03.2021, 14:30, updated 13.03.2021, 09:00". Sets their bytes in `excluded` to 1.
     """
-    first = islice((i for i in range(lo, hi) if not dead[i]), _DATE_LINES)
+    first = islice((i for i in range(lo, hi) if not excluded[i]), _DATE_LINES)
     for i in list(first):
         b = blocks[i]
         if len(b.text) > _DATE_LINE_LENGTH or b.is_code or not _CLOCK.search(b.text):
@@ -349,26 +362,28 @@ def _drop_date_lines(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray)
         while count < _DATE_LINES and (around := text_around_date(rest)) is not None:
             rest, count = " ".join(around), count + 1
         if count and sum(map(str.isalpha, rest)) <= _DATE_LINE_LETTERS:
-            dead[i] = 1
+            excluded[i] = 1
 
 
-def _drop_link_lists(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
-    """Marks a list of links to other posts as dead, with the heading or label above it ("Read also")."""
+def _drop_link_lists(blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray) -> None:
+    """Excludes lists of links to other posts from the text, with the heading or label above them ("Read also"). Sets
+    their bytes in `excluded` to 1.
+    """
     for i in range(lo, hi - 1):
         b = blocks[i]
-        if dead[i] or blocks[i + 1].linked <= 0.8 * blocks[i + 1].size or not heads_other_pages(b.text):
+        if excluded[i] or blocks[i + 1].linked <= 0.8 * blocks[i + 1].size or not heads_other_pages(b.text):
             continue
         if b.element.tag in HEADINGS or b.element is not blocks[i + 1].element:
-            dead[i] = 1
+            excluded[i] = 1
             for j in range(i + 1, hi):
                 if blocks[j].linked <= 0.8 * blocks[j].size:
                     break
-                dead[j] = 1
+                excluded[j] = 1
 
 
 def _is_tag_row(b: TextBlock) -> bool:
-    """Returns True if a block contains only links to tags, categories, comments, a printed page or a mail, and
-    separators between them, or hashtags.
+    """Returns True if a block consists of hashtags, or of links to tags, to categories, to comments, to the page's
+    print view or for sending the page by mail.
     """
     if b.size > 300 or b.element.tag in HEADINGS:
         return False
@@ -386,7 +401,7 @@ def _is_term_link(a: Element) -> bool:
 
 
 def _is_neighbour_row(b: TextBlock) -> bool:
-    """Returns True if a block is a link to the next or the previous post, with its title."""
+    """Returns True if a block is a link to the next or the previous post."""
     if b.linked < 0.5 * b.size or b.size > 300:
         return False
     rels = {one for a in _links_of(b) for one in (a.get("rel") or "").lower().split()}
@@ -399,11 +414,11 @@ def _links_of(b: TextBlock) -> Iterable[Element]:
     return inside or list(islice(b.element.iterancestors("a"), 1))
 
 
-def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
-    """Marks blocks as dead if their text also occurs elsewhere in the body. Such blocks are invitations and pull
-    quotes.
+def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray) -> None:
+    """Excludes blocks whose text also occurs elsewhere in the body, such as pull quotes and repeated invitations. Sets
+    their bytes in `excluded` to 1.
     """
-    live = [i for i in range(lo, hi) if not dead[i] and blocks[i].size >= 40 and not _may_repeat(blocks[i])]
+    live = [i for i in range(lo, hi) if not excluded[i] and blocks[i].size >= 40 and not _may_repeat(blocks[i])]
     quotes = {i for i in live if blocks[i].size < 400 and _is_in_quote(blocks[i].element)}
     if not quotes:  # then only blocks with the same beginning have to be compared
         starts = [_first_letters(blocks[i].text) for i in live]
@@ -414,7 +429,7 @@ def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -
     for i in live:
         key = _letters(blocks[i].text)
         if key in seen:
-            dead[i] = 1
+            excluded[i] = 1
             continue
         seen.add(key)
         if i in quotes:
@@ -423,7 +438,7 @@ def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -
         whole = "\n".join(seen)
         for i, key in quoted[:40]:
             if whole.count(key) > 1:
-                dead[i] = 1
+                excluded[i] = 1
 
 
 def _letters(text: str) -> str:
@@ -443,7 +458,9 @@ def _is_formula(el: Element) -> bool:
 
 
 def _first_letters(text: str) -> str:
-    """Returns the first letters and digits of a text, so that texts with the same `_letters` have the same result."""
+    """Returns the first eight letters and digits of a text in lower case. Only texts for which these are equal can be
+    equal texts.
+    """
     start = "".join(filter(str.isalnum, text[: 4 * _START]))
     if len(start) < _START:
         start = "".join(filter(str.isalnum, text))
@@ -451,7 +468,7 @@ def _first_letters(text: str) -> str:
 
 
 def _is_in_quote(el: Element) -> bool:
-    """Returns True if an element, its parent or its grandparent is a quotation or the like."""
+    """Returns True if an element, its parent or its grandparent is a <blockquote>, <aside> or <figure>."""
     at: Element | None = el
     for _ in range(3):
         if at is None or at.tag in _QUOTES:
@@ -461,17 +478,19 @@ def _is_in_quote(el: Element) -> bool:
 
 
 def _drop_author_notes(
-    blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float], people: tuple[str, ...]
+    blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray, size: list[float], people: tuple[str, ...]
 ) -> None:
-    """Marks paragraphs at the end as dead if they begin with an author's name, since they are about the author."""
+    """Excludes paragraphs near the end that begin with one of the names `people`, since they are about the author. Sets
+    their bytes in `excluded` to 1.
+    """
     if not people:
         return
     last = size[hi] - 0.12 * (size[hi] - size[lo]) - 300
     for i in range(hi - 1, lo, -1):
         if size[i] < last:
             break
-        if not dead[i] and blocks[i].text.lstrip("*—–- ").startswith(people):
-            dead[i] = 1
+        if not excluded[i] and blocks[i].text.lstrip("*—–- ").startswith(people):
+            excluded[i] = 1
 
 
 def _in_list(el: Element) -> bool:
@@ -479,19 +498,21 @@ def _in_list(el: Element) -> bool:
     return parent is not None and parent.tag in ("li", "td", "dd")
 
 
-def _drop_empty_headings(layout: BlockLayout, lo: int, hi: int, dead: bytearray) -> None:
-    """Marks headings at the end of the text as dead if everything below them was dropped and they head no picture."""
+def _drop_empty_headings(layout: BlockLayout, lo: int, hi: int, excluded: bytearray) -> None:
+    """Excludes headings at the end of the text if no text remains below them and they are not the heading of a picture.
+    Sets their bytes in `excluded` to 1.
+    """
     blocks = layout.blocks
     i = hi - 1
-    while i > lo and (dead[i] or blocks[i].element.tag in HEADINGS):
-        if not dead[i] and _heads_picture(layout, i, hi):
+    while i > lo and (excluded[i] or blocks[i].element.tag in HEADINGS):
+        if not excluded[i] and _heads_picture(layout, i, hi):
             break
-        dead[i] = 1
+        excluded[i] = 1
         i -= 1
 
 
 def _heads_picture(layout: BlockLayout, i: int, hi: int) -> bool:
-    """Returns True if a heading without links has only a picture below it, up to the next such heading or the end."""
+    """Returns True if block `i`, a heading without links, has no text below it but a picture."""
     blocks = layout.blocks
     following = blocks[i + 1] if i + 1 < hi else None
     if blocks[i].linked or ends_the_post(blocks[i].text):
@@ -533,7 +554,10 @@ class _Span(NamedTuple):
 
 
 def text_weights(layout: BlockLayout) -> list[float]:
-    """Returns the weight of each block for finding the text: positive for prose, negative for links and labels."""
+    """Returns the weight of each block: the number of its letters if it is prose, a small number for a heading, a
+    negative one for links and labels, and 0 for boilerplate. The text of a post is in the element whose blocks weigh
+    most.
+    """
     blocks = layout.blocks
     prose = layout.prefix_sums([b.size - b.linked if b.size > 80 and b.linked < 0.4 * b.size else 0.0 for b in blocks])
     out = list(map(_block_weight, blocks))
@@ -556,10 +580,11 @@ def _block_weight(b: TextBlock) -> float:
 
 
 def _spans_by_mark(layout: BlockLayout, prose: list[float]) -> dict[str, list[tuple[int, int]]]:
-    """Returns the block ranges of boilerplate elements, as (first, end), grouped by the word in a class or id or the
-    tag that marks them as boilerplate.
+    """Returns the block ranges of boilerplate elements, as (first, end). They are grouped by what marks the elements as
+    boilerplate: a word in their class or id, or their tag.
 
-    Elements that contain an <h1> or a large share of the prose are left out.
+    Elements that contain an <h1> or a large share of the prose are left out. `prose` are prefix sums of the blocks'
+    amounts of prose.
     """
     heads = layout.prefix_sums([float(b.element.tag == "h1") for b in layout.blocks])
     found: dict[str, list[tuple[int, int]]] = {}
@@ -575,9 +600,10 @@ def _spans_by_mark(layout: BlockLayout, prose: list[float]) -> dict[str, list[tu
 
 
 def heaviest_container(layout: BlockLayout, sums: list[float]) -> Element:
-    """Returns the smallest element that has nearly all the weight of the heaviest element.
+    """Returns the element that contains the text: the smallest one that has at least 90 % of the weight of the heaviest
+    element. If its class or id is commonly used for the text, 60 % are enough.
 
-    An element whose class or id is commonly used for the text needs a smaller share of the weight.
+    The weight of an element is the sum of the weights of its blocks (see `text_weights`); `sums` are their prefix sums.
     """
     found = [
         _Span(sums[z] - sums[a], el, a, z)
@@ -604,8 +630,8 @@ def _is_named_text(el: Element) -> bool:
 
 
 def _weight_of_same_class(one: _Span, found: list[_Span]) -> float:
-    """Returns the total weight of all elements with the same tag and class, since a text may be divided among several
-    elements.
+    """Returns the total weight of an element and of the elements beside it with the same tag and class, since a text
+    may be divided among several elements.
 
     Elements around `one` or inside it do not count.
     """
@@ -628,8 +654,8 @@ _CONTENT_NAME = lazy_regex(r"(?:^|[\s_-])(?:content|text|body|markdown|prose)(?:
 _LINES_ABOVE = 16
 _WIDEST = 2.5  # the width of the widest characters, see `text_width`
 _MAY_BE_NOTICE, _MUCH_LONGER, _A_FEW = 1_000.0, 2.0, 80.0
-"""A text with fewer letters than the first number may be a notice or a teaser. It is one if data of the page has a text
-that is longer by the factor and the letters that follow."""
+"""A text with fewer letters than `_MAY_BE_NOTICE` may be a notice or a teaser. It is one if the data of the page's
+scripts contain a text that is `_MUCH_LONGER` times as long and has `_A_FEW` more letters."""
 _TRIED, _LEVELS = 5, 3
 _LITTLE = 200
 """The text in the box around the title is preferred unless the other text is longer by at least this many
@@ -647,9 +673,8 @@ _AUTHOR_METAS = ("author", "article:author", "parsely-author", "sailthru.author"
 
 @dataclass(frozen=True, slots=True)
 class RenderedText:
-    """The text of an element without boilerplate, and the blocks of `layout` that it consists of. False if it is empty.
-
-    `page` and `top` are the page and the element; None for a text that is not from an element.
+    """The text of the element `top` of a page without boilerplate, and the blocks of `layout` of which it consists.
+    `page`, `top` and `layout` are None for a text that is not from an element. `bool()` is False if the text is empty.
     """
 
     text: str = ""
@@ -665,7 +690,7 @@ class RenderedText:
         return len(self.text)
 
     def markup(self, body: str) -> tuple[Mark, ...]:
-        """Returns the marks of `body`, which has all or some lines of this text."""
+        """Returns the marks of `body`, a text that consists of all or some lines of this one."""
         if self.page is None or self.top is None or self.layout is None or not body:
             return ()
         return carry_marks(self.text, find_markup(self.page, self.top, self.layout, self.blocks, self.text), body)
@@ -705,8 +730,8 @@ def extract_body(page: Page, post: Post, title: str, beside: BylineBlock, hint: 
 
 
 def below_title_line(text: str, title: str, byline: Iterable[str]) -> str:
-    """Returns the lines of a text below the line that is the title, without the byline's lines that follow it. Returns
-    the text unchanged if no line near its start is the title, or if hardly any text is below that line.
+    """Returns the lines of a text below the line that is the title, without the lines of the byline that follow the
+    title. Returns the text unchanged if no line near its start is the title, or if hardly any text is below that line.
 
     This is needed for pages without heading elements, on which menus, title and text are lines of one table cell.
     """
@@ -721,8 +746,8 @@ def below_title_line(text: str, title: str, byline: Iterable[str]) -> str:
 
 
 def _declared_body(page: Page, title: str, shown: Body) -> Body | None:
-    """Returns the text that JSON-LD declares as the article's if the page shows only its beginning or hardly any text;
-    otherwise None.
+    """Returns the text of the article in JSON-LD, if the page itself shows only the beginning of this text or hardly
+    any text; otherwise None. `shown` is the text that the page shows.
     """
     declared = page.data.article(page.addresses)
     text = next((t for t in page.data.resolve((declared or {}).get("articleBody")) if isinstance(t, str)), "")
@@ -738,7 +763,7 @@ def _declared_body(page: Page, title: str, shown: Body) -> Body | None:
 
 
 def _paragraphs_of(text: str) -> str:
-    """Returns a text that a page declares as HTML. It may be plain text, HTML, or HTML with escaped tags."""
+    """Returns a declared text as HTML. The text may be plain text, HTML, or HTML with escaped tags."""
     if "<" not in text and "&lt;" in text:
         text = unescape(text)
     if re.search(r"</|<br|<p>", text):
@@ -747,7 +772,9 @@ def _paragraphs_of(text: str) -> str:
 
 
 def _body_in_scripts(page: Page, title: str, shown: Body) -> Body | None:
-    """Returns the text of the article in the data of the page's scripts if the page shows much less; otherwise None."""
+    """Returns the text of the article in the data of the page's scripts if the page itself shows much less text
+    (`shown`); otherwise None.
+    """
     if len(shown.text) >= _MAY_BE_NOTICE or (width := text_width(shown.text)) >= _MAY_BE_NOTICE:
         return None
     if not (html := article_html(page.index, title, page.addresses)):
@@ -770,7 +797,7 @@ def hint_body(shown: str, url: str, title: str, hint: SourceHint | None) -> Rend
 
 
 def body_of_html(fragment: str, url: str, title: str = "") -> RenderedText:
-    """Returns the text of a post's HTML, as given by a feed or an API."""
+    """Returns the text of a post whose HTML, `fragment`, a feed or an API gives. `url` is the post's address."""
     page = parse_page(f"<html><body><div class='archiver-whole'>{fragment}</div></body></html>", url)
     top = page.index.first(".archiver-whole")
     if top is None:
@@ -789,7 +816,8 @@ def body_of_html(fragment: str, url: str, title: str = "") -> RenderedText:
 def render_container(
     page: Page, post: Post, top: Element, title: str, beside: BylineBlock, extra_drop: Iterable[str] = ()
 ) -> RenderedText:
-    """Returns the text of the element `top` with the usual boilerplate removed.
+    """Returns the text of the element `top` with the usual boilerplate removed, and without the title and the byline
+    (`beside`), which are other fields.
 
     `extra_drop` are selectors of further elements to leave out.
     """
@@ -799,14 +827,20 @@ def render_container(
 
 
 def _beside_text(post: Post, top: Element) -> set[Element]:
-    """Returns the meta blocks of a post, and the other articles on its page."""
+    """Returns the elements that are not text of the post although `top` may contain them: the post's meta blocks, and
+    other articles on its page.
+    """
     return {block for block in (*post.meta_blocks, *other_articles(post)) if block is not top}
 
 
 def _render_post(
     post: Post, plan: BlockLayout, top: Element, known: KnownBoilerplate, weights: list[float] | None = None
 ) -> RenderedText:
-    """Returns the text of a post in `top`. A text that equals the title is kept only if the post has no other text."""
+    """Returns the text of a post in the element `top`. If it is empty without the title, the title is kept as text,
+    unless the title's element is in `top`.
+
+    `plan` is the layout of the page, `known` is what belongs to other fields, and `weights` is as in `text_blocks`.
+    """
     text = _render(post.page, plan, top, known, weights)
     if text or not known.title or (post.title is not None and is_below(post.title, top)):
         return text
@@ -860,7 +894,7 @@ def _known_boilerplate(page: Page, title: str, beside: BylineBlock, top: Element
 
 
 def _is_titled_above(page: Page, title: str, top: Element) -> bool:
-    """Returns True if an <h1> with the title stands above an element."""
+    """Returns True if an <h1> with the title stands above the element `top` and not in it."""
     order, known = page.index.order, fold_text(title)
     heads = (h for h in islice(page.index.tag("h1"), _TRIED) if order[h] < order[top] and not is_below(top, h))
     return bool(known) and any(fold_text(element_line(h)) == known for h in heads)
@@ -911,7 +945,7 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
 
 
 def _without_meta_blocks(post: Post, plan: BlockLayout, top: Element) -> BlockLayout:
-    """Returns the layout of the page without the meta blocks of the element that holds the post's text."""
+    """Returns the layout of the page without the meta blocks in the element `top`. `plan` is the layout with them."""
     meta = {e for e in meta_blocks_in(top) if e in plan.spans}
     if not meta:
         return plan
@@ -921,9 +955,11 @@ def _without_meta_blocks(post: Post, plan: BlockLayout, top: Element) -> BlockLa
 
 
 def _text_of_entry(post: Post, plan: BlockLayout, title: str, beside: BylineBlock, found: Body, top: Element) -> Body:
-    """Returns the text of a short post. If the page's main content is in `top`, returns the text of the main content;
-    otherwise returns the text `found` in `top`. But if `top` is outside the post's entry, returns the text below the
-    title.
+    """Returns the text of a short post. It is the text `found` in the element `top`, unless `top` is outside the post's
+    entry, as a sidebar is; then it is the text below the title.
+
+    If `top` contains the element that the page marks as its main content, only the text of that element is used. The
+    text is "" if the post's <article> contains only a picture or a recording.
     """
     main, article = post.page.main_content, _article(post)
     if main is not None and is_below(main, top) and not (article is not None and is_below(article, main)):
@@ -940,20 +976,24 @@ def _text_of_entry(post: Post, plan: BlockLayout, title: str, beside: BylineBloc
 
 
 def _has_prose(plan: BlockLayout, weights: list[float], top: Element) -> bool:
-    """Returns True if an element contains prose, and not only headings, labels and links."""
+    """Returns True if the element `top` contains prose, and not only headings, labels and links. `weights` are the
+    weights of the blocks in `plan`.
+    """
     lo, hi = plan.spans.get(top, (0, 0))
     return max(weights[lo:hi], default=0.0) > _HEAD
 
 
 def _is_outside_entry(post: Post, top: Element) -> bool:
-    """Returns True if an element is neither in the post's entry nor around it. It may be a sidebar or a footer."""
+    """Returns True if the element `top`, such as a sidebar or a footer, is neither in the post's entry nor
+    around it.
+    """
     entry = _entry(post)
     return entry is not None and not is_below(top, entry) and not is_below(entry, top)
 
 
 def _entry(post: Post) -> Element | None:
-    """Returns the <article> of the post or, if there is none, the page's main content. Returns None if the main content
-    does not contain the post's title.
+    """Returns the post's entry, the element with all its parts: its <article> or, if there is none, the page's main
+    content. Returns None if the main content does not contain the post's title.
     """
     found, main = _article(post), post.page.main_content
     if found is None and main is not None and post.title is not None and is_below(post.title, main):
@@ -972,11 +1012,11 @@ def _article(post: Post) -> Element | None:
 
 
 def _short_text(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) -> Body | None:
-    """Returns the text below the title, found by its position, for a post that is too short to be found by its weight;
-    None if there is no text below the title.
+    """Returns the text below the title of a short post, for which the weights of blocks are no reliable sign; None if
+    there is no text below the title.
 
-    Returns the text of an element in the post's entry whose class marks it as the text, or else the rest of the entry.
-    The text is "" if the entry contains only a picture or a recording.
+    It is the text of an element in the post's entry whose class marks it as the text, or else the text of the whole
+    entry. It is "" if the entry contains only a picture or a recording.
     """
     article, entry = _article(post), _entry(post)
     if entry is None and post.holder is not None and post.holder.tag != "body":
@@ -997,8 +1037,8 @@ def _short_text(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) 
 
 
 def _text_below_title(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) -> RenderedText | None:
-    """Returns the text below the title in the small box that contains both; "" if the box has only a picture below the
-    title. Returns None if the title is not in such a box.
+    """Returns the text below the title in the small box that contains both. The text is "" if the box has only a
+    picture below the title. Returns None if the title is not in such a box.
 
     This is needed for a short post, since the rest of the page, such as "No comments" or its footer, is as long as its
     text.
@@ -1018,9 +1058,10 @@ def _text_below_title(post: Post, plan: BlockLayout, title: str, beside: BylineB
 
 
 def _part_below(post: Post, plan: BlockLayout, entry: Element, beside: BylineBlock) -> Element | None:
-    """Returns the first box in `entry` that is below the title and contains text or pictures. Returns `entry` itself if
-    the text is in paragraphs directly inside it, or in boxes below a box with its first paragraph. Returns None if the
-    title is only followed by lines with the date, authors and terms.
+    """Returns the element inside the box `entry` that contains the text or the pictures below the title.
+
+    Returns `entry` itself if several of its children contain the text. Returns None if the title is only followed by
+    lines with the date, authors and terms.
     """
     assert post.title is not None
     order = post.page.index.order
@@ -1036,13 +1077,15 @@ def _part_below(post: Post, plan: BlockLayout, entry: Element, beside: BylineBlo
 
 
 def _is_lede(plan: BlockLayout, box: Element) -> bool:
-    """Returns True if a box has one paragraph."""
+    """Returns True if a box consists of one paragraph of prose. `plan` is the layout of the page."""
     lo, hi = plan.spans.get(box, (0, 0))
     return hi == lo + 1 and _block_weight(plan.blocks[lo]) > _HEAD
 
 
 def _holds_paragraphs(plan: BlockLayout, box: Element) -> bool:
-    """Returns True if a box contains several blocks, a paragraph among them, and no mark of boilerplate."""
+    """Returns True if a box contains several blocks, at least one of which is a paragraph of prose, and its class and
+    id do not mark it as boilerplate.
+    """
     lo, hi = plan.spans.get(box, (0, 0))
     blocks = plan.blocks[lo:hi]
     is_prose = any(b.element.tag == "p" and _block_weight(b) > _HEAD for b in blocks)

@@ -134,21 +134,23 @@ _EMOJI = lazy_regex(
 )
 _MAX_EMOJI = 16
 _MAX_FRAME = 2
-_PARAGRAPHS_OF_CELL = 150  # a shorter cell with blank lines is one of data
+_PARAGRAPHS_OF_CELL = 150  # a shorter cell with blank lines contains data, and is not used for layout
 _TASK_CLASS = lazy_regex(r"(?:^|[\s_-])task(?:$|[\s_-])|task-?list", re.IGNORECASE)
 Texts = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class WholeElement:
-    """The origin of a text that is all the text of one element, without its tail."""
+    """The origin of a piece of text that is the whole text of one element, including its children."""
 
     element: Element
 
 
 @dataclass(frozen=True, slots=True)
 class CellPieces:
-    """The text of a table cell, and the pieces it consists of."""
+    """The text of a table cell, with the pieces of which it consists (`texts`) and the places of these pieces on the
+    page (`origins`).
+    """
 
     cell: Element
     text: str
@@ -158,7 +160,7 @@ class CellPieces:
 
 @dataclass(frozen=True, slots=True)
 class RowOfCells:
-    """The origin of the line of a table row."""
+    """The origin of a line of text that is a table row: the row's cells."""
 
     cells: tuple[CellPieces, ...]
 
@@ -181,8 +183,10 @@ class TextBlock:
 
     `size` is the length of the text, counted in Latin letters; a Han character counts as two and a half of these.
     `linked` is the part of `size` that is inside links. `element` is the block-level element that contains the text.
-    `texts` are the pieces of the text as the page has them, and `origins` their places; the blocks of a run that
-    consecutive line breaks split have the same pieces. `is_code`: the text is a block of code.
+    `is_code` is True if the text is a block of code.
+
+    `texts` are the pieces of text on the page from which the block was made, and `origins` are their places. If line
+    breaks split one run of text into several blocks, all these blocks have the pieces of the whole run.
     """
 
     __slots__ = ("element", "gap", "is_code", "linked", "origins", "size", "text", "texts")
@@ -199,8 +203,9 @@ class TextBlock:
 
 
 class BlockLayout:
-    """The text blocks in `top`. `spans` has the range of blocks of each block-level element. `media` are the images and
-    recordings outside of the blocks, in reading order. `code` are the elements that are a block of code each.
+    """The text blocks in the element `top`. `spans` maps each block-level element to the range of its blocks, as
+    (first, end). `media` are the images and recordings outside of the blocks, in reading order. `code` are the elements
+    that each are a block of code.
     """
 
     __slots__ = ("_boilerplate_words", "blocks", "code", "media", "spans", "top")
@@ -226,16 +231,15 @@ class BlockLayout:
         return found
 
     def prefix_sums(self, of: list[float]) -> list[float]:
-        """Returns the prefix sums of `of`, which holds a number for each block. If `s` is the result, the sum over the
-        blocks from `lo` to `hi` is `s[hi] - s[lo]`.
+        """Returns the prefix sums of `of`, which contains one number for each block. If `s` is the result, the sum for
+        the blocks from `lo` up to but not including `hi` is `s[hi] - s[lo]`.
         """
         return [0.0, *accumulate(of)]
 
 
 def covered_total(spans: list[tuple[int, int]], sums: list[float]) -> float:
-    """Returns the sum of the blocks' numbers over several ranges of blocks. Blocks in nested ranges count once.
-
-    `sums` are the prefix sums of these numbers, from `BlockLayout.prefix_sums`.
+    """Returns the sum, over several ranges of blocks, of the numbers whose prefix sums are `sums` (from
+    `BlockLayout.prefix_sums`). A block in several ranges counts once.
     """
     total, done = 0.0, 0
     for lo, hi in sorted(spans):
@@ -246,18 +250,21 @@ def covered_total(spans: list[tuple[int, int]], sums: list[float]) -> float:
 
 
 def text_width(text: str) -> float:
-    """Returns the length of a text, counted in Latin letters. A Han character and the like counts as 2.5."""
+    """Returns the length of a text, counted in Latin letters. A wide character, such as a Han character,
+    counts as 2.5.
+    """
     if text.isascii() or _WIDE.search(text) is None:
         return float(len(text))
     return len(text) + 1.5 * sum(map(len, _WIDE.findall(text)))
 
 
 class _LayoutReader:
-    """Walks through the tree of an element, and collects its text blocks and the block range of each of its elements.
+    """Walks through the tree of an element, and collects its text blocks and the block range of each block-level
+    element.
 
-    `at` is the block-level element that is being read. `pre`, `links` and `in_cell` are the numbers of open elements of
-    these kinds. `buffer` has the pieces of text, `origins` the place of each. `cells` has the cells of the current row
-    that have been read.
+    `at` is the block-level element that is being read. `pre`, `links` and `in_cell` are how many <pre>, <a> and table
+    cells are open. `buffer` contains the pieces of the current run of text, and `origins` their places. `cells` are the
+    cells of the current row that have been read.
     """
 
     __slots__ = (
@@ -320,7 +327,9 @@ class _LayoutReader:
             self.origins.append(origin)
 
     def take_shown(self, el: Element, tag: str) -> None:
-        """Takes what is shown of an element without text: the box of a task, or an image that a script would show."""
+        """Adds what is shown for an element without text: "[ ]" or "[x]" for the checkbox of a task, or the image in a
+        <noscript>.
+        """
         if tag == "input":
             if _is_task_box(el) and "".join(self.buffer).strip() == "":
                 self.take_piece("[ ] " if el.get("checked") is None else "[x] ", el)
@@ -442,7 +451,7 @@ class _LayoutReader:
             self.spans[el] = (first, len(self.blocks))
 
     def end_row(self) -> None:
-        """Writes the cells of a table row as one line."""
+        """Adds the cells of a table row to the text as one line."""
         if self.cells:
             text = " | ".join(c.text for c in self.cells if c.text)
             self.take_piece(text.replace("&", _AMPERSAND), RowOfCells(tuple(self.cells)))
@@ -491,7 +500,9 @@ def clean_line(text: str) -> str:
 
 
 def is_card(link: Element) -> bool:
-    """Returns True if a link in a figure is a card: blocks with the title of another page, not only a picture."""
+    """Returns True if a link in a <figure> is a card for another page, which contains text in blocks, and not only a
+    picture.
+    """
     parent = link.getparent()
     if parent is None or parent.tag != "figure":
         return False
@@ -499,7 +510,7 @@ def is_card(link: Element) -> bool:
 
 
 def _emoji_in(img: Element) -> str:
-    """Returns the emoji that an image shows in a line of text; "" if it shows anything else."""
+    """Returns the emoji that an image stands for; "" if the image is something else."""
     alt = img.get("alt") or ""
     if not alt or len(alt) > _MAX_EMOJI or alt.isascii():
         return ""
@@ -507,7 +518,7 @@ def _emoji_in(img: Element) -> str:
 
 
 def _is_task_box(box: Element) -> bool:
-    """Returns True for the box before an item of a task list, which a reader cannot change."""
+    """Returns True if an <input> is the checkbox before an item of a task list, which a reader cannot change."""
     return (
         box.get("type") == "checkbox"
         and (box.get("disabled") is not None or _TASK_CLASS.search(box.get("class") or "") is not None)
@@ -516,7 +527,9 @@ def _is_task_box(box: Element) -> bool:
 
 
 def _image_without_script(noscript: Element) -> Element | None:
-    """Returns the image that is shown without scripts, if no image stands for it before."""
+    """Returns the only image in a <noscript>; None if there is not exactly one, or if another image beside the
+    <noscript> is shown in its place when scripts run.
+    """
     images = list(islice(noscript.iter("img"), 2))
     if len(images) != 1 or not images[0].get("src"):
         return None
@@ -526,7 +539,9 @@ def _image_without_script(noscript: Element) -> Element | None:
 
 
 def _is_code(origin: Element, block: Element) -> bool:
-    """Returns True if a text is inside an element for code, which is not outside of its block."""
+    """Returns True if a text is code, because a <code> or the like is around it, within its block or as its block.
+    `origin` is the element of the text.
+    """
     at: Element | None = origin
     while at is not None and at is not block:
         if at.tag in _CODE_TAGS:
@@ -542,8 +557,8 @@ def code_in(el: Element, tag: str) -> str:
     """Returns the text of an element that is a block of code: its lines with their indentation, without line numbers.
     Returns "" for any other element.
 
-    It may be a `pre`, a table or a list with one line a row or item, one `div` a line, or a paragraph of `code` with
-    line breaks.
+    A block of code may be a `pre`, a table or list with one line in each row or item, a `div` that contains a `div` for
+    each line, or a paragraph of `code` elements with line breaks.
     """
     if tag == "pre":
         return _code_text(el)
@@ -564,7 +579,9 @@ def _code_text(el: Element) -> str:
 
 
 def _take_code(el: Element, out: list[str]) -> None:
-    """Adds the text of an element with code, in which each block-level element is a line."""
+    """Appends the text of an element with code to `out`, as pieces of text. Each block-level element in it is
+    a line.
+    """
     if el.text:
         out.append(el.text)
     for child in el:
@@ -595,7 +612,9 @@ def _ends_line(out: list[str]) -> bool:
 
 
 def _is_unfinished_line(el: Element, tail: str, out: list[str]) -> bool:
-    """Returns True if an inline element is a line of code that has no line end, since its style makes it a block."""
+    """Returns True if an inline element is a line of code without a line end, because its style displays it as a block.
+    `tail` is the text after it, and `out` is the code before it.
+    """
     following = el.getnext()
     if following is None or following.tag != el.tag or tail or _ends_line(out):
         return False
@@ -607,7 +626,9 @@ def _is_unfinished_line(el: Element, tail: str, out: list[str]) -> bool:
 
 
 def _is_line_number(el: Element, out: list[str]) -> bool:
-    """Returns True if an element at the start of a line of code has only line numbers."""
+    """Returns True if an element at the start of a line of code contains only line numbers. `out` is the code before
+    it.
+    """
     if el.tag in CELL and _numbers_lines(el):
         return True
     if not (
@@ -621,7 +642,7 @@ def _is_line_number(el: Element, out: list[str]) -> bool:
 
 
 def _code_of_rows(table: Element) -> str:
-    """Returns the text of a table that has one line of code a row, beside its number; "" for any other table."""
+    """Returns the text of a table that has one line of code in each row, beside its number; "" for any other table."""
     first = next(table.iter("tr"), None)
     if first is None or len(first) < 2 or not _CODE_CLASS.search(first[-1].get("class") or ""):
         return ""
@@ -666,7 +687,7 @@ def _take_code_lines(el: Element, out: list[str]) -> None:
 
 
 def _has_line_divisions(el: Element) -> bool:
-    """Returns True if each child of a `div` is a line of code."""
+    """Returns True if each child of a `div` is a line of code. The children are then also `div` elements."""
     if len(el) < 2 or (first := el[0]).tag != "div" or (el.text and not el.text.isspace()):
         return False
     if "line" not in (first.get("class") or "").lower() and (len(first) == 0 or first[0].tag != "code"):
@@ -688,7 +709,9 @@ def _has_only_code(el: Element) -> bool:
 
 
 def media_of(texts: Iterable[str], origins: Iterable[Origin]) -> Iterator[Element]:
-    """Yields the images and recordings among pieces of text."""
+    """Yields the elements of the images and recordings among some pieces of text, given with their origins. An image or
+    recording is a piece with an empty text.
+    """
     for text, origin in zip(texts, origins, strict=True):
         if isinstance(origin, RowOfCells):
             for cell in origin.cells:
@@ -722,10 +745,10 @@ def _has_no_breaks(el: Element) -> bool:
 def lay_out(
     top: Element, skip: Collection[Element] = frozenset(), texts: Mapping[Element, Texts] | None = None
 ) -> BlockLayout:
-    """Reads the text of an element into blocks.
+    """Returns the text of the element `top` as blocks.
 
-    Paragraphs, headings and the like are blocks after a blank line. List items and table rows (with cells joined by
-    " | ") are blocks after a line end. Two consecutive <br> separate paragraphs. `pre` keeps its lines.
+    Paragraphs, headings and the like are blocks after a blank line. List items and table rows (with cells joined by " |
+    ") are blocks after a line end. Two consecutive <br> separate paragraphs. `pre` keeps its lines.
 
     `skip` are elements to leave out. `texts` holds the text and tail of each element, if they are already known. Time
     and memory are linear in the size of the element. Recurses once or twice per level of nesting; a `Page` is no deeper
@@ -814,8 +837,8 @@ def _gap_before(el: Element, tag: str, top: Element) -> str:
 
 
 def written_text(blocks: Sequence[TextBlock], layout: BlockLayout) -> str:
-    """Returns some of the blocks of a layout as plain text, in reading order. The gap of each block is written before
-    it, or the widest gap of the blocks before it that are left out.
+    """Returns some of the blocks of a layout as plain text, in reading order. White space separates two blocks: the
+    widest `gap` of the second block and of the blocks between them that are left out.
     """
     chosen = iter(blocks)
     following = next(chosen, None)

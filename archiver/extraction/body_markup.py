@@ -119,7 +119,9 @@ _MAX_CAPTION = 1_000
 _SHORT_CAPTION = 200
 """A line beside an image that is no part of the body is its caption if it has at most this length, in Latin letters."""
 _NO_TEXT_TAGS = frozenset({"nav", "footer", "aside", "button"})
-_PICTURE_WORDS = frozenset({"caption", "captions", "lightbox"})  # of elements around an image of the text
+_PICTURE_WORDS = frozenset(
+    {"caption", "captions", "lightbox"}
+)  # in the classes of elements around an image that is part of the text
 _MAX_SPAN = 100
 _MAX_CAPTION_LEVELS = 6
 _MAX_CAPTIONS = 50
@@ -135,7 +137,9 @@ _TINY = 2  # an image with at most this width or height, in pixels, counts visit
 
 @dataclass(slots=True)
 class _OpenMark:
-    """A mark whose end is not known yet."""
+    """A mark of a body that is still being read, so that its end may not be final. The attributes are those of `Mark`,
+    with `end` in place of the length.
+    """
 
     start: int
     kind: str
@@ -165,7 +169,9 @@ class _Container:
 
 @dataclass(slots=True)
 class _Line:
-    """The text of a block as it is assembled from its pieces. `marks` are by the elements of the inline marks."""
+    """The text of a block, which is being put together from its pieces. `marks` are the inline marks in it, by their
+    elements.
+    """
 
     size: int = 0
     parts: list[str] = field(default_factory=list)
@@ -173,7 +179,9 @@ class _Line:
     needs_space: bool = False
 
     def take(self, text: str) -> tuple[int, int]:
-        """Adds a piece of text, cleaned as the block's text was. Returns its range in the assembled text."""
+        """Adds a piece of text, with white space cleaned as in the block's text. Returns the start and end of the piece
+        in the text so far.
+        """
         cleaned = clean_line(text)
         if not cleaned:
             self.needs_space |= text != "" and text.isspace()
@@ -195,7 +203,7 @@ class _Line:
 
     @property
     def place(self) -> int:
-        """Where the next piece of text would begin."""
+        """The position at which the next piece of text would begin."""
         return self.size + (self.needs_space and self.size > 0 and not self.ends_line)
 
     @property
@@ -210,18 +218,18 @@ class _Line:
 def find_markup(
     page: Page, top: Element, layout: BlockLayout, blocks: Sequence[TextBlock], body: str
 ) -> tuple[Mark, ...]:
-    """Returns the marks of a body.
-
-    `blocks` are the text blocks of the body, in reading order, chosen from `layout`; `top` is the container around
-    them. Blocks whose text is not found in the body have no marks.
+    """Returns the marks of a body. `blocks` are its text blocks in reading order, chosen from `layout`, and `top` is
+    the element around them. A block whose text is not in `body` gets no marks.
     """
     return _MarkupReader(page, top, layout, body).read(blocks)
 
 
 class _MarkupReader:
-    """Collects the marks of one body. `open` are the containers around the last block, outermost first; `wanted` are
-    the names of the anchors to which links in the text lead, `notes` those to which numbers lead. `end` is where the
-    last block ends in the body, `last` its index in the layout.
+    """Collects the marks of one body.
+
+    `open` are the containers around the last block that was read, outermost first. `wanted` are the anchors (ids or
+    names of elements) to which links in the text lead, and `notes` are those of footnotes, to which numbers lead. `end`
+    is the position in the body where the last block ends, and `last` is that block's index in the layout.
     """
 
     def __init__(self, page: Page, top: Element, layout: BlockLayout, body: str) -> None:
@@ -271,8 +279,8 @@ class _MarkupReader:
         return self._finished()
 
     def _media_outside(self, blocks: Sequence[TextBlock]) -> list[MediaPosition]:
-        """Returns the images and recordings outside of these blocks, in reading order: those between the blocks of the
-        page, and those in blocks that are left out, such as an image above its own short caption.
+        """Returns the images and recordings that are not part of the text of `blocks`, in reading order: those between
+        the blocks of the page, and those in blocks that are left out, such as an image above its short caption.
         """
         chosen = {id(block) for block in blocks}
         found = list(self.layout.media)
@@ -305,7 +313,7 @@ class _MarkupReader:
         return tuple(m for m in found if m.kind != "a" or m.value[:1] != "#" or m.value[1:] in names)
 
     def _is_in_text(self, el: Element) -> bool:
-        """Returns True if an image or a recording is in the container, and in no part of it that is boilerplate."""
+        """Returns True if an image or a recording is inside the element `top` and not inside boilerplate."""
         at = el.getparent()
         while at is not None and at is not self.top:
             word = self.layout.boilerplate_word(at)
@@ -379,7 +387,9 @@ class _MarkupReader:
         return any(el in self.layout.code for el in table.iter("pre", "div", "table"))
 
     def _take_media_inside(self, media: Sequence[Element], chain: tuple[_Container, ...]) -> list[Element]:
-        """Marks the images at the end of a container that ends before the next block. Returns the other ones."""
+        """Marks those images at the beginning of `media` that are at the end of a container of the last block. Returns
+        the other images. `chain` are the containers around the next block.
+        """
         n = 0
         while n < len(media) and self._ends_container(media[n], chain):
             self._take_media(media[n], self.end)
@@ -387,8 +397,9 @@ class _MarkupReader:
         return list(media[n:])
 
     def _ends_container(self, el: Element, chain: tuple[_Container, ...]) -> bool:
-        """Returns True if an image belongs to the end of the last block's container: it is in this container and not in
-        the next block's, or it is in a list item without text between the items of both blocks.
+        """Returns True if an image belongs to the end of the last block's container. It does if it is in this container
+        and not in one of the next block's containers (`chain`), or in a list item without text between the items of the
+        two blocks.
         """
         around = [
             one
@@ -446,7 +457,9 @@ class _MarkupReader:
         del self.open[keep:]
 
     def _chain(self, el: Element) -> tuple[_Container, ...]:
-        """Returns the containers with a mark around a block's element and the element itself, outermost first."""
+        """Returns the containers to which a block belongs, outermost first. The last of them may be the block's own
+        element.
+        """
         if el is self.top:
             return ()
         known = self.chains.get(el)
@@ -522,7 +535,9 @@ class _MarkupReader:
             self.marks.append(m)
 
     def _assemble(self, pieces: Iterable[tuple[str, Origin]], block: Element) -> _Line:
-        """Assembles the text of a block from its pieces, with the marks of the inline elements around each piece."""
+        """Puts together the text of a block from its pieces, with the marks of the inline elements around
+        each piece.
+        """
         line = _Line()
         for text, origin in pieces:
             if isinstance(origin, WholeElement):
@@ -538,7 +553,7 @@ class _MarkupReader:
         return line
 
     def _take_whole(self, line: _Line, el: Element, block: Element) -> None:
-        """Adds all text of an element that has only inline elements."""
+        """Adds the whole text of an element, which contains only inline elements, to a line."""
         if el.text:
             self._take_piece(line, el.text, el, block)
         for child in el:
@@ -561,7 +576,9 @@ class _MarkupReader:
             mark.end = end
 
     def _inline_elements(self, origin: Element, block: Element) -> list[Element]:
-        """Returns the elements with an inline mark around a text: in its block, and links around the block."""
+        """Returns the elements around a piece of text that become inline marks, such as links and emphasis: those
+        inside the block, innermost first, and a link around the block.
+        """
         found: list[Element] = []
         kinds: set[str] = set()
         at: Element | None = origin
@@ -611,7 +628,7 @@ class _MarkupReader:
         return reader(el) if reader else ""
 
     def _link(self, el: Element) -> str:
-        """Returns the address to which a link leads; "" if it leads nowhere or is a permalink of its own place."""
+        """Returns the address to which a link leads; "" if it leads nowhere, or to the place where it stands."""
         known = self.links.get(el)
         if known is None:
             known = self.links[el] = self._read_link(el)
@@ -629,15 +646,16 @@ class _MarkupReader:
         return url if is_safe_url(url) else ""
 
     def _take_anchor(self, el: Element, at: int) -> None:
-        """Marks the place of the name of a heading or a list item, to which a link in the text leads."""
+        """Adds an anchor mark at the position `at` if a link in the text leads to this heading or list item."""
         inside = el.iter() if el.tag in HEADINGS else _first_elements(el)
         name = next((name for name in map(_anchor_of, inside) if name in self.wanted), "")
         if name:
             self.marks.append(_OpenMark(at, ANCHOR, name, end=at))
 
     def _take_paragraph_anchor(self, block: TextBlock, index: int, at: int) -> None:
-        """Marks the place of the name of a paragraph, of an element whose text begins with it, or of a line before it
-        that is not text: the number of a footnote.
+        """Adds an anchor mark at the position `at` if a numbered link leads to this paragraph, as to a footnote. The
+        anchor may also be that of an element that begins with the paragraph, or of the footnote's number, which is left
+        out of the text.
         """
         skipped = self.layout.blocks[self.last + 1 : index][-_MAX_SKIPPED:] if self.last >= 0 else []
         origins = (one for other in skipped for one in other.origins if not isinstance(one, (WholeElement, RowOfCells)))
@@ -691,8 +709,8 @@ class _MarkupReader:
         return "", "" if is_own else url
 
     def _caption(self, el: Element) -> str:
-        """Returns the caption of an image, unless it is part of the body. The caption of a gallery is that of all its
-        images that have none.
+        """Returns the caption of an image; "" if it has none, or if the caption is part of the body. If a gallery has
+        one caption, it is that of each of its images without a caption of its own.
         """
         for around in islice(el.iterancestors(), _MAX_CAPTION_LEVELS):
             if around is self.top or around.tag == "body":
@@ -707,12 +725,14 @@ class _MarkupReader:
 
 
 def _is_large(el: Element) -> bool:
-    """Returns True if an element has more in it than an image with its links, sources and caption."""
+    """Returns True if an element contains so many elements that it is more than an image with its links, sources and
+    caption.
+    """
     return next(islice(el.iter(), _MAX_AROUND_IMAGE, None), None) is not None
 
 
 def _shown_images(around: Element) -> list[Element]:
-    """Returns at most two images in an element that are shown with scripts."""
+    """Returns at most two images in an element, without those in <noscript>."""
     shown = (img for img in around.iter("img") if next(img.iterancestors("noscript"), None) is None)
     return list(islice(shown, 2))
 
@@ -727,7 +747,9 @@ def _caption_element(around: Element) -> Element | None:
 
 
 def _first_elements(el: Element) -> Iterator[Element]:
-    """Yields an element, its first child, that one's first child ... until one is a heading or begins with text."""
+    """Yields an element, its first child, the first child of this child and so on, up to an element that begins with
+    text or to a heading.
+    """
     at: Element | None = el
     while at is not None and at.tag not in HEADINGS:
         yield at
@@ -735,7 +757,7 @@ def _first_elements(el: Element) -> Iterator[Element]:
 
 
 def _anchor_of(el: Element) -> str:
-    """Returns the name by which a link leads to an element; "" if it has none."""
+    """Returns the id or name of an element, to which a link such as "#name" can lead; "" if it has none."""
     return _anchor(el.get("id") or (el.get("name") if el.tag == "a" else "") or "")
 
 
@@ -799,13 +821,13 @@ _VALUE_READERS: dict[str, Callable[[Element], str]] = {
 
 
 def _is_redundant(kind: str, block: Element) -> bool:
-    """Returns True for emphasis that says no more than its block: bold headings, code in a code block."""
+    """Returns True if an inline mark adds nothing to the kind of its block: bold in a heading, code in a code block."""
     return (kind == "strong" and block.tag in HEADINGS) or (kind == "code" and block.tag == "pre")
 
 
 def _cell_value(cell: Element, is_first: bool) -> str:
-    """Returns the value of a table cell's mark: how many columns and rows it spans, and in the first row also
-    how its column is aligned.
+    """Returns the value of a table cell's mark, such as "right colspan=2": how the column is aligned (only if
+    `is_first`, in the first row), and how many columns and rows the cell spans.
     """
     values = [f"{name}={span}" for name in SPANS if 1 < (span := _span(cell, name)) <= _MAX_SPAN]
     if is_first and (side := _alignment(cell)):
@@ -819,7 +841,9 @@ def _span(cell: Element, name: str) -> int:
 
 
 def _alignment(cell: Element) -> str:
-    """Returns how the column below a cell of the first row is aligned; "" if its cells do not say."""
+    """Returns "left", "center" or "right": how the column of a cell in the first row is aligned, according to this cell
+    or the one below it. Returns "" if neither says.
+    """
     row = cell.getparent()
     table = next(cell.iterancestors("table"), None)
     rows = islice(table.iter("tr"), 2) if table is not None else ()
@@ -836,7 +860,7 @@ def _alignment(cell: Element) -> str:
 
 
 def _row_of(block: TextBlock) -> RowOfCells | None:
-    """Returns the cells of a block that is one table row, None for any other block."""
+    """Returns the cells of a block that is one table row; None for any other block."""
     if block.element.tag != "tr":
         return None
     rows = [one for one in block.origins if isinstance(one, RowOfCells)]
@@ -847,8 +871,8 @@ Piece = tuple[str, Origin]
 
 
 def _paragraphs(texts: Sequence[str], origins: Sequence[Origin]) -> Iterator[list[Piece]]:
-    """Yields the pieces of each paragraph of a run. Paragraphs are separated by consecutive line breaks. Images without
-    text belong to the paragraph after them.
+    """Splits the pieces of a run of text at consecutive line breaks, and yields the pieces of each paragraph. Images
+    without text belong to the paragraph after them.
     """
     pieces: list[Piece] = []
     is_after_break = has_text = False
@@ -867,7 +891,7 @@ def _paragraphs(texts: Sequence[str], origins: Sequence[Origin]) -> Iterator[lis
 
 
 def _media_lines(pieces: Iterable[Piece]) -> list[Element]:
-    """Returns the images and recordings in the first lines of some pieces, if these lines have no text."""
+    """Returns the images and recordings in the first lines of a paragraph, up to the first line with text."""
     found: list[Element] = []
     line: list[Element] = []
     for text, origin in pieces:
@@ -900,7 +924,7 @@ def _anchor(name: str) -> str:
 
 @lru_cache(maxsize=1_024)
 def _language_in(names: str) -> str:
-    """Returns the language of code that an element's classes name; "" if they name none."""
+    """Returns the programming language that an element's classes name; "" if they name none."""
     for found in _LANGUAGE.finditer(names):
         language = found[1].lower()
         if language not in _NO_LANGUAGE and not language.startswith("highlight"):
@@ -911,7 +935,9 @@ def _language_in(names: str) -> str:
 
 
 def _code_language(block: Element) -> str:
-    """Returns the language of a code block, which syntax highlighters write in a class or an attribute; "" if none."""
+    """Returns the programming language of a code block, which syntax highlighters write in a class or an attribute; ""
+    if it is not given.
+    """
     inside = islice(block.iterdescendants("code", "div", "pre"), _MAX_WRAPPERS)
     for el in (block, *inside, *_wrappers(block)):
         for name in _LANGUAGE_ATTRIBUTES:
@@ -924,7 +950,7 @@ def _code_language(block: Element) -> str:
 
 
 def _wrappers(block: Element) -> Iterator[Element]:
-    """Yields the elements around a code block that have no other text than its line numbers and its title."""
+    """Yields the elements around a code block that contain nothing else but its line numbers and its title."""
     inner = block
     for el in islice(block.iterancestors(), _MAX_WRAPPERS):
         texts = (el.text, *(child.tail for child in el))
@@ -946,8 +972,9 @@ def link_target(page: Page, href: str) -> str:
 
 
 def image_url(page: Page, img: Element) -> str:
-    """Returns the URL of an image: of its original if it is loaded late, and of its widest form if it has no other.
-    Returns "" for a placeholder, an icon, or an image that counts visits.
+    """Returns the URL of an image. If the image is loaded late, this is the URL of the image itself and not of its
+    placeholder; if the image is given in several sizes only, it is the URL of the widest. Returns "" for a placeholder,
+    an icon, or an image that only counts visits.
     """
     if _ICON_CLASS.search(img.get("class") or "") or _is_tiny(img):
         return ""
@@ -997,7 +1024,9 @@ def _is_tiny(el: Element) -> bool:
 
 
 def _recording_url(page: Page, el: Element) -> str:
-    """Returns the URL of a recording or an embedded page; "" for an advertisement, a counter or a button."""
+    """Returns the URL of a recording or an embedded page; "" for an advertisement, a button, or what only counts
+    visits.
+    """
     if _is_tiny(el) or (el.get("style") or "").replace(" ", "").find("display:none") >= 0:
         return ""
     values = [el.get(name) or "" for name in ("src", "data-src", "data-lazy-src", "data-litespeed-src")]

@@ -368,7 +368,7 @@ _FOOTER = lazy_regex(r"(?:^|\s)(?:(?:page|site)?[_-]?footer|colophon|copyright)(
 
 @lru_cache(maxsize=8_192)
 def is_footer_name(names: str) -> bool:
-    """Returns True if a string of classes and ids contains a name for the footer of a page."""
+    """Returns True if the classes and ids `names` contain a name for the footer of a page."""
     return bool(_FOOTER.search(names))
 
 
@@ -407,9 +407,11 @@ def boilerplate_word(el: Element) -> str:
 
 
 def _compile_any(*parts: str) -> re.Pattern[str]:
-    """Returns a pattern that matches a text if one of `parts` matches all of it, apart from punctuation around it. The
-    pattern is for texts in lower case (`_lower`), because the engine skips alternatives by their first letter only if
-    the pattern is case-sensitive.
+    """Returns a pattern that matches a text if one of `parts`, which are regular expressions, matches all of it apart
+    from punctuation around it.
+
+    The text must be given as `_lower` returns it. The pattern is case-sensitive, because only then the regex engine
+    skips alternatives by their first letter.
     """
     return lazy_regex(r"^[\W_]*(?:" + "|".join(parts).replace("ı", "i") + r")[\W_]*$", re.DOTALL)
 
@@ -532,7 +534,7 @@ _COMMENTS = lazy_regex(
 
 
 def opens_comments(text: str) -> bool:
-    """Returns True if a heading stands above the comments on a post, or above the form for them."""
+    """Returns True if a heading introduces the comments on a post, or the form for them."""
     return len(text) <= _MAX_LINE_LENGTH and _COMMENTS.fullmatch(text.strip(" :：()»")) is not None
 
 
@@ -690,7 +692,9 @@ _END = _compile_any(
 
 
 def is_notice(text: str) -> bool:
-    """Returns True if a whole block is boilerplate: a label, a credit, an invitation or a disclosure."""
+    """Returns True if the text of a block is boilerplate as a whole: a label, a credit, an invitation or a
+    disclosure.
+    """
     if len(text) >= 420:
         return False
     low = _lower(text.replace("\n", " "))
@@ -724,12 +728,12 @@ def names_neighbour(text: str) -> bool:
 
 
 def heads_other_pages(text: str) -> bool:
-    """Returns True if a heading introduces links to other posts ("Read also")."""
+    """Returns True if the text of a heading, such as "Read also", introduces links to other posts."""
     return len(text) < 60 and _ALSO_HEADING.match(_lower(text)) is not None
 
 
 def points_to_other_page(text: str) -> bool:
-    """Returns True if a block points to another post ("Read also: ...")."""
+    """Returns True if the text of a block, such as "Read also: ...", points to another post."""
     return len(text) < 260 and _ALSO.match(_lower(text)) is not None
 
 

@@ -48,8 +48,8 @@ _POST_ID = lazy_regex(r"^(?:postid|post)-(\d+)$")
 
 @dataclass(frozen=True, slots=True)
 class DeclaredFields:
-    """The declared fields of a page: their `values`, by their names in `Article`, and the evidence for each value that
-    is not empty.
+    """The fields of an article that a page declares: `values` by the names of the fields in `Article`, and the evidence
+    for each value that is not empty.
     """
 
     values: Mapping[str, Any]
@@ -58,8 +58,8 @@ class DeclaredFields:
 
 @dataclass(frozen=True, slots=True)
 class PostText:
-    """The title and body of a post (`text`), and the element that contains the body or the title. The language that a
-    page declares is compared with this text.
+    """The title and body of a post (`text`), and the element that contains the body or the title. They are used to test
+    whether the language that a page declares is the language of the post.
     """
 
     text: str
@@ -67,8 +67,10 @@ class PostText:
 
 
 def declared_fields(page: Page, body: Element | None, hint: SourceHint | None, text: PostText) -> DeclaredFields:
-    """Returns the language, description, image and canonical URL. For each of these fields, the sources are tried in a
-    fixed order, and the first source that gives a value is used.
+    """Returns the language, description, image and canonical URL of a post. For each of them, the sources are tried in
+    a fixed order, and the first source that gives a value is used.
+
+    `body` is the element of the body, None if unknown.
     """
     found = {"language": _language(page, hint, text)}
     found |= {name: read(page, body, hint) for name, read in _READERS.items()}
@@ -99,8 +101,8 @@ def _language(page: Page, hint: SourceHint | None, text: PostText) -> _Found:
 
 
 def _langs_around(el: Element | None) -> Iterator[str | None]:
-    """Yields the `lang` of the elements around a text. The `lang` of the text's own element counts only if it contains
-    the whole post, since editors mark pasted text with other languages.
+    """Yields the `lang` attributes of the elements around a text, nearest first, None for an element without one. The
+    text's own element counts only if it contains the whole post, since editors mark pasted text with other languages.
     """
     if el is None:
         return
@@ -189,16 +191,18 @@ def post_id(page: Page, hint: SourceHint | None) -> str:
 
 
 def resolve_terms(found: list[Candidate[Names]]) -> Candidate[Names] | None:
-    """Chooses categories or tags: the candidate with the highest confidence.
+    """Chooses the categories, or the tags, from their candidates: the one with the highest confidence. Returns None if
+    there are no candidates.
 
-    If that candidate consists of links that were recognized only by their form, the declared terms are chosen instead
-    in two cases:
+    If it consists of links that were recognized by something less certain than a platform's selector, the declared
+    terms are chosen instead in two cases:
 
     - The declared terms include all of the links and more. The theme then shows only some of the post's terms.
     - There are at least two declared terms, and the links include all of them and more. The other links then belong to
       other posts.
 
-    The selectors of a platform are more certain, so that only an `article:tag` for each tag can add to what they find.
+    Links found by a platform's selector are replaced only by the terms in `article:tag` elements, one for each tag,
+    that include all of them and more.
     """
     first = best_candidate(found)
     if first is None or first.source not in ("platform", "class", "link", "label") or not first.visible:
@@ -230,10 +234,11 @@ _COMPLETES = ("json-ld", "meta", "microdata", "rdfa", "signed", "api", "feed")
 
 def resolve_authors(found: list[Candidate[Names]]) -> Candidate[Names] | None:
     """Chooses the authors: the candidate with the most support. The support of a candidate is its confidence, increased
-    for each other family of sources that names one of its people.
+    for each other family of sources (sources that repeat one another) that names one of its people. Returns None if
+    there are no candidates.
 
-    If this candidate is a generic account ("admin"), a candidate with a person's name replaces it. If another candidate
-    contains the same people and more, it replaces the chosen one, unless the latter is nearly certain.
+    If the chosen candidate is a generic account ("admin"), a candidate with a person's name replaces it. A candidate
+    that contains the same people and more also replaces the chosen one, unless the chosen one is nearly certain.
     """
     usable = [(c, _folded_names(c)) for c in found if c.confidence > 0.35]
     if not usable:
@@ -262,8 +267,8 @@ def _folded_names(one: Candidate[Names]) -> set[str]:
 
 
 def _can_complete(one: Candidate[Names], people: set[str]) -> bool:
-    """Returns True if a candidate may add names to the authors: its source lists all authors of a post, and its names
-    (`people`) are too few for a list of the staff.
+    """Returns True if a candidate may add names to the authors, because its source lists all authors of a post, and the
+    number of its names (`people`) is too small for a list of the staff.
     """
     return one.source in _COMPLETES and one.confidence >= 0.6 and len(people) <= 12
 
@@ -292,8 +297,8 @@ def _minutes_between(later: datetime, earlier: datetime) -> int:
 
 
 def _find_local(moment: Moment, others: list[When]) -> Moment | None:
-    """Returns the same instant in the page's own time zone, which another candidate gives or a shown time reveals; None
-    if the zone is unknown.
+    """Returns an instant in the page's own time zone; None if this zone is unknown. It is known if another candidate is
+    the same instant with a zone, or if the page shows the local time.
     """
     for c in others:
         m = c.value
@@ -309,8 +314,8 @@ def _find_local(moment: Moment, others: list[When]) -> Moment | None:
 
 
 def _find_zoned(moment: Moment, others: list[When]) -> Moment | None:
-    """Returns a time without a zone as an instant in the zone that another candidate's instant reveals; None if the
-    zone is unknown.
+    """Returns a time without a zone as an instant; None if its zone is unknown. The zone is known if another candidate
+    is an instant with which the written time can only differ by the zone's offset.
     """
     for c in others:
         if not c.value.zoned or c.confidence < 0.6 or c.value.precision == "day":
@@ -324,7 +329,7 @@ def _find_zoned(moment: Moment, others: list[When]) -> Moment | None:
 def resolve_published(
     found: list[When], changed: list[When], address: AddressDate | None, captured_at: datetime | None = None
 ) -> When | None:
-    """Chooses when the post was published: an instant, or only a day.
+    """Chooses when the post was published: a time or only a day. Returns None if there is no candidate.
 
     `found` are the candidates, `changed` are the candidates for the last change, and `address` is the date in the
     page's address. Candidates more than a day after `captured_at` are ignored.
@@ -357,8 +362,8 @@ def resolve_published(
 
 
 def _in_month_of_address(first: When, found: list[When], address: AddressDate | None) -> When | None:
-    """Returns the best candidate in the month of the page's address, or the month itself, if `first` is hardly trusted
-    and is in another month; otherwise None.
+    """Returns the best candidate in the month of the page's address if `first`, the best of all, has a low confidence
+    and is in another month; otherwise None. The month itself is one of the candidates.
     """
     if address is None or address.day is not None or first.confidence >= _HARDLY_TRUSTED:
         return None
@@ -370,8 +375,8 @@ def _in_month_of_address(first: When, found: list[When], address: AddressDate | 
 
 
 def _on_day_of_address(first: When, usable: list[When], url_day: date | None) -> When | None:
-    """Returns a publication date on the day in the page's address if `first` is on another day. Returns None if `first`
-    is on that day, or if no candidate is.
+    """Returns the date of publication on `url_day`, the day in the page's address, if `first` is on another day, and
+    one of the candidates `usable` is on `url_day`; otherwise None.
     """
     if url_day is None or first.value.day == url_day:
         return None
@@ -381,8 +386,8 @@ def _on_day_of_address(first: When, usable: list[When], url_day: date | None) ->
 
 
 def _on_day_shown(first: When, shown: list[When]) -> When | None:
-    """Returns a publication date on the day that the page shows if `first` is a declared date and is one day off;
-    otherwise None.
+    """Returns the date of publication on the day that the page shows if `first` is only declared and is one day earlier
+    or later; otherwise None. `shown` are the visible candidates.
     """
     if first.visible or any(c.value.day == first.value.day for c in shown):
         return None
@@ -391,8 +396,8 @@ def _on_day_shown(first: When, shown: list[When]) -> When | None:
 
 
 def _in_local_zone(first: When, usable: list[When], url_day: date | None) -> When | None:
-    """Returns `first`, an instant in UTC, in the page's own zone. Returns None if `first` is not in UTC, if the zone is
-    unknown, or if the conversion would move the date away from the day in the address.
+    """Returns `first`, an instant in UTC, converted to the page's own zone. Returns None if `first` is not in UTC, if
+    the zone is unknown, or if the conversion would move the date away from the day in the address.
     """
     local = _find_local(first.value, usable) if _is_utc(first.value) else None
     if local is None or (url_day is not None and first.value.day == url_day != local.day):
@@ -408,7 +413,7 @@ def _with_zone(first: When, usable: list[When]) -> When | None:
 
 
 def _with_time_of_day(first: When, usable: list[When]) -> When | None:
-    """Returns the candidate with the highest confidence that adds a time of day to `first`, if that is only a day;
+    """Returns the best candidate that has a time of day and is on the same day as `first`, if `first` is only a day;
     otherwise None.
     """
     if first.value.precision != "day":
@@ -438,7 +443,7 @@ _PER_GROUP, _NEAR_HEADING, _DECLARED, _CHANGED = 0.1, 0.7, 0.84, 0.8
 
 def _most_supported(found: list[When], changed: set[date]) -> When | None:
     """Returns the candidate with the most support, which is its confidence and a bonus for each other group of sources
-    with the same day.
+    with the same day; None if there are no candidates. `changed` are days on which the page says it was modified.
 
     An instant with a zone also agrees with the day before and the day after, since pages show the day in their own
     zone.
@@ -467,8 +472,8 @@ def _most_supported(found: list[When], changed: set[date]) -> When | None:
 
 
 def _is_earlier_line(one: When, first: When, changed: set[date]) -> bool:
-    """Returns True if `one` is a date shown near the heading, is more than a day before `first`, and is not one of the
-    dates in `changed` (dates on which the page says it was modified).
+    """Returns True if `one` is a date shown near the heading and is more than a day before `first`. `changed` are days
+    on which the page says it was modified; `one` must not be one of them.
     """
     return (
         _source_group(one) == "reader"
@@ -479,8 +484,8 @@ def _is_earlier_line(one: When, first: When, changed: set[date]) -> bool:
 
 
 def _without_changes(found: list[When], changed: list[When]) -> list[When]:
-    """Returns the candidates, leaving out shown dates on which the page says it was modified, and shown dates later
-    than the last modification. They are left out only if the page declares an earlier date of publication.
+    """Returns the candidates for the date of publication, leaving out shown dates that are dates of the last change
+    (`changed`) or are later. They are left out only if the page declares an earlier date of publication.
 
     Themes that show the last change often use the element and class for the day of publication. A date later than the
     last change belongs to another post.
@@ -499,7 +504,9 @@ def _without_changes(found: list[When], changed: list[When]) -> list[When]:
 
 
 def _source_group(one: When) -> str:
-    """Returns the group of related sources to which a candidate belongs. Markup that readers see counts as text."""
+    """Returns the group of related sources to which a candidate belongs. Only candidates of different groups confirm
+    each other. A date in markup that is also visible belongs to the group of visible dates ("reader").
+    """
     kind = _SOURCE_GROUPS.get(one.source, one.source)
     return "reader" if kind == "markup" and one.visible else kind
 
@@ -512,7 +519,7 @@ def _same_day(one: Moment, other: Moment) -> bool:
 
 def _with_day_shown(first: When, agreeing: list[When]) -> When:
     """Returns `first` in the page's own zone, in which it is on the shown day, if that zone is known. Otherwise returns
-    the candidate in `agreeing` with the highest confidence.
+    the best of the candidates `agreeing`, which are on that day.
     """
     if _is_utc(first.value) and (local := _find_local(first.value, agreeing)) is not None:
         return replace(first, value=local)
@@ -536,8 +543,8 @@ _VOTE, _VOTE_IF_PART, _PER_VOTE = 1.0, 0.6, 0.12
 
 def resolve_title(found: list[Candidate[str]], site: set[str], path: str = "") -> Candidate[str] | None:
     """Chooses the title: the heading that readers see, if a declared title confirms it, or else the title on which most
-    sources agree. `site` are the site's names as returned by `fold_text` (only letters and digits, in lower case).
-    `path` is the path of the page's address.
+    sources agree. Returns None if there is no usable candidate. `site` are the site's names as returned by `fold_text`
+    (only letters and digits, in lower case). `path` is the path of the page's address.
 
     - The heading that the platform's selector finds is chosen unless it is the site's name. If it is empty, the post
       has no title, and "" is chosen.
@@ -565,7 +572,7 @@ def resolve_title(found: list[Candidate[str]], site: set[str], path: str = "") -
 
 
 def _confirmed_heading(headings: list[Candidate[str]], declared: list[str]) -> Candidate[str] | None:
-    """Returns the first heading that is similar to a declared title; None if there is no such heading."""
+    """Returns the first heading that is similar to one of the `declared` titles; None if there is none."""
     for one in headings:
         least = _SIMILAR if len(one.value.split()) < _LONG_WORDS else _SIMILAR_LONG
         if len(one.value) <= _MAX_LENGTH and any(title_similarity(one.value, text) >= least for text in declared):

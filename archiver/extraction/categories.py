@@ -57,11 +57,11 @@ _SIMPLE = lazy_regex(r"[a-z0-9_-]*")
 
 @dataclass(frozen=True, slots=True)
 class ClassTerms:
-    """The categories or the tags in a post's class attribute.
+    """The categories or the tags that the class attribute of a WordPress post names.
 
-    `slugs` are written as in the class. `names` are the names that the page shows, or the slugs if it shows none.
-    `is_complete` is True if the class contains every term of the post. It may lack a term whose slug contains no Latin
-    letters, since WordPress writes only a number for such a term.
+    `slugs` are written as in the class. `names` are the names that the page shows or declares for them, or the slugs if
+    it shows none. `is_complete` is True if the class contains every term of the post. It may lack a term whose slug
+    contains no Latin letters, since WordPress writes only a number for such a term.
     """
 
     slugs: Terms
@@ -72,12 +72,12 @@ class ClassTerms:
 def class_terms(
     page: Page, post: Post, declared: Mapping[Kind, Sequence[str]], sought: Kinds = BOTH_KINDS
 ) -> dict[Kind, ClassTerms]:
-    """Returns the terms of the kinds `sought` in the post's WordPress class (category-SLUG, tag-SLUG); {} if the post
-    has no such class.
+    """Returns the categories and tags in the class attribute of a WordPress post (category-SLUG, tag-SLUG), by kind; {}
+    if there are none. Only the kinds in `sought` are returned.
 
     `declared` are the names in JSON-LD and meta elements. They are matched to slugs by their letters, or by order if
-    there are as many names as slugs, since WordPress sorts both by name. If a post class is complete and has no tag,
-    the post has no tags.
+    there are as many names as slugs, since WordPress sorts both by name. If a class is complete and has no tag, the
+    post has no tags.
     """
     classes = _post_class(post)
     terms = [(kind, m[2]) for name in classes if (m := _CLASS_TERM.match(name)) and (kind := _KINDS[m[1]])]
@@ -109,7 +109,7 @@ def _post_class(post: Post) -> list[str]:
 
 
 def slug_in_class(slug: str) -> str:
-    """Returns a slug in the form that WordPress uses in a class, without percent-encoded characters."""
+    """Returns a slug as WordPress writes it in a class, without percent-encoded characters."""
     low = slug.lower()
     return low if _SIMPLE.fullmatch(low) else _ESCAPED.sub("", quote(low, safe="").lower())
 
@@ -127,7 +127,8 @@ def _possible_slugs(name: str) -> frozenset[str]:
 
 
 def _shown_names(page: Page, post: Post, slugs: set[str]) -> dict[tuple[Kind, str], str]:
-    """Returns the names of terms by kind and slug: the texts of links whose address ends in the slug.
+    """Returns the names of the terms with these slugs, by kind and slug. A name is the text of a link whose address
+    ends in the slug.
 
     The post's own links are preferred. Otherwise, links in WordPress's term lists and links with a text that fits the
     slug are used. Other links, such as those in a menu, may have any text.
@@ -168,7 +169,9 @@ def _is_in_term_list(a: Element) -> bool:
 
 
 def _declared_terms(slugs: Sequence[str], declared: Sequence[str]) -> dict[str, str]:
-    """Returns the declared names by slug. They are matched by their letters, or else by their order."""
+    """Returns the declared names by slug. A name is matched to the slug made from its letters, or else by its position
+    in the list.
+    """
     names = [t for d in declared if (t := clean_term(d))]
     out = {slug: name for name in names for slug in _possible_slugs(name) & set(slugs)}
     if len(names) == len(slugs):
@@ -182,7 +185,7 @@ Found = tuple[Kind, Candidate[Terms]]
 
 @dataclass(frozen=True, slots=True)
 class _Meta:
-    """A meta element with terms. `is_list` is True if one element holds several terms."""
+    """A kind of meta element that contains terms. `is_list` is True if one element contains several terms."""
 
     kind: Kind
     name: str
@@ -248,8 +251,8 @@ _MAX_COUNT = 60
 def term_candidates(
     page: Page, post: Post, hint: SourceHint | None, kinds: Kinds = BOTH_KINDS
 ) -> tuple[list[Candidate[Terms]], list[Candidate[Terms]]]:
-    """Returns two lists of candidates, for a post's categories and for its tags. A candidate is a set of terms with its
-    source. The list of a kind that is not among `kinds` is empty.
+    """Returns the candidates for a post's categories, and those for its tags. The value of a candidate is a tuple of
+    terms. A list is empty if its kind is not among `kinds`.
     """
     # The terms of a feed are told apart by the candidates of both kinds.
     sought = BOTH_KINDS if _has_feed_terms(hint) else kinds
@@ -275,8 +278,10 @@ def term_candidates(
 def terms_of_kind(
     page: Page, post: Post, hint: SourceHint | None, kind: Kind, kinds: Kinds
 ) -> tuple[list[Candidate[Terms]], Terms]:
-    """Returns the candidates for a post's categories or for its tags, and the terms chosen from them. `kinds` are all
-    kinds that will be asked for. The candidates of another kind are collected only if the choice depends on them.
+    """Returns the candidates for a post's categories or for its tags, and the terms chosen from them.
+
+    `kinds` are all kinds for which this function will be called, so that both can be collected at once. The candidates
+    of another kind are collected only if the choice depends on them.
     """
     found = _kept_candidates(page, post, hint, kind, kinds)
     if kind == "category":
@@ -289,7 +294,9 @@ def terms_of_kind(
 def _kept_candidates(
     page: Page, post: Post, hint: SourceHint | None, kind: Kind, kinds: Kinds = ()
 ) -> list[Candidate[Terms]]:
-    """Returns the candidates for one kind of terms. They are collected once, together with those for `kinds`."""
+    """Returns the candidates for one kind of terms, which are cached on `post`. The candidates for `kinds` are
+    collected at the same time.
+    """
     kept: dict[Kind, list[Candidate[Terms]]] = post.answers.setdefault("terms", {})
     if kind not in kept:
         sought = BOTH_KINDS if _has_feed_terms(hint) else tuple(one for one in BOTH_KINDS if one in (kind, *kinds))
@@ -321,9 +328,8 @@ def _best_tags(tags: list[Candidate[Terms]]) -> Candidate[Terms] | None:
 
 
 def _may_be_category(tag: Candidate[Terms] | None) -> bool:
-    """Returns True if categories may be among these tags. rel="tag" marks categories, too, so terms that the chosen
-    categories include are not tags. But a link to the listing of a tag is always a tag, even if a category has the same
-    name.
+    """Returns True if categories may be among the tags of a candidate, because rel="tag" marks categories, too. A link
+    to the listing of a tag is always a tag, even if a category has the same name.
     """
     return tag is not None and tag.source in ("link", "label") and tag.locator != _TAG_ADDRESS
 
@@ -335,10 +341,10 @@ def _as_candidate(
 
 
 def _from_hint(page: Page, hint: SourceHint | None, found: Sequence[Found]) -> Iterator[Found]:
-    """Yields the terms of a feed or an API.
+    """Yields the categories and tags from a feed or an API.
 
     An API gives categories and tags separately. RSS and Atom use one element for both. A term of a feed counts as a tag
-    if the post's own terms (`found`) or the addresses of the site's listings show it as a tag and not as a category.
+    if the post's own terms (`found`) or the addresses of the site's listings show that it is a tag and not a category.
     All other terms of a feed count as categories.
     """
     if hint is None:
@@ -355,7 +361,7 @@ def _from_hint(page: Page, hint: SourceHint | None, found: Sequence[Found]) -> I
 
 
 def _terms_known_as_tags(page: Page, terms: Sequence[str], found: Sequence[Found]) -> frozenset[str]:
-    """Returns the terms of a feed that are tags on the page, in the form that `fold_text` returns.
+    """Returns those terms of a feed that are tags according to the page, in the form that `fold_text` returns.
 
     If the platform has only categories or only tags, all terms are of that kind. Otherwise the post's own terms
     (`found`) decide, and then the addresses of links to listings anywhere on the page. On a Jekyll site, the folders
@@ -382,8 +388,8 @@ def _terms_known_as_tags(page: Page, terms: Sequence[str], found: Sequence[Found
 
 
 def _listing_links(page: Page) -> Iterator[tuple[Kind, set[str]]]:
-    """Yields the kind and names of each link to the listing of a category or tag. The names are the link's text and the
-    slug in its address.
+    """Yields, for each link to the listing of a category or tag, the kind and the set of its two names: the link's text
+    and the slug in its address, both as `fold_text` returns them.
     """
     for a in page.index.tag("a")[:_MAX_LINKS]:
         href = a.get("href") or ""
@@ -429,7 +435,7 @@ def _selected_terms(page: Page, post: Post, rule: str, kind: Kind, both: bool) -
     """Returns the texts of the category or tag links that a selector matches, without links in sentences and links to
     other sites.
 
-    `both` is True if the selector matches categories and tags. A link whose address is of the other kind is then left
+    `both` is True if the selector matches categories as well as tags. Links to listings of the other kind are then left
     out.
     """
     found: list[str] = []
@@ -450,7 +456,7 @@ def _selected_terms(page: Page, post: Post, rule: str, kind: Kind, both: bool) -
 
 def _elements_of_rule(page: Page, post: Post, rule: str) -> list[Element]:
     """Returns the elements that a selector matches in the lines with the post's date, authors and terms. Links with
-    rel="category" also count in the post's text.
+    rel="category" count in the post's text, too.
     """
     if "rel~=category" not in rule:
         return [el for el, _ in post.select([rule], anywhere=False)]
@@ -471,7 +477,9 @@ def _unlinked_terms(page: Page, post: Post, selectors: tuple[str, ...]) -> list[
 
 
 def _unlinked_texts(post: Post, el: Element, name: str) -> list[str]:
-    """Returns the terms in an element with a class for categories or tags; [] if any of its texts is not a term."""
+    """Returns the terms in an element that has a class for categories or tags (`name`), but no link; [] if any of its
+    texts is not a term.
+    """
     is_list = name.endswith(("ies", "tags", "list"))
     texts = texts_of_items(el)
     label = _STARTS_WITH_LABEL.match(texts[0])
@@ -516,7 +524,7 @@ def _is_near_title(post: Post, el: Element) -> bool:
 
 
 def _has_date(el: Element) -> bool:
-    """Returns True if a <time>, or an element with a date class, is near the element of a category."""
+    """Returns True if a <time>, or an element with a class for dates, is among the first elements in an element."""
     return any(
         e.tag == "time" or any(map(names_a_date, (e.get("class") or "").split()))
         for e in islice(el.iter("*"), _NEAR_DATE)
@@ -590,8 +598,8 @@ def _split_tags(texts: Sequence[str]) -> list[str]:
 
 
 def _sections(page: Page, texts: Iterable[str], headline: set[str]) -> list[str]:
-    """Returns the categories in some declared sections, without the post's headline, folders such as "posts", and a
-    section that all posts of the site have.
+    """Returns the categories in the texts of declared sections (`texts`), without the post's headline, folders such as
+    "posts", and sections that all posts of the site have.
     """
     folders = _folders_of_posts(page)
     own = (t for t in texts if fold_text(t) not in headline and t.strip() not in folders)
@@ -612,8 +620,8 @@ def _is_by_rank_math(page: Page) -> bool:
 def _split_sections(page: Page, text: str) -> list[str]:
     """Splits the text of a section field into sections: "News,Health" is two; "Health, Wellness & Beauty" is one.
 
-    A text with spaces after its commas is split if each part is also the text of a link. The text is also split if it
-    is not, as a whole, the text of a link and its last part contains no "and".
+    A text with spaces after its commas is split only if each part is also the text of a link, or if no link has the
+    whole text and the last part contains no "and".
     """
     parts = re.split(r"\s*[,;]\s+", text)
     if len(parts) == 1:
@@ -663,8 +671,9 @@ def _names_of_no_section(page: Page, post: Post) -> set[str]:
 
 
 def _begin_with_section(page: Page, steps: Sequence[tuple[str, str]]) -> bool:
-    """Returns True if the first breadcrumb is a section, because its address is a folder that contains the page or the
-    next breadcrumb. It usually is the home page.
+    """Returns True if the first breadcrumb is a section and not, as usual, the home page. It is a section if its
+    address is a folder that contains the page or the next breadcrumb. `steps` are the texts and addresses of the
+    breadcrumbs.
     """
     if not steps or is_home(steps[0][0]):
         return False
@@ -718,7 +727,8 @@ def _rows_above(page: Page, title: Element) -> Iterator[Element]:
 
 
 def _sections_of_row(page: Page, row: Element, known: set[str]) -> list[str]:
-    """Returns the names of the sections in a row above the heading; [] if the row is something else, such as a menu.
+    """Returns the names of the sections in a row of links above the heading; [] if the row is something else, such as a
+    menu. `known` are texts that are not sections, such as the post's title.
 
     A row that begins with the home page and has arrows consists of breadcrumbs. In any other row, a link leads to the
     section if its address is a folder of the page's address, or if it is the only one and also in a menu.
@@ -748,7 +758,9 @@ def _may_be_section(page: Page, name: str, href: str, known: set[str]) -> bool:
 
 
 def _is_in_menu(page: Page, name: str, href: str = "", count: int = 1) -> bool:
-    """Returns True if at least `count` links of the page have a text and, if given, an address."""
+    """Returns True if at least `count` links on the page have the text `name` and, if given, the address `href`. The
+    links of a menu are on every page.
+    """
     links = (a for a in page.index.tag("a")[:_MAX_LINKS] if not href or a.get("href") == href)
     return len(list(islice((a for a in links if element_line(a) == name), count))) == count
 

@@ -1,4 +1,6 @@
-"""Parses positions: decimal degrees and degrees-minutes-seconds in many languages, and addresses of map services."""
+"""Parses geographic positions: decimal degrees, degrees with minutes and seconds in many languages, and addresses of
+map services.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,7 @@ ZA -35 16 -22 33
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """A bounding box in whole degrees."""
+    """The bounding box of a country, in whole degrees."""
 
     south: int
     west: int
@@ -55,7 +57,7 @@ for _row in _BOUNDS.replace("\n", ";").split(";"):
 
 
 def is_swapped(latitude: float, longitude: float, region: str) -> bool:
-    """Returns True if a position lies in its region's country only after latitude and longitude are exchanged.
+    """Returns True if a position is outside its country, but would be inside if latitude and longitude were exchanged.
 
     `region` is an ISO 3166 code such as "DE" or "DE-BE".
     """
@@ -155,7 +157,7 @@ _SINGLE = lazy_regex(rf"(?P<h1>[NSEW])?\s*{_COORDINATE.format(1)}\s*(?P<h2>[NSEW
 
 
 def valid_position(lat: float, lon: float, precision: float | None = None) -> Position | None:
-    """Returns the position, or None if it is outside WGS 84's ranges.
+    """Returns the position with this latitude and longitude, in degrees; None if they are out of range.
 
     The numbers are exchanged if the first can only be a longitude.
     """
@@ -167,7 +169,9 @@ def valid_position(lat: float, lon: float, precision: float | None = None) -> Po
 
 
 def _plain_text(text: str | None, language: str = "") -> str:
-    """Returns a text with ASCII digits and signs, and with the words for compass directions as N, S, E and W."""
+    """Returns the first 200 characters of a text with ASCII digits and signs, and with N, S, E and W in place of the
+    words for compass directions. `language` decides whether "O" means east or west.
+    """
     text = (text or "")[:200].translate(_SIGNS)
     if not text.isascii():
         text = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
@@ -188,7 +192,9 @@ def parse_degrees(text: str | None) -> float | None:
 
 
 def parse_degrees_with_precision(text: str | None) -> tuple[float, float] | None:
-    """Parses one coordinate; returns it with its precision, both in degrees, or None if the text is invalid."""
+    """Parses one coordinate. Returns it and the precision with which it is written, both in degrees; None if the text
+    is not a coordinate.
+    """
     m = _SINGLE.fullmatch(_plain_text(text))
     if m is None:
         return None
@@ -236,10 +242,10 @@ def parse_position(text: str | None, language: str = "") -> Position | None:
 def _from_pair(
     first: tuple[float, float], second: tuple[float, float], sides: tuple[str, str], longitude_first: bool
 ) -> Position | None:
-    """Returns the position made of two coordinates, each given in degrees with its precision.
+    """Returns the position given by two coordinates, each in degrees with its precision.
 
-    `sides` are their compass letters, "" for a missing one. Returns None if the letters do not fit together, such as N
-    and S.
+    `sides` are the compass letters of the two, "" if missing; without letters, `longitude_first` decides which of them
+    is the longitude. Returns None if the letters contradict each other, such as N and S.
     """
     if any(sides) and not (set(sides) & {"N", "S"} and set(sides) & {"E", "W"}):
         return None
@@ -250,10 +256,9 @@ def _from_pair(
 
 
 def centre_of_bounds(text: str | None, turned: bool = False) -> Position | None:
-    """Returns the centre of the bounding box of a line, box or polygon given as "lat lon lat lon ...".
-
-    `turned` is True if the list is "lon lat lon lat ...". Returns None if the count of numbers is odd, or if numbers
-    are out of range.
+    """Returns the centre of the bounding box of a line, box or polygon, which is given as "lat lon lat lon ..." or, if
+    `turned` is True, as "lon lat lon lat ...". Returns None if the count of numbers is odd, or if numbers are out of
+    range.
     """
     numbers = [float(n) for n in re.findall(r"[+-]?\d{1,3}(?:\.\d{1,15})?", (text or "")[:20_000])]
     if len(numbers) < 2 or len(numbers) % 2:
@@ -367,7 +372,7 @@ are off by several hundred metres."""
 
 @dataclass(frozen=True, slots=True)
 class _CompiledService:
-    """A map service with its regular expressions compiled."""
+    """A map service (see `MapService`) with its regular expressions compiled."""
 
     service: MapService
     host: re.Pattern[str]
@@ -427,8 +432,8 @@ def map_link_position(href: str) -> Position | None:
 
 
 def _position_in_address(compiled: _CompiledService, whole: str, query: Mapping[str, list[str]]) -> Position | None:
-    """Returns the position in an address of a map service; None if the address contains no position. `whole` is the
-    path, query and fragment, unescaped. `query` is the parsed query.
+    """Returns the position in an address of the map service `compiled`; None if the address contains no position.
+    `whole` is the path, query and fragment, unescaped. `query` is the parsed query.
     """
     for lat_key, lon_key in compiled.service.pairs:
         if lat_key in query and lon_key in query:

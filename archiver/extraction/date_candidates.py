@@ -52,8 +52,8 @@ _MIN_SLUG_LENGTH = 8
 
 @dataclass(frozen=True, slots=True)
 class StateDate:
-    """A date of publication in the data of a page's scripts. `sure` is True if the data contain no other day of
-    publication.
+    """A date of publication from the data in a page's scripts. `sure` is True if the data contain no date of
+    publication on another day.
     """
 
     moment: Moment
@@ -62,11 +62,11 @@ class StateDate:
 
 
 def state_date(page: Page, post: Post) -> StateDate | None:
-    """Returns the date of publication in the data of a page's scripts. If the data contain several, returns that of the
-    object with the page's title or address.
+    """Returns the date of publication in the data of a page's scripts; None if they do not contain it.
 
-    The data also contain other posts. If they cannot be parsed, the date nearest to the slug of the page's address is
-    returned. A date far from this slug, or in another object, belongs to another post.
+    If the data contain several dates, the one in the object with the page's title or address is returned, since the
+    data also describe other posts. If the data cannot be parsed, the date nearest to the slug of the page's address is
+    returned, if it is in the same object as the slug.
     """
     found = _dates_in_text(page.text)
     if not found:
@@ -82,7 +82,9 @@ def state_date(page: Page, post: Post) -> StateDate | None:
 
 
 def _dates_in_text(text: str) -> dict[int, StateDate]:
-    """Returns the dates of publication in a text, by their position."""
+    """Returns the dates of publication that are written as values of keys such as "publishedAt" in a text, by their
+    positions in it.
+    """
     found: dict[int, StateDate] = {}
     for at in _fragment_positions(text):
         for m in _STATE_PUBLISHED.finditer(text, max(0, at - 24), at + 90):
@@ -92,7 +94,9 @@ def _dates_in_text(text: str) -> dict[int, StateDate]:
 
 
 def _fragment_positions(text: str) -> list[int]:
-    """Returns the positions of the fragments in a text, ordered by fragment, at most _MAX_POSITIONS of each."""
+    """Returns the positions in a text of the parts that keys for a date of publication have in common (`_FRAGMENTS`),
+    at most _MAX_POSITIONS of each. Searching for these parts first is faster.
+    """
     places: dict[str, list[int]] = {fragment: [] for fragment in _FRAGMENTS}
     for pattern in _FIND_FRAGMENTS:
         for m in pattern.finditer(text):
@@ -111,8 +115,8 @@ def _positions(text: str, part: str) -> Iterator[int]:
 
 
 def _nearest_position(text: str, slug: str, places: list[int]) -> int | None:
-    """Returns the position in `places` that is nearest to an occurrence of the slug and in the same object; None if
-    there is none or all are too far.
+    """Returns that position in `places` which is nearest to an occurrence of the slug and in the same JSON object; None
+    if there is none, or if all are too far away.
     """
     near: list[tuple[int, int]] = []
     for at in _positions(text, slug):
@@ -123,7 +127,9 @@ def _nearest_position(text: str, slug: str, places: list[int]) -> int | None:
 
 
 def _are_in_one_object(text: str, start: int, end: int) -> bool:
-    """Returns True if one of two positions is in the object, or in an object inside it, that contains the other."""
+    """Returns True if the same JSON object contains two positions of a text directly or, for one of them, in an object
+    inside it.
+    """
     depth = least = 0
     for brace in _BRACE.findall(text, start, end):
         depth += 1 if brace == "{" else -1
@@ -176,14 +182,14 @@ its place.
 
 
 def precision_bonus(moment: Moment, visible: bool) -> float:
-    """Returns the confidence that is added to a date for its precision, time zone and visibility. This makes the more
-    precise of two otherwise equal dates win.
+    """Returns what is added to the confidence of a date for its precision, time zone and visibility, so that the more
+    precise of two equal dates is chosen.
     """
     return (0.01 if moment.precision != "day" else 0.0) + (0.01 if moment.zoned else 0.0) + (0.005 if visible else 0.0)
 
 
 class _DateCandidates(list[When]):
-    """The date candidates of one page. `add` raises the confidence of each added date by its `precision_bonus`."""
+    """The date candidates of one page. `add` also adds the `precision_bonus` of a date to its confidence."""
 
     def add(self, moment: Moment | None, source: str, locator: str, confidence: float, seen: bool = False) -> None:
         if moment is not None:
@@ -191,7 +197,7 @@ class _DateCandidates(list[When]):
 
 
 def published_candidates(page: Page, post: Post, hint: SourceHint | None, beside: BylineBlock) -> list[When]:
-    """Returns the candidates for the date of publication from every source.
+    """Returns the candidates for the date of publication from every source. `beside` is the byline near the heading.
 
     Unless the source hint contains a date, the result is cached on `post`, since the page classifier needs it, too.
     """
@@ -228,8 +234,8 @@ def _collect_published(page: Page, post: Post, hint: SourceHint | None, beside: 
 
 
 def _add_shown(page: Page, post: Post, out: _DateCandidates, language: str) -> list[VisibleDate]:
-    """Adds the visible dates of publication, unless the day is already certain; returns the visible dates of the last
-    change.
+    """Adds the visible dates of publication to the candidates `out`, unless the day is already certain. Returns the
+    visible dates of the last change.
     """
     if _is_day_settled(out):
         return []
@@ -249,7 +255,7 @@ _SURE, _LEAST = 0.8, 0.15
 
 
 def _is_day_settled(found: list[When]) -> bool:
-    """Returns True if metadata and a visible line agree on one day. The rest of the page is then not searched."""
+    """Returns True if metadata and a visible date agree on one day. The rest of the page is then not searched."""
     days = [{c.value.day for c in found if c.visible is seen and c.confidence >= _SURE} for seen in (True, False)]
     return bool(days[0] & days[1])
 
@@ -257,8 +263,8 @@ def _is_day_settled(found: list[When]) -> bool:
 def _add_last_resort(
     page: Page, post: Post, out: _DateCandidates, changed: list[VisibleDate], beside: BylineBlock
 ) -> None:
-    """Adds the least certain candidates: a date of any line of the page, the date of the last change, dates in data
-    that are not about the post, and dates in addresses.
+    """Adds the least certain candidates, for pages on which no other date was found: a date on any line of the page,
+    the date of the last change, dates in data that may not be about the post, and dates in addresses of images.
     """
     _add_from_second_look(page, post, out)
     out.add(beside.modified, "byline", "changed, beside the heading", 0.42, True)
@@ -278,8 +284,9 @@ def _add_last_resort(
 
 
 def _add_from_second_look(page: Page, post: Post, out: _DateCandidates) -> None:
-    """Adds the dates of any lines of the page and the month in the address, with the day of that month in a dateline
-    without a year.
+    """Adds less certain dates, for a page on which no other date was found: those on any lines of the page, and the
+    month in its address. If a dateline near the heading gives the day in this month without a year, that day is added,
+    too.
     """
     others, post.answers["refused dates"] = dates_at_second_look(page, post, page.date_language)
     for one in others[:_OTHERS]:
@@ -295,7 +302,7 @@ def _add_from_second_look(page: Page, post: Post, out: _DateCandidates) -> None:
 
 
 def refused_dates(post: Post) -> list[Evidence]:
-    """Returns the dates of the page that were refused at the second look, as evidence with the reasons."""
+    """Returns evidence for the dates on the page that do not count as the post's date, each with the reason."""
     refused: list[RefusedDate] = post.answers.get("refused dates", [])
     return [
         Evidence("published", str(one.moment), REFUSED, f"{_element_name(one.element)[:60]}: {one.reason}", 0.0)
@@ -304,7 +311,9 @@ def refused_dates(post: Post) -> list[Evidence]:
 
 
 def _day_near_heading(page: Page, post: Post, month: AddressDate) -> Moment | None:
-    """Returns the first day of a month that a text near the heading names within its first characters."""
+    """Returns the first date near the heading that is in the given month and written without a year, such as "March 5",
+    at the beginning of a text; None if there is none.
+    """
     index, language = page.index, page.date_language
     start = index.order[post.title] if post.title is not None else 0
     for el in index.elements[max(0, start - _DAY_ABOVE) : start + _DAY_BELOW]:
@@ -316,8 +325,8 @@ def _day_near_heading(page: Page, post: Post, month: AddressDate) -> Moment | No
 
 
 def _add_from_other_data(page: Page, post: Post, out: _DateCandidates) -> None:
-    """Adds dates from data that are not known to be about the post: JSON-LD of any type, and attributes of elements if
-    they contain only one day.
+    """Adds dates from data that may not be about the post: JSON-LD of any type, and data attributes of elements if all
+    of them give the same day.
     """
     nodes = [n for n in page.data.nodes if not types(n) & _REACTIONS]
     for key in ("datePublished", "uploadDate", "dateCreated"):
@@ -339,7 +348,7 @@ def _element_name(el: Element) -> str:
 
 
 def _parse_date(text: str, language: str) -> Moment | None:
-    """Parses a declared date, written in a machine's notation or for readers."""
+    """Parses a declared date, which may be in a notation for machines or for readers; None if it is neither."""
     return machine_date(text) or visible_date(text, language)
 
 
@@ -393,7 +402,9 @@ def _add_metas(page: Page, out: _DateCandidates, language: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Dated:
-    """An element and its date. `in_text` is True if the date was read from its visible text, not from an attribute."""
+    """An element and the date in it. `in_text` is True if the date was read from the visible text, and False if it was
+    read from an attribute.
+    """
 
     element: Element
     moment: Moment
@@ -401,8 +412,8 @@ class _Dated:
 
 
 def _add_platform(page: Page, post: Post, out: _DateCandidates) -> None:
-    """Adds two dates: the date found by the platform's first matching selector, and the date found by the first
-    matching generic selector.
+    """Adds two dates to the candidates `out`: the date found by the platform's first matching selector, and the date
+    found by the first matching generic selector.
     """
     generic = by_name("generic")
     tables = [(page.platform, "platform", 0.9)] if page.platform is not generic else []
@@ -416,8 +427,8 @@ def _add_platform(page: Page, post: Post, out: _DateCandidates) -> None:
 
 
 def _first_dated(post: Post, rule: str, language: str) -> _Dated | None:
-    """Returns the first element with a date of publication among the first three elements that a selector matches. A
-    date of the last change does not count.
+    """Returns the first element with a date of publication among the first three elements that a selector matches; None
+    if there is none. A date of the last change does not count.
     """
     for el, _ in post.select([rule])[:3]:
         moment, in_text = date_of_element(el, language)
@@ -427,8 +438,9 @@ def _first_dated(post: Post, rule: str, language: str) -> _Dated | None:
 
 
 def _add_dated(dated: _Dated, found: When, confidence: float, out: _DateCandidates, language: str) -> None:
-    """Adds the date of an element, and the dates in its tooltip and its visible text, which may be in another time
-    zone.
+    """Adds the date of an element and, as further candidates, the dates in its tooltip and its visible text, which may
+    be in another time zone. `found` is the candidate for the element's date, and `confidence` is that of the further
+    ones, before small deductions.
     """
     el, moment, rule = dated.element, dated.moment, found.locator
     text = visible_date(element_line(el), language)
@@ -451,7 +463,7 @@ def _is_modified_date(el: Element) -> bool:
 
 
 def date_of_element(el: Element, language: str) -> tuple[Moment | None, bool]:
-    """Returns the date of an element (or None), and True if it was read from the visible text and not from an
+    """Returns the date of an element (None if it has none), and True if the date is in its visible text and not in an
     attribute.
     """
     for attr in ("datetime", "content", "title", "data-datetime", "data-time", "data-timestamp"):
@@ -478,8 +490,8 @@ def _time_in_text(el: Element, moment: Moment, language: str) -> Moment | None:
 
 
 def _inner_date(el: Element) -> Moment | None:
-    """Returns the date in an attribute of an element inside this one; None if no inner element has such an
-    attribute.
+    """Returns the date in an attribute of the first <time>, <abbr> or <meta> inside an element that has one; None if
+    none has.
     """
     for inner in el.iter("time", "abbr", "meta"):
         if inner is not el:
@@ -490,7 +502,9 @@ def _inner_date(el: Element) -> Moment | None:
 
 
 def modified_candidates(page: Page, post: Post, hint: SourceHint | None, beside: BylineBlock) -> list[When]:
-    """Returns the candidates for the date of the last change from every source."""
+    """Returns the candidates for the date of the last change from every source. `beside` is the byline near the
+    heading.
+    """
     out = _DateCandidates()
     if hint is not None and hint.modified is not None:
         trusted = is_from_api(hint)

@@ -90,7 +90,9 @@ _HAN_DIGITS = {c: n for n, c in enumerate("〇一二三四五六七八九")} | {
 
 
 def civil_year(year: int) -> int:
-    """Returns a year as a year of the common era. A Buddhist year, as written in Thailand, is reduced by 543."""
+    """Returns the year of the common era for a year as written, which may be Buddhist: 543 is subtracted from a
+    Buddhist year.
+    """
     return year - _BUDDHIST if year in _BUDDHIST_YEARS else year
 
 
@@ -100,7 +102,7 @@ def is_solar_year(year: int) -> bool:
 
 
 def from_solar(year: int, month: int, day: int) -> date | None:
-    """Converts a day of the Persian solar calendar to the Gregorian calendar; None if there is no such day.
+    """Converts a day of the Persian solar calendar to the Gregorian calendar. Returns None if there is no such day.
 
     The first of Farvardin is 20, 21 or 22 March. Leap years follow the 33-year cycle, which agrees with the observed
     calendar from 1210 to 1634.
@@ -115,7 +117,7 @@ def from_solar(year: int, month: int, day: int) -> date | None:
 
 
 def _leap_years(years: int) -> int:
-    """Returns the number of leap years among the first `years` years of a cycle, counted from year 1210."""
+    """Returns how many of the first `years` years from the Persian year 1210 on are leap years."""
     return sum(_is_leap(_BREAKS[0] + n) for n in range(years))
 
 
@@ -159,8 +161,8 @@ _ZERO_DATE = lazy_regex(
 
 @dataclass(frozen=True, slots=True)
 class DateParts:
-    """The numbers of a date as written. `hour` and `second` are None if the text does not have them; `zone` is the text
-    of the time zone.
+    """The numbers of a date as written. `hour` and `second` are None if they are not given. `zone` is the time zone as
+    written.
     """
 
     year: int
@@ -193,8 +195,8 @@ class AddressDate:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A date or time and its precision, such as "day" or "second". `zoned` is True if its time zone is known; otherwise
-    `at` is the written time taken as UTC.
+    """A day or a time, with its precision ("second", "minute", "hour", "day", "month" or "year"). `zoned` is True if
+    its time zone is known. Otherwise `at` is the written time, taken as UTC.
     """
 
     at: datetime
@@ -248,10 +250,10 @@ def _parse_zone(text: str | None) -> timezone | None:
 
 
 def make_moment(parts: DateParts, *, first: int = FIRST_YEAR) -> Moment | None:
-    """Builds a moment from its numbers; None if the day does not exist or its year is before `first`.
+    """Returns the moment that the numbers of a date give. Returns None if the day does not exist, if its year is before
+    `first`, or for what databases store in place of "no date", such as 1970-01-01.
 
-    Buddhist and Persian solar years are converted. Also returns None for days that databases store in place of "no
-    date", such as 1970-01-01.
+    Buddhist and Persian solar years are converted.
     """
     year, month_number, day = parts.year, parts.month, parts.day
     if is_solar_year(year):
@@ -452,7 +454,9 @@ def visible_date(text: str, language: str = "", loose: bool = False) -> Moment |
 
 
 def _with_clock(found: _WrittenDate, clock: re.Match[str]) -> DateParts:
-    """Returns the numbers of a date together with the time of day next to it, on the 24-hour clock."""
+    """Returns the numbers of a date and of the time of day next to it, which is converted to the 24-hour clock. `clock`
+    is the match of that time.
+    """
     hour = int(clock["h"])
     half = (clock["half"] or clock["part"] or "").lower().replace(".", "")
     if half in _AFTERNOON and hour < 12:
@@ -463,8 +467,8 @@ def _with_clock(found: _WrittenDate, clock: re.Match[str]) -> DateParts:
 
 
 def _find_clock(text: str, start: int, end: int, language: str) -> re.Match[str] | None:
-    """Returns the match of the time of day after or before the date from `start` to `end`; None if there is none. A
-    time that belongs to the next date does not count.
+    """Returns the match of the time of day next to the date between the positions `start` and `end`, after it or else
+    before it; None if there is none. A time that belongs to the next date does not count.
     """
     after = _CLOCK.search(text, end, end + 40)
     between = text[end : after.start()] if after else ""
@@ -513,8 +517,8 @@ class _WrittenDate:
 
 
 def _first_date(text: str, language: str) -> _WrittenDate | None:
-    """Returns the first date in a text. A date with its month in words is preferred to a date of numbers only, whose
-    order may be ambiguous.
+    """Returns the first date in a text; None if there is none. A date with its month in words is preferred to a date of
+    numbers only, whose order may be ambiguous.
     """
     spelled = min(_spelled_dates(text, language), key=lambda f: f.start, default=None)
     return spelled or _numeric_date(text, language)
@@ -547,7 +551,9 @@ def _spelled_dates(text: str, language: str) -> Iterator[_WrittenDate]:
 
 
 def _rarely_spelled(text: str, language: str) -> Iterator[_WrittenDate]:
-    """Yields the dates in notations of few languages or programs."""
+    """Yields the dates in rare notations: Mongolian months, Thai years of two digits, Roman numerals for months, and a
+    time of day before the year.
+    """
     if "сарын" in text:
         for m in _MONGOLIAN.finditer(text):
             yield from _date_of_match(int(m[1]), int(m[2]), int(m[3]), m)
@@ -562,14 +568,18 @@ def _rarely_spelled(text: str, language: str) -> Iterator[_WrittenDate]:
 
 
 def _thai_year(short: int) -> int:
-    """Returns the year of two digits on a Thai page: 55 is the Buddhist year 2555, 12 is 2012."""
+    """Returns the year of the common era for a year of two digits on a Thai page: 2012 for 55 (the Buddhist year 2555),
+    but also for 12.
+    """
     return civil_year(2_500 + short) if short >= _FIRST_SHORT_BUDDHIST else 2_000 + short
 
 
 def _date_of_match(
     year: int, number: int | None, day: int, m: re.Match[str], start: int | None = None
 ) -> Iterator[_WrittenDate]:
-    """Yields the date of a match if its month and day are in range. `start`, if given, replaces the match's start."""
+    """Yields the date with these numbers at the place of the match `m`, if its month and day are in range. `start`, if
+    given, replaces the start of the match.
+    """
     if number and 1 <= number <= 12 and 1 <= day <= 31:
         yield _WrittenDate((year, number, day), m.start() if start is None else start, m.end())
 

@@ -36,8 +36,8 @@ def _character_class(table: dict[int, int], first: int, last: int) -> str:
 
 
 class _Misreading:
-    """A single-byte encoding with which UTF-8 text was wrongly decoded. Every text that was wrongly decoded in this way
-    contains one of `marks`. `sure` matches sequences that prove the mistake.
+    """A single-byte encoding with which UTF-8 text may have been wrongly decoded. A text to which this happened always
+    contains one of `marks`. `sure` matches character sequences that prove the mistake.
     """
 
     def __init__(self, codec: str, marks: str) -> None:
@@ -54,10 +54,10 @@ class _Misreading:
         )
 
     def matches(self, text: str, beyond: set[str]) -> bool:
-        """Returns True if a text was wrongly decoded, because it contains a mark and at least `_MANY` sequences that
-        prove the mistake.
+        """Returns True if a text was wrongly decoded with this encoding. `beyond` are the text's characters outside
+        ASCII.
 
-        `beyond` are the text's characters outside ASCII.
+        The text must contain one of `marks`, and at least `_MANY` sequences that prove the mistake.
         """
         if not any(beyond.issuperset(mark) and mark in text for mark in self.marks):
             return False
@@ -73,8 +73,8 @@ class _Misreading:
         return False
 
     def restore(self, stretch: str) -> str:
-        """Returns the original of a run of non-ASCII characters that was wrongly decoded with this encoding; "" if it
-        was decoded correctly.
+        """Returns the original text of a run of non-ASCII characters (`stretch`) that was wrongly decoded with this
+        encoding; "" if it was not.
         """
         try:
             return bytes(self.table[ord(c)] for c in stretch).decode("utf-8")
@@ -101,7 +101,8 @@ _ENTITIES = lazy_regex(r"(?:&(?:#\d{2,5}|#[xX][0-9a-fA-F]{2,4}|[a-zA-Z]{2,8}\d{0
 
 
 def repair_mojibake(text: str, source: bytes = b"") -> tuple[str, int]:
-    """Returns a text with double encoding repaired, and the number of repaired runs. A correct text is not changed.
+    """Repairs a text in which UTF-8 was wrongly decoded with another encoding. Returns the text and the number of
+    repaired runs of characters. A correct text is not changed.
 
     `source` is the same text as UTF-8 bytes, if the caller has it, since bytes are searched faster.
     """
@@ -126,8 +127,9 @@ def repair_mojibake(text: str, source: bytes = b"") -> tuple[str, int]:
 
 
 def decode_misread_entities(text: str) -> str:
-    """Returns a text in which runs of entities that stand for misread UTF-8 ("caf&Atilde;&copy;") are decoded, so that
-    it can be repaired. Programs write these when they take UTF-8 for Latin-1 and replace each byte by its entity.
+    """Decodes the runs of entities in a text that stand for wrongly decoded UTF-8 ("caf&Atilde;&copy;"), so that
+    `repair_mojibake` can repair the text. Programs write such entities when they take UTF-8 for Latin-1 and replace
+    each byte by an entity.
 
     Entities of ASCII characters are kept, since they may be markup shown as text.
     """
@@ -171,8 +173,8 @@ def _repair_runs(text: str, misreading: _Misreading) -> tuple[str, int]:
 def _is_plausible(original: str) -> bool:
     """Returns True if a repaired text contains only characters in common use.
 
-    If a letter before a quotation mark was wrongly taken for such a sequence, the repair yields phonetic signs or
-    control characters.
+    If the text was correct and only looked like mojibake, for example because a letter precedes a quotation mark, the
+    repair yields phonetic signs or control characters.
     """
     return bool(original) and not any("\u0180" <= c <= "\u02ff" or "\u0080" <= c <= "\u009f" for c in original)
 
@@ -193,8 +195,8 @@ _ALPHABETS = (
 
 
 def text_sample(body: bytes) -> bytes:
-    """Returns a sample of the texts between tags. It consists of texts that contain non-ASCII bytes. Markup says
-    nothing about the encoding.
+    """Returns some of the texts between a page's tags that contain non-ASCII bytes, joined by spaces. The encoding is
+    guessed from them, since markup and ASCII say nothing about it.
     """
     out: list[bytes] = []
     room = _SAMPLE
@@ -512,11 +514,11 @@ def _decode_by_zeros(body: bytes) -> DecodedText | None:
 
 
 def _decode_by_wide_header(body: bytes, content_type: str) -> DecodedText | None:
-    """Decodes with UTF-16 if the Content-Type header says so and the decoded text contains markup; otherwise returns
-    None.
+    """Returns the page decoded as UTF-16 if the Content-Type header says so and the decoded text contains markup;
+    otherwise None.
 
-    The header precedes everything but a byte order mark (HTML, section 13.2.3.2). "utf-16" means little-endian
-    (WHATWG Encoding, section 4.2).
+    The header precedes everything but a byte order mark (HTML, section 13.2.3.2). "utf-16" means little-endian (WHATWG
+    Encoding, section 4.2).
     """
     name = _WIDE.get(_loose_charset(content_type).lower())
     if name is None or _ASCII_TAG.search(body[:_HEAD]):
@@ -539,11 +541,11 @@ def _decode_seven_bit(body: bytes, content_type: str) -> DecodedText:
 
 
 def _decode_damaged_utf8(body: bytes, text: str, declared: list[str]) -> DecodedText | None:
-    """Decodes UTF-8 that ends within a character or contains a few broken bytes; returns None if the bytes are not
-    UTF-8.
+    """Returns the text of UTF-8 bytes that end within a character or contain a few broken bytes; None if the bytes are
+    not UTF-8.
 
     `text` is the decoded text without an incomplete last character; "" if more than that is broken. If another encoding
-    is declared, `text` counts only if it contains more than three non-ASCII characters.
+    is declared, `text` is used only if it contains more than three non-ASCII characters.
     """
     if text and (not declared or "utf-8" in declared or len(text) - len(text.encode("ascii", errors="ignore")) > 3):
         return _as_utf8(text)
@@ -628,7 +630,9 @@ def _codec(label: str) -> str:
 
 
 def _declared_encodings(body: bytes, content_type: str) -> list[tuple[str, str]]:
-    """Returns the declared encodings, each once and with the place of its declaration, the most reliable one first."""
+    """Returns the declared encodings, each once and with the place of its declaration ("header", "meta" or "xml"), the
+    most reliable one first.
+    """
     head = body[:_HEAD]
     out: dict[str, str] = {}
     labels = [(http_content_type_encoding(content_type) or _loose_charset(content_type), "header")]
@@ -661,8 +665,8 @@ def _decode_strictly(body: bytes, name: str) -> str:
 
 
 def _broken_share(body: bytes) -> float:
-    """Returns the share of invalid characters among the non-ASCII characters when bytes are read as UTF-8. The share is
-    nearly 1 if the bytes are in another encoding.
+    """Returns the share (0 to 1) of invalid characters among the non-ASCII characters when bytes are read as UTF-8. It
+    is nearly 1 if the bytes are in another encoding.
     """
     text = body[:400_000].decode("utf-8", errors="replace")
     return text.count("\ufffd") / max(len(text) - len(text.encode("ascii", errors="ignore")), 1)
@@ -673,8 +677,10 @@ _STRAY = {b: bytes([b]).decode("cp1252") for b in (*range(0x91, 0x98), 0x85, 0xA
 
 
 def _decode_stray(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Handles errors when decoding UTF-8. A single invalid byte between ASCII bytes is read as a windows-1252
-    character, since somebody has probably pasted it from another program. Any other invalid byte becomes U+FFFD.
+    """Error handler for decoding UTF-8. A single invalid byte between ASCII bytes is read as a windows-1252 character,
+    which somebody has probably pasted from another program. Any other invalid byte becomes U+FFFD.
+
+    Returns the replacement and the position at which decoding continues.
     """
     assert isinstance(error, UnicodeDecodeError)
     at, data = error.start, error.object

@@ -54,7 +54,8 @@ _WITHOUT_VALUE = {
     PAGE_OBJECT_KEPT: "kept from an earlier reading",
     BY_HAND: "the hand-written rule finds nothing",
 }
-"""The sources that a person wrote, and what evidence without a value and with confidence 0 says of them."""
+"""What evidence with an empty value and confidence 0 means, by its source, which is a rule or page object that a person
+wrote."""
 _BODY_REASONS = {
     "platform": "the platform's own element for the text",
     "class": "the element whose class or id marks it as the text",
@@ -82,8 +83,8 @@ day)."""
 
 @dataclass(frozen=True, slots=True)
 class FieldExplanation:
-    """Why one field has its value. `chosen` is the value as text, and `why` is the reason. `won` says for each
-    candidate whether it was chosen.
+    """Why one field has its value. `chosen` is the value as text, and `why` is the reason. `won` contains, for each
+    candidate, whether it was chosen.
     """
 
     field: str
@@ -96,8 +97,8 @@ class FieldExplanation:
 def explain(
     values: Mapping[str, Any], evidence: Iterable[Evidence], fields: Collection[str] = FIELDS
 ) -> tuple[FieldExplanation, ...]:
-    """Explains the value of each of these fields, and of the other fields that have candidates, from an article's
-    evidence.
+    """Explains, from an article's evidence, the value of each field in `fields` and of every other field that has
+    candidates.
 
     `values` maps the names of fields to the article's values, as in `Article` or a record.
     """
@@ -156,7 +157,9 @@ def _explain_all_kept(name: str, value: Any, found: Sequence[Evidence]) -> Field
 
 
 def _value_text(name: str, value: Any) -> str:
-    """Returns a field's value as text, in the form used in its evidence, so that the two can be compared."""
+    """Returns a field's value as text, in the form used in its evidence, so that the two can be compared; "" for an
+    empty value.
+    """
     if not value:
         return ""
     if name == "body":
@@ -252,7 +255,9 @@ def _reason_by_agreement(name: str, won: Evidence, others: Sequence[Evidence], p
 
 
 def _reason_against_rival(name: str, won: Evidence, rival: Evidence, path: str) -> str:
-    """Returns the reason why `won` was chosen over a rival with higher confidence; "" if agreement alone decided."""
+    """Returns the reason why the candidate `won` was chosen although `rival` has a higher confidence; "" if there is no
+    other reason than that more sources agree with it. `path` is the path of the page's address.
+    """
     shown = won.source in _SHOWN
     if name == "title":
         if shown:

@@ -93,7 +93,9 @@ def geo_metas(page: Page) -> Iterator[GeoTag]:
 
 
 def _positions(page: Page) -> list[tuple[Position, str]]:
-    """Returns the positions that are in one meta element or in a pair of meta elements, each with its source."""
+    """Returns the positions in single meta elements ("ICBM") and in pairs of meta elements (latitude and longitude),
+    each with its source.
+    """
     data = page.data
     language = page.language or ""
     whole = [
@@ -129,7 +131,7 @@ def make_geotag(p: Position, name: str, region: str, role: str, source: str) -> 
 
 
 def split_position(lat: str | None, lon: str | None) -> Position | None:
-    """Returns the position with this latitude and longitude, which are texts; None if they are invalid."""
+    """Returns the position with this latitude and longitude, which are given as texts; None if they are not valid."""
     a, b = parse_degrees_with_precision(lat), parse_degrees_with_precision(lon)
     return valid_position(a[0], b[0], min(a[1], b[1])) if a and b else None
 
@@ -161,7 +163,7 @@ _FIELD = lazy_regex(r"^(geo_latitude|geo_longitude|geo_address|geo_public|latitu
 
 
 def geo_custom_fields(page: Page, post: Post) -> Iterator[GeoTag]:
-    """Yields the place in WordPress's list of custom fields: "geo_latitude: 10.5"."""
+    """Yields the place that WordPress shows in a post's list of custom fields, as in "geo_latitude: 10.5"."""
     fields: dict[str, str] = {}
     for key in page.index.with_class("post-meta-key"):
         if post.is_noise(key) or not (m := _FIELD.match(element_line(key))):
@@ -237,7 +239,7 @@ def place_role(post: Post, el: Element) -> str | None:
 
 
 def _owner(el: Element) -> str:
-    """Returns "author" or "publisher" if an element's class or microdata says that the element describes the post's
+    """Returns "author" or "publisher" if the class or the microdata of an element says that it describes the post's
     author or publisher; otherwise "".
     """
     item = f"{el.get('itemprop') or ''} {el.get('itemtype') or ''}".lower()
@@ -252,7 +254,9 @@ def _is_in_holder(post: Post, el: Element) -> bool:
 
 
 def geo_microformats(page: Page, post: Post) -> Iterator[GeoTag]:
-    """Yields the places in geo and h-geo microformats, in cards with a position, and in the post's own adr."""
+    """Yields the places in geo and h-geo microformats, in h-cards with a position, and in the post's own addresses
+    (adr).
+    """
     language = page.language or ""
     for lat_class, lon_class, holders, source in _FORMATS:
         for el in (e for name in holders for e in page.index.with_class(name)[:_MAX_COUNT]):
@@ -272,9 +276,11 @@ def _address_parts(el: Element) -> list[str]:
 
 
 def _position_in_card(el: Element, lat_class: str, lon_class: str, language: str) -> Position | None:
-    """Returns the position that a microformat gives: its latitude and longitude, or else the first position in a title,
-    a value or its text. Of a card or location only latitude and longitude are read, since its text contains other
-    data as well.
+    """Returns the position in the element of a microformat; None if it has none. It is the position in the elements
+    with the classes for latitude and longitude (`lat_class`, `lon_class`) or, without these, in a `title`, a value or
+    the text of the element.
+
+    In a card or location, only the elements with these classes count, since its text contains other data as well.
     """
     inner = list(islice(el.iter("*"), _INSIDE))
     lat, lon = _first_of_class(inner, lat_class), _first_of_class(inner, lon_class)
@@ -314,8 +320,8 @@ def geo_properties(page: Page, post: Post) -> Iterator[GeoTag]:
 
 
 def _longitude_beside(el: Element, attribute: str) -> Element | None:
-    """Returns the longitude element that belongs to a latitude element; None if there is none, or if the latitude
-    element is in <head>.
+    """Returns the element with the longitude that belongs to the latitude in an element; None if there is none, or if
+    the latitude is in <head>.
     """
     holder = el.getparent()
     if holder is None or (el.tag == "meta" and holder.tag == "head"):
@@ -337,8 +343,8 @@ def _name_in(el: Element) -> str:
 
 
 def _is_in_article(el: Element) -> bool:
-    """Returns True if one of the microdata items around an element is an article, or if none of them is a business or a
-    person.
+    """Returns True if an element is in the microdata of an article, or at least in no microdata of a business or a
+    person. Returns False for an element outside of microdata.
     """
     at = item_of(el)
     outermost: Element | None = None
@@ -363,8 +369,8 @@ def _value_of(el: Element) -> str:
 
 
 def _name_around(el: Element) -> str:
-    """Returns the name of a place, given an element with its position: the name in the card around the element. Returns
-    "" if there is none.
+    """Returns the name of the place whose position is in an element. It is the name in the card around the element; ""
+    if there is none.
     """
     for at in islice(el.iterancestors(), 4):
         if at.get("itemscope") is None and _CARDS.isdisjoint((at.get("class") or "").split()):
@@ -377,8 +383,8 @@ def _name_around(el: Element) -> str:
 
 
 def geo_maps(page: Page, post: Post) -> Iterator[GeoTag]:
-    """Yields the place to which the post's location line links, then the places on maps in its text. Maps may be links,
-    frames, elements with coordinates, or scripts.
+    """Yields the place to which the post's location line links, then the places on maps in its text. A map may be a
+    link, a frame, an element with coordinates, or a script.
     """
     for a, _ in post.select(_LOCATION, anywhere=False)[:1]:
         if p := map_link_position(a.get("href") or ""):
@@ -393,8 +399,8 @@ def geo_maps(page: Page, post: Post) -> Iterator[GeoTag]:
 
 
 def _map_links(post: Post, body: Element) -> tuple[list[GeoTag], bool]:
-    """Returns the places of map links and frames. The second value is True if `_MAX_COUNT` places were found, so that
-    no further elements were read.
+    """Returns the places to which links to maps and frames with maps in the body lead; and True if there are so many
+    (`_MAX_COUNT`) that the rest of the body was not searched.
     """
     found: list[GeoTag] = []
     for el in islice(body.iter("a", "iframe", "img"), _MAX_LINKS):
@@ -488,15 +494,17 @@ def geo_json_ld(page: Page) -> Iterator[GeoTag]:
 
 
 def _addresses_of(page: Page, someone: Any) -> list[Any]:
-    """Returns the values in which the place of a person or organisation may be: the node itself and its addresses."""
+    """Returns the JSON-LD values that may contain the place of a person or organisation: its own object and those of
+    its addresses. Returns [] if `someone` is not an object.
+    """
     if not isinstance(someone, dict):
         return []
     return [someone, *(v for key in _ADDRESSES for v in page.data.resolve(someone.get(key)))]
 
 
 def _organisations(page: Page, article: Node | None) -> list[tuple[Node, set[str]]]:
-    """Returns the nodes other than `article` that have a position, with their types. Returns [] if there are more than
-    _MAX_BESIDE of them, as in a directory.
+    """Returns the JSON-LD nodes other than `article` that have a position, each with its types. Returns [] if there are
+    more than _MAX_BESIDE of them, as in a directory.
     """
     found = [
         (other, kinds)
@@ -520,7 +528,9 @@ def _is_subject(page: Page, node: Node, kinds: set[str]) -> bool:
 
 
 def _geotags_of_place(page: Page, value: Any, role: str, source: str, named: bool) -> Iterator[GeoTag]:
-    """Yields the geo-tag of a JSON-LD object or text if it has a position or, if `named` is True, at least a name."""
+    """Yields the geo-tag of a place in JSON-LD, which may be an object or a text. A place without a position is yielded
+    only if `named` is True and it has a name.
+    """
     if isinstance(value, str):
         if (p := parse_position(value)) is not None:
             yield make_geotag(p, "", "", role, source)
@@ -557,7 +567,7 @@ def _clean_name(text: str) -> str:
 
 def _position_of(page: Page, place: Node) -> Position | None:
     """Returns the position of a JSON-LD place: its own position, the centre of its shape, or the position in the
-    address of its map.
+    address of its map; None if it has none.
     """
     data = page.data
     for geo in [*data.resolve(place.get("geo")), place]:

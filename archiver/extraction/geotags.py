@@ -100,8 +100,8 @@ _OF_POST = frozenset(("content", "dateline"))
 
 
 def place_key(tag: GeoTag) -> PlaceKey:
-    """Returns a key that is equal for geo-tags of one place: the position, precise to about 10 m, or, without a
-    position, the name in the form that `fold_text` returns.
+    """Returns a key that is equal for all geo-tags of one place. It consists of the position, rounded to about 10 m,
+    or, without a position, of the name as `fold_text` returns it.
     """
     if tag.latitude is not None and tag.longitude is not None:
         return round(tag.latitude, 4), round(tag.longitude, 4)
@@ -135,7 +135,7 @@ def publisher_places(pages: Iterable[tuple[GeoTag, ...]], posts: int) -> frozens
 
 
 def with_publisher_role(tags: tuple[GeoTag, ...], places: frozenset[PlaceKey]) -> tuple[GeoTag, ...]:
-    """Returns the geo-tags, with the role "publisher" for those at one of `places` (see `publisher_places`)."""
+    """Returns the geo-tags; those at one of `places` (from `publisher_places`) have the role "publisher"."""
     return tuple(replace(t, role="publisher") if t.role in _OF_POST and place_key(t) in places else t for t in tags)
 
 
@@ -156,13 +156,13 @@ _SAMPLES = frozenset(
 
 
 def geotags(page: Page, post: Post, hint: SourceHint | None, dateline: str = "") -> tuple[GeoTag, ...]:
-    """Returns every place of a post once, most trusted notation first.
+    """Returns every place of a post once, from the most trusted notation to the least.
 
     The order is meta elements, microformats, schema.org, the source hint, and maps in the text. Positions within about
     50 m of each other are one place, whose name, region and precision are taken from any notation that gives them.
-    Positions out of range and well-known example positions are left out. The position 0,0 without a name is also left
-    out, since empty forms contain it. A position that the page also gives for its publisher has the role "publisher",
-    unless it is also in the text. `dateline` is the place in the dateline of the text.
+    Positions out of range and well-known example positions are left out, and also the position 0,0 without a name,
+    since empty forms contain it. A position that the page also gives for its publisher has the role "publisher", unless
+    it is also in the text. `dateline` is the place in the dateline of the text.
     """
     if dateline or (hint is not None and hint.geotags) or may_have_geotags(page, post.body):
         return _collect(page, post, hint, dateline)
@@ -184,7 +184,9 @@ def _collect(page: Page, post: Post, hint: SourceHint | None, dateline: str) -> 
 
 
 def geotag_evidence(page: Page, post: Post, tags: tuple[GeoTag, ...]) -> list[Evidence]:
-    """Returns one row of evidence for each place, and one for each file of places to which the post links."""
+    """Returns evidence for each of the places, and for each file of places (such as a GPX track) to which the post
+    links.
+    """
     rows = []
     for t in tags:
         where = f"{t.latitude}, {t.longitude}" if t.latitude is not None else ""
@@ -216,7 +218,7 @@ def _merge_once(found: list[GeoTag]) -> tuple[GeoTag, ...]:
 
 
 def _complete(have: GeoTag, tag: GeoTag) -> GeoTag:
-    """Returns the geo-tag `have`, completed with the position, name, region and precision of `tag`, which is another
+    """Returns the geo-tag `have`, with its missing position, name, region or precision taken from `tag`, another
     notation of the same place.
     """
     if have.latitude is None and tag.latitude is not None:
@@ -231,8 +233,8 @@ def _complete(have: GeoTag, tag: GeoTag) -> GeoTag:
 
 
 def _join_name_and_position(tags: list[GeoTag]) -> tuple[GeoTag, ...]:
-    """Joins a position without a name and a name without a position into one place if they have the same role, and
-    there is no other position without a name and no other name without a position. Otherwise returns ().
+    """Returns one geo-tag made of two: a position without a name, and a name without a position. This is possible only
+    if there is exactly one of each and they have the same role; otherwise returns ().
     """
     placed = [t for t in tags if t.latitude is not None]
     loose = [t for t in tags if t.latitude is None]
@@ -243,7 +245,7 @@ def _join_name_and_position(tags: list[GeoTag]) -> tuple[GeoTag, ...]:
 
 def _is_deliberate(tag: GeoTag) -> bool:
     """Returns False for a position that nobody has chosen: a known example, the same number twice, or a corner of the
-    map. Without a position, returns True if the geo-tag has a name.
+    map. For a geo-tag without a position, returns True if it has a name.
     """
     lat, lon = tag.latitude, tag.longitude
     if lat is None or lon is None:

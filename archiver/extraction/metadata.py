@@ -32,13 +32,15 @@ _HALF = lazy_regex(r"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}
 
 
 class Scripts:
-    """Parses the JSON-LD scripts of one page in order. The limits apply to all scripts of the page together."""
+    """Parses the JSON-LD scripts of one page, one after another. The limits on the number of nodes and of repairs apply
+    to all scripts of the page together.
+    """
 
     def __init__(self) -> None:
         self.room, self.broken = MAX_NODES, _MAX_REPAIRED
 
     def nodes(self, raw: str) -> list[Node]:
-        """Returns the nodes of a script, flattened (@graph, lists, nested values), in document order."""
+        """Returns the nodes (JSON objects) of a script in document order, including nested ones."""
         if self.room <= 0 or len(raw) > _MAX_SCRIPT:
             return []
         found = [node for value in self._values(raw) for node in flatten_nodes(value, self.room)][: self.room]
@@ -103,7 +105,7 @@ _CLOSING = {"{": "}", "[": "]"}
 
 
 class _Writer:
-    """Writes the tokens of broken JSON as well-formed JSON, one text for each top-level value."""
+    """Receives the tokens of broken JSON and writes well-formed JSON: one text for each top-level value."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -113,7 +115,7 @@ class _Writer:
         self.too_deep = False
 
     def value(self, text: str) -> None:
-        """Writes a value given in JSON notation. If the current object needs a key, writes the value as the key."""
+        """Writes a value, given in JSON notation. If the current object needs a key, the value becomes the key."""
         if not self._open:
             return  # the token is text between top-level values, which is dropped
         if self._last == "value":
@@ -158,7 +160,7 @@ class _Writer:
             self._last = ""
 
     def comma(self) -> None:
-        """Adds null to a key that has no value.
+        """Handles a comma: writes null if the key before it has no value.
 
         The comma itself is written with the next value, so that a trailing comma is dropped.
         """
@@ -262,8 +264,8 @@ _SAME = {
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedItem:
-    """A microdata or RDFa item. `element` is the element that contains it. `top` is False if the item is a property of
-    another item.
+    """A microdata or RDFa item as a node, like one of JSON-LD. `element` is its element on the page. `top` is False if
+    the item is a property of another item.
     """
 
     node: Node
@@ -272,7 +274,7 @@ class EmbeddedItem:
 
 
 def microdata(index: Index) -> list[EmbeddedItem]:
-    """Returns the microdata items of a page that have a type, in document order."""
+    """Returns the microdata items of a page that have an `itemtype`, in document order."""
     scopes = [e for e in index.select("[itemtype]") if e.get("itemscope") is not None][:_MAX_ITEMS]
     if not scopes:
         return []
@@ -283,7 +285,9 @@ def microdata(index: Index) -> list[EmbeddedItem]:
 
 
 def rdfa(index: Index) -> list[EmbeddedItem]:
-    """Returns the RDFa items of a page that have a `typeof`, in document order, in the terms of schema.org."""
+    """Returns the RDFa items of a page that have a `typeof`, in document order. Their properties have the names of
+    schema.org.
+    """
     scopes = index.select("[typeof]")[:_MAX_ITEMS]
     if not scopes:
         return []
@@ -298,8 +302,8 @@ def _property_word(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Syntax:
-    """How microdata or RDFa marks up items. `is_scope` tests whether an element is an item, and `names` and `types`
-    return the names of an element's properties and types.
+    """The differences between microdata and RDFa. `is_scope` returns True if an element is an item, `names` returns the
+    names of the properties that an element is, and `types` returns the types of an item.
     """
 
     is_scope: Callable[[Element], bool]
@@ -320,9 +324,9 @@ _RDFA = _Syntax(
 
 
 class _Reader:
-    """Collects the items of a page and their properties.
+    """Collects the items of a page with their properties.
 
-    `referred` maps each element to which an itemref refers to the item to which the element belongs.
+    `referred` contains the elements to which an `itemref` refers, each with the item that refers to it.
     """
 
     def __init__(self, syntax: _Syntax, scopes: list[Element], referred: dict[Element, Element]) -> None:
@@ -351,7 +355,9 @@ class _Reader:
         return [EmbeddedItem(node, el, el not in owned) for el, node in self.nodes.items()]
 
     def _add_relations(self, el: Element, node: Node) -> None:
-        """Adds an element's RDFa relations (rel) to a node. The related item is the element itself or inside it."""
+        """Adds the RDFa relations of an element (its `rel`) to a node, as properties. The related item is the first one
+        in this element.
+        """
         for word in (el.get("rel") or "").split():
             if word in _SAME and (item := next((self.nodes[e] for e in el.iter("*") if e in self.nodes), None)):
                 node.setdefault(_SAME[word], []).append(item)
@@ -371,8 +377,8 @@ class _Reader:
 def _enclosing_item(
     el: Element, is_scope: Callable[[Element], bool], known: dict[Element, Element | None]
 ) -> Element | None:
-    """Returns the element of the nearest item around an element; None if no item contains it. `known` caches
-    results.
+    """Returns the element of the nearest item around an element; None if it is in no item. `is_scope` returns True for
+    the element of an item, and `known` caches results.
     """
     seen: list[Element] = []
     at = el.getparent()
@@ -435,7 +441,9 @@ _PARSELY = {
 
 
 def json_ld(index: Index) -> list[Node]:
-    """Returns all JSON-LD nodes of a page, flattened, in document order. JSON that cannot be repaired is left out."""
+    """Returns all JSON-LD nodes of a page in document order, including nested ones. JSON that cannot be repaired is
+    left out.
+    """
     scripts = Scripts()
     nodes: list[Node] = []
     for script in index.tag("script"):
@@ -445,7 +453,9 @@ def json_ld(index: Index) -> list[Node]:
 
 
 def types(node: Node) -> set[str]:
-    """Returns the node's types in lower case, without the vocabulary's address."""
+    """Returns the types of a node in lower case, without the address of the vocabulary: "article" for
+    "https://schema.org/Article".
+    """
     given = node.get("@type") or node.get("type") or ()
     names = [given] if isinstance(given, str) else given if isinstance(given, list) else ()
     return {n.rsplit("/", 1)[-1].rsplit("#", 1)[-1].rsplit(":", 1)[-1].lower() for n in names if isinstance(n, str)}
@@ -511,7 +521,9 @@ class PageMetadata:
         return list(self._meta)
 
     def resolve(self, value: Any) -> list[Any]:
-        """Returns a property's values as a list, with each reference by @id replaced by its node."""
+        """Returns a property's values as a list. A value that only refers to a node by its @id is replaced by that
+        node.
+        """
         many = value if isinstance(value, list) else [value]
         out: list[Any] = []
         for one in many[:200]:
@@ -524,8 +536,8 @@ class PageMetadata:
         return out
 
     def texts(self, node: Node | None, *names: str) -> list[str]:
-        """Returns the texts of these properties of a node. If a value is an object, its text is its name, headline,
-        value or url.
+        """Returns the texts of these properties of a node, cleaned. The text of a value that is an object is its name,
+        headline, @value or url.
         """
         found: list[str] = []
         if not node:
@@ -640,7 +652,9 @@ class PageMetadata:
 
 
 def _meta_names(given: str) -> Iterable[str]:
-    """Yields the names of a meta element in lower case. Dublin Core names get a dot in place of a colon."""
+    """Yields the names of a meta element, which may have several, in lower case. A Dublin Core name such as "DC:title"
+    gets a dot in place of the colon.
+    """
     for key in given.lower().split():
         prefix, colon, word = key.partition(":")
         yield f"{_DUBLIN[prefix]}.{word}" if colon and prefix in _DUBLIN else key
@@ -658,7 +672,9 @@ def _first_text(value: Any) -> str:
 
 
 def item_of(el: Element) -> Element | None:
-    """Returns the microdata item to which a property belongs: the nearest itemscope around it (HTML, section 5.2.5)."""
+    """Returns the microdata item to which a property belongs: the nearest itemscope around it (HTML, section 5.2.5);
+    None if there is none.
+    """
     at = el.getparent()
     while at is not None and at.get("itemscope") is None:
         at = at.getparent()
@@ -706,7 +722,9 @@ def script_values(index: Index) -> Iterator[Any]:
 
 
 def _json_at(text: str, at: int) -> tuple[Any, int]:
-    """Returns the JSON value at a position of a text, and the position of its end; None if there is no such value."""
+    """Returns the JSON value at a position of a text, and the position after it; (None, `at`) if there is no JSON
+    value.
+    """
     try:
         return _DECODER.raw_decode(text, at)
     except (ValueError, RecursionError):
@@ -728,8 +746,8 @@ def _assigned_values(raw: str) -> Iterator[Any]:
 
 
 def _flight_values(text: str) -> Iterator[Any]:
-    """Yields the rows of React Server Components' flight data. References to rows that are texts are replaced by these
-    texts.
+    """Yields the JSON values in the data that React Server Components write into a page ("flight" data). A reference to
+    a text in the data is replaced by the text.
     """
     data, at = text.encode("utf-8", "replace"), 0
     texts: dict[str, str] = {}
@@ -757,7 +775,9 @@ def _with_texts(value: Any, texts: dict[str, str], depth: int = 0) -> Any:
 
 
 def _revive(values: Any) -> Any:
-    """Returns the value that Nuxt has flattened to a list, in which objects and lists name their parts by position."""
+    """Returns a JSON value that Nuxt has written as a flat list. In this list, objects and lists contain the positions
+    of their values instead of the values.
+    """
     room = _MAX_VISITS
 
     def value_at(number: Any, depth: int) -> Any:
@@ -842,8 +862,8 @@ class _PageNames:
         )
 
     def is_address(self, value: str) -> bool:
-        """Returns True if a text is an address of the page, or the slug in its address without the article's number, as
-        in "/the-ferry-moves-3f92" or "/1207-the-ferry-moves".
+        """Returns True if a text is one of the page's addresses or their slug. A slug without the article's number
+        counts, too: "the-ferry-moves" for "/the-ferry-moves-3f92" or "/1207-the-ferry-moves".
         """
         if value.rstrip("/") in self.addresses:
             return True
@@ -856,7 +876,9 @@ class _PageNames:
         return is_like and fold_text(value) in self.titles
 
     def in_name_of(self, node: Node) -> bool:
-        """Returns True if an object has one of the addresses or, as its title, one of the titles."""
+        """Returns True if one of an object's values is an address of the page, or if its title is one of the page's
+        titles.
+        """
         titles = (v for k, v in node.items() if k.lower() in _TITLES and isinstance(v, str) and len(v) <= _MAX_NAME)
         return self.in_address_of(node) or any(map(self.is_title, titles))
 
@@ -865,9 +887,9 @@ class _PageNames:
 
 
 def article_html(index: Index, title: str, addresses: set[str]) -> str:
-    """Returns the HTML of the article in the data of a page's scripts; "" if they do not contain it.
+    """Returns the HTML of the article's text in the data of a page's scripts; "" if they do not contain it.
 
-    The article is the object that has the page's title or one of its addresses, or an object around that one. In React
+    The article is the object that has the page's title or one of its addresses, or an object around it. In React
     elements, it is the tree with the title in its <h1>.
     """
     names = _PageNames([title], addresses)
@@ -885,11 +907,11 @@ def article_html(index: Index, title: str, addresses: set[str]) -> str:
 
 
 def script_article(index: Index, titles: Iterable[str], addresses: set[str]) -> Node:
-    """Returns the article in the data of a page's scripts with the properties of JSON-LD, whose values are lists of
-    texts; {} if the scripts do not contain it. `articleBody` is its text as HTML.
+    """Returns the article in the data of a page's scripts as a JSON-LD node whose values are lists of texts; {} if the
+    scripts do not contain it. `articleBody` is its text as HTML.
 
-    The article is the object that has a date of publication and one of the page's addresses or titles, or that is
-    around such an object. Other articles in the data have other names.
+    The article is the object that has a date of publication and one of the page's addresses or titles, or is around an
+    object with one of them. Other articles in the data have other addresses and titles.
     """
     names = _PageNames(list(titles), addresses)
     found = [
@@ -902,7 +924,9 @@ def script_article(index: Index, titles: Iterable[str], addresses: set[str]) -> 
 
 
 def _dated_article(around: tuple[Node, ...]) -> Node:
-    """Returns the properties of the first object with a date of publication; {} if none of the objects has one."""
+    """Returns the first of several objects that has a date of publication, as a JSON-LD node; {} if none has. `around`
+    are objects from the inner to the outer.
+    """
     for node in around:
         out: Node = {}
         for key, value in node.items():
@@ -916,8 +940,8 @@ def _dated_article(around: tuple[Node, ...]) -> Node:
 
 
 def _texts_in(value: Any, name: str, level: int = 0) -> Iterator[str]:
-    """Yields the texts of a property: a text, a number if the property is a date, the names of objects, or those in a
-    list.
+    """Yields the texts in the value of the property `name`: a text itself, a number if the property is a date, the
+    names of objects, and the same for each item of a list.
     """
     if isinstance(value, str) or (name == "datePublished" and type(value) is int):
         if 0 < len(text := clean_text(str(value))) <= _MAX_NAME:
@@ -932,8 +956,8 @@ def _texts_in(value: Any, name: str, level: int = 0) -> Iterator[str]:
 
 
 def _objects_with(value: Any, names: _PageNames) -> Iterator[tuple[Node, ...]]:
-    """Yields the objects in a JSON value that have one of these names, each with the objects around it, from inside
-    out.
+    """Yields each object in a JSON value that has one of the page's titles or addresses as a value, as a tuple: the
+    object, then the objects around it from inside out.
     """
     stack: list[tuple[Any, tuple[Node, ...]]] = [(value, ())]
     room = _MAX_VISITS
@@ -950,7 +974,7 @@ def _objects_with(value: Any, names: _PageNames) -> Iterator[tuple[Node, ...]]:
 
 
 def _longest_text(node: Node) -> str:
-    """Returns the HTML of the property of an object that contains most text."""
+    """Returns the HTML of that property of an object which contains the longest text."""
     found = ""
     for key, value in node.items():
         if not _OTHER_KEYS.search(key):
@@ -961,15 +985,18 @@ def _longest_text(node: Node) -> str:
 
 
 class _HtmlWriter:
-    """Writes the text of a JSON value as HTML. Knows the forms that editors store: HTML in strings, lists of blocks
-    with a type, rich text whose paragraphs consist of pieces, and React elements.
+    """Converts the text in a JSON value to HTML. Knows how editors store text: HTML in strings, lists of blocks with a
+    type, rich text whose paragraphs consist of pieces, and React elements.
     """
 
     def __init__(self) -> None:
         self.room = _MAX_VISITS
 
     def html(self, value: Any, key: str = "", within: str = "", depth: int = 0) -> str:
-        """`key` is the key of the value in lower case. `within` is "inline" in a paragraph, and "li" in a list."""
+        """Returns the HTML of the text in a JSON value. `key` is the key of the value in lower case. `within` is
+        "inline" in a paragraph, "li" in a list, and otherwise "". `depth` is how deep the value is nested; values that
+        are too deep are left out.
+        """
         self.room -= 1
         if self.room < 0 or depth > _MAX_NESTING:
             return ""
@@ -989,7 +1016,9 @@ class _HtmlWriter:
         return "".join(f"<p>{part}</p>" for part in text.split("\n") if part and not part.isspace())
 
     def element(self, element: list[Any], depth: int) -> str:
-        """Writes a React element. Of a component, the properties are read."""
+        """Returns the HTML of a React element. For a component, whose tag is not one of HTML, this is the HTML of its
+        properties.
+        """
         tag, properties = element[1], element[3]
         if not isinstance(tag, str) or not isinstance(properties, dict) or tag in ("nav", "footer", "script", "style"):
             return ""
@@ -1019,7 +1048,9 @@ class _HtmlWriter:
         return inner if within == "inline" or not inner else _wrapped(inner, kind)
 
     def parts(self, node: Node, within: str, depth: int) -> str:
-        """Writes the parts of a block. Of several texts, as of HTML and the same as plain text, writes the longest."""
+        """Returns the HTML of the parts of a block. If the block has several texts, for example as HTML and as plain
+        text, only the longest is used.
+        """
         texts = [one for key, one in node.items() if isinstance(one, str) and key.lower() in _TEXT_KEYS]
         text = self.text(max(texts, key=len), within) if any(texts) else ""
         if text and within:
@@ -1038,7 +1069,9 @@ class _HtmlWriter:
 
 
 def _wrapped(inner: str, kind: str) -> str:
-    """Returns the HTML of a block, given its content and its type."""
+    """Returns a block as HTML. `inner` is the HTML of its content, and `kind` is its type in the data, such as
+    "heading".
+    """
     if _HEADING_TYPES.search(kind):
         return f"<h2>{inner}</h2>"
     if "quote" in kind.lower():

@@ -120,7 +120,7 @@ _LONG_VALUES = etree.XPath(f"//*[@*[string-length() > {MAX_VALUE}]]")
 
 
 def bound_page(root: Element, size: int) -> None:
-    """Cuts attributes and texts of a large page's tree to the limits of this module, in place.
+    """Shortens attributes and texts in the tree of a large page to the limits of this module, in place.
 
     `size` is the number of characters in the page's source.
     """
@@ -151,7 +151,7 @@ def _cut_text(el: Element, where: str, value: str, room: int) -> int:
 
 
 def _remove_unfit(text: str | bytes) -> str:
-    """Removes characters that lxml does not accept but that entities in the source can produce."""
+    """Returns a text without the characters that lxml does not accept but that entities in the source can produce."""
     return UNFIT.sub("", str(text))
 
 
@@ -183,14 +183,16 @@ def replace_amp_elements(index: Index) -> bool:
 _GENERIC_COUNTRY_CODES = frozenset(("us", "io", "co", "ai", "tv", "me", "cc", "ly", "to", "gg", "fm", "so", "sh", "la"))
 _NUMBERS = lazy_regex(r"(?<![\d/-])(\d{1,2})[/-](\d{1,2})[/-]((?:19|20)\d{2})(?![\d/-])")
 _ENGLISH, _ENGLISH_LENGTH, _ENGLISH_WORDS = (" the ", " and ", " of "), 100_000, 8
-"""A page in no declared language is in English if each of these words occurs so often in this many characters."""
+"""A page without a declared language is in English if each of the words `_ENGLISH` occurs `_ENGLISH_WORDS` times in the
+first `_ENGLISH_LENGTH` characters."""
 _LANG = ("lang", "{http://www.w3.org/XML/1998/namespace}lang", "xml:lang")
 _LANGUAGE_METAS = ("og:locale", "content-language", "language", "dc.language")
 _EMPTY = "<html><head></head><body></body></html>"
 
 
 _FROM_ROOT, _WEB = re.compile(r"/(?!/)|(?:https?:)?//[^/?#\s]"), ("http", "https")
-"""Matches the beginning of an address that does not depend on the path of its page; the schemes of such pages."""
+"""Matches the beginning of an address that does not depend on the path of the page with the link; and the schemes that
+such a page may have."""
 
 
 class Page:
@@ -228,7 +230,8 @@ class Page:
         return self.selector.xpath(query)
 
     def ask(self, selector: str) -> list[Found]:
-        """Returns the nodes and strings that parsel finds for a CSS or XPath selector in the site's rules.
+        """Returns the elements and strings that a CSS or XPath selector of the site's rules finds on the page, as
+        parsel does.
 
         Raises BadRules for an XPath that fails only when it is evaluated on a node, such as `//p[count('x')]`.
         """
@@ -291,7 +294,7 @@ class Page:
 
     @cached_property
     def _root(self) -> str:
-        """The address of the home page of the host to which the page's links are relative; "" if it has none."""
+        """The address of the home page on the host to which relative links lead; "" if it is not known."""
         try:
             parts = urlsplit(self.base)
         except ValueError:
@@ -310,8 +313,8 @@ class Page:
 
     @cached_property
     def addresses(self) -> set[str]:
-        """The page's own addresses (fetched, canonical, og:url), without fragment and final slash. They are used to
-        find the page's own entry in its metadata.
+        """The page's own addresses (fetched, canonical, og:url), without fragment and final slash. They show which
+        article in the metadata is the page's own.
         """
         return {
             u.partition("#")[0].rstrip("/")
@@ -321,8 +324,8 @@ class Page:
 
     @cached_property
     def hosts(self) -> tuple[str, str, tuple[str, ...]]:
-        """The page's host, the host of its canonical address (both without "www."), and the prefixes with which the
-        addresses on these hosts begin.
+        """The page's host, the host of its canonical address (both without "www."), and the beginnings of all addresses
+        on these hosts, such as "https://www.example.org/".
         """
         own, canonical = (_host(url).removeprefix("www.") for url in (self.url, self.canonical or self.url))
         beginnings = (
@@ -377,8 +380,8 @@ class Page:
 
     @cached_property
     def date_language(self) -> str:
-        """The page's language, with a country if that is needed to know the order of day and month in 3/4/2021; "" if
-        unknown. English is American unless something on the page says that it is not.
+        """The page's language as a BCP 47 tag; "" if unknown. English has a country, which decides the order of day and
+        month in 3/4/2021: the United States, unless something on the page shows another order.
         """
         if (decided := self.decided_date_language) is not None:
             return decided
@@ -386,11 +389,10 @@ class Page:
 
     @cached_property
     def decided_date_language(self) -> str | None:
-        """The page's language, with a country if that is needed to know the order of day and month in 3/4/2021; None if
-        nothing on the page says which number is the month.
+        """The page's language as a BCP 47 tag, if it is known which number is the month in 3/4/2021; otherwise None.
 
-        "en" without a country does not say it. An unambiguous date on the page decides, or one with the month of the
-        page's address, or else the country of the page's host.
+        In English, the order depends on the country. If the page declares none, an unambiguous date on the page
+        decides, or a date in the month of the page's address, or else the country of the page's host.
         """
         language = self.language or ""
         if language and language != "en" and not language.startswith("en-"):
@@ -417,7 +419,9 @@ class Page:
 
 @lru_cache(maxsize=4_096)  # the pages of a site share most of the links in their menus
 def _join_with_root(href: str, root: str) -> str:
-    """Returns the normalized URL of an address that is independent of the path of the page on which it is."""
+    """Returns the normalized URL of an address that begins with a slash or a host. It does not depend on the page's
+    path, so pages of one host share the cached result.
+    """
     return normalize(href, root) or ""
 
 
@@ -514,8 +518,8 @@ def needs_javascript(page: Page) -> bool:
 
 
 def _has_paragraphs(page: Page) -> bool:
-    """Returns True if the first paragraphs of a page alone have more than `_MAX_TEXT` characters of visible text. After
-    this quick test, most pages need not be measured.
+    """Returns True if the first paragraphs of a page alone contain more than `_MAX_TEXT` characters of visible text.
+    This is true of most pages, which then need no further tests.
     """
     length = 0
     for el in islice(page.index.tag("p"), _FEW):
@@ -532,8 +536,8 @@ def _visible_length(page: Page, body: Element) -> int:
 
 
 def _has_content(page: Page, body: Element) -> bool:
-    """Returns True if a page links to more than three addresses, or contains a picture, recording or frame. The content
-    of <noscript> and the like does not count.
+    """Returns True if a page links to more than three addresses, or contains a picture, recording or frame. What is
+    hidden, as in <noscript>, does not count.
     """
     links = {page.join(a.get("href")) for a in body.iter("a") if not _is_hidden(a)}
     media = [el for el in body.iter("img", "video", "audio", "iframe", "picture", "object") if not _is_hidden(el)]

@@ -39,7 +39,8 @@ NOT_FOUND = lazy_regex(
     re.IGNORECASE,
 )
 ENDS = lazy_regex(r"\s*(?:$|[|·•»«–—!.()-])")
-"""Matches after the words of an error if the heading has nothing else, except the site's name."""
+"""Matches what may follow the words of an error in a heading that contains nothing else: its end, or a separator before
+the site's name."""
 LOGIN = lazy_regex(
     r"^(?:log ?in|sign ?in|anmelden|connexion|iniciar sesión|đăng nhập|登录|登入|ログイン|로그인|войти|accedi)"
     r"(?P<goes_on> to (?:continue|proceed|view\b.*|your account))?",
@@ -104,16 +105,17 @@ PAGE_PATH = lazy_regex(
 
 
 def has_linked_heading(page: Page, el: Element, with_cards: bool = True) -> bool:
-    """Returns True if an element contains a heading with a link to another page. If `with_cards` is True, a link that
-    covers the card around the heading also counts.
+    """Returns True if an element contains a heading with a link to another page. `with_cards` has the same meaning as
+    in `heading_link`.
     """
     return any(heading_link(page, h, with_cards) for h in el.iter("h1", "h2", "h3", "h4"))
 
 
 def heading_link(page: Page, h: Element, with_cards: bool = True) -> str:
-    """Returns the address of the link from a heading to another page; "" if the heading has no such link.
+    """Returns the address to which a heading links, if that is another page; otherwise "".
 
-    The link is in the heading or around it. If `with_cards` is True, it may also cover the card around the heading.
+    The link is in the heading or around it. If `with_cards` is True, it may also be a link that covers the card around
+    the heading (see `_card_link`).
     """
     links = list(h.iter("a"))
     parent = h.getparent()
@@ -131,7 +133,7 @@ def _other_page(page: Page, a: Element) -> str:
 
 
 def _card_link(page: Page, h: Element) -> str:
-    """Returns the address of the link that covers the card of a heading; "" if no link does.
+    """Returns the address of the link that covers the card (the box of a teaser) around a heading; "" if there is none.
 
     Such a link is next to the heading, or is the first or last child of the card. It contains no text or picture, or
     has a class that stretches it over the card.
@@ -184,8 +186,8 @@ def _own_hosts(page: Page) -> set[str]:
 
 
 def is_filled_by_teasers(page: Page, heads: list[Element]) -> bool:
-    """Returns True if most of the page's text is in teasers. A teaser is a block around one of these headings that
-    contains no other of them.
+    """Returns True if most of the page's text is in teasers. The teaser of a heading in `heads` is the largest block
+    around it without another of these headings.
     """
     if len(heads) >= _MANY:
         return True
@@ -198,8 +200,9 @@ def is_filled_by_teasers(page: Page, heads: list[Element]) -> bool:
 
 
 def _blocks_around(heads: list[Element], main: Element) -> set[Element]:
-    """Returns, for each heading, the largest element around it that contains no other of these headings. If there is no
-    such element, returns the heading and its siblings.
+    """Returns, for all headings in `heads`, the largest element around each of them that contains no other of these
+    headings. If there is no such element, returns the heading and its siblings. Elements outside `main` are not
+    considered.
     """
     counts = Counter(at for h in heads for at in _ancestors_up_to(h, main))
     chosen = set(heads)
@@ -226,10 +229,11 @@ def _ancestors_up_to(el: Element, top: Element) -> Iterator[Element]:
 
 
 def is_filled_by_linked_items(page: Page, post: Post, has_own_date: bool = False) -> bool:
-    """Returns True if most of the page consists of list items and table rows with little more than a link to this site.
+    """Returns True if most of the post's body or most of the whole page consists of list items and table rows that
+    contain little more than a link to this site.
 
-    These items may make up most of the post's body or most of the whole page. For a page with a body and its own date
-    near the heading (`has_own_date`), only the body counts, since a sidebar may be longer than a short post.
+    For a page with a body and its own date near the heading (`has_own_date`), only the body counts, since a sidebar may
+    be longer than a short post.
     """
     whole = next(iter(page.index.tag("body")), page.root)
     if post.body is None:
@@ -262,8 +266,8 @@ def _is_filled_by_items(page: Page, post: Post, main: Element) -> bool:
 
 
 def _only_link(page: Page, item: Element, length: int, hosts: set[str]) -> str:
-    """Returns the address of the only link in an item if it leads to another page of this site and the item has little
-    other text; otherwise "". `length` is the length of the item's text.
+    """Returns the address of the only link in an item if it leads to another page on one of `hosts` and the item has
+    little other text; otherwise "". `length` is the length of the item's text.
     """
     links = [(page.join(a.get("href")), page.index.text_length(a)) for a in item.iter("a")]
     own = {url.partition("#")[0]: n for url, n in links if url and _host(url) in hosts}
@@ -340,8 +344,8 @@ what the page, its platform or its source declares, which is final."""
 
 
 def is_declared(rule: str) -> bool:
-    """Returns True if a rule reads a declaration, which is final. If a rule only guesses, the form of the page may
-    overrule it.
+    """Returns True if a classification rule (by its name) reads what a page declares. Its result is final. False for a
+    rule that only guesses; the site's other pages may overrule it.
     """
     return bool(rule) and rule not in GUESSES
 
@@ -363,8 +367,8 @@ _REFRESH = lazy_regex(r"\s*(\d+)\s*[;,]\s*url\s*=\s*['\"]?(\S+?)['\"]?\s*$", re.
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What the classification rules examine: the page, the post on it, its byline, its source hint, and the page's
-    expected kind (`known`).
+    """What the classification rules examine: the page, the post on it, its byline (`beside`), its source hint, and the
+    kind that its source suggests (`known`).
     """
 
     page: Page
@@ -380,9 +384,8 @@ class _Context:
 
     @property
     def has_content(self) -> bool:
-        """Returns True if the post contains an image, a recording or an embedded page, or if its text is in an element
-        that is marked as the text of a post. The mark is a class or id that the platform uses, or machine-readable
-        markup. A marked text may be of any length.
+        """True if the post contains an image, a recording or an embedded page, or if its text, however short, is in an
+        element that the platform's markup or machine-readable markup marks as the text of a post.
         """
         post = self.post
         if post.body is None:
@@ -393,9 +396,7 @@ class _Context:
 
     @property
     def has_own_date(self) -> bool:
-        """Returns True if the post has a body and a date near its title, and the title does not link to another
-        page.
-        """
+        """True if the post has a body and a date near its title, and the title does not link to another page."""
         post = self.post
         is_dated = self.beside.moment is not None and post.body is not None and post.title is not None
         return is_dated and post.title is not None and not heading_link(self.page, post.title)
@@ -441,14 +442,15 @@ def classify_page(
 
 def classify_at_a_glance(page: Page, post: Post, hint: SourceHint | None, known: PageKind) -> Answer | None:
     """Returns the kind and rule of a page if they are clear from its address, the classes of <body>, a redirect, or the
-    title of an error or login page. Otherwise returns None.
+    title of an error or login page. Otherwise returns None. `known` is the kind that its source suggests.
     """
     return _first_answer(_GLANCES, _Context(page, post, BylineBlock(), hint, known))
 
 
 def classify_by_facts(page: Page, post: Post, hint: SourceHint | None, known: PageKind) -> Answer | None:
-    """Returns the kind and rule of a page if its platform's classes declare its kind, or if it is an error page, an
-    empty page, a redirect or a password form. Otherwise returns None.
+    """Returns the kind and rule of a page if nothing needs to be guessed: if its platform's classes declare its kind,
+    or if it is an error page, an empty page, a redirect or a password form. Otherwise returns None. `known` is the kind
+    that its source suggests.
     """
     return _first_answer(_FACTS, _Context(page, post, BylineBlock(), hint, known))
 
@@ -473,7 +475,9 @@ def _empty(context: _Context) -> Answer | None:
 
 
 def _redirect_stub(context: _Context) -> Answer | None:
-    """Recognizes a short page that redirects the browser with a meta refresh."""
+    """Returns OTHER for a short page that redirects the browser with a meta refresh, with the name of the rule; None
+    for any other page.
+    """
     page = context.page
     for value in page.data.meta("refresh"):
         m = _REFRESH.match(value)
@@ -509,7 +513,9 @@ def _is_outside_post(post: Post, el: Element) -> bool:
 
 
 def _platform_classes(context: _Context) -> Answer | None:
-    """Returns the kind of page that the platform marks in the classes of <body>."""
+    """Returns the kind of page that the platform declares in the classes of <body>, with the name of the rule; None if
+    it declares none.
+    """
     page, hint = context.page, context.hint
     classes = page.body_classes
     if page.platform.name == "wordpress" and (answer := _wordpress_single(context, classes)):
@@ -522,8 +528,8 @@ def _platform_classes(context: _Context) -> Answer | None:
 
 
 def _entry_type(context: _Context) -> Answer | None:
-    """Returns the kind by the class that WordPress gives the only entry of a page: type-post, type-page or
-    type-attachment.
+    """Returns the kind by the class that WordPress gives the only entry of a page (type-post, type-page or
+    type-attachment), with the name of the rule; None if there is no such class.
 
     This is needed for themes that mark the entry but not <body>. An entry with a permalink to another page belongs to a
     list and does not count.
@@ -540,7 +546,9 @@ def _entry_type(context: _Context) -> Answer | None:
 
 
 def _wordpress_single(context: _Context, classes: Sequence[str]) -> Answer | None:
-    """Returns the kind by WordPress's class "single-post", or "single-TYPE" if the site defines post types."""
+    """Returns the kind by WordPress's class "single-post", or "single-TYPE" if the site defines post types, with the
+    name of the rule; None if there is no such class.
+    """
     if "attachment" in classes or "error404" in classes:
         return None
     if "single-post" in classes or "single-format-standard" in classes:
@@ -556,7 +564,9 @@ def _wordpress_single(context: _Context, classes: Sequence[str]) -> Answer | Non
 
 
 def _not_found(context: _Context) -> Answer | None:
-    """Recognizes an error, login or consent page by its headings."""
+    """Returns OTHER for an error, login or consent page, recognized by its headings, with the name of the rule; None
+    for any other page.
+    """
     page = context.page
     heads = [page.head_title] + [element_line(h) for h in page.index.tag("h1")[:3]]
     # A heading with a date near it is a headline: "404 new homes approved", "Access denied: the council ...".
@@ -572,8 +582,8 @@ def _not_found(context: _Context) -> Answer | None:
 
 
 def _names_wall(page: Page, heading: str) -> bool:
-    """Returns True if a heading contains the words of a login form or of a check for robots, and a further sign
-    confirms this: the rest of the heading, a password field, or words on the page that are typical of such a check.
+    """Returns True if a heading belongs to a login form or to a check for robots. Its words must be confirmed by the
+    rest of the heading, by a password field, or by words on the page that are typical of such a check.
     """
     if m := LOGIN.match(heading):
         is_form = any((e.get("type") or "").lower() == "password" for e in page.index.tag("input"))
@@ -600,8 +610,8 @@ def _by_source_hint(context: _Context) -> Answer | None:
 
 
 def _by_known_kind(context: _Context) -> Answer | None:
-    """Returns the kind that a sitemap or a link gave a page, unless the page contains a title, a body and a date, or
-    declares a time of publication.
+    """Returns the kind that a sitemap or a link suggests for a page, with the name of the rule. Returns None if it
+    suggests none, if the page contains a title, a body and a date, or if it declares a time of publication.
     """
     if context.has_own_date or declares_article(context.page):
         return None
@@ -624,8 +634,8 @@ def _by_listing_address(context: _Context) -> Answer | None:
 
 
 def _is_of_another_year(context: _Context, year: int) -> bool:
-    """Returns True if the date near the title of a page is not in the year `year`. The page is then not a list of that
-    year's posts.
+    """Returns True if the date near the title of a page is in another year than `year`, the year in the page's address.
+    The page is then not the list of that year's posts.
     """
     moment, title = context.beside.moment, context.post.title
     if moment is None or title is None or heading_link(context.page, title):
@@ -634,11 +644,11 @@ def _is_of_another_year(context: _Context, year: int) -> bool:
 
 
 def _several_posts(context: _Context) -> Answer | None:
-    """Recognizes a listing by its linked headings or links. A listing has entries of several posts, has the page's
-    title among its linked headings, or is filled by teasers or links. At the address of a listing, one linked post is
-    enough.
+    """Returns LISTING and the name of the rule for a page that lists posts; None for any other page, and for one that
+    declares an article in JSON-LD.
 
-    Returns None for any other page, and for a page that declares an article in JSON-LD.
+    A listing has entries of several posts, has the page's title among its linked headings, or is filled by teasers or
+    links. At the address of a listing, one linked post is enough.
     """
     page, post = context.page, context.post
     if has_article_node(page):
@@ -662,7 +672,9 @@ def _several_posts(context: _Context) -> Answer | None:
 
 
 def _is_post_of_list(page: Page, post: Post, heads: list[Element]) -> bool:
-    """Returns True if the heading of the text on a page links to another page, as in a category with only one post."""
+    """Returns True if the heading above the text of a page links to another page, so that the text belongs to an entry
+    in a list, as in a category with only one post. `heads` are the page's linked headings.
+    """
     if page.data.meta("article:published_time"):
         return False
     if post.title is not None and _host(heading_link(page, post.title, with_cards=False)) in _own_hosts(page):
@@ -674,8 +686,8 @@ def _is_post_of_list(page: Page, post: Post, heads: list[Element]) -> bool:
 
 
 def _has_several_entries(page: Page, post: Post) -> bool:
-    """Returns True if a page contains at least two elements that are marked as posts and contain a heading with a link,
-    and at most one <article> without such a heading.
+    """Returns True if a page contains at least two elements that are marked as posts and have a heading with a link. Of
+    all <article> elements, at most one may lack such a heading.
     """
     articles = [e for e in page.index.tag("article") if not post.is_noise(e)]
     groups = [
@@ -711,7 +723,9 @@ def _is_empty_form(context: _Context) -> bool:
 
 
 def _documentation(context: _Context) -> Answer | None:
-    """Recognizes reference documentation by the program that generated it, unless a time of publication is declared."""
+    """Returns PAGE and the name of the rule for reference documentation, recognized by the program that generated it;
+    None for any other page, and if a time of publication is declared.
+    """
     page = context.page
     if not page.platform.is_documentation or page.data.meta("article:published_time"):
         return None
@@ -719,10 +733,11 @@ def _documentation(context: _Context) -> Answer | None:
 
 
 def _log(context: _Context) -> Answer | None:
-    """Recognizes a history or changelog by several dates as headings or in one column of a table.
+    """Returns PAGE and the name of the rule for a history or changelog; None for any other page. A history or changelog
+    has several dates as headings or in one column of a table.
 
-    A page that declares when it was published, or whose address contains a date, is not taken for a log, since a post
-    may also contain such a table.
+    A page that declares when it was published, or whose address contains a date, is not taken for one, since a post may
+    also contain such a table.
     """
     page, post = context.page, context.post
     top = post.body if post.body is not None else post.holder
@@ -756,7 +771,9 @@ def _days_of(elements: Iterable[Element], language: str) -> set[date]:
 
 
 def _by_date(context: _Context) -> Answer | None:
-    """Recognizes a post by its date, and a static page by an address that is common to many sites ("/about/")."""
+    """Returns POST for a page with a date of publication, PAGE for an address that is common to the static pages of
+    many sites ("/about/"), with the name of the rule; None if neither is true.
+    """
     from archiver.extraction.date_candidates import published_candidates
 
     page, post = context.page, context.post
@@ -781,9 +798,9 @@ def _by_date(context: _Context) -> Answer | None:
 
 
 def _is_of_article(page: Page, found: Candidate[Moment]) -> bool:
-    """Returns True if a date in JSON-LD or a meta element is the date of an article. On a page that declares a type
-    other than "article", a date in a meta element does not count, since programs write the time of the file into each
-    page.
+    """Returns True if a date of publication in JSON-LD or a meta element shows that the page is an article. In a meta
+    element it does not if the page declares a type other than "article", since some programs write the time of the file
+    into each page.
     """
     if found.source == "json-ld":
         return found.locator != "WebPage"
@@ -791,7 +808,9 @@ def _is_of_article(page: Page, found: Candidate[Moment]) -> bool:
 
 
 def _has_published_meta(page: Page, found: Sequence[Candidate[Moment]]) -> bool:
-    """Returns True if a meta element gives the time of publication, and Open Graph gives no type or "article"."""
+    """Returns True if a meta element declares a time of publication, and Open Graph declares either no type or the type
+    "article".
+    """
     kinds = {t.lower() for t in page.data.meta("og:type")}
     return (not kinds or "article" in kinds) and any(c.source == "meta" and c.confidence > 0.8 for c in found)
 
@@ -814,7 +833,9 @@ def _by_byline(context: _Context) -> Answer | None:
 
 
 def _by_scripts(context: _Context) -> Answer | None:
-    """Recognizes a post by the dated article in the data of its scripts, if the page itself shows hardly any text."""
+    """Returns POST and the name of the rule if the page itself shows hardly any text, and the data of its scripts
+    contain an article with a date and a text; otherwise None.
+    """
     article = unshown_article(context.post)
     texts = article.get("articleBody", [""])
     return (PageKind.POST, "dated") if len(texts[0]) >= _TEXT_IN_SCRIPTS else None

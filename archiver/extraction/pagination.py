@@ -23,7 +23,9 @@ from archiver.urls import urlkey
 
 
 def _alternatives(*rows: str) -> str:
-    """Joins the alternatives in several rows into one pattern. In a row, "_" stands for a space."""
+    """Returns one regular expression that matches what any of `rows` matches. Each row contains alternatives separated
+    by "|", with "_" for a space.
+    """
     return "|".join(word for row in rows for word in row.replace("_", " ").split("|"))
 
 
@@ -118,8 +120,8 @@ MAYBE = lazy_regex(r"(?<!\d)\d{1,3}(?:\.[a-z]{3,5})?/?(?:[?#]|$)|=\d{1,3}&", re.
 
 
 class PartURL(NamedTuple):
-    """One way to understand an address as the address of a page of a post. `stem` and `key` are the post's own address
-    and its urlkey, `number` is the page's number, and `in_query` is True if the number is in the query.
+    """One possible reading of an address as that of a page of a post. `stem` is the post's own address, and `key` is
+    its urlkey. `number` is the number of the page, and `in_query` is True if the number is in the query.
     """
 
     stem: str
@@ -129,7 +131,7 @@ class PartURL(NamedTuple):
 
 
 def part_urls(url: str) -> list[PartURL]:
-    """Returns every way to understand an address as that of page N of a longer post, with N as written in the address.
+    """Returns every possible reading of an address as that of page N of a longer post. N is the number in the address.
 
     Examples are "/a/2/", "/a/page/2", "/a-2.html", "/a/2.html", "/a-page-2" and "/a?page=2". A number with a leading
     zero does not count, since it is a month or a day. Pages of a site's root are left out.
@@ -224,11 +226,11 @@ class PostParts:
 
 @dataclass(frozen=True, slots=True)
 class _Link:
-    """A link that may lead to another page of this post.
+    """A link that may lead to another page of a post.
 
-    `ways` are all ways to read its address as the address of a page of the post. `text` is the number that the link
-    shows. `onward` is True if the link only says "next", and `sure` is True if it shows a number or is in a block of
-    page links.
+    `ways` are the possible readings of its address as that of a page of a post. `text` is the number that the link
+    shows. `onward` is True if the link only says "next". `sure` is True if it shows a number or is in a block of links
+    between pages.
     """
 
     url: str
@@ -239,14 +241,16 @@ class _Link:
 
 
 def find_parts(page: Page, of: str = "") -> PostParts:
-    """Returns the other pages of the post on this page. The result contains no addresses if the post has only one page,
-    as nearly all posts do.
+    """Returns the other pages of the post on this page. For nearly all posts, there are none, and the result contains
+    no addresses.
 
-    A further page has the post's own address followed by a number. The link to it is in a platform's block of page
-    links, has rel=next, or shows only a number or "next page". If the post's own address has a query (?no=21), a link
-    that only adds a page parameter to it (?no=21&p=2) may show any text. This excludes the next post, further pages of
-    comments and of a listing, pictures, and chapters with names. If this page is already known to be a further page of
-    a post, `of` is the address of that post; it is needed because such a page may have no link to the first one.
+    A further page has the post's own address with a number. The link to it is in a platform's block of page links, has
+    rel=next, or shows only a number or "next page". If the post's own address has a query (?no=21), a link that only
+    adds a page parameter to it (?no=21&p=2) may show any text. This excludes the next post, further pages of comments
+    and of a listing, pictures, and chapters with names.
+
+    If this page is already known to be a further page of a post, `of` is the address of that post; such a page may have
+    no link to the first one.
     """
     links = list(_links(page, "" if of else _own_word(page.url), of or page.url))
     if of:
@@ -265,8 +269,9 @@ def find_parts(page: Page, of: str = "") -> PostParts:
 
 
 def _parts_by_own_number(page: Page, links: list[_Link], own: str, here: list[PartURL]) -> PostParts:
-    """Returns the pages of a post, as found on one of its pages whose own address has a page number. `here` are the
-    ways to read this address as a page of a post.
+    """Returns the pages of a post to which a page belongs whose own address has a number. `here` are the possible
+    readings of this address as that of a page of a post, and `own` is its urlkey. The result is empty if no reading is
+    confirmed.
     """
     for split in here:
         if found := _parts_by_split(page, links, own, split):
@@ -275,8 +280,8 @@ def _parts_by_own_number(page: Page, links: list[_Link], own: str, here: list[Pa
 
 
 def _parts_by_split(page: Page, links: list[_Link], own: str, split: PartURL) -> PostParts | None:
-    """Returns the pages of a post if the links confirm that `split` is the right way to read the page's own address.
-    Otherwise returns None.
+    """Returns the pages of a post if the links on the page confirm that its own address is to be read as `split`, the
+    address of one of these pages; otherwise None.
     """
     first = _first_page(page, split)
     zero = split.in_query and any(k.text == n + 1 for k in links if (n := _number_at(k, split.key)) is not None)
@@ -294,8 +299,8 @@ def _parts_by_split(page: Page, links: list[_Link], own: str, split: PartURL) ->
 
 
 def _own_word(url: str) -> str:
-    """Returns a word in the page's address that the absolute addresses of its further pages also contain; "" if
-    unknown.
+    """Returns the word with which the slug of the page's address begins; "" if there is none. The absolute addresses of
+    the post's further pages contain it, too.
     """
     pieces = [p for p in urlsplit(url).path.split("/") if p and not p.isdigit()]
     word = _WORD.match(pieces[-1]) if pieces and "?" not in url and "%" not in url else None
@@ -307,8 +312,8 @@ _ABSOLUTE = ("/", "http")
 
 
 def _links(page: Page, word: str, own: str) -> Iterator[_Link]:
-    """Yields the links that may lead to other pages of the post, whose address is `own`. An absolute address must
-    contain `word`.
+    """Yields the links that may lead to other pages of the post with the address `own`. An absolute address must
+    contain `word` (see `_own_word`).
     """
     key = urlkey(own) if "?" in own else ""
     index = page.index
@@ -346,8 +351,8 @@ def _rels(el: Element) -> list[str]:
 
 
 def _may_be_page(el: Element, href: str) -> bool:
-    """Returns True if a link's address has a number where the addresses of pages have one. Fragments, comments and
-    <link> elements without rel=next do not count.
+    """Returns True if the address of a link has a number in a place where the addresses of a post's pages have one.
+    Fragments, comments and <link> elements without rel=next do not count.
     """
     if not MAYBE.search(href) or href.startswith("#") or href.isdigit() or "#comment" in href or len(href) > 500:
         return False
@@ -355,7 +360,9 @@ def _may_be_page(el: Element, href: str) -> bool:
 
 
 def _names_above(el: Element) -> str:
-    """Returns the classes and ids of an element and its ancestors, up to the element that contains the post."""
+    """Returns the classes and ids of an element and of the elements around it, up to the <article>, separated by
+    spaces.
+    """
     names: list[str] = []
     at: Element | None = el
     for _ in range(6):
@@ -376,8 +383,8 @@ def _number_at(link: _Link, key: str) -> int | None:
 
 
 def _pages_by_number(links: list[_Link], key: str, zero: bool) -> dict[int, str]:
-    """Returns the addresses of the further pages by number. `zero` is True if addresses count pages from 0, although
-    links show numbers from 1.
+    """Returns the addresses of the further pages of the post with the urlkey `key`, by their numbers from 2 on. `zero`
+    is True if the addresses count the pages from 0, although the links show numbers from 1.
     """
     at = [(n, k) for k in links if (n := _number_at(k, key)) is not None]
     shown = [(n, k.text) for n, k in at if k.text is not None]
@@ -395,6 +402,7 @@ def _in_order(found: dict[int, str], own: str) -> tuple[str, ...]:
 
 def _first_page(page: Page, split: PartURL) -> str:
     """Returns the address of the post's first page if a link with "1", "back" or the like leads to it; otherwise "".
+    `split` is how the address of this page is read, as that of page N of the post.
 
     A link "back" to the home page or an archive does not count.
     """
@@ -417,8 +425,8 @@ def _first_page(page: Page, split: PartURL) -> str:
 
 
 def _first_of(url: str, split: PartURL, one: bool) -> str:
-    """Returns the address of the post's first page if the link `url` leads to it, otherwise "". `one` is True if the
-    link shows "1".
+    """Returns the address of the post's first page if the link `url` leads to it; otherwise "". `split` is how the
+    address of this page is read, as that of page N of the post. `one` is True if the link shows "1".
     """
     if urlkey(url) == split.key:
         return url
@@ -428,9 +436,9 @@ def _first_of(url: str, split: PartURL, one: bool) -> str:
 
 
 def _find_whole_view(page: Page, own: str, numbered: bool) -> str:
-    """Returns the address of a view with everything on one page; "" if the page does not link to such a view.
+    """Returns the address of a view with the whole post on one page; "" if the page does not link to such a view.
 
-    A print view counts only if the pages themselves were not found (`numbered` is False).
+    A link to a print view counts only if the post's pages were not found (`numbered` is False).
     """
     host, stem = urlsplit(own).netloc, re.sub(r"\.\w{3,5}$", "", urlsplit(own).path.rstrip("/"))
     key, printed = urlkey(own), ""

@@ -1,5 +1,5 @@
-"""Locates the post on its page: its title, its body, the element that contains both, and the elements that do not
-belong to the post.
+"""Locates the post on its page: the elements of its title and its body, the element that contains both (the holder),
+and the elements that do not belong to the post.
 """
 
 from __future__ import annotations
@@ -110,13 +110,13 @@ def most_similar_heading(declared: list[str], headings: list[Element]) -> Elemen
 
 
 def is_at_start_of(page: Page, body: Element, el: Element) -> bool:
-    """Returns True if an element is at the start of the body that contains it, with hardly any text before it."""
+    """Returns True if hardly any text of the body precedes an element in it."""
     return page.index.text_length_before(el, body) < _HARDLY_ANY_TEXT
 
 
 def is_in_site_header(page: Page, el: Element) -> bool:
-    """Returns True if a heading belongs to the site and not to the post, because it is in the site's header or has a
-    link to the home page.
+    """Returns True if a heading is in the header of the site or has a link to the home page. It then belongs to the
+    site and not to the post.
     """
     at: Element | None = el
     while at is not None and at.tag not in _TOP:
@@ -250,7 +250,9 @@ def is_meta_block(el: Element) -> bool:
 
 
 def _is_byline_heading(el: Element, names: str) -> bool:
-    """Returns True if a small heading has a class for the date or authors of a post, and links to authors or terms."""
+    """Returns True if a small heading with the classes and ids `names` contains the byline: it has a class for the date
+    or authors of a post, and a link to an author or a term.
+    """
     return el.tag in _SMALL_HEADINGS and _DATED_NAME.search(names) is not None and any(map(_is_meta_part, el.iter("a")))
 
 
@@ -292,7 +294,9 @@ def meta_blocks_in(body: Element) -> tuple[Element, ...]:
 
 @dataclass(slots=True)
 class Post:
-    """The location of the post on its page. `holder` is the element that contains the title, body and byline."""
+    """Where the post is on its page: the elements of its title and its body (None if not found) with the selectors or
+    rules that found them, and the element that contains title, body and byline (`holder`).
+    """
 
     page: Page
     title: Element | None = None
@@ -357,20 +361,21 @@ class Post:
         return len(names) > 2 and el.tag not in _CONTENT_TAGS and _is_noise_name(names)
 
     def _is_meta_line(self, el: Element) -> bool:
-        """Returns True if an <aside> right below the title is a line with a date and with links to authors or terms."""
+        """Returns True if an <aside> is a line right below the title with a date and with links to authors or terms."""
         if self.title is None or el.get("class") or el.getprevious() is not self.title:
             return False
         return is_meta_block(el) and _YEAR.search(element_line(el)) is not None
 
     def is_own_sidebar(self, el: Element) -> bool:
-        """Returns True if an element is a sidebar with the metadata of this post."""
+        """Returns True if an element is a sidebar with the date and the authors or terms of this post."""
         return self._looks_like_noise(el) and self._has_own_meta_data(el)
 
     def _has_own_meta_data(self, el: Element) -> bool:
-        """Returns True if an element contains exactly one date, and links to an author or to terms.
+        """Returns True if an element contains exactly one date and a link to an author or a term, and no link to
+        another post.
 
-        All other links to pages of the site must lead to this page or to a folder above it. An element with a link to
-        another post is a list of posts.
+        All other links to pages of the site must lead to this page or to a folder above it. Otherwise the element is a
+        list of posts.
         """
         times = [t for t in islice(el.iter("time"), 3) if t.get("datetime")]
         if len({t.get("datetime") for t in times}) != 1 or len(times) > 2:
@@ -401,9 +406,7 @@ class Post:
         return url.partition("#")[0].rstrip("/") in self.page.addresses or _is_home_of(self.page, url)
 
     def is_beside_main(self, el: Element) -> bool:
-        """Returns True if an element is neither in the main content that the page marks nor around it. Returns False if
-        the page marks no main content.
-        """
+        """Returns True if the page marks its main content, and an element is neither in it nor around it."""
         main = self.page.main_content
         return main is not None and not is_below(el, main) and not is_below(main, el)
 
@@ -420,10 +423,11 @@ class Post:
         return True
 
     def select(self, selectors: Iterable[str], anywhere: bool = True) -> list[tuple[Element, str]]:
-        """Returns the elements that the first matching selector finds within the holder, each with that selector.
+        """Returns the elements that the first selector with a match finds within the holder (the element that contains
+        title, body and byline), each with this selector.
 
-        Noise and the elements of the text are left out. If `anywhere` is True and no selector matches within the
-        holder, returns the elements that the first matching selector finds outside it.
+        Noise (`is_noise`) and elements in the post's text are left out. If no selector matches within the holder,
+        returns the matches of the first selector outside it if `anywhere` is True, otherwise [].
         """
         outside: list[tuple[Element, str]] = []
         for selector in selectors:
@@ -438,7 +442,9 @@ class Post:
         return outside if anywhere else []
 
     def is_beside(self, el: Element) -> bool:
-        """Returns True if an element is in the holder, or in a sidebar with the metadata of this post."""
+        """Returns True if an element is in the holder (the element that contains title, body and byline), or in a
+        sidebar with the metadata of this post.
+        """
         return self.holder is None or is_below(el, self.holder) or any(is_below(el, one) for one in self.sidebars)
 
     def in_body(self, el: Element) -> bool:
@@ -465,8 +471,8 @@ class Post:
 
 
 def script_article(post: Post) -> Node:
-    """Returns the page's own article in the data of its scripts, with the properties of JSON-LD; {} if there is none.
-    The result is cached.
+    """Returns the page's own article in the data of its scripts as a JSON-LD node; {} if there is none. The result is
+    cached.
     """
     if "script article" not in post.answers:
         shown = [element_line(post.title)] if post.title is not None else []
@@ -477,7 +483,7 @@ def script_article(post: Post) -> Node:
 
 
 def unshown_article(post: Post) -> Node:
-    """Returns the same as `script_article` for a page that shows hardly any text; {} for any other page."""
+    """Returns the article of `script_article` if the page itself shows hardly any text; otherwise {}."""
     page = post.page
     shown = page.text_length if post.body is None else page.index.text_length(post.body)
     return script_article(post) if shown < _SHOWS_LITTLE else {}
@@ -511,8 +517,8 @@ def _find_untitled(post: Post) -> None:
 
 
 def _own_sidebars(post: Post) -> tuple[Element, ...]:
-    """Returns the sidebars with the metadata of this post: those that the platform's selectors (`main`) find, and those
-    with the post's date.
+    """Returns the sidebars with metadata of this post that are outside the element with its title, body and byline. The
+    platform's selectors (`main`) find them, or they contain the post's date.
     """
     holder = post.holder
     found: dict[Element, None] = {
@@ -550,8 +556,8 @@ def _find_body(post: Post, rules: Sequence[str]) -> None:
 
 
 def _below_title(post: Post, outer: Element, rules: Sequence[str]) -> tuple[Element, str] | None:
-    """Returns the element inside `outer` that contains only the body, together with its selector. Returns None if
-    `outer` does not contain the title, or if no element without the title contains all paragraphs of `outer`.
+    """Returns the element inside `outer` that contains only the body, with the selector that finds it. Returns None if
+    `outer` does not contain an <h1>, or if no such element contains all of its paragraphs.
     """
     if next(outer.iter("h1"), None) is None:
         return None
@@ -584,7 +590,9 @@ def _post_of(el: Element) -> Element | None:
 
 
 def _longest_of_first_post(post: Post, found: list[Element]) -> Element:
-    """Returns the element with the longest text among those elements that are in the same post as the first one."""
+    """Returns, of several elements that may be the body, the one with the longest text among those in the same post as
+    the first.
+    """
     home = _post_of(found[0])
     length = post.page.index.text_length
     if home is None:
@@ -593,8 +601,8 @@ def _longest_of_first_post(post: Post, found: list[Element]) -> Element:
 
 
 def _find_title(post: Post, rules: Iterable[str]) -> None:
-    """Sets the post's title. It is the heading found by a selector, unless a different heading equals a title that the
-    page declares.
+    """Sets the title of `post`: the heading that one of the selectors `rules` finds, unless a different heading equals
+    a title that the page declares.
 
     If the post has no title, a heading of the site may be set, since it shows where the post begins.
     """
@@ -605,8 +613,8 @@ def _find_title(post: Post, rules: Iterable[str]) -> None:
 
 
 def _only_heading(el: Element) -> Element:
-    """Returns the heading inside a title's element if exactly one heading in it has text. Otherwise returns the
-    element.
+    """Returns the only heading with text inside the element of a title; the element itself if there is none, or if
+    there are several.
     """
     if el.tag in _HEADING_TAGS:
         return el
@@ -615,8 +623,8 @@ def _only_heading(el: Element) -> Element:
 
 
 class _TitleSearch:
-    """Finds the element with a post's title and stores it in `post.title`. Compares the headings with the site's names,
-    which are not titles, and with the titles that the page declares.
+    """Finds the element with a post's title and stores it in `post.title`. The titles that the page declares and the
+    names of the site show which heading is the title.
     """
 
     def __init__(self, post: Post, *, refuses: bool = True) -> None:
@@ -639,7 +647,9 @@ class _TitleSearch:
             self.settle_by_look(headings, clear)
 
     def refused(self, text: str) -> bool:
-        """Returns True if a text belongs to the site and is not the title of a post."""
+        """Returns True if a text is one of the constants of the site (the same on many posts), and therefore not the
+        title of a post.
+        """
         return self.refuses and self.post.page.constants.refuses_title(text)
 
     def _is_part_of_head(self, el: Element) -> bool:
@@ -655,7 +665,7 @@ class _TitleSearch:
         return not (self.post.is_noise(el) or is_in_site_header(self.post.page, el) or self.refused(element_line(el)))
 
     def settle_by_selectors(self, rules: Iterable[str]) -> bool:
-        """Sets the title to the heading of the first selector that finds one. Returns True if no other heading can be
+        """Sets the title to the heading that the first matching selector finds. Returns True if no other heading can be
         better, because the selector is the platform's own, or because the element for the title exists but is empty.
         """
         empty: tuple[Element, str] | None = None
@@ -672,12 +682,13 @@ class _TitleSearch:
         return empty is not None
 
     def _may_be_title(self, text: str, rule: str) -> bool:
-        """Returns False if a text is the site's name, unless the selector is one for the title of a post."""
+        """Returns False if a text is the site's name, unless the selector `rule` is for the title of a post."""
         return text not in self.site or "post" in rule or "entry" in rule
 
     def _candidates(self, rule: str) -> list[Element]:
-        """Returns the elements that a selector finds above the body or at its start. They must be in the same entry as
-        the body. If that entry contains none, returns those that are in no entry.
+        """Returns the elements that the selector `rule` finds above the body or at its start. If the body is in an
+        entry (an element marked as a post), they must be in the same entry or, if it contains none of them, in no
+        entry.
         """
         body, entry = self.post.body, self.entry
         found = [e for e in self.index.select(rule) if self.is_clear(e)]
@@ -692,21 +703,25 @@ class _TitleSearch:
         return found
 
     def has_declared_title(self) -> bool:
-        """Returns True if the title that was found equals a declared title, or if the page declares no title."""
+        """Returns True if the text of the title that was found equals a title that the page declares, or if the page
+        declares none.
+        """
         title = self.post.title
         return title is not None and (fold_text(element_line(title)) in self.names or not self.names)
 
     def headings(self, tag: str) -> list[Element]:
-        """Returns the page's first headings of this level whose text is not the site's name or empty."""
+        """Returns the first headings of the page with this tag that have a text which is not the site's name."""
         texts = ((e, element_line(e)) for e in self.index.tag(tag)[:_HEADINGS])
         return [
             e for e, text in texts if fold_text(text) and fold_text(text) not in self.site and not self.refused(text)
         ]
 
     def settle_by_look(self, headings: list[Element], clear: list[Element]) -> None:
-        """Sets the title to a heading or element that looks like a title. Takes the first of these that the page has: a
-        heading that is the page's permalink, an <h1>, an <h2> like a declared title, an element whose class says
-        "title", the only remaining heading, or the only empty heading.
+        """Sets the title to the first of these that the page has: a heading that is the page's permalink, an <h1>, an
+        <h2> like a declared title, an element whose class says "title", a line like a declared title, the only
+        remaining heading, or the only empty heading.
+
+        `headings` are the page's <h1> elements, and `clear` are those of them that are certainly part of the post.
         """
         if marked := self._permalinks():
             self.take(marked, "bookmark")
@@ -736,8 +751,8 @@ class _TitleSearch:
             self.post.title, self.post.title_rule = large, "largest font"
 
     def _line_like_declared(self) -> Element | None:
-        """Returns the line that equals a declared title, on a page whose headings are no heading elements but large or
-        bold text. Of several, returns the first with the most marks.
+        """Returns the line whose text equals a declared title, on a page that uses large or bold text instead of
+        heading elements; None if there is none. Of several such lines, returns the most prominent one.
         """
         names = {name for name in self.names if len(name) >= _LEAST_LINE} - self.site
         found = (
@@ -751,8 +766,8 @@ class _TitleSearch:
         return max(lines, key=_prominence, default=None)
 
     def _only_large_line(self) -> Element | None:
-        """Returns the only line in the largest font of a page without headings; None if there is none. Text in such a
-        font is larger than the text of the page.
+        """Returns the only line of a page in its largest font, which must be larger than the font of the text; None if
+        there is no such line, or if the page has headings.
         """
         if self.index.tag("h1", "h2", "h3"):
             return None
@@ -766,14 +781,18 @@ class _TitleSearch:
         return largest[0] if is_line and not _is_date(text, self.post.page.date_language) else None
 
     def _is_own_line(self, el: Element) -> bool:
-        """Returns True if an element is neither noise nor in a link to another page or around one."""
+        """Returns True if an element may be a line of the post: it is not noise, not in a link to another page, and
+        does not contain such a link.
+        """
         links = (a for a in (*el.iter("a"), *islice(el.iterancestors("a"), 1)))
         return (
             not self.refused(element_line(el)) and not self.post.is_noise(el) and all(map(self.post.leads_here, links))
         )
 
     def _only_empty_heading(self) -> Element | None:
-        """Returns the only heading without any content. A template leaves such a heading if a post has no title."""
+        """Returns the only heading without any content, which a template leaves if a post has no title; None if there
+        is not exactly one.
+        """
         found = (e for tag in ("h1", "h2", "h3", "h4") for e in self.index.tag(tag)[:_HEADINGS])
         empty = [e for e in found if not element_line(e) and e.find(".//img") is None and not self.post.is_noise(e)]
         return empty[0] if len(empty) == 1 else None
@@ -819,8 +838,8 @@ def _begins_one(text: str, names: set[str]) -> bool:
 
 
 def _prominence(el: Element) -> int:
-    """Returns how many marks an element, or the one around or in it, has of a heading: a large font, bold text and a
-    class that says "title".
+    """Returns how many of three signs of a heading an element has, counting also the element around it and those in it:
+    a large font, bold text, and a class that says "title".
     """
     near = (el, *islice(el.iterancestors(), 1), *islice(el.iterchildren("*"), 1))
     is_large = any(_font_size(e) >= _LARGE for e in near if e.tag == "font")
@@ -829,7 +848,7 @@ def _prominence(el: Element) -> int:
 
 
 def _font_size(el: Element) -> int:
-    """Returns the size of a <font> from 1 to 7, as HTML's legacy attribute gives it; 0 if it gives none."""
+    """Returns the size of a <font> element, from 1 to 7; 0 if it has none."""
     size = re.fullmatch(r"\s*([+-]?)(\d)\D*", el.get("size") or "")
     if size is None:
         return 0
@@ -837,8 +856,8 @@ def _font_size(el: Element) -> int:
 
 
 def other_headings(post: Post) -> Iterator[Element]:
-    """Yields the headings, and the elements whose class says "title", that may be the post's title instead of the
-    located one, in document order. Yields nothing if the located title is marked as a title.
+    """Yields the elements that may be the post's title instead of the located one, in document order: headings, and
+    elements whose class says "title". Yields nothing if the located title is marked as a title.
 
     Leaves out navigation and the like, headings in the text, dates, and headings with links to other pages.
     """
@@ -878,8 +897,8 @@ def _named_title(post: Post) -> Element | None:
     """Returns an element whose class says "title" and whose text is the beginning of the page's <title> or og:title;
     None if there is none.
 
-    Chinese systems separate the parts of a <title> with "_": "post_section_site". If the name of the site precedes the
-    title without a separator, the name is known from the heading that links to the home page.
+    Chinese systems separate the parts of a <title> with "_": "post_section_site". If the site's name precedes the title
+    without a separator, it is recognized because the heading with the link to the home page contains it.
     """
     page = post.page
     titles = [*page.data.meta("og:title")[:1], page.head_title]
@@ -895,7 +914,7 @@ def _named_title(post: Post) -> Element | None:
 
 
 def post_with_title(page: Page, title: Element | None, body: Element) -> Post:
-    """Returns the post on a page, given the elements of its title and body."""
+    """Returns the post on a page whose title and body are the given elements."""
     post = Post(page, title=title, body=body)
     _find_holder(post)
     post._noise.clear()
@@ -926,14 +945,14 @@ def other_articles(post: Post) -> list[Element]:
 
 
 def _is_like(one: Element, other: Element) -> bool:
-    """Returns True if two elements have the same tag and a class in common, or no classes."""
+    """Returns True if two different elements have the same tag, and either a class in common or no classes."""
     classes, others = (set((el.get("class") or "").split()) for el in (one, other))
     return one is not other and one.tag == other.tag and (classes == others or not classes.isdisjoint(others))
 
 
 def _is_article(post: Post, el: Element, own: Element) -> bool:
-    """Returns True if an element that is not a heading is an article, names the address of another page, or contains a
-    date as `own` does.
+    """Returns True if an element contains an article: it is an <article>, has the address of another page as an
+    attribute, or contains a date as `own`, the element of this page's article, does. A heading is no article.
     """
     if el.tag in _HEADING_TAGS:
         return False
@@ -950,8 +969,8 @@ def _contains_date(el: Element) -> bool:
 
 
 def picture_holder(post: Post) -> Element | None:
-    """Returns the element with the picture of a post without text: its body, or else the element after its title that
-    contains a picture.
+    """Returns the element with the picture of a post: its body or, if it has none, the element after its title that
+    contains a picture; None if there is no picture.
     """
     if post.body is not None or post.title is None:
         return post.body

@@ -165,7 +165,7 @@ def is_term(text: str, sure: bool = False) -> bool:
 
 
 def is_home(text: str) -> bool:
-    """Returns True if the text of a link is a usual name of the home page, such as "Home" or "首页"."""
+    """Returns True if the text of a link is a common name for a home page, such as "Home" or "首页"."""
     return bool(_PLACE.match(text))
 
 
@@ -181,8 +181,8 @@ def unique_terms(found: Iterable[str]) -> Terms:
 
 
 def texts_of_links(el: Element) -> list[str]:
-    """Returns the texts of the links in an element with terms or, if it has no links, of its items. Text between and
-    after the links is not part of a term.
+    """Returns the texts of the links in an element that contains terms. If it contains no links, returns the texts of
+    its items (see `texts_of_items`). Text between and after the links is not part of a term.
     """
     if el.tag == "a":
         return [text_of_term_link(el)]
@@ -190,8 +190,8 @@ def texts_of_links(el: Element) -> list[str]:
 
 
 def text_of_term_link(el: Element) -> str:
-    """Returns the text of a link to a category or tag. Leaves out the number of its posts if that is in an element at
-    the end.
+    """Returns the text of a link to a category or tag, without the number of its posts if that is in an element at the
+    end of the link.
     """
     text = element_line(el)
     if not text or not text[-1].isdecimal() or not len(el):
@@ -204,8 +204,8 @@ def text_of_term_link(el: Element) -> str:
 
 
 def texts_of_items(el: Element) -> list[str]:
-    """Returns the texts of an element with terms that are not links: its list items, or else its child elements if all
-    of its text is in several of them, or else its whole text.
+    """Returns the texts of the terms in an element without links. These are the texts of its list items, or else those
+    of its child elements if it contains several and no other text, or else its whole text.
     """
     items = [element_line(item) for item in islice(el.iter("li"), _MAX_ITEMS)]
     if items:
@@ -266,9 +266,7 @@ def _kind_of_end(text: str) -> Kind | None:
 
 @lru_cache(maxsize=8_192)
 def slug_of(href: str) -> str:
-    """Returns the last segment of an address, decoded. It is the slug of the category or tag to which the address
-    leads.
-    """
+    """Returns the last segment of an address, decoded. For the address of a category or tag, this is its slug."""
     try:
         parts = urlsplit(href)
     except ValueError:
@@ -359,9 +357,8 @@ class TermLink:
 def term_links(page: Page, post: Post, *, with_tags: bool = True) -> list[TermLink]:
     """Returns the links to the post's own categories and tags, in document order, without those in its text.
 
-    If no tags are found there, links right below the element that contains the post count, too, and then links at the
-    end of its text. In the text, a link counts only if it has a label or rel="tag". If `with_tags` is False, tags are
-    not looked for in these further places.
+    If no tags are found and `with_tags` is True, tags are also looked for right below the element that contains the
+    post, and then at the end of its text. In the text, a link counts only if it has a label or rel="tag".
     """
     found = post.answers.get("term links")
     if found is None:
@@ -377,7 +374,7 @@ def term_links(page: Page, post: Post, *, with_tags: bool = True) -> list[TermLi
 
 
 class _Links:
-    """Decides for each link in order whether it leads to a category, to a tag or to neither.
+    """Decides for each of several links, in order, whether it leads to a category, to a tag or to neither.
 
     If `strict` is True, the address is not enough to recognize a term: it must have a label, an icon or rel="tag".
     """
@@ -410,7 +407,9 @@ class _Links:
         return body is not None and index.order[a] >= index.end(body)
 
     def _may_be_term(self, a: Element) -> bool:
-        """Returns False for a link that is no term whatever precedes it, and that tells nothing about the next link."""
+        """Returns False if a link certainly does not lead to a category or tag. Such a link is ignored when the next
+        link is judged.
+        """
         href = a.get("href") or ""
         if len(href) > 500:
             return False
@@ -459,7 +458,9 @@ def _rel(a: Element) -> frozenset[str]:
 
 
 def _list_with_counts(a: Element) -> Element | None:
-    """Returns the list around a link if its list item also has the number of posts: "Walks (8)". Otherwise None."""
+    """Returns the list around a link if its list item also contains the number of posts, as in "Walks (8)"; otherwise
+    None.
+    """
     item = a.getparent()
     around = item.getparent() if item is not None and item.tag == "li" else None
     if item is None or around is None:
@@ -469,8 +470,8 @@ def _list_with_counts(a: Element) -> Element | None:
 
 
 def _kind_before(a: Element, previous: tuple[Element, Kind] | None) -> Kind | None:
-    """Returns "category" or "tag" if what precedes a link shows this: a label, an icon, or a link of known kind
-    (`previous`). Otherwise returns None.
+    """Returns "category" or "tag" if what precedes a link shows this: a label, an icon, or `previous`, the link before
+    it with its kind. Otherwise returns None.
     """
     before = text_before(a, previous[0] if previous else None)
     if before is None:
@@ -479,10 +480,8 @@ def _kind_before(a: Element, previous: tuple[Element, Kind] | None) -> Kind | No
 
 
 def _links_in_holder(page: Page, post: Post) -> Iterator[Element]:
-    """Yields the first links that are in the element that contains the post (the holder), but not in the body. Links in
-    the post's meta blocks and own sidebars come first.
-
-    The links are found by their position in the document, where an element and its descendants are one range.
+    """Yields links in the element that contains the post (the holder), but not in the body, up to a maximum number.
+    Links in the post's meta blocks and own sidebars come first.
     """
     if post.holder is None:
         return
@@ -504,7 +503,9 @@ def _links_in_holder(page: Page, post: Post) -> Iterator[Element]:
 
 
 def _links_below(page: Page, post: Post) -> Iterator[Element]:
-    """Yields the links that follow the holder under its parent or grandparent, up to the next post's heading."""
+    """Yields the links after the holder (the element that contains the post) in its parent and grandparent, up to the
+    heading of the next post.
+    """
     if post.holder is None or post.holder.tag in ("body", "main", "html"):
         return
     around = post.holder.getparent()
@@ -533,7 +534,7 @@ def _elements_after(el: Element, top: Element) -> Iterator[Element]:
 
 
 def _last_links(page: Page, post: Post) -> list[Element]:
-    """Returns the last links in the last elements of the post's text."""
+    """Returns the links in the last elements of the post's text, up to a maximum number."""
     if post.body is None:
         return []
     order = page.index.order
@@ -585,7 +586,9 @@ def text_before(a: Element, previous: Element | None) -> str | Element | None:
 
 
 class _Preceding(NamedTuple):
-    """What precedes a link, in the form in which `text_before` returns it."""
+    """A wrapper for what precedes a link, as `text_before` returns it. It distinguishes the result None (a link
+    precedes it) from no result.
+    """
 
     what: str | Element | None
 
@@ -597,7 +600,7 @@ def _text_unless_separator(text: str | None) -> str:
 
 
 def _before_among_siblings(at: Element, previous: Element | None) -> _Preceding | None:
-    """Returns what the nearest siblings before an element contain; None if these siblings are empty."""
+    """Returns what the nearest siblings before an element contain; None if they are empty, or if there are none."""
     sibling = at.getprevious()
     for _ in range(_CLIMB):
         if sibling is None:
@@ -621,7 +624,7 @@ def _before_among_siblings(at: Element, previous: Element | None) -> _Preceding 
 
 
 def _first_descendants(el: Element) -> list[Element]:
-    """Returns an element and its first descendants, at most as many as a label or an icon has."""
+    """Returns an element and its first descendants, 12 elements in all. A label or an icon has no more."""
     return list(islice(el.iter("*"), 12))
 
 
@@ -631,8 +634,8 @@ def _kind_of_icon(el: Element) -> Kind | None:
 
 
 def is_in_prose(el: Element, known: dict[Element, bool]) -> bool:
-    """Returns True if a link is in a sentence. The block around such a link contains much text besides links. `known`
-    caches results.
+    """Returns True if a link is in a sentence, because the block around it contains much text besides links. `known`
+    caches results by block.
     """
     at = el
     while at.tag not in _BLOCKS and (parent := at.getparent()) is not None:

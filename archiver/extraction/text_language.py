@@ -65,9 +65,8 @@ written in any script."""
 
 @dataclass(frozen=True, slots=True)
 class LanguageRow:
-    """The signs that distinguish a language from others in the same script. `words` are its frequent words, `letters`
-    are letters that most other languages lack, and `never` are letters that this language lacks but other languages
-    have.
+    """How a language is distinguished from others in the same script: by its frequent words (`words`), by letters that
+    most other languages lack (`letters`), and by letters that it lacks itself (`never`).
     """
 
     tag: str
@@ -335,8 +334,8 @@ Declared = tuple[str, str, str]
 
 
 class _ScriptOf(dict[int, str | None]):
-    """A table for `str.translate` that replaces each letter by the sign of its script and removes all other characters.
-    A character is added to the table when it first occurs.
+    """A table for `str.translate` that replaces each letter by a character that stands for its script, and removes all
+    other characters. A character is added to the table when it first occurs.
     """
 
     def __missing__(self, code: int) -> str | None:
@@ -373,7 +372,7 @@ _PUNCTUATION = ".,;:!?\"'()[]«»“”„‘’–—…-،؛؟।"
 
 @dataclass(frozen=True)
 class _Text:
-    """The letters and the words of a text."""
+    """A text of which the language is sought, with the counts of its letters and words."""
 
     text: str
 
@@ -432,7 +431,9 @@ def language_of_text(text: str) -> str:
 
 
 def _is_contradicted(tag: str, sample: _Text) -> bool:
-    """Returns True if a text cannot be in the language of `tag`. A tag with a script ("sr-Latn") is always believed."""
+    """Returns True if a text cannot be in the language of the BCP 47 tag `tag`. A tag with a script ("sr-Latn") is
+    always believed.
+    """
     primary, *rest = tag.lower().split("-")
     if any(len(part) == 4 and part.isalpha() for part in rest):
         return False
@@ -475,9 +476,11 @@ def _is_in_other_words(tag: str, sample: _Text) -> bool:
 
 
 def _is_plainly_in(tag: str, text: str) -> bool:
-    """Returns True if a text is so clearly in the language of `tag` that no other language can contradict it: the text
-    cannot contain _SURE_AGAINST times as many frequent words of any other language. Words next to punctuation are not
-    counted. This is faster, and never makes the result True wrongly.
+    """Returns True if a text contains so many frequent words of the language `tag` that no other language can have
+    _SURE_AGAINST times as many.
+
+    This is a quick test: words next to punctuation are not counted, so that the result may be wrongly False, but never
+    wrongly True.
     """
     words = text.casefold().split()
     return _SURE_AGAINST * sum(map(_WORDS_OF[tag].__contains__, words)) > len(words)
@@ -485,7 +488,7 @@ def _is_plainly_in(tag: str, text: str) -> bool:
 
 def _most_hits(hits: Mapping[str, float]) -> tuple[str, float, float] | None:
     """Returns the language with the most frequent words in the text, the number of these words, and the number for the
-    next language. Returns None if the text contains no frequent words.
+    second language. `hits` are the numbers by language. Returns None if the text contains no frequent words.
     """
     if not hits:
         return None
@@ -506,8 +509,8 @@ def _language_of(sample: _Text) -> str:
 
 
 def _scores(script: str, sample: _Text) -> Iterator[tuple[str, float]]:
-    """Yields the languages of a script in which a text may be, each with its score: the number of its frequent words
-    and (at most _MAX_MARKS) distinctive letters in the text.
+    """Yields the languages in which a text in this script may be, each with its score: the number of frequent words in
+    the text plus the number of distinctive letters (at most _MAX_MARKS).
     """
     letters = Counter(sample.text.casefold())
     for row in _BY_SCRIPT.get(script, ()):

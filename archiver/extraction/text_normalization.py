@@ -116,11 +116,11 @@ def _lower_in_pattern(found: re.Match[str]) -> str:
 
 
 class CaselessPattern:
-    """A regular expression that ignores case, without flags in the pattern. The string of a match may be in lower case,
-    so only its positions are of use.
+    """A regular expression that ignores case. The string of a match may be in lower case, so only the positions of a
+    match are of use.
 
-    A text in ASCII is matched in lower case with a case-sensitive pattern, because only there the engine skips
-    alternatives by their first letter. With many alternatives this takes half of the time.
+    A text in ASCII is converted to lower case and matched with a case-sensitive pattern, because only then the engine
+    skips alternatives by their first letter. With many alternatives this halves the time.
     """
 
     __slots__ = ("_any", "_lower")
@@ -140,8 +140,8 @@ _SHORT = 300  # results are cached for texts of at most this many characters (na
 
 
 def clean_text(text: str | None) -> str:
-    """Returns a text as one clean line: in NFC, with white space collapsed, invisible characters removed and entities
-    decoded. A parsed text still contains entities if the page escaped it twice.
+    """Returns a text as one clean line, "" for None: in NFC, with white space collapsed, invisible characters removed
+    and entities decoded. A parsed text still contains entities if the page escaped it twice.
     """
     if not text:
         return ""
@@ -158,7 +158,9 @@ def clean_text(text: str | None) -> str:
 
 
 def element_line(el: Element | None) -> str:
-    """Returns all text of an element as one line, without scripts. Blocks and line breaks are replaced by spaces."""
+    """Returns all text of an element as one line, without scripts; "" for None. Blocks and line breaks are replaced by
+    spaces.
+    """
     if el is None or el.tag in _UNREAD:
         return ""
     if len(el) == 0:
@@ -169,8 +171,8 @@ def element_line(el: Element | None) -> str:
 
 
 def has_longer_line(el: Element, length: int) -> bool:
-    """Returns True if `element_line` of an element has more than `length` characters. Most of a long element is not
-    read.
+    """Returns True if `element_line` of an element has more than `length` characters. A long element is read only as
+    far as necessary.
     """
     if el.tag in _UNREAD:
         return False
@@ -203,7 +205,9 @@ def _text_parts(el: Element) -> Iterator[str]:
 
 
 def has_text(el: Element, least: int = 1) -> bool:
-    """Returns True if the texts in an element, without white space around them, have at least `least` characters."""
+    """Returns True if an element contains at least `least` characters of text, not counting white space around its
+    texts.
+    """
     length = 0
     for text in el.itertext():
         length += len(text.strip())

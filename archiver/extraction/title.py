@@ -113,8 +113,8 @@ def _is_long_title(text: str, declared: str) -> bool:
 
 
 def _leads_home(page: Page, el: Element) -> bool:
-    """Returns True if a text in the header is the site's name, because it links to a home page or is not a link. A
-    post's title would link to the post.
+    """Returns True if an element in the header of a page may be the site's name, because it contains no link, or links
+    to another page than this one. A post's title would link to the post.
     """
     link = el if el.tag == "a" else next(el.iter("a"), None)
     if link is None:
@@ -124,7 +124,7 @@ def _leads_home(page: Page, el: Element) -> bool:
 
 
 def _is_site_or_section(part: str, separator: str, host: str, path: str) -> bool:
-    """Returns True if the last part of a title is the name or a section of the site.
+    """Returns True if the last part of a title is the name or a section of the site. `separator` is what precedes it.
 
     A part is the name if it is in the host: "Lumo" is the name of drinklumo.example. A part is a section if it is a
     folder in the page's address ("District" in /district/1) or a common word such as "Blog".
@@ -159,7 +159,9 @@ def repair_mojibake_title(text: str) -> str:
 
 def without_site(title: str, names: list[str], host: str, path: str = "") -> str:
     """Returns a title without the site's name before or after it and without the section after it; "" if the title
-    contains only the name and a separator. `path` is the path of the page's address.
+    consists only of the name and a separator.
+
+    `names` are the names of the site, `host` is its host, and `path` is the path of the page's address.
     """
     if len(title) > 500:
         return title
@@ -186,7 +188,7 @@ def without_site(title: str, names: list[str], host: str, path: str = "") -> str
 
 
 def _is_name_only(title: str, names: list[str]) -> bool:
-    """Returns True if a title consists of the site's name and a separator, because the title of the post is missing."""
+    """Returns True if a title consists only of the site's name and a separator, as it does if a post has no title."""
     rest = _SIGNS_AT_START.sub("", _SIGNS_AT_END.sub("", title))
     return rest != title and fold_text(rest) in {fold_text(name) for name in names}
 
@@ -220,9 +222,9 @@ def _without_name_before(title: str, name: str) -> str:
 
 
 def _after_name(title: str, names: list[str], path: str) -> str:
-    """Returns a title without the site's name at its beginning if the slug in the page's address has exactly the words
-    of the rest. This proves that the name is not part of the title, although no separator follows it. Otherwise returns
-    the title unchanged.
+    """Returns a title without one of the site's `names` at its beginning, if the slug in the page's address has exactly
+    the words of the rest. This proves that the name is not part of the title, although no separator follows it.
+    Otherwise returns the title unchanged.
     """
     for name in names:
         rest = title[len(name) :].strip()
@@ -232,7 +234,9 @@ def _after_name(title: str, names: list[str], path: str) -> str:
 
 
 def heading_text(el: Element) -> str:
-    """Returns the text of a heading, without a permalink sign, text for screen readers and values of other fields."""
+    """Returns the text of a heading, without permalink signs, text for screen readers, and other fields such as the
+    date.
+    """
     text = element_line(el)
     for inner in el.iter("*"):
         if inner is not el and (_HIDDEN.search(inner.get("class") or "") or _is_other_field(inner)):
@@ -253,8 +257,8 @@ def _is_other_field(el: Element) -> bool:
 
 
 def without_labels(el: Element, declared: set[str]) -> str:
-    """Returns the text of a heading, without the kicker before it or the subtitle after it, if a declared title lacks
-    them.
+    """Returns the text of a heading without the short line above it (kicker) or below it (subtitle), if a declared
+    title equals the rest. Otherwise returns the whole text.
 
     `declared` are the titles that the page declares, as returned by `fold_text`. A kicker or subtitle is removed only
     if it is a child element of the heading.
@@ -273,12 +277,12 @@ def without_labels(el: Element, declared: set[str]) -> str:
 
 
 def without_section(text: str, declared: set[str], bare: str) -> str:
-    """Removes the name of a section or site from the end of a heading, if the shorter heading equals a title that the
-    page declares. Otherwise returns the heading unchanged.
+    """Returns a heading without the name of a section or site at its end, if the rest equals a title that the page
+    declares. Otherwise returns the heading unchanged.
 
     `declared` are these titles, as returned by `fold_text`. `bare` is the heading without the declared name of the
-    site. A name at the beginning is not removed, since it may belong to the title: on the site Lumo, `without_site`
-    also shortens the declared title "Lumo: a new lamp".
+    site. A name at the beginning is not removed, since it may belong to the title, as in "Lumo: a new lamp" on the site
+    Lumo.
     """
     if fold_text(text) in declared:
         return text
@@ -308,11 +312,11 @@ def restore_lost_characters(text: str, declared: list[str]) -> str:
 
 
 def restore_lost_tags(text: str, heading: Element, declared: list[str]) -> str:
-    """Returns the declared title in place of a heading that lacks a word in angle brackets, because the word became a
-    tag of the page.
+    """Returns the declared title in place of a heading from which a word in angle brackets is missing, because the page
+    does not escape it and it became a tag. Otherwise returns the heading unchanged.
 
-    "Closing the" becomes "Closing the <dialog>" if the heading contains an element <dialog>. A declared title that
-    contains an end tag is not used, since its tags are markup and not such words.
+    "Closing the" becomes "Closing the <dialog>" if the heading contains an element <dialog>. A declared title with an
+    end tag is not used, since its tags are markup and not words.
     """
     for one in declared:
         tags = _TAG.findall(one)
@@ -329,8 +333,8 @@ def title_candidates(
     """Returns the title candidates with their sources, without the site's name, and without titles that belong to the
     site and not to the post (constants).
 
-    `names` are the names of the site, from `site_names`. If the element for the post's title is empty, "" is a
-    candidate.
+    `names` are the names of the site, from `site_names`, and `host` is its host. If the element for the post's title is
+    empty, "" is a candidate.
     """
     declared = _declared_titles(page, post, names, host)
     out: list[Candidate[str]] = []
@@ -346,7 +350,7 @@ def title_candidates(
 
 
 def _other_headings(post: Post) -> list[Candidate[str]]:
-    """Returns the page's other headings that may be the title, as candidates that count only if there are no others."""
+    """Returns the page's other headings that may be the title, as candidates with a low confidence."""
     found: list[str] = []
     for el in other_headings(post):
         if 0 < len(text := _clean_title(heading_text(el))) <= _MAX_OTHER and text not in found:

@@ -76,8 +76,8 @@ def read_dates(
 
 
 def _relative_date(text: str, before: str, captured_at: datetime) -> tuple[Moment | None, Moment | None]:
-    """Returns a date like "3 hours ago" in a line as (date of publication, None). If a label says that it is the date
-    of the last change, returns it as (None, date of the last change).
+    """Parses a line such as "3 hours ago". Returns a pair like that of `read_dates`: (date of publication, None) or, if
+    a label says so, (None, date of the last change).
     """
     moment = relative_time(text, captured_at)
     return (None, moment) if (date_label(text) or date_label(before)) == "modified" else (moment, None)
@@ -85,8 +85,8 @@ def _relative_date(text: str, before: str, captured_at: datetime) -> tuple[Momen
 
 @lru_cache(maxsize=4_096)
 def date_label(text: str) -> str:
-    """Returns the meaning of the last label in a text before a date: "published", "modified" or "sent" (a paper to its
-    journal); "" if there is no label.
+    """Returns what the last label in a text says about the date after it: "published", "modified" or "sent" (a paper
+    was sent to its journal); "" if there is no label.
     """
     of = {name: max((m.end() for m in pattern.finditer(text)), default=-1) for name, pattern in _LABELS}
     name = max(of, key=lambda n: of[n])
@@ -97,8 +97,8 @@ _LABELS = (("published", PUBLISHED), ("modified", MODIFIED), ("sent", SENT))
 
 
 def _is_called_change(tail: str) -> bool:
-    """Returns True if the words after a date say that it is the date of the last change: "12 May 2020 (updated)",
-    "2020-05-12 更新".
+    """Returns True if `tail`, the words after a date, say that it is the date of the last change: "12 May 2020
+    (updated)", "2020-05-12 更新".
     """
     return bool(MODIFIED.match(tail.lstrip(" ()[]|·–—-,:.")))
 
@@ -121,7 +121,7 @@ _NOT_PUBLICATION = lazy_regex(
     re.IGNORECASE,
 )
 _QUOTING = frozenset(("blockquote", "figcaption", "caption"))
-_DEPTH_OF_EVENT = 2  # the date of an event has a class for it, or its parent
+_DEPTH_OF_EVENT = 2  # the class of an event is on the element with its date, or on the parent of that element
 _DIGIT = lazy_regex(r"[\d年]")
 _LOOKS = lazy_regex(r"(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}(?!\d)|[〇一二三四五六七八九]年")
 _UNREAD = frozenset(("script", "style", "noscript", "template", "option", "select", "textarea", "title", "meta", "code",
@@ -153,8 +153,8 @@ _LISTED_LINKS = 5
 
 @dataclass(frozen=True, slots=True)
 class VisibleDate:
-    """A visible date. `where` is its position, a key of `_TRUST`. `meaning` is "published" or "modified", and
-    `labelled` is True if the date has a label.
+    """A date that readers see on the page. `where` is its position relative to the post, a key of `_TRUST`. `meaning`
+    is "published" or "modified", and `labelled` is True if a label says which.
     """
 
     moment: Moment
@@ -172,10 +172,10 @@ def names_a_date(name: str) -> bool:
 
 
 class _Places:
-    """Determines, by document order, where elements are relative to the post: near or above its heading, inside or
-    after its body, or elsewhere.
+    """Tells where elements are relative to the post, by their order in the document: near or above its heading, inside
+    or after its body, or elsewhere.
 
-    It does not refer to the post, which remembers it. Reference counting would not free them otherwise.
+    It has no reference to the post. The post has one to it, and reference counting would never free the two.
     """
 
     def __init__(self, page: Page, post: Post) -> None:
@@ -196,15 +196,17 @@ class _Places:
         self._ends: tuple[int, int] | None = None
 
     def ends_of_text(self) -> tuple[int, int]:
-        """Returns the positions at which dates are no longer close to the heading, or near it, since there is too much
-        text between them. On a page whose body is unknown, the text begins near the heading, too.
+        """Returns the positions in the document up to which elements are close to the heading, and near it. Text after
+        the heading limits both. On a page whose body is unknown, the text begins near the heading, too.
         """
         if self._ends is None:
             self._ends = _ends_of_text(self.page, self.title, (_CLOSE_TEXT, _NEAR_TEXT))
         return self._ends
 
     def is_close(self, el: Element) -> bool:
-        """Returns True if an element is so near the heading that its date belongs to the post, whatever its class."""
+        """Returns True if an element is so close to the heading that its date belongs to the post, whatever
+        its class.
+        """
         n = self.order.get(el, 0)
         if self.title >= 0 and -_CLOSE <= n - self.title <= _CLOSE:
             return n < self.ends_of_text()[0]
@@ -225,8 +227,8 @@ class _Places:
         return "after" if 0 <= self.body <= n <= self.end + _NEAR else "far"
 
     def around_heading(self, length: int) -> tuple[int, int]:
-        """Returns the range of positions around the heading, which ends at most at `length`; (0, 0) if there is no
-        heading.
+        """Returns the range of positions of the elements around the heading, as (first, end); (0, 0) if there is no
+        heading. `length` is the number of elements on the page.
         """
         if self.title < 0:
             return 0, 0
@@ -241,8 +243,8 @@ class _Places:
 
 
 def _ends_of_text(page: Page, title: int, lengths: tuple[int, int]) -> tuple[int, int]:
-    """Returns the positions at which the text after a heading (at position `title`) has these lengths, in characters.
-    Looks no further than `_NEAR` elements.
+    """Returns the two positions at which the text after a heading exceeds the two `lengths`, in characters. `title` is
+    the position of the heading. Looks no further than `_NEAR` elements.
     """
     first, second = lengths
     ends, length = [title + _NEAR + 1] * 2, 0
@@ -260,8 +262,8 @@ def _ends_of_text(page: Page, title: int, lengths: tuple[int, int]) -> tuple[int
 
 
 def visible_dates(page: Page, post: Post, language: str, *, near: bool = False) -> list[VisibleDate]:
-    """Returns the visible dates of a post, most likely first, without dates in comments, sidebars and other posts. If
-    `near` is True, only the elements around the heading are read.
+    """Returns the visible dates that may be the post's, most likely first, without those in comments, sidebars and
+    other posts. If `near` is True, only the elements around the heading are read.
     """
     places = _Places(page, post)
     found: list[VisibleDate] = []
@@ -291,7 +293,7 @@ def visible_dates(page: Page, post: Post, language: str, *, near: bool = False) 
 @dataclass(frozen=True, slots=True)
 class _Holder:
     """An element with a date in its text. `named` is True if its tag, class or id says that it contains a date. `where`
-    is its position: a key of `_TRUST`, or "in" (in the body).
+    is its position relative to the post: a key of `_TRUST`, or "in" (in the body).
     """
 
     element: Element
@@ -302,7 +304,7 @@ class _Holder:
 
 
 def _read_holder(el: Element, places: _Places, post: Post) -> _Holder | None:
-    """Returns an element as a `_Holder`, with its text and position; None if its date cannot belong to the post."""
+    """Returns the element as a `_Holder`, with its text and position; None if a date in it cannot be the post's."""
     where = places.position_of(el)
     if where in ("edge", "in") and post.in_meta_block(el):
         where = "meta"
@@ -321,8 +323,8 @@ def _read_holder(el: Element, places: _Places, post: Post) -> _Holder | None:
 
 
 def _lower_if_linked(page: Page, one: VisibleDate) -> VisibleDate:
-    """Returns the date, with less confidence if it is in a link to another page and either far from the heading or in a
-    list of links. Such lists show posts without a title by their dates.
+    """Returns the date, with a lower confidence if it is in a link to another page and is either far from the heading
+    or in a list of links. Such lists name posts without a title by their dates.
     """
     if (one.where != "near" or _is_in_list_of_links(one.element)) and _is_linked_elsewhere(page, one.element):
         return replace(one, confidence=one.confidence - _LESS_IF_LINKED)
@@ -409,8 +411,8 @@ def _dates_in_holder(page: Page, holder: _Holder, language: str) -> list[Visible
 
 
 def _with_time_of_attribute(el: Element, shown: Moment | None) -> Moment | None:
-    """Returns the date that an element shows. If the element shows only a day and is a <time> whose attribute adds a
-    time of day, or contains exactly one <time>, returns the date in the attribute.
+    """Returns the date that an element shows (`shown`, None for none). If this is only a day, and the element is or
+    contains exactly one <time> whose attribute adds a time of day, returns the time in the attribute.
     """
     if shown is None or shown.precision != "day":
         return shown
@@ -423,7 +425,7 @@ def _with_time_of_attribute(el: Element, shown: Moment | None) -> Moment | None:
 
 def _date_in_attribute(el: Element, label: str, language: str) -> tuple[Moment | None, Moment | None]:
     """Returns the date in an element's attribute as a pair like that of `read_dates`: (date of publication, date of the
-    last change). At least one of them is None.
+    last change). `label` decides which of the two it is, and the other is None.
     """
     moment = date_of_attributes(el, language)
     if label == "sent":
@@ -432,7 +434,9 @@ def _date_in_attribute(el: Element, label: str, language: str) -> tuple[Moment |
 
 
 def date_of_attributes(el: Element, language: str) -> Moment | None:
-    """Returns the date in an attribute of an element, such as the `datetime` or the tooltip of "3 hours ago"."""
+    """Returns the date in an attribute of an element, such as the `datetime` or the tooltip of "3 hours ago"; None if
+    there is none.
+    """
     moment = next((m for a in _ATTRIBUTES if (v := el.get(a)) and (m := machine_date(v))), None)
     return moment or visible_date(el.get("title") or "", language)
 
@@ -452,7 +456,9 @@ def _is_of_post(holder: _Holder, label: str, language: str) -> bool:
 
 
 def _words_before(el: Element) -> str:
-    """Returns the words directly before an element. They may be its label, even if they are in a separate element."""
+    """Returns the last words of a short text before an element, which may be the label of its date; "" if there is
+    none.
+    """
     at = el
     for _ in range(6):
         previous = at.getprevious()
@@ -481,7 +487,7 @@ def _is_small_aside(el: Element) -> bool:
 
 @lru_cache(maxsize=8_192)
 def is_other_time_name(names: str) -> bool:
-    """Returns True if a string of classes and ids contains a name for the date of an event, or for the day on which the
+    """Returns True if the classes and ids `names` contain a name for the date of an event, or for the day on which the
     page is shown.
     """
     return bool(_NOT_PUBLICATION.search(names))
@@ -497,7 +503,7 @@ _REACTIONS = lazy_regex(
 
 @lru_cache(maxsize=8_192)
 def is_reaction_name(names: str) -> bool:
-    """Returns True if a string of classes and ids contains a name for comments or for a list of other posts."""
+    """Returns True if the classes and ids `names` contain a name for comments or for a list of other posts."""
     return bool(_REACTIONS.search(names))
 
 
@@ -509,9 +515,9 @@ _OF_FOOTER, _OF_COMMENTS, _OF_QUOTATION = (
 
 
 def _reason_of_place(el: Element, places: _Places) -> str:
-    """Returns why a date in this element is not the post's, by the elements around it: it is in the footer of the page
-    (where "last changed" refers to the site), in comments or a list of other posts, or in a quotation, or it is the
-    date of a picture or of an event. Returns "" if none of these is true.
+    """Returns, as a phrase, why a date in this element is not the post's: it is in the page's footer, in comments or a
+    list of other posts, or in a quotation, or it is the date of a picture or of an event. Returns "" if there is no
+    such reason.
     """
     at: Element | None = el
     depth, is_around = 0, False
@@ -537,7 +543,7 @@ def _is_list_item(el: Element) -> bool:
 
 
 def _list_signature(el: Element) -> tuple[str, str]:
-    """Returns the tag and class of an element and of its parent. They are the same for all entries of a list."""
+    """Returns the tag and class of an element and those of its parent. All entries of a list have the same result."""
     parent = el.getparent()
     return f"{el.tag}.{el.get('class') or ''}", (parent.get("class") or parent.tag) if parent is not None else ""
 
@@ -570,7 +576,9 @@ _INLINE = frozenset(
      "nobr", "q", "s", "small", "span", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr", "img", "svg",
      "summary")
 )  # fmt: skip
-_SEPARATE = frozenset(("a", "abbr", "label", "span", "time"))  # what styles set apart, without a space in the source
+_SEPARATE = frozenset(
+    ("a", "abbr", "label", "span", "time")
+)  # styles set these apart, even without a space in the source
 _HARD_NOISE = lazy_regex(
     r"(?:^|[\s_-])(?:comment\w*|respond|disqus|repl(?:y|ies)|related\w*|recommend\w*|popular|trending|latest|recent|"
     r"most-?\w+|more-?\w+|also-?like|archives?|menu|nav\w*|prev\w*|next|sidebar\d*|"
@@ -581,15 +589,15 @@ _HARD_NOISE = lazy_regex(
 _LINE_LENGTH, _SECOND_LINES, _AROUND, _AFTER_DATE, _REFUSED = 240, 60, 60, 30, 5
 # The end of a dateline: "(Reuters) -", "--", ") -", "/PRNewswire/".
 _DATELINE = lazy_regex(r"^[\s)\]]*(?:\([^()]{2,40}\)\s*)?(?:[-–—]|/\w)")
-# The confidence of a date at a second look by its position, that of one elsewhere, and that of one in what looks like
-# something beside a post.
+# The confidence of a date at a second look: by its position, for any other position, and for an element that does not
+# look like a part of the post.
 _SECOND_TRUST = {"near": 0.5, "above": 0.48, "edge": 0.46, "meta": 0.46, "after": 0.44}
 _SECOND_ELSEWHERE, _SECOND_IN_NOISE = 0.37, 0.36
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedDate:
-    """A date on the page that is not the post's, with the reason why."""
+    """A date on the page that is not the post's date. `reason` is a phrase that says why."""
 
     moment: Moment
     element: Element
@@ -597,8 +605,10 @@ class RefusedDate:
 
 
 def dates_at_second_look(page: Page, post: Post, language: str) -> tuple[list[VisibleDate], list[RefusedDate]]:
-    """Returns the dates of all lines of the page that may give the post's date, and the dates of other lines, each with
-    the reason why it does not count. `visible_dates` has found the texts that look like dates.
+    """Returns the dates on all lines of a page that may be the post's, and the other dates with the reasons why they
+    are not. This is done if no other date is certain enough.
+
+    `visible_dates`, which was called before, has stored the texts that look like dates.
     """
     lines = _LinesOfBlocks()
     places: _Places
@@ -640,8 +650,8 @@ def dates_at_second_look(page: Page, post: Post, language: str) -> tuple[list[Vi
 
 @dataclass(frozen=True, slots=True)
 class _TextLine:
-    """A line as readers see it, which ends at a block-level element or a line break. `before` is the line before it if
-    that is short enough for a label.
+    """A line of text as readers see it. It ends at a block-level element or a line break. `before` is the previous
+    line, which may be a label; "" if it is too long for one.
     """
 
     text: str
@@ -649,13 +659,13 @@ class _TextLine:
 
 
 class _LinesOfBlocks:
-    """Splits the block-level elements of a page into lines, each element only once."""
+    """The lines of text in the block-level elements of a page. Each element is split into lines only once."""
 
     def __init__(self) -> None:
         self._lines: dict[Element, list[str]] = {}
 
     def line_with(self, el: Element, text: str) -> _TextLine | None:
-        """Returns the line that contains a text of an element; None if that line is too long for one with a date."""
+        """Returns the line of an element's block in which `text` is; None if there is none."""
         block = el
         while block.tag in _INLINE and (parent := block.getparent()) is not None:
             block = parent
@@ -690,7 +700,7 @@ def _split_lines(block: Element) -> list[str]:
 
 
 def _reason_against(post: Post, places: _Places, el: Element, line: _TextLine, language: str) -> str:
-    """Returns why the date of a line is not the post's; "" if nothing speaks against it."""
+    """Returns, as a phrase, why the date of a line is not the post's; "" if there is no reason against it."""
     page = post.page
     if _RIGHTS.search(line.text):
         return _OF_FOOTER
@@ -722,8 +732,8 @@ _SENTENCE = lazy_regex(r"\w{2,}\s+\w+[.!?…][\"'”’»)]*\s*$|[。！？।]\
 
 
 def _is_certain_noise(el: Element, post: Post) -> bool:
-    """Returns True if an element is certainly not part of the post, unlike those that only have a class for something
-    beside a post.
+    """Returns True if an element is certainly not part of the post: navigation, a form, the footer of the page, or an
+    element with an unmistakable class. Other elements that look like noise may contain the post's date.
     """
     if el.tag in ("nav", "form") or (el.tag == "footer" and post.is_noise(el)):
         return True
@@ -736,7 +746,9 @@ def _is_noise_name(names: str) -> bool:
 
 
 def _around(el: Element, places: _Places) -> Iterator[Element]:
-    """Yields an element and those around it, up to the first that contains the heading or the body."""
+    """Yields an element and the elements around it, up to but not including the first that contains the heading or the
+    body.
+    """
     at: Element | None = el
     while at is not None and at not in places.around_post and at.tag not in ("body", "main", "article"):
         yield at

@@ -65,7 +65,8 @@ class KnownPage:
 
 
 def priority(kind: PageKind, source: DiscoverySource, url: str = "", folder: str = "/") -> int:
-    """Returns the priority of a page; pages with 0 are fetched first.
+    """Returns the priority of a page that `source` reported; pages with 0 are fetched first. `folder` is the path of
+    the site's scope.
 
     The site's start address has priority 0, since it links to the feeds and the API. Listings by tag, author or month,
     and other views of a page, come last, since most of their content is also on pages that are fetched before.
@@ -129,8 +130,8 @@ def next_fetch_time(
     *,
     hearsay: bool = False,
 ) -> datetime:
-    """Returns the time at which a fetched page is due again. New posts are fetched often, and old posts once per
-    `revisit` period. A post that was `edited` counts as new again.
+    """Returns the time at which a page is due again that was fetched at `now` with this outcome. A post that was just
+    published (`published`) or edited (`edited`) is fetched often, and an old one once per `revisit` period.
 
     A page that is gone is requested once a year if it was never archived and is known only from a web archive
     (`hearsay`). A failed page is requested again at the next run, at least an hour later. Discovery sources are fetched

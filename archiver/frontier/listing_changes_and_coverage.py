@@ -61,8 +61,9 @@ def removed_posts(
 
 
 def _in_order(entries: Sequence[int], days: Mapping[int, date | None]) -> list[int]:
-    """Returns the posts of a list that are in order of date, newest first, without posts that are out of place, such as
-    a pinned post. Returns [] if too many are out of place.
+    """Returns those posts among `entries`, the entries of a list, that are in order of date, newest first. Leaves out
+    posts that are out of place, such as a pinned post, and entries that are not in `days`. Returns [] if too many are
+    out of place.
     """
     posts = [entry for entry in dict.fromkeys(entries) if entry in days]
     ordered = _longest_descending(posts, _filled([days[post] for post in posts]))

@@ -1,4 +1,4 @@
-"""Learns, during a crawl, which URLs bring nothing new: URL patterns without news, equivalent URLs, and forms of an
+"""Learns, during a crawl, which URLs need not be fetched: URL patterns without news, equivalent URLs, and forms of an
 address that the host redirects.
 
 A page has news if it is a post, or shows a possible post that no other page of its pattern has shown in this run. Each
@@ -72,8 +72,9 @@ class PatternBudget(NamedTuple):
     when_listed: int | None = None
 
 
-# The budget for paging grows by one page for each known post, since a site may show one post per page and the new posts
-# last. There are few months, and they are in order. For tags, a few pages without news are enough.
+# The budget of each family (kind of URL pattern). The budget of paging grows by one page for each known post, since a
+# site may show one post per page and the new posts last. For months, 20 are enough, since they are few and in order.
+# For tags, a few pages without news are enough.
 ALLOWED: dict[str, PatternBudget] = {
     "paging": PatternBudget(20, 1, from_elsewhere=False, vouched=True, says="pages of lists", when_listed=0),
     "dates": PatternBudget(
@@ -85,21 +86,22 @@ ALLOWED: dict[str, PatternBudget] = {
     ),
     "query": PatternBudget(20, 0, from_elsewhere=False, vouched=True, says="views of one page", when_listed=5),
     "below": PatternBudget(20, 0, from_elsewhere=False, vouched=True, says="pages below posts", when_listed=5),
-    # Any of these addresses may be a post. But if a site was once hacked, a web archive may list 100,000 spam
-    # addresses.
+    # The budget is large because any address that a web archive lists may be a post, and limited because it may list
+    # 100,000 spam addresses of a site that was once hacked.
     "captures": PatternBudget(300, 0, from_elsewhere=False, vouched=True, says="addresses known from a web archive"),
     # Pages of one folder, such as documentation next to a blog. If only such pages link to a post, the post counts for
     # them.
     "folder": PatternBudget(
         50, 0, from_elsewhere=False, vouched=True, says="plain pages", per_own_post=1, when_listed=10
     ),
-    # Addresses of one form. Old posts may still link to hundreds of the addresses that the site had before it moved.
+    # Addresses of one form. Old posts may link to hundreds of addresses that the site had before it moved and that no
+    # longer exist.
     "form": PatternBudget(20, 0, from_elsewhere=False, vouched=True, says="addresses of this form", when_listed=5),
     # This budget applies only if a source lists all posts.
     "feeds": PatternBudget(1, 0, from_elsewhere=False, vouched=False, says="feeds of parts of the site", when_listed=2),
 }
 SIDE_LISTS = frozenset({"terms", "dates"})
-"""Families of lists that show the posts of the site's main list in another order or selection."""
+"""The families of URL patterns whose pages show the posts of the site's main list in another order or selection."""
 _LISTS_OF_POSTS = SIDE_LISTS | {"paging"}
 _MOST_MISSING = 5
 """Once this many pages of a list in a row do not exist, the other pages of the list are not fetched."""
@@ -168,8 +170,9 @@ class PatternBudgets:
         has_unknown: bool = False,
         is_missing: bool = False,
     ) -> None:
-        """Counts a fetched page of this pattern. `has_news` is True if it showed possible posts that no other page of
-        the pattern has shown, and `has_unknown` is True if one of these posts was unknown before.
+        """Counts a fetched page of this pattern. `is_post` is True if it was a post, and `is_missing` if it does not
+        exist. `has_news` is True if it showed possible posts that no other page of the pattern has shown, and
+        `has_unknown` is True if one of these posts was unknown before.
         """
         if pattern.family not in ALLOWED:
             return
@@ -359,8 +362,8 @@ class EquivalentURLs:
             self._counts[variant] = replace(counts, confirmed=counts.confirmed + 1)
 
     def record_own_post(self, key: str, plain_is_post: set[str]) -> None:
-        """Records that the URL `key` shows a different post from those at the plainer URLs of the variants
-        `plain_is_post`, which refutes these variants.
+        """Records that the URL `key` shows another post than the plainer URLs of the variants `plain_is_post`, which
+        refutes these variants.
         """
         for variant in {variant_family(w) for w in plainer_urls(key) if w in plain_is_post}:
             self._counts[variant] = replace(self._counts.get(variant, EquivalenceCounts()), refuted=True)
@@ -407,7 +410,9 @@ _OF_PATH = ("no index file", "slash", "no slash")
 
 
 def _changed(form: str, parts: SplitResult) -> SplitResult:
-    """Returns the address in the form `form`. If this form does not apply to the address, returns it unchanged."""
+    """Returns the address changed to the form `form` (such as "https" or "slash"); unchanged if it cannot have this
+    form.
+    """
     path = parts.path or "/"
     if form in ("https", "http"):
         return parts._replace(scheme=form)
@@ -424,7 +429,9 @@ def _changed(form: str, parts: SplitResult) -> SplitResult:
 
 
 class RedirectForms:
-    """The forms to which the host of one site redirects addresses, as learned from the responses of one run."""
+    """The forms to which the host of one site redirects addresses (https, without www, with a slash at the end ...), as
+    learned from the responses of one run.
+    """
 
     def __init__(self) -> None:
         self._confirmed: Counter[tuple[str, str]] = Counter()
@@ -436,7 +443,7 @@ class RedirectForms:
         """Records that an address was redirected to another form of itself."""
         before, after = urlsplit(asked), urlsplit(target)
         for form in (*_OF_HOST, *_OF_PATH):
-            if form == "slash":  # removes the index file first, since it hides the slash before it
+            if form == "slash":  # "/blog/index.html" has its slash before the index file
                 before = before._replace(path=folder_path(before.path))
             changed = _changed(form, before)
             if changed != before and _agree(form, changed, after):
@@ -446,7 +453,9 @@ class RedirectForms:
                     self._refute(other, asked)
 
     def record_response(self, url: str) -> None:
-        """Records that an address answered without a redirect, which refutes that the host redirects to other forms."""
+        """Records that an address answered without a redirect, which refutes every form that this address does not
+        have.
+        """
         parts = urlsplit(url)
         for form in (*_OF_HOST, *_OF_PATH):
             if _changed(form, parts) != parts:
@@ -487,8 +496,8 @@ class RedirectForms:
 
 
 def _agree(form: str, changed: SplitResult, after: SplitResult) -> bool:
-    """Returns True if `changed`, an address in the form `form`, agrees with the redirect's target `after` in the part
-    that this form concerns: the scheme, the host or the path.
+    """Returns True if `changed`, an address that was changed to the form `form`, equals the redirect's target `after`
+    in the part that this form changes: the scheme, the host or the path.
     """
     if form in ("https", "http"):
         return changed.scheme == after.scheme

@@ -46,7 +46,7 @@ class Sampled:
 
     @property
     def eagerness(self) -> float:
-        """The factor, from 1 to 10, by which the sample grows and the revisit period shrinks.
+        """Returns the factor, from 1 to 10, by which the sample grows and the revisit period shrinks.
 
         It is 1 if fewer than two sampled posts had changed, since a single one may be chance. Otherwise it is 1 + 0.2
         per percent of sampled posts that had changed, at most 10.

@@ -37,11 +37,12 @@ class ArchiveSafety:
     - `created`: when the archive was created.
     - `holds_articles`: True if the archive contains articles, which could be lost.
     - `backups`: the backups, newest first.
-    - `covered_since`: all parts of the archive have been read by checks since this time; None if they never all have.
+    - `covered_since`: every part of the archive has been read by a check after this time; None if some part was never
+      read.
     - `verified_at`: when `archiver verify` last checked everything.
     - `checked_at`: when the last check of any kind ended.
-    - `unfinished_since`: if nightly checks that began after the last completed check were interrupted, when the first
-      of these began; otherwise None.
+    - `unfinished_since`: when the oldest interrupted nightly check began that no completed check has followed; None if
+      there is none.
     - `damages`: the damaged parts that checks found.
     - `removed`: backups that may still contain removed posts, each with the number of these posts.
     - `missing`: the paths of backups whose file is missing, although the folder is there.

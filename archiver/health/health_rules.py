@@ -136,8 +136,8 @@ class HealthInputs:
     - `runs`: its last runs, newest first.
     - `first`: when its first run started.
     - `days`: the last days on which it published posts, newest first.
-    - `dead`: one source of each kind (feed, sitemap, API) of which no source works any more.
-    - `alive`: whether a source of any kind works.
+    - `dead`: for each kind of source (feed, sitemap, API) of which none works any more, one source of that kind.
+    - `alive`: True if a source of any kind works.
     - `forbids`: the number of archived posts that robots.txt now forbids; `forbidden` is the URL of one of them.
     - `closed`: the robots.txt rule that forbids the home page, or "".
     - `start_page`: outcome and rule of the start page, if the last run fetched it.
@@ -358,7 +358,7 @@ def _check_template(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
         length = None if together else length
         yield _changed_template(known.site, group, first, together)
     burst = find_burst(known.days, now)
-    if length and not (burst and burst.since <= length.since):  # the posts of a burst may be of another kind
+    if length and not (burst and burst.since <= length.since):  # a burst may consist of another kind of posts
         yield HealthFinding(
             "length",
             "amber",
@@ -500,7 +500,9 @@ def _check_failures(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
             )
 
         goes_on = outcome == "failed" and len(past) > 0 and more(past[0])
-        again = last.outcomes.get("failed again", 0) if goes_on else 0  # these pages belong to the same problem
+        again = (
+            last.outcomes.get("failed again", 0) if goes_on else 0
+        )  # they failed first in an earlier run, and still do
         hits, pages = hits + again, total + again
         if hits < _AT_LEAST or not (hits / pages >= 0.1 + earlier / before if goes_on else more(judged[0])):
             continue

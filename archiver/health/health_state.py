@@ -124,7 +124,7 @@ def drop_acceptances(db: Database, site_id: int, found: Health) -> None:
 
 
 def record_health(db: Database, site: dict[str, Any], health: Health, now: datetime) -> None:
-    """Stores the health of a site, with the time since when its state has been the same."""
+    """Stores the health of a site, and since when it has had its present state."""
     row = db.execute("select state, since from site_health where site_id = ?", [site["id"]]).fetchone()
     since = row[1] if row and row[0] == health.state else stamp(now)
     db.execute(
@@ -288,8 +288,8 @@ def _make_silent_source(db: Database, site: dict[str, Any], kind: str, runs: Seq
 
 
 def _why_silent(source: _SourceDocument, kind: str) -> str | None:
-    """Returns why a source that listed pages of the site lists none now: its last outcome's reason, or a phrase that
-    says that its URL now answers with something else.
+    """Returns why a source that listed pages of the site lists none now: the reason of its last outcome (None if there
+    is none), or a phrase that says that its URL now answers with something else.
     """
     if source.kind != kind:
         return f"it is not {'an' if kind == 'api' else 'a'} {_LABELS.get(kind, kind)} any more"
@@ -297,7 +297,9 @@ def _why_silent(source: _SourceDocument, kind: str) -> str | None:
 
 
 def _find_unread_source(db: Database, site: dict[str, Any], kind: str) -> tuple[str, str | None]:
-    """Returns URL and reason of the source of this kind whose requests failed most often; ("", "") if none failed."""
+    """Returns the URL of the source of this kind whose requests failed most often, and the reason, if one is stored;
+    ("", "") if none failed.
+    """
     return db.execute(
         "select url, reason from pages where site_id = ? and priority = 0 and kind = ? and outcome <> 'not-article' "
         "order by attempts desc, fetched_at desc",

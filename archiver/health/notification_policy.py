@@ -110,20 +110,19 @@ def hours_as_runs(now: datetime) -> tuple[tuple[int, datetime], ...]:
 class Fault:
     """What a channel knows about one finding of a site, from the finding's first run until the notification of its end.
 
-    - `level`, `sentence`: as last seen.
+    - `level`, `sentence`, `figure`: as last seen; `figure` is the size of the problem, None if it is not measured.
     - `began`, `first_run`: when, and in which run, it last began.
-    - `ended`, `end_run`: when, and in which run, it was first absent (None: still present).
+    - `ended`, `end_run`: when, and in which run, it was first absent; None while it is present.
     - `starts`: the recent runs in which it began.
-    - `accepted`: a person has acknowledged it.
-    - `flapping`: it began too often.
-    - `over_run`: the last run before the notification of its end.
+    - `accepted`: True if a person has acknowledged it.
+    - `flapping`: True if it began too often.
+    - `over_run`: the run in which it was first absent the last time that its end was notified.
     - `sent_level`: the worst level that was sent; "green" if nothing was sent, or if the finding is information.
     - `sent_at`: when it was first sent.
-    - `is_due`: it was present long enough to be sent, but quiet hours or a digest held it back.
+    - `is_due`: True if it was present long enough to be sent, but quiet hours or a digest held it back.
     - `pending`, `waiting_since`: the notification to send, and since when it has been waiting.
-    - `figure`: how large it is, as last seen, if that is measured.
     - `sent_sentence`, `sent_figure`: as last sent.
-    - `is_flapping_sent`: a message said that it comes and goes.
+    - `is_flapping_sent`: True if a message said that it comes and goes.
     - `over_at`: if it came back after its end was due but before the end was sent, the time since which it was over.
     """
 
@@ -366,10 +365,11 @@ def _is_worse(fault: Fault, at: datetime) -> bool:
 
 def _decide_returned(fault: Fault, runs: int, policy: NotificationPolicy, *, is_often: bool) -> Event | None:
     """Returns what to send about a fault that came back after its end was due; None for nothing. `runs` is the number
-    of runs in which it has been present since.
+    of runs in which it has been present since then. `is_often` is True if it has begun so often that it counts as
+    flapping.
 
-    That a fault comes and goes (`is_often`) is sent once. After that, a return is sent only if the fault is red and has
-    been present for enough runs. A red fault that came back once or twice is sent like any other fault.
+    A flapping fault is sent once as "flapping". After that, it is only sent if it is red and has been present for
+    enough runs. A red fault that came back once or twice is sent like any other fault.
     """
     needed = _runs_needed(fault, policy)
     if is_often or (fault.flapping and fault.level != "red"):
@@ -482,8 +482,8 @@ def _is_forgotten(fault: Fault, look: Look) -> bool:
 def release(
     faults: Sequence[Fault], policy: NotificationPolicy, now: datetime, *, muted: bool = False
 ) -> tuple[list[Fault], list[HealthChange]]:
-    """Marks as sent those pending notifications that may be sent now. Returns all faults of the site, and the changes
-    to send.
+    """Marks as sent those pending notifications that may be sent now; none if `muted` is True. Returns all faults of
+    the site, and the changes to send.
     """
     chosen = (
         []

@@ -246,9 +246,9 @@ def _make_channels(command: tuple[str, ...], webhook: str, mail: Mail | None) ->
 
 
 def _with_deadline(who: str, channel: Channel) -> Channel:
-    """Returns a channel that gives up after 15 seconds in all. A socket timeout is not enough, because it starts again
-    with each read and does not cover the DNS lookup. An abandoned attempt continues in its thread until the process
-    ends.
+    """Returns a channel that does the same as `channel`, but gives up after 15 seconds in all. `who` names the
+    recipient in the reason. A socket timeout is not enough, because it starts again with each read and does not cover
+    the DNS lookup. An abandoned attempt continues in its thread until the process ends.
     """
 
     def send(message: HealthMessage) -> str:
@@ -430,8 +430,9 @@ def _deliver(db: Database, archive: Path, channels: Mapping[Recipients, Channel]
 def notify_after_runs(
     archive: Path, sites: Collection[str] | None, say: Callable[[str], None], *, catching_up: bool = False
 ) -> bool:
-    """Sends notifications after crawls, as `notify` does, but raises no ArchiverError. If sending fails, passes a
-    sentence about it to `say`; the next crawl tries again. Returns False if the health could not be determined.
+    """Sends notifications after crawls of these sites (None: all), as `notify` does, but raises no ArchiverError. If
+    sending fails, passes a sentence about it to `say`; the next crawl tries again. Returns False if the health could
+    not be determined. `catching_up` means that late sites are not reported.
     """
     try:
         for channel, failure in notify(archive, sites, catching_up=catching_up):

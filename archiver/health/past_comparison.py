@@ -28,7 +28,9 @@ _MAX_TRIALS = 500  # larger samples are scaled down to this, since more trials w
 
 
 def chance_of_so_few(hits: int, trials: int, past_hits: int, past_trials: int) -> float:
-    """Returns the probability of at most `hits` in `trials`, given the hit rate in the past."""
+    """Returns the probability of at most `hits` hits in `trials` trials, if the hit rate is as in the past (`past_hits`
+    of `past_trials`).
+    """
     if trials > _MAX_TRIALS:
         hits, trials = round(hits * _MAX_TRIALS / trials), _MAX_TRIALS
     share = (past_hits + 1) / (past_trials + 2)
@@ -36,7 +38,9 @@ def chance_of_so_few(hits: int, trials: int, past_hits: int, past_trials: int) -
 
 
 def chance_of_so_many(hits: int, trials: int, past_hits: int, past_trials: int) -> float:
-    """Returns the probability of at least `hits` in `trials`, given the hit rate in the past."""
+    """Returns the probability of at least `hits` hits in `trials` trials, if the hit rate is as in the past
+    (`past_hits` of `past_trials`).
+    """
     return chance_of_so_few(trials - hits, trials, past_trials - past_hits, past_trials)
 
 
@@ -65,9 +69,11 @@ _LEAST_DROP = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A drop in the share of articles with a certain field. `since` is the start of the first run with the lower share.
-    Since then, `hits` of `trials` articles have the field; before, `past_hits` of `past_trials` had it. In a drop of
-    posts, `hits` counts the posts that were stored.
+    """A drop in the share of articles that have a certain field, or in the share of posts that were stored.
+
+    - `since`: the start of the first run with the lower share.
+    - `hits`, `trials`: since then, `hits` of `trials` articles have the field (or posts were stored).
+    - `past_hits`, `past_trials`: the same numbers for the runs before.
     """
 
     since: datetime
@@ -114,15 +120,15 @@ def group_drops(drops: Mapping[str, Drop]) -> list[dict[str, Drop]]:
 
 
 def find_lost_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Drop | None:
-    """Returns the drop, if any, in the share of listed posts that were stored. Listed means listed by the site's feeds,
-    sitemaps and APIs. `runs` has the form that `find_lost_fields` takes.
+    """Returns the drop in the share of listed posts that were stored; None if there is no drop. Listed means listed by
+    the site's feeds, sitemaps and APIs. `runs` has the form that `find_lost_fields` takes.
     """
     return _find_lost_share([(at, one.stored, one.reported) for at, one in runs if one.reported])
 
 
 def find_fewer_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Drop | None:
-    """Returns the drop, if any, in the share of posts among new pages that no feed, sitemap or API lists. `runs` has
-    the form that `find_lost_fields` takes.
+    """Returns the drop in the share of posts among new pages that no feed, sitemap or API lists; None if there is no
+    drop. `runs` has the form that `find_lost_fields` takes.
     """
     return _find_lost_share([(at, one.posts, one.unreported) for at, one in runs if one.unreported])
 
@@ -189,8 +195,8 @@ class Silence:
 
 
 def find_burst(days: Sequence[PostDay], now: datetime) -> Burst | None:
-    """Returns the newest burst of the last seven days, if any. `days` are the site's last days with posts, newest
-    first.
+    """Returns the newest burst of the last seven days; None if there is none. `days` are the site's last days with
+    posts, newest first.
 
     A day has a burst if it has at least 20 new posts, five times as many as usual, and twice as many as the
     second-largest earlier day. The largest one is ignored because the site may have imported its old posts on that day.

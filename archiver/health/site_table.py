@@ -72,9 +72,9 @@ class SiteRow:
 
     @property
     def reason(self) -> str:
-        """Returns one sentence for the column "reason", the first that applies: the site's worst finding; why posts are
-        missing in the archive; why its next crawl is postponed; a finding that only informs. Returns "" if there is
-        none. If notifications of the site are muted, the sentence says so, too.
+        """Returns the sentence for the column "reason"; "" if there is none. The first of these that the site has is
+        used: its worst finding, why posts are missing in the archive, why its next crawl is postponed, a finding that
+        only informs. If notifications of the site are muted, the sentence says so, too.
         """
         return " ".join(filter(None, (f"[{self.mute}]" if self.mute else "", self._state)))
 

@@ -256,8 +256,8 @@ def _with_evidence(db: Database, row: dict[str, Any]) -> Article:
 
 @dataclass(frozen=True, slots=True)
 class RefusedConstants:
-    """The result of removing constants from the articles of a site: the number of `articles` that changed, and for each
-    field the number of articles that lost their value (`lost`).
+    """The result of removing constants from the articles of a site. `articles` is the number of articles that changed;
+    `lost` maps each field to the number of articles whose value of this field was removed.
     """
 
     articles: int = 0
@@ -300,8 +300,9 @@ def _count_values(db: Database, ids: Sequence[int]) -> Counter[str]:
 
 
 def _articles_with_constants(db: Database, site: str, constants: SiteConstants, rules: str) -> list[int]:
-    """Returns the IDs of a site's articles that have a constant as a value. Articles that were already extracted with
-    these rules are left out, and so are articles after the first `_MOST_ARTICLES`.
+    """Returns the IDs of a site's articles that have a constant as a value, at most `_MOST_ARTICLES`. Articles that
+    were already extracted with `rules` are left out; this is how the version of rules that contains the constants is
+    named in the column `extractor`.
     """
     values = {"titles": "title", "images": "image", "descriptions": "description"}
     has_one = " or ".join(f"{column} in (select value from json_each(:{name}))" for name, column in values.items())

@@ -226,8 +226,8 @@ def _count_held(db: Database, made: BackupRecord, request: BackupRequest) -> int
 
 
 def _holds_since(db: Database, made: BackupRecord, request: BackupRequest) -> datetime | None:
-    """Returns the time of the oldest content in the folder of a new backup. The files in the folder may hold any post
-    that was removed from the archive after this time.
+    """Returns the time of the oldest content in the folder of a new backup, `made`; None if it is unknown. The files in
+    the folder may hold any post that was removed from the archive after this time.
 
     It is the time of the oldest generation. If WARC files are copied, it is the time of the first backup with WARC
     files, because these files are kept.

@@ -374,7 +374,7 @@ class _Merge:
         return int(own["id"])
 
     def _each_row(self, table: str, enter: Callable[[dict[str, Any]], None]) -> None:
-        """Calls `enter` for every row of a table of the other archive. Each transaction covers _ROWS rows."""
+        """Calls `enter` for every row of a table of the other archive. Each transaction covers at most _ROWS rows."""
         last, done = 0, 0
         total = self._theirs.execute(f"select count(*) from {table}").fetchone()[0]
         while rows := list(

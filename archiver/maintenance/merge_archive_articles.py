@@ -100,7 +100,7 @@ def add_article(
     rules: Mapping[int, int],
 ) -> int:
     """Copies an article of the other archive, with all its revisions, into this archive, which does not contain it yet.
-    Returns the article's ID in this archive.
+    Returns the article's ID in this archive. `runs` and `rules` map IDs of the other archive to IDs of this one.
     """
     capture_ids = {one["id"]: captures.enter(one) for one in post.captures}
     row = {k: v for k, v in post.row.items() if k not in _LOCAL_COLUMNS}
@@ -187,7 +187,9 @@ def _map_entry(entry: Row, capture_ids: Mapping[int, int | None], rules: Mapping
 
 
 def _map_extractor(extractor: str | None, rules: Mapping[int, int]) -> str | None:
-    """Replaces the ID of the site rules within an extractor's name by their ID in this archive."""
+    """Returns an extractor's name with the ID of the site rules in it replaced by their ID in this archive; None if
+    there is no extractor.
+    """
     return _RULES.sub(lambda m: f" rules-{rules.get(int(m[1]), m[1])}", extractor) if extractor else extractor
 
 
@@ -328,7 +330,8 @@ def _last_seen(db: Database, number: int) -> str:
 
 def _merge_times(db: Database, post: TheirArticle, number: int, before: Row) -> None:
     """Merges the columns `first_seen`, `last_seen` and `gone_at` of an article. `gone_at` becomes the earliest time at
-    which one archive found the article gone and after which neither archive has seen it.
+    which one archive found the article gone and after which neither archive has seen it. `before` is the row of the
+    article in this archive before the merge.
     """
     last = max(before["last_seen"], post.row["last_seen"], _last_seen(db, number))
     gone = [at for at in (before["gone_at"], post.row["gone_at"]) if at and at > last]

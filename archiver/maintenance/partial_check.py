@@ -106,7 +106,7 @@ def group_by_cause(findings: Iterable[VerifyFinding]) -> list[Cause]:
 
 def _cause_key(finding: VerifyFinding, number: int, is_damaged: bool) -> str:
     """Returns a key that is equal for findings with the same cause. For a finding that is its own cause, this is its
-    `number`.
+    `number`. `is_damaged` is True if the database file is damaged, which then is the cause of most findings.
     """
     if finding.unit.startswith("warc/"):
         return finding.unit
@@ -266,8 +266,13 @@ class Unit:
 
 @dataclass(slots=True)
 class PartResult:
-    """The result of a partial check: the number of units and bytes read, the number of units left, and the damage
-    found. `covers_since` is the time since which this check and earlier ones have read every unit of the archive.
+    """The result of a partial check.
+
+    - `units`, `bytes`, `articles`, `warc_files`: how much was read.
+    - `left`: the number of units of the archive that were not read.
+    - `damages`: the damage that was found.
+    - `covers_since`: this check and earlier ones have read every unit of the archive since this time; None if this
+      check could not be finished.
     """
 
     units: int = 0
@@ -324,7 +329,8 @@ def check_part(
     progress: Progress = lambda what, done, of: None,
     clock: Callable[[], float] = monotonic,
 ) -> PartResult:
-    """Checks the units that have not been read for the longest time, and records the results in the archive.
+    """Checks the units that have not been read for the longest time, as far as `budget` allows, and records the results
+    in the archive. `clock` returns seconds, for the time limit in the budget.
 
     If the process is killed, the results recorded so far are kept. Raises ArchiveLocked if another program locks the
     archive for too long, and the errors of `open_archive`.
@@ -547,8 +553,8 @@ def is_part_due(db: Database, at: str, now: datetime, *, is_running: bool = Fals
 
 
 def record_verification(archive: Path, found: VerifyResult, damages: Iterable[Damage], started: datetime) -> str:
-    """Records the result of a verification of the whole archive. Returns the reason if that was not possible, otherwise
-    "". Writes nothing to a backup.
+    """Records the result of a verification of the whole archive, which began at `started` and found `damages`. Returns
+    the reason if that was not possible, otherwise "". Writes nothing to a backup.
     """
     if not (is_writable(archive) and is_writable(archive.parent)):
         return "it cannot be written here"

@@ -134,7 +134,7 @@ def parse_captured_page(db: Database, folder: Path, capture_id: int | None, url:
 
 def _hint_then_or_latest(db: Database, row: dict[str, Any]) -> SourceHint | None:
     """Returns the source hint with which an article was extracted from its capture. If this hint is unknown, or if a
-    later hint of the page contains more, returns the page's latest hint.
+    later hint of the page contains more, returns the page's latest hint. Returns None if the page has no hint.
     """
     key = urlkey(row["url"])
     return late_hint(db, key, row["capture_id"]) or hint_of_capture(db, row["capture_id"]) or latest_hint(db, key)
@@ -264,10 +264,9 @@ def seen_values(row: dict[str, Any]) -> tuple[Any, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ReextractedRevision:
-    """The result of extracting one revision again. `article` contains the new values; None if they equal the stored
-    ones.
+    """The result of extracting one revision again.
 
-    - `before`: the stored values.
+    - `article`, `before`: the new and the stored values; `article` is None if they are equal.
     - `differs`: the names of the fields whose values differ.
     - `evidence`, `extractor`: the values to store with the revision. If `extractor` is None, the stored one is kept,
       because only some fields were extracted.
@@ -584,13 +583,13 @@ class _Article:
     def _with_page_object_values(
         self, row: dict[str, Any], then: list[Entry], stored: Article, reading: Article
     ) -> Article:
-        """Returns the new extraction result (`reading`). A field whose stored value came from a page object that cannot
-        return it now keeps its stored value.
+        """Returns the new extraction (`reading`) with the stored value of each field that a page object returned
+        earlier and cannot return now.
         """
         marks = lost_page_object_values(then, reading, only_failed=self._reader.request.forget_page_objects)
         marks = tuple(one for one in marks if one.field in self._reader.fields)
         if any(one.field == "body" for one in marks):
-            self._texts.clear()  # the parts of a body that is kept stay, too
+            self._texts.clear()  # the body is kept, so the stored texts of its parts are kept, too
         self._kept += [
             f"article {self._row['id']}, revision {row['revision']}, {one.field}: {one.locator}" for one in marks
         ]
@@ -599,8 +598,8 @@ class _Article:
     def _fields_to_update(
         self, then: list[Entry], stored: Article, reading: Article, capture_id: int, *, is_current: bool
     ) -> list[str]:
-        """Returns the names of the fields whose stored values are replaced by those of the new extraction result
-        (`reading`).
+        """Returns the names of the fields of a revision whose stored values are replaced by those of the new extraction
+        (`reading`). `then` is the stored evidence, and `is_current` is True for the current revision.
         """
         kept = kept_fields(stored, then, reading, with_hint=self._has_hint(capture_id))
         if self._pages and not is_current:
@@ -644,11 +643,11 @@ class _Article:
     def _fields_from_later_captures(
         self, then: list[Entry], own: tuple[Any, ...], stored: Article, reading: Article, fresh: list[str]
     ) -> dict[str, tuple[Article | None, int]]:
-        """Returns the fields whose stored values came from a later capture of the same revision, each mapped to a pair:
-        the new extraction result of that capture, and the ID of the capture.
+        """Returns those of the fields `fresh` whose stored value came from a later capture of the same revision. Each
+        is mapped to the new extraction of that capture, and the capture's ID.
 
-        The result is None if the stored value must stay. This is so if the capture cannot be read, or if the value came
-        from a source hint that is now unknown.
+        The extraction is None if the stored value must stay, because the capture cannot be read, or because the value
+        came from a source hint that is now unknown.
         """
         out: dict[str, tuple[Article | None, int]] = {}
         sources = readers(then, own)
@@ -691,7 +690,8 @@ class _Article:
         self, found: list[ReextractedRevision], rows: list[dict[str, Any]], stored: dict[int, Article]
     ) -> tuple[ReextractedRevision, ...]:
         """Returns the revisions with their new `changed`, the fields that differ from the revision before. It is
-        computed again if both revisions were extracted again.
+        computed again if both revisions were extracted again. `rows` are the stored rows of the revisions, and `stored`
+        their stored values by number.
         """
         if not any(version.differs for version in found):
             return tuple(found)

@@ -103,8 +103,8 @@ def judge_site(db: Database, site_id: int, at: datetime, *, is_complete: bool = 
 
 
 def form_pages(db: Database, folder: Path, site_id: int, tally: RejudgingTally) -> None:
-    """Determines and stores the forms of pages without a stored form, from their captures. Such pages come, for
-    example, from an import or from a merged archive.
+    """Determines the forms of captured pages whose form is not stored, from their captures, and stores them. Such pages
+    come, for example, from an import or from a merged archive. Counts them in `tally`.
     """
     forms, pages = SiteForms(db, site_id), pages_without_form(db, site_id)
     while batch := list(islice(pages, _BATCH)):
@@ -183,8 +183,8 @@ class Rejudging:
         return RejudgedPage(page, article.kind, article.kind_rule, drop_impossible_values(article, at)[0], form, at)
 
     def write(self, run: StoringRun, pages: list[RejudgedPage], tally: RejudgingTally) -> Counts:
-        """Stores the pages whose kind has changed, in one transaction, and returns the numbers of new, withdrawn and
-        otherwise changed articles.
+        """Stores the pages whose kind has changed, in one transaction, and counts them in `tally`. Returns the counts
+        of new, withdrawn and otherwise changed articles.
         """
         counts = Counts()
         with writing(self.db), run.trust.restored_on_error(), run.forms.restored_on_error():

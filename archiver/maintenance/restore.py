@@ -332,7 +332,9 @@ def _incomplete_files(db: Database, archive: Path, backup: Path) -> list[str]:
 
 
 def _has_grown(db: Database, own: Path, copy: Path, name: str) -> bool:
-    """Returns True if runs since the backup have appended records to a WARC file."""
+    """Returns True if runs since the backup have appended records to the archive's WARC file `own`. `copy` is its copy
+    in the backup.
+    """
     return size_of(own) > size_of(copy) if copy.exists() else has_later_records(db, own, name)
 
 
@@ -362,8 +364,9 @@ def _put_back_files(
 
 
 def _put_back_beginning(db: Database, file: Path, own: Path) -> bool:
-    """Replaces only the beginning of a WARC file by its copy in a backup, and keeps the records that runs have appended
-    since. Returns False and changes nothing if this does not give a complete and undamaged file.
+    """Replaces only the beginning of the archive's WARC file `own` by its copy in a backup, `file`, and keeps the
+    records that runs have appended since. Returns False and changes nothing if this does not give a complete and
+    undamaged file.
     """
     folder = own.parent.parent / ".restore"
     joined = folder / "warc" / own.name
@@ -385,8 +388,8 @@ def _put_back_beginning(db: Database, file: Path, own: Path) -> bool:
 
 
 def _put_back(file: Path, own: Path) -> None:
-    """Copies a WARC file and its index from a backup into the archive. If the archive has a file with that name, the
-    file is kept under another name.
+    """Copies the WARC file `file` of a backup, and its index, to `own` in the archive. If the archive has a file with
+    that name, that file is kept under another name.
     """
     own.parent.mkdir(parents=True, exist_ok=True)
     kept = _free_name(own) if own.exists() else None

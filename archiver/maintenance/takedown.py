@@ -137,10 +137,14 @@ class SimilarArticle:
 
 @dataclass(frozen=True, slots=True)
 class TakedownScope:
-    """What the takedown of an article removes, to be shown before the user confirms it. `captures` are the IDs of the
-    article's captures, and `versions` is the number of its revisions. `copies` are other articles with equal or nearly
-    equal text; they are not removed. `naming` is the number of captures of other pages that led to the article, such as
-    lists and feeds: they stay, unless they quote its text, and name its URL and perhaps its title.
+    """What the takedown of an article removes, to be shown before the user confirms it.
+
+    - `versions`: the number of the article's revisions.
+    - `addresses`: its URLs.
+    - `captures`: the IDs of its captures.
+    - `copies`: other articles with equal or nearly equal text. They are not removed.
+    - `naming`: the number of captures of lists, feeds and other pages that report the article's URLs. They are kept
+      unless they quote its text, so its URL and perhaps its title remain in them.
     """
 
     article_id: int
@@ -370,7 +374,9 @@ def count_records_to_erase(db: Database, folder: Path, article_ids: Collection[i
 
 
 def delete_unfinished_rewrites(db: Database, folder: Path) -> None:
-    """Deletes surplus files that were left when the process was killed while it rewrote a WARC file."""
+    """Deletes the surplus file of each rewriting of a WARC file that was interrupted because the process was killed:
+    the old file if the database already points to the new one, otherwise the new file.
+    """
     for old, new, done in db.execute("select old_file, new_file, done from warc_rewrites").fetchall():
         delete_warc(folder / (old if done else new))
         with writing(db):

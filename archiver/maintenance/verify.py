@@ -68,7 +68,7 @@ def check_articles(db: Database, ids: Sequence[int]) -> Iterator[VerifyFinding]:
         try:
             article = article_from_row(row)
         except (ValueError, TypeError, KeyError, AttributeError):
-            continue  # the check of values reports this column
+            continue  # `check_values` reports the invalid column
         yield from _check_text(row, article, own)
         yield from _check_revision_numbers(row, own)
         yield from _check_facets(row, article, facets)
@@ -373,8 +373,8 @@ def _rebuild_clusters(db: Database) -> None:
 
 
 def _rebuild_index(folder: Path, subject: str) -> list[str]:
-    """Rebuilds the CDXJ index of a WARC file, unless a crawl is writing the file. Returns what was repaired, as a
-    phrase. An incomplete file is left for the next crawl to repair.
+    """Rebuilds the CDXJ index of the WARC file that a finding names (`subject`), unless a crawl is writing the file.
+    Returns what was repaired, as a phrase. An incomplete file is left for the next crawl to repair.
     """
     name = subject.removesuffix(".cdxj").removesuffix(".warc.gz") + ".warc.gz"
     file = folder / name
@@ -418,7 +418,7 @@ def verify(
 ) -> VerifyResult:
     """Verifies an archive. If `ids` is given, only these articles and their captures are checked. If `quick` is True,
     no WARC files are read. If `reread` is True, each article is also compared with what today's extraction finds in its
-    capture.
+    capture. `progress` is called with the progress of the checks.
 
     Raises the errors of `open_archive`.
     """

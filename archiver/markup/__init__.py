@@ -1,4 +1,4 @@
-"""The structure of a text: marks over plain text, and the HTML, Markdown and TEI written from them.
+"""Marks, which are the structure of a text over its plain text; and the HTML and Markdown that are written from them.
 
 Also regular expressions that are compiled when they are first used.
 """
@@ -10,10 +10,10 @@ from typing import Any, AnyStr, cast
 
 
 def lazy_regex(pattern: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
-    """Returns a regular expression that is compiled when it is first used. It is for patterns of modules, because
-    compiling all of them would take longer than many commands.
+    """Returns a regular expression that is compiled when it is first used. Modules define their patterns with it,
+    because compiling all of them at the start would take longer than many commands do.
 
-    It has the methods and attributes of a compiled pattern, but the functions of `re` do not take it.
+    The result has the methods and attributes of a compiled pattern, but the functions of `re` do not accept it.
     """
     lazy = _LazyRegex(pattern, flags)
     _lazy_regexes.append(lazy)
@@ -21,7 +21,9 @@ def lazy_regex(pattern: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
 
 
 def compile_lazy_regexes() -> None:
-    """Compiles all lazy patterns of the modules imported so far, for a process that will be forked."""
+    """Compiles all patterns made by `lazy_regex` so far. A process calls this before it is forked, so that its children
+    need not compile them again.
+    """
     for lazy in _lazy_regexes:
         lazy.compile()
 

@@ -57,7 +57,7 @@ def to_html(body: str, marks: Iterable[Mark], image_source: ImageSource = str) -
 
 
 class _HtmlWriter:
-    """Writes nodes as HTML. `links` is the number of links that are open."""
+    """Writes the nodes of a body (see `build_tree`) as HTML. `links` is the number of links around the current node."""
 
     def __init__(self, image_source: ImageSource) -> None:
         self.image_source = image_source
@@ -73,11 +73,12 @@ class _HtmlWriter:
         return f"<p{name}>{self.inline(named.children)}</p>"
 
     def item(self, node: Node, before: str, following: Node | None) -> tuple[str, str]:
-        """Writes a list item: its first paragraph as it is, and all further blocks as elements. Returns the HTML and
-        the kind of the last block. `before` is the kind of the block before the item, `following` the item after it.
+        """Returns the HTML of a list item, and the kind of its last block. `before` is the kind of the block before the
+        item, and `following` is the item after it.
 
-        A paragraph directly in an item has no blank lines around it. If the body has one before it, it is put into a
-        <div>; if the body has none after it, an empty paragraph precedes it instead.
+        The first paragraph is written without a <p>, which means that in the body no blank lines are around it. If
+        blank lines are on both sides of it, it is put into a <div>; if there is one only before it, an empty paragraph
+        is written before it.
         """
         name, node = _take_anchor(node)
         number = f' value="{int(node.value)}"' if _is_number(node.value) else ""
@@ -150,7 +151,9 @@ class _HtmlWriter:
         return f'<a class="image" href="{escape(node.value)}" rel="{REL}">{text}</a>{beside}'
 
     def recording(self, node: Node) -> str:
-        """Writes a link to a recording or an embedded page, in its place: a reader decides what to load."""
+        """Returns the HTML of a link in the place of a recording or an embedded page, so that readers decide what to
+        load.
+        """
         if node.mark is None or not is_web_url(node.value):
             return ""
         text = escape(node.mark.alt or node.value)
@@ -222,8 +225,8 @@ def _short_address(url: str) -> str:
 
 
 def _take_anchor(node: Node) -> tuple[str, Node]:
-    """Returns the attribute for the anchor with which a node begins ("" if it begins with none), and the node without
-    that anchor.
+    """Returns the id attribute for the anchor with which a node begins ("" if there is none), and the node without that
+    anchor.
     """
     first = node.children[0] if node.children else ""
     if isinstance(first, str) or first.kind != ANCHOR:

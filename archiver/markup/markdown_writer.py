@@ -56,15 +56,17 @@ def to_markdown(body: str, marks: Iterable[Mark]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Note:
-    """A footnote: its label in Markdown, and the node of the list item with its text."""
+    """A footnote. `label` is its label in Markdown, and `item` is the node with its text, a list item or a
+    paragraph.
+    """
 
     label: str
     item: Node
 
 
 def _notes_of(root: Node) -> dict[str, _Note]:
-    """Returns the footnotes of a text by the name of their anchor: the list items and paragraphs to which a short link
-    leads.
+    """Returns the footnotes of a text by the names of their anchors. A footnote is a list item or a paragraph to which
+    a link with a short text, such as "1", leads.
     """
     items: dict[str, Node] = {}
     references: dict[str, str] = {}
@@ -89,14 +91,18 @@ def _notes_of(root: Node) -> dict[str, _Note]:
 
 
 def _leading_anchor(paragraph: Node) -> str:
-    """Returns the name of the anchor with which a paragraph begins, perhaps after a bracket; "" if there is none."""
+    """Returns the name of the anchor at the beginning of a paragraph, where brackets may precede it; "" if there is
+    none.
+    """
     first = next((one for one in paragraph.children if not isinstance(one, str) or one.strip(" [(")), "")
     inside = next(first.walk(), None) if isinstance(first, Node) else None
     return inside.value if inside is not None and inside.kind == ANCHOR else ""
 
 
 def _label(name: str, reference: str, taken: set[str]) -> str:
-    """Returns the label of a footnote: the number in the text, or the name of its anchor."""
+    """Returns the label of a footnote that is not among the labels `taken`. It is the number in `reference` (the text
+    of the link to it), or else the name of its anchor.
+    """
     number = reference.strip("[]() \u00a0")
     label = number if number.isdecimal() and number not in taken else _LABEL.sub("-", name).strip("-") or "note"
     return label if label not in taken else f"{label}-{len(taken)}"
@@ -125,12 +131,14 @@ class _MarkdownWriter:
         return is_list or any(self._note_of(block) is not None for block in blocks[:1])
 
     def _note_of(self, block: Node) -> _Note | None:
-        """Returns the footnote that a paragraph is; None if it is not one."""
+        """Returns the footnote whose text a block is; None if it is not a paragraph with a footnote."""
         note = self.notes.get(_leading_anchor(block)) if block.kind == "p" else None
         return note if note and note.item.kind == "p" else None
 
     def _join_notes(self, blocks: Sequence[Node]) -> Iterator[Node]:
-        """Yields blocks; the number of a footnote in a line of its own is put before the paragraph after it."""
+        """Yields blocks. If the number of a footnote is a paragraph of its own, it is put at the beginning of the next
+        paragraph.
+        """
         number: list[Node | str] = []
         for block in blocks:
             if self._note_of(block) and len(block.text.strip("[]() .")) <= _MAX_REFERENCE:
@@ -182,7 +190,7 @@ class _MarkdownWriter:
         return "\n".join(out)
 
     def item(self, node: Node) -> str:
-        """Writes what a list item contains. A list directly below its text follows without a blank line."""
+        """Returns the Markdown of the content of a list item. A list in it follows the text without a blank line."""
         outer, self.is_in_note = self.is_in_note, self.is_in_note or id(node) in self.note_of_item
         out = ""
         for block in blocks_of(node):
@@ -300,7 +308,7 @@ _VALUED: dict[str, Callable[[str, str], str]] = {
 
 
 def _joined(children: Sequence[Node | str]) -> list[Node | str]:
-    """Returns inline nodes, of which those of one kind of emphasis side by side are one."""
+    """Returns inline nodes in which adjacent nodes with the same kind of emphasis are joined into one."""
     out: list[Node | str] = []
     for one in children:
         last = out[-1] if out else ""
@@ -316,7 +324,7 @@ def _is_list(node: Node) -> bool:
 
 
 def _indented(text: str, width: int) -> str:
-    """Indents all lines but the first, and leaves blank lines blank."""
+    """Returns a text with all lines but the first indented by `width` spaces. Blank lines stay empty."""
     first, *rest = text.split("\n")
     return "\n".join([first, *(" " * width + line if line else "" for line in rest)])
 
@@ -327,7 +335,9 @@ def _escape(text: str) -> str:
 
 
 def _escape_line_start(line: str) -> str:
-    """Escapes what would make a line a heading, a list item, a quotation or a rule."""
+    """Returns a line with its first characters escaped if they would make it a heading, a list item, a quotation or a
+    rule.
+    """
     line = _NUMBERED.sub(r"\1\\\2", line)
     return _LINE_START.sub(r"\\", line)
 
@@ -344,8 +354,8 @@ def _code(text: str) -> str:
 
 
 def _may_open(outside: str, inside: str) -> bool:
-    """Returns True if a delimiter may stand between a character outside of an emphasis and one inside (CommonMark 0.31,
-    section 6.2, left- and right-flanking delimiter runs).
+    """Returns True if a delimiter of emphasis, such as "*", works between these two characters, one outside and one
+    inside the emphasis (CommonMark 0.31, section 6.2, left- and right-flanking delimiter runs).
     """
     if not inside or inside.isspace():
         return False

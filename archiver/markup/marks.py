@@ -50,8 +50,8 @@ _SIZE = lazy_regex(r"[-_]\d{2,5}x\d{2,5}(?=\.\w+$|$)|[-_]scaled(?=\.\w+$)")
 
 
 def is_safe_url(url: str) -> bool:
-    """Returns True if a link may lead to this URL: an anchor of the same text, or a URL of a harmless scheme. A URL
-    with "javascript:" is not.
+    """Returns True if a link in written HTML may lead to this URL: an anchor in the same text, or a URL with a harmless
+    scheme. A URL with "javascript:" is not safe.
     """
     if url.startswith("#"):
         return _ANCHOR_NAME.fullmatch(url[1:]) is not None
@@ -86,7 +86,7 @@ def images_of(marks: Iterable[Mark]) -> tuple[Image, ...]:
 
 
 def captions_of(marks: Iterable[Mark]) -> tuple[str, ...]:
-    """Returns the captions and alternative texts of images, and the titles of recordings, each once."""
+    """Returns the captions and alternative texts of images, and those of recordings, each once."""
     texts = (text for m in marks if m.kind in IMAGES | RECORDINGS for text in (m.caption, m.alt))
     return tuple(dict.fromkeys(text for text in texts if text))
 
@@ -110,8 +110,8 @@ def pack_marks(marks: Iterable[Mark]) -> Packed:
 
 
 def unpack_marks(packed: object, length: int | None = None) -> tuple[Mark, ...]:
-    """Returns the marks in JSON arrays. A value that is no mark, or is outside of a body with `length` characters, is
-    left out: another program may have written it.
+    """Returns the marks in the JSON arrays that `pack_marks` returned. An array that is not a mark, or is outside a
+    body with `length` characters, is left out, since another program may have written it.
     """
     rows = packed if isinstance(packed, list) else []
     marks = (_unpack(row) for row in rows)
@@ -132,11 +132,12 @@ def _unpack(row: object) -> Mark | None:
 
 
 def meaning_of_marks(marks: Iterable[Mark]) -> list[str]:
-    """Returns what a reader would call a change of the markup: the targets of links and the images, sorted.
+    """Returns the targets of links and the images, as sorted phrases. They are the part of the markup whose change a
+    reader would call an edit.
 
-    Scheme, query, anchor and trailing slash of a link are left out, since sites add session IDs and tracking
-    parameters. An image is known by its file name, without the size that WordPress adds, since sites move images to
-    other hosts.
+    The scheme, query, anchor and final slash of a target are left out, since sites add session IDs and tracking
+    parameters. For an image, only its file name counts, without the size that WordPress adds, since sites move images
+    to other hosts.
     """
     marks = tuple(marks)
     links = (m.value if m.kind == "a" else m.link for m in marks)
@@ -171,16 +172,16 @@ def without_texts(mark: Mark) -> Mark:
 
 
 def carry_marks(old: str, marks: Sequence[Mark], new: str) -> tuple[Mark, ...]:
-    """Returns the marks of the text `old` for `new`, which has some of its lines in the same order, and may have
-    others.
-
-    A mark is kept for the lines that it still has.
+    """Returns the marks of the text `old` for the text `new`. The two have some lines in common, in the same order, and
+    these lines keep their marks.
     """
     return join_marks([MarkedText(old, tuple(marks))], new)
 
 
 def join_marks(parts: Iterable[MarkedText], body: str) -> tuple[Mark, ...]:
-    """Returns the marks of a body that was joined from several texts. It has some lines of each, in their order."""
+    """Returns the marks of a body that was joined from several texts with marks. It contains some or all lines of each
+    text, in order.
+    """
     out: list[Mark] = []
     cursor = 0
     for part in parts:
@@ -194,7 +195,9 @@ def join_marks(parts: Iterable[MarkedText], body: str) -> tuple[Mark, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _KeptLine:
-    """A line of the old text that the new text has, too: its range in the old text, and its place in the new one."""
+    """A line that is in both texts: its range in the old text (`start`, `end`), and its position in the new
+    one (`at`).
+    """
 
     start: int
     end: int
@@ -205,7 +208,9 @@ class _KeptLine:
 
 
 def _kept_lines(old: str, new: str, cursor: int) -> Iterator[_KeptLine]:
-    """Yields the lines of the old text that the new text has at `cursor` or later."""
+    """Yields the lines of the old text that the new text also contains, at the position `cursor` or after it and in the
+    same order.
+    """
     start = 0
     for line in old.split("\n"):
         if line and (at := _find_line(new, line, cursor)) >= 0:
@@ -215,7 +220,9 @@ def _kept_lines(old: str, new: str, cursor: int) -> Iterator[_KeptLine]:
 
 
 def _find_line(text: str, line: str, start: int) -> int:
-    """Returns where a whole line of the text is equal to `line`, searching from `start`; -1 if there is none."""
+    """Returns the position of the first line of a text that is equal to `line`, from the position `start` on; -1 if
+    there is none.
+    """
     at = text.find(line, start)
     while at >= 0:
         end = at + len(line)
@@ -248,10 +255,10 @@ _OBJECTS = frozenset({"figure", RULE, *RECORDINGS})
 
 @dataclass(slots=True)
 class Node:
-    """One mark with what it contains: texts and nodes, in reading order. `mark` is None for the root and for a
-    paragraph without a mark.
+    """A mark as a node of a tree, with the texts and nodes that it contains, in reading order. `mark` is None for the
+    root and for a paragraph without a mark.
 
-    `after_blank` is True if a blank line precedes it in the body.
+    `after_blank` is True if a blank line precedes the node in the body.
     """
 
     kind: str
@@ -265,11 +272,11 @@ class Node:
 
     @property
     def text(self) -> str:
-        """All text in the node."""
+        """All text in the node and in the nodes below it."""
         return "".join(one if isinstance(one, str) else one.text for one in self.children)
 
     def nodes(self) -> Iterator[Node]:
-        """Yields the nodes directly inside it."""
+        """Yields the nodes directly inside this node."""
         return (one for one in self.children if isinstance(one, Node))
 
     def walk(self) -> Iterator[Node]:
@@ -281,8 +288,8 @@ class Node:
 
 
 def build_tree(body: str, marks: Iterable[Mark]) -> Node:
-    """Returns the root of the tree of a body and its marks, which are in document order. A mark that overlaps the mark
-    before it only in part is cut at that mark's end.
+    """Returns a body with its marks as a tree. `marks` are in document order. If a mark overlaps the one before it only
+    in part, it is cut at the end of that one.
     """
     root = Node(ROOT)
     stack, ends, at = [root], [len(body)], 0
@@ -301,8 +308,8 @@ def build_tree(body: str, marks: Iterable[Mark]) -> Node:
 
 
 def _ends_before(kind: str, end: int, mark: Mark) -> bool:
-    """Returns True if a node with this kind and end is closed before `mark`. A mark without length at the end of a node
-    may be inside it: an image at the end of a list item, an empty cell at the end of a row.
+    """Returns True if a node with this kind and end does not contain `mark`. A mark without length at the end of a node
+    may still belong to it: an image at the end of a list item, an empty cell at the end of a row.
     """
     if mark.length or end < mark.offset:
         return end <= mark.offset
@@ -314,15 +321,17 @@ def _ends_before(kind: str, end: int, mark: Mark) -> bool:
 
 
 def _take_text(node: Node, body: str, start: int, end: int) -> int:
-    """Adds the text from `start` to `end` to a node. Returns the offset up to which the text was taken."""
+    """Adds the text from `start` to `end` of the body to a node. Returns the position up to which text has been added:
+    the greater of the two.
+    """
     if start < end:
         node.children.append(body[start:end])
     return max(start, end)
 
 
 def blocks_of(node: Node) -> list[Node]:
-    """Returns the blocks in a node that may hold several: its block nodes, and its text as paragraphs (kind "p",
-    without a mark).
+    """Returns the blocks directly inside a node: its block nodes, and the text between them as paragraphs (nodes of
+    kind "p" without a mark).
     """
     out: list[Node] = []
     run: list[Node | str] = []
@@ -341,7 +350,7 @@ def is_inline(node: Node) -> bool:
 
 
 def _paragraphs(run: Sequence[Node | str]) -> list[Node]:
-    """Splits a run of texts and inline nodes into paragraphs at its blank lines."""
+    """Splits texts and inline nodes at the blank lines in the texts. Returns the paragraphs."""
     out: list[Node] = []
     now: list[Node | str] = []
     is_after_blank = False
@@ -369,7 +378,7 @@ def _paragraphs(run: Sequence[Node | str]) -> list[Node]:
 
 
 def _trimmed(run: list[Node | str]) -> list[Node | str]:
-    """Returns a run of texts and nodes without line ends at its start and its end; [] if it is empty."""
+    """Returns texts and inline nodes without line ends at the beginning and the end."""
     out = [one for one in run if one != ""]
     while out and isinstance(first := out[0], str):
         if stripped := first.lstrip("\n"):
@@ -385,13 +394,13 @@ def _trimmed(run: list[Node | str]) -> list[Node | str]:
 
 
 def is_object(node: Node) -> bool:
-    """Returns True for an image or a recording between two blocks."""
+    """Returns True if a node is an image or a recording between two blocks, not in a line of text."""
     return node.kind in _OBJECTS
 
 
 def space_after(image: Node, before: str, following: Node | str) -> str:
-    """Returns the space that an image in a line of text needs before the text that follows, " " or "". The body has the
-    space before the image only.
+    """Returns " " if a space is needed between an image in a line of text and the text that follows it; otherwise "". A
+    body contains only the space before the image (`before` is the text before it).
     """
     text = following if isinstance(following, str) else following.text
     is_between_words = image.kind == "img" and before[-1:] == " " and text[:1].isalnum()
@@ -413,20 +422,22 @@ def numbers_of(items: Node) -> list[int]:
 
 
 def spans_of(cell: Node) -> tuple[int, int]:
-    """Returns how many columns and how many rows a table cell covers."""
+    """Returns how many columns and how many rows a table cell spans."""
     given = dict(part.split("=", 1) for part in cell.value.split() if "=" in part)
     columns, rows = (int(n) if (n := given.get(name, "1")).isdecimal() and len(n) < 4 else 1 for name in SPANS)
     return max(columns, 1), max(rows, 1)
 
 
 def cells_of(table: Node) -> list[list[tuple[Node, str]]]:
-    """Returns the rows of a table: its cells, each with the alignment of its column, or ""."""
+    """Returns the rows of a table. A row is a list of its cells, each with the alignment of its column ("" if
+    unknown).
+    """
     return [[(cell, side) for cell, side in row if cell is not None] for row in grid_of(table)]
 
 
 def grid_of(table: Node) -> list[list[tuple[Node | None, str]]]:
-    """Returns the rows of a table with a place for each column: the cell that begins there, or None where a cell above
-    or to the left covers it, and the alignment of the column, or "".
+    """Returns the rows of a table, each with one entry for each column: the cell that begins there, or None if a cell
+    above or to the left covers the place; and the alignment of the column, or "".
     """
     sides: dict[int, str] = {}
     covered: dict[int, int] = {}  # how many of the next rows a cell above covers, by column

@@ -91,8 +91,8 @@ class HostFileReader:
         self._most = most
 
     async def fetch(self, origin: str, *, obey_robots: bool) -> tuple[HostFile, Response]:
-        """Fetches the file of an origin; returns the file and the response. Redirects are followed, even to other
-        hosts.
+        """Fetches the file of an origin, if `obey_robots` is True only if robots.txt allows it. Returns the file and
+        the response. Redirects are followed, even to other hosts.
 
         Raises Scrapy's and Twisted's network errors, Refusal and HostBusy.
         """

@@ -52,7 +52,8 @@ class UnpackingMiddleware(HttpCompressionMiddleware):
 
 
 def is_truncated(packed: bytes, coding: str, size: int) -> bool:
-    """Returns True if a compressed body is truncated. `size` is its length when decompressed.
+    """Returns True if a body, as received (`packed`) and compressed with `coding`, is truncated. `size` is its length
+    when decompressed.
 
     A gzip body states its decompressed length at its end. If this equals `size`, the body is not decompressed again.
     """

@@ -56,7 +56,9 @@ class Platform:
     is_documentation: bool = False
 
     def fits(self, index: Index, generator: str) -> bool:
-        """Returns True if a page is of this platform, judging by its generator or by the marks on it."""
+        """Returns True if a page is of this platform: its generator matches, or it contains the `marks` of the
+        platform.
+        """
         if self.generator and generator and re.search(self.generator, generator, re.IGNORECASE):
             return True
         count = 0
@@ -82,8 +84,8 @@ def by_name(name: str) -> Platform:
 
 
 def detect_platform(index: Index, generator: str = "") -> Platform:
-    """Returns the platform of a page: the one that the page's generator names, otherwise the first one whose marks are
-    on the page, otherwise `generic`.
+    """Returns the platform of a page: the one whose `generator` matches the page's, or else the first one whose `marks`
+    are on the page, or else `generic`.
     """
     if generator:
         for p in platform_tables():

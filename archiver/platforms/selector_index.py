@@ -114,7 +114,7 @@ def _probe() -> Selector:
 
 def _undefined_names(xpath: str) -> Iterator[str]:
     """Yields an error message for each function, variable and namespace prefix in an XPath that parsel does not know.
-    Evaluating the XPath would report them only if the evaluation reached a node.
+    Evaluating the XPath would report them only if a page contained nodes for the part in which they are.
     """
     code = _XPATH_LITERAL.sub("''", xpath)
     for name in _XPATH_VARIABLE.findall(code):
@@ -166,7 +166,8 @@ _WORD = lazy_regex(r"[^ \t\r\n]+")
 
 @dataclass(frozen=True, slots=True)
 class Compound:
-    """The conditions that one element must meet: its tag, classes, ids and attributes.
+    """The conditions that one element must meet: its tag, classes, ids and attributes. It is the part of a selector
+    between spaces or ">".
 
     `child` is True after ">". The element must then be a child, not just a descendant, of the element for the previous
     compound.
@@ -180,8 +181,8 @@ class Compound:
 
     @property
     def single(self) -> bool:
-        """Returns True if the compound consists of one class or one id. All elements that the index has for this class
-        or id then match.
+        """Returns True if the only condition is one class or one id. All elements that the index has for this class or
+        id then match.
         """
         return not self.tag and not self.attrs and len(self.classes) + len(self.ids) == 1
 
@@ -237,8 +238,11 @@ def compile_selector(selector: str) -> Plan | None:
 
 @dataclass(frozen=True, slots=True)
 class SelectorGroups:
-    """The positions of some selectors by a key that must be on a page for them to match, such as (".", "entry").
-    `names` are the keys' names by their first characters, `free` the positions of the selectors without a key, which
+    """Several selectors, grouped so that those which can match on a page are found quickly. A selector is given by its
+    position among them.
+
+    `places` contains the positions by a key that a page must have for the selectors to match, such as (".", "entry").
+    `names` are the second parts of the keys by the first. `free` are the positions of selectors that need no key, and
     may match on any page.
     """
 
@@ -249,7 +253,7 @@ class SelectorGroups:
 
 @cache
 def group_by_needed_key(selectors: tuple[str, ...]) -> SelectorGroups:
-    """Groups selectors by the first key that each of them needs."""
+    """Groups selectors by the first key that each of them needs (see `Plan.needs`)."""
     places: dict[tuple[str, str], list[int]] = defaultdict(list)
     names: dict[str, set[str]] = defaultdict(set)
     free: list[int] = []
@@ -337,8 +341,8 @@ def _is_any(part: Compound) -> bool:
 
 
 def _keys(part: Compound) -> tuple[str, ...]:
-    """Returns the keys by which the elements for a compound are looked up: its id, its classes, or one attribute.
-    Returns () if the compound has only a tag.
+    """Returns the keys by which the elements for a compound are looked up (see `Plan`): its id, its classes, or one
+    attribute. Returns () if the compound has only a tag.
     """
     if part.ids:
         return (f"#{part.ids[0]}",)
@@ -391,12 +395,12 @@ class Index:
 
     @cached_property
     def texts(self) -> dict[Element, tuple[str, str]]:
-        """For each element in document order, its `text` and `tail` as in lxml, with "" in place of None."""
+        """The `text` and `tail` of each element (see lxml), with "" in place of None, in document order."""
         return {el: (el.text or "", el.tail or "") for el in self.elements}
 
     @property
     def texts_if_read(self) -> dict[Element, tuple[str, str]] | None:
-        """The value of `texts` if it has been computed; otherwise None."""
+        """The value of `texts` if it has already been computed; otherwise None."""
         return self.__dict__.get("texts")
 
     @cached_property
@@ -411,7 +415,7 @@ class Index:
         )
 
     def end(self, el: Element) -> int:
-        """Returns the position in document order (see `order`) that follows an element and all its descendants."""
+        """Returns the position in document order (see `order`) after an element and all its descendants."""
         last = el
         while len(last):
             last = last[-1]
@@ -467,7 +471,7 @@ class Index:
 
     @cached_property
     def _names(self) -> dict[str, list[str]]:
-        """Maps each class name to the values of class attributes that contain it."""
+        """For each class name, the values of class attributes that contain it."""
         found: dict[str, list[str]] = defaultdict(list)
         for names in self._by_names:
             for name in _distinct_words(names):
@@ -476,7 +480,7 @@ class Index:
 
     @cached_property
     def _words(self) -> dict[str, list[Element]]:
-        """Maps an attribute and a word of its value, in a form such as "rel=tag", to elements."""
+        """The elements with a word in an attribute in INDEXED, by keys such as "rel=tag"."""
         found: dict[str, list[Element]] = {}
         for attr, elements in self._attrs.items():
             for el in elements:
@@ -486,7 +490,7 @@ class Index:
 
     @cached_property
     def _named(self) -> dict[str, Mapping[str, Any]]:
-        """Maps from the names of this page's keys, by the first character of the keys (see `Plan.keys`)."""
+        """For each first character of a key (see `Plan.keys`), the map whose keys are the names that this page has."""
         return {".": self._names, "#": self._ids, "[": self._attrs, "=": self._words}
 
     def _of(self, key: str) -> list[Element]:
@@ -563,8 +567,8 @@ class Index:
         return found
 
     def by_parsel(self, selector: str) -> list[Found]:
-        """Evaluates a selector with parsel, without the index, and caches the result. Use this method for selectors
-        that people write, such as a site's rules.
+        """Returns what parsel finds for a selector, and caches it. The index is not used. This is the method for
+        selectors that people write, such as a site's rules.
         """
         found = self._answers.get(selector)
         if found is None:
@@ -572,8 +576,8 @@ class Index:
         return found[:]
 
     def answer(self, selector: str) -> list[Found]:
-        """Evaluates a selector with the index if possible, otherwise with parsel. Use this method for the selectors of
-        tables, which are hundreds.
+        """Returns what a selector finds, by means of the index if possible, otherwise by parsel. This is the method for
+        the selectors of platform tables, of which there are hundreds.
         """
         known = compile_selector(selector)
         if known is None:
@@ -649,7 +653,9 @@ class Index:
         return [e for e in start if _fits(e, part)]
 
     def _values(self, tag: str, attr: str) -> str:
-        """Returns one text with the values of an attribute on all elements with this tag, one on each line."""
+        """Returns the values of an attribute on all elements with this tag ("" for any tag), as one text with a value
+        on each line.
+        """
         found = self._joined.get((tag, attr))
         if found is None:
             found = self._joined[tag, attr] = "\n".join(v for el in self.tag(tag or "*") if (v := el.get(attr)))

@@ -149,6 +149,7 @@ def zone_of_host(host: str) -> AddressZone | None:
 class Permission:
     """The private network addresses that one crawl may reach in addition to the public internet.
 
+    - `site`: the name of the site, for messages.
     - `zones`: zones that are allowed at `host` (with its port) only.
     - `service_zones`: zones that are allowed only for URLs that begin with one of the prefixes in `service`. These are
       the URLs of the web archive in the site's settings.

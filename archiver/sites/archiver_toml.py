@@ -66,8 +66,8 @@ def _value_hint(line: str) -> str:
 
 
 def toml_error(error: tomllib.TOMLDecodeError, text: str) -> tuple[str, str]:
-    """Returns the position and the reason of a TOML syntax error, as phrases taken from Python's message. A text
-    without quotation marks is named.
+    """Returns the position and the reason of a TOML syntax error, as phrases taken from Python's message. The reason
+    also says what to write, if the error is a text without quotation marks or a misspelled true or false.
     """
     lines = text.splitlines() or [""]
     match = re.fullmatch(r"(.*) \(at (line \d+, column \d+|end of document)\)", str(error), re.DOTALL)
@@ -662,7 +662,9 @@ def _warc(table: dict[str, Any]) -> Warc:
 
 
 def _refuse_key_of_top(path: TOMLPath, key: str) -> None:
-    """Raises _InvalidValue for a key of the whole file that is in a table, as every key after a header is."""
+    """Raises _InvalidValue for a key that belongs at the beginning of the file but was written after the header of a
+    table, so that TOML takes it for a key of this table.
+    """
     if path and key == "page_objects":
         raise _InvalidValue(
             (*path, key),

@@ -92,7 +92,9 @@ class field:
     def __get__(self, page_object: Any, owner: type | None = None) -> Any:
         if page_object is None:
             return self
-        value = page_object.__dict__[self.name] = self.method(page_object)  # found before the descriptor from now on
+        value = page_object.__dict__[self.name] = self.method(
+            page_object
+        )  # Python finds this value before it calls `__get__` again
         return value
 
     @property
@@ -197,14 +199,16 @@ class URLPattern:
 
     @property
     def rank(self) -> tuple[bool, int, int]:
-        """The greater it is, the fewer addresses the pattern matches: of several patterns, the greatest wins."""
+        """Returns a key by which patterns are compared: of several patterns that match an address, the one with the
+        greatest key is the narrowest and is used.
+        """
         return not self.host.startswith("*"), len(self.host), len(self.path)
 
     def __str__(self) -> str:
         return (self.host + self.path).rstrip("/")
 
     def has_host(self, url: str) -> bool:
-        """Returns True if the pattern is for some addresses on the host of a URL."""
+        """Returns True if the host of a URL is one of the hosts of this pattern, whatever the path."""
         parts = urlsplit(url)
         host, port = _plain_host(parts.hostname or ""), f":{parts.port}" if parts.port else ""
         name, colon, number = self.host.partition(":")
@@ -404,7 +408,7 @@ def _convert(name: str, value: Any, page_object: PageObject) -> Values:
 
 
 def _empty(name: str) -> Values:
-    """Returns the attributes of an article without this field."""
+    """Returns the attributes, by name, that make a field of an article empty."""
     plain = Article(url="")
     followers = [other for other in PAGE_FIELDS if leading_field(other) == name]
     return {one: getattr(plain, one) for one in followers}
@@ -431,7 +435,9 @@ class LoadedPageObject:
 
     @property
     def version(self) -> str:
-        """Its name with the digest of its source, as the extractor of an article names it: "HarbourPost@1a2b3c4d"."""
+        """Returns its name and the digest of its source, as the extractor of an article names it:
+        "HarbourPost@1a2b3c4d".
+        """
         return f"{self.name}@{self.digest}"
 
     def locate(self, name: str) -> str:
@@ -444,16 +450,16 @@ _CLASS = lazy_regex(r"^[ \t]*class[ \t]+(\w+)", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class BrokenFile:
-    """A file with page objects that cannot be used. `text` is its source, in which the hosts of its sites and the names
-    of its classes stand.
+    """A file with page objects that cannot be used. `text` is its source code, in which `concerns` looks for the hosts
+    and class names.
     """
 
     error: BadPageObject
     text: str
 
     def concerns(self, host: str, used: Collection[str] = ()) -> bool:
-        """Returns True if the file is for the site with this host: it names the host, without a port or with the port
-        that the host has, or it has a class that was `used` for the site's articles.
+        """Returns True if the file is for the site at this host (with its port, if it has one): it names the host
+        without a port or with this port, or it defines a page object that was `used` for the site's articles.
         """
         return self._names_host(host) or not {one[1] for one in _CLASS.finditer(self.text)}.isdisjoint(used)
 
@@ -495,7 +501,9 @@ class PageObjects:
                 raise one.error
 
     def of(self, url: str) -> LoadedPageObject | None:
-        """Returns the page object for an address: the one with the narrowest pattern that matches it."""
+        """Returns the page object for an address: the one with the narrowest pattern that matches it. Returns None if
+        no pattern matches.
+        """
         found = [(p.rank, n) for n, one in enumerate(self.loaded) for p in one.patterns if p.matches(url)]
         return self.loaded[max(found)[1]] if found else None
 
@@ -522,11 +530,11 @@ class PageObjects:
         try:
             page_object = found.kind(page, article)
         except Exception as error:
-            # A constructor of the user's own, which must not lose the post either.
+            # The class may have a constructor of its own, and any error in it must not lose the post.
             return {}, [self._failure(found, page.url, name, error) for name in names]
         values: Values = {}
         evidence: list[Evidence] = []
-        # The body is read last, because it is for the body that a page object drops elements.
+        # The body is read last: a page object may drop elements for it that other fields are read from.
         for name in sorted(names, key=lambda name: BY_NAME[name].choice == "text"):
             changed, shown = self._read(found, page_object, name, page.url)
             values |= changed
@@ -596,7 +604,9 @@ def _one_line(error: BaseException) -> str:
 
 
 def _evidence_texts(name: str, value: Any) -> list[str]:
-    """Returns a field's value in the form that evidence has."""
+    """Returns a field's value as the texts that its evidence stores: one for each author, category, tag or place,
+    otherwise one.
+    """
     if BY_NAME[name].choice == "text":
         return [f"{len(value)} characters"]
     if BY_NAME[name].choice == "collected":
@@ -795,7 +805,7 @@ def _broken(file: str, error: BaseException) -> BrokenFile:
         path, line = (near[-1].filename, near[-1].lineno or 0) if near else (file, 0)
         is_own = isinstance(error, _InvalidClass) or traceback.extract_tb(error.__traceback__)[-1].filename == __file__
         why = str(error) if is_own else _one_line(error)
-    text = "\n".join(map(_source, dict.fromkeys((path, file))))  # the hosts stand in the file that imports another one
+    text = "\n".join(map(_source, dict.fromkeys((path, file))))  # the file that imports the broken one names the hosts
     return BrokenFile(BadPageObject(_shown_path(path), line, why), text)
 
 
@@ -815,7 +825,10 @@ def _field_of(kind: type[PageObject], name: str) -> field:
 
 
 def _validated(module: _Module, kind: type[PageObject], shared: Sequence[str]) -> LoadedPageObject:
-    """Returns a page object that can be used. Raises _InvalidClass with the first mistake in it."""
+    """Checks the class `kind` of a loaded file, and returns it as a page object that can be used. `shared` are the
+    sources of files without page objects, whose changes also change its version. Raises _InvalidClass with the first
+    mistake in the class.
+    """
     if not _has_patterns(kind):
         raise _InvalidClass(
             _line_of(kind),
@@ -841,7 +854,9 @@ def _validated(module: _Module, kind: type[PageObject], shared: Sequence[str]) -
 
 
 def _is_valid_field(kind: type[PageObject], name: str, value: Any) -> bool:
-    """Returns True if an attribute of a page object overrides a field. Raises _InvalidClass if it only seems to."""
+    """Returns True if an attribute (`name`, `value`) of a page object overrides a field; False for any other attribute.
+    Raises _InvalidClass for a mistake, such as a method with the name of a field but without `@field`.
+    """
     if not isinstance(value, field):
         if name in EVIDENCE and (inspect.isfunction(value) or isinstance(value, property)):
             method: Any = value.fget if isinstance(value, property) else value
@@ -892,8 +907,8 @@ with which the page is read, if there are any.
 
 
 def find_cases(folder: Path) -> list[Path]:
-    """Returns the case folders in a folder and its folders, or the folder itself if it is one. A folder with a page is
-    a case even if it has no expected fields.
+    """Returns the case folders among `folder`, its subfolders and their subfolders. A folder with a page is a case even
+    if it has no expected fields.
     """
     return sorted(
         {one.parent for depth in ("", "*/", "*/*/") for name in (PAGE, EXPECTED) for one in folder.glob(depth + name)}
@@ -954,7 +969,7 @@ def _hint(given: Mapping[str, Any] | None) -> SourceHint | None:
 
 
 def case_value(article: Article, name: str) -> Any:
-    """Returns a field in the form of expected.json."""
+    """Returns the value of an article's field as expected.json contains it."""
     value = getattr(article, name)
     if isinstance(value, datetime):
         return value.isoformat()

@@ -97,7 +97,7 @@ _MOST_AT_END = 5_000
 
 
 class SiteJudge:
-    """Judges the pages of one site by their forms during a run. It implements `template_learner.Judge`."""
+    """Judges the pages of one site by their forms during a run: the `Judge` that the run's `TemplateLearner` asks."""
 
     def __init__(self, db: Database, archive: Path, site: dict[str, Any], writer: PageWriter, run: StoringRun) -> None:
         self._db, self._archive, self._site = db, archive, site
@@ -113,8 +113,8 @@ class SiteJudge:
     def judge_article(
         self, page: Page, hint: SourceHint | None, article: Article, extract: Callable[[Answer], Article]
     ) -> Article:
-        """Returns the article of a page with the kind that the page's form implies; see
-        `page_form_verdicts.judge_article`.
+        """Returns `article` if the verdict on the page's form agrees with its kind (post, listing ...); otherwise
+        returns what `extract` reads from the page for the right kind. `hint` is the page's source hint.
         """
         self._pages += 1
         if self._pages >= self._next:
@@ -147,7 +147,9 @@ class SiteJudge:
         self._verdicts = judge_site(self._db, self._site["id"], now, is_complete=self._is_complete)
 
     def read_late_hints(self) -> LateHintTally:
-        """Re-reads, from their captures, pages that a source has reported since they were fetched."""
+        """Extracts stored captures again, of pages that a source has reported only after they were fetched. Returns the
+        counts.
+        """
         self._writer.flush()
         found = find_late_hints(self._db, self._site["id"], self._run.started)
         if not found:
@@ -281,7 +283,7 @@ class CrawlRun:
             f"crawl of {self.site_name}",
             self._continuation(),
         )
-        # An API counts all posts of a site only once a crawl has read it completely.
+        # An API may replace the listings only once a complete crawl has read all posts from it.
         counted = not order.full and has_finished(self.db, site_id) and pages.has_api(self.db, site_id)
         storing = StoringRun(
             self.db,
@@ -436,8 +438,9 @@ class CrawlRun:
             self.site["platform"] = name
 
     def capture(self, exchange: Exchange, original: Original | None) -> Capture:
-        """Writes one exchange to the run's WARC file and returns its capture. Raises ArchiverError if the disk
-        fails.
+        """Writes one exchange to the run's WARC file and returns its capture. `original` is the WARC record that has
+        the same payload, so that only a revisit record is written; None if there is none. Raises ArchiverError if the
+        disk fails.
         """
         with archive_faults(self.archive):
             return self.warc.write(exchange, original)
@@ -456,7 +459,10 @@ class CrawlRun:
             self.warc.sync()
 
     def read_page(self, page: Page, hint: SourceHint | None, known: PageKind, part_of: str = "") -> Article:
-        """Extracts the article of a page with the site's template and, if there is one, its page object."""
+        """Extracts the article of a page with the site's template and, if there is one, its page object. `known` is the
+        kind that the page's source reported; `part_of` is the address of the post of which the page is a further part,
+        or "".
+        """
         return self.page_objects.apply(self.learner.read(page, hint, known, part_of), page)
 
     def reread_samples(self) -> None:
@@ -472,7 +478,7 @@ class CrawlRun:
             after = self.learner.again(sample)
             if sample.article is not None and after is not None:
                 before, page = sample.article, sample.page()
-                if self.page_objects.of(sample.url):  # the learner knows nothing of page objects
+                if self.page_objects.of(sample.url):  # the learner extracts without page objects
                     before, after = self.page_objects.apply(before, page), self.page_objects.apply(after, page)
                 read.append((before, drop_impossible_values(after, sample.captured_at or self.started)[0]))
         if read:

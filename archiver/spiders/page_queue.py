@@ -47,7 +47,8 @@ class SourceGuesses:
         waiting: Collection[str],
         asked: Collection[str],
     ) -> list[DiscoveredURL]:
-        """Returns the first address to try for each kind of source (feed, sitemap) that is not `declared`.
+        """Returns the first address to try for each kind of source (feed, sitemap) that is not `declared`, relative to
+        `base`, the address of the home page.
 
         If the site's `platform` is known, the addresses that are usual on it are tried. Skips addresses whose urlkeys
         are in `asked`. Also skips the kinds in `waiting`, because their previous guess has no response yet.
@@ -90,13 +91,12 @@ validators correctly.
 
 @dataclass(frozen=True, slots=True)
 class _Selection:
-    """The conditions for handing out due pages: at most `limit` pages, chosen from the first `limit` + `more` due
-    rows.
+    """Which due pages may be handed out: at most `limit` of them, chosen from the first `limit` + `more` due rows.
 
-    - `is_patient`: pages may wait for others even if none is in progress.
-    - `sources_only`: only feeds, sitemaps and APIs are handed out while one is being read, since their hints belong to
-      the pages that follow.
-    - `mixed`: sources and pages are handed out.
+    - `is_patient`: a page that others may show to be needless is left for later, even if no page is in progress.
+    - `sources_only`: only feeds, sitemaps and APIs are handed out, because one of them is being read, and its hints are
+      needed before the pages that it lists.
+    - `mixed`: at most half of the pages are feeds, sitemaps and APIs.
     """
 
     limit: int
@@ -143,19 +143,21 @@ class PageQueue:
                 return [page for page in due if page not in old]
 
     def has_due_page(self) -> bool:
-        """Returns True if at least one more page could be handed out."""
+        """Returns True if at least one more page is due. That page is handed out, so this is only for the end
+        of a run.
+        """
         return bool(self._take(1))
 
     def _take(self, limit: int) -> list[PageRequest]:
         run = self._run
-        if not run.writer.flush():  # which checks it, too
+        if not run.writer.flush():  # flush has checked the run if it wrote results
             check_run(run.db, run.run_id, run.site)
         run.reread_samples()
         mixed = self._sources >= SOURCES_FIRST
         sources_only = not mixed and any(page.comes_first for page in self._in_progress.values())
         pages: list[PageRequest] = []
-        # If all of the first rows wait for other pages, those pages come later. Once no page is left to wait for, none
-        # waits.
+        # If all of the first rows have to wait for other pages, more rows are read to find those. If that finds none
+        # either, no page waits any longer.
         for more, is_patient in ((0, True), (_WAITING_ROWS, True), (0, False)):
             has_waiting = self._judge_rows(pages, _Selection(limit, more, is_patient, sources_only, mixed))
             if pages or self._in_progress or not has_waiting:
@@ -163,7 +165,9 @@ class PageQueue:
         return pages
 
     def _judge_rows(self, pages: list[PageRequest], selection: _Selection) -> bool:
-        """Hands out due pages and appends them to `pages`; returns True if other pages wait."""
+        """Appends due pages to `pages` and hands them out; stores the pages that trap rules exclude as excluded.
+        Returns True if some due pages have to wait for others.
+        """
         run, limit = self._run, selection.limit
         while True:
             excluded, has_waiting = 0, False
@@ -281,9 +285,9 @@ class PageQueue:
                 crawl_exclusions.postpone_page(self._run.db, page.page_id, until)
 
     def search_vanished(self, page: PageRequest) -> bool:
-        """Makes due the pages that may show where the post of a `page` is that is gone now: its other addresses, and
-        once several posts are gone in this run, the lists that showed them. Returns True if the post has other
-        addresses.
+        """If the post at `page` is gone, its content may be at another address now. Makes due the pages that can show
+        this: the post's other addresses and, once several posts are gone in this run, the lists that showed them.
+        Returns True if the post has other addresses.
         """
         run = self._run
         if run.order.only or len(self._vanished) >= _MOST_SEARCHED:
@@ -316,8 +320,8 @@ class PageQueue:
         return multipage_articles.article_at(self._run.db, page.urlkey)
 
     def was_read_as_other_post(self, url: str, first: Article) -> bool:
-        """Returns True if this run has read an address as a post that is certainly different from the post with the
-        first page `first`.
+        """Returns True if this run has read the page at `url` as a post, and that post is certainly not the one whose
+        first page is `first`.
         """
         self._run.writer.flush()
         known = page_table.known_page(self._run.db, urlkey(url))
@@ -334,6 +338,8 @@ class PageQueue:
         return find_known_sources(self._run.db, self._run.site["id"])
 
     def posts_alive(self, source: DiscoverySource, found_on: str) -> int:
-        """Writes pending results, then returns the number of stored posts that a source should still list."""
+        """Writes pending results, then returns how many pages the source at `found_on` should still list: those that it
+        listed before and that are not known to be gone.
+        """
         self._run.writer.flush()
         return count_listed_pages_online(self._run.db, self._run.site["id"], source, found_on)

@@ -57,10 +57,10 @@ class PageRequest:
     - `hops`: the number of redirects that stayed at the same urlkey (http to https, a slash).
     - `redirected_from`: the urlkeys of other addresses that redirected to this one, the nearest first (at most
       MOST_REDIRECTS).
-    - `number`: the number of the source's document.
+    - `step`, `number`: the step of reading an API, and which of the source's documents is requested (from 1).
     - `changes_since`: an API is asked for the posts that changed after this time.
     - `captures`: the number of captures read from a web archive's list so far.
-    - `alive`: the number of posts that an API should still count.
+    - `alive`: the number of posts that an API should still list; -1 if it has not been counted.
     - `parts`: the stored parts of a post. A request for a part has the part's stored text as `text`, and the post's
       address as `part_of`.
     - `unconditional`: no validators are sent, because a source reports a change or the validators are to be tested.
@@ -124,14 +124,14 @@ class PageRequest:
         return self.fetched_at is not None
 
     def at_known_url(self) -> PageRequest:
-        """Returns the request for the address by which the page is known, after the learned form of its address did not
-        work.
+        """Returns the request for `known_url`, after the request for `url`, the form to which the host was believed to
+        redirect, has failed.
         """
         return replace(self, url=self.known_url, known_url="", hops=self.hops + 1)
 
     def conditions(self, url: str) -> Conditions:
-        """Returns the validators to send with a request for `url`. Only requests for the page's own address get
-        validators; those for further documents of a source do not.
+        """Returns the validators to send with a request for `url`. A further document of a source gets none, since they
+        belong to the page's own address.
         """
         if url != self.url:
             return Conditions()
@@ -287,9 +287,8 @@ def fetched_page(response: Response) -> FetchedPage:
 
 _CLOCK_MARGIN = timedelta(days=1)
 _LOOK_BACK = timedelta(days=8)
-"""Once a day, an API is asked for the posts that changed in so many days: it may have said something wrong about them
-and say something else now, although their times of change are the same.
-"""
+"""The first time on a day, an API is asked for the posts that changed in this period, not only since the last run.
+It may have returned wrong content for them, and returns the right content now with unchanged times."""
 
 
 def page_request(
@@ -298,7 +297,7 @@ def page_request(
     """Makes a page request from a row of `pages.due_pages`.
 
     `seed_key` is the urlkey of the site's home page. In a `full` run, an API is asked for all posts and not just for
-    the changes. `started` is when the run began.
+    the changes. If `unconditional` is True, no validators are sent. `started` is when the run began.
     """
     original = None
     if row["digest"]:
@@ -325,7 +324,7 @@ def page_request(
         unconditional=unconditional or is_refetch_reason(row["reason"] or ""),
         existed=row["outcome"] in _EXISTING or row["rule"] == MASS_DISAPPEARANCE_RULE,
         quarantined=row["rule"] == MASS_DISAPPEARANCE_RULE,
-        worked=row["outcome"] == "not-article" or bool(row["has_told"]),
+        worked=row["outcome"] == "not-article" or bool(row["has_listed_pages"]),
         attempts=row["attempts"] or 0,
         judged=_is_judged(row, kind),
         step="changes" if only_changes else "posts",

@@ -152,7 +152,8 @@ def parse_cdx_page(
     is_news: Callable[[DiscoveredURL], bool],
 ) -> ParsedPage:
     """Parses one response of a web archive's CDX server. `request.url` is the address of the list's first part; resume
-    keys lead to the other parts.
+    keys lead to the other parts. The result contains only the URLs for which `is_news` returns True: those that were
+    not reported before.
 
     Validators are stored only if the list has one part: even if the first part is unchanged, later parts may have
     changed.
@@ -183,7 +184,7 @@ def parse_cdx_page(
 
 SOFT_404 = "soft-404"
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# The expected kind of page, by the kind in its row.
+# The kind to which extraction is told that the page belongs, by the kind in the page's row; other kinds say nothing.
 _KNOWN_KINDS = {k: k for k in (PageKind.POST, PageKind.PAGE, PageKind.LISTING)} | {PageKind.PART: PageKind.POST}
 _MAX_HOPS = 5
 _GZIP = b"\x1f\x8b"
@@ -204,12 +205,13 @@ def extract_without_template(page: Page, hint: SourceHint | None, known: PageKin
 
 @dataclass(frozen=True, slots=True)
 class SiteContext:
-    """The facts about the site of a page that the parser needs.
+    """What the parser needs to know about the site of a page.
 
-    - `is_news`: returns False for a link that was reported before, such as a link in a menu.
-    - `read_page`: extracts the article of a page.
-    - `soft_not_found`: the site's soft-404 profile.
-    - `with_requisites`: the result for a post's page includes its requisites.
+    - `is_news`: a function that returns True for a link that was not reported before; a link in a menu is reported
+      once.
+    - `read_page`: a function that extracts the article of a page.
+    - `soft_not_found`: the site's soft-404 profile; None if it is not known yet.
+    - `with_requisites`: True if the result for a post's page includes its requisites.
     """
 
     scope: Scope
@@ -332,7 +334,9 @@ def _is_shell(page: Page, result: PageResult, request: PageRequest, soft_not_fou
 
 
 def _is_unreadable(page: Page, request: PageRequest, *, is_shell: bool) -> bool:
-    """Returns True if a page shows no content without running scripts, and its source supplied no text."""
+    """Returns True if a page shows no content without running scripts, and its source supplied no text. `is_shell` is
+    True if the page shows the same as the site's page for missing addresses.
+    """
     if request.kind in SOURCE_KINDS or page.root is None or (request.hint is not None and request.hint.body_html):
         return False
     return is_shell or needs_javascript(page)
@@ -419,8 +423,8 @@ def _without_requisites(
 
 
 def _possible_posts(links: link_reader.PageLinks | None, url: str, folder: str) -> tuple[str, ...]:
-    """Returns the urlkeys of the possible posts, known or new, to which the page at `url` links; () for a page without
-    a URL pattern.
+    """Returns the urlkeys of the possible posts, known or new, to which the page at `url` links; () if the page's URL
+    has no pattern. `folder` is the path of the site's scope.
     """
     pattern = pattern_of(url, folder)
     if links is None or pattern is NO_PATTERN:
@@ -441,8 +445,8 @@ def _with_outcome(result: PageResult, article: Article, request: PageRequest) ->
 
 
 def _same_validator(fetched: FetchedPage, request: PageRequest) -> bool:
-    """Returns True if the server sent a page with status 200 together with the validator that is already stored, which
-    should mean that the page is unchanged.
+    """Returns True if the server answered a conditional request with status 200 and the validator that is already
+    stored. The page is then probably unchanged, although the answer should have been 304.
     """
     if fetched.status != 200 or fetched.url != request.url:
         return False

@@ -97,7 +97,7 @@ class Requisites:
         capture = self._run.capture(exchange, original)
         if exchange.status == 200 and original is None:
             if len(self._payloads) >= _MAX_PAYLOADS:
-                self._payloads.clear()  # all but the last of them are now in the database
+                self._payloads.clear()  # `_stored` finds those that have been written to the database
             self._payloads[exchange.digest] = Original(exchange.url, capture.captured_at, exchange.digest)
         return capture
 
@@ -152,7 +152,7 @@ class Requisites:
 
 
 def failed_requisite(requisite: RequisiteRequest, outcome: Outcome, rule: str, reason: str) -> FetchedRequisite:
-    """Returns the result for a requisite whose request got no response."""
+    """Returns the result for a requisite whose request got no response, with this outcome, rule and reason."""
     return replace(FetchedRequisite(requisite.id, datetime.now(UTC), outcome), rule=rule, reason=reason)
 
 

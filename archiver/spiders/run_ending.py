@@ -110,7 +110,7 @@ def robots_unreadable(start_url: str, reason: str) -> RunEnding:
 
 def host_busy(start_url: str, why: str, until: datetime | None) -> RunEnding:
     """Returns the ending of a run whose host asked it to wait until the time `until`. If `until` is None, the host
-    answered repeatedly that it is busy.
+    answered repeatedly that it is busy. `why` is the host's answer as a phrase.
     """
     if until is None:
         return RunEnding("waiting", f"{start_url} is not crawled for now: {why}; the next crawl continues.", why)
@@ -228,8 +228,8 @@ class MassGoneGuard(Generic[T]):
         return len(self._last) == self._asked and sum(item is not None for item in self._last) > self._asked / 2
 
     def add(self, gone: T | None) -> list[T]:
-        """Counts a known page. `gone` is the item to hold back if the page is gone, otherwise None. Returns the
-        held-back items that are now confirmed.
+        """Counts a known page. `gone` is the item to hold back if the page is gone, otherwise None. Returns the items
+        that are no longer held back, because enough pages have been fetched since.
         """
         confirmed = []
         if len(self._last) == self._asked and (first := self._last.popleft()) is not None:
@@ -254,7 +254,8 @@ class OutageGuard:
     """Ends a run while its server is down, and holds back results for pages that are gone until it is clear that the
     site has not disappeared as a whole.
 
-    `stop` ends the run with a sentence; `gone_confirmed` is True if a crawl a day ago also found most posts gone.
+    `stop` is a function that ends the run; it takes a sentence that says why. `gone_confirmed` is True if a crawl a day
+    ago also found most posts gone.
     """
 
     def __init__(self, site: str, start_url: str, stop: Callable[[str], None], *, gone_confirmed: bool) -> None:
@@ -285,17 +286,22 @@ class OutageGuard:
             self._probe = asyncio.get_running_loop().create_task(self._probe_home(engine, result.reason))
 
     def is_doubtful(self, request: PageRequest, result: PageResult) -> bool:
-        """Returns True if this is the result for a known page that is gone, which is held back."""
+        """Returns True if the result says that a known page is gone. Such a result is held back."""
         known = request.existed and not request.is_source and not self._gone_confirmed
         return known and result.outcome is Outcome.GONE
 
     def confirmed_results(
         self, request: PageRequest, result: PageResult, *, has_other_address: bool = False, is_searching: bool = False
     ) -> Iterator[PageResult]:
-        """Yields the results that may be stored now, usually just `result`. A 404 for a known page is held back until
-        it is clear that the site has not disappeared as a whole. If the post has another address, the result is held
-        back until nothing else is due, and so are the first results that look like a disappearance of the site if
-        lists are being read again (`is_searching`), which may show that the posts have moved.
+        """Yields the results that may be stored now, usually just `result`. The result for a known page that is gone is
+        held back:
+
+        - until nothing else is due, if the post has another address (`has_other_address`);
+        - otherwise until it is clear that the site has not disappeared as a whole.
+
+        If most of the last pages are gone, the run is stopped, and none of the held-back pages is stored as gone. If
+        lists are being read again (`is_searching`), which may show that the posts have moved, the first such results
+        are held back until nothing else is due.
         """
         if (
             request.is_source

@@ -215,11 +215,11 @@ _FEW_POSTS = 3
 
 
 class Probing:
-    """Decides when a run requests an address that does not exist once more, to see how the site answers it now: when
-    the site may have been replaced by a parked domain or a maintenance page, which answers every address alike.
+    """Decides when a run requests once more an address that does not exist: if the site may have been replaced by a
+    parked domain or a maintenance page, which gives every address the same answer.
 
-    Such a request is called a probe. While one is in progress, no post is requested, because it could be stored from
-    such an answer.
+    This request is called a probe. While one is in progress, no post is requested, because the answer could be stored
+    as its new content.
     """
 
     def __init__(self) -> None:
@@ -235,7 +235,7 @@ class Probing:
             return
         if result.kind in SOURCE_KINDS and result.outcome in (Outcome.NOT_ARTICLE, Outcome.UNCHANGED):
             self._has_source = True
-        elif request.worked:  # for an API, any other response has the outcome REFUSED
+        elif request.worked:  # an API response without posts has the outcome REFUSED
             self._is_doubtful |= result.status == 200 and result.outcome in (Outcome.NOT_ARTICLE, Outcome.REFUSED)
 
     def observe_home(self, result: PageResult, *, is_isolated: bool) -> None:
@@ -263,7 +263,8 @@ class Probing:
         it need not stop.
 
         `found` is the response for a missing address, `home` is the response for the home page. `stored` is the profile
-        of earlier runs in JSON. A site that showed this page in earlier runs, too, only needs scripts.
+        of earlier runs in JSON. If the site showed this page for missing addresses in earlier runs, too, the crawl goes
+        on: the site fills its pages by scripts.
         """
         before = profile_from_json(stored)
         if not self._is_doubtful or self._has_source or before is None or found.look is None:
@@ -538,7 +539,9 @@ class SiteSpider(Spider):
         yield from self._handle(page, parsed)
 
     def _learn_redirect_form(self, page: PageRequest, fetched: FetchedPage, parsed: ParsedPage) -> None:
-        """Records whether the host redirected a page to another form of its address, or answered directly."""
+        """Records whether the host redirected a page to another form of its address (such as one with a slash at the
+        end), or answered directly.
+        """
         if page.is_source:
             return
         if fetched.status in REDIRECTS and parsed.follow:
@@ -681,7 +684,8 @@ class SiteSpider(Spider):
             return None
         if self._is_home_read(result, parsed):
             known, full = self.archive.run.soft_not_found, self.archive.order.full
-            # A home page that looked like an error message may have been one.
+            # Earlier runs saw the same page at the home page as at missing addresses. If the home page shows another
+            # one now, that page was probably an error message, and the profile is learned again.
             again = known is not None and (full or (known.everywhere and not self._is_everywhere(known)))
             if probe := self.archive.pages.probe_request(again=again):
                 return probe

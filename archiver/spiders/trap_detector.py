@@ -64,11 +64,11 @@ whether the lists of a pattern have shown all of them.
 _UNLIMITED = frozenset({PageKind.PART, *SOURCE_KINDS}) - {PageKind.FEED}
 _LISTED = VOUCHING_SOURCES | {DiscoverySource.LISTING}
 _WITHOUT_POSSIBLE_POSTS = frozenset({"below", "captures", "form", "feeds"})
-"""Families whose pages have no URL pattern of their own, so that only their unknown links count as news."""
+"""Families (kinds of URL patterns) whose pages have no URL pattern of their own, so that only their unknown links
+count as news."""
 _PLAIN = ("folder", "form")
-"""Families of plain pages that no source has reported. Each such page is counted for its folder and for the form of its
-address.
-"""
+"""Families of plain pages: pages that no source has reported and whose addresses have no other pattern. Each such
+page is counted for its folder and for the form of its address."""
 _NEUTRAL = frozenset({Outcome.DUPLICATE, Outcome.FAILED, Outcome.PART})
 """Outcomes that say nothing about the page's folder: a redirect, a failure, a further page of a post."""
 _MISSING = frozenset({Outcome.GONE, Outcome.NOT_FOUND})
@@ -130,8 +130,8 @@ class TrapDetector:
 
     @contextmanager
     def looked_up(self, rows: Collection[dict[str, Any]]) -> Iterator[None]:
-        """Context manager in which `judge` decides on these due pages. What it must know of them is looked up at once;
-        nothing but its exclusions may change the pages table inside.
+        """Context manager in which `judge` may be called for the due pages `rows`. Looks up what `judge` needs for all
+        of them together. Inside, only the pages that `judge` excludes may be changed in the pages table.
         """
         try:
             self._reports = crawl_exclusions.reports_of(self._db, [row["id"] for row in rows])
@@ -178,7 +178,7 @@ class TrapDetector:
     def _judge(self, row: dict[str, Any], *, may_wait: bool) -> Verdict:
         kind, key = PageKind(row["kind"]), row["urlkey"]
         if (sampled := self._samples.get(key)) or row["reason"] == crawl_exclusions.REQUESTED:
-            self._in_progress[key] = (sampled,) if sampled else self._shapes(row)
+            self._in_progress[key] = (sampled,) if sampled else self._budgeted_patterns(row)
             return _FETCH
         if may_wait and self._may_be_needless(pattern_of(row["url"], self._scope.path)):
             return _WAIT
@@ -187,11 +187,11 @@ class TrapDetector:
         tested = frozenset[str]() if kind is PageKind.FEED else self._tested_variants(key)
         if tested is None:
             return _WAIT
-        shapes = self._shapes(row)
-        verdict = self._judge_budgets(row, shapes)
+        patterns = self._budgeted_patterns(row)
+        verdict = self._judge_budgets(row, patterns)
         if verdict is _FETCH:
-            if shapes:
-                self._in_progress[key] = shapes
+            if patterns:
+                self._in_progress[key] = patterns
             self._tests[key] = tested
         return verdict
 
@@ -224,41 +224,41 @@ class TrapDetector:
                 return Verdict("exclude", f"{EQUIVALENT_URL_RULE}: feed format", reason) if was_read else _WAIT
         return _FETCH
 
-    def _judge_budgets(self, row: dict[str, Any], shapes: tuple[URLPattern, ...]) -> Verdict:
+    def _judge_budgets(self, row: dict[str, Any], patterns: tuple[URLPattern, ...]) -> Verdict:
         """Decides on a page by the budgets of its URL patterns."""
-        for shape in shapes:
-            waiting = sum(1 for others in self._in_progress.values() if shape in others)
-            if self._budget.remaining(shape) > waiting:
+        for pattern in patterns:
+            waiting = sum(1 for others in self._in_progress.values() if pattern in others)
+            if self._budget.remaining(pattern) > waiting:
                 continue
-            by_sources = self._budget.is_limited_by_sources(shape)
+            by_sources = self._budget.is_limited_by_sources(pattern)
             reported_by = [(one.source, pattern_of(one.found_on, self._scope.path)) for one in self.reports(row["id"])]
             is_listed_post = by_sources and row["kind"] == PageKind.POST
-            if is_exempt_from_budget(shape, reported_by, by_sources=by_sources and not is_listed_post):
+            if is_exempt_from_budget(pattern, reported_by, by_sources=by_sources and not is_listed_post):
                 continue
             if waiting:
                 return _WAIT
-            self._set_aside.add(shape, row["id"])
-            return Verdict("exclude", _rule_of(shape), self._reason(shape, row["id"]))
+            self._set_aside.add(pattern, row["id"])
+            return Verdict("exclude", _rule_of(pattern), self._reason(pattern, row["id"]))
         return _FETCH
 
-    def _reason(self, shape: URLPattern, page_id: int) -> str:
+    def _reason(self, pattern: URLPattern, page_id: int) -> str:
         """Returns the reason why a page is excluded by the budget of its pattern."""
-        if not self._budget.is_limited_by_sources(shape):
-            return pattern_budget_reason(shape)
+        if not self._budget.is_limited_by_sources(pattern):
+            return pattern_budget_reason(pattern)
         if crawl_exclusions.source_coverage(self._db, self._site_id).is_complete:
             return LISTED_REASON
-        self._set_aside_by_lists[page_id] = shape
+        self._set_aside_by_lists[page_id] = pattern
         return SHOWN_REASON
 
-    def _may_be_needless(self, shape: URLPattern) -> bool:
+    def _may_be_needless(self, pattern: URLPattern) -> bool:
         """Returns True if the pages in progress may show that a list need not be fetched. A further page of a list is
         not needed if the pages in progress show no more links to posts. A list of a tag or month is not needed if lists
         of a pattern with fewer pages show all posts.
         """
-        if shape.family in SIDE_LISTS and not self._coverage().is_complete:
+        if pattern.family in SIDE_LISTS and not self._coverage().is_complete:
             due = self._side_lists()
-            return shape in due and shape != min(due, key=lambda one: (due[one], one))
-        return shape.family == "paging" and self._coverage().is_undecided
+            return pattern in due and pattern != min(due, key=lambda one: (due[one], one))
+        return pattern.family == "paging" and self._coverage().is_undecided
 
     def _side_lists(self) -> Counter[URLPattern]:
         """Returns the number of due lists by pattern (tags, categories, months); an empty Counter if there are too many
@@ -273,13 +273,14 @@ class TrapDetector:
         return self._due_lists
 
     def _compare_lists(self, due: Counter[URLPattern]) -> None:
-        """Determines whether the lists of a pattern that was read to its end, and led to nothing unknown, show all
-        posts. If they do, they prove, as a complete source does, that no post is missing.
+        """Determines whether the lists of one pattern show all posts of the site, if all lists of this pattern have
+        been read and led to nothing unknown. If they do, the site has no other post, as if a complete source had listed
+        them all.
         """
         for pattern in self._budget.patterns_of_known():
             if not due or pattern in due or pattern in self._set_aside or pattern in self._compared:
                 continue
-            if not any(pattern in shapes for shapes in self._in_progress.values()):
+            if not any(pattern in patterns for patterns in self._in_progress.values()):
                 self._compared.add(pattern)
                 keys = crawl_exclusions.post_urlkeys(self._db, self._site_id, _MOST_COMPARED + 1)
                 if len(keys) <= _MOST_COMPARED and all(self._shown.has(pattern, key) for key in keys):
@@ -317,8 +318,8 @@ class TrapDetector:
         )
 
     def _tested_variants(self, key: str) -> frozenset[str] | None:
-        """Returns the variants that fetching this page would confirm or refute; None if the page has to wait, because
-        enough pages that test them are in progress.
+        """Returns the undecided variants (differences from plainer URLs) that fetching this page would confirm or
+        refute; None if the page has to wait, because enough pages that test them are in progress.
         """
         out = set()
         for variant, (plain, more) in self._equivalents.undecided(key).items():
@@ -329,14 +330,16 @@ class TrapDetector:
                 out.add(name)
         return frozenset(out)
 
-    def _shapes(self, row: dict[str, Any]) -> tuple[URLPattern, ...]:
-        """Returns the URL patterns of a page that have budgets; a plain page has two, its form and its folder."""
+    def _budgeted_patterns(self, row: dict[str, Any]) -> tuple[URLPattern, ...]:
+        """Returns the URL patterns whose budgets apply to a page. A plain page, for which no source vouches and whose
+        address has no other pattern, has two: the form of its address and its folder.
+        """
         if row["kind"] == PageKind.FEED:
             is_part = self._coverage().is_complete and crawl_exclusions.is_part_feed(self._db, row["id"])
             return (PART_FEEDS,) if is_part else ()
-        shape = pattern_of(row["url"], self._scope.path)
-        if shape is not NO_PATTERN:
-            return (shape,)
+        pattern = pattern_of(row["url"], self._scope.path)
+        if pattern is not NO_PATTERN:
+            return (pattern,)
         if row["kind"] != PageKind.UNKNOWN:
             return ()
         above, _, last = row["urlkey"].rpartition("/")
@@ -352,7 +355,7 @@ class TrapDetector:
     def resume(self) -> None:
         """If the run before this one ended before it took its samples, also samples the pages that it had set aside."""
         for row in crawl_exclusions.set_aside_pages(self._db, self._site_id, PATTERN_BUDGET_RULE, _MOST_RESUMED):
-            for pattern in self._shapes(row)[:1]:
+            for pattern in self._budgeted_patterns(row)[:1]:
                 self._set_aside.add(pattern, row["id"])
 
     def sample_set_aside(self) -> bool:
@@ -379,17 +382,17 @@ class TrapDetector:
         """
         rows = crawl_exclusions.pages_set_aside_because(self._db, self._site_id, LISTED_REASON)
         found = {
-            row["id"]: shapes
+            row["id"]: patterns
             for row in rows
-            if not any(map(self._budget.is_limited_by_sources, shapes := self._shapes(row)))
+            if not any(map(self._budget.is_limited_by_sources, patterns := self._budgeted_patterns(row)))
         }
-        for page_id, shape in self._set_aside_by_lists.items():
-            if not self._budget.is_limited_by_sources(shape):
-                found[page_id] = (shape,)
+        for page_id, pattern in self._set_aside_by_lists.items():
+            if not self._budget.is_limited_by_sources(pattern):
+                found[page_id] = (pattern,)
         self._set_aside_by_lists = {one: at for one, at in self._set_aside_by_lists.items() if one not in found}
         crawl_exclusions.include_pages(self._db, found, EPOCH)
         self.included += len(found)
-        for pattern in {shape for shapes in found.values() for shape in shapes}:
+        for pattern in {pattern for patterns in found.values() for pattern in patterns}:
             if pattern in self._set_aside:
                 self._set_aside.reopen(pattern)
         return bool(found)
@@ -403,7 +406,7 @@ class TrapDetector:
     def _reopen(self, pattern: URLPattern) -> None:
         """Makes the set-aside pages of a pattern due, and gives the pattern a new budget."""
         rows = crawl_exclusions.set_aside_pages(self._db, self._site_id, _rule_of(pattern))
-        due = [row["id"] for row in rows if pattern in self._shapes(row)]
+        due = [row["id"] for row in rows if pattern in self._budgeted_patterns(row)]
         crawl_exclusions.include_pages(self._db, due, EPOCH)
         self.included += len(due)
         self._set_aside.reopen(pattern)
@@ -432,10 +435,9 @@ class TrapDetector:
 
     @contextmanager
     def undone_on_error(self) -> Iterator[None]:
-        """Context manager that undoes what was recorded inside it if an error is raised, since the surrounding
-        transaction is rolled back.
-
-        Without this, the results of such a batch would be counted twice, since they are then written one by one.
+        """Context manager around the writing of a batch of results. If it fails and its transaction is rolled back,
+        undoes what was recorded here about these results. They are then written one by one, and would otherwise be
+        counted twice.
         """
         before = self._budget.copy(), self._equivalents.copy(), dict(self._in_progress), dict(self._tests)
         set_aside, samples, included = self._set_aside.copy(), dict(self._samples), self.included
@@ -501,8 +503,8 @@ class TrapDetector:
         self._known_coverage = self._due_lists = None
         is_post = result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and result.kind is PageKind.POST
         self._tests.pop(key, None)
-        for shape in self._in_progress.pop(key, ()):
-            self._count_page(shape, result, is_post=is_post, new=new)
+        for pattern in self._in_progress.pop(key, ()):
+            self._count_page(pattern, result, is_post=is_post, new=new)
         self._samples.pop(key, None)
         if is_post and result.outcome is Outcome.ARCHIVED:
             self._credit_pages_that_link_to(key)
@@ -518,22 +520,24 @@ class TrapDetector:
             others = {variant for variant, plain in plainer.items() if found.get(plain, article_id) != article_id}
             self._equivalents.record_own_post(key, others)
 
-    def _count_page(self, shape: URLPattern, result: PageResult, *, is_post: bool, new: list[DiscoveredURL]) -> None:
-        unknown = any(self._is_news(target, shape) for target in new)
-        shown = self._shown.add(shape, result.possible_posts)
-        if shape.family == "folder":
+    def _count_page(self, pattern: URLPattern, result: PageResult, *, is_post: bool, new: list[DiscoveredURL]) -> None:
+        unknown = any(self._is_news(target, pattern) for target in new)
+        shown = self._shown.add(pattern, result.possible_posts)
+        if pattern.family == "folder":
             # A link from one plain page to another does not count. If the linked page is a post, it is counted in
             # favour of the folder instead.
             unknown = False
-        elif shape.family == "form":
+        elif pattern.family == "form":
             is_post = self._is_page(result)
-        has_news = self._are_news(shown) if shape.family not in _WITHOUT_POSSIBLE_POSTS else unknown
-        if shape.family not in _PLAIN or result.outcome not in _SAYS_NOTHING[shape.family]:
+        has_news = self._are_news(shown) if pattern.family not in _WITHOUT_POSSIBLE_POSTS else unknown
+        if pattern.family not in _PLAIN or result.outcome not in _SAYS_NOTHING[pattern.family]:
             missing = result.outcome in _MISSING
-            self._budget.count_page(shape, is_post=is_post, has_news=has_news, has_unknown=unknown, is_missing=missing)
+            self._budget.count_page(
+                pattern, is_post=is_post, has_news=has_news, has_unknown=unknown, is_missing=missing
+            )
         if urlkey(result.url) in self._samples and (is_post or unknown):
-            self._set_aside.count_hit(shape)
-            self._reopen(shape)
+            self._set_aside.count_hit(pattern)
+            self._reopen(pattern)
 
     @staticmethod
     def _is_page(result: PageResult) -> bool:
@@ -541,7 +545,9 @@ class TrapDetector:
         return result.outcome not in (*_MISSING, *_NEUTRAL) and result.rule != "not-html"
 
     def _credit_pages_that_link_to(self, key: str) -> None:
-        """If only links on plain pages reported a new post, counts the post in favour of the folders of these pages."""
+        """Counts the new post at the urlkey `key` in favour of the folders of the plain pages that link to it, if
+        nothing but these links reported it.
+        """
         for url in crawl_exclusions.only_pages_that_link_to(self._db, key):
             folder = folder_pattern(url, self._scope.path)
             if pattern_of(url, self._scope.path) is not NO_PATTERN:
@@ -552,7 +558,7 @@ class TrapDetector:
                 self._reopen(folder)
 
     def _credit_form(self, url: str) -> None:
-        """Records that pages with addresses of this form exist, so that links to other pages of the form are
+        """Records that a page at an address of this form exists, so that links to other addresses of the form are
         fetched.
         """
         form = form_pattern(url, self._scope.path)
@@ -573,8 +579,8 @@ class TrapDetector:
             self.included += 1
 
     def _is_news(self, target: DiscoveredURL, found_on: URLPattern) -> bool:
-        """Returns True if a discovered URL may be a post, and its pattern is not that of the page on which it was
-        found.
+        """Returns True if a discovered URL may be a post that is not known under a plainer address. `found_on` is the
+        pattern of the page on which it was found: a URL of the same pattern does not count.
         """
         return (
             not target.trap
@@ -584,7 +590,7 @@ class TrapDetector:
         )
 
     def _are_news(self, keys: list[str]) -> bool:
-        """Returns True unless all of these addresses are believed to be equivalent to plainer addresses."""
+        """Returns True if at least one of these urlkeys is not believed to be equivalent to a plainer address."""
         return any(not self._equivalent_of(key)[0] for key in keys)
 
     def is_walled(self, result: PageResult) -> bool:

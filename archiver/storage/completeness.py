@@ -41,15 +41,15 @@ _UNSET = "settings"
 
 
 def find_known_sources(db: Database, site_id: int) -> tuple[set[str], set[str], set[str]]:
-    """Returns three sets about a site's feeds, sitemaps and API: the kinds of source that the site offers, the kinds
-    whose URLs are still being guessed, and the urlkeys of all these sources.
+    """Returns three sets about a site's feeds, sitemaps and API: the kinds ("feed", "sitemap", "api") that the site
+    offers, the kinds of which guessed URLs are still to be fetched, and the urlkeys of all known ones.
 
-    A site offers a kind of source if a source of this kind was fetched or is declared by the site, even if it does not
-    respond now. Sources guessed by an interrupted run are not guessed again.
+    A site offers a kind if it declares a source of this kind or if one was fetched, even if none responds now. A source
+    that an interrupted run guessed is not guessed again, because its urlkey is known.
     """
     rows = db.execute(
         "select kind, urlkey, outcome, "
-        # "or" would be slow: in a result column SQLite evaluates both of its operands, and the last one reads every row
+        # "or" would be slow: in a result column SQLite evaluates both operands, and the last one reads every discovery
         "case when outcome = 'not-article' then 1 when outcome not in ('due', 'failed') then 0 "
         "when exists (select 1 from page_sources s where s.page_id = p.id and s.source <> 'seed') then 1 "
         "when outcome = 'failed' then exists (select 1 from page_discoveries s "
@@ -147,7 +147,8 @@ def make_missing_due(db: Database, site_id: int, *, include_excluded: bool) -> N
 
 
 def due_missing_pages(db: Database, site_id: int, now: datetime, limit: int) -> list[dict[str, Any]]:
-    """Returns the next pages to fetch in a run that fetches only missing pages, in the form of `pages.due_pages`.
+    """Returns the next pages to fetch in a run that fetches only missing pages, as rows like those of
+    `pages.due_pages`.
 
     Pages that are discovered during that run are missing too, so they are included.
     """
@@ -331,7 +332,9 @@ def count_posts_of_sites(db: Database, now: datetime) -> dict[int, PostCounts]:
 
 
 def _count_missing(count: Count) -> int:
-    """Returns how many pages of a `Count` are missing, as in `_MISSING`, without listings that are due."""
+    """Returns how many pages of a `Count` are missing: failed, due, or held without a stored article. Listings that are
+    due do not count.
+    """
     is_missing = (
         count.outcome == Outcome.FAILED
         or (count.outcome == Outcome.HELD and not count.with_article)
@@ -548,8 +551,8 @@ def _if_parameters_removed(typed: str) -> str:
 
 
 def _redirect_target(db: Database, key: str | None) -> str | None:
-    """Returns the URL that has this urlkey, to which another URL redirects, or the urlkey itself if the URL is not in
-    the archive.
+    """Returns the URL with the urlkey `key`, to which another URL redirects; the urlkey itself if the archive does not
+    have the URL, None if `key` is None.
     """
     row = db.execute(
         "select url from pages where urlkey = ? union all select url from article_urls where urlkey = ? limit 1",
@@ -594,8 +597,8 @@ def _excluded_by_classifier(db: Database, asked: str) -> dict[str, Any]:
 
 
 def _captured_at_former_address(db: Database, asked: str) -> dict[str, Any]:
-    """Returns what is still known of the row in `pages` of a URL that was captured before its site moved away; {} for
-    any other URL.
+    """Returns what is still known of a URL that was captured before its site moved to another address, with the columns
+    of its former row in `pages`; {} for any other URL.
     """
     row = db.execute(
         "select s.name from captures c join runs r on r.id = c.run_id join sites s on s.id = r.site_id "

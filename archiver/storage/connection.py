@@ -218,9 +218,10 @@ def open_archive(
     """Opens the archive at `path` and migrates it to this version's schema.
 
     If `create` is True, a missing file (and its folder) is created. If `read_only` is True, nothing is written, not
-    even a migration: tables of pending migrations appear empty, and an archive that lacks columns or views of pending
-    migrations is refused, unless `to_copy` is True. Raises ArchiveNotFound, NotAnArchive, ArchiveTooNew, ArchiveTooOld,
-    ArchiveUnreleased, ArchiveNotWritable, or another error from `environment_error`.
+    even a migration: the tables of pending migrations appear empty. An archive that lacks columns or views of pending
+    migrations is then refused, unless `to_copy` is True: a backup or a check reads the tables as they are. Raises
+    ArchiveNotFound, NotAnArchive, ArchiveTooNew, ArchiveTooOld, ArchiveUnreleased, ArchiveNotWritable, or another error
+    from `environment_error`.
 
     After a power cut, the database is intact and has the state after one of its last commits (`synchronous=NORMAL` with
     a write-ahead log).
@@ -264,7 +265,9 @@ def open_archive(
 def opened(
     path: str | os.PathLike[str], *, create: bool = False, read_only: bool = False, to_copy: bool = False
 ) -> Iterator[Database]:
-    """Opens an archive as `open_archive` does, yields its database, and closes it at the end of the block."""
+    """Context manager that opens an archive, yields its database and closes it at the end of the block. The parameters
+    and errors are those of `open_archive`.
+    """
     db = open_archive(path, create=create, read_only=read_only, to_copy=to_copy)
     try:
         yield db
@@ -343,7 +346,7 @@ def _check_is_archive(db: Database, file: Path, *, empty: bool) -> None:
 # -- write transactions
 
 PATIENCE = 60.0
-"""Seconds to wait for another program to release the database before a crawl ends."""
+"""The number of seconds for which a crawl waits for another program to release the database before it gives up."""
 _RETRY_SECONDS = 0.25
 _RETRY_SOON = f"PRAGMA busy_timeout = {int(_RETRY_SECONDS * 1000)}"
 _RETRY_LONG = f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}"

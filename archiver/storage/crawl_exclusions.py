@@ -195,8 +195,8 @@ def post_urlkeys(db: Database, site_id: int, limit: int) -> list[str]:
 
 
 def is_wrong_guess(db: Database, key: str) -> bool:
-    """Returns True if the crawl guessed the address at this urlkey as a feed or sitemap, and such a file never
-    existed.
+    """Returns True if the page at this urlkey is a guessed address of a feed or sitemap where no such file has ever
+    been found.
     """
     return (
         db.execute(

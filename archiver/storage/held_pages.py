@@ -61,7 +61,7 @@ _LATER = 3 * LOOK_EVERY
 
 
 def text_digest(body: str) -> str:
-    """Returns the digest of a text, however short. Pages that show the same text are recognized by it."""
+    """Returns the digest of a text of any length, by which pages that show the same text are recognized."""
     return hashlib.blake2b(fold_words(body).encode(), digest_size=12).hexdigest()
 
 
@@ -69,7 +69,9 @@ def text_digest(body: str) -> str:
 
 
 def hold_of(db: Database, key: str) -> Hold | None:
-    """Returns the hold on the page at this urlkey; None if the page is not held."""
+    """Returns the hold on the page at this urlkey: why and since when its new state is not stored. None if the page is
+    not held.
+    """
     row = db.execute(
         "select h.rule, h.held_since, h.looked_at, h.looks, h.text_digest from pages p "
         "join held_pages h on h.page_id = p.id where p.urlkey = ?",
@@ -116,7 +118,7 @@ def count_held(db: Database, site_id: int) -> int:
 
 
 def count_held_alike(db: Database, site_id: int, key: str, rule: HoldRule) -> int:
-    """Returns the number of the site's pages, without the one at this urlkey, that are held by a rule."""
+    """Returns the number of the site's pages, without the one at this urlkey, that are held by this rule."""
     return int(
         db.execute(
             "select count(*) from held_pages h join pages p on p.id = h.page_id "
@@ -162,8 +164,8 @@ def mark_shared(db: Database, site_id: int, digest: str) -> None:
 
 
 def count_held_with(db: Database, site_id: int, key: str, gained: Sequence[str]) -> int:
-    """Returns how many other held pages of the site than the one at this urlkey gained the same: the largest number for
-    one of the `gained`. Counts only up to SHARED_BY + 1.
+    """Returns how many held pages of the site, without the one at this urlkey, gained one of `gained`. If there are
+    several, returns the number for the most frequent one. Counts only up to SHARED_BY + 1.
     """
     return max(
         (
@@ -179,8 +181,8 @@ def count_held_with(db: Database, site_id: int, key: str, gained: Sequence[str])
 
 
 def mark_shared_changes(db: Database, site_id: int) -> None:
-    """Gives the rule SHARED_CHANGE to all held pages of the site that changed in an unusual run and gained the same as
-    enough others.
+    """Changes the rule of the site's held pages from MASS_CHANGE to SHARED_CHANGE if more than SHARED_BY of them gained
+    the same.
     """
     db.execute(
         "update held_pages set rule = ? where rule = ? and page_id in (select g.page_id from held_gains g where g.gain "
@@ -203,8 +205,8 @@ def mark_shared_changes(db: Database, site_id: int) -> None:
 
 
 def remember_accepted_gains(db: Database, site_id: int) -> None:
-    """Stores with the site what enough of its held pages gained alike, because a person accepts these pages now. Other
-    posts may then gain it, too.
+    """Adds to the site's accepted gains those that many of its held pages have in common, because a person now accepts
+    these pages. Posts that gain the same later are then not held.
     """
     found = {one.gained for one in held_pages(db, site_id) if one.gained}
     row = db.execute("select accepted_gains from sites where id = ?", [site_id]).fetchone()
@@ -216,7 +218,9 @@ def remember_accepted_gains(db: Database, site_id: int) -> None:
 
 
 def has_accepted_gain(db: Database, site_id: int, old: Article, new: Article) -> bool:
-    """Returns True if a post has gained something that a person accepted for other posts of the site."""
+    """Returns True if a post has gained, from its stored state `old` to `new`, something that a person accepted for
+    other posts of the site.
+    """
     row = db.execute("select accepted_gains from sites where id = ?", [site_id]).fetchone()
     return bool(row and row[0]) and not set(json.loads(row[0])).isdisjoint(gains(old, new))
 
@@ -268,9 +272,9 @@ def release_former_address(db: Database, key: str) -> None:
 
 
 def make_held_due(db: Database, site_id: int, reason: str, like: Hold | None = None) -> int:
-    """Makes the held pages of a site due, for example when a held page shows its post again. Returns the number of
-    these pages. If `like` is given, only pages that have been held by the same rule since about the same time are made
-    due.
+    """Makes the held pages of a site due, and stores `reason` as the reason, for example that a held page shows its
+    post again. If `like` is given, only pages that have been held by the same rule since about the same time are made
+    due. Returns the number of pages made due.
     """
     held, values = "select page_id from held_pages", []
     if like is not None:
@@ -286,8 +290,13 @@ def make_held_due(db: Database, site_id: int, reason: str, like: Hold | None = N
 
 @dataclass(frozen=True, slots=True)
 class HeldPage:
-    """A held page as an operator sees it. `article_id` is None for a page that was never stored. `gained` is what it
-    gained alike with other held pages, for example "text: buy cheap pills"; "" if it gained nothing alike.
+    """A held page as an operator sees it.
+
+    - `rule`, `reason`, `since`: why the page is held, and since when (ISO 8601, UTC).
+    - `looks`: the number of fetches that found the same new text.
+    - `article_id`: None for a page that was never stored.
+    - `gained`: what its new state contains in common with those of other held pages, for example "text: buy cheap
+      pills"; "" if nothing.
     """
 
     url: str
@@ -383,8 +392,8 @@ _PAST_RUNS = 60
 
 
 def _past(db: Database, site_id: int, before: datetime, *, gone: bool) -> tuple[int, int]:
-    """Returns how many known posts changed (or were gone) in the runs before a time, and how many known posts these
-    runs fetched.
+    """Returns two numbers about the runs before a time: how many known posts they found changed (or gone, if `gone` is
+    True), and how many known posts they fetched.
     """
     row = db.execute(
         "select total(iif(?, gone, revised)), total(revised + unchanged + gone) from (select * from runs "
@@ -405,7 +414,8 @@ class HeldRun:
 
 
 def hold_recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int | None, now: datetime) -> HeldRun:
-    """Takes back the recent changes of a site and holds their pages by a rule of MASS_RULES.
+    """Takes back the recent changes of a site and holds their pages by `rule`: edits by MASS_CHANGE, deletions by
+    MASS_GONE.
 
     A change of an earlier run is kept if it is not part of the fault (`_is_of_fault`).
     """
@@ -442,11 +452,14 @@ def hold_recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int 
 
 @dataclass(frozen=True, slots=True)
 class RecentChange:
-    """An edit (`revision`) or a deletion (None) of the last days.
+    """An edit or a deletion of a post that was found in the last days.
 
-    - `run_id`: the run that found the change. `is_present`: whether that is the present run.
-    - `announced`: whether a source had said so.
-    - `text_digest`, `gained`: of the edit's text, and what the post gained by it.
+    - `page_id`, `key`: the ID and the urlkey of the post's page.
+    - `revision`: the revision that the edit made; None for a deletion.
+    - `run_id`, `is_present`: the run that found the change, and True if it is the present run.
+    - `announced`: True if a source had announced the change.
+    - `text_digest`: the digest of the text after the edit.
+    - `gained`: what the post gained by the edit.
     """
 
     page_id: int
@@ -503,12 +516,12 @@ _FEW_CHANGES = 3
 
 
 def _is_of_fault(db: Database, change: RecentChange, shared: frozenset[str]) -> bool:
-    """Returns True if a change is part of a fault of the site by which posts gained the same (`shared`), or changed in
-    different ways or disappeared if `shared` is empty.
+    """Returns True if a change is part of a fault of the site. `shared` is what the posts gained alike by the fault; it
+    is empty if they changed in different ways or disappeared.
 
-    All changes of the present run are. An edit of an earlier run is if its post gained the same. If the posts changed
-    in different ways or disappeared, a change of an earlier run is if no source announced it and that run found an
-    unusual share of the known posts changed, or gone.
+    Every change of the present run is part of the fault. If `shared` is not empty, an edit of an earlier run is part of
+    it if its post gained the same. Otherwise a change of an earlier run is part of it if no source announced it, and if
+    that run found an unusual share of the known posts changed (or gone).
     """
     if change.is_present:
         return True
@@ -555,7 +568,9 @@ class GuardedResult:
 
 
 def guard_page(db: Database, site: dict[str, Any], post: FetchedPost, result: PageResult) -> GuardedResult:
-    """Returns the result to store, and holds or releases the page."""
+    """Holds or releases a fetched page, and returns the result to store for it. `result` is what the fetch found, and
+    `post` what was known of the page before.
+    """
     if result.outcome not in _JUDGED:
         return GuardedResult(result)
     hold = hold_of(db, post.key) if post.known.is_any_held else None
@@ -603,8 +618,9 @@ def _gains(post: FetchedPost, result: PageResult) -> tuple[str, ...]:
 
 
 def _release(db: Database, site_id: int, key: str, hold: Hold) -> None:
-    """Ends the hold on a page that shows its post again, and makes other held pages due at once. If the whole site was
-    at fault, these are all its held pages, otherwise only those with the same fault.
+    """Ends the hold on a page that shows its post again. Makes other held pages due at once, since they may show
+    theirs, too: all held pages of the site if its rule concerns the whole site, otherwise those held by the same rule
+    since about the same time.
     """
     release_page(db, key)
     is_of_site = hold.rule in MASS_RULES or hold.rule in (HoldRule.SHARED_TEXT, HoldRule.NOT_A_POST)
@@ -656,8 +672,8 @@ def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageRe
         is_shared = count_held_with(db, site_id, post.key, gains(old, new)) >= SHARED_BY
         return HoldRule.MASS_CHANGE if is_shared else None
     if post.row["revision"] == 1 and is_left_from_fault(db, site_id, post.key, post.row["id"]):
-        return None  # what is stored may be the fault, which is over
-    # A post that no longer has what the held pages gained was stored with it, and is repaired now.
+        return None  # the stored article may be from the fault, which is over
+    # If the post has lost what the held pages gained, it was stored during the fault, and the site has repaired it.
     is_repair = count_held_with(db, site_id, post.key, gains(new, old)) > SHARED_BY
     return None if is_repair else HoldRule.MASS_CHANGE
 
@@ -669,8 +685,9 @@ _CUT_END = 20
 
 
 def _is_shortened(old_body: str, new_body: str, hint: SourceHint | None) -> bool:
-    """Returns True if the author has shortened a text: the post's feed or API announced an edit and contains about as
-    much text as the page, and the text is not just the beginning of the old text.
+    """Returns True if the author has shortened a text from `old_body` to `new_body`: the post's feed or API (`hint`)
+    announced an edit and contains about as much text as the page, and the new text is not just the beginning of the old
+    one.
     """
     given = count_letters(html.unescape(_TAG.sub(" ", hint.body_html))) if hint is not None else 0
     shown = count_letters(new_body)

@@ -182,8 +182,8 @@ def read_last_check(db: Database, kind: CheckKind, *, finished: bool = True) -> 
 
 
 def read_unfinished_since(db: Database) -> datetime | None:
-    """Returns when the first partial check began that has not ended and was begun after the last one that has; None if
-    the last check has ended. A check of the whole archive counts as well.
+    """Returns when the oldest interrupted check of a part of the archive began; None if there is none. Only checks
+    after the last finished check, of a part or of the whole archive, are considered.
     """
     (text,) = db.execute(
         "select min(started_at) from integrity_checks where kind = 'part' and finished_at is null and id > "
@@ -200,7 +200,7 @@ def read_covered_since(db: Database) -> datetime | None:
 
 
 def read_creation_time(db: Database) -> datetime | None:
-    """Returns when the archive was created."""
+    """Returns when the archive was created; None if that is not recorded."""
     row = db.execute("select min(applied_at) from _sqlite_migrations").fetchone()
     return stored_time(row[0]) if row else None
 

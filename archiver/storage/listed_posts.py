@@ -81,8 +81,8 @@ def changes_of_list(db: Database, key: str, listed: ListedPosts, run_started: da
 
 
 def _gone_pages(db: Database, page_ids: Iterable[int], since: str, gone_since: str = "") -> Iterator[int]:
-    """Yields the pages among these that are gone and not due. If `gone_since` is given, only pages that were found gone
-    by a run that began after that time, but before this run.
+    """Yields those of these pages that are gone and not due. `since` is when this run began. If `gone_since` is given,
+    yields only pages that a run which began after that time found gone, and this run did not fetch.
     """
     later = (
         "and fetched_at < ? and exists (select 1 from runs r where r.site_id = pages.site_id and r.started_at > ? "
@@ -145,8 +145,8 @@ def make_lists_due(db: Database, site_id: int, gone: Iterable[str], run_started:
 
 
 def make_other_addresses_due(db: Database, key: str, run_started: datetime) -> int:
-    """Makes due the other addresses of the post whose own address has this urlkey, if this run has not fetched them.
-    Returns the number of its other addresses that do not redirect.
+    """Makes due the other addresses of the post at this urlkey that do not redirect and that this run has not fetched.
+    Returns the number of its other addresses that do not redirect, whether fetched or not.
     """
     others = (
         "from pages p join article_urls u on u.urlkey = p.urlkey join articles a on a.id = u.article_id "
@@ -186,8 +186,8 @@ def unlisted_reason(due_for: str) -> str:
 
 def is_left_out(db: Database, key: str, due_for: str) -> bool:
     """Returns True if a feed, sitemap, API or listing no longer shows the page at this urlkey, and no source has listed
-    the page again since. `due_for` is the reason for which the page was due,
-    as stored in `pages.reason`: it says whether a source left the page out or listed it again.
+    the page again since. `due_for` is the reason for which the page was due, as stored in `pages.reason`: it says
+    whether a source left the page out or listed it again.
     """
     if due_for.endswith(NO_LONGER_LISTED):
         return True
@@ -210,8 +210,11 @@ def unlisted_posts(db: Database, site_id: int) -> tuple[int, str]:
 
 @dataclass(frozen=True, slots=True)
 class _ListedPage:
-    """A page that is or may be a post. If it redirects, this is the page to which it redirects. `day` is the day of
-    publication.
+    """A page in a list that is or may be a post.
+
+    - `page_id`: the page, or the page to which it redirects.
+    - `is_post`: True if it shows a stored article.
+    - `day`: the day on which that article was published; None if unknown.
     """
 
     page_id: int

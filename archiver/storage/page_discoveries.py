@@ -147,8 +147,8 @@ def record_discovered_urls(
 
 
 def _without_repeats(targets: Iterable[DiscoveredURL]) -> Iterator[dict[str, DiscoveredURL]]:
-    """Splits discovered URLs, by urlkey, into groups in which no urlkey repeats, because a repeated URL is compared
-    with what its first occurrence stored.
+    """Yields the discovered URLs in groups, as dicts by urlkey. A urlkey that occurs again begins a new group, because
+    the repeated URL must be compared with what the first one stored.
     """
     group: dict[str, DiscoveredURL] = {}
     for target in targets:
@@ -163,7 +163,7 @@ def _without_repeats(targets: Iterable[DiscoveredURL]) -> Iterator[dict[str, Dis
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """Records what one page result says about URLs, with a few statements for all of them.
+    """Records the URLs that one page result reports, with a few SQL statements for all of them together.
 
     - `now`: when they were found.
     - `later`: when new listings are due.
@@ -253,7 +253,9 @@ class _Report:
         return self._changed_values(known, target)
 
     def _changed_values(self, known: KnownPage, target: DiscoveredURL) -> tuple[Any, ...] | None:
-        """Stores the hint of a known page if it has changed. Returns the new values of the page's row."""
+        """Stores the hint of a known page if it has changed. Returns the parameters of `_UPDATE_PAGE`, the statement
+        that updates the page's row; None if the row need not change.
+        """
         source = self._hint_key(target)
         digest = digest_of(target.hint) if target.hint else None
         before = last_digest(known.digests, source, digest) if digest else None

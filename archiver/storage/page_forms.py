@@ -74,7 +74,9 @@ class SiteForms:
         return form_id
 
     def add(self, page_id: int, form: PageForm) -> int | None:
-        """Does the same as `record`, but leaves it to `write` to store which form the page has."""
+        """Finds the form of a page and returns its ID, or None, as `record` does. Which form the page has is only
+        stored by the next call of `write`.
+        """
         form_id = self._join(form)
         if form_id is None:
             self.write()
@@ -208,7 +210,7 @@ def store_verdicts(db: Database, site_id: int, verdicts: SiteVerdicts, at: datet
 
 
 def stored_verdicts(db: Database, site_id: int) -> SiteVerdicts:
-    """Returns the verdicts that `store_verdicts` stored last."""
+    """Returns the verdicts on the forms of a site, as `store_verdicts` stored them last."""
     return SiteVerdicts.of(
         FormVerdict(number, PageKind(kind), reason, address, _unpack(tokens), _unpack(marks or b""), bool(is_dated))
         for number, kind, reason, address, tokens, marks, is_dated in db.execute(
@@ -364,7 +366,7 @@ def pages_without_form(db: Database, site_id: int) -> Iterator[tuple[int, str, i
 
 def mark_applied(db: Database, pages: Iterable[PageToRejudge], *, complete: bool, site_id: int) -> None:
     """Records that the verdicts on the forms of these pages were applied to them. If `complete` is True, records this
-    for all pages of the site.
+    for all pages of the site with the ID `site_id`.
     """
     for one in pages:
         db.execute("update forms set applied_to = max(applied_to, ?) where id = ?", [one.row["id"], one.form_id])

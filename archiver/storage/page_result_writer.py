@@ -381,9 +381,9 @@ def _store_archived(run: StoringRun, storing: Storing) -> Effect:
 
 
 def _record_change(run: StoringRun, storing: Storing, article_id: int, *, gone: bool) -> None:
-    """Records an edit or a deletion that a crawl found, so that the changes of the last days can be examined
-    together. A revert to an earlier revision does not count, since it may be the end of a fault, nor does an edit that
-    adds what a person accepted for other posts.
+    """Records an edit, or a deletion if `gone` is True, that a crawl found, so that the changes of the last days can be
+    examined together. A revert to an earlier revision does not count, since it may be the end of a fault, nor does an
+    edit that adds what a person accepted for other posts.
     """
     if run.run_id is None or storing.is_confirmed or (gone and run.gone_confirmed):
         return
@@ -424,7 +424,9 @@ _CHANGES = {
 
 
 def _count_change(counts: Counts, stored: Stored, *, is_confirmed: bool) -> None:
-    """Counts a change. Does not count a revert of a post that alternates between texts, unless the page was held."""
+    """Adds to `counts` how storing an article changed the archive. A revert of a post that alternates between texts
+    counts as unchanged, unless its page was held and is now accepted (`is_confirmed`).
+    """
     if stored.change is Change.GONE:
         counts.gone += bool(stored.changed)
         return
@@ -611,7 +613,7 @@ def _recheck_list(run: StoringRun, url: str, key: str, listed: ListedPosts) -> N
 
 def _enter_requisites(run: StoringRun, storing: Storing, article_id: int, *, changed: bool) -> None:
     """Records the requisites (images, stylesheets and fonts) of a post's page, in the transaction that stores its
-    article.
+    article. `changed` is True if the article is new or was edited.
     """
     result = storing.result
     if result.article is None:
@@ -638,10 +640,14 @@ class PageWriter:
     """Collects the page results of a run and writes them in order, in batches; each result is written with all its rows
     or not at all.
 
-    `counts` counts the results that have been written so far. `before_commit` is called before each batch, to sync to
-    disk the files to which its rows point. `stages` are the functions that each result passes in the batch's
-    transaction. `on_written` is called for each written result; `kept` is a context manager around each batch. It
-    undoes the effects of `on_written` if the batch is rolled back.
+    - `counts`: the counts of all results written so far.
+    - `measuring`: the statistics of the run.
+    - `stages`: the functions that each result passes in the batch's transaction.
+    - `on_written`: called for each written result with the result, the ID of its article and its new discovered URLs.
+    - `kept`: returns a context manager around each batch that undoes the effects of `on_written` if the batch is rolled
+      back.
+
+    `before_commit` is called before each batch, to sync the WARC files to which its rows point to disk.
     """
 
     def __init__(self, run: StoringRun, before_commit: Callable[[], None] = lambda: None) -> None:
@@ -688,7 +694,7 @@ class PageWriter:
         counts, run = Counts(), self._run
         assert run.run_id is not None
         kept = run.trust.restored_on_error(), run.forms.restored_on_error()
-        run.incomplete.clear()  # a batch that failed left its own here
+        run.incomplete.clear()  # a batch that failed left its new articles here
         with kept[0], kept[1], self.kept(), writing(run.db, patience), batch_indexing(run.db):
             check_run(run.db, run.run_id, run.site)
             held: set[str] = set()
@@ -715,8 +721,8 @@ class PageWriter:
                     self.measuring.count_sampled(storing.effect.outcome, changed=storing.effect.changed)
 
     def _hold_unusual_changes(self, now: datetime, counts: Counts) -> set[str]:
-        """Takes back the edits and deletions of the last days and holds their pages if there are implausibly many.
-        Returns the urlkeys of these pages.
+        """If implausibly many posts were edited or deleted in the last days, takes these changes back and holds the
+        posts' pages. Returns the urlkeys of these pages.
         """
         run = self._run
         held: set[str] = set()

@@ -82,10 +82,11 @@ def hint_from_json(text: str | None) -> SourceHint | None:
 def store_hint(
     db: Database, page_id: int, hint: SourceHint, digests: Mapping[str, str], *, completes: bool = False
 ) -> None:
-    """Makes a source hint the latest hint of its page. `digests` maps the key of each source to the digest of its last
-    hint. `completes` is True if the hint is the previous latest hint with values added by another source.
+    """Stores a source hint as the latest hint of its page. `digests` maps the key of each source to the digest of what
+    this source said last. `completes` is True if `hint` is the page's latest hint with values added that another source
+    gave.
 
-    The previous hint is kept, because captures may have been extracted with it. Equal hints are stored once.
+    The earlier hints are kept, because captures may have been extracted with them. Equal hints are stored once.
     """
     row = {"page_id": page_id, "hint": hint_to_json(hint), "digests": json.dumps(digests)}
     before = _completed_hint(db, page_id) if completes else None
@@ -97,8 +98,9 @@ def store_hint(
 
 
 def _completed_hint(db: Database, page_id: int) -> int | None:
-    """Returns the ID of the earlier hint that a new hint of the page completes. This is the latest hint if a capture
-    was extracted with it. Otherwise the new hint completes the same hint as the latest hint, if that completes one.
+    """Returns the ID of the hint with which the page's captures were extracted and to which the new hint only adds
+    values; None if the page has no hint. This is the latest hint if a capture was extracted with it, otherwise the hint
+    that the latest hint itself completes, if any.
     """
     row = db.execute(
         "select id, completes, exists (select 1 from captures c where c.hint_id = h.id) from source_hints h "
@@ -176,7 +178,8 @@ def moment(text: str | None) -> datetime | None:
 
 
 def insert_row(db: Database, table: str, row: dict[str, Any], row_id: str = "") -> int:
-    """Inserts a row of plain values by column name and returns its ID; `row_id` is SQL for the ID.
+    """Inserts a row of plain values, given by column name, and returns its ID. `row_id` is an SQL expression for the
+    ID; "" lets SQLite choose it.
 
     This is ten times as fast as sqlite-utils, which inspects the table and each value first.
     """
@@ -191,7 +194,9 @@ def _insert_statement(table: str, columns: tuple[str, ...], row_id: str) -> str:
 
 
 def update_row(db: Database, table: str, row_id: int, values: dict[str, Any]) -> None:
-    """Updates columns of the row with this ID, given by name, as `insert_row` inserts one."""
+    """Updates columns, given by name, of the row with this ID. Like `insert_row`, it is much faster than
+    sqlite-utils.
+    """
     db.conn.execute(_update_statement(table, tuple(values)), (*values.values(), row_id))
 
 
@@ -285,11 +290,11 @@ def record_result(
     capture_id: int | None,
     changed: bool,
 ) -> None:
-    """Stores one attempt to fetch a page in its row of `pages`.
+    """Stores one attempt to fetch a page in its row of `pages`, with the article that the page shows (`article_id`) and
+    the capture that the attempt made (`capture_id`), if any. `changed` is True if the page's content has changed.
 
     An answer without a page (304) leaves the rule that decided the page's kind unchanged. If `due_at` is None, the page
-    is never due by itself. A further page of a post, for example, is only fetched together with the post. `changed` is
-    True if the page's content has changed.
+    is never due by itself. A further page of a post, for example, is only fetched together with the post.
     """
     key = urlkey(result.url)
     final = key if result.final_url == result.url else urlkey(result.final_url)
@@ -339,7 +344,7 @@ PAGE_REQUEST_QUERY = (
     # "and" would be slow: in a result column SQLite evaluates both operands, and the second operand reads every
     # discovery
     "case when p.attempts > 0 and p.priority = 0 then exists (select 1 from page_discoveries t "
-    "where t.found_on_page_id = p.id or t.found_on = p.url) else 0 end as has_told, "
+    "where t.found_on_page_id = p.id or t.found_on = p.url) else 0 end as has_listed_pages, "
     "c.url as capture_url, c.captured_at, c.digest from pages p "
     f"left join captures c on c.id = p.capture_id left join source_hints h on {LATEST_HINT} "
 )
@@ -360,7 +365,8 @@ def due_pages(
     """Returns the next pages of a site to fetch, at most `limit`, by priority and then by how long they have been due.
 
     While a feed, sitemap or API is due, only such sources are returned, because their hints about a post are needed
-    before its page. If `mixed` is True, at most half of the returned pages are sources, and other pages follow.
+    before its page; if `sources_only` is True, even if none is due. If `mixed` is True, at most half of the returned
+    pages are sources, and other pages follow.
     """
     rows: list[dict[str, Any]] = []
     first = (limit + 1) // 2 if mixed else limit
@@ -543,8 +549,8 @@ def make_due_again(db: Database, key: str, reason: str, *, unconditional: bool =
 
 
 def mark_host_unavailable(db: Database, site_id: int, reason: str, until: datetime | None) -> None:
-    """Records that nothing can be fetched from the host now. Stores the reason with the due pages of the host, and sets
-    `until` as the earliest start of the next run.
+    """Records that nothing can be fetched from the host now, and stores the reason with the site's due pages. The
+    site's next run starts at the time `until` at the earliest; None sets no such time.
     """
     db.execute(
         "update pages set reason = ?, rule = ? where site_id = ? and outcome = 'due'", [reason, _WAITING, site_id]

@@ -100,12 +100,13 @@ def enter_requisites(
     crawl_started: datetime,
     revisit: timedelta,
 ) -> None:
-    """Records the requisites of an article; new ones are due at once. `changed` is True if the article is new or was
-    edited.
+    """Records the requisites `wanted` of an article; new ones are due at once. `changed` is True if the article is new
+    or was edited.
 
     A known requisite is fetched again, conditionally, if it was last fetched more than `revisit` ago; the lead image of
-    an edited post is fetched again once per crawl. An unchanged article keeps the requisites that were recorded before,
-    because some sites write the URLs of the same files differently each time.
+    an edited post is fetched again if it was last fetched before the crawl began (`crawl_started`). An unchanged
+    article keeps the requisites that were recorded before, because some sites write the URLs of the same files
+    differently each time.
     """
     for role in ("lead", "page"):
         found = [one for one in wanted if one.is_lead == (role == "lead")]
@@ -161,7 +162,7 @@ def _insert_or_make_due(db: Database, one: Requisite, due_for: _Due) -> int:
 
 def due_requisites(db: Database, site_id: int, now: datetime, limit: int, mode: Mode) -> list[dict[str, Any]]:
     """Returns the next requisites to fetch, at most `limit`, as rows with the last full capture of each. Those that
-    have been due longest come first.
+    have been due longest come first. `mode` says which are captured at all (see `MODES`).
     """
     if mode == "none":
         return []
@@ -179,7 +180,7 @@ def record_requisite(
     db: Database, site_id: int, run_id: int, fetched: FetchedRequisite, counts: Counts, revisit: timedelta
 ) -> None:
     """Records an attempt to fetch a requisite, records the further requisites that it refers to, and adds the attempt
-    to `counts`.
+    to `counts`. A known further requisite is due again if it was fetched longer than `revisit` ago.
     """
     row = next(db.query("select url, wanted, depth, hops, attempts from requisites where id = ?", [fetched.id]))
     capture_id = enter_capture(db, run_id, fetched.capture) if fetched.capture else None
@@ -284,7 +285,7 @@ def refetch_lost_requisite(db: Database, capture_id: int) -> None:
 
 
 def count_due_requisites(db: Database, site_id: int, now: datetime, mode: Mode) -> int:
-    """Returns the number of due requisites of a site."""
+    """Returns the number of due requisites of a site, of those that are captured in this mode (see `MODES`)."""
     if mode == "none":
         return 0
     return int(

@@ -93,7 +93,7 @@ def ensure_site(db: Database, start_url: str, now: datetime) -> dict[str, Any]:
 
 
 def moved_site(db: Database, name: str) -> dict[str, Any] | None:
-    """Returns the row of the site that had this name before it moved; None if no site had it."""
+    """Returns the row of the site that has moved and had this name before; None if there is none."""
     return next(
         iter(db.query("select s.* from former_sites f join sites s on s.id = f.site_id where f.name = ?", [name])),
         None,
@@ -106,8 +106,8 @@ def current_site_names(db: Database) -> dict[str, str]:
 
 
 def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime, repairs: Sequence[str] = ()) -> int:
-    """Inserts a run that begins now and returns its ID. An earlier run that never ended, because of a kill or a power
-    cut, is closed as interrupted.
+    """Inserts a run that begins now and returns its ID. `mode` says what kind of run it is, as in the table `runs`. An
+    earlier run that never ended, because of a kill or a power cut, is closed as interrupted.
 
     `repairs` are phrases for the repairs made after that run; they become part of the run's reason.
     """
@@ -126,8 +126,8 @@ KILLED = "its process ended without closing the run; the next crawl continues it
 
 
 def as_shown(db: Database, site: str, run: dict[str, Any]) -> dict[str, Any]:
-    """Returns a row of `runs` of this site as people see it. The next crawl closes a run that was killed; until then it
-    has no outcome, as a running one, but no process holds the lock of its site.
+    """Returns a row of `runs` as it is shown to people. A run that was killed has no outcome until the next crawl
+    closes it; it is shown as interrupted if no process holds the lock of its site.
     """
     if run["outcome"] is not None or is_site_locked(path_of(db), site):
         return run
@@ -361,7 +361,9 @@ class MeasuredRun:
 
     @property
     def settled(self) -> int:
-        """Returns the number of pages fetched, not counting those that are known to fail, redirect or be gone."""
+        """Returns the number of pages that the run fetched, without those whose last fetch had failed in the same way
+        or had already found them redirecting or gone.
+        """
         return sum(number for outcome, number in self.outcomes.items() if not outcome.endswith(AGAIN))
 
     def coverage(self) -> dict[str, float]:
@@ -419,7 +421,7 @@ class RunStatistics:
         self._as_before = False
 
     def count_response(self, status: int, seconds: float | None) -> None:
-        """Counts a response to any request; `seconds` is its latency."""
+        """Counts a response to any request; `seconds` is its latency, None if unknown."""
         self._statuses[str(status)] += 1
         if seconds is not None:
             self._latencies.append(seconds)
@@ -474,13 +476,13 @@ class RunStatistics:
             self._listed = max(self._listed or 0, sum(t.source is DiscoverySource.FEED for t in own))
 
     def _count_reported_posts(self, result: PageResult, outcome: Outcome, before: str, kind: str) -> None:
-        """Updates `reported` and `stored` for a page that a source reported as a post, or `unreported` and `posts` for
-        a page that no source reported.
+        """Counts a page in `reported` and `stored` if a source had reported it as a post, otherwise in `unreported` and
+        `posts`. The parameters are those of `count_result`.
         """
         archived, new, reported = outcome is Outcome.ARCHIVED, before == Outcome.DUE, kind == PageKind.POST
         if archived and before not in _READ and (reported or not new):
             self._reported += 1
-            self._stored += 1  # this includes pages that failed at first
+            self._stored += 1  # includes pages that an earlier run tried to fetch and that failed then
         elif outcome in _NO_POST and new and reported:
             self._reported += 1
         elif new and (archived or (outcome is Outcome.NOT_ARTICLE and result.rule in _UNCLEAR_RULES)):
@@ -515,7 +517,7 @@ class RunStatistics:
 
     def as_json(self, sources: Mapping[str, int], unread: UnreadPages | None = None, ended: str = "") -> str:
         """Returns the statistics as JSON for the column `runs.statistics`. `sources` has the same meaning as in
-        `MeasuredRun`; `ended` is the outcome of the run.
+        `MeasuredRun`, `unread` are the pages that the run did not read, and `ended` is the outcome of the run.
         """
         return json.dumps(self.measured(sources, unread, ended).as_dict(), ensure_ascii=False)
 
@@ -660,8 +662,8 @@ def _schedule(site: dict[str, Any], past: Sequence[PastRun], now: datetime) -> S
 
 
 def blackout_of(settings: Mapping[str, Any]) -> BlackoutHours | None:
-    """Returns the blackout hours in a site's settings. Invalid hours, which a person may have written, count as not
-    set.
+    """Returns the blackout hours in a site's settings; None if none are set. Invalid hours, which a person may have
+    written, count as not set.
     """
     try:
         return parse_blackout(settings["blackout"]) if settings.get("blackout") else None

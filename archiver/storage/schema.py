@@ -21,7 +21,7 @@ REMOVED = "removed"
 
 
 def _fill_in(template: str, names: Iterable[str], between: str = ", ") -> str:
-    """Returns the template filled in for each name, joined by `between`."""
+    """Returns `template` formatted once for each name, in place of its `{}`, joined by `between`."""
     return between.join(template.format(name) for name in names)
 
 

@@ -557,9 +557,9 @@ class PageObjectUse:
     """What a page object did for one field of a site's articles, according to the stored evidence.
 
     - `page_object`, `file`: its name, and the name of its file.
-    - `returned`, `failed`: on how many articles it returned a value (or EMPTY), and on how many it failed or no longer
-      reads the page.
-    - `kept`: how many of the latter keep the value that it returned before.
+    - `returned`: the number of articles for which it returned a value, or said that the field is empty.
+    - `failed`: the number of articles for which it failed or was not loaded.
+    - `kept`: how many of the `failed` articles keep the value that it returned earlier.
     - `error`, `example`: the place and reason of its most frequent failure, and the URL of an article with it.
     """
 
@@ -574,7 +574,7 @@ class PageObjectUse:
 
     @property
     def is_missing(self) -> bool:
-        """True if it is not loaded any more, or not for these articles."""
+        """Returns True if the page object is no longer loaded, or is no longer responsible for these articles."""
         return self.error.endswith(NO_LONGER_READS)
 
 
@@ -585,8 +585,8 @@ def page_objects_of_site(db: Database, site: str) -> frozenset[str]:
 
 
 def page_object_uses(db: Database, site: str, *, only_failed: bool = False) -> list[PageObjectUse]:
-    """Returns what page objects did for the articles of a site, by field. The evidence is read only if the archive has
-    any of page objects.
+    """Returns what page objects did for the articles of a site, one entry for each page object and field. If
+    `only_failed` is True, only entries with failures are returned.
     """
     failures = (PAGE_OBJECT_FAILED, PAGE_OBJECT_KEPT)
     sources = failures if only_failed else (PAGE_OBJECT, *failures)
@@ -595,7 +595,7 @@ def page_object_uses(db: Database, site: str, *, only_failed: bool = False) -> l
     if not db.execute(is_known, [*EVIDENCE, *sources]).fetchone():
         return []
     out: dict[tuple[str, str, str], PageObjectUse] = {}
-    # The extractor names a page object, so that the evidence of other articles is not read.
+    # The extractor of an article contains "@" if a page object read it, so no other article's evidence is read.
     rows = db.execute(
         "select field, source, locator, count(distinct article_id) as number, min(article_id) from evidence where "
         "article_id in (select id from articles where site = ? and gone_at is null and instr(extractor, '@') > 0) "

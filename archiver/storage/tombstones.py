@@ -50,7 +50,7 @@ class Tombstone:
 
 
 def tombstones(db: Database, where: str = "1", values: Iterable[object] = ()) -> list[Tombstone]:
-    """Returns the tombstones that match an SQL condition, oldest first."""
+    """Returns the tombstones that match the SQL condition `where`, whose parameters are `values`, oldest first."""
     return [
         Tombstone(*row)
         for row in db.execute(f"select {_COLUMNS} from tombstones where {where} order by id", list(values))
@@ -184,6 +184,8 @@ class RemovedURLs:
 
 
 def _path_and_query(url: str) -> str:
-    """Returns the part of a URL that all its forms contain: path and query, without a trailing slash."""
+    """Returns the path and the query of a URL, without a trailing slash. However a page writes the URL (relative, with
+    another scheme or host), it contains this text.
+    """
     parts = urlsplit(url)
     return (parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else "")).strip()

@@ -287,8 +287,8 @@ def _is_earlier_state(own: Path, source: Path) -> bool:
 
 
 def finish_transfer(new: Path, index: Path) -> None:
-    """Writes the index of a transferred WARC file: that of the source with the new file name, or a new one if the
-    source has none.
+    """Writes the index of the transferred WARC file `new`: a copy of `index`, the source's index, with the new file
+    name. If the source has no index, makes one from the file.
     """
     lines = (
         [_rename_in_index(line, new.name) for line in index.read_bytes().splitlines()]
@@ -438,16 +438,16 @@ class _DigestCheck:
 
 
 def _hasher(label: str) -> tuple[str, Any] | None:
-    """Returns the declared digest in `label`, and a hash object for its algorithm. Returns None if there is no digest
-    or its algorithm is unknown.
+    """Returns `label`, a record's digest field such as "sha1:ABC...", and a new hash object for its algorithm. Returns
+    None if the field is empty or its algorithm is unknown.
     """
     algorithm = _ALGORITHMS.get(label.partition(":")[0].strip().lower().replace("-", ""))
     return (label, algorithm(usedforsecurity=False)) if algorithm else None
 
 
 def _matches(label: str, hasher: Any) -> bool:
-    """Returns True if a computed hash equals the declared digest in `label`, in base 32 (as in the examples of
-    WARC/1.1) or base 16.
+    """Returns True if a computed hash equals the digest in `label`, in base 32 (as in the examples of WARC/1.1) or base
+    16.
     """
     value = label.partition(":")[2].strip()
     raw: bytes = hasher.digest()

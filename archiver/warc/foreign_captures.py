@@ -34,10 +34,13 @@ class ForeignCapture:
 
     - `place`: the position of its record.
     - `url`: its normalized URL; `original_url`: the URL as written in the file, or "" if it is the same.
+    - `at`, `status`: the time of the capture, and the HTTP status.
     - `exchange`: its request and response; None for a revisit record.
+    - `answer`: the parsed response; None if the record contains none.
     - `odd`: problems that did not prevent reading it.
     - `digest`: for a revisit record, the digest of the repeated payload; "" if not stated.
     - `refers_url`, `refers_at`: for a revisit record, the URL and time of the capture with the payload, if stated.
+    - `not_modified`: True for a revisit record of a 304 response.
     - `made`: True if the HTTP header was made up because the record has none.
     - `asked`: True if the file contains the request.
     - `declared`: the payload digest that the record declares.

@@ -259,7 +259,9 @@ class ForeignRecords:
     def _read_record(
         self, begin: StreamPosition, fields: dict[str, str], length: int, *, is_arc: bool
     ) -> ForeignRecord | Problem:
-        """Reads a block of `length` bytes, and returns the record with this block and these fields, or a problem."""
+        """Reads the block of a record that begins at `begin`, `length` bytes long. Returns the record with this block
+        and these fields, or a problem. `is_arc` is True in an ARC file.
+        """
         self._ensure(min(length, _PEEK))
         url = fields.get("warc-target-uri", "").strip("<>")
         is_selected = self._wanted(fields, bytes(self._buffer[: min(length, _PEEK)]))
@@ -318,8 +320,9 @@ class ForeignRecords:
     def _wrong_length(
         self, begin: StreamPosition, url: str, length: int, left: int, block: bytes, within: StreamPosition | None
     ) -> Problem:
-        """Returns the problem of a record that is shorter or longer than it declares. Reading continues with the record
-        that begins inside the declared block, if there is one, otherwise after the block.
+        """Returns the problem of a record that is shorter or longer than the `length` it declares. `left` is the number
+        of missing bytes, and `within` the position inside its block where another record begins, or None. Reading
+        continues with that record, if there is one, otherwise after the block.
         """
         if block and (hit := next((m for m in _NEXT.finditer(block) if m.start()), None)):
             self._buffer[:0] = block[hit.start() :]

@@ -98,8 +98,8 @@ def warc_date(at: datetime) -> str:
 
 
 def warcinfo_record(file_name: str, at: datetime, software: str, description: str) -> bytes:
-    """Returns the bytes of the warcinfo record, the first record of a WARC file, which says what software wrote the
-    file (WARC/1.1, section 6.2).
+    """Returns the bytes of the warcinfo record, the first record of a WARC file: the file's name, the software that
+    wrote it, and the purpose (`description`) for which it was written (WARC/1.1, section 6.2).
     """
     fields = {
         "software": software,
@@ -131,6 +131,7 @@ def exchange_records(
 
     - `original`: the earlier capture with the same payload, if there is one. The response then becomes a revisit
       record, which contains only the HTTP headers (WARC/1.1, section 6.7).
+    - `response_id`: the ID of the response record; "" for a new one.
     - `extra_fields`: fields that are added to the response record.
 
     The `warc_file`, offset and length of the capture are set by the writer.
@@ -283,8 +284,9 @@ def copied_records(
 ) -> tuple[tuple[bytes, ...], Capture]:
     """Returns the WARC records of a copied capture, and the capture. The writer sets the position of the capture.
 
-    The records are the response (or revisit) record with the date of the capture, the request record if `asked` is True
-    because the source contains it, and a metadata record about the origin.
+    The records are the response record with the date of the capture (a revisit record if `original`, an earlier capture
+    with the same payload, is given), the request record if `asked` is True because the source contains it, and a
+    metadata record about the origin.
     """
     response_id = new_record_id()
     fetched = warc_date(origin.fetched_at) if origin.fetched_at else ""
@@ -346,7 +348,9 @@ def read_complete_records(handle: BinaryIO, watch: RecordSink | None = None) -> 
 
 
 def read_record_at(handle: BinaryIO, offset: int, watch: RecordSink | None = None) -> GzipRecord | None:
-    """Returns the record that begins at `offset`; None if no complete record begins at that offset."""
+    """Returns the record that begins at `offset`; None if no complete record begins at that offset. `watch` receives
+    all bytes of the record.
+    """
     handle.seek(offset)
     if watch is not None:
         watch.begin()

@@ -139,7 +139,7 @@ def held_finished(file: Path) -> Iterator[int | None]:
 
 
 def seal(file: Path, lines: Iterable[bytes]) -> None:
-    """Writes the sorted index of a finished WARC file atomically. Raises OSError."""
+    """Writes the index of a finished WARC file atomically: its CDXJ `lines`, sorted. Raises OSError."""
     index, unsorted = index_of(file), open_index_of(file)
     new = index.with_name(index.name + ".new")
     with new.open("wb") as handle:
@@ -223,8 +223,8 @@ class WarcWriter:
         self.close()
 
     def write(self, exchange: Exchange, original: Original | None = None) -> Capture:
-        """Writes the records of an exchange. Returns its capture, with the position of the response record. Raises
-        OSError.
+        """Writes the records of an exchange. `original` is the earlier capture with the same payload, if there is one.
+        Returns the capture, with the position of the response record. Raises OSError.
         """
         records = exchange_records(exchange, original)
         return self.append(records.capture, (records.response, records.others), exchange.at)

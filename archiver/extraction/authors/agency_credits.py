@@ -174,7 +174,9 @@ PHOTO = lazy_regex(
 
 
 def words_of_form(form: Form) -> str:
-    """Returns all words of a form, in every language, as one regular expression."""
+    """Returns the words of all rows with one form ("label", "note" or "origin"), in every language, as one regular
+    expression.
+    """
     return "|".join(row.words for row in ROWS if row.form == form)
 
 
@@ -270,8 +272,8 @@ _METAS = ("contentsource", "source", "dc.source", "article:source", "mediaid", "
 
 @dataclass(frozen=True, slots=True)
 class BodyTail:
-    """The authors and sources named in the last paragraphs of a body. `paragraphs` is the number of paragraphs at the
-    end that are bylines, and therefore not text of the post.
+    """The authors and sources that the last paragraphs of a body name. `paragraphs` is how many of these paragraphs are
+    bylines and therefore not text of the post.
     """
 
     authors: tuple[str, ...] = ()
@@ -316,8 +318,8 @@ def find_agencies(text: str, accept_ambiguous: bool = True) -> list[str]:
     """Returns the news agencies in a phrase such as "Reuters", "dpa/AFP" or "dpa/lni"; [] if the phrase also contains a
     name that is not a known agency.
 
-    An editor's initials, as in "dpa/lni", are ignored. If `accept_ambiguous` is False, at least one name in the phrase
-    must be unambiguous (not in AMBIGUOUS).
+    An editor's initials, as in "dpa/lni", are ignored. If `accept_ambiguous` is False, a phrase counts only if at least
+    one of its names is not in AMBIGUOUS, since the short names there may mean something else.
     """
     if len(text) > _MAX_LIST_LENGTH:
         return []
@@ -329,7 +331,7 @@ def find_agencies(text: str, accept_ambiguous: bool = True) -> list[str]:
 
 
 def credits_of_line(text: str) -> list[str]:
-    """Returns the agencies and outlets named as sources in one paragraph or note."""
+    """Returns the agencies and outlets that one paragraph or note names as sources; [] if it names none."""
     if not text or len(text) > _LINE:
         return _sources_at_end(text[-_LINE:])
     labelled = _LABEL.match(text)
@@ -438,7 +440,9 @@ def _sources_in_note(note: str) -> list[str]:
 
 
 def _consists_of_names(text: str, who: list[str]) -> bool:
-    """Returns True if a text consists of little more than the names `who`, which were found in it."""
+    """Returns True if a text contains at most eight letters and digits besides the names `who`, which were
+    found in it.
+    """
     return len(fold_text(text)) <= sum(len(fold_text(n)) for n in who) + 8
 
 
@@ -446,11 +450,11 @@ def collect_credits(
     body: str, tail: BodyTail, lines: tuple[str, ...] = (), captions: Iterable[str] = (), beside: Iterable[str] = (),
     own: Iterable[str] = (),
 ) -> tuple[str, ...]:  # fmt: skip
-    """Returns the news agencies and other outlets that a post credits, except the site itself (`own`: its names).
+    """Returns the news agencies and other outlets that a post credits, except the site itself, whose names are `own`.
 
     Credits are read from the end of the body (`tail`), a dateline such as "HANOI (Reuters) -", separate notes, and the
-    byline's `lines`. `beside` are credits that were already found outside the text (by `credits_on_page`). Paragraphs
-    among `captions` are skipped, since a source named in a caption is the source of the picture.
+    `lines` of the byline. `beside` are credits found outside the text by `credits_on_page`. Paragraphs that are equal
+    to one of `captions` are skipped, since a caption names the source of its picture.
     """
     found = list(tail.credits)
     for one in lines:
@@ -510,8 +514,8 @@ def dateline_place(body: str) -> str:
 
 
 def credits_on_page(page: Page, post: Post) -> list[str]:
-    """Returns the sources named outside the text: in source elements, meta elements and schema.org's
-    sourceOrganization.
+    """Returns the agencies and outlets that a page names as sources outside the post's text: in elements with a class
+    for sources, in meta elements, and in schema.org's sourceOrganization.
     """
     shown = (element_line(el) for el, _ in post.select(_PLACES, anywhere=False)[:3])
     texts = [text for text in shown if not PHOTO.search(text)] + page.data.meta(*_METAS)[:3]
@@ -525,7 +529,7 @@ def _without_label(text: str) -> str:
 
 
 def picture_captions(post: Post) -> list[str]:
-    """Returns the captions of a post's pictures."""
+    """Returns the texts of the page's picture captions; [] if the post has no body."""
     if post.body is None:
         return []
     index = post.page.index
@@ -533,7 +537,9 @@ def picture_captions(post: Post) -> list[str]:
 
 
 def credits_of_post(page: Page, post: Post, text: str, tail: BodyTail, lines: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Returns all sources that a post names, anywhere on its page, except the site itself."""
+    """Returns all agencies and outlets that a post credits anywhere on its page, except the site itself. `text` is the
+    body, `tail` the names at its end, and `lines` are the lines of the byline.
+    """
     host = (urlsplit(page.url).hostname or "").lower().removeprefix("www.")
     return collect_credits(
         text, tail, lines, picture_captions(post), credits_on_page(page, post), own=(*page.data.names_of_site(), host)

@@ -1,4 +1,6 @@
-"""Author candidates from a platform's bylines, metadata, lines near the heading, and a byline at the end."""
+"""Collects the candidates for the authors of a post from a platform's bylines, metadata, lines near the heading, and
+the byline at the end of the text.
+"""
 
 from __future__ import annotations
 
@@ -95,8 +97,8 @@ _DESK = lazy_regex(
 
 
 def _people_only(found: Names, site: set[str]) -> Names:
-    """Returns the people in a byline, without the name of the outlet or of a desk ("Sports desk") that stands next to
-    them.
+    """Returns the names of a byline without the site's names (`site`) and without desks such as "Sports desk". Returns
+    all names if nothing else would remain.
     """
     if len(found) < 2:
         return found
@@ -113,7 +115,7 @@ def author_candidates(
     end: Names = (),
     text: str = "",
 ) -> list[Candidate[Names]]:
-    """Returns the candidates for a post's authors: sets of names, each with its source and confidence.
+    """Returns the candidates for a post's authors. The value of each candidate is a tuple of names.
 
     `site` are the site's own names, as returned by `fold_text`. `beside` is the byline near the heading. `end` are the
     names in the byline at the end of the body, and `text` is the body.
@@ -156,8 +158,8 @@ def author_candidates(
 
 
 def _is_in_menu(page: Page, names: Iterable[str]) -> bool:
-    """Returns True if a name is also the text of a link in a menu, so that it is the name of a section. A link to the
-    home page or to a person's page does not count.
+    """Returns True if one of the names is also the text of a link in a menu. Such a name is that of a section, not of a
+    person. Links to the home page or to a person's page do not count.
     """
     folded = set(map(fold_text, names))
     return any(
@@ -203,7 +205,8 @@ def _declared_kinds(page: Page) -> dict[str, frozenset[str]]:
 
 
 def _add_visible(page: Page, post: Post, add: Add) -> None:
-    """Adds the authors shown in elements that match the platform's author selectors or the generic author selectors.
+    """Calls `add` for the authors shown in elements that match the platform's author selectors or the generic author
+    selectors.
 
     In each of these two groups of selectors, only the first selector that finds a name is used.
     """
@@ -229,15 +232,15 @@ def _add_first(
 
 
 def _is_marked(el: Element) -> bool:
-    """Returns True if an element certainly names a person, because it is a link, or has a rel attribute or the class
-    "fn".
+    """Returns True if the markup of an author element shows that it contains a name: it is a link, or has a rel
+    attribute or the class "fn".
     """
     return bool(el.get("rel") or "fn" in (el.get("class") or "") or el.tag == "a")
 
 
 def _is_not_author(el: Element) -> bool:
-    """Returns True if the class or link of an element shows that the element names, for example, a category and not an
-    author.
+    """Returns True if the class or the link of an element shows that the element does not name an author but, for
+    example, a category.
     """
     outer = el.getparent()
     classes = f"{el.get('class') or ''} {(outer.get('class') or '') if outer is not None else ''}"
@@ -245,8 +248,8 @@ def _is_not_author(el: Element) -> bool:
 
 
 def _has_other_part(el: Element) -> bool:
-    """Returns True if the words before an element say that the person did something other than write the post, as in
-    "Fact checked by".
+    """Returns True if the words before an element, such as "Fact checked by", say that the person in the element did
+    not write the post.
     """
     before = text_before(el, None)
     return isinstance(before, str) and 0 < len(before) <= _MAX_LABEL and OTHER_PART.match(before) is not None
@@ -257,8 +260,8 @@ def _is_inside(el: Element, top: Element) -> bool:
 
 
 def names_of_element(el: Element) -> list[str]:
-    """Returns the names in an author element. They are the names in its links to profiles or, if it has no such links,
-    the names in its text.
+    """Returns the names in an author element: the names in its links to profiles or, if it has no such links, the names
+    in its text.
     """
     if el.tag == "meta":
         return split_names(el.get("content") or "", one=True)
@@ -340,7 +343,9 @@ def _add_metas(page: Page, add: Add) -> None:
 
 
 def _add_twitter_labels(page: Page, add: Add) -> None:
-    """Adds the author named in a page's Twitter card: twitter:label1 "Written by", twitter:data1 "Jane Doe"."""
+    """Calls `add` for the author named in a page's Twitter card: twitter:label1 "Written by", twitter:data1
+    "Jane Doe".
+    """
     for n in ("1", "2"):
         label = page.data.meta_first(f"twitter:label{n}")
         value = page.data.meta_first(f"twitter:data{n}")

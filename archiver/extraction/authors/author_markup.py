@@ -57,8 +57,9 @@ _BESIDE_NAME = lazy_regex(rf"(?:^|[^a-z])(?:{'|'.join(sorted(_NOT_WORDS))})(?![a
 
 @lru_cache(maxsize=16_384)
 def author_mark(names: str) -> str:
-    """Returns the author mark in an element's classes (NAME, AUTHOR, BOX or NOT); "" if the classes contain no author
-    mark.
+    """Returns what a class attribute says about its element: NAME (it is an author's name), AUTHOR (it is about an
+    author), BOX (it is a box about an author), NOT (it is next to an author's name, such as a picture), or "" if it
+    says nothing about authors.
     """
     return _find_mark(names) if HINTS.search(names.lower()) else ""
 
@@ -72,8 +73,8 @@ def _find_mark(names: str) -> str:
 
 @lru_cache(maxsize=4096)
 def is_beside_name(names: str) -> bool:
-    """Returns True if the class names `names` mark an element that often accompanies an author's name but is not the
-    name: a job title, a picture, a date.
+    """Returns True if a class attribute contains a word for something that stands next to an author's name but is not
+    the name: a job title, a picture, a date.
     """
     return len(names) < 600 and bool(_BESIDE_NAME.search(names))
 
@@ -94,7 +95,9 @@ def _mark_of_class(name: str) -> str:
 
 
 def _is_author_compound(word: str) -> bool:
-    """Returns True if a word is a compound with "author" or "byline": "authorname", "postauthor"."""
+    """Returns True if a word begins with "author", or ends with "author" or "byline", as "authorname" and "postauthor"
+    do.
+    """
     return (word.startswith("author") and not word.startswith(("authori", "authore"))) or word.endswith(
         ("author", "authors", "byline")
     )
@@ -116,7 +119,7 @@ _TERM_PAGE = lazy_regex(
 
 @lru_cache(maxsize=8192)
 def leads_to_person(href: str) -> bool:
-    """Returns True if an address has the form of an author's page."""
+    """Returns True if an address looks like that of an author's page, such as "/author/jane-doe"."""
     try:
         parts = urlsplit(href)
     except ValueError:
@@ -126,7 +129,7 @@ def leads_to_person(href: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def leads_to_term(href: str) -> bool:
-    """Returns True if an address has the form of a listing (of a category, tag, topic or month)."""
+    """Returns True if an address looks like that of a listing of a category, tag, topic or month."""
     try:
         return bool(_TERM_PAGE.search(urlsplit(href).path))
     except ValueError:
@@ -183,7 +186,9 @@ _ALT = lazy_regex(
 
 
 def name_in_picture(el: Element) -> str:
-    """Returns the person named in a picture's alternative text: Jane Doe for "Headshot of Jane Doe"."""
+    """Returns the person named in a picture's alternative text, Jane Doe for "Headshot of Jane Doe"; "" if it names
+    none.
+    """
     alt = clean_text(el.get("alt"))
     return clean_text(_ALT.sub("", alt)).split(",")[0] if 3 < len(alt) < 120 else ""
 
@@ -205,10 +210,10 @@ _PICTURES = 8  # at most this many pictures of one line are read, since a galler
 
 
 class MarkedText(NamedTuple):
-    """A piece of text within one element, with the marks around it.
+    """A piece of text that is directly inside the element `el`.
 
-    `mark` is the innermost author mark, and `href` is the address of the link around the text. `head` is True if the
-    text is inside a heading.
+    `mark` is what the classes around the text say about it (see `author_mark`). `href` is the address of the link
+    around the text. `head` is True if the text is inside an <h1> or <h2>.
     """
 
     text: str
@@ -219,14 +224,16 @@ class MarkedText(NamedTuple):
 
 
 class _SurroundingMarks(NamedTuple):
-    """The marks around the text that is being read. The attributes are the same as in `MarkedText`."""
+    """The author mark, link and heading around the text that is being read. The attributes are the same as in
+    `MarkedText`.
+    """
 
     mark: str = ""
     href: str = ""
     head: bool = False
 
     def within(self, el: Element) -> _SurroundingMarks:
-        """Returns the marks that apply inside the child element `el`."""
+        """Returns the author mark, link and heading around a text inside the child element `el`."""
         mark = _own_mark(el) or (NOT if self.mark and is_beside_name(el.get("class") or "") else self.mark)
         tag = el.tag
         href = (el.get("href") or "#") if tag == "a" else self.href
@@ -248,7 +255,7 @@ class MarkedLine:
 
 
 def nodes_after(el: Element) -> Iterator[tuple[Element, bool]]:
-    """Yields the nodes that follow an element in the document, up to the end of the body.
+    """Yields the nodes that follow an element in the document, up to the end of the page.
 
     Each is a pair: (element, False) if the whole element is to be read, (element, True) if only the text after it is to
     be read.
@@ -264,7 +271,7 @@ def nodes_after(el: Element) -> Iterator[tuple[Element, bool]]:
 
 def nodes_before(el: Element) -> Iterator[tuple[Element, bool]]:
     """Yields the elements that precede an element: first its own preceding siblings, then those of its nearest
-    ancestors, nearest first. Each element is yielded as (element, False), the form that `nodes_after` uses.
+    ancestors, nearest first. Each is a pair (element, False), as from `nodes_after`.
     """
     at: Element | None = el
     for _ in range(5):
@@ -276,7 +283,7 @@ def nodes_before(el: Element) -> Iterator[tuple[Element, bool]]:
 
 
 class LineReader:
-    """Reads elements into lines; a line ends where a block-level element begins or ends.
+    """Reads the text of elements as lines (`MarkedLine`). A line ends where a block-level element begins or ends.
 
     Menus, comments, lists of other posts, quotations and forms are left out. `room` is the number of characters that
     may still be read.
@@ -287,7 +294,7 @@ class LineReader:
         self._at = MarkedLine()
 
     def _is_in_line(self) -> bool:
-        """Returns True if the current line has a text or a picture."""
+        """Returns True if the current line already contains a text or a picture."""
         return bool(self._at.chunks or self._at.pictures)
 
     def _close(self) -> MarkedLine:
@@ -340,7 +347,9 @@ class LineReader:
                 self._take(text, el.getparent(), around)
 
     def _enter(self, el: Element, around: _SurroundingMarks, tag: str) -> _SurroundingMarks:
-        """Reads an element's picture and the text before its first child; returns the marks inside the element."""
+        """Adds to the current line an element's picture and the text before its first child. Returns the author mark,
+        link and heading around the element's content.
+        """
         if tag == "img" and len(self._at.pictures) < _PICTURES and (who := name_in_picture(el)):
             self._at.pictures.append(who)
         inside = around.within(el)

@@ -98,8 +98,8 @@ def lines_above_heading(post: Post) -> list[Line]:
 
 
 def lines_below_heading(post: Post) -> list[Line]:
-    """Returns the text after the heading as lines; a line ends where a block-level element begins or ends, and on pages
-    without heading elements also at a <br>.
+    """Returns the lines of text between the heading and the body. A line ends where a block-level element begins or
+    ends, and on pages without heading elements also at a <br>.
     """
     reader = _LineReader(post)
     reader.read_below()
@@ -227,9 +227,10 @@ _CJK_LABEL = lazy_regex(
 
 @dataclass(frozen=True, slots=True)
 class BylineBlock:
-    """The names and dates in the lines right below (or above) the heading, with these lines and their elements.
+    """The byline next to a post's heading: the `names` of the authors, the date of publication (`moment`), the date of
+    the last change (`modified`), the texts of its lines, and its elements.
 
-    `sure` is True if a word such as "by", or a handle, shows that the names are names of authors.
+    `sure` is True if a word such as "by", or a handle, shows that the names are those of authors.
     """
 
     names: tuple[str, ...] = ()
@@ -241,8 +242,8 @@ class BylineBlock:
 
 
 def byline_beside_heading(page: Page, post: Post) -> BylineBlock:
-    """Reads the byline from the short lines after the heading or, if these contain no date or name, from the lines
-    before it.
+    """Returns the byline in the short lines after the heading or, if they contain no date or name, in the lines before
+    it. Without a byline, the result has no names and dates.
     """
     if post.title is None:
         return BylineBlock()
@@ -293,7 +294,9 @@ def _is_of_chronicle(text: str, language: str) -> bool:
 
 
 class _MetaLines:
-    """Collects the first names, publication date and modification date in the lines around a heading."""
+    """Collects the authors' names, the date of publication and the date of the last change from the lines around a
+    heading. For each, the first line that has one decides.
+    """
 
     def __init__(self, page: Page) -> None:
         self.language, self.captured_at = page.date_language, page.captured_at
@@ -311,7 +314,7 @@ class _MetaLines:
         return BylineBlock(found, self.moment, self.modified, self.sure, tuple(self.texts), tuple(self.elements))
 
     def read(self, one: Line) -> bool:
-        """Reads a line below the heading; returns True if the line contains a date or a name."""
+        """Reads a line below the heading. Returns True if the line contains a date or a name."""
         published, modified = self._dates(one, self._label)
         dated = bool(published or modified)
         self._label = one.text if not dated and len(one.text) < _LABEL_LENGTH else ""
@@ -320,8 +323,8 @@ class _MetaLines:
         return self._add(one, published, modified, self._people(_names_in(bare, rest, dated)))
 
     def _without_terms(self, one: Line) -> Line:
-        """Returns a line without the texts of links to lists of posts. If "in" precedes such a text, as in "by Ann Lee
-        in Boats", it is also removed.
+        """Returns a line without the texts of links to lists of posts. The word "in" before such a text is removed,
+        too, as in "by Ann Lee in Boats".
         """
         if not self.terms:
             return one
@@ -331,7 +334,7 @@ class _MetaLines:
         return Line(one.text[:cut], [_ENDS_IN.sub("", c) for c in chunks], one.elements)
 
     def _people(self, names: list[str]) -> list[str]:
-        """Returns the names that are not the text of a link to a list of posts."""
+        """Returns those of the names that are not the text of a link to a list of posts."""
         return [name for name in names if name.casefold() not in self.terms]
 
     def read_above(self, one: Line) -> None:
@@ -350,7 +353,10 @@ class _MetaLines:
         return relative
 
     def _relative(self, one: Line, label: str) -> tuple[Moment | None, Moment | None]:
-        """Returns the dates of a line such as "3 hours ago": the date in an attribute if there is one."""
+        """Returns the dates of publication and of the last change in a line such as "3 hours ago", None for a missing
+        one. If an attribute of an element in the line gives the exact date, returns that date. `label` is the previous
+        line if it may be a label such as "Updated:".
+        """
         published, modified = read_dates(one.text, self.language, label, self.captured_at)
         if published is None and modified is None:
             return None, None
@@ -373,7 +379,9 @@ class _MetaLines:
 
 
 def _is_sentence(text: str) -> bool:
-    """Returns True if a line such as "We opened the shop on 3 May 2010." is a sentence with a date, not a byline."""
+    """Returns True if a line contains a date in a sentence, such as "We opened the shop on 3 May 2010.", so that the
+    line is not a byline.
+    """
     if not _SENTENCE_END.search(text) or BY.match(text) or _LABEL.match(text):
         return False
     date = _DATE_PARTS.search(text)
@@ -399,8 +407,8 @@ def names_of_line(el: Element) -> list[str]:
 
 
 def _names_in(one: Line, rest: str, dated: bool, known: bool = False) -> list[str]:
-    """Returns the names after "by" or a label in a line. In a line with a date, also returns pieces that look like
-    names.
+    """Returns the authors' names in a line: those after "by" or a label or, in a line with a date, also the pieces that
+    look like names.
 
     `rest` is the line without its date. `dated` is True if the line contains a date. `known` is True if the line is
     known to be a byline.
@@ -434,8 +442,8 @@ def _is_within_name(rest: str, m: re.Match[str]) -> bool:
 
 
 def _names_beside_date(one: Line, known: bool) -> list[str]:
-    """Returns the names in a dated line. A piece that is not a name is left out. Unless the line is `known` to be a
-    byline, or the piece has a handle, the names must be recognizable as names of persons.
+    """Returns the names in a line that also contains a date. Unless the line is known to be a byline (`known`), or a
+    handle follows a name, only names that are clearly those of persons are returned.
     """
     out: list[str] = []
     pieces = [p for c in one.chunks for p in _DOTS.split(c) if p]

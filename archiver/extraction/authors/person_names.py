@@ -1,6 +1,6 @@
-"""Splits a byline into names, without prefixes, job titles, handles and affiliations, and marks doubtful authors.
+"""Splits a byline into names, without prefixes, job titles, handles and affiliations, and recognizes doubtful authors.
 
-The patterns at the beginning are for the words around an author's name, in many languages. All modules of this package
+The patterns at the beginning match the words around an author's name, in many languages. All modules of this package
 use them.
 """
 
@@ -20,7 +20,7 @@ from archiver.markup import lazy_regex
 
 
 def word_set(text: str) -> frozenset[str]:
-    """Returns the set of the words in a text that are separated by white space."""
+    """Returns the words of a text, which are separated by white space."""
     return frozenset(text.split())
 
 
@@ -230,8 +230,8 @@ _ORGANIZATION_ENDING = lazy_regex(
 
 @lru_cache(maxsize=4096)
 def is_organization(text: str) -> bool:
-    """Returns True if a name shows that it names an organization: a news agency, a desk, an outlet, an institution or a
-    company.
+    """Returns True if a name is recognizably that of an organization: a news agency, a desk, an outlet, an institution
+    or a company.
     """
     text = BRACKETS.sub("", text)
     if fold_text(text) in KNOWN_AGENCIES or _ENDS_IN_LEGAL_FORM.match(text) or _ORGANIZATION_ENDING.match(text):
@@ -480,7 +480,9 @@ def is_person(text: str) -> bool:
 
 
 def may_sign(text: str) -> bool:
-    """Returns True if a text that a byline names as an author has the form of a person's or an organization's name."""
+    """Returns True if a text looks like the name of a person or of an organization, so that it can be the author in a
+    byline.
+    """
     return looks_personal(text) or (is_organization(text) and not text.islower())
 
 
@@ -535,7 +537,9 @@ def _is_cjk_name(text: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_name(text: str) -> bool:
-    """Returns True if a text can be the name of an author: of a person, a desk or an account."""
+    """Returns True if a text can be the name of an author, who may be a person, a desk or an account. Most texts that
+    are not labels, dates or addresses can be.
+    """
     if not 2 <= len(text) <= 70 or not any(c.isalpha() for c in text) or NOT_A_NAME.match(text):
         return False
     if _DATEISH.search(text) or text.startswith(("http", "//", "www.")) or len(text.split()) > 8:
@@ -581,14 +585,16 @@ def _names_in(text: str, one: bool) -> tuple[str, ...]:
 
 
 def _without_behalf(text: str) -> str:
-    """Returns a text up to the words after which it names the people or group for whom the author writes."""
+    """Returns a byline without the words that say for whom the author writes, as in "Jane Doe for the Harbour Team",
+    and all that follows them.
+    """
     behalf = BEHALF.search(text)
     return text[: behalf.start()] if behalf and behalf.start() > 0 else text
 
 
 def _unlabelled(text: str) -> str:
-    """Returns a byline without the parts that a label gives to someone or something else, as in "Jane Doe Photos: John
-    Roe" or "Category: Boats". The parts that are labelled as the author's are kept without their label.
+    """Returns a byline without the parts whose label says that they are not authors, as in "Jane Doe Photos: John Roe"
+    or "Category: Boats". Parts with a label for authors are kept without the label.
     """
     first = _LABELLED_PART.search(text)
     if first is None:
@@ -602,8 +608,8 @@ def _unlabelled(text: str) -> str:
 
 
 def _without_affiliations(text: str, names: list[str]) -> list[str]:
-    """Returns the people of a byline, without the place, agency or outlet after their names: "Jane Doe, Berlin", "Jane
-    Doe, Reuters". Names without a person among them are returned unchanged.
+    """Returns the names of a byline without the place, agency or outlet after a person's name: "Jane Doe, Berlin",
+    "Jane Doe, Reuters". If none of the names is that of a person, all are returned.
     """
     people = [n for n in names if not is_organization(n)]
     if not any(map(is_full_name, people)):
@@ -615,8 +621,8 @@ def _without_affiliations(text: str, names: list[str]) -> list[str]:
 
 
 def _is_role(piece: str, follows: bool) -> bool:
-    """Returns True if a piece of a byline is a job title or degree. Capitals such as "PHD" are a degree, and "South
-    Asia editor" is a job title, only after a name (`follows`).
+    """Returns True if a piece of a byline is a job title or degree. `follows` is True if a name precedes the piece:
+    only then are capitals such as "PHD" a degree, and is "South Asia editor" a job title.
     """
     return (follows and _DESK_ROLE.fullmatch(piece) is not None) or (
         is_role(piece) and (follows or not _CAPITALS.fullmatch(piece))
@@ -658,7 +664,7 @@ def _strip_by(text: str) -> str:
 
 
 def _split_pieces(text: str, one: bool) -> list[str]:
-    """Returns the pieces of a byline that may be names."""
+    """Splits a byline at commas and at words such as "and". Returns the pieces that may be names."""
     text = re.sub(r",\s*(Jr|Sr|II|III|IV)\b\.?", r" \1", text)
     text = _COMPANY_JOINT.sub(_JOINED, _COMMA_BEFORE_FORM.sub(" ", text))
     pieces = [_without_place(p.strip()) for p in AND.split(text) if p and p.strip()]
@@ -676,15 +682,17 @@ def _split_pieces(text: str, one: bool) -> list[str]:
 
 
 def _people_of_part(part: str) -> list[str]:
-    """Returns the pieces of a part between commas: several if all of them are full names, as in "Jane Doe and John
-    Roe"; otherwise one, as in "Science and Health".
+    """Splits a part of a byline, which contains no comma, at words such as "and". Returns the pieces if all of them are
+    full names, as in "Jane Doe and John Roe"; otherwise the whole part, as for "Science and Health".
     """
     pieces = [_without_place(p.strip()) for p in AND.split(part) if p.strip()]
     return pieces if all(map(is_full_name, pieces)) else [part]
 
 
 def _without_place(piece: str) -> str:
-    """Returns a piece of a byline without the place from which the author reports: "Jane Doe in London"."""
+    """Returns a piece of a byline without the place from which the author reports: "Jane Doe" for "Jane Doe
+    in London".
+    """
     m = _IN_PLACE.match(piece)
     return m["name"] if m and is_full_name(m["name"]) else piece
 
@@ -716,15 +724,15 @@ _DECLARED = ("json-ld", "meta", "microdata", "rdfa", "script")
 # Account names that are not meant for readers. Such names contain digits among the letters, or consist of words joined
 # by signs.
 _RUBBISH_ACCOUNT = lazy_regex(r"(?=[a-z]*\d)[a-z0-9]{9,}|\d+")
-_MUCH_LONGER = 2  # a text so many times as long as the text that the page shows was read from data
+_MUCH_LONGER = 2  # a text more than this many times as long as the text on the page comes from its data
 _JOINED_ACCOUNT = lazy_regex(r"[a-z][a-z0-9]*(?:[._-][a-z0-9]+)+")
 
 
 def downgrade_doubtful_authors(
     found: list[Candidate[Names]], page: Page, site: set[str], text: str = ""
 ) -> list[Candidate[Names]]:
-    """Returns all candidates, with the confidence of doubtful ones lowered to DOUBTFUL. Only declared authors can be
-    doubtful.
+    """Returns all candidates; those that the page only declares and that are doubtful have at most the confidence
+    DOUBTFUL.
 
     `site` are the site's own names, in the form that `fold_text` returns. `text` is the body of the post.
     """
@@ -736,7 +744,9 @@ def downgrade_doubtful_authors(
 
 
 class _Doubts:
-    """Decides whether a declared author is doubtful, such as the site's name or a technical account name."""
+    """Tells for each declared author whether it is doubtful, because it may be the site's name or a technical account
+    name.
+    """
 
     def __init__(self, page: Page, site: set[str], found: list[Candidate[Names]], text: str) -> None:
         self.page, self.site = page, site
@@ -760,7 +770,7 @@ class _Doubts:
 
     def _is_single_weak_source(self, one: Candidate[Names], is_phrase: bool) -> bool:
         """Returns True if a candidate with only one name comes from a single source on the page, and this source is
-        weak.
+        weak. `is_phrase` is True if the name is a phrase in a meta element.
 
         A name that only JSON-LD or Dublin Core gives may belong to the person who entered the page into the system. A
         phrase in a meta element may be a job title. WordPress is an exception, because its JSON-LD declares the author

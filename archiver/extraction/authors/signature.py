@@ -1,4 +1,6 @@
-"""Finds the bylines of a post by their signs: words such as "by", markup, links, job titles and dates."""
+"""Finds the bylines of a post. A byline is recognized by a sign: words such as "by", markup, a link, a job title or a
+date.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,7 @@ _HEADINGS = ("h2", "h3", "h4", "h5", "h6")
 
 
 class CommentSection:
-    """The comments of a page: all that follows a heading such as "2 comments" after the post's own heading."""
+    """The comments of a page: everything after the first heading below the post's title that is like "2 comments"."""
 
     def __init__(self, page: Page, post: Post) -> None:
         self.page, self.post = page, post
@@ -70,11 +72,11 @@ def _is_comments(el: Element) -> bool:
 
 
 def author_boxes(page: Page, end: int, top: Element | None, comments: CommentSection) -> list[tuple[str, str]]:
-    """Returns the people named in author boxes after the element at position `end`, each with the first line of the
-    box.
+    """Returns the people in the author boxes after the element at position `end`, as pairs of a name and the first line
+    of the box.
 
     `top` is the post's heading. If the boxes are about more than two people, they are a staff list or belong to other
-    posts, so none of them counts.
+    posts, and [] is returned.
     """
     out: list[tuple[str, str]] = []
     last: Element | None = None
@@ -104,7 +106,9 @@ def _author_elements(page: Page) -> list[Element]:
 
 
 def _belongs_to_post(page: Page, el: Element, top: Element | None) -> bool:
-    """Returns True if an element belongs to the post itself, not to comments, a menu or the card of another post."""
+    """Returns True if an element is not in comments, a menu or the card of another post. `top` is the post's
+    heading.
+    """
     if any(author_markup.is_foreign(a) for a in author_markup.ancestors_of(el)) or author_markup.is_foreign(el):
         return False
     return not _is_in_card(page, el, top)
@@ -129,15 +133,13 @@ def _is_inside(el: Element, top: Element | None) -> bool:
 
 
 def _first_texts(el: Element) -> str:
-    """Returns the first text nodes of an element, joined. These texts are enough to distinguish a label from a
-    title.
-    """
+    """Returns the first 20 text nodes of an element as one line. This is enough to distinguish a label from a title."""
     return clean_text(" ".join(islice(map(str, el.itertext()), 20)))
 
 
 def _is_in_card(page: Page, el: Element, top: Element | None) -> bool:
-    """Returns True if an element is in the card of another post: one of the next four elements around it contains a
-    link to another page, and the link text is as long as a title.
+    """Returns True if an element is in the card of another post: one of the four nearest elements around it contains a
+    link to another page, and the link text is as long as a title. `top` is the post's heading.
     """
     at = el.getparent()
     for _ in range(4):
@@ -197,8 +199,7 @@ _MAX_CHUNK_LENGTH, _MAX_NAMES_LENGTH = 160, 60
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """One byline: its names, the kind of sign that shows that it is a byline (`kind`, a key of CONFIDENCE), and its
-    place.
+    """One byline: its names, its place, and the kind of sign by which it was recognized (`kind`, a key of CONFIDENCE).
 
     `place` is "above" or "below" (the heading) or "after" (the text). `raw` is the text of its line, and `line` is the
     number of the line among the lines of that place. `is_in_text` is True if two paragraphs or more precede it.
@@ -223,9 +224,8 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class _Spot:
-    """The position of one chunk of text: the lines, the number of its line, and its index in that line.
-
-    `line` and `chunk` are that line and that chunk.
+    """The position of a piece of text (`chunk`) among the lines of a page: the lines, the number of its line, the index
+    of the piece in that line, and the line itself.
     """
 
     lines: list[MarkedLine]
@@ -235,14 +235,14 @@ class _Spot:
     chunk: MarkedText
 
     def signature(self) -> re.Match[str] | None:
-        """Returns the match of the words (SIGNED) at the start of the chunk that introduce an author. Returns None if
-        there are none, or if they are part of a sentence.
+        """Returns the match of words such as "by" (SIGNED) at the start of the piece of text. Returns None if there are
+        none, or if they are part of a sentence.
         """
         in_sentence = self.index and _is_prose(self.line.chunks[self.index - 1].text)
         return None if in_sentence else SIGNED.match(self.chunk.text)
 
     def is_before_role(self) -> bool:
-        """Returns True if the chunk is followed by a job title, in this line or at the start of the next."""
+        """Returns True if the next piece of text, in the same line or at the start of the next one, is a job title."""
         following = self.line.chunks[self.index + 1 : self.index + 2]
         if not following:
             following = [c for one in self.lines[self.number + 1 : self.number + 2] for c in one.chunks[:1]]
@@ -256,7 +256,9 @@ class _Spot:
 
 
 def read_bylines(lines: list[MarkedLine], place: str) -> list[Sign]:
-    """Returns the bylines in some lines of a page, in reading order."""
+    """Returns the bylines in some lines of a page, in reading order. `place` is where the lines are: "above" or "below"
+    (the heading) or "after" (the text).
+    """
     return _BylineReader(lines, place).read()
 
 
@@ -268,7 +270,7 @@ is not a byline."""
 
 
 class _BylineReader:
-    """Collects the bylines in some lines of a page. The names of one byline may be in several chunks.
+    """Collects the bylines in some lines of a page. The names of one byline may be in several pieces of text.
 
     `state` is "by" while names are expected or may continue. It is "other" while the names belong to people who did
     something other than write the post, such as edit or translate it. Otherwise it is "".
@@ -334,7 +336,9 @@ class _BylineReader:
             self._take(at, text[signature.end() :] if signature else text, kind)
 
     def _is_place(self, at: _Spot) -> bool:
-        """Returns True if a chunk is one word after a comma at the end of a line of full names, as in ", Berlin"."""
+        """Returns True if a piece of text is one word after a comma at the end of a line of full names, as in ",
+        Berlin".
+        """
         is_last = at.chunk is at.line.chunks[-1] and at.index > 0 and not at.chunk.href
         return (
             is_last
@@ -344,9 +348,8 @@ class _BylineReader:
         )
 
     def _pass_over(self, text: str) -> None:
-        """Ends the current byline at a text that is not an author's name.
-
-        The byline does not end at a word that joins names, or at the names of editors, translators and the like.
+        """Handles a text that is not an author's name: ends the current byline, unless the text only joins two names
+        ("and") or names editors, translators and the like.
         """
         if not (self.state == "other" and split_names(text)) and not _JOINT.fullmatch(text):
             self._stop()
@@ -367,17 +370,18 @@ class _BylineReader:
         self.state = "by" if kind == "by" and not self.is_complete else ""
 
     def _continues(self, kind: str, shape: tuple[object, ...], text: str) -> bool:
-        """Returns True if a name belongs to the current byline, because it follows a conjunction or is in an element
-        with the same markup as the previous names.
+        """Returns True if a name belongs to the current byline, because it follows a word such as "and", or because its
+        element has the same tag and class as the element of the previous names.
         """
         if not self.names or (self.kind != kind and kind == "date"):
             return False
         return not self.is_complete or self.shape == shape or text[:1] in ",&"
 
     def _kind_of(self, at: _Spot, signed: bool) -> str:
-        """Returns the kind of sign (a key of CONFIDENCE) that shows a chunk to be an author's name; "" if no sign does.
+        """Returns the kind of sign (a key of CONFIDENCE) by which a piece of text is an author's name; "" if it has no
+        such sign.
 
-        `signed` is True if the chunk begins with words that introduce an author.
+        `signed` is True if the text begins with words that introduce an author.
         """
         chunk, text = at.chunk, at.chunk.text
         if (
@@ -396,8 +400,8 @@ class _BylineReader:
         return self._kind_by_look(at) if self._may_be_unmarked(at) else ""
 
     def _may_be_unmarked(self, at: _Spot) -> bool:
-        """Returns True if a chunk may be an author's name although nothing marks it as one, because it is near the
-        heading, in a line of names and dates.
+        """Returns True if a piece of text may be an author's name without any mark, because it is near the heading, in
+        a line of names and dates.
         """
         chunk, line = at.chunk, at.line.text
         if chunk.mark == author_markup.NOT or chunk.head or chunk.text.endswith(":"):
@@ -436,12 +440,12 @@ def _is_beside_name(text: str) -> bool:
 
 
 def _is_prose(text: str) -> bool:
-    """Returns True if the words before a "by" are part of a sentence, as in "the plugin that was written by ..."."""
+    """Returns True if a text before the word "by" is part of a sentence, as in "the plugin that was written by ..."."""
     return len(text.split()) > 6 and not _DATE.search(text)
 
 
 def _can_be_labelled_name(chunk: MarkedText, one: MarkedLine) -> bool:
-    """Returns True if a chunk can be the name that a label such as "Author:" in an earlier line introduces."""
+    """Returns True if a piece of text can be the name that a label such as "Author:" in an earlier line introduces."""
     return (
         chunk.mark in (author_markup.NAME, author_markup.AUTHOR)
         or author_markup.leads_to_person(chunk.href)
@@ -451,7 +455,7 @@ def _can_be_labelled_name(chunk: MarkedText, one: MarkedLine) -> bool:
 
 
 def _are_full_names(text: str) -> bool:
-    """Returns True if a text consists of names that are recognizable without a mark."""
+    """Returns True if a text consists of full names only, which need no markup to be recognized as names."""
     if is_full_name(text):
         return True
     found = split_names(text) if any(c in text for c in ",;&、") or text.count(" ") > 2 else []
@@ -466,8 +470,8 @@ def _has_degrees(text: str) -> bool:
 
 
 def _has_required_form(name: str, kind: str) -> bool:
-    """Returns True if a name is written as a signature of this kind (a key of CONFIDENCE) must be, for instance with a
-    first and a last name.
+    """Returns True if a name has the form that this kind of sign (a key of CONFIDENCE) requires. Next to a picture, for
+    instance, it must consist of a first and a last name.
     """
     if kind == "date":
         return is_plain_name(name)
@@ -506,12 +510,12 @@ _NAME_ENDS = lazy_regex(r"[.,;(|–—]|\s(?:is|was|who|has|and\s+is)\s")
 def find_signatures(
     page: Page, post: Post, declared: Collection[frozenset[str]] = (), *, agreed: bool = False
 ) -> tuple[list[Sign], bool]:
-    """Returns every byline found, best first, and True if the bylines belong to many posts or works with different
-    authors.
+    """Returns the bylines found, best first; and True if they have so many different authors that they belong to
+    several posts or works.
 
     `declared` are the sets of names, as returned by `fold_text`, that the page declares as its authors. `agreed` is
-    True if another visible source names exactly one of these sets. In that case, or if a byline near the heading names
-    exactly one of them, the text after the body is not read, because two sources of different kinds are enough.
+    True if another visible source names the same people as one of these sets. In that case, or if a byline near the
+    heading does, the text after the body is not read, because two sources of different kinds are enough.
     """
     top = _find_heading(page, post)
     out, end = _bylines_around_heading(page, top) if top is not None else (_bylines_at_start(page), -1)
@@ -523,8 +527,8 @@ def find_signatures(
 
 
 def _bylines_around_heading(page: Page, top: Element) -> tuple[list[Sign], int]:
-    """Returns the bylines below and above a heading, and the position of the last element read (-1 if no element was
-    read).
+    """Returns the bylines below and above a heading, and the position in the document of the last element that was read
+    (-1 if none was).
     """
     above = [x for x in LineReader(700).lines(nodes_before(top)) if len(x.text) < LONG][:6]
     below = list(_lines_until_text(LineReader(3500).lines(nodes_after(top))))
@@ -535,14 +539,18 @@ def _bylines_around_heading(page: Page, top: Element) -> tuple[list[Sign], int]:
 
 
 def _bylines_at_start(page: Page) -> list[Sign]:
-    """Returns the bylines with a certain sign (SURE) at the start of a page without a heading."""
+    """Returns the bylines at the start of a page without a heading. Only those with a reliable sign (SURE) are
+    returned.
+    """
     body = page.index.tag("body")[:1]
     lines = list(_lines_until_text(LineReader(3500).lines((child, False) for b in body for child in b)))
     return [s for s in read_bylines(lines, "below") if s.kind in SURE]
 
 
 def _bylines_after(page: Page, post: Post, end: int, top: Element | None) -> list[Sign]:
-    """Returns the bylines after the body of a post, and the bylines in author boxes."""
+    """Returns the bylines after the body of a post, and those in author boxes. `end` is the position of the last
+    element that was already read, and `top` is the post's heading.
+    """
     out: list[Sign] = []
     if post.body is not None:
         rest = [x for _, x in zip(range(10), LineReader(900).lines(nodes_after(post.body)), strict=False)]
@@ -552,8 +560,8 @@ def _bylines_after(page: Page, post: Post, end: int, top: Element | None) -> lis
 
 
 def _names_at_right(page: Page, post: Post) -> list[Sign]:
-    """Returns the names in a line at the right margin below the text, where newspapers put the author's name. Such a
-    line in the first half of the post is a motto or a caption.
+    """Returns the byline in a line at the right margin below the text, where newspapers put the author's name; [] if
+    there is none. A line at the right margin in the first half of the post is a motto or a caption.
     """
     index, top = page.index, post.body if post.body is not None else post.holder
     if top is None:
@@ -570,7 +578,9 @@ def _names_at_right(page: Page, post: Post) -> list[Sign]:
 
 
 def _is_in_figure(el: Element) -> bool:
-    """Returns True if an element is in a quotation, a menu or the caption of a picture."""
+    """Returns True if an element, or one of the three elements around it, is a quotation, a menu or the caption of a
+    picture.
+    """
     return el.tag in _NO_SIGNATURE or any(a.tag in _NO_SIGNATURE for a in islice(el.iterancestors(), 3))
 
 
@@ -585,13 +595,13 @@ _LABEL_TAGS = ("h2", "h3", "h4", "h5", "h6", "dt", "th")
 
 
 def _is_label(el: Element) -> bool:
-    """Returns True if an element contains only words that introduce an author's name."""
+    """Returns True if an element contains nothing but words that introduce an author's name, such as "Author"."""
     return len((el.text or "").strip()) <= _LABEL_LENGTH and LABEL.fullmatch(_first_texts(el)) is not None
 
 
 def _labelled_names(page: Page) -> list[Sign]:
-    """Returns the names after a heading that consists only of a label such as "Author", as in a box with the facts of a
-    report. If there are several such headings, they belong to several posts.
+    """Returns the byline below a heading that consists only of a label such as "Author", as in a box with the facts of
+    a report. Returns [] if there is none, or if several such headings show that the page has several posts.
     """
     labels = [el for el in page.index.tag(*_LABEL_TAGS)[:_BOXES] if _is_label(el)]
     following = labels[0].getnext() if len(labels) == 1 else None
@@ -631,7 +641,9 @@ def _reporters_of_dateline(text: str) -> list[Sign]:
 
 
 def _lines_until_text(lines: Iterator[MarkedLine]) -> Iterator[MarkedLine]:
-    """Yields the lines up to the sixth long paragraph, since a standfirst may precede the byline."""
+    """Yields the lines up to and including the sixth long paragraph, at most about 50. The byline may be below the
+    first paragraphs.
+    """
     long = 0
     for n, one in enumerate(lines):
         if _begins_comments(one):
@@ -660,8 +672,8 @@ def _begins_comments(one: MarkedLine) -> bool:
 
 
 def _find_heading(page: Page, post: Post) -> Element | None:
-    """Returns the post's heading, which may be empty. If it is unknown, returns the first element that is an <h1>, or
-    an <h2> with whose text the page's <title> begins.
+    """Returns the post's heading, which may be empty. If it is unknown, returns the first <h1>, or the first <h2> whose
+    text is the beginning of the page's <title>; None if there is neither.
     """
     if post.title is not None:
         return post.title

@@ -45,13 +45,15 @@ _MAX_BYLINE_LENGTH = 240
 
 
 def select_by_parsel(page: Page, selector: str) -> list[Found]:
-    """Returns what parsel finds for a selector on a page. Pages are read in this way with rules."""
+    """Returns the elements and strings that parsel finds for a selector on a page. This is how rules are applied to
+    pages.
+    """
     return page.ask(selector)
 
 
 def select_by_index(page: Page, selector: str) -> list[Found]:
-    """Returns what a selector finds on a page, with the page's index if possible. This is faster, so that hundreds of
-    selectors can be tried when rules are learned.
+    """Returns the same as `select_by_parsel`, by means of the page's index if possible. This is faster, and is used
+    when hundreds of selectors are tried to learn rules.
     """
     return page.index.answer(selector)
 
@@ -59,12 +61,12 @@ def select_by_index(page: Page, selector: str) -> list[Found]:
 def read_field(
     page: Page, name: str, rule: Rule, select: Select = select_by_parsel, memory: Memory | None = None
 ) -> Value:
-    """Returns the value that a rule finds on a page: a str (title), a tuple of str (authors, categories, tags) or a
-    Moment (dates).
+    """Returns the value that a rule finds for the field `name` on a page: a str (title), a tuple of str (authors,
+    categories, tags) or a Moment (dates).
 
-    Returns "", () or None if its selectors find nothing that can be read as this field. The body is not read by this
-    function, but with `body_container`. `memory` keeps the page's values between calls, since many selectors find the
-    same elements.
+    Returns "", () or None if its selectors find nothing that can be read as this field. The body is read with
+    `body_container` instead. `select` applies a selector to the page. `memory` caches values between calls, since many
+    selectors find the same elements.
     """
     memory = {} if memory is None else memory
     value = _first_value(page, name, rule, select, memory)
@@ -96,7 +98,9 @@ def _first_value(page: Page, name: str, rule: Rule, select: Select, memory: Memo
 
 
 def _found(page: Page, selector: str, attribute: str, select: Select) -> Sequence[Found]:
-    """Returns the elements and texts that one selector finds, without blank texts."""
+    """Returns the elements and texts that a selector finds, without blank texts. `attribute` is the attribute or
+    JSON-LD property to read, "" for none.
+    """
     if selector == JSON_LD:
         return page.data.texts(page.data.article(page.addresses), attribute)
     found = select(page, selector)
@@ -188,8 +192,9 @@ def _tags_by_rule(page: Page, found: Sequence[Found]) -> tuple[str, ...]:
 
 
 def _without_kind(page: Page, found: Sequence[Found], kind: Kind) -> Sequence[Found]:
-    """Returns what a selector found, without links to listings of this kind, unless the platform has only one kind. A
-    selector such as `a[rel~=tag]` may be learned from posts with terms of only one kind, but find both kinds on others.
+    """Returns what a selector found, without links to listings of this kind. A selector such as `a[rel~=tag]` may be
+    learned from posts that only have tags, and find categories on other posts. On a platform with only one kind of
+    terms, nothing is left out.
     """
     if bool(page.platform.categories) != bool(page.platform.tags):
         return found
@@ -215,7 +220,7 @@ _MOST = 0.5  # if the coverage of a rule is lower than this, most posts of the t
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """The times when a post was published and last modified; None if unknown."""
+    """When a post was published and when it was last modified; None if unknown."""
 
     published: Moment | None
     modified: Moment | None
@@ -226,10 +231,10 @@ class Times:
 
 
 class SiteReader:
-    """Reads one page with its site's rules, and collects evidence.
+    """Reads the fields of one page with its site's rules, and collects evidence for them.
 
     `is_strange` is True if a rule that found a value on every sample post finds nothing on this page. `is_whole` is
-    True if the body is the whole text from a feed or API. `top` is the body's element, once it is known.
+    True if the body is the whole text from a feed or API. `top` is the element of the body, once it is known.
     """
 
     def __init__(self, page: Page, rules: SiteRules, hint: SourceHint | None) -> None:
@@ -252,9 +257,9 @@ class SiteReader:
 
     @cached_property
     def wider(self) -> Post | None:
-        """The post as it would be located on a site without rules; None if this would find the same elements as `post`.
-
-        The footer of a post may be outside the element around the title and body that the rules found.
+        """The post on the page as it is located without rules; None if this results in the same elements as `post`. It
+        is searched for what is not found in `post`, since the footer of a post may be outside the element around the
+        title and body that the rules found.
         """
         found = locate_post(self.page) if self.top is not None else self.post
         return None if found.holder is self.post.holder and found.body is self.post.body else found
@@ -282,8 +287,8 @@ class SiteReader:
         return value
 
     def may_be_empty(self, name: str) -> bool:
-        """Returns True if the field has a learned rule that finds nothing on most posts of the site. If such a rule
-        finds nothing on this page, the post does not have the field.
+        """Returns True if the field's learned rule finds nothing on most posts of the site. If it finds nothing on this
+        page, the post does not have the field, and no other source needs to be searched.
         """
         rule = self.rules.rule(name)
         return rule is not None and not rule.by_hand and rule.coverage < _MOST
@@ -318,7 +323,9 @@ def _where(rule: Rule) -> str:
 
 
 def element_of_rule(page: Page, rule: Rule) -> Element | None:
-    """Returns the first element whose text a rule reads; None if the rule reads attributes or JSON-LD."""
+    """Returns the first element whose text a rule reads; None if it finds none, or if the rule reads attributes or
+    JSON-LD.
+    """
     if rule.attribute:
         return None
     shown = (element_selector(selector) for selector in rule.select if selector != JSON_LD)
@@ -348,8 +355,8 @@ def read_authors(reader: SiteReader) -> tuple[str, ...]:
 
 
 def read_times(reader: SiteReader) -> Times:
-    """Returns the dates that hand-written rules find. Without these, returns the dates from the API, or else the dates
-    that learned rules find, or else the dates found without rules.
+    """Returns the dates of a post: those that hand-written rules find, or else those from the API, or else those that
+    learned rules find, or else those found without rules.
     """
     page, api = reader.page, reader.api
     changed = reader.by_rule("modified")
@@ -389,8 +396,8 @@ _KINDS_OF_TERMS: dict[str, Kind] = {"categories": "category", "tags": "tag"}
 
 
 def read_terms(reader: SiteReader) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Returns the categories and tags that hand-written rules find. Without these, returns those from the API, or else
-    those that learned rules find, or else those found without rules.
+    """Returns the categories and the tags of a post: those that hand-written rules find, or else those from the API, or
+    else those that learned rules find, or else those found without rules.
     """
     out: list[tuple[str, ...]] = []
     unruled = tuple(kind for name, kind in _KINDS_OF_TERMS.items() if reader.rules.rule(name) is None)

@@ -37,8 +37,8 @@ _DATE_SLUG = lazy_regex(r"(?:19|20)\d\d-\d\d?-\d\d?-(?=.)")
 
 @lru_cache(maxsize=1)  # cached because it is needed twice for each page
 def page_form(page: Page) -> PageForm:
-    """Returns the form of a page: the tokens of its markup, the pattern of its address, and some facts about its
-    content.
+    """Returns the form of a page, by which pages of one template are recognized: the tokens of its markup, the pattern
+    of its address, and some facts about its content.
     """
     return PageForm(
         markup_tokens(page),
@@ -51,11 +51,11 @@ def page_form(page: Page) -> PageForm:
 
 
 def markup_tokens(page: Page) -> frozenset[int]:
-    """Returns the hashes of a page's markup tokens: `parent>tag.class`, `parent>tag#id`, `tag[rel=...]`,
-    `tag[itemprop=...]`.
+    """Returns the hashes of the tokens that describe a page's markup: `parent>tag.class`, `parent>tag#id`,
+    `tag[rel=...]` and `tag[itemprop=...]` for each element.
 
-    Names with digits are left out. The markup inside paragraphs, tables and the like is left out, too, since it belongs
-    to the text.
+    Names with digits are left out, and so is the markup inside paragraphs, tables and the like, since it belongs to the
+    text.
     """
     index = page.index
     found: set[int] = set()
@@ -151,11 +151,11 @@ def _text_hash(text: str) -> int:
 
 
 def date_slot(article: Article) -> int:
-    """Returns the hash of the position in the page's markup where the article's date of publication is shown; 0 if the
-    page does not show it.
+    """Returns a number for the place in the page's markup where the date of publication is shown; 0 if the page does
+    not show it. The number is equal for all pages that show the date in the same place.
 
-    The result is also 0 if the date is uncertain, or is only declared in the head or in the address. If a learned rule
-    reads the date from the head, it is unknown whether the page shows it, and the result is `HEAD_SLOT`.
+    It is also 0 if the date is uncertain, or is only declared in the head or in the address. If a learned rule reads
+    the date from the head, it is unknown whether the page shows it, and the result is `HEAD_SLOT`.
     """
     found = [
         e for e in article.evidence if e.field == "published" and e.source not in _NOT_SHOWN and e.confidence > _CERTAIN
@@ -167,8 +167,8 @@ def date_slot(article: Article) -> int:
 
 
 def shows_one_date(article: Article) -> bool:
-    """Returns True if the page shows only one date that may be its date of publication, however uncertain. If a post
-    has no heading, its date cannot be recognized by being near the heading.
+    """Returns True if all dates on the page that may be its date of publication, however uncertain, are the same day.
+    This is the only sign of the right date for a post without a heading, near which the date could be.
     """
     shown = {e.value[:10] for e in article.evidence if e.field == "published" and e.source not in _NOT_SHOWN}
     return article.published is not None and len(shown) == 1

@@ -67,8 +67,8 @@ _PART_WORD = lazy_regex(
 
 
 def selector_clarity(selector: str) -> tuple[int, int, int]:
-    """Returns a sort key that is higher the more readable a selector is to a person. The best selector is short, uses a
-    class, id or attribute of the element itself, and contains a word for a part of a post.
+    """Returns a sort key that is higher the more readable a selector is to a person. The most readable ones are short,
+    use a class, id or attribute of the element itself, and contain a word for a part of a post, such as "title".
     """
     selector = _ATTRIBUTE.sub("", selector).replace("'", "")
     own = selector.rpartition(" ")[2]
@@ -78,7 +78,7 @@ def selector_clarity(selector: str) -> tuple[int, int, int]:
 
 
 def own_selectors(el: Element) -> list[str]:
-    """Returns selectors for an element by its own attributes, most specific first. None of them is only a tag."""
+    """Returns selectors that select an element by its own classes, id or other attributes, never by its tag alone."""
     tag = el.tag if isinstance(el.tag, str) and _TAG.match(el.tag) else ""
     out = [f"{tag}[{attr}{op}{v}]" for attr, op in _VALUES for v in _attribute_values(el, attr, op)]
     classes = [c for c in split_words(el.get("class") or "") if _PLAIN.match(c) and not _PAGE_SPECIFIC.search(c)]
@@ -118,10 +118,10 @@ def attribute_of(selector: str) -> str:
 
 
 def selectors_for(el: Element) -> Iterator[str]:
-    """Yields selectors that match this element.
+    """Yields selectors that match an element.
 
-    They select it by its own attributes, by a tag that is rarely used twice (h1, time), or by its attributes or tag
-    together with an ancestor.
+    They use its own attributes, a tag that is rarely used twice (h1, time), or its attributes or tag together with an
+    ancestor.
     """
     own = own_selectors(el)
     yield from own
@@ -157,8 +157,9 @@ _MAX_CONTAINERS_TRIED = 30
 
 
 def learn_body(samples: Sequence[Known]) -> Rule | None:
-    """Learns the rule for the body: the container that holds the known text on nearly all posts, and the paragraphs
-    that repeat. Returns None if no container holds the known text on enough posts.
+    """Learns the rule for the body from sample posts whose texts are known. The rule consists of the selector of the
+    container whose text is the known one on nearly all posts, and of the paragraphs in it that repeat from post to
+    post. Returns None if there is no such container.
     """
     usable = [s for s in samples if len(s[1].body) >= _MIN_BODY_LENGTH]
     if 2 * len(usable) < len(samples) or not usable:
@@ -218,8 +219,8 @@ def _headings(page: Page) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Container:
-    """The body text of a container, the number of all characters in it, and the likeness of the text to the known one
-    (see `text_f1`).
+    """The text that extraction finds in a container, the number of all characters in the container, and the similarity
+    (0 to 1) of the text and the known body (see `text_f1`).
     """
 
     text: str
@@ -228,7 +229,9 @@ class _Container:
 
 
 def _read_container(page: Page, article: Article, selector: str, known: dict[Element, _Container]) -> _Container:
-    """Returns the container that a selector finds. `known` caches results by element."""
+    """Returns the container that a selector finds on a page, compared with the body of `article`. `known` caches
+    results by element.
+    """
     el = body_container(page, Rule((selector,)), select_by_index)
     if el is None:
         return _Container("", 0, 0.0)
@@ -239,7 +242,9 @@ def _read_container(page: Page, article: Article, selector: str, known: dict[Ele
 
 
 def _containers(page: Page, body: str) -> list[Element]:
-    """Returns the deepest element that contains nearly all paragraphs of a text, and its two nearest ancestors."""
+    """Returns the elements that may be the container of a body: the deepest element with nearly all of its paragraphs,
+    and the two elements around it. Returns [] if the body is too short.
+    """
     marks = [f[:80] for p in body.split("\n\n") if len(f := fold_text(p)) >= 12][:60]
     if not marks:
         return []
@@ -255,9 +260,7 @@ def _containers(page: Page, body: str) -> list[Element]:
 
 
 class _FoldedText:
-    """The text of an element in the form that `fold_text` returns, and where the text of each element in it begins and
-    ends.
-    """
+    """The text of an element as `fold_text` returns it, with the range of each inner element in this text."""
 
     def __init__(self, top: Element) -> None:
         self._pieces: list[str] = []
@@ -281,7 +284,7 @@ class _FoldedText:
             self._length += len(self._pieces[-1])
 
     def has_most(self, el: Element, marks: Sequence[str]) -> bool:
-        """Returns True if an element contains nearly all of these texts."""
+        """Returns True if an element contains at least 90 % of the texts `marks`."""
         start, end = self._spans[el]
         return sum(self._text.find(mark, start, end) >= 0 for mark in marks) >= 0.9 * len(marks)
 
@@ -296,8 +299,8 @@ def text_f1(a: str, b: str) -> float:
 
 
 def repeated_paragraphs(texts: Sequence[str], reported: Sequence[str]) -> tuple[str, ...]:
-    """Returns paragraphs that are in at least half of the texts, but in none of the `reported` bodies from an API or
-    feed.
+    """Returns the paragraphs that are in at least half of the texts, but not in the `reported` bodies, which an API or
+    feed gave.
 
     One or two words ("References") do not count, because they are section headings.
     """
@@ -351,11 +354,11 @@ _WHOLE_POST = 400  # HTML with at least this many characters in a feed is a whol
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A post from which rules are learned: its page, and the article that was extracted from the page and its source
-    hint without site rules.
+    """A post from which rules are learned: its page, and the article that was extracted without site rules from the
+    page and its source hint.
 
-    `taught` is True if an API or a full-text feed reported the values, so that they are certain. `by_api` is True if an
-    API reported them.
+    `taught` is True if an API or a full-text feed gave the values, so that they are certain. `by_api` is True if it was
+    an API.
     """
 
     page: Page
@@ -366,8 +369,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """The result of trying a rule on the samples. `right` says for each sample whether the rule found the right value.
-    `matched` is the number of elements that the rule matched on all samples together.
+    """The result of trying a rule on the samples. `right` contains, for each sample, whether the rule found the known
+    value. `matched` is the number of elements that the rule matched on all samples together.
     """
 
     rule: Rule
@@ -376,10 +379,11 @@ class _Trial:
 
 
 def learn_rules(samples: Sequence[Sample], others: Iterable[Page] = ()) -> SiteRules | None:
-    """Learns the rules of a site from these posts. Returns None if the posts have no common template.
+    """Learns the rules of a site from sample posts. Returns None if no rule for the title or the body is found, as when
+    the posts have no common template.
 
     `others` are pages of the site that are not posts; the selectors that mark a post must not match on them. A field
-    gets a rule only if the rule finds the known values. If the title or the body gets no rule, returns None.
+    gets a rule only if the rule finds the known values.
     """
     if len(samples) < MIN_POSTS:
         return None
@@ -467,8 +471,9 @@ def _learn_field(name: str, samples: Sequence[Sample], searched: Sequence[_Searc
 
 
 def _slot_rule(trials: Sequence[_Trial], known: Sequence[Value], samples: Sequence[Sample]) -> Rule | None:
-    """Returns a rule for an element that holds the field on nearly every post, even on posts from which extraction
-    without site rules found nothing. Returns None if there is no such element.
+    """Returns the rule of the best trial that finds a value on nearly every post, even on posts from which extraction
+    without site rules found nothing. Returns None if there is no such trial. `known` are the known values, some of them
+    empty.
 
     The rule's agreement is measured on the posts with a known value, its coverage on all posts.
     """
@@ -489,8 +494,8 @@ def _slot_rule(trials: Sequence[_Trial], known: Sequence[Value], samples: Sequen
 
 
 def _is_own_title(rule: Rule, samples: Sequence[Sample]) -> bool:
-    """Returns True if the titles that a rule finds differ from post to post. If the titles that the pages declare also
-    differ from post to post, most of the found titles must be similar to them.
+    """Returns True if a rule for the title finds the titles of single posts: they differ from post to post, and most of
+    them are similar to the titles that the pages declare, if these differ, too.
 
     The known titles are not used for this, since they may have the same mistake as the rule.
     """
@@ -506,8 +511,8 @@ def _is_own_title(rule: Rule, samples: Sequence[Sample]) -> bool:
 
 
 def _make_rule(selector: str, attribute: str) -> Rule:
-    """Returns a rule with one selector, which includes the attribute to read. A JSON-LD property is not part of the
-    selector, but is stored in the rule's `attribute`.
+    """Returns a rule with one selector. The attribute to read becomes part of the selector; only a JSON-LD property is
+    stored in the rule's `attribute`.
     """
     return Rule((selector,), attribute) if selector == JSON_LD else Rule((with_attribute(selector, attribute),))
 
@@ -518,9 +523,8 @@ def _attribute_read(rule: Rule) -> str:
 
 
 def _trial_rank(trial: _Trial) -> tuple[object, ...]:
-    """Returns a sort key that is higher for better trials. Trials that are right on more pages are better; among
-    equally good trials, those whose value is shown and not only declared are better, then those with fewer matches,
-    then those with a more readable selector.
+    """Returns a sort key that is higher for better trials. A trial is better if its rule is right on more pages; then
+    if its value is shown and not only declared; then if it has fewer matches; then if its selector is more readable.
     """
     selector = trial.rule.select[0]
     declared = selector == JSON_LD or selector.startswith("meta")
@@ -546,8 +550,8 @@ def _try_rule(rule: Rule, name: str, searched: Sequence[_SearchedPage], known: S
 
 
 def _shown_day_selector(best: _Trial, searched: Sequence[_SearchedPage], known: Sequence[Value]) -> tuple[str, ...]:
-    """Returns a tuple with the selector of the element that shows the day of publication, if the rule finds an instant
-    that is declared in UTC. Otherwise, or if there is no such element, returns ().
+    """Returns the selector of the element that shows the day of publication, as a tuple, if the best rule finds times
+    in UTC. Returns () if it does not, or if there is no such element on every page.
     """
     times = [one.read("published", best.rule) for one in searched]
     if not all(isinstance(t, Moment) and t.zoned and not t.at.utcoffset() and t.precision != "day" for t in times):
@@ -577,8 +581,8 @@ def _shown_day_selector(best: _Trial, searched: Sequence[_SearchedPage], known: 
 
 
 def _selectors_for_value(searched: _SearchedPage, name: str, value: Value) -> Iterable[tuple[str, str]]:
-    """Yields selectors for all places on the page with this value or a part of it. Each selector comes with the name of
-    the attribute that holds the value, or with "" if the element's text holds it.
+    """Yields selectors for all places on a page with this value of the field `name`, or with a part of it. Each is a
+    pair with the name of the attribute (or JSON-LD property) that contains the value, "" if the element's text does.
     """
     page, (read, _) = searched.page, READERS[name]
     exactly = set(value) if isinstance(value, tuple) else {str(value)}
@@ -608,7 +612,7 @@ _MOST_READ = 600
 
 
 class _ShortElement:
-    """An element that may hold a field. `text` is the beginning of its text."""
+    """An element on a sample page, which may contain a field. `text` is the beginning of its text."""
 
     __slots__ = ("_folded", "_folded_line", "_has_digit", "element", "text")
 
@@ -620,8 +624,8 @@ class _ShortElement:
         self._has_digit: bool | None = None
 
     def may_hold(self, name: str, values: set[str]) -> bool:
-        """Returns False if the element certainly does not contain this field. This is a cheap check before the element
-        is read. `values` are the known values, in the form that `fold_text` returns.
+        """Returns False if the element certainly does not contain the field `name`. This cheap check is made before the
+        element is read. `values` are the known values, in the form that `fold_text` returns.
         """
         el, is_date = self.element, name in ("published", "modified")
         if not 0 < len(self.text) <= _MAX_LENGTH[name]:
@@ -640,7 +644,9 @@ class _ShortElement:
 
     @property
     def folded_line(self) -> str:
-        """Returns the folded text of the element without scripts and other parts that are not shown."""
+        """Returns the text of the element as `fold_text` returns it, without scripts and other parts that are not
+        shown.
+        """
         if self._folded_line is None:
             self._folded_line = fold_text(element_line(self.element))
         return self._folded_line
@@ -654,8 +660,8 @@ class _ShortElement:
 
 @dataclass(frozen=True, slots=True)
 class _SearchedPage:
-    """The elements of a page in which values are searched: its meta elements, and the elements with few children. They
-    are collected once for all fields. `values` are the values that were read, by what a selector found.
+    """A page in which known values are searched: its meta elements and its elements with few children, collected once
+    for all fields. `values` caches the values that were read.
     """
 
     page: Page
@@ -678,7 +684,9 @@ def _searched_page(page: Page) -> _SearchedPage:
 
 
 def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[str, Rule]) -> tuple[str, ...]:
-    """Returns a tuple with a selector that matches on every post and on no other page; () if none is found."""
+    """Returns the selector, as a tuple, that matches on every sample post and on none of the pages `others`; () if
+    there is none, or if `others` is empty. The selectors of the rules `fields` are among those tried.
+    """
     first = samples[0].page.index
     options: list[str] = []
     for tag in ("body", "html", "article", "main"):

@@ -81,7 +81,7 @@ class SiteConstants:
         return any(values for _, values in self.items())
 
     def items(self) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Yields each kind of constant with its values."""
+        """Yields each kind of constant ("titles", "images" and so on) with its values."""
         for one in fields(self):
             yield one.name, getattr(self, one.name)
 
@@ -109,7 +109,7 @@ class SiteConstants:
 
 
 def constants_from(data: Mapping[str, Iterable[str]]) -> SiteConstants:
-    """Makes a SiteConstants of values given by kind. This is the inverse of `SiteConstants.items`."""
+    """Returns the constants with the given values, by kind. This is the inverse of `SiteConstants.items`."""
     return SiteConstants(**{one.name: tuple(data.get(one.name, ())) for one in fields(SiteConstants)})
 
 
@@ -122,13 +122,14 @@ class ReadPost:
 
 
 def find_constants(posts: Sequence[ReadPost]) -> SiteConstants:
-    """Returns the values that belong to the site, because at least a fifth of its posts and at least `MIN_POSTS` posts
-    have them.
+    """Returns the constants of a site: the values that at least a fifth of its posts, and at least `MIN_POSTS` of them,
+    have in common.
 
-    A title belongs to the site only if the posts with this title also declare or show other titles, which differ from
-    post to post. Thus a series with the same title for all of its parts keeps the title. A part of <title> belongs to
-    the site only if the posts' own headings lack it. A text of fewer than 40 characters belongs to the site if a
-    twentieth of the posts have it, and a declared section if nearly all posts have it.
+    - A title is a constant only if the posts with this title also declare or show other titles, which differ from post
+      to post. Thus a series with the same title for all of its parts keeps the title.
+    - A part of <title> is one only if the posts' own headings do not contain it.
+    - A text of fewer than 40 characters is one if a twentieth of the posts have it.
+    - A declared section is one if nearly all posts have it.
     """
     if len(posts) < MIN_POSTS:
         return SiteConstants()
@@ -163,8 +164,8 @@ def _frequent(values: Iterable[str], posts: int, share: float = SHARE) -> tuple[
 
 
 def hides_others(title: str, articles: Sequence[Article]) -> bool:
-    """Returns True if nearly all posts with this title have another candidate for the title, and hardly any two of
-    these candidates are equal.
+    """Returns True if nearly all posts with the title `title` also have another candidate for the title, which differs
+    from post to post. The common title then belongs to the site.
     """
     folded = fold_text(title)
     posts = [a for a in articles if a.title == title]
@@ -184,8 +185,8 @@ def hides_others(title: str, articles: Sequence[Article]) -> bool:
 
 
 def titles_everywhere(articles: Sequence[Article]) -> tuple[str, ...]:
-    """Returns the texts that nearly all posts have in the place of a title: the banner, the same <title> on all pages,
-    "Leave a reply". Other headings of the pages ("Recent posts") need only be frequent.
+    """Returns the texts that nearly all posts have in the place of a title: a banner, the same <title> on all pages,
+    "Leave a reply". Headings elsewhere on the pages, such as "Recent posts", need only be frequent.
 
     Returns () unless most of the posts also have a title that differs from post to post.
     """
@@ -203,8 +204,8 @@ def titles_everywhere(articles: Sequence[Article]) -> tuple[str, ...]:
 
 
 def _title_texts(article: Article) -> dict[str, Evidence]:
-    """Returns the candidates for an article's title by their folded text. If several candidates have equal texts, only
-    the first one is returned.
+    """Returns the evidence for an article's title, by the text of each candidate as `fold_text` returns it. Of
+    candidates with equal texts, only the first one is returned.
     """
     found: dict[str, Evidence] = {}
     for one in article.evidence:
@@ -214,8 +215,8 @@ def _title_texts(article: Article) -> dict[str, Evidence]:
 
 
 def _outer_parts(post: ReadPost, refused: set[str]) -> Iterator[str]:
-    """Yields the first and the last part of a <title> with several parts. A part that is also in a heading of the post
-    is left out.
+    """Yields the first and the last part of the <title> of a page, if it has several parts. Either may be the site's
+    name. A part that is also in a heading of the post is left out. `refused` are titles that are constants.
     """
     parts = [part.strip() for part in _PARTS.split(post.head_title) if part.strip()]
     if len(parts) < 2:
@@ -232,7 +233,9 @@ def _outer_parts(post: ReadPost, refused: set[str]) -> Iterator[str]:
 
 
 def body_key(text: str) -> str:
-    """Returns a tiny text in the form in which it is compared: folded and without numbers."""
+    """Returns a tiny text in the form in which it is compared with others: as `fold_text` returns it, without
+    numbers.
+    """
     return fold_text(_DIGITS.sub("", text))
 
 
@@ -249,7 +252,7 @@ _HEADER = lazy_regex(r"""\s*\[\s*["']?(\w+)["']?\s*\]""")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The location of a field on the pages of a site.
+    """Where a field is on the pages of a site.
 
     - `select`: the selectors.
     - `attribute`: the attribute or JSON-LD property to read; "" for the text of the selected elements.
@@ -257,8 +260,8 @@ class Rule:
       shows the day. If the two days differ, the shown day is used.
     - `drop`, `lines`: only for the body. They are the selectors of blocks that are not part of the text, and the
       paragraphs that repeat from post to post.
-    - `coverage`: the share of the sample pages on which the rule finds something.
-    - `agreement`: the share of the sample pages on which the rule finds the known value.
+    - `coverage`: the share (0 to 1) of the sample pages on which the rule finds something.
+    - `agreement`: the share (0 to 1) of the sample pages on which the rule finds the known value.
     """
 
     select: tuple[str, ...] = ()
@@ -353,8 +356,8 @@ def _rule_table(rule: Rule) -> dict[str, Any]:
 
 
 def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = "") -> SiteRules:
-    """Parses rules from TOML. Raises BadRules whose message names the file or site (`subject`) and the line or table
-    with the mistake.
+    """Parses rules from TOML. `by_hand` is True if a person wrote them, and `version` identifies them. Raises BadRules
+    whose message names the file or site (`subject`) and the line or table with the mistake.
     """
     source = _Source(subject, text)
     try:
@@ -400,7 +403,7 @@ def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """The TOML text of rules and, for error messages, the file or site from which it comes."""
+    """The TOML text of a site's rules, and the name of its file or site for error messages."""
 
     subject: str
     text: str

@@ -36,7 +36,9 @@ _MAX_PAGE_LENGTH = 3_000_000  # pages with more characters than this are not use
 
 @dataclass(frozen=True, slots=True)
 class _KeptPage:
-    """A page that is kept compressed, since the trees of 25 pages would need more memory than the rest of the crawl."""
+    """A page that is kept as compressed source until rules are learned. The parsed trees of 25 pages would need more
+    memory than the rest of the crawl.
+    """
 
     text: bytes
     decoded: DecodedText  # its `text` is empty, since the text is kept compressed
@@ -56,27 +58,30 @@ class _KeptPage:
 
 
 class Judge(Protocol):
-    """Decides whether a page is a post by comparing it with the site's other pages."""
+    """What a TemplateLearner asks about a page: whether it is a post in comparison with the site's other pages."""
 
     def before_learning(self) -> None:
-        """Prepares for learning a template. The learner calls this right before it learns one."""
+        """Called by the learner right before it learns a template, so that the judgements are up to date."""
 
     def judge_article(
         self, page: Page, hint: SourceHint | None, article: Article, extract: Callable[[Answer], Article]
     ) -> Article:
-        """Returns `article`, or the page extracted again if the site's other pages show that its kind is wrong (post,
-        listing ...). `extract` does that: it takes the right kind with the rule that decided it.
+        """Returns `article` if its kind (post, listing ...) is right. If the site's other pages show that it is wrong,
+        returns the article that `extract` extracts from the page again; `extract` takes the right kind and the rule
+        that decided it.
         """
 
     def has_post_form(self, page: Page, article: Article) -> bool:
-        """Returns True if a page was guessed not to be a post, but has the form of the site's posts."""
+        """Returns True if the page has the form of the site's posts, although it was guessed not to be a post."""
 
     def held_among(self, urls: Collection[str]) -> Collection[str]:
-        """Returns the URLs whose pages are held. Their content is doubtful, so nothing is learned from it."""
+        """Returns those of the URLs whose pages are held. The content of held pages is doubtful, so nothing is learned
+        from it.
+        """
 
 
 class NoJudge:
-    """A Judge for sites about whose other pages nothing is known. It never changes the kind of a page."""
+    """The Judge of a site about whose other pages nothing is known. It never changes the kind of a page."""
 
     def before_learning(self) -> None:
         return None
@@ -94,10 +99,11 @@ class NoJudge:
 
 
 class TemplateLearner:
-    """Reads the posts of one site: without rules until its template is known, and then with its rules.
+    """Extracts the posts of one site during a crawl. It extracts them without site rules until it has learned some, and
+    then with them.
 
-    `learned` is called with new rules; it stores them and returns them as stored. `outdated` is called with the time of
-    the change when the template has changed; it returns the rules that remain.
+    `learned` is called with new rules; it stores them and returns them as stored. If the site's template changes,
+    `outdated` is called with the time of the change; it returns the rules that remain, None for none.
     """
 
     def __init__(
@@ -125,8 +131,11 @@ class TemplateLearner:
         return self.rules is not None and bool(self.rules.pages)
 
     def read(self, page: Page, hint: SourceHint | None, known: PageKind, part_of: str = "") -> Article:
-        """Extracts the article of a page, with the site's rules if they fit. Keeps pages from which rules can be
-        learned.
+        """Returns the article of a page, extracted with the site's rules if they fit. Keeps the page if rules can be
+        learned from it.
+
+        `known` is the kind of page that its source suggests. `part_of` is the address of the post if the page was
+        fetched as one of its further pages.
         """
 
         def extract(decided: Answer | None = None) -> Article:
@@ -167,23 +176,25 @@ class TemplateLearner:
         return article
 
     def samples(self) -> Iterator[_KeptPage]:
-        """Yields the posts from which this run's rules were learned and which were themselves read without rules.
-        Yields each post only once.
+        """Yields, once, the posts from which this run's rules were learned. They were extracted without rules, so the
+        caller extracts them again.
         """
         kept, self._taught_by = self._taught_by, []
         yield from kept
 
     def put_back(self, sample: _KeptPage) -> None:
-        """Makes `samples` yield this sample a second time."""
+        """Makes `samples` yield this sample once more."""
         self._taught_by.append(sample)
 
     def again(self, sample: _KeptPage) -> Article | None:
-        """Re-extracts a sample post with the learned rules. Returns None if the rules do not fit the page."""
+        """Returns the article of a sample post, extracted with the learned rules; None if the rules do not fit the
+        page.
+        """
         article = extract_page(sample.page(), sample.hint, PageKind.POST, rules=self.rules)
         return article if self.rules is not None and article.read_by == self.rules.version else None
 
     def finish(self) -> None:
-        """Learns rules at the end of the run from the posts that were read, unless rules are already known."""
+        """Learns rules at the end of the run from the posts that were read, if no rules are known yet."""
         if not self.knows and len(self._posts) >= MIN_POSTS:
             self._learn()
 
@@ -229,15 +240,17 @@ class TemplateLearner:
             self._titles.clear()
 
     def _certain_others(self) -> Iterator[Page]:
-        """Yields the kept pages that are not posts, except pages that have the form of the site's posts."""
+        """Yields the kept pages that are certainly not posts. Pages that have the form of the site's posts are left
+        out.
+        """
         for kept in self._others:
             page = kept.page()
             if kept.article is None or not self._judge.has_post_form(page, kept.article):
                 yield page
 
     def _watch(self, page: Page, article: Article, hint: SourceHint | None, known: PageKind) -> None:
-        """Retires the rules if they do not fit half of the last posts, if they find the same titles on many of them, or
-        if their results often differ from extraction without rules.
+        """Discards the learned rules if they do not fit half of the last posts, if they find the same titles on many of
+        them, or if their results often differ from extraction without rules.
         """
         fits = self.rules is not None and article.read_by == self.rules.version
         self._strange.append(None if fits else _keep_page(page, article, hint))
@@ -262,8 +275,8 @@ class TemplateLearner:
             self._titles.clear()
 
     def _changed_pages(self) -> list[_KeptPage]:
-        """Returns the posts that the rules do not fit among the last posts read. Returns [] if there are too few such
-        posts to show that the site has a new template.
+        """Returns, of the last posts that were read, those that the rules do not fit, if they are enough to show that
+        the site has a new template; otherwise [].
         """
         strange = [kept for kept in self._strange if kept is not None]
         if len(self._strange) < _WATCHED or len(strange) < _MAX_STRANGE * _WATCHED:
@@ -283,9 +296,11 @@ _MAX_LINKS = 400
 
 
 def _new_constants(samples: list[Sample]) -> SiteConstants:
-    """Returns the values that belong to the site and not to these posts. Names that one of the pages declares as the
-    site's name are left out, since they are already known. So are sections to which the pages or their addresses lead,
-    since all of these posts may be in one of the site's sections. The result does not depend on the order of the posts.
+    """Returns the constants of a site that its sample posts show. The result does not depend on the order of the posts.
+
+    A name that one of the pages declares as the site's name is left out, since it is already known. A section to which
+    a link or a folder in an address leads is left out, too, since it is a real section even if all of the samples are
+    in it.
     """
     found = find_constants([ReadPost(s.article, s.page.head_title) for s in samples])
     declared = {fold_text(name) for s in samples for name in site_names(s.page)}
@@ -297,8 +312,8 @@ def _new_constants(samples: list[Sample]) -> SiteConstants:
 
 
 def _leads_to_section(page: Page, name: str) -> bool:
-    """Returns True if a link on a page, or a folder in its address, has the name of a section. A name such as "Blog"
-    only says that the page is a post.
+    """Returns True if a link on a page, or a folder in its address, has the name `name` of a section. A name such as
+    "Blog" does not count; it only says that the page is a post.
     """
     folded = fold_text(name)
     if folded in FOLDER_WORDS:
@@ -318,8 +333,9 @@ def learn_with_constants(
     to a post, such as its name above each post.
 
     If the samples contain constants, `read_again` extracts the samples again without them, and the rules are learned
-    from the result. `known` are constants that were found earlier; the result includes them. If the posts have no
-    common template, returns rules that contain only constants, or None if there are no new constants.
+    from the result. `others` are pages that are not posts. `known` are constants that were found earlier; the result
+    includes them. If the posts have no common template, returns rules that contain only constants, or None if there are
+    no new constants.
     """
     constants = _new_constants(samples)
     if constants:
@@ -351,7 +367,9 @@ def _keep_page(page: Page, article: Article | None = None, hint: SourceHint | No
 
 
 def _are_similar(ruled: Article, plain: Article) -> bool:
-    """Returns True if two articles extracted from one page agree on the title or the day, and on most of the text."""
+    """Returns True if two articles extracted from one page, with and without rules, have the same title or day and
+    nearly the same text.
+    """
     day = ruled.published.date() if ruled.published else None
     plain_day = plain.published.date() if plain.published else None
     return (ruled.title == plain.title or day == plain_day) and text_f1(ruled.body, plain.body) >= _ALIKE

@@ -1,4 +1,5 @@
-"""Articles and revisions as rows: their columns, facets, the table `revisions`, and which changes are edits or reverts.
+"""Converts articles and revisions to database rows and back, writes them, and decides which changes are edits or
+reverts.
 
 All functions that write expect to run inside the caller's transaction.
 """
@@ -36,16 +37,16 @@ LISTS = tuple(name for name in PAGE_FIELDS if name in STORED_LISTS)
 
 
 def _revision_json(article: str, name: str) -> str:
-    """Returns SQL that passes a column to a JSON function; invalid JSON is passed as text, so that no statement
-    fails.
+    """Returns the SQL expression by which a JSON function gets the column `name` of the row with the alias `article`. A
+    list column with invalid JSON is passed as text, so that the statement does not fail.
     """
     column = f"{article}.{name}"
     return f"case when json_valid({column}) then json({column}) else {column} end" if name in LISTS else column
 
 
 def with_missing_fields(content: str, article: str, names: tuple[str, ...]) -> str:
-    """Returns SQL that yields the JSON object `content`, with its missing fields added from a row of `articles`.
-    `article` is the alias of that row.
+    """Returns an SQL expression for the JSON object `content` (an SQL expression, too), to which those of the fields
+    `names` are added that it lacks. Their values come from the row of `articles` with the alias `article`.
     """
     values = ", ".join(f"'$.{name}', {_revision_json(article, name)}" for name in names)
     return f"json_insert({content}, {values})"
@@ -83,8 +84,8 @@ Reread = Callable[[dict[str, Any]], Sequence[Article]]
 
 
 def article_row(article: Article) -> dict[str, Any]:
-    """Returns the columns of `articles` that come from a page, for an extracted article; lists are JSON, times ISO 8601
-    as on the page.
+    """Returns an extracted article as column values of `articles`, without the columns that do not come from a page.
+    Lists are JSON; times are ISO 8601, in the time zone that the page gives.
     """
     row: dict[str, Any] = {name: getattr(article, name) for name in PAGE_FIELDS}
     for name in PAGE_LISTS:
@@ -97,9 +98,9 @@ def article_row(article: Article) -> dict[str, Any]:
 
 
 def article_from_row(row: dict[str, Any]) -> Article:
-    """Returns the Article stored in a row of `articles`: the inverse of `article_row`, with platform, post ID and guid.
-    If a revision or an article is older than a field of the field table, the revision lacks that field, and the
-    article's column is null.
+    """Returns the Article stored in a row of `articles`: the inverse of `article_row`, and in addition platform, post
+    ID and guid. Columns that are missing or null (the row may be older than a field of the field table) give empty
+    fields.
     """
     values = {name: row[name] for name in PAGE_FIELDS if name in row and (row[name] is not None or name not in PROSE)}
     for name in PAGE_LISTS:
@@ -128,12 +129,12 @@ def used_site_rules(extractor: str | None) -> bool:
 def edited_fields(
     then: Iterable[Entry], new: Article, changed: Sequence[str], readings: Sequence[Article]
 ) -> tuple[str, ...]:
-    """Returns the fields among `changed` that the site has edited, without fields that differ only because extraction
-    has changed.
+    """Returns those of the fields `changed` that the site edited. Leaves out fields that differ only because the
+    extractor has changed: their new value is also in one of `readings`, which are extractions of the old capture by
+    today's extractor.
 
-    A field is not edited if one of `readings`, the new extractions of the old capture, contains the new value, too. But
-    if the site's API or feed now gives a different value from that in the stored evidence (`then`), the field always
-    counts as edited, because source hints are not part of a capture.
+    A field for which the site's API or feed now gives another value than in `then`, the stored evidence, always counts
+    as edited: source hints are not part of a capture, so `readings` cannot show their changes.
     """
     same = [set(changed) - set(changed_fields(reading, new)) for reading in readings]
     before = list(then)
@@ -158,7 +159,9 @@ def write_facets(db: Database, article_id: int, article: Article) -> None:
 
 
 def write_new_facets(db: Database, articles: Sequence[tuple[int, Article]]) -> None:
-    """Stores the authors, categories, tags and places of articles, by ID, for which none are stored."""
+    """Stores the authors, categories, tags and places of new articles, each given as its ID and its extracted
+    article.
+    """
     conn = db.conn
     for table, statements in _FACETS.items():
         names = [(article_id, found) for article_id, article in articles if (found := getattr(article, table))]
@@ -175,8 +178,12 @@ def write_new_facets(db: Database, articles: Sequence[tuple[int, Article]]) -> N
 
 @dataclass(frozen=True, slots=True)
 class _FacetStatements:
-    """The SQL that writes one kind of facet: deletes the links of an article, links it to the names in a JSON list,
-    finds those of the names in a list that are known, and inserts a name.
+    """The SQL statements that write one of the lists of an article: its authors, categories or tags.
+
+    - `delete`: deletes the links of an article to its names.
+    - `link`: links an article to the names in a JSON list.
+    - `find`: selects those names of a JSON list that are stored.
+    - `insert`: inserts a name.
     """
 
     delete: str
@@ -203,8 +210,8 @@ def revision_rows(db: Database, where: str, values: Sequence[Any] = (), more: st
     """Yields the rows of `revisions` that match an SQL condition. In each row, `said` holds all fields of the revision
     as JSON, including the fields that are stored only in `articles`.
 
-    The condition refers to the revision as `r` and to its article as `a`; further clauses may follow it. `more` is SQL
-    for other columns.
+    The condition refers to the revision as `r` and to its article as `a`; `order by` may follow it, and `values` are
+    its parameters. `more` is SQL for further columns.
     """
     return db.query(
         f"select r.*, {FULL_CONTENT} as said{more and ', '}{more} from revisions r join articles a "
@@ -295,8 +302,8 @@ def store_superseded(db: Database, row: dict[str, Any]) -> None:
 
 
 def shorten_current(db: Database, article_id: int) -> None:
-    """Removes, after the revisions of an article were renumbered, those fields from its current revision that have the
-    same value in `articles`.
+    """Removes from an article's current revision the fields that have the same value in `articles`. Called when the
+    revisions of the article have been renumbered.
     """
     db.execute(f"{SHORTENED} and article_id = ?", [article_id])
 
@@ -320,7 +327,7 @@ def rewrite_revision(db: Database, article_id: int, number: int, article: Articl
 
 
 def _current_fields(db: Database, article_id: int, number: int) -> dict[str, Any]:
-    """Returns the stored field values of an article if this revision is the current one, otherwise {}."""
+    """Returns the field values in the row of an article if revision `number` is its current one; otherwise {}."""
     return next(
         iter(
             db.query(
@@ -360,7 +367,7 @@ def revert_of(db: Database, row: dict[str, Any], article: Article, at: datetime)
     reverts = list(
         db.query(
             "select * from revisions where article_id = ?1 and (seen_again > 0 or same_as is not null) "
-            # A revision that repeats an undone one is no revert: it was held, and is accepted now.
+            # A revision that repeats an undone one is not a revert: its change was held first and then accepted.
             "and not (same_as is not null and same_as in "
             "(select revision from revisions where article_id = ?1 and undone_at is not null)) order by revision",
             [row["id"]],
@@ -395,7 +402,7 @@ def last_revision(db: Database, article_id: int) -> int:
 
 def count_revert(db: Database, article_id: int, revision: int, at: datetime) -> None:
     """Records that the post reverted once more to this revision, at this time, without storing a new revision. If the
-    revision was undone, it no longer is.
+    revision had been undone, it counts again.
     """
     db.execute(
         "update revisions set seen_again = seen_again + 1, seen_again_at = ?, undone_at = null "

@@ -31,7 +31,8 @@ _NEVER = "9999-99-99T99:99:99"
 _FIRST = f"""coalesce((select min(coalesce(substr(d.first_seen, 1, 19), '{_NEVER}') || ' ' || d.urlkey)
     from article_urls d where d.article_id = {{0}}), '{_NEVER} ' || a.urlkey)"""
 FIRST_ADDRESS = _FIRST.format("a.id")
-"""SQL: when and at which urlkey an article `a` was first seen."""
+"""SQL expression: the time at which an article `a` was first seen, a space, and the urlkey at which it was seen
+then."""
 
 
 def record_id(urlkey: str) -> str:
@@ -44,7 +45,9 @@ def record_id(urlkey: str) -> str:
 
 
 def record_id_of_first(first: str) -> str:
-    """Returns the archive-independent ID of a post, given its value of FIRST_ADDRESS."""
+    """Returns the archive-independent ID of a post. `first` is the value of the SQL expression FIRST_ADDRESS for its
+    article.
+    """
     return record_id(first[len(_NEVER) + 1 :])
 
 
@@ -120,7 +123,9 @@ def _record(stored: Record, aliases: list[str], captured: Record) -> Record:
 
 
 def _capture(captured: Record) -> Record | None:
-    """Returns the capture of an article in the form it has in a record; None if the article has no capture."""
+    """Returns the value of a record's key `capture` for a row with the columns of a capture; None if the article has no
+    capture.
+    """
     return {**captured, "captured_at": SHAPED["time"](captured["captured_at"])} if captured["digest"] else None
 
 
@@ -285,12 +290,12 @@ _LINKS = """
 
 def cluster_by_number(db: Database, number: int) -> Cluster:
     """Returns the cluster with this ID, or the cluster into which it was merged: id, source_id, reason, size, since,
-    members.
+    members. Raises ClusterNotFound.
 
-    Each member has id, site, url, title, published, published_precision, gone_at, and the values `near`, `similarity`
-    and `how`. `near` is the ID of the source if the two were compared, otherwise that of the most similar member.
-    `similarity` (0 to 1) is the similarity to this member, and `how` is the reason for it. The source is the first
-    member in the list. Raises ClusterNotFound.
+    `members` lists its articles, the source first: id, site, url, title, published, published_precision, gone_at, near,
+    similarity, how. `near` is the ID of the article with which this one is compared: the source if the two are linked,
+    otherwise the most similar member. `similarity` (0 to 1) and `how` are the similarity of the two and the reason for
+    their link.
     """
     requested = number
     while (row := db.execute("select merged_into, size from clusters where id = ?", [number]).fetchone()) and row[0]:

@@ -191,7 +191,7 @@ def store_article(
     completes: bool = False,
 ) -> Stored:
     """Stores an article extracted from a page: as a new article, as a new revision of an existing one, or only as the
-    time it was last seen.
+    time it was last seen. `observed` says when and in which run.
 
     If another version of the extractor extracted the stored article, a difference need not be an edit. To find out,
     `reread` extracts the stored article's capture again. `completes` is True if the stored text lacks pages of the post
@@ -203,8 +203,8 @@ def store_article(
 
 
 def keep_page_object_values(db: Database, row: dict[str, Any] | None, article: Article) -> Article:
-    """Returns an extracted article with the stored values of those fields that a page object of the stored article
-    (`row`) cannot return now. They are marked in its evidence.
+    """Returns `article` with the stored value of each field that a page object returned earlier but cannot return now.
+    The article's evidence says for which fields this is so. `row` is the stored article; None if the article is new.
     """
     if row is None or not has_page_object(row):
         return article
@@ -214,7 +214,7 @@ def keep_page_object_values(db: Database, row: dict[str, Any] | None, article: A
 
 
 def has_page_object(row: dict[str, Any]) -> bool:
-    """Returns True if a page object has read a stored article."""
+    """Returns True if the stored article in `row` was extracted with a page object."""
     return "@" in (row["extractor"] or "")
 
 
@@ -228,8 +228,8 @@ def store_identified(
     reread: Reread = lambda row: (),
     completes: bool = False,
 ) -> Stored:
-    """Stores an extracted article as `store_article` does, for a caller that has already found the stored article to
-    which it belongs. `row` is that article's row, or None if the article is new.
+    """Stores an extracted article for a caller that has already found the stored article to which it belongs: `row`,
+    None if the article is new. All other parameters, and the result, are those of `store_article`.
     """
     if row is None:
         return _insert(db, site, article, observed)
@@ -268,8 +268,8 @@ class _KnownArticle:
         return bool(urlkey(self.article.url) != self.row["urlkey"])
 
     def with_unconfirmed(self, reread: Reread) -> _KnownArticle:
-        """Returns the article, completed with the stored values of fields that the crawled page no longer shows. A
-        field stays empty if it is also missing from the stored capture, extracted again.
+        """Returns a copy in which `article` has the stored values of fields that the crawled page no longer shows. A
+        field stays empty if today's extractor does not find it in the stored capture either.
         """
         names = unconfirmed_fields(self.old, self.article) if self.observed.run_id is not None else ()
         if names and self.observed.extractor not in (None, self.row["extractor"]):
@@ -309,7 +309,7 @@ class _KnownArticle:
     def store(self, reread: Reread, *, completes: bool) -> Stored:
         """Stores an article extracted at the post's own URL. If the site edited the post, the article becomes a new
         revision or a revert. If only the extraction differs, the current revision is corrected. If nothing differs,
-        only the time at which the post was last seen is stored.
+        only the time at which the post was last seen is stored. `reread` and `completes` are those of `store_article`.
         """
         aliases = enter_addresses(self.db, self.id, self.article, self.observed.redirects, self.observed.at)
         if self.has_moved:
@@ -326,7 +326,8 @@ class _KnownArticle:
 
     def _edited_fields(self, changed: tuple[str, ...], reread: Reread, *, completes: bool) -> tuple[str, ...]:
         """Returns the fields among `changed` that the site has edited, without fields that differ only because the
-        extractor has changed or because sources reported them late.
+        extractor has changed or because sources reported them late. `reread` and `completes` are those of
+        `store_article`.
         """
         extractor, edited = self.observed.extractor, changed
         is_reread = changed and extractor is not None and (extractor != self.row["extractor"] or self._has_late_hint())
@@ -392,7 +393,9 @@ class _KnownArticle:
         return Stored(self.id, Change.UNCHANGED, aliases=aliases)
 
     def _store_revision(self, edited: tuple[str, ...], aliases: tuple[str, ...]) -> Stored:
-        """Stores a new revision, or makes an equal earlier one current again."""
+        """Stores the article as a new revision or, if it equals an earlier revision, makes that one current again.
+        `edited` are the fields that the site edited; `aliases` are URLs that were just added, for the result.
+        """
         db, row, article, observed = self.db, self.row, self.article, self.observed
         store_superseded(db, row)
         revert = revert_of(db, row, article, observed.at)
@@ -431,11 +434,10 @@ class _KnownArticle:
 
 
 def latest_values(db: Database, row: dict[str, Any], article: Article, extraction: tuple[Any, ...]) -> dict[str, Any]:
-    """Returns the columns of a stored article (`row`) that change when an unchanged post is extracted again: the
-    evidence, and the fields for which the newest value counts. If the post no longer shows a value for a field, the
-    stored value is kept.
+    """Returns the columns of a stored article (`row`) that change although its post has not changed: the fields marked
+    `latest` in the field table, which always have the newest value that a page showed, and their evidence.
 
-    `extraction` consists of the extractor version, the capture's ID and the time.
+    `extraction` is the extractor's version, the ID of the capture and the time of the new extraction.
     """
     values = {k: v for k, v in article_row(article).items() if k in LATEST and v not in (None, "")}
     fresh = [name for name in values if name != "url" and values[name] != row[name]]
@@ -446,10 +448,12 @@ def latest_values(db: Database, row: dict[str, Any], article: Article, extractio
 
 
 def replace_extraction(db: Database, before: Article, after: Article, extractor: str, run_id: int) -> bool:
-    """Replaces the stored article `before` with another extraction of the same page, without a new revision.
+    """Replaces the stored article `before` with `after`, another extraction of the same page, without a new revision.
+    `extractor` is the value for the column of this name.
 
-    Returns False and changes nothing if `before` is no longer stored, or if its capture is not of this run. A capture
-    of another run may contain values that are now missing from the page.
+    Returns False and changes nothing if `before` is no longer stored, if `after` lacks values that a page object
+    returned, or if the article's capture is not of this run. A capture of another run may contain values that are now
+    missing from the page.
     """
     row = article_where(db, "urlkey = ? and gone_at is null", [urlkey(before.url)])
     if row is None or changed_fields(article_from_row(row), before):
@@ -472,7 +476,8 @@ def overwrite(
     evidence: list[Entry] | None = None,
     **more: Any,
 ) -> None:
-    """Overwrites the current state of an article (its row), its facets and its duplicates with an extracted article.
+    """Overwrites the current state of an article (its row), its facets and its duplicates with an extracted article. If
+    `extractor` is None, the stored value of this column is kept.
 
     `evidence` must be given if it comes from several extractions. By default the evidence of `article` is stored or, if
     there is none, the stored evidence is kept. `more` are values for further columns.
@@ -528,8 +533,8 @@ def gone_since(db: Database, key: str) -> datetime | None:
 
 
 def answering_address(db: Database, article_id: int, key: str) -> str | None:
-    """Returns the urlkey of a URL that shows an article without a redirect, other than the one with the urlkey `key`;
-    None if there is none. A former URL counts only if it was fetched since the one with this urlkey was.
+    """Returns the urlkey of another URL than `key` that shows the article without a redirect; None if there is none. A
+    former URL counts only if it was fetched later than `key`.
     """
     row = db.execute(
         "select a.urlkey from article_urls a join pages p on p.urlkey = a.urlkey and p.article_id = a.article_id "
@@ -614,7 +619,9 @@ def _answers(db: Database, key: str, since: datetime | None = None) -> bool:
 
 
 def _is_gone(db: Database, key: str) -> bool:
-    """Returns True if the page at this urlkey was gone when it was last fetched, even if it is held with others."""
+    """Returns True if the page at this urlkey was gone when it was last fetched. This includes pages that are held
+    because most pages of the site seem to be gone.
+    """
     query = "select 1 from pages where urlkey = ? and (outcome = 'gone' or (outcome = 'held' and rule = ?))"
     return db.execute(query, [key, HoldRule.MASS_GONE]).fetchone() is not None
 
@@ -622,8 +629,8 @@ def _is_gone(db: Database, key: str) -> bool:
 def _known_address(
     db: Database, url: str, row: dict[str, Any], article: Article, run_started: datetime
 ) -> KnownAddress:
-    """Returns the facts that decide which address of a post is preferred, for `url`. This is either a post's stored
-    address (in `row`) or the address at which `article` was just extracted.
+    """Returns what is known of `url`, an address of a post, to decide which of its addresses is preferred. `url` is
+    either the address in `row`, the stored article, or the address at which `article` was just extracted.
     """
     key, read_at = urlkey(url), urlkey(article.url)
     listed = db.execute(
@@ -636,7 +643,7 @@ def _known_address(
     return KnownAddress(
         url,
         is_short=short is not None and urlkey(short) == key,
-        # Many themes set og:url to the address that was requested, so this says nothing.
+        # A page's own statement does not count: many themes set og:url to the address that was requested.
         is_given=listed is not None or (key != read_at and key in map(urlkey, article.given_urls)),
         is_canonical=any(one and urlkey(one) == key for one in declared),
     )

@@ -36,8 +36,8 @@ _INSERT_CAPTURE = (
 def enter_captures(
     db: Database, run_id: int, fetched: Sequence[tuple[Capture, int | None, Iterable[UsageStatement]]]
 ) -> list[int]:
-    """Inserts captures, each given with the source hint that it was extracted with and the usage statements of its
-    response, as `enter_capture` inserts one; returns their IDs.
+    """Inserts captures and returns their IDs. Each capture is given with the ID of the source hint with which it was
+    extracted (None: without one) and the usage statements of its response.
     """
     first = 1 + (db.conn.execute("select max(id) from captures").fetchone()[0] or 0)
     ids = list(range(first, first + len(fetched)))
@@ -59,8 +59,8 @@ def enter_captures(
 
 
 def enter_capture(db: Database, run_id: int, capture: Capture, hint_id: int | None = None) -> int:
-    """Inserts a capture and returns its ID; `hint_id` is the source hint that it was extracted with, unless that has
-    been deleted meanwhile. Expects to run inside the caller's transaction.
+    """Inserts a capture and returns its ID. `hint_id` is the source hint with which it was extracted; a hint that has
+    been deleted meanwhile is not stored. Expects to run inside the caller's transaction.
     """
     return int(db.conn.execute(_INSERT_CAPTURE, [None, run_id, hint_id, *_values(capture)]).lastrowid or 0)
 
@@ -200,8 +200,8 @@ _MOST_WAYS = 200
 
 
 def store_gone(db: Database, url: str, status: int, at: datetime, import_id: int | None) -> None:
-    """Records that a page was gone at this time, according to the response's status or, with status 200, to its
-    content.
+    """Records that an import found a page gone at this time, according to the response's status or, with status 200, to
+    its content.
     """
     _insert_response(db, url, "gone", str(status), at, import_id)
 
@@ -218,7 +218,7 @@ def last_gone(db: Database, key: str) -> tuple[int, datetime] | None:
 
 
 def store_redirect(db: Database, url: str, target: str, at: datetime, import_id: int | None) -> None:
-    """Records that a URL redirected to `target` at this time."""
+    """Records that an import found that a URL redirected to `target` at this time."""
     _insert_response(db, url, "redirect", urlkey(target), at, import_id)
 
 
@@ -331,8 +331,8 @@ def page_key(url: str, digest: str) -> int:
 
 
 def kind_read(db: Database, url: str, digest: str) -> str | None:
-    """Returns the kind of the page with this URL and payload digest if the page was extracted before and is not a post;
-    otherwise None.
+    """Returns the page kind of this URL and payload digest, as found by an earlier extraction; None if the payload was
+    never extracted or is a post.
     """
     row = db.execute("select kind from historical_pages where key = ?", [page_key(url, digest)]).fetchone()
     return row[0] if row else None
@@ -382,7 +382,7 @@ def is_payload_known(db: Database, url: str, digest: str) -> bool:
 
 
 def is_no_post(db: Database, url: str, digest: str) -> bool:
-    """Returns True if a payload of this URL was extracted before and is not a post."""
+    """Returns True if a payload of this URL was extracted before and found not to be a post."""
     return any(kind_read(db, one, digest) is not None for one in with_other_scheme(url))
 
 
@@ -407,7 +407,9 @@ def _memento_key(key: str, at: datetime) -> str:
 
 
 def capture_with_payload(db: Database, digest: str) -> dict[str, Any] | None:
-    """Returns the first capture whose response record contains the payload with this digest; None if not found."""
+    """Returns the row of the first capture whose response record contains the payload with this digest; None if there
+    is none.
+    """
     return _find_capture(db, "digest = ? and record_type = 'response' order by id", [digest])
 
 
@@ -426,8 +428,8 @@ def link_capture_to_article(db: Database, capture_id: int, article_id: int, *, s
 
 
 def capture_of_revisit(db: Database, found: ForeignCapture) -> dict[str, Any] | None:
-    """Returns the capture that a revisit record refers to (WARC/1.1, section 6.7); None if that capture is not in the
-    archive.
+    """Returns the row of the capture that a revisit record refers to (WARC/1.1, section 6.7); None if that capture is
+    not in the archive.
 
     The capture is found by URL and time, or by the payload digest. For the profile server-not-modified, it may also be
     the last earlier capture of the URL.
@@ -632,12 +634,12 @@ class ImportCounts:
     - `gone`, `redirects`, `status`: responses that show that a page is gone, that redirect, or that have any other
       status.
     - `revisits`: revisit records.
-    - `about`: records about other records.
-    - `skipped`: records that were not requested.
+    - `about`: records about other records, such as requests and metadata.
+    - `skipped`: records that the import's filter excluded.
     - `removed`: records of removed posts.
     - `damaged`: damaged records.
     - `mended`: records that could be used in spite of an error.
-    - `captures`: captures that were copied.
+    - `captures`: captures that were copied into the archive.
     - `aliases`, `tombstones`, `sites`: new aliases, posts newly marked as gone, and new sites.
     """
 
@@ -699,8 +701,9 @@ def record_progress(
     """Stores how far an import has come, so that an interrupted import can continue, and adds `problems` to the stored
     list.
 
-    `place` is the pair of offsets up to which the file is in the archive; None leaves the stored offsets unchanged.
-    `warc` is the name of the WARC file written and the end of its last record.
+    `place` says up to where the file has been imported: the offset of a compressed member, and the offset within the
+    decompressed member. None leaves the stored offsets unchanged. `tally` are the counts so far. `warc` is the name of
+    the WARC file that the import writes ("" if none), and the offset of its end.
     """
     db.execute(
         "update imports set member_offset = coalesce(?, member_offset), inner_offset = coalesce(?, "

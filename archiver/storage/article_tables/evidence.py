@@ -1,13 +1,13 @@
-"""Evidence: the candidates for each field of an article, which of them were chosen, and their compact storage.
+"""Evidence: the candidates for each field of an article, which of them were chosen, and how they are stored.
 
-`revisions.evidence` stores each candidate as a list (`FORM`). `articles.evidence` is shorter, because everything that
-the posts of a site share is stored only once, in `evidence_kinds`. Each entry of `articles.evidence` is one of these:
+`revisions.evidence` stores each candidate as a list of the values named in `FORM`. `won` is 1 for a chosen candidate.
+`articles.evidence` is shorter: what the posts of a site share is stored once, in a row of `evidence_kinds` with the
+field, the source, the locator and the confidence. Each entry of `articles.evidence` is one of these:
 
-- an integer, if the candidate was chosen and its value is the article's value: the ID of the row of `evidence_kinds`
-  with the field, the source, the locator and the confidence;
-- `[id, won, value]`, followed by the values of `EXTRACTION` if it comes from another extraction. An integer as value is
-  the length of a prefix of the article's value, because long values are stored truncated;
-- the list of `FORM`, if no other post shares its locator, for example because that contains the post's own URL.
+- the ID of a row of `evidence_kinds`, if the candidate was chosen and its value is the article's value;
+- `[id, won, value]`, followed by the values of `EXTRACTION` if the candidate comes from another extraction. If `value`
+  is an integer, it is the length of a prefix of the article's value, because long values are stored truncated;
+- the list of `FORM`, if no other post shares its locator, for example because the locator contains the post's URL.
 
 The IDs of `evidence_kinds` never change.
 """
@@ -37,8 +37,8 @@ Entry = dict[str, Any]
 
 
 def unpack_evidence(text: str | None) -> list[Entry]:
-    """Decodes the JSON of `revisions.evidence`: returns its candidates as dicts, which contain `won` and the keys of
-    EXTRACTION only if these are set.
+    """Decodes the JSON of `revisions.evidence`: returns its candidates as dicts with the keys of FORM. The keys `won`
+    and those of EXTRACTION are missing if they are not set.
     """
     return [evidence_as_dict(one) for one in json.loads(text or "[]")]
 
@@ -102,8 +102,8 @@ def forget_evidence_kinds(db: Database) -> None:
 
 
 def _has_own_locator(one: Entry, url: str) -> bool:
-    """Returns True if no other post shares the locator of a candidate of the article at `url`, so that the candidate
-    gets no row of `evidence_kinds`.
+    """Returns True if no other post has this candidate's locator, because it contains the post's own URL.
+    `evidence_kinds` has no row for such a candidate.
     """
     return one["source"] == UNCONFIRMED or bool(one["locator"] and one["locator"] in url)
 
@@ -230,7 +230,7 @@ def _kind_column(name: str) -> str:
     return f"json_extract(e.value, '$[{place}]')"
 
 
-# -- marking the winners
+# -- the evidence of an extracted article, with the chosen candidates marked as `won`
 
 _EVIDENCE = ("field", "value", "source", "locator", "confidence")
 
@@ -263,8 +263,8 @@ def entries(article: Article) -> list[Entry]:
     for name in EVIDENCE:
         if not values[name]:
             continue
-        # A single candidate wins without being weighed. Weighing it would double the time for a page that is read by
-        # site rules.
+        # A single candidate is chosen without calling `explain`, which would double the time for a page that is
+        # extracted by site rules.
         places = by_field.get(name, [])
         won = [True] if len(places) == 1 else list(explained[name].won) if name in weighed else []
         for place, wins in zip(places, won, strict=True):
@@ -297,12 +297,12 @@ def merge_evidence(
     own: tuple[Any, ...] | None = None,
     other: tuple[Any, ...] | None = None,
 ) -> list[Entry]:
-    """Returns stored evidence in which the candidates for these fields are replaced by the candidates of another
-    extraction, `extraction`.
+    """Returns the stored candidates, with those for `fields` replaced by the candidates of `extraction`, another
+    extraction of the article.
 
-    The row can name only one extraction in its columns (extractor, capture, time). Candidates of another extraction
-    carry their own `EXTRACTION` values: `own` for the candidates that stay, and `other` for the new candidates. The
-    extraction that the columns name is None.
+    The columns of a row (extractor, capture, time) name only one extraction. A chosen candidate that comes from another
+    one therefore carries its own `EXTRACTION` values: `own` is set on the stored candidates that stay, `other` on the
+    new ones. None means that the columns name this extraction.
     """
     replaced = {*fields, *((ORGANIZATIONS,) if "authors" in fields else ())}
     kept = [_with_extraction(one, own) for one in stored if one["field"] not in replaced]
@@ -310,8 +310,9 @@ def merge_evidence(
 
 
 def mark_unconfirmed(stored: Iterable[Entry], fields: Collection[str], since: str) -> list[Entry]:
-    """Returns stored evidence in which these fields are marked as no longer on the page. A mark is the time `since`
-    (ISO 8601, UTC), or the time of an earlier mark. Marks of other fields are dropped.
+    """Returns the stored evidence with an entry for each of `fields` which says that the page no longer shows the
+    field, and since when: since the time `since` (ISO 8601, UTC), or since the time of the stored entry for the field.
+    Such entries for other fields are left out.
     """
     before = {one["field"]: one for one in stored if one["source"] == UNCONFIRMED}
     kept = [one for one in stored if one["source"] != UNCONFIRMED]
@@ -320,24 +321,30 @@ def mark_unconfirmed(stored: Iterable[Entry], fields: Collection[str], since: st
 
 
 def mark_kept(stored: Iterable[Entry], marks: Iterable[Evidence], fields: Collection[str] = EVIDENCE) -> list[Entry]:
-    """Returns stored evidence in which these are the marks of the values of page objects that these fields keep."""
+    """Returns the stored evidence in which the `PAGE_OBJECT_KEPT` entries for `fields` are replaced by those of
+    `marks`. Such an entry says that a field keeps the value of a page object that no longer returns one.
+    """
     others = [one for one in stored if one["source"] != PAGE_OBJECT_KEPT or one["field"] not in fields]
     return others + [_entry(one) for one in marks if one.field in fields]
 
 
 def kept_values(article: Article) -> tuple[Evidence, ...]:
-    """Returns the marks of the values of page objects that an article keeps."""
+    """Returns the `PAGE_OBJECT_KEPT` evidence of an article: one for each field that keeps the value of a page object
+    that no longer returns one.
+    """
     return tuple(one for one in article.evidence if one.source == PAGE_OBJECT_KEPT)
 
 
 def has_unconfirmed(row: Mapping[str, Any]) -> bool:
-    """Returns True if the evidence in a row of `articles` contains marks made by `mark_unconfirmed`."""
+    """Returns True if, according to the evidence in this row of `articles`, some field's value is no longer on the
+    page.
+    """
     return f'"{UNCONFIRMED}"' in (row["evidence"] or "")
 
 
 def readers(stored: Iterable[Entry], row: tuple[Any, ...]) -> dict[str, tuple[Any, ...]]:
-    """Returns, for each field, the extraction from which its value came (the values of EXTRACTION). This is the
-    extraction noted in the chosen candidate or, if there is none, the extraction in the columns of `row`.
+    """Returns, for each field, the extraction from which its value came, as the values of EXTRACTION: those of the
+    chosen candidate or, where it has none, those of `row`, the extraction that the row's columns name.
     """
     return {
         one["field"]: tuple(one.get(k, mine) or None for k, mine in zip(EXTRACTION, row, strict=True))
@@ -353,9 +360,9 @@ def _as_text(value: Any) -> str:
 
 
 def _with_extraction(one: Entry, extraction: tuple[Any, ...] | None) -> Entry:
-    """Returns the candidate with `extraction` noted as its origin if it was chosen and has no origin yet.
-
-    Unknown values are stored as "", because missing values would refer to the columns of the row.
+    """Returns the candidate with the values of `extraction`, if it was chosen and does not carry such values yet;
+    otherwise returns it unchanged. Unknown values are set to "", because missing ones would be taken from the row's
+    columns.
     """
     if extraction is None or not one.get("won") or "read_at" in one:
         return one

@@ -56,7 +56,7 @@ from archiver.storage.article_tables.multipage_articles import parts_of, with_bo
 from archiver.storage.pages import moment, stamp
 from archiver.urls import urlkey
 
-# -- the revisions of an article, each as a run of captures that show it
+# -- the revisions of an article, each as a run: the consecutive captures that show it
 
 ExtractWithoutHints = Callable[[int | None, str], Sequence[Article]]
 """A function that extracts a capture (its ID and URL) again, without source hints; () if it cannot be extracted."""
@@ -64,7 +64,9 @@ _NEVER = "9999"
 
 
 def revision_runs_of(db: Database, row: dict[str, Any]) -> list[RevisionRun]:
-    """Returns the stored revisions of an article, given as its row, as runs in the order of their times."""
+    """Returns the stored revisions of an article (`row`) in the order of their times, each as a run: consecutive
+    captures that show the same revision, of which the run holds the first.
+    """
     rows = revision_rows(
         db,
         "r.article_id = ? order by r.observed_at, r.revision",
@@ -116,8 +118,9 @@ def _same_extraction(db: Database, stored: RevisionRun, extracted: RevisionRun) 
 def find_next_sighting(
     db: Database, row: dict[str, Any], runs: Sequence[RevisionRun], run: RevisionRun, extract_again: ExtractWithoutHints
 ) -> Sighting | None:
-    """Returns the next sighting of the run into which a new capture falls: the first sighting after that capture and
-    before the next run. Returns None if there is no such sighting.
+    """Returns the first capture after that of `run` that shows the same stored revision, before the next revision in
+    `runs` begins; None if there is none. `run` is a new capture, `row` the stored article. `extract_again` extracts a
+    stored capture again.
     """
     n = index_of_run_at(runs, run)
     if n is None:
@@ -134,7 +137,7 @@ def find_next_sighting(
         [row["id"], stamp(run.at), until, *urls, stamp(run.at), until],
     ).fetchone()
     if found:
-        # Extract an imported capture again: the words may differ although the meaning is the same.
+        # Extract an imported capture again: its text may differ in typography although the meaning is the same.
         shown = extract_again(found[1], found[3])[:1] if found[3] else ()
         same = [one for one in shown if not changed_fields(runs[n].article, one)]
         return Sighting(moment(found[0]) or run.at, found[1], found[2] or "", same[0] if same else None)
@@ -146,7 +149,7 @@ def find_next_sighting(
             [row["id"], row["last_seen"]],
         ).fetchone()
     ):
-        return None  # the article was last seen in a stub, which is not a sighting of this run
+        return None  # the article was last seen in a stub, which does not show the revision
     return Sighting(moment(row["last_seen"]) or run.at, runs[n].capture, runs[n].digest)
 
 
@@ -162,8 +165,8 @@ def write_revisions(
     after: Sequence[RevisionRun],
     extracted: RevisionRun,
 ) -> None:
-    """Replaces the stored revisions `before` of an article with `after`, which includes the new revision. Then updates
-    the article's row to the last revision.
+    """Replaces the stored revisions `before` of an article (`row`) with `after`, in which the revision from a new
+    capture, `extracted`, has its place. Then updates the article's row to the last revision.
     """
     article_id = row["id"]
     stored = {v.number: v for v in before}
@@ -211,11 +214,12 @@ def _write_provenance(db: Database, article_id: int, number: int, run: RevisionR
 
 
 def _link_revisions(db: Database, article_id: int, after: Sequence[RevisionRun], numbers: dict[int, int]) -> None:
-    """Stores with each revision the number of the revision that was current before it, and the number of the earlier
-    revision that it repeats.
+    """Stores with each of the revisions `after` the number of the revision that was current before it (`previous`) and
+    the number of the earlier revision with the same content (`same_as`). `numbers` maps the old numbers of the
+    revisions to the new ones.
 
-    The former is usually the preceding number. If a revision was made while the post had reverted to an earlier
-    revision, its stored link is kept, unless a new revision comes between the two.
+    `previous` is usually the preceding number. If a revision was made while the post had reverted to an earlier
+    revision, its stored `previous` is kept, unless a new revision comes between the two.
     """
     by_digest: dict[str, int] = {}
     known = dict(db.execute("select revision, previous from revisions where article_id = ?", [article_id]).fetchall())
@@ -241,7 +245,10 @@ def _make_current(
     numbers: dict[int, int],
     extracted: RevisionRun,
 ) -> None:
-    """Updates the article's row to the state of its last revision."""
+    """Updates the article's row (`row`) to its last revision, `last`, whose number is `number`. `before` are the
+    revisions that were stored until now, `numbers` maps their numbers to the new ones, and `extracted` is the revision
+    from the new capture.
+    """
     facts: dict[str, Any] = {"revision": number, "capture_id": last.capture or row["capture_id"]}
     if last.article is before[-1].article:
         db.table("articles").update(row["id"], facts)
@@ -263,8 +270,8 @@ def _make_current(
 
 
 def _mark_stub_captures(db: Database, article_id: int, before: Sequence[RevisionRun], extracted: RevisionRun) -> None:
-    """Marks captures as secondary that turn out to show only a stub, because the new, earlier revision contains the
-    full text.
+    """Marks those captures of an article as secondary that turn out to show only a stub, because `extracted`, the
+    revision from a new capture, is earlier and contains the full text. `before` are the stored revisions.
     """
     for n, run in enumerate(before):
         until = before[n + 1].order if n + 1 < len(before) else None
@@ -281,7 +288,7 @@ def _mark_stub_captures(db: Database, article_id: int, before: Sequence[Revision
 
 def article_at_time(db: Database, row: dict[str, Any], at: datetime) -> Article | None:
     """Returns the state of an article, given as its row, at a time: the revision that was current at that time, or the
-    first revision if the time is earlier.
+    first revision if the time is earlier. Returns None if no revision is stored.
     """
     runs = revision_runs_of(db, row)
     found = [v for v in runs if v.at <= at] or runs[:1]
@@ -319,8 +326,8 @@ def enter_historical_article(
     one, or only as a sighting of a revision.
 
     A stored revision may have been extracted differently, for example by a crawl with source hints. A difference from
-    such a revision is not an edit if it disappears when that revision's capture is extracted in the same way as this
-    one.
+    such a revision is not an edit if it disappears when `extract_again` extracts that revision's capture in the same
+    way as this one.
     """
     redirects = {redirect.url: redirect for redirect in redirects_to(db, urlkey(extracted.article.url))}
     stored = _enter(db, site, extracted, list(redirects), extract_again)
@@ -356,8 +363,9 @@ def _enter_as_newest(
     redirects: list[str],
     extract_again: ExtractWithoutHints,
 ) -> Stored:
-    """Enters an article that was captured later than all stored revisions of its post. Stores it as a crawl would,
-    except that stored content is not replaced by equal content.
+    """Enters an article that was captured later than all stored revisions of its post (`row`). Stores it as a crawl
+    would, except that stored content is not replaced by equal content. `redirects` are the URLs that redirected to its
+    page.
 
     Up to MOST_RETURNS reverts are stored as revisions. Further reverts are only counted, as in a crawl
     (`articles.revision_history`).
@@ -505,7 +513,7 @@ def _as_run(extracted: HistoricalArticle) -> RevisionRun:
 
 def merge_articles(db: Database, into: int, other: int, extract_again: ExtractWithoutHints) -> None:
     """Merges the article with the ID `other` into the article `into`, with its revisions and URLs, because both are the
-    same post, which has moved.
+    same post, which has moved. `extract_again` has the same purpose as in `enter_historical_article`.
     """
     rows = {row["id"]: row for row in db.query("select * from articles where id in (?, ?)", [into, other])}
     gone = rows[other]

@@ -20,7 +20,7 @@ from archiver.urls import urlkey
 
 def add_alias(db: Database, target_key: str, alias: str, at: datetime) -> tuple[int | None, bool]:
     """Records that the URL `alias` redirects to the URL with the urlkey `target_key`. Returns the ID of the article at
-    that urlkey, if any, and True if the alias is new.
+    that urlkey (None if there is none), and True if the alias is new.
     """
     row = db.execute("select article_id from article_urls where urlkey = ?", [target_key]).fetchone()
     if not row:
@@ -83,8 +83,8 @@ def enter_addresses(
 
 
 def add_aliases(db: Database, article_id: int, urls: Iterable[str], kind: str, at: datetime) -> list[str]:
-    """Adds URLs to an article as aliases of this kind, except URLs that already belong to an article; returns the added
-    URLs.
+    """Adds URLs to an article as aliases of this kind ("copy", "moved", "part" ...), except URLs that already belong to
+    an article; returns the added URLs.
     """
     return [
         url
@@ -102,7 +102,7 @@ def add_aliases(db: Database, article_id: int, urls: Iterable[str], kind: str, a
 
 def find_article_of(db: Database, site: str, article: Article, redirects: Iterable[str]) -> dict[str, Any] | None:
     """Returns the row of the stored article that an extracted article belongs to, found by platform ID or guid, by URL,
-    or by title, date and text; None if the article is new.
+    or by title, date and text; None if the article is new. `redirects` are the URLs that redirected to its page.
     """
     for where, value in (("site = ? and post_id = ?", article.post_id), ("site = ? and guid = ?", article.guid)):
         if value and (row := article_where(db, where, [site, value])):
@@ -192,12 +192,11 @@ def _articles_where(db: Database, where: str, values: list[Any]) -> Iterator[dic
 
 
 def release_borrowed_address(db: Database, row: dict[str, Any], article: Article) -> bool:
-    """Ends that a URL belongs to the stored article in `row`, if the URL only showed that post for some time, by a
-    mistake of its site, and now shows `article`, a post of its own. Returns False if the URL belongs to the stored
-    article.
+    """Removes a URL from the stored article in `row` if the site only showed that article there by mistake for some
+    time, and the URL now shows another post, `article`. Returns False if the URL stays with the stored article.
 
-    The URL was added to the article because it showed the same text, another URL of the article has shown it for
-    longer and still does, and neither title, text nor time of publication of the two posts are the same.
+    The URL is removed only if another URL of the stored article is older and still shows it, and the two posts differ
+    in title, text and time of publication.
     """
     key, old = urlkey(article.url), article_from_row(row)
     if not (old.published and article.published) or old.published == article.published:
@@ -212,19 +211,19 @@ def release_borrowed_address(db: Database, row: dict[str, Any], article: Article
 
 
 def is_borrowed_address(db: Database, key: str) -> bool:
-    """Returns True if the URL with this urlkey was added to an article because it shows the same text as an older URL
-    of the article, which still answers. It may show a post of its own later.
+    """Returns True if the URL with this urlkey belongs to an article only because it showed the same text as an older
+    URL of the article, which still answers. A post of its own may appear there later.
     """
     row = db.execute("select article_id from article_urls where urlkey = ?", [key]).fetchone()
     return row is not None and _address_before(db, row[0], key) is not None
 
 
 def _address_before(db: Database, article_id: int, key: str) -> str | None:
-    """Returns the urlkey of the oldest URL of an article that is older than the one with this urlkey and showed the
-    article itself, without a redirect, when it was last fetched; None if there is none.
+    """Returns the urlkey of an article's oldest URL that is older than the URL `key` and still showed the article,
+    without a redirect, when it was last fetched; None if there is none.
     """
     if db.execute("select 1 from aliases where article_id = ? limit 1", [article_id]).fetchone() is None:
-        return None  # as most articles; the query below takes longer
+        return None  # most articles have no alias, and this query is faster than the next one
     row = db.execute(
         "select u.urlkey from article_urls u join article_urls here on here.article_id = u.article_id "
         "join pages p on p.urlkey = u.urlkey where here.urlkey = ? and u.article_id = ? and u.first_seen < "

@@ -96,11 +96,9 @@ def article_at(db: Database, key: str) -> Article | None:
 
 
 def is_own_post(db: Database, result: PageResult) -> bool:
-    """Returns True if a page that claims to be a part of another post was stored before as a post of its own, and
-    therefore still counts as a post.
-
-    The claim is decided when the other post is fetched (`release_parts`). A released page that makes the claim again is
-    not a part.
+    """Returns True if a page that claims to be a part of another post was stored before as a post of its own. It still
+    counts as a post until the other post is fetched and lists it or does not (`release_parts`). A page that was
+    released then and makes the claim again does not count as a part.
     """
     known = pages.known_page(db, urlkey(result.url))
     if known is None or known.fetched_at is None or text_of_part(db, known.urlkey) is not None:
@@ -109,8 +107,9 @@ def is_own_post(db: Database, result: PageResult) -> bool:
 
 
 def enter_part(db: Database, result: PageResult) -> int | None:
-    """Stores the text of a further page of a post; returns the ID of the post's article if it is stored. If the post
-    does not list the page yet, makes the post due.
+    """Stores the text of a further page of a post. Returns the ID of the post's article; None if the article is not
+    stored or the post does not list this page. If the page only claims to be a part of a stored post, the post is made
+    due, to find out.
     """
     key, post = urlkey(result.url), urlkey(result.part_of)
     listed = db.execute("select 1 from article_parts where urlkey = ? and post_urlkey = ?", [key, post]).fetchone()
@@ -169,12 +168,12 @@ def marked_body(article: Article | None) -> MarkedText | None:
 
 
 def with_body(article: Article, body: MarkedText) -> Article:
-    """Returns the article with another body and its marks."""
+    """Returns a copy of the article with this body and the marks that belong to the body."""
     return replace(article, body=body.text, markup=body.markup, captions=captions_of(body.markup))
 
 
 def update_part(db: Database, key: str, text: MarkedText) -> None:
-    """Replaces the stored text of a part, by its urlkey, with a new extraction of its capture."""
+    """Replaces the stored text of the part of a post at this urlkey by a new extraction of its capture."""
     db.execute("update article_parts set text = ?, markup = ? where urlkey = ?", [*_columns_of(text), key])
 
 
@@ -239,8 +238,8 @@ def _phrase_of_unread_parts(reason: str) -> str:
 
 
 def set_capture_of_parts(db: Database, article_id: int, post: str) -> None:
-    """Links the current revision of an article to the newest capture of the post's pages. This is done if the revision
-    has no capture, because only a further page changed.
+    """If the current revision of an article has no capture, because only a further page of the post changed, links it
+    to the newest capture of any page of the post. `post` is the post's urlkey.
     """
     db.execute(
         "update revisions set capture_id = (select max(c.id) from article_parts t join pages p on p.urlkey = t.urlkey "

@@ -1,10 +1,11 @@
 """Clusters of near-duplicates, and the source of each cluster: the member from which the other members were copied.
 
-The tables of near-duplicates hold the links between articles (`near_duplicates`), MinHash signatures and LSH bands.
+The tables of near-duplicates hold the links between articles (`near_duplicates`) and their MinHash signatures as LSH
+keys. A key is the hash of an LSH band: articles that share keys are probably similar.
 
 A cluster is a connected component of the graph of `near_duplicates`, so it does not depend on the order in which its
-members were added. IDs are stable: when two clusters are merged, the older ID is kept. All functions that write
-expect to run inside the caller's transaction, except `rebuild`.
+members were added. IDs are stable: when two clusters are merged, the older ID is kept. All functions that write expect
+to run inside the caller's transaction, except `rebuild`.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ COMMON = 32
 """If at least this many articles have a key, the key is common. It then yields no candidates and is not stored for
 further articles."""
 OF_A_CLUSTER = 8
-"""A member of a cluster is stored under a key only if fewer articles than this have the key. Otherwise these articles
-stand for the member. Thus the keys of a story with hundreds of copies do not become common."""
+"""The key of a clustered article is stored only if fewer articles than this have the key. Thus the keys of a story
+with hundreds of copies do not become common: the first articles are found for all of them."""
 LEAST_MET = 2
 """A candidate must share at least this many keys."""
 
@@ -67,7 +68,8 @@ def lsh_candidates(db: Database, article_id: int, keys: Sequence[int], most: int
 
 def enter_minhash(db: Database, article_id: int, keys: Sequence[int], held: Counter[int], *, clustered: bool) -> None:
     """Stores the LSH keys of an article, and records that the article was compared (even if it has no keys). `held` is
-    the number of articles per key as `lsh_candidates` returned it.
+    the number of other articles per key, from `lsh_candidates`. `clustered` is True if the article is in a cluster, in
+    which case keys that several articles have are not stored again.
     """
     db.execute(_ENTER_SIGNATURE, [article_id, SKETCH_VERSION])
     most = OF_A_CLUSTER if clustered else COMMON
@@ -150,7 +152,7 @@ def link(db: Database, article_id: int) -> tuple[set[int], set[int]]:
 
 
 def _link(db: Database, own: ArticleText, first: list[int]) -> tuple[set[int], set[int]]:
-    """Links an article as `link` does; it is compared with the articles `first` before all others."""
+    """Does what `link` does for the article `own`, and compares it with the articles `first` before all others."""
     keys = minhash(own.words)
     found, held = lsh_candidates(db, own.id, keys, _MAX_CANDIDATES)
     links, seen = _compare(own, _texts(db, list(dict.fromkeys([*first, *found])) if keys else []))
@@ -183,7 +185,9 @@ def unlink(db: Database, article_ids: Iterable[int]) -> None:
 
 
 def unlink_compared(db: Database, article_id: int) -> None:
-    """Deletes an article's near-duplicate links to articles that have already been compared again."""
+    """Deletes the near-duplicate links between an article and the articles that `rebuild` has already compared again.
+    The article is about to be compared with them.
+    """
     db.execute(
         "delete from near_duplicates where article_id = ? and other_id in (select article_id from minhash_signatures)",
         [article_id],
@@ -238,9 +242,9 @@ def _compare(own: ArticleText, others: Iterable[ArticleText]) -> tuple[Links, li
 
 
 def _drop_series(db: Database, own: ArticleText, links: Links, seen: list[ArticleText]) -> set[int]:
-    """Removes from `links` the articles that are not near-duplicates but other issues of the same series, if most of
-    the compared articles confirm that. Also deletes the stored links between these issues. Returns the articles that
-    lost a stored link.
+    """Removes from `links`, the links of the article `own`, the articles that are not near-duplicates but other issues
+    of the same series, if most of the compared articles (`seen`) confirm that. Also deletes the stored links between
+    these issues. Returns the articles that lost a stored link.
     """
     if not links or len(seen) < 2:
         return set()
@@ -318,10 +322,10 @@ def _join_cluster(db: Database, article_id: int, linked: set[int], unlinked: set
 
 
 def assign_clusters(db: Database, new: Sequence[ArticleText]) -> None:
-    """Puts new articles, whose texts no other article has, into the clusters of their near-duplicates, in order, as
-    `assign_cluster` does for one. Articles without candidates are entered together.
+    """Puts new articles, whose texts no other article has, into the clusters of their near-duplicates, one after the
+    other. Articles without candidates for near-duplicates are stored together, because that is faster.
     """
-    alone = _Alone(db)
+    alone = _ArticlesWithoutCandidates(db)
     keys = [minhash(one.words) for one in new]
     alone.read(key for own in keys for key in own)
     for one, own in zip(new, keys, strict=True):
@@ -332,9 +336,9 @@ def assign_clusters(db: Database, new: Sequence[ArticleText]) -> None:
     alone.write()
 
 
-class _Alone:
-    """New articles without candidates for near-duplicates, which need not be compared with other articles. `read` must
-    be called with their LSH keys first.
+class _ArticlesWithoutCandidates:
+    """New articles that need not be compared with others, because no stored article shares enough LSH keys with them.
+    `read` must be called with their LSH keys before they are added.
     """
 
     def __init__(self, db: Database) -> None:
@@ -496,8 +500,9 @@ def _component_keeping_id(
     db: Database, cluster: int, part_of: dict[int, int], had: dict[int, int | None]
 ) -> int | None:
     """Returns the index of the component that keeps the ID of a split cluster; None if the cluster has no member left.
+    `part_of` maps article IDs to components, `had` to the clusters before the split.
 
-    It is the component that contains the cluster's source or, if no component does, the cluster's oldest member.
+    This is the component that contains the cluster's source or, if no component does, the cluster's oldest member.
     Components with several members are preferred.
     """
     members = [number for number, before in had.items() if before == cluster]
