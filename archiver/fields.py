@@ -400,7 +400,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "markup",
         "marks",
-        "structure of `body`: [offset, length, kind, value, alt, caption] for each heading, list, link, image ...",
+        "structure of `body`: [offset, length, kind, value, alt, caption, link] of each heading, list, link, image ...",
         from_page=True,
         varies="long",
         meaning=True,
@@ -457,7 +457,7 @@ ACCESS = ("free", "metered", "paid")
 """The values of the field `access`."""
 BY_NAME: dict[str, Field] = {f.name: f for f in FIELDS}
 GEOTAG_KEYS: tuple[str, ...] = ("latitude", "longitude", "placename", "region", "role", "source", "precision")
-MARK_KEYS: tuple[str, ...] = ("offset", "length", "kind", "value", "alt", "caption")
+MARK_KEYS: tuple[str, ...] = ("offset", "length", "kind", "value", "alt", "caption", "link")
 CAPTURE_KEYS: tuple[str, ...] = ("captured_at", "digest", "warc_file", "warc_offset", "warc_length")
 
 

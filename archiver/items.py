@@ -140,9 +140,10 @@ class Mark:
 
     - `offset`, `length`: the range, in characters of the body. An image or a recording has length 0.
     - `kind`: the name of the HTML element with this meaning (a, h2, li, pre, td ...), see `archiver.markup.marks`.
-    - `value`: the URL of a link, image or recording; the language of a code block; the first number of an ordered list;
+    - `value`: the URL of a link, image or recording; the language of a code block; the numbering of an ordered list;
       the name of an anchor.
     - `alt`, `caption`: the alternative text and the caption of an image; the title of a recording.
+    - `link`: the URL to which an image leads, other than the image itself.
     """
 
     offset: int
@@ -151,6 +152,7 @@ class Mark:
     value: str = ""
     alt: str = ""
     caption: str = ""
+    link: str = ""
 
     @property
     def end(self) -> int:
@@ -167,11 +169,14 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image in an article's body: its URL, its alternative text and its caption ("" if it has none)."""
+    """An image in an article's body: its URL, its alternative text, its caption, and the URL to which it leads ("" if
+    it has none).
+    """
 
     url: str
     alt: str = ""
     caption: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)

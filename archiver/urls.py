@@ -34,6 +34,7 @@ SAME_PAGE = re.compile(
 # ?m=1 means the mobile page on Blogger, but January on other sites. Blogger's URLs have no script names, and no
 # parameters but these.
 _BLOGGER = frozenset({"m", "updated-max", "max-results", "start", "by-date", "showcomment"})
+_DESCRIPTOR = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)[wx]$")
 _SCRIPT = re.compile(r"\.(?:php\d?|aspx?|cgi|jsp|pl|cfm|do)/?$", re.IGNORECASE)
 _SAME_PAGE_VALUE = {
     "m": re.compile(r"[01]"),
@@ -267,7 +268,24 @@ class Scope:
 
 
 def srcset_urls(text: str) -> Iterator[str]:
-    """Yields the addresses in a srcset attribute (HTML Standard, "parse a srcset attribute").
+    """Yields the addresses in a srcset attribute (HTML Standard, "parse a srcset attribute")."""
+    return (url for url, _ in srcset_candidates(text))
+
+
+def widest_in_srcset(text: str) -> str:
+    """Returns the address of the widest image in a srcset attribute, or else of the one with the highest density; the
+    last one of several. Returns "" if there is none.
+    """
+    best, size = "", -1.0
+    for url, descriptor in srcset_candidates(text):
+        number = _DESCRIPTOR.match(descriptor)
+        if (here := float(number[1]) if number else 1.0) >= size:
+            best, size = url, here
+    return best
+
+
+def srcset_candidates(text: str) -> Iterator[tuple[str, str]]:
+    """Yields the addresses in a srcset attribute, each with its descriptor, such as "800w" or "2x", or "".
 
     An address may contain commas, but not end with one. A descriptor may contain commas in parentheses.
     """
@@ -279,6 +297,7 @@ def srcset_urls(text: str) -> Iterator[str]:
         while at < size and not text[at].isspace():
             at += 1
         url = text[start:at]
+        start = at
         if url.endswith(","):
             url = url.rstrip(",")
         else:
@@ -287,4 +306,4 @@ def srcset_urls(text: str) -> Iterator[str]:
                 depth += (text[at] == "(") - (text[at] == ")" and depth > 0)
                 at += 1
         if url:
-            yield url
+            yield url, text[start:at].strip()

@@ -306,11 +306,11 @@ def _clean_text(value: str) -> str:
 
 
 def _clean_mark(mark: Mark) -> Mark:
-    texts = (mark.value, mark.alt, mark.caption)
+    texts = (mark.value, mark.alt, mark.caption, mark.link)
     if all(text.isprintable() for text in texts):
         return mark
-    value, alt, caption = map(_clean_text, texts)
-    return replace(mark, value=value, alt=alt, caption=caption)
+    value, alt, caption, link = map(_clean_text, texts)
+    return replace(mark, value=value, alt=alt, caption=caption, link=link)
 
 
 def _clean_names(values: tuple[str, ...]) -> tuple[str, ...]:

@@ -31,11 +31,14 @@ from archiver.markup.marks import (
     HEADINGS,
     ITEMS,
     RECORDINGS,
+    RULE,
     Node,
     blocks_of,
     build_tree,
     is_safe_url,
     is_web_url,
+    numbers_of,
+    spans_of,
     unpack_marks,
 )
 from archiver.storage.article_tables.article_and_revision_rows import article_row
@@ -89,7 +92,18 @@ def html_file(record: Record) -> str:
 # TEI P5, the XML of the Text Encoding Initiative (https://tei-c.org/guidelines/p5/).
 
 TEI_NAMESPACE = "http://www.tei-c.org/ns/1.0"
-_RENDITION = {"strong": "bold", "em": "italic", "sup": "superscript", "sub": "subscript"}
+_RENDITION = {
+    "strong": "bold", "em": "italic", "sup": "superscript", "sub": "subscript", "kbd": "keyboard",
+    "mark": "highlighted",
+}  # fmt: skip
+_TEI_NUMBERS = {"a": "lower-alpha", "A": "upper-alpha", "i": "lower-roman", "I": "upper-roman"}
+# Elements of TEI for inline marks that are no rendition, by kind. Their parts are the text and the value of the mark.
+_TEI_INLINE = {
+    "code": "<code>{0}</code>", "del": "<del>{0}</del>", "ins": "<add>{0}</add>", "q": "<q>{0}</q>",
+    "math": '<formula notation="TeX">{0}</formula>',
+    "abbr": "<choice><abbr>{0}</abbr><expan>{1}</expan></choice>",
+    "ruby": "<ruby><rb>{0}</rb><rt>{1}</rt></ruby>",
+}  # fmt: skip
 
 
 def to_tei(record: Record) -> str:
@@ -137,17 +151,23 @@ def _tei_quote(node: Node) -> str:
 
 
 def _tei_list(node: Node) -> str:
-    rend = {"ol": ' rend="numbered"', "ul": ' rend="bulleted"', "dl": ' type="gloss"'}[node.kind]
-    return f"<list{rend}>{''.join(map(_tei_item, node.nodes()))}</list>"
+    styles = " ".join(style for part in node.value.split() if (style := _TEI_NUMBERS.get(part)))
+    numbered = f' rend="numbered{" " * bool(styles)}{styles}"'
+    rend = {"ol": numbered, "ul": ' rend="bulleted"', "dl": ' type="gloss"'}[node.kind]
+    numbers = numbers_of(node) if node.kind == "ol" else []
+    has_default_numbers = numbers == list(range(1, len(numbers) + 1))
+    shown = [""] * len(list(node.nodes())) if has_default_numbers else [f' n="{number}"' for number in numbers]
+    return f"<list{rend}>{''.join(map(_tei_item, node.nodes(), shown))}</list>"
 
 
-def _tei_item(node: Node) -> str:
+def _tei_item(node: Node, number: str = "") -> str:
+    """Writes an item of a list. `number` is its attribute with its number, if that is not its position."""
     if node.kind == "dt":
         return f"<label>{_tei_inline(node.children)}</label>"
     anchor = next((one for one in node.nodes() if one.kind == ANCHOR), None)
     name = _tei_xml_id(anchor) if anchor else ""
     rest = replace(node, children=[one for one in node.children if one is not anchor])
-    return f"<item{name}>{''.join(map(_tei_block, blocks_of(rest)))}</item>"
+    return f"<item{name}{number}>{''.join(map(_tei_block, blocks_of(rest)))}</item>"
 
 
 def _tei_code_block(node: Node) -> str:
@@ -165,7 +185,8 @@ def _tei_row(node: Node) -> str:
 
 def _tei_cell(node: Node) -> str:
     role = ' role="label"' if node.kind == "th" else ""
-    return f"<cell{role}>{_tei_inline(node.children)}</cell>"
+    spans = "".join(f' {name}="{n}"' for name, n in zip(("cols", "rows"), spans_of(node), strict=True) if n > 1)
+    return f"<cell{role}{spans}>{_tei_inline(node.children)}</cell>"
 
 
 def _tei_figure(node: Node) -> str:
@@ -173,7 +194,8 @@ def _tei_figure(node: Node) -> str:
         return ""
     caption = f"<head>{xml_escape(node.mark.caption)}</head>" if node.mark.caption else ""
     alt = f"<figDesc>{xml_escape(node.mark.alt)}</figDesc>" if node.mark.alt else ""
-    return f"<figure>{caption}<graphic url={quoteattr(node.value)}/>{alt}</figure>"
+    link = f"<p><ref target={quoteattr(node.mark.link)}/></p>" if is_safe_url(node.mark.link) else ""
+    return f"<figure>{caption}<graphic url={quoteattr(node.value)}/>{alt}{link}</figure>"
 
 
 def _tei_recording(node: Node) -> str:
@@ -200,7 +222,7 @@ def _tei_inline_node(node: Node) -> str:
         return f"<anchor{_tei_xml_id(node)}/>"
     if node.kind in _RENDITION:
         return f'<hi rend="{_RENDITION[node.kind]}">{inside}</hi>'
-    return f"<{node.kind}>{inside}</{node.kind}>"  # code and del are elements of TEI, too
+    return _TEI_INLINE[node.kind].format(inside, xml_escape(node.value))
 
 
 def _tei_xml_name(name: str) -> str:
@@ -223,6 +245,7 @@ _TEI_WRITERS: dict[str, Callable[[Node], str]] = {
     "table": _tei_table,
     "tr": _tei_row,
     "figure": _tei_figure,
+    RULE: lambda node: '<milestone unit="section" rend="rule"/>',
 }
 
 

@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
 from itertools import groupby
@@ -38,7 +38,7 @@ from archiver.extraction.authors.person_names import is_organization
 from archiver.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLISHED, STORED_LISTS, Shape
 from archiver.items import ORGANIZATIONS
 from archiver.markup.markdown_writer import to_markdown
-from archiver.markup.marks import carry_marks, is_contact, links_of, unpack_marks
+from archiver.markup.marks import carry_marks, is_contact, links_of, unpack_marks, without_texts
 from archiver.storage.article_tables.article_records import FIRST_ADDRESS, record_id, record_id_of_first
 from archiver.storage.article_tables.evidence import FROM_ENTRIES, entry_column
 from archiver.storage.tombstones import tombstones
@@ -591,8 +591,8 @@ def _marked_columns(
 ) -> tuple[str | None, list[str]]:
     """Returns the body of an article in Markdown and the URLs of its links; (None, []) if its body is not published.
 
-    Captions, alternative texts, and links to e-mail addresses and telephone numbers are left out if personal data or a
-    passage of a withheld text was removed from the article. `record` is the article before that, `published` after it,
+    All texts in marks, and links to e-mail addresses and telephone numbers are left out if personal data or a passage
+    of a withheld text was removed from the article. `record` is the article before that, `published` after it,
     and `packed` are the marks of its body as stored. `hidden` are passages that must not be published.
     """
     body = published["body"]
@@ -600,7 +600,7 @@ def _marked_columns(
         return None, []
     marks = carry_marks(record["body"], unpack_marks(packed, len(record["body"])), body)
     if any(published[name] != record[name] for name in ("body", "captions", "authors")):
-        marks = tuple(replace(m, alt="", caption="") for m in marks if m.kind != "a" or not is_contact(m.value))
+        marks = tuple(without_texts(m) for m in marks if m.kind != "a" or not is_contact(m.value))
     markdown = to_markdown(body, marks)
     if hidden.occur_in(markdown):  # in a caption, or in words that links and images separate in the text
         markdown = to_markdown(body, ())

@@ -341,11 +341,12 @@ def _is_boilerplate(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
 
 
 def _is_label(b: TextBlock, by_paragraphs: bool) -> bool:
-    """Returns True if a block is a label or a link and not text: a short <div> in a text that consists of paragraphs
-    (`by_paragraphs`), or a short <p> that contains only a link and is not a sentence.
+    """Returns True if a block is a short <div> between paragraphs and no footnote, or a short <p> that is only a link,
+    not a sentence.
     """
     if b.element.tag == "div":
-        return by_paragraphs and (b.size < 60 or (b.size < 120 and b.linked > 0.6 * b.size))
+        is_short = b.size < 60 or (b.size < 120 and b.linked > 0.6 * b.size)
+        return by_paragraphs and is_short and not _is_footnote(b.element)
     is_link = b.element.tag == "p" and b.size < 60 and b.linked > 0.8 * b.size and not _in_list(b.element)
     return is_link and not _WHOLE_SENTENCE.search(b.text)
 
@@ -471,7 +472,12 @@ def _letters(text: str) -> str:
 
 
 def _may_repeat(b: TextBlock) -> bool:
-    return b.is_code or b.element.tag == "tr"
+    return b.is_code or b.element.tag == "tr" or _is_formula(b.element)
+
+
+def _is_formula(el: Element) -> bool:
+    """Returns True if an element is a paragraph with one formula."""
+    return len(el) == 1 and el[0].tag == "math" and el[0].get("display") == "block"
 
 
 def _first_letters(text: str) -> str:
@@ -881,7 +887,14 @@ def _elements_to_skip(page: Page, extra: Iterable[str] = ()) -> set[Element]:
     if page.platform is not generic:
         rules += index.present(generic.drop)
     own = (e for selector in extra for e in page.ask(selector) if not isinstance(e, str))
-    return {*own, *(e for rule in rules for e in index.select(rule)), *_beside_main_content(page), *_off_screen(page)}
+    ruled = (e for rule in rules for e in index.select(rule) if not _is_whole_heading(e))
+    return {*own, *ruled, *_beside_main_content(page), *_off_screen(page)}
+
+
+def _is_whole_heading(el: Element) -> bool:
+    """Returns True if an element is a link with all the text of a heading, and not the sign of a link beside it."""
+    parent = el.getparent() if el.tag == "a" else None
+    return parent is not None and parent.tag in HEADINGS and element_line(parent) == element_line(el) != ""
 
 
 def _off_screen(page: Page) -> list[Element]:

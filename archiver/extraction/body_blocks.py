@@ -33,8 +33,12 @@ UNREAD = frozenset(
         "math-source",
         "dialog",
         "datalist",
+        "rp",
+        "rt",
+        "rtc",
     ]
 )
+"""Elements whose text is no part of the text around them. The readings in a <ruby> are none: they repeat the words."""
 _LINE = frozenset(["li", "tr", "dt", "dd", "option", "tbody", "thead", "tfoot"])
 _INLINE = frozenset(
     [
@@ -73,9 +77,8 @@ _INLINE = frozenset(
         "bdi",
         "bdo",
         "ruby",
-        "rt",
-        "rp",
         "rb",
+        "math",
         "data",
         "col",
         "colgroup",
@@ -88,11 +91,12 @@ EMBEDS = frozenset(["audio", "embed", "iframe", "video"])
 """Elements without text that show a recording or a part of another page."""
 MEDIA = EMBEDS | {"img", "a"}
 """Elements that are media: images, recordings, and a link that is a card with the title of another page."""
+RULE = "hr"
 # How the walk treats elements, by tag. All other elements are treated as divisions.
 _KINDS = {
     **dict.fromkeys(BREAK, "break"), **dict.fromkeys(CELL, "cell"), **dict.fromkeys(_INLINE, "inline"),
     **dict.fromkeys(UNREAD, "unread"),
-    **dict.fromkeys([*EMBEDS, "img"], "media"), "input": "shown", "noscript": "shown",
+    **dict.fromkeys([*EMBEDS, "img"], "media"), "input": "shown", "noscript": "shown", RULE: "rule",
 }  # fmt: skip
 # Elements that mostly contain plain text. They are read in one piece unless they contain one of the elements listed
 # below.
@@ -168,7 +172,7 @@ the image or recording that the element shows."""
 
 @dataclass(frozen=True, slots=True)
 class MediaPosition:
-    """An image or a recording between two blocks. `before` is the index of the block that follows."""
+    """An image, a recording or a rule between two blocks. `before` is the index of the block that follows it."""
 
     element: Element
     before: int
@@ -369,6 +373,11 @@ class _LayoutReader:
         self.spans[el] = (first, len(self.blocks))
         self.at = outer
 
+    def read_rule(self, el: Element, tag: str) -> None:
+        """Reads a line across the page, which separates two parts of the text."""
+        self.read_block(el, tag)
+        self.media.append(MediaPosition(el, len(self.blocks)))
+
     def read_code(self, el: Element, code: str) -> None:
         """Reads an element that is a block of code, given its text."""
         if self.buffer or self.gap != _BLANK:
@@ -432,10 +441,10 @@ class _LayoutReader:
             self.read_inside(el)
         elif self.pre and tag != "pre":
             self.read_inside(el)
-            if kind == "break" and self.buffer and not self.buffer[-1].endswith("\n"):
+            if kind in _BLOCK_READERS and self.buffer and not self.buffer[-1].endswith("\n"):
                 self.take_piece("\n", el)
-        elif kind == "break":
-            self.read_block(el, tag)
+        elif kind in _BLOCK_READERS:
+            _BLOCK_READERS[kind](self, el, tag)
         else:
             first = len(self.blocks)
             self.read_inside(el)
@@ -479,6 +488,9 @@ class _LayoutReader:
                 self.media += (MediaPosition(el, found) for el in media_of(*pieces))
         if gap > self.gap:
             self.gap = gap
+
+
+_BLOCK_READERS = {"break": _LayoutReader.read_block, "rule": _LayoutReader.read_rule}
 
 
 def clean_line(text: str) -> str:

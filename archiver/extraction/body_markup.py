@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain, islice
@@ -14,6 +14,7 @@ from lxml.etree import _Element as Element
 from archiver.extraction.body_blocks import (
     EMBEDS,
     MEDIA,
+    RULE,
     BlockLayout,
     CellPieces,
     MediaPosition,
@@ -30,13 +31,14 @@ from archiver.extraction.text_normalization import clean_text, element_line, tid
 from archiver.items import Mark
 from archiver.markup import lazy_regex
 from archiver.markup.html_writer import ANCHOR_PREFIX
-from archiver.markup.marks import ALIGNMENTS, ANCHOR, HEADINGS, SPANS, is_safe_url, is_web_url
-from archiver.urls import asset_address, srcset_urls
+from archiver.markup.marks import ALIGNMENTS, ANCHOR, HEADINGS, NUMBER_STYLES, SPANS, is_safe_url, is_web_url
+from archiver.urls import asset_address, widest_in_srcset
 
 _INLINE_KINDS = {
     "a": "a", "b": "strong", "strong": "strong", "i": "em", "em": "em", "cite": "em", "dfn": "em", "var": "em",
-    "code": "code", "tt": "code", "kbd": "code", "samp": "code", "del": "del", "s": "del", "strike": "del",
-    "sup": "sup", "sub": "sub",
+    "code": "code", "tt": "code", "kbd": "kbd", "samp": "code", "del": "del", "s": "del", "strike": "del",
+    "ins": "ins", "mark": "mark", "q": "q", "sup": "sup", "sub": "sub", "abbr": "abbr", "acronym": "abbr",
+    "ruby": "ruby", "math": "math",
 }  # fmt: skip
 _CONTAINER_KINDS = {
     **dict.fromkeys(HEADINGS, ""), "ul": "ul", "menu": "ul", "ol": "ol", "li": "li", "dl": "dl", "dt": "dt", "dd": "dd",
@@ -44,10 +46,20 @@ _CONTAINER_KINDS = {
 }  # fmt: skip
 _PARENTS = {"li": ("ul", "ol", "menu"), "dt": ("dl",), "dd": ("dl",)}
 _ITEMS = frozenset({"li", "dt", "dd"})
-_EMPTY_KINDS = frozenset({"figure", "img", "td", "th", *EMBEDS})
+_EMPTY_KINDS = frozenset({"figure", "img", "td", "th", RULE, *EMBEDS})
 """Kinds of marks that may have no text."""
 _LIST_KINDS = frozenset({"ul", "ol", "dl", "table", "tr"})
 _LISTS = frozenset({"ul", "ol", "menu", "dl"})
+_VALUED = frozenset({"a", "abbr", "ruby"})
+"""Kinds of inline marks that need a value: a link without an address is none."""
+_FLOW_KINDS = frozenset({"blockquote", "ul", "ol", "dl", *_ITEMS})
+"""Kinds of containers that may have an image after their last block."""
+_NUMBER_STYLES = {
+    "lower-alpha": "a", "lower-latin": "a", "upper-alpha": "A", "upper-latin": "A", "lower-roman": "i",
+    "upper-roman": "I",
+}  # fmt: skip
+_LIST_STYLE = lazy_regex(r"list-style(?:-type)?:\s*(?:\w+\s+)?((?:low|upp)er-(?:alpha|latin|roman))", re.IGNORECASE)
+_NUMBER = lazy_regex(r"-?\d{1,8}")
 _NEWLINE = "\x1e"
 _LANGUAGE = lazy_regex(
     r"(?:^|\s)(?:lang(?:uage)?-|mw-highlight-lang-|data type-|highlight-(?:source-|text-)?|brush:\s*|lang:|src-)"
@@ -84,8 +96,15 @@ _CAPTION_CLASS = lazy_regex(r"(?:^|[\s_-])caption(?:$|[\s_-])", re.IGNORECASE)
 _ICON_CLASS = lazy_regex(
     r"(?:^|[\s_-])(?:emoji|smil(?:ey|ies)|wp-smiley|avatar|gravatar|icon|spinner|pixel)(?:$|[\s_-])", re.IGNORECASE
 )
+_WIDTHS = lazy_regex(r"(?<!\d)\d{2,4}(?!\d)")
+_LATE_IMAGE = lazy_regex(r"(?:https?:)?/{0,2}[^\s{}\[\]\"']+\.(?:jpe?g|png|gif|webp|avif)(?:[?#]\S*)?", re.IGNORECASE)
+_BLURRED = lazy_regex(r"[-_]\d{1,2}x\d{1,2}\.\w+(?:$|\?)|[?&/,](?:w|width)[=_]\d{1,2}(?!\d)", re.IGNORECASE)
+"""Addresses of forms of less than 100 pixels, which are shown until the image is loaded."""
+_SMALL_FORM = lazy_regex(r"thumb|small|preview|placeholder|blur|low|error|fallback|^(?:alt|title)$", re.IGNORECASE)
+"""Attributes of an image that have a smaller form of it, or text."""
 _PLACEHOLDER = lazy_regex(
-    r"(?:^data:|/(?:blank|spacer|placeholder|pixel|transparent|loading|lazy)[\w.-]*\.(?:gif|png|svg)(?:$|\?))",
+    r"(?:^data:|/(?:blank|spacer|placeholder|pixel|transparent|loading|lazy)[\w.-]*\.(?:gif|png|svg)(?:$|\?)"
+    r"|/(?:gr[ae]y|loader|empty|dummy|clear|trans|1x1)\.(?:gif|png|svg)(?:$|\?))",
     re.IGNORECASE,
 )
 _NO_RECORDING = lazy_regex(
@@ -127,21 +146,25 @@ class _OpenMark:
     value: str = ""
     alt: str = ""
     caption: str = ""
+    link: str = ""
     end: int = 0
 
     def mark(self) -> Mark:
-        return Mark(self.start, max(self.end - self.start, 0), self.kind, self.value, self.alt, self.caption)
+        length = max(self.end - self.start, 0)
+        return Mark(self.start, length, self.kind, self.value, self.alt, self.caption, self.link)
 
 
 @dataclass(frozen=True, slots=True)
 class _Container:
-    """An element that contains text blocks and becomes a mark of the body, such as a list, a quotation, a heading, a
-    code block or a table.
+    """An element around blocks that has a mark: a list, a quotation, a heading, a code block, a table ...
+
+    `is_loose`: it is an item for text that a list has outside of its items.
     """
 
     element: Element
     kind: str
     value: str = ""
+    is_loose: bool = False
 
 
 @dataclass(slots=True)
@@ -270,17 +293,22 @@ class _MarkupReader:
         return sorted(found, key=lambda one: one.before)
 
     def _finished(self) -> tuple[Mark, ...]:
-        """Returns the collected marks, without empty ones, repeated anchors, anchors to which no link leads, and links
-        to anchors that the body does not contain.
+        """Returns the marks without empty ones, without repeated or unused anchors and links to missing ones, and
+        without rules that separate nothing.
         """
         linked = {m.value[1:] for m in self.marks if m.kind == "a" and m.value.startswith("#") and m.end > m.start}
         found: list[Mark] = []
         names: set[str] = set()
+        last_rule = 0
         for m in self.marks:
             if m.kind == ANCHOR and m.value in linked and m.value not in names:
                 names.add(m.value)
             elif m.kind == ANCHOR or (m.end <= m.start and m.kind not in _EMPTY_KINDS):
                 continue
+            elif m.kind == RULE:
+                if not last_rule < m.start < len(self.body):
+                    continue
+                last_rule = m.start
             found.append(m.mark())
         return tuple(m for m in found if m.kind != "a" or m.value[:1] != "#" or m.value[1:] in names)
 
@@ -308,6 +336,8 @@ class _MarkupReader:
         while is_code and start > self.end and self.body[start - 1] in " \t":
             start -= 1
         chain = self._chain(block.element)
+        if block.element.tag in _LISTS and not is_code:
+            chain = (*chain, *_loose_item(block.element))
         if "" in block.texts:
             media = [*media, *self._take_lines_of_media(block, text)]
         if not (chain or media or self.open or self.notes) and block.element.tag != "tr":
@@ -320,6 +350,8 @@ class _MarkupReader:
             row = table = None  # the title of a code block
         if table is not None:
             chain = (*self._chain(table), _Container(table, "table"), _Container(block.element, "tr"))
+            self.late += [el for el in media if _is_inside(el, table)]  # a table has no place for it between its rows
+            media = [el for el in media if not _is_inside(el, table)]
         media = self._take_media_inside(media, chain)
         self._open(chain, start, media)
         if self.notes and not any(one.kind in _ITEMS or one.kind in (*HEADINGS, "table") for one in chain):
@@ -333,12 +365,16 @@ class _MarkupReader:
         self.end = end
 
     def _take_lines_of_media(self, block: TextBlock, text: str) -> list[Element]:
-        """Returns the images and recordings above the text of a block, in lines of their own. Those below the text are
-        kept in `late`, and are read before the next block.
+        """Returns the images that have lines of their own above the text of a block, and the recordings before its
+        first word. Images below the text and all other recordings come before the next block.
         """
         for pieces in _paragraphs(block.texts, block.origins):
             if self._assemble(pieces, block.element).text == text:
                 above, below = _media_lines(pieces), _media_lines(pieces[::-1])[::-1]
+                known = {*above, *below}
+                before, after = _recordings(pieces)
+                above += [el for el in before if el not in known]
+                below = [*(el for el in after if el not in known), *below]
                 self.alone |= {*above, *below}
                 self.late += below
                 return above
@@ -365,7 +401,11 @@ class _MarkupReader:
         and not in one of the next block's containers (`chain`), or in a list item without text between the items of the
         two blocks.
         """
-        around = [one for one, _ in self.open if one.element is not self.top and _is_inside(el, one.element)]
+        around = [
+            one
+            for one, _ in self.open
+            if one.kind in _FLOW_KINDS and one.element is not self.top and _is_inside(el, one.element)
+        ]
         if not around:
             return False
         inner = [one for one in chain if _is_inside(el, one.element)]
@@ -375,18 +415,14 @@ class _MarkupReader:
         """Begins the marks of the containers around the next block (`chain`) at the position `start` of the body, and
         adds the marks of the images before this block (`media`).
         """
-        same = 0
-        while same < min(len(chain), len(self.open)) and chain[same].element is self.open[same][0].element:
-            same += 1
-        if same == len(chain) and chain and chain[-1].kind in (*HEADINGS, "pre", "tr"):
-            same -= 1  # a second block of one heading is a heading of its own
+        same = self._still_open(chain, start)
         is_further = any(one.kind in _ITEMS for one in chain[:same])
         self._close(same)
         for n, one in enumerate(chain[same:], same + 1):
             # An image in a list, but in an item without text, precedes the list.
             inner = chain[n] if one.kind in _LIST_KINDS and n < len(chain) else one
             if media:
-                media = self._take_media_outside(media, inner.element, start)
+                media = self._take_media_outside(media, inner.element if one.kind in _FLOW_KINDS else None, start)
             mark = _OpenMark(start, one.kind, one.value)
             self.marks.append(mark)
             self.open.append((one, mark))
@@ -400,9 +436,21 @@ class _MarkupReader:
             self.marks.append(mark)
             self.open.append((_Container(self.top, "p"), mark))
 
-    def _take_media_outside(self, media: list[Element], container: Element, start: int) -> list[Element]:
+    def _still_open(self, chain: tuple[_Container, ...], start: int) -> int:
+        """Returns how many of the containers around the next block are open."""
+        same = 0
+        while same < min(len(chain), len(self.open)) and chain[same].element is self.open[same][0].element:
+            same += 1
+        if same == len(chain) and chain and (chain[-1].kind in (*HEADINGS, "pre", "tr") or chain[-1].is_loose):
+            same -= 1  # a second block of one heading is a heading of its own
+        if "\n\n" in self.body[self.end : start]:  # what was between two rows of a table is left out
+            same = next((n for n, one in enumerate(chain[:same]) if one.kind == "table"), same)
+        return same
+
+    def _take_media_outside(self, media: list[Element], container: Element | None, start: int) -> list[Element]:
+        """Marks the first images that are not in a container, or all if it is None. Returns the other ones."""
         n = 0
-        while n < len(media) and not _is_inside(media[n], container):
+        while n < len(media) and not (container is not None and _is_inside(media[n], container)):
             self._take_media(media[n], start)
             n += 1
         return media[n:]
@@ -440,10 +488,8 @@ class _MarkupReader:
         if parent is None or parent.tag not in parents:
             return chain
         if not any(one.element is parent for one in chain):
-            start = (parent.get("start") or "").strip() if parent.tag == "ol" else ""
-            value = start if start.isdecimal() and len(start) < 9 and int(start) != 1 else ""
-            chain = (*chain, _Container(parent, _CONTAINER_KINDS[str(parent.tag)], value))
-        return (*chain, _Container(el, str(tag)))
+            chain = (*chain, _list_container(parent))
+        return (*chain, _Container(el, str(tag), _number_of_item(el, parent) if tag == "li" else ""))
 
     # -- text in a line
 
@@ -460,6 +506,9 @@ class _MarkupReader:
     def _read_row(self, row: RowOfCells, start: int, end: int) -> None:
         at = start
         is_first = self.open[-2][1].start == start  # the table begins with this row
+        recordings = [el for cell in row.cells for el in media_of(cell.texts, cell.origins) if el.tag != "img"]
+        self.alone.update(recordings)
+        self.late += recordings
         for cell in row.cells:
             found = self.body.find(cell.text, at, end) if cell.text else at
             if found < 0:
@@ -480,8 +529,9 @@ class _MarkupReader:
             self._add_inline(line, start, start + len(cell.text))
 
     def _add_inline(self, line: _Line, start: int, end: int) -> None:
-        marks = [m for m in line.marks.values() if m.end > m.start or m.kind in ("img", ANCHOR, *EMBEDS)]
-        marks.sort(key=lambda m: (m.start, m.kind != ANCHOR, -m.end))
+        marks = [m for m in line.marks.values() if m.end > m.start or m.kind in ("img", ANCHOR)]
+        links = {(m.start, m.value) for m in marks if m.kind == "a"}
+        marks.sort(key=lambda m: (m.start, m.kind != ANCHOR, m.kind != "img" or (m.start, m.link) in links, -m.end))
         for m in marks:
             m.start, m.end = min(start + m.start, end), min(start + m.end, end)
             self.marks.append(m)
@@ -522,7 +572,7 @@ class _MarkupReader:
             mark = line.marks.get(el)
             if mark is None:
                 kind = _INLINE_KINDS.get(str(el.tag), "code")
-                line.marks[el] = mark = _OpenMark(start, kind, self._link(el) if kind == "a" else "")
+                line.marks[el] = mark = _OpenMark(start, kind, self._value(el, kind))
                 if self.wanted and (name := _anchor_of(el)) in self.wanted:
                     line.marks[id(el)] = _OpenMark(start, ANCHOR, name, end=start)
             mark.end = end
@@ -539,7 +589,7 @@ class _MarkupReader:
             if (
                 kind is not None
                 and kind not in kinds
-                and not (kind == "a" and not self._link(at))
+                and not (kind in _VALUED and not self._value(at, kind))
                 and not _is_redundant(kind, block)
             ):
                 found.append(at)
@@ -572,6 +622,13 @@ class _MarkupReader:
 
     # -- links and media
 
+    def _value(self, el: Element, kind: str) -> str:
+        """Returns the value of an inline mark."""
+        if kind == "a":
+            return self._link(el)
+        reader = _VALUE_READERS.get(kind)
+        return reader(el) if reader else ""
+
     def _link(self, el: Element) -> str:
         """Returns the address to which a link leads; "" if it leads nowhere, or to the place where it stands."""
         known = self.links.get(el)
@@ -585,7 +642,9 @@ class _MarkupReader:
         here, _, name = url.partition("#")
         if name and here in ("", self.page.url.partition("#")[0]):
             name = _anchor(name)
-            url = f"#{name}" if not any(_anchor_of(at) == name for at in chain(el.iter(), el.iterancestors())) else ""
+            head = next(el.iterancestors(*HEADINGS), el)
+            is_own = any(_anchor_of(at) == name for at in chain(head.iter(), el.iterancestors()))
+            url = "" if is_own else f"#{name}"
         return url if is_safe_url(url) else ""
 
     def _take_anchor(self, el: Element, at: int) -> None:
@@ -619,6 +678,8 @@ class _MarkupReader:
             self.marks.append(mark)
 
     def _media_mark(self, el: Element, at: int) -> _OpenMark | None:
+        if el.tag == RULE:
+            return _OpenMark(at, RULE)
         if el.tag == "a":
             inner = (one for one in el.iter("div", "p", "h2", "h3", "h4") if one.text and not one.text.isspace())
             title = element_line(next(inner, el))[:_MAX_CAPTION]
@@ -627,8 +688,9 @@ class _MarkupReader:
             url = image_url(self.page, el)
             if not url or any(map(is_card, el.iterancestors("a"))):
                 return None
-            url = self._linked_image(el) or url
-            return _OpenMark(at, "figure", url, clean_text(el.get("alt"))[:_MAX_CAPTION], self._caption(el))
+            whole, link = self._link_of_image(el)
+            alt = clean_text(el.get("alt"))[:_MAX_CAPTION]
+            return _OpenMark(at, "figure", whole or url, alt, self._caption(el), link)
         url = _recording_url(self.page, el)
         if not url:
             return None
@@ -636,13 +698,17 @@ class _MarkupReader:
         title = clean_text(el.get("title") or el.get("aria-label"))[:_MAX_CAPTION]
         return _OpenMark(at, kind, url, title or self._caption(el))
 
-    def _linked_image(self, img: Element) -> str:
-        """Returns the URL of the full-size image to which a preview image links; "" if it has no such link."""
+    def _link_of_image(self, img: Element) -> tuple[str, str]:
+        """Returns the URL of the whole picture to which a preview leads, and the URL of another page to which an image
+        leads. At least one of them is "".
+        """
         link = next(img.iterancestors("a"), None)
         url = self._link(link) if link is not None else ""
         path = url.partition("?")[0]
-        is_file = is_web_url(url) and _IMAGE_FILE.search(path) and ":" not in path.rpartition("/")[2]
-        return url if is_file else ""  # "/wiki/File:Clock.jpg" is a page
+        if is_web_url(url) and _IMAGE_FILE.search(path) and ":" not in path.rpartition("/")[2]:
+            return url, ""  # "/wiki/File:Clock.jpg" is a page
+        is_own = url.startswith("#") or url.partition("#")[0].rstrip("/") in self.page.addresses
+        return "", "" if is_own else url
 
     def _caption(self, el: Element) -> str:
         """Returns the caption of an image; "" if it has none, or if the caption is part of the body. If a gallery has
@@ -699,6 +765,61 @@ def _anchor_of(el: Element) -> str:
 
 def _is_inside(el: Element, container: Element) -> bool:
     return any(at is container for at in el.iterancestors())
+
+
+def _list_container(el: Element) -> _Container:
+    kind = _CONTAINER_KINDS[str(el.tag)] if el.tag != "dl" else "dl"
+    return _Container(el, kind, _numbering(el) if kind == "ol" else "")
+
+
+def _loose_item(el: Element) -> tuple[_Container, _Container]:
+    """Returns the containers of text that is directly in a list, where HTML allows only items."""
+    item = _Container(el, "dd" if el.tag == "dl" else "li", is_loose=True)
+    return _list_container(el), item
+
+
+def _numbering(el: Element) -> str:
+    """Returns the value of the mark of an ordered list: its first number, whether it counts down, and its style."""
+    start = (el.get("start") or "").strip()
+    is_reversed = el.get("reversed") is not None
+    parts = [str(int(start))] if _NUMBER.fullmatch(start) and (int(start) != 1 or is_reversed) else []
+    parts += ["reversed"] * is_reversed
+    style = el.get("type") or ""
+    if style not in NUMBER_STYLES and (found := _LIST_STYLE.search(el.get("style") or "")):
+        style = _NUMBER_STYLES[found[1].lower()]
+    return " ".join([*parts, style] if style in NUMBER_STYLES else parts)
+
+
+def _number_of_item(el: Element, items: Element) -> str:
+    """Returns the number that an item of an ordered list gives itself; "" if that is the number after the one that the
+    item before it gives itself.
+    """
+    number = (el.get("value") or "").strip()
+    if items.tag != "ol" or not _NUMBER.fullmatch(number):
+        return ""
+    before = next(el.itersiblings("li", preceding=True), None)
+    last = (before.get("value") or "" if before is not None else items.get("start") or "1").strip()
+    step = -1 if items.get("reversed") is not None else 1
+    is_next = _NUMBER.fullmatch(last) and int(number) == int(last) + (step if before is not None else 0)
+    return "" if is_next else str(int(number))
+
+
+def _full_term(el: Element) -> str:
+    """Returns the full term for an abbreviation. Old markup for machines has dates in its place."""
+    title = clean_text(el.get("title"))[:_MAX_CAPTION]
+    return "" if title[:1].isdigit() or title == element_line(el) else title
+
+
+def _reading(el: Element) -> str:
+    """Returns the reading that is shown above a text (HTML, section 4.5.10)."""
+    return " ".join(line for rt in el.iter("rt") if (line := clean_text("".join(rt.itertext()))))  # type: ignore[arg-type]
+
+
+_VALUE_READERS: dict[str, Callable[[Element], str]] = {
+    "abbr": _full_term,
+    "ruby": _reading,
+    "math": lambda el: "display" if el.get("display") == "block" else "",
+}
 
 
 def _is_redundant(kind: str, block: Element) -> bool:
@@ -786,6 +907,19 @@ def _media_lines(pieces: Iterable[Piece]) -> list[Element]:
     return found
 
 
+def _recordings(pieces: Iterable[Piece]) -> tuple[list[Element], list[Element]]:
+    """Returns the recordings before the first word of some pieces, and those after it."""
+    before: list[Element] = []
+    after: list[Element] = []
+    has_text = False
+    for text, origin in pieces:
+        if text and not text.isspace() and text != _NEWLINE:
+            has_text = True
+        elif not text and not isinstance(origin, WholeElement | RowOfCells) and origin.tag in MEDIA - {"img"}:
+            (after if has_text else before).append(origin)
+    return before, after
+
+
 def _anchor(name: str) -> str:
     return unquote(name).removeprefix(ANCHOR_PREFIX)
 
@@ -846,24 +980,44 @@ def image_url(page: Page, img: Element) -> str:
     """
     if _ICON_CLASS.search(img.get("class") or "") or _is_tiny(img):
         return ""
+    blurred = ""
     for value in _image_sources(img):
         if value.strip() and not _PLACEHOLDER.search(value) and (url := asset_address(value, page.base)):
-            return url
+            if not _BLURRED.search(value):
+                return url
+            blurred = blurred or url
     fallback = img.getnext()
     if fallback is not None and fallback.tag == "noscript" and (inside := fallback.find(".//img")) is not None:
         return image_url(page, inside)
-    return ""
+    return next((url for value in _late_sources(img) if (url := asset_address(value, page.base))), blurred)
+
+
+def _late_sources(img: Element) -> Iterator[str]:
+    """Yields the addresses of image files in the attributes of an image from which a script loads it late, whatever
+    they are called.
+    """
+    for name, value in img.attrib.items():
+        is_other = name in _SOURCES or name in _SOURCE_SETS or _SMALL_FORM.search(str(name))
+        if not is_other and _LATE_IMAGE.fullmatch(str(value).strip()) and not _PLACEHOLDER.search(str(value)):
+            yield str(value)
 
 
 def _image_sources(img: Element) -> Iterator[str]:
-    """Yields the values of an image's attributes that may be its address, the best first."""
-    yield from (img.get(name) or "" for name in _SOURCES)
+    """Yields the addresses that an image may have, the best first. An address may have a place for the width, which a
+    script fills with one of the widths that the image has.
+    """
+    for name in _SOURCES:
+        value = img.get(name) or ""
+        if "{width}" in value:
+            widths = [int(n) for n in _WIDTHS.findall(img.get("data-widths") or "")]
+            value = value.replace("{width}", str(max(widths))) if widths else ""
+        yield value
     parent = img.getparent()
     sources = parent.iter("source") if parent is not None and parent.tag == "picture" else ()
     for el in (img, *sources):
         for name in _SOURCE_SETS:
             if candidates := el.get(name):
-                yield from list(srcset_urls(candidates))[-1:]
+                yield widest_in_srcset(candidates)
 
 
 def _is_tiny(el: Element) -> bool:

@@ -21,7 +21,7 @@ from archiver.extraction.date_parser import url_date
 from archiver.extraction.encoding import UNFIT, DecodedText, decode_page
 from archiver.extraction.metadata import PageMetadata
 from archiver.extraction.template.site_rules import SiteConstants
-from archiver.extraction.text_normalization import clean_text, element_line, has_text
+from archiver.extraction.text_normalization import clean_text, element_line, has_text, write_formulas
 from archiver.markup import lazy_regex
 from archiver.platforms.platform_table import Platform, detect_platform
 from archiver.platforms.selector_index import Found, Index
@@ -155,6 +155,27 @@ def _remove_unfit(text: str | bytes) -> str:
     return UNFIT.sub("", str(text))
 
 
+_AMP_TAGS = {
+    "amp-img": "img", "amp-anim": "img", "amp-video": "video", "amp-audio": "audio", "amp-iframe": "iframe",
+    "amp-youtube": "iframe",
+}  # fmt: skip
+
+
+def replace_amp_elements(index: Index) -> bool:
+    """Replaces the images, recordings and frames of an AMP page by the elements of HTML for which they stand, in place.
+    Returns True if the page has some; its index is then outdated.
+    """
+    found = index.tag(*_AMP_TAGS)
+    for el in found:
+        if video := el.get("data-videoid"):
+            el.set("src", f"https://www.youtube.com/embed/{video}")
+        el.tag = _AMP_TAGS[str(el.tag)]
+        if el.tag == "img":
+            del el[:]  # the image for browsers without scripts
+            el.text = None
+    return bool(found)
+
+
 # The page.
 
 # On sites with a two-letter top-level domain, the day precedes the month. These domains are exceptions: those that are
@@ -191,7 +212,9 @@ class Page:
 
     @cached_property
     def index(self) -> Index:
-        return Index(self.root)
+        index = Index(self.root)
+        has_formulas, has_amp = write_formulas(index), replace_amp_elements(index)
+        return Index(self.root) if has_formulas or has_amp else index
 
     @property
     def selector(self) -> Selector:

@@ -1,5 +1,5 @@
-"""Normalizes texts: reads an element's text as one line, folds a text for comparison, and tidies the white space of a
-body."""
+"""Normalizes texts: reads an element's text as one line, folds a text for comparison, tidies the white space of a body,
+and writes formulas as TeX."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from lxml import etree
 from lxml.etree import _Element as Element
 
 from archiver.markup import lazy_regex
+from archiver.platforms.selector_index import Index
 
 _INVISIBLE = lazy_regex("[\u200b\u2060\ufeff\u00ad\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _ENTITY = lazy_regex(r"&(#\d{1,7}|#x[0-9a-fA-F]{1,6}|[a-zA-Z]\w{1,31});")
@@ -37,6 +38,9 @@ _UNREAD = frozenset(
         "head",
         "nav",
         "math-source",
+        "rp",
+        "rt",
+        "rtc",
     ]
 )
 BREAK = frozenset(
@@ -236,3 +240,163 @@ def tidy_body(text: str) -> str:
         text = _BEFORE_BREAK.sub("\n", text)
     text = unicodedata.normalize("NFC", text)
     return (re.sub(r"\n{3,}", "\n\n", text) if "\n\n\n" in text else text).strip()
+
+
+# Formulas. Pages have them as MathML, as TeX for scripts, as what such a script has drawn, or as images, and often in
+# several of these forms side by side. Each is replaced by one <math> element with TeX as its text.
+
+_MATHML = ("math", "mml:math", "m:math")
+_FORMULA_TAGS = (*_MATHML, "mjx-container", "math-renderer")
+_DRAWN_CLASSES = frozenset({"katex", "katex-display", "mwe-math-element", "MathJax", "MathJax_Display"})
+"""Classes of elements around all forms of one formula, MathML among them."""
+_SOURCE_CLASSES = frozenset({"math", "math-inline", "math-display", "katex-eq", "arithmatex", "js-inline-math"})
+"""Classes of elements whose text is a formula in TeX, which usually has delimiters."""
+_UNDELIMITED = frozenset({"inline", "display", "math-inline", "math-display", "katex-eq"})
+_IMAGE_CLASSES = frozenset({"latex", "tex", "ql-img-inline-formula", "ql-img-displayed-equation", "mathtex"})
+_DISPLAYED = frozenset({"display", "katex-display", "math-display", "MathJax_Display", "ql-img-displayed-equation"})
+_DRAWN_BEFORE = lazy_regex(r"(?:^|\s)(?:MathJax|MJX)")
+_FORMULA_IMAGE = lazy_regex(r"latex\.php|latex\.codecogs|/(?:mathtex|mimetex)\.cgi|[?&]cht=tx\b", re.IGNORECASE)
+_DELIMITED = lazy_regex(r"\\\((.+)\\\)|\$([^$]+)\$|\\\[(.+)\\\]|\$\$(.+)\$\$", re.DOTALL)
+_CDATA = lazy_regex(r"%?\s*<!\[CDATA\[|%?\s*\]\]>")
+_NO_FORMULA = lazy_regex(r"https?:|rendered by", re.IGNORECASE)
+_FORMULA_RULES = tuple(f".{name}" for name in sorted(_DRAWN_CLASSES | _SOURCE_CLASSES))
+_IN_LINE = ("h1", "h2", "h3", "h4", "h5", "h6", "td", "th", "dt", "a", "summary", "caption", "figcaption")
+_INVISIBLE_OPERATOR = lazy_regex("[\u2061-\u2064]")
+_MAX_FORMULA = 10_000
+_MATHML_FORMS = {  # by element: its parts, or all of them together, in TeX
+    "msup": "%s^%s", "msub": "%s_%s", "msubsup": "%s_%s^%s", "munder": "%s_%s", "munderover": "%s_%s^%s",
+    "mover": "\\overset{%s}{%s}", "mfrac": "\\frac{%s}{%s}", "mroot": "\\sqrt[%s]{%s}", "msqrt": "\\sqrt{%s}",
+    "mfenced": "(%s)", "mtable": "\\begin{matrix}%s\\end{matrix}",
+}  # fmt: skip
+_REVERSED = frozenset({"mover", "mroot"})
+_BETWEEN = {"mtable": " \\\\ ", "mtr": " & ", "mfenced": ","}
+_NO_MATHML = frozenset({"annotation", "annotation-xml", "mphantom", "none", "mprescripts", "mspace"})
+
+
+def write_formulas(index: Index) -> bool:
+    """Replaces the formulas of a page by <math> elements with TeX as their text, in place. A formula that is displayed
+    as a line of its own is put into a paragraph. Returns True if the page has formulas; its index is then outdated.
+    """
+    scripts = [el for el in index.tag("script") if (el.get("type") or "").startswith("math/tex")]
+    images = [el for el in index.tag("img") if _is_formula_image(el)]
+    rules = index.present(_FORMULA_RULES)
+    found = [*index.tag(*_FORMULA_TAGS), *images, *(el for rule in rules for el in index.select(rule))]
+    if not found and not scripts:
+        return False
+    order, replaced = index.order, set()
+    for script in scripts:
+        if _put_formula(script, script.text or "", is_displayed="display" in (script.get("type") or "")):
+            replaced.add(script)
+    for el in sorted(set(found), key=order.__getitem__):  # an outer element precedes those inside it
+        formula = _formula_of(el)
+        if formula is not None and not any(around in replaced for around in el.iterancestors()):
+            whole = _code_block_around(el)
+            if _put_formula(whole, formula[0], is_displayed=formula[1]):
+                replaced.add(whole)
+    return True
+
+
+def _is_formula_image(img: Element) -> bool:
+    classes, source = img.get("class"), img.get("src")
+    has_class = classes is not None and not _IMAGE_CLASSES.isdisjoint(classes.split())
+    return has_class or (source is not None and _FORMULA_IMAGE.search(source) is not None)
+
+
+def _formula_of(el: Element) -> tuple[str, bool] | None:
+    """Returns the TeX of an element that is a formula, and whether it is displayed as a line of its own; None for
+    another element.
+    """
+    if el.tag in _MATHML:
+        return _tex_of_mathml(el), el.get("display") == "block" or el.get("mode") == "display"
+    names = (el.get("class") or "").split()
+    if el.tag == "img":
+        if not _is_formula_image(el):
+            return None
+        texts = (el.get("alt") or "", el.get("title") or "")
+        return next((one for one in texts if one and not _NO_FORMULA.search(one)), ""), not _DISPLAYED.isdisjoint(names)
+    if el.tag == "mjx-container" or not _DRAWN_CLASSES.isdisjoint(names):
+        mathml = next(el.iter(*_MATHML), None)
+        found = _formula_of(mathml) if mathml is not None else None
+        is_displayed = el.get("display") == "true" or not _DISPLAYED.isdisjoint(names)
+        return (found[0], found[1] or is_displayed) if found is not None else None
+    if len(el) or (_SOURCE_CLASSES.isdisjoint(names) and el.tag != "math-renderer"):
+        return None
+    text = (el.text or "").strip()
+    if (inside := _DELIMITED.fullmatch(text)) is not None:
+        return text, bool(inside[3] or inside[4])
+    return None if _UNDELIMITED.isdisjoint(names) else (text, not _DISPLAYED.isdisjoint(names))
+
+
+def _code_block_around(el: Element) -> Element:
+    """Returns the <pre> that has only the element `el`; otherwise `el`."""
+    parent = el.getparent()
+    return parent if parent is not None and parent.tag == "pre" and len(parent) == 1 else el
+
+
+def _put_formula(el: Element, text: str, *, is_displayed: bool) -> bool:
+    """Replaces an element by a formula, and removes what a script has drawn for it before it. Returns False, and
+    changes nothing, if the formula is empty.
+    """
+    tex, parent = _clean_tex(text), el.getparent()
+    if not tex or len(tex) > _MAX_FORMULA or parent is None:
+        return False
+    while (before := el.getprevious()) is not None and _DRAWN_BEFORE.search(before.get("class") or ""):
+        if el.tag != "script" or (before.tail and not before.tail.isspace()):
+            break
+        parent.remove(before)
+    new = formula = el.makeelement("math")
+    formula.text = tex
+    if is_displayed and next(el.iterancestors(*_IN_LINE), None) is None:
+        formula.set("display", "block")
+        if parent.tag != "p" or len(parent) > 1 or (parent.text or "").strip() or (el.tail or "").strip():
+            new = el.makeelement("p")
+            new.append(formula)
+    new.tail = el.tail
+    parent.replace(el, new)
+    return True
+
+
+def _clean_tex(text: str) -> str:
+    """Returns TeX as one line, without delimiters and without a style for all of it."""
+    tex = clean_text(_CDATA.sub("", text))
+    if (inside := _DELIMITED.fullmatch(tex)) is not None:
+        tex = next(filter(None, inside.groups())).strip()
+    for style in ("{\\displaystyle ", "{\\textstyle "):
+        if tex.startswith(style) and _group_end(tex) == len(tex):
+            tex = tex[len(style) : -1].strip()
+    return tex
+
+
+def _group_end(tex: str) -> int:
+    """Returns where the group that begins a formula ends."""
+    depth = 0
+    for n, sign in enumerate(tex):
+        depth += (sign == "{") - (sign == "}")
+        if not depth:
+            return n + 1
+    return -1
+
+
+def _tex_of_mathml(el: Element) -> str:
+    """Returns the TeX of a formula in MathML: what it declares, or what its elements mean (MathML Core, section 3)."""
+    for note in el.iter("annotation", "mml:annotation", "m:annotation"):
+        if "tex" in (note.get("encoding") or "").lower() and note.text:
+            return note.text
+    return el.get("alttext") or _tex_of(el)
+
+
+def _tex_of(el: Element) -> str:
+    """Returns an element of MathML as TeX."""
+    tag = str(el.tag).rpartition(":")[2]
+    if tag in _NO_MATHML:
+        return ""
+    if len(el) == 0:
+        text = _INVISIBLE_OPERATOR.sub("", clean_text(el.text))
+        return f"\\text{{{text}}}" if tag == "mtext" and text else text
+    parts = [_tex_of(child) for child in el if isinstance(child.tag, str)]
+    form = _MATHML_FORMS.get(tag, "")
+    if form.count("%s") == len(parts) > 1:
+        if form.startswith("%s"):
+            parts = [part if len(part) == 1 else f"{{{part}}}" for part in parts]
+        return form % tuple(parts if tag not in _REVERSED else reversed(parts))
+    return (form if form.count("%s") == 1 else "%s") % _BETWEEN.get(tag, "").join(parts)

@@ -396,7 +396,12 @@ def _reextract(archive: Path, order: TaskOrder) -> TaskEnd:
     from archiver.sites.page_objects import load_page_objects
 
     options = order.task.options
-    request = ReextractionRequest(fields=tuple(options["fields"]), since=options["since"], until=options["until"])
+    request = ReextractionRequest(
+        fields=tuple(options["fields"]),
+        since=options["since"],
+        until=options["until"],
+        forget_page_objects=options.get("forget_page_objects", False),  # absent in tasks of an earlier version
+    )
     load_page_objects().check()
     db = open_archive(archive)
     try:

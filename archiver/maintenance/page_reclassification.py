@@ -31,6 +31,7 @@ from archiver.storage.page_forms import (
     SiteForms,
     forms_of_site,
     mark_applied,
+    pages_confirmed_since,
     pages_of_handwritten_rules,
     pages_to_rejudge,
     pages_without_form,
@@ -129,12 +130,17 @@ class Rejudging:
         self._rules = RulesByTime(db)
         self._page_objects = load_page_objects()
 
-    def pages(self, *, everything: bool = False) -> Iterator[PageToRejudge]:
+    def pages(self, *, everything: bool = False, confirmed_since: str = "") -> Iterator[PageToRejudge]:
         """Yields the pages whose kind depends on the verdicts and was not yet decided again. If `everything` is True,
         also yields the pages whose kind was decided again before, and those whose kind depends on the site's
-        handwritten rules.
+        handwritten rules. If `confirmed_since` is a time, also yields the pages that are not posts and that the server
+        has called unchanged since then.
         """
         done: set[int] = set()
+        if confirmed_since:
+            for page in pages_confirmed_since(self.db, self.site["id"], confirmed_since):
+                done.add(page.row["id"])
+                yield page
         if everything:
             rules = rules_valid_at(self.db, self.site["id"])
             hand = rules.by_hand() if rules is not None else None
@@ -227,15 +233,17 @@ def rejudge(
     run: StoringRun | None,
     *,
     everything: bool = False,
+    confirmed_since: str = "",
     most: int | None = None,
     take: Callable[[RejudgedPage], None] = lambda page: None,
 ) -> tuple[RejudgingTally, Counts]:
-    """Decides again which pages of a site are posts, for at most `most` pages (None: all). `everything` has the same
-    meaning as in `Rejudging.pages`. Stores the changes, unless `run` is None. `take` is called with the result for each
-    page. Returns the figures of the result, and the counts of new, withdrawn and otherwise changed articles.
+    """Decides again which pages of a site are posts, for at most `most` pages (None: all). `everything` and
+    `confirmed_since` have the same meaning as in `Rejudging.pages`. Stores the changes, unless `run` is None. `take` is
+    called with the result for each page. Returns the figures of the result, and the counts of new, withdrawn and
+    otherwise changed articles.
     """
     tally, counts = RejudgingTally(), Counts()
-    pages = judging.pages(everything=everything)
+    pages = judging.pages(everything=everything, confirmed_since=confirmed_since)
     todo = islice(pages, most) if most is not None else pages
     while batch := [judging.read(page) for page in islice(todo, _BATCH)]:
         if run is not None:

@@ -18,12 +18,15 @@ from archiver.markup.marks import (
     IMAGES,
     ITEMS,
     LISTS,
+    NUMBER_STYLES,
     RECORDINGS,
+    RULE,
     SPANS,
     Node,
     blocks_of,
     build_tree,
     cells_of,
+    is_object,
     is_safe_url,
     is_web_url,
     space_after,
@@ -78,10 +81,12 @@ class _HtmlWriter:
         is written before it.
         """
         name, node = _take_anchor(node)
+        number = f' value="{int(node.value)}"' if _is_number(node.value) else ""
         out: list[str] = []
         blocks = blocks_of(node)
+        is_first = True
         for n, block in enumerate(blocks):
-            is_after_blank = (block.after_blank if n else node.after_blank) and before not in _SPACED
+            is_after_blank = (node.after_blank if is_first else block.after_blank) and before not in _SPACED
             after = blocks[n + 1] if n + 1 < len(blocks) else following
             is_plain = block.kind == "p" and block.mark is None and n == 0
             text = self.inline(block.children) if is_plain else self.block(block)
@@ -90,13 +95,14 @@ class _HtmlWriter:
                 text = f"<div>{self.block(block)}</div>" if is_before_blank else f"<div><p></p></div>{text}"
             out.append(text)
             before = block.kind
-        return f"<{node.kind}{name}>{''.join(out)}</{node.kind}>", before
+            is_first = is_first and is_object(block)
+        return f"<{node.kind}{name}{number}>{''.join(out)}</{node.kind}>", before
 
     def quote(self, node: Node) -> str:
         return f"<blockquote>{''.join(map(self.block, blocks_of(node)))}</blockquote>"
 
     def list(self, node: Node) -> str:
-        start = f' start="{int(node.value)}"' if node.kind == "ol" and node.value.isdecimal() else ""
+        numbering = "".join(map(_numbering, node.value.split())) if node.kind == "ol" else ""
         out: list[str] = []
         before = node.kind
         children = list(node.nodes())
@@ -106,7 +112,7 @@ class _HtmlWriter:
             else:
                 text, before = self.block(child), child.kind
             out.append(text)
-        return f"<{node.kind}{start}>{''.join(out)}</{node.kind}>"
+        return f"<{node.kind}{numbering}>{''.join(out)}</{node.kind}>"
 
     def code_block(self, node: Node) -> str:
         language = f' class="language-{escape(node.value)}"' if node.value else ""
@@ -131,13 +137,18 @@ class _HtmlWriter:
         return f"<figure>{self.image(node)}{below}</figure>"
 
     def image(self, node: Node) -> str:
-        """Returns the HTML of an image, or of a link to it if `image_source` returns no address for it."""
+        """Writes an image with its link, or a link to it if the page must not load it."""
         if node.mark is None or not is_web_url(node.value):
             return ""
+        link = node.mark.link if is_safe_url(node.mark.link) and not self.links else ""
         if source := self.image_source(node.value):
-            return f'<img src="{escape(source)}" alt="{escape(node.mark.alt)}" loading="lazy">'
+            image = f'<img src="{escape(source)}" alt="{escape(node.mark.alt)}" loading="lazy">'
+            return f'<a href="{escape(link)}" rel="{REL}">{image}</a>' if link else image
         text = escape(node.mark.alt or unquote(node.value.rpartition("/")[2]) or node.value)
-        return text if self.links else f'<a class="image" href="{escape(node.value)}" rel="{REL}">{text}</a>'
+        if self.links:
+            return text
+        beside = f' (<a href="{escape(link)}" rel="{REL}">{escape(_short_address(link))}</a>)' if link else ""
+        return f'<a class="image" href="{escape(node.value)}" rel="{REL}">{text}</a>{beside}'
 
     def recording(self, node: Node) -> str:
         """Returns the HTML of a link in the place of a recording or an embedded page, so that readers decide what to
@@ -148,8 +159,9 @@ class _HtmlWriter:
         text = escape(node.mark.alt or node.value)
         return f'<figure><a class="{node.kind}" href="{escape(node.value)}" rel="{REL}">{text}</a></figure>'
 
-    def inline(self, children: Sequence[Node | str]) -> str:
-        out: list[str] = []
+    def inline(self, children: Sequence[Node | str], before: str = " ") -> str:
+        """Writes what a line contains. `before` is what is written before it in the same line."""
+        out = [before]
         name = ""
         for n, one in enumerate(children):
             if isinstance(one, str):
@@ -158,26 +170,58 @@ class _HtmlWriter:
                 name = _id(one)
             else:
                 following = children[n + 1] if n + 1 < len(children) else ""
-                out.append(self.inline_node(one, name) + space_after(one, out[-1] if out else "", following))
+                out.append(self.inline_node(one, name, out[-1]) + space_after(one, out[-1], following))
                 name = ""
-        return "".join(out)
+        return "".join(out[1:])
 
-    def inline_node(self, node: Node, name: str) -> str:
-        """Returns the HTML of an inline node. `name` is the id attribute for the anchor before the node, or ""."""
+    def inline_node(self, node: Node, name: str, before: str) -> str:
+        """Writes an inline node. `name` is the attribute for the anchor before it, or ""; `before` is what is written
+        before it.
+        """
         if node.kind in IMAGES:
             return self.image(node)
         self.links += node.kind == "a"
-        inside = self.inline(node.children)
+        inside = self.inline(node.children, before)
         self.links -= node.kind == "a"
         if node.kind == ANCHOR:
             return f"<a{_id(node)}></a>"
+        if node.kind == "math":
+            return _formula(node, name, inside)
+        if node.kind == "ruby":
+            reading = f"<rp>(</rp><rt>{escape(node.value, quote=False)}</rt><rp>)</rp>"
+            return f"<ruby{name}>{inside}{reading}</ruby>"
         if node.kind != "a":
-            return f"<{node.kind}{name}>{inside}</{node.kind}>"
+            title = f' title="{escape(node.value)}"' if node.kind == "abbr" else ""
+            return f"<{node.kind}{name}{title}>{inside}</{node.kind}>"
         if not is_safe_url(node.value):
             return inside
         if node.value.startswith("#"):
             return f'<a{name} href="#{ANCHOR_PREFIX}{escape(node.value[1:])}">{inside}</a>'
         return f'<a{name} href="{escape(node.value)}" rel="{REL}">{inside}</a>'
+
+
+def _formula(node: Node, name: str, inside: str) -> str:
+    """Writes a formula in TeX as Pandoc does, for scripts that draw formulas."""
+    kind, start, end = ("display", "\\[", "\\]") if node.value == "display" else ("inline", "\\(", "\\)")
+    return f'<span{name} class="math {kind}">{start}{inside}{end}</span>'
+
+
+def _numbering(part: str) -> str:
+    """Returns the attribute for a part of the value of an ordered list: a number, a style, or "reversed"."""
+    if _is_number(part):
+        return f' start="{int(part)}"'
+    if part in NUMBER_STYLES:
+        return f' type="{part}"'
+    return ' reversed=""' if part == "reversed" else ""
+
+
+def _is_number(text: str) -> bool:
+    return text.removeprefix("-").isdecimal() and len(text) < 10
+
+
+def _short_address(url: str) -> str:
+    """Returns the host of a URL without "www."; the URL itself if it has no host."""
+    return (url.partition("://")[2].partition("/")[0] or url).removeprefix("www.")
 
 
 def _take_anchor(node: Node) -> tuple[str, Node]:
@@ -205,4 +249,5 @@ _WRITERS: dict[str, Callable[[_HtmlWriter, Node], str]] = {
     "table": _HtmlWriter.table,
     "tr": lambda writer, node: writer.table(Node("table", None, [node])),
     "figure": _HtmlWriter.figure,
+    RULE: lambda writer, node: "<hr>",
 }

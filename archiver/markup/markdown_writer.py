@@ -1,5 +1,5 @@
-"""Writes a body with its marks as Markdown: CommonMark, with the tables, deletions and footnotes of GitHub's Markdown
-and the definition lists of PHP Markdown Extra.
+"""Writes a body with its marks as Markdown: CommonMark, with the tables, deletions, footnotes and formulas of GitHub's
+Markdown and the definition lists of PHP Markdown Extra.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 
 from archiver.items import Mark
 from archiver.markup import lazy_regex
@@ -17,12 +18,14 @@ from archiver.markup.marks import (
     ITEMS,
     LISTS,
     RECORDINGS,
+    RULE,
     Node,
     blocks_of,
     build_tree,
     grid_of,
     is_safe_url,
     is_web_url,
+    numbers_of,
     space_after,
 )
 
@@ -34,6 +37,7 @@ _UNSAFE_IN_URL = lazy_regex(r"[\s<>()]")
 _LABEL = lazy_regex(r"[^\w-]+")
 _REFERENCE = lazy_regex(r"[\[(]?\s*(?:\d{1,4}|[*†‡§]{1,3})\s*[\])]?")
 _NUMBER_OF_NOTE = lazy_regex(r"^(?:<sup>\d*</sup>|[\\\[\]().\s])*")
+_NO_WAY_BACK = lazy_regex(r"\s*\\\[\s*\\\]$")  # the brackets around a link back to the text, which is left out
 _TASK = lazy_regex(r"^\\\[([ x])\\\] ")
 _BACKTICKS = lazy_regex("`+")
 _MAX_REFERENCE = 8
@@ -44,8 +48,10 @@ _EMPHASIS = {"strong": "**", "em": "*", "del": "~~"}
 
 def to_markdown(body: str, marks: Iterable[Mark]) -> str:
     """Returns a body with its marks as Markdown, without a line end after its last line."""
+    marks = tuple(marks)
     root = build_tree(body, marks)
-    return _MarkdownWriter(_notes_of(root)).flow(blocks_of(root))
+    writer = _MarkdownWriter(_notes_of(root), has_formulas=any(m.kind == "math" for m in marks))
+    return writer.flow(blocks_of(root))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +109,26 @@ def _label(name: str, reference: str, taken: set[str]) -> str:
 
 
 class _MarkdownWriter:
-    """Writes the nodes of a body (see `build_tree`) as Markdown. `notes` are the footnotes by the names of their
-    anchors.
+    """Writes nodes as Markdown. `notes` are the footnotes by the names of their anchors. `has_formulas`: dollar signs
+    in the text have to be told from those around formulas.
     """
 
-    def __init__(self, notes: dict[str, _Note]) -> None:
-        self.notes = notes
+    def __init__(self, notes: dict[str, _Note], *, has_formulas: bool) -> None:
+        self.notes, self.has_formulas = notes, has_formulas
         self.note_of_item = {id(note.item): note for note in notes.values()}
         self.is_in_note = False
+        self.links = 0
 
     def flow(self, blocks: Sequence[Node]) -> str:
-        texts = (self.block(block) for block in self._join_notes(blocks))
+        shown = (one for n, one in enumerate(blocks) if one.kind != RULE or not self._are_notes(blocks[n + 1 : n + 2]))
+        texts = (self.block(block) for block in self._join_notes(list(shown)))
         return "\n\n".join(text for text in texts if text)
+
+    def _are_notes(self, blocks: Sequence[Node]) -> bool:
+        """Returns True if the first of some blocks is a footnote or a list of footnotes."""
+        items = [item for block in blocks[:1] for item in (block.nodes() if block.kind in LISTS else ())]
+        is_list = bool(items) and all(id(item) in self.note_of_item for item in items)
+        return is_list or any(self._note_of(block) is not None for block in blocks[:1])
 
     def _note_of(self, block: Node) -> _Note | None:
         """Returns the footnote whose text a block is; None if it is not a paragraph with a footnote."""
@@ -161,14 +175,13 @@ class _MarkdownWriter:
     def list(self, node: Node) -> str:
         if node.kind == "dl":
             return self.definitions(node)
-        number = int(node.value) if node.value.isdecimal() else 1
         out: list[str] = []
         ends_with_list = False
-        for item in node.nodes():
+        for item, number in zip(node.nodes(), numbers_of(node), strict=True):
             note = self.note_of_item.get(id(item))
-            marker = f"[^{note.label}]: " if note else "- " if node.kind == "ul" else f"{number}. "
-            number += 1
-            text = self.item(item)
+            # A number has no sign and at most nine digits (CommonMark 0.31, section 5.2).
+            marker = f"[^{note.label}]: " if note else "- " if node.kind == "ul" else f"{max(number, 0)}. "
+            text = _NO_WAY_BACK.sub("", self.item(item)) if note else self.item(item)
             width = 4 if note else len(marker)
             is_after_blank = bool(out) and item.after_blank and item.kind == "li" and not ends_with_list
             is_loose = "\n\n" in text or is_after_blank
@@ -225,24 +238,27 @@ class _MarkdownWriter:
             return ""
         caption = node.mark.caption.replace("\\", "\\\\").replace('"', '\\"')
         title = f' "{caption}"' if caption else ""
-        return f"![{_escape(node.mark.alt)}]({_url(node.value)}{title})"
+        image = f"![{_escape(node.mark.alt)}]({_url(node.value)}{title})"
+        link = node.mark.link if is_safe_url(node.mark.link) and not self.links else ""
+        return f"[{image}]({_url(link)})" if link else image
 
     def recording(self, node: Node) -> str:
         if node.mark is None or not is_web_url(node.value):
             return ""
         return f"[{_escape(node.mark.alt or node.value)}]({_url(node.value)})"
 
-    def inline(self, children: Sequence[Node | str]) -> str:
+    def inline(self, children: Sequence[Node | str], before: str = " ") -> str:
+        """Writes what a line contains. `before` is what is written before it in the same line."""
         out: list[str] = []
         children = _joined(children)
         for n, one in enumerate(children):
             if isinstance(one, str):
-                out.append(_escape(one))
+                out.append(_escape(one).replace("$", "\\$") if self.has_formulas else _escape(one))
             else:
                 following = children[n + 1] if n + 1 < len(children) else ""
                 after = following if isinstance(following, str) else following.text
-                before = "".join(out)[-1:]
-                out.append(self.inline_node(one, before, after[:1]) + space_after(one, before, following))
+                here = "".join(out)[-1:] or before[-1:]
+                out.append(self.inline_node(one, here, after[:1]) + space_after(one, here, following))
         return "".join(out)
 
     def inline_node(self, node: Node, before: str, after: str) -> str:
@@ -250,11 +266,18 @@ class _MarkdownWriter:
             return self.image(node)
         if node.kind == "code":
             return _code(node.text)
-        inside = self.inline(node.children)
+        if node.kind == "math":
+            dollars = "$$" if node.value == "display" else "$"
+            return f"{dollars}{node.text}{dollars}"
+        self.links += node.kind == "a"
+        inside = self.inline(node.children, before)
+        self.links -= node.kind == "a"
         if node.kind == "a":
             return self.link(node, inside)
         if not inside:
             return ""
+        if writer := _VALUED.get(node.kind):
+            return writer(inside, escape(node.value))
         sign = _EMPHASIS.get(node.kind)
         if sign is not None and _may_open(before, node.text[:1]) and _may_open(after, node.text[-1:]):
             return f"{sign}{inside}{sign}"
@@ -270,12 +293,18 @@ class _MarkdownWriter:
         return f"[{inside}]({_url(node.value)})" if is_safe_url(node.value) else inside
 
     def sup_of_note(self, node: Node) -> str:
-        """Returns the Markdown of a raised (<sup>) link to a footnote, which is the reference alone; "" for any other
-        node.
-        """
-        inside = list(node.nodes())
+        """Writes a raised reference to a footnote as the reference alone; "" for another node."""
+        inside = [one for one in node.nodes() if one.kind != ANCHOR]
         is_note = len(inside) == 1 and inside[0].kind == "a" and inside[0].value[1:] in self.notes
-        return self.inline(node.children) if node.kind == "sup" and is_note else ""
+        has_brackets = all(one.strip() in ("", "[", "]", "(", ")") for one in node.children if isinstance(one, str))
+        return self.inline(inside if has_brackets else node.children) if node.kind == "sup" and is_note else ""
+
+
+# Elements without a form in Markdown whose mark has a text as its value.
+_VALUED: dict[str, Callable[[str, str], str]] = {
+    "abbr": lambda inside, title: f'<abbr title="{title}">{inside}</abbr>',
+    "ruby": lambda inside, reading: f"<ruby>{inside}<rp>(</rp><rt>{reading}</rt><rp>)</rp></ruby>",
+}
 
 
 def _joined(children: Sequence[Node | str]) -> list[Node | str]:
@@ -347,4 +376,5 @@ _WRITERS: dict[str, Callable[[_MarkdownWriter, Node], str]] = {
     "pre": _MarkdownWriter.code_block,
     "table": _MarkdownWriter.table,
     "figure": _MarkdownWriter.figure,
+    RULE: lambda writer, node: "---",
 }

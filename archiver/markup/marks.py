@@ -6,11 +6,14 @@ article are in document order, an outer mark before those inside it, and never o
 - Blocks: h1 to h6, ul, ol, li, dl, dt, dd, blockquote, pre, table, tr, th, td, and p for a further paragraph of a list
   item. A text without such a mark is a paragraph. Paragraphs are separated by blank lines, a line end inside one is a
   line break.
-  The value of an ol is the number of its first item, that of a pre the language of its code. That of a td or th is
+  The value of an ol is its numbering: the number of its first item, "reversed", and its style ("a", "A", "i", "I").
+  That of a li is its number if it is not the next one, that of a pre the language of its code. That of a td or th is
   its spans ("colspan=2", "rowspan=3") and, in the first row of a table, the alignment of its column ("right").
-- Inline: a, strong, em, code, del, sup, sub.
+- Inline: a, strong, em, code, kbd, del, ins, mark, q, sup, sub, abbr (its value is the full term), ruby (its value is
+  the reading of the text, which the body does not have), and math (a formula in TeX; its value is "display" if it is a
+  paragraph).
 - Without length: figure (an image between blocks), img (an image in a line of text), video, audio and iframe
-  (recordings and embedded pages), and id (an anchor to which a link in the text leads).
+  (recordings and embedded pages), hr (a break between two parts), and id (an anchor to which a link in the text leads).
 """
 
 from __future__ import annotations
@@ -28,13 +31,18 @@ LISTS = frozenset({"ul", "ol", "dl"})
 ITEMS = frozenset({"li", "dt", "dd"})
 CELLS = frozenset({"td", "th"})
 BLOCKS = frozenset({*HEADINGS, *LISTS, *ITEMS, *CELLS, "blockquote", "pre", "table", "tr", "p"})
-INLINE = frozenset({"a", "strong", "em", "code", "del", "sup", "sub"})
+INLINE = frozenset(
+    {"a", "strong", "em", "code", "kbd", "del", "ins", "mark", "q", "sup", "sub", "abbr", "ruby", "math"}
+)
 IMAGES = frozenset({"figure", "img"})
 RECORDINGS = frozenset({"video", "audio", "iframe"})
 ANCHOR = "id"
 ALIGNMENTS = ("left", "center", "right")
 SPANS = ("colspan", "rowspan")
-KINDS = BLOCKS | INLINE | IMAGES | RECORDINGS | {ANCHOR}
+RULE = "hr"
+KINDS = BLOCKS | INLINE | IMAGES | RECORDINGS | {RULE, ANCHOR}
+NUMBER_STYLES = ("a", "A", "i", "I")
+_NUMBER = lazy_regex(r"-?\d{1,8}")
 _SCHEMES = frozenset({"http", "https", "mailto", "ftp", "tel"})
 _SCHEME = lazy_regex(r"([a-zA-Z][a-zA-Z0-9+.-]*):")
 _ANCHOR_NAME = lazy_regex(r"[^\s\"'<>&]{1,200}")
@@ -62,17 +70,19 @@ def is_contact(url: str) -> bool:
 
 
 def links_of(body: str, marks: Iterable[Mark]) -> tuple[Link, ...]:
-    """Returns the links in a body in reading order, without those that lead to anchors in the same body."""
-    return tuple(
-        Link(m.value, " ".join(body[m.offset : m.end].split()))
-        for m in marks
-        if m.kind == "a" and not m.value.startswith("#")
-    )
+    """Returns the links of a text and of its images in reading order, without links inside the text itself."""
+    found: list[Link] = []
+    for m in marks:
+        if m.kind == "a" and not m.value.startswith("#"):
+            found.append(Link(m.value, " ".join(body[m.offset : m.end].split())))
+        elif m.link:
+            found.append(Link(m.link, m.alt))
+    return tuple(found)
 
 
 def images_of(marks: Iterable[Mark]) -> tuple[Image, ...]:
     """Returns the images of a text in reading order."""
-    return tuple(Image(m.value, m.alt, m.caption) for m in marks if m.kind in IMAGES)
+    return tuple(Image(m.value, m.alt, m.caption, m.link) for m in marks if m.kind in IMAGES)
 
 
 def captions_of(marks: Iterable[Mark]) -> tuple[str, ...]:
@@ -87,12 +97,12 @@ Packed = list[list[int | str]]
 
 
 def pack_marks(marks: Iterable[Mark]) -> Packed:
-    """Returns marks as JSON arrays [offset, length, kind, value, alt, caption]. Empty values at the end of an array are
-    left out.
+    """Returns marks as JSON arrays [offset, length, kind, value, alt, caption, link], without the empty values at
+    their ends.
     """
     packed = []
     for m in marks:
-        row: list[int | str] = [m.offset, m.length, m.kind, m.value, m.alt, m.caption]
+        row: list[int | str] = [m.offset, m.length, m.kind, m.value, m.alt, m.caption, m.link]
         while not row[-1] and len(row) > 3:
             row.pop()
         packed.append(row)
@@ -109,7 +119,7 @@ def unpack_marks(packed: object, length: int | None = None) -> tuple[Mark, ...]:
 
 
 def _unpack(row: object) -> Mark | None:
-    if not isinstance(row, list) or not 3 <= len(row) <= 6:
+    if not isinstance(row, list) or not 3 <= len(row) <= 7:
         return None
     offset, length, kind, *texts = row
     are_numbers = all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in (offset, length))
@@ -129,7 +139,9 @@ def meaning_of_marks(marks: Iterable[Mark]) -> list[str]:
     parameters. For an image, only its file name counts, without the size that WordPress adds, since sites move images
     to other hosts.
     """
-    found = {f"link {_target(m.value)}" for m in marks if m.kind == "a" and is_web_url(m.value)}
+    marks = tuple(marks)
+    links = (m.value if m.kind == "a" else m.link for m in marks)
+    found = {f"link {_target(link)}" for link in links if is_web_url(link)}
     found |= {f"image {name}" for m in marks if m.kind in IMAGES and (name := _file_name(m.value))}
     return sorted(found)
 
@@ -149,6 +161,14 @@ def _file_name(url: str) -> str:
     except ValueError:
         return ""
     return _SIZE.sub("", path.rstrip("/").rpartition("/")[2]).lower()
+
+
+def without_texts(mark: Mark) -> Mark:
+    """Returns a mark without the texts in it that are not part of the body: alternative texts and captions, links of
+    images to e-mail addresses and telephone numbers, full terms and readings.
+    """
+    value = "" if mark.kind in ("abbr", "ruby") else mark.value
+    return replace(mark, value=value, alt="", caption="", link="" if is_contact(mark.link) else mark.link)
 
 
 def carry_marks(old: str, marks: Sequence[Mark], new: str) -> tuple[Mark, ...]:
@@ -230,7 +250,7 @@ def _carried(mark: Mark, lines: Sequence[_KeptLine]) -> Mark | None:
 ROOT = "body"
 _FLOW = frozenset({ROOT, "blockquote", *ITEMS})
 _LINES = frozenset({*HEADINGS, *CELLS, "p"})
-_OBJECTS = frozenset({"figure", *RECORDINGS})
+_OBJECTS = frozenset({"figure", RULE, *RECORDINGS})
 
 
 @dataclass(slots=True)
@@ -385,6 +405,20 @@ def space_after(image: Node, before: str, following: Node | str) -> str:
     text = following if isinstance(following, str) else following.text
     is_between_words = image.kind == "img" and before[-1:] == " " and text[:1].isalnum()
     return " " if is_between_words else ""
+
+
+def numbers_of(items: Node) -> list[int]:
+    """Returns the numbers of the items of an ordered list (HTML, section 4.4.5)."""
+    parts = items.value.split()
+    step = -1 if "reversed" in parts else 1
+    children = list(items.nodes())
+    first = next((int(part) for part in parts if _NUMBER.fullmatch(part)), len(children) if step < 0 else 1)
+    out: list[int] = []
+    for child in children:
+        number = int(child.value) if child.kind == "li" and _NUMBER.fullmatch(child.value) else first
+        out.append(number)
+        first = number + step
+    return out
 
 
 def spans_of(cell: Node) -> tuple[int, int]:

@@ -38,6 +38,7 @@ def _compared(name: str, record: Record) -> Any:
         return record[name]
     marks = unpack_marks(record[name])
     found = [f"link {m.value}" for m in marks if m.kind == "a" and not m.value.startswith("#")]
+    found += [f"link {m.link}" for m in marks if m.link]
     return sorted({*found, *(f"image {m.value}" for m in marks if m.kind in IMAGES)})
 
 

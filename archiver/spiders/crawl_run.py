@@ -72,6 +72,7 @@ from archiver.storage.runs import (
     end_run,
     ensure_site,
     has_finished,
+    last_finished_version,
     last_run,
     left_pages_unsampled,
     make_seed_due,
@@ -106,6 +107,7 @@ class SiteJudge:
         last = last_run(db, site["id"])
         self._is_pending = last is not None and last["outcome"] != "finished"
         self._is_complete = has_finished(db, site["id"])
+        self._is_updated = last_finished_version(db, site["id"]) not in ("", run.version)
         self._next = _FIRST
 
     def judge_article(
@@ -159,19 +161,21 @@ class SiteJudge:
         return reading.tally
 
     def finish(self, *, is_complete: bool) -> RejudgingTally:
-        """At the end of the run, decides which forms are forms of posts, and judges again the pages of forms whose
-        verdict has changed. Also re-extracts articles with values that belong to the site. Returns the counts.
+        """At the end of the run, decides which forms (templates) are forms of posts, and judges again the pages of
+        forms whose verdict has changed. Also re-extracts articles with values that belong to the site. After an update
+        of the program, pages that are not posts and were answered with 304 are judged again, too.
 
-        Does nothing if the run read only the home page, unless the previous run was interrupted. `is_complete` is True
-        if the run has read all pages that it found.
+        Does nothing if the run read only the home page, unless the previous run was interrupted or made by another
+        version. `is_complete` is True if the run has read all pages that it found.
         """
         counts = self._writer.counts
-        if self._pages <= _HOME_ONLY and not self._is_pending:
+        if self._pages <= _HOME_ONLY and not self._is_pending and not self._is_updated:
             return RejudgingTally()
         self._is_complete = self._is_complete or is_complete
         self.judge()
         judging = Rejudging(self._db, self._archive.parent, self._site, self._verdicts)
-        tally, rejudged = rejudge(judging, self._run, most=_MOST_AT_END)
+        since = pages.stamp(self._run.started) if self._is_updated else ""
+        tally, rejudged = rejudge(judging, self._run, confirmed_since=since, most=_MOST_AT_END)
         counts.add(rejudged)
         if counts.new or counts.revised or self._is_pending:
             now = datetime.now(UTC)

@@ -223,11 +223,8 @@ def stored_verdicts(db: Database, site_id: int) -> SiteVerdicts:
 
 @dataclass(frozen=True, slots=True)
 class PageToRejudge:
-    """A page whose kind was decided before the verdict on its form, or the site's handwritten rules, were known.
-
-    - `row`: its row of `pages`.
-    - `form_id`: its form; None if the page is judged again because of handwritten rules.
-    - `is_promised`: True if a feed, an API or a sitemap reported the page.
+    """A page whose kind was decided before the verdict on its form, or the site's handwritten rules, were known. Holds
+    its row of `pages`. `form_id` is None if the page is judged for another reason than its form.
     """
 
     row: dict[str, Any]
@@ -271,6 +268,23 @@ def pages_of_handwritten_rules(db: Database, site_id: int, *, may_make_posts: bo
         "and kind in ('post', 'page', 'listing', 'other', 'unknown')) order by id",
         {"site": site_id, "marked": BY_HAND, "dated": DATED_BY_HAND, "may_make_posts": may_make_posts},
     ).fetchall()
+    yield from _pages_by_id(db, found)
+
+
+def pages_confirmed_since(db: Database, site_id: int, since: str) -> Iterator[PageToRejudge]:
+    """Yields the captured pages of a site that are not posts and that the server has called unchanged (304) since a
+    time, so that they were not read again.
+    """
+    found = db.execute(
+        "select id from pages where site_id = ? and capture_id is not null and status = 304 and fetched_at >= ? "
+        "and outcome = 'not-article' and rule is not 'not-html' "
+        "and kind in ('post', 'page', 'listing', 'other', 'unknown') order by id",
+        [site_id, since],
+    ).fetchall()
+    yield from _pages_by_id(db, found)
+
+
+def _pages_by_id(db: Database, found: Iterable[tuple[int]]) -> Iterator[PageToRejudge]:
     for (number,) in found:
         for row in list(db.query(_PAGE, [number])):
             is_promised = bool(row.pop("is_promised"))

@@ -214,6 +214,14 @@ def last_run(db: Database, site_id: int) -> dict[str, Any] | None:
     )
 
 
+def last_finished_version(db: Database, site_id: int) -> str:
+    """Returns the version of this program that finished the site's last complete run; "" if there was none."""
+    row = db.execute(
+        "select version from runs where site_id = ? and outcome = 'finished' order by id desc limit 1", [site_id]
+    ).fetchone()
+    return row[0] or "" if row else ""
+
+
 @dataclass(frozen=True, slots=True)
 class LastRun:
     """A crawl run that has ended."""

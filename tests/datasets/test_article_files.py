@@ -160,3 +160,14 @@ def test_cells_of_a_book_are_aligned_by_style(archive: Path, tmp_path: Path) -> 
 def test_a_book_of_no_articles_is_a_book(archive: Path, tmp_path: Path) -> None:
     output("export", "tag:nothing", "-f", "epub", "-o", tmp_path / "none.epub", "--archive", archive)
     assert epub.read_epub(str(tmp_path / "none.epub")).title == "tag:nothing"
+
+
+def test_a_book_has_the_title_that_is_given(archive: Path, tmp_path: Path) -> None:
+    words = ("export", "tag:sea", "-f", "epub", "--title", "Boats & tides", "-o", tmp_path / "sea.epub")
+    output(*words, "--archive", archive)
+    assert epub.read_epub(str(tmp_path / "sea.epub")).title == "Boats & tides"
+
+
+def test_a_table_has_no_title(archive: Path) -> None:
+    done = in_process("export", "-f", "csv", "--title", "Boats", "--archive", str(archive))
+    assert (done.exit_code, "--title needs one of the formats" in done.output) == (2, True)

@@ -328,6 +328,19 @@ def test_only_the_named_fields_are_re_extracted(place: WorkerContext, folder: Pa
     assert not rows(found, "select 1 from articles where title not like 'Wrong%' or authors = '[]'")
 
 
+@pytest.mark.parametrize("options", [(), ("--forget-page-objects",)])
+def test_values_of_page_objects_are_replaced_if_the_command_says_so(
+    place: WorkerContext, folder: Path, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    import_files(place, folder / "a.warc.gz", only=[SITES[1]])
+    done = CliRunner().invoke(cli, ["fleet", "reextract", SITES[1], *options, "--jobs", place.board.jobs])
+    assert done.exit_code == 0, done.output
+    do_task(place, *due_tasks(place.board, REEXTRACT))
+    found = shard(place, SITES[1], tmp_path / "shard")
+    ((request,),) = rows(found, "select request from reextractions where finished_at is not null")
+    assert json.loads(request).get("forget_page_objects", False) is bool(options)
+
+
 def test_a_shard_has_one_writer(place: WorkerContext, folder: Path) -> None:
     import_files(place, folder / "a.warc.gz", only=[SITES[1]])
     enter_tasks(place.board, [NewTask(REEXTRACT, SITES[1], options=FIELDS)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +20,7 @@ from archiver.markup.marks import (
     meaning_of_marks,
     pack_marks,
     unpack_marks,
+    without_texts,
 )
 
 BODY = "One link here.\n\nA second paragraph.\n\nThe end of it."
@@ -26,7 +29,7 @@ SECOND = Mark(16, 8, "strong")
 LAST = Mark(41, 7, "em")
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
 marks = st.builds(
-    Mark, st.integers(0, 10**7), st.integers(0, 10**5), st.sampled_from(sorted(KINDS)), texts, texts, texts
+    Mark, st.integers(0, 10**7), st.integers(0, 10**5), st.sampled_from(sorted(KINDS)), texts, texts, texts, texts
 )
 
 
@@ -147,3 +150,31 @@ def test_an_image_of_another_host_or_size_means_the_same() -> None:
 
 def test_headings_and_emphasis_have_no_meaning_of_their_own() -> None:
     assert meaning_of_marks([Mark(0, 3, "h2"), Mark(5, 3, "em"), Mark(5, 0, "id", "x")]) == []
+
+
+def test_the_link_of_an_image_is_a_link_of_the_text() -> None:
+    linked = Mark(0, 0, "figure", "https://a.example/1.jpg", "one", link="https://shop.example/x")
+    assert links_of(BODY, [linked]) == (Link("https://shop.example/x", "one"),)
+    assert images_of([linked])[0].link == "https://shop.example/x"
+
+
+def test_another_link_of_an_image_is_a_change_of_meaning() -> None:
+    one = Mark(0, 0, "figure", "https://a.example/1.jpg", link="https://shop.example/x")
+    assert meaning_of_marks([one]) != meaning_of_marks([replace(one, link="https://shop.example/y")])
+
+
+@pytest.mark.parametrize(
+    ("mark", "rest"),
+    [
+        (Mark(0, 3, "abbr", "Ann Lee"), Mark(0, 3, "abbr")),
+        (Mark(0, 3, "ruby", "Ann"), Mark(0, 3, "ruby")),
+        (
+            Mark(0, 0, "figure", "https://a.example/1.jpg", "Ann", "Lee"),
+            Mark(0, 0, "figure", "https://a.example/1.jpg"),
+        ),
+        (Mark(0, 0, "img", "https://a.example/1.jpg", link="tel:123"), Mark(0, 0, "img", "https://a.example/1.jpg")),
+        (LINK, LINK),
+    ],
+)
+def test_a_mark_without_texts_has_no_words_of_its_own(mark: Mark, rest: Mark) -> None:
+    assert without_texts(mark) == rest

@@ -20,15 +20,18 @@ from tests.markup.read_again import read_html
 
 CASES = Path(__file__).parent.parent / "cases" / "markup"
 FOLDERS = sorted(path.parent for path in CASES.glob("*/expected.md"))
-INLINE = ("strong", "em", "code", "del", "sup", "sub")
+INLINE = ("strong", "em", "code", "kbd", "del", "ins", "mark", "q", "sup", "sub", "ruby")
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
-BLOCKS = ("blockquote", "div", "dl", "figcaption", "figure", "pre", "table", "tr", "ul", "ol", "br")
+BLOCKS = ("blockquote", "div", "dl", "figcaption", "figure", "pre", "table", "tr", "ul", "ol", "br", "hr", "rp", "rt")
 NAMED = {**{key: {"id"} for key in (*INLINE, *HEADINGS, "p", "li", "dt", "dd")}, "a": {"href", "id", "rel", "class"}}
 SPANS = {"align", "colspan", "rowspan"}
 ATTRIBUTES = NAMED | {
     "code": {"class", "id"},
     "img": {"src", "alt", "loading"},
-    "ol": {"start"},
+    "ol": {"start", "reversed", "type"},
+    "li": {"id", "value"},
+    "abbr": {"id", "title"},
+    "span": {"id", "class"},
     "td": SPANS,
     "th": SPANS,
 }

@@ -16,11 +16,23 @@ WORDS = st.sampled_from(
 TEXT = st.lists(WORDS, min_size=1, max_size=4).map(lambda words: escape(" ".join(words)))
 
 
+WRAPPERS = [
+    "b", "strong", "i", "em", "code", "kbd", "del", "ins", "mark", "q", "sup", "sub", "span", "u"
+]  # fmt: skip
+FORMULA = st.sampled_from(
+    [
+        "<math><mi>x</mi><mo>&lt;</mo><mn>2</mn></math>",
+        r'<span class="math inline">\(\frac{a}{b}\)</span>',
+        r'<span class="math display">\[a & b\]</span>',
+    ]
+)
+
+
 def wrapped(inside: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.one_of(
-        st.tuples(st.sampled_from(["b", "strong", "i", "em", "code", "del", "sup", "sub", "span", "u"]), inside).map(
-            lambda pair: f"<{pair[0]}>{pair[1]}</{pair[0]}>"
-        ),
+        st.tuples(st.sampled_from(WRAPPERS), inside).map(lambda pair: f"<{pair[0]}>{pair[1]}</{pair[0]}>"),
+        inside.map(lambda text: f'<abbr title="the &quot;whole&quot; term">{text}</abbr>'),
+        inside.map(lambda text: f"<ruby>{text}<rp>(</rp><rt>reading</rt><rp>)</rp></ruby>"),
         st.tuples(st.sampled_from(["/a", "https://x.example/b?c=d&e", "#n", "javascript:f()", ""]), inside).map(
             lambda pair: f'<a href="{escape(pair[0])}">{pair[1]}</a>'
         ),
@@ -34,6 +46,9 @@ INLINE = st.lists(
         st.just("<br>"),
         st.just(" "),
         st.just('<img src="/i.png" alt="i">'),
+        st.just('<a href="/a"><img src="/l.png" alt="l"></a>'),
+        st.just('<iframe src="https://v.example/2"></iframe>'),
+        FORMULA,
     ),
     min_size=1,
     max_size=4,
@@ -45,6 +60,8 @@ FIGURE = st.sampled_from(
         '<p><img src="/g.jpg"></p>',
         '<iframe src="https://v.example/1" title="Film"></iframe>',
         '<video src="/v.mp4"></video>',
+        '<figure><a href="/page"><img src="/h.jpg"></a><figcaption>A caption</figcaption></figure>',
+        "<hr>",
     ]
 )
 LEAVES = st.one_of(
@@ -60,6 +77,11 @@ LEAVES = st.one_of(
 )
 
 
+NUMBERINGS = [
+    "", ' start="3"', ' start="-1" type="a"', " reversed", ' reversed start="9" style="list-style: upper-roman"'
+]  # fmt: skip
+
+
 def around(inside: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     some = st.lists(inside, min_size=1, max_size=3)
     items = st.lists(st.one_of(INLINE, inside, some.map("".join)), min_size=1, max_size=3)
@@ -67,7 +89,11 @@ def around(inside: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         some.map(lambda blocks: f"<blockquote>{''.join(blocks)}</blockquote>"),
         some.map(lambda blocks: f"<div>{''.join(blocks)}</div>"),
         items.map(lambda one: f"<ul>{''.join(f'<li>{item}</li>' for item in one)}</ul>"),
-        items.map(lambda one: f'<ol start="3">{"".join(f"<li>{item}</li>" for item in one)}</ol>'),
+        st.tuples(st.sampled_from(NUMBERINGS), items).map(
+            lambda one: f"<ol{one[0]}>{''.join(f'<li>{item}</li>' for item in one[1])}</ol>"
+        ),
+        items.map(lambda one: f"<ol>{''.join(f'<li value=5>{item}</li>' for item in one)}</ol>"),
+        items.map(lambda one: f"<ul>{''.join(f'<li>{item}</li>' for item in one)}loose</ul>"),
         items.map(lambda one: f"<dl>{''.join(f'<dt>{item}</dt><dd>{item}</dd>' for item in one)}</dl>"),
     )
 

@@ -14,7 +14,7 @@ from archiver.markup.markdown_writer import to_markdown
 from archiver.markup.marks import BLOCKS, INLINE, pack_marks
 from tests.markup.read_again import URL, read_html
 
-TAGS = {*BLOCKS, *INLINE, "figure", "figcaption", "img", "br", "div"}
+TAGS = {*BLOCKS, *INLINE, "figure", "figcaption", "img", "br", "div", "hr", "span", "rp", "rt"} - {"math"}
 ATTRIBUTES = {"a": {"href", "id", "class"}, "img": {"src", "alt", "loading"}, "code": {"class"}, "ol": {"start"}}
 ATTRIBUTES |= {tag: {"id"} for tag in TAGS - {"a", "img", "code", "ol"}}
 
@@ -40,6 +40,8 @@ def safe(html: str) -> str:
         ("<p>1. no list</p>", r"1\. no list"),
         ("<p>- no item</p>", r"\- no item"),
         ("<p>one<br>two</p>", "one\\\ntwo"),
+        ("<p>5$ or <math><mi>x</mi></math></p>", r"5\$ or $x$"),
+        ("<p>a<sup><a href='#n'>1</a></sup></p><hr><ol><li id='n'>b</li></ol>", "a[^1]\n\n[^1]: b"),
         ("<h3>Head</h3><p>text</p>", "### Head\n\ntext"),
         ("<ul><li>a</li><li>b<ol><li>c</li></ol></li></ul>", "- a\n- b\n  1. c"),
         ("<ol start='7'><li>a</li><li>b</li></ol>", "7. a\n8. b"),
@@ -111,6 +113,54 @@ def test_html_writes_a_link_for_an_image_that_is_not_loaded() -> None:
     assert 'href="https://round.example/a.jpg" rel="noopener noreferrer">Sea</a>' in html
 
 
+def test_html_writes_the_link_of_an_image_that_is_not_loaded_beside_it() -> None:
+    text = read_html("<p>a</p><a href='https://shop.example/x'><img src='/a.jpg' alt='Sea'></a>")
+    html = to_html(text.text, text.markup, lambda url: "")
+    assert html.endswith(
+        'Sea</a> (<a href="https://shop.example/x" rel="noopener noreferrer">shop.example</a>)</figure>'
+    )
+
+
+NO_RECORD: dict[str, object] = {
+    **dict.fromkeys(("title", "published", "language", "last_seen"), ""),
+    **{name: [] for name in ("authors", "categories", "tags")},
+    "site": "x",
+    "url": "y",
+}
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("<p>a</p><hr><p>b</p>", '<p>a</p>\n<milestone unit="section" rend="rule"/>\n<p>b</p>'),
+        (
+            "<table><tr><th colspan=2>a</th><td rowspan=2>b</td></tr><tr><td>c</td><td>d</td></tr></table>",
+            '<table><row><cell role="label" cols="2">a</cell><cell rows="2">b</cell></row>'
+            "<row><cell>c</cell><cell>d</cell></row></table>",
+        ),
+        ("<ol><li>a</li></ol>", '<list rend="numbered"><item><p>a</p></item></list>'),
+        ("<ol type=A><li>a</li></ol>", '<list rend="numbered upper-alpha"><item><p>a</p></item></list>'),
+        (
+            "<ol reversed><li>a</li><li>b</li></ol>",
+            '<list rend="numbered"><item n="2"><p>a</p></item><item n="1"><p>b</p></item></list>',
+        ),
+        ("<p><ins>a</ins> <del>b</del> <q>c</q></p>", "<p><add>a</add> <del>b</del> <q>c</q></p>"),
+        ("<p><kbd>a</kbd></p>", '<p><hi rend="keyboard">a</hi></p>'),
+        ("<p><abbr title='b &amp; c'>a</abbr></p>", "<p><choice><abbr>a</abbr><expan>b &amp; c</expan></choice></p>"),
+        ("<p><ruby>a<rt>b</rt></ruby></p>", "<p><ruby><rb>a</rb><rt>b</rt></ruby></p>"),
+        ("<p><math><mi>x</mi><mo>&lt;</mo></math></p>", '<p><formula notation="TeX">x&lt;</formula></p>'),
+        (
+            "<a href='/b'><img src='/a.jpg'></a>",
+            '<figure><graphic url="https://round.example/a.jpg"/><p><ref target="https://round.example/b"/></p></figure>',
+        ),
+    ],
+)
+def test_tei(html: str, expected: str) -> None:
+    text = read_html(html)
+    tei = to_tei({**NO_RECORD, "body": text.text, "markup": pack_marks(text.markup)})
+    assert tei.partition("<body><div>\n")[2].partition("\n</div></body>")[0] == expected
+
+
 def test_tei_is_well_formed_and_says_the_structure() -> None:
     text = read_html(
         "<h2>Head &amp; more</h2><p>a <b>b</b> <a href='/x'>c</a></p><ol><li>d</li></ol><blockquote>e</blockquote>"
@@ -147,11 +197,7 @@ def test_tei_is_well_formed_and_says_the_structure() -> None:
 
 def test_tei_names_each_note_once() -> None:
     text = read_html("<p>a<a href='#n:1'>1</a><a href='#n_1'>2</a></p><ol><li id='n:1'>b</li><li id='n_1'>c</li></ol>")
-    record: dict[str, object] = dict.fromkeys(("title", "published", "language", "last_seen"), "")
-    record |= {name: [] for name in ("authors", "categories", "tags")}
-    root = etree.fromstring(
-        to_tei({**record, "site": "x", "url": "y", "body": text.text, "markup": pack_marks(text.markup)}).encode()
-    )
+    root = etree.fromstring(to_tei({**NO_RECORD, "body": text.text, "markup": pack_marks(text.markup)}).encode())
     names = [el.get("{http://www.w3.org/XML/1998/namespace}id") for el in root.iter(f"{{{TEI_NAMESPACE}}}item")]
     targets = [el.get("target") for el in root.iter(f"{{{TEI_NAMESPACE}}}ref")]
     assert targets[-2:] == [f"#{name}" for name in names]

@@ -314,6 +314,37 @@ def test_new_rules_by_hand_judge_stored_pages_again(tmp_path: Path, rules: str) 
         assert rejudged(archive) == (0, LEAVES)
 
 
+def logs() -> Pages:
+    """Return a site whose posts have every mark of a post, on a server that knows when a page is unchanged."""
+    dice = Random(4)
+    links = "".join(f'<p><a href="/log/{n}">log {n}</a></p>' for n in range(LEAVES))
+    out: Pages = {"/": Answer(f"<html><head><title>Logs</title></head><body>{links}</body></html>".encode())}
+    for n in range(LEAVES):
+        top = f"<html><head><title>Log {n}</title><meta property='og:type' content='article'></head>"
+        day = f"<time datetime='2024-05-0{n + 1}'>{n + 1} May 2024</time>"
+        text = f"<article><h1>Log {n}</h1>{day}<p>{made_paragraph(dice)}</p></article>"
+        headers = {"Content-Type": "text/html; charset=utf-8", "ETag": f'"{n}"'}
+        out[f"/log/{n}"] = Answer(f"{top}<body class='single-post'>{text}</body></html>".encode(), headers=headers)
+    return out
+
+
+@pytest.mark.parametrize(("version", "posts"), [("0.0.1", LEAVES), ("", LEAVES - 1)])
+def test_an_updated_program_judges_unchanged_pages_again(tmp_path: Path, version: str, posts: int) -> None:
+    with crawled(logs(), tmp_path) as (server, archive):
+        assert posts_of_pages(archive) == LEAVES
+        change(
+            archive,
+            "update pages set outcome = 'not-article', kind = 'listing', rule = 'list of links', article_id = null, "
+            "due_at = '2000-01-01T00:00:00+00:00' where url like '%/log/3'",
+            f"update runs set version = '{version}' where '{version}' <> ''",
+        )
+        server.requests.clear()
+        crawl(server.url, archive=archive)
+        assert "/log/3" in server.requests
+        assert rows(archive, "select status from pages where url like '%/log/3'") == [(304,)]
+        assert posts_of_pages(archive) == posts
+
+
 class Logo:
     """A blog that shows its own name as the first heading of each page, and one picture to those who share it.
 

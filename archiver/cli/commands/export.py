@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 FOLDER_FORMATS = ("markdown", "html", "tei")
+TITLED_FORMATS = ("epub", "wacz")
 # QUERY may contain words that begin with "-", also "-h".
 _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
@@ -37,6 +38,7 @@ class ExportOptions:
     form: str
     output: str
     wacz: str | None
+    title: str | None
     archive: str
 
 
@@ -76,6 +78,11 @@ class ExportOptions:
     help="Write to FILE (for markdown, html and tei: a folder) instead of standard output.",
 )
 @click.option("--wacz", metavar="FILE", type=click.Path(), help="Same as -f wacz -o FILE.")
+@click.option(
+    "--title",
+    metavar="TEXT",
+    help="Title of the EPUB book or WACZ file  [default: QUERY for a book, or the file's name]",
+)
 @archive_option
 @pass_options_as(ExportOptions, query=QueryOptions)
 def export(options: ExportOptions) -> None:
@@ -91,7 +98,7 @@ def export(options: ExportOptions) -> None:
       archiver export --site blog.example.org --since 2023 -f csv > articles.csv
       archiver export "flood OR storm" -f geojson -o map.geojson
       archiver export --site blog.example.org -f markdown -o blog/
-      archiver export "tag:gardening" -f epub -o gardening.epub
+      archiver export "tag:gardening" -f epub --title "The garden in a year" -o gardening.epub
       archiver export --site blog.example.org --wacz blog.wacz
     """
     from archiver.search.engine import matching_ids
@@ -103,6 +110,8 @@ def export(options: ExportOptions) -> None:
     if output == "-" and (form in ("wacz", "epub") or form in FOLDER_FORMATS):
         what = "a folder. Name one with -o FOLDER." if form in FOLDER_FORMATS else "a file. Name one with -o FILE."
         raise click.UsageError(f"The format {form} must be written to {what}")
+    if options.title is not None and form not in TITLED_FORMATS:
+        raise click.UsageError("--title needs one of the formats epub and wacz, since only these have a title.")
     selected = replace(query, sort=query.sort or "added").as_query(
         limit=options.limit, duplicates=False, fold=options.fold
     )
@@ -110,18 +119,18 @@ def export(options: ExportOptions) -> None:
         # Run the query before the file is opened, so that a malformed query leaves no file behind.
         ids = list(matching_ids(db, selected))
         if form == "wacz":
-            _write_wacz(db, Path(options.archive).parent, ids, output)
+            _write_wacz(db, Path(options.archive).parent, ids, output, options.title or Path(output).stem)
             return
-        written = _write_records(db, ids, form, output, " ".join(query.query))
+        written = _write_records(db, ids, form, output, options.title or " ".join(query.query))
     if output != "-":
         click.echo(f"{count_noun(written, 'article')} written to {output}", err=True)
     if written < len(ids):
         click.echo(f"{count_noun(len(ids) - written, 'article')} left out because they have no position", err=True)
 
 
-def _write_records(db: Database, ids: list[int], form: str, output: str, query: str) -> int:
+def _write_records(db: Database, ids: list[int], form: str, output: str, title: str) -> int:
     """Writes the articles to the file `output` in one of the formats with one record per article (`form`), and returns
-    their number. `query` becomes the title of an e-book.
+    their number. `title` is the title of an e-book; if it is "", the book is named after its file.
     """
     from archiver.datasets.article_files import FILE_FORMATS, write_epub, write_folder
     from archiver.storage.article_tables.article_records import records
@@ -130,19 +139,19 @@ def _write_records(db: Database, ids: list[int], form: str, output: str, query: 
         return write_folder(records(db, ids), Path(output), FILE_FORMATS[form])
     with open_output(output) as out:
         if form == "epub":
-            return write_epub(records(db, ids), out, query or Path(output).stem)
+            return write_epub(records(db, ids), out, title or Path(output).stem)
         return FORMATS[form].write(records(db, ids), out)
 
 
-def _write_wacz(db: Database, folder: Path, ids: list[int], output: str) -> None:
-    """Writes the captures of the articles to the WACZ file `output`. `folder` is the archive's folder. Exits with code
-    1 if some captures cannot be read; the file then contains the other captures.
+def _write_wacz(db: Database, folder: Path, ids: list[int], output: str, title: str) -> None:
+    """Writes the captures of the articles to the WACZ file `output`, whose title is `title`. `folder` is the archive's
+    folder. Exits with code 1 if some captures cannot be read; the file then contains the other captures.
     """
     from archiver import __version__
     from archiver.datasets.wacz_package import pack_wacz
 
     with open_output(output) as out:
-        done = pack_wacz(db, folder, ids, out, software=f"archiver/{__version__}", title=Path(output).stem)
+        done = pack_wacz(db, folder, ids, out, software=f"archiver/{__version__}", title=title)
     click.echo(
         f"{count_noun(done.records, 'capture')} of {count_noun(done.articles, 'article')} written to {output}", err=True
     )

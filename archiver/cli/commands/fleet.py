@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from archiver.cli.commands.import_ import DAY, parse_last_day
-from archiver.cli.commands.reextract import parse_time_bounds
+from archiver.cli.commands.reextract import forget_page_objects_option, parse_time_bounds
 from archiver.cli.options import archive_option, capture_filter_options, json_option
 from archiver.cli.terminal import count_noun, format_time, print_details, print_json, print_table
 from archiver.fields import EVIDENCE
@@ -79,10 +79,17 @@ def open_queue(jobs: str, size: int = 4) -> QueueDatabase:
 @click.command(short_help="Re-extract shards, one job per shard.")
 @click.argument("sites", metavar="[SITE]...", nargs=-1)
 @jobs_option
+@forget_page_objects_option
 @capture_filter_options
 @json_option
 def reextract(
-    sites: tuple[str, ...], jobs: str, fields: tuple[str, ...], since: str | None, until: str | None, as_json: bool
+    sites: tuple[str, ...],
+    jobs: str,
+    fields: tuple[str, ...],
+    since: str | None,
+    until: str | None,
+    forget_page_objects: bool,
+    as_json: bool,
 ) -> None:
     """Have the workers re-extract the shards of these sites, or all shards, as 'archiver reextract' does for an
     archive.
@@ -101,6 +108,7 @@ def reextract(
         "fields": [name for name in EVIDENCE if name in fields],
         "since": "",
         "until": "",
+        "forget_page_objects": forget_page_objects,
         **parse_time_bounds(since, until),
     }
     queue = open_queue(jobs)

@@ -50,6 +50,13 @@ class ReextractOptions:
     archive: str
 
 
+forget_page_objects_option = click.option(
+    "--forget-page-objects",
+    is_flag=True,
+    help="Replace the values of page objects that no longer read the pages. Without this option they are kept.",
+)
+
+
 @click.command(short_help="Extract stored captures again with the current extraction.")
 @click.argument("what", metavar="[SITE|ID|URL]...", nargs=-1)
 @click.option(
@@ -59,11 +66,7 @@ class ReextractOptions:
     "and withdraw articles whose pages prove not to be.",
 )
 @click.option("--dry-run", is_flag=True, help="Change nothing; show what would change, by field.")
-@click.option(
-    "--forget-page-objects",
-    is_flag=True,
-    help="Replace the values of page objects that no longer read the pages. Without this option they are kept.",
-)
+@forget_page_objects_option
 @capture_filter_options
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Number of processes  [default: one per core]")
 @click.option("--quiet", is_flag=True, help="Do not show progress.")
