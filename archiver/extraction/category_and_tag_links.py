@@ -135,6 +135,7 @@ _DAY = lazy_regex(
     r"\w{3,}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4})\W*$"
 )
 _MAX_LENGTH = 80
+_MAX_LINE_LENGTH = 200
 _FOLDER_WORDS = """
 post posts blog blogs blogpost article articles news page pages home story stories entry entries content archive
 archives nachrichten noticias actualités actualites notizie artikel artikelen artigos новости статьи haberler
@@ -149,8 +150,11 @@ def clean_term(text: str | None) -> str:
     be such a name.
     """
     text = clean_text(text)
-    if len(text) > 200:
-        return ""
+    return _clean_term(text) if len(text) <= _MAX_LINE_LENGTH else ""
+
+
+@lru_cache(maxsize=2_048)  # the pages of a site share most of their terms
+def _clean_term(text: str) -> str:
     text = _SIGN.sub("", _COUNT.sub("", text).strip(_LEFT_OUT)).strip(_LEFT_OUT)
     if not 0 < len(text) <= _MAX_LENGTH or _LABEL.match(text):
         return ""

@@ -208,6 +208,7 @@ class Page:
         self.root, self.decoded, self.url, self.captured_at = root, decoded, url, captured_at
         self.text, self.encoding = decoded.text, decoded.encoding
         self.constants = SiteConstants()
+        self.names: tuple[SiteConstants, list[str]] | None = None  # see `title.site_names`
         self._joined: dict[str, str] = {}
 
     @cached_property

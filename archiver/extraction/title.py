@@ -5,6 +5,7 @@ API.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from lxml.etree import _Element as Element
 
@@ -81,6 +82,13 @@ _SECTIONS = frozenset(
 
 def site_names(page: Page) -> list[str]:
     """Returns the names of the site that the page declares or shows in its header."""
+    known = page.names
+    if known is None or known[0] is not page.constants:
+        known = page.names = page.constants, _site_names(page)
+    return known[1]
+
+
+def _site_names(page: Page) -> list[str]:
     names = [*page.data.names_of_site(), *page.constants.names]
     for selector in _SITE_TITLES:
         names += [
@@ -238,22 +246,34 @@ def heading_text(el: Element) -> str:
     date.
     """
     text = element_line(el)
-    for inner in el.iter("*"):
-        if inner is not el and (_HIDDEN.search(inner.get("class") or "") or _is_other_field(inner)):
+    for inner in el.iterdescendants("*"):
+        if _is_hidden_or_other_field(inner):
             word = element_line(inner)
             if word and word != text:
                 text = clean_text(text.replace(word, " ", 1))
     return _PERMALINK.sub("", text)
 
 
-def _is_other_field(el: Element) -> bool:
-    """Returns True if an element in a heading is the date, a category or the byline of the post."""
+def _is_hidden_or_other_field(el: Element) -> bool:
+    """Returns True if an element in a heading is for screen readers, or is the date, a category or the byline of the
+    post.
+    """
+    value = el.get("class")
+    is_hidden, names_date, is_byline = _meaning_of_class(value) if value else (False, False, False)
+    if is_hidden:
+        return True
     if el.tag == "a":
         return not _TERM_RELS.isdisjoint((el.get("rel") or "").lower().split())
-    if el.tag == "time" or any(map(names_a_date, (el.get("class") or "").split())):
+    if el.tag == "time" or names_date:
         around = text_around_date(element_line(el)[:80])
         return around is not None and len(around[0]) + len(around[1]) <= _DATE_LABEL
-    return bool(_BYLINE.search(el.get("class") or "")) and len(element_line(el)) < 80
+    return is_byline and len(element_line(el)) < 80
+
+
+@lru_cache(maxsize=4_096)
+def _meaning_of_class(value: str) -> tuple[bool, bool, bool]:
+    """Returns whether a class attribute marks an element as hidden, as a date and as a byline."""
+    return bool(_HIDDEN.search(value)), any(map(names_a_date, value.split())), bool(_BYLINE.search(value))
 
 
 def without_labels(el: Element, declared: set[str]) -> str:

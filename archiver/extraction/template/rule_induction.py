@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cached_property
 
 from lxml.etree import _Element as Element
 
@@ -21,7 +22,7 @@ from archiver.extraction.date_parser import Moment
 from archiver.extraction.geotags import format_place_key, publisher_places
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import ALIKE as ALIKE_TITLES
-from archiver.extraction.post_locator import Post, declared_titles, text_length, title_similarity
+from archiver.extraction.post_locator import Post, declared_titles, title_similarity
 from archiver.extraction.template.field_reader import (
     READERS,
     Memory,
@@ -35,7 +36,7 @@ from archiver.extraction.template.site_rules import JSON_LD, Rule, SiteRules
 from archiver.extraction.text_normalization import element_line, fold_text
 from archiver.items import Article, SourceHint
 from archiver.markup import lazy_regex
-from archiver.platforms.selector_index import split_words
+from archiver.platforms.selector_index import Found, split_words
 
 # Making selectors for an element that also match its counterparts on the site's other pages.
 
@@ -168,41 +169,22 @@ def learn_body(samples: Sequence[Known]) -> Rule | None:
     for page, article, _ in usable:
         for el in _containers(page, article.body):
             seen.update(list(dict.fromkeys(selectors_for(el))))
-    headings = {text for page, _, _ in usable for text in _headings(page)}
-    best: tuple[tuple[object, ...], Rule, list[str]] | None = None
     often = sorted(
         (s for s, n in seen.items() if 2 * n >= len(usable)),
         key=lambda s: (seen[s], selector_clarity(s), s),
         reverse=True,
     )
-    memory: list[dict[Element, _Container]] = [{} for _ in usable]
-    for selector in often[:_MAX_CONTAINERS_TRIED]:
-        read = [
-            _read_container(page, article, selector, known)
-            for (page, article, _), known in zip(usable, memory, strict=True)
-        ]
-        likeness = [one.likeness for one in read]
-        right = sum(one >= _ALIKE for one in likeness) / len(usable)
-        mean = sum(likeness) / len(usable)
-        # If several containers hold the same text, the deepest is taken, since a larger one also contains things that
-        # change. Posts that were read wrongly, such as one with only a picture, do not count here, since their text
-        # would favour the larger container.
-        alike = [one for one in likeness if one >= _ALIKE]
-        rank = (
-            right,
-            round(sum(alike) / max(len(alike), 1), 2),
-            -sum(one.letters for one in read) // len(read),
-            selector_clarity(selector),
-        )
-        if right >= _ACCEPTED and (best is None or rank > best[0]):
-            coverage = sum(bool(one.text) for one in read) / len(usable)
-            best = rank, Rule((selector,), coverage=coverage, agreement=mean), [one.text for one in read]
+    texts: list[_ContainerTexts] = [_ContainerTexts(page, article) for page, article, _ in usable]
+    tries = [_SelectedContainers(s, n, texts) for n, s in enumerate(often[:_MAX_CONTAINERS_TRIED])]
+    best: _Body | None = None
+    for one in sorted(tries, key=lambda one: one.letters):
+        best = _try_containers(one, texts, best) or best
     if best is None:
         return None
-    _, rule, texts = best
     reported = [article.body for _, article, is_reported in usable if is_reported]
-    lines = tuple(p for p in repeated_paragraphs(texts, reported) if p not in headings)
-    return Rule(rule.select, lines=lines, coverage=rule.coverage, agreement=rule.agreement)
+    repeated = repeated_paragraphs(best.texts, reported)
+    headings = {text for page, _, _ in usable for text in _headings(page)} if repeated else set()
+    return replace(best.rule, lines=tuple(p for p in repeated if p not in headings))
 
 
 def _headings(page: Page) -> set[str]:
@@ -219,26 +201,89 @@ def _headings(page: Page) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Container:
-    """The text that extraction finds in a container, the number of all characters in the container, and the similarity
-    (0 to 1) of the text and the known body (see `text_f1`).
-    """
+    """The body text of a container, and the likeness of the text to the known one (see `text_f1`)."""
 
     text: str
-    letters: int
     likeness: float
 
 
-def _read_container(page: Page, article: Article, selector: str, known: dict[Element, _Container]) -> _Container:
-    """Returns the container that a selector finds on a page, compared with the body of `article`. `known` caches
-    results by element.
+class _ContainerTexts:
+    """Reads the containers of one page, each only once."""
+
+    def __init__(self, page: Page, article: Article) -> None:
+        self._page, self._article = page, article
+        self._read: dict[Element, _Container] = {}
+
+    def select(self, selector: str) -> Element | None:
+        return body_container(self._page, Rule((selector,)), select_by_index)
+
+    def letters(self, el: Element | None) -> int:
+        """Returns the number of all characters in a container."""
+        return self._page.index.text_length(el) if el is not None else 0
+
+    def read(self, el: Element | None) -> _Container:
+        if el is None:
+            return _Container("", 0.0)
+        if el not in self._read:
+            page, article = self._page, self._article
+            text = render_container(page, Post(page, body=el, holder=el), el, article.title, BylineBlock()).text
+            self._read[el] = _Container(text, text_f1(text, article.body))
+        return self._read[el]
+
+
+class _SelectedContainers:
+    """The containers that a selector finds on the pages; None on pages where it finds none. `letters` is the mean
+    number of characters in them. `place` is the selector's place in the order in which selectors are preferred.
     """
-    el = body_container(page, Rule((selector,)), select_by_index)
-    if el is None:
-        return _Container("", 0, 0.0)
-    if el not in known:
-        text = render_container(page, Post(page, body=el, holder=el), el, article.title, BylineBlock()).text
-        known[el] = _Container(text, text_length(el), text_f1(text, article.body))
-    return known[el]
+
+    def __init__(self, selector: str, place: int, texts: Sequence[_ContainerTexts]) -> None:
+        self.selector = selector
+        self.elements = [one.select(selector) for one in texts]
+        letters = (one.letters(el) for one, el in zip(texts, self.elements, strict=True))
+        self.letters = -(-sum(letters) // len(texts))
+        self._order = -self.letters, selector_clarity(selector), -place
+
+    def rank(self, right: float, alike: float) -> tuple[object, ...]:
+        """Returns a sort key that is higher for better containers. `right` is the share of the pages on which the
+        container has the known text, `alike` the mean likeness on these.
+
+        If several containers hold the same text, the deepest is taken, since a larger one also contains things that
+        change. Posts that were read wrongly, such as one with only a picture, do not count here, since their text would
+        favour the larger container.
+        """
+        return right, round(alike, 2), *self._order
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """A rule for the body, its rank (see `_SelectedContainers`), and the texts that it finds on the pages."""
+
+    rule: Rule
+    rank: tuple[object, ...]
+    texts: list[str]
+
+
+def _try_containers(
+    selected: _SelectedContainers, texts: Sequence[_ContainerTexts], best: _Body | None
+) -> _Body | None:
+    """Returns the rule with this selector if it is better than `best` and right on enough pages, or else None. Stops
+    reading pages as soon as the rule cannot be better.
+    """
+    wrong, read = 0, []
+    for one, el in zip(texts, selected.elements, strict=True):
+        most = (len(texts) - wrong) / len(texts)
+        if most < _ACCEPTED or (best is not None and selected.rank(most, 1.0) < best.rank):
+            return None
+        read.append(one.read(el))
+        wrong += read[-1].likeness < _ALIKE
+    alike = [one.likeness for one in read if one.likeness >= _ALIKE]
+    right = len(alike) / len(read)
+    rank = selected.rank(right, sum(alike) / max(len(alike), 1))
+    if right < _ACCEPTED or (best is not None and rank < best.rank):
+        return None
+    coverage, agreement = sum(bool(one.text) for one in read) / len(read), sum(one.likeness for one in read) / len(read)
+    rule = Rule((selected.selector,), coverage=coverage, agreement=agreement)
+    return _Body(rule, rank, [one.text for one in read])
 
 
 def _containers(page: Page, body: str) -> list[Element]:
@@ -286,7 +331,13 @@ class _FoldedText:
     def has_most(self, el: Element, marks: Sequence[str]) -> bool:
         """Returns True if an element contains at least 90 % of the texts `marks`."""
         start, end = self._spans[el]
-        return sum(self._text.find(mark, start, end) >= 0 for mark in marks) >= 0.9 * len(marks)
+        needed, missing = 0.9 * len(marks), 0
+        for mark in marks:
+            if self._text.find(mark, start, end) < 0:
+                missing += 1
+                if len(marks) - missing < needed:
+                    return False
+        return True
 
 
 def text_f1(a: str, b: str) -> float:
@@ -387,11 +438,16 @@ def learn_rules(samples: Sequence[Sample], others: Iterable[Page] = ()) -> SiteR
     """
     if len(samples) < MIN_POSTS:
         return None
-    searched = [_searched_page(s.page) for s in samples]
-    fields = {name: rule for name in READERS if (rule := _learn_field(name, samples, searched)) is not None}
     body = learn_body([(s.page, s.article, s.taught) for s in samples])
-    if body is None or "title" not in fields:
+    if body is None:
         return None
+    searched = [_SearchedPage(s.page) for s in samples]
+    fields: dict[str, Rule] = {}
+    for name in READERS:  # the title is the first
+        if (rule := _learn_field(name, samples, searched)) is not None:
+            fields[name] = rule
+        elif name == "title":
+            return None
     fields["body"] = body
     taught = sum(s.taught for s in samples)
     by_api = 2 * sum(s.by_api for s in samples) >= taught
@@ -565,10 +621,8 @@ def _shown_day_selector(best: _Trial, searched: Sequence[_SearchedPage], known: 
             list(
                 dict.fromkeys(
                     name
-                    for short in one.elements
-                    if short.may_hold("published", set())
-                    and (m := read_date_element(one.page, short.element)) is not None
-                    and m.at.date() in near
+                    for short in one.may_hold("published", ())
+                    if (m := read_date_element(one.page, short.element)) is not None and m.at.date() in near
                     for name in selectors_for(short.element)
                 )
             )
@@ -585,12 +639,11 @@ def _selectors_for_value(searched: _SearchedPage, name: str, value: Value) -> It
     """Yields selectors for all places on a page with this value of the field `name`, or with a part of it. Each is a
     pair with the name of the attribute (or JSON-LD property) that contains the value, "" if the element's text does.
     """
-    page, (read, _) = searched.page, READERS[name]
     exactly = set(value) if isinstance(value, tuple) else {str(value)}
     folded = {fold_text(v) for v in exactly}
 
-    def matches(one: object) -> bool:
-        found = read(page, [one])  # type: ignore[list-item]
+    def matches(one: Found) -> bool:
+        found = searched.read_one(name, one)
         if isinstance(found, tuple):
             return bool(found) and set(found) <= exactly
         return bool(found) and agrees_with(name, found, value)
@@ -598,11 +651,11 @@ def _selectors_for_value(searched: _SearchedPage, name: str, value: Value) -> It
     for el in searched.metas:
         if (content := el.get("content")) and len(content) < 600 and matches(content):
             yield from ((selector, "content") for selector in selectors_for(el))
-    for short in searched.elements:
-        if short.may_hold(name, folded) and matches(short.element):
+    for short in searched.may_hold(name, folded):
+        if matches(short.element):
             yield from ((selector, "") for selector in selectors_for(short.element))
     for attribute in _PROPERTIES[name]:
-        declared = read_field(page, name, Rule((JSON_LD,), attribute), select_by_index)
+        declared = read_field(searched.page, name, Rule((JSON_LD,), attribute), select_by_index)
         if declared and agrees_with(name, declared, value):
             yield JSON_LD, attribute
 
@@ -615,27 +668,13 @@ _MOST_READ = 600
 class _ShortElement:
     """An element on a sample page, which may contain a field. `text` is the beginning of its text."""
 
-    __slots__ = ("_folded", "_folded_line", "_has_digit", "element", "text")
+    __slots__ = ("_folded", "_folded_line", "element", "text")
 
     def __init__(self, el: Element) -> None:
         self.element = el
         self.text = "".join(el.itertext())[:_MOST_READ].strip()  # type: ignore[arg-type]
         self._folded: str | None = None
         self._folded_line: str | None = None
-        self._has_digit: bool | None = None
-
-    def may_hold(self, name: str, values: set[str]) -> bool:
-        """Returns False if the element certainly does not contain the field `name`. This cheap check is made before the
-        element is read. `values` are the known values, in the form that `fold_text` returns.
-        """
-        el, is_date = self.element, name in ("published", "modified")
-        if not 0 < len(self.text) <= _MAX_LENGTH[name]:
-            return bool((is_date and el.get("datetime")) or el.get("title"))
-        if is_date:
-            return self.has_digit or bool(el.get("datetime") or el.get("title"))
-        if name in ("categories", "tags"):
-            return self.folded_line in values
-        return any(v and v in self.folded for v in values)
 
     @property
     def folded(self) -> str:
@@ -652,36 +691,64 @@ class _ShortElement:
             self._folded_line = fold_text(element_line(self.element))
         return self._folded_line
 
-    @property
-    def has_digit(self) -> bool:
-        if self._has_digit is None:
-            self._has_digit = any(map(str.isdigit, self.text))
-        return self._has_digit
 
-
-@dataclass(frozen=True, slots=True)
 class _SearchedPage:
-    """A page in which known values are searched: its meta elements and its elements with few children, collected once
-    for all fields. `values` caches the values that were read.
+    """The elements of a page in which values are searched: its meta elements, and the elements with few children. They
+    are collected once for all fields. Values that were read are kept, since many selectors find the same elements.
     """
 
-    page: Page
-    metas: tuple[Element, ...]
-    elements: tuple[_ShortElement, ...]
-    values: Memory = field(default_factory=dict)
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.metas: list[Element] = []
+        self.elements: list[_ShortElement] = []
+        self._values: Memory = {}
+        for el in page.root.iter("*"):
+            if el.tag == "meta":
+                self.metas.append(el)
+            elif isinstance(el.tag, str) and el.tag not in _NEVER and len(el) <= _MOST_CHILDREN:
+                self.elements.append(_ShortElement(el))
 
     def read(self, name: str, rule: Rule) -> Value:
-        return read_field(self.page, name, rule, select_by_index, self.values)
+        return read_field(self.page, name, rule, select_by_index, self._values)
 
+    def read_one(self, name: str, one: Found) -> Value:
+        """Returns the value of a field that is read from one element or text."""
+        read, _ = READERS[name]
+        key = read, (one,)
+        if key not in self._values:
+            self._values[key] = read(self.page, (one,))
+        return self._values[key]
 
-def _searched_page(page: Page) -> _SearchedPage:
-    metas, elements = [], []
-    for el in page.root.iter("*"):
-        if el.tag == "meta":
-            metas.append(el)
-        elif isinstance(el.tag, str) and el.tag not in _NEVER and len(el) <= _MOST_CHILDREN:
-            elements.append(_ShortElement(el))
-    return _SearchedPage(page, tuple(metas), tuple(elements))
+    def may_hold(self, name: str, values: Collection[str]) -> list[_ShortElement]:
+        """Returns the elements without those that certainly do not contain this field. This is a cheap check before the
+        elements are read. `values` are the known values, in the form that `fold_text` returns.
+        """
+        if name in ("published", "modified"):
+            return self._may_hold_date
+        longest = _MAX_LENGTH[name]
+        if name in ("categories", "tags"):
+            return [
+                one
+                for one in self.elements
+                if (one.folded_line in values if 0 < len(one.text) <= longest else one.element.get("title"))
+            ]
+        known = [value for value in values if value]
+        return [
+            one
+            for one in self.elements
+            if (any(map(one.folded.__contains__, known)) if 0 < len(one.text) <= longest else one.element.get("title"))
+        ]
+
+    @cached_property
+    def _may_hold_date(self) -> list[_ShortElement]:
+        longest = _MAX_LENGTH["published"]
+        return [
+            one
+            for one in self.elements
+            if (0 < len(one.text) <= longest and any(map(str.isdigit, one.text)))
+            or one.element.get("datetime")
+            or one.element.get("title")
+        ]
 
 
 def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[str, Rule]) -> tuple[str, ...]:
