@@ -373,6 +373,7 @@ class Index:
         self._tags: dict[str, list[Element]] = {}
         self._found: dict[str, list[Element]] = {}
         self._with: dict[str, list[Element]] = {}
+        self._fitted: dict[tuple[object, ...], list[Element]] = {}
         self._joined: dict[tuple[str, str], str] = {}
         self._answers: dict[str, list[Found]] = {}
 
@@ -641,16 +642,21 @@ class Index:
         return found
 
     def _fitting(self, part: Compound, keys: tuple[str, ...]) -> list[Element]:
-        if keys:
-            start = min(map(self._of, keys), key=len)
-            if part.single:
-                return start
-        else:
-            start = self.tag(part.tag or "*")
+        if part.single:
+            return self._of(keys[0])
+        if not keys:
+            if not part.attrs:
+                return self.tag(part.tag or "*")
             # A quick test first, since on most pages none of these attributes contains the substring.
             if any(op == "*=" and value not in self._values(part.tag, name) for name, op, value in part.attrs):
                 return []
-        return [e for e in start if _fits(e, part)]
+        # The selectors that are tried when rules are learned share most of their parts.
+        same = part.tag, part.classes, part.ids, part.attrs
+        found = self._fitted.get(same)
+        if found is None:
+            start = min(map(self._of, keys), key=len) if keys else self.tag(part.tag or "*")
+            found = self._fitted[same] = [e for e in start if _fits(e, part)]
+        return found
 
     def _values(self, tag: str, attr: str) -> str:
         """Returns the values of an attribute on all elements with this tag ("" for any tag), as one text with a value
@@ -666,7 +672,7 @@ class Index:
         found: dict[Element, None] = {}
         for top in tops:
             below = top.iterchildren(tag) if part.child else top.iterdescendants(tag)
-            found.update((e, None) for e in below if _fits(e, part))
+            found.update(dict.fromkeys(e for e in below if _fits(e, part)) if part.attrs else dict.fromkeys(below))
         return list(found) if len(tops) == 1 else sorted(found, key=self.order.__getitem__)
 
 

@@ -672,7 +672,8 @@ class _ShortElement:
 
     def __init__(self, el: Element) -> None:
         self.element = el
-        self.text = "".join(el.itertext())[:_MOST_READ].strip()  # type: ignore[arg-type]
+        text = "".join(el.itertext()) if len(el) else el.text or ""  # type: ignore[arg-type]
+        self.text = text[:_MOST_READ].strip()
         self._folded: str | None = None
         self._folded_line: str | None = None
 
