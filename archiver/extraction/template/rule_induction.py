@@ -201,7 +201,7 @@ def _headings(page: Page) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Container:
-    """The body text of a container, and the likeness of the text to the known one (see `text_f1`)."""
+    """The text that extraction finds in a container, and its similarity (0 to 1) to the known body (see `text_f1`)."""
 
     text: str
     likeness: float
