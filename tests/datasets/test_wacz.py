@@ -19,6 +19,7 @@ from tests.datasets.published import FREE, contents, publish, rows
 from tests.processes import run, without_proxies
 from tests.proved_archive import make
 from tests.runner import failure
+from tests.web.browsing import CHROMIUM
 from tests.webarchive.wayback import serving_warcs
 
 
@@ -142,7 +143,7 @@ def rendered_page(url: str, folder: Path) -> str:
     """Return a page as rendered by a browser."""
     done = subprocess.run(
         [
-            "chromium",
+            CHROMIUM,
             "--headless",
             "--no-sandbox",
             "--disable-gpu",
