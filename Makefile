@@ -28,8 +28,13 @@ serve: $(VENV)/.installed ## show ARCHIVE=output/archive.db in a browser (ARGS g
 demo: $(VENV)/.installed ## serve the demonstration blog on loopback, to look at it
 	@$(BIN)/python -m archiver.demo
 
-test: lint $(VENV)/validators/.installed $(VENV)/s3/.installed ## run every check: ruff, mypy, pytest (ARGS go to pytest)
-	$(BIN)/python -m pytest $(ARGS)
+# mypy runs beside the start of pytest, each of which uses one core; what it finds is printed at the end.
+test: $(VENV)/.checked $(VENV)/validators/.installed $(VENV)/s3/.installed ## run every check: ruff, mypy, pytest (ARGS go to pytest)
+	$(BIN)/ruff check .
+	@$(BIN)/mypy > $(VENV)/mypy.txt 2>&1 & types=$$!; \
+	echo "$(BIN)/python -m pytest $(ARGS)"; $(BIN)/python -m pytest $(ARGS); tested=$$?; \
+	wait $$types; typed=$$?; echo "$(BIN)/mypy"; cat $(VENV)/mypy.txt; \
+	exit $$((tested ? tested : typed))
 
 soak: $(VENV)/.checked ## the long checks: thousands of examples of each property, 2,000 posts and 50 kills, a month with faults (15 minutes or more)
 	$(BIN)/python -m pytest --hypothesis-profile=thorough -m hypothesis
