@@ -22,6 +22,7 @@ from pathlib import Path
 from types import ModuleType
 
 from tests.forked_starts import forked_starts
+from tests.waiting import LONGEST_COMMAND
 
 ROOT = Path(__file__).parents[1]
 SERVER = multiprocessing.get_context("forkserver")
@@ -82,7 +83,7 @@ class Running:
         """What the process has written to stderr so far."""
         return self._err.read_text(encoding="utf-8")
 
-    def says(self, pattern: str, seconds: float = 120) -> re.Match[str] | None:
+    def says(self, pattern: str, seconds: float = LONGEST_COMMAND) -> re.Match[str] | None:
         """Wait until stdout matches the pattern and return the match; None if the process ended or `seconds` passed."""
         until = time.monotonic() + seconds
         while not (found := re.search(pattern, self._out.read_text(encoding="utf-8"))):
@@ -98,7 +99,7 @@ class Running:
     def send(self, signum: int) -> None:
         os.kill(self.pid, signum)
 
-    def end(self, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def end(self, timeout: float = LONGEST_COMMAND) -> subprocess.CompletedProcess[str]:
         """Wait for the process to end. After `timeout` seconds it is killed, and TimeoutExpired is raised, as by
         subprocess.run.
         """
@@ -123,7 +124,7 @@ def run(
     environment: Mapping[str, str] | None = None,
     folder: Path = ROOT,
     stdin: Path | None = None,
-    timeout: float = 120,
+    timeout: float = LONGEST_COMMAND,
 ) -> subprocess.CompletedProcess[str]:
     """Run `python -m module words`, or `python -c code words`, to its end."""
     return Running(module, *words, environment=environment, folder=folder, stdin=stdin).end(timeout)
