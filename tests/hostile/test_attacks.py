@@ -59,7 +59,6 @@ def test_the_other_posts_are_archived_all_the_same(fight: Fight, attack: Attack)
     assert [rows[f"{site.url}good-{n}/"][0] for n in (1, 2)] == ["archived", "archived"]
     result = fight.results[site.url]
     assert result["outcome"] == "finished"
-    assert result["seconds"] < 150  # many are crawled at once, so the time of each depends on the others
     assert bool(result["failed"]) == (attack.expected[0] == "failed")
 
 
