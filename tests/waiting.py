@@ -14,7 +14,7 @@ import pytest
 PATIENCE = 120.0
 """Seconds that a test waits for a condition."""
 LONGEST_COMMAND = 600.0
-"""Seconds after which a command hangs. On a very busy machine a crawl of a hundred sites takes more than two minutes."""
+"""Seconds after which a command hangs. On a busy machine a crawl of a hundred sites takes more than two minutes."""
 POLL = 0.02
 """Seconds between two looks of a test server at whether it is to end. The default of half a second would be most of the
 time of many tests."""

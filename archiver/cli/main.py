@@ -12,6 +12,7 @@ import importlib
 import keyword
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from io import TextIOWrapper
 from typing import Any
 
@@ -35,7 +36,6 @@ from archiver.errors import (
     ContactMissing,
     TagNotFound,
 )
-from archiver.items import dataclass
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 USAGE_ERRORS = (
