@@ -24,7 +24,7 @@ from archiver.extraction import geotags as _geotags
 from archiver.extraction import title as _title
 from archiver.extraction.authors import author_candidates as _authors
 from archiver.extraction.authors import credits_and_datelines as credits
-from archiver.extraction.authors.heading_byline import BylineBlock, byline_beside_heading
+from archiver.extraction.authors.heading_byline import BylineBlock
 from archiver.extraction.body import NO_TEXT, RenderedText, below_title_line, hint_body, render_container
 from archiver.extraction.body import extract_body as read_body
 from archiver.extraction.date_parser import Moment, url_date, visible_date
@@ -34,13 +34,14 @@ from archiver.extraction.page import Page
 from archiver.extraction.page_classifier import (
     UNDATED,
     Answer,
+    PostLocator,
     asks_for_password,
     classify_at_a_glance,
     classify_by_facts,
     classify_page,
 )
 from archiver.extraction.pagination import PostParts, find_parts
-from archiver.extraction.post_locator import LINE_RULES, Post, locate_post, picture_holder
+from archiver.extraction.post_locator import LINE_RULES, Post, picture_holder
 from archiver.extraction.template.field_reader import (
     SiteReader,
     Times,
@@ -289,7 +290,7 @@ def _post_rule(reader: SiteReader, known: PageKind) -> str | None:
         return answer[1] if answer[0] is PageKind.POST else None
     if rules.post:
         return "learned" if all(page.ask(mark) for mark in rules.post) else None
-    kind, rule = classify_page(page, reader.hint, known, reader.post, reader.beside)
+    kind, rule = classify_page(page, reader.hint, known, reader)
     return rule if kind is PageKind.POST else None
 
 
@@ -426,11 +427,11 @@ def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind
     """Extracts the article of a page without site rules. `hint` is what a feed or an API says about the post, None if
     nothing; `known_kind` is the kind of page that its source suggests.
     """
-    post = locate_post(page)
-    beside = byline_beside_heading(page, post)
-    kind, rule = options.decided or classify_page(page, hint, known_kind, post, beside)
+    located = PostLocator(page)
+    kind, rule = options.decided or classify_page(page, hint, known_kind, located)
     if options.posts_only and kind is not PageKind.POST:
         return Article(url=page.url, kind=kind, kind_rule=rule, platform=page.platform.name)
+    post, beside = located.post, located.beside
     host = (urlsplit(page.url).hostname or "").lower()
     names = _title.site_names(page)
     site = {fold_text(n) for n in names}

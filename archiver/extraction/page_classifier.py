@@ -6,9 +6,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from itertools import islice
+from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from lxml.etree import _Element as Element
@@ -365,6 +367,41 @@ _MEDIA = ("img", "picture", "video", "audio", "iframe", "embed", "object")
 _REFRESH = lazy_regex(r"\s*(\d+)\s*[;,]\s*url\s*=\s*['\"]?(\S+?)['\"]?\s*$", re.IGNORECASE)
 
 
+class Located(Protocol):
+    """The post on a page, and the byline beside its heading. They may be located only when they are needed."""
+
+    @property
+    def post(self) -> Post: ...
+
+    @property
+    def beside(self) -> BylineBlock: ...
+
+
+class PostLocator:
+    """Locates the post on a page, and the byline beside its heading, when they are first needed. The kind of most
+    listings is clear without them, from the address or the classes of <body>.
+    """
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    @cached_property
+    def post(self) -> Post:
+        return locate_post(self.page)
+
+    @cached_property
+    def beside(self) -> BylineBlock:
+        return byline_beside_heading(self.page, self.post)
+
+
+@dataclass(frozen=True, slots=True)
+class _NotLocated:
+    """Stands for a post that has not been located."""
+
+    post: Post
+    beside: BylineBlock = field(default_factory=BylineBlock)
+
+
 @dataclass(frozen=True, slots=True)
 class _Context:
     """What the classification rules examine: the page, the post on it, its byline (`beside`), its source hint, and the
@@ -372,10 +409,17 @@ class _Context:
     """
 
     page: Page
-    post: Post
-    beside: BylineBlock
+    located: Located
     hint: SourceHint | None
     known: PageKind
+
+    @property
+    def post(self) -> Post:
+        return self.located.post
+
+    @property
+    def beside(self) -> BylineBlock:
+        return self.located.beside
 
     @property
     def text_length(self) -> int:
@@ -426,8 +470,7 @@ def classify_page(
     page: Page,
     hint: SourceHint | None = None,
     known_kind: PageKind = PageKind.UNKNOWN,
-    post: Post | None = None,
-    beside: BylineBlock | None = None,
+    located: Located | None = None,
 ) -> Answer:
     """Returns the kind of a page and the name of the rule that determined it.
 
@@ -436,8 +479,7 @@ def classify_page(
     address suggests. `post` and `beside` are the post's elements and the byline near its heading; None if they have not
     been located yet. Only a page of kind POST becomes an article.
     """
-    post = post or locate_post(page)
-    context = _Context(page, post, beside or byline_beside_heading(page, post), hint, known_kind)
+    context = _Context(page, located or PostLocator(page), hint, known_kind)
     return _first_answer(_RULES, context) or (PageKind.PAGE, UNDATED)
 
 
@@ -446,7 +488,7 @@ def classify_at_a_glance(page: Page, post: Post, hint: SourceHint | None, known:
     title of an error or login page. Otherwise returns None. `hint` is what a feed or an API says about the post, None
     if nothing; `known` is the kind that its source suggests.
     """
-    return _first_answer(_GLANCES, _Context(page, post, BylineBlock(), hint, known))
+    return _first_answer(_GLANCES, _Context(page, _NotLocated(post), hint, known))
 
 
 def classify_by_facts(page: Page, post: Post, hint: SourceHint | None, known: PageKind) -> Answer | None:
@@ -454,7 +496,7 @@ def classify_by_facts(page: Page, post: Post, hint: SourceHint | None, known: Pa
     or if it is an error page, an empty page, a redirect or a password form. Otherwise returns None. `hint` is what a
     feed or an API says about the post, None if nothing; `known` is the kind that its source suggests.
     """
-    return _first_answer(_FACTS, _Context(page, post, BylineBlock(), hint, known))
+    return _first_answer(_FACTS, _Context(page, _NotLocated(post), hint, known))
 
 
 def _first_answer(rules: Iterable[_Rule], context: _Context) -> Answer | None:
@@ -498,13 +540,19 @@ def _password(context: _Context) -> Answer | None:
     ]
     if any(not _is_outside_post(context.post, f) for f in forms) and context.has_body_shorter_than(700):
         return PageKind.OTHER, "password"
+    if not any(map(_is_password_field, context.page.index.tag("input"))):
+        return None
     body = context.post.body
     return (PageKind.OTHER, "password") if body is not None and asks_for_password(body) else None
 
 
+def _is_password_field(el: Element) -> bool:
+    return (el.get("type") or "").lower() == "password"
+
+
 def asks_for_password(body: Element) -> bool:
     """Returns True if the body of a post is only a password field and a few words, because its text is encrypted."""
-    if not any((e.get("type") or "").lower() == "password" for e in body.iter("input")):
+    if not any(map(_is_password_field, body.iter("input"))):
         return False
     shown = (e for e in body.iter("*") if e.tag not in UNREAD)  # the encrypted text is in a script
     return sum(len((e.text or "").strip()) + len((e.tail or "").strip()) for e in shown) < _FEW_WORDS
@@ -571,14 +619,17 @@ def _not_found(context: _Context) -> Answer | None:
     """
     page = context.page
     heads = [page.head_title] + [element_line(h) for h in page.index.tag("h1")[:3]]
+    errors = [m for h in heads if len(h) < 90 and (m := NOT_FOUND.search(h))]
+    is_wall = any(_names_wall(page, h) for h in heads)
+    if not errors and not is_wall:
+        return None
     # A heading with a date near it is a headline: "404 new homes approved", "Access denied: the council ...".
     is_dated = context.beside.moment is not None and context.text_length >= 100
-    errors = [m for h in heads if len(h) < 90 and (m := NOT_FOUND.search(h))]
     is_error = any(not is_dated or ENDS.match(m.string, m.end()) for m in errors)
     is_article = has_article_node(page) or declares_article(page)
     if is_error and context.has_body_shorter_than(1_500) and not is_article:
         return PageKind.OTHER, "not-found"
-    if not is_dated and context.has_body_shorter_than(600) and any(_names_wall(page, h) for h in heads):
+    if not is_dated and is_wall and context.has_body_shorter_than(600):
         return PageKind.OTHER, "wall"
     return None
 
@@ -588,7 +639,7 @@ def _names_wall(page: Page, heading: str) -> bool:
     rest of the heading, by a password field, or by words on the page that are typical of such a check.
     """
     if m := LOGIN.match(heading):
-        is_form = any((e.get("type") or "").lower() == "password" for e in page.index.tag("input"))
+        is_form = any(map(_is_password_field, page.index.tag("input")))
         return bool(ENDS.match(heading, m.end())) and (is_form or m["goes_on"] is not None)
     m = CHALLENGE.match(heading)
     if m is None or not ENDS.match(heading, m.end()):
