@@ -108,29 +108,42 @@ _LETTERS_ONLY = _LettersOnly()
 
 
 # Escapes such as \W and "(?P" keep their case. Apart from capitals, only "ı" equals an ASCII letter if case is ignored.
-_IN_PATTERN = lazy_regex(r"\\.|\(\?P|[A-Zı]")
+_IN_PATTERN = lazy_regex(r"\\.|\(\?P|[A-Zıς]")
+# Letters that equal another letter in lower case if case is ignored, apart from final sigma.
+_EQUAL_TO_OTHERS = frozenset(
+    "ıſµ\u0345\u1fbe\u1fd3\u1fe3ϐϵϑϰϖϱϕẛﬅﬆꙋ\u1c80\u1c81\u1c82\u1c83\u1c84\u1c85\u1c86\u1c87\u1c88"
+)
+_HAS_EQUAL = lazy_regex(f"[{''.join(sorted(_EQUAL_TO_OTHERS))}]")
 
 
 def _lower_in_pattern(found: re.Match[str]) -> str:
-    return found[0] if len(found[0]) > 1 else found[0].lower().replace("ı", "i")
+    return found[0] if len(found[0]) > 1 else found[0].lower().replace("ı", "i").replace("ς", "σ")
 
 
 class CaselessPattern:
     """A regular expression that ignores case. The string of a match may be in lower case, so only the positions of a
     match are of use.
 
-    A text in ASCII is converted to lower case and matched with a case-sensitive pattern, because only then the engine
-    skips alternatives by their first letter. With many alternatives this halves the time.
+    A text is converted to lower case and matched with a case-sensitive pattern, because only then the engine skips
+    alternatives by their first letter. With many alternatives this halves the time, and takes a tenth of it in Chinese.
+    Texts and patterns with letters beyond ASCII for which the result would differ are matched with IGNORECASE.
     """
 
-    __slots__ = ("_any", "_lower")
+    __slots__ = ("_any", "_lower", "_only_ascii")
 
     def __init__(self, pattern: str) -> None:
         self._any = lazy_regex(pattern, re.IGNORECASE)
         self._lower = lazy_regex(_IN_PATTERN.sub(_lower_in_pattern, pattern))
+        beyond = [c for c in set(pattern) if not c.isascii() and c != "ı"]
+        self._only_ascii = any(c.lower() != c or c in _EQUAL_TO_OTHERS for c in beyond)
 
     def match(self, text: str) -> re.Match[str] | None:
-        return self._lower.match(text.lower()) if text.isascii() else self._any.match(text)
+        low = text.lower()
+        if not text.isascii():
+            if self._only_ascii or len(low) != len(text) or _HAS_EQUAL.search(low):
+                return self._any.match(text)
+            low = low.replace("ς", "σ")
+        return self._lower.match(low)
 
 
 _MOST_LOST = 20

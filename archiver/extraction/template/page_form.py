@@ -60,8 +60,8 @@ def markup_tokens(page: Page) -> frozenset[int]:
     index = page.index
     found: set[int] = set()
     for value, elements in index.by_class_value():
-        for el in elements[:_MAX_ALIKE]:
-            found.update(_class_tokens(_parent_tag(el), el.tag, value))
+        for parent, tag in {(_parent_tag(el), el.tag) for el in elements[:_MAX_ALIKE]}:
+            found.update(_class_tokens(parent, tag, value))
     for value, elements in index.by_id():
         found.update(_id_tokens(_parent_tag(elements[0]), elements[0].tag, value))
     for name in _DECLARED:
