@@ -81,7 +81,7 @@ def well_known_urls(start_url: str, scope: Scope, platform: str = "") -> tuple[D
 _FEED_TYPES = lazy_regex(
     r"application/(?:rss|atom|rdf|feed)\+(?:xml|json)|(?:application|text)/(?:rss|atom|x-rss)\b", re.IGNORECASE
 )
-_FEED_TEXT = lazy_regex(r"\s*(?:rss|atom|rss[ -]?feed|xml|feed)\s*", re.IGNORECASE)
+_FEED_TEXTS = frozenset(("rss", "atom", "rss feed", "rss-feed", "rssfeed", "xml", "feed"))
 _REFRESH = lazy_regex(r"\s*\d*\.?\d*\s*[;,]?\s*(?:url\s*=\s*)?[\"']?([^\"'\s]+)", re.IGNORECASE)
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4"})
 _ENTRY_CLASS = lazy_regex(
@@ -240,7 +240,7 @@ class _Page:
         if known is None:
             return
         address, kind = known.url, known.kind
-        if (text := element.text) and _FEED_TEXT.fullmatch(text):
+        if (text := element.text) and text.strip().lower() in _FEED_TEXTS:
             self._feed(address, declared=False)
         rel = element.get("rel")
         rels = rel.lower().split() if rel else ()

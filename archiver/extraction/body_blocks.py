@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate, islice
 
 from lxml.etree import _Element as Element
@@ -633,12 +634,17 @@ def _is_line_number(el: Element, out: list[str]) -> bool:
         return True
     if not (
         (el.get("data-line-number") and el.getnext() is not None)
-        or _NUMBER_CLASS.search(el.get("class") or "")
-        or _NOT_SELECTED.search(el.get("style") or "")
+        or ((classes := el.get("class")) and _names_line_number(classes))
+        or ((style := el.get("style")) and _NOT_SELECTED.search(style))
     ):
         return False
     text = "".join(el.itertext())  # type: ignore[arg-type]
     return (not text or text.isspace() or _NUMBERS.fullmatch(text) is not None) and _ends_line(out)
+
+
+@lru_cache(maxsize=1_024)  # each word of highlighted code has a class
+def _names_line_number(classes: str) -> bool:
+    return _NUMBER_CLASS.search(classes) is not None
 
 
 def _code_of_rows(table: Element) -> str:

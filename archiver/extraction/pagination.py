@@ -387,9 +387,15 @@ def _may_be_page(el: Element, href: str) -> bool:
     """Returns True if the address of a link has a number in a place where the addresses of a post's pages have one.
     Fragments, comments and <link> elements without rel=next do not count.
     """
-    if not MAYBE.search(href) or href.startswith("#") or href.isdigit() or "#comment" in href or len(href) > 500:
+    if len(href) > 500 or not _may_be_page_address(href):
         return False
     return el.tag != "link" or "next" in _rels(el)
+
+
+@lru_cache(maxsize=4_096)  # most links of a page are in menus, and so on all pages
+def _may_be_page_address(href: str) -> bool:
+    has_number = MAYBE.search(href) is not None
+    return has_number and not (href.startswith("#") or href.isdigit() or "#comment" in href)
 
 
 def _names_above(el: Element) -> str:

@@ -241,16 +241,12 @@ def _folded(text: str) -> str:
 _folded_cached = lru_cache(maxsize=8_192)(_folded)
 
 
-# Matches only from the start of white space. Otherwise a long run of spaces without a line end takes quadratic time.
-_BEFORE_BREAK = lazy_regex(r"(?<![ \t])[ \t]+\n")
-
-
 def tidy_body(text: str) -> str:
     """Returns a body in NFC with at most one blank line in a row, none at its ends, and no white space before line
     ends.
     """
     if " \n" in text or "\t\n" in text:
-        text = _BEFORE_BREAK.sub("\n", text)
+        text = "\n".join(line.rstrip(" \t") for line in text.split("\n"))
     text = unicodedata.normalize("NFC", text)
     return (re.sub(r"\n{3,}", "\n\n", text) if "\n\n\n" in text else text).strip()
 

@@ -185,6 +185,7 @@ _DATE = lazy_regex(
     r"\b(?:19|20)\d\d[年./-]|\d\s*月\s*\d",
     re.IGNORECASE,
 )
+_DIGIT = lazy_regex(r"\d")
 _JOINT = lazy_regex(r"(?:[,，、;&+/·•⋅]|\b(?:and|und|et|y|e|и|và|ve|with)\b|\s)+", re.IGNORECASE)
 # What may stand between two names of one byline: the place from which the first one reports, or a note such as "(now)".
 _ASIDE = lazy_regex(
@@ -252,7 +253,7 @@ class _Spot:
         """Returns True if this line, or a short line directly before or after it, contains a date."""
         beside = [self.line, *self.lines[max(self.number - 1, 0) : self.number]]
         beside += self.lines[self.number + 1 : self.number + 2]
-        return any(len(x.text) < 60 and _DATE.search(x.text) for x in beside) and len(self.line.text) < 90
+        return any(len(x.text) < 60 and _has_date(x.text) for x in beside) and len(self.line.text) < 90
 
 
 def read_bylines(lines: list[MarkedLine], place: str) -> list[Sign]:
@@ -436,12 +437,16 @@ def _kind_by_markup(chunk: MarkedText) -> str:
 
 def _is_beside_name(text: str) -> bool:
     """Returns True if a text may accompany a name in a byline: one or two words, a date or a job title."""
-    return bool(len(text.split()) < 3 or _DATE.search(text) or is_role(text))
+    return bool(len(text.split()) < 3 or _has_date(text) or is_role(text))
+
+
+def _has_date(text: str) -> bool:
+    return _DIGIT.search(text) is not None and _DATE.search(text) is not None
 
 
 def _is_prose(text: str) -> bool:
     """Returns True if a text before the word "by" is part of a sentence, as in "the plugin that was written by ..."."""
-    return len(text.split()) > 6 and not _DATE.search(text)
+    return len(text.split()) > 6 and not _has_date(text)
 
 
 def _can_be_labelled_name(chunk: MarkedText, one: MarkedLine) -> bool:
