@@ -9,7 +9,7 @@ import pytest
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.extraction.page_classifier import is_declared
+from archiver.extraction.page_classifier import PostLocator, classify_page, is_declared
 from archiver.items import PageKind
 from tests.small_sites import classic, sample_posts, silent
 
@@ -178,3 +178,10 @@ def test_a_short_post_with_a_byline_and_a_picture_needs_no_date(byline: str, kin
     html = f"""<html><head><title>Cork and line</title></head><body><h1>Cork and line</h1><p class="who">{byline}</p>
 <div class="entry-content"><img src="/cork.jpg"><p>Cork floats.</p></div></body></html>"""
     assert extract_page(parse_page(html, "https://low.example/cork-and-line.html")).kind is kind
+
+
+def test_a_listing_is_known_by_its_address_without_locating_a_post() -> None:
+    page = parse_page("<h1>Boats</h1><p>Two texts.</p>", "https://example.org/category/boats/")
+    located = PostLocator(page)
+    assert classify_page(page, located=located) == (PageKind.LISTING, "listing address")
+    assert vars(located) == {"page": page}
