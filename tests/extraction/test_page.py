@@ -14,7 +14,14 @@ from archiver.extraction import post_locator, visible_dates
 from archiver.extraction.body import body_of_html
 from archiver.extraction.body_blocks import lay_out, written_text
 from archiver.extraction.page import Page, parse_page
-from archiver.extraction.text_normalization import CaselessPattern, clean_text, element_line, has_longer_line, has_text
+from archiver.extraction.text_normalization import (
+    CaselessPattern,
+    clean_text,
+    element_line,
+    has_longer_line,
+    has_text,
+    tidy_body,
+)
 from archiver.urls import normalize
 
 
@@ -184,3 +191,9 @@ def test_hugos_section_is_a_folder_and_not_a_category() -> None:
     url = "https://ornek.example/yazilar/bir-gun/"
     assert archiver.extract(html.format("Hugo 0.147.1"), url).categories == ()
     assert archiver.extract(html.format("Some CMS"), url).categories == ("yazilar",)
+
+
+@given(st.text("a \t\n\xa0", max_size=30))
+def test_a_tidy_body_has_no_white_space_before_line_ends(text: str) -> None:
+    lines = re.sub(r"(?<![ \t])[ \t]+\n", "\n", text)
+    assert tidy_body(text) == re.sub(r"\n{3,}", "\n\n", lines).strip()

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import archiver
+from archiver.extraction.authors import byline_finder
 from archiver.extraction.authors.byline_finder import find_signatures, signatures_in_text
 from archiver.extraction.page import parse_page
 from archiver.extraction.post_locator import locate_post
@@ -93,3 +96,8 @@ def test_dates_after_the_text_are_read_until_two_sources_agree(declared: str, by
     post = f"<article><h1>Bees</h1>{byline}<div class='entry-content'>{text}</div>{BOX}</article>"
     evidence = archiver.extract(f"<head>{declared}</head>{post}", "https://bees.example/far").evidence
     assert read == any(e.source == "signed" and "Ida Moe" in e.value for e in evidence)
+
+
+@given(st.text("0129٣年月-./ minuteday", max_size=12))
+def test_a_text_without_a_digit_has_no_date(text: str) -> None:
+    assert byline_finder._has_date(text) == (byline_finder._DATE.search(text) is not None)
