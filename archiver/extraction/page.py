@@ -232,12 +232,12 @@ class Page:
 
     def ask(self, selector: str) -> list[Found]:
         """Returns the elements and strings that a CSS or XPath selector of the site's rules finds on the page, as
-        parsel does. For most CSS selectors the index finds the same ones in less time.
+        parsel does.
 
         Raises BadRules for an XPath that fails only when it is evaluated on a node, such as `//p[count('x')]`.
         """
         try:
-            return self.index.answer(selector)
+            return self.index.by_parsel(selector)
         except ValueError as error:
             raise BadRules(self.hosts[0], f"on {self.url} parsel cannot evaluate {selector!r}: {error}") from None
 
