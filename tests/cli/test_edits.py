@@ -29,6 +29,7 @@ BASE: dict[str, Any] = {
     "tags": ["a", "b"],
     "geotags": [],
     "language": "en",
+    "access": None,
     "description": "",
     "image": None,
     "credits": [],
