@@ -321,8 +321,8 @@ def _read_page(
 
 
 def _drop_bodies(found: ForeignCapture) -> ForeignCapture:
-    """Returns the capture without its bodies, which are not needed after reading. They would otherwise be sent to the
-    process that writes the results.
+    """Returns the capture without the payloads of its request and response, which are not needed after extraction. They
+    would otherwise be sent to the process that writes the results.
     """
     answer = found.answer
     if found.is_revisit and answer is not None:

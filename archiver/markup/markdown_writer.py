@@ -293,7 +293,9 @@ class _MarkdownWriter:
         return f"[{inside}]({_url(node.value)})" if is_safe_url(node.value) else inside
 
     def sup_of_note(self, node: Node) -> str:
-        """Writes a raised reference to a footnote as the reference alone; "" for another node."""
+        """Returns the Markdown of a raised (<sup>) link to a footnote, which is the reference alone; "" for any other
+        node.
+        """
         inside = [one for one in node.nodes() if one.kind != ANCHOR]
         is_note = len(inside) == 1 and inside[0].kind == "a" and inside[0].value[1:] in self.notes
         has_brackets = all(one.strip() in ("", "[", "]", "(", ")") for one in node.children if isinstance(one, str))

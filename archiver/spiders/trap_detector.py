@@ -405,7 +405,7 @@ class TrapDetector:
         pages are left to sample.
 
         A sampled page that is a post, or that leads to an unknown possible post, reopens its pattern. If the sources
-        turned out not to list all posts, the pages that were set aside for this reason also become due again.
+        turn out not to list all posts, the pages that were set aside because they seemed to list all become due, too.
         """
         reopened = self._reopen_unlisted()
         chosen = self._set_aside.take_samples(SAMPLE_ROUNDS, self._is_limited)

@@ -649,7 +649,7 @@ class PageWriter:
     - `kept`: returns a context manager around each batch that undoes the effects of `on_written` if the batch is rolled
       back.
 
-    `before_commit` is called before each batch, to sync the WARC files to which its rows point to disk.
+    `before_commit` is called before each batch is committed. It writes the WARC files that the rows name to the disk.
     """
 
     def __init__(self, run: StoringRun, before_commit: Callable[[], None] = lambda: None) -> None:

@@ -421,8 +421,8 @@ def regroup_all(db: Database) -> None:
 
 
 def _compare_again(db: Database, ids: Iterable[int]) -> set[int]:
-    """Compares articles that have lost a near-duplicate with other articles again, so that they take the place of the
-    lost article in the LSH index. Returns all articles whose links may have changed.
+    """Compares the articles `ids`, each of which has lost a near-duplicate, again with all others. Returns the IDs of
+    these articles and of those whose link to one of them was added or removed.
     """
     touched: set[int] = set()
     for number in sorted(ids):
