@@ -416,7 +416,7 @@ articles = load_dataset("./", "articles", split="{next(iter(stats.files_of_split
             for (tier, why), count in sorted(stats.reasons.items(), key=lambda pair: (-pair[1], pair[0]))[:40]
         ],
     )
-    yield _licences(stats)
+    yield _licences(stats, about)
     if stats.tiers["full"] < rows["articles"]:
         yield _REHYDRATE
     yield _collection(stats, about)
@@ -585,7 +585,7 @@ def _disagreements(stats: SnapshotStatistics) -> str:
     )
 
 
-def _licences(stats: SnapshotStatistics) -> str:
+def _licences(stats: SnapshotStatistics, about: DatasetAbout) -> str:
     known = _table(
         ("licence of the records", "articles"),
         [(single_line(licence_name(name)), f"{count:,}") for name, count in stats.licences.most_common(20)],
@@ -594,6 +594,12 @@ def _licences(stats: SnapshotStatistics) -> str:
         known
         + "\nThe column `licence` has the licence of each record, and `licence_source` says where it is stated. If it "
         "is empty, no licence is known and the rights remain with the site.\n"
+        + (
+            f"\n{single_line(about.of_compilation)} is the licence of the compilation: the selection, the arrangement "
+            "and the metadata that the program counted. It gives no rights to the texts and headlines of the records.\n"
+            if about.of_compilation
+            else ""
+        )
     )
 
 
