@@ -567,22 +567,31 @@ def _previous_version(previous: Path, request: SnapshotRequest, out: Path) -> st
 
 
 def _previous_identifier(previous: Path, doi: str, out: Path) -> str:
-    """Returns the DOI of the previous version, or the URL or URN that it has instead. Raises SnapshotRefused if its DOI
-    is `doi`, because each version has its own.
+    """Returns the DOI of the previous version, or the URL or URN that it has instead. Raises SnapshotRefused if `doi` is
+    its DOI, the one in its rules, or that of the version before it, because each version has its own. A version that
+    was built again after a withdrawal has left the DOI in its rules to the version that it replaces.
     """
+    rules = parse_publication_rules(read_rebuild(previous)["request"].rules, str(previous / REBUILD))
     try:
         described = json.loads(read_snapshot_file(previous, "datacite.json"))
         others = [one["alternateIdentifier"] for one in described.get("alternateIdentifiers", ())]
         before = described.get("doi", "")
+        related = [one["relatedIdentifier"] for one in described.get("relatedIdentifiers", ()) if _is_earlier(one)]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotASnapshot(str(previous), f"its datacite.json is invalid ({error})") from error
-    if doi and doi == before:
+    taken = {one.casefold(): one for one in (before, rules.dataset.get("doi", ""), *related) if one}
+    if doi.casefold() in taken:  # DOIs are compared without regard to case
         raise SnapshotRefused(
             str(out),
-            f"--previous {previous} has the DOI {doi}, too; give each version its own doi in [dataset], and the DOI of "
+            f"--previous {previous} {'has' if doi == before else 'names'} the DOI {doi}, too; give each version its own doi in [dataset], and the DOI of "
             "all versions as concept_doi",
         )
     return before or next(iter(others), "")
+
+
+def _is_earlier(related: dict[str, Any]) -> bool:
+    """Returns True if an entry of `relatedIdentifiers` (DataCite) names the version before."""
+    return bool(related["relationType"] == "IsNewVersionOf")
 
 
 def _kept_previous_identifier(out: Path) -> str:
@@ -591,7 +600,7 @@ def _kept_previous_identifier(out: Path) -> str:
     """
     try:
         related = json.loads(read_snapshot_file(out, "datacite.json")).get("relatedIdentifiers", ())
-        return next((one["relatedIdentifier"] for one in related if one["relationType"] == "IsNewVersionOf"), "")
+        return next((one["relatedIdentifier"] for one in related if _is_earlier(one)), "")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotASnapshot(str(out), f"its datacite.json is invalid ({error})") from error
 

@@ -171,6 +171,23 @@ def test_dataset_rebuilt_after_a_withdrawal_is_a_version_of_its_own(tmp_path: Pa
     }
 
 
+@pytest.mark.parametrize("doi", ["10.1234/One", "10.1234/zero"])
+def test_doi_that_a_rebuilt_version_left_is_not_given_again(tmp_path: Path, doi: str) -> None:
+    """The DOI is that of 1.0.0, of which the previous version is a rebuild, or of the version before 1.0.0."""
+    archive = make(tmp_path / "old" / "archive.db", BEFORE)
+    zero = build(tmp_path, archive, "0.9.0", f'{FREE}[dataset]\ndoi = "10.1234/zero"\n')
+    one = build(tmp_path, archive, "1.0.0", f'{FREE}[dataset]\ndoi = "10.1234/one"\n', "--previous", str(zero))
+    if doi == "10.1234/One":
+        assert withdraw(archive, "https://harbour.example/3").exit_code == 0
+        assert publish(archive, str(one), "--rebuild").exit_code == 0
+        assert json.loads((one / "rebuild.json").read_text())["request"]["version"] == "1.0.0+withdrawn.1"
+    (tmp_path / "r.toml").write_text(f'{FREE}[dataset]\ndoi = "{doi}"\n')
+    asked = ("--version", "9.0.0", "--previous", str(one), "--rules", str(tmp_path / "r.toml"))
+    done = publish(archive, str(tmp_path / "d"), *asked)
+    assert (done.exit_code, fault(done).split()[0]) == (1, "SnapshotRefused")
+    assert f"names the DOI {doi}, too" in done.output
+
+
 def test_checklist_says_what_the_operator_has_not_stated(tmp_path: Path) -> None:
     archive = make(tmp_path / "old" / "archive.db", BEFORE)
     bare = publish([], "--check", str(build(tmp_path, archive, "1.0.0")), "--json")
