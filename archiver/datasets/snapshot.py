@@ -567,8 +567,8 @@ def _previous_version(previous: Path, request: SnapshotRequest, out: Path) -> st
 
 
 def _previous_identifier(previous: Path, doi: str, out: Path) -> str:
-    """Returns the DOI of the previous version, or the URL or URN that it has instead. Raises SnapshotRefused if `doi` is
-    its DOI, the one in its rules, or that of the version before it, because each version has its own. A version that
+    """Returns the DOI of the previous version, or the URL or URN that it has instead. Raises SnapshotRefused if `doi`
+    is its DOI, the one in its rules, or that of the version before it, because each version has its own. A version that
     was built again after a withdrawal has left the DOI in its rules to the version that it replaces.
     """
     rules = parse_publication_rules(read_rebuild(previous)["request"].rules, str(previous / REBUILD))
@@ -581,10 +581,11 @@ def _previous_identifier(previous: Path, doi: str, out: Path) -> str:
         raise NotASnapshot(str(previous), f"its datacite.json is invalid ({error})") from error
     taken = {one.casefold(): one for one in (before, rules.dataset.get("doi", ""), *related) if one}
     if doi.casefold() in taken:  # DOIs are compared without regard to case
+        has = "has" if doi == before else "names"
         raise SnapshotRefused(
             str(out),
-            f"--previous {previous} {'has' if doi == before else 'names'} the DOI {doi}, too; give each version its own doi in [dataset], and the DOI of "
-            "all versions as concept_doi",
+            f"--previous {previous} {has} the DOI {doi}, too; give each version its own doi in [dataset], and the DOI "
+            "of all versions as concept_doi",
         )
     return before or next(iter(others), "")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from archiver.items import UsageStatement
+from archiver.items import Mark, UsageStatement
 from tests.datasets.published import CC_BY, FREE, Post, make, publish, rows
 
 DESCRIPTIONS = ("datapackage.json", "croissant.json", "datacite.json", "CITATION.cff", "ro-crate-metadata.json")
@@ -74,3 +74,21 @@ def test_dataset_with_a_licence_of_the_compilation_may_be_pushed(tmp_path: Path)
     sent = json.loads(done.stdout)["metadata"]
     assert sent["license"] == "other-closed"
     assert "CC-BY-4.0 covers only the compilation" in sent["notes"]
+
+
+@pytest.mark.parametrize(
+    ("tier", "withheld"),
+    [
+        ("full", []),
+        ("features", ["body", "markdown", "links"]),
+        ("reference", ["title", "body", "authors", "tags", "markdown", "links"]),
+    ],
+)
+def test_withheld_names_the_columns_of_the_markup(tmp_path: Path, tier: str, withheld: list[str]) -> None:
+    """The body of the second post has no links."""
+    posts = [Post(1, markup=(Mark(0, 9, "a", "https://tides.example/"),)), Post(2)]
+    folder, _ = built(tmp_path, posts, f'[[rule]]\nsite = "*"\ntier = "{tier}"\n')
+    found = {row["url"][-1]: row for row in rows(folder, "articles")}
+    assert found["1"]["withheld"] == withheld
+    assert found["2"]["withheld"] == [name for name in withheld if name != "links"]
+    assert bool(found["1"]["markdown"] and found["1"]["links"]) is (tier == "full")

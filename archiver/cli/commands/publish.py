@@ -499,11 +499,10 @@ def _print_summary(built: BuiltSnapshot, as_json: bool) -> None:
 
 def _print_differences(old: Path, new: Path, *, as_json: bool) -> None:
     from archiver.datasets.snapshot import read_rebuild
-    from archiver.datasets.snapshot_changes import compare_snapshots, differences_text
+    from archiver.datasets.snapshot_changes import compare_snapshots, differences_text, hiding_difference
 
-    for folder in (old, new):
-        read_rebuild(folder)
-    changes = compare_snapshots(new, old)
+    before, now = (read_rebuild(folder)["request"] for folder in (old, new))
+    changes = compare_snapshots(new, old, hiding=hiding_difference(before, now))
     if as_json:
         print_json(list(changes))
     else:
