@@ -159,10 +159,11 @@ def _identifier(stats: SnapshotStatistics, name: str) -> str:
 def _description(stats: SnapshotStatistics, sites: list[str], query: str) -> str:
     of = ", ".join(sites[:5]) + (f" and {len(sites) - 5} other sites" if len(sites) > 5 else "")
     match = f" that match {query}" if query else ""
+    tables = "metadata, revisions, captures and places" if stats.rows["places"] else "metadata, revisions and captures"
+    missing = ", and a list of the pages known to be missing" if stats.rows["missing"] else ""
     return (
         f"{stats.rows['articles']:,} articles from {of}{match}, as stored in a web archive at {stats.cutoff} UTC: "
-        "metadata, revisions, captures and places, and a list of the pages known to be missing. Each article is "
-        "published as far as its usage rights permit."
+        f"{tables}{missing}. Each article is published as far as its usage rights permit."
     )
 
 

@@ -40,7 +40,7 @@ from archiver.datasets.dataset_metadata import (
     ro_crate_json,
     write_dictionary,
 )
-from archiver.datasets.personal_data_removal import FoundContact, Pseudonymizer, key_fingerprint
+from archiver.datasets.personal_data_removal import FoundContact, Pseudonymizer, has_name, key_fingerprint
 from archiver.datasets.publication_rules_and_tiers import PublicationRules, parse_publication_rules
 from archiver.datasets.record_formats import import_arrow
 from archiver.datasets.snapshot_changes import changes_text
@@ -249,6 +249,7 @@ def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest
             for db in dbs:
                 change.add_names(snapshot_tables.author_rows(db, chosen.cutoff))
                 change.add_organizations(snapshot_tables.organization_rows(db, chosen.cutoff))
+            stats.revealing = _revealing_rules(dbs, rules, chosen.cutoff)
         if request.wacz:
             _check_wacz(out, request, dbs)
         with unfinished_folder(out) as folder:
@@ -368,6 +369,17 @@ def _pseudonymizer(out: Path, request: SnapshotRequest, rules: PublicationRules,
                 "its query or rules name an author, which rebuild.json would reveal; select by another field",
             )
     return Pseudonymizer(key if request.pseudonymised else None, contacts=request.drop_contacts)
+
+
+def _revealing_rules(dbs: Sequence[Database], rules: PublicationRules, cutoff: str) -> list[str]:
+    """Returns the rules ("rule 2") whose permission names an author of the snapshot who is a person. The column
+    `tier_reason` and rebuild.json have the text of a permission.
+    """
+    permitting = [rule for rule in rules.rules if rule.statement.permission]
+    if not permitting:
+        return []
+    names = {name for db in dbs for name in snapshot_tables.person_names(db, cutoff)}
+    return [f"rule {rule.number}" for rule in permitting if has_name(rule.statement.permission, names)]
 
 
 def _choose(dbs: Sequence[Database], request: SnapshotRequest, rules: PublicationRules, out: Path) -> _Choice:

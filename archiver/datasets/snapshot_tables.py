@@ -299,7 +299,8 @@ SITES = DatasetTable(
 )
 COVERAGE = DatasetTable(
     "coverage",
-    "One row per site and month, from its first month with an article to its last, also for months without any.",
+    "One row per site and month that has an article, a missing address or a visit, and for each month between its "
+    "first article and its last.",
     (
         Column("site", "text", "name of the site"),
         Column("month", "text", "month of publication such as 2024-05, or undated"),
@@ -812,6 +813,16 @@ def author_rows(db: Database, cutoff: str) -> Iterator[tuple[str, list[str]]]:
         [cutoff or NEWEST],
     ):
         yield name, json.loads(authors or "[]")
+
+
+def person_names(db: Database, cutoff: str) -> set[str]:
+    """Returns the authors of the chosen articles, in any revision, that are no organizations."""
+    current = db.execute(
+        "select distinct a.authors from temp.considered c cross join articles a on a.id = c.article_id where c.chosen"
+    )
+    names = {name for (authors,) in current for name in json.loads(authors or "[]")}
+    names.update(name for _, authors in author_rows(db, cutoff) for name in authors)
+    return names.difference(*(found for _, found in organization_rows(db, cutoff)))
 
 
 def organization_rows(db: Database, cutoff: str) -> Iterator[tuple[str, list[str]]]:
