@@ -38,7 +38,7 @@ _HIDDEN_BY_TIER = frozenset({"body", "description", *_NAMED})
 """Columns of which a lower tier publishes less. If the tier has changed, their changes are not listed beside it."""
 _NEVER_PERSONAL = frozenset({"licence", "published"})
 _TEXT = ("body", "excerpt", "sketch", "characters", "content_digest")
-_COMPARED = (*("id", "url", "title", "gone_at", "tier", "split", "revision"), *_TEXT, *_SHOWN, *_NAMED)
+_COMPARED = (*("id", "url"), *("title", "gone_at"), *("tier", "split", "revision"), *_TEXT, *_SHOWN, *_NAMED)
 _HEADINGS = {
     "added": "Added",
     "text": "Text changed",
@@ -277,13 +277,18 @@ def differences_text(changes: Iterable[Mapping[str, Any]]) -> str:
     """Returns the text of a list of changes in Markdown, by kind."""
     listed: dict[str, list[str]] = {what: [] for what in _HEADINGS}
     counts = Counter[str]()
+    reasons = dict[str, None]()
     for row in changes:
         counts[row["what"]] += 1
+        if row["what"] == "published":
+            reasons[row["reason"]] = None
         if counts[row["what"]] <= _LISTED:
             listed[row["what"]].append(_change_line(row))
     parts = []
     for what, heading in _HEADINGS.items():
         parts.append(f"### {heading}: {counts[what]:,}\n")
+        if what == "published" and reasons:
+            parts.append(f"Only how they are published differs: {'; '.join(reasons)}.\n")
         if listed[what]:
             parts.append("".join(listed[what]))
         if counts[what] > _LISTED:
@@ -295,9 +300,7 @@ def _change_line(row: Mapping[str, Any]) -> str:
     about = ", ".join(single_line(part) for part in (row["title"], row["url"]) if part)
     field = row["field"] if row["what"] in ("fields", "published") else ""
     values = row["to"] or row["reason"]
-    if row["what"] == "published":
-        values = row["reason"]
-    elif row["what"] == "text" or row["field"] in _NAMED:
+    if row["what"] in ("published", "text") or row["field"] in _NAMED:
         values = ""
     elif row["field"]:
         missing = "(left out)" if row["reason"] == _LEFT_OUT else "(not given)"

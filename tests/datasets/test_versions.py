@@ -133,7 +133,8 @@ def test_text_without_contacts_or_names_is_a_change_of_what_is_published(
     assert [row["from"] for row in rows(new, "changes") if row["from"]] == []
     said = (new / "CHANGES.md").read_text()
     assert f"### Published in another way: {len(expected)}\n" in said
-    assert f": body: {why}\n" in said
+    assert f"Only how they are published differs: {why}.\n" in said
+    assert "https://harbour.example/1: body\n" in said
     assert "(not given)" not in said
     compared = json.loads(publish([], "--diff", str(old), str(new), "--json").stdout)
     assert compared == rows(new, "changes")
