@@ -76,13 +76,21 @@ class Dataset(Mapping[str, "Table"]):
         self._tables = {table.name: Table(table, table_files(folder, table)) for table in TABLES}
 
     def __getitem__(self, name: str) -> Table:
-        return self._tables[name]
+        try:
+            return self._tables[name]
+        except KeyError:
+            raise KeyError(self._no_table(name)) from None
+
+    def _no_table(self, name: str) -> str:
+        if name == "deduplicated":
+            return "deduplicated is no table of its own: it is the rows of articles whose is_copy is 0"
+        return f"a dataset has no table {name!r}; it has {', '.join(self.__dict__.get('_tables', ()))}"
 
     def __getattr__(self, name: str) -> Table:
         try:
             return self.__dict__["_tables"][name]  # type: ignore[no-any-return]
         except KeyError:
-            raise AttributeError(f"a dataset has no table {name!r}") from None
+            raise AttributeError(self._no_table(name)) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tables)

@@ -16,7 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from archiver.articles.near_duplicates import LONG_PASSAGES, SHORT_PASSAGES, SLOTS, SPACED
+from archiver.articles.near_duplicates import HAN, LONG_PASSAGES, SHORT_PASSAGES, SLOTS, SPACED, THAI
 from archiver.datasets.dataset_metadata import DatasetAbout, DatasetFile, licence_name, tables_present
 from archiver.datasets.ngrams import MIN_ARTICLES
 from archiver.datasets.personal_data_removal import EMAIL, TELEPHONE
@@ -407,7 +407,7 @@ articles = load_dataset("./", "articles", split="{next(iter(stats.files_of_split
     yield "## What is published of each article, and why\n"
     yield _table(
         ("tier", "articles", "what is published"),
-        [(tier.label, f"{stats.tiers[tier.label]:,}", DOCS[tier]) for tier in reversed(Tier)],
+        [(tier.label, f"{stats.tiers[tier.label]:,}", _tier_doc(tier, stats)) for tier in reversed(Tier)],
     )
     yield _table(
         ("tier", "reason", "articles"),
@@ -416,7 +416,9 @@ articles = load_dataset("./", "articles", split="{next(iter(stats.files_of_split
             for (tier, why), count in sorted(stats.reasons.items(), key=lambda pair: (-pair[1], pair[0]))[:40]
         ],
     )
-    yield _licences(stats)
+    if stats.paid:
+        yield f"Published in full although their pages call them paid (column `access`): {stats.paid:,}.\n"
+    yield _licences(stats, about)
     if stats.tiers["full"] < rows["articles"]:
         yield _REHYDRATE
     yield _collection(stats, about)
@@ -424,9 +426,11 @@ articles = load_dataset("./", "articles", split="{next(iter(stats.files_of_split
     yield _coverage(stats, sources.coverages)
     yield _limits(stats, about)
     if stats.splits:
+        empty = stats.empty_splits
         yield (
             "## Splits\n\nEach split has its own files, and the column `split` its name: "
             + ", ".join(f"{name} {count:,}" for name, count in sorted(stats.splits.items()))
+            + (f". No article is in {' or '.join(empty)}, which therefore has no file" if empty else "")
             + (_SPLIT_BY_DATE.format(", ".join(stats.request.split_dates)) if stats.request.split_dates else _SPLIT)
         )
     yield _stated("Intended uses", stats.dataset.get("intended_uses", ""))
@@ -488,8 +492,14 @@ def _sampled_sites(stats: SnapshotStatistics) -> str:
         return ""
     columns = ("site", "why", "how", "country", "kind")
     rows = [tuple(one.get(name, "") for name in columns) for one in described[:_SITES]]
+    others = len(stats.sites) - len(described)
+    intro = (
+        f"The operator describes {len(described):,} of the {len(stats.sites):,} sites. The table `sites` has all.\n\n"
+        if others
+        else ""
+    )
     return (
-        "\n"
+        f"\n{intro}"
         + _table(columns, rows)
         + (f"And {len(described) - _SITES:,} more sites.\n" if len(described) > _SITES else "")
     )
@@ -522,22 +532,28 @@ def _visits(stats: SnapshotStatistics) -> str:
 
 def _near_duplicates(stats: SnapshotStatistics) -> str:
     share = 100 * stats.clustered / max(stats.rows["articles"], 1)
+    alone = sum(count == 1 for count in stats.cluster_sizes.values())
     return (
-        f"{share:.1f} % of the articles are near-duplicates of another one (column `cluster_id`). Candidates share at "
+        f"{share:.1f} % of the articles are near-duplicates of another one in the dataset (column `cluster_id`)"
+        f"{f', and {alone:,} of one that is not in it' if alone else ''}. Candidates share at "
         f"least {LEAST_MET} of {SLOTS} MinHash values. Two texts are near-duplicates if passages that they share, with "
         f"gaps of up to {SPACED.gap} words, make up {100 * SHORT_PASSAGES:.0f} % of the shorter and "
         f"{100 * LONG_PASSAGES:.0f} % of the longer text; on one site they share {100 * SPACED.min_same_site:.0f} % of "
-        f"their words. Texts under {SPACED.least} words are not compared. Other thresholds hold for scripts without "
-        "spaces and for lists.\n"
+        f"their words. Texts under {SPACED.least} words ({HAN.least} characters of Chinese or Japanese, {THAI.least} "
+        f"of Thai, Lao, Khmer or Burmese) are not compared: {stats.uncompared:,} of the articles (column `words`)."
+        " Other thresholds hold for scripts without spaces and for lists.\n"
     )
 
 
 def _example(folder: Path, stats: SnapshotStatistics) -> str:
-    """Returns the first row of the table `articles` as JSON, with long values cut."""
-    row = next(read_table([folder / name for name in stats.files["articles"]]), {})
+    """Returns the first row of the table `articles` that has a text as JSON, with long values cut; the first row if
+    none has a text or an excerpt.
+    """
+    text = next((name for name in ("body", "excerpt") if stats.filled[name]), "id")
+    row = next((row for row in read_table([folder / name for name in stats.files["articles"]]) if row[text]), {})
     shown = {name: _cut(value) for name, value in row.items() if value not in (None, [], "")}
-    text = json.dumps(shown, ensure_ascii=False, indent=2, default=str)
-    return f"A row of `articles` (empty columns left out, long values cut):\n\n```json\n{text}\n```\n"
+    written = json.dumps(shown, ensure_ascii=False, indent=2, default=str)
+    return f"A row of `articles` (empty columns left out, long values cut):\n\n```json\n{written}\n```\n"
 
 
 def _cut(value: Any) -> Any:
@@ -585,7 +601,13 @@ def _disagreements(stats: SnapshotStatistics) -> str:
     )
 
 
-def _licences(stats: SnapshotStatistics) -> str:
+def _tier_doc(tier: Tier, stats: SnapshotStatistics) -> str:
+    if tier is Tier.FEATURES and not stats.rows["ngrams"]:
+        return "headline and other metadata, and places"  # words are counted only in the table `ngrams`
+    return DOCS[tier]
+
+
+def _licences(stats: SnapshotStatistics, about: DatasetAbout) -> str:
     known = _table(
         ("licence of the records", "articles"),
         [(single_line(licence_name(name)), f"{count:,}") for name, count in stats.licences.most_common(20)],
@@ -594,6 +616,12 @@ def _licences(stats: SnapshotStatistics) -> str:
         known
         + "\nThe column `licence` has the licence of each record, and `licence_source` says where it is stated. If it "
         "is empty, no licence is known and the rights remain with the site.\n"
+        + (
+            f"\n{single_line(about.of_compilation)} is the licence of the compilation: the selection, the arrangement "
+            "and the metadata that the program counted. It gives no rights to the texts and headlines of the records.\n"
+            if about.of_compilation
+            else ""
+        )
     )
 
 

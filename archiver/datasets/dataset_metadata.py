@@ -19,6 +19,7 @@ from archiver.datasets.publication_rules_and_tiers import (
     DISAGREEMENT,
     is_listed,
     licence_url,
+    normal_licence,
     spdx_identifier,
 )
 from archiver.datasets.record_formats import write_csv
@@ -67,8 +68,10 @@ class DatasetAbout:
     so on.
 
     - `licences`: URLs. They are the dataset's licence if it has one, otherwise the licences of its records.
-    - `per_record`: a sentence with the number of records under each licence; "" if one licence covers the whole
-      dataset.
+    - `per_record`: a sentence with the number of records under each licence; "" if all records are under the licence of
+      the dataset.
+    - `of_compilation`: the licence that the operator gives the dataset, if it is not the licence of all its records and
+      therefore covers only the compilation; otherwise "".
     - `spdx`: the SPDX identifier of a single licence that covers the whole dataset; "" if there is no such licence.
     - `identifier`: the URL of the DOI, the dataset's own URL, or a URN derived from its content.
     - `query`: the query, written as command line options.
@@ -80,6 +83,7 @@ class DatasetAbout:
     creators: tuple[dict[str, str], ...]
     licences: tuple[str, ...]
     per_record: str
+    of_compilation: str
     spdx: str
     identifier: str
     doi: str
@@ -98,8 +102,11 @@ def dataset_about(stats: SnapshotStatistics) -> DatasetAbout:
     sites = sorted(stats.sites)
     query = stats.request.query_options
     name = slugify(table.get("name") or table.get("title") or "-".join(sites[:3]))[:60] or "archive"
-    own = [table["licence"]] if table.get("licence") else sorted(set(stats.licences) - {"", DISAGREEMENT})
-    is_whole = bool(table.get("licence")) or (len(own) == 1 and len(stats.licences) == 1)
+    stated = table.get("licence", "")
+    own = [stated] if stated else sorted(set(stats.licences) - {"", DISAGREEMENT})
+    # No statement on the whole gives a record a licence that its site does not give.
+    is_whole = len(own) == 1 and set(stats.licences) == {normal_licence(own[0])}
+    of_compilation = "" if is_whole else stated and normal_licence(stated)
     publisher = table.get("publisher") or DEFAULT_PUBLISHER
     creators = tuple(table.get("creators") or ({"name": publisher},))
     return DatasetAbout(
@@ -108,7 +115,8 @@ def dataset_about(stats: SnapshotStatistics) -> DatasetAbout:
         table.get("description") or _description(stats, sites, query),
         creators,
         tuple(dict.fromkeys(licence_url(one) or UNKNOWN_LICENCE for one in own)) or (UNKNOWN_LICENCE,),
-        "" if is_whole else _per_record(stats),
+        "" if is_whole else _per_record(stats, of_compilation),
+        of_compilation,
         spdx_identifier(own[0]) if is_whole else "",
         _identifier(stats, name),
         table.get("doi", ""),
@@ -124,10 +132,13 @@ def _title(sites: list[str]) -> str:
     return f"Articles of {sites[0]}" if len(sites) == 1 else f"Articles of {len(sites)} sites"
 
 
-def _per_record(stats: SnapshotStatistics) -> str:
+def _per_record(stats: SnapshotStatistics, of_compilation: str) -> str:
     counts = ", ".join(f"{licence_name(name)} {count:,}" for name, count in stats.licences.most_common(10))
     others = len(stats.licences) - 10
-    return f"Per record, see the column licence of articles: {counts}" + (f" and {others} others" if others > 0 else "")
+    records = f"Per record, see the column licence of articles: {counts}" + (
+        f" and {others} others" if others > 0 else ""
+    )
+    return f"{records}. {of_compilation} covers only the compilation and its metadata" if of_compilation else records
 
 
 def licence_name(licence: str) -> str:
@@ -148,10 +159,11 @@ def _identifier(stats: SnapshotStatistics, name: str) -> str:
 def _description(stats: SnapshotStatistics, sites: list[str], query: str) -> str:
     of = ", ".join(sites[:5]) + (f" and {len(sites) - 5} other sites" if len(sites) > 5 else "")
     match = f" that match {query}" if query else ""
+    tables = "metadata, revisions, captures and places" if stats.rows["places"] else "metadata, revisions and captures"
+    missing = ", and a list of the pages known to be missing" if stats.rows["missing"] else ""
     return (
         f"{stats.rows['articles']:,} articles from {of}{match}, as stored in a web archive at {stats.cutoff} UTC: "
-        "metadata, revisions, captures and places, and a list of the pages known to be missing. Each article is "
-        "published as far as its usage rights permit."
+        f"{tables}{missing}. Each article is published as far as its usage rights permit."
     )
 
 

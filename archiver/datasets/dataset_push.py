@@ -30,7 +30,8 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from archiver.datasets.dataset_metadata import DEFAULT_PUBLISHER, UNKNOWN_LICENCE
-from archiver.datasets.snapshot import check_snapshot, read_snapshot_file, snapshot_files
+from archiver.datasets.publication_rules_and_tiers import parse_publication_rules
+from archiver.datasets.snapshot import check_snapshot, read_rebuild, read_snapshot_file, snapshot_files
 from archiver.datasets.snapshot_tables import ARTICLES, read_table, table_files
 from archiver.errors import ExtraMissing, PushFailed, PushRefused
 
@@ -169,14 +170,19 @@ def send_push(push: Push, report: Report, *, publish: bool = False) -> str:
 
 def _missing_metadata(described: dict[str, Any], folder: Path) -> Iterator[str]:
     """Yields the descriptions that every service needs and a dataset lacks. `described` is the dataset's DataCite
-    metadata. Licences of records count as a licence.
+    metadata. The licence of the compilation and those of records count as a licence.
     """
     if not described.get("titles"):
         yield "title"
     if [one["name"] for one in described.get("creators", [])] in ([], [DEFAULT_PUBLISHER]):
         yield "creators"
     licences = {one.get("rightsUri", "") for one in described.get("rightsList", [])} - {"", UNKNOWN_LICENCE}
-    if not licences and not any(row["licence"] for row in read_table(table_files(folder, ARTICLES), ["licence"])):
+    stated = parse_publication_rules(read_rebuild(folder)["request"].rules, str(folder)).dataset.get("licence")
+    if (
+        not licences
+        and not stated
+        and not any(row["licence"] for row in read_table(table_files(folder, ARTICLES), ["licence"]))
+    ):
         yield "licence"
     if not described.get("descriptions"):
         yield "description"

@@ -225,6 +225,16 @@ def _name_pattern(name: str) -> str:
     return rf"(?<!\w){written}{inflected}(?!\w)"
 
 
+def has_name(text: str, names: Iterable[str]) -> bool:
+    """Returns True if a text has one of the names, in a form that `Pseudonymizer` replaces."""
+    folded = text.casefold()
+    for name in names:
+        first = next(filter(None, SEPARATORS.split(name)), "")
+        if first and first.casefold() in folded and re.search(_name_pattern(name), text, re.IGNORECASE):
+            return True
+    return False
+
+
 # E-mail addresses and telephone numbers in texts.
 
 EMAIL, TELEPHONE = "[e-mail]", "[telephone]"

@@ -40,7 +40,7 @@ from archiver.datasets.dataset_metadata import (
     ro_crate_json,
     write_dictionary,
 )
-from archiver.datasets.personal_data_removal import FoundContact, Pseudonymizer, key_fingerprint
+from archiver.datasets.personal_data_removal import FoundContact, Pseudonymizer, has_name, key_fingerprint
 from archiver.datasets.publication_rules_and_tiers import PublicationRules, parse_publication_rules
 from archiver.datasets.record_formats import import_arrow
 from archiver.datasets.snapshot_changes import changes_text
@@ -249,6 +249,7 @@ def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest
             for db in dbs:
                 change.add_names(snapshot_tables.author_rows(db, chosen.cutoff))
                 change.add_organizations(snapshot_tables.organization_rows(db, chosen.cutoff))
+            stats.revealing = _revealing_rules(dbs, rules, chosen.cutoff)
         if request.wacz:
             _check_wacz(out, request, dbs)
         with unfinished_folder(out) as folder:
@@ -368,6 +369,17 @@ def _pseudonymizer(out: Path, request: SnapshotRequest, rules: PublicationRules,
                 "its query or rules name an author, which rebuild.json would reveal; select by another field",
             )
     return Pseudonymizer(key if request.pseudonymised else None, contacts=request.drop_contacts)
+
+
+def _revealing_rules(dbs: Sequence[Database], rules: PublicationRules, cutoff: str) -> list[str]:
+    """Returns the rules ("rule 2") whose permission names an author of the snapshot who is a person. The column
+    `tier_reason` and rebuild.json have the text of a permission.
+    """
+    permitting = [rule for rule in rules.rules if rule.statement.permission]
+    if not permitting:
+        return []
+    names = {name for db in dbs for name in snapshot_tables.person_names(db, cutoff)}
+    return [f"rule {rule.number}" for rule in permitting if has_name(rule.statement.permission, names)]
 
 
 def _choose(dbs: Sequence[Database], request: SnapshotRequest, rules: PublicationRules, out: Path) -> _Choice:
@@ -567,22 +579,32 @@ def _previous_version(previous: Path, request: SnapshotRequest, out: Path) -> st
 
 
 def _previous_identifier(previous: Path, doi: str, out: Path) -> str:
-    """Returns the DOI of the previous version, or the URL or URN that it has instead. Raises SnapshotRefused if its DOI
-    is `doi`, because each version has its own.
+    """Returns the DOI of the previous version, or the URL or URN that it has instead. Raises SnapshotRefused if `doi`
+    is its DOI, the one in its rules, or that of the version before it, because each version has its own. A version that
+    was built again after a withdrawal has left the DOI in its rules to the version that it replaces.
     """
+    rules = parse_publication_rules(read_rebuild(previous)["request"].rules, str(previous / REBUILD))
     try:
         described = json.loads(read_snapshot_file(previous, "datacite.json"))
         others = [one["alternateIdentifier"] for one in described.get("alternateIdentifiers", ())]
         before = described.get("doi", "")
+        related = [one["relatedIdentifier"] for one in described.get("relatedIdentifiers", ()) if _is_earlier(one)]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotASnapshot(str(previous), f"its datacite.json is invalid ({error})") from error
-    if doi and doi == before:
+    taken = {one.casefold(): one for one in (before, rules.dataset.get("doi", ""), *related) if one}
+    if doi.casefold() in taken:  # DOIs are compared without regard to case
+        has = "has" if doi == before else "names"
         raise SnapshotRefused(
             str(out),
-            f"--previous {previous} has the DOI {doi}, too; give each version its own doi in [dataset], and the DOI of "
-            "all versions as concept_doi",
+            f"--previous {previous} {has} the DOI {doi}, too; give each version its own doi in [dataset], and the DOI "
+            "of all versions as concept_doi",
         )
     return before or next(iter(others), "")
+
+
+def _is_earlier(related: dict[str, Any]) -> bool:
+    """Returns True if an entry of `relatedIdentifiers` (DataCite) names the version before."""
+    return bool(related["relationType"] == "IsNewVersionOf")
 
 
 def _kept_previous_identifier(out: Path) -> str:
@@ -591,7 +613,7 @@ def _kept_previous_identifier(out: Path) -> str:
     """
     try:
         related = json.loads(read_snapshot_file(out, "datacite.json")).get("relatedIdentifiers", ())
-        return next((one["relatedIdentifier"] for one in related if one["relationType"] == "IsNewVersionOf"), "")
+        return next((one["relatedIdentifier"] for one in related if _is_earlier(one)), "")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotASnapshot(str(out), f"its datacite.json is invalid ({error})") from error
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from archiver.datasets.record_formats import import_arrow
-from archiver.datasets.snapshot_request_and_selection import SnapshotStatistics
+from archiver.datasets.snapshot_request_and_selection import SnapshotRequest, SnapshotStatistics
 from archiver.datasets.snapshot_tables import (
     ARTICLES,
     REVISIONS,
@@ -23,17 +23,28 @@ from archiver.datasets.snapshot_tables import (
 )
 from archiver.datasets.withheld_text import PASSAGE_WORDS, words_of_text
 from archiver.errors import NotASnapshot, SnapshotRefused
-from archiver.fields import LONG_TEXTS, MEANING
+from archiver.fields import MEANING
 
-_FIELDS = tuple(sorted({"licence", *MEANING} & {c.name for c in ARTICLES.columns} - {"title", *LONG_TEXTS}))
-"""Columns whose changes are listed one by one, under "Other fields changed"."""
-_TEXT = ("body", "sketch", "characters", "content_digest")
-_COMPARED = (*("id", "url"), *("title", "gone_at"), *("tier", "split"), *_TEXT, *_FIELDS)
+_SHOWN = tuple(
+    sorted(
+        {"licence", "description", "author_organizations", *MEANING}
+        & {c.name for c in ARTICLES.columns} - {"title", "body"}
+    )
+)
+"""Columns whose changes are listed one by one with their values, under "Other fields changed"."""
+_NAMED = ("captions", "credits", "links", "markdown")
+"""Columns whose changes are listed without their values, which may be long."""
+_HIDDEN_BY_TIER = frozenset({"body", "description", *_NAMED})
+"""Columns of which a lower tier publishes less. If the tier has changed, their changes are not listed beside it."""
+_NEVER_PERSONAL = frozenset({"licence", "published"})
+_TEXT = ("body", "excerpt", "sketch", "characters", "content_digest")
+_COMPARED = (*("id", "url"), *("title", "gone_at"), *("tier", "split", "revision"), *_TEXT, *_SHOWN, *_NAMED)
 _HEADINGS = {
     "added": "Added",
     "text": "Text changed",
     "headline": "Headline changed",
     "fields": "Other fields changed",
+    "published": "Published in another way",
     "moved": "Moved to another URL",
     "gone": "Gone from the site",
     "returned": "Back on the site",
@@ -43,12 +54,14 @@ _HEADINGS = {
     "removed": "No longer included",
 }
 """The kinds of changes with their headings in CHANGES.md, in its order."""
+_LEFT_OUT = "the value before is left out"
+"""The reason of a change whose old value is not repeated."""
 _LISTED = 1_000
 """CHANGES.md lists at most this many changes under each heading. The table `changes` has all."""
 
 
 def compare_snapshots(
-    folder: Path, previous: Path, *, target: Path | None = None, hides_more: bool = False
+    folder: Path, previous: Path, *, target: Path | None = None, hiding: str = ""
 ) -> Iterator[dict[str, Any]]:
     """Yields the changes of the articles from the snapshot in `previous` to that in `folder`, as rows of the table
     `changes`, sorted by its key. Raises NotASnapshot. If `target`, the folder in which the snapshot will be, is given,
@@ -56,7 +69,8 @@ def compare_snapshots(
 
     What the new version withholds is not repeated from the old one: a withdrawn article has only its identifier, and
     an old text value is named only if it is too short to be a passage, or a headline of a published revision. If
-    `hides_more` is True, because only the new version hides names or contacts, no other old text value is named.
+    `hiding` is given, because the two hide names or contacts in different ways (`hiding_difference`), no other old text
+    value is named, and it is the reason of a change of an article that is the same in the archive.
     """
     reasons = {row["id"]: row["reason"] for row in read_table(table_files(folder, WITHDRAWN), ("id", "reason"))}
     with closing(sqlite3.connect("")) as db:  # SQLite moves this database to the disk when it outgrows memory
@@ -80,7 +94,7 @@ def compare_snapshots(
                 yield _change(name, {}, "withdrawn", reason=reasons[name])
                 continue
             old, new = (json.loads(state) if state else {} for state in (before, now))
-            yield from _changes_of(name, old, new, _OldValues(db, name, hides_more))
+            yield from _changes_of(name, old, new, _OldValues(db, name, hiding))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +103,12 @@ class _OldValues:
 
     - `db`: a database with the headlines of published revisions.
     - `name`: the identifier of the article.
-    - `hides_more`: True if the new version hides names or contacts in a different way than the previous one.
+    - `hiding`: how the new version hides names or contacts in a different way than the previous one; "" if it does not.
     """
 
     db: sqlite3.Connection
     name: str
-    hides_more: bool
+    hiding: str
 
     def headline(self, title: str | None) -> str | None:
         row = self.db.execute("select 1 from headlines where id = ? and title = ?", [self.name, title]).fetchone()
@@ -104,7 +118,7 @@ class _OldValues:
         """Returns an old value as text; None if it must not be repeated, because the new version hides more or because
         the value has so many words that it may contain a passage of a text.
         """
-        text = None if self.hides_more else _value(value)
+        text = None if self.hiding else _value(value)
         return text if text and len(words_of_text(text)) < PASSAGE_WORDS else None
 
 
@@ -115,12 +129,37 @@ def _states(folder: Path) -> Iterator[tuple[str, str]]:
     pa, _ = import_arrow()
     try:
         for row in read_table(table_files(folder, ARTICLES), _COMPARED):
-            text = row.pop("body") or row.pop("sketch") or ""
-            row["text"] = hashlib.sha256(f"{row['characters']} {text}".encode("utf-8", "replace")).hexdigest()
+            body, excerpt, passages = (row.pop(name) or "" for name in ("body", "excerpt", "sketch"))
+            row["text"] = _digest(f"{row['characters']} {body or passages}")
+            row["body"] = _digest(body or excerpt)
+            row.update((name, _digest(_value(row.get(name)) or "")) for name in _NAMED)
             yield row["id"], json.dumps(row, ensure_ascii=False, sort_keys=True, default=str)
     except (pa.ArrowException, OSError, KeyError) as error:
         why = " ".join(str(error).split())[:120]
         raise NotASnapshot(str(folder), f"its articles table cannot be read: {why}") from error
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def hiding_difference(before: SnapshotRequest, now: SnapshotRequest) -> str:
+    """Returns in words how a version hides names and contacts in a different way than the version before; "" if it does
+    not.
+    """
+    found = []
+    if before.pseudonymised != now.pseudonymised:
+        found.append(
+            "names of authors are not replaced by pseudonyms any more"
+            if not now.pseudonymised
+            else "pseudonyms are made with another key"
+            if before.pseudonymised
+            else "names of authors are replaced by pseudonyms"
+        )
+    if before.drop_contacts != now.drop_contacts:
+        removed = "removed" if now.drop_contacts else "not removed any more"
+        found.append(f"e-mail addresses and telephone numbers are {removed}")
+    return ", and ".join(found)
 
 
 def _change(name: str, row: dict[str, Any], what: str, **more: str | None) -> dict[str, Any]:
@@ -139,28 +178,72 @@ def _changes_of(name: str, old: dict[str, Any], new: dict[str, Any], before: _Ol
     if not new:
         yield _change(name, {"url": old["url"]}, "removed")
         return
-    changed = [field for field in _COMPARED if old.get(field) != new.get(field)]
-    for field in _FIELDS:
-        if field in changed:
-            yield _change(
-                name, new, "fields", **{"field": field, "from": before.value(old[field]), "to": _value(new[field])}
-            )
+    changed = {field for field in (*_COMPARED, "text") if old.get(field) != new.get(field)}
+    if "tier" in changed:
+        changed -= _HIDDEN_BY_TIER
+    rows = [*_changes_of_values(name, old, new, changed, before), *_changes_of_state(name, old, new, changed)]
+    yield from sorted(rows, key=lambda row: (row["what"], row["field"] or ""))
+
+
+def _changes_of_state(
+    name: str, old: dict[str, Any], new: dict[str, Any], changed: set[str]
+) -> Iterator[dict[str, Any]]:
+    """Yields the changes of an article that do not concern its fields. `changed` names the columns that differ."""
     if "gone_at" in changed and old["gone_at"] is None:
         yield _change(name, new, "gone", to=new["gone_at"])
-    if "title" in changed:
-        title = before.headline(old["title"])
-        yield _change(name, new, "headline", **{"field": "title", "from": title, "to": new["title"]})
-    if "url" in changed:
-        yield _change(name, new, "moved", **{"field": "url", "from": old["url"], "to": new["url"]})
     if "gone_at" in changed and new["gone_at"] is None:
         yield _change(name, new, "returned", **{"from": old["gone_at"]})
-    if "split" in changed:
-        yield _change(name, new, "split", **{"field": "split", "from": old["split"], "to": new["split"]})
-    if "content_digest" in changed and ("title" not in changed or old["text"] != new["text"]):
+    for what, field in (("moved", "url"), ("split", "split"), ("tier", "tier")):
+        if field in changed:
+            yield _change(name, new, what, **{"field": field, "from": old[field], "to": new[field]})
+
+
+def _changes_of_values(
+    name: str, old: dict[str, Any], new: dict[str, Any], changed: set[str], before: _OldValues
+) -> Iterator[dict[str, Any]]:
+    """Yields the changes of what is published of an article: its headline, text and other fields. A change is of the
+    kind "published" if the archive still has the same headline and text, or the same revision and the versions hide
+    names or contacts in different ways.
+    """
+    is_same_text = not changed & {"content_digest", "tier"}
+    is_same_article = is_same_text and "revision" not in changed and before.hiding != ""
+    for field in sorted({*_SHOWN, *_NAMED} & changed):
+        if field == "markdown" and not is_same_text:
+            continue  # a change of the text is named once
+        values = {} if field in _NAMED else _values(old.get(field), new.get(field), before.value(old.get(field)))
+        if is_same_article and field not in _NEVER_PERSONAL:
+            values["reason"] = before.hiding
+            yield _change(name, new, "published", field=field, **values)
+        else:
+            yield _change(name, new, "fields", field=field, **values)
+    why = before.hiding or "headline and text in the archive are the same"
+    if "title" in changed:
+        values = _values(old["title"], new["title"], before.headline(old["title"]))
+        if is_same_text:
+            yield _change(name, new, "published", **{**values, "field": "title", "reason": why})
+        else:
+            yield _change(name, new, "headline", field="title", **values)
+    if "body" in changed and is_same_text:
+        yield _change(name, new, "published", field="body", reason=why)
+    if "content_digest" in changed and ("title" not in changed or "text" in changed):
         digests = {"from": old["content_digest"], "to": new["content_digest"]}
         yield _change(name, new, "text", field="content_digest", **digests)
-    if "tier" in changed:
-        yield _change(name, new, "tier", **{"field": "tier", "from": old["tier"], "to": new["tier"]})
+
+
+def _values(old: Any, new: Any, shown: str | None) -> dict[str, str | None]:
+    """Returns the value before, as far as it may be repeated (`shown`), the value now, and the reason if the value
+    before is left out.
+    """
+    if old in (None, "", []):
+        return {"from": _value(old), "to": _value(new)}
+    return {"from": shown, "to": _value(new), "reason": None if shown else _LEFT_OUT}
+
+
+def without_old_headline(row: dict[str, Any]) -> dict[str, Any]:
+    """Returns a change of a headline without the headline before, and any other row of the table `changes` as it is."""
+    if row["field"] != "title" or row["from"] is None:
+        return row
+    return {**row, "from": None, "reason": row["reason"] or _LEFT_OUT}
 
 
 def _value(value: Any) -> str | None:
@@ -194,13 +277,18 @@ def differences_text(changes: Iterable[Mapping[str, Any]]) -> str:
     """Returns the text of a list of changes in Markdown, by kind."""
     listed: dict[str, list[str]] = {what: [] for what in _HEADINGS}
     counts = Counter[str]()
+    reasons = dict[str, None]()
     for row in changes:
         counts[row["what"]] += 1
+        if row["what"] == "published":
+            reasons[row["reason"]] = None
         if counts[row["what"]] <= _LISTED:
             listed[row["what"]].append(_change_line(row))
     parts = []
     for what, heading in _HEADINGS.items():
         parts.append(f"### {heading}: {counts[what]:,}\n")
+        if what == "published" and reasons:
+            parts.append(f"Only how they are published differs: {'; '.join(reasons)}.\n")
         if listed[what]:
             parts.append("".join(listed[what]))
         if counts[what] > _LISTED:
@@ -210,14 +298,13 @@ def differences_text(changes: Iterable[Mapping[str, Any]]) -> str:
 
 def _change_line(row: Mapping[str, Any]) -> str:
     about = ", ".join(single_line(part) for part in (row["title"], row["url"]) if part)
-    field = row["field"] if row["what"] == "fields" else ""
-    values = (
-        f"{row['from'] or '(not given)'} → {row['to'] or '(not given)'}"
-        if row["field"] and row["what"] != "text"
-        else row["to"] or row["reason"]
-        if row["what"] != "text"
-        else ""
-    )
+    field = row["field"] if row["what"] in ("fields", "published") else ""
+    values = row["to"] or row["reason"]
+    if row["what"] in ("published", "text") or row["field"] in _NAMED:
+        values = ""
+    elif row["field"]:
+        missing = "(left out)" if row["reason"] == _LEFT_OUT else "(not given)"
+        values = f"{row['from'] or missing} → {row['to'] or '(not given)'}"
     return "- " + ": ".join(filter(None, (row["id"], about, field, values and single_line(values)))) + "\n"
 
 

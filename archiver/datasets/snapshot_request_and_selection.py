@@ -25,7 +25,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from sqlite_utils import Database
 
-from archiver.articles.near_duplicates import UnionFind
+from archiver.articles.near_duplicates import HAN, SPACED, THAI, UnionFind
 from archiver.datasets.ngrams import MAX_N
 from archiver.datasets.publication_rules_and_tiers import (
     DISAGREEMENT,
@@ -655,6 +655,17 @@ _GRID = 1.0
 """Places are counted by squares with sides of this many degrees, so that the number of counters stays bounded."""
 
 
+def least_words(unit: str, language: str | None) -> int:
+    """Returns the number of words from which on a text is compared with others, by the unit of the column `words` and
+    the language of the text.
+    """
+    script = SPACED if unit == "words" else THAI if language in _LANGUAGES_IN_SCRIPTS_LIKE_THAI else HAN
+    return script.least
+
+
+_LANGUAGES_IN_SCRIPTS_LIKE_THAI = frozenset({"th", "lo", "km", "my"})
+
+
 @dataclass(slots=True)
 class SnapshotStatistics:
     """The statistics of a snapshot, counted while it is written.
@@ -674,7 +685,10 @@ class SnapshotStatistics:
     - `sources`: the number of known addresses of posts by the kind of source that named them.
     - `withheld`: the number of articles by column that is left out or shortened.
     - `detected`: the number of articles by declared and recognized language, if the latter is nearly certain.
-    - `clustered`: the number of near-duplicates of another article.
+    - `cluster_sizes`: the number of articles by cluster of near-duplicates.
+    - `uncompared`: the number of articles whose text is too short to be compared with others.
+    - `paid`: the number of articles that their pages call paid and whose text is published in full.
+    - `revealing`: the rules whose permission names an author whose name is replaced: "rule 2".
     - `is_compared`: True if the table `changes` lists the differences from the previous version.
     - `unmatched`: what in the rule file fits no article: "rule 2", "the entry of a.example in sites".
     - `withdrawn`: the identifiers and reasons of articles that were withdrawn since the version was first built.
@@ -703,7 +717,10 @@ class SnapshotStatistics:
     sources: Counter[str] = field(default_factory=Counter)
     withheld: Counter[str] = field(default_factory=Counter)
     detected: Counter[tuple[str, str]] = field(default_factory=Counter)
-    clustered: int = 0
+    cluster_sizes: Counter[str] = field(default_factory=Counter)
+    uncompared: int = 0
+    paid: int = 0
+    revealing: list[str] = field(default_factory=list)
     is_compared: bool = False
     unmatched: list[str] = field(default_factory=list)
     withdrawn: dict[str, str] = field(default_factory=dict)
@@ -733,7 +750,10 @@ class SnapshotStatistics:
         self.gone += record["gone_at"] is not None
         self.revised += record["revision"] > 1
         self.duplicates += record["duplicate_of"] is not None
-        self.clustered += record["cluster_id"] is not None
+        if record["cluster_id"]:
+            self.cluster_sizes[record["cluster_id"]] += 1
+        self.uncompared += record["words"] < least_words(record["word_unit"], record["language_detected"])
+        self.paid += bool(record["access"] == "paid" and record["body"])
         self.withheld.update(record["withheld"])
         if (record["language_score"] or 0) >= _SURE and record["language"]:
             self.detected[record["language"].partition("-")[0].lower(), record["language_detected"]] += 1
@@ -756,6 +776,16 @@ class SnapshotStatistics:
         if row["latitude"] is not None and row["longitude"] is not None:
             square = tuple((degrees // _GRID + 0.5) * _GRID for degrees in (row["latitude"], row["longitude"]))
             self.squares[square[0], square[1]] += 1
+
+    @property
+    def clustered(self) -> int:
+        """The number of articles that are near-duplicates of another article of the dataset."""
+        return sum(count for count in self.cluster_sizes.values() if count > 1)
+
+    @property
+    def empty_splits(self) -> list[str]:
+        """The requested splits that have no article."""
+        return [name for name in self.request.split_names if not self.splits[name]]
 
     @property
     def files(self) -> dict[str, list[str]]:

@@ -299,7 +299,8 @@ SITES = DatasetTable(
 )
 COVERAGE = DatasetTable(
     "coverage",
-    "One row per site and month, from its first month with an article to its last, also for months without any.",
+    "One row per site and month that has an article, a missing address or a visit, and for each month between its "
+    "first article and its last.",
     (
         Column("site", "text", "name of the site"),
         Column("month", "text", "month of publication such as 2024-05, or undated"),
@@ -349,13 +350,21 @@ CHANGES = DatasetTable(
         Column(
             "what",
             "text",
-            "added, text, headline, fields, moved (URL), gone, returned, tier, split, withdrawn, or removed (no longer "
-            "included)",
+            "added, text, headline, fields, published (in another way, though it is the same in the archive), moved "
+            "(URL), gone, returned, tier, split, withdrawn, or removed (no longer included)",
         ),
         Column("field", "text", "column that changed"),
-        Column("from", "text", "value in the previous version; left out if it may quote a withheld text"),
-        Column("to", "text", "value in this version"),
-        Column("reason", "text", "why the article was withdrawn"),
+        Column(
+            "from",
+            "text",
+            "value in the previous version; left out if it is long, may quote a withheld text, or is hidden now",
+        ),
+        Column("to", "text", "value in this version; left out if it is long"),
+        Column(
+            "reason",
+            "text",
+            "why the article was withdrawn, why it is published in another way, or that the value before is left out",
+        ),
     ),
     ("id", "what", "field"),
     of_article=False,
@@ -521,7 +530,11 @@ def article_rows(
         given = _place_rows(record["id"], places, hidden) if places and geo and level > Tier.REFERENCE else ()
         published = redact(changed, _TIERS[level], hidden)
         published["markdown"], published["links"] = _marked_columns(record, published, marks, hidden)
-        published["withheld"] = _withheld_columns(changed, published, has_no_places=bool(places) and not given)
+        published["withheld"] = [
+            *_withheld_columns(changed, published),
+            *_withheld_marks(changed["body"] or "", published, marks),
+            *(["places"] if places and not given else ()),
+        ]
         contacts = count_replacements(record, published) if changed is not record else {}
         yield ArticleRow(part, published, given, tokens if is_counted else (), group or "", contacts)
 
@@ -578,12 +591,19 @@ def _place_rows(number: str, tags: Sequence[Row], hidden: LeakedPassages) -> Seq
     ]
 
 
-def _withheld_columns(record: Row, published: Row, *, has_no_places: bool) -> list[str]:
-    """Returns the names of the columns of a record whose value is published only in part or not at all. `has_no_places`
-    is True if the article has geo-tags that are not published.
+def _withheld_columns(record: Row, published: Row) -> list[str]:
+    """Returns the names of the columns of a record whose value is published only in part or not at all."""
+    return [name for name in _MAY_BE_WITHHELD if record.get(name) and published[name] != record[name]]
+
+
+def _withheld_marks(body: str, published: Row, packed: object) -> list[str]:
+    """Returns those of the columns `markdown` and `links` that lack something because the `body` is published only in
+    part or not at all. `packed` are the marks of the body.
     """
-    names = [name for name in _MAY_BE_WITHHELD if record.get(name) and published[name] != record[name]]
-    return names + ["places"] * has_no_places
+    if not body or published["body"] == body:
+        return []
+    links = links_of(body, unpack_marks(packed)) if packed else ()
+    return ["markdown", *(["links"] if len(published["links"]) < len(links) else ())]
 
 
 def _marked_columns(
@@ -793,6 +813,16 @@ def author_rows(db: Database, cutoff: str) -> Iterator[tuple[str, list[str]]]:
         [cutoff or NEWEST],
     ):
         yield name, json.loads(authors or "[]")
+
+
+def person_names(db: Database, cutoff: str) -> set[str]:
+    """Returns the authors of the chosen articles, in any revision, that are no organizations."""
+    current = db.execute(
+        "select distinct a.authors from temp.considered c cross join articles a on a.id = c.article_id where c.chosen"
+    )
+    names = {name for (authors,) in current for name in json.loads(authors or "[]")}
+    names.update(name for _, authors in author_rows(db, cutoff) for name in authors)
+    return names.difference(*(found for _, found in organization_rows(db, cutoff)))
 
 
 def organization_rows(db: Database, cutoff: str) -> Iterator[tuple[str, list[str]]]:

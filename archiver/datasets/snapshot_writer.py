@@ -22,7 +22,7 @@ from archiver.datasets import record_formats, snapshot_tables, withheld_text
 from archiver.datasets.ngrams import Ngrams
 from archiver.datasets.publication_rules_and_tiers import Tier
 from archiver.datasets.record_formats import ParquetTable
-from archiver.datasets.snapshot_changes import compare_snapshots
+from archiver.datasets.snapshot_changes import compare_snapshots, hiding_difference, without_old_headline
 from archiver.datasets.snapshot_request_and_selection import SnapshotStatistics, first_copies, parse_rebuild
 from archiver.datasets.snapshot_tables import (
     ARTICLES,
@@ -292,9 +292,8 @@ def write_changes(folder: Path, stats: SnapshotStatistics, previous: Path, out: 
     and OSError.
     """
     before = parse_rebuild((previous / "rebuild.json").read_text(encoding="utf-8"), str(previous))["request"]
-    hidden = stats.request.pseudonymised, stats.request.drop_contacts
-    hides_more = hidden != (before.pseudonymised, before.drop_contacts)
-    _write(CHANGES, folder, stats, progress, compare_snapshots(folder, previous, target=out, hides_more=hides_more))
+    hiding = hiding_difference(before, stats.request)
+    _write(CHANGES, folder, stats, progress, compare_snapshots(folder, previous, target=out, hiding=hiding))
     stats.is_compared = True
 
 
@@ -307,9 +306,7 @@ def keep_changes(folder: Path, stats: SnapshotStatistics, old: Path, progress: P
     rows = read_table(table_files(old, CHANGES))
     if stats.withdrawn:
         rows = (
-            {**row, "from": None} if row["what"] == "headline" else row
-            for row in rows
-            if row["id"] not in stats.withdrawn or row["what"] == "withdrawn"
+            without_old_headline(row) for row in rows if row["id"] not in stats.withdrawn or row["what"] == "withdrawn"
         )
     _write(CHANGES, folder, stats, progress, rows)
     stats.is_compared = "\n### " in (old / "CHANGES.md").read_text(encoding="utf-8")

@@ -25,6 +25,7 @@ from archiver.items import (
     DiscoverySource,
     Evidence,
     GeoTag,
+    Mark,
     Outcome,
     PageKind,
     PageResult,
@@ -70,6 +71,8 @@ class Post:
     tags: tuple[str, ...] = ("tides",)
     gone: bool = False
     digest: str = ""
+    markup: tuple[Mark, ...] = ()
+    access: str = ""
 
     @property
     def url(self) -> str:
@@ -136,6 +139,8 @@ def _page_result(post: Post) -> PageResult:
         geotags=post.geotags,
         language=post.language,
         description=post.description,
+        markup=post.markup,
+        access=post.access,
         evidence=tuple(Evidence(ORGANIZATIONS, name, "json-ld", "author @type", 0.9) for name in post.organizations),
     )
     return PageResult(

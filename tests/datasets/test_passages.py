@@ -87,7 +87,7 @@ def test_passage_is_cut_from_a_text_published_in_full(tmp_path: Path, *, keep: b
     assert found["12"]["tier"] == "full"
     assert found["12"]["body"] == (quoted.text if keep else f"He wrote: […] {text(12)}")
     assert found["12"]["title"] == (quoted.title if keep else "On […]")
-    assert found["12"]["withheld"] == ([] if keep else ["title", "body"])
+    assert found["12"]["withheld"] == ([] if keep else ["title", "body", "markdown"])
     assert ("He wrote: \\[…\\] " in found["12"]["markdown"]) is not keep
 
 

@@ -23,6 +23,7 @@ MADE = ROOT / ".venv" / "validators" / ".installed"
 RULES = (
     FREE
     + """
+licence = "CC-BY-4.0"
 [dataset]
 title = "Harbour, and what was said of it"
 creators = [{ name = "Ada Berg", orcid = "0000-0002-1825-0097", affiliation = "Harbour School" }, { name = "The Lab" }]

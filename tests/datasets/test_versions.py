@@ -11,7 +11,7 @@ import pytest
 
 from archiver.datasets.dataset_card import CHECKLIST
 from archiver.datasets.snapshot_request_and_selection import VERSION, after_withdrawal, version_key
-from archiver.items import UsageStatement
+from archiver.items import Mark, UsageStatement
 from tests.datasets.published import FREE, Post, all_words, contents, leaked, make, publish, rows, text
 from tests.datasets.test_withdraw import withdraw
 from tests.runner import fault
@@ -101,9 +101,62 @@ def test_changes_do_not_repeat_names_that_are_hidden_now(
     archive = make(tmp_path / "new" / "archive.db", BEFORE)
     new = build(tmp_path, archive, "1.1.0", FREE, "--previous", str(old), "--pseudonymise", "KEY")
     found = {(what, field): (before, now) for _, what, field, before, now in changes_of(new)}
-    assert found.keys() == {("fields", "authors")}
-    assert found["fields", "authors"][0] is None
+    assert found.keys() == {("published", "authors")}
+    assert found["published", "authors"][0] is None
     assert "Ada" not in all_words(new)
+
+
+PERSONAL = [
+    Post(1, body=f"{text(1)}\n\nWrite to office@harbour.org, or ask Ada Berg.", description="Ask office@harbour.org."),
+    Post(2),
+]
+WITHOUT_CONTACTS = "e-mail addresses and telephone numbers are removed"
+WITHOUT_NAMES = "names of authors are replaced by pseudonyms"
+
+
+@pytest.mark.parametrize(
+    ("options", "expected", "why"),
+    [
+        (["--drop-contacts"], {(1, "body"), (1, "description"), (1, "markdown")}, WITHOUT_CONTACTS),
+        (["--pseudonymise", "KEY"], {(1, "body"), (1, "markdown"), (1, "authors"), (2, "authors")}, WITHOUT_NAMES),
+    ],
+)
+def test_text_without_contacts_or_names_is_a_change_of_what_is_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], expected: set[tuple[int, str]], why: str
+) -> None:
+    monkeypatch.setenv("KEY", "0123456789abcdef")
+    archive = make(tmp_path / "archive" / "archive.db", PERSONAL)
+    old = build(tmp_path, archive, "1.0.0")
+    new = build(tmp_path, archive, "1.1.0", FREE, "--previous", str(old), *options)
+    assert {(number, field) for number, what, field, *_ in changes_of(new) if what == "published"} == expected
+    assert {row["reason"] for row in rows(new, "changes")} == {why}
+    assert [row["from"] for row in rows(new, "changes") if row["from"]] == []
+    said = (new / "CHANGES.md").read_text()
+    assert f"### Published in another way: {len(expected)}\n" in said
+    assert f"Only how they are published differs: {why}.\n" in said
+    assert "https://harbour.example/1: body\n" in said
+    assert "(not given)" not in said
+    compared = json.loads(publish([], "--diff", str(old), str(new), "--json").stdout)
+    assert compared == rows(new, "changes")
+
+
+def test_changed_description_and_markup_are_listed(tmp_path: Path) -> None:
+    first = Post(1, description="What the keeper did on the first day of the year.")
+    old = build(tmp_path, make(tmp_path / "old" / "archive.db", [first]), "1.0.0")
+    linked = replace(first, description="What he did.", markup=(Mark(0, 9, "a", "https://tides.example/"),))
+    archive = make(tmp_path / "new" / "archive.db", [linked])
+    new = build(tmp_path, archive, "1.1.0", FREE, "--previous", str(old))
+    assert changes_of(new) == [
+        (1, "fields", "description", None, "What he did."),
+        (1, "fields", "links", None, None),
+        (1, "fields", "markdown", None, None),
+    ]
+    said = (new / "CHANGES.md").read_text()
+    assert "description: (left out) → What he did.\n" in said
+    assert "https://harbour.example/1: links\n" in said
+    without = build(tmp_path, archive, "1.2.0", "", "--previous", str(new))
+    assert (1, "tier", "tier", "full", "features") in changes_of(without)
+    assert [field for _, _, field, *_ in changes_of(without) if field in ("description", "body", "markdown")] == []
 
 
 def test_any_two_datasets_are_compared(tmp_path: Path, old: Path) -> None:
@@ -169,6 +222,23 @@ def test_dataset_rebuilt_after_a_withdrawal_is_a_version_of_its_own(tmp_path: Pa
         "IsVersionOf": "10.1234/all",
         "IsNewVersionOf": "10.1234/one",
     }
+
+
+@pytest.mark.parametrize("doi", ["10.1234/One", "10.1234/zero"])
+def test_doi_that_a_rebuilt_version_left_is_not_given_again(tmp_path: Path, doi: str) -> None:
+    """The DOI is that of 1.0.0, of which the previous version is a rebuild, or of the version before 1.0.0."""
+    archive = make(tmp_path / "old" / "archive.db", BEFORE)
+    zero = build(tmp_path, archive, "0.9.0", f'{FREE}[dataset]\ndoi = "10.1234/zero"\n')
+    one = build(tmp_path, archive, "1.0.0", f'{FREE}[dataset]\ndoi = "10.1234/one"\n', "--previous", str(zero))
+    if doi == "10.1234/One":
+        assert withdraw(archive, "https://harbour.example/3").exit_code == 0
+        assert publish(archive, str(one), "--rebuild").exit_code == 0
+        assert json.loads((one / "rebuild.json").read_text())["request"]["version"] == "1.0.0+withdrawn.1"
+    (tmp_path / "r.toml").write_text(f'{FREE}[dataset]\ndoi = "{doi}"\n')
+    asked = ("--version", "9.0.0", "--previous", str(one), "--rules", str(tmp_path / "r.toml"))
+    done = publish(archive, str(tmp_path / "d"), *asked)
+    assert (done.exit_code, fault(done).split()[0]) == (1, "SnapshotRefused")
+    assert f"names the DOI {doi}, too" in done.output
 
 
 def test_checklist_says_what_the_operator_has_not_stated(tmp_path: Path) -> None:

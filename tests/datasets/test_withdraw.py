@@ -139,6 +139,7 @@ def test_rebuild_without_a_withdrawn_article_keeps_the_other_changes(published: 
     lost = next(row["id"] for row in rows(new, "articles") if row["url"] == "https://harbour.example/5")
     assert withdraw(archive, lost).exit_code == 0
     assert publish(archive, str(new), "--rebuild").exit_code == 0
-    kept = [{**row, "from": None} if row["what"] == "headline" else row for row in before if row["id"] != lost]
+    left_out = {"from": None, "reason": "the value before is left out"}
+    kept = [{**row, **left_out} if row["what"] == "headline" else row for row in before if row["id"] != lost]
     assert rows(new, "changes") == kept
     assert "### Text changed: 1" in (new / "CHANGES.md").read_text()

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from archiver.datasets.publication_rules_and_tiers import PublicationRules
     from archiver.datasets.snapshot import BuiltSnapshot
-    from archiver.datasets.snapshot_request_and_selection import SnapshotRequest
+    from archiver.datasets.snapshot_request_and_selection import SnapshotRequest, SnapshotStatistics
 
 _COMPATIBLE = {
     "explain": (
@@ -113,7 +113,12 @@ class DatasetBasis:
 @click.argument("folder", metavar="DIR", type=click.Path(), required=False)
 @query_options
 @click.option("--version", "version", metavar="X.Y.Z", help="Version of the dataset (Semantic Versioning).")
-@click.option("--cutoff", metavar="DATE", default="", help="Use the archive as it was at DATE  [default: now]")
+@click.option(
+    "--cutoff",
+    metavar="DATE",
+    default="",
+    help="Use the archive as it was at DATE  [default: the time of its newest entry]",
+)
 @click.option(
     "--fold",
     type=click.Choice(("text", "cluster", "none")),
@@ -268,8 +273,8 @@ def publish(options: PublishOptions) -> None:
     )
     built = _build_dataset(options, folder, basis, key)
     _print_summary(built, options.as_json)
-    for what in built.facts.unmatched:
-        click.echo(f"Warning: {what} fits no article of this dataset.", err=True)
+    for sentence in _warnings(built.facts):
+        click.echo(f"Warning: {sentence}", err=True)
     if basis.since and not built.facts.is_compared:
         click.echo(
             f"CHANGES.md no longer lists the changes since version {basis.since}. To keep them, give the folder of "
@@ -342,13 +347,23 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
 
 
 def _parse_past_cutoff(text: str) -> str:
-    """Parses a cut-off. Raises UsageError if it is in the future, because the archive may change until then."""
-    from archiver.datasets.snapshot_request_and_selection import parse_cutoff
-
-    cutoff = parse_cutoff(text)
+    """Parses a cut-off. Raises UsageError if it is no date or time, or is in the future, because the archive may change
+    until then.
+    """
+    cutoff = _parse_given_cutoff(text)
     if cutoff > datetime.now(UTC).isoformat():
         raise click.UsageError(f"--cutoff {text} ends in the future, and the archive may change until then.")
     return cutoff
+
+
+def _parse_given_cutoff(text: str) -> str:
+    from archiver.datasets.snapshot_request_and_selection import parse_cutoff
+    from archiver.errors import BadQuery
+
+    try:
+        return parse_cutoff(text)
+    except BadQuery as error:
+        raise click.UsageError(f"Invalid value for --cutoff: {text!r}; {error.why}.") from error
 
 
 def _parse_formats(names: str) -> tuple[str, ...]:
@@ -471,6 +486,24 @@ def _list_contacts(options: PublishOptions, rules: PublicationRules) -> None:
     )
 
 
+def _warnings(facts: SnapshotStatistics) -> Iterator[str]:
+    """Yields what the user of a written dataset may not expect, one sentence each."""
+    for what in facts.unmatched:
+        yield f"{what} fits no article of this dataset."
+    for name in facts.empty_splits:
+        yield f"the split {name} has no article and no file."
+    if facts.paid:
+        yield (
+            f"{count_noun(facts.paid, 'article')} of which the page says that it is paid "
+            f"{'is' if facts.paid == 1 else 'are'} published in full; 'access:paid' finds them."
+        )
+    for rule in facts.revealing:
+        yield (
+            f"the permission of {rule} names an author whose name is replaced. tier_reason and rebuild.json have its "
+            "text; write it without the name."
+        )
+
+
 def _print_summary(built: BuiltSnapshot, as_json: bool) -> None:
     facts = built.facts
     if as_json:
@@ -484,6 +517,7 @@ def _print_summary(built: BuiltSnapshot, as_json: bool) -> None:
                 "rows": dict(sorted(facts.rows.items())),
                 "tiers": dict(sorted(facts.tiers.items())),
                 "unmatched": facts.unmatched,
+                "warnings": list(_warnings(facts)),
                 "content": facts.digest,
             }
         )
@@ -499,11 +533,10 @@ def _print_summary(built: BuiltSnapshot, as_json: bool) -> None:
 
 def _print_differences(old: Path, new: Path, *, as_json: bool) -> None:
     from archiver.datasets.snapshot import read_rebuild
-    from archiver.datasets.snapshot_changes import compare_snapshots, differences_text
+    from archiver.datasets.snapshot_changes import compare_snapshots, differences_text, hiding_difference
 
-    for folder in (old, new):
-        read_rebuild(folder)
-    changes = compare_snapshots(new, old)
+    before, now = (read_rebuild(folder)["request"] for folder in (old, new))
+    changes = compare_snapshots(new, old, hiding=hiding_difference(before, now))
     if as_json:
         print_json(list(changes))
     else:
@@ -583,14 +616,13 @@ def _explain_decisions(
 ) -> None:
     from archiver.datasets.cross_archive_duplicates import explain_decision
     from archiver.datasets.publication_rules_and_tiers import DOCS
-    from archiver.datasets.snapshot_request_and_selection import parse_cutoff
     from archiver.storage.connection import opened
 
     with ExitStack() as stack:
         dbs = [stack.enter_context(opened(archive, read_only=True)) for archive in archives]
         place = _find_in_archives(dbs, what)
         number = place[1]
-        decision = explain_decision(dbs, place, rules, parse_cutoff(cutoff) if cutoff else "")
+        decision = explain_decision(dbs, place, rules, _parse_given_cutoff(cutoff) if cutoff else "")
     if as_json:
         print_json(
             {
