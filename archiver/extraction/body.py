@@ -201,8 +201,8 @@ _ABSOLUTE = lazy_regex(r"(?:https?:)?//", re.IGNORECASE)
 _HOST = lazy_regex(r"(?:https?:)?//[^/?#:]+", re.IGNORECASE)
 _LISTS = frozenset({"ul", "ol", "dl", "table", "div", "section"})
 _MAX_LABEL, _MAX_TEASER, _BEFORE_TITLE, _TEXT_ABOVE_LIST = 60, 500, 25, 60.0
-"""In a list of other posts, a longer line than `_MAX_LABEL` is a teaser and has at most `_MAX_TEASER` letters. A date or
-category before a title has at most `_BEFORE_TITLE`. A list with less text above it is what the post says."""
+"""In a list of other posts, a longer line than `_MAX_LABEL` is a teaser and has at most `_MAX_TEASER` letters. A date
+or category before a title has at most `_BEFORE_TITLE`. A list with less text above it is what the post says."""
 
 
 def text_blocks(
@@ -221,10 +221,10 @@ def text_blocks(
     for a, z in [*boilerplate_spans(layout, lo, hi, size), *_byline_spans(layout, known, size, size[hi] - size[lo])]:
         excluded[a:z] = b"\1" * (z - a)
     start = _text_start(blocks, lo, hi, excluded, size, known)
-    for a, z in related_lists(layout, start, hi, known.hosts):
+    end = _text_end(blocks, start, hi, excluded, size)
+    for a, z in related_lists(layout, start, end, known.hosts):
         if sum(b.size for n, b in enumerate(blocks[start:a], start) if not excluded[n]) >= _TEXT_ABOVE_LIST:
             excluded[a:z] = b"\1" * (z - a)
-    end = _text_end(blocks, start, hi, excluded, size)
     by_paragraphs = _uses_paragraphs(blocks, start, end, excluded)
     meta = {fold_text(one) for one in known.lines} - {""}
     is_alone = hi - lo == 1 and not excluded[lo]
@@ -685,8 +685,8 @@ def text_weights(layout: BlockLayout, hosts: tuple[str, ...] = ()) -> list[float
             for a, z in spans:
                 out[a:z] = [0.0] * (z - a)
     for a, z in related_lists(layout, 0, len(blocks), hosts):
-        if any(w > _HEAD for w in out[:a]):
-            out[a:z] = [0.0] * (z - a)
+        if any(w > _HEAD for w in out[:a]):  # otherwise the list may be the only text on the page
+            out[a:z] = [min(w, 0.0) for w in out[a:z]]
     return out
 
 

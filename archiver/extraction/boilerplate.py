@@ -619,16 +619,16 @@ _ALSO_WORDS = {
 }
 # Labels of lists of other posts ("Related posts"), by language.
 _RELATED_WORDS = {
-    "en": r"(?:related|similar|recommended|recent|popular|latest|more|other) (?:posts?|articles?|stor(?:y|ies)|reading)|"
-    r"related (?:news|content|links|topics)|you (?:may|might)(?: also)? (?:like|enjoy|be interested in)|"
+    "en": r"(?:related|similar|recommended|recent|popular|latest|more|other) (?:posts?|articles?|stor(?:y|ies)|"
+    r"reading)|related (?:news|content|links|topics)|you (?:may|might)(?: also)? (?:like|enjoy|be interested in)|"
     r"most (?:read|popular|viewed)|(?:up|read|what to read) next|editor['’]?s['’]? picks?",
     "de": r"(?:ähnliche|verwandte|weitere|passende|neueste|aktuelle) (?:beiträge|artikel|themen)|"
     r"das könnte (?:sie|dich|euch) auch interessieren|(?:am )?meist ?gelesen|mehr zu diesem thema",
     "fr": r"(?:articles?|sujets|contenus) (?:similaires|liés|connexes|récents|recommandés)|"
     r"(?:vous aimerez|à lire|cela (?:peut|pourrait) (?:aussi )?vous intéresser)(?: aussi| également)?|les plus lus|"
     r"dans la même (?:rubrique|catégorie)",
-    "es": r"(?:artículos|entradas|noticias|notas|contenidos?|posts?) (?:relacionad[oa]s?|similares|recientes|recomendad[oa]s)|"
-    r"también te puede (?:interesar|gustar)|lo más (?:leído|visto)|te recomendamos",
+    "es": r"(?:artículos|entradas|noticias|notas|contenidos?|posts?) (?:relacionad[oa]s?|similares|recientes|"
+    r"recomendad[oa]s)|también te puede (?:interesar|gustar)|lo más (?:leído|visto)|te recomendamos",
     "ca": r"(?:articles|notícies|entrades) (?:relacionats|relacionades|similars)|també et pot interessar|el més llegit",
     "pt": r"(?:posts?|artigos|notícias|matérias|conteúdos?) (?:relacionad[oa]s?|semelhantes|recentes|recomendad[oa]s)|"
     r"(?:você )?(?:também )?pode (?:gostar|interessar)(?: também)?|(?:as )?mais lid[oa]s|ver também|ler também",
@@ -654,7 +654,8 @@ _RELATED_WORDS = {
     "tr": r"(?:benzer|ilgili|diğer) (?:yazılar|haberler|içerikler)|bunlar da ilginizi çekebilir|çok okunanlar",
     "id": r"(?:artikel|berita|posting(?:an)?) (?:terkait|lainnya|serupa|terbaru)|terpopuler",
     "vi": r"bài viết (?:liên quan|cùng chủ đề|khác|mới)|tin (?:cùng chuyên mục|khác|mới)|có thể bạn quan tâm",
-    "zh": r"(?:相关|相關|推荐|推薦|热门|熱門|最新|更多)(?:文章|阅读|閱讀|推荐|推薦|新闻|新聞|资讯|報導|报道)|猜你喜欢|猜你喜歡",
+    "zh": r"(?:相关|相關|推荐|推薦|热门|熱門|最新|更多)(?:文章|阅读|閱讀|推荐|推薦|新闻|新聞|资讯|報導|报道)|"
+    r"猜你喜欢|猜你喜歡",
     "ja": r"(?:おすすめ|人気|新着|最新|最近|関連)の?(?:記事|投稿|ニュース)|こちらも(?:おすすめ|お読みください)",
     "ko": r"(?:관련|추천|인기|최신|다른) ?(?:글|기사|뉴스)",
     "ar": r"(?:مقالات|مواضيع|أخبار) (?:ذات صلة|مشابهة|أخرى)|قد يعجبك(?: أيضا)?|الأكثر قراءة",
