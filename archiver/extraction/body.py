@@ -347,7 +347,13 @@ def _is_boilerplate(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
         return True
     if _is_label(b, by_paragraphs) or (meta and len(b.text) < 260 and fold_text(b.text) in meta):
         return True
-    return is_notice(b.text) or (b.linked > 0 and points_to_other_page(b.text))
+    return is_notice(b.text) or (b.linked > 0 and (points_to_other_page(b.text) or _is_labelled_links(b)))
+
+
+def _is_labelled_links(b: TextBlock) -> bool:
+    """Returns True if a block is the label of a list of other posts, with their links in the lines below it."""
+    label, _, below = b.text.partition("\n")
+    return bool(below) and b.linked > 0.8 * text_width(below) and heads_related_posts(label)
 
 
 def _is_label(b: TextBlock, by_paragraphs: bool) -> bool:
@@ -426,12 +432,9 @@ def related_lists(layout: BlockLayout, lo: int, hi: int, hosts: tuple[str, ...])
     found: list[tuple[int, int]] = []
     for i in range(lo, hi - 1):
         label = blocks[i]
-        if (
-            label.linked
-            or len(label.text) > _MAX_LABEL
-            or blocks[i + 1].linked <= 0
-            or not heads_related_posts(label.text)
-        ):
+        if len(label.text) > _MAX_LABEL or (label.linked and label.element.tag not in HEADINGS):
+            continue
+        if not any(b.linked for b in blocks[i + 1 : min(i + 3, hi)]) or not heads_related_posts(label.text):
             continue
         ends = (
             *_ends_from(layout, label.element, i, hi),

@@ -220,7 +220,8 @@ def _reason_without_winner(name: str, chosen: str, found: Sequence[Evidence]) ->
 def _reasons_of_refusal(found: Sequence[Evidence]) -> list[str]:
     """Returns why the dates of publication that a page shows were refused, each reason once."""
     future = [c.value[:10] for c in found if c.locator.endswith(IN_FUTURE)]
-    reasons = [f"{' and '.join(dict.fromkeys(future))} is {IN_FUTURE}"] if future else []
+    days = list(dict.fromkeys(future))
+    reasons = [f"{' and '.join(days)} {'is' if len(days) == 1 else 'are'} {IN_FUTURE}"] if days else []
     if len(future) < len(found):
         reasons.append(f"the {'other ' if future else ''}dates on the page are of something else")
     return reasons
