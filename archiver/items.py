@@ -200,6 +200,8 @@ post (see *constant* in the glossary)."""
 REFUSED = "refused"
 """`Evidence.source` of a date that the page shows but that was rejected as its date of publication. The `locator` of
 this evidence contains the reason. Stored only if the page has no other date."""
+IN_FUTURE = "in the future: later than the capture"
+"""The reason, at the end of the `locator`, why a date that is more than a day after the page's capture is refused."""
 OTHER_HEADING = "other heading"
 """`Evidence.source` of a title candidate that is a heading other than the page's main one. It becomes the title only
 if all other candidates proved to belong to the site and not to the post."""

@@ -466,7 +466,8 @@ def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind
     times = _dates.published_candidates(page, post, hint, beside)
     when = candidate_choice.resolve_published(times, changed, url_date(page.path), page.captured_at)
     change = candidate_choice.best_candidate(changed)
-    evidence += [c.evidence("published") for c in times] + [c.evidence("modified") for c in changed]
+    evidence += candidate_choice.published_evidence(times, when, page.captured_at)
+    evidence += [c.evidence("modified") for c in changed]
     evidence += _dates.refused_dates(post) if when is None else []
 
     cats, tags = _categories.term_candidates(page, post, hint)

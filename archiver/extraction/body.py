@@ -23,6 +23,7 @@ from archiver.extraction.boilerplate import (
     LONG,
     ends_the_post,
     heads_other_pages,
+    heads_related_posts,
     is_notice,
     names_neighbour,
     points_to_other_page,
@@ -84,7 +85,7 @@ _OWN_TEXT = frozenset({"code", "pre", "td", "th", "tr", "table", "tbody", "body"
 class KnownBoilerplate:
     """Parts of a page that belong to other fields and are therefore not body text: the title, the lines and elements of
     the byline, and the authors' names (`people`). `is_titled_above` is True if an <h1> with the title stands above the
-    element whose text is read.
+    element whose text is read. `hosts` are the hosts of the page's own addresses.
     """
 
     title: str = ""
@@ -92,6 +93,7 @@ class KnownBoilerplate:
     elements: tuple[Element, ...] = ()
     people: tuple[str, ...] = ()
     is_titled_above: bool = False
+    hosts: tuple[str, ...] = ()
 
 
 def boilerplate_spans(
@@ -196,6 +198,11 @@ def _is_footnote(el: Element) -> bool:
 
 
 _ABSOLUTE = lazy_regex(r"(?:https?:)?//", re.IGNORECASE)
+_HOST = lazy_regex(r"(?:https?:)?//[^/?#:]+", re.IGNORECASE)
+_LISTS = frozenset({"ul", "ol", "dl", "table", "div", "section"})
+_MAX_LABEL, _MAX_TEASER, _BEFORE_TITLE, _TEXT_ABOVE_LIST = 60, 500, 25, 60.0
+"""In a list of other posts, a longer line than `_MAX_LABEL` is a teaser and has at most `_MAX_TEASER` letters. A date
+or category before a title has at most `_BEFORE_TITLE`. A list with less text above it is what the post says."""
 
 
 def text_blocks(
@@ -215,6 +222,9 @@ def text_blocks(
         excluded[a:z] = b"\1" * (z - a)
     start = _text_start(blocks, lo, hi, excluded, size, known)
     end = _text_end(blocks, start, hi, excluded, size)
+    for a, z in related_lists(layout, start, end, known.hosts):
+        if sum(b.size for n, b in enumerate(blocks[start:a], start) if not excluded[n]) >= _TEXT_ABOVE_LIST:
+            excluded[a:z] = b"\1" * (z - a)
     by_paragraphs = _uses_paragraphs(blocks, start, end, excluded)
     meta = {fold_text(one) for one in known.lines} - {""}
     is_alone = hi - lo == 1 and not excluded[lo]
@@ -337,7 +347,13 @@ def _is_boilerplate(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
         return True
     if _is_label(b, by_paragraphs) or (meta and len(b.text) < 260 and fold_text(b.text) in meta):
         return True
-    return is_notice(b.text) or (b.linked > 0 and points_to_other_page(b.text))
+    return is_notice(b.text) or (b.linked > 0 and (points_to_other_page(b.text) or _is_labelled_links(b)))
+
+
+def _is_labelled_links(b: TextBlock) -> bool:
+    """Returns True if a block is the label of a list of other posts, with their links in the lines below it."""
+    label, _, below = b.text.partition("\n")
+    return bool(below) and b.linked > 0.8 * text_width(below) and heads_related_posts(label)
 
 
 def _is_label(b: TextBlock, by_paragraphs: bool) -> bool:
@@ -401,6 +417,84 @@ def _drop_link_lists(blocks: list[TextBlock], lo: int, hi: int, excluded: bytear
                 if blocks[j].linked <= 0.8 * blocks[j].size:
                     break
                 excluded[j] = 1
+
+
+def related_lists(layout: BlockLayout, lo: int, hi: int, hosts: tuple[str, ...]) -> list[tuple[int, int]]:
+    """Returns the block ranges, as (first, end), of the labelled lists of other posts ("Read also") whose items may
+    have teasers, between the blocks `lo` and `hi`. The label decides, not the length of the list: below a short post it
+    may be longer than the text.
+
+    The list is what follows the label in an element that begins with it, or the element after the label. All its links
+    must lead to pages of the site, whose hosts are `hosts`, because a list of references has labels such as "See also",
+    too.
+    """
+    blocks = layout.blocks
+    found: list[tuple[int, int]] = []
+    for i in range(lo, hi - 1):
+        label = blocks[i]
+        if len(label.text) > _MAX_LABEL or (label.linked and label.element.tag not in HEADINGS):
+            continue
+        if not any(b.linked for b in blocks[i + 1 : min(i + 3, hi)]) or not heads_related_posts(label.text):
+            continue
+        ends = (
+            *_ends_from(layout, label.element, i, hi),
+            *_ends_from(layout, blocks[i + 1].element, i + 1, hi, _LISTS),
+        )
+        end = next((z for z in ends if z > i + 1 and _are_cards(blocks[i + 1 : z], hosts)), None)
+        if end is not None:
+            found.append((i, end))
+    return found
+
+
+def _ends_from(
+    layout: BlockLayout, el: Element, first: int, hi: int, tags: frozenset[str] = frozenset()
+) -> Iterator[int]:
+    """Yields the ends of the block ranges of the elements that begin with block `first` and end before `hi`, from the
+    largest to `el`. If `tags` are given, only elements with one of these tags count.
+    """
+    spans, ends = layout.spans, []
+    at: Element | None = el
+    while at is not None and spans.get(at, (first, 0))[0] == first and spans.get(at, (0, first))[1] <= hi:
+        if at in spans and (not tags or at.tag in tags):
+            ends.append(spans[at][1])
+        at = None if at is layout.top else at.getparent()
+    yield from reversed(ends)
+
+
+def _are_cards(blocks: list[TextBlock], hosts: tuple[str, ...]) -> bool:
+    """Returns True if blocks are a list of other posts: each is a link to a page of the site, begins with one, or is a
+    teaser, a date or another short line beside it. A single link must not have a teaser, since a paragraph below one
+    link may be text of the post.
+    """
+    titles = teasers = lines = 0
+    for b in blocks:
+        if b.is_code or b.size > _MAX_TEASER or (not b.linked and heads_related_posts(b.text)):
+            return False
+        if b.linked and (b.linked > 0.8 * b.size or _begins_with_link(b)):
+            if not all(_is_on_site(a, hosts) for a in _links_of(b)):
+                return False
+            titles, lines = titles + 1, 0
+            continue
+        is_teaser = b.size > _MAX_LABEL
+        teasers, lines = teasers + is_teaser, lines + 1
+        if teasers > max(titles, 1) or lines > 3:
+            return False
+    return titles > 1 or (titles == 1 and not teasers)
+
+
+def _begins_with_link(b: TextBlock) -> bool:
+    """Returns True if the text of a block is a link with a teaser after it, or with a date or the like before it."""
+    starts = (b.text.find(text) for a in _links_of(b) if (text := element_line(a)))
+    return any(0 <= at <= _BEFORE_TITLE for at in starts)
+
+
+def _is_on_site(a: Element, hosts: tuple[str, ...]) -> bool:
+    """Returns True if a link leads to one of the hosts, to a part of one, or to one of which they are parts."""
+    address = a.get("href") or ""
+    if not _ABSOLUTE.match(address):
+        return True
+    host = (_HOST.match(address) or [""])[0].rpartition("/")[2].lower().removeprefix("www.")
+    return any(host == own or host.endswith(f".{own}") or own.endswith(f".{host}") for own in hosts if own and host)
 
 
 def _is_tag_row(b: TextBlock) -> bool:
@@ -580,10 +674,10 @@ class _Span(NamedTuple):
         return self.hi <= lo or self.lo >= hi
 
 
-def text_weights(layout: BlockLayout) -> list[float]:
+def text_weights(layout: BlockLayout, hosts: tuple[str, ...] = ()) -> list[float]:
     """Returns the weight of each block: the number of its letters if it is prose, a small number for a heading, a
     negative one for links and labels, and 0 for boilerplate. The text of a post is in the element whose blocks weigh
-    most.
+    most. `hosts` are the hosts of the page's own addresses.
     """
     blocks = layout.blocks
     prose = layout.prefix_sums([b.size - b.linked if b.size > 80 and b.linked < 0.4 * b.size else 0.0 for b in blocks])
@@ -593,6 +687,9 @@ def text_weights(layout: BlockLayout) -> list[float]:
         if word in LONG or word == _COMMENTS or covered_total(spans, prose) <= 0.6 * prose[-1]:
             for a, z in spans:
                 out[a:z] = [0.0] * (z - a)
+    for a, z in related_lists(layout, 0, len(blocks), hosts):
+        if any(w > _HEAD for w in out[:a]):  # otherwise the list may be the only text on the page
+            out[a:z] = [min(w, 0.0) for w in out[a:z]]
     return out
 
 
@@ -838,7 +935,7 @@ def body_of_html(fragment: str, url: str, title: str = "") -> RenderedText:
         for e in index.select(rule)
         if e is not top
     }
-    return _render(page, lay_out(top, skip, page.index.texts), top, KnownBoilerplate(title))
+    return _render(page, lay_out(top, skip, page.index.texts), top, KnownBoilerplate(title, hosts=page.hosts[:2]))
 
 
 def render_container(
@@ -918,7 +1015,7 @@ def _known_boilerplate(page: Page, title: str, beside: BylineBlock, top: Element
     authors = page.data.texts(page.data.article(page.addresses), "author")
     people = (*beside.names, *page.data.meta(*_AUTHOR_METAS), *authors)
     names = tuple(n for n in people if len(n) > 5)
-    return KnownBoilerplate(title, beside.lines, elements, names, _is_titled_above(page, title, top))
+    return KnownBoilerplate(title, beside.lines, elements, names, _is_titled_above(page, title, top), page.hosts[:2])
 
 
 def _is_titled_above(page: Page, title: str, top: Element) -> bool:
@@ -944,14 +1041,14 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
             return Body(text, "platform", post.body_rule, 0.95)
     everything = next(iter(page.index.tag("body")), page.root)
     plan = lay_out(everything, _elements_to_skip(page) | _beside_text(post, everything), page.index.texts)
-    weights = text_weights(plan)
+    weights = text_weights(plan, page.hosts[:2])
     if sum(w for w in weights if w > _HEAD) < _FEW_WORDS:
         weights = [w if w != _HEAD else 0.0 for w in weights]  # the text is so short that a heading could outweigh it
     sums = plan.prefix_sums(weights)
     top = heaviest_container(plan, sums)
     source, locator, confidence = "density", f"<{top.tag}>", 0.7
     if post.body is None and (cleared := _without_meta_blocks(post, plan, top)) is not plan:
-        plan, weights = cleared, text_weights(cleared)
+        plan, weights = cleared, text_weights(cleared, page.hosts[:2])
         sums = plan.prefix_sums(weights)
     if post.body is not None:
         best, own = _weight_of(plan, sums, top), _weight_of(plan, sums, post.body)

@@ -617,11 +617,64 @@ _ALSO_WORDS = {
     "mr": r"(?:हेही|हे ही|हे सुद्धा) वाचा",
     "th": r"อ่าน(?:เพิ่มเติม|ต่อ|ข่าวอื่น)|ข่าวที่เกี่ยวข้อง",
 }
+# Labels of lists of other posts ("Related posts"), by language.
+_RELATED_WORDS = {
+    "en": r"(?:related|similar|recommended|recent|popular|latest|more|other) (?:posts?|articles?|stor(?:y|ies)|"
+    r"reading)|related (?:news|content|links|topics)|you (?:may|might)(?: also)? (?:like|enjoy|be interested in)|"
+    r"most (?:read|popular|viewed)|(?:up|read|what to read) next|editor['’]?s['’]? picks?",
+    "de": r"(?:ähnliche|verwandte|weitere|passende|neueste|aktuelle) (?:beiträge|artikel|themen)|"
+    r"das könnte (?:sie|dich|euch) auch interessieren|(?:am )?meist ?gelesen|mehr zu diesem thema",
+    "fr": r"(?:articles?|sujets|contenus) (?:similaires|liés|connexes|récents|recommandés)|"
+    r"(?:vous aimerez|à lire|cela (?:peut|pourrait) (?:aussi )?vous intéresser)(?: aussi| également)?|les plus lus|"
+    r"dans la même (?:rubrique|catégorie)",
+    "es": r"(?:artículos|entradas|noticias|notas|contenidos?|posts?) (?:relacionad[oa]s?|similares|recientes|"
+    r"recomendad[oa]s)|también te puede (?:interesar|gustar)|lo más (?:leído|visto)|te recomendamos",
+    "ca": r"(?:articles|notícies|entrades) (?:relacionats|relacionades|similars)|també et pot interessar|el més llegit",
+    "pt": r"(?:posts?|artigos|notícias|matérias|conteúdos?) (?:relacionad[oa]s?|semelhantes|recentes|recomendad[oa]s)|"
+    r"(?:você )?(?:também )?pode (?:gostar|interessar)(?: também)?|(?:as )?mais lid[oa]s|ver também|ler também",
+    "it": r"(?:articoli|post|notizie|contenuti) (?:correlat[ie]|simili|recenti|consigliat[ie])|"
+    r"potrebbe(?:ro)? (?:anche )?interessarti(?: anche)?|(?:i )?più letti|leggi altro",
+    "nl": r"(?:gerelateerde|vergelijkbare|andere|recente) (?:berichten|artikelen)|meest gelezen|ook interessant",
+    "sv": r"(?:relaterade|liknande|fler) (?:artiklar|inlägg|nyheter)|mest läst[a]?",
+    "da": r"(?:relaterede|lignende|flere) (?:artikler|indlæg|nyheder)|mest læste",
+    "no": r"(?:relaterte|lignende|flere) (?:artikler|innlegg|nyheter|saker)|mest lest(?:e)?",
+    "fi": r"(?:aiheeseen liittyvää|lisää aiheesta|luetuimmat|samankaltaisia artikkeleita)",
+    "pl": r"(?:powiązane|podobne|polecane|inne) (?:artykuły|wpisy|posty)|może cię zainteresować|najczęściej czytane",
+    "cs": r"(?:související|podobné|další) (?:články|příspěvky)|nejčtenější",
+    "sk": r"(?:súvisiace|podobné|ďalšie) (?:články|príspevky)|najčítanejšie",
+    "hu": r"kapcsolódó (?:cikkek|bejegyzések|anyagok)|hasonló (?:cikkek|bejegyzések)|legolvasottabb",
+    "ro": r"(?:articole|știri|postări) (?:similare|asemănătoare|recomandate)|cele mai citite",
+    "hr": r"(?:povezani|slični) (?:članci|postovi)|povezane vijesti|najčitanije",
+    "sr": r"(?:повезане|сличне) (?:вести|текстови|објаве)|slični članci|povezane vesti|најчитаније",
+    "bg": r"(?:свързани|подобни) (?:статии|публикации|новини)|най-четени",
+    "ru": r"похожие (?:записи|статьи|материалы|новости|посты|публикации)|другие (?:новости|статьи|материалы)|"
+    r"(?:вам )?может быть интересно|рекомендуем(?: почитать| прочитать)?|самое читаемое",
+    "uk": r"(?:схожі|пов['’]язані|інші) (?:записи|статті|матеріали|новини|публікації)|найпопулярніше",
+    "el": r"(?:σχετικά|παρόμοια) (?:άρθρα|νέα|θέματα)|σχετικές (?:αναρτήσεις|ειδήσεις)|δημοφιλή",
+    "tr": r"(?:benzer|ilgili|diğer) (?:yazılar|haberler|içerikler)|bunlar da ilginizi çekebilir|çok okunanlar",
+    "id": r"(?:artikel|berita|posting(?:an)?) (?:terkait|lainnya|serupa|terbaru)|terpopuler",
+    "vi": r"bài viết (?:liên quan|cùng chủ đề|khác|mới)|tin (?:cùng chuyên mục|khác|mới)|có thể bạn quan tâm",
+    "zh": r"(?:相关|相關|推荐|推薦|热门|熱門|最新|更多)(?:文章|阅读|閱讀|推荐|推薦|新闻|新聞|资讯|報導|报道)|"
+    r"猜你喜欢|猜你喜歡",
+    "ja": r"(?:おすすめ|人気|新着|最新|最近|関連)の?(?:記事|投稿|ニュース)|こちらも(?:おすすめ|お読みください)",
+    "ko": r"(?:관련|추천|인기|최신|다른) ?(?:글|기사|뉴스)",
+    "ar": r"(?:مقالات|مواضيع|أخبار) (?:ذات صلة|مشابهة|أخرى)|قد يعجبك(?: أيضا)?|الأكثر قراءة",
+    "fa": r"(?:مطالب|اخبار|خبرهای|نوشته‌های) (?:مرتبط|مشابه)|پربازدیدترین(?:‌ها)?",
+    "ur": r"متعلقہ (?:خبریں|مضامین)",
+    "he": r"(?:כתבות|פוסטים|מאמרים) (?:נוספות|נוספים|קשורים|קשורות|דומים)|אולי יעניין אותך|הנקראות ביותר",
+    "hi": r"(?:संबंधित|सम्बंधित) (?:खबरें|ख़बरें|लेख|समाचार)|और पढ़ें",
+    "bn": r"(?:সম্পর্কিত|আরও) (?:খবর|সংবাদ|পোস্ট)",
+    "ta": r"தொடர்புடைய (?:செய்திகள்|பதிவுகள்)",
+    "te": r"సంబంధిత (?:వార్తలు|కథనాలు)",
+    "mr": r"संबंधित (?:बातम्या|लेख)",
+    "th": r"(?:บทความ|ข่าว|เรื่อง)ที่เกี่ยวข้อง",
+}  # fmt: skip
 _ANY_ALSO = "|".join(_ALSO_WORDS.values()).replace("ı", "i")
 # For texts in lower case (`_lower`), as the patterns above.
 _ALSO = lazy_regex(rf"^[\W_]*(?:{_ANY_ALSO})\s*(?:[:：»>→|]|[-–—] )")
 # Matches the whole heading above a list of links to other posts.
 _ALSO_HEADING = lazy_regex(rf"^[\W_]*(?:{_ANY_ALSO})[\W_]*$")
+_RELATED_HEADING = _compile_any(*_ALSO_WORDS.values(), *_RELATED_WORDS.values())
 
 # Matches a heading that introduces other posts, the author or the comments. The post ends before it.
 _END = _compile_any(
@@ -730,6 +783,11 @@ def names_neighbour(text: str) -> bool:
 def heads_other_pages(text: str) -> bool:
     """Returns True if the text of a heading, such as "Read also", introduces links to other posts."""
     return len(text) < 60 and _ALSO_HEADING.match(_lower(text)) is not None
+
+
+def heads_related_posts(text: str) -> bool:
+    """Returns True if a text is the label of a list of other posts, such as "Read also" or "Related posts"."""
+    return len(text) < 60 and _RELATED_HEADING.match(_lower(text)) is not None
 
 
 def points_to_other_page(text: str) -> bool:

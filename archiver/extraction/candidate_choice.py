@@ -18,7 +18,7 @@ from archiver.extraction.post_locator import title_in_url, title_similarity
 from archiver.extraction.text_language import choose_language
 from archiver.extraction.text_normalization import clean_text, fold_text
 from archiver.fields import BY_NAME, fields_with_choice
-from archiver.items import OTHER_HEADING, Candidate, Evidence, SourceHint, is_from_api
+from archiver.items import IN_FUTURE, OTHER_HEADING, REFUSED, Candidate, Evidence, SourceHint, is_from_api
 from archiver.markup import lazy_regex
 
 T = TypeVar("T")
@@ -349,21 +349,40 @@ def _find_zoned(moment: Moment, others: list[When]) -> Moment | None:
     return None
 
 
+def is_in_future(moment: Moment, captured_at: datetime | None) -> bool:
+    """Returns True if a date is more than a day after `captured_at`, the time of the capture, so that it cannot be the
+    date of publication. A day is allowed because zones of time may differ. Returns False if `captured_at` is None.
+    """
+    return captured_at is not None and moment.at > captured_at + timedelta(days=1)
+
+
+def published_evidence(found: list[When], chosen: When | None, captured_at: datetime | None) -> list[Evidence]:
+    """Returns the evidence for the candidates of the date of publication. If none of them was chosen, those that are in
+    the future are evidence for refused dates.
+    """
+    return [
+        Evidence(
+            "published", str(one.value), REFUSED, f"{f'{one.source} {one.locator}'[:80].strip()}: {IN_FUTURE}", 0.0
+        )
+        if chosen is None and is_in_future(one.value, captured_at)
+        else one.evidence("published")
+        for one in found
+    ]
+
+
 def resolve_published(
     found: list[When], changed: list[When], address: AddressDate | None, captured_at: datetime | None = None
 ) -> When | None:
     """Chooses when the post was published: a time or only a day. Returns None if there is no candidate.
 
     `found` are the candidates, `changed` are the candidates for the last change, and `address` is the date in the
-    page's address. Candidates more than a day after `captured_at` are ignored.
+    page's address. Candidates that are in the future at `captured_at` (`is_in_future`) are ignored.
 
     A time in UTC is converted to the page's own zone if another candidate gives that zone. If no zone is known, and the
     day that the page or its address shows differs from the UTC day by one, returns only the shown day. Two sources that
     agree are preferred to a third that differs from them by more than a day.
     """
-    if captured_at is not None:
-        latest = captured_at + timedelta(days=1)
-        found = [c for c in found if c.value.at <= latest]
+    found = [c for c in found if not is_in_future(c.value, captured_at)]
     usable = [c for c in found if c.value.precision not in ("month", "year")] or found
     changed_days = {c.value.day for c in changed}
     first = _most_supported(_without_changes(usable, changed), changed_days)

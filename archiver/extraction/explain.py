@@ -19,6 +19,7 @@ from archiver.extraction.template.site_rules import BY_HAND
 from archiver.extraction.text_normalization import fold_text
 from archiver.fields import BY_NAME, PAGE_TIMES, WEIGHED, fields_with_choice
 from archiver.items import (
+    IN_FUTURE,
     ORGANIZATIONS,
     OTHER_HEADING,
     PAGE_OBJECT,
@@ -212,8 +213,18 @@ def _reason_without_winner(name: str, chosen: str, found: Sequence[Evidence]) ->
     if chosen:
         return "combined from several candidates" if found else _NOT_KEPT
     if name == "published" and all(c.source == REFUSED for c in found):
-        return _NO_DATE if not found else f"{_NO_DATE}; the dates on the page are of something else"
+        return "; ".join([_NO_DATE, *_reasons_of_refusal(found)])
     return "no candidate is trusted enough" if found else _NOTHING
+
+
+def _reasons_of_refusal(found: Sequence[Evidence]) -> list[str]:
+    """Returns why the dates of publication that a page shows were refused, each reason once."""
+    future = [c.value[:10] for c in found if c.locator.endswith(IN_FUTURE)]
+    days = list(dict.fromkeys(future))
+    reasons = [f"{' and '.join(days)} {'is' if len(days) == 1 else 'are'} {IN_FUTURE}"] if days else []
+    if len(future) < len(found):
+        reasons.append(f"the {'other ' if future else ''}dates on the page are of something else")
+    return reasons
 
 
 def _reason(name: str, won: Evidence, others: Sequence[Evidence], path: str) -> str:

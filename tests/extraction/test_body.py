@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from lxml.etree import fromstring
 
@@ -169,3 +171,99 @@ def test_a_line_with_the_time_is_not_the_start_of_a_text(line: str) -> None:
 def test_a_day_or_a_sentence_with_a_time_may_be_the_start_of_a_text(line: str) -> None:
     page = f"<body><h1>The quay</h1><div class='x'><p>{line}</p><p>{PROSE}</p><p>{PROSE[::-1]}</p></div></body>"
     assert read(page, "The quay").startswith(line)
+
+
+SHORT = "The lamp on the outer pier is lit again, and the boats came home before the fog did."
+OTHERS = (
+    (
+        "/a/41",
+        "The oyster stall moves",
+        "From June on, the stall with the green awning stands in front of the church...",
+    ),
+    ("/a/38", "Two new benches", "The parish paid for one of them, and nobody wants to say who paid for the other..."),
+    ("https://www.example.org/a/27", "A goose on the weir", "It has been there since Sunday, and traffic has not..."),
+)
+
+
+def in_items(label: str) -> str:
+    items = "".join(f"<li><a href='{url}'>{name}</a><br>{teaser}</li>" for url, name, teaser in OTHERS)
+    return f"<div class=x><h4>{label}</h4><ul>{items}</ul></div>"
+
+
+def in_cards(label: str) -> str:
+    cards = "".join(
+        f"<div><h5><a href='{url}'>{name}</a></h5><span>3 May</span><p>{teaser}</p></div>"
+        for url, name, teaser in OTHERS
+    )
+    return f"<div class=x><p><b>{label}</b></p><div>{cards}</div></div>"
+
+
+def without_box(label: str) -> str:
+    items = "".join(f"<li>3 May: <a href='{url}'>{name}</a> {teaser}</li>" for url, name, teaser in OTHERS)
+    return f"<p><strong>{label}</strong></p><ul>{items}</ul>"
+
+
+def with_breaks(label: str) -> str:
+    return f"<p><b>{label}</b><br>" + "<br>".join(f"<a href='{url}'>{name}</a>" for url, name, _ in OTHERS) + "</p>"
+
+
+def below_a_linked_heading(label: str) -> str:
+    return in_items(f"<a href='/a/'>{label}</a>")
+
+
+@pytest.mark.parametrize("block", [in_items, in_cards, without_box, with_breaks, below_a_linked_heading])
+@pytest.mark.parametrize("paragraphs", [1, 2, 3, 8])
+def test_a_labelled_list_of_other_posts_is_no_text_whatever_the_length_of_the_post(
+    paragraphs: int, block: Callable[[str], str]
+) -> None:
+    text = [f"{SHORT} That was on day {n}." for n in range(paragraphs)]
+    html = f"<table><tr><td><h1>T</h1>{''.join(f'<p>{p}</p>' for p in text)}{block('Read also')}</td></tr></table>"
+    assert read(html, "T") == "\n\n".join(text)
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["Leia também", "Veja também:", "Lesen Sie auch", "Lire aussi", "Читайте также", "相关阅读", "관련 기사", "Zie ook",
+     "اقرأ أيضا", "Artículos relacionados", "Похожие записи", "Ähnliche Beiträge", "Σχετικά άρθρα", "İlgili haberler",
+     "संबंधित खबरें", "บทความที่เกี่ยวข้อง", "More stories"],
+)  # fmt: skip
+def test_the_label_of_a_list_of_other_posts_decides_in_many_languages(label: str) -> None:
+    assert read(f"<article><h1>T</h1><p>{SHORT}</p>{in_items(label)}</article>", "T") == SHORT
+
+
+def test_a_list_of_other_posts_between_paragraphs_is_no_text() -> None:
+    html = f"<article><h1>T</h1><p>{SHORT}</p>{in_items('Lees ook')}<p>{PROSE}</p></article>"
+    assert read(html, "T") == f"{SHORT}\n\n{PROSE}"
+
+
+@pytest.mark.parametrize("block", [in_items, in_cards])
+def test_a_list_of_other_posts_beside_a_text_that_is_shorter_than_it_is_not_the_text(
+    block: Callable[[str], str],
+) -> None:
+    html = f"<div id=a><h1>T</h1><div id=b><p>{SHORT}</p></div></div><div id=c>{block('Leggi anche')}</div>"
+    assert read(html, "T") == SHORT
+
+
+REFERENCES = (
+    "<h4>See also</h4><ul><li><a href='https://lamps.example/1'>The lamps of Ålund</a>, by Ida Brandt, a book about "
+    "the keepers of the pier</li><li><a href='https://fog.example/2'>Fog horns</a>, with a map of all</li></ul>"
+)
+ONE_LINK = f"<div><p><b>See also</b></p><p><a href='/a/41'>The oyster stall</a></p><p>{PROSE} It rained, too.</p></div>"
+
+
+@pytest.mark.parametrize(
+    ("list_of_links", "kept"),
+    [
+        (REFERENCES, "Fog horns, with a map of all"),
+        (ONE_LINK, "in the harbour. It rained, too."),
+        (in_items("What you can see from the pier"), "who paid for the other..."),
+    ],
+    ids=["references to other sites", "a paragraph below one link", "another label"],
+)
+def test_a_list_that_may_be_text_of_the_post_is_kept(list_of_links: str, kept: str) -> None:
+    text = "".join(f"<p>{PROSE} That was on day {n}, and on the day after it they were found.</p>" for n in range(4))
+    assert kept in read(f"<article><h1>T</h1><p>{SHORT}</p>{list_of_links}{text}</article>", "T")
+
+
+def test_a_list_that_is_all_that_a_post_says_is_kept() -> None:
+    assert "The oyster stall moves" in read(f"<article><h1>T</h1>{in_items('More articles')}</article>", "T")

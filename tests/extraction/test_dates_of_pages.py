@@ -17,7 +17,7 @@ import pytest
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.items import REFUSED, Article
+from archiver.items import IN_FUTURE, REFUSED, Article
 
 Row = dict[str, str]
 _CASES = Path(__file__).parent.parent / "cases" / "dates"
@@ -77,6 +77,32 @@ def test_a_page_without_a_date_says_why_its_other_dates_do_not_count(part: str, 
     assert article.published is None
     assert [(e.value, e.source) for e in refused][:1] == [("2012-03-06T00:00:00+00:00", REFUSED)]
     assert refused[0].locator.endswith(f": {reason}")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [{"lang": "en", "below": "<p>6 March 2031</p>"},
+     {"lang": "pt", "below": "<p>Por Rita Sales, 6 de março de 2031</p>"},
+     {"lang": "ja", "below": "<p>2031年3月6日</p>"},
+     {"lang": "en", "head": '<meta property="article:published_time" content="2031-03-06T00:00:00+00:00">'}],
+)  # fmt: skip
+def test_a_date_later_than_the_capture_is_refused_as_in_the_future(row: Row) -> None:
+    article = _extract(row)
+    found = [e for e in article.evidence if e.field == "published"]
+    assert article.published is None
+    assert {(e.value[:10], e.source, e.confidence) for e in found} == {("2031-03-06", REFUSED, 0.0)}
+    assert found[0].locator.endswith(f": {IN_FUTURE}")
+
+
+def test_a_date_in_the_future_beside_a_date_that_counts_is_not_refused() -> None:
+    head = '<meta property="article:published_time" content="2031-03-06T00:00:00+00:00">'
+    article = _extract({"lang": "en", "head": head, "below": "<p>5 March 2012</p>"})
+    assert article.published is not None
+    assert not [e for e in article.evidence if e.source == REFUSED]
+
+
+def test_a_date_of_the_day_after_the_capture_is_not_in_the_future() -> None:
+    assert _extract({"lang": "en", "below": "<p>2 May 2026</p>"}).published is not None
 
 
 def test_a_dated_page_keeps_no_refused_dates() -> None:

@@ -16,7 +16,7 @@ from archiver.extraction.article import extract_page
 from archiver.extraction.explain import FIELDS, FieldExplanation, explain, explanations_as_data
 from archiver.extraction.page import parse_page
 from archiver.extraction.template.site_rules import from_toml
-from archiver.items import REFUSED, Evidence
+from archiver.items import IN_FUTURE, REFUSED, Evidence, PageKind
 
 URL = "https://quay.example/2024/05/rope-and-chain"
 PAGE = """<html lang="en"><head><title>Rope and chain - Quay notes</title><meta name="author" content="Ada Berg">
@@ -84,6 +84,31 @@ def test_the_winner_and_why(
     found = one(field, said, *rows)
     assert [n for n, yes in enumerate(found.won) if yes] == ([] if won is None else [won])
     assert found.why == why
+
+
+@pytest.mark.parametrize(("rows", "why"), [
+    ([("2999-03-06", IN_FUTURE)], "2999-03-06 is in the future: later than the capture"),
+    ([("2999-03-06", IN_FUTURE), ("2999-03-06", IN_FUTURE), ("2998-01-01", IN_FUTURE)],
+     "2999-03-06 and 2998-01-01 are in the future: later than the capture"),
+    ([("2999-03-06", IN_FUTURE), ("2012-03-06", "in a sentence of the text")],
+     "2999-03-06 is in the future: later than the capture; the other dates on the page are of something else"),
+])  # fmt: skip
+def test_refused_dates_in_the_future_are_named(rows: list[tuple[str, str]], why: str) -> None:
+    evidence = [
+        Evidence("published", f"{day}T00:00:00+00:00", REFUSED, f"byline: {reason}", 0.0) for day, reason in rows
+    ]
+    found = next(e for e in explain({"url": URL, "published": None}, evidence) if e.field == "published")
+    assert found.why == f"no date of publication was found; {why}"
+
+
+@pytest.mark.parametrize("rules", [None, '[title]\nselect = ["h1"]\n[body]\nselect = ["article"]\n'
+                                   '[published]\nselect = [".day"]'])  # fmt: skip
+def test_a_date_in_the_future_is_refused_with_and_without_learned_rules(rules: str | None) -> None:
+    html = PAGE.replace("2024-05-01T10:00:00Z", "").replace("By Ada Berg", "By Ada Berg <i class=day>1 May 2031</i>")
+    page = parse_page(html, "https://quay.example/rope-and-chain", captured_at=datetime(2026, 5, 1, tzinfo=UTC))
+    article = extract_page(page, known_kind=PageKind.POST, rules=from_toml(rules, "quay") if rules else None)
+    found = next(e for e in explain(asdict(article), article.evidence) if e.field == "published")
+    assert found.why == "no date of publication was found; 2031-05-01 is in the future: later than the capture"
 
 
 def test_all_places_and_credits_win_but_linked_files() -> None:

@@ -385,8 +385,8 @@ def read_times(reader: SiteReader) -> Times:
         changes = _dates.modified_candidates(page, post, reader.hint, beside)
         if lines:
             times = _dates.published_candidates(page, post, reader.hint, beside)
-            reader.note_candidates("published", times)
             found = candidate_choice.resolve_published(times, changes, url_date(page.path), page.captured_at)
+            reader.evidence += candidate_choice.published_evidence(times, found, page.captured_at)
             published = found.value if found else None
         if (
             modified is None
@@ -395,6 +395,9 @@ def read_times(reader: SiteReader) -> Times:
         ):
             reader.note_candidates("modified", changes)
             modified = last.value
+    if published is not None and not reader.has_hand_rule("published"):
+        # Without rules, such a date is refused, and the evidence says so.
+        reader.is_strange |= candidate_choice.is_in_future(published, page.captured_at)
     return Times(published, modified)
 
 
