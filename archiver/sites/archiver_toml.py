@@ -283,8 +283,8 @@ class Config:
     page_objects: str = ""
 
     def settings(self, own: Mapping[str, Any], tags: tuple[str, ...]) -> dict[str, Any]:
-        """Returns the effective settings of a site from its `own` settings and its tags. A tag is the name of a group. The
-        site's own settings override those of its groups, of which the first in the file wins, and these the defaults.
+        """Returns the effective settings of a site from its `own` settings and its tags, which may name groups. Its own
+        settings override those of its groups, of which the first in the file wins, and these override the defaults.
         """
         groups = [self.groups[name] for name in self.groups if name in tags]
         out = dict(self.defaults)
