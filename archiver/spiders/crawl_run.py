@@ -304,6 +304,9 @@ class CrawlRun:
         self.learner = TemplateLearner(rules_valid_at(self.db, site_id), self._learned, self._outdated, self.judge)
         self.redirect_forms = RedirectForms()
         self.traps = TrapDetector(self.db, site_id, self.scope, self.writer.flush, self.run_id)
+        if not order.only and has_finished(self.db, site_id):
+            with writing(self.db):
+                self.traps.limit_views_without_posts(self.started, self.started + self.revisit)
         if left_pages_unsampled(self.db, site_id, self.run_id):
             self.traps.resume()
         self.writer.on_written, self.writer.kept = self.traps.record_written, self.traps.undone_on_error
