@@ -271,10 +271,11 @@ def is_other_page(old: Article, new: Article) -> bool:
 
 def shares_text(old_body: str, new_body: str) -> bool:
     """Returns True if two texts have 12 consecutive letters or digits in common."""
-    return bool(_letter_sequences(old_body) & _letter_sequences(new_body))
+    return bool(letter_sequences(old_body) & letter_sequences(new_body))
 
 
-def _letter_sequences(text: str) -> set[str]:
+def letter_sequences(text: str) -> set[str]:
+    """Returns all sequences of 12 consecutive letters or digits of a text."""
     letters = fold_words(text).replace(" ", "")
     return {letters[n : n + 12] for n in range(len(letters) - 11)}
 

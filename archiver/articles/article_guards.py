@@ -23,7 +23,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from archiver.articles.article_comparison import fold_words, is_other_page, is_stub, no_longer_shows
+from archiver.articles.article_comparison import (
+    fold_words,
+    is_other_page,
+    is_stub,
+    letter_sequences,
+    no_longer_shows,
+)
 from archiver.fields import LINES, PAGE_LISTS, PAGE_TIMES, PROSE
 from archiver.frontier.random_samples import chance_of_at_most
 from archiver.items import Article, GeoTag, Mark
@@ -94,6 +100,23 @@ def suspicion(old: Article, new: Article) -> HoldRule | None:
     if count_letters(new.body) < before * _SHARE:
         return HoldRule.OTHER_TEXT if no_longer_shows(old, new) else HoldRule.SHORTER
     return HoldRule.OTHER_TEXT if is_other_page(old, new) else None
+
+
+_LEAST_HEAD = 40
+
+
+def is_cut_off(old_body: str, new_body: str) -> bool:
+    """Returns True if a text was cut off after its beginning, as teasers are: the new text begins as the old one does,
+    and contains less than half of it. What follows may be from the page around the text, such as a list of other posts.
+    An edit that keeps the beginning and makes the text longer is no such case.
+    """
+    old, new = (fold_words(body).replace(" ", "") for body in (old_body, new_body))
+    head = next((n for n, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+    if len(new) >= len(old) or not _LEAST_HEAD <= head < _SHARE * len(old):
+        return False
+    tail = letter_sequences(old[head:])
+    kept = len(tail & letter_sequences(new[head:])) / len(tail)
+    return head + kept * (len(old) - head) < _SHARE * len(old)
 
 
 # What an edit added to a post. Several posts that gained the same were probably not edited by their authors.
@@ -189,10 +212,10 @@ _NEVER_ACCEPTED = frozenset({HoldRule.STUB, HoldRule.SHARED_TEXT, HoldRule.SHARE
 _LOSES_TEXT = frozenset({HoldRule.SHORTER, HoldRule.OTHER_TEXT})
 
 
-def is_confirmed(hold: Hold, at: datetime, others: int = 0) -> bool:
+def is_confirmed(hold: Hold, at: datetime, others: int = 0, *, loses_text: bool = False) -> bool:
     """Returns True if the new state of a held page (with this `hold`) may be stored at the time `at`, because the page
     has shown the same text for two days. `others` is the number of the site's other pages that are held by the same
-    rule.
+    rule. `loses_text` is True if the new text is cut off.
 
     Some changes are probably faults of the site, which may last longer. They are never confirmed by time, but only
     accepted by a person:
@@ -202,7 +225,7 @@ def is_confirmed(hold: Hold, at: datetime, others: int = 0) -> bool:
     - an addition that other posts have gained as well;
     - a loss of text, if several posts lost text at once.
     """
-    if hold.rule in _NEVER_ACCEPTED or (hold.rule in _LOSES_TEXT and others >= SHARED_BY):
+    if hold.rule in _NEVER_ACCEPTED or ((loses_text or hold.rule in _LOSES_TEXT) and others >= SHARED_BY):
         return False
     return hold.looks >= CONFIRMED_BY and at - hold.since >= _CONFIRMED_AFTER
 
@@ -264,6 +287,13 @@ def is_unusual(changed: int, fetched: int, past_changed: int, past_fetched: int)
         return False
     rate = max(_USUAL_RATE, 2 * (past_changed + 1) / (past_fetched + 20))
     return rate < 1 and chance_of_at_most(fetched - changed, fetched, 1 - rate) < _CHANCE
+
+
+def are_unusual_losses(cut_off: int, fetched: int) -> bool:
+    """Returns True if so many of the known posts that were fetched (`fetched`) have had their texts cut off that their
+    site must have done it, and not their authors. Three are enough if they are at least half of the fetched posts.
+    """
+    return cut_off > SHARED_BY and 2 * cut_off >= fetched
 
 
 _TOMORROW = timedelta(days=1)

@@ -15,7 +15,7 @@ import click
 
 from archiver import __version__
 from archiver.cli.options import DEFAULT_ARCHIVE
-from archiver.cli.terminal import count_noun, open_output, print_json, print_lines, styled_line
+from archiver.cli.terminal import count_noun, format_time, open_output, print_json, print_lines, styled_line
 from archiver.errors import ArchiverError
 from archiver.health.health_report_and_metrics import OverallHealth, format_metrics, health_as_json, judge_all
 from archiver.health.health_rules import CONTENT_CODES, Health, HealthFinding, Level
@@ -194,6 +194,7 @@ def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
         f"  {count_noun(result['found'], 'URL')} found, {count_noun(result['requests'], 'request')} "
         f"({result['bytes'] / 1e6:.1f} MB), {result['seconds']:.1f} s, {rate:.1f} pages/s"
     )
+    lines += _format_earlier_runs(result)
     if result["trapped"] > 0:  # negative if this run sampled pages that an earlier run skipped
         lines.append(
             f"  {count_noun(result['trapped'], 'URL')} skipped: crawler traps or set aside "
@@ -230,6 +231,18 @@ def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
     elif result["outcome"] == "waiting":
         lines.append(f"  {count_noun(result['due'], 'URL')} still due; the next crawl continues from here")
     lines.append(f"  archive: {archive}")
+    return lines
+
+
+def _format_earlier_runs(result: dict[str, Any]) -> list[str]:
+    """Returns lines about what a run finished, or took back, of earlier runs."""
+    lines = []
+    if result["continued_full"]:
+        began = format_time(result["continued_full"])
+        lines.append(f"  this run also fetched what the 'crawl --full' of {began} had left")
+    if result["taken_back"]:
+        edits = count_noun(result["taken_back"], "edit")
+        lines.append(f"  {edits} of earlier runs taken back: part of the same fault")
     return lines
 
 

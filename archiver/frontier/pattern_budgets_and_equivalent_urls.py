@@ -159,6 +159,11 @@ ALLOWED: dict[str, PatternBudget] = {
 SIDE_LISTS = frozenset({"terms", "dates"})
 """The families of URL patterns whose pages show the posts of the site's main list in another order or selection."""
 _LISTS_OF_POSTS = SIDE_LISTS | {"paging"}
+FEW_VIEWS = 5
+"""If the pages of a pattern have led to no post in any run so far, only this many of the known ones and this many of
+the new ones are fetched."""
+ENOUGH_VIEWS = 20
+"""At least this many pages of a pattern must have been read before it is known to lead to no posts."""
 _MOST_MISSING = 5
 """Once this many pages of a list in a row do not exist, the other pages of the list are not fetched."""
 SAMPLE_ROUNDS = {"folder": 2}
@@ -210,11 +215,17 @@ class PatternBudgets:
         self._tallies: dict[URLPattern, PatternTally] = {}
         self._known_posts = known_posts
         self._coverage = coverage
+        self._without_posts: frozenset[URLPattern] = frozenset()
+
+    def limit_patterns(self, without_posts: Iterable[URLPattern]) -> None:
+        """Gives a small budget to patterns whose pages have led to no post in any run so far."""
+        self._without_posts = frozenset(without_posts)
 
     def copy(self) -> PatternBudgets:
         """Returns a copy of the counts, which later changes do not affect."""
         out = PatternBudgets(self._known_posts, self._coverage)
         out._tallies = dict(self._tallies)
+        out._without_posts = self._without_posts
         return out
 
     def count_page(
@@ -281,6 +292,8 @@ class PatternBudgets:
         if self.is_limited_by_sources(pattern):
             least = (budget.when_listed or 0) // (2 if self._coverage().is_complete_twice else 1)
             return max(least * times + more - tally.known, 0)
+        if pattern in self._without_posts and not tally.reopened:
+            return max(FEW_VIEWS - tally.known, 0)
         limit = budget.idle * times + more
         if budget.per_post and tally.idle >= limit:
             limit += budget.per_post * self._known_posts()

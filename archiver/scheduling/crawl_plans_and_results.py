@@ -114,6 +114,8 @@ class CrawlResult:
     - `due`: the number of pages that are still due.
     - `edits`: an estimate of the edits that the run did not see.
     - `still_held`: the number of the site's pages that are held at the end of the run; None if unknown.
+    - `taken_back`: the number of edits of earlier runs that this run took back, as part of a fault of the site.
+    - `continued_full`: when the last `crawl --full` began (ISO 8601) if this run continued it; "" otherwise.
     """
 
     site: str
@@ -126,6 +128,8 @@ class CrawlResult:
     due: int = 0
     edits: EditEstimate | None = None
     still_held: int | None = None
+    taken_back: int = 0
+    continued_full: str = ""
 
     @property
     def clean(self) -> bool:
@@ -142,6 +146,8 @@ class CrawlResult:
             "due": self.due,
             "failures": dict(self.failures),
             "still_held": self.still_held,
+            "taken_back": self.taken_back,
+            "continued_full": self.continued_full or None,
             "edits": self.edits.as_dict() if self.edits else None,
         }
 

@@ -257,6 +257,8 @@ def _result(plan: CrawlPlan, crawler: Any) -> CrawlResult | None:
         end.due,
         end.edits,
         end.still_held,
+        end.taken_back,
+        end.continued_full,
     )
 
 

@@ -57,7 +57,7 @@ from archiver.storage.article_tables.articles import replace_extraction
 from archiver.storage.capture_recovery import ArchiveFileGuard, recover, warc_prefix
 from archiver.storage.completeness import count_responding_sources, record_cdx_list
 from archiver.storage.connection import PATIENCE, environment_error, is_environment_error, open_archive, writing
-from archiver.storage.held_pages import count_held, hold_of
+from archiver.storage.held_pages import count_held, count_taken_back, hold_of
 from archiver.storage.listed_and_sampled_posts import count_unseen_posts, edit_estimate, make_sample_due, samples_of
 from archiver.storage.locks import HeldLock, lock_host, lock_site
 from archiver.storage.page_discoveries import record_discovered_urls
@@ -76,6 +76,7 @@ from archiver.storage.runs import (
     last_run,
     left_pages_unsampled,
     make_seed_due,
+    unfinished_full_crawl,
 )
 from archiver.storage.sites import (
     add_constants,
@@ -237,6 +238,7 @@ class CrawlRun:
         self.started = datetime.now(UTC)
         self.start_url = order.start_url
         self.run_id = 0
+        self.continued_full = ""
         self.result: RunResult | None = None
         self._locks: list[HeldLock] = []
         with archive_faults(archive):
@@ -302,6 +304,9 @@ class CrawlRun:
         self.learner = TemplateLearner(rules_valid_at(self.db, site_id), self._learned, self._outdated, self.judge)
         self.redirect_forms = RedirectForms()
         self.traps = TrapDetector(self.db, site_id, self.scope, self.writer.flush, self.run_id)
+        if not order.only and has_finished(self.db, site_id):
+            with writing(self.db):
+                self.traps.limit_views_without_posts(self.started, self.started + self.revisit)
         if left_pages_unsampled(self.db, site_id, self.run_id):
             self.traps.resume()
         self.writer.on_written, self.writer.kept = self.traps.record_written, self.traps.undone_on_error
@@ -320,6 +325,7 @@ class CrawlRun:
         order, site_id = self.order, self.site["id"]
         repairs, mode = recover(self.db, self.archive.parent, self.site), "full" if order.full else "incremental"
         with writing(self.db):
+            self.continued_full = "" if order.full or order.only else unfinished_full_crawl(self.db, site_id)
             self.run_id = begin_run(self.db, site_id, order.only or mode, __version__, self.started, repairs)
             log_as(self.site["name"], self.run_id)
             record_discovered_urls(
@@ -539,7 +545,15 @@ class CrawlRun:
         known, done = self.count_pages()
         due = known - done + self.requisites.count_due()
         held = count_held(self.db, self.site["id"])
-        return replace(result, failures=failures, due=due, edits=edit_estimate(self.db, self.site), still_held=held)
+        return replace(
+            result,
+            failures=failures,
+            due=due,
+            edits=edit_estimate(self.db, self.site),
+            still_held=held,
+            taken_back=count_taken_back(self.db, self.site["id"], self.run_id, self.started),
+            continued_full=self.continued_full,
+        )
 
     def _rejudge(self, *, is_complete: bool) -> None:
         late = self.judge.read_late_hints()

@@ -62,6 +62,8 @@ class RunResult:
     - `due`: the number of pages still to be fetched.
     - `edits`: an estimate of the edits that the run did not see.
     - `still_held`: the number of the site's pages that are held at the end of the run; None if unknown.
+    - `taken_back`: the number of edits of earlier runs that this run took back, as part of a fault of the site.
+    - `continued_full`: when the last `crawl --full` began (ISO 8601) if this run continued it; "" otherwise.
     """
 
     outcome: str
@@ -71,6 +73,8 @@ class RunResult:
     due: int
     edits: EditEstimate | None = None
     still_held: int | None = None
+    taken_back: int = 0
+    continued_full: str = ""
 
 
 def limit_reached(reason: str) -> RunEnding:

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
+from random import Random
 from typing import Any, Literal, NamedTuple
 
 from sqlite_utils import Database
@@ -27,7 +29,9 @@ from archiver.discovery.url_classifier import (
 from archiver.frontier.fetch_order_and_revisits import SIDE_LISTING_PRIORITY, SOURCE_KINDS, VOUCHING_SOURCES
 from archiver.frontier.pattern_budgets_and_equivalent_urls import (
     BELOW_POST,
+    ENOUGH_VIEWS,
     EQUIVALENT_URL_RULE,
+    FEW_VIEWS,
     LISTED_REASON,
     PART_FEEDS,
     PATTERN_BUDGET_RULE,
@@ -48,7 +52,7 @@ from archiver.frontier.random_samples import SetAsidePages
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.storage import crawl_exclusions
 from archiver.storage.crawl_exclusions import AddressState, DiscoveryReport
-from archiver.storage.pages import EPOCH
+from archiver.storage.pages import EPOCH, stamp
 from archiver.urls import Scope, urlkey
 
 REPEATED = "repeated listing"
@@ -108,7 +112,7 @@ class TrapDetector:
     """
 
     def __init__(self, db: Database, site_id: int, scope: Scope, flush: Callable[[], object], run_id: int) -> None:
-        self._db, self._site_id, self._scope, self._flush = db, site_id, scope, flush
+        self._db, self._site_id, self._scope, self._flush, self._run_id = db, site_id, scope, flush, run_id
         self._known_coverage: SourceCoverage | None = None
         self._due_lists: Counter[URLPattern] | None = None
         self._compared: set[URLPattern] = set()
@@ -119,6 +123,7 @@ class TrapDetector:
         self._shown = ShownAddresses()
         self._set_aside = SetAsidePages(run_id)
         self._samples: dict[str, URLPattern] = {}
+        self._postponed: dict[URLPattern, tuple[int, ...]] = {}
         self.included = 0
         self.unrecorded: Counter[str] = Counter()
         self._equivalents = EquivalentURLs()
@@ -131,6 +136,27 @@ class TrapDetector:
         self._walls = 0
 
     # Before fetching
+
+    def limit_views_without_posts(self, now: datetime, until: datetime) -> None:
+        """Limits the views of a page (addresses with a query, such as those of a calendar) that have led to no post so
+        far: of each pattern with enough known pages, a random sample is fetched in this run, and the others that are
+        due `now` are postponed to `until`. If the sample leads to an unknown post, they are fetched after all.
+        """
+        views: dict[URLPattern, list[tuple[int, bool]]] = {}
+        for page_id, url, due_at in crawl_exclusions.views_without_post(self._db, self._site_id):
+            views.setdefault(pattern_of(url, self._scope.path), []).append((page_id, (due_at or "~") <= stamp(now)))
+        views = {one: rows for one, rows in views.items() if one.family == "query" and len(rows) >= ENOUGH_VIEWS}
+        if not views:
+            return
+        for url in crawl_exclusions.views_with_posts(self._db, self._site_id):
+            views.pop(pattern_of(url, self._scope.path), None)
+        self._budget.limit_patterns(views)
+        for pattern, rows in views.items():
+            due = [page_id for page_id, is_due in rows if is_due]
+            fetched = Random(f"{self._run_id} {pattern.key}").sample(due, min(FEW_VIEWS, len(due)))
+            self._postponed[pattern] = tuple(page_id for page_id in due if page_id not in fetched)
+            for page_id in self._postponed[pattern]:
+                crawl_exclusions.postpone_page(self._db, page_id, stamp(until))
 
     @contextmanager
     def looked_up(self, rows: Collection[dict[str, Any]]) -> Iterator[None]:
@@ -483,11 +509,13 @@ class TrapDetector:
         """
         before = self._budget.copy(), self._equivalents.copy(), dict(self._in_progress), dict(self._tests)
         set_aside, samples, included = self._set_aside.copy(), dict(self._samples), self.included
+        postponed = dict(self._postponed)
         try:
             yield
         except BaseException:
             self._budget, self._equivalents, self._in_progress, self._tests = before
             self._set_aside, self._samples, self.included = set_aside, samples, included
+            self._postponed = postponed
             self._shown.undo()
             raise
         self._shown.commit()
@@ -550,6 +578,8 @@ class TrapDetector:
         for pattern in self._in_progress.pop(key, ()):
             self._count_page(pattern, result, is_post=is_post, new=new)
         self._samples.pop(key, None)
+        if self._postponed:
+            self._look_for_news(result, is_post=is_post, new=new)
         if is_post and result.outcome is Outcome.ARCHIVED:
             self._credit_pages_that_link_to(key)
         if self._is_page(result):
@@ -583,6 +613,14 @@ class TrapDetector:
         if urlkey(result.url) in self._samples and (is_post or unknown):
             self._set_aside.count_hit(pattern)
             self._reopen(pattern)
+
+    def _look_for_news(self, result: PageResult, *, is_post: bool, new: list[DiscoveredURL]) -> None:
+        """If a view of a limited pattern is a post or leads to an unknown one, makes the postponed views due again."""
+        pattern = pattern_of(result.url, self._scope.path)
+        if pattern in self._postponed and (is_post or any(self._is_news(target, pattern) for target in new)):
+            for page_id in self._postponed.pop(pattern):
+                crawl_exclusions.postpone_page(self._db, page_id, EPOCH)
+            self._budget.reopen(pattern)
 
     @staticmethod
     def _is_page(result: PageResult) -> bool:

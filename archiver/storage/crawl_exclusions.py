@@ -18,6 +18,7 @@ from sqlite_utils import Database
 
 from archiver.frontier.fetch_order_and_revisits import (
     VALIDATORS,
+    VOUCHING_SOURCES,
     ClaimTally,
     are_claims_believed,
     claim_of,
@@ -50,6 +51,42 @@ def exclude_page(db: Database, page_id: int, rule: str, reason: str) -> None:
 def postpone_page(db: Database, page_id: int, until: str) -> None:
     """Sets the time at which a page is due next to `until` (ISO 8601, UTC)."""
     db.execute("update pages set due_at = ? where id = ?", [until, page_id])
+
+
+def views_without_post(db: Database, site_id: int) -> list[tuple[int, str, str]]:
+    """Returns the fetched pages of a site that have a query in their address and are no posts, each with its ID, URL
+    and due time. Pages that a feed, sitemap or API lists are left out.
+    """
+    sources = sorted(VOUCHING_SOURCES)
+    return db.execute(
+        "select p.id, p.url, p.due_at from pages p where p.site_id = ? and p.fetched_at is not null "
+        "and p.article_id is null and p.kind in (?, ?, ?) and p.outcome in (?, ?) and instr(p.url, '?') > 0 "
+        "and not exists (select 1 from page_sources s where s.page_id = p.id "
+        f"and s.source in ({', '.join('?' * len(sources))})) order by p.id",
+        [
+            site_id,
+            PageKind.PAGE,
+            PageKind.LISTING,
+            PageKind.OTHER,
+            Outcome.NOT_ARTICLE,
+            Outcome.UNCHANGED,
+            *sources,
+        ],
+    ).fetchall()
+
+
+def views_with_posts(db: Database, site_id: int) -> list[str]:
+    """Returns the URLs with a query that are those of posts, or of the pages that were the first to report a post."""
+    return [
+        row[0]
+        for row in db.execute(
+            "select url from pages where site_id = :site and instr(url, '?') > 0 and (kind = :post or article_id > 0) "
+            "union select s.found_on from page_sources s join pages p on p.id = s.page_id "
+            "where p.site_id = :site and (p.kind = :post or p.article_id > 0) and instr(s.found_on, '?') > 0 "
+            "and not exists (select 1 from page_sources o where o.page_id = p.id and o.first_seen < s.first_seen)",
+            {"site": site_id, "post": PageKind.POST},
+        )
+    ]
 
 
 REQUESTED = "requested although a trap rule applies"

@@ -14,11 +14,12 @@ import hashlib
 import html
 import json
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 from sqlite_utils import Database
@@ -34,9 +35,11 @@ from archiver.articles.article_guards import (
     UNUSUAL_SHARE,
     Hold,
     HoldRule,
+    are_unusual_losses,
     count_letters,
     gains,
     is_confirmed,
+    is_cut_off,
     is_unusual,
     suspicion,
 )
@@ -352,37 +355,130 @@ def forget_old_changes(db: Database, site_id: int, now: datetime) -> None:
 def unusual_changes(db: Database, site: dict[str, Any], now: datetime) -> Iterator[HoldRule]:
     """Yields the rules by which the recent changes of a site must be held, because an unusual share of its posts
     changed or is gone.
+
+    Several periods are examined: the last days together, because one run alone may fetch only a few known posts, and
+    the time since the beginning of each run of these days. Otherwise a run that fetched all posts before a fault began
+    would hide the fault, because the fault's posts would be a small share of those fetched in the last days.
     """
-    for rule, gone in ((HoldRule.MASS_CHANGE, False), (HoldRule.MASS_GONE, True)):
-        changed, unannounced = db.execute(
-            "select count(distinct p.id), count(distinct iif(c.announced, null, p.id)) "
-            "from recent_changes c join pages p on p.id = c.page_id "
-            "where p.site_id = ? and (c.revision is null) = ? and c.changed_at >= ?",
-            [site["id"], gone, stamp(now - TOGETHER)],
-        ).fetchone()
-        past_changed, past_fetched = _past(db, site["id"], now - TOGETHER, gone=gone)
+    for rule in (HoldRule.MASS_CHANGE, HoldRule.MASS_GONE):
+        changes = _change_times(db, site["id"], rule, now - TOGETHER)
         # Most sites announce an edit or two at a time. After a redesign, a site may announce that each of its posts
         # changed.
-        counts = changed >= _MOST_ANNOUNCED * _count_articles(db, site["name"])
-        number = int(changed if counts else unannounced)
-        if number and is_unusual(number, _count_fetched(db, site["id"], now - TOGETHER), past_changed, past_fetched):
-            yield rule
+        most_announced = _MOST_ANNOUNCED * _count_articles(db, site["name"]) if changes else 0
+        for start in _periods(db, site["id"], changes, now - TOGETHER):
+            of_period = [one for one in changes if one.at >= start]
+            counts = len({one.page_id for one in of_period}) >= most_announced
+            counted = [one for one in of_period if counts or not one.announced]
+            if _is_unusual_since(db, site["id"], rule, start, counted):
+                yield rule
+                break
+
+
+def _periods(db: Database, site_id: int, changes: Sequence[_ChangeTime], since: datetime) -> list[str]:
+    """Returns the beginnings of the periods to examine: `since`, and of the runs since then each that began before a
+    change and after the change before it. Two runs with the same later changes differ only in the number of fetched
+    posts; of these, the later one is examined.
+    """
+    starts = [
+        row[0]
+        for row in db.execute(
+            "select started_at from runs where site_id = ? and started_at > ? order by started_at",
+            [site_id, stamp(since)],
+        )
+    ]
+    before = {bisect_right(starts, one.at) for one in changes}
+    return [stamp(since), *(starts[n - 1] for n in sorted(before) if n)]
+
+
+def _is_unusual_since(db: Database, site_id: int, rule: HoldRule, start: str, changes: Sequence[_ChangeTime]) -> bool:
+    """Returns True if the changes of a site since `start` concern an unusual share of the posts fetched since then."""
+    pages = {one.page_id for one in changes}
+    is_edit = rule is HoldRule.MASS_CHANGE
+    if is_edit and len(pages) > SHARED_BY:
+        # If a fault cuts off all texts, some are stored as edits, and those cut off most are held one by one.
+        pages |= _pages_without_text(db, site_id, start)
+    if len(pages) < (SHARED_BY + 1 if is_edit else MIN_CHANGED):
+        return False
+    fetched = _count_fetched(db, site_id, start)
+    if is_unusual(len(pages), fetched, *_past(db, site_id, start, gone=not is_edit)):
+        return True
+    return is_edit and _are_cut_off(db, changes, len(pages), fetched)
 
 
 _MOST_ANNOUNCED = 0.4
+_LOST_TEXT = (HoldRule.SHORTER, HoldRule.STUB, HoldRule.OTHER_TEXT)
+_MOST_READ = 40
+"""At most this many edits of a period are compared with the states before them."""
+
+
+class _ChangeTime(NamedTuple):
+    page_id: int
+    article_id: int
+    revision: int | None
+    at: str
+    announced: bool
+
+
+def _change_times(db: Database, site_id: int, rule: HoldRule, since: datetime) -> list[_ChangeTime]:
+    rows = db.execute(
+        "select c.page_id, c.article_id, c.revision, c.changed_at, c.announced from recent_changes c "
+        "join pages p on p.id = c.page_id where p.site_id = ? and (c.revision is null) = ? and c.changed_at >= ? "
+        "order by c.changed_at",
+        [site_id, rule is HoldRule.MASS_GONE, stamp(since)],
+    )
+    return [_ChangeTime(*row) for row in rows]
+
+
+def _pages_without_text(db: Database, site_id: int, start: str) -> set[int]:
+    """Returns the IDs of the pages that have been held since `start` because they lost their texts."""
+    rows = db.execute(
+        "select p.id from held_pages h join pages p on p.id = h.page_id where p.site_id = ? "
+        f"and h.held_since >= ? and h.rule in ({', '.join('?' * len(_LOST_TEXT))})",
+        [site_id, start, *_LOST_TEXT],
+    )
+    return {row[0] for row in rows}
+
+
+def _are_cut_off(db: Database, changes: Sequence[_ChangeTime], number: int, fetched: int) -> bool:
+    """Returns True if these edits cut off the texts of an unusual share of the fetched posts. `number` is the number of
+    the edited posts and of the pages that are held because they lost their texts.
+    """
+    if not are_unusual_losses(number, fetched):
+        return False
+    edited = {one.page_id: one for one in changes}
+    cut_off = 0
+    for one in [*edited.values()][:_MOST_READ]:
+        states = _states_of(db, one.article_id, one.revision)
+        cut_off += states is not None and is_cut_off(states[0].body, states[1].body)
+    return cut_off > 0 and are_unusual_losses(number - len(edited) + cut_off, fetched)
+
+
+def _states_of(db: Database, article_id: int, revision: int | None) -> tuple[Article, Article] | None:
+    """Returns an article's states before and after an edit; None if one of them is not stored."""
+    rows = db.execute(
+        "select coalesce(previous, revision - 1) from revisions where article_id = ? and revision = ?",
+        [article_id, revision],
+    ).fetchone()
+    before = rows[0] if rows else None
+    states = {
+        row["revision"]: article_from_revision(row)
+        for row in revision_rows(db, "r.article_id = ? and r.revision in (?, ?)", [article_id, revision, before])
+    }
+    old, new = states.get(before), states.get(revision)
+    return (old, new) if old and new else None
 
 
 def _count_articles(db: Database, site: str) -> int:
     return int(db.execute("select count(*) from articles where site = ?", [site]).fetchone()[0])
 
 
-def _count_fetched(db: Database, site_id: int, since: datetime) -> int:
+def _count_fetched(db: Database, site_id: int, since: str) -> int:
     """Returns how many previously known posts have been fetched again since this time."""
     return int(
         db.execute(
             "select count(*) from pages p join articles a on a.id = p.article_id where p.site_id = ? "
             "and p.fetched_at >= ? and a.first_seen < p.fetched_at and p.outcome <> 'failed'",
-            [site_id, stamp(since)],
+            [site_id, since],
         ).fetchone()[0]
     )
 
@@ -390,14 +486,14 @@ def _count_fetched(db: Database, site_id: int, since: datetime) -> int:
 _PAST_RUNS = 60
 
 
-def _past(db: Database, site_id: int, before: datetime, *, gone: bool) -> tuple[int, int]:
+def _past(db: Database, site_id: int, before: str, *, gone: bool) -> tuple[int, int]:
     """Returns two numbers about the runs before a time: how many known posts they found changed (or gone, if `gone` is
     True), and how many known posts they fetched.
     """
     row = db.execute(
         "select total(iif(?, gone, revised)), total(revised + unchanged + gone) from (select * from runs "
         "where site_id = ? and started_at < ? and undone_at is null and outcome = 'finished' order by id desc limit ?)",
-        [gone, site_id, stamp(before), _PAST_RUNS],
+        [gone, site_id, before, _PAST_RUNS],
     ).fetchone()
     return int(row[0]), int(row[1])
 
@@ -449,6 +545,17 @@ def hold_recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int 
     return HeldRun(frozenset(held), undone)
 
 
+def count_taken_back(db: Database, site_id: int, run_id: int, since: datetime) -> int:
+    """Returns how many edits of the site's earlier runs have been taken back since this time."""
+    return int(
+        db.execute(
+            "select count(*) from revisions v join runs r on r.id = v.run_id "
+            "where r.site_id = ? and r.id < ? and v.undone_at >= ?",
+            [site_id, run_id, stamp(since)],
+        ).fetchone()[0]
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class RecentChange:
     """An edit or a deletion of a post that was found in the last days.
@@ -477,21 +584,17 @@ def _recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int | No
     rows = db.execute(
         "select p.id, p.urlkey, c.article_id, c.revision, coalesce(v.run_id, "
         "(select max(r.id) from runs r where r.site_id = p.site_id and r.started_at <= c.changed_at)), "
-        "c.changed_at >= (select started_at from runs where id = ?), c.announced, "
-        "coalesce(v.previous, v.revision - 1) from recent_changes c join pages p on p.id = c.page_id "
+        "c.changed_at >= (select started_at from runs where id = ?), c.announced "
+        "from recent_changes c join pages p on p.id = c.page_id "
         "left join revisions v on v.article_id = c.article_id and v.revision = c.revision "
         "where p.site_id = ? and (c.revision is null) = ? order by c.id desc",
         [run_id, site_id, rule is HoldRule.MASS_GONE],
     ).fetchall()
     changes = []
-    for page_id, key, article_id, revision, edit_run, is_present, announced, before in rows:
-        states = {
-            row["revision"]: article_from_revision(row)
-            for row in revision_rows(db, "r.article_id = ? and r.revision in (?, ?)", [article_id, revision, before])
-        }
-        old, new = states.get(before), states.get(revision)
-        gained = gains(old, new) if old and new else ()
-        digest = text_digest(new.body if new else "")
+    for page_id, key, article_id, revision, edit_run, is_present, announced in rows:
+        states = _states_of(db, article_id, revision)
+        gained = gains(*states) if states else ()
+        digest = text_digest(states[1].body if states else "")
         changes.append(
             RecentChange(
                 page_id, key, article_id, revision, edit_run, bool(is_present), bool(announced), digest, gained
@@ -588,7 +691,8 @@ def guard_page(db: Database, site: dict[str, Any], post: FetchedPost, result: Pa
     if alike >= SHARED_BY:
         rule = HoldRule.SHARED_CHANGE
     now = hold.seen_again(rule, digest, result.at) if hold else Hold(rule, result.at, result.at, 1, digest)
-    if is_confirmed(now, result.at, count_held_alike(db, site["id"], post.key, rule)):
+    others = count_held_alike(db, site["id"], post.key, rule)
+    if is_confirmed(now, result.at, others, loses_text=_loses_text(post, result)):
         release_page(db, post.key)
         return GuardedResult(result, is_confirmed=True)
     hold_page(db, post.key, now, post.run_id, gained)
@@ -614,6 +718,10 @@ def _digest(result: PageResult, hold: Hold | None) -> str:
 
 def _gains(post: FetchedPost, result: PageResult) -> tuple[str, ...]:
     return gains(article_from_row(post.row), result.article) if post.row and result.article else ()
+
+
+def _loses_text(post: FetchedPost, result: PageResult) -> bool:
+    return bool(post.row and result.article and is_cut_off(post.row["body"] or "", result.article.body))
 
 
 def _release(db: Database, site_id: int, key: str, hold: Hold) -> None:

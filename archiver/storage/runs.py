@@ -20,7 +20,7 @@ from archiver.items import FOREIGN_FEED, Article, DiscoverySource, Evidence, Out
 from archiver.storage.column_values import stored_object, stored_time
 from archiver.storage.connection import path_of
 from archiver.storage.locks import is_site_locked
-from archiver.storage.pages import last_rowid, stamp
+from archiver.storage.pages import EPOCH, last_rowid, stamp
 from archiver.urls import Scope
 
 # -- the tables sites and runs
@@ -239,6 +239,21 @@ def last_ended_runs(db: Database, site_id: int, number: int) -> list[LastRun]:
         [site_id, number],
     )
     return [LastRun(row[0], at, row[2]) for row in rows if (at := stored_time(row[1]))]
+
+
+def unfinished_full_crawl(db: Database, site_id: int) -> str:
+    """Returns when the last run began (ISO 8601) that was to fetch all known pages of the site, if pages are still due
+    from it: it did not finish, and neither did any run since. Returns "" otherwise.
+    """
+    found = db.execute(
+        "select r.started_at from runs r where r.site_id = ? and r.mode = 'full' and not exists (select 1 from runs o "
+        "where o.site_id = r.site_id and o.id >= r.id and o.mode in ('full', 'incremental') "
+        "and o.outcome = 'finished' and coalesce(o.reason, '') = '') and exists (select 1 from pages p "
+        "where p.site_id = r.site_id and p.due_at = ? and p.fetched_at < r.started_at and p.kind in (?, ?)) "
+        "order by r.id desc limit 1",
+        [site_id, EPOCH, PageKind.POST, PageKind.LISTING],
+    ).fetchone()
+    return found[0] if found else ""
 
 
 # -- run statistics

@@ -75,7 +75,7 @@ def summary(**changed: object) -> str:
     )  # fmt: skip
     result: dict[str, object] = dict.fromkeys(names, 0)
     result |= {"site": "low.example", "outcome": "finished", "reason": "", "failures": {}, "edits": None}
-    result |= {"still_held": None, **changed}
+    result |= {"still_held": None, "taken_back": 0, "continued_full": None, **changed}
     return "\n".join(format_run_summary(result, "a.db"))
 
 
@@ -95,6 +95,11 @@ def test_a_summary_says_how_many_held_pages_were_accepted() -> None:
     assert "1 held page was accepted after three identical fetches" in summary(accepted=1)
     assert "5 held pages were accepted after three identical fetches" in summary(accepted=5)
     assert "accepted" not in summary(held=3, still_held=3)
+
+
+def test_a_summary_says_how_many_edits_of_earlier_runs_were_taken_back() -> None:
+    assert "9 edits of earlier runs taken back: part of the same fault" in summary(taken_back=9)
+    assert "taken back" not in summary(held=3, still_held=3)
 
 
 def test_a_run_counts_the_pages_that_are_held_at_its_end(cut: tuple[SiteServer, Path]) -> None:

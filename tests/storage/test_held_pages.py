@@ -18,7 +18,7 @@ from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, Pag
 from archiver.maintenance.run_undoing_and_held_page_release import release_held, undo_run
 from archiver.storage.article_tables.article_records import evidence, revisions
 from archiver.storage.connection import writing
-from archiver.storage.held_pages import held_pages, remember_accepted_gains
+from archiver.storage.held_pages import count_taken_back, held_pages, remember_accepted_gains
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.pages import stamp
@@ -214,6 +214,57 @@ def test_a_few_posts_in_each_of_several_runs_are_judged_together(site: Site) -> 
         site.crawl(1 + run / 2, [redesigned(n) for n in range(3 * run, 3 * run + 3)])
     assert {row["revision"] for row in site.articles().values()} == {1}
     assert len(site.held()) == 12
+
+
+def teaser(number: int, rest: str = "") -> Article:
+    """Return the post cut off after its first words. Other posts that its page lists are taken for its text."""
+    listed = " ".join(f"{WORDS[(number * 5 + n) % 11]} {number * 77 + n}" for n in range(24))
+    return replace(post(number), body=f"{post(number).body[:150]}\n\n{rest or listed}")
+
+
+def test_a_run_that_fetched_all_posts_does_not_hide_the_changes_of_the_next(site: Site) -> None:
+    site.crawl(1, [post(n) for n in range(12, 80)])
+    site.crawl(20, [post(n) for n in range(80)])
+    counts = site.crawl(20.5, [redesigned(n) for n in range(9)])
+    assert (counts.held, counts.revised) == (9, 0)
+
+
+def test_the_run_before_does_not_hide_the_posts_that_went(site: Site) -> None:
+    site.crawl(1, [post(n) for n in range(12, 80)])
+    site.crawl(20, [post(n) for n in range(80)])
+    counts = site.crawl(20.5, [gone(n, 20.5) for n in range(9)])
+    assert (counts.held, counts.gone) == (9, 0)
+
+
+@pytest.mark.parametrize(("cut", "whole", "held"), [(3, 3, 3), (3, 4, 0), (2, 0, 0)])
+def test_half_of_the_fetched_texts_cut_off_are_no_edits(site: Site, cut: int, whole: int, held: int) -> None:
+    shown = [*(teaser(n) for n in range(cut)), *(post(n) for n in range(cut, cut + whole))]
+    assert site.crawl(1, shown).held == held
+
+
+def test_rewritten_texts_are_edits(site: Site) -> None:
+    """Their beginnings stay, and the new texts are longer than the old."""
+    longer = " ".join(f"plank {n}" for n in range(90))
+    assert site.crawl(1, [teaser(n, f"{n} {longer}") for n in range(3)]).held == 0
+
+
+def test_texts_held_one_by_one_count_with_those_stored_as_edits(site: Site) -> None:
+    short = [replace(post(n), body=post(n).body[:150]) for n in range(4, 12)]
+    counts = site.crawl(1, [*(redesigned(n) for n in range(4)), *short])
+    assert (counts.held, counts.revised) == (12, 0)
+
+
+def test_texts_cut_off_together_are_not_accepted_by_repetition(site: Site) -> None:
+    for day in (1, 2, 3, 4, 5):
+        site.crawl(day, [teaser(n) for n in range(10)])
+    assert {row["revision"] for row in site.articles().values()} == {1}
+
+
+def test_teasers_that_an_earlier_run_stored_are_taken_back(site: Site) -> None:
+    site.crawl(1, [with_paragraph(teaser(n)) for n in range(2)])
+    site.crawl(2, [with_paragraph(teaser(n)) for n in range(2, 10)])
+    assert {row["revision"] for row in site.articles().values()} == {1}
+    assert count_taken_back(site.db, 1, site.runs, AT + timedelta(days=2)) == 2
 
 
 def test_while_a_run_is_held_further_changes_are_too(site: Site) -> None:

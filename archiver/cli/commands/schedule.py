@@ -195,6 +195,7 @@ def _print_result(site: str, result: CrawlOutcome, quiet: bool, as_json: bool) -
                 ("revised", result.counts.revised),
                 ("gone", result.counts.gone),
                 ("held", result.counts.held),
+                ("edits of earlier runs taken back", result.taken_back),
                 ("accepted after three identical fetches", result.counts.accepted),
                 ("failed", result.counts.failed),
             )
