@@ -109,6 +109,7 @@ def test_only_the_given_fields_change(fields: set[str]) -> None:
         image="I",
         canonical_url="U",
         credits=("AP",),
+        access="paid",
     )
     after = merge_extracted_fields(STORED, reading, fields)
     assert set(differing_fields(STORED, after)) == fields - {"geotags"}
