@@ -33,4 +33,6 @@ def test_a_learned_rule_gives_no_date_in_the_future(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     dated = rows(archive, "select count(*), count(published), max(published) < '2022' from articles")
     assert dated == [(COUNT, COUNT - 1, 1)]
-    assert rows(archive, "select count(*) from articles where extractor like '%rules%'") == [(COUNT,)]
+    # The page with that date is read without the rules, in case that it has another one.
+    read_by_rules = "select url from articles where extractor like '%rules%' order by url"
+    assert rows(archive, read_by_rules) == sorted((f"{site.url}n/{n}/",) for n in range(1, COUNT))
