@@ -81,7 +81,7 @@ from archiver.storage.held_pages import (
     unusual_changes,
 )
 from archiver.storage.page_discoveries import record_discovered_urls
-from archiver.storage.page_forms import SiteForms
+from archiver.storage.page_forms_and_verdicts import SiteForms
 from archiver.storage.runs import Counts, RunStatistics, check_run, crawl_started
 from archiver.urls import urlkey
 

@@ -29,7 +29,7 @@ from archiver.extensions.crawl_log import log_as
 from archiver.extraction.page import Page
 from archiver.extraction.page_classifier import Answer
 from archiver.extraction.template.page_form import page_form
-from archiver.extraction.template.site_rules import SiteRules
+from archiver.extraction.template.site_rules_and_constants import SiteRules
 from archiver.extraction.template.template_learner import TemplateLearner
 from archiver.frontier.pattern_budgets_and_equivalent_urls import RedirectForms
 from archiver.frontier.random_samples import DEFAULT_SAMPLE
@@ -46,7 +46,7 @@ from archiver.maintenance.reextraction import extract_from_capture
 from archiver.politeness.throttle import MAX_RETRY_AFTER, RunLimits
 from archiver.sites.archiver_toml import effective_settings, load_config
 from archiver.sites.crawler_identity import needs_contact
-from archiver.sites.group_quotas import limit_scheduled_run
+from archiver.sites.group_quotas_and_blackouts import limit_scheduled_run
 from archiver.sites.page_objects import load_page_objects
 from archiver.spiders.requisite_queue import Requisites
 from archiver.spiders.run_endings_and_outage_guards import RunEnding, RunResult, internal_error
@@ -61,7 +61,7 @@ from archiver.storage.held_pages import count_held, count_taken_back, hold_of
 from archiver.storage.listed_and_sampled_posts import count_unseen_posts, edit_estimate, make_sample_due, samples_of
 from archiver.storage.locks import HeldLock, lock_host, lock_site
 from archiver.storage.page_discoveries import record_discovered_urls
-from archiver.storage.page_forms import is_promised, stored_verdicts
+from archiver.storage.page_forms_and_verdicts import is_promised, stored_verdicts
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.requisites import DEFAULT_MODE, Mode
 from archiver.storage.runs import (
