@@ -300,6 +300,7 @@ class CrawlRun:
             self.samples.revisit_period(self.revisit),
         )
         self.writer = PageWriter(storing, self.before_commit)
+        self.writer.counts.found += self._is_start_new
         self.judge = SiteJudge(self.db, self.archive, self.site, self.writer, storing)
         self.learner = TemplateLearner(rules_valid_at(self.db, site_id), self._learned, self._outdated, self.judge)
         self.redirect_forms = RedirectForms()
@@ -328,9 +329,8 @@ class CrawlRun:
             self.continued_full = "" if order.full or order.only else unfinished_full_crawl(self.db, site_id)
             self.run_id = begin_run(self.db, site_id, order.only or mode, __version__, self.started, repairs)
             log_as(self.site["name"], self.run_id)
-            record_discovered_urls(
-                self.db, site_id, [DiscoveredURL(self.start_url, DiscoverySource.SEED)], self.started
-            )
+            start = DiscoveredURL(self.start_url, DiscoverySource.SEED)
+            self._is_start_new = bool(record_discovered_urls(self.db, site_id, [start], self.started))
             if order.only:
                 completeness.make_missing_due(self.db, site_id, include_excluded=order.only == "set-aside")
             else:
