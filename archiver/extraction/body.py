@@ -200,6 +200,9 @@ def _is_footnote(el: Element) -> bool:
 _ABSOLUTE = lazy_regex(r"(?:https?:)?//", re.IGNORECASE)
 _HOST = lazy_regex(r"(?:https?:)?//[^/?#:]+", re.IGNORECASE)
 _LISTS = frozenset({"ul", "ol", "dl", "table", "div", "section"})
+_NO_CARD = frozenset({"body", "main", *HEADINGS})
+_CARD_LEVELS, _CARD_LINES = 4, 6
+"""A link without text is at most `_CARD_LEVELS` levels below its card, which has at most `_CARD_LINES` blocks."""
 _MAX_LABEL, _MAX_TEASER, _BEFORE_TITLE, _TEXT_ABOVE_LIST = 60, 500, 25, 60.0
 """In a list of other posts, a longer line than `_MAX_LABEL` is a teaser and has at most `_MAX_TEASER` letters. A date
 or category before a title has at most `_BEFORE_TITLE`. A list with less text above it is what the post says."""
@@ -426,7 +429,7 @@ def related_lists(layout: BlockLayout, lo: int, hi: int, hosts: tuple[str, ...])
 
     The list is what follows the label in an element that begins with it, or the element after the label. All its links
     must lead to pages of the site, whose hosts are `hosts`, because a list of references has labels such as "See also",
-    too.
+    too. Rows of cards under links without text (see `_rows_of_cards`) need no such label.
     """
     blocks = layout.blocks
     found: list[tuple[int, int]] = []
@@ -434,7 +437,7 @@ def related_lists(layout: BlockLayout, lo: int, hi: int, hosts: tuple[str, ...])
         label = blocks[i]
         if len(label.text) > _MAX_LABEL or (label.linked and label.element.tag not in HEADINGS):
             continue
-        if not any(b.linked for b in blocks[i + 1 : min(i + 3, hi)]) or not heads_related_posts(label.text):
+        if not any(b.linked for b in blocks[i + 1 : min(i + 4, hi)]) or not heads_related_posts(label.text):
             continue
         ends = (
             *_ends_from(layout, label.element, i, hi),
@@ -443,7 +446,90 @@ def related_lists(layout: BlockLayout, lo: int, hi: int, hosts: tuple[str, ...])
         end = next((z for z in ends if z > i + 1 and _are_cards(blocks[i + 1 : z], hosts)), None)
         if end is not None:
             found.append((i, end))
-    return found
+    return found + _rows_of_cards(layout, lo, hi, hosts)
+
+
+class _Card(NamedTuple):
+    """A box about another page of the site, over which a link without text is laid: its element, the range of its
+    blocks, and the page's address.
+    """
+
+    element: Element
+    lo: int
+    hi: int
+    target: str
+
+
+def _rows_of_cards(layout: BlockLayout, lo: int, hi: int, hosts: tuple[str, ...]) -> list[tuple[int, int]]:
+    """Returns the block ranges, as (first, end), of rows of cards between the blocks `lo` and `hi`, with the heading
+    above each row. Templates write such cards for other posts, where a link without text is laid over a title and a
+    teaser, so that no text of the card is linked.
+
+    A row has three cards or more, or two below a heading. Without a label such as "Read also", the cards must be in an
+    element of their own with less than twice the text above them; otherwise they may be what the post is about.
+    """
+    found: list[tuple[int, int]] = []
+    row: list[_Card] = []
+    cards = (one for a in layout.overlays if (one := _card_of(layout, a, hosts)) is not None)
+    for card in cards:
+        if card.lo < lo or card.hi > hi:
+            continue
+        if row and not _stands_beside(row[-1], card):
+            found += _whole_row(layout, lo, row)
+            row = []
+        row.append(card)
+    return found + _whole_row(layout, lo, row)
+
+
+def _card_of(layout: BlockLayout, link: Element, hosts: tuple[str, ...]) -> _Card | None:
+    """Returns the card over which a link without text is laid: the smallest element around the link with text. Returns
+    None if this is no card, because its text is too long, or because it links to several pages or to no page of the
+    site.
+    """
+    around = ((e, layout.spans.get(e, (0, 0))) for e in islice(link.iterancestors(), _CARD_LEVELS))
+    card, (lo, hi) = next(((e, (a, z)) for e, (a, z) in around if a < z), (layout.top, (0, 0)))
+    if lo == hi or card.tag in _NO_CARD:
+        return None
+    blocks = layout.blocks[lo:hi]
+    if len(blocks) > _CARD_LINES or any(b.is_code or b.size > _MAX_TEASER for b in blocks):
+        return None
+    links = [a for a in islice(card.iter("a"), _MAX_ROWS) if a.get("href") and (a is link or not _is_term_link(a))]
+    targets = {(a.get("href") or "").partition("#")[0] for a in links}
+    if len(targets) != 1 or "" in targets or not all(_is_on_site(a, hosts) for a in links):
+        return None
+    return _Card(card, lo, hi, targets.pop())
+
+
+def _stands_beside(card: _Card, following: _Card) -> bool:
+    """Returns True if a card is followed directly by another one of the same form, which is about another page."""
+    one, other = card.element, following.element
+    outer, next_outer = (islice(e.iterancestors(), 2) for e in (one, other))
+    is_level = any(x is y for x, y in zip(outer, next_outer, strict=False))
+    classes = [(e.get("class") or "").split() for e in (one, other)]
+    is_alike = one.tag == other.tag and (classes[0] == classes[1] or not set(classes[0]).isdisjoint(classes[1]))
+    return is_level and is_alike and following.lo == card.hi and following.target != card.target
+
+
+def _whole_row(layout: BlockLayout, lo: int, row: list[_Card]) -> list[tuple[int, int]]:
+    """Returns the block range of a row of cards and of the heading above it, as the only item; [] if the cards may be
+    text of the post. The text begins with block `lo`.
+    """
+    if len(row) < 2:
+        return []
+    blocks, first, end = layout.blocks, row[0].lo, row[-1].hi
+    above = blocks[first - 1] if first > lo else None
+    is_labelled = above is not None and heads_related_posts(above.text)
+    is_headed = is_labelled or (above is not None and above.element.tag in HEADINGS and above.size <= _MAX_LABEL)
+    if len(row) < 3 and not is_headed:
+        return []
+    if not is_labelled:
+        outer = next((e for e in row[0].element.iterancestors() if is_below(row[-1].element, e)), layout.top)
+        begin, last = layout.spans.get(outer, (lo, end))
+        others = [*blocks[begin : first - is_headed], *blocks[end:last]]
+        prose = sum(b.size for b in blocks[lo:first] if b.size > 80 and b.linked < 0.4 * b.size)
+        if any(b.size > _MAX_LABEL for b in others) or 2 * prose < sum(b.size for b in blocks[first:end]):
+            return []
+    return [(first - is_headed, end)]
 
 
 def _ends_from(
@@ -462,24 +548,33 @@ def _ends_from(
 
 
 def _are_cards(blocks: list[TextBlock], hosts: tuple[str, ...]) -> bool:
-    """Returns True if blocks are a list of other posts: each is a link to a page of the site, begins with one, or is a
-    teaser, a date or another short line beside it. A single link must not have a teaser, since a paragraph below one
-    link may be text of the post.
+    """Returns True if blocks are a list of other posts: each is a link to a page of the site, begins with one, ends
+    with the same words as all others ("Read more"), or is a teaser, a date or another short line beside it. A single
+    link must not have a teaser, since a paragraph below one link may be text of the post.
     """
     titles = teasers = lines = 0
+    more = _repeated_link(blocks)
     for b in blocks:
         if b.is_code or b.size > _MAX_TEASER or (not b.linked and heads_related_posts(b.text)):
             return False
-        if b.linked and (b.linked > 0.8 * b.size or _begins_with_link(b)):
+        if b.linked and (b.linked > 0.8 * b.size or _begins_with_link(b) or (more and b.text.endswith(more))):
             if not all(_is_on_site(a, hosts) for a in _links_of(b)):
                 return False
             titles, lines = titles + 1, 0
             continue
         is_teaser = b.size > _MAX_LABEL
         teasers, lines = teasers + is_teaser, lines + 1
-        if teasers > max(titles, 1) or lines > 3:
+        if teasers > (titles + 1 if more else max(titles, 1)) or lines > 3:
             return False
-    return titles > 1 or (titles == 1 and not teasers)
+    return 1 < titles >= teasers or (titles == 1 and not teasers)
+
+
+def _repeated_link(blocks: list[TextBlock]) -> str:
+    """Returns the text of the links of a list in which two links or more all have the same text, such as "Read more";
+    otherwise "".
+    """
+    texts = [element_line(a) for b in blocks if b.linked for a in _links_of(b)]
+    return texts[0] if len(texts) > 1 and len(set(texts)) == 1 else ""
 
 
 def _begins_with_link(b: TextBlock) -> bool:

@@ -206,10 +206,10 @@ class TextBlock:
 class BlockLayout:
     """The text blocks in the element `top`. `spans` maps each block-level element to the range of its blocks, as
     (first, end). `media` are the images and recordings outside of the blocks, in reading order. `code` are the elements
-    that each are a block of code.
+    that each are a block of code. `overlays` are the links without text, in reading order.
     """
 
-    __slots__ = ("_boilerplate_words", "blocks", "code", "media", "spans", "top")
+    __slots__ = ("_boilerplate_words", "blocks", "code", "media", "overlays", "spans", "top")
 
     def __init__(
         self,
@@ -218,8 +218,10 @@ class BlockLayout:
         spans: dict[Element, tuple[int, int]],
         media: list[MediaPosition],
         code: frozenset[Element] = frozenset(),
+        overlays: Sequence[Element] = (),
     ) -> None:
         self.top, self.blocks, self.spans, self.media, self.code = top, blocks, spans, media, code
+        self.overlays = overlays
         self._boilerplate_words: dict[Element, str] = {}
 
     def boilerplate_word(self, el: Element) -> str:
@@ -269,8 +271,8 @@ class _LayoutReader:
     """
 
     __slots__ = (
-        "at", "blocks", "buffer", "cells", "code", "gap", "in_cell", "linked", "links", "media", "origins", "pre",
-        "skip", "spans", "texts", "top", "touched",
+        "at", "blocks", "buffer", "cells", "code", "gap", "in_cell", "linked", "links", "media", "origins",
+        "overlays", "pre", "skip", "spans", "texts", "top", "touched",
     )  # fmt: skip
 
     def __init__(self, top: Element, skip: Collection[Element], texts: Mapping[Element, Texts]) -> None:
@@ -283,6 +285,7 @@ class _LayoutReader:
         self.origins: list[Origin] = []
         self.cells: list[CellPieces] = []
         self.code: set[Element] = set()
+        self.overlays: list[Element] = []
         self.at = top
         self.gap, self.linked = "", 0.0
         self.pre = self.links = self.in_cell = 0
@@ -306,6 +309,8 @@ class _LayoutReader:
                         self.read_inside(child)
                     elif text := texts[child][0]:
                         self.take_text(text, child)
+                    else:
+                        self.take_empty_link(child)
                     self.links -= tag == "a"
                 else:
                     self.read_other(child, tag, kind)
@@ -336,6 +341,17 @@ class _LayoutReader:
                 self.take_piece("[ ] " if el.get("checked") is None else "[x] ", el)
         elif (img := _image_without_script(el)) is not None:
             self.take_piece("", img)
+
+    def take_empty_link(self, el: Element) -> None:
+        """Keeps a link that contains no text, such as one that is laid over a whole card. `el` is an empty element: the
+        link, the only element in it, or one outside of links, which is ignored.
+        """
+        if not self.links:
+            return
+        parent = el.getparent()
+        link = el if el.tag == "a" or parent is None else parent
+        if link.tag == "a" and link.get("href") and (link is el or (len(link) == 1 and not _has_own_text(link))):
+            self.overlays.append(link)
 
     def take_card(self, link: Element) -> None:
         if link.tag == "a" and not self.in_cell and not self.pre and is_card(link):
@@ -498,6 +514,11 @@ def clean_line(text: str) -> str:
     """Returns a text as one clean line. Entities in code are not decoded, since they are shown as text."""
     cleaned = clean_text(text)
     return cleaned.replace(_AMPERSAND, "&") if _AMPERSAND in cleaned else cleaned
+
+
+def _has_own_text(el: Element) -> bool:
+    """Returns True if an element has text before or after its only child."""
+    return any(text and not text.isspace() for text in (el.text, el[0].tail))
 
 
 def is_card(link: Element) -> bool:
@@ -769,7 +790,7 @@ def lay_out(
     reader.end_row()
     reader.end_line("")
     reader.spans[top] = (0, len(reader.blocks))
-    return BlockLayout(top, reader.blocks, reader.spans, reader.media, frozenset(reader.code))
+    return BlockLayout(top, reader.blocks, reader.spans, reader.media, frozenset(reader.code), reader.overlays)
 
 
 def _is_division(cell: Element) -> bool:
