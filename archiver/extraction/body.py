@@ -909,8 +909,10 @@ class RenderedText:
         return len(self.text)
 
     def markup(self, body: str) -> tuple[Mark, ...]:
-        """Returns the marks of `body`, a text that consists of all or some lines of this one."""
-        if self.page is None or self.top is None or self.layout is None or not body:
+        """Returns the marks of `body`, a text that consists of all or some lines of this one. A post without text has
+        the marks of its pictures and recordings.
+        """
+        if self.page is None or self.top is None or self.layout is None or (self.text and not body):
             return ()
         return carry_marks(self.text, find_markup(self.page, self.top, self.layout, self.blocks, self.text), body)
 
@@ -1247,12 +1249,14 @@ def _short_text(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) 
     start = order[post.title] if post.title is not None else 0
     below = (e for e in entry.iter("div", "section") if order[e] > start and e in plan.spans)
     named = [e for e in below if _is_named_text(e) or _CONTENT_NAME.search(e.get("class") or "")]
-    for top in (*named[:_TRIED], entry):
+    tried = (*named[:_TRIED], entry)
+    for top in tried:
         known = _known_boilerplate(post.page, title, beside, top)
         if text := _render_post(post, plan, top, known):
             return Body(text, "position", f"<{top.tag}>", 0.6)
     if article is not None and next(article.iter(*_MEDIA), None) is not None:
-        return Body(NO_TEXT, "position", "<article>", 0.6)
+        holder = next((top for top in tried if next(top.iter(*_MEDIA), None) is not None), article)
+        return Body(RenderedText("", post.page, holder, plan), "position", "<article>", 0.6)
     return None
 
 
