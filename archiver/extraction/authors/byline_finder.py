@@ -249,6 +249,19 @@ class _Spot:
             following = [c for one in self.lines[self.number + 1 : self.number + 2] for c in one.chunks[:1]]
         return bool(following and is_role(following[0].text.strip(" -–—,·|")))
 
+    def is_labelled_person(self) -> bool:
+        """Returns True if the piece of text is a link to a person's page, and its line begins with a label in front of
+        it, as in "Words: Jane Doe". The label may be in any language.
+        """
+        label = self.line.chunks[0].text
+        return (
+            self.index == 1
+            and label.endswith((":", "："))
+            and len(label) <= _LABEL_LENGTH
+            and len(label.split()) <= _LABEL_WORDS
+            and author_markup.leads_to_person(self.chunk.href)
+        )
+
     def is_beside_date(self) -> bool:
         """Returns True if this line, or a short line directly before or after it, contains a date."""
         beside = [self.line, *self.lines[max(self.number - 1, 0) : self.number]]
@@ -391,7 +404,7 @@ class _BylineReader:
             or (chunk.href and author_markup.leads_to_term(chunk.href))
         ):
             return ""
-        if self.paragraphs > 1 and (at.index or not signed):
+        if self.paragraphs > 1 and (at.index or not signed) and not at.is_labelled_person():
             return ""
         if signed or (self.state == "by" and (at.number == self.began or _can_be_labelled_name(chunk, at.line))):
             return "by"
@@ -493,7 +506,7 @@ def _has_required_form(name: str, kind: str) -> bool:
 
 _MANY = 3  # if there are more bylines than this, they belong to several posts
 _TOP = 2  # the post's own byline is in the first two lines below the heading, even if many others follow
-_NAMES_ROOM, _LABEL_LENGTH = 300, 30
+_NAMES_ROOM, _LABEL_LENGTH, _LABEL_WORDS = 300, 30, 4
 _LAST = 4  # only this many paragraphs at the end of a body are searched for a byline
 _LAST_ELEMENTS = 60
 _NO_SIGNATURE = frozenset(("blockquote", "figure", "figcaption", "th", "nav", "form"))
