@@ -81,7 +81,7 @@ from archiver.storage.runs import (
 from archiver.storage.sites import (
     add_constants,
     page_objects_of_site,
-    retire_rules,
+    retire_template,
     rules_valid_at,
     store_learned_rules,
 )
@@ -631,5 +631,4 @@ class CrawlRun:
 
     def _outdated(self, since: datetime) -> SiteRules | None:
         with self.writing():
-            retire_rules(self.db, self.site["id"], since)
-        return rules_valid_at(self.db, self.site["id"])
+            return retire_template(self.db, self.site["id"], since)

@@ -717,10 +717,24 @@ def add_constants(db: Database, site_id: int, constants: SiteConstants, at: date
 
 
 def retire_rules(db: Database, site_id: int, at: datetime) -> None:
-    """Ends the validity of a site's learned rules at this time, because the site's template has changed."""
+    """Ends the validity of a site's learned rules at this time."""
     db.execute(
         "update site_rules set until = ? where site_id = ? and not by_hand and until is null", [stamp(at), site_id]
     )
+
+
+def retire_template(db: Database, site_id: int, at: datetime) -> SiteRules | None:
+    """Ends the validity of a site's learned rules at this time, because the site's template has changed. Values that
+    belong to the site, such as its name, belong to no template and stay valid. Returns the rules now valid, None if
+    there are none.
+    """
+    from archiver.extraction.template.site_rules_and_constants import SiteRules
+
+    learned = _newest_rules(db, "site_id = :site and not by_hand and until is null", {"site": site_id})
+    retire_rules(db, site_id, at)
+    if learned is not None and learned.constants:
+        return _insert_learned_rules(db, site_id, SiteRules(constants=learned.constants), at, stamp(at))
+    return rules_valid_at(db, site_id)
 
 
 def store_handwritten_rules(db: Database, site_id: int, text: str, subject: str, at: datetime) -> SiteRules:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,13 +11,14 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.errors import BadRules
-from archiver.extraction.template.site_rules_and_constants import BY_HAND, Rule, SiteRules
+from archiver.extraction.template.site_rules_and_constants import BY_HAND, Rule, SiteConstants, SiteRules
 from archiver.items import Article, Evidence
 from archiver.storage.article_tables.articles import Observation, store_article
 from archiver.storage.connection import open_archive
 from archiver.storage.sites import (
     forget_rules,
     retire_rules,
+    retire_template,
     rule_versions,
     rules_valid_at,
     rules_without_match,
@@ -60,6 +62,26 @@ def db(tmp_path: Path) -> Iterator[Database]:
         )
     yield db
     db.close()
+
+
+def test_the_constants_of_a_site_outlive_its_template(db: Database) -> None:
+    constants = SiteConstants(titles=("Quay talks",))
+    with db.atomic():
+        store_learned_rules(db, 1, replace(rules("h1.first"), constants=constants), days(0))
+        remaining = retire_template(db, 1, days(10))
+    assert remaining is not None
+    assert (dict(remaining.fields), remaining.pages) == ({}, 0)
+    assert remaining.constants == constants
+    assert title(rules_valid_at(db, 1, days(9))) == "h1.first"
+    with db.atomic():
+        store_learned_rules(db, 1, rules("h1.second"), days(12))
+    assert title(rules_valid_at(db, 1, days(11))) == "h1.second"
+
+
+def test_nothing_outlives_the_template_of_a_site_without_constants(db: Database) -> None:
+    with db.atomic():
+        store_learned_rules(db, 1, rules("h1.first"), days(0))
+        assert retire_template(db, 1, days(10)) is None
 
 
 def test_each_version_is_valid_for_the_captures_of_its_time(db: Database) -> None:
