@@ -606,9 +606,21 @@ _SHARED_VALUE_LIMIT = 0.5
 articles. `_SHARED_VALUE_LIMITS` lists the fields with another limit.
 """
 _SMALL = 0.02
+_MIXED = 0.2
 _CONTENT_LEVELS: dict[str, Level] = {"title": "red", "body": "red"}
 CONTENT_CODES = frozenset(
-    {"no-posts", "javascript", "untaken", "undated", "unlisted", "held", "constant", "empty-body", "page-object"}
+    {
+        "no-posts",
+        "javascript",
+        "untaken",
+        "undated",
+        "unlisted",
+        "held",
+        "constant",
+        "empty-body",
+        "mixed-body",
+        "page-object",
+    }
 )
 """Codes of findings about the stored content. If one of these findings is red, `archiver crawl` exits with code 1."""
 
@@ -637,6 +649,8 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
             f"'archiver sites rules {known.site} --set' takes a rule that says where it is.",
             figure=content.empty / content.articles,
         )
+    if finding := _judge_mixed(content, known.site):
+        yield finding
     for use in content.failed:
         yield _judge_page_object(use, known.site)
     for one in content.repeated:
@@ -645,6 +659,23 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
             and one.articles >= _SHARED_VALUE_LIMITS.get(one.field, _SHARED_VALUE_LIMIT) * content.articles
         ):
             yield _repeated_value(one, content.articles, known.site)
+
+
+def _judge_mixed(content: SiteContent, site: str) -> HealthFinding | None:
+    """Returns a finding if the texts of a fifth of the articles, and at least five, contain the titles or teasers of
+    other articles; otherwise None.
+    """
+    if content.mixed < max(_SEVERAL, _MIXED * content.compared):
+        return None
+    return HealthFinding(
+        "mixed-body",
+        "amber",
+        f"{content.mixed:,} of the newest {content.compared:,} articles contain titles or teasers of others, for "
+        f"example {content.mixed_example}: probably the page's list of other posts was read as text. "
+        f"'archiver sites rules {site} --set' takes a rule that says where the text is or what to drop from it, and "
+        f"'archiver reextract {site}' applies it to the stored captures.",
+        figure=content.mixed / content.compared,
+    )
 
 
 def _judge_page_object(use: PageObjectUse, site: str) -> HealthFinding:

@@ -29,6 +29,15 @@ SHORT_BODY = 40
 """If many articles share a body with fewer characters than this, the body is a button or a label and not a text."""
 
 
+_TEXTS = 100
+"""At most this many of a site's newest articles are searched for paragraphs of each other, which needs whole texts."""
+_MAX_TEXT = 20_000
+_TEASER_START, _MIN_TITLE = 60, 20
+"""A paragraph is a teaser of another article if it begins with the same `_TEASER_START` characters as the text or the
+description of that article, since teasers are cut. A title with less than `_MIN_TITLE` characters shows nothing."""
+_MIN_PARAGRAPHS = 2  # a single such paragraph may be a quotation
+
+
 @dataclass(frozen=True, slots=True)
 class RepeatedValue:
     """The most frequent value of one field in the compared articles, and the URL of an article with this value."""
@@ -55,6 +64,7 @@ class SiteContent:
       cannot show whether they are gone.
     - `held`: the pages whose new state is not stored until it is confirmed. Those held longest come first.
     - `failed`: the fields of its articles for which page objects failed.
+    - `mixed`: how many of the newest articles (`compared` is their number) contain the titles or teasers of others.
     """
 
     articles: int = 0
@@ -73,6 +83,9 @@ class SiteContent:
     unlisted_example: str = ""
     held: tuple[HeldPage, ...] = ()
     failed: tuple[PageObjectUse, ...] = ()
+    mixed: int = 0
+    compared: int = 0
+    mixed_example: str = ""
 
 
 def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
@@ -96,6 +109,13 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
         [site_id, UNDATED],
     ).fetchone()
     untaken = [one for one in untaken_pages(db, site_id) if not is_declared(one.rule)]
+    texts = db.execute(
+        "select url, title, description, substr(body, 1, ?) from articles where site = ? and body <> '' "
+        "and gone_at is null and id not in (select article_id from withdrawn_articles) "
+        "order by published desc limit ?",
+        [_MAX_TEXT, site, _TEXTS],
+    ).fetchall()
+    mixed = _with_paragraphs_of_others(texts)
     return SiteContent(
         len(articles),
         tuple(_repeated_values(articles)),
@@ -112,7 +132,30 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
         *unlisted_posts(db, site_id),
         tuple(held_pages(db, site_id)),
         tuple(page_object_uses(db, site, only_failed=True)),
+        len(mixed),
+        len(texts),
+        min(mixed, default=""),
     )
+
+
+def _with_paragraphs_of_others(articles: Sequence[tuple[str, str | None, str | None, str]]) -> list[str]:
+    """Returns the URLs of the articles whose text contains the titles, or the beginnings of the texts or descriptions,
+    of others. `articles` are the URL, title, description and text of each. What begins several articles, such as a
+    notice, says nothing about any of them.
+    """
+    owners: dict[str, set[str]] = {}
+    for url, title, description, body in articles:
+        starts = [text[:_TEASER_START] for text in (description or "", body) if len(text) >= _TEASER_START]
+        titles = [title] if title and len(title) >= _MIN_TITLE else []
+        for known in (*(start for start in starts if "\n" not in start), *titles):
+            owners.setdefault(known, set()).add(url)
+    single = {known: next(iter(urls)) for known, urls in owners.items() if len(urls) == 1}
+    found = []
+    for url, _, _, body in articles:
+        paragraphs = {p[:_TEASER_START] if p not in single else p for p in body.split("\n\n")}
+        if sum(single.get(p, url) != url for p in paragraphs) >= _MIN_PARAGRAPHS:
+            found.append(url)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +13,8 @@ from archiver.health.health_rules import HealthFinding, HealthInputs, JudgedRun,
 from archiver.items import Article, Outcome, PageKind, PageResult
 from archiver.storage.held_pages import HeldPage
 from archiver.storage.runs import MeasuredRun, RunStatistics
-from archiver.storage.site_content_statistics import RepeatedValue, SiteContent
+from archiver.storage.site_content_statistics import RepeatedValue, SiteContent, read_site_content
+from tests.storage.one_site_archive import POST, SITE, archive_of_one_site, store
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -55,6 +59,58 @@ def test_one_held_page_is_in_the_singular(number: int, said: str) -> None:
 def test_articles_without_text(empty: int, level: str) -> None:
     found = judge(SiteContent(articles=100, empty=empty, empty_example="https://quay.example/1/"))
     assert [(one.code, one.level) for one in found] == ([("empty-body", level)] if level else [])
+
+
+@pytest.mark.parametrize(
+    ("mixed", "compared", "level"), [(4, 10, ""), (5, 10, "amber"), (19, 100, ""), (20, 100, "amber")]
+)
+def test_articles_with_titles_or_teasers_of_others(mixed: int, compared: int, level: str) -> None:
+    found = judge(SiteContent(articles=100, mixed=mixed, compared=compared, mixed_example="https://quay.example/1/"))
+    assert [(one.code, one.level) for one in found] == ([("mixed-body", level)] if level else [])
+
+
+NUMBERS = ("one", "two", "three", "four", "five", "six")
+
+
+def opening(number: str) -> str:
+    return f"Post {number} begins with a paragraph that is long enough to be a teaser of it on the pages of the others."
+
+
+def contents(tmp_path: Path, bodies: dict[str, str]) -> SiteContent:
+    """Return the content of a site with these posts, whose titles are "The story of post one" and so on."""
+    with archive_of_one_site(tmp_path) as db:
+        for number, body in bodies.items():
+            article = replace(POST, url=f"https://{SITE}/{number}/", title=f"The story of post {number}", body=body)
+            store(db, article, None)
+        return read_site_content(db, SITE, 1)
+
+
+@pytest.mark.parametrize("teaser", [opening, lambda number: f"{opening(number)[:70]}…"], ids=["whole", "cut"])
+def test_teasers_of_other_posts_are_found_in_texts(tmp_path: Path, teaser: Callable[[str], str]) -> None:
+    bodies = {n: f"{opening(n)}\n\n{teaser(NUMBERS[i - 1])}\n\n{teaser(NUMBERS[i - 2])}" for i, n in enumerate(NUMBERS)}
+    content = contents(tmp_path, bodies)
+    assert (content.mixed, content.compared) == (6, 6)
+    assert content.mixed_example == f"https://{SITE}/five/"
+
+
+def test_titles_of_other_posts_are_found_in_texts(tmp_path: Path) -> None:
+    cards = "The story of post one\n\nThe story of post two\n\nThe story of post three"
+    assert contents(tmp_path, {n: f"{opening(n)}\n\n{cards}" for n in NUMBERS}).mixed == 6
+
+
+@pytest.mark.parametrize(
+    "rest",
+    ["A text of its own.", f"{opening('one')}\n\nwas what it said."],
+    ids=["own text", "one quotation"],
+)
+def test_texts_without_paragraphs_of_others(tmp_path: Path, rest: str) -> None:
+    assert contents(tmp_path, {n: f"{opening(n)}\n\n{rest}" for n in NUMBERS}).mixed == 0
+
+
+def test_a_notice_above_every_text_is_no_teaser(tmp_path: Path) -> None:
+    notice = "This post may contain links for which the people of the quay get a small share of the price of the rope."
+    bodies = {n: f"{notice}\n\n{opening(n)}\n\n{notice} Thank you." for n in NUMBERS}
+    assert contents(tmp_path, bodies).mixed == 0
 
 
 @pytest.mark.parametrize(
