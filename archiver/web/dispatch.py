@@ -17,6 +17,7 @@ import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import IO, Any, cast
@@ -291,6 +292,8 @@ def describe_error(path: str, error: Exception, archive: Path, searched: str | N
             400 if error.status == 500 else error.status,
             _TIMED_OUT if error.message_is_html else _as_sentence(str(error.message)),
         )
+    if isinstance(error, sqlite3.Warning | sqlite3.ProgrammingError) and path.split("/")[1:2] == [DATABASE]:
+        return 400, _as_sentence(str(error))  # two statements in one, such as ?_where=1;drop
     if isinstance(error, sqlite3.Error) and is_environment_error(error):
         error = environment_error(error, archive)
     if isinstance(error, UNREADABLE):
@@ -359,6 +362,11 @@ async def render_error(request: Request, datasette: Datasette, error: Exception)
     return _error_response(_web_request(request, site, path, {}, form), sentence, status)
 
 
+def static_url(base: str, name: str) -> str:
+    """Returns the URL of a static file below the prefix `base`. It contains the file's hash."""
+    return build_url(base, f"/-/archiver/{name}", [("v", _HASHES[name])])
+
+
 async def serve_static_file(request: Request) -> Response:
     """Returns a stylesheet, script or image of the web interface. Its URL contains its hash, so it can be cached
     forever.
@@ -373,6 +381,28 @@ async def serve_static_file(request: Request) -> Response:
         {"cache-control": "public, max-age=31536000, immutable", "content-security-policy": web_requests.INERT},
         f"{kind}; charset=utf-8" if kind.startswith("text/") else kind,
     )
+
+
+DESCRIPTIONS = {
+    "opensearch.xml": "application/opensearchdescription+xml; charset=utf-8",
+    "manifest.webmanifest": "application/manifest+json; charset=utf-8",
+    "robots.txt": "text/plain; charset=utf-8",
+}
+"""What describes the archive to programs: files at the root, by their template, with their media type."""
+_ICONS = {"favicon.ico": "icon-180.png", "apple-touch-icon.png": "icon-180.png"}
+"""The paths at which programs look for an icon without reading a page."""
+ROOT_FILES = "|".join(map(re.escape, (*DESCRIPTIONS, *_ICONS)))
+
+
+async def serve_root_file(request: Request, datasette: Datasette) -> Response:
+    """Returns a description of the archive for programs, or its icon."""
+    name = request.url_vars["name"]
+    headers = {"cache-control": "public, max-age=86400", "content-security-policy": web_requests.INERT}
+    if name in _ICONS:
+        return Response(_STATIC[_ICONS[name]], 200, headers, "image/png")
+    asked = _web_request(request, get_served_archive(datasette), f"/{name}", {}, "html")
+    text = render_page(PageResponse(name, {}), asked, NAVIGATION, partial(static_url, asked.base))
+    return Response(text, 200, headers, DESCRIPTIONS[name])
 
 
 def _answer_page(page: PageRoute, request: Request, site: ServedArchive) -> Response | Download:
@@ -475,9 +505,8 @@ def _to_response(answer: PageResponse | RawResponse, request: WebRequest) -> Res
     if request.form == "json" and answer.data is not None:
         text = json.dumps(answer.data, ensure_ascii=False).encode("utf-8", "replace")
         return Response(text, answer.status, _headers("inert") | answer.headers, "application/json; charset=utf-8")
-    text = render_page(
-        answer, request, NAVIGATION, lambda name: build_url(request.base, f"/-/archiver/{name}", [("v", _HASHES[name])])
-    ).encode("utf-8", "replace")
+    static = partial(static_url, request.base)
+    text = render_page(answer, request, NAVIGATION, static).encode("utf-8", "replace")
     policy = {"content-security-policy": answer.policy} if answer.policy else {}
     return Response(text, answer.status, _headers("own") | policy | answer.headers, "text/html; charset=utf-8")
 

@@ -33,6 +33,8 @@ def render_page(answer: PageResponse, request: WebRequest, navigation: Sequence[
             navigation=navigation,
             static=static,
             archive_title=request.title,
+            here=request.path,
+            sought=request.one("q"),
         )
     )
 
