@@ -42,6 +42,7 @@ from archiver.errors import (
     CaptureUnreadable,
     ClusterNotFound,
     DiskFull,
+    IndexDamaged,
     IndexMissing,
     NotAnArchive,
     NotCaptured,
@@ -65,6 +66,7 @@ from archiver.web.web_requests import (
     RawResponse,
     WebRequest,
     build_url,
+    reader_sentence,
 )
 
 # The pages.
@@ -251,7 +253,7 @@ class _Pipe(io.RawIOBase):
 # Errors of Datasette, and unexpected errors, as error pages. Details go to the log.
 
 _LOG = logging.getLogger(__name__)
-_TIMED_OUT = "This SQL exceeds the time limit of a page. Narrow it, or run it with sqlite3, which has no limit."
+_TIMED_OUT = "This SQL takes longer than a page may. Narrow it, for example with a limit."
 _UNREAD = "The archive cannot be read at present. The server's log gives the details."
 _LOCKED = "Another program has locked the archive. Try again when it has finished."
 # SQLite's messages for an invalid full-text query.
@@ -328,11 +330,10 @@ _STATUS: dict[type[Exception], int] = {
     ArticleRemoved: 410,
     CaptureUnreadable: 502,
     IndexMissing: 503,
+    IndexDamaged: 503,
 }
 _POLICIES = {"own": web_requests.OWN, "inert": web_requests.INERT}
-_TOO_LONG = (
-    "This exceeds the time limit of a page. Narrow it by site or date, or use the command line, which has no limit."
-)
+_TOO_LONG = "This takes longer than a page may. Narrow it by site or date."
 
 
 def make_view(page: PageRoute) -> Callable[..., Awaitable[Response | StreamingResponse]]:
@@ -425,7 +426,7 @@ def _answer_page(page: PageRoute, request: Request, site: ServedArchive) -> Resp
         status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
         # The position is useless if the error is in another field, or if normalisation (NFC) changed the query.
         at = error.at if isinstance(error, BadQuery) and error.subject == web_request.one("q") else None
-        return _error_response(web_request, str(error), status, at)
+        return _error_response(web_request, reader_sentence(error), status, at)
     except sqlite3.OperationalError as error:
         if str(error) != "interrupted":
             raise

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from archiver.search.engine import format_published
-from archiver.web.web_requests import PageResponse, WebRequest
+from archiver.web.web_requests import PageResponse, WebRequest, without_commands
 
 # Templates.
 
@@ -59,6 +59,7 @@ def _make_environment() -> Environment:
         initial=first_letter,
         language=valid_language,
         web=safe_url,
+        readers=without_commands,
     )
     return made
 

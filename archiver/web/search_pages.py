@@ -302,6 +302,7 @@ def searches_page(request: ArchiveRequest) -> PageResponse:
             **row,
             "href": _saved_search_link(request, one.saved.name),
             "all": "" if one.error else make_search_link(request, one.saved.query),
+            "feed": request.link(f"/searches/{one.saved.name}/feed"),
         }
         for row, one in zip(data, found, strict=True)
     ]

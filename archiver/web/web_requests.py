@@ -23,7 +23,15 @@ from urllib.parse import quote, urlencode
 from sqlite_utils import Database
 
 from archiver.datasets.record_formats import harmless_text
-from archiver.errors import ArchiverError, ArticleNotFound, ArticleRemoved, BadQuery, CaptureNotFound
+from archiver.errors import (
+    ArchiverError,
+    ArticleNotFound,
+    ArticleRemoved,
+    BadQuery,
+    CaptureNotFound,
+    IndexDamaged,
+    IndexMissing,
+)
 from archiver.fields import OPTIONS
 from archiver.search.query import Query
 from archiver.search.query_tree import parse_box, parse_point
@@ -341,6 +349,36 @@ def find_capture_row(db: Database, text: str) -> dict[str, Any]:
     if row is None:
         raise CaptureNotFound(text)
     return row
+
+
+# Messages for the readers of the pages, who have no shell.
+
+_FOR_READERS: dict[type[Exception], str] = {
+    IndexMissing: "The archive cannot be searched at present, since it has no search index.",
+    IndexDamaged: "The archive cannot be searched at present, since its search index is damaged.",
+}
+"""What readers are told instead of messages that contain paths of the machine."""
+_CUTS = (": ", "; ", ", ", " unless ")
+
+
+def reader_sentence(error: ArchiverError) -> str:
+    """Returns the message of an error for a reader of the pages: without commands, and without paths of the machine."""
+    return next((text for kind, text in _FOR_READERS.items() if isinstance(error, kind)), without_commands(str(error)))
+
+
+def without_commands(text: str) -> str:
+    """Returns a message without the commands of `archiver` that it recommends: each sentence ends before the clause
+    that names one.
+    """
+    kept = []
+    for sentence in re.split(r"(?<=\.) (?=[A-Z'])", text):
+        before, command, _ = sentence.partition("'archiver ")
+        end = max(before.rfind(cut) for cut in _CUTS)
+        if not command:
+            kept.append(sentence)
+        elif end > 0:
+            kept.append(f"{before[:end]}.")
+    return " ".join(kept)
 
 
 # Collections: lists of article IDs in a URL (`?id=7&id=12`). The server does not store them.
