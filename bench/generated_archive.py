@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver import __version__
 from archiver.fields import LINKS, STORED
 from archiver.storage.connection import open_archive
 
@@ -140,8 +141,9 @@ def _write_sites(db: Database) -> None:
                 [number + 1, name, f"https://{name}/", name, _NOW],
             )
             db.execute(
-                "insert into runs (site_id, mode, started_at, finished_at, outcome) values (?, 'full', ?, ?, 'finished')",
-                [number + 1, _NOW, _NOW],
+                "insert into runs (site_id, mode, started_at, finished_at, outcome, version, health) "
+                "values (?, 'full', ?, ?, 'finished', ?, ?)",
+                [number + 1, _NOW, _NOW, __version__, '{"findings": []}'],
             )
 
 

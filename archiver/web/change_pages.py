@@ -226,6 +226,10 @@ class Part:
         return {"kind": self.kind, "url": self.url, "text": self.text, "removed": self.is_removed}
 
 
+_SPANS = ((1440, "day", 2880), (60, "hour", 60), (1, "minute", 0))
+"""Units of time in minutes, with the number of minutes from which on each is used."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """A change with everything that the pages show of it.
@@ -300,8 +304,7 @@ class Change:
         if then.tzinfo is None or not timedelta() < now - then < timedelta(days=14):
             return ""
         minutes = round((now - then).total_seconds() / 60)
-        number, noun = next((minutes // n, noun) for n, noun in ((2880, "day"), (60, "hour"), (1, "minute")) if minutes >= n or n == 1)
-        number = minutes // 1440 if noun == "day" else number
+        number, noun = next((minutes // length, noun) for length, noun, least in _SPANS if minutes >= least)
         return f"noticed {number} {noun if number == 1 else f'{noun}s'} after publication"
 
     def as_data(self) -> dict[str, Any]:
@@ -447,7 +450,9 @@ def cut_passages(pieces: Sequence[Piece]) -> tuple[tuple[Passage, ...], int]:
 def _shorten(piece: Piece) -> Piece:
     if len(piece.text) <= _LONGEST:
         return piece
-    return replace(piece, text=f"{_head(piece.text, _LONGEST * 2 // 3)} {_tail(piece.text, _LONGEST // 3).lstrip('… ')}")
+    return replace(
+        piece, text=f"{_head(piece.text, _LONGEST * 2 // 3)} {_tail(piece.text, _LONGEST // 3).lstrip('… ')}"
+    )
 
 
 def _head(text: str, length: int = _CONTEXT) -> str:
@@ -492,7 +497,7 @@ def load_changes(
     request: ArchiveRequest, wanted: ChangeFilter, before: ChangeKey | None = None, limit: int = PAGE_SIZE
 ) -> ChangePage:
     """Returns a page of changes: those of a filter after the change `before`."""
-    only_edits = all(KINDS[name].removed for name in wanted.kinds) if wanted.kinds else False
+    is_unsure = any(KINDS[name].removed for name in wanted.kinds)
     found: list[Change] = []
     loaded, after = 0, before
     while True:
@@ -501,7 +506,7 @@ def load_changes(
             if len(found) == limit or loaded == _MOST_LOADED:
                 return ChangePage(tuple(found), after)
             change, after, loaded = _load_change(request, key), key, loaded + 1
-            if change and (not only_edits or set(change.kinds) & set(wanted.kinds)):
+            if change and (not is_unsure or set(change.kinds) & set(wanted.kinds)):
                 found.append(change)
         if len(keys) <= limit:
             return ChangePage(tuple(found), None)
@@ -529,6 +534,7 @@ def changes_page(request: ArchiveRequest) -> PageResponse:
             "site_links": list(_link_sites(request, wanted, sites)) if 1 < len(sites) <= _MANY_SITES else [],
             "sites": sites if len(sites) > _MANY_SITES else [],
             "heading": _describe_filter(wanted),
+            "link_of": link_of,
             "day_in_words": describe_day,
             "today": datetime.now(UTC).date(),
             "older": older if page.after else "",

@@ -1,0 +1,443 @@
+"""The front page: which archive this is, its sites, what is new, what changed, and how to search it."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.errors import ArchiverError, IndexMissing
+from archiver.extraction.page import Page, parse_page
+from archiver.extraction.text_language import ROWS
+from archiver.extraction.title import site_names
+from archiver.fields import OPTIONS
+from archiver.health.health_state import read_healths
+from archiver.search.engine import run
+from archiver.search.query import Query
+from archiver.search.word_splitting import split_into_words
+from archiver.storage.column_values import stored_texts
+from archiver.storage.completeness import PostCounts, count_posts_of_sites
+from archiver.web.archive_access import get_cached
+from archiver.web.capture_pages import read_capture
+from archiver.web.change_pages import ChangeFilter, describe_day, link_of, load_changes
+from archiver.web.replay import memento_url_of
+from archiver.web.web_requests import PARSERS, ArchiveRequest, PageResponse, RawResponse
+
+_SEARCH_ARGUMENTS = frozenset({"q", "by", "values", *OPTIONS, *PARSERS})
+_SITES, _ARTICLES, _CHANGES = 9, 6, 5
+"""The front page shows at most this many sites, newest articles and changes."""
+
+
+def front_page(request: ArchiveRequest) -> PageResponse | RawResponse:
+    """Returns the front page. With arguments of a search, which this address answered in earlier versions, redirects to
+    the search.
+    """
+    if any(name in _SEARCH_ARGUMENTS for name, _ in request.args):
+        path = "/search.json" if request.form == "json" else "/search"
+        return RawResponse("", "text/plain; charset=utf-8", 302, {"location": request.link(path, request.args)})
+    now = datetime.now(UTC)
+    overview = get_cached(request.db, "overview", now.date(), lambda: read_overview(request, now))
+    changes = get_cached(
+        request.db, "front page changes", None, lambda: load_changes(request, ChangeFilter(), limit=_CHANGES).changes
+    )
+    return PageResponse(
+        "front.html",
+        {
+            "overview": overview,
+            "facts": _describe(overview, now.date()),
+            "examples": overview.examples,
+            "titles": {site.name: site.title for site in overview.shown},
+            "changes": [(change, link_of(request, change)) for change in changes],
+            "day_in_words": describe_day,
+            "today": now.date(),
+            "feed": request.link("/changes/feed"),
+        },
+        {
+            "title": request.title,
+            "description": request.description,
+            **asdict(overview),
+            "changes": [change.as_data() for change in changes],
+        },
+    )
+
+
+# What the archive contains.
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSummary:
+    """A site as the front page shows it.
+
+    - `title`: its name on its own home page; the name of the site if that was not captured or has none.
+    - `icon`: the URL on this server of its captured icon; "" if there is none.
+    - `articles`, `recent`, `edited`, `deleted`: the numbers of all its articles, of those first seen in the last seven
+      days, of those with several versions, and of those that are gone.
+    - `by_year`: the number of its articles in each year of the archive.
+    - `posts`: the number of known posts that are archived (`archived`) or missing (`missing`); of all URLs that are
+      missing, `missing_urls`.
+    - `health`: green, amber, red or unknown.
+    """
+
+    name: str
+    title: str
+    icon: str
+    articles: int
+    recent: int
+    edited: int
+    deleted: int
+    by_year: tuple[int, ...]
+    archived: int
+    missing: int
+    missing_urls: int
+    is_crawled: bool
+    health: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewArticle:
+    """An article in the list of the newest ones."""
+
+    id: int
+    url: str
+    site: str
+    title: str
+    authors: tuple[str, ...]
+    published: str | None
+    published_precision: str | None
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What the archive contains.
+
+    - `articles`, `sites`: the numbers of its articles and sites.
+    - `years`: the first and the last year in which its articles were published; None without dated articles.
+    - `first_charted`: the first year of `by_year` of the sites.
+    - `crawled_at`: when its last crawl started; None if there was none.
+    - `shown`: the sites with the most articles.
+    - `newest`: the newest articles by their date.
+    - `examples`: searches that find several articles.
+    """
+
+    articles: int
+    sites: int
+    years: tuple[int, int] | None
+    first_charted: int
+    crawled_at: str | None
+    shown: tuple[SiteSummary, ...] = ()
+    newest: tuple[NewArticle, ...] = ()
+    examples: tuple[str, ...] = ()
+
+
+_MOST_YEARS = 40
+"""A chart of a site has at most this many years, the latest."""
+
+
+def read_overview(request: ArchiveRequest, now: datetime) -> Overview:
+    """Reads what the archive contains."""
+    db = request.db
+    known = {row["name"]: row for row in db.query("select * from sites")}
+    counts = dict.fromkeys(known, 0) | dict(db.execute("select site, count(*) from articles group by site").fetchall())
+    largest = sorted(counts, key=lambda name: (-counts[name], name))[:_SITES]
+    years = _find_years(db, now.year + 1)
+    charted = range(max(years[0], years[1] - _MOST_YEARS + 1), years[1] + 1) if years else range(0)
+    withdrawn, crawled_at = (
+        db.execute(query).fetchone()[0]
+        for query in ("select count(*) from withdrawn_articles", "select max(started_at) from runs")
+    )
+    sites = [{**known.get(name, {"name": name}), "articles": counts[name]} for name in largest]
+    return Overview(
+        sum(counts.values()) - withdrawn,
+        len(counts),
+        years,
+        charted.start,
+        crawled_at,
+        tuple(_summarize_sites(request, now, sites, charted)),
+        tuple(_newest_articles(db, now)),
+        tuple(pick_examples(db, largest)) if sum(counts.values()) else (),
+    )
+
+
+def _find_years(db: Database, latest: int) -> tuple[int, int] | None:
+    """Returns the first and last year in which articles were published, up to the year `latest`; None if no article has
+    a date.
+    """
+    first, last = (
+        db.execute(
+            f"select {which}(published) from articles where published >= '1400' and published < ?", [f"{latest + 1}"]
+        ).fetchone()[0]
+        for which in ("min", "max")
+    )
+    return (int(first[:4]), int(last[:4])) if first else None
+
+
+def _summarize_sites(
+    request: ArchiveRequest, now: datetime, sites: list[dict[str, Any]], charted: range
+) -> Iterator[SiteSummary]:
+    """Yields the summaries of sites, given as rows of `sites` with the number of their articles. A site without a row
+    of its own has only a name and articles.
+    """
+    db, stored = request.db, [site for site in sites if "id" in site]
+    posts, healths = count_posts_of_sites(db, now), read_healths(db, stored, now)
+    crawled = {row[0] for row in db.execute("select distinct site_id from runs")}
+    week_ago = (now - timedelta(days=7)).isoformat()
+    for site in sites:
+        number = site.get("id", 0)
+        name = site["name"]
+        home = _find_home_page(request, site) if number else HomePage()
+        of_posts = posts.get(number, PostCounts({"archived": 0, "missing": 0}))
+        edited, deleted, recent = (
+            db.execute(f"select count(*) from articles where site = ? and {condition}", [name, *values]).fetchone()[0]
+            for condition, values in (
+                ("revision > 1", ()),
+                ("gone_at is not null", ()),
+                ("published >= ? and first_seen >= ?", (week_ago[:10], week_ago)),
+            )
+        )
+        yield SiteSummary(
+            name,
+            home.title or name,
+            _find_icon(request, home),
+            site["articles"],
+            recent,
+            edited,
+            deleted,
+            tuple(
+                db.execute(
+                    "select count(*) from articles where site = ? and published >= ? and published < ?",
+                    [name, f"{year}", f"{year + 1}"],
+                ).fetchone()[0]
+                for year in charted
+            ),
+            of_posts.posts["archived"],
+            of_posts.posts["missing"],
+            of_posts.missing,
+            number in crawled,
+            healths[number].state if number else "unknown",
+        )
+
+
+def _newest_articles(db: Database, now: datetime) -> Iterator[NewArticle]:
+    """Yields the newest articles by their date. Copies are left out."""
+    columns = "id, url, site, title, authors, published, published_precision, language"
+    # The dates have different time zones, so the last ones in the index are not quite in order.
+    rows = list(
+        db.query(
+            f"select {columns} from articles where published < ? and duplicate_of is null "
+            "and id not in (select article_id from withdrawn_articles) order by published desc limit ?",
+            [(now + timedelta(days=2)).isoformat(), 5 * _ARTICLES],
+        )
+    )
+    rows.sort(key=lambda row: _instant(row["published"]), reverse=True)
+    for row in rows[:_ARTICLES]:
+        yield NewArticle(**{**row, "authors": tuple(stored_texts(row["authors"]))})
+
+
+def _instant(moment: str) -> datetime:
+    """Returns a stored date for sorting; the beginning of time for one that another program has written wrongly."""
+    try:
+        found = datetime.fromisoformat(moment)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _describe(overview: Overview, today: date) -> str:
+    """Returns one line about the archive: "447 articles of 3 sites, 2013 to 2026; last crawled yesterday"."""
+    articles, sites = overview.articles, overview.sites
+    line = f"{articles:,} {'article' if articles == 1 else 'articles'} of {sites:,} {'site' if sites == 1 else 'sites'}"
+    if overview.years:
+        first, last = overview.years
+        line += f", {first} to {last}" if first != last else f", {first}"
+    return f"{line}; last crawled {_describe_past_day(overview.crawled_at, today)}" if overview.crawled_at else line
+
+
+_MONTH = 31
+
+
+def _describe_past_day(moment: str, today: date) -> str:
+    """Returns a day that is over in words: "today", "yesterday", "5 days ago", "on 8 June 2024"."""
+    day = date.fromisoformat(moment[:10])
+    age = (today - day).days
+    if age <= 1:
+        return "yesterday" if age == 1 else "today"
+    return f"{age} days ago" if age <= _MONTH else f"on {day.day} {day:%B %Y}"
+
+
+# The title and the icon of a site, from its captured home page.
+
+
+@dataclass(frozen=True, slots=True)
+class HomePage:
+    """What a site's home page says about the site: its name, and the URLs of its icons."""
+
+    title: str = ""
+    icons: tuple[str, ...] = ()
+
+
+_HOME_PAGES: OrderedDict[tuple[Path, str], HomePage] = OrderedDict()
+"""What the home pages that were read last say, by the archive's folder and the digest of the page."""
+_MOST_HOME_PAGES, _MOST_TITLE, _MOST_ICONS = 500, 60, 6
+_MAX_ICON_BYTES = 20_000
+
+
+def _find_home_page(request: ArchiveRequest, site: dict[str, Any]) -> HomePage:
+    """Returns what the latest capture of a site's start page says about the site."""
+    row = next(
+        iter(
+            request.db.query(
+                "select * from captures where url = ? and status = 200 and record_type = 'response' "
+                "order by captured_at desc limit 1",
+                [site["start_url"]],
+            )
+        ),
+        None,
+    )
+    if row is None:
+        return HomePage()
+    key = request.folder, row["digest"]
+    if key not in _HOME_PAGES:
+        try:
+            response = read_capture(request.db, request.folder, row).response
+            page = parse_page(response.body, row["url"], response.content_type)
+            _HOME_PAGES[key] = HomePage(_title_of(page), tuple(_icons_of(page)))
+        except ArchiverError:  # the front page does not need it; the page of the capture says why it cannot be read
+            _HOME_PAGES[key] = HomePage()
+        while len(_HOME_PAGES) > _MOST_HOME_PAGES:
+            _HOME_PAGES.popitem(last=False)
+    return _HOME_PAGES[key]
+
+
+def _title_of(page: Page) -> str:
+    return next((name for name in (*site_names(page), page.head_title) if 0 < len(name) <= _MOST_TITLE), "")
+
+
+def _icons_of(page: Page) -> Iterator[str]:
+    """Yields the URLs of the icons that a page declares, and the one that browsers request anyway."""
+    declared = (link for link in page.index.tag("link") if "icon" in (link.get("rel") or "").lower().split())
+    urls = (page.join(link.get("href")) for link in declared)
+    yield from [url for url in urls if url][: _MOST_ICONS - 1]
+    yield page.join("/favicon.ico")
+
+
+def _find_icon(request: ArchiveRequest, home: HomePage) -> str:
+    """Returns the URL on this server of a captured icon; "" if none was captured or is small."""
+    row = next(
+        iter(
+            request.db.query(
+                "select * from captures where url in (select value from json_each(?)) and status = 200 and "
+                "media_type like 'image/%' and warc_length <= ? order by captured_at desc limit 1",
+                [json.dumps(home.icons), _MAX_ICON_BYTES],
+            )
+        ),
+        None,
+    )
+    return memento_url_of(request, row, "im_") if row else ""
+
+
+# Example searches, made from the archive itself.
+
+_EXAMPLES, _MOST_TRIED = 3, 20
+_SAMPLE, _BEGINNING = 240, 600
+"""The examples are chosen from this many of the newest articles, of whose texts this many characters are read."""
+_MAX_SHARE, _FEW = 0.25, 10
+"""A word in more than this share of the texts of a language says little, and a search that finds more than this share
+of the archive, and not only a few articles, is no example."""
+_MIN_LETTERS = 4
+_STOP_WORDS = frozenset(word for row in ROWS for word in split_into_words(row.words))
+_MAX_WORDS = 3
+_OPERATORS = frozenset({"OR", "AND", "NOT", "NEAR"})
+
+
+def pick_examples(db: Database, sites: Iterable[str]) -> list[str]:
+    """Returns up to three searches that are characteristic of the archive and find several of its articles, but not
+    most of them: tags, or else words that several headlines have. `sites` are its largest sites. Returns [] if there is
+    no search index.
+    """
+    names = list(sites)
+    sample = [
+        row
+        for name in names
+        for row in db.query(
+            f"select id, title, language, substr(body, 1, {_BEGINNING}) as body from articles where site = ? "
+            "and duplicate_of is null order by published desc limit ?",
+            [name, max(_SAMPLE // len(names), 20)],
+        )
+    ]
+    total = db.execute("select count(*) from articles").fetchone()[0]
+    found: list[str] = []
+    tried = 0
+    for text in chain(_frequent_tags(db, [row["id"] for row in sample]), _headline_words(sample)):
+        words = set(split_into_words(text))
+        if tried == _MOST_TRIED or len(found) == _EXAMPLES:
+            break
+        if words <= _STOP_WORDS or any(words & set(split_into_words(other)) for other in found):
+            continue
+        tried += 1
+        try:
+            hits = run(db, Query(text, limit=1)).total
+        except IndexMissing:
+            return []
+        if 2 <= hits <= max(total * _MAX_SHARE, _FEW):
+            found.append(text)
+    return found
+
+
+def _frequent_tags(db: Database, articles: list[int]) -> list[str]:
+    """Returns the tags that several of these articles have, the most frequent first, if they consist of a few words."""
+    rows = db.execute(
+        "select t.name, count(*) from article_tags x join tags t on t.id = x.tag_id "
+        "where x.article_id in (select value from json_each(?)) group by t.id having count(*) > 1 "
+        "order by 2 desc, t.name limit 50",
+        [json.dumps(articles)],
+    ).fetchall()
+    return [name for name, _ in rows if len(name.split()) <= _MAX_WORDS and all(map(_is_word, name.split()))]
+
+
+def _is_word(text: str) -> bool:
+    """Returns True if a text has only letters and digits, some letters among them, and is no operator of queries."""
+    kinds = {unicodedata.category(letter)[0] for letter in text}
+    return kinds <= {"L", "M", "N"} and "L" in kinds and text not in _OPERATORS
+
+
+def _headline_words(sample: list[dict[str, Any]]) -> Iterator[str]:
+    """Yields the words that several headlines have and few texts of their language, the most frequent first."""
+    in_titles: Counter[str] = Counter()
+    shown: dict[str, str] = {}
+    texts: dict[str, list[set[str]]] = {}
+    language_of: dict[str, str] = {}
+    for row in sample:
+        language = (row["language"] or "").split("-")[0]
+        texts.setdefault(language, []).append(set(split_into_words(row["body"])))
+        for word in {_strip_punctuation(word) for word in row["title"].split()}:
+            folded = split_into_words(word)
+            # A script without spaces between words gives several.
+            if len(folded) == 1 and len(word) >= _MIN_LETTERS and _is_word(word) and folded[0] not in _STOP_WORDS:
+                in_titles[folded[0]] += 1
+                shown.setdefault(folded[0], word.lower() if word.istitle() else word)
+                language_of.setdefault(folded[0], language)
+    frequent = [word for word, number in in_titles.most_common(100) if number > 1]
+
+    def share(word: str) -> float:
+        among = texts[language_of[word]]
+        return sum(word in text for text in among) / len(among)
+
+    yield from (shown[word] for word in frequent if share(word) <= _MAX_SHARE)
+
+
+def _strip_punctuation(word: str) -> str:
+    start, end = 0, len(word)
+    while start < end and unicodedata.category(word[start])[0] not in "LMN":
+        start += 1
+    while end > start and unicodedata.category(word[end - 1])[0] not in "LMN":
+        end -= 1
+    return word[start:end]
