@@ -349,7 +349,8 @@ def _load_change(request: ArchiveRequest, key: ChangeKey) -> Change | None:
         records.revision_record(db, key.article, number)
         for number in (previous_revision(history, key.revision), key.revision)
     )
-    passages, more = (), 0
+    passages: tuple[Passage, ...] = ()
+    more = 0
     is_too_long = len(before["body"]) + len(after["body"]) > _TOO_LONG and before["body"] != after["body"]
     if before["body"] != after["body"] and not is_too_long:
         passages, more = cut_passages(word_diff(before["body"], after["body"]))
@@ -414,7 +415,7 @@ def _compare_parts(request: ArchiveRequest, before: dict[str, Any], after: dict[
 
 def _parts_of(record: dict[str, Any]) -> dict[str, Part]:
     """Returns the pictures and links of a record, by the phrase that stands for them in a comparison."""
-    found = {}
+    found: dict[str, Part] = {}
     for mark in unpack_marks(record["markup"], len(record["body"])):
         for phrase in meaning_of_marks([mark]):
             if phrase.startswith("image "):
@@ -450,9 +451,8 @@ def cut_passages(pieces: Sequence[Piece]) -> tuple[tuple[Passage, ...], int]:
 def _shorten(piece: Piece) -> Piece:
     if len(piece.text) <= _LONGEST:
         return piece
-    return replace(
-        piece, text=f"{_head(piece.text, _LONGEST * 2 // 3)} {_tail(piece.text, _LONGEST // 3).lstrip('… ')}"
-    )
+    start, end = _head(piece.text, _LONGEST * 2 // 3), _tail(piece.text, _LONGEST // 3)
+    return replace(piece, text=f"{start} {end.lstrip('… ')}")
 
 
 def _head(text: str, length: int = _CONTEXT) -> str:

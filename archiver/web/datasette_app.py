@@ -106,7 +106,7 @@ def application(
     base: str = "/",
     hosts: frozenset[str] = frozenset(),
     origin: str = "",
-    names: Serve = Serve(),
+    names: Serve | None = None,
     seconds: float | None = None,
 ) -> Datasette:
     """Builds a Datasette instance for an archive; its `app()` is the ASGI application. `base`, `hosts` and `origin` are
@@ -128,8 +128,8 @@ def application(
             base,
             hosts,
             origin,
-            names.title or default_title(archive),
-            names.description,
+            (names and names.title) or default_title(archive),
+            names.description if names else "",
         ),
     )
     return made
@@ -163,7 +163,7 @@ def serve(
     port: int,
     public_url: str,
     on_listening: Callable[[str], None],
-    named: Serve = Serve(),
+    named: Serve | None = None,
 ) -> None:
     """Serves an archive until SIGINT or SIGTERM. Calls `on_listening` with the URL once the server listens.
 

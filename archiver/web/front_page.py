@@ -29,20 +29,20 @@ from archiver.web.archive_access import get_cached
 from archiver.web.capture_pages import read_capture
 from archiver.web.change_pages import ChangeFilter, describe_day, link_of, load_changes
 from archiver.web.replay import memento_url_of
-from archiver.web.web_requests import PARSERS, ArchiveRequest, PageResponse, RawResponse
+from archiver.web.search_pages import search_page
+from archiver.web.web_requests import PARSERS, ArchiveRequest, PageResponse
 
 _SEARCH_ARGUMENTS = frozenset({"q", "by", "values", *OPTIONS, *PARSERS})
 _SITES, _ARTICLES, _CHANGES = 9, 6, 5
 """The front page shows at most this many sites, newest articles and changes."""
 
 
-def front_page(request: ArchiveRequest) -> PageResponse | RawResponse:
-    """Returns the front page. With arguments of a search, which this address answered in earlier versions, redirects to
-    the search.
+def front_page(request: ArchiveRequest) -> PageResponse:
+    """Returns the front page; with arguments of a search its results, as this address did before there was a front
+    page.
     """
     if any(name in _SEARCH_ARGUMENTS for name, _ in request.args):
-        path = "/search.json" if request.form == "json" else "/search"
-        return RawResponse("", "text/plain; charset=utf-8", 302, {"location": request.link(path, request.args)})
+        return search_page(request)
     now = datetime.now(UTC)
     overview = get_cached(request.db, "overview", now.date(), lambda: read_overview(request, now))
     changes = get_cached(
