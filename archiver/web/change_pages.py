@@ -23,6 +23,7 @@ from archiver.markup.marks import IMAGES, meaning_of_marks, unpack_marks
 from archiver.search.revision_diff import edited_fields_html, pieces_as_html, previous_revision, text_direction
 from archiver.storage.article_tables import article_records as records
 from archiver.storage.article_tables.captures_and_imports import captured_urls
+from archiver.storage.requisites import captured_lead_image
 from archiver.storage.sites import find_site
 from archiver.web.archive_access import get_cached
 from archiver.web.replay import build_memento_url
@@ -241,6 +242,7 @@ class Change:
     - `parts`: the pictures and links that an edit removed or added.
     - `former_url`: the URL from which the article moved.
     - `view`: the URL on this server that shows the capture before the change; "" if there is none.
+    - `has_picture`: the lead image of a deleted article is captured.
     """
 
     key: ChangeKey
@@ -255,6 +257,7 @@ class Change:
     is_reverted: bool = False
     former_url: str = ""
     view: str = ""
+    has_picture: bool = False
 
     @property
     def direction(self) -> str:
@@ -268,15 +271,21 @@ class Change:
     def phrases(self) -> tuple[str, ...]:
         """What changed, as short phrases, the most important first."""
         if self.key.what != EDITED:
-            return ("Deleted by the site, kept here" if self.key.what == DELETED else "Moved to another address",)
-        found = ["Headline edited"] if self.title else []
-        found += ["Text edited"] if self.passages or self.is_too_long else []
+            return ("deleted by the site, kept here" if self.key.what == DELETED else "moved to another address",)
+        found = ["headline edited"] if self.title else []
+        found += ["text edited"] if self.passages or self.is_too_long else []
         for is_removed, verb in ((True, "removed"), (False, "added")):
             for kind, nouns in (("picture", ("picture", "pictures")), ("link", ("link", "links"))):
                 number = sum(part.kind == kind and part.is_removed == is_removed for part in self.parts)
                 found += [f"{number} {nouns[number != 1]} {verb}"] if number else []
-        found += [f"{name} edited" for name, _ in self.details]
-        return (*(found or ["Edited"]), *(["an earlier version restored"] if self.is_reverted else []))
+        found += [f"{name[0].lower()}{name[1:]} edited" for name, _ in self.details]
+        return (*(found or ["edited"]), *(["an earlier version restored"] if self.is_reverted else []))
+
+    @property
+    def summary(self) -> str:
+        """What changed, as a line of text."""
+        line = ", ".join(self.phrases)
+        return line[0].upper() + line[1:]
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -340,7 +349,14 @@ def _load_change(request: ArchiveRequest, key: ChangeKey) -> Change | None:
     if key.what != EDITED:
         record = records.record(db, key.article)
         former = _former_url(db, key.article) if key.what == MOVED else ""
-        return Change(key, record, former_url=former, view=_view_of(request, record))
+        lead = captured_lead_image(db, key.article) if key.what == DELETED else None
+        return Change(
+            key,
+            record,
+            former_url=former,
+            view=_view_of(request, record),
+            has_picture=lead is not None and lead["capture"] is not None,
+        )
     history = records.revisions(db, key.article)
     own = next((one for one in history if one["revision"] == key.revision), None)
     if own is None:
@@ -615,7 +631,7 @@ def _add_entry(root: etree._Element, request: ArchiveRequest, change: Change) ->
     # The same change has the same ID in every archive that saw the article first at the same URL.
     name = f"{records.record_id_of(request.db, key.article)} {key.what} {key.revision or key.at}"
     _add(entry, "id", uuid.uuid5(uuid.NAMESPACE_URL, name).urn)
-    _add(entry, "title", f"{change.phrases[0]}: {record['title'] or record['url']}")
+    _add(entry, "title", f"{change.summary}: {record['title'] or record['url']}")
     _add(entry, "updated", _rfc3339(key.at))
     for author in record["authors"] or (record["site"],):
         _add(_add(entry, "author"), "name", author)
@@ -627,7 +643,7 @@ def _add_entry(root: etree._Element, request: ArchiveRequest, change: Change) ->
 
 
 def _entry_html(change: Change) -> str:
-    blocks = [escape("; ".join(change.phrases)) + Markup(".")]
+    blocks = [escape(f"{change.summary}.")]
     blocks += [change.title.html] if change.title else []
     blocks += [passage.html for passage in change.passages]
     for part in change.parts:

@@ -376,7 +376,7 @@ def pick_examples(db: Database, sites: Iterable[str]) -> list[str]:
     total = db.execute("select count(*) from articles").fetchone()[0]
     found: list[str] = []
     tried = 0
-    for text in chain(_frequent_tags(db, [row["id"] for row in sample]), _headline_words(sample)):
+    for text in chain(_frequent_tags(db, sample), _headline_words(sample)):
         words = set(split_into_words(text))
         if tried == _MOST_TRIED or len(found) == _EXAMPLES:
             break
@@ -392,15 +392,23 @@ def pick_examples(db: Database, sites: Iterable[str]) -> list[str]:
     return found
 
 
-def _frequent_tags(db: Database, articles: list[int]) -> list[str]:
-    """Returns the tags that several of these articles have, the most frequent first, if they consist of a few words."""
+def _frequent_tags(db: Database, sample: list[dict[str, Any]]) -> list[str]:
+    """Returns the tags that several of these articles have and that consist of a few words: first those that the most
+    articles have as a tag or in their headline.
+    """
     rows = db.execute(
         "select t.name, count(*) from article_tags x join tags t on t.id = x.tag_id "
         "where x.article_id in (select value from json_each(?)) group by t.id having count(*) > 1 "
         "order by 2 desc, t.name limit 50",
-        [json.dumps(articles)],
+        [json.dumps([row["id"] for row in sample])],
     ).fetchall()
-    return [name for name, _ in rows if len(name.split()) <= _MAX_WORDS and all(map(_is_word, name.split()))]
+    titles = [f" {' '.join(split_into_words(row['title']))} " for row in sample]
+    number = {
+        name: articles + sum(f" {' '.join(split_into_words(name))} " in title for title in titles)
+        for name, articles in rows
+        if len(name.split()) <= _MAX_WORDS and all(map(_is_word, name.split()))
+    }
+    return sorted(number, key=lambda name: (-number[name], name))
 
 
 def _is_word(text: str) -> bool:
