@@ -644,8 +644,7 @@ def _add_entry(root: etree._Element, request: ArchiveRequest, change: Change) ->
 
 def _entry_html(change: Change) -> str:
     blocks = [escape(f"{change.summary}.")]
-    blocks += [change.title.html] if change.title else []
-    blocks += [passage.html for passage in change.passages]
+    blocks += [_plain_html(one) for one in ((change.title,) if change.title else ()) + change.passages]
     for part in change.parts:
         words = f"{'Removed' if part.is_removed else 'Added'} {part.kind}: {part.text} {part.url}"
         blocks.append(escape(" ".join(words.split())))
@@ -653,6 +652,14 @@ def _entry_html(change: Change) -> str:
     if change.former_url:
         blocks.append(escape(f"From {change.former_url} to {change.record['url']}"))
     return str(Markup("").join(Markup("<p>{}</p>").format(block) for block in blocks))
+
+
+_TAGS = {DiffOp.EQUAL: "{}", DiffOp.DELETE: "<del>{}</del> ", DiffOp.INSERT: "<ins>{}</ins>"}
+
+
+def _plain_html(passage: Passage) -> Markup:
+    """Returns a passage without the labels that our stylesheet hides, which a feed reader would show."""
+    return Markup("").join(Markup(_TAGS[piece.op]).format(piece.text) for piece in passage.pieces)
 
 
 def link_of(request: ArchiveRequest, change: Change) -> str:

@@ -349,9 +349,9 @@ def _find_icon(request: ArchiveRequest, home: HomePage) -> str:
 _EXAMPLES, _MOST_TRIED = 3, 20
 _SAMPLE, _BEGINNING = 240, 600
 """The examples are chosen from this many of the newest articles, of whose texts this many characters are read."""
-_MAX_SHARE, _FEW = 0.25, 10
-"""A word in more than this share of the texts of a language says little, and a search that finds more than this share
-of the archive, and not only a few articles, is no example."""
+_MAX_SHARE, _RARE, _FEW = 0.25, 3, 10
+"""A word in more than this share of the texts of a language, and not only in some texts, says little. A search that
+finds more than this share of the archive, and not only a few articles, is no example."""
 _MIN_LETTERS = 4
 _STOP_WORDS = frozenset(word for row in ROWS for word in split_into_words(row.words))
 _MAX_WORDS = 3
@@ -435,11 +435,10 @@ def _headline_words(sample: list[dict[str, Any]]) -> Iterator[str]:
                 language_of.setdefault(folded[0], language)
     frequent = [word for word, number in in_titles.most_common(100) if number > 1]
 
-    def share(word: str) -> float:
+    for word in frequent:
         among = texts[language_of[word]]
-        return sum(word in text for text in among) / len(among)
-
-    yield from (shown[word] for word in frequent if share(word) <= _MAX_SHARE)
+        if sum(word in text for text in among) <= max(len(among) * _MAX_SHARE, _RARE):
+            yield shown[word]
 
 
 def _strip_punctuation(word: str) -> str:
