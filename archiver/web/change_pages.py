@@ -79,12 +79,12 @@ KINDS: dict[str, ChangeKind] = {
     )
 }
 _NOT_WITHDRAWN = "a.id not in (select article_id from withdrawn_articles)"
-# The index of revised articles (idx_articles_site_revised) keeps this fast: few articles have a second revision.
-_EDITS = (
+# The index of revised articles (idx_articles_site_revised) keeps this fast, since most articles have one revision.
+EDITS = (
     "from articles a join revisions r on r.article_id = a.id and r.revision > 1 "
     f"where a.revision > 1 and r.undone_at is null and {_NOT_WITHDRAWN}"
 )
-_DELETIONS = f"from articles a where a.gone_at is not null and {_NOT_WITHDRAWN}"
+DELETIONS = f"from articles a where a.gone_at is not null and {_NOT_WITHDRAWN}"
 # The URL to which an article moved has a row of kind url, unless the archive knew the article by it from the beginning.
 _MOVES = (
     "from articles a join (select distinct article_id as id from aliases where kind = 'moved') m using (id) "
@@ -159,9 +159,9 @@ def _select_changes(wanted: ChangeFilter) -> tuple[str, list[Any]]:
         among = f" and ({' or '.join(edits)})" if edits else ""
         parts.append(
             f"select r.observed_at as at, '{EDITED}' as what, a.id as article, r.revision as revision "
-            f"{_EDITS}{of_site}{among}"
+            f"{EDITS}{of_site}{among}"
         )
-    for name, moment, rows in ((DELETED, "a.gone_at", _DELETIONS), (MOVED, _MOVED_AT, _MOVES)):
+    for name, moment, rows in ((DELETED, "a.gone_at", DELETIONS), (MOVED, _MOVED_AT, _MOVES)):
         if not wanted.kinds or name in wanted.kinds:
             parts.append(f"select {moment} as at, '{name}' as what, a.id as article, 0 as revision {rows}{of_site}")
     sql = f"select at, what, article, revision from ({' union all '.join(parts)})"
@@ -188,8 +188,8 @@ def count_changes(db: Database, site: str = "") -> dict[str, int]:
     of_site, values = (" and a.site = ?", [site]) if site else ("", [])
     edits = {name: kind for name, kind in KINDS.items() if kind.condition}
     sums = ", ".join(f"coalesce(sum({kind.condition} > 0), 0)" for kind in edits.values())
-    found = dict(zip(edits, db.execute(f"select {sums} {_EDITS}{of_site}", values).fetchone(), strict=True))
-    for name, rows in ((DELETED, _DELETIONS), (MOVED, _MOVES)):
+    found = dict(zip(edits, db.execute(f"select {sums} {EDITS}{of_site}", values).fetchone(), strict=True))
+    for name, rows in ((DELETED, DELETIONS), (MOVED, _MOVES)):
         found[name] = db.execute(f"select count(*) {rows}{of_site}", values).fetchone()[0]
     return found
 

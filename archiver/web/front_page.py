@@ -8,7 +8,6 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from archiver.storage.column_values import stored_texts
 from archiver.storage.completeness import PostCounts, count_posts_of_sites
 from archiver.web.archive_access import get_cached
 from archiver.web.capture_pages import read_capture
-from archiver.web.change_pages import ChangeFilter, describe_day, link_of, load_changes
+from archiver.web.change_pages import DELETIONS, EDITS, ChangeFilter, describe_day, link_of, load_changes
 from archiver.web.replay import memento_url_of
 from archiver.web.search_pages import search_page
 from archiver.web.web_requests import PARSERS, ArchiveRequest, PageResponse
@@ -48,12 +47,13 @@ def front_page(request: ArchiveRequest) -> PageResponse:
     changes = get_cached(
         request.db, "front page changes", None, lambda: load_changes(request, ChangeFilter(), limit=_CHANGES).changes
     )
+    queries = get_cached(request.db, "query examples", now.date(), lambda: explain_queries(request.db, overview))
     return PageResponse(
         "front.html",
         {
             "overview": overview,
             "facts": _describe(overview, now.date()),
-            "examples": overview.examples,
+            "queries": queries,
             "titles": {site.name: site.title for site in overview.shown},
             "changes": [(change, link_of(request, change)) for change in changes],
             "day_in_words": describe_day,
@@ -347,11 +347,12 @@ def _find_icon(request: ArchiveRequest, home: HomePage) -> str:
 # Example searches, made from the archive itself.
 
 _EXAMPLES, _MOST_TRIED = 3, 20
-_SAMPLE, _BEGINNING = 240, 600
-"""The examples are chosen from this many of the newest articles, of whose texts this many characters are read."""
+_SAMPLE, _BEGINNING = 100, 600
+"""The examples are chosen from this many of the newest articles of each site, of whose texts this many characters are
+read."""
 _MAX_SHARE, _RARE, _FEW = 0.25, 3, 10
-"""A word in more than this share of the texts of a language, and not only in some texts, says little. A search that
-finds more than this share of the archive, and not only a few articles, is no example."""
+"""A word in more than this share of the headlines of a site, or of its texts in a language, and not only in some, says
+little. A search that finds more than this share of the archive, and not only a few articles, is no example."""
 _MIN_LETTERS = 4
 _STOP_WORDS = frozenset(word for row in ROWS for word in split_into_words(row.words))
 _MAX_WORDS = 3
@@ -360,23 +361,13 @@ _OPERATORS = frozenset({"OR", "AND", "NOT", "NEAR"})
 
 def pick_examples(db: Database, sites: Iterable[str]) -> list[str]:
     """Returns up to three searches that are characteristic of the archive and find several of its articles, but not
-    most of them: tags, or else words that several headlines have. `sites` are its largest sites. Returns [] if there is
-    no search index.
+    most of them: tags, or else words that several headlines have, each of another site if possible. `sites` are its
+    largest sites. Returns [] if there is no search index.
     """
-    names = list(sites)
-    sample = [
-        row
-        for name in names
-        for row in db.query(
-            f"select id, title, language, substr(body, 1, {_BEGINNING}) as body from articles where site = ? "
-            "and duplicate_of is null order by published desc limit ?",
-            [name, max(_SAMPLE // len(names), 20)],
-        )
-    ]
     total = db.execute("select count(*) from articles").fetchone()[0]
     found: list[str] = []
     tried = 0
-    for text in chain(_frequent_tags(db, sample), _headline_words(sample)):
+    for text in _take_turns([_candidates(db, site) for site in sites]):
         words = set(split_into_words(text))
         if tried == _MOST_TRIED or len(found) == _EXAMPLES:
             break
@@ -390,6 +381,32 @@ def pick_examples(db: Database, sites: Iterable[str]) -> list[str]:
         if 2 <= hits <= max(total * _MAX_SHARE, _FEW):
             found.append(text)
     return found
+
+
+def _take_turns(sources: list[Iterator[str]]) -> Iterator[str]:
+    """Yields the first text of each iterator, then the second of each, and so on. An iterator is not started before its
+    turn.
+    """
+    while sources:
+        for source in list(sources):
+            text = next(source, None)
+            if text is None:
+                sources.remove(source)
+            else:
+                yield text
+
+
+def _candidates(db: Database, site: str) -> Iterator[str]:
+    """Yields texts that may be examples, the most characteristic of a site first."""
+    sample = list(
+        db.query(
+            f"select id, title, language, substr(body, 1, {_BEGINNING}) as body from articles where site = ? "
+            "and duplicate_of is null order by published desc limit ?",
+            [site, _SAMPLE],
+        )
+    )
+    yield from _frequent_tags(db, sample)
+    yield from _headline_words(sample)
 
 
 def _frequent_tags(db: Database, sample: list[dict[str, Any]]) -> list[str]:
@@ -426,19 +443,26 @@ def _headline_words(sample: list[dict[str, Any]]) -> Iterator[str]:
     for row in sample:
         language = (row["language"] or "").split("-")[0]
         texts.setdefault(language, []).append(set(split_into_words(row["body"])))
-        for word in {_strip_punctuation(word) for word in row["title"].split()}:
-            folded = split_into_words(word)
-            # A script without spaces between words gives several.
-            if len(folded) == 1 and len(word) >= _MIN_LETTERS and _is_word(word) and folded[0] not in _STOP_WORDS:
-                in_titles[folded[0]] += 1
-                shown.setdefault(folded[0], word.lower() if word.istitle() else word)
-                language_of.setdefault(folded[0], language)
-    frequent = [word for word, number in in_titles.most_common(100) if number > 1]
-
-    for word in frequent:
+        for word in set(_headline_terms(row["title"])):
+            [folded] = split_into_words(word)
+            in_titles[folded] += 1
+            shown.setdefault(folded, word.lower() if word.istitle() else word)
+            language_of.setdefault(folded, language)
+    most = max(len(sample) * _MAX_SHARE, _RARE)
+    for word in [word for word, number in in_titles.most_common(100) if 1 < number <= most]:
         among = texts[language_of[word]]
         if sum(word in text for text in among) <= max(len(among) * _MAX_SHARE, _RARE):
             yield shown[word]
+
+
+def _headline_terms(title: str) -> Iterator[str]:
+    """Yields the words of a headline that say something: no short words, no stop words. Scripts without spaces between
+    words have none.
+    """
+    for word in map(_strip_punctuation, title.split()):
+        folded = split_into_words(word)
+        if len(folded) == 1 and len(word) >= _MIN_LETTERS and _is_word(word) and folded[0] not in _STOP_WORDS:
+            yield word
 
 
 def _strip_punctuation(word: str) -> str:
@@ -448,3 +472,53 @@ def _strip_punctuation(word: str) -> str:
     while end > start and unicodedata.category(word[end - 1])[0] not in "LMN":
         end -= 1
     return word[start:end]
+
+
+# How to search: the query language by examples. Those that are links find something in the archive.
+
+
+@dataclass(frozen=True, slots=True)
+class QueryExample:
+    """A query and what it finds. `is_link` is True if it finds articles of this archive."""
+
+    query: str
+    meaning: str
+    is_link: bool = True
+
+
+def explain_queries(db: Database, overview: Overview) -> list[QueryExample]:
+    """Returns the most useful forms of queries, with words from the headlines of the archive where it has suitable
+    ones.
+    """
+    titles = [list(dict.fromkeys(map(str.lower, _headline_terms(one.title)))) for one in overview.newest]
+    pair = next((words[:2] for words in titles if len(words) > 1), None)
+    phrase = next((" ".join(one.title.split()[:3]) for one in overview.newest if _is_phrase(one.title)), None)
+    first, second = pair or ("harbour", "ferry")
+    one, other = (*overview.examples, *(("storm", "ferry") if len(overview.examples) < 2 else ()))[:2]
+    year = overview.years[1] if overview.years else None
+    has = {
+        name: db.execute(f"select exists (select 1 {rows})").fetchone()[0]
+        for name, rows in (
+            ("edits", f"{EDITS} and instr(r.changed, '\"title\"')"),
+            ("gone", DELETIONS),
+            ("places", "from geotags"),
+        )
+    }
+    return [
+        QueryExample(f"{first} {second}", "both words, anywhere in the article", pair is not None),
+        QueryExample(f'"{phrase or "harbour master"}"', "these words as a phrase", phrase is not None),
+        QueryExample(f"{one} OR {other}", "either of them", bool(overview.examples)),
+        QueryExample(f"{one} -{other}", "the first without the second", len(overview.examples) > 1),
+        QueryExample(f"title:{first}", "in the headline; likewise author:, category:, tag:", pair is not None),
+        QueryExample(f"{first} NEAR {second}", "with at most ten words between them", pair is not None),
+        QueryExample(f"date:{year or 2024}", "published then; date:2023-07..2023-08 is a period", year is not None),
+        QueryExample("changed:title", "whose headline was edited; changed:body: whose text", has["edits"]),
+        QueryExample("is:gone", "that their site has deleted since", has["gone"]),
+        QueryExample("has:geo", "that name a place; near:38.7,-9.1~50km is around one", has["places"]),
+    ]
+
+
+def _is_phrase(title: str) -> bool:
+    """Returns True if the first three words of a headline are plain words, not all of them stop words."""
+    words = title.split()[:3]
+    return len(words) == 3 and all(map(_is_word, words)) and not set(split_into_words(" ".join(words))) <= _STOP_WORDS

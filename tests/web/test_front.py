@@ -85,11 +85,21 @@ def test_it_lists_the_newest_articles_and_changes(served: Served) -> None:
 
 def test_every_link_of_the_page_works(served: Served) -> None:
     links = {link for link in front(served).xpath("//main//a/@href") if link.startswith("/")}
-    assert len(links) > 25
+    assert len(links) > 20
     for link in links:
         assert served.get(link).status == 200, link
     anchors = [link for link in front(served).xpath("//main//a/@href") if link.startswith("#")]
     assert all(front(served).xpath(f"//*[@id='{link[1:]}']") for link in anchors)
+
+
+def test_the_example_queries_find_articles_and_the_others_are_no_links(served: Served) -> None:
+    page = front(served)
+    linked = page.xpath("//dl[@class='how']//a/@href")
+    shown = page.xpath("//dl[@class='how']//code/text()")
+    assert {"changed:title", "is:gone", "has:geo", "date:2024"} <= set(shown)
+    assert 5 < len(linked) <= len(shown)
+    for link in linked:
+        assert served.get(f"{link}&_format=json").json["total"] > 0, link
 
 
 def test_arguments_of_a_search_are_answered_as_before(served: Served) -> None:
