@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import unicodedata
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,8 @@ from archiver.extraction.text_language import ROWS
 from archiver.extraction.title import site_names
 from archiver.fields import OPTIONS
 from archiver.health.health_state import read_healths
-from archiver.search.engine import run
+from archiver.search.engine import distinctive_words, run
+from archiver.search.index_refresh import open_searcher
 from archiver.search.query import Query
 from archiver.search.word_splitting import split_into_words
 from archiver.storage.column_values import stored_texts
@@ -163,7 +167,7 @@ def read_overview(request: ArchiveRequest, now: datetime) -> Overview:
         crawled_at,
         tuple(_summarize_sites(request, now, sites, charted)),
         tuple(_newest_articles(db, now)),
-        tuple(pick_examples(db, largest)) if sum(counts.values()) else (),
+        tuple(pick_examples(db, largest[:_SAMPLED_SITES])) if sum(counts.values()) else (),
     )
 
 
@@ -347,13 +351,16 @@ def _find_icon(request: ArchiveRequest, home: HomePage) -> str:
 # Example searches, made from the archive itself.
 
 _EXAMPLES, _MOST_TRIED = 3, 20
-_SAMPLE, _BEGINNING = 100, 600
+_SAMPLE, _BEGINNING = 60, 600
 """The examples are chosen from this many of the newest articles of each site, of whose texts this many characters are
 read."""
+_LAST_RESORT = 10
+"""If tags and headlines give too few examples, words are taken from this many texts of each site."""
+_SAMPLED_SITES = 5
 _MAX_SHARE, _RARE, _FEW = 0.25, 3, 10
 """A word in more than this share of the headlines of a site, or of its texts in a language, and not only in some, says
 little. A search that finds more than this share of the archive, and not only a few articles, is no example."""
-_MIN_LETTERS = 4
+_MIN_LETTERS, _MOST_RATED = 4, 80
 _STOP_WORDS = frozenset(word for row in ROWS for word in split_into_words(row.words))
 _MAX_WORDS = 3
 _OPERATORS = frozenset({"OR", "AND", "NOT", "NEAR"})
@@ -364,6 +371,13 @@ def pick_examples(db: Database, sites: Iterable[str]) -> list[str]:
     most of them: tags, or else words that several headlines have, each of another site if possible. `sites` are its
     largest sites. Returns [] if there is no search index.
     """
+    try:
+        return _pick_examples(db, sites)
+    except IndexMissing:
+        return []
+
+
+def _pick_examples(db: Database, sites: Iterable[str]) -> list[str]:
     total = db.execute("select count(*) from articles").fetchone()[0]
     found: list[str] = []
     tried = 0
@@ -374,10 +388,7 @@ def pick_examples(db: Database, sites: Iterable[str]) -> list[str]:
         if words <= _STOP_WORDS or any(words & set(split_into_words(other)) for other in found):
             continue
         tried += 1
-        try:
-            hits = run(db, Query(text, limit=1)).total
-        except IndexMissing:
-            return []
+        hits = run(db, Query(text, limit=1)).total
         if 2 <= hits <= max(total * _MAX_SHARE, _FEW):
             found.append(text)
     return found
@@ -407,6 +418,11 @@ def _candidates(db: Database, site: str) -> Iterator[str]:
     )
     yield from _frequent_tags(db, sample)
     yield from _headline_words(sample)
+    searcher = open_searcher(db)
+    for row in sample[:_LAST_RESORT]:
+        for form in distinctive_words(searcher, row["title"], row["body"])[:2]:
+            if len(form.word) >= _MIN_LETTERS and _says(form.word):
+                yield form.word
 
 
 def _frequent_tags(db: Database, sample: list[dict[str, Any]]) -> list[str]:
@@ -434,35 +450,59 @@ def _is_word(text: str) -> bool:
     return kinds <= {"L", "M", "N"} and "L" in kinds and text not in _OPERATORS
 
 
-def _headline_words(sample: list[dict[str, Any]]) -> Iterator[str]:
-    """Yields the words that several headlines have and few texts of their language, the most frequent first."""
+def _headline_words(sample: list[dict[str, Any]]) -> list[str]:
+    """Returns the words, and pairs of words, that several headlines have together with their texts, and few other texts
+    of their language: the most frequent and rarest first. What a headline has for its form ("All you need to know")
+    its text does not repeat.
+    """
+    together: Counter[str] = Counter()
     in_titles: Counter[str] = Counter()
     shown: dict[str, str] = {}
-    texts: dict[str, list[set[str]]] = {}
+    texts: dict[str, list[str]] = {}
     language_of: dict[str, str] = {}
     for row in sample:
-        language = (row["language"] or "").split("-")[0]
-        texts.setdefault(language, []).append(set(split_into_words(row["body"])))
-        for word in set(_headline_terms(row["title"])):
-            [folded] = split_into_words(word)
+        language, body = (row["language"] or "").split("-")[0], f" {' '.join(split_into_words(row['body']))} "
+        texts.setdefault(language, []).append(body)
+        for text in {*_headline_terms(row["title"]), *_headline_pairs(row["title"])}:
+            folded = " ".join(map(_fold, text.split()))
             in_titles[folded] += 1
-            shown.setdefault(folded, word.lower() if word.istitle() else word)
+            together[folded] += f" {folded} " in body
+            shown.setdefault(folded, " ".join(word.lower() if word.istitle() else word for word in text.split()))
             language_of.setdefault(folded, language)
+    scores = {}
     most = max(len(sample) * _MAX_SHARE, _RARE)
-    for word in [word for word, number in in_titles.most_common(100) if 1 < number <= most]:
-        among = texts[language_of[word]]
-        if sum(word in text for text in among) <= max(len(among) * _MAX_SHARE, _RARE):
-            yield shown[word]
+    for text, number in together.most_common(_MOST_RATED):
+        among = texts[language_of[text]]
+        articles = sum(f" {text} " in one for one in among)
+        if number > 1 and in_titles[text] <= most and articles <= max(len(among) * _MAX_SHARE, _RARE):
+            scores[text] = number * math.log((len(among) + 2) / (articles + 1)) ** 2
+    return [shown[text] for text in sorted(scores, key=lambda one: (-scores[one], one))]
 
 
 def _headline_terms(title: str) -> Iterator[str]:
     """Yields the words of a headline that say something: no short words, no stop words. Scripts without spaces between
     words have none.
     """
-    for word in map(_strip_punctuation, title.split()):
-        folded = split_into_words(word)
-        if len(folded) == 1 and len(word) >= _MIN_LETTERS and _is_word(word) and folded[0] not in _STOP_WORDS:
-            yield word
+    yield from (word for word in map(_strip_punctuation, title.split()) if len(word) >= _MIN_LETTERS and _says(word))
+
+
+def _headline_pairs(title: str) -> Iterator[str]:
+    """Yields the pairs of neighbouring words of a headline. In Vietnamese most words are written as two."""
+    words = title.split()
+    for one, other in pairwise(words):
+        pair = one, _strip_punctuation(other)
+        if all(len(word) > 1 and _says(word) for word in pair) and sum(map(len, pair)) > _MIN_LETTERS:
+            yield " ".join(pair)
+
+
+def _says(word: str) -> bool:
+    folded = _fold(word)
+    return bool(folded) and " " not in folded and folded not in _STOP_WORDS and _is_word(word)
+
+
+@lru_cache(10_000)
+def _fold(word: str) -> str:
+    return " ".join(split_into_words(word))
 
 
 def _strip_punctuation(word: str) -> str:
