@@ -334,11 +334,11 @@ class Change:
 
 
 _TOO_LONG = 60_000
-"""A text is compared if its two versions together have at most this many characters; comparing all edits of a page in
-full could take seconds."""
-_CONTEXT, _MOST_PASSAGES, _LONGEST = 90, 3, 420
-"""A passage has about this many characters before and after its changes; an edit shows at most this many passages; and
-a longer removed or added text is shortened."""
+"""A text is compared if the parts in which its two versions differ have at most this many characters; comparing all edits
+of a page in full could take seconds."""
+_CONTEXT, _KEPT, _MOST_PASSAGES, _LONGEST = 90, 270, 3, 420
+"""A passage has about this many characters before and after its changes, and so many are compared. An edit shows at most
+this many passages. A longer removed or added text is shortened."""
 _MAX_PARTS = 12
 _DETAILS = {"published": "Date", "geotags": "Places"}
 
@@ -367,9 +367,10 @@ def _load_change(request: ArchiveRequest, key: ChangeKey) -> Change | None:
     )
     passages: tuple[Passage, ...] = ()
     more = 0
-    is_too_long = len(before["body"]) + len(after["body"]) > _TOO_LONG and before["body"] != after["body"]
+    old, new = _without_equal_ends(before["body"], after["body"])
+    is_too_long = len(old) + len(new) > _TOO_LONG
     if before["body"] != after["body"] and not is_too_long:
-        passages, more = cut_passages(word_diff(before["body"], after["body"]))
+        passages, more = cut_passages(word_diff(old, new))
     title = Passage(word_diff(before["title"], after["title"])) if before["title"] != after["title"] else None
     return Change(
         key,
@@ -409,8 +410,11 @@ def _edited_details(
     """Yields the fields other than title, text, pictures and links that an edit changed, each with its name for readers
     and the comparison of its values.
     """
-    for name, cell in edited_fields_html(before, after):
-        if name in changed and name != "markup":
+    if not set(changed) - {"title", "body", "markup"}:
+        return
+    same = {name: after[name] for name in ("title", "body", "markup")}  # these are compared elsewhere
+    for name, cell in edited_fields_html({**before, **same}, after):
+        if name in changed:
             yield _DETAILS.get(name, name.replace("_", " ").capitalize()), Markup(cell)  # it escapes the values
 
 
@@ -440,6 +444,25 @@ def _parts_of(record: dict[str, Any]) -> dict[str, Part]:
                 text = mark.alt if mark.kind in IMAGES else " ".join(record["body"][mark.offset : mark.end].split())
                 found.setdefault(phrase, Part("link", mark.link or mark.value, text, True))
     return found
+
+
+def _without_equal_ends(old: str, new: str) -> tuple[str, str]:
+    """Returns two texts without what they have in common at both ends, except the part nearest to the changes. What is
+    far from all changes is not shown, and comparing it would take most of the time.
+    """
+    start = max(_common_length(old, new) - _KEPT, 0)
+    old, new = old[start:], new[start:]
+    end = max(_common_length(old[::-1], new[::-1]) - _KEPT, 0)
+    return old[: len(old) - end], new[: len(new) - end]
+
+
+def _common_length(old: str, new: str) -> int:
+    """Returns how many characters at the beginning two texts have in common, by bisection."""
+    least, most = 0, min(len(old), len(new))
+    while least < most:
+        middle = (least + most + 1) // 2
+        least, most = (middle, most) if old[:middle] == new[:middle] else (least, middle - 1)
+    return least
 
 
 def cut_passages(pieces: Sequence[Piece]) -> tuple[tuple[Passage, ...], int]:

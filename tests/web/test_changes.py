@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from archiver.articles.word_diff import DiffOp, Piece, word_diff
 from archiver.storage.connection import open_archive
-from archiver.web.change_pages import KINDS, PAGE_SIZE, cut_passages
+from archiver.web.change_pages import KINDS, PAGE_SIZE, _without_equal_ends, cut_passages
 from tests.archive_fixture import EARLIER, NOW, make_archive
 from tests.web.conftest import Served, serving
 
@@ -227,6 +227,16 @@ def test_a_passage_has_some_words_around_its_change() -> None:
     assert before.startswith("… word") and before.endswith("word199 ")
     assert after.startswith(" word201") and after.endswith(" …")
     assert len(before) + len(after) < 200
+
+
+@pytest.mark.parametrize("place", [0, 3, 150, 398, 399])
+def test_leaving_out_equal_ends_changes_no_passage(place: int) -> None:
+    changed = [*WORDS]
+    changed[place : place + 1] = ["another", "two"]
+    old, new = " ".join(WORDS), " ".join(changed)
+    assert cut_passages(word_diff(*_without_equal_ends(old, new))) == cut_passages(word_diff(old, new))
+    assert _without_equal_ends(old, f"{old} {old}") != (old, f"{old} {old}")
+    assert len("".join(_without_equal_ends(old, new))) < 1_300
 
 
 def test_near_changes_share_a_passage_and_further_ones_are_counted() -> None:
