@@ -334,11 +334,11 @@ class Change:
 
 
 _TOO_LONG = 60_000
-"""A text is compared if the parts in which its two versions differ have at most this many characters; comparing all edits
+"""A text is compared if the parts in which its versions differ have at most this many characters: comparing all edits
 of a page in full could take seconds."""
 _CONTEXT, _KEPT, _MOST_PASSAGES, _LONGEST = 90, 270, 3, 420
-"""A passage has about this many characters before and after its changes, and so many are compared. An edit shows at most
-this many passages. A longer removed or added text is shortened."""
+"""A passage has about this many characters before and after its changes, and so many are compared. An edit shows at
+most this many passages. A longer removed or added text is shortened."""
 _MAX_PARTS = 12
 _DETAILS = {"published": "Date", "geotags": "Places"}
 
