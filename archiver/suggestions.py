@@ -43,14 +43,15 @@ def nearest_words(word: str, known: Iterable[str] | Mapping[str, int], most: int
     """Returns the known words that `word` may stand for, the nearest first and at most `most` of them, without `word`
     itself. Upper and lower case count as equal.
 
-    If `known` maps words to how often they occur, the most frequent of equally near words come first; otherwise, the
-    order of `known` decides.
+    Of equally near words, those with the same first letter come first, since it is rarely mistyped. After that, if
+    `known` maps words to how often they occur, the most frequent ones come first; otherwise, the order of `known`
+    decides.
     """
     folded, allowed = word.casefold(), allowed_mistakes(word)
     counts = known if isinstance(known, Mapping) else dict.fromkeys(known, 0)
     rated = [
-        (distance, -count, place, other)
+        (distance, other[:1].casefold() != folded[:1], -count, place, other)
         for place, (other, count) in enumerate(counts.items())
         if other != word and (distance := edit_distance(folded, other.casefold(), allowed)) <= allowed
     ]
-    return tuple(other for *_, other in sorted(rated, key=itemgetter(0, 1, 2))[:most])
+    return tuple(other for *_, other in sorted(rated, key=itemgetter(0, 1, 2, 3))[:most])
