@@ -105,11 +105,12 @@ def application(
     base: str = "/",
     hosts: frozenset[str] = frozenset(),
     origin: str = "",
+    title: str = "",
     seconds: float | None = None,
 ) -> Datasette:
-    """Builds a Datasette instance for an archive; its `app()` is the ASGI application. `base`, `hosts` and `origin` are
-    as in ServedArchive. `seconds` is the time limit of a page; None means the default. Raises the errors of
-    `open_archive`.
+    """Builds a Datasette instance for an archive; its `app()` is the ASGI application. `base`, `hosts`, `origin` and
+    `title` are as in ServedArchive; without a title, the archive's file name is used. `seconds` is the time limit of a
+    page; None means the default. Raises the errors of `open_archive`.
     """
     open_archive(archive, read_only=True).close()
     hooks = sys.modules[__name__]
@@ -121,9 +122,22 @@ def application(
     made.remove_database("_memory")  # Datasette adds this empty database if it is given no file
     attach_served_archive(
         made,
-        ServedArchive(ArchivePool(archive) if seconds is None else ArchivePool(archive, seconds), base, hosts, origin),
+        ServedArchive(
+            ArchivePool(archive) if seconds is None else ArchivePool(archive, seconds),
+            base,
+            hosts,
+            origin,
+            title or default_title(archive),
+        ),
     )
     return made
+
+
+def default_title(archive: Path) -> str:
+    """Returns what the pages call an archive that has no title: the stem of its file name, unless that is the usual
+    one.
+    """
+    return "archiver" if archive.stem == "archive" else archive.stem
 
 
 def _build_metadata(archive: Path) -> dict[str, object]:

@@ -307,7 +307,11 @@ def _as_sentence(message: str) -> str:
 # From a request to a response.
 
 
-NAVIGATION = tuple((page.label, page.path) for page in PAGES if page.label)
+NAVIGATION = (
+    *((page.label, page.path) for page in PAGES if page.label),
+    ("Data", f"/{DATABASE}"),
+)
+"""The navigation of every page, in the order of PAGES: (label, path) pairs."""
 _STATIC = {file.name: file.read_bytes() for file in (files("archiver.web") / "static").iterdir() if file.is_file()}
 _HASHES = {name: hashlib.sha256(data).hexdigest()[:12] for name, data in _STATIC.items()}
 _STATUS: dict[type[Exception], int] = {
@@ -415,6 +419,7 @@ def _web_request(request: Request, site: ServedArchive, path: str, named: dict[s
         site.archive.path.parent,
         {name.lower(): value for name, value in request.headers.items()},
         request.query_string,
+        site.title,
     )
 
 

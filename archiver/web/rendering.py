@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import calendar
 import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
+from zlib import crc32
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -24,7 +26,14 @@ def render_page(answer: PageResponse, request: WebRequest, navigation: Sequence[
     return (
         _make_environment()
         .get_template(answer.template)
-        .render(**answer.values, request=request, link=request.link, navigation=navigation, static=static)
+        .render(
+            **answer.values,
+            request=request,
+            link=request.link,
+            navigation=navigation,
+            static=static,
+            archive_title=request.title,
+        )
     )
 
 
@@ -42,6 +51,10 @@ def _make_environment() -> Environment:
         day=format_published,
         instant=format_minute,
         number=format_number,
+        count=format_count,
+        dated=format_time,
+        tint=choose_tint,
+        initial=first_letter,
         language=valid_language,
         web=safe_url,
     )
@@ -65,6 +78,44 @@ def format_minute(moment: str | None) -> str:
 def format_number(value: float) -> str:
     """Formats a number with thousands separators."""
     return f"{value:,}" if isinstance(value, int | float) else str(value)  # another program may have stored a string
+
+
+def format_count(number: int, noun: str, plural: str = "") -> str:
+    """Formats a number with its noun: "1 article", "1,234 articles". `plural` is for nouns whose plural does not end in
+    an added s.
+    """
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def format_time(moment: str | None, precision: str | None = None) -> Markup:
+    """Returns a stored time as a <time> element that says its day in words ("8 June 2024") and shows the exact value on
+    hover; as "undated" if there is none. A `precision` of month or year leaves out what the page does not give.
+    """
+    found = re.match(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?", moment or "")
+    if not found:
+        return Markup("undated")
+    year, month, day = found.groups()
+    if precision == "year" or not 1 <= int(month or 0) <= 12:
+        month = None
+    words = [str(int(day))] if month and day and precision != "month" else []
+    words += [calendar.month_name[int(month)]] if month else []
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        moment, format_published(moment, precision), " ".join([*words, year])
+    )
+
+
+TINTS = 8
+"""The number of colours of the icons of sites; the stylesheet has a class for each."""
+
+
+def choose_tint(site: str) -> int:
+    """Returns the number of the colour of a site's icon, which depends on its name alone."""
+    return crc32(site.encode("utf-8", "replace")) % TINTS
+
+
+def first_letter(site: str) -> str:
+    """Returns the letter or digit on the icon of a site."""
+    return next((letter.upper() for letter in site.removeprefix("www.") if letter.isalnum()), "?")
 
 
 def valid_language(tag: str | None) -> str:

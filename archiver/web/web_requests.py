@@ -47,6 +47,7 @@ class WebRequest:
     - `origin`: the server's public scheme and host.
     - `folder`: the folder with the archive and its WARC files.
     - `headers`: the header fields, with names in lower case.
+    - `title`: the archive's name, which every page shows.
     """
 
     path: str
@@ -58,6 +59,7 @@ class WebRequest:
     folder: Path
     headers: Mapping[str, str]
     query: str
+    title: str
 
     def one(self, name: str, default: str = "") -> str:
         """Returns the last value of a query argument without surrounding white space; `default` if the argument is

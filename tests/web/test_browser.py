@@ -278,7 +278,7 @@ def test_right_to_left_text_is_set_from_right_to_left(watch: Watch, page: Any) -
 
 def test_tables_and_sql_run_their_scripts_and_no_others(page: Any) -> None:
     page.goto("/search")
-    page.get_by_role("link", name="Tables and SQL").click()
+    page.get_by_role("link", name="Data").click()
     page.get_by_role("link", name="articles", exact=True).click()
     page.wait_for_url("**/archive/articles")
     assert page.evaluate("DATASETTE_ALLOW_FACET") is True
