@@ -107,14 +107,17 @@ def correct_spelling(db: Database, query: Query, most: int = 3) -> tuple[Correct
     that find articles are returned, with the filters of the query.
 
     If one word is unknown, the corrections differ in its replacement. If several words are unknown, each of them is
-    replaced by the nearest word of the index. Raises BadQuery, SiteNotFound or IndexMissing.
+    replaced by the nearest word of the index. If nothing is found otherwise, unknown words without a near word are left
+    out. Raises BadQuery, SiteNotFound or IndexMissing.
     """
-    plan = plan_query(db, query)
-    near = {
-        word: found
-        for word, columns in _looked_up(ranking_terms(db, query))
-        if (found := _replacements(plan.searcher, word, columns, most))
-    }
+    searcher = plan_query(db, query).searcher
+    near: dict[str, tuple[str, ...]] = {}
+    hopeless = []
+    for word, columns in _looked_up(ranking_terms(db, query)):
+        if found := _replacements(searcher, word, columns, most):
+            near[word] = found
+        elif not _articles(searcher, word, columns):
+            hopeless.append(word)
     if not near:
         return ()
     if len(near) == 1:
@@ -122,8 +125,11 @@ def correct_spelling(db: Database, query: Query, most: int = 3) -> tuple[Correct
         choices = [{word: other} for other in others]
     else:
         choices = [{word: others[0] for word, others in near.items()}]
-    corrections = (_correction(db, query, choice) for choice in choices)
-    return tuple(one for one in corrections if one is not None)
+    for left_out in [{}, dict.fromkeys(hopeless, "")] if hopeless else [{}]:
+        corrections = (_correction(db, query, choice | left_out) for choice in choices)
+        if found_any := tuple(one for one in corrections if one is not None):
+            return found_any
+    return ()
 
 
 def _looked_up(node: Node | None) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -143,16 +149,20 @@ def _looked_up(node: Node | None) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _replacements(searcher: Searcher, word: str, columns: Sequence[str], most: int) -> tuple[str, ...]:
-    def articles(one: str) -> int:
-        return max(index.doc_freq(column, one) for index in searcher.all for column in columns)
-
-    known = articles(word)
+    known = _articles(searcher, word, columns)
     if known > _FEW:
         return ()
     found = index_words_near(searcher, word, columns, most)
     if not known:
         return found
-    return tuple(one for one in found if edit_distance(word, one) == 1 and articles(one) >= _TIMES * known)
+    return tuple(
+        one for one in found if edit_distance(word, one) == 1 and _articles(searcher, one, columns) >= _TIMES * known
+    )
+
+
+def _articles(searcher: Searcher, word: str, columns: Sequence[str]) -> int:
+    """Returns the number of articles that contain a word in one of these columns, at least."""
+    return max(index.doc_freq(column, word) for index in searcher.all for column in columns)
 
 
 def _correction(db: Database, query: Query, replacements: dict[str, str]) -> Correction | None:
@@ -169,7 +179,7 @@ def _correction(db: Database, query: Query, replacements: dict[str, str]) -> Cor
     )
     spelled = _spellings(shown, replacements.values())
     pairs = tuple((old, spelled.get(new, new)) for old, new in replacements.items())
-    return Correction(_replace_words(query.text, dict(pairs)), pairs, found.total)
+    return Correction(" ".join(_replace_words(query.text, dict(pairs)).split()), pairs, found.total)
 
 
 def _replace_words(text: str, replacements: dict[str, str]) -> str:

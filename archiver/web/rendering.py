@@ -53,6 +53,7 @@ def _make_environment() -> Environment:
         number=format_number,
         count=format_count,
         dated=format_time,
+        period=name_period,
         tint=choose_tint,
         initial=first_letter,
         language=valid_language,
@@ -103,6 +104,12 @@ def format_time(moment: str | None, precision: str | None = None) -> Markup:
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         moment, format_published(moment, precision), " ".join([*words, year])
     )
+
+
+def name_period(period: str) -> str:
+    """Returns a year, month or day in words: 2023, Jul 2023, 14 Jul 2023."""
+    year, *rest = period.split("-")
+    return " ".join([*(str(int(day)) for day in rest[1:]), *(calendar.month_abbr[int(n)] for n in rest[:1]), year])
 
 
 TINTS = 8
