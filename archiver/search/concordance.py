@@ -160,7 +160,7 @@ def _words_before(text: str, end: int, width: int) -> str:
     if 0 < start < end and not text[start - 1].isspace():
         while at < end and not text[at].isspace() and not is_run_letter(text[at]):
             at += 1
-    return _without_leading_marks(text[at if text[at:end].strip() else start : end])
+    return _without_leading_marks(text[at:end].lstrip() if start and text[at:end].strip() else text[start:end])
 
 
 def _words_after(text: str, start: int, width: int) -> str:
@@ -171,7 +171,7 @@ def _words_after(text: str, start: int, width: int) -> str:
     if start < end < len(text) and not text[end].isspace():
         while at > start and not text[at - 1].isspace() and not is_run_letter(text[at - 1]):
             at -= 1
-    return text[start : at if text[start:at].strip() else end]
+    return text[start:at].rstrip() if end < len(text) and text[start:at].strip() else text[start:end]
 
 
 def _without_leading_marks(text: str) -> str:

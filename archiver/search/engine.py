@@ -93,13 +93,13 @@ def similar_articles_query(db: Database, searcher: Searcher, number: int, *, nea
     return And((SimilarTo(number, words, needed, marked), *(Not(span) for span in excluded)))
 
 
-_MARKED = 10
+_MARKED = 15
 _LONG_WORD = 6
 _SHORT_WORD = 3
 
 
 def _words_to_mark(words: Sequence[Form], title: str, body: str) -> tuple[str, ...]:
-    """Returns those of the distinctive words of an article that show its topic, at most ten: first those that are in
+    """Returns those of the distinctive words of an article that show its topic, at most fifteen: first those in
     its title or occur several times, then long ones.
 
     In an archive of a few dozen articles, any word that happens to be in few of them ranks as distinctive. So words of
