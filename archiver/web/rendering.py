@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from archiver.search.engine import format_published
-from archiver.web.web_requests import PageResponse, WebRequest
+from archiver.web.web_requests import PageResponse, WebRequest, without_commands
 
 # Templates.
 
@@ -33,6 +33,8 @@ def render_page(answer: PageResponse, request: WebRequest, navigation: Sequence[
             navigation=navigation,
             static=static,
             archive_title=request.title,
+            here=request.path,
+            sought=request.one("q"),
         )
     )
 
@@ -59,6 +61,7 @@ def _make_environment() -> Environment:
         language=valid_language,
         tongue=name_language,
         web=safe_url,
+        readers=without_commands,
     )
     return made
 

@@ -15,7 +15,7 @@ from archiver.errors import ArchiverError
 from archiver.fields import OPTIONS
 from archiver.items import format_degrees
 from archiver.search.engine import FACETS, count_facets, distinctive_words, plan_query
-from archiver.search.index_document import fold_name
+from archiver.search.index_schema_and_documents import fold_name
 from archiver.search.query import Query
 from archiver.search.query_corrections import correct_fields, correct_spelling
 from archiver.search.query_parser import list_repairs

@@ -11,7 +11,7 @@ from typing import IO, Any
 from sqlite_utils import Database
 
 from archiver.errors import BadQuery
-from archiver.fields import OPTIONS
+from archiver.fields import FIELDS, OPTIONS
 from archiver.search.citations import STYLES, build_citation
 from archiver.search.concordance import MAX_WIDTH, WIDTH, concordance
 from archiver.search.engine import count_facets, hit_as_dict, matching_ids, plan_query, run, sort_order
@@ -417,6 +417,7 @@ def searches_page(request: ArchiveRequest) -> PageResponse:
             **row,
             "href": _saved_search_link(request, one.saved.name),
             "all": "" if one.error else make_search_link(request, one.saved.query),
+            "feed": request.link(f"/searches/{one.saved.name}/feed"),
         }
         for row, one in zip(data, found, strict=True)
     ]
@@ -479,7 +480,7 @@ Write = Callable[[Database, Sequence[int], IO[bytes]], None]
 @dataclass(frozen=True, slots=True)
 class ExportFormat:
     """A format in which articles can be exported. `name` is used in URLs, `label` on pages. `ending` is the suffix of
-    the file name. `write` writes the file.
+    the file name. `write` writes the file. `columns` are the columns to choose from, if the format has any.
     """
 
     name: str
@@ -487,6 +488,7 @@ class ExportFormat:
     media_type: str
     ending: str
     write: Write
+    columns: tuple[str, ...] = ()
 
 
 def _format_writer(name: str) -> Write:
@@ -498,6 +500,13 @@ def _format_writer(name: str) -> Write:
     return write
 
 
+def _write_csv(db: Database, ids: Sequence[int], out: IO[bytes], columns: tuple[str, ...] = ()) -> None:
+    """Writes articles as CSV that a spreadsheet can open without running anything; with all columns by default."""
+    from archiver.datasets.record_formats import write_csv
+
+    write_csv(records(db, ids), out, columns or CSV_COLUMNS, harmless=True)
+
+
 def _citation_writer(name: str) -> Write:
     def write(db: Database, ids: Sequence[int], out: IO[bytes]) -> None:
         out.write(STYLES[name]([build_citation(one) for one in records(db, ids)]).encode("utf-8", "replace"))
@@ -505,10 +514,11 @@ def _citation_writer(name: str) -> Write:
     return write
 
 
+CSV_COLUMNS = tuple(field.name for field in FIELDS)
 EXPORT_FORMATS: dict[str, ExportFormat] = {
     kind.name: kind
     for kind in (
-        ExportFormat("csv", "CSV", "text/csv; charset=utf-8; header=present", "csv", _format_writer("csv")),
+        ExportFormat("csv", "CSV", "text/csv; charset=utf-8; header=present", "csv", _write_csv, CSV_COLUMNS),
         ExportFormat("jsonl", "JSON Lines", "application/jsonl; charset=utf-8", "jsonl", _format_writer("jsonl")),
         ExportFormat("geojson", "GeoJSON", "application/geo+json; charset=utf-8", "geojson", _format_writer("geojson")),
         ExportFormat("bibtex", "BibTeX", "application/x-bibtex; charset=utf-8", "bib", _citation_writer("bibtex")),
@@ -535,16 +545,23 @@ def find_ids(db: Database, query: Query) -> list[int]:
 
 def export_page(request: ArchiveRequest) -> Download:
     """Returns a file with the results of a search or, if the URL has arguments `id`, with the articles of a collection.
-    The argument `as` selects the format, such as `as=csv`.
+    The argument `as` selects the format, such as `as=csv`; for CSV, the arguments `column` select the columns.
     """
     if (name := request.one("as")) not in EXPORT_FORMATS:
         raise CannotAnswer(f"export as {name}", f"the formats are {', '.join(EXPORT_FORMATS)}")
     kind = EXPORT_FORMATS[name]
+    columns = request.many("column")
+    if unknown := next((one for one in columns if one not in kind.columns), ""):
+        known = f"the columns are {', '.join(kind.columns)}" if kind.columns else "only CSV has columns to choose"
+        raise CannotAnswer(f"column {unknown}", known)
     named = request.many("id")
     ids = collected_articles(request.db, named).ids if named else find_ids(request.db, parse_query(request))
 
     def write(db: Database, out: IO[bytes]) -> None:
-        kind.write(db, ids, out)
+        if columns:
+            _write_csv(db, ids, out, columns)
+        else:
+            kind.write(db, ids, out)
 
     return Download(write, kind.media_type, f"{'collection' if named else 'search'}.{kind.ending}")
 
