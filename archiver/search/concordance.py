@@ -147,7 +147,7 @@ def _lines(article: dict[str, Any], rows: dict[str, Any], width: int) -> Iterato
                 before=_words_before(flat, start, width),
                 keyword=flat[start:end],
                 after=_words_after(flat, end, width),
-                direction=_text_direction(flat[start:end]),
+                direction=text_direction(flat[start:end]),
             )
 
 
@@ -181,7 +181,7 @@ def _without_leading_marks(text: str) -> str:
     return text
 
 
-def _text_direction(text: str) -> Literal["ltr", "rtl"]:
+def text_direction(text: str) -> Literal["ltr", "rtl"]:
     """Returns the text direction of the first letter that has a direction (UAX #9, rules P2 and P3); "ltr" if no letter
     has a direction.
     """

@@ -12,6 +12,7 @@ from zlib import crc32
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from archiver.search.concordance import text_direction
 from archiver.search.engine import format_published
 from archiver.web.web_requests import PageResponse, WebRequest, without_commands
 
@@ -60,6 +61,7 @@ def _make_environment() -> Environment:
         initial=first_letter,
         language=valid_language,
         tongue=name_language,
+        direction=text_direction,
         web=safe_url,
         readers=without_commands,
     )

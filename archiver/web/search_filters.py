@@ -98,7 +98,9 @@ def build_facets(request: ArchiveRequest, query: Query, links: SearchLinks) -> t
             name,
             label,
             tuple(_build_value(query, name, *pair, link) for pair in shown[name]),
-            _link_more(request, query, name) if len(counts[name]) > len(shown[name]) and name != more else "",
+            _link_more(request, query, name)
+            if len(counts[name]) > len(shown[name]) and name != more and not links.is_long
+            else "",
             finding if name == searched else "",
             name != "year" and (len(counts[name]) > VALUES or name == searched),
         )
@@ -220,6 +222,11 @@ def _list_filters(db: Database, query: Query) -> Iterator[tuple[str, str, Query]
         for text in selected:
             rest = tuple(value for value in selected if value != text)
             yield LABELS[name], _shown(name, text), _replace_filter(query, name, rest)
+    yield from _other_filters(db, query)
+
+
+def _other_filters(db: Database, query: Query) -> Iterator[tuple[str, str, Query]]:
+    """Yields the same for all filters but those with a list of values (OPTIONS)."""
     for part, sign, name, value in _terms_in(query.text):
         kind = "Date" if name == "date" else LABELS.get(name, "")
         yield (
@@ -312,7 +319,7 @@ def name_article(db: Database, number: int | str) -> str:
 # Mistakes in a query, and ways out of a search without results.
 
 _MOST_WORDS = 6
-_MOST_WAYS = 8
+_MOST_WAYS, _MOST_TRIED = 8, 16
 _MOST_SPELLINGS = 3
 
 
@@ -392,7 +399,7 @@ def _fewer_conditions(request: ArchiveRequest, query: Query) -> Iterator[tuple[s
     another way, and that find something.
     """
     found = 0
-    for text, other in _wider(request, query):
+    for text, other in islice(_wider(request, query), _MOST_TRIED):
         try:
             articles = plan_query(request.db, other).total
         except ArchiverError:  # the rest of the query may be no query
@@ -405,7 +412,11 @@ def _fewer_conditions(request: ArchiveRequest, query: Query) -> Iterator[tuple[s
 
 
 def _wider(request: ArchiveRequest, query: Query) -> Iterator[tuple[str, Query]]:
-    filters = list(_list_filters(request.db, query))
+    filters = list(_other_filters(request.db, query))
+    for name in OPTIONS:
+        if selected := getattr(query, name):
+            text = _shown(name, selected[0]) if len(selected) == 1 else f"{len(selected)} values"
+            filters.append((LABELS[name], text, _replace_filter(query, name, ())))
     for label, text, other in filters:
         yield f"without {label.lower()} {text}".replace("  ", " "), other
     words = query.text.split()
