@@ -326,7 +326,7 @@ def trends_page(request: ArchiveRequest) -> PageResponse:
     if request.form == "json":
         return PageResponse("trends.html", {}, asdict(found) if found else {"series": []})
     shown = _densest_periods(found) if found else None
-    empty = min(_EMPTY_FIELDS if not terms else 2, MAX_TERMS - len(terms))
+    empty = min(_EMPTY_FIELDS if not terms else 1, MAX_TERMS - len(terms))
     links = SearchLinks(request, query)
     reserved = links.reserve((len(shown.periods) + 1) * len(shown.series)) if shown else None
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from math import sqrt
+from unicodedata import east_asian_width
 
 from archiver.errors import BadQuery
 from archiver.items import format_degrees
@@ -298,7 +299,7 @@ def build_map(request: ArchiveRequest, query: Query, links: SearchLinks, most: i
     return Map(found, view, shifts, tuple(_label_dots(view, dots)), sum(spot.places for spot in found.spots))
 
 
-_MAP_WIDTH, _LETTER, _LINE, _MOST_LETTERS = 420.0, 6.6, 15.0, 26
+_MAP_WIDTH, _LETTER, _LINE, _MOST_LETTERS = 350.0, 6.6, 15.0, 26
 """The size of a map and of its letters in CSS pixels, for which names are placed. On a wider map there is more room."""
 _MAJOR = 4
 """So many names are shown on a narrow screen, too."""
@@ -313,7 +314,7 @@ def _label_dots(view: tuple[float, float, float, float], dots: Sequence[MapDot])
     named = 0
     for dot in dots:
         x, y = (dot.x - view[0]) * scale, (dot.y - view[1]) * scale
-        length = _LETTER * min(len(dot.name), _MOST_LETTERS)
+        length = _LETTER * sum(2 if east_asian_width(letter) in "WF" else 1 for letter in dot.name)
         left = x + dot.radius + length > _MAP_WIDTH
         start = x - dot.radius - 3 - length if left else x + dot.radius + 3
         box = (start, y - _LINE / 2, start + length, y + _LINE / 2)

@@ -195,3 +195,6 @@ for (const svg of document.querySelectorAll(".sky")) {
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && document.querySelector("aside:target, aside:has(:target)")) location.hash = "found";
 });
+
+// On a narrow screen the map starts closed, so that the hits are near.
+if (matchMedia("(max-width: 60rem)").matches) for (const one of document.querySelectorAll(".atlas")) one.open = false;
