@@ -203,7 +203,7 @@ EXAMPLES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "near-a-place",
-        "Articles near a place",
+        "Articles near a place, such as Lisbon",
         """
         select site, title, placename, latitude, longitude,
           round(distance_km(latitude, longitude, coalesce(nullif(:near_latitude, ''), 38.72) + 0,
