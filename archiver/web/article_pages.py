@@ -52,7 +52,6 @@ from archiver.search.revision_diff import (
     text_direction,
 )
 from archiver.search.snippets import Row, find_occurrences, highlight_line, highlight_terms
-from archiver.search.word_splitting import is_run_letter
 from archiver.storage.article_tables import article_records as records
 from archiver.storage.article_tables.article_records import cluster_of
 from archiver.storage.article_tables.captures_and_imports import captured_urls
@@ -216,13 +215,14 @@ def _cut(start: int, end: int, edges: Sequence[int]) -> Iterator[tuple[int, int]
     yield at, end
 
 
+_SIGN = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _WORDS_A_MINUTE, _SIGNS_A_MINUTE = 230, 450
 """How fast people read silently: words, and characters of scripts without spaces between words."""
 
 
 def _reading_minutes(body: str) -> int:
     """Returns about how many minutes a text takes to read, at least 1."""
-    signs = sum(map(is_run_letter, body))
+    signs = len(_SIGN.findall(body))
     words = len(body.split()) if signs * 2 < len(body) else 0
     return max(1, round(words / _WORDS_A_MINUTE + signs / _SIGNS_A_MINUTE))
 
@@ -435,7 +435,7 @@ def _find_copies(request: ArchiveRequest, number: int, record: dict[str, Any]) -
         "own": own,
         "source": members[0] if members else None,
         "near": next((m for m in members if own and m["id"] == own["near"]), None),
-        "others": [m for m in members if m["id"] != number][:_MAX_COPIES],
+        "others": [m for m in members if m["id"] not in {number, *(one["id"] for one in same)}][:_MAX_COPIES],
     }
 
 

@@ -6,6 +6,7 @@ results are written as Atom (RFC 4287) or as JSON Feed 1.1.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from collections.abc import Sequence
@@ -168,6 +169,7 @@ def _collection_values(
 
 # Feeds of searches.
 
+_ATOM, _JSON_FEED = "application/atom+xml; charset=utf-8", "application/feed+json"
 MAX_ENTRIES = 50
 """A feed has at most this many entries: the articles of the search that were archived last."""
 
@@ -180,7 +182,7 @@ def search_feed_page(request: ArchiveRequest) -> RawResponse:
     title = _describe(request, query)
     if request.form == "json":
         data = _json_feed(request, query, title, hits, added)
-        return RawResponse(json.dumps(data, ensure_ascii=False).encode("utf-8", "replace"), "application/feed+json")
+        return _revalidated(request, json.dumps(data, ensure_ascii=False).encode("utf-8", "replace"), _JSON_FEED)
     head = FeedHead(
         _name(f"search {query_as_options(query)}"),
         title,
@@ -191,7 +193,15 @@ def search_feed_page(request: ArchiveRequest) -> RawResponse:
         ),
     )
     entries = (FeedEntry(hit, _name(hit.url), added[hit.id], page=_article_url(request, hit)) for hit in hits)
-    return RawResponse(write_atom_feed(head, entries), "application/atom+xml; charset=utf-8")
+    return _revalidated(request, write_atom_feed(head, entries), _ATOM)
+
+
+def _revalidated(request: ArchiveRequest, body: bytes, kind: str) -> RawResponse:
+    """Returns a feed with its ETag, or 304 if the feed reader has it already (RFC 9110, section 13.1.2)."""
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    known = {one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")}
+    is_known = tag in known
+    return RawResponse(b"" if is_known else body, kind, 304 if is_known else 200, {"etag": tag})
 
 
 def follow_page(request: ArchiveRequest) -> PageResponse:

@@ -104,6 +104,14 @@ def test_a_feed_has_what_its_standard_asks_for(served: Served) -> None:
         assert served.get(url.removeprefix(served.address)).status == 200
 
 
+@pytest.mark.parametrize("path", ["/search/feed?q=tide", "/search/feed.json?q=tide"])
+def test_a_feed_that_did_not_change_is_not_sent_again(served: Served, path: str) -> None:
+    first = served.get(path)
+    again = served.get(path, **{"If-None-Match": f'W/{first.headers["etag"]}, "other"'})
+    assert (again.status, again.body) == (304, b"")
+    assert served.get(path, **{"If-None-Match": '"other"'}).status == 200
+
+
 def test_ids_of_entries_do_not_depend_on_the_search(served: Served) -> None:
     one, other = entries(served, "q=fog"), entries(served, "q=quay+fog")
     assert {entry.findtext(f"{A}id") for entry in one} & {entry.findtext(f"{A}id") for entry in other}
