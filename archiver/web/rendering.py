@@ -16,6 +16,7 @@ from slugify import slugify
 
 from archiver.items import format_degrees
 from archiver.search.citations import format_coins
+from archiver.search.concordance import text_direction
 from archiver.search.engine import format_published
 from archiver.web.web_requests import PageResponse, WebRequest, without_commands
 
@@ -64,9 +65,12 @@ def _make_environment() -> Environment:
         coordinates=format_coordinates,
         ld_json=format_json_ld,
         file_name=lambda text: slugify(text)[:60] or "file",
+        period=name_period,
         tint=choose_tint,
         initial=first_letter,
         language=valid_language,
+        tongue=name_language,
+        direction=text_direction,
         web=safe_url,
         readers=without_commands,
     )
@@ -142,6 +146,12 @@ def format_json_ld(data: Any) -> Markup:
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
+def name_period(period: str) -> str:
+    """Returns a year, month or day in words: 2023, Jul 2023, 14 Jul 2023."""
+    year, *rest = period.split("-")
+    return " ".join([*(str(int(day)) for day in rest[1:]), *(calendar.month_abbr[int(n)] for n in rest[:1]), year])
+
+
 TINTS = 8
 """The number of colours of the icons of sites; the stylesheet has a class for each."""
 
@@ -159,6 +169,42 @@ def first_letter(site: str) -> str:
 def valid_language(tag: str | None) -> str:
     """Returns a language tag for the `lang` attribute of HTML (BCP 47); "" if the stored value is not a valid tag."""
     return tag if tag and _LANGUAGE.fullmatch(tag) else ""
+
+
+_LANGUAGE_NAMES = (
+    "af Afrikaans|am Amharic|ar Arabic|as Assamese|az Azerbaijani|ba Bashkir|be Belarusian|bg Bulgarian|"
+    "bn Bengali|bo Tibetan|br Breton|bs Bosnian|ca Catalan|ceb Cebuano|ckb Central Kurdish|cmn Mandarin Chinese|"
+    "co Corsican|cs Czech|cv Chuvash|cy Welsh|da Danish|de German|dv Dhivehi|el Greek|en English|eo Esperanto|"
+    "es Spanish|et Estonian|eu Basque|fa Persian|fi Finnish|fil Filipino|fo Faroese|fr French|fy Western Frisian|"
+    "ga Irish|gd Scottish Gaelic|gl Galician|gsw Swiss German|gu Gujarati|ha Hausa|haw Hawaiian|he Hebrew|"
+    "hi Hindi|hr Croatian|ht Haitian Creole|hu Hungarian|hy Armenian|id Indonesian|ig Igbo|is Icelandic|"
+    "it Italian|iw Hebrew|ja Japanese|jv Javanese|ka Georgian|kk Kazakh|km Khmer|kn Kannada|ko Korean|ku Kurdish|"
+    "kv Komi|ky Kyrgyz|la Latin|lb Luxembourgish|lo Lao|lt Lithuanian|lv Latvian|lzh Literary Chinese|"
+    "mg Malagasy|mi Maori|mk Macedonian|ml Malayalam|mn Mongolian|mr Marathi|ms Malay|mt Maltese|my Burmese|"
+    "nb Norwegian Bokmål|ne Nepali|nl Dutch|nn Norwegian Nynorsk|no Norwegian|oc Occitan|om Oromo|or Odia|"
+    "os Ossetian|pa Punjabi|pl Polish|ps Pashto|pt Portuguese|qu Quechua|rm Romansh|rn Kirundi|ro Romanian|"
+    "ru Russian|rw Kinyarwanda|sa Sanskrit|sah Sakha|sc Sardinian|sd Sindhi|se Northern Sami|si Sinhala|"
+    "sk Slovak|sl Slovenian|so Somali|sq Albanian|sr Serbian|st Sesotho|su Sundanese|sv Swedish|sw Swahili|"
+    "ta Tamil|te Telugu|tg Tajik|th Thai|ti Tigrinya|tk Turkmen|tl Tagalog|tn Tswana|tr Turkish|tt Tatar|"
+    "tyv Tuvan|udm Udmurt|ug Uyghur|uk Ukrainian|ur Urdu|uz Uzbek|vi Vietnamese|wo Wolof|wuu Wu Chinese|xh Xhosa|"
+    "yi Yiddish|yo Yoruba|yue Cantonese|zh Chinese|zu Zulu"
+)
+_LANGUAGES = dict(entry.split(" ", 1) for entry in _LANGUAGE_NAMES.split("|"))
+"""The English name of a language by its subtag (ISO 639, as in CLDR)."""
+_SCRIPTS = {"hans": "simplified", "hant": "traditional", "latn": "Latin", "cyrl": "Cyrillic", "arab": "Arabic script"}
+
+
+def name_language(tag: str | None) -> str:
+    """Returns the English name of a language tag (BCP 47), with its script and region if it has them: "Chinese
+    (simplified)", "English (GB)". A language that is not in the table is returned as its tag.
+    """
+    first, *rest = (tag or "").replace("_", "-").split("-")
+    name = _LANGUAGES.get(first.lower())
+    if name is None:
+        return tag or ""
+    more = [_SCRIPTS.get(one.lower(), one.upper() if len(one) == 2 else "") for one in rest]
+    shown = ", ".join(one for one in more if one)
+    return f"{name} ({shown})" if shown else name
 
 
 def safe_url(url: Any) -> str:
