@@ -78,17 +78,21 @@ KINDS: dict[str, ChangeKind] = {
         ChangeKind(MOVED, "Moved", ("moved article", "moved articles")),
     )
 }
-_NOT_WITHDRAWN = "a.id not in (select article_id from withdrawn_articles)"
+SHOWN = (
+    "a.id not in (select article_id from withdrawn_articles) and a.id not in "
+    "(select article_id from tombstones where allowed_at is null and article_id is not null)"
+)
+"""SQL that selects the articles `a` that lists may name: posts that nobody asked to remove."""
 # The index of revised articles (idx_articles_site_revised) keeps this fast, since most articles have one revision.
 EDITS = (
     "from articles a join revisions r on r.article_id = a.id and r.revision > 1 "
-    f"where a.revision > 1 and r.undone_at is null and {_NOT_WITHDRAWN}"
+    f"where a.revision > 1 and r.undone_at is null and {SHOWN}"
 )
-DELETIONS = f"from articles a where a.gone_at is not null and {_NOT_WITHDRAWN}"
+DELETIONS = f"from articles a where a.gone_at is not null and {SHOWN}"
 # The URL to which an article moved has a row of kind url, unless the archive knew the article by it from the beginning.
 _MOVES = (
     "from articles a join (select distinct article_id as id from aliases where kind = 'moved') m using (id) "
-    f"left join aliases u on u.urlkey = a.urlkey and u.kind = 'url' where {_NOT_WITHDRAWN}"
+    f"left join aliases u on u.urlkey = a.urlkey and u.kind = 'url' where {SHOWN}"
 )
 _MOVED_AT = "coalesce(u.first_seen, a.first_seen)"
 

@@ -30,7 +30,7 @@ from archiver.storage.column_values import stored_texts
 from archiver.storage.completeness import PostCounts, count_posts_of_sites
 from archiver.web.archive_access import get_cached
 from archiver.web.capture_pages import read_capture
-from archiver.web.change_pages import DELETIONS, EDITS, ChangeFilter, describe_day, link_of, load_changes
+from archiver.web.change_pages import DELETIONS, EDITS, SHOWN, ChangeFilter, describe_day, link_of, load_changes
 from archiver.web.replay import memento_url_of
 from archiver.web.search_pages import search_page
 from archiver.web.web_requests import PARSERS, ArchiveRequest, PageResponse
@@ -236,8 +236,8 @@ def _newest_articles(db: Database, now: datetime) -> Iterator[NewArticle]:
     # The dates have different time zones, so the last ones in the index are not quite in order.
     rows = list(
         db.query(
-            f"select {columns} from articles where published < ? and duplicate_of is null "
-            "and id not in (select article_id from withdrawn_articles) order by published desc limit ?",
+            f"select {columns} from articles a where published < ? and duplicate_of is null and {SHOWN} "
+            "order by published desc limit ?",
             [(now + timedelta(days=2)).isoformat(), 5 * _ARTICLES],
         )
     )

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from archiver.articles.word_diff import DiffOp, Piece, word_diff
 from archiver.storage.connection import open_archive
-from archiver.web.change_pages import KINDS, PAGE_SIZE, _without_equal_ends, cut_passages
+from archiver.web.change_pages import KINDS, PAGE_SIZE, _without_equal_ends, count_changes, cut_passages
 from tests.archive_fixture import EARLIER, NOW, make_archive
 from tests.web.conftest import Served, serving
 
@@ -208,6 +208,22 @@ def test_each_kind_with_changes_has_a_link(served: Served) -> None:
     page = html.document_fromstring(served.get("/changes?site=notes.example/blog").text)
     links = page.xpath("//nav[@aria-label='Kinds of changes']//a/@href")
     assert [link.partition("kind=")[2].partition("&")[0] for link in links] == ["", "picture", "link"]
+
+
+def test_a_removed_post_is_in_no_list_even_while_its_takedown_runs(tmp_path: Path) -> None:
+    db = open_archive(prepare(make_archive(tmp_path / "small.db")))
+    before = count_changes(db)
+    db["tombstones"].insert_all(
+        [
+            {"article_id": number, "site": "harbour.example", "url": "x", "reason": "asked", "removed_at": NOW}
+            for number in (1, 3)
+        ]
+    )
+    after = count_changes(db)
+    db.close()
+    assert (before["deleted"], before["moved"], before["text"]) == (1, 1, 1)
+    assert (after["deleted"], after["moved"], after["text"]) == (0, 0, 0)
+    assert after["headline"] == before["headline"] - 1
 
 
 # Passages of a comparison.
