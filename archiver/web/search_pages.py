@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import IO, Any
 
@@ -18,6 +18,7 @@ from archiver.search.engine import count_facets, hit_as_dict, matching_ids, plan
 from archiver.search.histograms_and_trends import MAX_TERMS, UNITS, Trend, trend
 from archiver.search.query import Query, query_as_options
 from archiver.search.query_compiler import has_ranking_terms
+from archiver.search.query_corrections import correct_spelling
 from archiver.search.saved_search import (
     WHY,
     atom_feed,
@@ -288,6 +289,16 @@ def concordance_page(request: ArchiveRequest) -> PageResponse:
             "found": found,
             "lines": lines,
             "width": text,
+            "spellings": ()
+            if lines or not query.text
+            else [
+                (
+                    one.text,
+                    make_search_link(request, replace(query, text=one.text, limit=PAGE_SIZE), "/concordance"),
+                    one.total,
+                )
+                for one in correct_spelling(request.db, query)
+            ],
             "examples": ()
             if lines
             else [
@@ -349,6 +360,7 @@ def trends_page(request: ArchiveRequest) -> PageResponse:
             "hidden_periods": len(found.periods) - len(shown.periods) if found and shown else 0,
             "hidden": [pair for pair in format_query(query) if pair[0] not in _TREND_FIELDS],
             "few": FEW_ARTICLES,
+            "spellings": [*_other_terms(request, found)] if found else (),
             "examples": () if terms else _pair_examples(request),
             "twin": request.link(
                 "/trends.json", [*format_query(query), ("by", unit), *(("term", term) for term in terms)]
@@ -362,6 +374,20 @@ def _is_sparse(found: Trend) -> bool:
     """Returns True if most periods of a trend have too few articles for a share to mean anything."""
     numbers = [number for number in found.archived if number]
     return found.unit != "year" and 2 * sum(number < FEW_ARTICLES for number in numbers) > len(numbers)
+
+
+def _other_terms(request: ArchiveRequest, found: Trend) -> Iterator[tuple[str, str, int]]:
+    """Yields (term, URL, number of articles) for each term of a trend that is in no article and may be misspelt. The
+    URL is that of the trend with the corrected term.
+    """
+    for one in found.series:
+        if not one.total:
+            for other in correct_spelling(request.db, Query(one.term), 1):
+                args = [
+                    (name, other.text if (name, value.strip()) == ("term", one.term) else value)
+                    for name, value in request.args
+                ]
+                yield other.text, request.link("/trends", args), other.total
 
 
 def _pair_examples(request: ArchiveRequest) -> list[tuple[str, str]]:

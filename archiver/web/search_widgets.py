@@ -54,6 +54,8 @@ def densest_window(found: Sequence[int], archived: Sequence[int], most: int) -> 
 PLOT = 100
 """The height of a plot between its lowest and its highest gridline, in CSS pixels."""
 _WIDE_LABELS = 10
+_EDGE = 4
+"""A label that is nearer to an edge than this percentage of the width is set beside its position."""
 _STEPS = {
     "year": (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000),
     "month": (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1_200),
@@ -85,10 +87,9 @@ def label_periods(unit: str, periods: Sequence[str]) -> tuple[Label, ...]:
     for nth, n in enumerate(places):
         at = 100 * (n + 0.5) / len(periods)
         text = periods[n][:4] if unit == "month" and step % 12 == 0 else name_period(periods[n])
-        anchor = "start" if at < 4 else "end" if at > 96 else "middle"
-        labels.append(
-            Label(round(at if anchor == "middle" else min(max(at, 0.0), 100.0), 3), text, anchor, nth % 2 == 1)
-        )
+        half = 50 / len(periods)
+        anchor, at = ("start", at - half) if at < _EDGE else ("end", at + half) if at > 100 - _EDGE else ("middle", at)
+        labels.append(Label(round(at, 3), text, anchor, nth % 2 == 1))
     return tuple(labels)
 
 

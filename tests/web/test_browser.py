@@ -289,7 +289,7 @@ def test_tables_and_sql_run_their_scripts_and_no_others(page: Any) -> None:
     page.goto("/search")
     page.get_by_role("link", name="Data").click()
     page.get_by_role("link", name="articles", exact=True).click()
-    page.wait_for_url("**/archive/articles")
+    page.wait_for_url("**/archive/articles?**")
     assert page.evaluate("DATASETTE_ALLOW_FACET") is True
     page.goto("/archive?sql=select+count(*)+from+articles")
     expect(page.locator(".CodeMirror")).to_be_visible()

@@ -204,6 +204,13 @@ def test_a_misspelt_search_asks_what_was_meant(served: Served) -> None:
     assert texts(elsewhere, ".did-you-mean a") == ["tide"], "without the filter, which excludes everything"
 
 
+@pytest.mark.parametrize("path", ["/concordance?q=tdie&sort=date", "/trends?term=weir&term=tdie&by=year"])
+def test_other_pages_ask_what_was_meant_too(served: Served, path: str) -> None:
+    (link,) = tree(served, path).cssselect(".did-you-mean a")
+    assert link.get("href") == path.replace("tdie", "tide")
+    assert not tree(served, link.get("href")).cssselect(".did-you-mean")
+
+
 def test_unknown_fields_and_loose_ends_are_named(served: Served) -> None:
     page = tree(served, "/search?q=in:2023")
     (note,) = page.cssselect(".note")
@@ -229,6 +236,7 @@ def test_an_empty_page_has_examples_that_find_something(served: Served, path: st
 
 def test_no_chart_is_drawn_without_results(served: Served) -> None:
     assert not tree(served, "/search?q=xyzzyqq").cssselect("figure, .sky")
+    assert not tree(served, "/search?q=id:6").cssselect("figure"), "only an article without a date"
 
 
 # Charts and map.

@@ -29,8 +29,9 @@ function explain(svg) {
   const linkAt = (event) => event.target.closest?.("a[aria-label]");
   svg.addEventListener("pointerover", (event) => show(linkAt(event)));
   svg.addEventListener("pointerleave", () => show(null));
-  svg.addEventListener("focusin", (event) => show(linkAt(event)));
-  svg.addEventListener("focusout", () => show(null));
+  // Not on the SVG itself: browsers take an SVG element that listens to the focus for one that can have it.
+  svg.parentElement.addEventListener("focusin", (event) => show(linkAt(event)));
+  svg.parentElement.addEventListener("focusout", () => show(null));
   svg.addEventListener("click", (event) => {
     const link = linkAt(event);
     if (event.pointerType !== "touch" || !link || touched === link) return;
