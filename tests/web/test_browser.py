@@ -285,15 +285,23 @@ def test_right_to_left_text_is_set_from_right_to_left(watch: Watch, page: Any) -
     watch.shot("context-rtl-desktop-light")
 
 
-def test_tables_and_sql_run_their_scripts_and_no_others(page: Any) -> None:
+def test_tables_are_browsed_and_asked_in_the_frame_of_the_archive(page: Any) -> None:
     page.goto("/search")
     page.get_by_role("link", name="Data").click()
     page.get_by_role("link", name="articles", exact=True).click()
-    page.wait_for_url("**/archive/articles?**")
-    assert page.evaluate("DATASETTE_ALLOW_FACET") is True
-    page.goto("/archive?sql=select+count(*)+from+articles")
-    expect(page.locator(".CodeMirror")).to_be_visible()
-    expect(page.locator("table.rows-and-columns td")).to_have_text("6")
+    page.wait_for_url("**/archive/articles?*")
+    expect(page.locator(".rows tbody tr")).to_have_count(6)
+    page.get_by_label("Column", exact=True).select_option("title")
+    page.get_by_label("Value", exact=True).fill("Fog")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.locator(".rows tbody tr")).to_have_count(1)
+    page.get_by_text("Count by").click()
+    page.locator(".chip", has_text="site").click()
+    expect(page.locator(".counts li")).to_have_text(["harbour.example 1"])
+    page.get_by_role("link", name="Data").first.click()
+    page.get_by_label("SQL").fill("select count(*) as n from articles")
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator(".rows tbody td")).to_have_text("6")
 
 
 def click_visible_text(page: Any, text: str) -> None:
