@@ -30,13 +30,13 @@ from archiver.storage.column_values import stored_texts
 from archiver.storage.completeness import PostCounts, count_posts_of_sites
 from archiver.web.archive_access import get_cached
 from archiver.web.capture_pages import read_capture
-from archiver.web.change_pages import DELETIONS, EDITS, SHOWN, ChangeFilter, describe_day, link_of, load_changes
+from archiver.web.change_pages import DELETIONS, EDITS, SHOWN, ChangeFilter, link_of, load_changes
 from archiver.web.replay import memento_url_of
 from archiver.web.search_pages import search_page
 from archiver.web.web_requests import PARSERS, ArchiveRequest, PageResponse
 
 _SEARCH_ARGUMENTS = frozenset({"q", "by", "values", *OPTIONS, *PARSERS})
-_SITES, _ARTICLES, _CHANGES = 9, 6, 5
+_SITES, _ARTICLES, _CHANGES = 12, 6, 5
 """The front page shows at most this many sites, newest articles and changes."""
 
 
@@ -60,8 +60,7 @@ def front_page(request: ArchiveRequest) -> PageResponse:
             "queries": queries,
             "titles": {site.name: site.title for site in overview.shown},
             "changes": [(change, link_of(request, change)) for change in changes],
-            "day_in_words": describe_day,
-            "today": now.date(),
+            "recent_days": {now.date().isoformat(): "Today", (now - timedelta(days=1)).date().isoformat(): "Yesterday"},
             "feed": request.link("/changes/feed"),
         },
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +13,16 @@ from lxml import html
 
 from archiver.errors import BadConfig
 from archiver.extraction.text_language import ROWS
+from archiver.items import Outcome, PageKind
 from archiver.search.index_refresh import disable_updates
 from archiver.sites.archiver_toml import Serve, parse_config
 from archiver.storage.connection import open_archive
 from archiver.web.front_page import pick_examples
 from tests.archive_fixture import make_archive
+from tests.proved_archive import QUAY, START, Run
+from tests.proved_archive import page as post_page
+from tests.proved_archive import text as paragraphs
+from tests.requisites.pictures import png
 from tests.web.conftest import Served, output_of, serving
 
 TITLE, LINE = "The Quay Archive", "Every post of three harbour papers, and every edit"
@@ -128,6 +134,46 @@ def test_the_page_is_small(served: Served) -> None:
     loaded = set(re.findall(r'(?:href|src)="(/-/[^"]+)', page.text))
     assert len(loaded) >= 4
     assert len(page.body) + sum(len(served.get(path).body) for path in loaded) < 120_000
+
+
+# The title and icon of a site.
+
+HOME = (
+    b"<html><head><title>Home | The Quay Notebook</title>"
+    b'<meta property="og:site_name" content="The Quay &amp; Notebook">'
+    b'<link rel="shortcut icon" href="/icon.png"></head><body><p>Posts</p></body></html>'
+)
+
+
+def with_home_page(archive: Path, home: bytes, icon: bytes) -> Path:
+    with Run(archive, QUAY, START) as run:
+        run.post(f"{QUAY}a", post_page("The ferry", paragraphs(1)))
+        for url, body, kind in ((QUAY, home, "text/html"), (f"{QUAY}icon.png", icon, "image/png")):
+            run.visit(url, Outcome.NOT_ARTICLE, run.capture(url, body, kind=kind), kind=PageKind.PAGE)
+    return archive
+
+
+def test_a_site_has_the_title_and_icon_of_its_captured_home_page(tmp_path: Path) -> None:
+    with serving(with_home_page(tmp_path / "archive.db", HOME, png(16, 16))) as running:
+        [site] = running.get("/.json").json["shown"]
+        [shown] = front(running).cssselect(".site h3")
+        icon = running.get(site["icon"])
+    assert site["title"] == shown.xpath("string(a)") == "The Quay & Notebook"
+    assert shown.xpath("img/@src") == [site["icon"]]
+    assert (icon.status, icon.headers["content-type"], icon.body) == (200, "image/png", png(16, 16))
+
+
+def test_a_large_icon_is_not_shown_and_a_lost_home_page_does_no_harm(tmp_path: Path) -> None:
+    archive = with_home_page(tmp_path / "archive.db", HOME, png(16, 16) + random.Random(1).randbytes(30_000))
+    with serving(archive) as running:
+        [site] = running.get("/.json").json["shown"]
+        assert (site["title"], site["icon"]) == ("The Quay & Notebook", "")
+    for file in (tmp_path / "warc").iterdir():
+        file.unlink()
+    with serving(archive) as running:
+        [site] = running.get("/.json").json["shown"]
+        assert (site["title"], site["icon"]) == ("quay.example", "")
+        assert running.get("/").status == 200
 
 
 # Example searches.
