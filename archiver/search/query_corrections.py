@@ -86,6 +86,8 @@ def _alphabet(word: str) -> frozenset[str]:
 
 # A query with its unknown words replaced.
 
+_MOST_WORDS = 20
+"""In a query with more words, none is corrected."""
 _FEW, _TIMES = 3, 50
 """A word in at most so many articles is taken for a mistake if a word that differs by one letter is in so many times as
 many."""
@@ -113,7 +115,8 @@ def correct_spelling(db: Database, query: Query, most: int = 3) -> tuple[Correct
     searcher = plan_query(db, query).searcher
     near: dict[str, tuple[str, ...]] = {}
     hopeless = []
-    for word, columns in _looked_up(ranking_terms(db, query)):
+    words = dict.fromkeys(_looked_up(ranking_terms(db, query)))
+    for word, columns in words if len(words) <= _MOST_WORDS else ():
         if found := _replacements(searcher, word, columns, most):
             near[word] = found
         elif not _articles(searcher, word, columns):

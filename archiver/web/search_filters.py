@@ -46,6 +46,8 @@ STATES = {
 """Query terms that are shown as the facet State, with their labels."""
 VALUES, MORE_VALUES, MAX_VALUES = 10, 50, 10_000
 """The number of values shown for a facet: by default, after "Show more", and at most in JSON."""
+_LONGEST_COUNTED = 500
+"""The states of articles are not counted for a longer query, since each count compiles the query again."""
 _SEARCHED = 2_000
 """A search within a facet looks at its most frequent values, at most this many."""
 
@@ -128,6 +130,8 @@ def _link_more(request: ArchiveRequest, query: Query, name: str) -> str:
 
 
 def _build_states(request: ArchiveRequest, query: Query, links: SearchLinks) -> Iterator[Facet]:
+    if len(query.text) > _LONGEST_COUNTED:
+        return
     counts = get_cached(request.db, "states", strip_paging(query), lambda: count_states(request.db, query))
     link = links.reserve(2 * len(counts))
     values = []
@@ -318,7 +322,8 @@ def name_article(db: Database, number: int | str) -> str:
 
 # Mistakes in a query, and ways out of a search without results.
 
-_MOST_WORDS = 6
+_MOST_WORDS = 8
+"""Searches with fewer words are offered for at most so many words."""
 _MOST_WAYS, _MOST_TRIED = 8, 16
 _MOST_SPELLINGS = 3
 
@@ -419,9 +424,9 @@ def _wider(request: ArchiveRequest, query: Query) -> Iterator[tuple[str, Query]]
             filters.append((LABELS[name], text, _replace_filter(query, name, ())))
     for label, text, other in filters:
         yield f"without {label.lower()} {text}".replace("  ", " "), other
-    words = query.text.split()
-    if len(words) > 1 and _is_plain(words):
-        for word in words[:_MOST_WORDS]:
+    words = list(dict.fromkeys(query.text.split()))
+    if 1 < len(words) <= _MOST_WORDS and _is_plain(words):
+        for word in words:
             if rest := " ".join(other for other in words if other != word):
                 yield f"without “{word}”", replace(query, text=rest)
         yield "with any of these words", replace(query, text=" OR ".join(words))
