@@ -262,6 +262,15 @@ def make_search_link(request: ArchiveRequest, query: Query, path: str = "/search
     return request.link(path, format_query(replace(query, offset=0) if query.offset else query))
 
 
+def make_reading_link(request: ArchiveRequest, query: Query, number: int, position: int) -> str:
+    """Returns the URL of an article that a search found, as hit number `position` (from 1). It contains the search, so
+    that its page can mark the words and lead on to the next hit; if the search is too long, it does not.
+    """
+    args = format_query(replace(query, offset=0))
+    url = request.link(f"/article/{number}", [*args, ("hit", position)])
+    return url if len(url) <= LONG else request.link(f"/article/{number}")
+
+
 class SearchLinks:
     """Makes the search links of a page, up to a total length. Without a limit, a long query would be repeated in every
     bar of a chart. Parts of the page that call `reserve` earlier get their links first.
