@@ -436,11 +436,11 @@ def _top_values(plans: Sequence[Plan], name: str, counts: Counter[str], most: in
     if name not in FOLDED_NAMES:
         return shown
     return sorted(
-        ((_usual_spelling(plans, name, form), number) for form, number in shown), key=lambda pair: (-pair[1], pair[0])
+        ((usual_spelling(plans, name, form), number) for form, number in shown), key=lambda pair: (-pair[1], pair[0])
     )
 
 
-def _usual_spelling(plans: Sequence[Plan], name: str, form: str) -> str:
+def usual_spelling(plans: Sequence[Plan], name: str, form: str) -> str:
     """Returns the most frequent spelling of a value of the facet `name`; `form` is the value in folded form. All
     articles are counted, even those that do not match the query.
     """

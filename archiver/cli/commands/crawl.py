@@ -41,7 +41,7 @@ from archiver.cli.run_and_health_output import (
     read_health_after_crawl,
     suggest_searches,
 )
-from archiver.errors import TagNotFound
+from archiver.errors import TagNotFound, count_typos
 from archiver.health.notifications import notify_after_runs
 from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlResult, make_plan, print_notice
 from archiver.scheduling.crawl_pool import run_plans
@@ -74,7 +74,7 @@ def _difference(name: str, other: str) -> int:
     turn one into the other; 3 if they differ only in the port. Returns 0 if the names are not similar.
     """
     most = min(_MOST_TYPOS, len(name) // _LETTERS_PER_TYPO)
-    distance = _count_typos(name, other, most)
+    distance = count_typos(name, other, most)
     if distance <= most:
         return distance
     return _MOST_TYPOS + 1 if _without_port(name) == _without_port(other) else 0
@@ -83,22 +83,6 @@ def _difference(name: str, other: str) -> int:
 def _without_port(name: str) -> tuple[str, str]:
     host, _, path = name.partition("/")
     return host.partition(":")[0], path
-
-
-def _count_typos(one: str, other: str, most: int) -> int:
-    """Returns the edit distance of two words. If the distance is greater than `most`, returns any number greater than
-    `most`.
-    """
-    if abs(len(one) - len(other)) > most:
-        return most + 1
-    row = list(range(len(other) + 1))
-    for number, letter in enumerate(one, start=1):
-        above, row = row, [number]
-        for place, against in enumerate(other, start=1):
-            row.append(min(above[place] + 1, row[-1] + 1, above[place - 1] + (letter != against)))
-        if min(row) > most:
-            return most + 1
-    return row[-1]
 
 
 @dataclass(frozen=True, slots=True)
