@@ -116,7 +116,7 @@ def _correct_fields(text: str) -> tuple[str, list[str]]:
 
 # Words of the index.
 
-_SAMPLE = 40
+_SAMPLE = 20
 """Similar words are looked for in so many articles that contain one."""
 _SHORTEST = 3
 _LONG = 6
@@ -180,7 +180,12 @@ def _words_of_similar_articles(plan: Plan, columns: Collection[str], word: str, 
     )
     for number in _first_ids(plan.searcher, similar):
         for text in _texts(plan.db, number, columns):
-            yield from (one for one in split_into_words(text) if abs(len(one) - len(word)) <= distance)
+            yield from (one for one in set(split_into_words(text)) if _may_be_similar(word, one, distance))
+
+
+def _may_be_similar(word: str, other: str, distance: int) -> bool:
+    """Returns False for most words that are not within this edit distance, more quickly than it can be computed."""
+    return abs(len(other) - len(word)) <= distance and len(set(word) ^ set(other)) <= 2 * distance
 
 
 def _first_ids(searcher: Searcher, query: tantivy.Query) -> list[int]:
