@@ -571,10 +571,15 @@ class BadQuery(ArchiverError):
 
 
 class SavedSearchNotFound(ArchiverError):
-    """Raised when the archive has no saved search of this name."""
+    """Raised when the archive has no saved search of this name. `known` are the names of those that it has."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name, f"There is no saved search {name!r}: 'archiver searches' lists those that exist.")
+    def __init__(self, name: str, known: Iterable[str] = ()) -> None:
+        question = did_you_mean(name, known)
+        super().__init__(
+            name,
+            f"There is no saved search {name!r}{question}{'?' if question else ''}"
+            f"{' ' if question else ': '}'archiver searches' lists those that exist.",
+        )
 
 
 class BadSearchName(ArchiverError):

@@ -110,6 +110,39 @@ COMMANDS: tuple[CommandEntry, ...] = (
 )
 
 
+MEANT: dict[str, str] = {
+    "browse": "serve",
+    "check": "verify",
+    "compare": "diff",
+    "delete": "remove",
+    "download": "crawl",
+    "dump": "export",
+    "fetch": "crawl",
+    "find": "search",
+    "get": "crawl",
+    "grep": "search",
+    "help": "--help",
+    "history": "runs",
+    "info": "status",
+    "list": "sites list",
+    "log": "runs",
+    "ls": "sites list",
+    "read": "show",
+    "rm": "remove",
+    "run": "crawl",
+    "save": "backup",
+    "start": "crawl",
+    "stats": "status",
+    "sync": "crawl",
+    "update": "crawl",
+    "upgrade": "reextract",
+    "version": "--version",
+    "view": "show",
+    "web": "serve",
+}
+"""Maps the names that other programs have for a command to the command."""
+
+
 class CommandError(click.ClickException):
     """An ArchiverError in the form that click prints, with exit code 1."""
 
@@ -160,6 +193,22 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return next((entry.load() for entry in COMMANDS if entry.name == cmd_name), None)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Finds the command that `args` begin with. Raises NoSuchCommand, which names the command that was meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if ctx.resilient_parsing or args[0].startswith("-"):
+                raise
+            meant = MEANT.get(args[0].lower())
+            advice = f" Did you mean 'archiver {meant}'?" if meant else ""
+            names = None if meant else self.list_commands(ctx)
+            raise click.exceptions.NoSuchCommand(
+                args[0], f"There is no command {args[0]!r}.{advice}", possibilities=names, ctx=ctx
+            ) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for section in dict.fromkeys(entry.section for entry in COMMANDS):

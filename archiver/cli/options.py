@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -18,18 +19,53 @@ from archiver.fields import EVIDENCE
 if TYPE_CHECKING:
     from archiver.search.query import Query
 
-# Options whose value may be omitted, even before positional arguments.
+# Commands whose arguments are a query.
 
-OptionalValue = tuple[Callable[[str], bool], str]
+_ONE_LETTER = re.compile("-[A-Za-z0-9]")
 
 
 class QueryCommand(click.Command):
-    """A click command whose arguments are a search query. Words of the query may begin with "-", so `-h` is the help
-    option only if it is the only argument.
+    """A click command whose arguments are a search query. Words of the query may begin with "-", which leaves out the
+    articles that contain the word.
+
+    `-h` prints the help. Any other single letter that is not an option of the command is an error, because it is
+    meant as an option more often than as a word.
     """
 
+    meant: ClassVar[dict[str, str]] = {"-n": "--limit"}
+    """Maps options that other programs have to what does the same here."""
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, ["--help"] if args == ["-h"] else args)
+        own = {name: one for one in self.params if isinstance(one, click.Option) for name in one.opts}
+        takes_value = False
+        for place, arg in enumerate(args):
+            if arg == "--":
+                break
+            if arg == "-h" and not takes_value:
+                args = [*args[:place], "--help"]
+                break
+            if not takes_value and _ONE_LETTER.fullmatch(arg) and arg not in own:
+                raise self._no_such_option(arg)
+            option = None if takes_value else own.get(arg)
+            takes_value = option is not None and not option.is_flag
+        return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Lists -h with --help. The parser does not know -h, because it would take the word "-house" for it."""
+        records = [record for one in self.get_params(ctx) if (record := one.get_help_record(ctx))]
+        with formatter.section("Options"):
+            formatter.write_dl([("-h, --help" if name == "--help" else name, text) for name, text in records])
+
+    def _no_such_option(self, option: str) -> click.NoSuchOption:
+        instead = f" Did you mean {self.meant[option]}?" if option in self.meant else ""
+        return click.NoSuchOption(
+            option,
+            f"No such option {option!r}.{instead} To leave out articles that contain the word {option[1]!r}, write "
+            f"NOT {option[1]}, or put the words after --.",
+        )
+
+
+OptionalValue = tuple[Callable[[str], bool], str]
 
 
 class OptionalValueCommand(QueryCommand):
@@ -339,7 +375,8 @@ class QueryOptions:
 def refuse_unknown_options(words: tuple[str, ...]) -> None:
     """Raises NoSuchOption if a word of the query begins with "--". A single "-" is allowed; it excludes the word."""
     if unknown := next((word for word in words if word.startswith("--")), None):
-        raise click.NoSuchOption(unknown)
+        known = [name for one in click.get_current_context().command.params for name in one.opts]
+        raise click.NoSuchOption(unknown, possibilities=[name for name in known if name.startswith("--")])
 
 
 def read_bytes(file: str) -> bytes:

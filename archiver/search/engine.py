@@ -15,7 +15,7 @@ from typing import Any
 import tantivy
 from sqlite_utils import Database
 
-from archiver.errors import ArticleNotFound, BadQuery
+from archiver.errors import ArticleNotFound, BadQuery, did_you_mean
 from archiver.fields import BY_NAME, HIT_FIELDS, WEIGHTS
 from archiver.fields import FACETS as FACETED
 from archiver.search.index_document import (
@@ -246,7 +246,8 @@ def sort_order(plan: Plan) -> Sort:
     name = plan.query.sort.removeprefix("-")
     if name and name not in SORTS:
         raise BadQuery(
-            f"sort by {plan.query.sort}", f"the sort keys are {', '.join(SORTS)}; put - before one for descending order"
+            f"sort by {plan.query.sort}",
+            f"the sort keys are {', '.join(SORTS)}; put - before one for descending order{did_you_mean(name, SORTS)}",
         )
     down = plan.query.sort.startswith("-")
     if not name:

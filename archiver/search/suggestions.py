@@ -18,7 +18,7 @@ from archiver.fields import LIST_FIELDS_BY_QUERY_NAME, WEIGHTS
 from archiver.markup import lazy_regex
 from archiver.search.engine import Plan, plan_query, usual_spelling
 from archiver.search.index_document import FOLDED_NAMES, KEYS, fold_name, index_schema, index_texts
-from archiver.search.query import Query
+from archiver.search.query import Query, query_as_options
 from archiver.search.query_parser import COLUMN_OF, parse_query
 from archiver.search.query_tree import PREDICATES, And, Key, Near, Node, Or, Term
 from archiver.search.sorting_and_folding import field_values
@@ -87,6 +87,8 @@ def advise(plans: Sequence[Plan], query: Query) -> Advice:
 
 
 def _try(plans: Sequence[Plan], query: Query, change: str) -> Suggestion:
+    if not query_as_options(query):  # without a condition, it would list the whole archive
+        return Suggestion(query, change, 0)
     try:
         return Suggestion(query, change, sum(plan_query(plan.db, query).total for plan in plans))
     except BadQuery:

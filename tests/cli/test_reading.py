@@ -7,6 +7,7 @@ import importlib
 import io
 import json
 import re
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -95,13 +96,69 @@ def test_options_of_search_filter_and_sort(run: Run, args: list[str], expected: 
     assert [r["id"] for r in json.loads(result.stdout)] == expected
 
 
-def test_search_without_results_is_not_an_error(run: Run) -> None:
+def test_a_search_without_results_exits_with_1(run: Run) -> None:
     result = run("search", "zebra")
-    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (0, "", 1)
-    assert json.loads(run("search", "zebra", "--json").stdout) == []
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert run("search", "zebra", "--facets").exit_code == 1
+    as_json = run("search", "zebra", "--json")
+    assert (as_json.exit_code, json.loads(as_json.stdout)) == (1, [])
     beyond = run("search", "tide", "--offset", "9")
     assert (beyond.exit_code, beyond.stdout) == (0, "")
     assert " 9" in beyond.stderr
+    assert run("search", "tide", "--limit", "0").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (("lighthuse",), "archiver search lighthouse"),
+        (("auther:Ada",), "archiver search author:Ada"),
+        (("--category", "Habour"), "archiver search --category Harbour"),
+        (("fog", "--since", "2030"), "archiver search fog"),
+    ],
+)
+def test_a_search_without_results_offers_one_with_results(run: Run, words: tuple[str, ...], command: str) -> None:
+    offered = [line.split("  # ")[0].strip() for line in run("search", *words).stderr.splitlines() if "  # " in line]
+    assert [line.split(" --archive ")[0] for line in offered] == [command]
+    assert run(*shlex.split(offered[0])[1:]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "assumed"),
+    [
+        ('"tide tables', "quotation mark"),
+        ("(tide OR", "parenthesis"),
+        ("tide OR", "OR without a word"),
+        ("tide)", "parenthesis"),
+        ("title: tide", "title: has no value"),
+    ],
+)
+def test_a_search_says_how_it_reads_a_mistake(run: Run, query: str, assumed: str) -> None:
+    assert assumed in run("search", query).stderr
+
+
+def test_author_takes_words_of_a_name_like_author_in_a_query(run: Run) -> None:
+    found = [json.loads(run("search", *words, "--json").stdout) for words in (["--author", "Ada"], ["author:Ada"])]
+    assert [[hit["id"] for hit in hits] for hits in found] == [[2], [2]]
+
+
+@pytest.mark.parametrize("command", ["search", "export"])
+@pytest.mark.parametrize("words", [["-x"], ["tide", "-n", "3"], ["-q", "tide"]])
+def test_an_unknown_option_of_one_letter_is_refused(run: Run, command: str, words: list[str]) -> None:
+    result = run(command, *words)
+    option = next(word for word in words if word.startswith("-"))
+    assert (result.exit_code, result.stdout, fault(result)) == (2, "", f"NoSuchOption {option}")
+    assert f"NOT {option[1]}" in result.stderr
+
+
+def test_a_word_of_one_letter_can_be_left_out(run: Run) -> None:
+    for words in (["tide", "NOT", "c"], ["tide", "--", "-c"]):
+        assert [hit["id"] for hit in json.loads(run("search", "--json", *words).stdout)] == [1, 2]
+
+
+@pytest.mark.parametrize("words", [["search", "tide", "-h"], ["export", "-h", "tide"], ["search", "--", "-h"]])
+def test_h_prints_help_everywhere(run: Run, words: list[str]) -> None:
+    assert run(*words).stdout.startswith("Usage: ") == ("--" not in words)
 
 
 def test_facets_are_printed(run: Run) -> None:

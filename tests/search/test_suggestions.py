@@ -54,7 +54,9 @@ def test_a_query_is_corrected_to_one_that_finds_something(archive: Archive, text
         ({"text": "fog", "near": (0.0, 0.0)}, {"text": "fog", "near": None}),
     ],
 )
-def test_filters_are_corrected_or_left_out(archive: Archive, filters: dict[str, Any], suggested: dict[str, Any]) -> None:
+def test_filters_are_corrected_or_left_out(
+    archive: Archive, filters: dict[str, Any], suggested: dict[str, Any]
+) -> None:
     first = advise([plan_query(archive.db, query := Query(**filters))], query).suggestions[0]
     assert {name: getattr(first.query, name) for name in suggested} == suggested
     assert first.total > 0

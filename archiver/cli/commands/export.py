@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FOLDER_FORMATS = ("markdown", "html", "tei")
 TITLED_FORMATS = ("epub", "wacz")
-# QUERY may contain words that begin with "-", also "-h".
+# QUERY may contain words that begin with "-".
 _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
 

@@ -17,6 +17,7 @@ import click
 from archiver.cli.options import (
     OptionalValue,
     OptionalValueCommand,
+    QueryCommand,
     QueryOptions,
     archive_option,
     archives_option,
@@ -52,6 +53,11 @@ _UNITS = ("year", "month", "day")
 
 
 class _Search(OptionalValueCommand):
+    meant: ClassVar[dict[str, str]] = {
+        **QueryCommand.meant,
+        "-o": "'archiver export QUERY -o FILE'",
+        "-f": "--json, --jsonl or --csv",
+    }
     optional: ClassVar[dict[str, OptionalValue]] = {
         "--histogram": (lambda value: value in _UNITS, "auto"),
         "--recent": (lambda value: value.replace(".", "", 1).isdecimal(), "365"),
@@ -186,6 +192,9 @@ def search(options: SearchOptions) -> None:
       archiver search --like 12 --since 2024
       archiver search "flood OR storm" --stem --fold cluster --save floods
       archiver search flood --shards /mnt/shards --facets
+
+    To leave out a word, write NOT word, or put -word after --. Exit code: 0 something found; 1 nothing found; 2 wrong
+    usage.
     """
     query, mode = options.as_query(), options.mode
     if options.plot and mode not in ("histogram", "trend"):
@@ -198,10 +207,22 @@ def search(options: SearchOptions) -> None:
         opening: AbstractContextManager[SearchTarget] = open_several(options.archives, query)
     else:
         opening = _open_archive(options.archives[0], query, options.save)
-    from archiver.cli.search_output import RENDERERS
+    from archiver.cli.search_output import RENDERERS, print_advice
 
     with opening as target:
+        note_assumptions(query.text)
         RENDERERS[mode](target, options)
+        if mode != "trend" and not any(plan.total for plan in target.plans()):
+            print_advice(target, options.archives)
+            sys.exit(1)
+
+
+def note_assumptions(text: str) -> None:
+    """Says on stderr how the mistakes in a query were understood that are not errors. Raises BadQuery."""
+    from archiver.search.query_parser import query_assumptions
+
+    for sentence in query_assumptions(text):
+        click.echo(sentence, err=True)
 
 
 @contextmanager
