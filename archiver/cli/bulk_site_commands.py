@@ -16,7 +16,15 @@ from urllib.parse import urlsplit
 
 import click
 
-from archiver.cli.options import archive_option, json_option, politeness_options, read_bytes, tag_option, workers_option
+from archiver.cli.options import (
+    archive_option,
+    format_of_file,
+    json_option,
+    politeness_options,
+    read_bytes,
+    tag_option,
+    workers_option,
+)
 from archiver.cli.terminal import count_noun, open_output, print_json, print_lines, styled_line
 from archiver.errors import ArchiverError
 from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlPlan, host_of, make_plan
@@ -113,9 +121,7 @@ def import_(
     "--format",
     "form",
     type=click.Choice(["csv", "opml", "text"]),
-    default="csv",
-    show_default=True,
-    help="Format of the list; 'sites import' reads all of them.",
+    help="Format of the list; 'sites import' reads all of them  [default: as the extension of FILE says, or csv]",
 )
 @click.option(
     "-o",
@@ -127,13 +133,13 @@ def import_(
 )
 @tag_option("tag", help="Only the sites with this tag.")
 @archive_option
-def export(form: str, output: str, tag: str | None, archive: str) -> None:
+def export(form: str | None, output: str, tag: str | None, archive: str) -> None:
     """Write a list of the sites of the archive. CSV and OPML include their tags and settings.
 
     \b
     Examples:
       archiver sites export -o sites.csv
-      archiver sites export -f opml --tag news -o news.opml
+      archiver sites export --tag news -o news.opml
     """
     from archiver.storage.connection import opened
     from archiver.storage.sites import list_sites, site_ids_with_tag, tags_of_sites
@@ -143,6 +149,7 @@ def export(form: str, output: str, tag: str | None, archive: str) -> None:
         chosen = site_ids_with_tag(db, tag) if tag else None
         rows = [{**row, "tags": tags.get(row["id"], ())} for row in list_sites(db)]
     rows = [row for row in rows if chosen is None or row["id"] in chosen]
+    form = format_of_file(output, form, {".csv": ("csv",), ".opml": ("opml",), ".txt": ("text",)}, "csv")
     with open_output(output) as out:
         out.write({"csv": _as_csv, "opml": _as_opml, "text": _as_text}[form](rows))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
@@ -377,6 +377,29 @@ def refuse_unknown_options(words: tuple[str, ...]) -> None:
     if unknown := next((word for word in words if word.startswith("--")), None):
         known = [name for one in click.get_current_context().command.params for name in one.opts]
         raise click.NoSuchOption(unknown, possibilities=[name for name in known if name.startswith("--")])
+
+
+def format_of_file(file: str, form: str | None, formats: Mapping[str, Sequence[str]], default: str) -> str:
+    """Returns the format in which to write a file: `form` or, if that is None, the format that the extension of the
+    file stands for. `formats` maps extensions (".csv") to the formats that have them, the usual one first. Without an
+    extension, or for standard output ("-"), the format is `default`.
+
+    Raises UsageError if `form` and the extension do not match, and without `form` if the extension is not known.
+    """
+    extension = Path(file).suffix.lower()
+    possible = formats.get(extension, ())
+    if form is not None:
+        if possible and form not in possible:
+            raise click.UsageError(f"{file} would be named {extension}, but contain {form}. Change -f or the name.")
+        return form
+    if not extension or file == "-":
+        return default
+    if not possible:
+        raise click.UsageError(
+            f"{file} has the extension {extension}, which stands for no format. Name the format with -f, or use one "
+            f"of the extensions {', '.join(formats)}."
+        )
+    return possible[0]
 
 
 def read_bytes(file: str) -> bytes:

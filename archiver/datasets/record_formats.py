@@ -114,6 +114,16 @@ def write_jsonl(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
     return count
 
 
+def write_json(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
+    """Writes records as one JSON array, a record per line, and returns their number."""
+    count = 0
+    for record in records:
+        out.write((b",\n" if count else b"[\n") + json.dumps(record, ensure_ascii=False).encode("utf-8", "replace"))
+        count += 1
+    out.write(b"\n]\n" if count else b"[]\n")
+    return count
+
+
 # The table of formats.
 
 Writer = Callable[[Iterable[dict[str, Any]], IO[bytes]], int]
@@ -144,6 +154,7 @@ FORMATS: dict[str, Format] = {
     f.name: f
     for f in (
         Format("jsonl", "record_formats.write_jsonl", "one JSON object per line", True),
+        Format("json", "record_formats.write_json", "one JSON array"),
         Format("csv", "record_formats.write_csv", "a header and one row per record; lists and objects as JSON", True),
         Format(
             "geojson",

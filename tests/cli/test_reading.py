@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from archiver.datasets.record_formats import FORMATS
@@ -293,6 +294,49 @@ def test_export_twice_gives_the_same_bytes(run: Run, tmp_path: Path, form: str) 
     for file in files:
         assert run("export", "-f", form, "-o", str(file)).exit_code == 0
     assert files[0].read_bytes() == files[1].read_bytes() != b""
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("x.csv", "csv"),
+        ("X.CSV", "csv"),
+        ("x.json", "json"),
+        ("x.ndjson", "jsonl"),
+        ("x.geojson", "geojson"),
+        ("x.parquet", "parquet"),
+        ("x.epub", "epub"),
+        ("x", "jsonl"),
+    ],
+)
+def test_the_format_of_an_export_follows_the_extension(run: Run, tmp_path: Path, name: str, form: str) -> None:
+    file, expected = tmp_path / name, tmp_path / "expected"
+    assert run("export", "-o", str(file)).exit_code == 0
+    assert run("export", "-f", form, "-o", str(expected), *(["--title", "x"] if form == "epub" else [])).exit_code == 0
+    assert file.read_bytes()[:200] == expected.read_bytes()[:200]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("export", "-f", "csv", "-o", "x.json"),
+        ("export", "-f", "jsonl", "-o", "x.parquet"),
+        ("export", "-f", "markdown", "-o", "x.csv"),
+        ("export", "--wacz", "x.csv"),
+        ("export", "-o", "x.xlsx"),
+        ("export", "-o", "x/"),
+        ("sites", "export", "-f", "csv", "-o", "x.opml"),
+        ("sites", "export", "-o", "x.xlsx"),
+    ],
+)
+def test_a_name_that_does_not_match_the_format_is_refused(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(*words)
+    assert (result.exit_code, type(failure(result))) == (2, click.UsageError)
+    assert words[-1] in result.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_parquet_without_its_library_says_how_to_install_it(
