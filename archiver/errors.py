@@ -37,12 +37,29 @@ def _restore(kind: type[ArchiverError], subject: str, sentence: str) -> Archiver
 
 
 class ArchiveNotFound(ArchiverError):
-    """Raised when the archive to open does not exist."""
+    """Raised when the archive to open does not exist. `beside` are the names of other archives in its folder."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, beside: Iterable[str] = ()) -> None:
+        question = did_you_mean(Path(path).name, beside)
         super().__init__(
             path,
-            f"There is no archive at {path}: run 'archiver crawl URL' first, or choose another file with --archive.",
+            f"There is no archive at {path}{question}{'?' if question else ':'} "
+            + (
+                "Choose the file with --archive."
+                if question
+                else "run 'archiver crawl URL' first, or choose another file with --archive."
+            ),
+        )
+
+
+class FileInTheWay(ArchiverError):
+    """Raised when the folder of an archive cannot exist, because there is a file (`file`) of that name."""
+
+    def __init__(self, path: str, file: str) -> None:
+        super().__init__(
+            path,
+            f"There can be no archive at {path}, because {file} is a file, not a folder: choose another path with "
+            "--archive.",
         )
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _RUN_COUNTS = ("new", "revised", "unchanged", "aliased", "gone", "held", "refused", "failed")
 
 _OUTCOMES = {
-    "found": "found",
+    "found": "URLs",
     "archived": "archived",
     "duplicate": "duplicate",
     "part": "part",
@@ -354,7 +354,7 @@ def _describe_next(turn: dict[str, Any] | None) -> str:
 
 
 def _print_sources(state: dict[str, Any]) -> None:
-    print_lines("", styled_line(("URLs by source and outcome", "bold"), " (posts and all other pages)"))
+    print_lines("", styled_line(("URLs by source and outcome", "bold"), " (of posts and of all other pages)"))
     _print_source_table(state)
     if guesses := state["wrong_guesses"]:
         print_lines(
@@ -457,27 +457,24 @@ the value under the key in the site's state is empty."""
 
 
 def _summarize_completeness(state: dict[str, Any]) -> str:
-    """Summarizes the completeness of a site in one line: "posts: sitemap 691, API 690, listings 690: archived 690,
-    missing 0".
-    """
-    found = [
-        f"{SOURCE_NAMES.get(row['source'], row['source'])} {row['found']:,}" for row in state["sources"] if row["found"]
-    ]
+    """Summarizes the completeness of a site in one line: "posts: 691 found, 690 archived, 1 gone, 0 missing"."""
     posts = state["posts"]
-    rest = [f"{name} {posts[name]:,}" for name in ("gone", "refused") if posts[name]]
-    stored = [f"archived {posts['archived']:,}", *rest, f"missing {posts['missing']:,}"]
-    return ": ".join(part for part in ("posts", ", ".join(found), ", ".join(stored)) if part)
+    shown = [name for name in ("found", "archived", "gone", "refused", "missing") if posts[name] or name == "missing"]
+    return "posts: " + ", ".join(f"{posts[name]:,} {name}" for name in shown)
 
 
 def _print_source_table(state: dict[str, Any]) -> None:
-    """Prints a table with the number of a site's URLs for each discovery source and outcome, without empty columns."""
+    """Prints a table with the number of a site's posts and URLs for each discovery source and of its URLs for each
+    outcome, without empty columns.
+    """
     shown = [name for name in _OUTCOMES if state["balance"][name]]
     rows = [
-        [SOURCE_NAMES.get(row["source"], row["source"]), *(row["balance"][name] for name in shown)]
+        [SOURCE_NAMES.get(row["source"], row["source"]), row["found"], *(row["balance"][name] for name in shown)]
         for row in state["sources"]
     ]
-    total = ["total", *(state["balance"][name] for name in shown)]
-    print_table(("source", *(_OUTCOMES[name] for name in shown)), [*rows, total], numbers=range(1, len(shown) + 1))
+    total = ["total", state["posts"]["found"], *(state["balance"][name] for name in shown)]
+    headers = ("source", "posts", *(_OUTCOMES[name] for name in shown))
+    print_table(headers, [*rows, total], numbers=range(1, len(shown) + 2))
 
 
 def _print_all_missing(options: StatusOptions) -> None:
