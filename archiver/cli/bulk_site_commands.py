@@ -18,6 +18,8 @@ import click
 
 from archiver.cli.options import (
     archive_option,
+    complete,
+    complete_setting,
     format_of_file,
     json_option,
     politeness_options,
@@ -155,8 +157,8 @@ def export(form: str | None, output: str, tag: str | None, archive: str) -> None
 
 
 @click.command(short_help="Add a tag to sites, or remove it.")
-@click.argument("tag")
-@click.argument("names", metavar="SITE...", nargs=-1, required=True)
+@click.argument("tag", shell_complete=complete("site tag"))
+@click.argument("names", metavar="SITE...", nargs=-1, required=True, shell_complete=complete("site"))
 @click.option("--remove", is_flag=True, help="Remove the tag.")
 @archive_option
 def tag(tag: str, names: tuple[str, ...], remove: bool, archive: str) -> None:
@@ -185,7 +187,7 @@ def tag(tag: str, names: tuple[str, ...], remove: bool, archive: str) -> None:
 
 
 @click.command(short_help="Send no notifications about sites until a date.")
-@click.argument("names", metavar="[SITE]...", nargs=-1)
+@click.argument("names", metavar="[SITE]...", nargs=-1, shell_complete=complete("site"))
 @tag_option("tag", help="The sites with this tag.")
 @click.option("--until", metavar="DATE", help="When the mute ends: 2026-12-24, or 2026-12-24T18:00 (UTC).")
 @click.option("--why", metavar="TEXT", help="The reason, which 'archiver status' shows.")
@@ -257,7 +259,7 @@ _SETTING = re.compile(r"[a-z_]+ *=", re.IGNORECASE)
 
 
 @click.command("set")
-@click.argument("words", metavar="[SITE]... KEY=VALUE...", nargs=-1, required=True)
+@click.argument("words", metavar="[SITE]... KEY=VALUE...", nargs=-1, required=True, shell_complete=complete_setting)
 @tag_option("tag", help="Also the sites with this tag.")
 @json_option
 @archive_option
@@ -347,7 +349,7 @@ _USED_SETTINGS = ("delay", "contact", "private", "max_minutes")
 
 
 @click.command(short_help="Probe sites before a crawl: sources, platform, number of posts, fields.")
-@click.argument("names", metavar="[SITE|URL]...", nargs=-1)
+@click.argument("names", metavar="[SITE|URL]...", nargs=-1, shell_complete=complete("site"))
 @tag_option("tag", help="Check the sites of the archive with this tag.")
 @workers_option("How many sites to check at the same time (one per host).")
 @politeness_options

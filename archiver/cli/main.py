@@ -10,6 +10,9 @@ import errno
 import gc
 import importlib
 import keyword
+import os
+import re
+import shlex
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +20,13 @@ from io import TextIOWrapper
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem, get_completion_class
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    add_completion_class,
+    get_completion_class,
+    split_arg_string,
+)
 
 import archiver
 from archiver.errors import (
@@ -252,6 +261,60 @@ def cli() -> None:
 # `archiver completion`
 
 SHELLS = ("bash", "zsh", "fish")
+
+
+class LineBashComplete(BashComplete):
+    """Completion in bash that takes the command line as it was typed. Bash splits words at colons and equal signs,
+    such as those of `author:Tom` and of a host with a port, and does not quote what is completed.
+
+    If there are several candidates, bash shows the title of an article after its ID.
+    """
+
+    source_template = (
+        BashComplete.source_template.replace(
+            "env COMP_WORDS=",
+            'env COMP_LINE="${COMP_LINE:0:COMP_POINT}" COMP_BREAKS="$COMP_WORDBREAKS" COMP_TYPE="$COMP_TYPE" '
+            "COMP_WORDS=",
+        )
+        .replace("read type value", "read -r type value")
+        .replace("COMPREPLY+=($value)", 'COMPREPLY+=("$value"); [[ $value != *[:=] ]] || compopt -o nospace')
+    )
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        line = os.environ.get("COMP_LINE", "")
+        if not line:
+            return super().get_completion_args()
+        words = split_arg_string(line)
+        incomplete = "" if line[-1].isspace() and not line.endswith("\\ ") else words.pop()
+        return words[1:], incomplete
+
+    def complete(self) -> str:
+        args, incomplete = self.get_completion_args()
+        found = self.get_completions(args, incomplete)
+        breaks = [incomplete.rfind(sign) for sign in ":=" if sign in os.environ.get("COMP_BREAKS", "")]
+        kept = max(breaks, default=-1) + 1
+        is_quoted = _has_open_quote(os.environ.get("COMP_LINE", ""))
+        shows_titles = len(found) > 1 and os.environ.get("COMP_TYPE") == str(ord("?"))
+        lines = []
+        for one in found:
+            value = one.value[kept:]
+            if one.type == "plain" and not is_quoted:
+                value = re.sub(r"([\s\\'\"$`&|;<>()*?!#~\[\]{}])", r"\\\1", value)
+            if shows_titles and one.is_titled and one.help:
+                value += f"  ({one.help})"
+            lines.append(f"{one.type},{value}")
+        return "\n".join(lines)
+
+
+def _has_open_quote(line: str) -> bool:
+    try:
+        shlex.split(line)
+    except ValueError as error:
+        return "quotation" in str(error)
+    return False
+
+
+add_completion_class(LineBashComplete)
 
 
 @click.command(short_help="Print the tab completion script for a shell.")

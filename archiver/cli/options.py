@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import click
+from click.shell_completion import CompletionItem
 
+from archiver.cli.terminal import strip_control_characters
 from archiver.errors import ArchiverError, UnreadableInput
 from archiver.fields import EVIDENCE
 
@@ -179,6 +181,77 @@ def _to_archive_error(error: Exception, archive: Any) -> ArchiverError | None:
     return environment_error(error, path) if own else None
 
 
+# Tab completion of values.
+
+_NOTE_LETTERS = 60
+Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def complete(*kinds: str) -> Completer:
+    """Returns a function that completes values of these kinds (see `values_beginning_with`) from the archive of the
+    command, for the argument `shell_complete` of click. It offers nothing if there is no archive.
+    """
+
+    def completer(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [
+            CompletionItem(value, help=note, is_titled=kind in ("article", "run"))
+            for kind in kinds
+            for value, note in _known_values(ctx, kind, incomplete)
+        ]
+
+    return completer
+
+
+def _known_values(ctx: click.Context, kind: str, prefix: str) -> list[tuple[str, str]]:
+    from archiver.storage.column_values import values_beginning_with
+    from archiver.storage.connection import opened
+
+    archive = ctx.params.get("archive") or next(iter(ctx.params.get("archives") or ()), DEFAULT_ARCHIVE)
+    try:
+        with opened(archive, read_only=True) as db:
+            found = values_beginning_with(db, kind, prefix)
+    except (ArchiverError, OSError):
+        return []
+    return [
+        (value, " ".join(strip_control_characters(note).split())[:_NOTE_LETTERS])
+        for value, note in found
+        if value.isprintable()
+    ]
+
+
+_NAMED_IN_QUERY = ("site", "author", "category", "tag", "language")
+
+
+def complete_query(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Completes a word of a query: the name of a field or predicate, or its value ("is:go" to "is:gone")."""
+    from archiver.fields import ACCESS, MEANING
+    from archiver.search.query_parser import COLUMN_OF
+    from archiver.search.query_tree import HAS, IS, PREDICATES
+
+    fixed = {"is": IS, "has": HAS, "access": ACCESS, "changed": ("any", *MEANING)}
+    minus = incomplete[: incomplete.startswith("-")]
+    field, colon, value = incomplete.removeprefix("-").partition(":")
+    if not colon:
+        names = dict.fromkeys(("title", "body", "author", "category", "tag", "description", *PREDICATES))
+        return [CompletionItem(f"{minus}{name}:") for name in names if name.startswith(field.lower())]
+    if field in fixed:
+        return [CompletionItem(f"{minus}{field}:{one}") for one in fixed[field] if one.startswith(value)]
+    kind = next((one for one in _NAMED_IN_QUERY if COLUMN_OF.get(one, one) == COLUMN_OF.get(field, field)), "")
+    found = _known_values(ctx, kind, value.lstrip('"')) if kind else []
+    return [
+        CompletionItem(f'{minus}{field}:"{name}"' if " " in name else f"{minus}{field}:{name}", help=note)
+        for name, note in found
+    ]
+
+
+def complete_setting(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Completes an argument of `archiver sites set`: the name of a site or of a setting."""
+    from archiver.storage.sites import SETTINGS
+
+    settings = [CompletionItem(f"{one.name}=", help=one.doc) for one in SETTINGS if one.name.startswith(incomplete)]
+    return [*settings, *complete("site")(ctx, parameter, incomplete)]
+
+
 def politeness_options(function: F) -> F:
     """Adds the options `--delay` and `--contact` to a command. If an option is not given, the site's setting
     applies.
@@ -252,7 +325,7 @@ def tag_option(name: str, **how: Any) -> Callable[[F], F]:
     value is normalized like stored tags, and passed to the command's parameter `name`. `how` contains further arguments
     of click.option.
     """
-    return click.option("--tag", name, metavar="TAG", callback=_read_tags, **how)
+    return click.option("--tag", name, metavar="TAG", callback=_read_tags, shell_complete=complete("site tag"), **how)
 
 
 def _read_tags(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
@@ -278,19 +351,38 @@ def log_format_option(function: F) -> F:
 
 
 _QUERY_OPTIONS = (
-    click.argument("query", nargs=-1, metavar="[QUERY]..."),
+    click.argument("query", nargs=-1, metavar="[QUERY]...", shell_complete=complete_query),
     click.option(
-        "--site", multiple=True, metavar="SITE", help="Only articles of this site (its name, or a URL of it)."
+        "--site",
+        multiple=True,
+        metavar="SITE",
+        help="Only articles of this site (its name, or a URL of it).",
+        shell_complete=complete("site"),
     ),
     click.option(
         "--author",
         multiple=True,
         metavar="NAME",
-        help="Only articles by this author (full name; case and accents are ignored).",
+        help="Only articles by this author (the name, or words of it; case and accents are ignored).",
+        shell_complete=complete("author"),
     ),
-    click.option("--category", multiple=True, metavar="NAME", help="Only articles in this category."),
-    click.option("--tag", multiple=True, metavar="NAME", help="Only articles with this tag."),
-    click.option("--language", multiple=True, metavar="TAG", help="Only articles in this language; en includes en-GB."),
+    click.option(
+        "--category",
+        multiple=True,
+        metavar="NAME",
+        help="Only articles in this category.",
+        shell_complete=complete("category"),
+    ),
+    click.option(
+        "--tag", multiple=True, metavar="NAME", help="Only articles with this tag.", shell_complete=complete("tag")
+    ),
+    click.option(
+        "--language",
+        multiple=True,
+        metavar="TAG",
+        help="Only articles in this language; en includes en-GB.",
+        shell_complete=complete("language"),
+    ),
     click.option(
         "--since",
         metavar="DATE",
@@ -310,7 +402,12 @@ _QUERY_OPTIONS = (
         metavar="W,S,E,N",
         help="Only articles with a place in this box (degrees); W greater than E crosses the antimeridian.",
     ),
-    click.option("--like", metavar="ID|URL", help="Only articles similar to this one, most similar first."),
+    click.option(
+        "--like",
+        metavar="ID|URL",
+        help="Only articles similar to this one, most similar first.",
+        shell_complete=complete("article"),
+    ),
     click.option(
         "--stem",
         is_flag=True,

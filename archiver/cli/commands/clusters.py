@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import archive_option, json_option
+from archiver.cli.options import archive_option, complete, json_option
 from archiver.cli.terminal import (
     count_noun,
     format_percent,
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="List clusters of near-duplicates, or show one.")
-@click.argument("cluster", metavar="[ID|URL]", required=False)
-@click.option("--site", metavar="SITE", help="Only clusters with an article of this site.")
+@click.argument("cluster", metavar="[ID|URL]", required=False, shell_complete=complete("article"))
+@click.option(
+    "--site", metavar="SITE", help="Only clusters with an article of this site.", shell_complete=complete("site")
+)
 @click.option(
     "--limit", type=click.IntRange(min=0), default=20, show_default=True, metavar="N", help="Show at most N clusters."
 )

@@ -25,6 +25,7 @@ import scrapy.core.downloader.contextfactory  # noqa: F401
 from archiver.cli.commands.search import update_search_index
 from archiver.cli.options import (
     archive_option,
+    complete,
     json_option,
     log_format_option,
     pass_options_as,
@@ -141,7 +142,7 @@ class _Day(click.DateTime):
 
 
 @click.command(short_help="Crawl sites into the archive.")
-@click.argument("sites", nargs=-1, metavar="[SITE|URL]...")
+@click.argument("sites", nargs=-1, metavar="[SITE|URL]...", shell_complete=complete("site"))
 @archive_option
 @tag_option("tag", help="Crawl the sites with this tag.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop each run after N posts.")

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from archiver.articles.word_diff import DiffOp, Piece
-from archiver.cli.options import archive_option, json_option
+from archiver.cli.options import archive_option, complete, json_option
 from archiver.cli.terminal import (
     count_noun,
     format_time,
@@ -23,7 +23,7 @@ from archiver.errors import OutputNotWritable
 
 
 @click.command(short_help="Compare two revisions of an article.")
-@click.argument("article", metavar="ID|URL", required=False)
+@click.argument("article", metavar="ID|URL", required=False, shell_complete=complete("article"))
 @click.argument("a", metavar="[A]", type=click.IntRange(min=1), required=False)
 @click.argument("b", metavar="[B]", type=click.IntRange(min=1), required=False)
 @click.option(

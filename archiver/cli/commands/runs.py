@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from archiver.cli.options import archive_option, json_option
+from archiver.cli.options import archive_option, complete, json_option
 from archiver.cli.terminal import count_noun, format_time, print_json, print_table
 
 
@@ -28,7 +28,7 @@ def runs(context: click.Context, as_json: bool, archive: str) -> None:
 
 
 @runs.command("list")
-@click.argument("site", required=False)
+@click.argument("site", required=False, shell_complete=complete("site"))
 @json_option
 @archive_option
 def list_(site: str | None, as_json: bool, archive: str) -> None:
@@ -42,7 +42,7 @@ def list_(site: str | None, as_json: bool, archive: str) -> None:
 
 
 @runs.command()
-@click.argument("run", type=int)
+@click.argument("run", type=int, shell_complete=complete("run"))
 @click.option("--dry-run", is_flag=True, help="Only count; change nothing.")
 @json_option
 @archive_option

@@ -21,6 +21,7 @@ from archiver.cli.options import (
     QueryOptions,
     archive_option,
     archives_option,
+    complete,
     json_option,
     pass_options_as,
     query_options,
@@ -287,7 +288,7 @@ def list_(as_json: bool, archive: str) -> None:
 
 
 @searches.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete("saved search"))
 @click.option("--peek", is_flag=True, help="Show new results, but keep them as new.")
 @click.option("--again", is_flag=True, help="Show the results of the last run that found something again.")
 @click.option(
@@ -346,7 +347,7 @@ def _find_new_hits(db: Database, name: str, *, peek: bool) -> NewHits:
 
 
 @searches.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete("saved search"))
 @json_option
 @archive_option
 def show(name: str, as_json: bool, archive: str) -> None:
@@ -376,7 +377,7 @@ def show(name: str, as_json: bool, archive: str) -> None:
 
 
 @searches.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete("saved search"))
 @archive_option
 def remove(name: str, archive: str) -> None:
     """Delete a saved search. Articles are not affected.

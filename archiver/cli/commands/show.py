@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from archiver.cli.options import archive_option, json_option
+from archiver.cli.options import archive_option, complete, json_option
 from archiver.cli.terminal import (
     count_noun,
     format_percent,
@@ -25,7 +25,7 @@ _MAX_NAMED = 8
 
 
 @click.command(short_help="Show one article.")
-@click.argument("article", metavar="ID|URL")
+@click.argument("article", metavar="ID|URL", shell_complete=complete("article"))
 @click.option("--revision", type=click.IntRange(min=1), metavar="N", help="Show revision N  [default: the current one]")
 @click.option("--evidence", is_flag=True, help="Show all candidates of each field, and why one of them was chosen.")
 @click.option("--markdown", is_flag=True, help="Print it as Markdown with front matter.")
@@ -214,7 +214,7 @@ _STYLES = ("bibtex", "ris", "csl-json")
 
 
 @click.command(short_help="Print citations of articles.")
-@click.argument("articles", metavar="[ID|URL]...", nargs=-1)
+@click.argument("articles", metavar="[ID|URL]...", nargs=-1, shell_complete=complete("article"))
 @click.option("--query", metavar="QUERY", help="Also cite all results of this search, best first.")
 @click.option(
     "--style", type=click.Choice(_STYLES), default="bibtex", show_default=True, help="Format of the references."

@@ -11,7 +11,7 @@ import click
 
 from archiver import __version__
 from archiver.cli.bulk_site_commands import check, describe_rules_without_match, export, import_, mute, set_, tag
-from archiver.cli.options import archive_option, json_option, read_bytes, tag_option
+from archiver.cli.options import archive_option, complete, json_option, read_bytes, tag_option
 from archiver.cli.terminal import count_noun, format_time, print_json, print_lines, print_table, styled_line
 from archiver.errors import NothingLearned
 from archiver.storage.connection import writing
@@ -106,7 +106,7 @@ def _describe_last_run(site: dict[str, Any]) -> tuple[str, str]:
 
 
 @sites.command()
-@click.argument("site")
+@click.argument("site", shell_complete=complete("site"))
 @json_option
 @archive_option
 def show(site: str, as_json: bool, archive: str) -> None:
@@ -190,7 +190,7 @@ def _describe_rules(history: list[dict[str, Any]], name: str) -> list[str]:
 
 
 @sites.command(short_help="Show or change the extraction rules of a site.")
-@click.argument("site")
+@click.argument("site", shell_complete=complete("site"))
 @click.option(
     "--set",
     "file",
@@ -266,7 +266,7 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
 
 
 @sites.command()
-@click.argument("site")
+@click.argument("site", shell_complete=complete("site"))
 @click.option("--with-articles", is_flag=True, help="Also remove its articles. WARC files are kept.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @archive_option
@@ -302,7 +302,7 @@ def _confirm_removal(site: str, articles: int) -> None:
 
 
 @sites.command()
-@click.argument("site")
+@click.argument("site", shell_complete=complete("site"))
 @click.option("--accept", is_flag=True, help="Store what the pages show, from their captures, without fetching.")
 @json_option
 @archive_option
@@ -350,7 +350,7 @@ def release(site: str, accept: bool, as_json: bool, archive: str) -> None:
 
 
 @sites.command()
-@click.argument("old", metavar="OLD")
+@click.argument("old", metavar="OLD", shell_complete=complete("site"))
 @click.argument("new", metavar="NEW")
 @click.option(
     "--merge",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import archive_option, json_option, pass_options_as, tag_option
+from archiver.cli.options import archive_option, complete, json_option, pass_options_as, tag_option
 from archiver.cli.terminal import count_noun, format_time, print_json, print_lines, print_table, styled_line
 from archiver.items import SOURCE_NAMES
 
@@ -72,7 +72,7 @@ def _read_levels(context: click.Context, parameter: click.Parameter, value: str)
 
 
 @click.command(short_help="Show what was found and archived, and what is missing.")
-@click.argument("site", required=False)
+@click.argument("site", required=False, shell_complete=complete("site"))
 @tag_option("tag", help="Only the sites with this tag.")
 @click.option(
     "--only",

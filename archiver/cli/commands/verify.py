@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archiver.cli.options import archive_option, json_option, pass_options_as
+from archiver.cli.options import archive_option, complete, json_option, pass_options_as
 from archiver.cli.terminal import count_noun, format_time, print_json, print_lines, show_stage_progress, styled_line
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class VerifyOptions:
 
 
 @click.command(short_help="Check every article against its capture, and the archive for damage.")
-@click.argument("what", nargs=-1, metavar="[SITE|ID|URL]...")
+@click.argument("what", nargs=-1, metavar="[SITE|ID|URL]...", shell_complete=complete("site", "article"))
 @click.option("--quick", is_flag=True, help="Check only the database, not the WARC files.")
 @click.option(
     "--part",
