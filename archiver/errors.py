@@ -43,11 +43,11 @@ class ArchiveNotFound(ArchiverError):
         question = did_you_mean(Path(path).name, beside)
         super().__init__(
             path,
-            f"There is no archive at {path}{question}{'?' if question else ':'} "
+            f"There is no archive at {path}"
             + (
-                "Choose the file with --archive."
+                f"{question}?"
                 if question
-                else "run 'archiver crawl URL' first, or choose another file with --archive."
+                else ": run 'archiver crawl URL' first, or choose another file with --archive."
             ),
         )
 
@@ -310,11 +310,14 @@ class SiteRemoved(ArchiverError):
 
 
 class ArticleNotFound(ArchiverError):
-    """Raised when the archive has no article with this ID or URL."""
+    """Raised when the archive has no article with this ID or URL. `known` are URLs of articles that may be meant."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, known: Iterable[str] = ()) -> None:
+        question = did_you_mean(what, known)
         super().__init__(
-            what, f"The archive has no article {what!r}: give the ID of an article or a URL it was seen at."
+            what,
+            f"The archive has no article {what!r}"
+            + (f"{question}?" if question else ": give the ID of an article or a URL it was seen at."),
         )
 
 

@@ -109,7 +109,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("searches", "Read", "List saved searches and show their new results.", "commands.search"),
     CommandEntry("index", "Read", "Update or rebuild the search index.", "commands.search"),
     CommandEntry("serve", "Read", "Browse the archive in a web browser."),
-    CommandEntry("show", "Read", "Show one article."),
+    CommandEntry("show", "Read", "Show articles."),
     CommandEntry("diff", "Read", "Compare two revisions of an article."),
     CommandEntry("clusters", "Read", "List clusters of near-duplicates, or show one."),
     CommandEntry("cite", "Read", "Print citations of articles.", "commands.show"),
@@ -162,6 +162,21 @@ class WrongUsage(CommandError):
     """A CommandError for a command that was called in a wrong way. Its exit code is 2."""
 
     exit_code = 2
+
+
+_PLAIN_ENGLISH = (
+    (r"(.+) is not in the range x>=(\S+)\.", r"\1 is too small: the least is \2."),
+    (r"(.+) is not in the range (\S+)<=x<=(\S+)\.", r"\1 is not between \2 and \3."),
+    (r"(.+) is not a valid integer(?: range)?\.", r"\1 is not a whole number."),
+    (r"(.+) is not a valid float(?: range)?\.", r"\1 is not a number."),
+)
+
+
+def _in_plain_english(message: str) -> str:
+    """Returns a message of click about a wrong value, in the words that people use for numbers."""
+    for pattern, plain in _PLAIN_ENGLISH:
+        message = re.sub(pattern, plain, message)
+    return message
 
 
 _GARBAGE_THRESHOLD = 20_000
@@ -237,6 +252,11 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except ArchiverError as error:
             raise (WrongUsage if isinstance(error, USAGE_ERRORS) else CommandError)(str(error)) from error
+        except click.BadParameter as error:
+            plain = _in_plain_english(error.message)
+            if plain == error.message:
+                raise
+            raise click.BadParameter(plain, error.ctx, error.param, error.param_hint) from None
         except KeyboardInterrupt:
             click.echo("Stopped.", err=True)
             ctx.exit(130)

@@ -339,6 +339,15 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
+def list_options(function: F) -> F:
+    """Adds the options `--json`, `--jsonl` and `--csv` to a command that prints a list. The command receives the name
+    of the format as `form`, None for text.
+    """
+    for form, what in (("csv", "CSV"), ("jsonl", "one JSON object per line"), ("json", "a JSON array")):
+        function = click.option(f"--{form}", "form", flag_value=form, help=f"Print {what}.")(function)
+    return function
+
+
 def log_format_option(function: F) -> F:
     """Adds to a command the option `--log-format`, which sets the format in which crawls write log/crawl.log. Without
     the option, the format in archiver.toml is used.

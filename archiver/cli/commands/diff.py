@@ -90,10 +90,19 @@ def diff(
             shown = f"'archiver diff {current['id']} {after['revision']} {number}' shows it"
             click.echo(f"{_taken_back(revisions[number])}; {shown}.", err=True)
     else:
+        print_lines(
+            styled_line((f"--- {_describe_revision(before, revisions)}", "red")),
+            styled_line((f"+++ {_describe_revision(after, revisions)}", "green")),
+        )
         for one in (revisions.get(before["revision"]), revisions.get(after["revision"])):
             if one and one["undone_at"]:
                 print_lines(styled_line((f"{_taken_back(one)}.", "yellow")))
         print_edits(before, after)
+
+
+def _describe_revision(record: dict[str, Any], revisions: dict[int, Any]) -> str:
+    observed = format_time(revisions.get(record["revision"], {}).get("observed_at"))
+    return f"article {record['id']}, revision {record['revision']}, seen {observed}  {record['url']}"
 
 
 def _taken_back(revision: dict[str, Any]) -> str:

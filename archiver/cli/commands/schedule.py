@@ -124,7 +124,10 @@ def _run_scheduler(options: ScheduleOptions) -> int:
             click.echo(str(error), err=True)
         return 0
 
+    reported: list[str] = []
+
     def report(site: str, result: CrawlOutcome) -> None:
+        reported.append(site)
         _print_result(site, result, quiet, options.as_json)
 
     with lock:
@@ -146,8 +149,28 @@ def _run_scheduler(options: ScheduleOptions) -> int:
     if signum:
         return 128 + signum
     if once:
+        if not reported and not quiet and not options.as_json:
+            _note_next_due_time(path)
         _check_part_if_due(path)
     return 0 if is_judged and not daemon.unclean else 1
+
+
+def _note_next_due_time(archive: Path) -> None:
+    """Says on stderr that nothing was due, and when the next site is."""
+    from archiver.sites.archiver_toml import effective_settings, load_config
+    from archiver.sites.group_quotas import read_group_quotas
+    from archiver.storage.connection import opened
+    from archiver.storage.crawl_schedule import scheduled_sites
+
+    with opened(archive, read_only=True) as db:
+        config, now = load_config(), datetime.now(UTC)
+        quotas = read_group_quotas(db, config, now)
+        rows = [quotas.postpone(one) for one in scheduled_sites(db, now, effective_settings(db, config))]
+    if not rows:
+        click.echo("The archive has no sites to crawl automatically. Add one with 'archiver sites add URL'.", err=True)
+        return
+    first = min(rows, key=lambda one: one.turn.at)
+    click.echo(f"Nothing is due. Next: {first.site['name']}, {format_time(first.turn.at.isoformat())}.", err=True)
 
 
 def _check_part_if_due(archive: Path) -> None:

@@ -23,6 +23,7 @@ from archiver.cli.options import (
     archives_option,
     complete,
     json_option,
+    list_options,
     pass_options_as,
     query_options,
     refuse_unknown_options,
@@ -35,6 +36,7 @@ from archiver.cli.terminal import (
     print_json,
     print_lines,
     print_table,
+    print_values,
     styled_line,
 )
 
@@ -254,10 +256,10 @@ _IN_FEED = 100
 
 
 @click.group(short_help="List saved searches and show their new results.", invoke_without_command=True)
-@json_option
+@list_options
 @archive_option
 @click.pass_context
-def searches(context: click.Context, as_json: bool, archive: str) -> None:
+def searches(context: click.Context, form: str | None, archive: str) -> None:
     """List saved searches, each with its number of results and how many are new since its last run.
 
     Save a search with 'archiver search ... --save NAME'. Results stay new until 'archiver searches run NAME' shows
@@ -271,20 +273,20 @@ def searches(context: click.Context, as_json: bool, archive: str) -> None:
       archiver searches run floods --atom floods.xml
     """
     if context.invoked_subcommand is None:
-        _print_list(as_json, archive)
+        _print_list(form, archive)
 
 
 @searches.command("list")
-@json_option
+@list_options
 @archive_option
-def list_(as_json: bool, archive: str) -> None:
+def list_(form: str | None, archive: str) -> None:
     """List saved searches; the same as 'archiver searches'.
 
     \b
     Example:
       archiver searches list --json
     """
-    _print_list(as_json, archive)
+    _print_list(form, archive)
 
 
 @searches.command()
@@ -394,16 +396,15 @@ def remove(name: str, archive: str) -> None:
     click.echo(f"Saved search {name} deleted.")
 
 
-def _print_list(as_json: bool, archive: str) -> None:
+def _print_list(form: str | None, archive: str) -> None:
     from archiver.search.saved_search import saved_search_states
     from archiver.storage.connection import opened
 
     with opened(archive, read_only=True) as db:
         found = saved_search_states(db)
-    if as_json:
-        print_json(
-            [{**_saved_as_json(one.saved), "total": one.total, "new": one.new, "error": one.error} for one in found]
-        )
+    if form:
+        rows = [{**_saved_as_json(one.saved), "total": one.total, "new": one.new, "error": one.error} for one in found]
+        print_values(rows, form)
     elif not found:
         click.echo("There are no saved searches. Save one with 'archiver search QUERY --save NAME'.", err=True)
     else:

@@ -307,7 +307,11 @@ def _print_site(state: dict[str, Any], health: Health) -> None:
     if muted := state["health"].get("muted"):
         print_lines(styled_line(f"muted until {format_time(muted['until'])}: {muted['why']}", indent=2))
     if not state["runs"]:
-        print_lines(styled_line("never crawled", indent=2), styled_line(next_run, indent=2))
+        print_lines(
+            *([styled_line(f"imported: {_count_articles(state)}", indent=2)] if state["articles"]["all"] else []),
+            styled_line("never crawled", indent=2),
+            styled_line(next_run, indent=2),
+        )
         return
     print_lines(
         *format_findings(health),

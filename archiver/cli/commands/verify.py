@@ -206,6 +206,8 @@ def _find_article_ids(archive: str, what: tuple[str, ...]) -> list[int]:
             try:
                 out[find_article(db, word)] = None
             except ArticleNotFound:
+                if word.isdecimal():
+                    raise
                 from archiver.storage.sites import find_site
 
                 name = find_site(db, word)["name"]
