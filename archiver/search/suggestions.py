@@ -17,7 +17,7 @@ from archiver.errors import BadQuery, count_typos, similar_words
 from archiver.fields import LIST_FIELDS_BY_QUERY_NAME, WEIGHTS
 from archiver.markup import lazy_regex
 from archiver.search.engine import Plan, plan_query, usual_spelling
-from archiver.search.index_document import FOLDED_NAMES, KEYS, fold_name, index_schema, index_texts
+from archiver.search.index_schema_and_documents import FOLDED_NAMES, KEYS, fold_name, index_schema, index_texts
 from archiver.search.query import Query, query_as_options
 from archiver.search.query_parser import COLUMN_OF, parse_query
 from archiver.search.query_tree import PREDICATES, And, Key, Near, Node, Or, Term

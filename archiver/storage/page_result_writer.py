@@ -29,6 +29,7 @@ from archiver.frontier.fetch_order_and_revisits import (
 from archiver.frontier.random_samples import SAMPLE_REASON
 from archiver.items import (
     NO_LONGER_LISTED,
+    STILL_ONLINE,
     UNLISTED,
     DiscoveredURL,
     DiscoverySource,
@@ -81,7 +82,7 @@ from archiver.storage.held_pages import (
     unusual_changes,
 )
 from archiver.storage.page_discoveries import record_discovered_urls
-from archiver.storage.page_forms import SiteForms
+from archiver.storage.page_forms_and_verdicts import SiteForms
 from archiver.storage.runs import Counts, RunStatistics, check_run, crawl_started
 from archiver.urls import urlkey
 
@@ -294,6 +295,8 @@ def record(run: StoringRun, storing: Storing) -> None:
         _enter_requisites(run, storing, effect.article_id, changed=effect.changed)
     _judge_claims(run, storing, effect)
     storing.counts.refused += effect.outcome is Outcome.REFUSED
+    if effect.outcome is Outcome.NOT_FOUND and storing.known.found_at >= pages.stamp(run.started):
+        storing.counts.found -= 1  # it was a guess, and the site has no such feed or sitemap
     if effect.outcome is Outcome.HELD:
         storing.held.add(storing.key)
     storing.counts.accepted += storing.is_confirmed
@@ -302,6 +305,8 @@ def record(run: StoringRun, storing: Storing) -> None:
     if result.kind is not PageKind.PART:
         phrase = multipage_articles.link_parts_to_article(db, run.site_id, result, effect.article_id, storing.known)
         reason = "; ".join(filter(None, (reason, phrase)))
+    if _is_delisted(storing, effect):
+        reason = "; ".join(filter(None, (reason, f"{storing.known.reason}, {STILL_ONLINE}")))
     rule = tombstones.RULE if effect.outcome is Outcome.REFUSED and result.article else result.rule
     storing.result = replace(result, outcome=effect.outcome, reason=reason, rule=rule)
     pages.record_result(
@@ -590,6 +595,14 @@ def _found_as_new_page(run: StoringRun, storing: Storing, effect: Effect) -> dat
         return None
     rules = {known.rule, storing.result.rule}  # a page that the server calls unchanged keeps the rule of its last state
     return found if outcome is Outcome.GONE or rules & MAY_BE_NEW_POST else None
+
+
+def _is_delisted(storing: Storing, effect: Effect) -> bool:
+    """Returns True if a post is still online that was fetched because a source or listing no longer shows it. A page
+    that shows the same for every address (the rule UNLISTED) does not say whether its post is online.
+    """
+    is_online = effect.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and storing.result.rule != UNLISTED
+    return is_online and storing.known.reason.endswith(NO_LONGER_LISTED)
 
 
 def _recheck_vanished(run: StoringRun, result: PageResult) -> None:

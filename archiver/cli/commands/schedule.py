@@ -90,7 +90,7 @@ def schedule(options: ScheduleOptions) -> None:
     if options.folder:
         raise click.UsageError("--output needs --systemd, --cron, --docker or --monitoring.")
     from archiver.sites.archiver_toml import effective_settings, load_config
-    from archiver.sites.group_quotas import read_group_quotas
+    from archiver.sites.group_quotas_and_blackouts import read_group_quotas
     from archiver.storage.connection import open_archive, opened
     from archiver.storage.crawl_schedule import scheduled_sites
 
@@ -158,7 +158,7 @@ def _run_scheduler(options: ScheduleOptions) -> int:
 def _note_next_due_time(archive: Path) -> None:
     """Says on stderr that nothing was due, and when the next site is."""
     from archiver.sites.archiver_toml import effective_settings, load_config
-    from archiver.sites.group_quotas import read_group_quotas
+    from archiver.sites.group_quotas_and_blackouts import read_group_quotas
     from archiver.storage.connection import opened
     from archiver.storage.crawl_schedule import scheduled_sites
 
