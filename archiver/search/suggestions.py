@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import tantivy
@@ -17,7 +18,14 @@ from archiver.errors import BadQuery, count_typos, similar_words
 from archiver.fields import LIST_FIELDS_BY_QUERY_NAME, WEIGHTS
 from archiver.markup import lazy_regex
 from archiver.search.engine import Plan, plan_query, usual_spelling
-from archiver.search.index_schema_and_documents import FOLDED_NAMES, KEYS, fold_name, index_schema, index_texts
+from archiver.search.index_schema_and_documents import (
+    FOLDED_NAMES,
+    KEYS,
+    fold_name,
+    index_schema,
+    index_text,
+    index_texts,
+)
 from archiver.search.query import Query, query_as_options
 from archiver.search.query_parser import COLUMN_OF, parse_query
 from archiver.search.query_tree import PREDICATES, And, Key, Near, Node, Or, Term
@@ -72,7 +80,8 @@ def advise(plans: Sequence[Plan], query: Query) -> Advice:
     words = _correct_words(plans, corrected)
     corrected = replace(corrected, text=_replace_words(corrected.text, words))
     changes += [f"{new} instead of {old}" for old, new in words.items() if new]
-    notes += [f"No article contains {old!r}." for old, new in words.items() if not new]
+    if missing := [repr(old) for old, new in words.items() if not new]:
+        notes.append(f"No article contains {' or '.join((', '.join(missing[:-1]) or missing[0], *missing[1:][-1:]))}.")
     for kind, value in _unknown_names(plans, query):
         similar = _similar_names(plans, kind, value)
         notes.append(_note_on_name(plans, kind, value, similar))
@@ -120,6 +129,8 @@ def _correct_fields(text: str) -> tuple[str, list[str]]:
 
 _SAMPLE = 20
 """Similar words are looked for in so many articles that contain one."""
+_MAX_WORDS = 10
+"""At most this many words of a query are looked at."""
 _SHORTEST = 3
 _LONG = 6
 """In words of this many letters, two mistakes are corrected; in shorter ones, a single one."""
@@ -131,7 +142,7 @@ def _correct_words(plans: Sequence[Plan], query: Query) -> dict[str, str]:
     tags): see `_unknown_names`.
     """
     corrections: dict[str, str] = {}
-    for word, column in _looked_up_words(_parsed(query)):
+    for word, column in islice(_looked_up_words(_parsed(query)), _MAX_WORDS):
         columns = (column,) if column else tuple(WEIGHTS)
         if is_run_letter(word[0]) or _count(plans, columns, word):
             continue
@@ -264,7 +275,7 @@ def _named_in(node: Node | None) -> Iterator[tuple[str, str]]:
 
 
 def _has_key(plans: Iterable[Plan], key: str) -> bool:
-    return any(plan.searcher.doc_freq(KEYS, key) for plan in plans)
+    return any(plan.searcher.doc_freq(KEYS, index_text(key)) for plan in plans)
 
 
 def _has_name(plans: Iterable[Plan], kind: str, value: str) -> bool:

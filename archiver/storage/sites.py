@@ -326,21 +326,25 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
     return int(site["articles"])
 
 
-_UNANSWERED = "(status is null or status in (404, 410))"
+_MISTYPED = "(status in (404, 410) or (outcome = 'failed' and rule in ('no-host', 'no-connection')))"
+"""The condition on a row of `pages` whose address is probably mistyped: the server says that there is nothing, or there
+is no server.
+"""
 
 
 def forget_unanswered_site(db: Database, name: str) -> bool:
-    """Removes a site that turned out not to exist, with all traces of its only run: nothing answered at its address, or
-    the server said that there is nothing. Its WARC files are deleted if they contain only records of this run.
+    """Removes a site that turned out not to exist, with all traces of its only run: its host does not exist or refuses
+    connections, or the server said that there is nothing at its address. Its WARC files are deleted if they contain
+    only records of this run.
 
-    Returns False, and keeps the site, if anything else was answered, or if the site was ever crawled before.
+    Returns False, and keeps the site, if anything else came of its pages, or if the site was crawled before.
     """
     site = find_site(db, name)
     runs = [row[0] for row in db.execute("select id from runs where site_id = ?", [site["id"]])]
-    answered = db.execute(
-        f"select exists (select 1 from pages where site_id = ? and not {_UNANSWERED})", [site["id"]]
+    mistyped = db.execute(
+        f"select count(*) > 0 and total({_MISTYPED}) = count(*) from pages where site_id = ?", [site["id"]]
     ).fetchone()[0]
-    if site["articles"] or answered or len(runs) != 1:
+    if site["articles"] or not mistyped or len(runs) != 1:
         return False
     files = {row[0] for row in db.execute("select warc_file from captures where run_id = ?", runs)}
     files.add(site["warc_file"])

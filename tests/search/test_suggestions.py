@@ -49,7 +49,7 @@ def test_a_query_is_corrected_to_one_that_finds_something(archive: Archive, text
         ({"author": ("Ada Breg",)}, {"author": ("Ada Berg",)}),
         ({"category": ("Habour",)}, {"category": ("Harbour",)}),
         ({"tag": ("tide",)}, {"tag": ("tides",)}),
-        ({"category": ("Cookery",)}, {"category": ()}),
+        ({"text": "fog", "category": ("Cookery",)}, {"text": "fog", "category": ()}),
         ({"text": "fog", "since": "2030"}, {"text": "fog", "since": None}),
         ({"text": "fog", "near": (0.0, 0.0)}, {"text": "fog", "near": None}),
     ],
@@ -67,6 +67,7 @@ def test_filters_are_corrected_or_left_out(
     [
         (Query("zebra"), "No article contains 'zebra'."),
         (Query("lamp zebra"), "No article contains 'zebra'."),
+        (Query("zebra giraffe okapi"), "No article contains 'zebra', 'giraffe' or 'okapi'."),
         (Query(category=("Cookery",)), "No article has the category 'Cookery'. The categories are Harbour, "),
         (Query("tag:none"), "No article has the tag 'none'. The tags are "),
         (Query("site:nowhere.org"), "There is no site 'nowhere.org'. The sites are harbour.example"),
