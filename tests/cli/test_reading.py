@@ -465,3 +465,45 @@ def test_without_an_archive_each_command_names_the_path(run: Run, tmp_path: Path
     (tmp_path / "text").write_text("hello")
     result = run(*args, "--archive", str(tmp_path / "text"))
     assert (result.exit_code, fault(result)) == (1, f"NotAnArchive {tmp_path / 'text'}")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sites"],
+        ["sites", "list"],
+        ["searches"],
+        ["runs"],
+        ["clusters"],
+        ["status"],
+        ["schedule", "--list"],
+        ["diff", "--titles"],
+        ["search", "tide"],
+    ],
+    ids=" ".join,
+)
+def test_each_list_is_printed_as_json_jsonl_and_csv(run: Run, words: list[str]) -> None:
+    as_json = json.loads(run(*words, "--json").stdout)
+    as_lines = [json.loads(row) for row in run(*words, "--jsonl").stdout.splitlines()]
+    as_rows = list(csv.DictReader(io.StringIO(run(*words, "--csv").stdout)))
+    assert as_json == as_lines
+    assert len(as_rows) == len(as_json)
+
+
+def test_why_and_show_take_several_articles(run: Run) -> None:
+    assert [
+        one["id"] for one in json.loads(run("show", "1", "https://harbour.example/2024/04/fog", "--json").stdout)
+    ] == [1, 2]
+    assert [json.loads(line)["id"] for line in run("show", "2", "1", "--jsonl").stdout.splitlines()] == [2, 1]
+    assert run("show", "1", "2", "--markdown").stdout.count("title:") == 2
+    assert [one["article"]["id"] for one in json.loads(run("why", "1", "2", "--json").stdout)] == [1, 2]
+
+
+def test_diff_says_what_it_compares(run: Run) -> None:
+    before, after = run("diff", "1").stdout.splitlines()[:2]
+    assert before.startswith("--- article 1, revision 1, seen 2024-05-01")
+    assert after.startswith("+++ article 1, revision 2, seen 2024-06-01")
+
+
+def test_sites_alone_lists_the_sites(run: Run) -> None:
+    assert run("sites").stdout == run("sites", "list").stdout != ""

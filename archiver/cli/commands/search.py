@@ -459,7 +459,8 @@ def _new_hits_as_json(saved: SavedSearch, news: NewHits | None, reported: tuple[
 
 
 def _saved_as_json(saved: SavedSearch) -> dict[str, Any]:
-    return {"name": saved.name, "query": _format_query(saved), "saved_at": saved.saved_at, "ran_at": saved.ran_at}
+    ran_at = saved.ran_at if saved.ran_at != saved.saved_at else None
+    return {"name": saved.name, "query": _format_query(saved), "saved_at": saved.saved_at, "ran_at": ran_at}
 
 
 def _format_query(saved: SavedSearch) -> str:

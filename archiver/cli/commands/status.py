@@ -12,8 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import archive_option, complete, json_option, pass_options_as, tag_option
-from archiver.cli.terminal import count_noun, format_time, print_json, print_lines, print_table, styled_line
+from archiver.cli.options import archive_option, complete, list_options, pass_options_as, tag_option
+from archiver.cli.terminal import (
+    count_noun,
+    format_time,
+    print_json,
+    print_lines,
+    print_table,
+    print_values,
+    styled_line,
+)
 from archiver.items import SOURCE_NAMES
 
 if TYPE_CHECKING:
@@ -55,8 +63,18 @@ class StatusOptions:
     notify: bool
     try_notify: bool
     accept: bool
-    as_json: bool
+    form: str | None
     archive: str
+
+    @property
+    def as_json(self) -> bool:
+        return self.form == "json"
+
+    @property
+    def is_table(self) -> bool:
+        """Returns True for the table of sites, False for anything else that the command prints."""
+        special = (self.prometheus is not None, self.notify, self.try_notify, self.health_only, self.missing)
+        return not (any(special) or self.accept or self.site or self.long)
 
 
 SORTS = ("health", "name", "articles", "new", "last", "next", "coverage")
@@ -106,7 +124,7 @@ def _read_levels(context: click.Context, parameter: click.Parameter, value: str)
     is_flag=True,
     help="Acknowledge the current problems of SITE; they are hidden unless they get worse, or end and come back.",
 )
-@json_option
+@list_options
 @archive_option
 @pass_options_as(StatusOptions)
 def status(options: StatusOptions) -> None:
@@ -159,6 +177,8 @@ def status(options: StatusOptions) -> None:
 
 
 def _reject_combinations(options: StatusOptions) -> None:
+    if options.form in ("jsonl", "csv") and not options.is_table:
+        raise click.UsageError(f"--{options.form} is only for the table of sites. Use --json.")
     if options.site and (options.tag or options.only):
         raise click.UsageError("--tag and --only select several sites: leave out SITE.")
     if (
@@ -235,14 +255,14 @@ def _print_table(options: StatusOptions) -> None:
     known = bool(rows)
     rows = [row for row in rows if not options.tag or options.tag in row.tags]
     rows = sort_rows([row for row in rows if not options.only or row.health.state in options.only], options.sort)
-    if options.as_json:
-        print_json([row.as_json() for row in rows])
+    if options.form:
+        print_values([row.as_json() for row in rows], options.form)
     elif not rows:
         click.echo(_describe_no_sites(options, has_sites=known), err=True)
     else:
         print_lines(summarize_rows(rows), "")
         print_site_table(fold_common_causes(rows, causes), now)
-    if findings and known and not options.as_json:
+    if findings and known and not options.form:
         print_lines("", styled_line(("the archive", "bold")), *format_findings(Health("amber", findings)))
     if any(row.last_run and not row.complete for row in rows):
         sys.exit(1)
