@@ -16,19 +16,16 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlite_utils import Database
 
 from archiver.errors import ArchiverError, BadSearchName, SavedSearchNotFound, SavedSearchUnreadable
-from archiver.markup import lazy_regex
 from archiver.search.engine import Hit, Listing, list_matches
+from archiver.search.feeds import Feed, entry_of_hit, write_atom
 from archiver.search.query import Query, query_as_options
 from archiver.storage import full_text_and_saved_searches as stored
 from archiver.storage.connection import writing
-
-if TYPE_CHECKING:
-    from lxml import etree
 
 MAX_NAME_LENGTH = 80
 WHY: dict[str, str] = {
@@ -295,12 +292,6 @@ def _saved(row: stored.SavedSearchRow) -> SavedSearch:
 
 # The reported articles of a saved search as an Atom feed (RFC 4287).
 
-ATOM = "http://www.w3.org/2005/Atom"
-_NOT_XML = lazy_regex("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that XML 1.0 does not allow (section 2.2)."""
-_TAG = lazy_regex(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
-_EXACT = ("second", "minute")
-
 
 def atom_feed(
     saved: SavedSearch, reported: Sequence[NewHit], *, own_url: str = "", software: str = "archiver"
@@ -309,57 +300,22 @@ def atom_feed(
     `last_reported`), in that order.
 
     `own_url` is the URL at which the feed is served; "" for a feed in a file. `software` is the name of the program in
-    the feed. The category of an entry says why it is new. If an article has no author, the name of its site is used,
-    because an entry must have an author (RFC 4287, section 4.1.2).
+    the feed. The category of an entry says why it is new.
     """
-    from lxml import etree  # imported late because only a feed needs it
-
-    root = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})  # type: ignore[dict-item]  # the stubs lack None
-    _add(root, "id", f"urn:uuid:{saved.uuid}")
-    _add(root, "title", f"{saved.name}: {query_as_options(saved.query) or 'every article'}")
-    _add(root, "updated", _rfc3339(max((one.found_at for one in reported), default=saved.saved_at)))
-    _add(_add(root, "author"), "name", software)
-    _add(root, "generator", software)
-    if own_url:
-        _add(root, "link", rel="self", type="application/atom+xml", href=own_url)
-    for one in reported:
-        _add_entry(root, saved, one)
-    return etree.tostring(root, xml_declaration=True, encoding="utf-8", pretty_print=True)
-
-
-def _add_entry(root: etree._Element, saved: SavedSearch, one: NewHit) -> None:
-    hit = one.hit
-    entry = _add(root, "entry")
-    if hit.language and _TAG.fullmatch(hit.language):
-        entry.set("{http://www.w3.org/XML/1998/namespace}lang", hit.language)
-    _add(entry, "id", uuid.uuid5(uuid.UUID(saved.uuid), str(hit.id)).urn)
-    _add(entry, "title", hit.title or hit.url)
-    _add(entry, "updated", _rfc3339(one.found_at))
-    if hit.published and hit.published_precision in _EXACT:  # the element requires a time, not only a day
-        _add(entry, "published", _rfc3339(hit.published))
-    for name in hit.authors or (hit.site,):
-        _add(_add(entry, "author"), "name", name)
-    _add(entry, "link", rel="alternate", href=hit.url)
-    _add(entry, "category", term=one.why, label=WHY.get(one.why, one.why))
-    _add(entry, "summary", hit.snippet)
-
-
-def _add(parent: etree._Element, name: str, text: str = "", **attributes: str) -> etree._Element:
-    from lxml import etree
-
-    element = etree.SubElement(parent, f"{{{ATOM}}}{name}")
-    element.text = _NOT_XML.sub("", text) or None
-    for key, value in attributes.items():
-        element.set(key, _NOT_XML.sub("", value))
-    return element
-
-
-def _rfc3339(moment: str) -> str:
-    """Formats a time in UTC as RFC 3339 requires; a time without a zone is taken as UTC."""
-    when = datetime.fromisoformat(moment)
-    return (
-        (when if when.tzinfo else when.replace(tzinfo=UTC))
-        .astimezone(UTC)
-        .isoformat(timespec="seconds")
-        .replace("+00:00", "Z")
+    feed = Feed(
+        f"urn:uuid:{saved.uuid}",
+        f"{saved.name}: {query_as_options(saved.query) or 'every article'}",
+        max((one.found_at for one in reported), default=saved.saved_at),
+        tuple(
+            entry_of_hit(
+                one.hit,
+                uuid.uuid5(uuid.UUID(saved.uuid), str(one.hit.id)).urn,
+                updated=one.found_at,
+                reason=one.why,
+                label=WHY.get(one.why, one.why),
+            )
+            for one in reported
+        ),
+        own_url,
     )
+    return write_atom(feed, software)

@@ -13,7 +13,7 @@ import pytest
 from lxml import etree
 from sqlite_utils import Database
 
-from archiver.search.saved_search import ATOM
+from archiver.search.feeds import ATOM
 from archiver.storage.connection import open_archive
 from tests.cli.conftest import Run
 from tests.runner import fault
