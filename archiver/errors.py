@@ -326,7 +326,7 @@ class URLNotFound(ArchiverError):
         super().__init__(
             url,
             f"No crawl has found {url}: no feed, sitemap, listing or link that was read has it. "
-            f"'archiver crawl {url}' fetches it.",
+            f"'archiver add {url}' fetches it.",
         )
 
 
@@ -671,6 +671,13 @@ class UnreadableInput(ArchiverError):
     def __init__(self, name: str, why: str) -> None:
         self.why = why
         super().__init__(name, f"{name} cannot be read: {why}.")
+
+
+class PageNotFetched(ArchiverError):
+    """Raised when the only page that a command was to fetch was not fetched. `why` is a phrase."""
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(url, f"{url} was not fetched: {why.rstrip('.')}.")
 
 
 class OutputNotWritable(ArchiverError):

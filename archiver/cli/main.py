@@ -78,6 +78,7 @@ class CommandEntry:
 # In the order of the data: collect it, check it, read it, share it.
 COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("crawl", "Collect", "Crawl sites into the archive."),
+    CommandEntry("add", "Collect", "Archive single pages, without crawling their sites."),
     CommandEntry("schedule", "Collect", "Crawl each site when it is due."),
     CommandEntry("fleet", "Collect", "Crawl, import and re-extract on many machines."),
     CommandEntry("import", "Collect", "Import captures from WARC, ARC and WACZ files or from a web archive."),

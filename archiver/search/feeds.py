@@ -72,8 +72,8 @@ class FeedEntry:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A feed with its entries, newest first. `own_url` is the URL at which it is served, and `home_url` that of the page
-    that shows the same to people; each is "" if there is none.
+    """A feed with its entries, newest first. `own_url` is the URL at which it is served, and `home_url` that of the
+    page that shows the same to people; each is "" if there is none.
     """
 
     id: str
@@ -93,9 +93,9 @@ FeedFormat = Literal["atom", "json"]
 def changes_feed(
     db: Database, query: Query, most: int = MAX_ENTRIES, *, own_url: str = "", home_url: str = "", title: str = ""
 ) -> Feed:
-    """Returns a feed of the articles that a query matches and that were added or changed last, at most `most`. An article
-    counts as changed when a revision of it is stored, or when it is found to be gone. The query's own order and limit
-    are ignored.
+    """Returns a feed of the articles that a query matches and that were added or changed last, at most `most`. An
+    article counts as changed when a revision of it is stored, or when it is found to be gone. The query's own order and
+    limit are ignored.
 
     `title` is the feed's title; "" for the query itself. Raises BadQuery, SiteNotFound or IndexMissing.
     """
