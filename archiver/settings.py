@@ -32,6 +32,7 @@ PAST_WAIT = 2.0
 PAST_LIST_TIMEOUT = 180
 CONCURRENT_REQUESTS = 16
 CONCURRENT_REQUESTS_PER_DOMAIN = 1
+DOWNLOADER = "archiver.extensions.throttle_slots.CountingDownloader"
 RETRY_TIMES = 2
 # The time limit in seconds for a whole response, from the DNS lookup to the last byte.
 DOWNLOAD_TIMEOUT = 60

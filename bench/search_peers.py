@@ -19,7 +19,7 @@ from process import run
 from sqlite_utils import Database
 from tantivy import Query
 
-from archiver.search.index_document import index_schema
+from archiver.search.index_schema_and_documents import index_schema
 from archiver.search.word_splitting import split_into_words
 from archiver.storage.full_text_and_saved_searches import index_folder
 

@@ -436,7 +436,7 @@ def _plan_checks(
 
 def _read_rules(file: str) -> str:
     """Returns the text of a file with site rules (TOML). Raises BadRules if the rules are invalid."""
-    from archiver.extraction.template.site_rules import from_toml
+    from archiver.extraction.template.site_rules_and_constants import from_toml
 
     text = read_bytes(file).decode("utf-8", errors="replace")
     from_toml(text, file, by_hand=True)

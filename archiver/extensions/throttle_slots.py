@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -16,9 +16,11 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from scrapy import Request, signals
+from scrapy.core.downloader import Downloader, Slot
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 from slugify import slugify
+from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 
 from archiver.handlers import HostBusy, RunEnded
@@ -75,9 +77,23 @@ HOST_GIVEN_UP = object()
 time or None).
 """
 _TICK_SECONDS = 0.5
-# Without a delay, Scrapy 2.19 sends all requests of a slot at once and ignores its concurrency, since it counts active
-# requests only in the next iteration of the event loop. With a delay of one millisecond, Scrapy counts correctly.
+# Scrapy waits for the end of a pause only in a slot that has a delay (in seconds).
 _MIN_DELAY = 0.001
+
+
+class CountingDownloader(Downloader):
+    """Scrapy's downloader, which counts a request as transferring as soon as it takes the request from the queue.
+
+    Scrapy 2.19 counts it in the next iteration of the event loop. Until then, it may take more requests from the queue
+    than the slot's concurrency allows: all of them without a delay, and some if the process was interrupted for longer
+    than the delay.
+    """
+
+    def _wait_for_download(
+        self, slot: Slot, request: Request, queue_dfd: Deferred[Response]
+    ) -> Coroutine[Any, Any, None]:
+        slot.transferring.add(request)
+        return super()._wait_for_download(slot, request, queue_dfd)
 
 
 class ThrottleExtension:

@@ -52,8 +52,8 @@ from archiver.extraction.template.field_reader import (
     read_terms,
     read_times,
 )
-from archiver.extraction.template.site_rules import BY_HAND, DATED_BY_HAND, Rule, SiteRules
-from archiver.extraction.text_normalization import fold_text, has_text
+from archiver.extraction.template.site_rules_and_constants import BY_HAND, DATED_BY_HAND, Rule, SiteRules
+from archiver.extraction.text_normalization_and_formulas import fold_text, has_text
 from archiver.fields import WEIGHED
 from archiver.items import CONSTANT, Article, Evidence, PageKind, SourceHint
 from archiver.markup.marks import captions_of

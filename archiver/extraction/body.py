@@ -33,7 +33,7 @@ from archiver.extraction.date_parser import text_around_date
 from archiver.extraction.metadata import article_html
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.post_locator import TITLE_PARTS, Post, is_meta_block, meta_blocks_in, other_articles
-from archiver.extraction.text_normalization import clean_text, element_line, fold_text, has_text, tidy_body
+from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text, has_text, tidy_body
 from archiver.items import Mark, SourceHint, is_from_api
 from archiver.markup import lazy_regex
 from archiver.markup.marks import carry_marks

@@ -11,7 +11,7 @@ from itertools import accumulate, islice
 from lxml.etree import _Element as Element
 
 from archiver.extraction.boilerplate import boilerplate_word
-from archiver.extraction.text_normalization import BREAK, CELL, clean_text, has_text
+from archiver.extraction.text_normalization_and_formulas import BREAK, CELL, clean_text, has_text
 from archiver.markup import lazy_regex
 
 UNREAD = frozenset(

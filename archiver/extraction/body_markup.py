@@ -27,7 +27,7 @@ from archiver.extraction.body_blocks import (
     media_of,
 )
 from archiver.extraction.page import Page
-from archiver.extraction.text_normalization import clean_text, element_line, tidy_body
+from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, tidy_body
 from archiver.items import Mark
 from archiver.markup import lazy_regex
 from archiver.markup.html_writer import ANCHOR_PREFIX

@@ -16,7 +16,7 @@ from archiver.extraction.date_parser import AddressDate, Moment
 from archiver.extraction.page import Page, language_tag
 from archiver.extraction.post_locator import title_in_url, title_similarity
 from archiver.extraction.text_language import choose_language
-from archiver.extraction.text_normalization import clean_text, fold_text
+from archiver.extraction.text_normalization_and_formulas import clean_text, fold_text
 from archiver.fields import BY_NAME, fields_with_choice
 from archiver.items import IN_FUTURE, OTHER_HEADING, REFUSED, Candidate, Evidence, SourceHint, is_from_api
 from archiver.markup import lazy_regex

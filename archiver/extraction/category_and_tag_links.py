@@ -15,7 +15,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.text_normalization import CaselessPattern, clean_text, element_line, fold_text
+from archiver.extraction.text_normalization_and_formulas import CaselessPattern, clean_text, element_line, fold_text
 from archiver.markup import lazy_regex
 from archiver.platforms.selector_index import Index
 

@@ -25,7 +25,7 @@ from archiver.extraction.date_parser import (
 from archiver.extraction.metadata import is_article_item, item_of, types
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, script_article
-from archiver.extraction.text_normalization import element_line
+from archiver.extraction.text_normalization_and_formulas import element_line
 from archiver.extraction.visible_dates import RefusedDate, VisibleDate, dates_at_second_look, visible_dates
 from archiver.items import REFUSED, Candidate, Evidence, SourceHint, is_from_api
 from archiver.markup import lazy_regex

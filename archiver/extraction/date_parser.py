@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 
-from archiver.extraction.text_normalization import clean_text
+from archiver.extraction.text_normalization_and_formulas import clean_text
 from archiver.markup import lazy_regex
 from archiver.month_names import MONTHS, month_number, solar_month_number, vietnamese_month_number
 

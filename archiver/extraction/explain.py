@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from archiver.extraction.authors.person_names import WEAK_ACCOUNTS
 from archiver.extraction.candidate_choice import MAX_SHOWN
 from archiver.extraction.post_locator import title_in_url
-from archiver.extraction.template.site_rules import BY_HAND
-from archiver.extraction.text_normalization import fold_text
+from archiver.extraction.template.site_rules_and_constants import BY_HAND
+from archiver.extraction.text_normalization_and_formulas import fold_text
 from archiver.fields import BY_NAME, PAGE_TIMES, WEIGHED, fields_with_choice
 from archiver.items import (
     IN_FUTURE,

@@ -23,7 +23,7 @@ from archiver.extraction.coordinates import (
 from archiver.extraction.metadata import Node, is_article_item, item_of, types
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.text_normalization import clean_text, element_line, fold_text
+from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
 from archiver.items import GeoTag
 from archiver.markup import lazy_regex
 

@@ -21,7 +21,7 @@ from archiver.extraction.geo_markup import (
 )
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.text_normalization import fold_text
+from archiver.extraction.text_normalization_and_formulas import fold_text
 from archiver.items import Evidence, GeoTag, SourceHint, format_degrees
 from archiver.markup import lazy_regex
 

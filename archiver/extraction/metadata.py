@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.text_normalization import clean_text, element_line, fold_text
+from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
 from archiver.markup import lazy_regex
 from archiver.platforms.selector_index import Index
 

@@ -18,10 +18,10 @@ from parsel import Selector, SelectorList
 
 from archiver.errors import BadRules
 from archiver.extraction.date_parser import url_date
-from archiver.extraction.encoding import UNFIT, DecodedText, decode_page
 from archiver.extraction.metadata import PageMetadata
-from archiver.extraction.template.site_rules import SiteConstants
-from archiver.extraction.text_normalization import clean_text, element_line, has_text, write_formulas
+from archiver.extraction.page_decoding_and_mojibake import UNFIT, DecodedText, decode_page
+from archiver.extraction.template.site_rules_and_constants import SiteConstants
+from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, has_text, write_formulas
 from archiver.markup import lazy_regex
 from archiver.platforms.platform_table import Platform, detect_platform
 from archiver.platforms.selector_index import Found, Index

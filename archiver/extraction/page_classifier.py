@@ -22,7 +22,7 @@ from archiver.extraction.date_parser import Moment, is_zero_date, url_date, visi
 from archiver.extraction.metadata import ARTICLE_TYPES, types
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, locate_post, unshown_article
-from archiver.extraction.text_normalization import element_line
+from archiver.extraction.text_normalization_and_formulas import element_line
 from archiver.items import Candidate, PageKind, SourceHint
 from archiver.markup import lazy_regex
 from archiver.platforms.selector_index import is_below

@@ -18,7 +18,7 @@ from archiver.extraction import metadata
 from archiver.extraction.date_parser import text_around_date
 from archiver.extraction.metadata import Node
 from archiver.extraction.page import Page
-from archiver.extraction.text_normalization import element_line, fold_text, has_longer_line, has_text
+from archiver.extraction.text_normalization_and_formulas import element_line, fold_text, has_longer_line, has_text
 from archiver.markup import lazy_regex
 from archiver.platforms.platform_table import by_name
 from archiver.platforms.selector_index import is_below

@@ -21,7 +21,7 @@ from archiver.extraction.post_locator import (
     title_similarity,
     unshown_article,
 )
-from archiver.extraction.text_normalization import clean_text, element_line, fold_text
+from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
 from archiver.extraction.visible_dates import names_a_date
 from archiver.items import OTHER_HEADING, Candidate, SourceHint, is_from_api
 from archiver.markup import lazy_regex

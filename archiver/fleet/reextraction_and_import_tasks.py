@@ -38,13 +38,18 @@ from archiver.fleet.postgres import QueueDatabase, Row
 from archiver.fleet.shard_storage import ShardStorage
 from archiver.fleet.shard_transfer import ARCHIVE, SCANS
 from archiver.fleet.worker_job import LeaseKeeper, WorkerContext, attempt_job, prepare_shard, work_on_shard
-from archiver.importers.import_inputs import RecordFilter, RecordSelector, is_archive_name, open_inputs
+from archiver.importers.import_inputs_and_record_filter import (
+    RecordFilter,
+    RecordSelector,
+    is_archive_name,
+    open_inputs,
+)
 from archiver.scheduling.fork_server import fork_crawl, unblock_end_signals
 from archiver.storage.connection import environment_error, open_archive
 from archiver.storage.runs import Counts
 from archiver.urls import Scope, normalize
 from archiver.warc.decompressing_stream import ByteStream, StreamPosition
-from archiver.warc.foreign_reader import ForeignRecords
+from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecords
 from archiver.warc.http_response import may_be_page
 from archiver.warc.record_problems import Problem, ProblemKind
 

@@ -31,7 +31,7 @@ from archiver.health.notification_policy import SEEN_RUNS, Look, SeenFinding, ho
 from archiver.health.notification_records import FailingChannel, find_failing_channels
 from archiver.politeness.robots import parse_robots
 from archiver.sites.archiver_toml import Config, load_config, unused_groups
-from archiver.sites.group_quotas import read_group_quotas
+from archiver.sites.group_quotas_and_blackouts import read_group_quotas
 from archiver.storage.backup_and_check_records import has_integrity_records, read_damages
 from archiver.storage.completeness import site_completeness
 from archiver.storage.connection import free_bytes, path_of

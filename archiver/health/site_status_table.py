@@ -20,7 +20,7 @@ from archiver.health.health_report_and_metrics import health_as_json
 from archiver.health.health_rules import LEVELS, Health
 from archiver.health.health_state import read_healths
 from archiver.sites.archiver_toml import Config, effective_settings
-from archiver.sites.group_quotas import read_group_quotas
+from archiver.sites.group_quotas_and_blackouts import read_group_quotas
 from archiver.storage.column_values import settings_of, stored_time
 from archiver.storage.completeness import PostCounts, count_posts_of_sites
 from archiver.storage.crawl_schedule import scheduled_site, scheduled_sites

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from archiver import __version__
-from archiver.importers.import_inputs import (
+from archiver.importers.import_inputs_and_record_filter import (
     ImportInput,
     RecordFilter,
     RecordSelector,

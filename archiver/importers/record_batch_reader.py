@@ -25,8 +25,8 @@ from sqlite_utils import Database
 from archiver.articles.article_guards import drop_impossible_values
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.extraction.template.site_rules import SiteRules
-from archiver.importers.import_inputs import RecordSelector
+from archiver.extraction.template.site_rules_and_constants import SiteRules
+from archiver.importers.import_inputs_and_record_filter import RecordSelector
 from archiver.items import Article, PageKind, UsageStatement
 from archiver.politeness.usage_statements import statements_of_headers, statements_of_page
 from archiver.sites.page_objects import NONE, PageObjects, load_page_objects
@@ -42,7 +42,7 @@ from archiver.storage.sites import SiteLookup, rules_valid_at
 from archiver.urls import normalize, urlkey
 from archiver.warc.decompressing_stream import ByteStream, StreamPosition
 from archiver.warc.foreign_captures import ForeignCapture, RecordPair, RecordPairs, foreign_capture_in
-from archiver.warc.foreign_reader import ForeignRecords
+from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecords
 from archiver.warc.http_response import HTTPResponse
 from archiver.warc.record_problems import Problem, ProblemKind
 from archiver.warc.warc_records import Exchange

@@ -48,7 +48,7 @@ from archiver.storage.connection import open_archive, writing
 from archiver.storage.full_text_and_saved_searches import batch_indexing
 from archiver.urls import Scope, normalize, urlkey
 from archiver.warc.foreign_captures import ForeignCapture, RecordPair, normalize_sha1, warc_date
-from archiver.warc.foreign_reader import ForeignRecord
+from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecord
 from archiver.warc.record_problems import Problem, ProblemKind
 
 # The plan of an import from a web archive, and its outcome.

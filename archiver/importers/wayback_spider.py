@@ -43,7 +43,7 @@ from archiver.politeness.address_policy import AddressZone, permission_for, zone
 from archiver.politeness.throttle import BUSY, Throttle
 from archiver.spiders.run_endings_and_outage_guards import FailureStreak, outcome_of_failure
 from archiver.storage.connection import environment_error, is_environment_error
-from archiver.warc.foreign_reader import ForeignRecord
+from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecord
 from archiver.warc.record_problems import Problem, ProblemKind
 
 _log = logging.getLogger(__name__)

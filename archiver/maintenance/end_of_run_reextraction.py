@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.extraction.template.site_rules import (
+from archiver.extraction.template.site_rules_and_constants import (
     MAX_BODY_LENGTH,
     MIN_POSTS,
     SHARE,
@@ -45,7 +45,7 @@ from archiver.maintenance.reextraction_run import (
 from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.article_tables.evidence import decode_evidence
 from archiver.storage.connection import writing
-from archiver.storage.page_forms import PageToRejudge
+from archiver.storage.page_forms_and_verdicts import PageToRejudge
 from archiver.storage.page_result_writer import StoringRun
 from archiver.storage.pages import HINT_IS_LATE, LATEST_HINT, drop_hint_text, hint_from_json, is_text_from_source, stamp
 from archiver.storage.runs import Counts

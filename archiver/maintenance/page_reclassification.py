@@ -21,12 +21,12 @@ from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.page_classifier import Answer
 from archiver.extraction.template.page_form import date_slot, page_form
-from archiver.extraction.template.site_rules import SiteRules
+from archiver.extraction.template.site_rules_and_constants import SiteRules
 from archiver.items import Article, Outcome, PageForm, PageKind, PageResult, SourceHint
 from archiver.maintenance.reextraction import RulesByTime, read_response
 from archiver.sites.page_objects import load_page_objects
 from archiver.storage.connection import writing
-from archiver.storage.page_forms import (
+from archiver.storage.page_forms_and_verdicts import (
     PageToRejudge,
     SiteForms,
     forms_of_site,

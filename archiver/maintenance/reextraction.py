@@ -31,7 +31,7 @@ from archiver.extraction.article import extract_page, garbage_collection_paused
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.page_classifier import Answer
 from archiver.extraction.template.rule_induction import Sample, reports_whole_post
-from archiver.extraction.template.site_rules import SiteConstants, SiteRules
+from archiver.extraction.template.site_rules_and_constants import SiteConstants, SiteRules
 from archiver.extraction.template.template_learner import learn_with_constants, read_without_constants
 from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article, MarkedText, PageKind, SourceHint

@@ -20,7 +20,7 @@ from archiver.storage.connection import environment_error
 from archiver.storage.runs import Counts
 
 if TYPE_CHECKING:
-    from archiver.spiders.crawl_run import Only
+    from archiver.spiders.crawl_run_and_site_judge import Only
 
 # Notices to the user, and the log file.
 

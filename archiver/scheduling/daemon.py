@@ -42,7 +42,7 @@ from archiver.scheduling.fork_server import fork, fork_crawl, unblock_end_signal
 from archiver.scheduling.scheduler_service import ServiceManager
 from archiver.sites.archiver_toml import Config, Maintenance, effective_settings, load_config, unused_groups
 from archiver.sites.crawler_identity import delay_for
-from archiver.sites.group_quotas import read_group_quotas
+from archiver.sites.group_quotas_and_blackouts import read_group_quotas
 from archiver.storage.connection import environment_error, free_bytes, open_archive, opened
 from archiver.storage.crawl_schedule import DueSites, Scheduled
 from archiver.storage.locks import check_is_running, record_heartbeat

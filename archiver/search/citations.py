@@ -21,7 +21,7 @@ from slugify import slugify
 
 from archiver.extraction.authors.person_names import KNOWN_AGENCIES, is_full_name
 from archiver.markup import lazy_regex
-from archiver.search.index_document import fold_name
+from archiver.search.index_schema_and_documents import fold_name
 from archiver.search.word_splitting import is_run_letter
 
 Record = dict[str, Any]

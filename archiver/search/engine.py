@@ -18,7 +18,8 @@ from sqlite_utils import Database
 from archiver.errors import ArticleNotFound, BadQuery
 from archiver.fields import BY_NAME, HIT_FIELDS, WEIGHTS
 from archiver.fields import FACETS as FACETED
-from archiver.search.index_document import (
+from archiver.search.index_refresh import open_searcher
+from archiver.search.index_schema_and_documents import (
     FOLDED_NAMES,
     SPELLINGS,
     fold_name,
@@ -27,7 +28,6 @@ from archiver.search.index_document import (
     spelling_entry,
     spelling_in_entry,
 )
-from archiver.search.index_refresh import open_searcher
 from archiver.search.query import SORTS, Query, filter_terms, ranking_terms
 from archiver.search.query_compiler import TooManyPrefixes, compile_query, has_ranking_terms, stem_forms
 from archiver.search.query_tree import And, Form, Near, Node, Not, Or, SimilarTo, Span, Term, distance_km

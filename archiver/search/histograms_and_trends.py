@@ -30,7 +30,7 @@ from sqlite_utils import Database
 from archiver.errors import BadQuery, ExtraMissing
 from archiver.markup import lazy_regex
 from archiver.search.engine import Plan, plan_query
-from archiver.search.index_document import site_and_parents
+from archiver.search.index_schema_and_documents import site_and_parents
 from archiver.search.query import Query, filter_terms
 from archiver.search.query_parser import parse_query
 from archiver.search.query_tree import And, Box, Key, Node, Or, Span

@@ -22,7 +22,7 @@ from tantivy import Query
 from archiver.errors import ArchiveLocked, ArchiveNotWritable, ArchiverError, IndexMissing
 from archiver.maintenance.verify_database import VerifyFinding, limit_findings
 from archiver.search import tantivy_index
-from archiver.search.index_document import document_rows, index_document, index_schema
+from archiver.search.index_schema_and_documents import document_rows, index_document, index_schema
 from archiver.search.tantivy_index import Searcher, common_words, needs_new_common_words, open_index_in, openable_folder
 from archiver.storage.connection import is_writable, open_archive
 from archiver.storage.full_text_and_saved_searches import delete_index_files, index_folder, index_locked

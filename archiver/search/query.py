@@ -15,7 +15,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.errors import BadQuery
-from archiver.search.index_document import fold_name
+from archiver.search.index_schema_and_documents import fold_name
 from archiver.search.query_parser import parse_query
 from archiver.search.query_tree import (
     DEFAULT_KM,

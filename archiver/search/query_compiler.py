@@ -15,7 +15,7 @@ from sqlite_utils import Database
 from tantivy import Occur, Query
 
 from archiver.fields import WEIGHTS
-from archiver.search.index_document import KEYS, NUMBERS, PAIRED, TEXTS, common_word_pairs, index_schema
+from archiver.search.index_schema_and_documents import KEYS, NUMBERS, PAIRED, TEXTS, common_word_pairs, index_schema
 from archiver.search.query_tree import (
     And,
     ByRows,

@@ -69,7 +69,7 @@ class Near:
 @dataclass(frozen=True, slots=True)
 class Key:
     """Matches articles that have the key `value` in the index, such as is:gone or language:en.
-    `archiver.search.index_document.index_keys` lists the keys of an article.
+    `archiver.search.index_schema_and_documents.index_keys` lists the keys of an article.
     """
 
     value: str

@@ -15,7 +15,7 @@ import tantivy
 from tantivy import FieldType, Occur, Order, Query
 
 from archiver.articles.near_duplicates import UnionFind
-from archiver.search.index_document import COPY, FIRST, KEYS, TURN, index_schema
+from archiver.search.index_schema_and_documents import COPY, FIRST, KEYS, TURN, index_schema
 from archiver.search.query_compiler import key_query
 from archiver.search.tantivy_index import Searcher
 

@@ -23,7 +23,7 @@ from tantivy import DocAddress, Order, Query
 
 from archiver.errors import IndexDamaged
 from archiver.markup import lazy_regex
-from archiver.search.index_document import FORMAT, document_rows
+from archiver.search.index_schema_and_documents import FORMAT, document_rows
 from archiver.search.word_splitting import split_into_words
 from archiver.storage.connection import is_writable, writing
 from archiver.storage.migrations import migrations

@@ -42,8 +42,8 @@ from archiver.extraction.date_candidates import date_of_element
 from archiver.extraction.date_parser import Moment, machine_date, visible_date
 from archiver.extraction.page import Page, language_tag, parse_page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.template.site_rules import SiteRules, from_toml
-from archiver.extraction.text_normalization import clean_text, element_line, fold_text, tidy_body
+from archiver.extraction.template.site_rules_and_constants import SiteRules, from_toml
+from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text, tidy_body
 from archiver.fields import ACCESS, BY_NAME, EVIDENCE, PAGE_FIELDS, leading_field
 from archiver.items import (
     PAGE_OBJECT,

@@ -17,7 +17,7 @@ from archiver.discovery import soft404_and_walls
 from archiver.discovery.page_links_and_well_known_urls import well_known_urls
 from archiver.frontier.fetch_order_and_revisits import SIDE_LISTING_PRIORITY
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
-from archiver.spiders.crawl_run import CrawlRun
+from archiver.spiders.crawl_run_and_site_judge import CrawlRun
 from archiver.spiders.page_request import MOST_REDIRECTS, PageRequest, ParsedPage, page_request
 from archiver.storage import completeness, crawl_exclusions
 from archiver.storage import listed_and_sampled_posts as listed_posts

@@ -16,9 +16,9 @@ from archiver.discovery.soft404_and_walls import SoftNotFoundProfile, detect_wal
 from archiver.discovery.url_classifier import FILE, NO_PATTERN, may_be_post, page_number, pattern_of, series_of
 from archiver.errors import count_noun
 from archiver.extraction.article import extract_page
-from archiver.extraction.encoding import unpack_undeclared
 from archiver.extraction.page import JAVASCRIPT_REASON, Page, needs_javascript
 from archiver.extraction.page import parse_page as parse_html
+from archiver.extraction.page_decoding_and_mojibake import unpack_undeclared
 from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.extraction.template.page_form import date_slot, page_form
 from archiver.frontier.fetch_order_and_revisits import SOURCE_KINDS

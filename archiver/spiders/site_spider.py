@@ -38,7 +38,7 @@ from archiver.handlers import HostBusy, RobotsUnreadable, RunEnded
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.politeness.address_policy import Permission
 from archiver.sites.crawler_identity import contact_of, names_contact, user_agent
-from archiver.spiders.crawl_run import CrawlOrder, Only
+from archiver.spiders.crawl_run_and_site_judge import CrawlOrder, Only
 from archiver.spiders.page_queue import SourceGuesses
 from archiver.spiders.page_request import (
     FetchedPage,

@@ -28,7 +28,7 @@ from archiver.storage.column_values import stored_object
 from archiver.storage.held_pages import held_pages
 from archiver.storage.listed_and_sampled_posts import edit_estimate, unlisted_posts
 from archiver.storage.page_discoveries import Count, page_counts, page_counts_of_sites, record_discovered_urls
-from archiver.storage.page_forms import untaken_pages
+from archiver.storage.page_forms_and_verdicts import untaken_pages
 from archiver.storage.pages import EPOCH, LATEST_HINT, PAGE_REQUEST_QUERY, moment, stamp
 from archiver.storage.requisites import requisite_at
 from archiver.storage.runs import as_shown, latest_samples, unrecorded_links

@@ -81,7 +81,7 @@ from archiver.storage.held_pages import (
     unusual_changes,
 )
 from archiver.storage.page_discoveries import record_discovered_urls
-from archiver.storage.page_forms import SiteForms
+from archiver.storage.page_forms_and_verdicts import SiteForms
 from archiver.storage.runs import Counts, RunStatistics, check_run, crawl_started
 from archiver.urls import urlkey
 
@@ -294,6 +294,8 @@ def record(run: StoringRun, storing: Storing) -> None:
         _enter_requisites(run, storing, effect.article_id, changed=effect.changed)
     _judge_claims(run, storing, effect)
     storing.counts.refused += effect.outcome is Outcome.REFUSED
+    if effect.outcome is Outcome.NOT_FOUND and storing.known.found_at >= pages.stamp(run.started):
+        storing.counts.found -= 1  # it was a guess, and the site has no such feed or sitemap
     if effect.outcome is Outcome.HELD:
         storing.held.add(storing.key)
     storing.counts.accepted += storing.is_confirmed

@@ -19,7 +19,7 @@ from archiver.items import NEEDS_JAVASCRIPT
 from archiver.storage.column_values import stored_time
 from archiver.storage.held_pages import HeldPage, held_pages
 from archiver.storage.listed_and_sampled_posts import unlisted_posts
-from archiver.storage.page_forms import untaken_pages
+from archiver.storage.page_forms_and_verdicts import untaken_pages
 from archiver.storage.pages import stamp
 from archiver.storage.sites import PageObjectUse, page_object_uses
 

@@ -40,7 +40,7 @@ from archiver.storage.runs import as_shown, ensure_site, moved_site
 from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:
-    from archiver.extraction.template.site_rules import SiteConstants, SiteRules
+    from archiver.extraction.template.site_rules_and_constants import SiteConstants, SiteRules
 
 PUBLISHED = ("reference", "features", "excerpt", "full")
 
@@ -529,7 +529,7 @@ def rules_valid_at(db: Database, site_id: int, at: datetime | None = None) -> Si
     """Returns the site rules for a page captured at this time (None: now); None if the site has no rules. Rules written
     by a person override learned rules.
     """
-    from archiver.extraction.template.site_rules import SiteRules
+    from archiver.extraction.template.site_rules_and_constants import SiteRules
 
     when = stamp(at) if at else None
     learned = _newest_rules(
@@ -671,7 +671,7 @@ def _end_of_last_template(db: Database, site_id: int) -> str | None:
 
 
 def _insert_learned_rules(db: Database, site_id: int, rules: SiteRules, at: datetime, since: str | None) -> SiteRules:
-    from archiver.extraction.template.site_rules import to_toml
+    from archiver.extraction.template.site_rules_and_constants import to_toml
 
     db.table("site_rules").insert(
         {
@@ -692,7 +692,7 @@ def add_constants(db: Database, site_id: int, constants: SiteConstants, at: date
     """Adds values that belong to the site, and not to a post, to the site's learned rules. The result is a new version
     of the rules for the same captures. Returns the rules now valid.
     """
-    from archiver.extraction.template.site_rules import SiteRules, to_toml
+    from archiver.extraction.template.site_rules_and_constants import SiteRules, to_toml
 
     row = db.execute(
         "select since from site_rules where site_id = ? and not by_hand and until is null order by id desc limit 1",
@@ -727,7 +727,7 @@ def store_handwritten_rules(db: Database, site_id: int, text: str, subject: str,
     """Stores site rules written by a person (TOML) in place of earlier handwritten rules, and returns them. Raises
     BadRules, whose message names `subject`.
     """
-    from archiver.extraction.template.site_rules import from_toml
+    from archiver.extraction.template.site_rules_and_constants import from_toml
 
     rules = from_toml(text, subject, by_hand=True)
     with writing(db):
@@ -762,7 +762,7 @@ def forget_rules(db: Database, site_id: int, *, by_hand: bool) -> int:
 
 
 def _newest_rules(db: Database, where: str, values: dict[str, Any]) -> SiteRules | None:
-    from archiver.extraction.template.site_rules import from_toml
+    from archiver.extraction.template.site_rules_and_constants import from_toml
 
     row = db.execute(
         f"select id, toml, by_hand from site_rules where {where} order by id desc limit 1", values

@@ -24,7 +24,7 @@ from datasette.plugins import pm
 from datasette.utils.asgi import Forbidden, Request, Response
 
 from archiver.errors import BadPublicURL, CannotListen
-from archiver.search.index_document import fold_name
+from archiver.search.index_schema_and_documents import fold_name
 from archiver.search.query_tree import distance_km
 from archiver.storage.connection import must_open_immutable, open_archive
 from archiver.web import web_requests

@@ -9,7 +9,7 @@ from typing import Any
 
 from archiver import __version__
 from archiver.errors import IndexMissing
-from archiver.extraction.template.site_rules import to_toml
+from archiver.extraction.template.site_rules_and_constants import to_toml
 from archiver.health.health_report_and_metrics import CONTENT_TYPE, format_metrics, health_as_json, judge_all, probe
 from archiver.health.health_state import read_health
 from archiver.health.site_status_table import (

@@ -24,7 +24,7 @@ from archiver.demo.demo_server import Blog
 from archiver.extraction import candidate_choice
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.extraction.template.site_rules import from_toml
+from archiver.extraction.template.site_rules_and_constants import from_toml
 from archiver.fields import EVIDENCE, FIELDS, Field
 from archiver.items import PageKind
 from archiver.platforms.platform_table import platform_tables

@@ -15,7 +15,7 @@ import archiver
 from archiver.extraction.article import extract_page
 from archiver.extraction.explain import FIELDS, FieldExplanation, explain, explanations_as_data
 from archiver.extraction.page import parse_page
-from archiver.extraction.template.site_rules import from_toml
+from archiver.extraction.template.site_rules_and_constants import from_toml
 from archiver.items import IN_FUTURE, REFUSED, Evidence, PageKind
 
 URL = "https://quay.example/2024/05/rope-and-chain"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.template.rule_induction import Sample, learn_rules
-from archiver.extraction.template.site_rules import (
+from archiver.extraction.template.site_rules_and_constants import (
     ReadPost,
     SiteConstants,
     SiteRules,

@@ -12,7 +12,7 @@ from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.template.field_reader import body_container
 from archiver.extraction.template.rule_induction import Sample, learn_rules, selectors_for
-from archiver.extraction.template.site_rules import Rule, from_toml, to_toml
+from archiver.extraction.template.site_rules_and_constants import Rule, from_toml, to_toml
 from archiver.items import Article
 from archiver.platforms.platform_table import platform_tables
 from archiver.platforms.selector_index import Index, selector_error

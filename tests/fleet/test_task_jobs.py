@@ -43,7 +43,7 @@ from archiver.fleet.reextraction_and_import_tasks import (
 from archiver.fleet.shard_storage import ShardStorage, mark_storage, read_manifest
 from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, restore
 from archiver.fleet.worker_job import WorkerContext, crawl_site
-from archiver.importers.import_inputs import RecordFilter
+from archiver.importers.import_inputs_and_record_filter import RecordFilter
 from archiver.storage.connection import open_archive
 from archiver.storage.sites import add_site
 from tests.fleet.postgres import PACKAGE

@@ -18,7 +18,7 @@ from tests.archive_fixture import make_archive
 
 UNFINISHED = """
 import itertools, os, pathlib, signal, sys, tantivy
-from archiver.search.index_document import index_schema
+from archiver.search.index_schema_and_documents import index_schema
 writer = tantivy.Index(index_schema(), path=sys.argv[1]).writer(heap_size=15_000_000, num_threads=1)
 for number in itertools.count():
     writer.add_document(tantivy.Document(id=number, body=" ".join(str(number * n) for n in range(99))))

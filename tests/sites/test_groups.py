@@ -17,7 +17,7 @@ from archiver.cli.main import cli
 from archiver.errors import BadConfig
 from archiver.politeness.throttle import RunLimits
 from archiver.sites.archiver_toml import Config, Quota, effective_settings, parse_config
-from archiver.sites.group_quotas import limit_scheduled_run, read_group_quotas
+from archiver.sites.group_quotas_and_blackouts import limit_scheduled_run, read_group_quotas
 from archiver.storage.connection import open_archive
 from archiver.storage.crawl_schedule import DueSites, scheduled_sites
 from archiver.storage.pages import stamp

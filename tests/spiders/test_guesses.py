@@ -27,6 +27,7 @@ def test_a_guess_that_never_existed_is_not_gone(tmp_path: Path) -> None:
         guesses = rows(archive, "select url from pages where outcome = 'not-found'")
         assert state["wrong_guesses"] == len(guesses) > 0
         assert state["balance"]["found"] == 3
+        assert state["runs"][0]["found"] == 3
         assert f"{len(guesses)} guessed URLs" in run(archive, "", "status", "--long").stdout
         site.requests.clear()
         counts(site.url, archive=archive)

@@ -15,7 +15,7 @@ import pytest
 
 from archiver import __version__
 from archiver.extraction.page import parse_page
-from archiver.extraction.template.site_rules import SiteRules
+from archiver.extraction.template.site_rules_and_constants import SiteRules
 from archiver.extraction.template.template_learner import ENOUGH, Judge, NoJudge, TemplateLearner
 from archiver.items import Article, PageKind
 from archiver.maintenance.reextraction import extract_from_capture

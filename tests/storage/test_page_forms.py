@@ -11,10 +11,10 @@ from sqlite_utils import Database
 
 from archiver.articles.page_form_verdicts import FormVerdict, SiteVerdicts
 from archiver.items import DiscoveredURL, DiscoverySource, PageForm, PageKind
-from archiver.storage import page_forms
+from archiver.storage import page_forms_and_verdicts as page_forms
 from archiver.storage.connection import open_archive
 from archiver.storage.page_discoveries import record_discovered_urls
-from archiver.storage.page_forms import SiteForms, forms_of_site, page_id_at, store_verdicts
+from archiver.storage.page_forms_and_verdicts import SiteForms, forms_of_site, page_id_at, store_verdicts
 from archiver.storage.runs import ensure_site
 from archiver.storage.sites import remove_site
 from archiver.urls import urlkey

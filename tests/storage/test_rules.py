@@ -10,7 +10,7 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.errors import BadRules
-from archiver.extraction.template.site_rules import BY_HAND, Rule, SiteRules
+from archiver.extraction.template.site_rules_and_constants import BY_HAND, Rule, SiteRules
 from archiver.items import Article, Evidence
 from archiver.storage.article_tables.articles import Observation, store_article
 from archiver.storage.connection import open_archive

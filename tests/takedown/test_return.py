@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from archiver.demo.demo_server import Demo
-from archiver.importers.import_inputs import RecordFilter
+from archiver.importers.import_inputs_and_record_filter import RecordFilter
 from archiver.maintenance.verify import verify
 from tests.importers import files, importing
 from tests.proved_archive import QUAY, START, Run, make, page

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from archiver.warc.decompressing_stream import StreamPosition
 from archiver.warc.foreign_captures import ForeignCapture, foreign_capture_in, warc_date
-from archiver.warc.foreign_reader import ForeignRecord
+from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecord
 from archiver.warc.http_response import dechunk, parse_http_response
 from archiver.warc.payload import parse_digest
 from archiver.warc.record_problems import Problem, ProblemKind

@@ -53,7 +53,7 @@ from archiver.storage.sites import page_objects_of_site, tags_of_sites
 from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:
-    from archiver.spiders.crawl_run import Only
+    from archiver.spiders.crawl_run_and_site_judge import Only
 
 
 _THIS_MACHINE = "http://127.0.0.1"  # the demonstration blog is served there

@@ -31,7 +31,7 @@ from archiver.search.engine import format_published
 if TYPE_CHECKING:
     from archiver.extraction.explain import FieldExplanation
     from archiver.extraction.page import Page
-    from archiver.extraction.template.site_rules import SiteRules
+    from archiver.extraction.template.site_rules_and_constants import SiteRules
     from archiver.items import Article
     from archiver.sites.page_objects import LoadedPageObject, PageObjects
 
@@ -173,7 +173,7 @@ def extract(options: ExtractOptions) -> None:
 
 def _reason_not_html(data: bytes, text: str) -> str:
     """Returns why a file is not an HTML page, given its bytes and its decoded text; "" if it may be one."""
-    from archiver.extraction.encoding import unpack_undeclared
+    from archiver.extraction.page_decoding_and_mojibake import unpack_undeclared
     from archiver.warc.http_response import is_binary
 
     unpacked, _ = unpack_undeclared(data)
@@ -314,7 +314,7 @@ def _save_case(folder: Path, used: LoadedPageObject | None, case: _Case, article
 
 def _warn_of_unmatched(page: Page, article: Article, rules: SiteRules) -> None:
     """Prints on standard error which rules found nothing on the page, and whether the page is not a post."""
-    from archiver.extraction.template.site_rules import BY_HAND
+    from archiver.extraction.template.site_rules_and_constants import BY_HAND
     from archiver.items import PageKind
 
     for mark in (mark for mark in rules.post if not page.ask(mark)):

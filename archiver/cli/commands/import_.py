@@ -24,7 +24,7 @@ from archiver.cli.options import archive_option, json_option, pass_options_as
 from archiver.cli.terminal import count_noun, print_json, strip_control_characters
 
 if TYPE_CHECKING:
-    from archiver.importers.import_inputs import RecordFilter
+    from archiver.importers.import_inputs_and_record_filter import RecordFilter
     from archiver.importers.import_run import FileResult
     from archiver.importers.wayback_import import WaybackOutcome, WaybackPlan
     from archiver.warc.record_problems import Problem
@@ -424,7 +424,7 @@ class ImportOptions:
 
     def record_filter(self) -> RecordFilter:
         """Builds the filter that selects the captures to import. Raises BadAddress if a name is not a site or host."""
-        from archiver.importers.import_inputs import RecordFilter
+        from archiver.importers.import_inputs_and_record_filter import RecordFilter
         from archiver.urls import Scope, start_address
 
         names = tuple(Scope.of(start_address(word)).name for word in self.only)

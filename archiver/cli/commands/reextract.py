@@ -376,7 +376,7 @@ def _rejudge_site(db: Any, archive: Path, site: dict[str, Any], *, dry_run: bool
     from archiver.articles.page_form_verdicts import judge_forms
     from archiver.items import PageKind
     from archiver.maintenance.page_reclassification import Rejudging, RejudgingTally, form_pages, judge_site, rejudge
-    from archiver.storage.page_forms import forms_of_site, pages_without_form
+    from archiver.storage.page_forms_and_verdicts import forms_of_site, pages_without_form
     from archiver.storage.page_result_writer import StoringRun
     from archiver.storage.runs import last_run
 

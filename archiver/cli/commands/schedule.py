@@ -90,7 +90,7 @@ def schedule(options: ScheduleOptions) -> None:
     if options.folder:
         raise click.UsageError("--output needs --systemd, --cron, --docker or --monitoring.")
     from archiver.sites.archiver_toml import effective_settings, load_config
-    from archiver.sites.group_quotas import read_group_quotas
+    from archiver.sites.group_quotas_and_blackouts import read_group_quotas
     from archiver.storage.connection import open_archive, opened
     from archiver.storage.crawl_schedule import scheduled_sites
 

@@ -215,7 +215,7 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
       archiver sites rules blog.example.org > rules.toml; archiver sites rules blog.example.org --set rules.toml
       archiver sites rules blog.example.org --learn
     """
-    from archiver.extraction.template.site_rules import to_toml
+    from archiver.extraction.template.site_rules_and_constants import to_toml
     from archiver.storage.connection import opened
     from archiver.storage.sites import (
         find_site,

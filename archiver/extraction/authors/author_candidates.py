@@ -29,7 +29,7 @@ from archiver.extraction.category_and_tag_links import text_before
 from archiver.extraction.metadata import Node, is_article_item, item_of, types
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, unshown_article
-from archiver.extraction.text_normalization import clean_text, element_line, fold_text
+from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
 from archiver.items import ORGANIZATIONS, Candidate, Evidence, SourceHint, is_from_api
 from archiver.markup import lazy_regex
 from archiver.platforms.platform_table import by_name

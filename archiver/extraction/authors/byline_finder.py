@@ -33,7 +33,7 @@ from archiver.extraction.authors.person_names import (
 from archiver.extraction.boilerplate import opens_comments
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.text_normalization import clean_text, element_line, fold_text
+from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
 from archiver.markup import lazy_regex
 
 # The boxes about the author that follow a post.

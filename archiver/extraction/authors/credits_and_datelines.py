@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from archiver.extraction.authors.person_names import AMBIGUOUS, BY, KNOWN_AGENCIES, looks_personal, split_names
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.text_normalization import clean_text, element_line, fold_text
+from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
 from archiver.markup import lazy_regex
 
 # The words that introduce a source: one row per language and form.

@@ -27,7 +27,7 @@ from archiver.extraction.category_and_tag_links import kind_of_address
 from archiver.extraction.date_parser import Moment, text_around_date
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import LINE_RULES, Post
-from archiver.extraction.text_normalization import clean_text, element_line
+from archiver.extraction.text_normalization_and_formulas import clean_text, element_line
 from archiver.extraction.visible_dates import date_of_attributes, is_other_time_name, is_reaction_name, read_dates
 from archiver.markup import lazy_regex
 

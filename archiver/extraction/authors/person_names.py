@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from archiver.extraction.metadata import types
 from archiver.extraction.page import Page
-from archiver.extraction.text_normalization import CaselessPattern, clean_text, fold_text
+from archiver.extraction.text_normalization_and_formulas import CaselessPattern, clean_text, fold_text
 from archiver.items import Candidate
 from archiver.markup import lazy_regex
 

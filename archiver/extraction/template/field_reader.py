@@ -31,8 +31,8 @@ from archiver.extraction.date_candidates import date_of_element
 from archiver.extraction.date_parser import Moment, machine_date, url_date, visible_date
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, locate_post, post_with_title
-from archiver.extraction.template.site_rules import BY_HAND, JSON_LD, Rule, SiteRules
-from archiver.extraction.text_normalization import clean_text, element_line, fold_text, has_text
+from archiver.extraction.template.site_rules_and_constants import BY_HAND, JSON_LD, Rule, SiteRules
+from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text, has_text
 from archiver.extraction.title import heading_text, site_names, without_site
 from archiver.items import Candidate, Evidence, SourceHint, is_from_api
 from archiver.platforms.selector_index import Found, element_selector

@@ -32,8 +32,8 @@ from archiver.extraction.template.field_reader import (
     read_field,
     select_by_index,
 )
-from archiver.extraction.template.site_rules import JSON_LD, Rule, SiteRules
-from archiver.extraction.text_normalization import element_line, fold_text
+from archiver.extraction.template.site_rules_and_constants import JSON_LD, Rule, SiteRules
+from archiver.extraction.text_normalization_and_formulas import element_line, fold_text
 from archiver.items import Article, SourceHint
 from archiver.markup import lazy_regex
 from archiver.platforms.selector_index import Found, split_words

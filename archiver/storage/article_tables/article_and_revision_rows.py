@@ -26,7 +26,7 @@ from archiver.articles.revision_history import PastRevision, Revert, find_revert
 from archiver.fields import LINKS, PAGE_FIELDS, PAGE_LISTS, PAGE_TIMES, PROSE, STORED_LISTS
 from archiver.items import Article, GeoTag
 from archiver.markup.marks import pack_marks, unpack_marks
-from archiver.storage.article_tables.evidence import Entry, decode_evidence, pack_evidence
+from archiver.storage.article_tables.evidence import Entry, compact_json, decode_evidence, pack_evidence
 from archiver.storage.pages import insert_row, moment, stamp
 
 # -- SQL for revisions: the row of the current revision has only the fields that differ from `articles`, so that no text
@@ -91,7 +91,7 @@ def article_row(article: Article) -> dict[str, Any]:
     for name in PAGE_LISTS:
         row[name] = _as_json(row[name]) if row[name] else "[]"
     row["geotags"] = _as_json([asdict(g) for g in article.geotags]) if article.geotags else "[]"
-    row["markup"] = _as_json(pack_marks(article.markup)) if article.markup else "[]"
+    row["markup"] = compact_json(pack_marks(article.markup)) if article.markup else "[]"
     for name in PAGE_TIMES:
         row[name] = row[name].isoformat() if row[name] else None
     return row

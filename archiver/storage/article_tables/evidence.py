@@ -31,7 +31,8 @@ EXTRACTION = ("extractor", "capture_id", "read_at")
 """The values that identify an extraction: the extractor's version, the ID of the capture, and the time."""
 FORM = ("field", "source", "locator", "confidence", "won", "value", *EXTRACTION)
 _ALWAYS = FORM[: FORM.index("value") + 1]
-as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+# Without spaces, which would be a tenth of the marks of a text.
+compact_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 Entry = dict[str, Any]
 
@@ -45,7 +46,7 @@ def unpack_evidence(text: str | None) -> list[Entry]:
 
 def pack_evidence(entries: Iterable[Entry]) -> str:
     """Encodes candidates as the JSON of `revisions.evidence`."""
-    return as_json([evidence_as_list(one) for one in entries])
+    return compact_json([evidence_as_list(one) for one in entries])
 
 
 def evidence_as_list(one: Entry) -> list[Any]:
@@ -81,7 +82,7 @@ def encode_evidence(db: Database, entries: Iterable[Entry], row: Mapping[str, An
     if new := [kind for _, kind in stored if kind is not None and kind not in kinds]:
         _find_kinds(db, kinds, dict.fromkeys(new))
     out = [evidence_as_list(one) if kind is None else _encode(one, kinds[kind], row) for one, kind in stored]
-    return as_json(out) if out else None
+    return compact_json(out) if out else None
 
 
 def decode_evidence(db: Database, row: Mapping[str, Any]) -> list[Entry]:
@@ -177,7 +178,7 @@ def _known_kinds(db: Database) -> dict[Kind, int]:
 def _find_kinds(db: Database, known: dict[Kind, int], kinds: Iterable[Kind]) -> None:
     """Adds the IDs of more rows of `evidence_kinds` to `known`. Inserts the rows that are missing."""
     wanted = list(kinds)
-    found = db.conn.execute(_FIND_KINDS, [as_json(wanted)]).fetchall()
+    found = db.conn.execute(_FIND_KINDS, [compact_json(wanted)]).fetchall()
     known |= {wanted[place]: number for place, number in found}
     for kind in wanted:
         if kind not in known:

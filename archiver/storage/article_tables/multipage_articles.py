@@ -27,6 +27,7 @@ from archiver.markup.marks import captions_of, join_marks, pack_marks, unpack_ma
 from archiver.storage import pages
 from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.article_tables.article_urls_and_identification import add_aliases
+from archiver.storage.article_tables.evidence import compact_json
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.urls import urlkey
 
@@ -178,7 +179,7 @@ def update_part(db: Database, key: str, text: MarkedText) -> None:
 
 
 def _columns_of(text: MarkedText | None) -> tuple[str | None, str | None]:
-    return (text.text, json.dumps(pack_marks(text.markup), ensure_ascii=False)) if text else (None, None)
+    return (text.text, compact_json(pack_marks(text.markup))) if text else (None, None)
 
 
 def link_parts_to_article(

@@ -31,7 +31,7 @@ from archiver.articles.page_form_verdicts import (
     similarity,
 )
 from archiver.extraction.page_classifier import GUESSES
-from archiver.extraction.template.site_rules import BY_HAND, DATED_BY_HAND
+from archiver.extraction.template.site_rules_and_constants import BY_HAND, DATED_BY_HAND
 from archiver.items import Outcome, PageForm, PageKind
 from archiver.storage.pages import last_rowid, stamp
 

@@ -29,7 +29,7 @@ from archiver.extensions.crawl_log import log_as
 from archiver.extraction.page import Page
 from archiver.extraction.page_classifier import Answer
 from archiver.extraction.template.page_form import page_form
-from archiver.extraction.template.site_rules import SiteRules
+from archiver.extraction.template.site_rules_and_constants import SiteRules
 from archiver.extraction.template.template_learner import TemplateLearner
 from archiver.frontier.pattern_budgets_and_equivalent_urls import RedirectForms
 from archiver.frontier.random_samples import DEFAULT_SAMPLE
@@ -46,7 +46,7 @@ from archiver.maintenance.reextraction import extract_from_capture
 from archiver.politeness.throttle import MAX_RETRY_AFTER, RunLimits
 from archiver.sites.archiver_toml import effective_settings, load_config
 from archiver.sites.crawler_identity import needs_contact
-from archiver.sites.group_quotas import limit_scheduled_run
+from archiver.sites.group_quotas_and_blackouts import limit_scheduled_run
 from archiver.sites.page_objects import load_page_objects
 from archiver.spiders.requisite_queue import Requisites
 from archiver.spiders.run_endings_and_outage_guards import RunEnding, RunResult, internal_error
@@ -61,7 +61,7 @@ from archiver.storage.held_pages import count_held, count_taken_back, hold_of
 from archiver.storage.listed_and_sampled_posts import count_unseen_posts, edit_estimate, make_sample_due, samples_of
 from archiver.storage.locks import HeldLock, lock_host, lock_site
 from archiver.storage.page_discoveries import record_discovered_urls
-from archiver.storage.page_forms import is_promised, stored_verdicts
+from archiver.storage.page_forms_and_verdicts import is_promised, stored_verdicts
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.requisites import DEFAULT_MODE, Mode
 from archiver.storage.runs import (
@@ -315,6 +315,7 @@ class CrawlRun:
             self.samples.revisit_period(self.revisit),
         )
         self.writer = PageWriter(storing, self.before_commit)
+        self.writer.counts.found += self._is_start_new
         self.judge = SiteJudge(self.db, self.archive, self.site, self.writer, storing)
         self.learner = TemplateLearner(rules_valid_at(self.db, site_id), self._learned, self._outdated, self.judge)
         self.redirect_forms = RedirectForms()
@@ -344,7 +345,8 @@ class CrawlRun:
             self.run_id = begin_run(self.db, site_id, order.only or mode, __version__, self.started, repairs)
             log_as(self.site["name"], self.run_id)
             found = [_named_page(url) for url in order.pages] or [DiscoveredURL(self.start_url, DiscoverySource.SEED)]
-            record_discovered_urls(self.db, site_id, found, self.started)
+            new = record_discovered_urls(self.db, site_id, found, self.started)
+            self._is_start_new = bool(new) and not order.pages
             if order.pages:
                 pass  # the queue hands out these pages, whether they are due or not
             elif order.only:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from archiver.urls import normalize
 from archiver.warc.foreign_captures import warc_date
-from archiver.warc.foreign_reader import MAGIC, RECORDS, MemberStream, WACZMember, read_wacz_members
+from archiver.warc.foreign_warc_arc_wacz_reader import MAGIC, RECORDS, MemberStream, WACZMember, read_wacz_members
 from archiver.warc.http_response import may_be_page
 from archiver.warc.record_problems import Problem, ProblemKind
 

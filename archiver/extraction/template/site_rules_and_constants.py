@@ -39,7 +39,7 @@ from typing import Any
 import tomli_w
 
 from archiver.errors import BadRules
-from archiver.extraction.text_normalization import fold_text
+from archiver.extraction.text_normalization_and_formulas import fold_text
 from archiver.fields import LEARNABLE
 from archiver.items import OTHER_HEADING, Article, Evidence
 from archiver.markup import lazy_regex
