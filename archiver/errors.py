@@ -440,6 +440,21 @@ class BadAddress(ArchiverError):
         super().__init__(url, f"{url!r} is not a URL that can be crawled: {why}.")
 
 
+class LooksLikePost(ArchiverError):
+    """Raised when the address that a crawl is to start from looks like that of one post. `home` is the start of its
+    site: a new one, or (`known`) one that the archive has.
+    """
+
+    def __init__(self, url: str, home: str, *, known: bool = False) -> None:
+        shown, site = shlex.quote(url), shlex.quote(home)
+        super().__init__(
+            url,
+            f"{url} looks like one post: 'archiver add {shown}' archives this page, and 'archiver crawl {site}' "
+            f"crawls {'the site that the archive has it in' if known else 'the whole site'}. If a site begins at "
+            "this very address, repeat the command with --as-site.",
+        )
+
+
 class HostNotFound(ArchiverError):
     """Raised when a host name does not resolve."""
 

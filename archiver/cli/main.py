@@ -34,6 +34,7 @@ from archiver.errors import (
     BadSetting,
     BadSplits,
     ContactMissing,
+    LooksLikePost,
     TagNotFound,
 )
 
@@ -51,6 +52,7 @@ USAGE_ERRORS = (
     BadSetting,
     BadSplits,
     ContactMissing,
+    LooksLikePost,
     TagNotFound,
 )
 

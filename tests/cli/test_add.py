@@ -152,3 +152,20 @@ def test_extract_fetches_one_page_and_keeps_nothing(tmp_path: Path) -> None:
     assert "robots.txt" in refused.stderr
     assert "404" in missing.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_crawl_of_one_post_adds_no_site(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    with serving(blog()) as site:
+        refused = crawl(site.url + "2024/a-post/", archive=archive)
+        assert not archive.exists()
+        assert crawl(site.url, archive=archive).returncode == 0
+        requests = len(site.requests)
+        again = crawl(site.url + "2024/b-post/", archive=archive)
+        assert (again.returncode, len(site.requests)) == (2, requests)
+        insisted = crawl(site.url + "2024/a-post/", "--as-site", archive=tmp_path / "b.db")
+    assert refused.returncode == 2
+    assert f"archiver add {site.url}2024/a-post/" in refused.stderr
+    assert f"archiver crawl {site.url}" in refused.stderr
+    assert rows(archive, "select count(*) from sites") == [(1,)]
+    assert insisted.returncode == 0
