@@ -67,6 +67,8 @@ FOREIGN_SITEMAP = "sitemap of other sites"
 
 NO_LONGER_LISTED = "no longer lists it"
 """If a post is fetched because a source or listing no longer lists it, the reason ends in these words."""
+STILL_ONLINE = "but it is still online"
+"""If such a post is still online, the reason of its outcome ends in these words."""
 UNLISTED = "unlisted"
 """Rule of the outcome of a post that may be gone: its sources no longer list it. Its page cannot show whether it is
 gone, because the site sends the same page, without content, for every address."""

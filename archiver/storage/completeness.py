@@ -26,7 +26,7 @@ from archiver.storage.article_tables.articles import count_withdrawn
 from archiver.storage.article_tables.captures_and_imports import usage_statements_of
 from archiver.storage.column_values import stored_object
 from archiver.storage.held_pages import held_pages
-from archiver.storage.listed_and_sampled_posts import edit_estimate, unlisted_posts
+from archiver.storage.listed_and_sampled_posts import delisted_posts, edit_estimate, unlisted_posts
 from archiver.storage.page_discoveries import Count, page_counts, page_counts_of_sites, record_discovered_urls
 from archiver.storage.page_forms_and_verdicts import untaken_pages
 from archiver.storage.pages import EPOCH, LATEST_HINT, PAGE_REQUEST_QUERY, moment, stamp
@@ -227,6 +227,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     - withdrawn: articles whose pages proved not to be posts.
     - untaken: pages that look like the posts of the site, but were not stored as posts (rule, pages, example).
     - unlisted: posts that are no longer listed and may be gone (posts, example).
+    - delisted: posts that a source or listing no longer shows, and that are still online (posts, example).
     - removed: posts removed by takedown (docs/operate.md).
     - posts: the URLs of posts by state, with the total as `found`.
     - sources: for each source, the same counts as in `posts`, the most complete source first, with the `balance` of all
@@ -274,6 +275,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
         "withdrawn": count_withdrawn(db, site["name"]),
         "untaken": [asdict(one) for one in untaken_pages(db, site_id)],
         "unlisted": dict(zip(("posts", "example"), unlisted_posts(db, site_id), strict=True)),
+        "delisted": dict(zip(("posts", "example"), delisted_posts(db, site_id), strict=True)),
         "held": [asdict(one) for one in held_pages(db, site_id)],
         "removed": len(tombstones(db, "site = ? and allowed_at is null", [site["name"]])),
         "posts": posts,

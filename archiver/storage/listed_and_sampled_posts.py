@@ -30,7 +30,7 @@ from archiver.frontier.random_samples import (
     Sampled,
     choose_sample,
 )
-from archiver.items import NO_LONGER_LISTED, UNLISTED, DiscoverySource, ListedPosts
+from archiver.items import NO_LONGER_LISTED, STILL_ONLINE, UNLISTED, DiscoverySource, ListedPosts
 from archiver.storage.pages import EPOCH, make_pages_due, moment, stamp
 from archiver.storage.runs import MeasuredRun
 
@@ -207,6 +207,18 @@ def unlisted_posts(db: Database, site_id: int) -> tuple[int, str]:
     row = db.execute(
         f"select count(*), coalesce(min(p.url), '') from pages p where p.site_id = ? and p.rule = '{UNLISTED}' "
         f"and not {_RELISTED}",
+        [site_id],
+    ).fetchone()
+    return int(row[0]), str(row[1])
+
+
+def delisted_posts(db: Database, site_id: int) -> tuple[int, str]:
+    """Returns the number of a site's posts that were still online when they were last fetched, although a source or
+    listing no longer shows them, and the URL of one ("" if there are none).
+    """
+    row = db.execute(
+        "select count(*), coalesce(min(p.url), '') from pages p where p.site_id = ? and p.outcome in ('archived', "
+        f"'unchanged') and p.reason like '%{STILL_ONLINE}' and not {_RELISTED}",
         [site_id],
     ).fetchone()
     return int(row[0]), str(row[1])

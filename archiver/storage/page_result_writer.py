@@ -29,6 +29,7 @@ from archiver.frontier.fetch_order_and_revisits import (
 from archiver.frontier.random_samples import SAMPLE_REASON
 from archiver.items import (
     NO_LONGER_LISTED,
+    STILL_ONLINE,
     UNLISTED,
     DiscoveredURL,
     DiscoverySource,
@@ -304,6 +305,8 @@ def record(run: StoringRun, storing: Storing) -> None:
     if result.kind is not PageKind.PART:
         phrase = multipage_articles.link_parts_to_article(db, run.site_id, result, effect.article_id, storing.known)
         reason = "; ".join(filter(None, (reason, phrase)))
+    if _is_delisted(storing, effect):
+        reason = "; ".join(filter(None, (reason, f"{storing.known.reason}, {STILL_ONLINE}")))
     rule = tombstones.RULE if effect.outcome is Outcome.REFUSED and result.article else result.rule
     storing.result = replace(result, outcome=effect.outcome, reason=reason, rule=rule)
     pages.record_result(
@@ -592,6 +595,14 @@ def _found_as_new_page(run: StoringRun, storing: Storing, effect: Effect) -> dat
         return None
     rules = {known.rule, storing.result.rule}  # a page that the server calls unchanged keeps the rule of its last state
     return found if outcome is Outcome.GONE or rules & MAY_BE_NEW_POST else None
+
+
+def _is_delisted(storing: Storing, effect: Effect) -> bool:
+    """Returns True if a post is still online that was fetched because a source or listing no longer shows it. A page
+    that shows the same for every address (the rule UNLISTED) does not say whether its post is online.
+    """
+    is_online = effect.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and storing.result.rule != UNLISTED
+    return is_online and storing.known.reason.endswith(NO_LONGER_LISTED)
 
 
 def _recheck_vanished(run: StoringRun, result: PageResult) -> None:

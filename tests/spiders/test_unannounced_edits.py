@@ -139,6 +139,10 @@ def test_a_post_that_leaves_only_the_home_page_is_requested_once(tmp_path: Path)
         counts(site.url, archive=archive)
         counts(site.url, archive=archive)
         assert site.requests.count("/entry-6/") == 1
+        [status] = json.loads(archiver("status", site.url, "--json", archive=archive).stdout)
+        assert status["delisted"] == {"posts": 1, "example": f"{site.url}entry-6/"}
+        why = json.loads(archiver("why", f"{site.url}entry-6/", "--json", archive=archive).stdout)
+        assert why["reason"] == f"{site.url} no longer lists it, but it is still online"
     assert rows(archive, "select count(*) from articles where gone_at is not null") == [(0,)]
 
 

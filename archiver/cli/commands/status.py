@@ -507,7 +507,7 @@ def _print_all_missing(options: StatusOptions) -> None:
 
 def _format_judged(state: dict[str, Any]) -> list[Any]:
     """Returns lines about pages whose status is in doubt: withdrawn articles, pages that look like posts but were not
-    stored, held pages, and unlisted posts, which may no longer exist.
+    stored, held pages, and posts that are no longer listed.
     """
     lines = [
         count_noun(
@@ -533,6 +533,10 @@ def _format_judged(state: dict[str, Any]) -> list[Any]:
         lines.append(
             f"{count_noun(unlisted, 'post')} no longer listed; the site does not show which of its posts still exist: "
             f"{state['unlisted']['example']}"
+        )
+    if delisted := state["delisted"]["posts"]:
+        lines.append(
+            f"{count_noun(delisted, 'post')} no longer listed but still online: {state['delisted']['example']}"
         )
     return [styled_line((line, "yellow"), indent=2) for line in lines]
 
