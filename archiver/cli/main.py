@@ -112,6 +112,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("clusters", "Read", "List clusters of near-duplicates, or show one."),
     CommandEntry("cite", "Read", "Print citations of articles.", "commands.show"),
     CommandEntry("export", "Share", "Export articles as JSON Lines, CSV, GeoJSON or Parquet, or captures as WACZ."),
+    CommandEntry("feed", "Share", "Write a feed of new and changed articles.", "commands.search"),
     CommandEntry("publish", "Share", "Publish a versioned dataset that can be cited, checked and rebuilt."),
     CommandEntry(
         "doctor", "Set up", "Check the installation: versions, extras, disk, contact, clock, index.", "commands.verify"

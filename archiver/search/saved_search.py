@@ -11,17 +11,20 @@ running are safe during a crawl and concurrently. Times are ISO 8601 in UTC.
 from __future__ import annotations
 
 import json
+import shlex
 import unicodedata
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
+from html import escape
 from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.errors import ArchiverError, BadSearchName, SavedSearchNotFound, SavedSearchUnreadable
-from archiver.search.engine import Hit, Listing, list_matches
+from archiver.errors import ArchiverError, BadSearchName, SavedSearchNotFound, SavedSearchUnreadable, count_noun
+from archiver.markup import lazy_regex
+from archiver.search.engine import Hit, Listing, format_published, list_matches
 from archiver.search.feeds import Feed, entry_of_hit, write_atom
 from archiver.search.query import Query, query_as_options
 from archiver.storage import full_text_and_saved_searches as stored
@@ -147,6 +150,47 @@ def run_saved_search(db: Database, name: str, now: datetime | None = None) -> Ne
         stored.add_hits(db, row.id, (number for number in _matching_ids(found) if number not in known), at, new)
         stored.mark_saved_search_run(db, row.id, at, before)
     return _result(replace(saved, ran_at=at), row.ran_at, found, new, at)
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRun:
+    """A run of a saved search whose matches are not marked as reported yet (see `begin_run` and `complete_run`).
+
+    - `news`: its result.
+    - `ids`: the IDs of all matches, including folded ones.
+    - `reasons`: why each new match is new.
+    - `before`: the state of the archive before the run.
+    """
+
+    news: NewHits
+    ids: tuple[int, ...]
+    reasons: Mapping[int, str]
+    at: str
+    before: stored.ArchiveMark
+
+
+def begin_run(db: Database, name: str, now: datetime | None = None) -> PendingRun:
+    """Runs a saved search, and writes nothing. `complete_run` marks its matches as reported: after a message about them
+    was sent, for example, so that they stay new if it cannot be sent. Raises the same errors as `run_saved_search`.
+    """
+    row = _row(db, name)
+    before = stored.archive_mark(db)
+    found = list_matches(db, _all_pages(_saved(row).query))
+    ids = _matching_ids(found)
+    new = _new_matches(db, row, found, stored.known_hits(db, row.id, ids))
+    at = max(_moment(now), row.ran_at)
+    return PendingRun(_result(_saved(row), row.ran_at, found, new, at), tuple(ids), new, at, before)
+
+
+def complete_run(db: Database, run: PendingRun) -> None:
+    """Marks the matches of a run as reported. `db` must be open for writing. Raises SavedSearchNotFound if the search
+    was deleted meanwhile.
+    """
+    with writing(db):
+        row = _row(db, run.news.saved.name)
+        known = stored.known_hits(db, row.id, run.ids)
+        stored.add_hits(db, row.id, (number for number in run.ids if number not in known), run.at, run.reasons)
+        stored.mark_saved_search_run(db, row.id, run.at, run.before)
 
 
 def peek_saved_search(db: Database, name: str, now: datetime | None = None) -> NewHits:
@@ -319,3 +363,67 @@ def atom_feed(
         own_url,
     )
     return write_atom(feed, software)
+
+
+# A letter about the new matches of saved searches.
+
+_MOST_IN_LETTER = 50
+_NO_LINES = lazy_regex(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_INDENT = "  "
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message about new matches: its subject, and the same text in plain form and as an HTML page."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def compose_letter(found: Sequence[NewHits]) -> Letter:
+    """Returns the letter about the results of saved searches of which at least one has new matches. Searches without
+    any are left out, and so is what exceeds 50 matches of one search.
+    """
+    news = [one for one in found if one.new]
+    total = sum(len(one.new) for one in news)
+    names = ", ".join(one.saved.name for one in news)
+    subject = f"archiver: {count_noun(total, 'new article')} ({names})"
+    parts, sections = [], []
+    for one in news:
+        shown, rest = one.new[:_MOST_IN_LETTER], len(one.new) - _MOST_IN_LETTER
+        head = f"{one.saved.name}: {count_noun(len(one.new), 'new article')}"
+        more = [f"and {rest:,} more: archiver searches run {shlex.quote(one.saved.name)} --again"] if rest > 0 else []
+        parts.append("\n\n".join([head, *map(_entry_as_text, shown), *(_INDENT + line for line in more)]))
+        rows = "".join(map(_entry_as_html, shown)) + "".join(f"<li>{escape(line)}</li>\n" for line in more)
+        sections.append(
+            f"<h2>{escape(head)}</h2>\n<p>{escape(query_as_options(one.saved.query))}</p>\n<ul>\n{rows}</ul>\n"
+        )
+    html = (
+        f'<!DOCTYPE html>\n<html><head><meta charset="utf-8"><title>{escape(subject)}</title></head>\n<body>\n'
+        f"{''.join(sections)}</body></html>\n"
+    )
+    return Letter(subject, "\n\n".join(parts) + "\n", html)
+
+
+def _about(one: NewHit) -> str:
+    """Returns the line below the title of an article: its date, authors, site, and why it is new unless it is just
+    that.
+    """
+    published = format_published(one.hit.published, one.hit.published_precision)
+    why = "" if one.why == "new" else WHY.get(one.why, one.why)
+    return " · ".join(filter(None, (published, ", ".join(one.hit.authors), one.hit.site, why)))
+
+
+def _entry_as_text(one: NewHit) -> str:
+    lines = (one.hit.title or "(without title)", _about(one), one.hit.snippet, one.hit.url)
+    return "\n".join(_INDENT + _NO_LINES.sub(" ", line) for line in lines if line)
+
+
+def _entry_as_html(one: NewHit) -> str:
+    title, url = escape(one.hit.title or "(without title)"), escape(one.hit.url, quote=True)
+    language = f' lang="{escape(one.hit.language, quote=True)}"' if one.hit.language else ""
+    return (
+        f'<li{language} dir="auto"><a href="{url}"><strong>{title}</strong></a><br>\n{escape(_about(one))}<br>\n'
+        f"{escape(one.hit.snippet)}</li>\n"
+    )
