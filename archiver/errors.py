@@ -372,7 +372,7 @@ class URLNotFound(ArchiverError):
         super().__init__(
             url,
             f"No crawl has found {url}: no feed, sitemap, listing or link that was read has it. "
-            f"'archiver crawl {url}' fetches it.",
+            f"'archiver add {url}' fetches it.",
         )
 
 
@@ -484,6 +484,21 @@ class BadAddress(ArchiverError):
 
     def __init__(self, url: str, why: str) -> None:
         super().__init__(url, f"{url!r} is not a URL that can be crawled: {why}.")
+
+
+class LooksLikePost(ArchiverError):
+    """Raised when the address that a crawl is to start from looks like that of one post. `home` is the start of its
+    site: a new one, or (`known`) one that the archive has.
+    """
+
+    def __init__(self, url: str, home: str, *, known: bool = False) -> None:
+        shown, site = shlex.quote(url), shlex.quote(home)
+        super().__init__(
+            url,
+            f"{url} looks like one post: 'archiver add {shown}' archives this page, and 'archiver crawl {site}' "
+            f"crawls {'the site that the archive has it in' if known else 'the whole site'}. If a site begins at "
+            "this very address, repeat the command with --as-site.",
+        )
 
 
 class HostNotFound(ArchiverError):
@@ -724,6 +739,13 @@ class UnreadableInput(ArchiverError):
         super().__init__(name, f"{name} cannot be read: {why}.")
 
 
+class PageNotFetched(ArchiverError):
+    """Raised when the only page that a command was to fetch was not fetched. `why` is a phrase."""
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(url, f"{url} was not fetched: {why.rstrip('.')}.")
+
+
 class OutputNotWritable(ArchiverError):
     """Raised when an output file cannot be written."""
 
@@ -736,6 +758,13 @@ class ExtraMissing(ArchiverError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(what, f"{what} needs an optional package: install it with pip install 'archiver[{extra}]'.")
+
+
+class NotSent(ArchiverError):
+    """Raised when a mail to these addresses could not be sent."""
+
+    def __init__(self, to: str, why: str) -> None:
+        super().__init__(to, f"The mail to {to} was not sent: {why}. Its results stay new.")
 
 
 class PushRefused(ArchiverError):

@@ -6,6 +6,7 @@ ArchiverError is printed as one sentence on stderr.
 
 from __future__ import annotations
 
+import builtins
 import errno
 import gc
 import importlib
@@ -43,6 +44,7 @@ from archiver.errors import (
     BadSetting,
     BadSplits,
     ContactMissing,
+    LooksLikePost,
     TagNotFound,
 )
 
@@ -60,6 +62,7 @@ USAGE_ERRORS = (
     BadSetting,
     BadSplits,
     ContactMissing,
+    LooksLikePost,
     TagNotFound,
 )
 
@@ -77,7 +80,8 @@ class CommandEntry:
     module: str = ""
 
     def load(self) -> click.Command:
-        name = f"{self.name}_" if keyword.iskeyword(self.name) else self.name
+        is_taken = keyword.iskeyword(self.name) or hasattr(builtins, self.name)
+        name = f"{self.name}_" if is_taken else self.name
         module = importlib.import_module(f"archiver.cli.{self.module or f'commands.{name}'}")
         command = getattr(module, name)
         assert isinstance(command, click.Command)
@@ -86,7 +90,9 @@ class CommandEntry:
 
 # In the order of the data: collect it, check it, read it, share it.
 COMMANDS: tuple[CommandEntry, ...] = (
+    CommandEntry("init", "Set up", "Set up an archive: settings, sites, and how they are crawled."),
     CommandEntry("crawl", "Collect", "Crawl sites into the archive."),
+    CommandEntry("add", "Collect", "Archive single pages, without crawling their sites."),
     CommandEntry("schedule", "Collect", "Crawl each site when it is due."),
     CommandEntry("fleet", "Collect", "Crawl, import and re-extract on many machines."),
     CommandEntry("import", "Collect", "Import captures from WARC, ARC and WACZ files or from a web archive."),
@@ -109,12 +115,17 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("searches", "Read", "List saved searches and show their new results.", "commands.search"),
     CommandEntry("index", "Read", "Update or rebuild the search index.", "commands.search"),
     CommandEntry("serve", "Read", "Browse the archive in a web browser."),
+    CommandEntry("open", "Read", "Open an article in the web browser.", "commands.serve"),
     CommandEntry("show", "Read", "Show articles."),
     CommandEntry("diff", "Read", "Compare two revisions of an article."),
     CommandEntry("clusters", "Read", "List clusters of near-duplicates, or show one."),
     CommandEntry("cite", "Read", "Print citations of articles.", "commands.show"),
     CommandEntry("export", "Share", "Export articles as JSON Lines, CSV, GeoJSON or Parquet, or captures as WACZ."),
+    CommandEntry("feed", "Share", "Write a feed of new and changed articles.", "commands.search"),
     CommandEntry("publish", "Share", "Publish a versioned dataset that can be cited, checked and rebuilt."),
+    CommandEntry(
+        "doctor", "Set up", "Check the installation: versions, extras, disk, contact, clock, index.", "commands.verify"
+    ),
     CommandEntry("completion", "Set up", "Print the tab completion script for a shell.", "main"),
 )
 
@@ -124,11 +135,11 @@ MEANT: dict[str, str] = {
     "check": "verify",
     "compare": "diff",
     "delete": "remove",
-    "download": "crawl",
+    "download": "add",
     "dump": "export",
-    "fetch": "crawl",
+    "fetch": "add",
     "find": "search",
-    "get": "crawl",
+    "get": "add",
     "grep": "search",
     "help": "--help",
     "history": "runs",
@@ -137,9 +148,11 @@ MEANT: dict[str, str] = {
     "log": "runs",
     "ls": "sites list",
     "read": "show",
+    "rss": "feed",
     "rm": "remove",
     "run": "crawl",
     "save": "backup",
+    "setup": "init",
     "start": "crawl",
     "stats": "status",
     "sync": "crawl",

@@ -42,7 +42,8 @@ from archiver.cli.run_and_health_output import (
     read_health_after_crawl,
     suggest_searches,
 )
-from archiver.errors import TagNotFound, count_typos
+from archiver.discovery.url_classifier import looks_like_post
+from archiver.errors import LooksLikePost, TagNotFound, count_typos
 from archiver.health.notifications import notify_after_runs
 from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlResult, make_plan, print_notice
 from archiver.scheduling.crawl_pool import run_plans
@@ -103,6 +104,7 @@ class CrawlOptions:
     delay: float | None
     contact: str | None
     demo: bool
+    as_site: bool
     quiet: bool
     log_format: str | None
     as_json: bool
@@ -170,6 +172,7 @@ class _Day(click.DateTime):
 )
 @workers_option("How many sites to crawl at the same time, using several cores.")
 @politeness_options
+@click.option("--as-site", is_flag=True, help="Crawl the site that begins at URL, even if URL looks like one post.")
 @click.option("--demo", is_flag=True, help="Crawl the demonstration blog that comes with archiver.")
 @click.option("--quiet", is_flag=True, help="Print only errors, no progress or summary.")
 @log_format_option
@@ -181,7 +184,8 @@ def crawl(options: CrawlOptions) -> None:
     SITE is the name of a site in the archive; URL is the start address of a site, which is added to the archive if it
     is new. Without arguments, all sites of the archive are crawled, except those that come from an import (crawl=no).
     If the archive does not exist yet, the demonstration blog is crawled. The second crawl of a site fetches only what
-    is new or due for a revisit.
+    is new or due for a revisit. If URL looks like one post, nothing is crawled: 'archiver add URL' archives single
+    pages. On a terminal, you are asked which of the two you mean.
 
     \b
     Examples:
@@ -274,6 +278,8 @@ def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
         urls = _resolve_start_urls(
             sites, {row["name"]: row["start_url"] for row in known}, options.demo, stack, excluded
         )
+        if not options.as_site:
+            urls = [_ask_about_post(options, url, known) for url in urls]
         if known and not options.is_silent:
             _note_new_sites(options.archive, urls, {row["name"] for row in known})
         _check_page_objects(options.archive, urls, {row["name"] for row in known})
@@ -281,6 +287,47 @@ def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
             make_plan(url, settings.get(url, {}), options.delay, options.contact, known=url in settings) for url in urls
         ]
         return run_plans(plans, options.order(), options.workers)
+
+
+def _ask_about_post(options: CrawlOptions, url: str, known: Sequence[dict[str, Any]]) -> str:
+    """Returns the start URL to crawl: `url` unless it looks like one post and is no site of the archive (`known`). Then
+    the person at the terminal chooses: to crawl the site of the post, or to archive only the post, which ends the
+    command. Raises LooksLikePost if there is no terminal.
+    """
+    if any(row["name"] == Scope.of(url).name for row in known) or not looks_like_post(url):
+        return url
+    parts = urlsplit(url)
+    around = max(
+        (row for row in known if Scope(row["host"], row["path"]).contains(url)),
+        key=lambda row: len(row["path"]),
+        default=None,
+    )
+    home = str(around["start_url"]) if around else f"{parts.scheme}://{parts.netloc}/"
+    is_asked = len(options.sites) == 1 and sys.stdin.isatty() and sys.stderr.isatty() and not options.is_silent
+    if not is_asked:
+        raise LooksLikePost(url, home, known=around is not None)
+    click.echo(f"{url} looks like one post.", err=True)
+    chosen = click.prompt(
+        f"Archive only this [page], or crawl the whole [site] {home}?",
+        type=click.Choice(["page", "site"]),
+        show_choices=False,
+        prompt_suffix=" ",
+        err=True,
+    )
+    if chosen == "site":
+        return home
+    from archiver.cli.commands.add import add  # not at the top, because few crawls need it
+
+    context = click.get_current_context()
+    context.invoke(
+        add,
+        urls=(url,),
+        archive=options.archive,
+        requisites=options.requisites,
+        delay=options.delay,
+        contact=options.contact,
+    )
+    return context.exit(0)
 
 
 def _note_new_sites(archive: str, urls: Collection[str], known: Collection[str]) -> None:

@@ -1,14 +1,15 @@
 """`archiver search` finds articles, or counts them by facet, time or occurrence. `archiver searches` lists and runs
-saved searches, and shows their new results. `archiver index` updates the search index next to the archive.
+saved searches, and shows or mails their new results. `archiver feed` writes a feed. `archiver index` updates the search
+index next to the archive.
 """
 
 from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -37,6 +38,7 @@ from archiver.cli.terminal import (
     print_lines,
     print_table,
     print_values,
+    strip_control_characters,
     styled_line,
 )
 
@@ -44,9 +46,10 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from archiver.cli.search_output import SearchTarget
+    from archiver.search.feeds import FeedFormat
     from archiver.search.index_refresh import Progress
     from archiver.search.query import Query
-    from archiver.search.saved_search import NewHit, NewHits, SavedSearch
+    from archiver.search.saved_search import Letter, NewHit, NewHits, SavedSearch
 
 
 FOLDS = ("text", "cluster", "none")
@@ -110,6 +113,19 @@ class SearchOptions:
         )
         refuse_unknown_options(self.query.query)
         return query
+
+
+@dataclass(frozen=True, slots=True)
+class FeedOptions:
+    """The options of `archiver feed`. `form` is None if the name of the file decides the format."""
+
+    query: QueryOptions
+    limit: int
+    form: str | None
+    output: str
+    title: str
+    url: str
+    archive: str
 
 
 @click.command(short_help="Search the archive.", context_settings=_WORDS, cls=_Search)
@@ -349,6 +365,71 @@ def _find_new_hits(db: Database, name: str, *, peek: bool) -> NewHits:
 
 
 @searches.command()
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=complete("saved search"))
+@click.option("--mail", is_flag=True, help="Send it by mail, as [notify.mail] in archiver.toml says.")
+@click.option("--to", metavar="ADDRESS", multiple=True, help="Send it to this address instead; may be repeated.")
+@click.option("--peek", is_flag=True, help="Keep the results as new.")
+@archive_option
+def digest(names: tuple[str, ...], mail: bool, to: tuple[str, ...], peek: bool, archive: str) -> None:
+    """Print the new results of saved searches as one letter, or send it by mail: of all searches, or of those named.
+
+    The letter is sent as text and HTML, and only if something is new. Its results count as reported once the mail
+    server has taken it; otherwise they stay new.
+
+    \b
+    Examples:
+      archiver searches digest --mail
+      archiver searches digest floods storms --mail --to desk@example.org
+      archiver searches digest --peek
+
+    Exit code: 0 the letter was printed or sent, or nothing is new; 1 it could not be sent; 2 wrong usage.
+    """
+    from archiver.search.saved_search import begin_run, complete_run, compose_letter, saved_searches
+    from archiver.storage.connection import opened
+
+    if to and not mail:
+        raise click.UsageError("--to needs --mail.")
+    send = _mail_channel(to) if mail else None
+    with opened(archive, read_only=peek) as db:
+        if not peek:
+            update_search_index(archive, quiet=True)
+        runs = [begin_run(db, name) for name in names or [one.name for one in saved_searches(db)]]
+        if not any(run.news.new for run in runs):
+            click.echo("Nothing is new." if runs else "There are no saved searches.", err=True)
+            return
+        letter = compose_letter([run.news for run in runs])
+        if send is None:
+            click.echo(strip_control_characters(letter.text), nl=False)
+        else:
+            send(letter)
+            click.echo(f"Sent: {letter.subject}", err=True)
+        if not peek:
+            for run in runs:
+                complete_run(db, run)
+
+
+def _mail_channel(to: tuple[str, ...]) -> Callable[[Letter], None]:
+    """Returns a function that sends a letter as archiver.toml says, but to the addresses `to`, if there are any. The
+    function raises NotSent.
+    """
+    from archiver.errors import NotSent
+    from archiver.health.notifications import HealthMessage, make_channels
+    from archiver.sites.archiver_toml import Notify, config_file, load_config
+
+    mail = load_config().notify.mail
+    if mail is None:
+        raise click.UsageError(f"{config_file()} has no [notify.mail]; docs/operate.md shows how to write it.")
+    addresses = to or mail.to
+    channel = make_channels(Notify(mail=replace(mail, to=addresses)))["mail"]
+
+    def send(letter: Letter) -> None:
+        if failure := channel(HealthMessage(letter.subject, letter.text, "green", {}, letter.html)):
+            raise NotSent(", ".join(addresses), failure)
+
+    return send
+
+
+@searches.command()
 @click.argument("name", shell_complete=complete("saved search"))
 @json_option
 @archive_option
@@ -471,6 +552,73 @@ def _format_query(saved: SavedSearch) -> str:
 
 def _format_last_run(saved: SavedSearch) -> str:
     return format_time(saved.ran_at) if saved.ran_at != saved.saved_at else "never"
+
+
+# `archiver feed`
+
+_FEED_FORMATS = {".xml": "atom", ".atom": "atom", ".json": "json"}
+"""Maps the extension of a file to the format of a feed."""
+
+
+@click.command(short_help="Write a feed of new and changed articles.", context_settings=_WORDS, cls=QueryCommand)
+@query_options
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1_000),
+    default=_IN_FEED,
+    show_default=True,
+    metavar="N",
+    help="At most N entries.",
+)
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(["atom", "json"]),
+    help="atom: RFC 4287; json: JSON Feed 1.1  [default: as the extension of FILE says, or atom]",
+)
+@click.option(
+    "-o", "--output", metavar="FILE", type=click.Path(), default="-", help="Write to FILE instead of standard output."
+)
+@click.option("--title", metavar="TEXT", default="", help="Title of the feed  [default: QUERY]")
+@click.option("--url", metavar="URL", default="", help="The URL at which the feed will be published.")
+@archive_option
+@pass_options_as(FeedOptions, query=QueryOptions)
+def feed(options: FeedOptions) -> None:
+    """Write a feed of the articles that were added, edited or found to be gone last, newest first, for feed readers.
+
+    QUERY and its options are the same as for search; without any, the feed is of the whole archive. An entry keeps its
+    ID when its article is edited. FILE appears only when it is complete. 'archiver serve' has the same feeds at
+    /search/feed.
+
+    \b
+    Examples:
+      archiver feed -o /srv/www/archive.xml
+      archiver feed "flood OR storm" --site blog.example.org -o floods.json
+      archiver feed is:gone --limit 20
+    """
+    from archiver.search.feeds import WRITERS, changes_feed
+
+    refuse_unknown_options(options.query.query)
+    form = _feed_format(options.output, options.form)
+    query = options.query.as_query(limit=None, duplicates=False, fold="")
+    with _open_archive(options.archive, query, None) as target:
+        ((db, query),) = target.archives()
+        found = changes_feed(db, query, options.limit, own_url=options.url, title=options.title)
+    with open_output(options.output) as out:
+        out.write(WRITERS[form](found))
+    if options.output != "-":
+        click.echo(f"{count_noun(len(found.entries), 'article')} written to {options.output}", err=True)
+
+
+def _feed_format(output: str, form: str | None) -> FeedFormat:
+    """Returns the format of a feed: `form`, or else what the extension of the file says. Raises UsageError if the two
+    differ.
+    """
+    by_file = _FEED_FORMATS.get(Path(output).suffix.lower(), "")
+    if form and by_file and form != by_file:
+        raise click.UsageError(f"{output} is a name for the format {by_file}, not for {form}.")
+    return "json" if (form or by_file) == "json" else "atom"
 
 
 # `archiver index`

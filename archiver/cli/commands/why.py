@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +26,8 @@ _OUTCOMES = {
     "trap": "skipped: crawler trap",
     "failed": "failed to fetch",
 }
+_UNREAD = ("due", "failed", "trap")
+"""Outcomes of pages that `archiver add` may be able to fetch now."""
 _REQUISITE_OUTCOMES = {
     "archived": "captured",
     "unchanged": "captured, unchanged at the last fetch",
@@ -119,6 +122,7 @@ def _format_fetching(found: dict[str, Any]) -> list[tuple[str, str]]:
     due = found["due_at"] and found["outcome"] != "out-of-scope"
     return [
         ("fetched", _format_last_fetch(found) if found["outcome"] else ""),
+        ("fetch now", f"archiver add {shlex.quote(found['url'])}" if found["outcome"] in _UNREAD else ""),
         ("fetch anyway", f"archiver crawl {found['site']} --set-aside" if _is_excluded_by_learned_rule(found) else ""),
         ("next fetch", f"due {format_time(found['due_at'])}: {found['due_for']}" if due else ""),
     ]
