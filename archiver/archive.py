@@ -8,12 +8,13 @@ from dataclasses import fields
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from archiver.extraction.explain import FieldExplanation, explain
+from archiver.extraction.field_value_explanations import FieldExplanation, explain
 from archiver.fields import OPTIONS
 from archiver.search.concordance import WIDTH, Concordance, concordance
-from archiver.search.engine import Results, count_facets, matching_ids, run
-from archiver.search.histograms_and_trends import Histogram, Trend, histogram, trend
+from archiver.search.histograms_trends_and_charts import Histogram, Trend, histogram, trend
 from archiver.search.query import Query
+from archiver.search.query_plans_hits_and_facets import Results, count_facets, matching_ids, run
+from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.article_tables.article_records import (
     Record,
     evidence,
@@ -25,7 +26,6 @@ from archiver.storage.article_tables.article_records import (
     revision_record,
     revisions,
 )
-from archiver.storage.connection import open_archive
 
 if TYPE_CHECKING:
     import pandas

@@ -170,7 +170,7 @@ def _to_archive_error(error: Exception, archive: Any) -> ArchiverError | None:
 
     if not archive or isinstance(error, ArchiverError) or not isinstance(error, sqlite3.Error | OSError):
         return None
-    from archiver.storage.connection import environment_error, is_environment_error
+    from archiver.storage.archive_opening_and_transactions import environment_error, is_environment_error
 
     path = Path(archive)
     if isinstance(error, OSError):
@@ -203,8 +203,8 @@ def complete(*kinds: str) -> Completer:
 
 
 def _known_values(ctx: click.Context, kind: str, prefix: str) -> list[tuple[str, str]]:
+    from archiver.storage.archive_opening_and_transactions import opened
     from archiver.storage.column_values import values_beginning_with
-    from archiver.storage.connection import opened
 
     archive = ctx.params.get("archive") or next(iter(ctx.params.get("archives") or ()), DEFAULT_ARCHIVE)
     try:
@@ -246,7 +246,7 @@ def complete_query(ctx: click.Context, parameter: click.Parameter, incomplete: s
 
 def complete_setting(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Completes an argument of `archiver sites set`: the name of a site or of a setting."""
-    from archiver.storage.sites import SETTINGS
+    from archiver.storage.sites_settings_and_rules import SETTINGS
 
     settings = [CompletionItem(f"{one.name}=", help=one.doc) for one in SETTINGS if one.name.startswith(incomplete)]
     return [*settings, *complete("site")(ctx, parameter, incomplete)]
@@ -329,7 +329,7 @@ def tag_option(name: str, **how: Any) -> Callable[[F], F]:
 
 
 def _read_tags(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    from archiver.storage.sites import read_tag
+    from archiver.storage.sites_settings_and_rules import read_tag
 
     return tuple(map(read_tag, value)) if isinstance(value, tuple) else read_tag(value) if value is not None else None
 

@@ -18,16 +18,21 @@ from archiver import __version__
 from archiver.cli.options import DEFAULT_ARCHIVE
 from archiver.cli.terminal import count_noun, format_time, open_output, print_json, print_lines, styled_line
 from archiver.errors import ArchiverError
+from archiver.health.accepted_findings_and_health_inputs import accept_findings_of, read_health, read_move_advice
 from archiver.health.health_report_and_metrics import OverallHealth, format_metrics, health_as_json, judge_all
 from archiver.health.health_rules import CONTENT_CODES, Health, HealthFinding, Level
-from archiver.health.health_state import accept_findings_of, read_health, read_move_advice
-from archiver.health.notifications import find_unused_tags, make_all_channels, notify, send_test_messages
+from archiver.health.notification_messages_and_channels import (
+    find_unused_tags,
+    make_all_channels,
+    notify,
+    send_test_messages,
+)
 from archiver.items import format_degrees
 from archiver.sites.archiver_toml import config_file, effective_settings, load_config
+from archiver.storage.archive_opening_and_transactions import environment_error, open_archive, opened, writing
 from archiver.storage.backup_and_check_records import BackupRecord, read_backups
-from archiver.storage.connection import environment_error, open_archive, opened, writing
 from archiver.storage.locks import scheduler_process
-from archiver.storage.sites import Mute, find_site, read_mute
+from archiver.storage.sites_settings_and_rules import Mute, find_site, read_mute
 
 # Health, also as exit codes for monitoring
 

@@ -26,9 +26,12 @@ from archiver.cli.terminal import (
     styled_line,
 )
 from archiver.errors import OutputNotWritable
-from archiver.search import histograms_and_trends
+from archiver.search import histograms_trends_and_charts as histograms_and_trends
 from archiver.search.concordance import concordance as lines_of
-from archiver.search.engine import (
+from archiver.search.federated import FederatedHit, FederatedQuery, Shard, load_federated_page, plan_federated_query
+from archiver.search.histograms_trends_and_charts import histogram_of_plans, trend_over_archives
+from archiver.search.query import Query, query_as_options
+from archiver.search.query_plans_hits_and_facets import (
     COLUMNS,
     Plan,
     count_facets_over_plans,
@@ -37,19 +40,16 @@ from archiver.search.engine import (
     plan_query,
     run,
 )
-from archiver.search.federated import FederatedHit, FederatedQuery, Shard, load_federated_page, plan_federated_query
-from archiver.search.histograms_and_trends import histogram_of_plans, trend_over_archives
-from archiver.search.query import Query, query_as_options
 from archiver.search.suggestions import advise
-from archiver.storage.connection import opened
+from archiver.storage.archive_opening_and_transactions import opened
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from archiver.cli.commands.search import SearchOptions
     from archiver.search.concordance import Concordance, ConcordanceLine
-    from archiver.search.engine import Hit
-    from archiver.search.histograms_and_trends import Histogram, Period, Series, Trend
+    from archiver.search.histograms_trends_and_charts import Histogram, Period, Series, Trend
+    from archiver.search.query_plans_hits_and_facets import Hit
 
 # Hits
 
@@ -240,7 +240,7 @@ def _format_periods(state: str, periods: list[Period]) -> Iterator[tuple[str, in
     these periods, there is a row (period, number of matches) for each; otherwise there is a single row (first to last
     period, text).
     """
-    from archiver.search.histograms_and_trends import STATES
+    from archiver.search.histograms_trends_and_charts import STATES
 
     if state in ("matched", "none"):
         yield from ((period.period, period.articles) for period in periods)

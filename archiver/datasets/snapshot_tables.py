@@ -23,7 +23,7 @@ from archiver.datasets.personal_data_removal import count_replacements
 from archiver.datasets.publication_rules_and_tiers import Tier
 from archiver.datasets.record_formats import import_arrow, moment_of
 from archiver.datasets.snapshot_request_and_selection import NEWEST
-from archiver.datasets.withheld_text import (
+from archiver.datasets.withheld_text_and_leaked_passages import (
     PASSAGE_WORDS,
     LeakedPassages,
     count_sentences,
@@ -40,7 +40,7 @@ from archiver.items import ORGANIZATIONS
 from archiver.markup.markdown_writer import to_markdown
 from archiver.markup.marks import carry_marks, is_contact, links_of, unpack_marks, without_texts
 from archiver.storage.article_tables.article_records import FIRST_ADDRESS, record_id, record_id_of_first
-from archiver.storage.article_tables.evidence import FROM_ENTRIES, entry_column
+from archiver.storage.article_tables.field_candidate_evidence import FROM_ENTRIES, entry_column
 from archiver.storage.tombstones import tombstones
 
 # The tables of a snapshot and their columns. Writers, descriptions and checks iterate over them.

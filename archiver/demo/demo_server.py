@@ -22,8 +22,8 @@ from importlib.resources import files
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
-from archiver.demo import demo_posts_and_feeds as demo_posts
-from archiver.demo.demo_posts_and_feeds import Listing, Plain, Post, Single, link, load_posts, slug
+from archiver.demo import demo_posts_markup_and_feeds as demo_posts
+from archiver.demo.demo_posts_markup_and_feeds import Listing, Plain, Post, Single, link, load_posts, slug
 from archiver.demo.themes import THEMES
 from archiver.errors import ArchiverError
 

@@ -36,7 +36,7 @@ from archiver.scheduling.crawl_plans_and_results import (
     send_notices_to,
 )
 from archiver.scheduling.fork_server import END_SIGNALS, fork_crawl, unblock_end_signals
-from archiver.storage.runs import Counts
+from archiver.storage.run_records_and_statistics import Counts
 from archiver.urls import Scope
 
 # Messages between the command and its workers. Each is pickled separately, so a dying process cannot damage others.

@@ -23,11 +23,11 @@ from archiver.maintenance.reextraction import read_response
 from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlPlan, CrawlResult, make_plan
 from archiver.scheduling.crawl_pool import run_plans
 from archiver.sites.archiver_toml import effective_settings
-from archiver.storage.completeness import url_history
-from archiver.storage.connection import opened, writing
+from archiver.storage.archive_opening_and_transactions import opened, writing
+from archiver.storage.completeness_and_url_history import url_history
 from archiver.storage.full_text_and_saved_searches import archive_mark
 from archiver.storage.pages import capture_of_page, forget_missing_pages, moment, page_row
-from archiver.storage.sites import SiteLookup, find_site, remove_site
+from archiver.storage.sites_settings_and_rules import SiteLookup, find_site, remove_site
 from archiver.urls import normalize, start_address, urlkey
 
 PageOutcome = Literal[

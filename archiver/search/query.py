@@ -30,8 +30,8 @@ from archiver.search.query_tree import (
     language_term,
     time_term,
 )
-from archiver.search.sorting_and_folding import FOLDS, Fold
-from archiver.storage.sites import find_site
+from archiver.search.sorting_and_duplicate_folding import FOLDS, Fold
+from archiver.storage.sites_settings_and_rules import find_site
 
 SORTS: dict[str, str] = {
     "relevance": "",

@@ -40,7 +40,7 @@ from archiver.search.query_tree import (
     Term,
     place_keys_in_area,
 )
-from archiver.search.tantivy_index import Searcher
+from archiver.search.tantivy_index_damage_and_state import Searcher
 from archiver.search.word_splitting import lookup_words
 
 # Stemming: all English words of the index that have the same stem.

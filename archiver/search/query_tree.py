@@ -44,8 +44,8 @@ class Term:
     """Matches a word, or a phrase of adjacent words. If `column` is "", searches all fields of `archiver.fields` that
     have a search weight.
 
-    If `stem` is True, each word matches in all its forms. `archiver.search.engine` looks these up in an index and
-    stores them in `forms`, one tuple for each word.
+    If `stem` is True, each word matches in all its forms. `archiver.search.query_plans_hits_and_facets`
+    looks these up in an index and stores them in `forms`, one tuple for each word.
     """
 
     text: str
@@ -118,8 +118,8 @@ class InBox:
 @dataclass(frozen=True, slots=True)
 class SimilarTo:
     """Matches articles on the same topic as the article with a given ID: those that contain at least `needed` of its
-    distinctive words. `archiver.search.engine` takes these `words` from an index, best first. `marked` are those of
-    them that are marked in snippets.
+    distinctive words. `archiver.search.query_plans_hits_and_facets` takes these `words` from an index, best
+    first. `marked` are those of them that are marked in snippets.
     """
 
     article: int

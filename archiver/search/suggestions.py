@@ -17,7 +17,6 @@ from sqlite_utils import Database
 from archiver.errors import BadQuery, count_typos, similar_words
 from archiver.fields import LIST_FIELDS_BY_QUERY_NAME, WEIGHTS
 from archiver.markup import lazy_regex
-from archiver.search.engine import Plan, plan_query, usual_spelling
 from archiver.search.index_schema_and_documents import (
     FOLDED_NAMES,
     KEYS,
@@ -28,9 +27,10 @@ from archiver.search.index_schema_and_documents import (
 )
 from archiver.search.query import Query, query_as_options
 from archiver.search.query_parser import COLUMN_OF, parse_query
+from archiver.search.query_plans_hits_and_facets import Plan, plan_query, usual_spelling
 from archiver.search.query_tree import PREDICATES, And, Key, Near, Node, Or, Term
-from archiver.search.sorting_and_folding import field_values
-from archiver.search.tantivy_index import Searcher
+from archiver.search.sorting_and_duplicate_folding import field_values
+from archiver.search.tantivy_index_damage_and_state import Searcher
 from archiver.search.word_splitting import is_run_letter, lookup_words, split_into_words, words_with_places
 
 

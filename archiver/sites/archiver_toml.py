@@ -26,7 +26,7 @@ from sqlite_utils import Database
 from archiver.errors import BadConfig, BadSetting, UnreadableInput, did_you_mean
 from archiver.markup import lazy_regex
 from archiver.storage.column_values import settings_of
-from archiver.storage.sites import read_setting, read_tag, tags_of_sites
+from archiver.storage.sites_settings_and_rules import read_setting, read_tag, tags_of_sites
 
 # Positions in a TOML text. Python's parser gives the position of a syntax error, but not of a value.
 

@@ -28,17 +28,17 @@ from archiver.articles.article_comparison import is_further_part, repeats_part
 from archiver.discovery.page_links_and_well_known_urls import is_redirector
 from archiver.discovery.page_requisites import ACCEPT
 from archiver.discovery.soft404_and_walls import SoftNotFoundProfile, profile_from_json
-from archiver.discovery.url_classifier import FILE, SCOPE, is_asset, origin_of, with_origin
+from archiver.discovery.url_classifier_and_patterns import FILE, SCOPE, is_asset, origin_of, with_origin
 from archiver.errors import ArchiverError, BadArgument
 from archiver.extensions.shared_crawl_state import ArchiveExtension
 from archiver.extensions.throttle_slots import ThrottleExtension
 from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.frontier.fetch_order_and_revisits import SOURCE_KINDS, VOUCHING_SOURCES
-from archiver.handlers import HostBusy, RobotsUnreadable, RunEnded
+from archiver.guarded_download_handler import HostBusy, RobotsUnreadable, RunEnded
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
-from archiver.politeness.address_policy import Permission
+from archiver.politeness.network_address_policy import Permission
 from archiver.sites.crawler_identity import contact_of, names_contact, user_agent
-from archiver.spiders.crawl_run_and_site_judge import CrawlOrder, Only
+from archiver.spiders.crawl_run_and_post_judgement import CrawlOrder, Only
 from archiver.spiders.page_queue import SourceGuesses
 from archiver.spiders.page_request import (
     FetchedPage,
@@ -63,7 +63,7 @@ from archiver.spiders.run_endings_and_outage_guards import (
 )
 from archiver.spiders.trap_detector import WALLS
 from archiver.storage.article_tables.multipage_articles import part_reason
-from archiver.storage.requisites import MODES, FetchedRequisite, Mode
+from archiver.storage.page_requisite_records import MODES, FetchedRequisite, Mode
 from archiver.urls import Scope, normalize, start_address, urlkey
 
 _MISSING = frozenset({Outcome.FAILED, Outcome.GONE})

@@ -24,7 +24,7 @@ from archiver.errors import (
     NotCaptured,
     SiteNotFound,
 )
-from archiver.extraction.explain import FieldExplanation, explain, explanations_as_data
+from archiver.extraction.field_value_explanations import FieldExplanation, explain, explanations_as_data
 from archiver.fields import FIELDS, LINKS
 from archiver.items import Evidence, Mark
 from archiver.markup.html_writer import to_html
@@ -38,9 +38,9 @@ from archiver.search.citations import (
     reference_html,
     schema_org,
 )
-from archiver.search.engine import Hit, matching_ids, plan_query, run
-from archiver.search.histograms_and_trends import bounding_view
+from archiver.search.histograms_trends_and_charts import bounding_view
 from archiver.search.query import Query
+from archiver.search.query_plans_hits_and_facets import Hit, matching_ids, plan_query, run
 from archiver.search.revision_diff import (
     DiffRow,
     diff_as_data,
@@ -54,8 +54,8 @@ from archiver.search.revision_diff import (
 from archiver.search.snippets import Row, find_occurrences, highlight_line, highlight_terms
 from archiver.storage.article_tables import article_records as records
 from archiver.storage.article_tables.article_records import cluster_of
-from archiver.storage.article_tables.captures_and_imports import captured_urls
-from archiver.storage.requisites import captured_lead_image
+from archiver.storage.article_tables.captures_redirects_and_import_records import captured_urls
+from archiver.storage.page_requisite_records import captured_lead_image
 from archiver.web.capture_pages import make_payload_response, read_capture
 from archiver.web.replay import build_memento_url, format_timestamp
 from archiver.web.search_widgets import MapDot, map_canvas, map_position

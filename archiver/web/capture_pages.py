@@ -26,7 +26,7 @@ from archiver.errors import ArticleRemoved, CaptureUnreadable, NotCaptured, Unre
 from archiver.extraction.page import parse_page
 from archiver.maintenance.reextraction import find_payload_row
 from archiver.storage.article_tables import article_records as records
-from archiver.storage.article_tables.captures_and_imports import (
+from archiver.storage.article_tables.captures_redirects_and_import_records import (
     Row,
     captured_urls,
     captures_of_address,
@@ -37,11 +37,11 @@ from archiver.storage.article_tables.captures_and_imports import (
     time_of,
     usage_statements_of,
 )
-from archiver.storage.requisites import missing_reasons
+from archiver.storage.page_requisite_records import missing_reasons
 from archiver.storage.tombstones import is_payload_removed, tombstone_at, tombstones
 from archiver.urls import asset_address, urlkey
-from archiver.warc.file_maintenance import CheckedRecord, check_record_at
 from archiver.warc.warc_records import StoredResponse, compute_payload_digest, read_record
+from archiver.warc.warc_repair_rewriting_and_digests import CheckedRecord, check_record_at
 from archiver.web import replay, web_requests
 from archiver.web.replay import (
     POLICY,

@@ -22,9 +22,9 @@ from archiver.articles.word_diff import DiffOp, Piece, word_diff
 from archiver.markup.marks import IMAGES, meaning_of_marks, unpack_marks
 from archiver.search.revision_diff import edited_fields_html, pieces_as_html, previous_revision, text_direction
 from archiver.storage.article_tables import article_records as records
-from archiver.storage.article_tables.captures_and_imports import captured_urls
-from archiver.storage.requisites import captured_lead_image
-from archiver.storage.sites import find_site
+from archiver.storage.article_tables.captures_redirects_and_import_records import captured_urls
+from archiver.storage.page_requisite_records import captured_lead_image
+from archiver.storage.sites_settings_and_rules import find_site
 from archiver.web.archive_access import get_cached
 from archiver.web.replay import build_memento_url
 from archiver.web.web_requests import ArchiveRequest, CannotAnswer, PageResponse, RawResponse

@@ -30,7 +30,7 @@ from archiver.errors import BadPublicURL, CannotListen
 from archiver.search.index_schema_and_documents import fold_name
 from archiver.search.query_tree import distance_km
 from archiver.sites.archiver_toml import Serve
-from archiver.storage.connection import must_open_immutable, open_archive
+from archiver.storage.archive_opening_and_transactions import must_open_immutable, open_archive
 from archiver.web.archive_access import (
     DATABASE,
     ArchivePool,

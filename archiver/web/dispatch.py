@@ -52,7 +52,7 @@ from archiver.errors import (
 )
 from archiver.health.health_report_and_metrics import Failure, ProbeResult
 from archiver.search.query_parser import token_end
-from archiver.storage.connection import environment_error, is_environment_error
+from archiver.storage.archive_opening_and_transactions import environment_error, is_environment_error
 from archiver.web import web_requests
 from archiver.web.archive_access import DATABASE, ServedArchive, get_served_archive
 from archiver.web.rendering import render_page

@@ -21,13 +21,13 @@ from archiver.extraction.page import Page, parse_page
 from archiver.extraction.text_language import ROWS
 from archiver.extraction.title import site_names
 from archiver.fields import OPTIONS
-from archiver.health.health_state import read_healths
-from archiver.search.engine import distinctive_words, run
-from archiver.search.index_refresh import open_searcher
+from archiver.health.accepted_findings_and_health_inputs import read_healths
+from archiver.search.index_refresh_opening_and_check import open_searcher
 from archiver.search.query import Query
+from archiver.search.query_plans_hits_and_facets import distinctive_words, run
 from archiver.search.word_splitting import split_into_words
 from archiver.storage.column_values import stored_texts
-from archiver.storage.completeness import PostCounts, count_posts_of_sites
+from archiver.storage.completeness_and_url_history import PostCounts, count_posts_of_sites
 from archiver.web.archive_access import get_cached
 from archiver.web.capture_pages import read_capture
 from archiver.web.change_pages import DELETIONS, EDITS, SHOWN, ChangeFilter, link_of, load_changes

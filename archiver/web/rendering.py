@@ -17,7 +17,7 @@ from slugify import slugify
 from archiver.items import format_degrees
 from archiver.search.citations import format_coins
 from archiver.search.concordance import text_direction
-from archiver.search.engine import format_published
+from archiver.search.query_plans_hits_and_facets import format_published
 from archiver.web.web_requests import PageResponse, WebRequest, without_commands
 
 # Templates.

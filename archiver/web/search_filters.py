@@ -14,11 +14,11 @@ from sqlite_utils import Database
 from archiver.errors import ArchiverError
 from archiver.fields import OPTIONS
 from archiver.items import format_degrees
-from archiver.search.engine import FACETS, count_facets, distinctive_words, plan_query
 from archiver.search.index_schema_and_documents import fold_name
 from archiver.search.query import Query
 from archiver.search.query_corrections import correct_fields, correct_spelling
 from archiver.search.query_parser import list_repairs
+from archiver.search.query_plans_hits_and_facets import FACETS, count_facets, distinctive_words, plan_query
 from archiver.search.query_tree import DEFAULT_KM, Box, Key, circle_bounds
 from archiver.web.archive_access import get_cached, strip_paging
 from archiver.web.rendering import name_language

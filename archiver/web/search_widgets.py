@@ -10,7 +10,7 @@ from unicodedata import east_asian_width
 
 from archiver.errors import BadQuery
 from archiver.items import format_degrees
-from archiver.search.histograms_and_trends import (
+from archiver.search.histograms_trends_and_charts import (
     STATES,
     GeoGrid,
     Histogram,

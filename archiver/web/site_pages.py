@@ -13,9 +13,9 @@ from sqlite_utils import Database
 from archiver import __version__
 from archiver.errors import IndexMissing
 from archiver.extraction.template.site_rules_and_constants import to_toml
+from archiver.health.accepted_findings_and_health_inputs import read_health, read_healths
 from archiver.health.health_report_and_metrics import CONTENT_TYPE, format_metrics, health_as_json, judge_all, probe
-from archiver.health.health_state import read_health, read_healths
-from archiver.health.site_status_table import (
+from archiver.health.site_status_table_and_history import (
     HistoricalRun,
     Measure,
     describe_next_run,
@@ -26,10 +26,10 @@ from archiver.health.site_status_table import (
 from archiver.items import SOURCE_NAMES, Outcome
 from archiver.search.query import Query
 from archiver.sites.archiver_toml import effective_settings, load_config
-from archiver.storage import completeness
-from archiver.storage.completeness import site_completeness
-from archiver.storage.runs import as_shown
-from archiver.storage.sites import (
+from archiver.storage import completeness_and_url_history as completeness
+from archiver.storage.completeness_and_url_history import site_completeness
+from archiver.storage.run_records_and_statistics import as_shown
+from archiver.storage.sites_settings_and_rules import (
     SETTINGS,
     find_site,
     list_sites,

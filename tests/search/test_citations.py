@@ -41,8 +41,8 @@ from archiver.search.citations import (
     reference_html,
     schema_org,
 )
-from archiver.search.engine import run
 from archiver.search.query import Query
+from archiver.search.query_plans_hits_and_facets import run
 
 HOSTILE = {
     "braces": "a { b } c } {{ d",

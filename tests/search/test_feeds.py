@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from archiver.search.feeds import ATOM, changes_feed, write_atom, write_json_feed
 from archiver.search.query import Query
-from archiver.storage.connection import open_archive
+from archiver.storage.archive_opening_and_transactions import open_archive
 from tests.archive_fixture import NOW, make_archive
 from tests.search.writing import beside, edit, write
 

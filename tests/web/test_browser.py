@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from archiver.storage.connection import open_archive
+from archiver.storage.archive_opening_and_transactions import open_archive
 from tests.archive_fixture import make_archive
 from tests.web.browsing import Watch, browser, watching
 from tests.web.conftest import Served, output_of, serving

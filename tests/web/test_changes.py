@@ -12,7 +12,7 @@ from lxml import etree, html
 from sqlite_utils import Database
 
 from archiver.articles.word_diff import DiffOp, Piece, word_diff
-from archiver.storage.connection import open_archive
+from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.web.change_pages import KINDS, PAGE_SIZE, _without_equal_ends, count_changes, cut_passages
 from tests.archive_fixture import EARLIER, NOW, make_archive
 from tests.web.conftest import Served, serving

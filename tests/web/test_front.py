@@ -14,9 +14,9 @@ from lxml import html
 from archiver.errors import BadConfig
 from archiver.extraction.text_language import ROWS
 from archiver.items import Outcome, PageKind
-from archiver.search.index_refresh import disable_updates
+from archiver.search.index_refresh_opening_and_check import disable_updates
 from archiver.sites.archiver_toml import Serve, parse_config
-from archiver.storage.connection import open_archive
+from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.web.front_page import pick_examples
 from tests.archive_fixture import make_archive
 from tests.proved_archive import QUAY, START, Run
@@ -240,7 +240,7 @@ def test_tags_are_the_first_examples_in_any_script(tmp_path: Path) -> None:
 
 def test_an_archive_without_an_index_has_no_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = make_archive(tmp_path / "small.db")
-    monkeypatch.setattr("archiver.search.index_refresh.IN_MEMORY", 3)
+    monkeypatch.setattr("archiver.search.index_refresh_opening_and_check.IN_MEMORY", 3)
     db = open_archive(archive, read_only=True)
     disable_updates(db)
     assert pick_examples(db, ["harbour.example"]) == []

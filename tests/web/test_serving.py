@@ -18,8 +18,8 @@ from lxml import etree, html
 
 from archiver.cli.main import cli
 from archiver.errors import ArchiveNotFound
-from archiver.search.index_refresh import refresh_index
-from archiver.storage.connection import open_archive
+from archiver.search.index_refresh_opening_and_check import refresh_index
+from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.full_text_and_saved_searches import index_folder
 from archiver.web.archive_access import ArchivePool
 from archiver.web.datasette_app import EXAMPLES

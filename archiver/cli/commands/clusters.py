@@ -20,7 +20,7 @@ from archiver.cli.terminal import (
     print_values,
     styled_line,
 )
-from archiver.search.engine import format_published
+from archiver.search.query_plans_hits_and_facets import format_published
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -53,12 +53,12 @@ def clusters(cluster: str | None, site: str | None, limit: int, rebuild: bool, f
 
     Exit code: 0 done; 1 no such cluster; 2 wrong usage.
     """
+    from archiver.storage.archive_opening_and_transactions import opened
     from archiver.storage.article_tables.article_records import clusters as list_clusters
     from archiver.storage.article_tables.article_records import find_cluster
     from archiver.storage.article_tables.near_duplicate_clusters import missing_minhashes
     from archiver.storage.article_tables.near_duplicate_clusters import rebuild as rebuild_clusters
-    from archiver.storage.connection import opened
-    from archiver.storage.sites import find_site
+    from archiver.storage.sites_settings_and_rules import find_site
 
     if cluster and (rebuild or site):
         raise click.UsageError("--site and --rebuild cannot be combined with a cluster.")

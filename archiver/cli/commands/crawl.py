@@ -42,20 +42,20 @@ from archiver.cli.run_and_health_output import (
     read_health_after_crawl,
     suggest_searches,
 )
-from archiver.discovery.url_classifier import looks_like_post
+from archiver.discovery.url_classifier_and_patterns import looks_like_post
 from archiver.errors import LooksLikePost, TagNotFound, count_typos
-from archiver.health.notifications import notify_after_runs
+from archiver.health.notification_messages_and_channels import notify_after_runs
 from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlResult, make_plan, print_notice
 from archiver.scheduling.crawl_pool import run_plans
 from archiver.sites.archiver_toml import effective_settings
-from archiver.storage.connection import discard_empty_archive, opened
-from archiver.storage.requisites import MODES
-from archiver.storage.runs import current_site_names
-from archiver.storage.sites import forget_unanswered_site, page_objects_of_site, tags_of_sites
+from archiver.storage.archive_opening_and_transactions import discard_empty_archive, opened
+from archiver.storage.page_requisite_records import MODES
+from archiver.storage.run_records_and_statistics import current_site_names
+from archiver.storage.sites_settings_and_rules import forget_unanswered_site, page_objects_of_site, tags_of_sites
 from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:
-    from archiver.spiders.crawl_run_and_site_judge import Only
+    from archiver.spiders.crawl_run_and_post_judgement import Only
 
 
 _THIS_MACHINE = "http://127.0.0.1"  # the demonstration blog is served there

@@ -114,8 +114,8 @@ def export(options: ExportOptions) -> None:
       archiver export "tag:gardening" --title "The garden in a year" -o gardening.epub
       archiver export --site blog.example.org --wacz blog.wacz
     """
-    from archiver.search.engine import matching_ids
-    from archiver.storage.connection import opened
+    from archiver.search.query_plans_hits_and_facets import matching_ids
+    from archiver.storage.archive_opening_and_transactions import opened
 
     query = options.query
     refuse_unknown_options(query.query)
@@ -150,7 +150,7 @@ def _write_records(db: Database, ids: list[int], form: str, output: str, title: 
     """Writes the articles to the file `output` in one of the formats with one record per article (`form`), and returns
     their number. `title` is the title of an e-book; if it is "", the book is named after its file.
     """
-    from archiver.datasets.article_files import FILE_FORMATS, write_epub, write_folder
+    from archiver.datasets.tei_epub_and_markdown_files import FILE_FORMATS, write_epub, write_folder
     from archiver.storage.article_tables.article_records import records
 
     if form in FOLDER_FORMATS:

@@ -26,10 +26,10 @@ from archiver.cli.terminal import (
 from archiver.errors import OutputNotWritable, UnreadableInput
 from archiver.fields import FIELDS
 from archiver.items import UNCONFIRMED
-from archiver.search.engine import format_published
+from archiver.search.query_plans_hits_and_facets import format_published
 
 if TYPE_CHECKING:
-    from archiver.extraction.explain import FieldExplanation
+    from archiver.extraction.field_value_explanations import FieldExplanation
     from archiver.extraction.page import Page
     from archiver.extraction.template.site_rules_and_constants import SiteRules
     from archiver.items import Article
@@ -128,7 +128,7 @@ def extract(options: ExtractOptions) -> None:
         return
     source = _fetch(options) if _is_url(file) else _read_file(file, options.url)
     from archiver.extraction.article import extract_page
-    from archiver.extraction.explain import explain, explanations_as_data
+    from archiver.extraction.field_value_explanations import explain, explanations_as_data
     from archiver.extraction.page import parse_page
     from archiver.markup.marks import pack_marks
     from archiver.sites.page_objects import load_page_objects, parse_rules
@@ -160,7 +160,7 @@ def extract(options: ExtractOptions) -> None:
     if form != "json":
         if evidence:
             raise click.UsageError(f"--evidence needs -f json or -f text, not -f {form}.")
-        from archiver.datasets.article_files import FILE_FORMATS, article_record
+        from archiver.datasets.tei_epub_and_markdown_files import FILE_FORMATS, article_record
 
         click.echo(FILE_FORMATS[form].write(article_record(found)), nl=False)
         return

@@ -62,7 +62,7 @@ def undo(run: int, dry_run: bool, as_json: bool, archive: str) -> None:
     Exit code: 0 done; 1 there is no such run, or it was undone before.
     """
     from archiver.maintenance.run_undoing_and_held_page_release import undo_run
-    from archiver.storage.connection import opened
+    from archiver.storage.archive_opening_and_transactions import opened
 
     with opened(archive) as db:
         done = undo_run(db, run, datetime.now(UTC), dry_run=dry_run)
@@ -81,8 +81,8 @@ def undo(run: int, dry_run: bool, as_json: bool, archive: str) -> None:
 
 def _print_list(site: str | None, form: str | None, archive: str) -> None:
     from archiver.maintenance.run_undoing_and_held_page_release import list_runs
-    from archiver.storage.connection import opened
-    from archiver.storage.sites import find_site
+    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.sites_settings_and_rules import find_site
 
     with opened(archive, read_only=True) as db:
         found = list_runs(db, find_site(db, site)["id"] if site else None)

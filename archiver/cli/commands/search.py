@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from archiver.cli.search_output import SearchTarget
     from archiver.search.feeds import FeedFormat
-    from archiver.search.index_refresh import Progress
+    from archiver.search.index_refresh_opening_and_check import Progress
     from archiver.search.query import Query
     from archiver.search.saved_search import Letter, NewHit, NewHits, SavedSearch
 
@@ -250,9 +250,9 @@ def _open_archive(archive: str, query: Query, save: str | None) -> Iterator[Sear
     stores the query as a saved search with that name.
     """
     from archiver.cli.search_output import OneArchive
-    from archiver.search import tantivy_index
+    from archiver.search import tantivy_index_damage_and_state as tantivy_index
     from archiver.search.saved_search import checked_name, save_search
-    from archiver.storage.connection import is_writable, opened
+    from archiver.storage.archive_opening_and_transactions import is_writable, opened
 
     if save:
         checked_name(save)
@@ -334,7 +334,7 @@ def run(name: str, peek: bool, again: bool, atom: str | None, as_json: bool, arc
     Exit code: 0 nothing new; 1 there are new results, or no such search; 2 wrong usage.
     """
     from archiver.search.saved_search import atom_feed, find_saved_search, last_reported
-    from archiver.storage.connection import opened
+    from archiver.storage.archive_opening_and_transactions import opened
 
     if peek and again:
         raise click.UsageError("--peek and --again cannot be combined.")
@@ -385,7 +385,7 @@ def digest(names: tuple[str, ...], mail: bool, to: tuple[str, ...], peek: bool, 
     Exit code: 0 the letter was printed or sent, or nothing is new; 1 it could not be sent; 2 wrong usage.
     """
     from archiver.search.saved_search import begin_run, complete_run, compose_letter, saved_searches
-    from archiver.storage.connection import opened
+    from archiver.storage.archive_opening_and_transactions import opened
 
     if to and not mail:
         raise click.UsageError("--to needs --mail.")
@@ -413,7 +413,7 @@ def _mail_channel(to: tuple[str, ...]) -> Callable[[Letter], None]:
     function raises NotSent.
     """
     from archiver.errors import NotSent
-    from archiver.health.notifications import HealthMessage, make_channels
+    from archiver.health.notification_messages_and_channels import HealthMessage, make_channels
     from archiver.sites.archiver_toml import Notify, config_file, load_config
 
     mail = load_config().notify.mail
@@ -441,7 +441,7 @@ def show(name: str, as_json: bool, archive: str) -> None:
       archiver searches show floods
     """
     from archiver.search.saved_search import find_saved_search
-    from archiver.storage.connection import opened
+    from archiver.storage.archive_opening_and_transactions import opened
 
     with opened(archive, read_only=True) as db:
         saved = find_saved_search(db, name)
@@ -470,7 +470,7 @@ def remove(name: str, archive: str) -> None:
       archiver searches remove floods
     """
     from archiver.search.saved_search import remove_saved_search
-    from archiver.storage.connection import opened
+    from archiver.storage.archive_opening_and_transactions import opened
 
     with opened(archive) as db:
         remove_saved_search(db, name)
@@ -479,7 +479,7 @@ def remove(name: str, archive: str) -> None:
 
 def _print_list(form: str | None, archive: str) -> None:
     from archiver.search.saved_search import saved_search_states
-    from archiver.storage.connection import opened
+    from archiver.storage.archive_opening_and_transactions import opened
 
     with opened(archive, read_only=True) as db:
         found = saved_search_states(db)
@@ -529,7 +529,7 @@ def _print_new_hits(news: NewHits | None, reported: tuple[NewHit, ...]) -> None:
 
 
 def _new_hits_as_json(saved: SavedSearch, news: NewHits | None, reported: tuple[NewHit, ...]) -> dict[str, Any]:
-    from archiver.search.engine import hit_as_dict
+    from archiver.search.query_plans_hits_and_facets import hit_as_dict
 
     return {
         **_saved_as_json(saved),
@@ -642,7 +642,7 @@ def index(archive: str, rebuild: bool, as_json: bool) -> None:
       archiver index
       archiver index --rebuild --archive news.db
     """
-    from archiver.search.index_refresh import damage_sentence, refresh_archive
+    from archiver.search.index_refresh_opening_and_check import damage_sentence, refresh_archive
 
     with _show_progress(as_json) as progress:
         done = refresh_archive(Path(archive), rebuild=rebuild, progress=progress)
@@ -662,7 +662,7 @@ def update_search_index(archive: str, *, quiet: bool = False) -> None:
     """Updates the search index of an archive after a crawl or an import. On a terminal, a progress bar is shown if it
     takes long, unless `quiet` is True.
     """
-    from archiver.search.index_refresh import refresh_after_writing
+    from archiver.search.index_refresh_opening_and_check import refresh_after_writing
 
     with _show_progress(quiet) as progress:
         sentence = refresh_after_writing(Path(archive), progress)

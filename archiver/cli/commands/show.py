@@ -20,7 +20,7 @@ from archiver.cli.terminal import (
     styled_line,
 )
 from archiver.items import format_degrees
-from archiver.search.engine import format_published
+from archiver.search.query_plans_hits_and_facets import format_published
 
 _MAX_NAMED = 8
 _RULE = 60
@@ -86,7 +86,7 @@ def show(options: ShowOptions) -> None:
     with Archive(options.archive) as opened:
         found = [opened.article(one, options.revision) for one in options.articles]
         if options.form:
-            from archiver.datasets.article_files import FILE_FORMATS
+            from archiver.datasets.tei_epub_and_markdown_files import FILE_FORMATS
 
             click.echo("".join(FILE_FORMATS[options.form].write(one) for one in found), nl=False)
             return
@@ -105,9 +105,9 @@ def show(options: ShowOptions) -> None:
 
 def _as_json(opened: Archive, record: dict[str, Any], options: ShowOptions) -> dict[str, Any]:
     """Returns a record as `show --json` prints it: with the reason for a withdrawal, and the evidence of its fields."""
-    from archiver.extraction.explain import explanations_as_data
+    from archiver.extraction.field_value_explanations import explanations_as_data
     from archiver.storage.article_tables.articles import withdrawal_of
-    from archiver.storage.requisites import captured_lead_image
+    from archiver.storage.page_requisite_records import captured_lead_image
 
     withdrawn = withdrawal_of(opened.db, record["id"])
     if withdrawn is not None:
@@ -124,7 +124,7 @@ def _print_whole(opened: Archive, record: dict[str, Any], options: ShowOptions) 
     """Prints an article as text: whether it was withdrawn, its text and fields, and the evidence if it is asked for."""
     from archiver.storage.article_tables.article_records import cluster_of
     from archiver.storage.article_tables.articles import withdrawal_of
-    from archiver.storage.requisites import captured_lead_image
+    from archiver.storage.page_requisite_records import captured_lead_image
 
     withdrawn = withdrawal_of(opened.db, record["id"])
     if withdrawn is not None:

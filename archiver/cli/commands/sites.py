@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver import __version__
-from archiver.cli.bulk_site_commands import check, describe_rules_without_match, export, import_, mute, set_, tag
+from archiver.cli.bulk_site_commands_and_check import (
+    check,
+    describe_rules_without_match,
+    export,
+    import_,
+    mute,
+    set_,
+    tag,
+)
 from archiver.cli.options import archive_option, complete, json_option, list_options, read_bytes, tag_option
 from archiver.cli.terminal import (
     count_noun,
@@ -22,7 +30,7 @@ from archiver.cli.terminal import (
     styled_line,
 )
 from archiver.errors import NothingLearned
-from archiver.storage.connection import writing
+from archiver.storage.archive_opening_and_transactions import writing
 
 if TYPE_CHECKING:
     from archiver.maintenance.site_move import SiteMove
@@ -66,8 +74,8 @@ def add(url: str, as_json: bool, archive: str) -> None:
     Example:
       archiver sites add https://blog.example.org
     """
-    from archiver.storage.connection import opened
-    from archiver.storage.sites import add_site
+    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.sites_settings_and_rules import add_site
     from archiver.urls import start_address
 
     start_address(url)  # fails for a bad URL before the archive is created
@@ -97,8 +105,8 @@ def list_(label: str | None, form: str | None, archive: str) -> None:
 
 
 def _print_list(label: str | None, form: str | None, archive: str) -> None:
-    from archiver.storage.connection import opened
-    from archiver.storage.sites import list_sites, site_ids_with_tag, tags_of_sites
+    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.sites_settings_and_rules import list_sites, site_ids_with_tag, tags_of_sites
 
     with opened(archive, read_only=True) as db:
         tags = tags_of_sites(db)
@@ -141,8 +149,8 @@ def show(site: str, as_json: bool, archive: str) -> None:
       archiver sites show blog.example.org
     """
     from archiver.sites.archiver_toml import effective_settings, load_config
-    from archiver.storage.connection import opened
-    from archiver.storage.sites import SETTINGS, find_site, read_mute, rule_versions, tags_of_sites
+    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.sites_settings_and_rules import SETTINGS, find_site, read_mute, rule_versions, tags_of_sites
 
     with opened(archive, read_only=True) as db:
         row = find_site(db, site)
@@ -240,8 +248,8 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
       archiver sites rules blog.example.org --learn
     """
     from archiver.extraction.template.site_rules_and_constants import to_toml
-    from archiver.storage.connection import opened
-    from archiver.storage.sites import (
+    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.sites_settings_and_rules import (
         find_site,
         forget_rules,
         rule_versions,
@@ -306,8 +314,8 @@ def remove(site: str, with_articles: bool, yes: bool, archive: str) -> None:
 
     Exit code: 0 removed; 1 it has articles, or not confirmed; 2 wrong usage.
     """
-    from archiver.storage.connection import opened
-    from archiver.storage.sites import find_site, remove_site
+    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.sites_settings_and_rules import find_site, remove_site
 
     with opened(archive) as db:
         row = find_site(db, site)
@@ -346,8 +354,8 @@ def release(site: str, accept: bool, as_json: bool, archive: str) -> None:
     Exit code: 0 done; 1 a page stays held, because its capture cannot be read.
     """
     from archiver.maintenance.run_undoing_and_held_page_release import accept_held, release_held
-    from archiver.storage.connection import opened
-    from archiver.storage.sites import find_site
+    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.sites_settings_and_rules import find_site
 
     with opened(archive) as db:
         row = find_site(db, site)
@@ -407,9 +415,9 @@ def move(old: str, new: str, merge: bool, dry_run: bool, yes: bool, as_json: boo
     Exit code: 0 moved; 1 not moved; 2 wrong usage.
     """
     from archiver.maintenance.site_move import locked_for_move, move_site
-    from archiver.search.index_refresh import refresh_after_writing
-    from archiver.storage.connection import opened
-    from archiver.storage.sites import find_site
+    from archiver.search.index_refresh_opening_and_check import refresh_after_writing
+    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.sites_settings_and_rules import find_site
 
     now = datetime.now(UTC)
     with opened(archive) as db, locked_for_move(Path(archive), find_site(db, old), new):

@@ -207,9 +207,9 @@ def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[st
     """Opens the archive read-only for the duration of the `with` block. Yields the archive and the rows of the selected
     sites.
     """
-    from archiver.health.health_state import read_healths
-    from archiver.storage.connection import opened
-    from archiver.storage.sites import find_site, list_sites, site_ids_with_tag
+    from archiver.health.accepted_findings_and_health_inputs import read_healths
+    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.sites_settings_and_rules import find_site, list_sites, site_ids_with_tag
 
     with opened(options.archive, read_only=True) as db:
         sites = [find_site(db, options.site)] if options.site else list_sites(db)
@@ -224,7 +224,7 @@ def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[st
 
 def _accept_findings(options: StatusOptions) -> None:
     from archiver.cli.run_and_health_output import accept_findings
-    from archiver.health.health_state import read_health
+    from archiver.health.accepted_findings_and_health_inputs import read_health
 
     with _open_sites(options) as (db, (site,)):
         health = read_health(db, site, datetime.now(UTC))
@@ -235,14 +235,14 @@ def _print_table(options: StatusOptions) -> None:
     """Prints the table of the selected sites. Exits with code 1 if a crawled site is not complete."""
     from archiver.cli.run_and_health_output import format_findings
     from archiver.cli.status_table_output import print_site_table, summarize_rows
-    from archiver.health.archive_safety import find_unsafe
-    from archiver.health.common_causes import judge_common_causes, read_common_causes
+    from archiver.health.backup_and_check_health import find_unsafe
     from archiver.health.health_report_and_metrics import judge_groups
     from archiver.health.health_rules import Health
-    from archiver.health.site_status_table import fold_common_causes, read_site_table, sort_rows
+    from archiver.health.simultaneous_site_failures import judge_common_causes, read_common_causes
+    from archiver.health.site_status_table_and_history import fold_common_causes, read_site_table, sort_rows
     from archiver.sites.archiver_toml import load_config
-    from archiver.storage.connection import opened
-    from archiver.storage.sites import site_ids_with_tag
+    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.sites_settings_and_rules import site_ids_with_tag
 
     config, now = load_config(), datetime.now(UTC)
     with opened(options.archive, read_only=True) as db:
@@ -281,14 +281,14 @@ def _describe_no_sites(options: StatusOptions, *, has_sites: bool) -> str:
 def _print_sites(options: StatusOptions) -> None:
     """Prints the completeness and health of each selected site. Exits with code 1 if a crawled site is not complete."""
     from archiver.cli.run_and_health_output import format_findings
-    from archiver.health.archive_safety import find_unsafe
+    from archiver.health.accepted_findings_and_health_inputs import read_health
+    from archiver.health.backup_and_check_health import find_unsafe
     from archiver.health.health_report_and_metrics import health_as_json
     from archiver.health.health_rules import Health
-    from archiver.health.health_state import read_health
-    from archiver.health.site_status_table import describe_next_run, read_history, read_next_run
+    from archiver.health.site_status_table_and_history import describe_next_run, read_history, read_next_run
     from archiver.sites.archiver_toml import load_config
-    from archiver.storage.completeness import site_completeness
-    from archiver.storage.sites import read_mute
+    from archiver.storage.completeness_and_url_history import site_completeness
+    from archiver.storage.sites_settings_and_rules import read_mute
 
     config, now = load_config(), datetime.now(UTC)
     with _open_sites(options) as (db, sites):
@@ -352,7 +352,7 @@ def _print_site(state: dict[str, Any], health: Health) -> None:
 
 def _print_history(rows: list[dict[str, Any]]) -> None:
     from archiver.cli.status_table_output import can_print_blocks, format_history
-    from archiver.health.site_status_table import HistoricalRun
+    from archiver.health.site_status_table_and_history import HistoricalRun
 
     runs = [HistoricalRun(**row) for row in rows]
     if len(runs) < 2:
@@ -503,7 +503,7 @@ def _print_source_table(state: dict[str, Any]) -> None:
 
 def _print_all_missing(options: StatusOptions) -> None:
     """Prints all missing URLs of the selected sites, by site. Exits with code 1 if there are any."""
-    from archiver.storage.completeness import missing_pages
+    from archiver.storage.completeness_and_url_history import missing_pages
 
     with _open_sites(options) as (db, sites):
         has_sites = db.table("sites").count > 0

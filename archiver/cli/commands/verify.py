@@ -25,8 +25,8 @@ from archiver.cli.terminal import count_noun, format_time, print_json, print_lin
 from archiver.errors import ArchiverError
 
 if TYPE_CHECKING:
-    from archiver.maintenance.partial_check import Cause, PartResult
-    from archiver.maintenance.verify import VerifyResult
+    from archiver.maintenance.archive_verification_and_repair import VerifyResult
+    from archiver.maintenance.partial_check_and_damage_causes import Cause, PartResult
     from archiver.maintenance.verify_database import VerifyFinding
     from archiver.storage.backup_and_check_records import Damage
 
@@ -94,7 +94,7 @@ def verify(options: VerifyOptions) -> None:
 
 
 def _verify_part(options: VerifyOptions) -> None:
-    from archiver.maintenance.partial_check import CheckBudget, check_part
+    from archiver.maintenance.partial_check_and_damage_causes import CheckBudget, check_part
     from archiver.sites.archiver_toml import load_config
 
     limits = load_config().maintenance
@@ -138,10 +138,14 @@ def _describe_part(found: PartResult) -> str:
 
 
 def _verify(options: VerifyOptions) -> None:
-    from archiver.maintenance.partial_check import group_by_cause, name_whole_backups, record_verification
-    from archiver.maintenance.verify import repair
-    from archiver.maintenance.verify import verify as run
-    from archiver.search.index_refresh import refresh_archive
+    from archiver.maintenance.archive_verification_and_repair import repair
+    from archiver.maintenance.archive_verification_and_repair import verify as run
+    from archiver.maintenance.partial_check_and_damage_causes import (
+        group_by_cause,
+        name_whole_backups,
+        record_verification,
+    )
+    from archiver.search.index_refresh_opening_and_check import refresh_archive
 
     file, quick, what, started = Path(options.archive), options.quick, options.what, datetime.now(UTC)
     ids = _find_article_ids(options.archive, what) if what else None
@@ -186,8 +190,8 @@ finishes.
 
 
 def _check_search_index(archive: Path, *, quick: bool) -> list[VerifyFinding]:
-    from archiver.search.index_refresh import check_index
-    from archiver.storage.connection import open_archive
+    from archiver.search.index_refresh_opening_and_check import check_index
+    from archiver.storage.archive_opening_and_transactions import open_archive
 
     db = open_archive(archive, read_only=True)
     try:
@@ -203,8 +207,8 @@ def _find_article_ids(archive: str, what: tuple[str, ...]) -> list[int]:
     and SiteNotFound.
     """
     from archiver.errors import ArticleNotFound
+    from archiver.storage.archive_opening_and_transactions import opened
     from archiver.storage.article_tables.article_records import find_article
-    from archiver.storage.connection import opened
 
     with opened(archive, read_only=True) as db:
         out: dict[int, None] = {}
@@ -218,7 +222,7 @@ def _find_article_ids(archive: str, what: tuple[str, ...]) -> list[int]:
             except ArticleNotFound:
                 if word.isdecimal():
                     raise
-                from archiver.storage.sites import find_site
+                from archiver.storage.sites_settings_and_rules import find_site
 
                 name = find_site(db, word)["name"]
                 out.update(
@@ -382,9 +386,9 @@ def _diagnose_archive(archive: Path, now: datetime) -> Iterator[Diagnosis]:
     """Yields what the archive says: whether it can be read, whether the clock is later than its last run, and whether
     its search index is sound.
     """
-    from archiver.search.index_refresh import check_index
-    from archiver.storage.connection import opened
-    from archiver.storage.sites import list_sites
+    from archiver.search.index_refresh_opening_and_check import check_index
+    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.sites_settings_and_rules import list_sites
 
     if not archive.exists():
         yield _diagnose_clock(now, [])

@@ -17,10 +17,16 @@ from archiver.errors import ArticleNotFound, ArticleRemoved, BadAddress, Cluster
 from archiver.fields import CAPTURE_KEYS, FIELDS, STORED
 from archiver.items import Evidence
 from archiver.storage.article_tables.article_and_revision_rows import FULL_CONTENT
-from archiver.storage.article_tables.evidence import EXTRACTION, Entry, decode_evidence, evidence_from, unpack_evidence
-from archiver.storage.article_tables.evidence import readers as readers_of
+from archiver.storage.article_tables.field_candidate_evidence import (
+    EXTRACTION,
+    Entry,
+    decode_evidence,
+    evidence_from,
+    unpack_evidence,
+)
+from archiver.storage.article_tables.field_candidate_evidence import readers as readers_of
 from archiver.storage.column_values import SHAPED, stored_object, stored_texts
-from archiver.storage.sites import find_site
+from archiver.storage.sites_settings_and_rules import find_site
 from archiver.storage.tombstones import tombstone_named
 from archiver.urls import start_address, urlkey
 
