@@ -125,7 +125,7 @@ def test_the_menu_opens_without_scripts(served: Served, chromium: Any) -> None:
         assert watch.page.url.endswith("/trends")
 
 
-@pytest.mark.parametrize("width", [600, 768, 1024, 1153, 1280, 1440, 1920])
+@pytest.mark.parametrize("width", [641, 768, 1024, 1153, 1280, 1440, 1920])
 def test_the_header_is_one_row(window: Watch, width: int) -> None:
     window.page.set_viewport_size({"width": width, "height": 900})
     window.open("/sites")
