@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import unicodedata
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -293,13 +293,40 @@ def _saved(row: stored.SavedSearchRow) -> SavedSearch:
     return SavedSearch(row.name, query, row.saved_at, row.ran_at, row.uuid)
 
 
-# The reported articles of a saved search as an Atom feed (RFC 4287).
+# Articles as an Atom feed (RFC 4287).
 
 ATOM = "http://www.w3.org/2005/Atom"
 _NOT_XML = lazy_regex("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 does not allow (section 2.2)."""
 _TAG = lazy_regex(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
 _EXACT = ("second", "minute")
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEntry:
+    """An article in a feed.
+
+    - `id`: the URI that identifies the entry.
+    - `updated`: when the article became an entry of the feed.
+    - `category`: the term and the label of the entry's category, if it has one.
+    - `page`: the URL of the article's page in the archive; "" if the feed links only to the post at its site.
+    """
+
+    hit: Hit
+    id: str
+    updated: str
+    category: tuple[str, str] | None = None
+    page: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedHead:
+    """What a feed says about itself. `links` are (rel, media type, URL)."""
+
+    id: str
+    title: str
+    updated: str
+    links: tuple[tuple[str, str, str], ...] = ()
 
 
 def atom_feed(
@@ -309,38 +336,62 @@ def atom_feed(
     `last_reported`), in that order.
 
     `own_url` is the URL at which the feed is served; "" for a feed in a file. `software` is the name of the program in
-    the feed. The category of an entry says why it is new. If an article has no author, the name of its site is used,
-    because an entry must have an author (RFC 4287, section 4.1.2).
+    the feed. The category of an entry says why it is new.
+    """
+    head = FeedHead(
+        f"urn:uuid:{saved.uuid}",
+        f"{saved.name}: {query_as_options(saved.query) or 'every article'}",
+        max((one.found_at for one in reported), default=saved.saved_at),
+        (("self", "application/atom+xml", own_url),) if own_url else (),
+    )
+    entries = (
+        FeedEntry(
+            one.hit,
+            uuid.uuid5(uuid.UUID(saved.uuid), str(one.hit.id)).urn,
+            one.found_at,
+            (one.why, WHY.get(one.why, one.why)),
+        )
+        for one in reported
+    )
+    return write_atom_feed(head, entries, software=software)
+
+
+def write_atom_feed(head: FeedHead, entries: Iterable[FeedEntry], *, software: str = "archiver") -> bytes:
+    """Returns an Atom feed of articles. If an article has no author, the name of its site is used, because an entry
+    must have an author (RFC 4287, section 4.1.2). `software` is the name of the program in the feed.
     """
     from lxml import etree  # imported late because only a feed needs it
 
     root = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})  # type: ignore[dict-item]  # the stubs lack None
-    _add(root, "id", f"urn:uuid:{saved.uuid}")
-    _add(root, "title", f"{saved.name}: {query_as_options(saved.query) or 'every article'}")
-    _add(root, "updated", _rfc3339(max((one.found_at for one in reported), default=saved.saved_at)))
+    _add(root, "id", head.id)
+    _add(root, "title", head.title)
+    _add(root, "updated", _rfc3339(head.updated))
     _add(_add(root, "author"), "name", software)
     _add(root, "generator", software)
-    if own_url:
-        _add(root, "link", rel="self", type="application/atom+xml", href=own_url)
-    for one in reported:
-        _add_entry(root, saved, one)
+    for rel, kind, url in head.links:
+        _add(root, "link", rel=rel, type=kind, href=url)
+    for one in entries:
+        _add_entry(root, one)
     return etree.tostring(root, xml_declaration=True, encoding="utf-8", pretty_print=True)
 
 
-def _add_entry(root: etree._Element, saved: SavedSearch, one: NewHit) -> None:
+def _add_entry(root: etree._Element, one: FeedEntry) -> None:
     hit = one.hit
     entry = _add(root, "entry")
     if hit.language and _TAG.fullmatch(hit.language):
         entry.set("{http://www.w3.org/XML/1998/namespace}lang", hit.language)
-    _add(entry, "id", uuid.uuid5(uuid.UUID(saved.uuid), str(hit.id)).urn)
+    _add(entry, "id", one.id)
     _add(entry, "title", hit.title or hit.url)
-    _add(entry, "updated", _rfc3339(one.found_at))
+    _add(entry, "updated", _rfc3339(one.updated))
     if hit.published and hit.published_precision in _EXACT:  # the element requires a time, not only a day
         _add(entry, "published", _rfc3339(hit.published))
     for name in hit.authors or (hit.site,):
         _add(_add(entry, "author"), "name", name)
-    _add(entry, "link", rel="alternate", href=hit.url)
-    _add(entry, "category", term=one.why, label=WHY.get(one.why, one.why))
+    _add(entry, "link", rel="alternate", href=one.page or hit.url)
+    if one.page:
+        _add(entry, "link", rel="via", href=hit.url)
+    if one.category:
+        _add(entry, "category", term=one.category[0], label=one.category[1])
     _add(entry, "summary", hit.snippet)
 
 
