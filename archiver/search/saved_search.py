@@ -360,42 +360,55 @@ def write_atom_feed(head: FeedHead, entries: Iterable[FeedEntry], *, software: s
     """Returns an Atom feed of articles. If an article has no author, the name of its site is used, because an entry
     must have an author (RFC 4287, section 4.1.2). `software` is the name of the program in the feed.
     """
+    root = begin_atom_feed(head, software)
+    for one in entries:
+        _add_entry(root, one)
+    return serialize_atom_feed(root)
+
+
+def begin_atom_feed(head: FeedHead, software: str = "archiver") -> etree._Element:
+    """Returns the root of an Atom feed that has no entries yet."""
     from lxml import etree  # imported late because only a feed needs it
 
     root = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})  # type: ignore[dict-item]  # the stubs lack None
-    _add(root, "id", head.id)
-    _add(root, "title", head.title)
-    _add(root, "updated", _rfc3339(head.updated))
-    _add(_add(root, "author"), "name", software)
-    _add(root, "generator", software)
+    add_element(root, "id", head.id)
+    add_element(root, "title", head.title)
+    add_element(root, "updated", format_rfc3339(head.updated))
+    add_element(add_element(root, "author"), "name", software)
+    add_element(root, "generator", software)
     for rel, kind, url in head.links:
-        _add(root, "link", rel=rel, type=kind, href=url)
-    for one in entries:
-        _add_entry(root, one)
+        add_element(root, "link", rel=rel, type=kind, href=url)
+    return root
+
+
+def serialize_atom_feed(root: etree._Element) -> bytes:
+    from lxml import etree
+
     return etree.tostring(root, xml_declaration=True, encoding="utf-8", pretty_print=True)
 
 
 def _add_entry(root: etree._Element, one: FeedEntry) -> None:
     hit = one.hit
-    entry = _add(root, "entry")
+    entry = add_element(root, "entry")
     if hit.language and _TAG.fullmatch(hit.language):
         entry.set("{http://www.w3.org/XML/1998/namespace}lang", hit.language)
-    _add(entry, "id", one.id)
-    _add(entry, "title", hit.title or hit.url)
-    _add(entry, "updated", _rfc3339(one.updated))
+    add_element(entry, "id", one.id)
+    add_element(entry, "title", hit.title or hit.url)
+    add_element(entry, "updated", format_rfc3339(one.updated))
     if hit.published and hit.published_precision in _EXACT:  # the element requires a time, not only a day
-        _add(entry, "published", _rfc3339(hit.published))
+        add_element(entry, "published", format_rfc3339(hit.published))
     for name in hit.authors or (hit.site,):
-        _add(_add(entry, "author"), "name", name)
-    _add(entry, "link", rel="alternate", href=one.page or hit.url)
+        add_element(add_element(entry, "author"), "name", name)
+    add_element(entry, "link", rel="alternate", href=one.page or hit.url)
     if one.page:
-        _add(entry, "link", rel="via", href=hit.url)
+        add_element(entry, "link", rel="via", href=hit.url)
     if one.category:
-        _add(entry, "category", term=one.category[0], label=one.category[1])
-    _add(entry, "summary", hit.snippet)
+        add_element(entry, "category", term=one.category[0], label=one.category[1])
+    add_element(entry, "summary", hit.snippet)
 
 
-def _add(parent: etree._Element, name: str, text: str = "", **attributes: str) -> etree._Element:
+def add_element(parent: etree._Element, name: str, text: str = "", **attributes: str) -> etree._Element:
+    """Adds an element of Atom to a feed, without the characters that XML does not allow, and returns it."""
     from lxml import etree
 
     element = etree.SubElement(parent, f"{{{ATOM}}}{name}")
@@ -405,7 +418,7 @@ def _add(parent: etree._Element, name: str, text: str = "", **attributes: str) -
     return element
 
 
-def _rfc3339(moment: str) -> str:
+def format_rfc3339(moment: str) -> str:
     """Formats a time in UTC as RFC 3339 requires; a time without a zone is taken as UTC."""
     when = datetime.fromisoformat(moment)
     return (

@@ -22,11 +22,19 @@ from archiver.articles.word_diff import DiffOp, Piece, word_diff
 from archiver.errors import ArticleNotFound, RevisionNotFound
 from archiver.markup.marks import IMAGES, meaning_of_marks, unpack_marks
 from archiver.search.revision_diff import edited_fields_html, pieces_as_html, previous_revision, text_direction
+from archiver.search.saved_search import (
+    FeedHead,
+    add_element,
+    begin_atom_feed,
+    format_rfc3339,
+    serialize_atom_feed,
+)
 from archiver.storage.article_tables import article_records as records
 from archiver.storage.article_tables.captures_and_imports import captured_urls
 from archiver.storage.requisites import captured_lead_image
 from archiver.storage.sites import find_site
 from archiver.web.archive_access import get_cached
+from archiver.web.collections_and_feeds import ATOM_TYPE, answer_feed
 from archiver.web.replay import build_memento_url
 from archiver.web.web_requests import ArchiveRequest, CannotAnswer, PageResponse, RawResponse
 
@@ -638,10 +646,8 @@ def describe_day(day: str, today: date) -> str:
 
 # The feed.
 
-ATOM = "http://www.w3.org/2005/Atom"
 _ENTRIES = 50
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that XML 1.0 does not allow (section 2.2)."""
+_NEVER = "1970-01-01T00:00:00+00:00"
 
 
 def changes_feed(request: ArchiveRequest) -> RawResponse:
@@ -649,36 +655,36 @@ def changes_feed(request: ArchiveRequest) -> RawResponse:
     wanted = parse_filter(request)
     page = load_changes(request, wanted, limit=_ENTRIES)
     here = request.origin + request.link("/changes/feed", wanted.arguments)
-    root = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})  # type: ignore[dict-item]  # the stubs lack None
-    _add(root, "id", uuid.uuid5(uuid.NAMESPACE_URL, here).urn)
-    _add(root, "title", f"{_describe_filter(wanted)} · {request.title}")
-    _add(root, "updated", _rfc3339(page.changes[0].key.at if page.changes else datetime.now(UTC).isoformat()))
-    _add(_add(root, "author"), "name", request.title)
-    _add(root, "link", rel="self", type="application/atom+xml", href=here)
-    _add(root, "link", rel="alternate", href=request.origin + request.link("/changes", wanted.arguments))
+    head = FeedHead(
+        uuid.uuid5(uuid.NAMESPACE_URL, here).urn,
+        f"{_describe_filter(wanted)} · {request.title}",
+        _rfc3339(page.changes[0].key.at if page.changes else _NEVER),
+        (
+            ("self", "application/atom+xml", here),
+            ("alternate", "text/html", request.origin + request.link("/changes", wanted.arguments)),
+        ),
+    )
+    root = begin_atom_feed(head, request.title)
     for change in page.changes:
         _add_entry(root, request, change)
-    return RawResponse(
-        etree.tostring(root, xml_declaration=True, encoding="utf-8", pretty_print=True),
-        "application/atom+xml; charset=utf-8",
-    )
+    return answer_feed(request, serialize_atom_feed(root), ATOM_TYPE)
 
 
 def _add_entry(root: etree._Element, request: ArchiveRequest, change: Change) -> None:
     key, record = change.key, change.record
-    entry = _add(root, "entry")
+    entry = add_element(root, "entry")
     # The same change has the same ID in every archive that saw the article first at the same URL.
     name = f"{records.record_id_of(request.db, key.article)} {key.what} {key.revision or key.at}"
-    _add(entry, "id", uuid.uuid5(uuid.NAMESPACE_URL, name).urn)
-    _add(entry, "title", f"{change.summary}: {record['title'] or record['url']}")
-    _add(entry, "updated", _rfc3339(key.at))
+    add_element(entry, "id", uuid.uuid5(uuid.NAMESPACE_URL, name).urn)
+    add_element(entry, "title", f"{change.summary}: {record['title'] or record['url']}")
+    add_element(entry, "updated", _rfc3339(key.at))
     for author in record["authors"] or (record["site"],):
-        _add(_add(entry, "author"), "name", author)
-    _add(entry, "link", rel="alternate", href=request.origin + link_of(request, change))
-    _add(entry, "link", rel="related", href=record["url"])
+        add_element(add_element(entry, "author"), "name", author)
+    add_element(entry, "link", rel="alternate", href=request.origin + link_of(request, change))
+    add_element(entry, "link", rel="related", href=record["url"])
     for kind in change.kinds:
-        _add(entry, "category", term=kind, label=KINDS[kind].label)
-    _add(entry, "content", _entry_html(change), type="html")
+        add_element(entry, "category", term=kind, label=KINDS[kind].label)
+    add_element(entry, "content", _entry_html(change), type="html")
 
 
 def _entry_html(change: Change) -> str:
@@ -709,13 +715,5 @@ def link_of(request: ArchiveRequest, change: Change) -> str:
     return request.link(f"{path}/diff", [("from", change.before["revision"]), ("to", change.key.revision)])
 
 
-def _add(parent: etree._Element, name: str, text: str = "", **attributes: str) -> etree._Element:
-    element = etree.SubElement(parent, f"{{{ATOM}}}{name}")
-    element.text = _NOT_XML.sub("", text) or None
-    for attribute, value in attributes.items():
-        element.set(attribute, _NOT_XML.sub("", value))
-    return element
-
-
 def _rfc3339(moment: str) -> str:
-    return (_parse_time(moment) or datetime.fromtimestamp(0, UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return format_rfc3339(moment if _parse_time(moment) else _NEVER)

@@ -169,7 +169,7 @@ def _collection_values(
 
 # Feeds of searches.
 
-_ATOM, _JSON_FEED = "application/atom+xml; charset=utf-8", "application/feed+json"
+ATOM_TYPE, _JSON_FEED = "application/atom+xml; charset=utf-8", "application/feed+json"
 MAX_ENTRIES = 50
 """A feed has at most this many entries: the articles of the search that were archived last."""
 
@@ -182,7 +182,7 @@ def search_feed_page(request: ArchiveRequest) -> RawResponse:
     title = _describe(request, query)
     if request.form == "json":
         data = _json_feed(request, query, title, hits, added)
-        return _revalidated(request, json.dumps(data, ensure_ascii=False).encode("utf-8", "replace"), _JSON_FEED)
+        return answer_feed(request, json.dumps(data, ensure_ascii=False).encode("utf-8", "replace"), _JSON_FEED)
     head = FeedHead(
         _name(f"search {query_as_options(query)}"),
         title,
@@ -193,10 +193,10 @@ def search_feed_page(request: ArchiveRequest) -> RawResponse:
         ),
     )
     entries = (FeedEntry(hit, _name(hit.url), added[hit.id], page=_article_url(request, hit)) for hit in hits)
-    return _revalidated(request, write_atom_feed(head, entries), _ATOM)
+    return answer_feed(request, write_atom_feed(head, entries), ATOM_TYPE)
 
 
-def _revalidated(request: ArchiveRequest, body: bytes, kind: str) -> RawResponse:
+def answer_feed(request: ArchiveRequest, body: bytes, kind: str) -> RawResponse:
     """Returns a feed with its ETag, or 304 if the feed reader has it already (RFC 9110, section 13.1.2)."""
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     known = {one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")}

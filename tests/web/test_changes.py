@@ -179,6 +179,15 @@ def test_the_feed_follows_the_filter(served: Served) -> None:
     ]
 
 
+def test_a_feed_that_did_not_change_is_not_sent_again(served: Served) -> None:
+    first = served.get("/changes/feed?kind=moved")
+    assert first.headers["content-type"].startswith("application/atom+xml")
+    again = served.get("/changes/feed?kind=moved", **{"If-None-Match": first.headers["etag"]})
+    assert (again.status, again.body) == (304, b"")
+    empty = [served.get("/changes/feed?site=quiet.example") for _ in range(2)]
+    assert empty[0].headers["etag"] == empty[1].headers["etag"]
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
