@@ -565,6 +565,6 @@ def explain_queries(db: Database, overview: Overview) -> list[QueryExample]:
 
 
 def _is_phrase(title: str) -> bool:
-    """Returns True if the first three words of a headline are plain words, not all of them stop words."""
+    """Returns True if the first three words of a headline are plain words, two of which say something."""
     words = title.split()[:3]
-    return len(words) == 3 and all(map(_is_word, words)) and not set(split_into_words(" ".join(words))) <= _STOP_WORDS
+    return len(words) == 3 and all(map(_is_word, words)) and sum(map(_says, words)) > 1
