@@ -56,6 +56,8 @@ class FeedEntry:
     - `authors`: at least one name, because an Atom entry must have an author (RFC 4287, section 4.1.2).
     - `reason`, `label`: why the article is in the feed, for programs and for people.
     - `page`: the URL of the article's page in the archive; "" if the feed leads only to the post at its site (`url`).
+    - `also`: further reasons with their labels.
+    - `html`: the content of the entry as HTML; "" if it has only a summary.
     """
 
     id: str
@@ -70,6 +72,8 @@ class FeedEntry:
     tags: tuple[str, ...] = ()
     language: str = ""
     page: str = ""
+    also: tuple[tuple[str, str], ...] = ()
+    html: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +189,7 @@ def write_atom(feed: Feed, software: str = "archiver") -> bytes:
     root = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})  # type: ignore[dict-item]  # the stubs lack None
     _add(root, "id", feed.id)
     _add(root, "title", feed.title)
-    _add(root, "updated", _rfc3339(feed.updated))
+    _add(root, "updated", format_rfc3339(feed.updated))
     _add(_add(root, "author"), "name", software)
     _add(root, "generator", software)
     if feed.own_url:
@@ -203,16 +207,20 @@ def _add_entry(root: etree._Element, one: FeedEntry) -> None:
         entry.set("{http://www.w3.org/XML/1998/namespace}lang", one.language)
     _add(entry, "id", one.id)
     _add(entry, "title", one.title)
-    _add(entry, "updated", _rfc3339(one.updated))
+    _add(entry, "updated", format_rfc3339(one.updated))
     if one.published:
-        _add(entry, "published", _rfc3339(one.published))
+        _add(entry, "published", format_rfc3339(one.published))
     for name in one.authors:
         _add(_add(entry, "author"), "name", name)
     _add(entry, "link", rel="alternate", href=one.page or one.url)
     if one.page:
         _add(entry, "link", rel="via", href=one.url)
-    _add(entry, "category", term=one.reason, label=one.label)
-    _add(entry, "summary", one.summary)
+    for term, label in ((one.reason, one.label), *one.also):
+        _add(entry, "category", term=term, label=label)
+    if one.html:
+        _add(entry, "content", one.html, type="html")
+    else:
+        _add(entry, "summary", one.summary)
 
 
 def _add(parent: etree._Element, name: str, text: str = "", **attributes: str) -> etree._Element:
@@ -247,9 +255,10 @@ def _item(one: FeedEntry) -> dict[str, Any]:
             "url": one.page or one.url,
             "external_url": one.url if one.page else "",
             "title": one.title,
-            "content_text": one.summary or one.title,  # an item must have a content
-            "date_published": _rfc3339(one.published) if one.published else "",
-            "date_modified": _rfc3339(one.updated),
+            "content_html": one.html,
+            "content_text": "" if one.html else one.summary or one.title,  # an item must have a content
+            "date_published": format_rfc3339(one.published) if one.published else "",
+            "date_modified": format_rfc3339(one.updated),
             "authors": [{"name": name} for name in one.authors],
             "tags": list(one.tags),
             "language": one.language,
@@ -262,7 +271,7 @@ def _without_empty(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value not in ("", [])}
 
 
-def _rfc3339(moment: str) -> str:
+def format_rfc3339(moment: str) -> str:
     """Formats a time in UTC as RFC 3339 requires; a time without a zone is taken as UTC."""
     when = datetime.fromisoformat(moment)
     return (

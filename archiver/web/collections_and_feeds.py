@@ -174,7 +174,7 @@ def search_feed_page(request: ArchiveRequest) -> RawResponse:
     """
     kind: FeedFormat = "json" if request.form == "json" else "atom"
     feed = _feed_of(request, _FEEDS[kind].path, MAX_ENTRIES)
-    return _revalidated(request, WRITERS[kind](feed), TYPES[kind])
+    return answer_feed(request, WRITERS[kind](feed), TYPES[kind])
 
 
 def _feed_of(request: ArchiveRequest, path: str, most: int) -> Feed:
@@ -190,7 +190,7 @@ def _feed_of(request: ArchiveRequest, path: str, most: int) -> Feed:
     )
 
 
-def _revalidated(request: ArchiveRequest, body: bytes, kind: str) -> RawResponse:
+def answer_feed(request: ArchiveRequest, body: bytes, kind: str) -> RawResponse:
     """Returns a feed with its ETag, or 304 if the feed reader has it already (RFC 9110, section 13.1.2)."""
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     known = {one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")}
