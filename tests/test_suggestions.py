@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.suggestions import edit_distance, nearest_words
+from archiver.mistyped_words import edit_distance, nearest_words
 
 COMMANDS = ("crawl", "search", "serve", "sites", "export")
 

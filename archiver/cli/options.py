@@ -232,7 +232,7 @@ def complete_query(ctx: click.Context, parameter: click.Parameter, incomplete: s
     minus = incomplete[: incomplete.startswith("-")]
     field, colon, value = incomplete.removeprefix("-").partition(":")
     if not colon:
-        names = dict.fromkeys(("title", "body", "author", "category", "tag", "description", *PREDICATES))
+        names = dict.fromkeys((*COLUMN_OF, *PREDICATES))
         return [CompletionItem(f"{minus}{name}:") for name in names if name.startswith(field.lower())]
     if field in fixed:
         return [CompletionItem(f"{minus}{field}:{one}") for one in fixed[field] if one.startswith(value)]

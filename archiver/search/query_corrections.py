@@ -14,13 +14,13 @@ from sqlite_utils import Database
 
 from archiver.errors import BadQuery
 from archiver.fields import WEIGHTS
+from archiver.mistyped_words import allowed_mistakes, edit_distance, nearest_words
 from archiver.search.query import Query, ranking_terms
 from archiver.search.query_parser import COLUMN_OF, UnknownField, list_unknown_fields
 from archiver.search.query_plans_hits_and_facets import plan_query, run
 from archiver.search.query_tree import PREDICATES, And, Near, Node, Or, Term
 from archiver.search.tantivy_index_damage_and_state import Searcher
 from archiver.search.word_splitting import is_run_letter, split_into_words, words_with_places
-from archiver.suggestions import allowed_mistakes, edit_distance, nearest_words
 
 # Words of the index that are spelled like a given word.
 

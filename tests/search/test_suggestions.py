@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from archiver.archive import Archive
 from archiver.errors import count_typos
 from archiver.search.query import Query
+from archiver.search.query_advice import Advice, advise
 from archiver.search.query_plans_hits_and_facets import plan_query
-from archiver.search.suggestions import Advice, advise
 
 
 def advice(archive: Archive, text: str = "", **filters: Any) -> Advice:
