@@ -303,6 +303,16 @@ def test_spots_of_a_map_have_names_and_counts(served: Served) -> None:
     assert "3 articles in 3 places" in texts(page, ".atlas summary")[0]
 
 
+def test_a_line_of_a_concordance_has_its_source_and_no_more_than_fits(served: Served) -> None:
+    page = tree(served, "/concordance?q=%E5%AD%A6%E4%B9%A0&width=10")
+    for line in page.cssselect(".kwic li"):
+        assert line.cssselect(".source a")[0].get("href") == "/article/5"
+        assert all(len(text) <= 5 for text in texts(line, ".before, .after")), "ten columns are five letters"
+    (line, *_) = tree(served, "/concordance?q=weir&width=9").cssselect(".kwic li")
+    assert line.cssselect(".line")[0].get("dir") == "ltr"
+    assert texts(line, ".after") in (["130"], ["broke"])
+
+
 # Tasks in a browser.
 
 pytest_browser = pytest.mark.needs("chromium")
