@@ -108,8 +108,10 @@ class PageRoute:
 
 
 PAGES: tuple[PageRoute, ...] = (
-    PageRoute("/", "search_pages.search_page"),
+    PageRoute("/", "front_page.front_page"),
     PageRoute("/search", "search_pages.search_page", "Search"),
+    PageRoute("/changes", "change_pages.changes_page", "What changed"),
+    PageRoute("/changes/feed", "change_pages.changes_feed"),
     PageRoute("/trends", "search_pages.trends_page", "Trends"),
     PageRoute("/concordance", "search_pages.concordance_page", "Concordance"),
     PageRoute("/searches", "search_pages.searches_page", "Saved searches"),
@@ -451,6 +453,7 @@ def _web_request(request: Request, site: ServedArchive, path: str, named: dict[s
         {name.lower(): value for name, value in request.headers.items()},
         request.query_string,
         site.title,
+        site.description,
     )
 
 

@@ -56,6 +56,7 @@ class WebRequest:
     - `folder`: the folder with the archive and its WARC files.
     - `headers`: the header fields, with names in lower case.
     - `title`: the archive's name, which every page shows.
+    - `description`: one line about the archive, "" if there is none.
     """
 
     path: str
@@ -68,6 +69,7 @@ class WebRequest:
     headers: Mapping[str, str]
     query: str
     title: str
+    description: str
 
     def one(self, name: str, default: str = "") -> str:
         """Returns the last value of a query argument without surrounding white space; `default` if the argument is

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import webbrowser
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -32,23 +33,35 @@ from archiver.cli.options import archive_option
     metavar="URL",
     help="The public URL behind a proxy, including its path.",
 )
+@click.option("--title", metavar="TEXT", help="The name of the archive on its web pages.")
+@click.option("--description", metavar="TEXT", help="One line about the archive, for its front page.")
 @click.option("--open", "open_browser", is_flag=True, help="Open the archive in your browser.")
 @archive_option
-def serve(archive: str, host: str, port: int, public_url: str, open_browser: bool) -> None:
+def serve(
+    archive: str,
+    host: str,
+    port: int,
+    public_url: str,
+    title: str | None,
+    description: str | None,
+    open_browser: bool,
+) -> None:
     """Browse the archive in a web browser: search, read, compare, collect, cite.
 
     The server only reads the archive, and can run during a crawl. There is no login: everybody who can reach the
     address can read the whole archive, so by default the server listens only on this machine. docs/search.md describes
-    how to run it behind a proxy with authentication.
+    how to run it behind a proxy with authentication. The title and description can also be set under [serve] in
+    archiver.toml.
 
     \b
     Examples:
       archiver serve
       archiver serve --archive news.db --port 8080 --open
-      archiver serve --public-url https://archive.example.org/news/
+      archiver serve --public-url https://archive.example.org/news/ --title "The Quay Archive"
     """
     from archiver.cli.commands.search import update_search_index
     from archiver.errors import ExtraMissing
+    from archiver.sites.archiver_toml import load_config
 
     try:
         from archiver.web.datasette_app import is_loopback
@@ -57,6 +70,8 @@ def serve(archive: str, host: str, port: int, public_url: str, open_browser: boo
         if error.name is None or error.name.startswith("archiver"):
             raise
         raise ExtraMissing("The web interface", "web") from error
+    own = {name: value for name, value in (("title", title), ("description", description)) if value is not None}
+    names = replace(load_config().serve, **own)
     if _can_update_index(archive):
         update_search_index(archive, quiet=False)
 
@@ -72,7 +87,7 @@ def serve(archive: str, host: str, port: int, public_url: str, open_browser: boo
         if open_browser:
             webbrowser.open(address)
 
-    run(Path(archive), host, port, public_url, started)
+    run(Path(archive), host, port, public_url, started, names)
 
 
 def _can_update_index(archive: str) -> bool:
