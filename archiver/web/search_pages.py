@@ -94,6 +94,8 @@ _ARGUMENTS = (*_FIELDS, *OPTIONS, "like", "limit", "offset", "values", "more", "
 
 def search_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page with the results of a search, their chart, map and facets."""
+    from archiver.web.front_page import identify_sites  # the front page imports this module
+
     query = parse_query(request)
     if request.one("by") not in ("", *_UNITS):
         raise BadQuery(f"by {request.one('by')}", f"articles are counted by {', '.join(_UNITS)}")
@@ -130,6 +132,7 @@ def search_page(request: ArchiveRequest) -> PageResponse:
                 hit.id: highlight_line(unicodedata.normalize("NFC", hit.title or ""), in_titles) for hit in found.hits
             },
             "extras": load_extras(request, [hit.id for hit in found.hits]),
+            "identities": identify_sites(request, [hit.site for hit in found.hits]),
             "main_language": _main_language(facets),
             "heading": query.text or (f"Similar to {name_article(request.db, query.like)}" if query.like else ""),
             "facets": facets,

@@ -107,12 +107,12 @@ def test_a_hit_says_where_and_when_it_appeared_and_what_became_of_it(served: Ser
 
 def test_a_hit_has_its_lead_image_if_that_is_captured_and_can_be_seen(served: Served) -> None:
     found = hits(tree(served, "/search?q=-weir&fold=none"))
-    pictures = {number: [image.get("src") for image in hit.cssselect("img")] for number, hit in found.items()}
+    pictures = {number: [image.get("src") for image in hit.xpath("img")] for number, hit in found.items()}
     assert pictures[2] == ["/article/2/image"]
     assert pictures[1] == [], "a tracking pixel"
     assert pictures[3] == [], "not captured"
-    assert found[2].cssselect("img")[0].get("alt") == ""
-    assert found[2].cssselect("img")[0].get("loading") == "lazy"
+    assert found[2].xpath("img")[0].get("alt") == ""
+    assert found[2].xpath("img")[0].get("loading") == "lazy"
 
 
 def test_count_order_and_page_size_are_above_the_results(served: Served) -> None:
