@@ -56,6 +56,7 @@ class WebRequest:
     - `folder`: the folder with the archive and its WARC files.
     - `headers`: the header fields, with names in lower case.
     - `title`: the archive's name, which every page shows.
+    - `description`: one line about the archive, "" if there is none.
     """
 
     path: str
@@ -68,6 +69,7 @@ class WebRequest:
     headers: Mapping[str, str]
     query: str
     title: str
+    description: str
 
     def one(self, name: str, default: str = "") -> str:
         """Returns the last value of a query argument without surrounding white space; `default` if the argument is
@@ -254,9 +256,19 @@ def make_search_link(request: ArchiveRequest, query: Query, path: str = "/search
     """Returns the URL of the first page of a search's results. If the query is sorted by distance but contains no
     place, the order is left out.
     """
-    if query.near is None:
-        query = replace(query, within=None, sort="" if query.sort.lstrip("-") == "distance" else query.sort)
-    return request.link(path, format_query(replace(query, offset=0)))
+    by_distance = query.sort.lstrip("-") == "distance"
+    if query.near is None and (by_distance or query.within is not None):
+        query = replace(query, within=None, sort="" if by_distance else query.sort)
+    return request.link(path, format_query(replace(query, offset=0) if query.offset else query))
+
+
+def make_reading_link(request: ArchiveRequest, query: Query, number: int, position: int) -> str:
+    """Returns the URL of an article that a search found, as hit number `position` (from 1). It contains the search, so
+    that its page can mark the words and lead on to the next hit; if the search is too long, it does not.
+    """
+    args = format_query(replace(query, offset=0))
+    url = request.link(f"/article/{number}", [*args, ("hit", position)])
+    return url if len(url) <= LONG else request.link(f"/article/{number}")
 
 
 class SearchLinks:
@@ -286,11 +298,20 @@ class SearchLinks:
         return partial(make_search_link, self._request) if left >= 0 else lambda _: ""
 
 
+_QUERY_FIELDS = tuple(
+    (
+        one.name,
+        {"text": "q", "duplicates": "fold"}.get(one.name, one.name),
+        PAGE_SIZE if one.name == "limit" else one.default,
+    )
+    for one in fields(Query)
+)
+"""The attributes of a query, with the arguments of a URL for them and their default values."""
+
+
 def _iterate_arguments(query: Query) -> Iterator[tuple[str, str]]:
-    for one in fields(Query):
-        value = getattr(query, one.name)
-        default = PAGE_SIZE if one.name == "limit" else one.default
-        name = {"text": "q", "duplicates": "fold"}.get(one.name, one.name)
+    for attribute, name, default in _QUERY_FIELDS:
+        value = getattr(query, attribute)
         if value == default or value is None:
             continue
         if name == "fold" and value is True:
