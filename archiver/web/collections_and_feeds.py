@@ -7,19 +7,14 @@ results are written as Atom (RFC 4287) or as JSON Feed 1.1.
 from __future__ import annotations
 
 import hashlib
-import json
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
-
-from sqlite_utils import Database
+from typing import Any, NamedTuple
 
 from archiver.errors import ArticleNotFound, ArticleRemoved
 from archiver.search.citations import STYLE_NAMES, STYLES, build_citation
-from archiver.search.engine import Hit, run
-from archiver.search.query import Query, query_as_options
-from archiver.search.saved_search import FeedEntry, FeedHead, write_atom_feed
+from archiver.search.feeds import TYPES, WRITERS, Feed, FeedFormat, changes_feed
+from archiver.search.query import Query
 from archiver.storage.article_tables.article_records import find_article, records
 from archiver.web.search_pages import EXPORT_FORMATS
 from archiver.web.web_requests import (
@@ -169,31 +164,30 @@ def _collection_values(
 
 # Feeds of searches.
 
-_ATOM, _JSON_FEED = "application/atom+xml; charset=utf-8", "application/feed+json"
 MAX_ENTRIES = 50
-"""A feed has at most this many entries: the articles of the search that were archived last."""
+"""A feed has at most this many entries: the articles of the search that changed last."""
 
 
 def search_feed_page(request: ArchiveRequest) -> RawResponse:
-    """Returns the feed of a search: its articles that were archived last, newest first, as Atom or, with the suffix
-    .json, as JSON Feed. The order and the page of the search are ignored.
+    """Returns the feed of a search: its articles that were archived, edited or deleted last, newest first, as Atom or,
+    with the suffix .json, as JSON Feed. The order and the page of the search are ignored.
     """
-    query, hits, added = _newest(request, MAX_ENTRIES)
-    title = _describe(request, query)
-    if request.form == "json":
-        data = _json_feed(request, query, title, hits, added)
-        return _revalidated(request, json.dumps(data, ensure_ascii=False).encode("utf-8", "replace"), _JSON_FEED)
-    head = FeedHead(
-        _name(f"search {query_as_options(query)}"),
-        title,
-        max(added.values(), default="1970-01-01T00:00:00+00:00"),
-        (
-            ("self", "application/atom+xml", request.origin + make_search_link(request, query, "/search/feed")),
-            ("alternate", "text/html", request.origin + make_search_link(request, query)),
-        ),
+    kind: FeedFormat = "json" if request.form == "json" else "atom"
+    feed = _feed_of(request, _FEEDS[kind].path, MAX_ENTRIES)
+    return _revalidated(request, WRITERS[kind](feed), TYPES[kind])
+
+
+def _feed_of(request: ArchiveRequest, path: str, most: int) -> Feed:
+    query = _followed_query(request)
+    return changes_feed(
+        request.db,
+        query,
+        most,
+        own_url=request.origin + make_search_link(request, query, path),
+        home_url=request.origin + make_search_link(request, query),
+        title=_describe(request, query),
+        page_of=lambda hit: request.origin + request.link(f"/article/{hit.id}"),
     )
-    entries = (FeedEntry(hit, _name(hit.url), added[hit.id], page=_article_url(request, hit)) for hit in hits)
-    return _revalidated(request, write_atom_feed(head, entries), _ATOM)
 
 
 def _revalidated(request: ArchiveRequest, body: bytes, kind: str) -> RawResponse:
@@ -206,78 +200,38 @@ def _revalidated(request: ArchiveRequest, body: bytes, kind: str) -> RawResponse
 
 def follow_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page that says how to follow a search: the URLs of its feeds, and what they contain now."""
-    query, hits, added = _newest(request, 5)
-    feeds = [(label, request.origin + make_search_link(request, query, path)) for label, path in _FEEDS]
+    query = _followed_query(request)
+    feeds = [(one.label, request.origin + make_search_link(request, query, one.path)) for one in _FEEDS.values()]
     return PageResponse(
         "follow.html",
         {
             "query": query,
             "described": _describe(request, query),
             "feeds": feeds,
-            "hits": hits,
-            "added": added,
+            "entries": _feed_of(request, _FEEDS["atom"].path, 5).entries,
             "back": make_search_link(request, query),
         },
         {"search": format_query(query), "feeds": dict(feeds)},
     )
 
 
-_FEEDS = (("Atom", "/search/feed"), ("JSON Feed", "/search/feed.json"))
+class _FeedAddress(NamedTuple):
+    label: str
+    path: str
 
 
-def _newest(request: ArchiveRequest, most: int) -> tuple[Query, tuple[Hit, ...], dict[int, str]]:
-    """Returns the query of a request without its order and page, its hits that were archived last, and when each of
-    them was archived.
-    """
-    query = replace(parse_query(request), sort="", offset=0, limit=20)
-    hits = run(request.db, replace(query, sort="-added", limit=most)).hits
-    return query, hits, _first_seen(request.db, [hit.id for hit in hits])
+_FEEDS: dict[FeedFormat, _FeedAddress] = {
+    "atom": _FeedAddress("Atom", "/search/feed"),
+    "json": _FeedAddress("JSON Feed", "/search/feed.json"),
+}
 
 
-def _first_seen(db: Database, ids: Sequence[int]) -> dict[int, str]:
-    rows = db.execute("select id, first_seen from articles where id in (select value from json_each(?))", [str([*ids])])
-    return dict(rows.fetchall())
-
-
-def _article_url(request: ArchiveRequest, hit: Hit) -> str:
-    return request.origin + request.link(f"/article/{hit.id}")
+def _followed_query(request: ArchiveRequest) -> Query:
+    """Returns the query of a request without its order and page."""
+    return replace(parse_query(request), sort="", offset=0, limit=20)
 
 
 def _describe(request: ArchiveRequest, query: Query) -> str:
     """Returns the title of a feed: the archive and what is searched for."""
     filters = ", ".join(value for name, value in format_query(query) if name not in ("q", "stem", "fold", "recent"))
     return ": ".join(filter(None, (request.title, query.text or ("" if filters else "new articles"), filters)))
-
-
-def _name(text: str) -> str:
-    """Returns a URN that depends on the text alone, so that entries keep their ID wherever the archive is served."""
-    return uuid.uuid5(uuid.NAMESPACE_URL, text).urn
-
-
-def _json_feed(
-    request: ArchiveRequest, query: Query, title: str, hits: Sequence[Hit], added: dict[int, str]
-) -> dict[str, Any]:
-    return {
-        "version": "https://jsonfeed.org/version/1.1",
-        "title": title,
-        "home_page_url": request.origin + make_search_link(request, query),
-        "feed_url": request.origin + make_search_link(request, query, "/search/feed.json"),
-        "items": [
-            {
-                name: value
-                for name, value in (
-                    ("id", _name(hit.url)),
-                    ("url", _article_url(request, hit)),
-                    ("external_url", hit.url),
-                    ("title", hit.title),
-                    ("content_text", hit.snippet),
-                    ("date_published", added[hit.id]),
-                    ("authors", [{"name": name} for name in hit.authors or (hit.site,)]),
-                    ("tags", [*dict.fromkeys((*hit.categories, *hit.tags))]),
-                    ("language", hit.language),
-                )
-                if value or name == "content_text"
-            }
-            for hit in hits
-        ],
-    }
