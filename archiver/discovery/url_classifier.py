@@ -347,6 +347,36 @@ def kind_by_address(url: str, folder: str = "/") -> PageKind:
     return PageKind.LISTING if _is_listing_path([s for s in path.lower().split("/") if s]) else PageKind.UNKNOWN
 
 
+_SLUG_WORDS = lazy_regex(r"[^\W_]+")
+_YEAR_STEP = lazy_regex(r"(?:19|20)\d\d(?:[-_]?(?:0[1-9]|1[0-2]))?")
+_NAME_WITHOUT_SPACES = lazy_regex(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]{6}")
+"""Matches the beginning of a title in a script that has no spaces between words."""
+_PAGE_FILE = lazy_regex(r"\.(?:[sx]?html?|php\d?|aspx?|jspx?|cfm)$", re.IGNORECASE)
+_MANY_WORDS, _LONG_NUMBER = 4, 5
+
+
+def looks_like_post(url: str) -> bool:
+    """Returns True if a URL is, by its form, rather that of one post than that of a site: it names the day and the
+    title, the number of the post, or a title of several words.
+    """
+    path, query = path_and_query(url)
+    if kind_by_address(url) is not PageKind.UNKNOWN or is_feed(url) or is_sitemap(url):
+        return False
+    if query and names_post(parse_qsl(query)):
+        return True
+    *before, last = [step for step in folder_path(path).split("/") if step] or [""]
+    name = _PAGE_FILE.sub("", last)
+    words = len(_SLUG_WORDS.findall(name))
+    if not name or name.startswith("~"):
+        return False
+    if any(_YEAR_STEP.fullmatch(step) for step in before) and not name.isdecimal():
+        return True
+    if name.isdecimal():
+        return len(name) >= _LONG_NUMBER and bool(before)
+    is_page = name != last or (words > 1 and bool(re.search(rf"\d{{{_LONG_NUMBER},}}$|^\d{{{_LONG_NUMBER},}}", name)))
+    return words >= (2 if is_page else _MANY_WORDS) or bool(_NAME_WITHOUT_SPACES.match(name))
+
+
 def _kind_by_query(query: str) -> PageKind | None:
     values = dict(parse_qsl(query, keep_blank_values=True))
     if "page_id" in values:

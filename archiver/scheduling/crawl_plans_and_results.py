@@ -73,11 +73,14 @@ remain due.
 
 @dataclass(frozen=True, slots=True)
 class CrawlPlan:
-    """The plan for crawling a site: its start URL, the seconds between requests, and the contact for the User-Agent."""
+    """The plan for crawling a site: its start URL, the seconds between requests, and the contact for the User-Agent. If
+    `pages` are given, only the pages at these URLs are fetched.
+    """
 
     url: str
     delay: float
     contact: str
+    pages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,6 +178,7 @@ class CrawlerGroup:
                     only=order.only,
                     requisites=order.requisites,
                     scheduled=order.scheduled,
+                    pages=plan.pages,
                 ),
             )
         except ArchiverError as error:

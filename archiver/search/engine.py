@@ -16,7 +16,7 @@ from typing import Any
 import tantivy
 from sqlite_utils import Database
 
-from archiver.errors import ArticleNotFound, BadQuery
+from archiver.errors import ArticleNotFound, BadQuery, did_you_mean
 from archiver.fields import BY_NAME, HIT_FIELDS, WEIGHTS
 from archiver.fields import FACETS as FACETED
 from archiver.search.index_refresh import open_searcher
@@ -278,7 +278,8 @@ def sort_order(plan: Plan) -> Sort:
     name = plan.query.sort.removeprefix("-")
     if name and name not in SORTS:
         raise BadQuery(
-            f"sort by {plan.query.sort}", f"the sort keys are {', '.join(SORTS)}; put - before one for descending order"
+            f"sort by {plan.query.sort}",
+            f"the sort keys are {', '.join(SORTS)}; put - before one for descending order{did_you_mean(name, SORTS)}",
         )
     down = plan.query.sort.startswith("-")
     if not name:
@@ -468,11 +469,11 @@ def _top_values(plans: Sequence[Plan], name: str, counts: Counter[str], most: in
     if name not in FOLDED_NAMES:
         return shown
     return sorted(
-        ((_usual_spelling(plans, name, form), number) for form, number in shown), key=lambda pair: (-pair[1], pair[0])
+        ((usual_spelling(plans, name, form), number) for form, number in shown), key=lambda pair: (-pair[1], pair[0])
     )
 
 
-def _usual_spelling(plans: Sequence[Plan], name: str, form: str) -> str:
+def usual_spelling(plans: Sequence[Plan], name: str, form: str) -> str:
     """Returns the most frequent spelling of a value of the facet `name`; `form` is the value in folded form. All
     articles are counted, even those that do not match the query.
     """

@@ -25,7 +25,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import Literal
 
 from archiver.errors import BadQuery
@@ -101,6 +101,46 @@ def parse_query(text: str, *, stem: bool = False) -> Node | None:
     if node is None:
         raise BadQuery(clean, "it contains no word to search for")
     return node
+
+
+def query_assumptions(text: str) -> list[str]:
+    """Returns a sentence for each mistake in a query that is not an error, which says how it was understood: an
+    unclosed quotation mark or parenthesis, an operator without a word, and a field without a value.
+    """
+    clean = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode()).translate(_PLAIN).strip()
+    found: list[str] = []
+    for match in _matches(clean):
+        name = (match["word"] or "").removesuffix(":")
+        if match["phrase"] is not None and match[0].count('"') == 1:
+            found.append(
+                f"The quotation mark before {match['phrase'].strip()!r} is not closed: the rest is read as a phrase."
+            )
+        elif name != match["word"] and name.lower() in (*COLUMN_OF, *PREDICATES):
+            found.append(f"{name}: has no value and is searched as a word: write {name}:VALUE, without a space.")
+    kinds = [token.kind for token in _tokens(clean, stem=False)]
+    opened, closed = sum(kind in ("(", "near") for kind in kinds), kinds.count(")")
+    if opened != closed:
+        found.append(
+            "A parenthesis is not closed: it ends with the query."
+            if opened > closed
+            else "A parenthesis is closed and was not opened: it is left out."
+        )
+    for kind, following in pairwise((*kinds, ")")):
+        if kind in ("AND", "OR", "NOT", "NEAR") and following in (")", "OR"):
+            found.append(f"{kind} without a word after it is left out.")
+    return found
+
+
+def _matches(text: str) -> Iterator[re.Match[str]]:
+    """Yields the match of `_TOKEN` for each token of a query."""
+    position = 0
+    while position < len(text):
+        found = _TOKEN.match(text, position)
+        if found is None or found.end() == position:
+            position += 1
+            continue
+        position = found.end()
+        yield found
 
 
 def token_end(text: str, at: int) -> int:
@@ -218,15 +258,10 @@ class _Group:
 
 
 def _tokens(text: str, stem: bool) -> Iterator[_Token]:
-    position, words, patterns = 0, 0, 0
+    words, patterns = 0, 0
     groups = [_Group()]
-    while position < len(text):
-        found = _TOKEN.match(text, position)
-        if found is None or found.end() == position:
-            position += 1
-            continue
-        at = position + len(found[0]) - len(found[0].lstrip())
-        position = found.end()
+    for found in _matches(text):
+        at = found.start() + len(found[0]) - len(found[0].lstrip())
         if found["close"]:
             del groups[max(1, len(groups) - 1) :]
             yield _Token(")", at)

@@ -25,7 +25,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.errors import BadQuery
+from archiver.errors import BadQuery, did_you_mean
 from archiver.fields import ACCESS, HAS_FIELDS, LINKS, MEANING
 
 # The nodes of the tree.
@@ -72,6 +72,16 @@ class Key:
     `archiver.search.index_schema_and_documents.index_keys` lists the keys of an article.
     """
 
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """Matches articles with this author, category or tag (`kind`). If no article of the searched archives has exactly
+    this name, matches names that contain its words: "Tom" then finds Tom Ashdown.
+    """
+
+    kind: str
     value: str
 
 
@@ -133,7 +143,7 @@ class Not:
     item: Node
 
 
-Node = Term | Near | Key | Span | ByRows | InBox | SimilarTo | And | Or | Not
+Node = Term | Near | Key | Name | Span | ByRows | InBox | SimilarTo | And | Or | Not
 
 
 # Dates and periods.
@@ -361,14 +371,15 @@ def _near(value: str) -> InBox:
 def _changed(value: str) -> Key:
     name = SINGULAR.get(value.lower(), value.lower())
     if name not in (*MEANING, "any"):
-        raise BadQuery(value, f"the possible values are any, {', '.join(MEANING)}")
+        question = did_you_mean(name, ("any", *SINGULAR, *MEANING))
+        raise BadQuery(value, f"the possible values are any, {', '.join(MEANING)}{question}")
     return Key(f"changed:{name}")
 
 
 def _one_of(words: Collection[str], name: str) -> Callable[[str], Key]:
     def parse(value: str) -> Key:
         if value.lower() not in words:
-            raise BadQuery(value, f"{name}: takes one of these values: {', '.join(words)}")
+            raise BadQuery(value, f"{name}: takes one of these values: {', '.join(words)}{did_you_mean(value, words)}")
         return Key(f"{name}:{value.lower()}")
 
     return parse

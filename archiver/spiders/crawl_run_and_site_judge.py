@@ -72,6 +72,7 @@ from archiver.storage.runs import (
     end_run,
     ensure_site,
     has_finished,
+    has_only_single_pages,
     last_finished_version,
     last_run,
     left_pages_unsampled,
@@ -187,8 +188,11 @@ class SiteJudge:
 
 
 _log = logging.getLogger(__name__)
-Only = Literal["", "missing", "set-aside"]
-"""Limits a run to missing pages ("missing"), or to missing and trap-excluded pages ("set-aside")."""
+Only = Literal["", "missing", "set-aside", "pages"]
+"""Limits a run to missing pages ("missing"), to missing and trap-excluded pages ("set-aside"), or to pages that a
+person has named ("pages")."""
+_ADDED_BY = "archiver add"
+"""Where the pages were found that a person has named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +202,8 @@ class CrawlOrder:
     - `full`: fetch every known page again.
     - `limit`: end the run after that many posts.
     - `since`: skip posts that a source dates earlier.
-    - `only`: limit the run to missing pages.
+    - `only`: limit the run to some pages (see `Only`).
+    - `pages`: the URLs of the only pages to fetch, if `only` is "pages".
     - `mode`: overrides the site's own setting for requisites.
     - `scheduled`: True if quotas of groups and blackout hours limit the run.
     """
@@ -208,8 +213,16 @@ class CrawlOrder:
     limit: int = 0
     since: datetime | None = None
     only: Only = ""
+    pages: tuple[str, ...] = ()
     mode: Mode | None = None
     scheduled: bool = False
+
+
+def _named_page(url: str) -> DiscoveredURL:
+    """Returns a page that a person has named. It is believed to be a post, unless it is the home page of its host."""
+    is_home = urlkey(url).endswith(")/")
+    kind = PageKind.UNKNOWN if is_home else PageKind.POST
+    return DiscoveredURL(url, DiscoverySource.IMPORT, kind, found_on=_ADDED_BY)
 
 
 @contextmanager
@@ -225,7 +238,8 @@ def archive_faults(archive: Path) -> Iterator[None]:
 
 class CrawlRun:
     """The archive of one site during one run. It is opened and locked when the object is made; `close` closes it and
-    sets `result`.
+    sets `result`. `keeps_links` is False if the run fetches single pages of a site that is not crawled: what they link
+    to is then not recorded.
 
     Raises the errors of `open_archive`, ArchiveInUse if another process crawls this site into this archive, and
     HostInUse if a process crawls another site on its host. Methods raise sqlite3.Error if the archive can no longer be
@@ -271,6 +285,7 @@ class CrawlRun:
         if order.scheduled:
             self.budget = limit_scheduled_run(self.db, site_id, self.options, config, self.started)
         self.mode: Mode = order.mode or self.options.get("requisites") or DEFAULT_MODE
+        self.keeps_links = not order.pages or self.options.get("crawl") is not False
         self.revisit = timedelta(days=float(self.options.get("revisit_days", 30)))
         self.samples = samples_of(self.db, site_id)
         self.quiet_until = self._quiet_until()
@@ -329,12 +344,17 @@ class CrawlRun:
             self.continued_full = "" if order.full or order.only else unfinished_full_crawl(self.db, site_id)
             self.run_id = begin_run(self.db, site_id, order.only or mode, __version__, self.started, repairs)
             log_as(self.site["name"], self.run_id)
-            start = DiscoveredURL(self.start_url, DiscoverySource.SEED)
-            self._is_start_new = bool(record_discovered_urls(self.db, site_id, [start], self.started))
-            if order.only:
+            found = [_named_page(url) for url in order.pages] or [DiscoveredURL(self.start_url, DiscoverySource.SEED)]
+            new = record_discovered_urls(self.db, site_id, found, self.started)
+            self._is_start_new = bool(new) and not order.pages
+            if order.pages:
+                pass  # the queue hands out these pages, whether they are due or not
+            elif order.only:
                 completeness.make_missing_due(self.db, site_id, include_excluded=order.only == "set-aside")
             else:
-                pages.make_due(self.db, site_id, self.started, everything=order.full)
+                # The links of single pages were not recorded, so these pages are read again by the first crawl.
+                everything = order.full or has_only_single_pages(self.db, site_id)
+                pages.make_due(self.db, site_id, self.started, everything=everything)
                 self._sample_posts()
                 for key in {urlkey(self.start_url), self.seed_key}:
                     make_seed_due(self.db, key)
@@ -536,7 +556,7 @@ class CrawlRun:
         if patience:
             self.learner.finish()
         self.writer.flush(patience)
-        if patience and ending.outcome == "finished":
+        if patience and ending.outcome == "finished" and not self.order.pages:
             self._rejudge(is_complete=not ending.reason)
         self.requisites.flush(patience)
         if patience:

@@ -5,6 +5,7 @@ excludes crawl traps.
 from __future__ import annotations
 
 import secrets
+from collections import deque
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -121,6 +122,8 @@ class PageQueue:
         self._sources = 0
         self._reported: set[tuple[str, DiscoverySource, PageKind]] = set()
         self._vanished: list[str] = []
+        self._named = deque(map(urlkey, run.order.pages))
+        self._asked = set(self._named)
         self.is_searching_lists = False
         self.changes = 0
 
@@ -135,7 +138,7 @@ class PageQueue:
         """
         while True:
             due = self._take(limit)
-            if not due and not self._in_progress and self._has_samples():
+            if not due and not self._in_progress and not self._run.order.pages and self._has_samples():
                 continue
             old = [page for page in due if self._is_too_old(page)]
             if old:
@@ -154,6 +157,8 @@ class PageQueue:
         if not run.writer.flush():  # flush has checked the run if it wrote results
             check_run(run.db, run.run_id, run.site)
         run.reread_samples()
+        if run.order.pages:
+            return self._take_named(limit)
         mixed = self._sources >= SOURCES_FIRST
         sources_only = not mixed and any(page.comes_first for page in self._in_progress.values())
         pages: list[PageRequest] = []
@@ -163,6 +168,15 @@ class PageQueue:
             has_waiting = self._judge_rows(pages, _Selection(limit, more, is_patient, sources_only, mixed))
             if pages or self._in_progress or not has_waiting:
                 break
+        return pages
+
+    def _take_named(self, limit: int) -> list[PageRequest]:
+        """Hands out the next pages of those that a person has named, and of those to which they redirect."""
+        pages: list[PageRequest] = []
+        while self._named and len(pages) < limit:
+            row = page_table.page_row(self._run.db, self._named.popleft())
+            if row is not None:
+                pages.append(self._hand_out(row))
         return pages
 
     def _judge_rows(self, pages: list[PageRequest], selection: _Selection) -> bool:
@@ -235,7 +249,8 @@ class PageQueue:
         run = self._run
         every = _TEST_EVERY if row["priority"] else _TEST_SOURCE_EVERY
         unconditional = not run.writer.trust.in_validators or (run.run_id + row["id"]) % every == 0
-        return page_request(row, run.seed_key, full=run.order.full, unconditional=unconditional, started=run.started)
+        seed_key = "" if run.order.pages else run.seed_key
+        return page_request(row, seed_key, full=run.order.full, unconditional=unconditional, started=run.started)
 
     def _is_too_old(self, page: PageRequest) -> bool:
         since, published = self._run.order.since, page.hint.published if page.hint else None
@@ -268,6 +283,9 @@ class PageQueue:
         documents to fetch.
         """
         self.changes += 1
+        if self._run.order.pages and result.outcome is Outcome.DUPLICATE:
+            self._named.extend({urlkey(result.final_url)} - self._asked)
+            self._asked.add(urlkey(result.final_url))
         if result.outcome is not Outcome.DUE:
             self._in_progress.pop(urlkey(result.url), None)
 

@@ -54,7 +54,7 @@ class Requisites:
         self._failures: dict[str, int] = {}
         self._answering: set[str] = set()
         self._payloads: dict[str, Original] = {}
-        if mode != "none" and (run.order.full or run.order.only):
+        if mode != "none" and (run.order.full or run.order.only) and not run.order.pages:
             with writing(run.db):
                 requisites.retry_requisites(run.db, run.site["id"], everything=run.order.full)
                 requisites.enter_lead_images_of_site(run.db, run.site["id"], run.site_name, run.started, run.revisit)

@@ -135,6 +135,14 @@ def begin_collection(
     return PartCollection(request, result, first, waiting, whole, (text,), asked=frozenset({request.urlkey}))
 
 
+def without_links(result: PageResult, targets: Iterable[DiscoveredURL]) -> PageResult:
+    """Returns a result that records of the `targets` only the target of a redirect. It has no validators, so that a
+    later crawl, which does record the links, gets the whole page.
+    """
+    onward = tuple(target for target in targets if target.source is DiscoverySource.REDIRECT)
+    return replace(result, targets=onward, next_pages=(), etag="", last_modified="")
+
+
 def add_part(collection: PartCollection, parsed: ParsedPage, request: PageRequest) -> tuple[PageResult, PartCollection]:
     """Adds the response for the part that `request` asked for. Returns that part's result, and the new collection."""
     result, url = parsed.result, collection.following
@@ -437,6 +445,7 @@ class SiteSpider(Spider):
         scheduled: bool = False,
         **kwargs: Any,
     ) -> None:
+        pages: tuple[str, ...] = kwargs.pop("pages", ())  # from `archiver add`; no text argument of `scrapy crawl`
         if kwargs:
             unknown, value = next(iter(kwargs.items()))
             raise BadArgument(unknown, value, f"the spider has no such argument; use {_ARGUMENTS}")
@@ -448,7 +457,8 @@ class SiteSpider(Spider):
                 full=_read_full(full),
                 limit=_read_limit(limit),
                 since=_read_since(since),
-                only=only,
+                only="pages" if pages else only,
+                pages=pages,
                 mode=_read_requisites(requisites),
                 scheduled=scheduled,
             )
@@ -642,7 +652,7 @@ class SiteSpider(Spider):
         self._probing.observe_source(page, result)
         result = archive.run.traps.correct_repeats(result)
         targets = (*(self._adapted(t) for t in result.targets), *self._guesses.next(page, parsed))
-        result = replace(result, targets=targets)
+        result = replace(result, targets=targets) if archive.run.keeps_links else without_links(result, targets)
         if begun := begin_collection(result, page, archive.run.scope, archive.pages.stored_article):
             yield from self._collect_parts(begun)
             return

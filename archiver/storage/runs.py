@@ -65,6 +65,10 @@ class Counts:
             setattr(self, name, getattr(self, name) + value)
 
 
+_CRAWLED = "mode <> 'pages'"
+"""SQL: a run that looked for the pages of its site, and did not only fetch pages that a person had named."""
+
+
 def ensure_site(db: Database, start_url: str, now: datetime) -> dict[str, Any]:
     """Returns the row of the site with this start URL; inserts the site if it is new. If a site had this address before
     it moved, returns that site.
@@ -185,15 +189,22 @@ def crawl_started(db: Database, site_id: int, run_id: int) -> str:
     """
     began: str = db.execute(
         "select min(started_at) from runs where site_id = ? and id <= ? and id > "
-        "(select coalesce(max(id), 0) from runs where site_id = ? and outcome = 'finished' and id < ?)",
+        f"(select coalesce(max(id), 0) from runs where site_id = ? and outcome = 'finished' and id < ? and {_CRAWLED})",
         [site_id, run_id, site_id, run_id],
     ).fetchone()[0]
     return began
 
 
 def has_finished(db: Database, site_id: int) -> bool:
-    """Returns True if at least one run of this site has finished without being interrupted."""
-    return db.execute("select 1 from runs where site_id = ? and outcome = 'finished'", [site_id]).fetchone() is not None
+    """Returns True if at least one crawl of this site has finished without being interrupted."""
+    query = f"select 1 from runs where site_id = ? and outcome = 'finished' and {_CRAWLED}"
+    return db.execute(query, [site_id]).fetchone() is not None
+
+
+def has_only_single_pages(db: Database, site_id: int) -> bool:
+    """Returns True if single pages of this site were fetched, and the site was never crawled."""
+    query = f"select min(not {_CRAWLED}) from runs where site_id = ? and outcome is not null"
+    return bool(db.execute(query, [site_id]).fetchone()[0])
 
 
 def make_seed_due(db: Database, key: str) -> None:
@@ -205,19 +216,16 @@ def make_seed_due(db: Database, key: str) -> None:
 
 
 def last_run(db: Database, site_id: int) -> dict[str, Any] | None:
-    """Returns the row of the site's last run that has ended; None if no run has ended."""
-    return next(
-        iter(
-            db.query("select * from runs where site_id = ? and outcome is not null order by id desc limit 1", [site_id])
-        ),
-        None,
-    )
+    """Returns the row of the site's last crawl that has ended; None if none has ended."""
+    query = f"select * from runs where site_id = ? and outcome is not null and {_CRAWLED} order by id desc limit 1"
+    return next(iter(db.query(query, [site_id])), None)
 
 
 def last_finished_version(db: Database, site_id: int) -> str:
     """Returns the version of this program that finished the site's last complete run; "" if there was none."""
     row = db.execute(
-        "select version from runs where site_id = ? and outcome = 'finished' order by id desc limit 1", [site_id]
+        f"select version from runs where site_id = ? and outcome = 'finished' and {_CRAWLED} order by id desc limit 1",
+        [site_id],
     ).fetchone()
     return row[0] or "" if row else ""
 
@@ -584,7 +592,8 @@ def left_pages_unsampled(db: Database, site_id: int, run_id: int) -> bool:
     aside.
     """
     row = db.execute(
-        "select statistics from runs where site_id = ? and id < ? order by id desc limit 1", [site_id, run_id]
+        f"select statistics from runs where site_id = ? and id < ? and {_CRAWLED} order by id desc limit 1",
+        [site_id, run_id],
     ).fetchone()
     if row is None or row[0] is None:
         return row is not None

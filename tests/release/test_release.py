@@ -171,9 +171,10 @@ def steps(page: str) -> list[tuple[str, str]]:
     return out
 
 
-def test_tutorial_output_is_correct(installed: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", ["tutorial", "from-another-tool"])
+def test_output_shown_in_the_docs_is_correct(page: str, installed: Path, tmp_path: Path) -> None:
     """It runs as for a reader: in a shell, in an empty folder, with the program from the wheel."""
-    asked = steps((ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8"))
+    asked = steps((ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8"))
     assert len(asked) > 8
     end = "-- end of step --"
     script = "\n".join(f"{command}\nprintf '%s %s\\n' '{end}' $?" for command, _ in asked)
