@@ -7,12 +7,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 
 from sqlite_utils import Database
 
-from archiver.errors import BadQuery
+from archiver.errors import BadQuery, count_typos
 from archiver.fields import WEIGHTS
 from archiver.search.engine import plan_query, run
 from archiver.search.query import Query, ranking_terms
@@ -20,9 +21,38 @@ from archiver.search.query_parser import COLUMN_OF, UnknownField, list_unknown_f
 from archiver.search.query_tree import PREDICATES, And, Near, Node, Or, Term
 from archiver.search.tantivy_index import Searcher
 from archiver.search.word_splitting import is_run_letter, split_into_words, words_with_places
-from archiver.suggestions import allowed_mistakes, edit_distance, nearest_words
 
 # Words of the index that are spelled like a given word.
+
+_LETTERS_A_MISTAKE = 3
+"""One mistake is assumed for each so many letters of a word."""
+MAX_MISTAKES = 2
+
+
+def allowed_mistakes(word: str) -> int:
+    """Returns how many mistakes may be assumed in a word: none in a word of one or two letters, one in a word of up to
+    five letters, and two in a longer one.
+    """
+    return min(len(word) // _LETTERS_A_MISTAKE, MAX_MISTAKES)
+
+
+def nearest_words(word: str, known: Iterable[str] | Mapping[str, int], most: int = 3) -> tuple[str, ...]:
+    """Returns the known words that `word` may stand for, the nearest first and at most `most` of them, without `word`
+    itself. Upper and lower case count as equal.
+
+    Of equally near words, those with the same first letter come first, since it is rarely mistyped. After that, if
+    `known` maps words to how often they occur, the most frequent ones come first; otherwise, the order of `known`
+    decides.
+    """
+    folded, allowed = word.casefold(), allowed_mistakes(word)
+    counts = known if isinstance(known, Mapping) else dict.fromkeys(known, 0)
+    rated = [
+        (distance, other[:1].casefold() != folded[:1], -count, place, other)
+        for place, (other, count) in enumerate(counts.items())
+        if other != word and (distance := count_typos(folded, other.casefold(), allowed)) <= allowed
+    ]
+    return tuple(other for *_, other in sorted(rated, key=itemgetter(0, 1, 2, 3))[:most])
+
 
 _SHARED_START = 3
 """Words with two mistakes are looked for among the words of the index that begin with so many letters of the word."""
@@ -61,7 +91,7 @@ def _with_shared_start(searcher: Searcher, word: str, columns: Collection[str], 
                     other not in known
                     and abs(len(other) - len(word)) <= allowed
                     and len(letters.symmetric_difference(other)) <= 2 * allowed
-                    and edit_distance(word, other, allowed) <= allowed
+                    and count_typos(word, other, allowed) <= allowed
                 ):
                     counts[other] += found
     return counts
@@ -162,7 +192,7 @@ def _replacements(searcher: Searcher, word: str, columns: Sequence[str], most: i
     if not known:
         return found
     return tuple(
-        one for one in found if edit_distance(word, one) == 1 and _articles(searcher, one, columns) >= _TIMES * known
+        one for one in found if count_typos(word, one, 1) == 1 and _articles(searcher, one, columns) >= _TIMES * known
     )
 
 

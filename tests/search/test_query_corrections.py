@@ -9,7 +9,7 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.search.query import Query
-from archiver.search.query_corrections import correct_fields, correct_spelling, similar_field
+from archiver.search.query_corrections import correct_fields, correct_spelling, nearest_words, similar_field
 from archiver.search.query_parser import list_repairs, list_unknown_fields
 from archiver.storage.connection import open_archive
 from tests.archive_fixture import make_archive
@@ -121,3 +121,20 @@ def test_loose_ends_are_reported(text: str, parts: list[str]) -> None:
 )
 def test_sound_queries_need_no_repair(text: str) -> None:
     assert list_repairs(text) == ()
+
+
+COMMANDS = ("crawl", "search", "serve", "sites", "export")
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [("crwal", ("crawl",)), ("SERACH", ("search",)), ("site", ("sites",)), ("xyzzy", ()), ("cl", ())],
+)
+def test_the_nearest_of_known_words(typed: str, expected: tuple[str, ...]) -> None:
+    assert nearest_words(typed, COMMANDS) == expected
+
+
+def test_of_equally_near_words_the_most_frequent_comes_first() -> None:
+    counts = {"ballast": 90, "ballista": 3, "balist": 2, "palisto": 70, "balista": 1}
+    assert nearest_words("balista", counts) == ("ballista", "balist", "palisto")
+    assert nearest_words("balista", {"balisto": 1, "balisti": 8}, most=1) == ("balisti",)
