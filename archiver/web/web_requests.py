@@ -202,7 +202,7 @@ def _parse_number(text: str, why: str) -> float:
 
 def _parse_integer(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise BadQuery(text, "it must be a whole number")
+        raise BadQuery(text, "it must be 0 or a larger whole number")
     return int(text[:9])
 
 
@@ -359,7 +359,7 @@ def parse_offset(request: ArchiveRequest) -> int:
     """
     text = request.one("offset", "0")
     if not (text.isascii() and text.isdigit()):
-        raise CannotAnswer(f"offset {text}", "it must be a whole number")
+        raise CannotAnswer(f"offset {text}", "it must be 0 or a larger whole number")
     return int(text[:9])
 
 

@@ -19,6 +19,7 @@ from tests.web.conftest import Served, output_of, serving
 pytestmark = pytest.mark.needs("chromium")
 PAGES = {
     "front": "/",
+    "changes": "/changes",
     "results": "/search?q=harbour",
     "everything": "/search",
     "no-results": "/search?q=xyzzy",
@@ -28,6 +29,7 @@ PAGES = {
     "no-concordance": "/concordance",
     "sites": "/sites",
     "site": "/site/quay.example",
+    "follow": "/search/follow?q=harbour",
     "searches": "/searches",
     "saved": "/searches/boats",
     "collection": "/collection?id=1&id=2&style=bibtex&name=Quay",

@@ -158,9 +158,12 @@ def test_a_site_has_the_title_and_icon_of_its_captured_home_page(tmp_path: Path)
         [site] = running.get("/.json").json["shown"]
         [shown] = front(running).cssselect(".site h3")
         icon = running.get(site["icon"])
+        [hit] = html.document_fromstring(running.get("/search").text).cssselect(".hit .src")
     assert site["title"] == shown.xpath("string(a)") == "The Quay & Notebook"
     assert shown.xpath("img/@src") == [site["icon"]]
     assert (icon.status, icon.headers["content-type"], icon.body) == (200, "image/png", png(16, 16))
+    assert hit.xpath("img/@src") == [site["icon"]], "results show it too"
+    assert hit.xpath("string(a)") == site["title"]
 
 
 def test_a_large_icon_is_not_shown_and_a_lost_home_page_does_no_harm(tmp_path: Path) -> None:

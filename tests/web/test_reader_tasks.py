@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 from lxml import etree
@@ -226,3 +226,24 @@ def test_the_collection_is_chosen_on_the_page_of_the_article(reader: Reader) -> 
     expect(page.get_by_role("heading", level=1)).to_have_text("Collection")
     assert page.locator(".lists a").all_inner_texts() == ["Reading list (1)", "Collection (1)"]
     expect(page.get_by_label("Note on article 1")).to_have_value(NOTE)
+
+
+def test_where_nothing_can_be_stored_a_collection_is_in_its_link(reader: Reader) -> None:
+    page = reader.watch.page
+    page.add_init_script(
+        "Storage.prototype.setItem = () => { throw new DOMException('blocked', 'QuotaExceededError'); }"
+    )
+    reader.watch.open("/article/1")
+    reader.click("Add to collection", "button")
+    page.wait_for_url("**/collection?id=1")
+    expect(page.get_by_role("link", name="Day 1, corrected")).to_be_visible()
+
+
+@pytest.mark.parametrize("name", ["constructor", "__proto__", "<b>x</b>"])
+def test_a_collection_may_have_any_name(reader: Reader, name: str) -> None:
+    page = reader.watch.page
+    page.goto(f"/collection?name={quote(name)}&id=1,2")
+    reader.click("Keep in this browser", "button")
+    expect(page.get_by_role("link", name="Collection (2)")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    assert page.locator(".lists a").all_inner_texts() == [f"{name} (2)"]

@@ -14,7 +14,7 @@
   function load() {
     let found;
     try { found = JSON.parse(localStorage.getItem(storageKey)); } catch { }  // storage may be blocked
-    const lists = {};
+    const lists = Object.create(null);  // a collection may have the name of a property
     for (const [name, list] of Object.entries(found?.lists ?? {})) if (isList(list)) lists[name] = list;
     const current = typeof found?.current === "string" ? found.current : DEFAULT;
     lists[current] ??= found ? [] : earlierList();
@@ -29,9 +29,11 @@
     } catch { return []; }
   }
 
+  // Returns whether the collections could be stored.
   function save(state) {
-    try { localStorage.setItem(storageKey, JSON.stringify(state)); } catch { }
+    try { localStorage.setItem(storageKey, JSON.stringify(state)); } catch { return false; }
     updateNavigation();
+    return true;
   }
 
   // Returns the URL of a collection: its name, articles and notes.
@@ -53,7 +55,7 @@
     const known = list.find((one) => one.id === id);
     if (known) known.note = note ?? known.note;
     else list.push({id, note: note ?? ""});
-    save(state);
+    return save(state);
   }
 
   function take(id) {
@@ -116,7 +118,10 @@
     button.addEventListener("click", (event) => {
       event.preventDefault();
       if (!form.hidden) { open(false); return; }
-      put(id);
+      if (!put(id)) {  // this browser stores nothing, so the collection is in its link alone
+        location.href = button.href;
+        return;
+      }
       show();
       open(true);
       note.focus();
