@@ -27,6 +27,8 @@ from archiver.suggestions import allowed_mistakes, edit_distance, nearest_words
 _SHARED_START = 3
 """Words with two mistakes are looked for among the words of the index that begin with so many letters of the word."""
 _MOST_COMPARED = 3_000
+_LONGEST = 30
+"""Longer words are not corrected: every letter costs a hundred look-ups."""
 _ALPHABET = 0x80
 """The letters of a script are taken from the block of so many code points that contains a letter of the word."""
 
@@ -38,7 +40,7 @@ def index_words_near(searcher: Searcher, word: str, columns: Collection[str], mo
     Words with two mistakes are found if their first three letters are right. Scripts whose words are indexed in pairs
     of letters are not supported: for them, nothing is found.
     """
-    if not allowed_mistakes(word) or word.isdigit() or any(map(is_run_letter, word)):
+    if not allowed_mistakes(word) or len(word) > _LONGEST or word.isdigit() or any(map(is_run_letter, word)):
         return ()
     counts: Counter[str] = Counter()
     for one in searcher.all:
@@ -86,8 +88,8 @@ def _alphabet(word: str) -> frozenset[str]:
 
 # A query with its unknown words replaced.
 
-_MOST_WORDS = 20
-"""In a query with more words, none is corrected."""
+_MOST_WORDS, _MOST_UNKNOWN = 20, 5
+"""In a query with more words, or with more unknown words, none is corrected."""
 _FEW, _TIMES = 3, 50
 """A word in at most so many articles is taken for a mistake if a word that differs by one letter is in so many times as
 many."""
@@ -116,7 +118,10 @@ def correct_spelling(db: Database, query: Query, most: int = 3) -> tuple[Correct
     near: dict[str, tuple[str, ...]] = {}
     hopeless = []
     words = dict.fromkeys(_looked_up(ranking_terms(db, query)))
-    for word, columns in words if len(words) <= _MOST_WORDS else ():
+    rare = [(word, columns) for word, columns in words if _articles(searcher, word, columns) <= _FEW]
+    if len(words) > _MOST_WORDS or len(rare) > _MOST_UNKNOWN:
+        return ()
+    for word, columns in rare:
         if found := _replacements(searcher, word, columns, most):
             near[word] = found
         elif not _articles(searcher, word, columns):
@@ -153,8 +158,6 @@ def _looked_up(node: Node | None) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def _replacements(searcher: Searcher, word: str, columns: Sequence[str], most: int) -> tuple[str, ...]:
     known = _articles(searcher, word, columns)
-    if known > _FEW:
-        return ()
     found = index_words_near(searcher, word, columns, most)
     if not known:
         return found

@@ -353,6 +353,30 @@ def _find_icon(request: ArchiveRequest, home: HomePage) -> str:
     return memento_url_of(request, row, "im_") if row else ""
 
 
+_MOST_READ = 5
+"""A page reads at most this many home pages that were not read yet; the other sites keep their names for now."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteIdentity:
+    """How a site is shown in lists: its name on its own home page, and the URL of its icon ("" if there is none)."""
+
+    title: str
+    icon: str
+
+
+def identify_sites(request: ArchiveRequest, names: Iterable[str]) -> dict[str, SiteIdentity]:
+    """Returns the titles and icons of sites by name. They are kept until the archive changes."""
+    known: dict[str, SiteIdentity] = get_cached(request.db, "site identities", None, dict)
+    missing = [name for name in dict.fromkeys(names) if name not in known][:_MOST_READ]
+    for site in request.db.query(
+        "select name, start_url from sites where name in (select value from json_each(?))", [json.dumps(missing)]
+    ):
+        home = _find_home_page(request, site)
+        known[site["name"]] = SiteIdentity(home.title or site["name"], _find_icon(request, home))
+    return {name: known.get(name) or SiteIdentity(name, "") for name in names}
+
+
 # Example searches, made from the archive itself.
 
 _EXAMPLES, _MOST_TRIED = 3, 20

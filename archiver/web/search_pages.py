@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import accumulate
 from typing import IO, Any
 
 from sqlite_utils import Database
@@ -89,6 +91,8 @@ _ARGUMENTS = (*_FIELDS, *OPTIONS, "like", "limit", "offset", "values", "more", "
 
 def search_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page with the results of a search, their chart, map and facets."""
+    from archiver.web.front_page import identify_sites  # the front page imports this module
+
     query = parse_query(request)
     if request.one("by") not in ("", *_UNITS):
         raise BadQuery(f"by {request.one('by')}", f"articles are counted by {', '.join(_UNITS)}")
@@ -129,6 +133,7 @@ def search_page(request: ArchiveRequest) -> PageResponse:
                 for n, hit in enumerate(found.hits, 1)
             },
             "extras": load_extras(request, [hit.id for hit in found.hits]),
+            "identities": identify_sites(request, [hit.site for hit in found.hits]),
             "main_language": _main_language(facets),
             "heading": query.text or (f"Similar to {name_article(request.db, query.like)}" if query.like else ""),
             "facets": facets,
@@ -255,7 +260,7 @@ def _build_paging(request: ArchiveRequest, query: Query, total: int) -> dict[str
 # Concordance.
 
 LINES = 100
-_PAGE_WIDTH = 60
+_PAGE_WIDTH = 55
 """The characters before and after a word that fit on a page."""
 CONCORDANCE_SORTS = (
     ("", "Newest"),
@@ -276,6 +281,9 @@ def concordance_page(request: ArchiveRequest) -> PageResponse:
     lines = [asdict(one) for one in found.lines] if found else []
     if request.form == "json":
         return PageResponse("concordance.html", {}, lines)
+    for line in lines:  # letters of East Asian scripts are twice as wide
+        line["before"] = _fit(line["before"][::-1], int(text))[::-1]
+        line["after"] = _fit(line["after"], int(text))
     args = [pair for pair in format_query(query) if pair[0] not in ("limit", "offset")] + [("width", text)]
     size = query.limit or LINES
 
@@ -314,6 +322,12 @@ def concordance_page(request: ArchiveRequest) -> PageResponse:
         },
         None,
     )
+
+
+def _fit(text: str, width: int) -> str:
+    """Returns the beginning of a text that takes at most `width` columns."""
+    columns = list(accumulate(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text))
+    return text[: bisect_right(columns, width)]
 
 
 # Trends.

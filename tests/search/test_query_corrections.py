@@ -53,6 +53,14 @@ def test_nothing_is_suggested_for_known_words_nor_for_words_unlike_all_others(db
     assert correct_spelling(db, Query(text)) == ()
 
 
+def test_long_queries_and_long_words_are_not_corrected(db: Database) -> None:
+    five = "tdie OR harbuor OR ligthuose OR mastr OR prnted"
+    assert correct_spelling(db, Query(five)) != ()
+    assert correct_spelling(db, Query(f"{five} OR tabels")) == ()
+    assert correct_spelling(db, Query(" ".join(["tdie", *(f"tide{n}" for n in range(20))]))) == ()
+    assert correct_spelling(db, Query("x" * 60)) == ()
+
+
 def test_a_correction_says_how_many_articles_it_finds_with_the_filters(db: Database) -> None:
     assert correct_spelling(db, Query("tdie"))[0].total == 2
     assert correct_spelling(db, Query("tdie", since="2024-04"))[0].total == 1
