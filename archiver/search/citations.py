@@ -235,7 +235,8 @@ def _apa(one: CitedArticle) -> str:
     date = f"({_year_first(one.published) or 'n.d.'})."
     title = f"{_ITALIC}{one.title}{_UPRIGHT}" if one.title else "[Untitled]"
     begin = f"{_ended(authors)} {date} {_ended(title)}" if authors else f"{_ended(title)} {date}"
-    read = f"Retrieved {_month_first(one.read)}, from {one.url}" if one.read else one.url
+    # A date of retrieval is only for pages that say no date themselves (section 9.16).
+    read = f"Retrieved {_month_first(one.read)}, from {one.url}" if one.read and not one.published else one.url
     return " ".join(filter(None, (begin, _ended(one.site), read)))
 
 

@@ -321,6 +321,7 @@ _FIELD_LABELS = {
     "body": "Text",
     "canonical_url": "Canonical address",
     "geotags": "Places",
+    "markup": "Links and images",
     "authors": "Authors",
     "published": "Published",
     "modified": "Last edited, according to the page",

@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -568,10 +568,19 @@ def _find_shown_article(request: ArchiveRequest, row: Row) -> dict[str, Any]:
     if article is None:
         return {"article": None, "version": None, "versions": []}
     versions = records.revisions(request.db, article["id"])
-    at = time_of(row)
-    known = [one for one in versions if datetime.fromisoformat(one["observed_at"]) <= at]
-    version = (known or versions)[-1 if known else 0]["revision"] if versions else None
-    return {"article": article, "version": version, "versions": versions}
+    return {"article": article, "version": _find_shown_version(request.db, article["id"], row), "versions": versions}
+
+
+def _find_shown_version(db: Database, article_id: int, row: Row) -> int | None:
+    """Returns the version of an article that was read from a capture or, if none was, the last one that was seen before
+    it (the first one for an earlier capture); None if the article has no versions.
+    """
+    found = db.execute(
+        "select revision from revisions where article_id = :article order by capture_id is :capture desc, "
+        "observed_at <= :at desc, case when observed_at <= :at then -revision else revision end limit 1",
+        {"article": article_id, "capture": row["id"], "at": row["captured_at"]},
+    ).fetchone()
+    return int(found[0]) if found else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from markupsafe import Markup, escape
 from sqlite_utils import Database
 
 from archiver.articles.word_diff import DiffOp, Piece, word_diff
+from archiver.errors import ArticleNotFound, RevisionNotFound
 from archiver.markup.marks import IMAGES, meaning_of_marks, unpack_marks
 from archiver.search.revision_diff import edited_fields_html, pieces_as_html, previous_revision, text_direction
 from archiver.storage.article_tables import article_records as records
@@ -40,7 +41,6 @@ class ChangeKind:
 
     - `name`: its name in URLs and JSON.
     - `label`: its name on pages.
-    - `nouns`: "1 deletion", "2 deletions" without the number.
     - `condition`: SQL that selects its edits among the revisions `r`; "" if it does not consist of edits.
     - `removed`: the beginning of the phrases of `meaning_of_marks` of which an edit must have removed one; "" if any
       edit that satisfies `condition` belongs to the kind.
@@ -48,7 +48,6 @@ class ChangeKind:
 
     name: str
     label: str
-    nouns: tuple[str, str]
     condition: str = ""
     removed: str = ""
 
@@ -57,25 +56,13 @@ _OTHER_FIELDS = "exists (select 1 from json_each(r.changed) c where c.value not 
 KINDS: dict[str, ChangeKind] = {
     kind.name: kind
     for kind in (
-        ChangeKind("headline", "Headlines", ("edited headline", "edited headlines"), "instr(r.changed, '\"title\"')"),
-        ChangeKind("text", "Texts", ("edited text", "edited texts"), "instr(r.changed, '\"body\"')"),
-        ChangeKind(
-            "picture",
-            "Removed pictures",
-            ("edit that removed pictures", "edits that removed pictures"),
-            "instr(r.changed, '\"markup\"')",
-            "image ",
-        ),
-        ChangeKind(
-            "link",
-            "Removed links",
-            ("edit that removed links", "edits that removed links"),
-            "instr(r.changed, '\"markup\"')",
-            "link ",
-        ),
-        ChangeKind("detail", "Other details", ("other edit", "other edits"), _OTHER_FIELDS),
-        ChangeKind(DELETED, "Deletions", ("deletion", "deletions")),
-        ChangeKind(MOVED, "Moved", ("moved article", "moved articles")),
+        ChangeKind("headline", "Headlines", "instr(r.changed, '\"title\"')"),
+        ChangeKind("text", "Texts", "instr(r.changed, '\"body\"')"),
+        ChangeKind("picture", "Removed pictures", "instr(r.changed, '\"markup\"')", "image "),
+        ChangeKind("link", "Removed links", "instr(r.changed, '\"markup\"')", "link "),
+        ChangeKind("detail", "Other details", _OTHER_FIELDS),
+        ChangeKind(DELETED, "Deletions"),
+        ChangeKind(MOVED, "Moved"),
     )
 }
 SHOWN = (
@@ -86,7 +73,7 @@ SHOWN = (
 # The index of revised articles (idx_articles_site_revised) keeps this fast, since most articles have one revision.
 EDITS = (
     "from articles a join revisions r on r.article_id = a.id and r.revision > 1 "
-    f"where a.revision > 1 and r.undone_at is null and {SHOWN}"
+    f"where a.revision > 1 and r.undone_at is null and r.observed_at is not null and {SHOWN}"
 )
 DELETIONS = f"from articles a where a.gone_at is not null and {SHOWN}"
 # The URL to which an article moved has a row of kind url, unless the archive knew the article by it from the beginning.
@@ -313,8 +300,8 @@ class Change:
         """
         if self.record["published_precision"] not in ("second", "minute"):
             return ""
-        then, now = (datetime.fromisoformat(text) for text in (self.record["published"], self.key.at))
-        if then.tzinfo is None or not timedelta() < now - then < timedelta(days=14):
+        then, now = (_parse_time(text) for text in (self.record["published"], self.key.at))
+        if then is None or now is None or not timedelta() < now - then < timedelta(days=14):
             return ""
         minutes = round((now - then).total_seconds() / 60)
         number, noun = next((minutes // length, noun) for length, noun, least in _SPANS if minutes >= least)
@@ -347,26 +334,43 @@ _MAX_PARTS = 12
 _DETAILS = {"published": "Date", "geotags": "Places"}
 
 
+def _parse_time(text: str) -> datetime | None:
+    """Returns a stored time; None if it has no zone, or if another program has written it wrongly."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
+
+
 def _load_change(request: ArchiveRequest, key: ChangeKey) -> Change | None:
-    """Returns a change with its details; None if the article or its revision is not there any more."""
+    """Returns a change with its details; None if its article or revision has just been removed."""
+    try:
+        return _read_edit(request, key) if key.what == EDITED else _read_deletion_or_move(request, key)
+    except (ArticleNotFound, RevisionNotFound):
+        return None
+
+
+def _read_deletion_or_move(request: ArchiveRequest, key: ChangeKey) -> Change:
+    record = _with_texts(records.record(request.db, key.article))
+    lead = captured_lead_image(request.db, key.article) if key.what == DELETED else None
+    return Change(
+        key,
+        record,
+        former_url=_former_url(request.db, key.article) if key.what == MOVED else "",
+        view=_view_of(request, record),
+        has_picture=lead is not None and lead["capture"] is not None,
+    )
+
+
+def _read_edit(request: ArchiveRequest, key: ChangeKey) -> Change | None:
     db = request.db
-    if key.what != EDITED:
-        record = records.record(db, key.article)
-        former = _former_url(db, key.article) if key.what == MOVED else ""
-        lead = captured_lead_image(db, key.article) if key.what == DELETED else None
-        return Change(
-            key,
-            record,
-            former_url=former,
-            view=_view_of(request, record),
-            has_picture=lead is not None and lead["capture"] is not None,
-        )
     history = records.revisions(db, key.article)
     own = next((one for one in history if one["revision"] == key.revision), None)
     if own is None:
         return None
     before, after = (
-        records.revision_record(db, key.article, number)
+        _with_texts(records.revision_record(db, key.article, number))
         for number in (previous_revision(history, key.revision), key.revision)
     )
     passages: tuple[Passage, ...] = ()
@@ -389,6 +393,11 @@ def _load_change(request: ArchiveRequest, key: ChangeKey) -> Change | None:
         own["same_as"] is not None,
         view=_view_of(request, before),
     )
+
+
+def _with_texts(record: dict[str, Any]) -> dict[str, Any]:
+    """Returns a record whose title and body are texts, whatever another program has stored."""
+    return {**record, "title": record["title"] or "", "body": record["body"] or ""}
 
 
 def _view_of(request: ArchiveRequest, record: dict[str, Any]) -> str:
@@ -618,7 +627,10 @@ def _describe_filter(wanted: ChangeFilter) -> str:
 
 def describe_day(day: str, today: date) -> str:
     """Returns a day (2024-06-08) in words: "Today", "Yesterday", "Saturday, 8 June 2024"."""
-    then = date.fromisoformat(day)
+    try:
+        then = date.fromisoformat(day)
+    except ValueError:  # another program has written it
+        return day
     if (name := {0: "Today", 1: "Yesterday"}.get((today - then).days)) is not None:
         return name
     return f"{then:%A}, {then.day} {then:%B %Y}"
@@ -706,5 +718,4 @@ def _add(parent: etree._Element, name: str, text: str = "", **attributes: str) -
 
 
 def _rfc3339(moment: str) -> str:
-    when = datetime.fromisoformat(moment)
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (_parse_time(moment) or datetime.fromtimestamp(0, UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

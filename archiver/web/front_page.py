@@ -176,11 +176,13 @@ def _find_years(db: Database, latest: int) -> tuple[int, int] | None:
     """
     first, last = (
         db.execute(
-            f"select {which}(published) from articles where published >= '1400' and published < ?", [f"{latest + 1}"]
-        ).fetchone()[0]
-        for which in ("min", "max")
+            "select substr(published, 1, 4) from articles where published >= '1400' and published < ? "
+            f"and published glob '[0-9][0-9][0-9][0-9]*' order by published {order} limit 1",
+            [f"{latest + 1}"],
+        ).fetchone()
+        for order in ("", "desc")
     )
-    return (int(first[:4]), int(last[:4])) if first else None
+    return (int(first[0]), int(last[0])) if first and last else None
 
 
 def _summarize_sites(
@@ -242,7 +244,8 @@ def _newest_articles(db: Database, now: datetime) -> Iterator[NewArticle]:
     )
     rows.sort(key=lambda row: _instant(row["published"]), reverse=True)
     for row in rows[:_ARTICLES]:
-        yield NewArticle(**{**row, "authors": tuple(stored_texts(row["authors"]))})
+        title = row["title"] if isinstance(row["title"], str) else ""  # another program may have stored bytes
+        yield NewArticle(**{**row, "title": title, "authors": tuple(stored_texts(row["authors"]))})
 
 
 def _instant(moment: str) -> datetime:
@@ -269,7 +272,10 @@ _MONTH = 31
 
 def _describe_past_day(moment: str, today: date) -> str:
     """Returns a day that is over in words: "today", "yesterday", "5 days ago", "on 8 June 2024"."""
-    day = date.fromisoformat(moment[:10])
+    try:
+        day = date.fromisoformat(moment[:10])
+    except ValueError:  # another program has written it
+        return f"at {moment}"
     age = (today - day).days
     if age <= 1:
         return "yesterday" if age == 1 else "today"
@@ -411,7 +417,8 @@ def _candidates(db: Database, site: str) -> Iterator[str]:
     sample = list(
         db.query(
             f"select id, title, language, substr(body, 1, {_BEGINNING}) as body from articles where site = ? "
-            "and duplicate_of is null order by published desc limit ?",
+            "and duplicate_of is null and typeof(title) = 'text' and typeof(body) = 'text' "
+            "order by published desc limit ?",
             [site, _SAMPLE],
         )
     )

@@ -295,8 +295,7 @@ def test_several_citations_make_one_file(archive: Archive, name: str) -> None:
 REFERENCES = {
     "one author": (
         {},
-        "Lovelace, A. (2024, April 11). A post. blog.example.org. Retrieved May 31, 2024, from "
-        "https://blog.example.org/2024/05/a-post",
+        "Lovelace, A. (2024, April 11). A post. blog.example.org. https://blog.example.org/2024/05/a-post",
         "Lovelace, Ada. “A post.” blog.example.org, April 11, 2024. Accessed May 31, 2024. "
         "https://blog.example.org/2024/05/a-post.",
         "Lovelace, Ada. “A post.” blog.example.org, 11 Apr. 2024, https://blog.example.org/2024/05/a-post. "
@@ -304,12 +303,18 @@ REFERENCES = {
     ),
     "two authors, a question, a month": (
         {"authors": ["Jan van der Berg", "Jean-Paul Roux"], "title": "Why fog?", "published_precision": "month"},
-        "van der Berg, J., & Roux, J.-P. (2024, April). Why fog? blog.example.org. Retrieved May 31, 2024, from "
+        "van der Berg, J., & Roux, J.-P. (2024, April). Why fog? blog.example.org. "
         "https://blog.example.org/2024/05/a-post",
         "van der Berg, Jan, and Jean-Paul Roux. “Why fog?” blog.example.org, April 2024. Accessed May 31, 2024. "
         "https://blog.example.org/2024/05/a-post.",
         "van der Berg, Jan, and Jean-Paul Roux. “Why fog?” blog.example.org, Apr. 2024, "
         "https://blog.example.org/2024/05/a-post. Accessed 31 May 2024.",
+    ),
+    "nobody, undated": (
+        {"authors": [], "published": None},
+        "A post. (n.d.). blog.example.org. Retrieved May 31, 2024, from https://blog.example.org/2024/05/a-post",
+        "“A post.” blog.example.org. Accessed May 31, 2024. https://blog.example.org/2024/05/a-post.",
+        "“A post.” blog.example.org, https://blog.example.org/2024/05/a-post. Accessed 31 May 2024.",
     ),
     "nobody, undated, never captured": (
         {"authors": [], "published": None, "capture": None, "last_seen": None},

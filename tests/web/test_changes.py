@@ -226,6 +226,22 @@ def test_a_removed_post_is_in_no_list_even_while_its_takedown_runs(tmp_path: Pat
     assert after["headline"] == before["headline"] - 1
 
 
+def test_times_that_another_program_wrote_wrongly_do_no_harm(tmp_path: Path) -> None:
+    archive = prepare(make_archive(tmp_path / "small.db"))
+    db = open_archive(archive)
+    with db.atomic():
+        db.execute("update articles set gone_at = 'last week', published = 'soon', title = x'ff' where id = 3")
+        db.execute("update revisions set observed_at = null where article_id = 5 and revision = 2")
+        db.execute("update articles set published = '2024-99-99', published_precision = 'minute' where id = 2")
+        db.execute("update articles set published = '19th of May' where id = 1")
+        db.execute("update runs set started_at = 'yesterday'")
+    db.close()
+    with serving(archive) as running:
+        for path in ("/", "/changes", "/changes/feed", "/changes.json"):
+            assert running.get(path).status == 200, path
+        assert [one["at"] for one in running.get("/changes.json?kind=deleted").json["changes"]] == ["last week"]
+
+
 # Passages of a comparison.
 
 WORDS = [f"word{n}" for n in range(400)]

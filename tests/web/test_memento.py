@@ -289,3 +289,24 @@ def test_missing_parts_are_counted_with_their_reasons(tmp_path: Path) -> None:
         "1 image: the server answered 404",
         "1 style: never requested",
     ]
+
+
+def test_the_version_of_a_capture_is_the_one_that_was_read_from_it(served: Served) -> None:
+    for day, other in (("20240501", "2"), ("20240502", "1")):
+        page = html.document_fromstring(follow(served, f"/view/{day}/{QUAY}1").body)
+        (form,) = page.xpath("//form[contains(@class, 'compare')]")
+        assert dict(form.form_values())["from"] == other
+        text = page.xpath("//a[.='Read as text']/@href")
+        assert text == ["/article/1" if day == "20240502" else "/article/1?revision=1"]
+
+
+def test_a_version_may_be_stored_after_its_capture(tmp_path: Path) -> None:
+    archive = make(tmp_path)
+    db = open_archive(archive)
+    with db.atomic():
+        db.execute("update revisions set observed_at = '2024-05-02T09:00:00' where article_id = 1 and revision = 2")
+    db.close()
+    with serving(archive) as running:
+        page = html.document_fromstring(follow(running, f"/view/20240502/{QUAY}1").body)
+    (form,) = page.xpath("//form[contains(@class, 'compare')]")
+    assert dict(form.form_values()) == {"from": "1", "to": "2"}

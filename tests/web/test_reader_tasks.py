@@ -183,3 +183,46 @@ def test_the_frame_is_as_high_as_the_window_leaves_it(reader: Reader) -> None:
     assert urlsplit(reader.watch.page.url).path.startswith("/view/20240502")
     reader.click("Compare", "button")
     assert SENTENCE in reader.watch.page.inner_text("article")
+
+
+def test_citing_and_keeping_work_without_scripts(chromium: Any, served: Served) -> None:
+    with watching(chromium, served.address, base_url=served.address, java_script_enabled=False) as watch:
+        page = watch.page
+        watch.open("/article/1")
+        expect(page.locator("#cite-apa")).to_be_visible()
+        page.get_by_role("link", name="Chicago", exact=True).click()
+        expect(page.locator("#cite-chicago")).to_be_visible()
+        expect(page.locator("#cite-apa")).to_be_hidden()
+        assert not page.get_by_role("button", name="Copy link").is_visible()
+        page.get_by_role("link", name="Add to collection").click()
+        page.get_by_label("Note on article 1").fill(NOTE)
+        page.get_by_role("button", name="Save").first.click()
+        expect(page.get_by_label("Note on article 1")).to_have_value(NOTE)
+        assert "note.1=" in page.url
+        assert not watch.acted
+
+
+def test_a_collection_with_the_same_name_is_not_overwritten(reader: Reader) -> None:
+    page = reader.watch.page
+    reader.watch.open("/article/2")
+    reader.click("Add to collection", "button")
+    page.goto("/collection?name=Reading%20list&id=7,8")  # somebody else's
+    reader.click("Keep in this browser", "button")
+    expect(page.get_by_role("link", name="Reading list (1)")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Reading list 2")
+    expect(page.get_by_role("link", name="Collection (2)")).to_be_visible()
+
+
+def test_the_collection_is_chosen_on_the_page_of_the_article(reader: Reader) -> None:
+    page = reader.watch.page
+    reader.watch.open("/article/1")
+    page.get_by_role("button", name="Add to collection").press("Enter")
+    page.get_by_label("In the collection").select_option("New collection …")
+    page.get_by_label("Note").fill(NOTE)
+    page.get_by_label("Note").press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Saved in this browser")).to_be_visible()
+    reader.watch.open("/collection")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Collection")
+    assert page.locator(".lists a").all_inner_texts() == ["Reading list (1)", "Collection (1)"]
+    expect(page.get_by_label("Note on article 1")).to_have_value(NOTE)

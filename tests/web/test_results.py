@@ -15,7 +15,7 @@ from archiver.storage.connection import open_archive
 from archiver.web.rendering import name_language, name_period
 from archiver.web.search_filters import count_places, describe_period
 from archiver.web.search_widgets import PLOT, label_periods, label_values
-from tests.archive_fixture import PARIS, make_archive
+from tests.archive_fixture import NOW, PARIS, make_archive
 from tests.web.browsing import Watch, browser, watching
 from tests.web.conftest import Served, output_of, serving
 
@@ -33,6 +33,27 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             db.execute("update articles set geotags = ? where id = ?", [json.dumps([place]), number])
             db.execute("delete from geotags where article_id = ?", [number])
             db["geotags"].insert({"article_id": number, **place})
+        for number, size in ((1, 1), (2, 640), (3, 640)):
+            url = f"https://harbour.example/{number}.png"
+            db.execute("update articles set image = ? where id = ?", [url, number])
+            db["requisites"].insert(
+                {
+                    "id": number,
+                    "site_id": 1,
+                    "url": url,
+                    "host": "harbour.example",
+                    "kind": "image",
+                    "wanted": "lead",
+                    "outcome": "archived" if number < 3 else "not-found",
+                    "media_type": "image/png",
+                    "bytes": 9_000,
+                    "width": size,
+                    "height": size,
+                    "capture_id": 1 if number < 3 else None,
+                    "found_at": NOW,
+                }
+            )
+            db["article_requisites"].insert({"article_id": number, "requisite_id": number, "role": "lead"})
         db.execute(
             "insert into articles (id, url, urlkey, site, title, body, revision, first_seen, last_seen, published, "
             "language, tags) with recursive n(i) as (select 101 union all select i + 1 from n where i < 130) "
@@ -82,6 +103,16 @@ def test_a_hit_says_where_and_when_it_appeared_and_what_became_of_it(served: Ser
     ]
     assert found[5].cssselect("h2")[0].get("lang") == "zh-Hans"
     assert texts(hits(tree(served, "/search?q=lamp"))[3], ".folded .badge") == ["1 copy"]
+
+
+def test_a_hit_has_its_lead_image_if_that_is_captured_and_can_be_seen(served: Served) -> None:
+    found = hits(tree(served, "/search?q=-weir&fold=none"))
+    pictures = {number: [image.get("src") for image in hit.cssselect("img")] for number, hit in found.items()}
+    assert pictures[2] == ["/article/2/image"]
+    assert pictures[1] == [], "a tracking pixel"
+    assert pictures[3] == [], "not captured"
+    assert found[2].cssselect("img")[0].get("alt") == ""
+    assert found[2].cssselect("img")[0].get("loading") == "lazy"
 
 
 def test_count_order_and_page_size_are_above_the_results(served: Served) -> None:
@@ -157,7 +188,13 @@ def test_values_can_be_excluded_and_taken_back(served: Served) -> None:
 def test_states_of_articles_are_a_facet(served: Served) -> None:
     page = tree(served, "/search?q=-weir")
     counts = dict(zip(texts(page, "#state .value"), texts(page, "#state .n"), strict=True))
-    assert counts == {"Edited later": "1", "Removed by the site": "1", "Has copies": "1", "Has a place": "3"}
+    assert counts == {
+        "Edited later": "1",
+        "Removed by the site": "1",
+        "Has copies": "1",
+        "Has a lead image": "3",
+        "Has a place": "3",
+    }
     gone = page.xpath("//section[@id='state']//a[contains(., 'Removed')]/@href")[0]
     assert texts(tree(served, gone), ".narrowings bdi") == ["Removed by the site"]
     assert [*hits(tree(served, gone))] == [3]

@@ -126,18 +126,18 @@ for (const svg of document.querySelectorAll(".sky")) {
   explain(svg);
   moveByKeys(svg, (stops) => stops.length - 1);  // the largest spot is drawn last
   const whole = svg.dataset.view.split(" ").map(Number), ground = svg.querySelector(".ground");
-  const spots = [...svg.querySelectorAll("a[data-x]")];
+  // Each spot with its place on the ground, from its percentages of the whole view.
+  const spots = [...svg.querySelectorAll("a > svg")].map((spot) => ({
+    spot, x: whole[0] + parseFloat(spot.getAttribute("x")) / 100 * whole[2],
+    y: whole[1] + parseFloat(spot.getAttribute("y")) / 100 * whole[3],
+  }));
   let view = [...whole];
 
   function draw() {
     ground.setAttribute("viewBox", view.join(" "));
-    for (const spot of spots) {
-      const x = `${(spot.dataset.x - view[0]) / view[2] * 100}%`, y = `${(spot.dataset.y - view[1]) / view[3] * 100}%`;
-      for (const part of spot.children) {
-        const [across, down] = part.tagName === "circle" ? ["cx", "cy"] : ["x", "y"];
-        part.setAttribute(across, x);
-        part.setAttribute(down, y);
-      }
+    for (const {spot, x, y} of spots) {
+      spot.setAttribute("x", `${(x - view[0]) / view[2] * 100}%`);
+      spot.setAttribute("y", `${(y - view[1]) / view[3] * 100}%`);
     }
   }
 
