@@ -446,7 +446,7 @@ def searches_page(request: ArchiveRequest) -> PageResponse:
             "name": one.saved.name,
             "query": query_as_options(one.saved.query),
             "saved_at": one.saved.saved_at,
-            "ran_at": one.saved.ran_at,
+            "ran_at": one.saved.ran_at if one.saved.ran_at != one.saved.saved_at else None,
             "total": one.total,
             "new": one.new,
             "error": one.error,
