@@ -372,8 +372,8 @@ def identify_sites(request: ArchiveRequest, names: Iterable[str]) -> dict[str, S
     for site in request.db.query(
         "select name, start_url from sites where name in (select value from json_each(?))", [json.dumps(missing)]
     ):
-        home = _find_home_page(request, site)
-        known[site["name"]] = SiteIdentity(home.title or site["name"], _find_icon(request, home))
+        home = find_home_page(request, site)
+        known[site["name"]] = SiteIdentity(home.title or site["name"], find_icon(request, home))
     return {name: known.get(name) or SiteIdentity(name, "") for name in names}
 
 
