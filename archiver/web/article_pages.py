@@ -57,6 +57,7 @@ from archiver.storage.article_tables.article_records import cluster_of
 from archiver.storage.article_tables.captures_redirects_and_import_records import captured_urls
 from archiver.storage.page_requisite_records import captured_lead_image
 from archiver.web.capture_pages import make_payload_response, read_capture
+from archiver.web.front_page import identify_sites
 from archiver.web.replay import build_memento_url, format_timestamp
 from archiver.web.search_widgets import MapDot, map_canvas, map_position
 from archiver.web.web_requests import (
@@ -116,6 +117,7 @@ def article_page(request: ArchiveRequest) -> PageResponse:
             "is_current": shown["revision"] == now["revision"],
             "dir": text_direction(shown["language"], shown["title"] + shown["body"]),
             "trail": trail,
+            "site": identify_sites(request, [shown["site"]])[shown["site"]],
             "title": highlight_line(title, trail["title_terms"]),
             "text": text,
             "matches": matches,

@@ -198,7 +198,7 @@ def _summarize_sites(
     for site in sites:
         number = site.get("id", 0)
         name = site["name"]
-        home = _find_home_page(request, site) if number else HomePage()
+        home = find_home_page(request, site) if number else HomePage()
         of_posts = posts.get(number, PostCounts({"archived": 0, "missing": 0}))
         edited, deleted, recent = (
             db.execute(f"select count(*) from articles where site = ? and {condition}", [name, *values]).fetchone()[0]
@@ -211,7 +211,7 @@ def _summarize_sites(
         yield SiteSummary(
             name,
             home.title or name,
-            _find_icon(request, home),
+            find_icon(request, home),
             site["articles"],
             recent,
             edited,
@@ -299,7 +299,7 @@ _MOST_HOME_PAGES, _MOST_TITLE, _MOST_ICONS = 500, 60, 6
 _MAX_ICON_BYTES = 20_000
 
 
-def _find_home_page(request: ArchiveRequest, site: dict[str, Any]) -> HomePage:
+def find_home_page(request: ArchiveRequest, site: dict[str, Any]) -> HomePage:
     """Returns what the latest capture of a site's start page says about the site."""
     row = next(
         iter(
@@ -338,7 +338,7 @@ def _icons_of(page: Page) -> Iterator[str]:
     yield page.join("/favicon.ico")
 
 
-def _find_icon(request: ArchiveRequest, home: HomePage) -> str:
+def find_icon(request: ArchiveRequest, home: HomePage) -> str:
     """Returns the URL on this server of a captured icon; "" if none was captured or is small."""
     row = next(
         iter(
@@ -372,8 +372,8 @@ def identify_sites(request: ArchiveRequest, names: Iterable[str]) -> dict[str, S
     for site in request.db.query(
         "select name, start_url from sites where name in (select value from json_each(?))", [json.dumps(missing)]
     ):
-        home = _find_home_page(request, site)
-        known[site["name"]] = SiteIdentity(home.title or site["name"], _find_icon(request, home))
+        home = find_home_page(request, site)
+        known[site["name"]] = SiteIdentity(home.title or site["name"], find_icon(request, home))
     return {name: known.get(name) or SiteIdentity(name, "") for name in names}
 
 

@@ -39,6 +39,7 @@ from archiver.storage.sites_settings_and_rules import (
     tags_of_sites,
 )
 from archiver.web.archive_access import get_cached
+from archiver.web.front_page import find_home_page, find_icon
 from archiver.web.search_widgets import build_bars
 from archiver.web.web_requests import (
     ArchiveRequest,
@@ -69,6 +70,7 @@ def site_page(request: ArchiveRequest) -> PageResponse:
     rules = rules_valid_at(request.db, site["id"])
     versions = rule_versions(request.db, site["id"])
     quiet = site.get("quiet_until") or ""
+    home = find_home_page(request, site)
     details = {
         "settings": site["settings"],
         "added_at": site["added_at"],
@@ -83,6 +85,8 @@ def site_page(request: ArchiveRequest) -> PageResponse:
             "health": health,
             "verdict": _judge_completeness(state),
             "newest": _read_newest(request.db, site["name"]),
+            "home": home,
+            "icon": find_icon(request, home),
             "balance": _build_source_table(state),
             "runs": [
                 as_shown(request.db, site["name"], run)

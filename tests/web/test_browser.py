@@ -5,7 +5,6 @@ right to left. Screenshots are kept in output/screenshots.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -340,9 +339,8 @@ def test_the_first_example_search_finds_articles(page: Any) -> None:
 
 
 @pytest.mark.parametrize(("name", "size", "dark"), SCREENS)
-def test_pages_are_accessible(window: Watch, name: str, size: dict[str, int], dark: bool) -> None:
-    """axe-core finds nothing serious, nothing overflows the screen, and the page is small."""
-    axe = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+def test_pages_fit_and_are_light(window: Watch, name: str, size: dict[str, int], dark: bool) -> None:
+    """Nothing overflows the screen, and the page is small. (tests/web/test_accessibility.py runs axe-core.)"""
     page, weights = window.page, []
 
     def weigh(answer: Any) -> None:
@@ -358,12 +356,3 @@ def test_pages_are_accessible(window: Watch, name: str, size: dict[str, int], da
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
     assert 3_000 < sum(weights) < 150_000
     assert not window.acted
-    if size == PHONE and name not in ("search", "trends"):
-        return  # axe checks the same elements as on a desktop
-    page.evaluate(axe)
-    found = page.evaluate("axe.run({resultTypes: ['violations'], elementRef: false}).then(r => r.violations)")
-    assert not [
-        (one["id"], one["help"], [node["target"] for node in one["nodes"]])
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    ]

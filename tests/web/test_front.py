@@ -159,8 +159,11 @@ def test_a_site_has_the_title_and_icon_of_its_captured_home_page(tmp_path: Path)
         [shown] = front(running).cssselect(".site h3")
         icon = running.get(site["icon"])
         [hit] = html.document_fromstring(running.get("/search").text).cssselect(".hit .src")
+        page_of_site = html.document_fromstring(running.get(f"/site/{site['name']}").text)
     assert site["title"] == shown.xpath("string(a)") == "The Quay & Notebook"
     assert shown.xpath("img/@src") == [site["icon"]]
+    assert page_of_site.xpath("normalize-space(//h1)") == "The Quay & Notebook"
+    assert page_of_site.xpath("//h1/img/@src") == [site["icon"]]
     assert (icon.status, icon.headers["content-type"], icon.body) == (200, "image/png", png(16, 16))
     assert hit.xpath("img/@src") == [site["icon"]], "results show it too"
     assert hit.xpath("string(a)") == site["title"]

@@ -87,18 +87,11 @@ def narrow(served: Served, running: Any) -> Iterator[Watch]:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_reading_pages_are_accessible(wide: Watch, name: str) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+def test_reading_pages_are_light(wide: Watch, name: str) -> None:
     answer = wide.open(PAGES[name])
     assert answer.status == 200
     assert len(answer.body()) < 150_000
     wide.shot(f"{name}-desktop")
-    found = axe.run(wide.page, options={"resultTypes": ["violations"]}).response["violations"]
-    assert [
-        (one["id"], [node["html"] for node in one["nodes"]])
-        for one in found
-        if one["impact"] in ("serious", "critical", "moderate")
-    ] == []
     assert wide.acted == []
 
 
