@@ -13,7 +13,7 @@ TEST_PACKAGES = wordpress wordpress-theme-twentytwentyfive php-cli php-mysql php
 	postgresql chromium chromium-driver chromium-headless-shell systemd zsh fish mandoc prometheus
 
 .DEFAULT_GOAL := help
-.PHONY: help crawl serve demo test soak lint test-deps lock docs bench release clean
+.PHONY: help crawl serve demo test test-all check soak lint test-deps lock docs bench release clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name text; do \
@@ -28,8 +28,14 @@ serve: $(VENV)/.installed ## show ARCHIVE=output/archive.db in a browser (ARGS g
 demo: $(VENV)/.installed ## serve the demonstration blog on loopback, to look at it
 	@$(BIN)/python -m archiver.demo
 
+test: override ARGS := -m "not slow" $(ARGS)
+test: check ## run the checks for every change: ruff, mypy, pytest without its slow tests (ARGS go to pytest)
+	@echo "Left out: the slow tests (tests/conftest.py lists them). 'make test-all' runs them too, as CI does."
+
+test-all: check ## run every check: ruff, mypy, pytest (ARGS go to pytest)
+
 # mypy runs beside the start of pytest, each of which uses one core; what it finds is printed at the end.
-test: $(VENV)/.checked $(VENV)/validators/.installed $(VENV)/s3/.installed ## run every check: ruff, mypy, pytest (ARGS go to pytest)
+check: $(VENV)/.checked $(VENV)/validators/.installed $(VENV)/s3/.installed
 	$(BIN)/ruff check .
 	@$(BIN)/mypy > $(VENV)/mypy.txt 2>&1 & types=$$!; \
 	echo "$(BIN)/python -m pytest $(ARGS)"; $(BIN)/python -m pytest $(ARGS); tested=$$?; \

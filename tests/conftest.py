@@ -86,6 +86,54 @@ LONG = (
 )
 
 
+# The files that `make test` leaves out: they take more than half of the time of all tests.
+SLOW = (
+    "bench/test_archive",
+    "datasets/test_across",
+    "datasets/test_validators",
+    "datasets/test_wacz",
+    "extraction/test_learn",
+    "extraction/test_robust",
+    "faults/",
+    "fleet/test_fleet",
+    "fleet/test_task_jobs",
+    "fleet/test_tasks_killed",
+    "health/test_foreign_source",
+    "health/test_redesign",
+    "history/",
+    "hostile/test_addresses",
+    "hostile/test_attacks",
+    "hostile/test_bulk",
+    "importers/test_resume",
+    "importers/test_wayback_service",
+    "month/",
+    "release/",
+    "requisites/test_crawl",
+    "search/test_index",
+    "spiders/test_budget",
+    "spiders/test_cdx",
+    "spiders/test_incremental",
+    "spiders/test_late_sources",
+    "spiders/test_page_objects_used",
+    "spiders/test_parts",
+    "spiders/test_robots",
+    "spiders/test_site_faults",
+    "spiders/test_site_judge",
+    "spiders/test_teacher",
+    "spiders/test_trust",
+    "spiders/test_unannounced_edits",
+    "storage/test_backup_checks",
+    "storage/test_held_pages",
+    "storage/test_reextract",
+    "storage/test_restore",
+    "takedown/",
+    "traps/",
+    "web/test_browser",
+    "web/test_reader_tasks",
+    "wordpress/",
+)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):  # one of several processes, which collects all tests
         with without_source_lines():
@@ -104,6 +152,9 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.nodeid.startswith(tuple(f"tests/{name}" for name in SLOW)):
+            item.add_marker("slow")
     items.sort(
         key=lambda item: next((n for n, name in enumerate(LONG) if item.nodeid.startswith(f"tests/{name}")), len(LONG))
     )

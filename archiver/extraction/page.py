@@ -176,6 +176,39 @@ def replace_amp_elements(index: Index) -> bool:
     return bool(found)
 
 
+_SIDENOTES = ("sidenote", "marginnote", "side-note", "margin-note")
+"""Classes of notes that a page shows in its margin, beside the line in which their elements stand (Tufte CSS and
+others)."""
+_AROUND_SIDENOTES = ("p", "h1", "h2", "h3", "h4", "h5", "h6")
+
+
+def move_sidenotes(index: Index) -> bool:
+    """Moves notes in the margin out of the sentences in which their elements stand, to the end of the paragraph, in
+    place: each becomes a paragraph of its own. Returns True if the page has some; its index is then outdated.
+    """
+    moved: dict[Element, Element] = {}
+    for el in chain.from_iterable(map(index.with_class, _SIDENOTES)):
+        around = next(el.iterancestors(*_AROUND_SIDENOTES), None)
+        before = el.getprevious()
+        parent = el.getparent()
+        if around is None or parent is None or el.tag not in ("span", "small", "aside") or not has_text(el):
+            continue
+        label = next(el.itersiblings("label", preceding=True), None)
+        toggle = label.getnext() if label is not None else None
+        if label is not None and toggle is not None and toggle.get("id") == label.get("for"):
+            label.text = None  # the sign that opens the note on a small screen
+        if before is not None:
+            before.tail = (before.tail or "") + (el.tail or "")
+        else:
+            parent.text = (parent.text or "") + (el.tail or "")
+        el.tail = None
+        parent.remove(el)
+        el.tag = "p"
+        moved.get(around, around).addnext(el)
+        moved[around] = el
+    return bool(moved)
+
+
 # The page.
 
 # On sites with a two-letter top-level domain, the day precedes the month. These domains are exceptions: those that are
@@ -214,8 +247,8 @@ class Page:
     @cached_property
     def index(self) -> Index:
         index = Index(self.root)
-        has_formulas, has_amp = write_formulas(index), replace_amp_elements(index)
-        return Index(self.root) if has_formulas or has_amp else index
+        is_changed = [change(index) for change in (write_formulas, replace_amp_elements, move_sidenotes)]
+        return Index(self.root) if any(is_changed) else index
 
     @property
     def selector(self) -> Selector:
