@@ -12,6 +12,7 @@ import csv
 import importlib
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,15 +30,20 @@ from archiver.fields import FIELDS, MARK_KEYS, fields_varying
 _COLUMNS: tuple[str, ...] = tuple(field.name for field in FIELDS)
 
 
-def write_csv(records: Iterable[dict[str, Any]], out: IO[bytes], columns: tuple[str, ...] = _COLUMNS) -> int:
-    """Writes records as CSV with these columns to `out` and returns their number."""
+def write_csv(
+    records: Iterable[dict[str, Any]], out: IO[bytes], columns: tuple[str, ...] = _COLUMNS, *, harmless: bool = False
+) -> int:
+    """Writes records as CSV with these columns to `out` and returns their number. With `harmless`, no cell is a formula
+    to a spreadsheet.
+    """
+    clean = _harmless_cell if harmless else _cell
     text = io.TextIOWrapper(out, encoding="utf-8", errors="replace", newline="", write_through=True)
     try:
         table = csv.writer(text, lineterminator="\n")
         table.writerow(columns)
         count = 0
         for record in records:
-            table.writerow([_cell(record[name]) for name in columns])
+            table.writerow([clean(record[name]) for name in columns])
             count += 1
         return count
     finally:
@@ -51,6 +57,22 @@ def _cell(value: Any) -> Any:
         return _time_text(value)
     # Many programs end a cell at a NUL character when they read CSV.
     return value.replace("\0", "") if isinstance(value, str) else value
+
+
+_FORMULA = re.compile(r"[=+\-@\t\r]")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
+
+
+def harmless_text(text: str) -> str:
+    """Returns the text of a cell with an apostrophe before it if a spreadsheet would run it as a formula: if it begins
+    with = + - @, a tab or a carriage return, and is not a number (OWASP, CSV Injection).
+    """
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def _harmless_cell(value: Any) -> Any:
+    cell = _cell(value)
+    return harmless_text(cell) if isinstance(cell, str) else cell
 
 
 def _time_text(value: Any) -> str:

@@ -118,12 +118,14 @@ class InBox:
 @dataclass(frozen=True, slots=True)
 class SimilarTo:
     """Matches articles on the same topic as the article with a given ID: those that contain at least `needed` of its
-    distinctive words. `archiver.search.engine` takes these `words` from an index.
+    distinctive words. `archiver.search.engine` takes these `words` from an index, best first. `marked` are those of
+    them that are marked in snippets.
     """
 
     article: int
     words: tuple[Form, ...] = ()
     needed: int = 1
+    marked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,12 +152,14 @@ class ServedArchive:
     - `base`: the prefix of all URL paths, "/" or "/news/".
     - `hosts`: the accepted host names without port; if empty, any host name is accepted.
     - `origin`: the public scheme and host. If it is "", the scheme and host of the request are used.
+    - `title`: the archive's name, which every page shows.
     """
 
     archive: ArchivePool
     base: str = "/"
     hosts: frozenset[str] = frozenset()
     origin: str = ""
+    title: str = "archiver"
 
 
 _SITES: WeakKeyDictionary[Any, ServedArchive] = WeakKeyDictionary()
