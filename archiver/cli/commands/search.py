@@ -229,19 +229,19 @@ def search(options: SearchOptions) -> None:
     from archiver.cli.search_output import RENDERERS, print_advice
 
     with opening as target:
-        note_assumptions(query.text)
+        note_repairs(query.text)
         RENDERERS[mode](target, options)
         if mode != "trend" and not any(plan.total for plan in target.plans()):
             print_advice(target, options.archives)
             sys.exit(1)
 
 
-def note_assumptions(text: str) -> None:
-    """Says on stderr how the mistakes in a query were understood that are not errors. Raises BadQuery."""
-    from archiver.search.query_parser import query_assumptions
+def note_repairs(text: str) -> None:
+    """Says on stderr how the mistakes in a query are read that are not errors."""
+    from archiver.search.query_parser import list_repairs
 
-    for sentence in query_assumptions(text):
-        click.echo(sentence, err=True)
+    for one in list_repairs(text):
+        click.echo(one.reading, err=True)
 
 
 @contextmanager
