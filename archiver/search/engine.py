@@ -109,7 +109,7 @@ def _words_to_mark(words: Sequence[Form], title: str, body: str) -> tuple[str, .
     own = [form.word for form in words if len(form.word) > _SHORT_WORD or not form.word.isascii()]
     telling = [word for word in own if word in in_title or counts[word] > 1]
     long = [word for word in own if len(word) >= _LONG_WORD or not word.isascii()]
-    return tuple(dict.fromkeys((*telling, *long)))[:_MARKED] or tuple(form.word for form in words)
+    return tuple(dict.fromkeys((*telling, *long)))[:_MARKED] or tuple(own) or tuple(form.word for form in words)
 
 
 def distinctive_words(searcher: Searcher, title: str, body: str, language: str | None = None) -> tuple[Form, ...]:

@@ -20,11 +20,10 @@ from archiver.search.index_schema_and_documents import (
     index_text,
 )
 from archiver.search.query import Query, query_as_options
-from archiver.search.query_corrections import index_words_near, similar_field
+from archiver.search.query_corrections import index_words_near, nearest_words, similar_field
 from archiver.search.query_parser import list_unknown_fields, parse_query
 from archiver.search.query_tree import And, Key, Near, Node, Or, Term
 from archiver.search.word_splitting import is_run_letter, lookup_words, split_into_words, words_with_places
-from archiver.suggestions import nearest_words
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 
 from sqlite_utils import Database
 
-from archiver.errors import BadQuery
+from archiver.errors import BadQuery, count_typos
 from archiver.fields import WEIGHTS
 from archiver.search.engine import plan_query, run
 from archiver.search.query import Query, ranking_terms
@@ -20,13 +21,44 @@ from archiver.search.query_parser import COLUMN_OF, UnknownField, list_unknown_f
 from archiver.search.query_tree import PREDICATES, And, Near, Node, Or, Term
 from archiver.search.tantivy_index import Searcher
 from archiver.search.word_splitting import is_run_letter, split_into_words, words_with_places
-from archiver.suggestions import allowed_mistakes, edit_distance, nearest_words
 
 # Words of the index that are spelled like a given word.
+
+_LETTERS_A_MISTAKE = 3
+"""One mistake is assumed for each so many letters of a word."""
+MAX_MISTAKES = 2
+
+
+def allowed_mistakes(word: str) -> int:
+    """Returns how many mistakes may be assumed in a word: none in a word of one or two letters, one in a word of up to
+    five letters, and two in a longer one.
+    """
+    return min(len(word) // _LETTERS_A_MISTAKE, MAX_MISTAKES)
+
+
+def nearest_words(word: str, known: Iterable[str] | Mapping[str, int], most: int = 3) -> tuple[str, ...]:
+    """Returns the known words that `word` may stand for, the nearest first and at most `most` of them, without `word`
+    itself. Upper and lower case count as equal.
+
+    Of equally near words, those with the same first letter come first, since it is rarely mistyped. After that, if
+    `known` maps words to how often they occur, the most frequent ones come first; otherwise, the order of `known`
+    decides.
+    """
+    folded, allowed = word.casefold(), allowed_mistakes(word)
+    counts = known if isinstance(known, Mapping) else dict.fromkeys(known, 0)
+    rated = [
+        (distance, other[:1].casefold() != folded[:1], -count, place, other)
+        for place, (other, count) in enumerate(counts.items())
+        if other != word and (distance := count_typos(folded, other.casefold(), allowed)) <= allowed
+    ]
+    return tuple(other for *_, other in sorted(rated, key=itemgetter(0, 1, 2, 3))[:most])
+
 
 _SHARED_START = 3
 """Words with two mistakes are looked for among the words of the index that begin with so many letters of the word."""
 _MOST_COMPARED = 3_000
+_LONGEST = 30
+"""Longer words are not corrected: every letter costs a hundred look-ups."""
 _ALPHABET = 0x80
 """The letters of a script are taken from the block of so many code points that contains a letter of the word."""
 
@@ -38,7 +70,7 @@ def index_words_near(searcher: Searcher, word: str, columns: Collection[str], mo
     Words with two mistakes are found if their first three letters are right. Scripts whose words are indexed in pairs
     of letters are not supported: for them, nothing is found.
     """
-    if not allowed_mistakes(word) or word.isdigit() or any(map(is_run_letter, word)):
+    if not allowed_mistakes(word) or len(word) > _LONGEST or word.isdigit() or any(map(is_run_letter, word)):
         return ()
     counts: Counter[str] = Counter()
     for one in searcher.all:
@@ -59,7 +91,7 @@ def _with_shared_start(searcher: Searcher, word: str, columns: Collection[str], 
                     other not in known
                     and abs(len(other) - len(word)) <= allowed
                     and len(letters.symmetric_difference(other)) <= 2 * allowed
-                    and edit_distance(word, other, allowed) <= allowed
+                    and count_typos(word, other, allowed) <= allowed
                 ):
                     counts[other] += found
     return counts
@@ -86,8 +118,8 @@ def _alphabet(word: str) -> frozenset[str]:
 
 # A query with its unknown words replaced.
 
-_MOST_WORDS = 20
-"""In a query with more words, none is corrected."""
+_MOST_WORDS, _MOST_UNKNOWN = 20, 5
+"""In a query with more words, or with more unknown words, none is corrected."""
 _FEW, _TIMES = 3, 50
 """A word in at most so many articles is taken for a mistake if a word that differs by one letter is in so many times as
 many."""
@@ -116,7 +148,10 @@ def correct_spelling(db: Database, query: Query, most: int = 3) -> tuple[Correct
     near: dict[str, tuple[str, ...]] = {}
     hopeless = []
     words = dict.fromkeys(_looked_up(ranking_terms(db, query)))
-    for word, columns in words if len(words) <= _MOST_WORDS else ():
+    rare = [(word, columns) for word, columns in words if _articles(searcher, word, columns) <= _FEW]
+    if len(words) > _MOST_WORDS or len(rare) > _MOST_UNKNOWN:
+        return ()
+    for word, columns in rare:
         if found := _replacements(searcher, word, columns, most):
             near[word] = found
         elif not _articles(searcher, word, columns):
@@ -153,13 +188,11 @@ def _looked_up(node: Node | None) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def _replacements(searcher: Searcher, word: str, columns: Sequence[str], most: int) -> tuple[str, ...]:
     known = _articles(searcher, word, columns)
-    if known > _FEW:
-        return ()
     found = index_words_near(searcher, word, columns, most)
     if not known:
         return found
     return tuple(
-        one for one in found if edit_distance(word, one) == 1 and _articles(searcher, one, columns) >= _TIMES * known
+        one for one in found if count_typos(word, one, 1) == 1 and _articles(searcher, one, columns) >= _TIMES * known
     )
 
 

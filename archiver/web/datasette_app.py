@@ -29,6 +29,7 @@ from jinja2 import ChoiceLoader, FileSystemLoader
 from archiver.errors import BadPublicURL, CannotListen
 from archiver.search.index_schema_and_documents import fold_name
 from archiver.search.query_tree import distance_km
+from archiver.sites.archiver_toml import Serve
 from archiver.storage.connection import must_open_immutable, open_archive
 from archiver.web.archive_access import (
     DATABASE,
@@ -258,19 +259,19 @@ def application(
     base: str = "/",
     hosts: frozenset[str] = frozenset(),
     origin: str = "",
-    title: str = "",
+    names: Serve | None = None,
     seconds: float | None = None,
 ) -> Datasette:
-    """Builds a Datasette instance for an archive; its `app()` is the ASGI application. `base`, `hosts`, `origin` and
-    `title` are as in ServedArchive; without a title, the archive's file name is used. `seconds` is the time limit of a
-    page; None means the default. Raises the errors of `open_archive`.
+    """Builds a Datasette instance for an archive; its `app()` is the ASGI application. `base`, `hosts` and `origin` are
+    as in ServedArchive. `names` is how the pages name the archive; without a title, the archive's file name is used.
+    `seconds` is the time limit of a page; None means the default. Raises the errors of `open_archive`.
     """
     open_archive(archive, read_only=True).close()
     hooks = sys.modules[__name__]
     if not pm.is_registered(hooks):
         pm.register(hooks, "archiver")
         pm.unregister(name=OWN)
-    title = title or default_title(archive)
+    title = (names.title if names else "") or default_title(archive)
     made = Datasette([], settings={**_SETTINGS, "base_url": base}, memory=False, metadata=_build_metadata(title))
     own = Path(str(files("archiver.web") / "templates"))
     made.jinja_env.loader = ChoiceLoader([FileSystemLoader([own / "tables", own]), made.jinja_env.loader])
@@ -284,6 +285,7 @@ def application(
             hosts,
             origin,
             title,
+            names.description if names else "",
         ),
     )
     return made
@@ -293,7 +295,7 @@ def default_title(archive: Path) -> str:
     """Returns what the pages call an archive that has no title: the stem of its file name, unless that is the usual
     one.
     """
-    return "archiver" if archive.stem == "archive" else archive.stem
+    return "Web archive" if archive.stem == "archive" else archive.stem
 
 
 def _build_metadata(title: str) -> dict[str, object]:
@@ -309,11 +311,18 @@ def _build_metadata(title: str) -> dict[str, object]:
     return {"title": title, "databases": {DATABASE: {"tables": tables, "queries": queries}}}
 
 
-def serve(archive: Path, host: str, port: int, public_url: str, on_listening: Callable[[str], None]) -> None:
+def serve(
+    archive: Path,
+    host: str,
+    port: int,
+    public_url: str,
+    on_listening: Callable[[str], None],
+    named: Serve | None = None,
+) -> None:
     """Serves an archive until SIGINT or SIGTERM. Calls `on_listening` with the URL once the server listens.
 
-    `public_url` is the URL of a proxy in front of the server, "" if there is none. Raises CannotListen, BadPublicURL
-    and the errors of `open_archive`.
+    `public_url` is the URL of a proxy in front of the server, "" if there is none; `named` is how the pages name the
+    archive. Raises CannotListen, BadPublicURL and the errors of `open_archive`.
     """
     seen = _parse_public_url(public_url)
     base = "/" + f"{seen.path.strip('/')}/".lstrip("/")
@@ -323,6 +332,7 @@ def serve(archive: Path, host: str, port: int, public_url: str, on_listening: Ca
         base=base,
         hosts=frozenset() if _is_any_address(host) and not public_url else names,
         origin=f"{seen.scheme}://{seen.netloc}" if public_url else "",
+        names=named,
     )
     listening = _listen(host, port)
     on_listening(f"http://{_bracketed(host)}:{listening.getsockname()[1]}{base}")

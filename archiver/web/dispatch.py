@@ -108,14 +108,18 @@ class PageRoute:
 
 
 PAGES: tuple[PageRoute, ...] = (
-    PageRoute("/", "search_pages.search_page"),
+    PageRoute("/", "front_page.front_page"),
     PageRoute("/search", "search_pages.search_page", "Search"),
+    PageRoute("/changes", "change_pages.changes_page", "What changed"),
+    PageRoute("/changes/feed", "change_pages.changes_feed"),
     PageRoute("/trends", "search_pages.trends_page", "Trends"),
     PageRoute("/concordance", "search_pages.concordance_page", "Concordance"),
     PageRoute("/searches", "search_pages.searches_page", "Saved searches"),
     PageRoute("/searches/{name}", "search_pages.saved_search_page"),
     PageRoute("/searches/{name}/feed", "search_pages.feed_page"),
-    PageRoute("/collection", "search_pages.collection_page", "Collection"),
+    PageRoute("/search/feed", "collections_and_feeds.search_feed_page"),
+    PageRoute("/search/follow", "collections_and_feeds.follow_page"),
+    PageRoute("/collection", "collections_and_feeds.collection_page", "Collection"),
     PageRoute("/export", "search_pages.export_page"),
     PageRoute("/sites", "site_pages.sites_page", "Sites"),
     PageRoute("/site/{name*}", "site_pages.site_page"),
@@ -451,6 +455,7 @@ def _web_request(request: Request, site: ServedArchive, path: str, named: dict[s
         {name.lower(): value for name, value in request.headers.items()},
         request.query_string,
         site.title,
+        site.description,
     )
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import calendar
+import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 from zlib import crc32
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
+from slugify import slugify
 
+from archiver.items import format_degrees
+from archiver.search.citations import format_coins
 from archiver.search.concordance import text_direction
 from archiver.search.engine import format_published
 from archiver.web.web_requests import PageResponse, WebRequest, without_commands
@@ -56,6 +60,11 @@ def _make_environment() -> Environment:
         number=format_number,
         count=format_count,
         dated=format_time,
+        timed=format_instant,
+        coins=format_coins,
+        coordinates=format_coordinates,
+        ld_json=format_json_ld,
+        file_name=lambda text: slugify(text)[:60] or "file",
         period=name_period,
         tint=choose_tint,
         initial=first_letter,
@@ -109,6 +118,32 @@ def format_time(moment: str | None, precision: str | None = None) -> Markup:
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         moment, format_published(moment, precision), " ".join([*words, year])
     )
+
+
+def format_instant(moment: str | None) -> Markup:
+    """Returns a stored time as a <time> element that says its day in words and its minute in UTC ("8 June 2024, 12:40
+    UTC") and shows the exact value on hover; as "never" if there is none.
+    """
+    found = re.match(r"(\d{4})-(0[1-9]|1[0-2])-(\d\d)[T ](\d\d:\d\d)", moment or "")
+    if not found:
+        return Markup(escape(moment or "never"))
+    year, month, day, minute = found.groups()
+    return Markup('<time datetime="{}" title="{}">{} {} {}, {} UTC</time>').format(
+        moment, moment, int(day), calendar.month_name[int(month)], year, minute
+    )
+
+
+def format_coordinates(tag: Mapping[str, Any]) -> str:
+    """Returns the coordinates of a place for readers: "38.69° N, 9.15° W"."""
+    latitude, longitude = tag["latitude"], tag["longitude"]
+    north = f"{format_degrees(round(abs(latitude), 4))}° {'S' if latitude < 0 else 'N'}"
+    return f"{north}, {format_degrees(round(abs(longitude), 4))}° {'W' if longitude < 0 else 'E'}"
+
+
+def format_json_ld(data: Any) -> Markup:
+    """Returns data as the content of a <script type="application/ld+json"> element, which no text in it can end."""
+    text = json.dumps(data, ensure_ascii=False)
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
 def name_period(period: str) -> str:

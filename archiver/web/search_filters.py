@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import islice
 from math import cos, radians
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlite_utils import Database
 from archiver.errors import ArchiverError
 from archiver.fields import OPTIONS
 from archiver.items import format_degrees
-from archiver.search.engine import FACETS, count_facets, distinctive_words, plan_query
+from archiver.search.engine import FACETS, count_facets, plan_query
 from archiver.search.index_schema_and_documents import fold_name
 from archiver.search.query import Query
 from archiver.search.query_corrections import correct_fields, correct_spelling
@@ -445,37 +445,19 @@ def _is_plain(words: Sequence[str]) -> bool:
 
 # Examples for empty pages.
 
-_EXAMPLES, _MIN_ARTICLES = 4, 2
-_MIN_LETTERS, _MAX_LETTERS = 2, 24
+_SAMPLED_SITES = 5
 
 
 def example_terms(db: Database) -> tuple[str, ...]:
-    """Returns words of the archive that are good examples of searches, at most four: its most frequent tags, categories
-    and places that occur in texts, or the words that distinguish its newest articles.
-    """
-    return get_cached(db, "examples", None, lambda: tuple(islice(_example_terms(db), _EXAMPLES)))
+    """Returns words of the archive that are good examples of searches, as on the front page."""
+    # Imported here because the front page imports the results, whose filters are made here.
+    from archiver.web.front_page import pick_examples
 
+    def make() -> tuple[str, ...]:
+        sites = db.execute("select site from articles group by site order by count(*) desc limit ?", [_SAMPLED_SITES])
+        return tuple(pick_examples(db, [name for (name,) in sites.fetchall()]))
 
-def _example_terms(db: Database) -> Iterator[str]:
-    counts, plan = count_facets(db, Query(), VALUES), plan_query(db, Query())
-    rare = [(value, articles) for name in ("tag", "category", "place") for value, articles in counts[name]]
-    names = (value for value, articles in rare if 2 * articles < plan.total)
-    newest = db.execute(
-        "select title, substr(body, 1, 5000), language from articles order by published desc limit 20"
-    ).fetchall()
-    texts = (
-        (title, form.word)
-        for title, body, language in newest
-        for form in distinctive_words(plan.searcher, title, body, language)[:5]
-    )
-    words = (found[0] for title, word in texts if (found := re.search(rf"\b{re.escape(word)}\b", title, re.IGNORECASE)))
-    seen = set()
-    for value in chain(names, words):
-        folded = fold_name(value)
-        if folded not in seen and value.replace(" ", "").isalnum() and _MIN_LETTERS <= len(value) <= _MAX_LETTERS:
-            seen.add(folded)
-            if plan_query(db, Query(f'"{value}"')).total >= _MIN_ARTICLES:
-                yield value
+    return get_cached(db, "examples", None, make)
 
 
 assert set(LABELS) == set(FACETS)

@@ -1,11 +1,13 @@
-"""The web pages related to search: results, concordance, trends, saved searches, exports and collections."""
+"""The web pages related to search: results, concordance, trends, saved searches and exports."""
 
 from __future__ import annotations
 
 import json
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import accumulate
 from typing import IO, Any
 
 from sqlite_utils import Database
@@ -52,8 +54,6 @@ from archiver.web.search_widgets import (
     format_percent,
 )
 from archiver.web.web_requests import (
-    LONG,
-    MANY,
     MAX_HITS,
     PAGE_SIZE,
     ArchiveRequest,
@@ -63,10 +63,9 @@ from archiver.web.web_requests import (
     RawResponse,
     SearchLinks,
     collected_articles,
-    collection_fingerprint,
     format_query,
+    make_reading_link,
     make_search_link,
-    parse_offset,
     parse_query,
 )
 
@@ -92,6 +91,8 @@ _ARGUMENTS = (*_FIELDS, *OPTIONS, "like", "limit", "offset", "values", "more", "
 
 def search_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page with the results of a search, their chart, map and facets."""
+    from archiver.web.front_page import identify_sites  # the front page imports this module
+
     query = parse_query(request)
     if request.one("by") not in ("", *_UNITS):
         raise BadQuery(f"by {request.one('by')}", f"articles are counted by {', '.join(_UNITS)}")
@@ -127,7 +128,12 @@ def search_page(request: ArchiveRequest) -> PageResponse:
             "titles": {
                 hit.id: highlight_line(unicodedata.normalize("NFC", hit.title or ""), in_titles) for hit in found.hits
             },
+            "reading": {
+                hit.id: make_reading_link(request, query, hit.id, query.offset + n)
+                for n, hit in enumerate(found.hits, 1)
+            },
             "extras": load_extras(request, [hit.id for hit in found.hits]),
+            "identities": identify_sites(request, [hit.site for hit in found.hits]),
             "main_language": _main_language(facets),
             "heading": query.text or (f"Similar to {name_article(request.db, query.like)}" if query.like else ""),
             "facets": facets,
@@ -254,7 +260,7 @@ def _build_paging(request: ArchiveRequest, query: Query, total: int) -> dict[str
 # Concordance.
 
 LINES = 100
-_PAGE_WIDTH = 60
+_PAGE_WIDTH = 55
 """The characters before and after a word that fit on a page."""
 CONCORDANCE_SORTS = (
     ("", "Newest"),
@@ -275,6 +281,9 @@ def concordance_page(request: ArchiveRequest) -> PageResponse:
     lines = [asdict(one) for one in found.lines] if found else []
     if request.form == "json":
         return PageResponse("concordance.html", {}, lines)
+    for line in lines:  # letters of East Asian scripts are twice as wide
+        line["before"] = _fit(line["before"][::-1], int(text))[::-1]
+        line["after"] = _fit(line["after"], int(text))
     args = [pair for pair in format_query(query) if pair[0] not in ("limit", "offset")] + [("width", text)]
     size = query.limit or LINES
 
@@ -313,6 +322,12 @@ def concordance_page(request: ArchiveRequest) -> PageResponse:
         },
         None,
     )
+
+
+def _fit(text: str, width: int) -> str:
+    """Returns the beginning of a text that takes at most `width` columns."""
+    columns = list(accumulate(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text))
+    return text[: bisect_right(columns, width)]
 
 
 # Trends.
@@ -431,7 +446,7 @@ def searches_page(request: ArchiveRequest) -> PageResponse:
             "name": one.saved.name,
             "query": query_as_options(one.saved.query),
             "saved_at": one.saved.saved_at,
-            "ran_at": one.saved.ran_at,
+            "ran_at": one.saved.ran_at if one.saved.ran_at != one.saved.saved_at else None,
             "total": one.total,
             "new": one.new,
             "error": one.error,
@@ -497,7 +512,7 @@ def feed_page(request: ArchiveRequest) -> RawResponse:
     )
 
 
-# Exports and collections, in the formats of `archiver export` and `archiver cite`.
+# Exports of results and collections, in the formats of `archiver export` and `archiver cite`.
 
 
 Write = Callable[[Database, Sequence[int], IO[bytes]], None]
@@ -590,59 +605,3 @@ def export_page(request: ArchiveRequest) -> Download:
             kind.write(db, ids, out)
 
     return Download(write, kind.media_type, f"{'collection' if named else 'search'}.{kind.ending}")
-
-
-def collection_page(request: ArchiveRequest) -> PageResponse | RawResponse:
-    """Returns the page of a collection, 100 articles per page. A collection is a URL that contains a list of articles,
-    to bookmark, share, export and cite.
-
-    The argument `without` removes an article. The page sends it by a single form, because a link for each article would
-    repeat the whole list.
-    """
-    chosen = collected_articles(request.db, request.many("id"))
-    name, removed = request.one("name"), request.many("without")
-    style = request.one("style") if request.one("style") in STYLES else ""
-    first = parse_offset(request)
-    if removed:
-        rest = [("id", number) for number in chosen.ids if str(number) not in removed]
-        target = request.link("/collection", [("name", name), *rest, ("style", style), ("offset", first or None)])
-        return RawResponse("", "text/plain; charset=utf-8", 302, {"location": target})
-    found = list(records(request.db, chosen.ids))
-    digest = collection_fingerprint(found)
-    if request.form == "json":
-        return PageResponse(
-            "collection.html",
-            {},
-            {"name": name, "fingerprint": digest, "articles": found, "missing": list(chosen.missing)},
-        )
-    first = min(first, max(len(found) - 1, 0) // MANY * MANY)  # the last article of a page may have been removed
-    shown = found[first : first + MANY]
-    # The cited URL has one argument for each article; the links on the page use the shorter comma-separated form.
-    address = request.link("/collection", [("name", name), *(("id", one["id"]) for one in found)])
-    args = [("name", name), ("id", ",".join(str(one["id"]) for one in found))]
-
-    def link(to: int) -> str:
-        return request.link("/collection", [*args, ("style", style), ("offset", to or None)])
-
-    return PageResponse(
-        "collection.html",
-        {
-            "name": name,
-            "articles": found,
-            "shown": shown,
-            "first": first,
-            "long": len(address) > LONG,
-            "missing": chosen.missing,
-            "fingerprint": digest,
-            "kinds": EXPORT_FORMATS,
-            "args": args,
-            "kept": [*args, ("style", style), ("offset", first or None)],
-            "before": link(max(first - MANY, 0)) if first else "",
-            "after": link(first + MANY) if found[first + MANY :] else "",
-            "address": request.origin + address,
-            "style": style,
-            "styles": tuple(STYLES),
-            "references": STYLES[style]([build_citation(one) for one in shown]) if style else "",
-        },
-        None,
-    )

@@ -56,6 +56,7 @@ class WebRequest:
     - `folder`: the folder with the archive and its WARC files.
     - `headers`: the header fields, with names in lower case.
     - `title`: the archive's name, which every page shows.
+    - `description`: one line about the archive, "" if there is none.
     """
 
     path: str
@@ -68,6 +69,7 @@ class WebRequest:
     headers: Mapping[str, str]
     query: str
     title: str
+    description: str
 
     def one(self, name: str, default: str = "") -> str:
         """Returns the last value of a query argument without surrounding white space; `default` if the argument is
@@ -200,7 +202,7 @@ def _parse_number(text: str, why: str) -> float:
 
 def _parse_integer(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise BadQuery(text, "it must be a whole number")
+        raise BadQuery(text, "it must be 0 or a larger whole number")
     return int(text[:9])
 
 
@@ -258,6 +260,15 @@ def make_search_link(request: ArchiveRequest, query: Query, path: str = "/search
     if query.near is None and (by_distance or query.within is not None):
         query = replace(query, within=None, sort="" if by_distance else query.sort)
     return request.link(path, format_query(replace(query, offset=0) if query.offset else query))
+
+
+def make_reading_link(request: ArchiveRequest, query: Query, number: int, position: int) -> str:
+    """Returns the URL of an article that a search found, as hit number `position` (from 1). It contains the search, so
+    that its page can mark the words and lead on to the next hit; if the search is too long, it does not.
+    """
+    args = format_query(replace(query, offset=0))
+    url = request.link(f"/article/{number}", [*args, ("hit", position)])
+    return url if len(url) <= LONG else request.link(f"/article/{number}")
 
 
 class SearchLinks:
@@ -348,7 +359,7 @@ def parse_offset(request: ArchiveRequest) -> int:
     """
     text = request.one("offset", "0")
     if not (text.isascii() and text.isdigit()):
-        raise CannotAnswer(f"offset {text}", "it must be a whole number")
+        raise CannotAnswer(f"offset {text}", "it must be 0 or a larger whole number")
     return int(text[:9])
 
 

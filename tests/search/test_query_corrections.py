@@ -9,7 +9,7 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.search.query import Query
-from archiver.search.query_corrections import correct_fields, correct_spelling, similar_field
+from archiver.search.query_corrections import correct_fields, correct_spelling, nearest_words, similar_field
 from archiver.search.query_parser import list_repairs, list_unknown_fields
 from archiver.storage.connection import open_archive
 from tests.archive_fixture import make_archive
@@ -51,6 +51,14 @@ def test_an_unknown_word_is_replaced_by_the_nearest_of_the_index(db: Database, t
 @pytest.mark.parametrize("text", ["", "tide", "xyzzyqq", "tide -harbuor", "深度学可", "harbuo*", "is:gone", "7777"])
 def test_nothing_is_suggested_for_known_words_nor_for_words_unlike_all_others(db: Database, text: str) -> None:
     assert correct_spelling(db, Query(text)) == ()
+
+
+def test_long_queries_and_long_words_are_not_corrected(db: Database) -> None:
+    five = "tdie OR harbuor OR ligthuose OR mastr OR prnted"
+    assert correct_spelling(db, Query(five)) != ()
+    assert correct_spelling(db, Query(f"{five} OR tabels")) == ()
+    assert correct_spelling(db, Query(" ".join(["tdie", *(f"tide{n}" for n in range(20))]))) == ()
+    assert correct_spelling(db, Query("x" * 60)) == ()
 
 
 def test_a_correction_says_how_many_articles_it_finds_with_the_filters(db: Database) -> None:
@@ -113,3 +121,20 @@ def test_loose_ends_are_reported(text: str, parts: list[str]) -> None:
 )
 def test_sound_queries_need_no_repair(text: str) -> None:
     assert list_repairs(text) == ()
+
+
+COMMANDS = ("crawl", "search", "serve", "sites", "export")
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [("crwal", ("crawl",)), ("SERACH", ("search",)), ("site", ("sites",)), ("xyzzy", ()), ("cl", ())],
+)
+def test_the_nearest_of_known_words(typed: str, expected: tuple[str, ...]) -> None:
+    assert nearest_words(typed, COMMANDS) == expected
+
+
+def test_of_equally_near_words_the_most_frequent_comes_first() -> None:
+    counts = {"ballast": 90, "ballista": 3, "balist": 2, "palisto": 70, "balista": 1}
+    assert nearest_words("balista", counts) == ("ballista", "balist", "palisto")
+    assert nearest_words("balista", {"balisto": 1, "balisti": 8}, most=1) == ("balisti",)

@@ -19,6 +19,7 @@ from tests.web.conftest import Served, output_of, serving
 pytestmark = pytest.mark.needs("chromium")
 PAGES = {
     "front": "/",
+    "changes": "/changes",
     "results": "/search?q=harbour",
     "everything": "/search",
     "no-results": "/search?q=xyzzy",
@@ -28,6 +29,7 @@ PAGES = {
     "no-concordance": "/concordance",
     "sites": "/sites",
     "site": "/site/quay.example",
+    "follow": "/search/follow?q=harbour",
     "searches": "/searches",
     "saved": "/searches/boats",
     "collection": "/collection?id=1&id=2&style=bibtex&name=Quay",
@@ -123,6 +125,17 @@ def test_the_menu_opens_without_scripts(served: Served, chromium: Any) -> None:
         watch.page.locator(".menu summary").click()
         link.click()
         assert watch.page.url.endswith("/trends")
+
+
+@pytest.mark.parametrize("width", [641, 768, 1024, 1153, 1280, 1440, 1920])
+def test_the_header_is_one_row(window: Watch, width: int) -> None:
+    window.page.set_viewport_size({"width": width, "height": 900})
+    window.open("/sites")
+    window.page.locator(".brand").evaluate(
+        "e => { e.textContent = 'The archive of all harbour papers of the west coast' }"
+    )
+    assert window.page.locator("header.top").bounding_box()["height"] < 72
+    assert window.page.locator(".menu").is_visible() == (width < 1153)
 
 
 def test_shortcuts_move_through_a_list(window: Watch) -> None:

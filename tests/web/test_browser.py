@@ -23,7 +23,9 @@ PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 ARABIC = ("عاصفة قوية تضرب الميناء", "ضربت عاصفة قوية الميناء القديم صباح اليوم، وقال الصيادون إن tide المد كان عاليا.")
 PAGES = {
     "search": "/search?q=tide",
-    "everything": "/",
+    "front": "/",
+    "everything": "/search",
+    "changes": "/changes",
     "trends": "/trends?term=tide&term=lamp&by=month",
     "context": "/concordance?q=tide",
     "searches": "/searches",
@@ -36,7 +38,7 @@ PAGES = {
 SCREENS = (
     [(name, DESKTOP, False) for name in PAGES]
     + [(name, PHONE, True) for name in PAGES]
-    + [("search", DESKTOP, True), ("search", PHONE, False)]
+    + [(name, *screen) for name in ("search", "front", "changes") for screen in ((DESKTOP, True), (PHONE, False))]
 )
 
 
@@ -169,9 +171,9 @@ def test_articles_can_be_collected_over_several_pages(page: Any) -> None:
     page.get_by_label("Add article 3 to the collection").check()
     expect(page.get_by_role("link", name="Collection (2)")).to_be_visible()
     page.get_by_role("button", name="Add 1 to collection").click()
-    page.wait_for_url("**/collection?id=2&id=3")
+    page.wait_for_url("**/collection?name=Reading%20list&id=2,3")
     page.get_by_role("button", name="Remove article 3").click()
-    page.wait_for_url("**/collection?id=2")
+    page.wait_for_url("**/collection?name=Reading%20list&id=2")
     page.goto("/search?q=tide")
     expect(page.get_by_label("Add article 2 to the collection")).to_be_checked()
     expect(page.get_by_label("Add article 1 to the collection")).not_to_be_checked()
@@ -243,10 +245,10 @@ def test_search_works_without_scripts(chromium: Any, served: Served) -> None:
         page.get_by_role("button", name="Add to collection").click()
         assert sorted(url_arguments(page)["id"]) == ["1", "2"]
         page.locator("#more").fill("5")
-        page.get_by_role("button", name="Update").click()
+        page.get_by_role("button", name="Add", exact=True).click()
         expect(page.locator(".hits li")).to_have_count(3)
         with page.expect_download() as download:
-            page.get_by_role("link", name="BibTeX", exact=True).click()
+            page.get_by_role("link", name="BibTeX", exact=True).first.click()
         assert download.value.suggested_filename == "collection.bib"
         page.goto("/trends?term=tide")
         expect(page.locator(".trend .tall")).to_be_visible()
@@ -300,6 +302,41 @@ def test_tables_are_browsed_and_asked_in_the_frame_of_the_archive(page: Any) -> 
     page.get_by_label("SQL").fill("select count(*) as n from articles")
     page.get_by_role("button", name="Run").click()
     expect(page.locator(".rows tbody td")).to_have_text("6")
+
+
+def click_visible_text(page: Any, text: str) -> None:
+    """Click what a person would who looks for this text: the first link or button that shows it."""
+    shown = page.get_by_role("link", name=text).or_(page.get_by_role("button", name=text))
+    next(one for one in shown.all() if one.is_visible()).click()
+    page.wait_for_load_state()
+
+
+@pytest.mark.parametrize("clicks", [["1 deleted"], ["What changed", "Deletions"]])
+@pytest.mark.parametrize("scripts", [True, False])
+def test_all_deletions_of_a_site_are_at_most_two_clicks_away(
+    chromium: Any, served: Served, clicks: list[str], scripts: bool
+) -> None:
+    expected = served.get("/changes.json?kind=deleted&site=harbour.example").json["changes"]
+    assert len(clicks) <= 2
+    with watching(chromium, served.address, viewport=DESKTOP, java_script_enabled=scripts) as watched:
+        watched.open("/")
+        for text in clicks:
+            click_visible_text(watched.page, text)
+        assert watched.page.locator(".change h3").all_inner_texts() == [one["article"]["title"] for one in expected]
+        expect(watched.page.locator(".change", has_text="The lighthouse is dark")).to_contain_text(
+            "Deleted by the site"
+        )
+        assert not watched.acted
+
+
+def test_the_first_example_search_finds_articles(page: Any) -> None:
+    page.goto("/")
+    page.get_by_role("link", name="How to search").click()
+    expect(page.get_by_role("heading", name="How to search")).to_be_in_viewport()
+    page.get_by_role("searchbox").fill("lamp")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search?q=lamp")
+    expect(page.get_by_role("status")).to_have_text("1 article")
 
 
 @pytest.mark.parametrize(("name", "size", "dark"), SCREENS)

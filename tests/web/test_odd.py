@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qs, quote, urlencode
 
 import pytest
 from lxml import html
@@ -170,10 +170,13 @@ def test_a_long_search_is_not_repeated_in_links(served: Served) -> None:
 
 def test_revisions_are_a_hundred_a_page(served: Served) -> None:
     page, rest = tree(served, "/article/2/versions"), tree(served, "/article/2/versions?offset=100")
-    seen = [one.xpath("tbody/tr/td[1]/a/text()") for one in (*page.cssselect("table"), *rest.cssselect("table"))]
-    assert [len(one) for one in seen] == [100, 20]
-    assert seen[0][0] == "120"
-    assert seen[1][-1] == "1"
+    seen = [
+        one.xpath("//ol[contains(@class, 'version-list')]/li//a[contains(@href, '/diff')]/@href")
+        for one in (page, rest)
+    ]
+    assert [len(one) for one in seen] == [100, 19]
+    assert seen[0][0].endswith("from=119&to=120")
+    assert seen[1][-1].endswith("from=1&to=2")
     assert page.xpath("//a[@rel='next']/@href") == ["/article/2/versions?offset=100"]
     assert rest.xpath("//a[@rel='prev']/@href") == ["/article/2/versions"]
     assert len(page.cssselect(".headlines li")) == 100
@@ -204,18 +207,18 @@ def test_a_collection_is_a_hundred_a_page_and_acts_as_a_whole(served: Served) ->
     page = tree(served, address)
     rest = tree(served, page.xpath("//a[@rel='next']/@href")[0])
     for one, shown in ((page, numbers[:100]), (rest, numbers[100:])):
-        assert [int(link.split("/")[-1]) for link in one.xpath("//ol[@class='hits']//h2/a/@href")] == shown
+        assert [int(link.split("/")[-1]) for link in one.xpath("//ol[contains(@class, 'hits')]//h2/a/@href")] == shown
         assert one.xpath("string(//pre[@id='references'])").count("@misc{") == len(shown)
-        assert one.xpath("string(//p[@class='count'])") == "150 articles"
+        assert one.xpath("string(//p[@class='count'])").startswith("150 articles")
         for form in one.xpath("//form[@action='/export']"):
             whole = served.get(f"/export?{urlencode(form.form_values())}&as=bibtex").text
             assert whole.count("@misc{") == 150
         assert one.xpath("//form[@action='/export']//button[@value='bibtex']")[1:]
         assert one.xpath("string(//pre[contains(@class, 'whole')])") == page.xpath("string(//pre[1])")
-    (taking,) = rest.xpath("//form[@id='taking']")
-    out = served.get(f"{taking.get('action')}?{urlencode(taking.form_values())}&without=250").headers["location"]
-    assert out.endswith("id=249&style=bibtex&offset=100")
-    assert out.count("id=") == 149
+    (items,) = rest.xpath("//form[@id='items']")
+    out = served.get(f"{items.get('action')}?{urlencode(items.form_values())}&without=250").headers["location"]
+    assert out.endswith(",249&style=bibtex&offset=100")
+    assert parse_qs(out.partition("?")[2])["id"] == [",".join(map(str, range(101, 250)))]
     # If the shown page is now empty, the previous page is shown.
     assert len(tree(served, "/collection?id=101&id=102&offset=100").cssselect(".hits li")) == 2
     assert len(served.get(address.replace("?", ".json?")).json["articles"]) == 150

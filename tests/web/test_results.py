@@ -107,12 +107,12 @@ def test_a_hit_says_where_and_when_it_appeared_and_what_became_of_it(served: Ser
 
 def test_a_hit_has_its_lead_image_if_that_is_captured_and_can_be_seen(served: Served) -> None:
     found = hits(tree(served, "/search?q=-weir&fold=none"))
-    pictures = {number: [image.get("src") for image in hit.cssselect("img")] for number, hit in found.items()}
+    pictures = {number: [image.get("src") for image in hit.xpath("img")] for number, hit in found.items()}
     assert pictures[2] == ["/article/2/image"]
     assert pictures[1] == [], "a tracking pixel"
     assert pictures[3] == [], "not captured"
-    assert found[2].cssselect("img")[0].get("alt") == ""
-    assert found[2].cssselect("img")[0].get("loading") == "lazy"
+    assert found[2].xpath("img")[0].get("alt") == ""
+    assert found[2].xpath("img")[0].get("loading") == "lazy"
 
 
 def test_count_order_and_page_size_are_above_the_results(served: Served) -> None:
@@ -301,6 +301,16 @@ def test_spots_of_a_map_have_names_and_counts(served: Served) -> None:
     assert {spot.get("aria-label") for spot in page.cssselect(".sky a")} >= {"2 articles: 2 places near Paris"}
     assert "2 places near Paris" in texts(page, ".sky .name")
     assert "3 articles in 3 places" in texts(page, ".atlas summary")[0]
+
+
+def test_a_line_of_a_concordance_has_its_source_and_no_more_than_fits(served: Served) -> None:
+    page = tree(served, "/concordance?q=%E5%AD%A6%E4%B9%A0&width=10")
+    for line in page.cssselect(".kwic li"):
+        assert line.cssselect(".source a")[0].get("href") == "/article/5"
+        assert all(len(text) <= 5 for text in texts(line, ".before, .after")), "ten columns are five letters"
+    (line, *_) = tree(served, "/concordance?q=weir&width=9").cssselect(".kwic li")
+    assert line.cssselect(".line")[0].get("dir") == "ltr"
+    assert texts(line, ".after") in (["130"], ["broke"])
 
 
 # Tasks in a browser.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import signal
 import sqlite3
 import subprocess
@@ -16,6 +17,7 @@ from urllib.parse import quote
 import pytest
 from lxml import etree, html
 
+import archiver.web
 from archiver.cli.main import cli
 from archiver.errors import ArchiveNotFound
 from archiver.search.index_refresh import refresh_index
@@ -267,6 +269,19 @@ def test_pages_have_titles_and_descriptions(served: Served, path: str) -> None:
     assert page.xpath("//meta[@property='og:description']/@content") == [description]
     assert page.xpath("//meta[@property='og:title']/@content") == [page.xpath("string(//title)")]
     assert page.xpath("string(//html/@lang)") == "en"
+
+
+def test_the_sheets_use_defined_values_and_no_dead_classes() -> None:
+    web = Path(archiver.web.__file__).parent
+    sheets = {file.name: re.sub(r"/\*.*?\*/", "", file.read_text(), flags=re.S) for file in web.glob("static/*.css")}
+    defined = {name for text in sheets.values() for name in re.findall(r"(--[\w-]+):", text)}
+    assert {name for text in sheets.values() for name in re.findall(r"var\((--[\w-]+)", text)} <= defined
+    sources = [*web.rglob("*.html"), *web.glob("static/*.js"), *web.glob("*.py"), *web.parent.glob("search/*.py")]
+    words = set(re.findall(r"[\w-]+", " ".join(file.read_text() for file in sources)))
+    for name, text in sheets.items():
+        classes = set(re.findall(r"\.([a-zA-Z][\w-]*)(?=[^{}]*\{)", text))
+        # The digit of t3 (a site's colour) and of s2 (a line of a chart) is a value of the template.
+        assert {one for one in classes if not re.fullmatch(r"[ts]\d", one)} <= words, name
 
 
 def test_internal_tables_are_hidden(served: Served) -> None:

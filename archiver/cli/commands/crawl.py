@@ -43,7 +43,7 @@ from archiver.cli.run_and_health_output import (
     suggest_searches,
 )
 from archiver.discovery.url_classifier import looks_like_post
-from archiver.errors import LooksLikePost, TagNotFound
+from archiver.errors import LooksLikePost, TagNotFound, count_typos
 from archiver.health.notifications import notify_after_runs
 from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlResult, make_plan, print_notice
 from archiver.scheduling.crawl_pool import run_plans
@@ -52,7 +52,6 @@ from archiver.storage.connection import discard_empty_archive, opened
 from archiver.storage.requisites import MODES
 from archiver.storage.runs import current_site_names
 from archiver.storage.sites import forget_unanswered_site, page_objects_of_site, tags_of_sites
-from archiver.suggestions import edit_distance
 from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def _difference(name: str, other: str) -> int:
     turn one into the other; 3 if they differ only in the port. Returns 0 if the names are not similar.
     """
     most = min(_MOST_TYPOS, len(name) // _LETTERS_PER_TYPO)
-    distance = edit_distance(name, other, most)
+    distance = count_typos(name, other, most)
     if distance <= most:
         return distance
     return _MOST_TYPOS + 1 if _without_port(name) == _without_port(other) else 0

@@ -268,7 +268,7 @@ def _describe_place(tag: dict[str, Any]) -> str:
 
 # `archiver cite`
 
-_STYLES = ("bibtex", "ris", "csl-json")
+_STYLES = ("bibtex", "ris", "csl-json", "apa", "chicago", "mla")
 
 
 @click.command(short_help="Print citations of articles.")
@@ -286,7 +286,7 @@ _STYLES = ("bibtex", "ris", "csl-json")
 @click.option("--json", "style", flag_value="csl-json", help="The same as --style csl-json.")
 @archive_option
 def cite(articles: tuple[str, ...], query: str | None, style: str, revision: int | None, archive: str) -> None:
-    """Print citations of articles for a reference manager or LaTeX.
+    """Print citations of articles for a reference manager, LaTeX or a list of references.
 
     A citation includes the URL of the post, the time of the capture (UTC), the digest of its payload, and the
     revision.
@@ -295,6 +295,7 @@ def cite(articles: tuple[str, ...], query: str | None, style: str, revision: int
     Examples:
       archiver cite 12
       archiver cite 12 --revision 1
+      archiver cite 12 15 --style chicago
       archiver cite 12 15 --style ris > references.ris
       archiver cite --query 'flood site:blog.example.org date:2024' --style csl-json > references.json
     """

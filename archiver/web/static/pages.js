@@ -1,5 +1,5 @@
-// Enhancements that work only with scripts: shortcuts on the keyboard, move among the spots of a map with the arrow keys,
-// keep a collection in this browser. Links and forms do all of it without scripts.
+// Enhancements that work only with scripts: shortcuts on the keyboard, move among the spots of a map with the arrow keys.
+// Links and forms do all of it without scripts.
 "use strict";
 
 {
@@ -84,61 +84,6 @@ for (const svg of document.querySelectorAll(".map > svg")) {
     next.focus();
     event.preventDefault();
   });
-}
-
-// The collection: article IDs in local storage, with one entry for each archive's path on this host.
-const collection = document.querySelector("a[data-collection]");
-const storageKey = `archiver ${collection.pathname}`;
-const emptyHref = collection.getAttribute("href");
-
-function collectedIds() {
-  try { return JSON.parse(localStorage.getItem(storageKey) ?? "[]").filter((id) => /^\d+$/.test(id)); } catch { return []; }
-}
-
-function saveIds(ids) {
-  // Storage may be blocked; the collection then stays empty.
-  try { localStorage.setItem(storageKey, JSON.stringify([...new Set(ids)])); } catch { }
-  updateLink();
-}
-
-function updateLink() {
-  const ids = collectedIds();
-  collection.setAttribute("href", ids.length ? `${emptyHref}?${ids.map((id) => `id=${id}`).join("&")}` : emptyHref);
-  collection.textContent = ids.length ? `Collection (${ids.length})` : "Collection";
-}
-
-updateLink();
-for (const form of document.querySelectorAll("form.picking")) {
-  const boxes = [...form.querySelectorAll("input[name=id]")];
-  const button = form.querySelector("button");
-  const saved = new Set(collectedIds());
-  for (const box of boxes) box.checked ||= saved.has(box.value);
-  const updateButton = () => {
-    const count = boxes.filter((box) => box.checked).length;
-    if (button) button.textContent = count ? `Add ${count} to collection` : "Add to collection";
-  };
-  updateButton();
-  form.addEventListener("change", (event) => {
-    if (event.target.name === "id") {
-      const others = collectedIds().filter((id) => id !== event.target.value);
-      saveIds([...others, ...event.target.checked ? [event.target.value] : []]);
-      updateButton();
-    }
-  });
-  form.addEventListener("submit", (event) => {  // the collection includes articles selected on other pages
-    event.preventDefault();
-    location.href = collection.href;
-  });
-}
-for (const button of document.querySelectorAll("button[data-keep]")) {
-  button.parentElement.hidden = false;
-  button.addEventListener("click", () => {
-    saveIds(button.dataset.keep.trim().split(" "));
-    button.textContent = "Saved in this browser";
-  });
-}
-for (const button of document.querySelectorAll("button.remove-button")) {
-  button.addEventListener("click", () => saveIds(collectedIds().filter((id) => id !== button.value)));
 }
 
 // Leaves empty fields out of the URL.
