@@ -70,6 +70,7 @@ def test_a_new_site_keeps_single_pages_until_it_is_named(tmp_path: Path) -> None
         assert json.loads(archiver("status", listed["name"], "--json", archive=archive).stdout)[0]["missing_total"] == 0
         named = crawl(site.url, archive=archive)
         assert named.returncode == 0
+        assert f"'archiver sites set {listed['name']} crawl=yes'" in named.stderr
     assert rows(archive, "select title from articles order by title") == [("A post",), ("B post",), ("C post",)]
 
 
