@@ -16,7 +16,17 @@ from urllib.parse import urlsplit
 
 import click
 
-from archiver.cli.options import archive_option, json_option, politeness_options, read_bytes, tag_option, workers_option
+from archiver.cli.options import (
+    archive_option,
+    complete,
+    complete_setting,
+    format_of_file,
+    json_option,
+    politeness_options,
+    read_bytes,
+    tag_option,
+    workers_option,
+)
 from archiver.cli.terminal import count_noun, open_output, print_json, print_lines, styled_line
 from archiver.errors import ArchiverError
 from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlPlan, host_of, make_plan
@@ -113,9 +123,7 @@ def import_(
     "--format",
     "form",
     type=click.Choice(["csv", "opml", "text"]),
-    default="csv",
-    show_default=True,
-    help="Format of the list; 'sites import' reads all of them.",
+    help="Format of the list; 'sites import' reads all of them  [default: as the extension of FILE says, or csv]",
 )
 @click.option(
     "-o",
@@ -127,13 +135,13 @@ def import_(
 )
 @tag_option("tag", help="Only the sites with this tag.")
 @archive_option
-def export(form: str, output: str, tag: str | None, archive: str) -> None:
+def export(form: str | None, output: str, tag: str | None, archive: str) -> None:
     """Write a list of the sites of the archive. CSV and OPML include their tags and settings.
 
     \b
     Examples:
       archiver sites export -o sites.csv
-      archiver sites export -f opml --tag news -o news.opml
+      archiver sites export --tag news -o news.opml
     """
     from archiver.storage.connection import opened
     from archiver.storage.sites import list_sites, site_ids_with_tag, tags_of_sites
@@ -143,13 +151,14 @@ def export(form: str, output: str, tag: str | None, archive: str) -> None:
         chosen = site_ids_with_tag(db, tag) if tag else None
         rows = [{**row, "tags": tags.get(row["id"], ())} for row in list_sites(db)]
     rows = [row for row in rows if chosen is None or row["id"] in chosen]
+    form = format_of_file(output, form, {".csv": ("csv",), ".opml": ("opml",), ".txt": ("text",)}, "csv")
     with open_output(output) as out:
         out.write({"csv": _as_csv, "opml": _as_opml, "text": _as_text}[form](rows))
 
 
 @click.command(short_help="Add a tag to sites, or remove it.")
-@click.argument("tag")
-@click.argument("names", metavar="SITE...", nargs=-1, required=True)
+@click.argument("tag", shell_complete=complete("site tag"))
+@click.argument("names", metavar="SITE...", nargs=-1, required=True, shell_complete=complete("site"))
 @click.option("--remove", is_flag=True, help="Remove the tag.")
 @archive_option
 def tag(tag: str, names: tuple[str, ...], remove: bool, archive: str) -> None:
@@ -178,7 +187,7 @@ def tag(tag: str, names: tuple[str, ...], remove: bool, archive: str) -> None:
 
 
 @click.command(short_help="Send no notifications about sites until a date.")
-@click.argument("names", metavar="[SITE]...", nargs=-1)
+@click.argument("names", metavar="[SITE]...", nargs=-1, shell_complete=complete("site"))
 @tag_option("tag", help="The sites with this tag.")
 @click.option("--until", metavar="DATE", help="When the mute ends: 2026-12-24, or 2026-12-24T18:00 (UTC).")
 @click.option("--why", metavar="TEXT", help="The reason, which 'archiver status' shows.")
@@ -250,7 +259,7 @@ _SETTING = re.compile(r"[a-z_]+ *=", re.IGNORECASE)
 
 
 @click.command("set")
-@click.argument("words", metavar="[SITE]... KEY=VALUE...", nargs=-1, required=True)
+@click.argument("words", metavar="[SITE]... KEY=VALUE...", nargs=-1, required=True, shell_complete=complete_setting)
 @tag_option("tag", help="Also the sites with this tag.")
 @json_option
 @archive_option
@@ -340,7 +349,7 @@ _USED_SETTINGS = ("delay", "contact", "private", "max_minutes")
 
 
 @click.command(short_help="Probe sites before a crawl: sources, platform, number of posts, fields.")
-@click.argument("names", metavar="[SITE|URL]...", nargs=-1)
+@click.argument("names", metavar="[SITE|URL]...", nargs=-1, shell_complete=complete("site"))
 @tag_option("tag", help="Check the sites of the archive with this tag.")
 @workers_option("How many sites to check at the same time (one per host).")
 @politeness_options

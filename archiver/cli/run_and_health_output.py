@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -362,13 +363,36 @@ def suggest_searches(archive: str, new: int) -> list[str]:
     return ["Try:", *(f"  archiver search {h}{options}" for h in chosen)] if chosen else []
 
 
+_LOOKED_AT = 500
+_SHORTEST = 4
+_COMMON = 0.3
+"""A word that occurs in more than this share of the articles is not suggested: it may be a stop word."""
+
+
 def _suggest_word(db: Any) -> str:
-    row = db.execute(
-        "select title from articles where title <> '' and duplicate_of is null order by length(body) desc limit 1"
-    ).fetchone()
-    words = [w.strip(".,:;!?\"'()") for w in row[0].split()] if row else []
-    longest = max(words, key=len, default="")
-    return shlex.quote(longest) if longest else ""
+    """Returns a word that occurs in several titles but not in most articles, quoted for a shell; "" if there is none,
+    as in an archive with one article.
+    """
+    from archiver.search.word_splitting import is_run_letter, split_into_words
+
+    rows = db.execute(
+        "select title, substr(body, 1, 20000) from articles where duplicate_of is null order by id desc limit ?",
+        [_LOOKED_AT],
+    ).fetchall()
+    titles: Counter[str] = Counter()
+    shown: dict[str, str] = {}
+    for title, _ in rows:
+        for word in {word.strip(".,:;!?\"'()[]") for word in (title or "").split()}:
+            folded = split_into_words(word)
+            if len(folded) == 1 and len(word) >= _SHORTEST and word.isalpha() and not is_run_letter(word[0]):
+                titles[folded[0]] += 1
+                shown.setdefault(folded[0], word)
+    candidates = sorted((word for word in titles if titles[word] > 1), key=lambda one: (-titles[one], -len(one), one))
+    texts = [{*split_into_words(title or ""), *split_into_words(body or "")} for title, body in rows if candidates]
+    for word in candidates[:20]:
+        if sum(word in text for text in texts) <= _COMMON * len(rows):
+            return shlex.quote(shown[word])
+    return ""
 
 
 def _suggest_option(db: Any, option: str, table: str, link: str, key: str) -> str:

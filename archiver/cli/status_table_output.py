@@ -152,14 +152,16 @@ def _wrap_row(
 
 
 def summarize_rows(rows: Sequence[SiteRow]) -> str:
-    """Summarizes the table in a line: "2 sites: 1 red, 1 green; 140 articles, 3 new this week"."""
+    """Summarizes the table in a line: "2 sites (1 red, 1 green), 140 articles, 3 new this week"."""
     states = Counter(row.health.state for row in rows)
     counts = ", ".join(
         f"{states[level]:,} {'never crawled' if level == 'unknown' else level}"
         for level in sorted(states, key=LEVELS.index, reverse=True)
     )
     articles, new = sum(row.articles for row in rows), sum(row.new for row in rows)
-    return f"{count_noun(len(rows), 'site')}: {counts}; {count_noun(articles, 'article')}, {new:,} new this week"
+    if len(states) == 1:
+        counts = counts.partition(" ")[2]
+    return f"{count_noun(len(rows), 'site')} ({counts}), {count_noun(articles, 'article')}, {new:,} new this week"
 
 
 # The history of one site

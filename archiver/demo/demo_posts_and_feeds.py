@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gzip
 import html
+import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from slugify import slugify
 # The posts: one TOML file each, read into frozen values for an edition.
 
 EDITIONS = (1, 2)
+_LINK = re.compile(r"\[([^\]]+)\]\((https?://[^\s)]+)\)")
+"""Matches a link in a body, which is written as in Markdown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ class Post:
     """A post of one edition of the demonstration blog. Times are in the blog's own zone (+02:00).
 
     - `byline`: if it is set, the author is named only at the end of the text, after these words.
-    - `attachment`: the slug of the attachment page of the post's picture.
+    - `image`: the path of the post's picture, which `picture` describes and `caption` explains.
+    - `attachment`: the slug of the attachment page of the picture.
     - `protected`: the post needs a password.
     - `moved_from`: the post's slug in the previous edition.
     - `gone`: this edition deleted the post.
@@ -63,6 +67,8 @@ class Post:
     language: str = "en-US"
     description: str = ""
     image: str = ""
+    picture: str = ""
+    caption: str = ""
     attachment: str = ""
     byline: str = ""
     protected: bool = False
@@ -70,6 +76,11 @@ class Post:
     comments: tuple[Comment, ...] = ()
     moved_from: str = ""
     gone: bool = False
+
+    @property
+    def text(self) -> str:
+        """The body without the marks of links."""
+        return _LINK.sub(r"\1", self.body)
 
     def path(self, slug: str = "") -> str:
         return f"/{self.published:%Y/%m}/{slug or self.slug}/"
@@ -115,7 +126,7 @@ def paragraphs(post: Post) -> list[str]:
 
 
 def _block(text: str) -> str:
-    escaped = html.escape(text, quote=False)
+    escaped = _LINK.sub(r'<a href="\2">\1</a>', html.escape(text, quote=False))
     if text.startswith("## "):
         return f"<h2>{escaped[3:]}</h2>"
     if text.startswith("- "):
@@ -187,19 +198,21 @@ def content(post: Post) -> str:
         return PASSWORD_FORM
     blocks = paragraphs(post)
     if post.image:
-        page = f"{post.path()}{post.attachment}/"
-        blocks.insert(
-            1,
-            f'<figure class="wp-block-image"><a href="{page}"><img src="{post.image}" alt="" '
-            'width="600" height="400"></a></figure>',
-        )
+        blocks.insert(1, _figure(post))
     return "\n\n".join(blocks)
+
+
+def _figure(post: Post) -> str:
+    image = f'<img src="{post.image}" alt="{escape(post.picture)}" width="720" height="480">'
+    linked = f'<a href="{post.path()}{post.attachment}/">{image}</a>' if post.attachment else image
+    caption = f'<figcaption class="wp-element-caption">{escape(post.caption)}</figcaption>' if post.caption else ""
+    return f'<figure class="wp-block-image size-large">{linked}{caption}</figure>'
 
 
 def excerpt(post: Post) -> str:
     if post.protected:
         return "There is no excerpt because this is a protected post."
-    words = " ".join(post.body.replace("## ", "").split()).split(" ")
+    words = " ".join(post.text.replace("## ", "").split()).split(" ")
     return " ".join(words[:30]) + (" […]" if len(words) > 30 else "")
 
 

@@ -370,6 +370,13 @@ _NO_LETTERS = bytes(code for code in range(128) if not chr(code).isalpha())
 _PUNCTUATION = ".,;:!?\"'()[]«»“”„‘’–—…-،؛؟।"
 
 
+def frequent_words(tag: str | None) -> frozenset[str]:
+    """Returns the frequent words of a language (BCP 47): articles, pronouns, prepositions and the like, which say
+    nothing about the topic of a text. Empty if the language is unknown.
+    """
+    return _WORDS_OF.get((tag or "").replace("_", "-").partition("-")[0].lower(), frozenset())
+
+
 @dataclass(frozen=True)
 class _Text:
     """A text of which the language is sought, with the counts of its letters and words."""

@@ -9,13 +9,14 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from math import inf
 from typing import Any
 
 import tantivy
 from sqlite_utils import Database
 
-from archiver.errors import ArticleNotFound, BadQuery
+from archiver.errors import ArticleNotFound, BadQuery, did_you_mean
 from archiver.fields import BY_NAME, HIT_FIELDS, WEIGHTS
 from archiver.fields import FACETS as FACETED
 from archiver.search.index_refresh import open_searcher
@@ -70,14 +71,16 @@ def similar_articles_query(db: Database, searcher: Searcher, number: int, *, nea
     row = next(
         iter(
             db.query(
-                "select id, title, body, description, duplicate_of, cluster_id from articles where id = ?", [number]
+                "select id, title, body, description, language, duplicate_of, cluster_id from articles where id = ?",
+                [number],
             )
         ),
         None,
     )
     if row is None:
         raise ArticleNotFound(str(number))
-    words = distinctive_words(searcher, row["title"] or "", row["body"] or row["description"] or "")
+    title, body = row["title"] or "", row["body"] or row["description"] or ""
+    words = distinctive_words(searcher, title, body, row["language"])
     needed = max(min(2, len(words)), round(len(words) * _MIN_SHARED))
     group = row["duplicate_of"] or number
     excluded = [Span("id", number, number)]
@@ -86,15 +89,36 @@ def similar_articles_query(db: Database, searcher: Searcher, number: int, *, nea
             Span("group", group, group),
             *([Span("cluster", row["cluster_id"], row["cluster_id"])] if row["cluster_id"] else []),
         ]
-    return And((SimilarTo(number, words, needed), *(Not(span) for span in excluded)))
+    marked = _words_to_mark(words, title, body)
+    return And((SimilarTo(number, words, needed, marked), *(Not(span) for span in excluded)))
 
 
-def distinctive_words(searcher: Searcher, title: str, body: str) -> tuple[Form, ...]:
-    """Returns the words that distinguish a text from the other articles (by tf-idf), best first. The weight of a word
-    grows with its frequency in the text.
+_MARKED = 15
+_LONG_WORD = 6
+_SHORT_WORD = 3
+
+
+def _words_to_mark(words: Sequence[Form], title: str, body: str) -> tuple[str, ...]:
+    """Returns those of the distinctive words of an article that show its topic, at most fifteen: first those in
+    its title or occur several times, then long ones.
+
+    In an archive of a few dozen articles, any word that happens to be in few of them ranks as distinctive. So words of
+    up to three ASCII letters are left out (he, man, old), and shorter words than six letters unless they are repeated.
     """
-    counts = Counter(_content_words(body))
-    for word in set(_content_words(title)):
+    counts, in_title = Counter(split_into_words(body)), set(split_into_words(title))
+    own = [form.word for form in words if len(form.word) > _SHORT_WORD or not form.word.isascii()]
+    telling = [word for word in own if word in in_title or counts[word] > 1]
+    long = [word for word in own if len(word) >= _LONG_WORD or not word.isascii()]
+    return tuple(dict.fromkeys((*telling, *long)))[:_MARKED] or tuple(form.word for form in words)
+
+
+def distinctive_words(searcher: Searcher, title: str, body: str, language: str | None = None) -> tuple[Form, ...]:
+    """Returns the words that distinguish a text from the other articles (by tf-idf), best first. The weight of a word
+    grows with its frequency in the text. Frequent words of the language are left out.
+    """
+    common = _folded_frequent_words(language)
+    counts = Counter(word for word in _content_words(body) if word not in common)
+    for word in set(_content_words(title)) - common:
         counts[word] += _TITLE_BOOST
     total = searcher.num_docs
     most = max(total * _MAX_SHARE, min(total / 3, _SMALL_ARCHIVE))
@@ -106,6 +130,14 @@ def distinctive_words(searcher: Searcher, title: str, body: str) -> tuple[Form, 
             rated.append((weight * math.log(1 + total / articles), weight, word))
     rated.sort(key=lambda one: (-one[0], one[2]))
     return tuple(Form(word, weight) for _, weight, word in rated[:MAX_WORDS])
+
+
+@lru_cache(maxsize=64)
+def _folded_frequent_words(language: str | None) -> frozenset[str]:
+    # Imported here because it loads the extraction code, which other searches do not need.
+    from archiver.extraction.text_language import frequent_words
+
+    return frozenset(split_into_words(" ".join(frequent_words(language))))
 
 
 def _content_words(text: str) -> Iterator[str]:
@@ -246,7 +278,8 @@ def sort_order(plan: Plan) -> Sort:
     name = plan.query.sort.removeprefix("-")
     if name and name not in SORTS:
         raise BadQuery(
-            f"sort by {plan.query.sort}", f"the sort keys are {', '.join(SORTS)}; put - before one for descending order"
+            f"sort by {plan.query.sort}",
+            f"the sort keys are {', '.join(SORTS)}; put - before one for descending order{did_you_mean(name, SORTS)}",
         )
     down = plan.query.sort.startswith("-")
     if not name:
@@ -436,11 +469,11 @@ def _top_values(plans: Sequence[Plan], name: str, counts: Counter[str], most: in
     if name not in FOLDED_NAMES:
         return shown
     return sorted(
-        ((_usual_spelling(plans, name, form), number) for form, number in shown), key=lambda pair: (-pair[1], pair[0])
+        ((usual_spelling(plans, name, form), number) for form, number in shown), key=lambda pair: (-pair[1], pair[0])
     )
 
 
-def _usual_spelling(plans: Sequence[Plan], name: str, form: str) -> str:
+def usual_spelling(plans: Sequence[Plan], name: str, form: str) -> str:
     """Returns the most frequent spelling of a value of the facet `name`; `form` is the value in folded form. All
     articles are counted, even those that do not match the query.
     """

@@ -55,6 +55,7 @@ class FeedEntry:
     - `published`: when the post was published; "" if that is not known to the minute.
     - `authors`: at least one name, because an Atom entry must have an author (RFC 4287, section 4.1.2).
     - `reason`, `label`: why the article is in the feed, for programs and for people.
+    - `page`: the URL of the article's page in the archive; "" if the feed leads only to the post at its site (`url`).
     """
 
     id: str
@@ -68,6 +69,7 @@ class FeedEntry:
     published: str = ""
     tags: tuple[str, ...] = ()
     language: str = ""
+    page: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +93,36 @@ FeedFormat = Literal["atom", "json"]
 
 
 def changes_feed(
-    db: Database, query: Query, most: int = MAX_ENTRIES, *, own_url: str = "", home_url: str = "", title: str = ""
+    db: Database,
+    query: Query,
+    most: int = MAX_ENTRIES,
+    *,
+    own_url: str = "",
+    home_url: str = "",
+    title: str = "",
+    page_of: Callable[[Hit], str] = lambda hit: "",
 ) -> Feed:
     """Returns a feed of the articles that a query matches and that were added or changed last, at most `most`. An
     article counts as changed when a revision of it is stored, or when it is found to be gone. The query's own order and
     limit are ignored.
 
-    `title` is the feed's title; "" for the query itself. Raises BadQuery, SiteNotFound or IndexMissing.
+    `title` is the feed's title; "" for the query itself. `page_of` returns the URL of an article's page in the archive.
+    Raises BadQuery, SiteNotFound or IndexMissing.
     """
     found = list_matches(db, replace(query, limit=None, offset=0, sort="added", recent=None))
     changes = _last_changes(db, found.beneath, most)
     hits = {hit.id: hit for hit in found.hits(changes)}
     options = query_as_options(replace(query, sort="", recent=None))
     entries = tuple(
-        entry_of_hit(
-            hits[number],
-            uuid.uuid5(uuid.NAMESPACE_URL, one.urlkey).urn,
-            updated=one.at,
-            reason=one.reason,
-            label=REASONS[one.reason],
+        replace(
+            entry_of_hit(
+                hits[number],
+                uuid.uuid5(uuid.NAMESPACE_URL, one.urlkey).urn,
+                updated=one.at,
+                reason=one.reason,
+                label=REASONS[one.reason],
+            ),
+            page=page_of(hits[number]),
         )
         for number, one in changes.items()
         if number in hits
@@ -195,7 +208,9 @@ def _add_entry(root: etree._Element, one: FeedEntry) -> None:
         _add(entry, "published", _rfc3339(one.published))
     for name in one.authors:
         _add(_add(entry, "author"), "name", name)
-    _add(entry, "link", rel="alternate", href=one.url)
+    _add(entry, "link", rel="alternate", href=one.page or one.url)
+    if one.page:
+        _add(entry, "link", rel="via", href=one.url)
     _add(entry, "category", term=one.reason, label=one.label)
     _add(entry, "summary", one.summary)
 
@@ -229,7 +244,8 @@ def _item(one: FeedEntry) -> dict[str, Any]:
     return _without_empty(
         {
             "id": one.id,
-            "url": one.url,
+            "url": one.page or one.url,
+            "external_url": one.url if one.page else "",
             "title": one.title,
             "content_text": one.summary or one.title,  # an item must have a content
             "date_published": _rfc3339(one.published) if one.published else "",

@@ -394,7 +394,8 @@ _MARGIN = 0.08
 @dataclass(frozen=True, slots=True)
 class GridCell:
     """A grid cell that contains at least one place of a matching article. `latitude` and `longitude` are the mean
-    position of its places, in degrees; `names` holds the first few of their names.
+    position of its places, in degrees; `names` holds the names of those with the most articles. `places` is the number
+    of different places.
     """
 
     latitude: float
@@ -402,6 +403,14 @@ class GridCell:
     box: Box
     articles: int
     names: tuple[str, ...]
+    places: int = 1
+
+    @property
+    def name(self) -> str:
+        """Returns the places in words: "Lisbon", "3 places near Lisbon"; "" if none of them has a name."""
+        if self.places == 1 or not self.names:
+            return next(iter(self.names), "")
+        return f"{self.places:,} places near {self.names[0]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -446,7 +455,8 @@ def _spots(found: Iterable[tuple[int, float, float, str | None]], view: Box, siz
             (row[0], row[1], east_of, row[3])
         )
     for (column, line), rows in sorted(cells.items()):
-        names = tuple(dict.fromkeys(row[3] for row in rows if row[3]))[:MAX_NAMES]
+        names = Counter(row[3] for row in rows if row[3])
+        unnamed = {(row[1], row[2]) for row in rows if not row[3]} if not names else ()
         yield GridCell(
             round(sum(row[1] for row in rows) / len(rows), 4),
             round(_normalized_longitude(west + sum(row[2] for row in rows) / len(rows)), 4),
@@ -457,7 +467,8 @@ def _spots(found: Iterable[tuple[int, float, float, str | None]], view: Box, siz
                 round(min(south + (line + 1) * size, 90), 4),
             ),
             len({row[0] for row in rows}),
-            names,
+            tuple(name for name, _ in names.most_common(MAX_NAMES)),
+            len(names) or len(unnamed),
         )
 
 
@@ -509,7 +520,7 @@ Encoder = Callable[[str], bytes]
 
 def trend_svg(trend: Trend) -> str:
     """Returns the SVG of a trend as a line chart with one line for each term and a legend."""
-    top = _round_up(max((share for one in trend.series for share in one.shares if share), default=0.0) or 0.01)
+    top = round_up(max((share for one in trend.series for share in one.shares if share), default=0.0) or 0.01)
     frame = _Frame(trend.unit, trend.periods, top, _HEIGHT + _LINE * len(trend.series))
     parts = list(frame.hatched("" if archived else STATES["unarchived"] for archived in trend.archived))
     parts += frame.axes(_percent)
@@ -529,7 +540,7 @@ def histogram_svg(found: Histogram) -> str:
     """Returns the SVG of a histogram as a bar chart. A period with archived articles but no match has a short grey mark
     in place of a bar.
     """
-    top = _round_up(max((period.articles for period in found.periods), default=0) or 1)
+    top = round_up(max((period.articles for period in found.periods), default=0) or 1)
     frame = _Frame(found.unit, [period.period for period in found.periods], top, _HEIGHT)
     parts = list(frame.hatched("" if period.archived else STATES[period.state] for period in found.periods))
     parts += frame.axes(_whole)
@@ -655,7 +666,7 @@ def _with_isolated_direction(term: str) -> str:
     return f"\u2068{_UNSAFE.sub('', term)}\u2069"
 
 
-def _round_up(value: float) -> float:
+def round_up(value: float) -> float:
     """Rounds a value up to the next 1, 2 or 5 times a power of ten, for the top of an axis."""
     power = 10.0**-6
     while True:

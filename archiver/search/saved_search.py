@@ -300,7 +300,7 @@ def _comparable_name(name: str) -> str:
 def _row(db: Database, name: str) -> stored.SavedSearchRow:
     found = stored.saved_search_rows(db, _comparable_name(name))
     if not found:
-        raise SavedSearchNotFound(name)
+        raise SavedSearchNotFound(name, [row.name for row in stored.saved_search_rows(db)])
     return found[0]
 
 

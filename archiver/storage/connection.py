@@ -8,7 +8,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -24,6 +24,7 @@ from archiver.errors import (
     ArchiveTooOld,
     ArchiveUnreleased,
     DiskFull,
+    FileInTheWay,
     NotAnArchive,
 )
 from archiver.storage.article_tables.evidence import forget_evidence_kinds
@@ -72,6 +73,8 @@ def environment_error(error: sqlite3.Error | OSError, archive: Path) -> Archiver
         subject = str(error.filename or archive.parent)
         if error.errno in FULL_ERRORS:
             return DiskFull(str(archive.parent), free_bytes(archive))
+        if in_the_way := _file_in_the_way(archive):
+            return FileInTheWay(str(archive), str(in_the_way))
         if isinstance(error, FileNotFoundError):
             return ArchiveMoved(subject)
         return ArchiveNotWritable(subject, error.strerror or str(error))
@@ -85,6 +88,11 @@ def environment_error(error: sqlite3.Error | OSError, archive: Path) -> Archiver
     if kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return ArchiveDamaged(str(archive), str(error))
     return ArchiveNotWritable(str(archive), str(error))
+
+
+def _file_in_the_way(archive: Path) -> Path | None:
+    """Returns the file that has the name of a folder in the path of an archive; None if there is none."""
+    return next((one for one in archive.parents if one.is_file()), None)
 
 
 def free_bytes(path: Path) -> int:
@@ -127,8 +135,10 @@ def open_archive(
     a write-ahead log).
     """
     file = Path(path)
+    if in_the_way := _file_in_the_way(file):
+        raise FileInTheWay(str(file), str(in_the_way))
     if not file.exists() and not create:
-        raise ArchiveNotFound(str(file))
+        raise ArchiveNotFound(str(file), [one.name for one in file.parent.glob(f"*{file.suffix}")])
     if file.is_dir():
         raise NotAnArchive(str(file), "it is a folder")
     if create:
@@ -173,6 +183,21 @@ def opened(
         yield db
     finally:
         db.close()
+
+
+def discard_empty_archive(path: Path) -> None:
+    """Deletes an archive that has no sites and no captures, with the files that belong to it. The folder of its log
+    remains. Does nothing if the archive is not empty.
+    """
+    with opened(path) as db:
+        if db.execute("select exists (select 1 from sites) or exists (select 1 from captures)").fetchone()[0]:
+            return
+        db.execute("pragma journal_mode = delete")
+    for file in (path, *path.parent.glob(f".{path.name}.*")):
+        file.unlink(missing_ok=True)
+    for folder in (path.parent / f"{path.name}-search", path.parent / "warc"):
+        with suppress(OSError):  # it is not there, or not empty
+            folder.rmdir()
 
 
 def path_of(db: Database) -> Path:

@@ -32,7 +32,7 @@ from archiver.items import (
 )
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.column_values import settings_of, stored_time
-from archiver.storage.connection import writing
+from archiver.storage.connection import path_of, writing
 from archiver.storage.page_discoveries import record_discovered_urls, replace_page_references
 from archiver.storage.pages import stamp
 from archiver.storage.requisites import MODES
@@ -324,6 +324,52 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
         for link in LINKS:
             db.execute(f"delete from {link.table} where id not in (select {link.key} from {link.table_of_links})")
     return int(site["articles"])
+
+
+_MISTYPED = "(status in (404, 410) or (outcome = 'failed' and rule in ('no-host', 'no-connection')))"
+"""The condition on a row of `pages` whose address is probably mistyped: the server says that there is nothing, or there
+is no server.
+"""
+
+
+def forget_unanswered_site(db: Database, name: str) -> bool:
+    """Removes a site that turned out not to exist, with all traces of its only run: its host does not exist or refuses
+    connections, or the server said that there is nothing at its address. Its WARC files are deleted if they contain
+    only records of this run.
+
+    Returns False, and keeps the site, if anything else came of its pages, or if the site was crawled before.
+    """
+    site = find_site(db, name)
+    runs = [row[0] for row in db.execute("select id from runs where site_id = ?", [site["id"]])]
+    mistyped = db.execute(
+        f"select count(*) > 0 and total({_MISTYPED}) = count(*) from pages where site_id = ?", [site["id"]]
+    ).fetchone()[0]
+    if site["articles"] or not mistyped or len(runs) != 1:
+        return False
+    files = {row[0] for row in db.execute("select warc_file from captures where run_id = ?", runs)}
+    files.add(site["warc_file"])
+    ours = "(select id from captures where run_id = ?)"
+    with writing(db):
+        db.execute(f"update pages set capture_id = null where capture_id in {ours}", runs)
+        db.execute(f"delete from usage_statements where capture_id in {ours}", runs)
+        db.execute("delete from captures where run_id = ?", runs)
+        if not db.execute("select 1 from sites where host = ? and id <> ?", [site["host"], site["id"]]).fetchone():
+            origins = [f"{scheme}://{site['host']}/" for scheme in ("http", "https")]
+            db.execute("delete from host_files where origin in (?, ?)", origins)
+    remove_site(db, site["name"])
+    _delete_unused_warc_files(db, [name for name in files if name])
+    return True
+
+
+def _delete_unused_warc_files(db: Database, names: Iterable[str]) -> None:
+    """Deletes those of these WARC files, named relative to the archive's folder, to which no capture refers."""
+    from archiver.warc.writer import index_of, open_index_of  # not at the top, because few commands need it
+
+    for name in names:
+        if not db.execute("select 1 from captures where warc_file = ?", [name]).fetchone():
+            file = path_of(db).parent / name
+            for each in (file, index_of(file), open_index_of(file)):
+                each.unlink(missing_ok=True)
 
 
 def _replace_originals(db: Database, name: str) -> None:

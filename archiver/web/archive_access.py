@@ -152,12 +152,16 @@ class ServedArchive:
     - `base`: the prefix of all URL paths, "/" or "/news/".
     - `hosts`: the accepted host names without port; if empty, any host name is accepted.
     - `origin`: the public scheme and host. If it is "", the scheme and host of the request are used.
+    - `title`: the archive's name, which every page shows.
+    - `description`: one line about the archive, for the front page.
     """
 
     archive: ArchivePool
     base: str = "/"
     hosts: frozenset[str] = frozenset()
     origin: str = ""
+    title: str = "Web archive"
+    description: str = ""
 
 
 _SITES: WeakKeyDictionary[Any, ServedArchive] = WeakKeyDictionary()

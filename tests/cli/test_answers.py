@@ -257,7 +257,7 @@ def test_keywords_are_aligned(run: Run) -> None:
     assert lines[3] == "    1  2024-03-05               Tide  tables for"
     assert {cell_len(re.split("tide|Tide|学习", text)[0]) for text in lines[2:6]} == {32}
     nothing = run("search", "no-such-word", "--concordance")
-    assert (nothing.exit_code, nothing.stdout) == (0, "")
+    assert (nothing.exit_code, nothing.stdout) == (1, "")
     assert run("search", "author:ada quay", "--concordance").exit_code == 0
 
 

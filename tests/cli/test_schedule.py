@@ -89,6 +89,7 @@ def test_once_crawls_what_is_due_and_sites_of_a_host_sequentially(tmp_path: Path
         assert spans[0][1] <= spans[1][0]
         again = run("archiver", "schedule", "--once", "--archive", str(archive))
         assert (again.returncode, again.stdout) == (0, "")
+        assert again.stderr.startswith("Nothing is due. Next: 127.0.0.1:")
         assert not any(row["due"] for row in sites_by_name(archive).values())
 
 

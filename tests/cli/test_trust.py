@@ -339,7 +339,7 @@ def test_extract_takes_any_bytes(run: Run) -> None:
         (["status", "nowhere.example"], 1, "SiteNotFound nowhere.example"),
         (["why", "https://harbour.example/none"], 1, "URLNotFound https://harbour.example/none"),
         (["why", "nonsense"], 2, "BadAddress nonsense"),
-        (["why"], 2, "MissingParameter URL"),
+        (["why"], 2, "MissingParameter URL|ID..."),
         (["sites", "show", "nowhere.example"], 1, "SiteNotFound nowhere.example"),
         (["sites", "remove", "nowhere"], 1, "SiteNotFound nowhere"),
         (["sites", "set", "harbour.example"], 2, "UsageError"),

@@ -25,6 +25,7 @@ import scrapy.core.downloader.contextfactory  # noqa: F401
 from archiver.cli.commands.search import update_search_index
 from archiver.cli.options import (
     archive_option,
+    complete,
     json_option,
     log_format_option,
     pass_options_as,
@@ -42,15 +43,15 @@ from archiver.cli.run_and_health_output import (
     suggest_searches,
 )
 from archiver.discovery.url_classifier import looks_like_post
-from archiver.errors import LooksLikePost, TagNotFound
+from archiver.errors import LooksLikePost, TagNotFound, count_typos
 from archiver.health.notifications import notify_after_runs
 from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlResult, make_plan, print_notice
 from archiver.scheduling.crawl_pool import run_plans
 from archiver.sites.archiver_toml import effective_settings
-from archiver.storage.connection import opened
+from archiver.storage.connection import discard_empty_archive, opened
 from archiver.storage.requisites import MODES
 from archiver.storage.runs import current_site_names
-from archiver.storage.sites import page_objects_of_site, tags_of_sites
+from archiver.storage.sites import forget_unanswered_site, page_objects_of_site, tags_of_sites
 from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _difference(name: str, other: str) -> int:
     turn one into the other; 3 if they differ only in the port. Returns 0 if the names are not similar.
     """
     most = min(_MOST_TYPOS, len(name) // _LETTERS_PER_TYPO)
-    distance = _count_typos(name, other, most)
+    distance = count_typos(name, other, most)
     if distance <= most:
         return distance
     return _MOST_TYPOS + 1 if _without_port(name) == _without_port(other) else 0
@@ -84,22 +85,6 @@ def _difference(name: str, other: str) -> int:
 def _without_port(name: str) -> tuple[str, str]:
     host, _, path = name.partition("/")
     return host.partition(":")[0], path
-
-
-def _count_typos(one: str, other: str, most: int) -> int:
-    """Returns the edit distance of two words. If the distance is greater than `most`, returns any number greater than
-    `most`.
-    """
-    if abs(len(one) - len(other)) > most:
-        return most + 1
-    row = list(range(len(other) + 1))
-    for number, letter in enumerate(one, start=1):
-        above, row = row, [number]
-        for place, against in enumerate(other, start=1):
-            row.append(min(above[place] + 1, row[-1] + 1, above[place - 1] + (letter != against)))
-        if min(row) > most:
-            return most + 1
-    return row[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +144,7 @@ class _Day(click.DateTime):
 
 
 @click.command(short_help="Crawl sites into the archive.")
-@click.argument("sites", nargs=-1, metavar="[SITE|URL]...")
+@click.argument("sites", nargs=-1, metavar="[SITE|URL]...", shell_complete=complete("site"))
 @archive_option
 @tag_option("tag", help="Crawl the sites with this tag.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop each run after N posts.")
@@ -214,24 +199,44 @@ def crawl(options: CrawlOptions) -> None:
     """
     if options.full and (options.missing or options.set_aside):
         raise click.UsageError("--full cannot be combined with --missing or --set-aside.")
+    new_archive = not Path(options.archive).exists()
+    known = {row["name"] for row in _read_sites(options.archive)}
     results, signum = _run_crawls(options)
-    _index_and_notify(options, results, signum)
+    forgotten = _forget_unanswered_sites(options.archive, [one for one in results if one.site not in known])
+    if new_archive and forgotten and len(forgotten) == len(results):
+        discard_empty_archive(Path(options.archive))
+    else:
+        _index_and_notify(options, [one for one in results if one.site not in forgotten], signum)
     found = read_health_after_crawl(options.archive, (result.site for result in results))
     if options.as_json:
         click.echo(
             json.dumps([{**r.as_json(), "health": found.get(r.site)} for r in results], ensure_ascii=False, indent=2)
         )
     elif not options.quiet:
-        _print_results(options.archive, results, found)
+        _print_results(options.archive, [one for one in results if one.site not in forgotten], found)
     advice = read_advice_after_crawl(options.archive, (one.site for one in results if one.outcome == "failed"))
     for result in results:
         if result.outcome in ("failed", "waiting"):
-            click.echo(f"Error: {result.reason} {advice.get(result.site, '')}".rstrip(), err=True)
+            more = _NOT_ADDED if result.site in forgotten else advice.get(result.site, "")
+            click.echo(f"Error: {result.reason} {more}".rstrip(), err=True)
     if not all(result.clean for result in results):
         interrupted = any(result.outcome == "interrupted" for result in results)
         sys.exit(128 + (signum or signal.SIGINT) if interrupted else 1)
     if any(has_unusable_content(health) for health in found.values()):
         sys.exit(1)
+
+
+_NOT_ADDED = "Check the address; nothing was added to the archive."
+
+
+def _forget_unanswered_sites(archive: str, new: Iterable[CrawlResult]) -> set[str]:
+    """Removes the sites of these results whose address turned out to be wrong, and returns their names."""
+    failed = [one.site for one in new if one.outcome == "failed"]
+    if not failed or not Path(archive).exists():
+        return set()
+    with opened(archive) as db:
+        sites = {row["name"] for row in db.table("sites").rows}
+        return {name for name in failed if name in sites and forget_unanswered_site(db, name)}
 
 
 def _check_page_objects(archive: str, urls: Sequence[str], known: Collection[str]) -> None:

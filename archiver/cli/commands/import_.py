@@ -544,10 +544,12 @@ def _import_files(options: ImportOptions) -> tuple[list[FileResult], int]:
     """Imports the given files. Returns a result per file and the number of the signal that ended the import (0 for
     none).
     """
+    from archiver.importers.import_inputs_and_record_filter import check_inputs_exist
     from archiver.importers.import_run import ImportProgress, ImportRun
     from archiver.maintenance.takedown import finish_pending_takedowns
     from archiver.scheduling.crawl_plans_and_results import print_notice
 
+    check_inputs_exist(options.files)
     chosen, archive = options.record_filter(), Path(options.archive)
     shown = None if options.is_silent else ImportProgress()
     if archive.exists():

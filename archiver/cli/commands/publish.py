@@ -23,6 +23,7 @@ from archiver.cli.options import (
     QueryCommand,
     QueryOptions,
     archive_option,
+    complete,
     json_option,
     pass_options_as,
     query_options,
@@ -665,7 +666,7 @@ def _find_in_archives(dbs: Sequence[Database], what: str) -> tuple[int, int]:
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
     cls=QueryCommand,
 )
-@click.argument("what", nargs=-1, required=True, metavar="ID|URL|QUERY...")
+@click.argument("what", nargs=-1, required=True, metavar="ID|URL|QUERY...", shell_complete=complete("article"))
 @click.option("--reason", metavar="TEXT", required=True, help="The reason; datasets list only this and the identifier.")
 @click.option("--by", "requested_by", default="", metavar="TEXT", help="Who requested it; kept in the archive.")
 @click.option("--dry-run", is_flag=True, help="Show what would be removed, but change nothing.")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import archive_option, capture_filter_options, json_option, pass_options_as
+from archiver.cli.options import archive_option, capture_filter_options, complete, json_option, pass_options_as
 from archiver.cli.terminal import count_noun, print_json, print_lines, print_table, styled_line
 from archiver.fields import EVIDENCE, PROSE, STORED_LISTS
 
@@ -58,7 +58,7 @@ forget_page_objects_option = click.option(
 
 
 @click.command(short_help="Extract stored captures again with the current extraction.")
-@click.argument("what", metavar="[SITE|ID|URL]...", nargs=-1)
+@click.argument("what", metavar="[SITE|ID|URL]...", nargs=-1, shell_complete=complete("site", "article"))
 @click.option(
     "--pages",
     is_flag=True,

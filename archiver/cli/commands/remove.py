@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import archive_option, json_option, pass_options_as
+from archiver.cli.options import archive_option, complete, json_option, pass_options_as
 from archiver.cli.terminal import (
     count_noun,
     format_time,
@@ -68,7 +68,7 @@ class Takedown:
 
 
 @click.command(short_help="Remove posts and their captures permanently.")
-@click.argument("articles", nargs=-1, metavar="ID|URL...")
+@click.argument("articles", nargs=-1, metavar="ID|URL...", shell_complete=complete("article"))
 @click.option("--reason", metavar="TEXT", help="The reason; kept in the tombstone, and shown in place of the post.")
 @click.option("--by", "requested_by", default="", metavar="TEXT", help="Who requested it; kept in the tombstone.")
 @click.option("--dry-run", is_flag=True, help="Show what would be removed, but change nothing.")

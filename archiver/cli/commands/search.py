@@ -22,7 +22,9 @@ from archiver.cli.options import (
     QueryOptions,
     archive_option,
     archives_option,
+    complete,
     json_option,
+    list_options,
     pass_options_as,
     query_options,
     refuse_unknown_options,
@@ -35,6 +37,7 @@ from archiver.cli.terminal import (
     print_json,
     print_lines,
     print_table,
+    print_values,
     strip_control_characters,
     styled_line,
 )
@@ -56,6 +59,11 @@ _UNITS = ("year", "month", "day")
 
 
 class _Search(OptionalValueCommand):
+    meant: ClassVar[dict[str, str]] = {
+        **QueryCommand.meant,
+        "-o": "'archiver export QUERY -o FILE'",
+        "-f": "--json, --jsonl or --csv",
+    }
     optional: ClassVar[dict[str, OptionalValue]] = {
         "--histogram": (lambda value: value in _UNITS, "auto"),
         "--recent": (lambda value: value.replace(".", "", 1).isdecimal(), "365"),
@@ -203,6 +211,9 @@ def search(options: SearchOptions) -> None:
       archiver search --like 12 --since 2024
       archiver search "flood OR storm" --stem --fold cluster --save floods
       archiver search flood --shards /mnt/shards --facets
+
+    To leave out a word, write NOT word, or put -word after --. Exit code: 0 something found; 1 nothing found; 2 wrong
+    usage.
     """
     query, mode = options.as_query(), options.mode
     if options.plot and mode not in ("histogram", "trend"):
@@ -215,10 +226,22 @@ def search(options: SearchOptions) -> None:
         opening: AbstractContextManager[SearchTarget] = open_several(options.archives, query)
     else:
         opening = _open_archive(options.archives[0], query, options.save)
-    from archiver.cli.search_output import RENDERERS
+    from archiver.cli.search_output import RENDERERS, print_advice
 
     with opening as target:
+        note_assumptions(query.text)
         RENDERERS[mode](target, options)
+        if mode != "trend" and not any(plan.total for plan in target.plans()):
+            print_advice(target, options.archives)
+            sys.exit(1)
+
+
+def note_assumptions(text: str) -> None:
+    """Says on stderr how the mistakes in a query were understood that are not errors. Raises BadQuery."""
+    from archiver.search.query_parser import query_assumptions
+
+    for sentence in query_assumptions(text):
+        click.echo(sentence, err=True)
 
 
 @contextmanager
@@ -249,10 +272,10 @@ _IN_FEED = 100
 
 
 @click.group(short_help="List saved searches and show their new results.", invoke_without_command=True)
-@json_option
+@list_options
 @archive_option
 @click.pass_context
-def searches(context: click.Context, as_json: bool, archive: str) -> None:
+def searches(context: click.Context, form: str | None, archive: str) -> None:
     """List saved searches, each with its number of results and how many are new since its last run.
 
     Save a search with 'archiver search ... --save NAME'. Results stay new until 'archiver searches run NAME' shows
@@ -266,24 +289,24 @@ def searches(context: click.Context, as_json: bool, archive: str) -> None:
       archiver searches run floods --atom floods.xml
     """
     if context.invoked_subcommand is None:
-        _print_list(as_json, archive)
+        _print_list(form, archive)
 
 
 @searches.command("list")
-@json_option
+@list_options
 @archive_option
-def list_(as_json: bool, archive: str) -> None:
+def list_(form: str | None, archive: str) -> None:
     """List saved searches; the same as 'archiver searches'.
 
     \b
     Example:
       archiver searches list --json
     """
-    _print_list(as_json, archive)
+    _print_list(form, archive)
 
 
 @searches.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete("saved search"))
 @click.option("--peek", is_flag=True, help="Show new results, but keep them as new.")
 @click.option("--again", is_flag=True, help="Show the results of the last run that found something again.")
 @click.option(
@@ -342,7 +365,7 @@ def _find_new_hits(db: Database, name: str, *, peek: bool) -> NewHits:
 
 
 @searches.command()
-@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=complete("saved search"))
 @click.option("--mail", is_flag=True, help="Send it by mail, as [notify.mail] in archiver.toml says.")
 @click.option("--to", metavar="ADDRESS", multiple=True, help="Send it to this address instead; may be repeated.")
 @click.option("--peek", is_flag=True, help="Keep the results as new.")
@@ -407,7 +430,7 @@ def _mail_channel(to: tuple[str, ...]) -> Callable[[Letter], None]:
 
 
 @searches.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete("saved search"))
 @json_option
 @archive_option
 def show(name: str, as_json: bool, archive: str) -> None:
@@ -437,7 +460,7 @@ def show(name: str, as_json: bool, archive: str) -> None:
 
 
 @searches.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete("saved search"))
 @archive_option
 def remove(name: str, archive: str) -> None:
     """Delete a saved search. Articles are not affected.
@@ -454,16 +477,15 @@ def remove(name: str, archive: str) -> None:
     click.echo(f"Saved search {name} deleted.")
 
 
-def _print_list(as_json: bool, archive: str) -> None:
+def _print_list(form: str | None, archive: str) -> None:
     from archiver.search.saved_search import saved_search_states
     from archiver.storage.connection import opened
 
     with opened(archive, read_only=True) as db:
         found = saved_search_states(db)
-    if as_json:
-        print_json(
-            [{**_saved_as_json(one.saved), "total": one.total, "new": one.new, "error": one.error} for one in found]
-        )
+    if form:
+        rows = [{**_saved_as_json(one.saved), "total": one.total, "new": one.new, "error": one.error} for one in found]
+        print_values(rows, form)
     elif not found:
         click.echo("There are no saved searches. Save one with 'archiver search QUERY --save NAME'.", err=True)
     else:
@@ -518,7 +540,8 @@ def _new_hits_as_json(saved: SavedSearch, news: NewHits | None, reported: tuple[
 
 
 def _saved_as_json(saved: SavedSearch) -> dict[str, Any]:
-    return {"name": saved.name, "query": _format_query(saved), "saved_at": saved.saved_at, "ran_at": saved.ran_at}
+    ran_at = saved.ran_at if saved.ran_at != saved.saved_at else None
+    return {"name": saved.name, "query": _format_query(saved), "saved_at": saved.saved_at, "ran_at": ran_at}
 
 
 def _format_query(saved: SavedSearch) -> str:

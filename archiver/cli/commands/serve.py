@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import socket
 import webbrowser
+from collections.abc import Mapping
+from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
 from urllib.request import ProxyHandler, build_opener
 
 import click
 
-from archiver.cli.options import archive_option
+from archiver.cli.options import archive_option, complete
 
 
 @click.command(short_help="Browse the archive in a web browser.")
@@ -36,30 +38,45 @@ from archiver.cli.options import archive_option
     metavar="URL",
     help="The public URL behind a proxy, including its path.",
 )
+@click.option("--title", metavar="TEXT", help="The name of the archive on its web pages.")
+@click.option("--description", metavar="TEXT", help="One line about the archive, for its front page.")
 @click.option("--open", "open_browser", is_flag=True, help="Open the archive in your browser.")
 @archive_option
-def serve(archive: str, host: str, port: int, public_url: str, open_browser: bool) -> None:
+def serve(
+    archive: str,
+    host: str,
+    port: int,
+    public_url: str,
+    title: str | None,
+    description: str | None,
+    open_browser: bool,
+) -> None:
     """Browse the archive in a web browser: search, read, compare, collect, cite.
 
     The server only reads the archive, and can run during a crawl. There is no login: everybody who can reach the
     address can read the whole archive, so by default the server listens only on this machine. docs/search.md describes
-    how to run it behind a proxy with authentication.
+    how to run it behind a proxy with authentication. The title and description can also be set under [serve] in
+    archiver.toml.
 
     \b
     Examples:
       archiver serve
       archiver serve --archive news.db --port 8080 --open
-      archiver serve --public-url https://archive.example.org/news/
+      archiver serve --public-url https://archive.example.org/news/ --title "The Quay Archive"
     """
-    _serve(Path(archive), host, port, public_url, "" if open_browser else None)
+    names = {name: value for name, value in (("title", title), ("description", description)) if value is not None}
+    _serve(Path(archive), host, port, public_url, "" if open_browser else None, names)
 
 
-def _serve(archive: Path, host: str, port: int, public_url: str, page: str | None) -> None:
+def _serve(
+    archive: Path, host: str, port: int, public_url: str, page: str | None, names: Mapping[str, str] | None = None
+) -> None:
     """Serves the archive until Ctrl-C. `page` is the path of the page to open in the browser, without the first slash;
-    None to open none.
+    None to open none. `names` replace the title and the description that archiver.toml gives the archive.
     """
     from archiver.cli.commands.search import update_search_index
     from archiver.errors import ExtraMissing
+    from archiver.sites.archiver_toml import load_config
 
     try:
         from archiver.web.datasette_app import is_loopback
@@ -83,7 +100,7 @@ def _serve(archive: Path, host: str, port: int, public_url: str, page: str | Non
         if page is not None:
             _open_browser(address + page)
 
-    run(archive, host, port, public_url, started)
+    run(archive, host, port, public_url, started, replace(load_config().serve, **(names or {})))
 
 
 def _open_browser(address: str) -> None:
@@ -106,7 +123,7 @@ _SECONDS = 2.0
 
 
 @click.command("open", short_help="Open an article in the web browser.")
-@click.argument("id_or_url", metavar="ID|URL")
+@click.argument("id_or_url", metavar="ID|URL", shell_complete=complete("article"))
 @click.option(
     "--port",
     type=click.IntRange(1, 65_535),

@@ -11,8 +11,16 @@ import click
 
 from archiver import __version__
 from archiver.cli.bulk_site_commands import check, describe_rules_without_match, export, import_, mute, set_, tag
-from archiver.cli.options import archive_option, json_option, read_bytes, tag_option
-from archiver.cli.terminal import count_noun, format_time, print_json, print_lines, print_table, styled_line
+from archiver.cli.options import archive_option, complete, json_option, list_options, read_bytes, tag_option
+from archiver.cli.terminal import (
+    count_noun,
+    format_time,
+    print_json,
+    print_lines,
+    print_table,
+    print_values,
+    styled_line,
+)
 from archiver.errors import NothingLearned
 from archiver.storage.connection import writing
 
@@ -23,17 +31,22 @@ _LEARNING_PAGES = 50
 _SHOWN = 50
 
 
-@click.group(short_help="List and change the sites of the archive.")
-def sites() -> None:
+@click.group(short_help="List and change the sites of the archive.", invoke_without_command=True)
+@list_options
+@archive_option
+@click.pass_context
+def sites(context: click.Context, form: str | None, archive: str) -> None:
     """List and change the sites of the archive.
 
     \b
     Examples:
+      archiver sites
       archiver sites add https://blog.example.org
       archiver sites set blog.example.org delay=2 revisit_days=14
       archiver sites import feeds.opml
-      archiver sites list
     """
+    if context.invoked_subcommand is None:
+        _print_list(None, form, archive)
 
 
 for command in (check, import_, export, set_, tag, mute):
@@ -71,15 +84,19 @@ def add(url: str, as_json: bool, archive: str) -> None:
 
 @sites.command("list")
 @tag_option("label", help="Only the sites with this tag.")
-@json_option
+@list_options
 @archive_option
-def list_(label: str | None, as_json: bool, archive: str) -> None:
-    """List all sites.
+def list_(label: str | None, form: str | None, archive: str) -> None:
+    """List all sites; the same as 'archiver sites'.
 
     \b
     Example:
-      archiver sites list --tag news --json
+      archiver sites list --tag news --csv
     """
+    _print_list(label, form, archive)
+
+
+def _print_list(label: str | None, form: str | None, archive: str) -> None:
     from archiver.storage.connection import opened
     from archiver.storage.sites import list_sites, site_ids_with_tag, tags_of_sites
 
@@ -88,8 +105,8 @@ def list_(label: str | None, as_json: bool, archive: str) -> None:
         chosen = site_ids_with_tag(db, label) if label else None
         rows = [{**row, "tags": list(tags.get(row["id"], ()))} for row in list_sites(db)]
     rows = [row for row in rows if chosen is None or row["id"] in chosen]
-    if as_json:
-        print_json(rows)
+    if form:
+        print_values(rows if form != "csv" else list(map(_csv_row, rows)), form)
     elif not rows:
         click.echo("The archive has no sites yet. Add one with 'archiver sites add URL'.", err=True)
     else:
@@ -100,13 +117,20 @@ def list_(label: str | None, as_json: bool, archive: str) -> None:
         )
 
 
+def _csv_row(row: dict[str, Any]) -> dict[str, Any]:
+    run = row["last_run"] or {}
+    names = ("name", "start_url", "platform", "tags", "articles", "settings", "added_at")
+    last = {"last_run_at": run.get("started_at"), "last_run_outcome": run.get("outcome")}
+    return {name: row[name] for name in names} | last
+
+
 def _describe_last_run(site: dict[str, Any]) -> tuple[str, str]:
     run = site["last_run"]
     return (format_time(run["started_at"]), run["outcome"] or "running") if run else ("never", "")
 
 
 @sites.command()
-@click.argument("site")
+@click.argument("site", shell_complete=complete("site"))
 @json_option
 @archive_option
 def show(site: str, as_json: bool, archive: str) -> None:
@@ -190,7 +214,7 @@ def _describe_rules(history: list[dict[str, Any]], name: str) -> list[str]:
 
 
 @sites.command(short_help="Show or change the extraction rules of a site.")
-@click.argument("site")
+@click.argument("site", shell_complete=complete("site"))
 @click.option(
     "--set",
     "file",
@@ -266,7 +290,7 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
 
 
 @sites.command()
-@click.argument("site")
+@click.argument("site", shell_complete=complete("site"))
 @click.option("--with-articles", is_flag=True, help="Also remove its articles. WARC files are kept.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @archive_option
@@ -302,7 +326,7 @@ def _confirm_removal(site: str, articles: int) -> None:
 
 
 @sites.command()
-@click.argument("site")
+@click.argument("site", shell_complete=complete("site"))
 @click.option("--accept", is_flag=True, help="Store what the pages show, from their captures, without fetching.")
 @json_option
 @archive_option
@@ -350,7 +374,7 @@ def release(site: str, accept: bool, as_json: bool, archive: str) -> None:
 
 
 @sites.command()
-@click.argument("old", metavar="OLD")
+@click.argument("old", metavar="OLD", shell_complete=complete("site"))
 @click.argument("new", metavar="NEW")
 @click.option(
     "--merge",

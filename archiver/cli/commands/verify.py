@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from archiver import __version__
-from archiver.cli.options import archive_option, json_option, pass_options_as
+from archiver.cli.options import archive_option, complete, json_option, pass_options_as
 from archiver.cli.terminal import count_noun, format_time, print_json, print_lines, show_stage_progress, styled_line
 from archiver.errors import ArchiverError
 
@@ -47,7 +47,7 @@ class VerifyOptions:
 
 
 @click.command(short_help="Check every article against its capture, and the archive for damage.")
-@click.argument("what", nargs=-1, metavar="[SITE|ID|URL]...")
+@click.argument("what", nargs=-1, metavar="[SITE|ID|URL]...", shell_complete=complete("site", "article"))
 @click.option("--quick", is_flag=True, help="Check only the database, not the WARC files.")
 @click.option(
     "--part",
@@ -216,6 +216,8 @@ def _find_article_ids(archive: str, what: tuple[str, ...]) -> list[int]:
             try:
                 out[find_article(db, word)] = None
             except ArticleNotFound:
+                if word.isdecimal():
+                    raise
                 from archiver.storage.sites import find_site
 
                 name = find_site(db, word)["name"]

@@ -272,8 +272,20 @@ def find_article(db: Database, what: str | int) -> int:
     if row is None:
         if removal := tombstone_named(db, text):
             raise ArticleRemoved(text, removal.explanation, allowed=removal.allowed_at is not None)
-        raise ArticleNotFound(text)
+        raise ArticleNotFound(text, () if text.isdecimal() else _urls_near(db, key))
     return int(row[0])
+
+
+def _urls_near(db: Database, key: str) -> list[str]:
+    """Returns URLs of articles in the same folder of a site as the URL with this urlkey, which may be mistyped."""
+    folder = key.rstrip("/").rpartition("/")[0] + "/"
+    return [
+        row[0]
+        for row in db.execute(
+            "select url from article_urls where urlkey >= ? and urlkey < ? and kind = 'url' limit 1000",
+            [folder, f"{folder}\U0010ffff"],
+        )
+    ]
 
 
 # -- clusters
