@@ -40,7 +40,7 @@ from archiver.search.engine import (
 from archiver.search.federated import FederatedHit, FederatedQuery, Shard, load_federated_page, plan_federated_query
 from archiver.search.histograms_and_trends import histogram_of_plans, trend_over_archives
 from archiver.search.query import Query, query_as_options
-from archiver.search.suggestions import advise
+from archiver.search.query_advice import advise
 from archiver.storage.connection import opened
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from archiver.archive import Archive
 from archiver.errors import count_typos
 from archiver.search.engine import plan_query
 from archiver.search.query import Query
-from archiver.search.suggestions import Advice, advise
+from archiver.search.query_advice import Advice, advise
 
 
 def advice(archive: Archive, text: str = "", **filters: Any) -> Advice:
