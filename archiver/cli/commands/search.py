@@ -23,6 +23,7 @@ from archiver.cli.options import (
     archive_option,
     archives_option,
     complete,
+    format_of_file,
     json_option,
     list_options,
     pass_options_as,
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from archiver.cli.search_output import SearchTarget
-    from archiver.search.feeds import FeedFormat
     from archiver.search.index_refresh import Progress
     from archiver.search.query import Query
     from archiver.search.saved_search import Letter, NewHit, NewHits, SavedSearch
@@ -556,8 +556,8 @@ def _format_last_run(saved: SavedSearch) -> str:
 
 # `archiver feed`
 
-_FEED_FORMATS = {".xml": "atom", ".atom": "atom", ".json": "json"}
-"""Maps the extension of a file to the format of a feed."""
+_FEED_FORMATS = {".xml": ("atom",), ".atom": ("atom",), ".json": ("json",)}
+"""Maps the extension of a file to the format of a feed that it stands for."""
 
 
 @click.command(short_help="Write a feed of new and changed articles.", context_settings=_WORDS, cls=QueryCommand)
@@ -600,25 +600,16 @@ def feed(options: FeedOptions) -> None:
     from archiver.search.feeds import WRITERS, changes_feed
 
     refuse_unknown_options(options.query.query)
-    form = _feed_format(options.output, options.form)
+    form = format_of_file(options.output, options.form, _FEED_FORMATS, "atom")
     query = options.query.as_query(limit=None, duplicates=False, fold="")
+    note_assumptions(query.text)
     with _open_archive(options.archive, query, None) as target:
         ((db, query),) = target.archives()
         found = changes_feed(db, query, options.limit, own_url=options.url, title=options.title)
     with open_output(options.output) as out:
-        out.write(WRITERS[form](found))
+        out.write(WRITERS["json" if form == "json" else "atom"](found))
     if options.output != "-":
         click.echo(f"{count_noun(len(found.entries), 'article')} written to {options.output}", err=True)
-
-
-def _feed_format(output: str, form: str | None) -> FeedFormat:
-    """Returns the format of a feed: `form`, or else what the extension of the file says. Raises UsageError if the two
-    differ.
-    """
-    by_file = _FEED_FORMATS.get(Path(output).suffix.lower(), "")
-    if form and by_file and form != by_file:
-        raise click.UsageError(f"{output} is a name for the format {by_file}, not for {form}.")
-    return "json" if (form or by_file) == "json" else "atom"
 
 
 # `archiver index`
