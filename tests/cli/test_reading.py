@@ -413,7 +413,7 @@ def test_export_leaves_no_incomplete_file(run: Run, tmp_path: Path) -> None:
         (["diff", "99"], 1, "ArticleNotFound 99"),
         (["diff", "1", "x"], 2, "BadParameter [A]"),
         (["cite", "99"], 1, "ArticleNotFound 99"),
-        (["cite", "1", "--style", "mla"], 2, "BadParameter --style"),
+        (["cite", "1", "--style", "turabian"], 2, "BadParameter --style"),
         (["cite"], 2, "UsageError --query"),
         (["cite", "1", "2", "--revision", "1"], 2, "UsageError --revision"),
         (["cite", "1", "--revision", "9"], 1, "RevisionNotFound 1"),

@@ -602,7 +602,7 @@ def feed(options: FeedOptions) -> None:
     refuse_unknown_options(options.query.query)
     form = format_of_file(options.output, options.form, _FEED_FORMATS, "atom")
     query = options.query.as_query(limit=None, duplicates=False, fold="")
-    note_assumptions(query.text)
+    note_repairs(query.text)
     with _open_archive(options.archive, query, None) as target:
         ((db, query),) = target.archives()
         found = changes_feed(db, query, options.limit, own_url=options.url, title=options.title)
