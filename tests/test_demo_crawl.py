@@ -128,5 +128,5 @@ def test_a_second_crawl_shows_what_changed_and_asks_for_little(crawled: tuple[De
     changed.add(moved.path(moved.moved_from))
     assert len([r for r in asked if r.target not in changed]) <= 25
     state, *findings = archiver("status", "--health", "--archive", str(archive)).stdout.splitlines()
-    assert (state, len(findings)) == ("green: 1 green", 1)
+    assert (state, len(findings)) == ("green: 1 site (green)", 1)
     assert all(demo.blog.url(post) in findings[0] for post in demo.blog.every_post if post.gone)

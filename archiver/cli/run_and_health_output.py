@@ -167,11 +167,15 @@ def _format_mute(name: str, mute: Mute) -> Any:
 
 
 def _count_states(found: OverallHealth) -> str:
+    """Counts the sites by health: "3 sites (1 red, 2 green)", or "1 site (green)"."""
     states = [health.state for _, health in found.sites]
     counts = [f"{states.count(level):,} {level}" for level in ("red", "amber", "green") if level in states]
     if "unknown" in states:
         counts.append(f"{states.count('unknown'):,} never crawled")
-    return ", ".join(counts) or "no sites yet"
+    if not counts:
+        return "no sites yet"
+    shown = counts[0].partition(" ")[2] if len(counts) == 1 else ", ".join(counts)
+    return f"{count_noun(len(states), 'site')} ({shown})"
 
 
 # The changes of articles, in the order in which they are printed: key of the count, singular, plural.

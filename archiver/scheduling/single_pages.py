@@ -28,6 +28,7 @@ from archiver.storage.completeness_and_url_history import url_history
 from archiver.storage.full_text_and_saved_searches import archive_mark
 from archiver.storage.pages import capture_of_page, forget_missing_pages, moment, page_row
 from archiver.storage.sites_settings_and_rules import SiteLookup, find_site, remove_site
+from archiver.storage.tombstones import tombstone_at
 from archiver.urls import normalize, start_address, urlkey
 
 PageOutcome = Literal[
@@ -174,12 +175,12 @@ def _settle_known(adding: _Addition, db: Database) -> None:
     """Settles the pages that are archived, unless they are to be fetched again, and those that were removed."""
     adding.newest = archive_mark(db).article
     for url in list(adding.waiting):
+        if removal := tombstone_at(db, urlkey(url)):
+            adding.settle(url, NamedPage(url, url, "removed", str(ArticleRemoved(url, removal.explanation))))
+            continue
         try:
             found = url_history(db, url)
         except URLNotFound:
-            continue
-        except ArticleRemoved as error:
-            adding.settle(url, NamedPage(url, url, "removed", str(error)))
             continue
         if found["article"]:
             adding.revisions[found["article"]["id"]] = found["article"]["revision"]

@@ -4,33 +4,25 @@ something.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-import tantivy
-from sqlite_utils import Database
-
-from archiver.errors import BadQuery, count_typos, similar_words
+from archiver.errors import BadQuery, similar_words
 from archiver.fields import LIST_FIELDS_BY_QUERY_NAME, WEIGHTS
-from archiver.markup import lazy_regex
 from archiver.search.index_schema_and_documents import (
     FOLDED_NAMES,
     KEYS,
     fold_name,
-    index_schema,
     index_text,
-    index_texts,
 )
 from archiver.search.query import Query, query_as_options
-from archiver.search.query_parser import COLUMN_OF, parse_query
+from archiver.search.query_corrections import index_words_near, nearest_words, similar_field
+from archiver.search.query_parser import list_unknown_fields, parse_query
 from archiver.search.query_plans_hits_and_facets import Plan, plan_query, usual_spelling
-from archiver.search.query_tree import PREDICATES, And, Key, Near, Node, Or, Term
-from archiver.search.sorting_and_duplicate_folding import field_values
-from archiver.search.tantivy_index_damage_and_state import Searcher
+from archiver.search.query_tree import And, Key, Near, Node, Or, Term
 from archiver.search.word_splitting import is_run_letter, lookup_words, split_into_words, words_with_places
 
 
@@ -104,36 +96,19 @@ def _try(plans: Sequence[Plan], query: Query, change: str) -> Suggestion:
         return Suggestion(query, change, 0)
 
 
-# Names of fields.
-
-_FIELD = lazy_regex(r"(?<![^\s(-])([A-Za-z]{3,}):(?=[^\s/])")
-_FIELD_NAMES = tuple(dict.fromkeys((*COLUMN_OF, *PREDICATES)))
+_MAX_WORDS = 10
+"""At most this many words of a query are looked at."""
 
 
 def _correct_fields(text: str) -> tuple[str, list[str]]:
     """Returns a query text with corrected names of fields (auther:Tom becomes author:Tom), and what was changed."""
     changes: list[str] = []
-
-    def corrected(found: re.Match[str]) -> str:
-        name = found[1].lower()
-        similar = [] if name in (*_FIELD_NAMES, "stem") else similar_words(name, _FIELD_NAMES)
-        if not similar:
-            return found[0]
-        changes.append(f"{similar[0]}: instead of {found[1]}:")
-        return f"{similar[0]}:"
-
-    return _FIELD.sub(corrected, text), changes
-
-
-# Words of the index.
-
-_SAMPLE = 20
-"""Similar words are looked for in so many articles that contain one."""
-_MAX_WORDS = 10
-"""At most this many words of a query are looked at."""
-_SHORTEST = 3
-_LONG = 6
-"""In words of this many letters, two mistakes are corrected; in shorter ones, a single one."""
+    for unknown in reversed(list_unknown_fields(text)):
+        if field := similar_field(unknown.name, unknown.value):
+            end = unknown.at + len(unknown.name)
+            text = f"{text[: unknown.at]}{field}{text[end:]}"
+            changes.insert(0, f"{field}: instead of {unknown.name}:")
+    return text, changes
 
 
 def _correct_words(plans: Sequence[Plan], query: Query) -> dict[str, str]:
@@ -146,10 +121,9 @@ def _correct_words(plans: Sequence[Plan], query: Query) -> dict[str, str]:
         columns = (column,) if column else tuple(WEIGHTS)
         if is_run_letter(word[0]) or _count(plans, columns, word):
             continue
-        is_plain = len(word) < _SHORTEST or word.isdigit()
-        similar = "" if is_plain else _similar_word(plans, columns, word)
+        similar = [one for plan in plans for one in index_words_near(plan.searcher, word, columns, 1)]
         if similar or column not in LIST_FIELDS_BY_QUERY_NAME.values():
-            corrections[word] = similar
+            corrections[word] = nearest_words(word, similar, 1)[0] if similar else ""
     return corrections
 
 
@@ -168,62 +142,6 @@ def _looked_up_words(node: Node | None) -> Iterator[tuple[str, str]]:
 
 def _count(plans: Iterable[Plan], columns: Iterable[str], word: str) -> int:
     return sum(plan.searcher.doc_freq(column, word) for plan in plans for column in columns)
-
-
-def _similar_word(plans: Sequence[Plan], columns: Collection[str], word: str) -> str:
-    """Returns the word of these index fields that is most similar to `word`, or "" if none is."""
-    for distance in (1, 2) if len(word) >= _LONG else (1,):
-        candidates = {one for plan in plans for one in _words_of_similar_articles(plan, columns, word, distance)}
-        near = [(typos, one) for one in candidates if (typos := count_typos(word, one, 2)) <= 2]
-        if near:
-            return min(near, key=lambda one: (one[0], -_count(plans, columns, one[1]), one[1]))[1]
-    return ""
-
-
-def _words_of_similar_articles(plan: Plan, columns: Collection[str], word: str, distance: int) -> Iterator[str]:
-    """Yields words with about the length of `word` from articles that contain a word within this edit distance. The
-    index finds the articles, but does not say by which of their words.
-    """
-    schema = index_schema()
-    similar = tantivy.Query.boolean_query(
-        [
-            (tantivy.Occur.Should, tantivy.Query.fuzzy_term_query(schema, column, word, distance=distance))
-            for column in columns
-        ]
-    )
-    for number in _first_ids(plan.searcher, similar):
-        for text in _texts(plan.db, number, columns):
-            yield from (one for one in set(split_into_words(text)) if _may_be_similar(word, one, distance))
-
-
-def _may_be_similar(word: str, other: str, distance: int) -> bool:
-    """Returns False for most words that are not within this edit distance, more quickly than it can be computed."""
-    return abs(len(other) - len(word)) <= distance and len(set(word) ^ set(other)) <= 2 * distance
-
-
-def _first_ids(searcher: Searcher, query: tantivy.Query) -> list[int]:
-    return field_values(searcher, "id", [address for _, address in searcher.search(query, limit=_SAMPLE).hits])
-
-
-def _texts(db: Database, article: int, columns: Collection[str]) -> Iterator[str]:
-    names = ["geotags" if name == "places" else name for name in columns]
-    for row in db.query(f"select {', '.join(names)} from articles where id = ?", [article]):
-        for name in names:
-            yield from _strings(row[name])
-
-
-def _strings(value: Any) -> Iterable[str]:
-    """Returns the texts in a column of `articles`, which is a text or a JSON array of texts or places."""
-    if not isinstance(value, str):
-        return ()
-    if not value.startswith("["):
-        return (value,)
-    try:
-        items = json.loads(value)
-    except ValueError:
-        return (value,)
-    texts = [text for one in items if isinstance(one, dict) for text in one.values() if isinstance(text, str)]
-    return texts or index_texts(value)
 
 
 def _replace_words(text: str, corrections: dict[str, str]) -> str:

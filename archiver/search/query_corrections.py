@@ -15,7 +15,6 @@ from sqlite_utils import Database
 
 from archiver.errors import BadQuery, count_typos
 from archiver.fields import WEIGHTS
-from archiver.mistyped_words import allowed_mistakes, nearest_words
 from archiver.search.query import Query, ranking_terms
 from archiver.search.query_parser import COLUMN_OF, UnknownField, list_unknown_fields
 from archiver.search.query_plans_hits_and_facets import plan_query, run

@@ -25,7 +25,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise, permutations
+from itertools import permutations
 from typing import Literal
 
 from archiver.errors import BadQuery
@@ -103,34 +103,6 @@ def parse_query(text: str, *, stem: bool = False) -> Node | None:
     return node
 
 
-def query_assumptions(text: str) -> list[str]:
-    """Returns a sentence for each mistake in a query that is not an error, which says how it was understood: an
-    unclosed quotation mark or parenthesis, an operator without a word, and a field without a value.
-    """
-    clean = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode()).translate(_PLAIN).strip()
-    found: list[str] = []
-    for match in _matches(clean):
-        name = (match["word"] or "").removesuffix(":")
-        if match["phrase"] is not None and match[0].count('"') == 1:
-            found.append(
-                f"The quotation mark before {match['phrase'].strip()!r} is not closed: the rest is read as a phrase."
-            )
-        elif name != match["word"] and name.lower() in (*COLUMN_OF, *PREDICATES):
-            found.append(f"{name}: has no value and is searched as a word: write {name}:VALUE, without a space.")
-    kinds = [token.kind for token in _tokens(clean, stem=False)]
-    opened, closed = sum(kind in ("(", "near") for kind in kinds), kinds.count(")")
-    if opened != closed:
-        found.append(
-            "A parenthesis is not closed: it ends with the query."
-            if opened > closed
-            else "A parenthesis is closed and was not opened: it is left out."
-        )
-    for kind, following in pairwise((*kinds, ")")):
-        if kind in ("AND", "OR", "NOT", "NEAR") and following in (")", "OR"):
-            found.append(f"{kind} without a word after it is left out.")
-    return found
-
-
 def _matches(text: str) -> Iterator[re.Match[str]]:
     """Yields the match of `_TOKEN` for each token of a query."""
     position = 0
@@ -182,7 +154,8 @@ _SCHEMES = ("http", "https", "ftp", "mailto", "file", "urn", "doi")
 
 def list_repairs(text: str) -> tuple[Repair, ...]:
     """Returns how mistakes in a query are read that are no errors: a quotation mark or parenthesis without its
-    counterpart, and an operator without a word after or before it. They are in the order of the query.
+    counterpart, an operator without a word after or before it, and a field without a value. They are in the order of
+    the query.
     """
     out, depth, before = [], 0, ""
     for found in _written_tokens(text):
@@ -190,6 +163,7 @@ def list_repairs(text: str) -> tuple[Repair, ...]:
         word = found["word"] if not found["field"] and found["phrase"] is None else None
         operator = _operator(word, at) if word else None
         kind = operator.kind if operator else ")" if found["close"] else "(" if found["open"] else "term"
+        out += _empty_field(found, at)
         if kind == ")" and depth == 0:
             out.append(Repair(at, ")", "No parenthesis is open here, so this one is left out."))
         if kind == ")" and before in ("AND", "OR", "NOT", "NEAR"):
@@ -205,6 +179,15 @@ def list_repairs(text: str) -> tuple[Repair, ...]:
     if before.partition("/")[0] in ("AND", "OR", "NOT", "NEAR", "|"):
         out.append(Repair(len(text), before, f"No word follows {before}, so it is left out."))
     return tuple(out)
+
+
+def _empty_field(found: re.Match[str], at: int) -> list[Repair]:
+    """Returns the repair of a token that is a field without a value, such as "title:"; [] for any other token."""
+    name = (found["word"] or "").removesuffix(":")
+    if name == (found["word"] or "") or name.lower() not in (*COLUMN_OF, *PREDICATES):
+        return []
+    reading = f"{name}: has no value, so it is searched as a word. Write {name}:VALUE, without a space."
+    return [Repair(at, found["word"], reading)]
 
 
 def list_unknown_fields(text: str) -> tuple[UnknownField, ...]:
@@ -224,16 +207,7 @@ def list_unknown_fields(text: str) -> tuple[UnknownField, ...]:
 
 def _written_tokens(text: str) -> Iterator[re.Match[str]]:
     """Yields the tokens of a query, with positions in the text as it is written."""
-    plain = text.replace("\0", " ").translate(_PLAIN)
-    position = 0
-    while position < len(plain):
-        found = _TOKEN.match(plain, position)
-        if found is None or found.end() == position:
-            position += 1
-            continue
-        position = found.end()
-        if found[0].strip():
-            yield found
+    return (one for one in _matches(text.replace("\0", " ").translate(_PLAIN)) if one[0].strip())
 
 
 def _place_of(found: re.Match[str]) -> tuple[int, str]:

@@ -445,7 +445,8 @@ class SiteSpider(Spider):
         scheduled: bool = False,
         **kwargs: Any,
     ) -> None:
-        pages: tuple[str, ...] = kwargs.pop("pages", ())  # from `archiver add`; no text argument of `scrapy crawl`
+        # Only `archiver add` passes pages, as a tuple: `scrapy crawl -a pages=...` would pass a text, and is refused.
+        pages: tuple[str, ...] = kwargs.pop("pages") if isinstance(kwargs.get("pages"), tuple) else ()
         if kwargs:
             unknown, value = next(iter(kwargs.items()))
             raise BadArgument(unknown, value, f"the spider has no such argument; use {_ARGUMENTS}")

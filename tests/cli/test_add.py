@@ -70,6 +70,7 @@ def test_a_new_site_keeps_single_pages_until_it_is_named(tmp_path: Path) -> None
         assert json.loads(archiver("status", listed["name"], "--json", archive=archive).stdout)[0]["missing_total"] == 0
         named = crawl(site.url, archive=archive)
         assert named.returncode == 0
+        assert f"'archiver sites set {listed['name']} crawl=yes'" in named.stderr
     assert rows(archive, "select title from articles order by title") == [("A post",), ("B post",), ("C post",)]
 
 
@@ -169,3 +170,16 @@ def test_a_crawl_of_one_post_adds_no_site(tmp_path: Path) -> None:
     assert f"archiver crawl {site.url}" in refused.stderr
     assert rows(archive, "select count(*) from sites") == [(1,)]
     assert insisted.returncode == 0
+
+
+def test_a_removed_post_does_not_come_back(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    with serving(blog()) as site:
+        url = site.url + "2024/a-post/"
+        add(url, site.url + "2024/b-post/", archive=archive)
+        assert archiver("remove", url, "--reason", "its author asked", "--yes", archive=archive).returncode == 0
+        again = add(url, "--again", archive=archive)
+        moved = add(site.url + "moved/", archive=archive)
+    assert (again[0], again[1][url]["outcome"]) == (1, "removed")
+    assert (moved[0], moved[1][site.url + "moved/"]["id"]) == (1, None)
+    assert rows(archive, "select title from articles") == [("B post",)]

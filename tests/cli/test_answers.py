@@ -238,9 +238,9 @@ def test_a_concordance_is_the_same_in_every_format(run: Run) -> None:
     asked = ("search", "tide", "--concordance", "--width", "9")
     as_json = json.loads(run(*asked, "--json").stdout)
     assert [(row["id"], row["before"], row["keyword"], row["after"]) for row in as_json] == [
-        (2, "ays. The ", "tide", " came and"),
-        (1, "", "Tide", " tables f"),
-        (1, "nted new ", "tide", " tables. "),
+        (2, "The ", "tide", " came and"),
+        (1, "", "Tide", " tables"),
+        (1, "new ", "tide", " tables."),
     ]
     assert [json.loads(row) for row in run(*asked, "--jsonl").stdout.splitlines()] == as_json
     assert [row["field"] for row in csv.DictReader(io.StringIO(run(*asked, "--csv").stdout))] == [
@@ -253,7 +253,7 @@ def test_a_concordance_is_the_same_in_every_format(run: Run) -> None:
 def test_keywords_are_aligned(run: Run) -> None:
     lines = run("search", "tide OR 学习", "--concordance", "--width", "12").stdout.splitlines()
     assert numbers(lines[0]) == ["6", "3"]
-    assert lines[2] == "    2  2024-04-11  e days. The  tide  came and we"
+    assert lines[2] == "    2  2024-04-11    days. The  tide  came and"
     assert lines[3] == "    1  2024-03-05               Tide  tables for"
     assert {cell_len(re.split("tide|Tide|学习", text)[0]) for text in lines[2:6]} == {32}
     nothing = run("search", "no-such-word", "--concordance")

@@ -130,7 +130,7 @@ def test_a_search_without_results_offers_one_with_results(run: Run, words: tuple
     [
         ('"tide tables', "quotation mark"),
         ("(tide OR", "parenthesis"),
-        ("tide OR", "OR without a word"),
+        ("tide OR", "No word follows OR"),
         ("tide)", "parenthesis"),
         ("title: tide", "title: has no value"),
     ],
@@ -413,7 +413,7 @@ def test_export_leaves_no_incomplete_file(run: Run, tmp_path: Path) -> None:
         (["diff", "99"], 1, "ArticleNotFound 99"),
         (["diff", "1", "x"], 2, "BadParameter [A]"),
         (["cite", "99"], 1, "ArticleNotFound 99"),
-        (["cite", "1", "--style", "mla"], 2, "BadParameter --style"),
+        (["cite", "1", "--style", "turabian"], 2, "BadParameter --style"),
         (["cite"], 2, "UsageError --query"),
         (["cite", "1", "2", "--revision", "1"], 2, "UsageError --revision"),
         (["cite", "1", "--revision", "9"], 1, "RevisionNotFound 1"),
@@ -467,6 +467,11 @@ def test_without_an_archive_each_command_names_the_path(run: Run, tmp_path: Path
     assert (result.exit_code, fault(result)) == (1, f"NotAnArchive {tmp_path / 'text'}")
 
 
+def undated(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of a list without the time at which a site is due, which is the present for one never crawled."""
+    return {name: value for name, value in row.items() if name not in ("due_at", "next_run")}
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -486,7 +491,7 @@ def test_each_list_is_printed_as_json_jsonl_and_csv(run: Run, words: list[str]) 
     as_json = json.loads(run(*words, "--json").stdout)
     as_lines = [json.loads(row) for row in run(*words, "--jsonl").stdout.splitlines()]
     as_rows = list(csv.DictReader(io.StringIO(run(*words, "--csv").stdout)))
-    assert as_json == as_lines
+    assert [undated(one) for one in as_json] == [undated(one) for one in as_lines]
     assert len(as_rows) == len(as_json)
 
 

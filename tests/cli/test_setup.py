@@ -135,7 +135,7 @@ def test_open_serves_the_archive_if_nobody_does(
 ) -> None:
     from archiver.web import datasette_app
 
-    def serve(path: Path, host: str, port: int, public_url: str, on_listening: Any) -> None:
+    def serve(path: Path, host: str, port: int, public_url: str, on_listening: Any, names: Any) -> None:
         on_listening(f"http://{host}:{port}/")
 
     monkeypatch.setattr(datasette_app, "serve", serve)

@@ -282,6 +282,12 @@ def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
             urls = [_ask_about_post(options, url, known) for url in urls]
         if known and not options.is_silent:
             _note_new_sites(options.archive, urls, {row["name"] for row in known})
+        for url in set(urls) & excluded if not options.is_silent else ():
+            name = shlex.quote(Scope.of(url).name)
+            print_notice(
+                f"{name} has crawl=no, so only a crawl that names it fetches it: 'archiver sites set {name} crawl=yes' "
+                "changes that."
+            )
         _check_page_objects(options.archive, urls, {row["name"] for row in known})
         plans = [
             make_plan(url, settings.get(url, {}), options.delay, options.contact, known=url in settings) for url in urls

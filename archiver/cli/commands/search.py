@@ -23,6 +23,7 @@ from archiver.cli.options import (
     archive_option,
     archives_option,
     complete,
+    format_of_file,
     json_option,
     list_options,
     pass_options_as,
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from archiver.cli.search_output import SearchTarget
-    from archiver.search.feeds import FeedFormat
     from archiver.search.index_refresh_opening_and_check import Progress
     from archiver.search.query import Query
     from archiver.search.saved_search import Letter, NewHit, NewHits, SavedSearch
@@ -229,19 +229,19 @@ def search(options: SearchOptions) -> None:
     from archiver.cli.search_output import RENDERERS, print_advice
 
     with opening as target:
-        note_assumptions(query.text)
+        note_repairs(query.text)
         RENDERERS[mode](target, options)
         if mode != "trend" and not any(plan.total for plan in target.plans()):
             print_advice(target, options.archives)
             sys.exit(1)
 
 
-def note_assumptions(text: str) -> None:
-    """Says on stderr how the mistakes in a query were understood that are not errors. Raises BadQuery."""
-    from archiver.search.query_parser import query_assumptions
+def note_repairs(text: str) -> None:
+    """Says on stderr how the mistakes in a query are read that are not errors."""
+    from archiver.search.query_parser import list_repairs
 
-    for sentence in query_assumptions(text):
-        click.echo(sentence, err=True)
+    for one in list_repairs(text):
+        click.echo(one.reading, err=True)
 
 
 @contextmanager
@@ -556,8 +556,8 @@ def _format_last_run(saved: SavedSearch) -> str:
 
 # `archiver feed`
 
-_FEED_FORMATS = {".xml": "atom", ".atom": "atom", ".json": "json"}
-"""Maps the extension of a file to the format of a feed."""
+_FEED_FORMATS = {".xml": ("atom",), ".atom": ("atom",), ".json": ("json",)}
+"""Maps the extension of a file to the format of a feed that it stands for."""
 
 
 @click.command(short_help="Write a feed of new and changed articles.", context_settings=_WORDS, cls=QueryCommand)
@@ -600,25 +600,16 @@ def feed(options: FeedOptions) -> None:
     from archiver.search.feeds import WRITERS, changes_feed
 
     refuse_unknown_options(options.query.query)
-    form = _feed_format(options.output, options.form)
+    form = format_of_file(options.output, options.form, _FEED_FORMATS, "atom")
     query = options.query.as_query(limit=None, duplicates=False, fold="")
+    note_repairs(query.text)
     with _open_archive(options.archive, query, None) as target:
         ((db, query),) = target.archives()
         found = changes_feed(db, query, options.limit, own_url=options.url, title=options.title)
     with open_output(options.output) as out:
-        out.write(WRITERS[form](found))
+        out.write(WRITERS["json" if form == "json" else "atom"](found))
     if options.output != "-":
         click.echo(f"{count_noun(len(found.entries), 'article')} written to {options.output}", err=True)
-
-
-def _feed_format(output: str, form: str | None) -> FeedFormat:
-    """Returns the format of a feed: `form`, or else what the extension of the file says. Raises UsageError if the two
-    differ.
-    """
-    by_file = _FEED_FORMATS.get(Path(output).suffix.lower(), "")
-    if form and by_file and form != by_file:
-        raise click.UsageError(f"{output} is a name for the format {by_file}, not for {form}.")
-    return "json" if (form or by_file) == "json" else "atom"
 
 
 # `archiver index`

@@ -320,6 +320,8 @@ def _diagnose_versions() -> Diagnosis:
 
 
 def _diagnose_extras() -> Diagnosis:
+    if not _is_installed("archiver"):
+        return Diagnosis("extras", "note", "unknown, because the program is not installed as a package")
     missing: dict[str, list[str]] = {}
     for line in metadata.requires("archiver") or ():
         name, extra = re.match(r"[\w.-]+", line), re.search(r"""extra == ["'](\w+)["']""", line)

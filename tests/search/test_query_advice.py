@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from archiver.archive import Archive
-from archiver.errors import count_typos
 from archiver.search.query import Query
 from archiver.search.query_advice import Advice, advise
 from archiver.search.query_plans_hits_and_facets import plan_query
@@ -82,17 +79,3 @@ def test_a_note_says_what_the_archive_does_not_have(archive: Archive, query: Que
 @pytest.mark.parametrize("text", ["zzzzzzzz", "灯塔", "12345"])
 def test_nothing_is_suggested_where_nothing_is_similar(archive: Archive, text: str) -> None:
     assert advice(archive, text).suggestions == ()
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "typos"),
-    [("tide", "tide", 0), ("tide", "tied", 1), ("tide", "tides", 1), ("tide", "ride", 1), ("tide", "rid", 2)],
-)
-def test_typos_are_counted(one: str, other: str, typos: int) -> None:
-    assert count_typos(one, other, 2) == typos
-
-
-@given(st.text("ab", max_size=6), st.text("ab", max_size=6))
-def test_typos_are_counted_alike_in_both_directions(one: str, other: str) -> None:
-    assert count_typos(one, other, 6) == count_typos(other, one, 6)
-    assert (count_typos(one, other, 6) == 0) == (one == other)
