@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from lxml import etree, html
 
-from archiver.search.saved_search import ATOM
+from archiver.search.feeds import ATOM
 from archiver.web.collections_and_feeds import MAX_NOTE
 from tests.web.conftest import Served
 

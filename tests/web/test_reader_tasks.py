@@ -13,7 +13,7 @@ import pytest
 from lxml import etree
 from playwright.sync_api import expect
 
-from archiver.search.saved_search import ATOM
+from archiver.search.feeds import ATOM
 from tests.proved_archive import make
 from tests.web.browsing import Watch, browser, watching
 from tests.web.conftest import Served, serving
