@@ -283,4 +283,5 @@ def format_rfc3339(moment: str) -> str:
 
 
 WRITERS: dict[FeedFormat, Callable[[Feed], bytes]] = {"atom": write_atom, "json": write_json_feed}
-TYPES: dict[FeedFormat, str] = {"atom": ATOM_TYPE, "json": JSON_FEED_TYPE}
+TYPES: dict[FeedFormat, str] = {"atom": f"{ATOM_TYPE}; charset=utf-8", "json": JSON_FEED_TYPE}
+"""The Content-Type with which each format is served."""
