@@ -11,9 +11,9 @@ import pytest
 
 from archiver.health.health_rules import HealthFinding, HealthInputs, JudgedRun, judge_site
 from archiver.items import Article, Outcome, PageKind, PageResult
-from archiver.storage.held_pages import HeldPage
-from archiver.storage.runs import MeasuredRun, RunStatistics
-from archiver.storage.site_content_statistics import RepeatedValue, SiteContent, read_site_content
+from archiver.storage.held_pages_and_recent_changes import HeldPage
+from archiver.storage.run_records_and_statistics import MeasuredRun, RunStatistics
+from archiver.storage.site_content_and_daily_posts import RepeatedValue, SiteContent, read_site_content
 from tests.storage.one_site_archive import POST, SITE, archive_of_one_site, store
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
