@@ -75,7 +75,22 @@ _LABELS: dict[Kind, str] = {
         r"chuyên mục|danh mục|đăng trong|thể loại|分类(?:于|目录)?|分類|栏目|所属(?:分类|栏目)|发表在|归档于|"
         r"rubrieken|rovat(?:ok)?|rubriky|osastot?|categorii|κατηγορί(?:α|ες)|категорі[яї]|หมวดหมู่|श्रेणी|বিভাগ|"
         r"வகைகள்|კატეგორია|دسته(?:‌?بندی)?|"
-        r"カテゴリ(?:ー)?|카테고리|분류|(?:ال)?تصنيف(?:ات)?|(?:ال)?أقسام|القسم|نُ?شرت? في|קטגורי(?:ה|ות)|פורסם ב"
+        r"カテゴリ(?:ー)?|카테고리|분류|(?:ال)?تصنيف(?:ات)?|(?:ال)?أقسام|القسم|نُ?شرت? في|קטגורי(?:ה|ות)|פורסם ב|"
+        r"(?:in|from|under) (?:the |our )?(?:section|category|rubric|column)|"
+        r"(?:listed|archived|categori[sz]ed) (?:in|under|as)|"
+        r"(?:in|aus|unter) der (?:rubrik|kategorie)|(?:im|aus dem) ressort|(?:einsortiert|eingeordnet) (?:in|unter)|"
+        r"dans (?:la |notre )?(?:rubrique|cat[ée]gorie|section)|rang[ée]e? dans|en (?:la )?(?:secci[óo]n|categor[íi]a)|"
+        r"(?:na|em) (?:se[cç]?ção|categoria|rubrica|editoria)|nella (?:rubrica|categoria|sezione)|"
+        r"in de (?:rubriek|categorie)|w (?:dziale|kategorii|rubryce)|v (?:rubrice|rubrike|kategorii|kategórii|sekci)|"
+        r"publikov[aá]no v|i (?:kategorin|kategorien|avdelningen|rubrikken)|"
+        r"(?:publicerat|publisert|udgivet|arkiverat) (?:i|under)|"
+        r"kategoriassa|osastossa|luokassa|kategória|în (?:categoria|secțiunea|rubrica)|publicat în|"
+        r"u (?:rubrici|kategoriji)|objavljeno u|в (?:разделе|категории)|"
+        r"опубліковано [ву]|[ву] (?:розділі|рубриці|категорії)|"
+        r"в (?:раздел|рубрика|категория)|публикувано в|στην (?:κατηγορία|ενότητα)|δημοσιεύτηκε σ(?:ε|την|το)|"
+        r"(?:trong|thuộc|ở)(?: chuyên)? mục|trong (?:chuyên|danh) mục|thuộc (?:thể loại|danh mục)|"
+        r"(?:dalam|di) (?:kategori|rubrik)|收[录錄][于於]|归入|歸入|归类[于於]?|(?:في|ضمن) (?:قسم|تصنيف|باب)|"
+        r"ב(?:מדור|קטגוריי?[הת])|מדור|در (?:بخش|دسته)(?:‌?بندی)?|ใน(?:หมวดหมู่|หมวด)|კატეგორიაში|რუბრიკა(?:ში)?"
     ),
     "tag": (
         r"(?:and )?tagged(?: with| as)?|tags?|keywords?|hashtags?|labels?|topics?|related topics|"
@@ -387,19 +402,25 @@ class TermLink:
 def term_links(page: Page, post: Post, *, with_tags: bool = True) -> list[TermLink]:
     """Returns the links to the post's own categories and tags, in document order, without those in its text.
 
-    If no tags are found and `with_tags` is True, tags are also looked for right below the element that contains the
-    post, and then at the end of its text. In the text, a link counts only if it has a label or rel="tag".
+    If no category is found, a link with a label is also looked for at the end of the post's text. If no tags are found
+    and `with_tags` is True, tags are also looked for right below the element that contains the post, and then at the
+    end of its text. In the text, a link counts only if it has a label or rel="tag".
     """
     found = post.answers.get("term links")
     if found is None:
         found = post.answers["term links"] = _Links(page, post).terms(_links_in_holder(page, post))
     found = found[:]
+    if not any(x.kind == "category" for x in found):
+        last = _last_links(page, post)
+        lines = {a.getparent() for a in last if _is_labelled_category(page, a)}
+        links = (a for a in last if a.getparent() in lines)
+        found += [x for x in _Links(page, post, strict=True).terms(links) if x.kind == "category"]
     if not with_tags:
         return found
-    for links, strict in ((_links_below(page, post), False), (_last_links(page, post), True)):
+    for links_after, strict in ((_links_below(page, post), False), (_last_links(page, post), True)):
         if any(x.kind == "tag" for x in found):
             break
-        found += [x for x in _Links(page, post, strict).terms(links) if x.kind == "tag"]
+        found += [x for x in _Links(page, post, strict).terms(links_after) if x.kind == "tag"]
     return found
 
 
@@ -623,6 +644,22 @@ def _last_links(page: Page, post: Post) -> list[Element]:
     begin, end = _position_range(page.index, post.body)
     begin = max(begin, end - _BELOW)
     return [a for a in page.index.tag("a") if begin <= order[a] < end and a.get("href")][-_MAX_LAST:]
+
+
+def _is_labelled_category(page: Page, a: Element) -> bool:
+    """Returns True if a label such as "Filed under" precedes a link, and the site uses its address for a section: the
+    address contains the word "category" or the like, the page's own address is below it, or another link, in a menu,
+    has it, too.
+    """
+    if kind_of_label(_text_of_label(a)) != "category":
+        return False
+    href = a.get("href") or ""
+    if kind_of_address(href) == "category":
+        return True
+    folder = urlsplit(page.join(href) or "").path.rstrip("/")
+    if folder and page.path.startswith(f"{folder}/"):
+        return True
+    return sum(one.get("href") == href for one in page.index.tag("a")[:_MAX_LINKS]) > 1
 
 
 def _position_range(index: Index, el: Element) -> tuple[int, int]:

@@ -47,9 +47,9 @@ def read_dates(
     contain such a date.
 
     `before` are the words before the line, which may be a label in a separate element. A date without a label is taken
-    for the date of publication. Dates of three kinds do not count: a year in a copyright notice, the day on which a paper
-    was submitted or accepted, and the day on which the site was founded. `captured_at` is when the page was fetched; it is needed for dates such as "3 hours
-    ago".
+    for the date of publication. Dates of three kinds do not count: a year in a copyright notice, the day on which a
+    paper was submitted or accepted, and the day on which the site was founded. `captured_at` is when the page was
+    fetched; it is needed for dates such as "3 hours ago".
     """
     if _RIGHTS.search(text):
         return None, None
