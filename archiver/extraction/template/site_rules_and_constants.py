@@ -61,6 +61,8 @@ _MAX_NAME_LENGTH = 80
 _DIGITS = lazy_regex(r"\d+")
 _PARTS = lazy_regex(r"\s+[|·•»«›‹–—:/~-]+\s+|\s*[｜|]\s*")
 _DECLARED = ("json-ld", "meta", "microdata", "rdfa")
+DECLARED_IN_HEAD = ("json-ld", "meta", "rdfa", "head", "script")
+"""The sources of evidence that readers of the page do not see."""
 _SHOWN = ("platform", "heading", "api", "feed")
 
 
