@@ -259,8 +259,9 @@ def no_longer_shows(old: Article, new: Article) -> bool:
 def is_other_page(old: Article, new: Article) -> bool:
     """Returns True if a page that showed a post (`old`) no longer shows any part of it: the page (`new`) has a
     different title, no date, author or post ID, and shares no 12 consecutive letters or digits with the post's text.
+    A post without text, such as a picture, is compared by the other signs alone.
     """
-    if not old.body or new.post_id or fold_words(old.title) == fold_words(new.title):
+    if new.post_id or fold_words(old.title) == fold_words(new.title):
         return False
     if any(e.field in ("published", "authors") and e.source not in _OTHER_SOURCES for e in new.evidence):
         return False

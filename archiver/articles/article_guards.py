@@ -95,9 +95,7 @@ def suspicion(old: Article, new: Article) -> HoldRule | None:
     if is_stub(old.body, new.body):
         return HoldRule.STUB
     before = count_letters(old.body)
-    if not before:
-        return None
-    if count_letters(new.body) < before * _SHARE:
+    if before and count_letters(new.body) < before * _SHARE:
         return HoldRule.OTHER_TEXT if no_longer_shows(old, new) else HoldRule.SHORTER
     return HoldRule.OTHER_TEXT if is_other_page(old, new) else None
 

@@ -753,12 +753,7 @@ def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageRe
     new = result.article
     assert new is not None
     if post.row is None:
-        shown = (
-            post.known.is_any_held
-            and bool(new.body)
-            and shows_shared_text(db, site_id, post.key, text_digest(new.body))
-        )
-        return HoldRule.SHARED_TEXT if shown else None
+        return HoldRule.SHARED_TEXT if _shows_text_of_site(db, site_id, post, new) else None
     if urlkey(new.url) != post.row["urlkey"] and not is_move(db, post.row, new, post.run_started):
         return None  # a copy at another address does not replace the stored post
     old = article_from_row(post.row)
@@ -773,6 +768,8 @@ def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageRe
         )
     ):
         return rule
+    if old.body != new.body and _shows_text_of_site(db, site_id, post, new):
+        return HoldRule.SHARED_TEXT
     if not changed or not is_run_held(db, site_id, HoldRule.MASS_CHANGE) or has_accepted_gain(db, site_id, old, new):
         return None
     if post.announced:  # the feed of a hacked site announces the same advertising
@@ -783,6 +780,12 @@ def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageRe
     # If the post has lost what the held pages gained, it was stored during the fault, and the site has repaired it.
     is_repair = count_held_with(db, site_id, post.key, gains(new, old)) > SHARED_BY
     return None if is_repair else HoldRule.MASS_CHANGE
+
+
+def _shows_text_of_site(db: Database, site_id: int, post: FetchedPost, new: Article) -> bool:
+    """Returns True if the new text of a post's page is a text that held pages of the site also show."""
+    is_any = post.known.is_any_held and bool(new.body)
+    return is_any and shows_shared_text(db, site_id, post.key, text_digest(new.body))
 
 
 _TAG = re.compile(r"<[^>]*>")

@@ -128,6 +128,37 @@ def test_a_held_page_is_fetched_again_the_next_day(site: Site, bad: Any, rule: s
     assert page["due_at"] < (AT + timedelta(days=2)).isoformat()
 
 
+WALL = "We use cookies. Accept them to read on, or manage your choices here."
+
+
+def picture(number: int) -> Article:
+    """A post that is a picture without text."""
+    return replace(post(number), body="", markup=())
+
+
+def test_a_wall_in_place_of_a_post_without_text_is_held(site: Site) -> None:
+    site.crawl(1, [picture(20)])
+    wall = replace(picture(20), title="Before you continue", body=WALL, authors=(), published=None)
+    assert site.crawl(2, [wall]).revised == 0
+    assert site.held() == ["other-text"]
+    assert site.articles()[url_of(20)]["title"] == picture(20).title
+
+
+def test_a_text_that_held_pages_show_is_not_stored_for_a_post_without_text(site: Site) -> None:
+    site.crawl(1, [picture(20)])
+    counts = site.crawl(2, [*(replace(post(n), body=WALL) for n in (3, 4)), replace(picture(20), body=WALL)])
+    assert (counts.held, counts.revised) == (3, 0)
+    assert site.articles()[url_of(20)]["body"] == ""
+
+
+def test_a_post_without_text_reverts_when_the_text_of_a_fault_disappears(site: Site) -> None:
+    site.crawl(1, [picture(20)])
+    assert site.crawl(2, [replace(picture(20), body=WALL)]).revised == 1
+    site.crawl(3, [picture(20)])
+    assert site.articles()[url_of(20)]["body"] == ""
+    assert site.held() == []
+
+
 def test_a_page_that_shows_its_post_again_is_released(site: Site) -> None:
     site.crawl(1, [replace(post(3), body="Blog D")])
     assert site.crawl(2, [post(3)]).held == 0

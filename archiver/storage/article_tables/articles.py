@@ -46,6 +46,7 @@ from archiver.storage.article_tables.article_and_revision_rows import (
     count_revert,
     edited_fields,
     last_revision,
+    repeats_revision,
     revert_of,
     revision_rows,
     rewrite_revision,
@@ -286,14 +287,19 @@ class _KnownArticle:
             return self
         return replace(self, article=with_unconfirmed(self.old, self.article, names), unconfirmed=names)
 
+    @property
+    def _repeats_revision(self) -> bool:
+        """True if the page shows an earlier revision again: a fault of the site is over."""
+        return repeats_revision(self.db, self.row, self.article)
+
     def store_as_stub(self) -> Stored | None:
-        if is_stub(self.old.body, self.article.body):
+        if is_stub(self.old.body, self.article.body) and not self._repeats_revision:
             mark_seen(self.db, self.id, self.observed.at)
             return Stored(self.id, Change.STUB)
         return None
 
     def store_as_gone(self) -> Stored | None:
-        if self.has_moved or not no_longer_shows(self.old, self.article):
+        if self.has_moved or not no_longer_shows(self.old, self.article) or self._repeats_revision:
             return None
         gone = mark_gone(self.db, self.row["urlkey"], self.observed.at)
         return Stored(self.id, Change.GONE, ("gone_at",) if gone else ())
