@@ -3,6 +3,16 @@
 The public API: `extract(html, url)` reads one page, `Archive(path)` opens an archive, and `Article` is the content
 of a page. Page objects are written with `PageObject`, `field`, `handle_urls` and `EMPTY`. `dataset.load(folder)` loads
 a published dataset. All are imported on first use, so that `import archiver` is fast.
+
+>>> import archiver
+>>> text = "Fog lay on the quay for three days. The tide came and went unseen, and the ferry stayed in the harbour."
+>>> page = f"<article><h1>Fog</h1><time>2024-04-11</time><div class='entry'><p>{text}</p></div></article>"
+>>> article = archiver.extract(page, url="https://harbour.example/2024/04/fog/")
+>>> article.title, article.published.date().isoformat(), article.body == text
+('Fog', '2024-04-11', True)
+>>> with archiver.Archive("archive.db") as archive:
+...     archive.article(2)["title"]
+'Fog'
 """
 
 from __future__ import annotations
@@ -37,3 +47,8 @@ def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module 'archiver' has no attribute {name!r}")
     return getattr(importlib.import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Returns the names of the public API, for completion in IPython and editors."""
+    return sorted(__all__)

@@ -6,14 +6,15 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from archiver.extraction.explain import FieldExplanation, explain
+from archiver.extraction.field_value_explanations import FieldExplanation, explain
 from archiver.fields import OPTIONS
 from archiver.search.concordance import WIDTH, Concordance, concordance
-from archiver.search.engine import Results, count_facets, matching_ids, run
-from archiver.search.histograms_and_trends import Histogram, Trend, histogram, trend
+from archiver.search.histograms_trends_and_charts import Histogram, Trend, histogram, trend
 from archiver.search.query import Query
+from archiver.search.query_plans_hits_and_facets import Results, count_facets, matching_ids, run
+from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.article_tables.article_records import (
     Record,
     evidence,
@@ -25,7 +26,10 @@ from archiver.storage.article_tables.article_records import (
     revision_record,
     revisions,
 )
-from archiver.storage.connection import open_archive
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
 
 _FILTERS = tuple(f.name for f in fields(Query) if f.name != "text")
 
@@ -37,9 +41,11 @@ class Archive:
     Raises ArchiveNotFound, NotAnArchive or ArchiveTooNew. `db` is the sqlite-utils Database, for queries that these
     methods do not offer.
 
-    >>> with Archive("output/archive.db") as archive:          # doctest: +SKIP
-    ...     for hit in archive.search("climate report", since="2023"):
-    ...         print(hit["title"], hit["published"])
+    >>> with Archive("archive.db") as archive:
+    ...     for hit in archive.search("tide", since="2024"):
+    ...         print(hit["id"], hit["title"], hit["published"])
+    1 Tide tables for the café quay 2024-03-05T09:30:00+01:00
+    2 Fog 2024-04-11T00:00:00+02:00
     """
 
     def __init__(self, path: str | os.PathLike[str] = "output/archive.db") -> None:
@@ -67,6 +73,9 @@ class Archive:
         `query` is in the language of `archiver.search.query_parser`; `filters` are the other attributes of
         `archiver.search.query.Query` (site, author, category, tag and language take one name or several). Raises
         BadQuery, SiteNotFound, and TypeError for an unknown filter.
+
+        >>> [(hit["id"], hit["title"]) for hit in archive.search("lamp", author="Lê Đức")]
+        [(3, 'The lighthouse is dark')]
         """
         found = self.results(query, **filters)
         hits = {hit.id: hit for hit in found.hits}
@@ -81,6 +90,9 @@ class Archive:
     def facets(self, query: str = "", **filters: Any) -> dict[str, list[tuple[str, int]]]:
         """Counts the articles that match a query by site, author, category, tag, language and year. Returns for each of
         these facets a list of (value, number of articles) pairs.
+
+        >>> archive.facets("tide")["author"]
+        [('Zoë Krüger', 2), ('Ada Berg', 1)]
         """
         return count_facets(self.db, make_query(query, **filters))
 
@@ -117,11 +129,46 @@ class Archive:
         options = {"limit": None, "duplicates": True, "sort": "added", **filters}
         return records(self.db, matching_ids(self.db, make_query(query, **options)))
 
+    def to_arrow(self, query: str = "", **filters: Any) -> pyarrow.Table:
+        """Returns the records of all articles that match a query as an Arrow table, with the columns of `archiver
+        export -f parquet`. Takes the same arguments as `articles`. Times are timestamps in UTC. Raises ExtraMissing if
+        pyarrow is not installed.
+
+        >>> archive.to_arrow("tide").select(["id", "published_at", "authors"]).schema
+        id: int64
+        published_at: timestamp[us, tz=UTC]
+        authors: list<item: string>
+          child 0, item: string
+        """
+        from archiver.datasets.record_formats import arrow_table
+
+        return arrow_table(self.articles(query, **filters))
+
+    def to_pandas(self, query: str = "", **filters: Any) -> pandas.DataFrame:
+        """Returns the records of all articles that match a query as a pandas DataFrame. Takes the same arguments as
+        `articles`. Raises ExtraMissing if pyarrow, and LibraryMissing if pandas is not installed.
+
+        >>> archive.to_pandas("tide")[["id", "title", "published_at"]]   # doctest: +SKIP
+           id                          title              published_at
+        0   1  Tide tables for the café quay 2024-03-05 08:30:00+00:00
+        1   2                            Fog 2024-04-10 22:00:00+00:00
+        """
+        from archiver.dataset import import_library
+
+        import_library("pandas")
+        return self.to_arrow(query, **filters).to_pandas()
+
     def article(self, id_or_url: int | str, revision: int | None = None) -> Record:
         """Returns the record of one article, given its ID or any URL at which it was seen. If `revision` is given,
         returns the article as it was in that revision.
 
         Raises ArticleNotFound or RevisionNotFound.
+
+        >>> article = archive.article(1)
+        >>> article["title"], article["authors"], article["revision"]
+        ('Tide tables for the café quay', ['Zoë Krüger'], 2)
+        >>> archive.article(1, revision=1)["title"]
+        'Tide tables'
         """
         number = find_article(self.db, id_or_url)
         return record(self.db, number) if revision is None else revision_record(self.db, number, revision)

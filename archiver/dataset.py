@@ -42,7 +42,7 @@ def load(folder: str | Path) -> Dataset:
 
     Raises NotASnapshot if the folder has no dataset, and ExtraMissing if pyarrow is not installed.
     """
-    from archiver.datasets.snapshot import REBUILD, read_snapshot_file
+    from archiver.datasets.snapshot_building_and_checks import REBUILD, read_snapshot_file
 
     place = Path(folder)
     try:
@@ -226,7 +226,7 @@ class Table:
         notes.example/blog    346
         Name: words, dtype: int64
         """
-        _import("pandas")
+        import_library("pandas")
         return self.to_arrow(columns).to_pandas()
 
     def to_polars(self, columns: Sequence[str] | None = None) -> polars.DataFrame:
@@ -236,7 +236,7 @@ class Table:
         >>> load("datasets/harbour-1.0.0").articles.to_polars(["id", "words"]).shape
         (9, 2)
         """
-        return _import("polars").from_arrow(self.to_arrow(columns))
+        return import_library("polars").from_arrow(self.to_arrow(columns))
 
     def __repr__(self) -> str:
         of = f", split {self._split}" if self._split else ""
@@ -253,7 +253,7 @@ def _split_of_file(file: Path) -> str:
     return str(statistics.max) if statistics is not None and statistics.has_min_max else ""
 
 
-def _import(library: str) -> Any:
+def import_library(library: str) -> Any:
     try:
         return import_module(library)
     except ImportError as error:

@@ -37,12 +37,29 @@ def _restore(kind: type[ArchiverError], subject: str, sentence: str) -> Archiver
 
 
 class ArchiveNotFound(ArchiverError):
-    """Raised when the archive to open does not exist."""
+    """Raised when the archive to open does not exist. `beside` are the names of other archives in its folder."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, beside: Iterable[str] = ()) -> None:
+        question = did_you_mean(Path(path).name, beside)
         super().__init__(
             path,
-            f"There is no archive at {path}: run 'archiver crawl URL' first, or choose another file with --archive.",
+            f"There is no archive at {path}"
+            + (
+                f"{question}?"
+                if question
+                else ": run 'archiver crawl URL' first, or choose another file with --archive."
+            ),
+        )
+
+
+class FileInTheWay(ArchiverError):
+    """Raised when the folder of an archive cannot exist, because there is a file (`file`) of that name."""
+
+    def __init__(self, path: str, file: str) -> None:
+        super().__init__(
+            path,
+            f"There can be no archive at {path}, because {file} is a file, not a folder: choose another path with "
+            "--archive.",
         )
 
 
@@ -194,11 +211,37 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Returns a phrase with the most similar of the known words, such as "; did you mean 'news'" (without a question
     mark). Returns "" if no known word is similar.
     """
+    found = similar_words(word, known, 1)
+    return f"; did you mean {found[0]!r}" if found else ""
+
+
+def similar_words(word: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """Returns at most `most` of the known words that are similar to a word, most similar first. Case is ignored."""
     from difflib import get_close_matches  # imported late because it is needed only for errors
 
     by_folded = {one.casefold(): one for one in known}
-    found = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.7)
-    return f"; did you mean {by_folded[found[0]]!r}" if found else ""
+    return [by_folded[one] for one in get_close_matches(word.casefold(), by_folded, n=most, cutoff=0.7)]
+
+
+def count_typos(one: str, other: str, most: int) -> int:
+    """Returns the edit distance of two words, in which two swapped neighbours count as one edit. If the distance is
+    greater than `most`, returns any number greater than `most`.
+    """
+    if abs(len(one) - len(other)) > most:
+        return most + 1
+    before: list[int] = []
+    above = list(range(len(other) + 1))
+    for number, letter in enumerate(one, start=1):
+        row = [number]
+        for place, against in enumerate(other, start=1):
+            cost = min(above[place] + 1, row[-1] + 1, above[place - 1] + (letter != against))
+            if before and place > 1 and letter == other[place - 2] and against == one[number - 2]:
+                cost = min(cost, before[place - 2] + 1)
+            row.append(cost)
+        if min(row) > most and min(above) > most:
+            return most + 1
+        before, above = above, row
+    return above[-1]
 
 
 def count_noun(number: int, one: str, many: str = "") -> str:
@@ -267,11 +310,14 @@ class SiteRemoved(ArchiverError):
 
 
 class ArticleNotFound(ArchiverError):
-    """Raised when the archive has no article with this ID or URL."""
+    """Raised when the archive has no article with this ID or URL. `known` are URLs of articles that may be meant."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, known: Iterable[str] = ()) -> None:
+        question = did_you_mean(what, known)
         super().__init__(
-            what, f"The archive has no article {what!r}: give the ID of an article or a URL it was seen at."
+            what,
+            f"The archive has no article {what!r}"
+            + (f"{question}?" if question else ": give the ID of an article or a URL it was seen at."),
         )
 
 
@@ -326,7 +372,7 @@ class URLNotFound(ArchiverError):
         super().__init__(
             url,
             f"No crawl has found {url}: no feed, sitemap, listing or link that was read has it. "
-            f"'archiver crawl {url}' fetches it.",
+            f"'archiver add {url}' fetches it.",
         )
 
 
@@ -440,6 +486,21 @@ class BadAddress(ArchiverError):
         super().__init__(url, f"{url!r} is not a URL that can be crawled: {why}.")
 
 
+class LooksLikePost(ArchiverError):
+    """Raised when the address that a crawl is to start from looks like that of one post. `home` is the start of its
+    site: a new one, or (`known`) one that the archive has.
+    """
+
+    def __init__(self, url: str, home: str, *, known: bool = False) -> None:
+        shown, site = shlex.quote(url), shlex.quote(home)
+        super().__init__(
+            url,
+            f"{url} looks like one post: 'archiver add {shown}' archives this page, and 'archiver crawl {site}' "
+            f"crawls {'the site that the archive has it in' if known else 'the whole site'}. If a site begins at "
+            "this very address, repeat the command with --as-site.",
+        )
+
+
 class HostNotFound(ArchiverError):
     """Raised when a host name does not resolve."""
 
@@ -545,10 +606,15 @@ class BadQuery(ArchiverError):
 
 
 class SavedSearchNotFound(ArchiverError):
-    """Raised when the archive has no saved search of this name."""
+    """Raised when the archive has no saved search of this name. `known` are the names of those that it has."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name, f"There is no saved search {name!r}: 'archiver searches' lists those that exist.")
+    def __init__(self, name: str, known: Iterable[str] = ()) -> None:
+        question = did_you_mean(name, known)
+        super().__init__(
+            name,
+            f"There is no saved search {name!r}{question}{'?' if question else ''}"
+            f"{' ' if question else ': '}'archiver searches' lists those that exist.",
+        )
 
 
 class BadSearchName(ArchiverError):
@@ -673,6 +739,13 @@ class UnreadableInput(ArchiverError):
         super().__init__(name, f"{name} cannot be read: {why}.")
 
 
+class PageNotFetched(ArchiverError):
+    """Raised when the only page that a command was to fetch was not fetched. `why` is a phrase."""
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(url, f"{url} was not fetched: {why.rstrip('.')}.")
+
+
 class OutputNotWritable(ArchiverError):
     """Raised when an output file cannot be written."""
 
@@ -685,6 +758,13 @@ class ExtraMissing(ArchiverError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(what, f"{what} needs an optional package: install it with pip install 'archiver[{extra}]'.")
+
+
+class NotSent(ArchiverError):
+    """Raised when a mail to these addresses could not be sent."""
+
+    def __init__(self, to: str, why: str) -> None:
+        super().__init__(to, f"The mail to {to} was not sent: {why}. Its results stay new.")
 
 
 class PushRefused(ArchiverError):

@@ -76,7 +76,7 @@ LOG_SUMMARY = True
 LOG_SUMMARY_LEVEL = "WARNING"
 
 # Hands out the pages that are due; requests that do not belong to a crawl go through Scrapy's own scheduler.
-SCHEDULER = "archiver.scheduler.FrontierScheduler"
+SCHEDULER = "archiver.due_page_scheduler.FrontierScheduler"
 # Each of these middlewares would wrap the spider's output once more. None of them is needed: the pages table records
 # depth, addresses are checked before they are stored, the spider handles every status, and no Referer is sent.
 SPIDER_MIDDLEWARES: dict[str, Any] = {
@@ -88,8 +88,8 @@ SPIDER_MIDDLEWARES: dict[str, Any] = {
 }
 # Only http and https are allowed, so that no redirect can reach a file on this machine.
 DOWNLOAD_HANDLERS: dict[str, Any] = {
-    "http": "archiver.handlers.GuardedHTTPHandler",
-    "https": "archiver.handlers.GuardedHTTPHandler",
+    "http": "archiver.guarded_download_handler.GuardedHTTPHandler",
+    "https": "archiver.guarded_download_handler.GuardedHTTPHandler",
     "data": None,
     "file": None,
     "ftp": None,

@@ -1,4 +1,6 @@
-"""Writes an archive of generated articles directly into its tables. Word frequencies follow Zipf's law."""
+"""Writes an archive of generated articles directly into its tables. Word frequencies follow Zipf's law. Some articles
+were edited since, and some are gone.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sqlite_utils import Database
+
+from archiver import __version__
 from archiver.fields import LINKS, STORED
-from archiver.storage.connection import open_archive
+from archiver.storage.archive_opening_and_transactions import open_archive
 
 FREQUENT = "report"
 """A word that occurs in 14 % of the articles."""
@@ -23,6 +28,9 @@ CITIES = tuple(
 )
 _WORDS = 50_000
 _BATCH = 2_000
+_SITES = 40
+_EDITED, _GONE, _MOVED = 20, 150, 200
+"""Each so-many-th article was edited, is gone, or has moved."""
 _NOW = "2025-01-01T00:00:00.000000+00:00"
 _COLUMNS = (*STORED, "urlkey")
 
@@ -60,7 +68,7 @@ def articles(count: int) -> Iterator[dict[str, Any]]:
         copied = earlier if earlier and choice.random() < 0.02 else None
         row: dict[str, Any] = {
             "id": number,
-            "site": f"site{number % 40}.example",
+            "site": f"site{number % _SITES}.example",
             "title": " ".join(choice.choices(tokens, k=6))[:120],
             "body": copied["body"] if copied else body,
             "duplicate_of": copied["id"] if copied else None,
@@ -91,6 +99,7 @@ def articles(count: int) -> Iterator[dict[str, Any]]:
 def write(file: Path, count: int) -> None:
     """Write an archive with `count` articles, their authors, categories, tags and places."""
     db = open_archive(file, create=True)
+    _write_sites(db)
     known: dict[str, dict[str, int]] = {link.table: {} for link in LINKS}
     marks = ", ".join("?" * len(_COLUMNS))
     made = articles(count)
@@ -118,17 +127,69 @@ def write(file: Path, count: int) -> None:
                     for tag in row["geotags"]
                 ),
             )
+            _write_changes(db, batch)
     db.close()
 
 
+def _write_sites(db: Database) -> None:
+    """Write the sites, each with a run that finished."""
+    with db.atomic():
+        for number in range(_SITES):
+            name = f"site{number}.example"
+            db.execute(
+                "insert into sites (id, name, start_url, host, path, added_at) values (?, ?, ?, ?, '/', ?)",
+                [number + 1, name, f"https://{name}/", name, _NOW],
+            )
+            db.execute(
+                "insert into runs (site_id, mode, started_at, finished_at, outcome, version, health) "
+                "values (?, 'full', ?, ?, 'finished', ?, ?)",
+                [number + 1, _NOW, _NOW, __version__, '{"findings": []}'],
+            )
+
+
+def _write_changes(db: Database, batch: list[dict[str, Any]]) -> None:
+    """Write the earlier revisions of the articles of a batch that were edited, and the former URLs of those that have
+    moved.
+    """
+    for row in batch:
+        number = row["id"]
+        seen = f"2024-{number % 12 + 1:02}-{number % 28 + 1:02}T{number % 24:02}:00:00.000000+00:00"
+        if number % _EDITED == 0:
+            before = {
+                "title": row["title"] if number % 3 else f"{word(number % 900)} {row['title']}",
+                "body": row["body"].replace(" ", f" {word(number % 700)} ", 1),
+            }
+            db.conn.executemany(
+                "insert into revisions (article_id, revision, observed_at, changed, title, content, previous) values "
+                "(?, ?, ?, ?, ?, ?, ?)",
+                (
+                    (number, 1, _NOW, "[]", before["title"], json.dumps(before), None),
+                    (number, 2, seen, json.dumps(["body"] if number % 3 else ["title", "body"]), row["title"], "{}", 1),
+                ),
+            )
+        if number % _MOVED == 0:
+            db.conn.executemany(
+                "insert into aliases (urlkey, url, article_id, kind, first_seen) values (?, ?, ?, ?, ?)",
+                (
+                    (f"{_url(row)}/old", f"{_url(row)}/old", number, "moved", _NOW),
+                    (_url(row), _url(row), number, "url", seen),
+                ),
+            )
+
+
+def _url(row: dict[str, Any]) -> str:
+    return f"https://{row['site']}/{row['id']}"
+
+
 def _row(row: dict[str, Any]) -> list[Any]:
-    url = f"https://{row['site']}/{row['id']}"
+    url, number = _url(row), row["id"]
     whole: dict[str, Any] = dict.fromkeys(_COLUMNS) | {
         "url": url,
         "urlkey": url,
         "published_precision": "day",
         "description": None,
-        "revision": 1,
+        "revision": 1 if number % _EDITED else 2,
+        "gone_at": None if number % _GONE else f"2024-{number % 12 + 1:02}-11T09:00:00.000000+00:00",
         "first_seen": _NOW,
         "last_seen": _NOW,
         **row,

@@ -16,7 +16,7 @@ from archiver.datasets.publication_rules_and_tiers import parse_publication_rule
 from archiver.datasets.record_formats import ParquetTable
 from archiver.datasets.snapshot_request_and_selection import choose_articles, decide_tiers, order_articles
 from archiver.datasets.snapshot_tables import ARTICLES
-from archiver.storage.connection import open_archive
+from archiver.storage.archive_opening_and_transactions import open_archive
 
 PARQUET = (
     Column("articles", "articles", form=whole),

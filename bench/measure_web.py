@@ -42,6 +42,8 @@ def _place(choice: random.Random) -> str:
 
 PAGES: dict[str, Callable[[random.Random], str]] = {
     "start": lambda c: "/",
+    "what changed": lambda c: "/changes",
+    "what changed, a kind on a site": lambda c: f"/changes?kind=headline&site=site{c.randrange(40)}.example",
     "search, a word": lambda c: f"/search?q={_some(c)}",
     "search, a word in 14 %": lambda c: f"/search?q={FREQUENT}&offset={20 * c.randrange(5)}",
     "search, two words": lambda c: f"/search?q={_some(c)}+{_some(c)}",

@@ -14,13 +14,13 @@ from typing import Any
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.items import Article, Capture, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
+from archiver.storage.archive_opening_and_transactions import open_archive, writing
 from archiver.storage.capture_recovery import warc_prefix
-from archiver.storage.connection import open_archive, writing
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_result_writer import PageWriter, StoringRun
-from archiver.storage.runs import begin_run, end_run, ensure_site
+from archiver.storage.run_records_and_statistics import begin_run, end_run, ensure_site
+from archiver.warc.warc_and_cdxj_writer import Continuation, WarcWriter
 from archiver.warc.warc_records import Exchange, Original
-from archiver.warc.writer import Continuation, WarcWriter
 
 START = datetime(2024, 5, 1, 8, 0, 0, 123456, tzinfo=UTC)
 QUAY, HILL = "https://quay.example/", "https://hill.example/"

@@ -29,7 +29,7 @@ ROOMS = (
     ("maintenance",),
     ("search",),
     ("datasets",),
-    ("settings", "scheduler", "spiders", "middlewares", "handlers", "pipelines", "extensions"),
+    ("settings", "due_page_scheduler", "spiders", "middlewares", "guarded_download_handler", "pipelines", "extensions"),
     ("importers",),
     ("scheduling",),
     ("web",),
@@ -44,7 +44,7 @@ INDEPENDENT = {("warc", "extraction"), ("extraction", "discovery"), ("extraction
 PURE = ("markup", "platforms", "discovery", "politeness", "frontier", "extraction", "articles")
 """Rooms of plain functions on bytes and values: no network, no database, no screen."""
 SHELL_LIBRARIES = {"scrapy", "twisted", "sqlite3", "sqlite_utils", "click", "rich", "requests"}
-WITHOUT_SQL = ("spiders", "middlewares", "handlers", "pipelines", "extensions", "cli", "scheduling")
+WITHOUT_SQL = ("spiders", "middlewares", "guarded_download_handler", "pipelines", "extensions", "cli", "scheduling")
 SAME_THING = {"__init__", "__main__"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -127,7 +127,9 @@ def test_no_file_collects_what_has_no_place() -> None:
 
 def test_writers_take_the_lock_at_the_beginning() -> None:
     """`atomic` begins as a reader: if another program writes meanwhile, it fails, however long it waits."""
-    assert [p.name for p in MODULES if ".atomic()" in p.read_text(encoding="utf-8")] == ["connection.py"]
+    assert [p.name for p in MODULES if ".atomic()" in p.read_text(encoding="utf-8")] == [
+        "archive_opening_and_transactions.py"
+    ]
 
 
 def test_errors_have_one_base() -> None:

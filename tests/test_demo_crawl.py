@@ -14,6 +14,7 @@ import pytest
 
 from archiver.archive import Archive
 from archiver.demo.demo_server import Demo, Theme, serve
+from archiver.markup.marks import images_of, unpack_marks
 from tests.processes import run, without_proxies
 from tests.spiders import crawling
 
@@ -68,9 +69,12 @@ def test_the_fields_are_those_of_the_posts(crawled: tuple[Demo, Path]) -> None:
         places = {(round(g["latitude"], 3), round(g["longitude"], 3)) for g in record["geotags"]}
         assert places == {(round(p.latitude, 3), round(p.longitude, 3)) for p in post.places}, post.slug
         assert record["language"].split("-")[0] == post.language.split("-")[0], post.slug
-        lines = [line.lstrip("#-> ") for line in post.body.strip().splitlines() if line]
+        lines = [line.lstrip("#-> ") for line in post.text.strip().splitlines() if line]
         assert [line for line in record["body"].splitlines() if line] == lines, post.slug
         assert record["capture"]["warc_file"]
+        pictures = [(one.url, one.alt, one.caption) for one in images_of(unpack_marks(record["markup"]))]
+        shown = [(f"{demo.base}{post.image}", post.picture, post.caption)] if post.image else []
+        assert pictures == shown, post.slug
 
 
 def test_the_seed_article(crawled: tuple[Demo, Path]) -> None:
@@ -114,15 +118,15 @@ def test_a_second_crawl_shows_what_changed_and_asks_for_little(crawled: tuple[De
     start = len(demo.requests)
     summary = crawl(demo.url, archive)
     asked = demo.requests[start:]
-    assert (summary["new"], summary["revised"], summary["gone"]) == (1, 1, 1)
+    assert (summary["new"], summary["revised"], summary["gone"]) == (1, 2, 1)
     found = records(archive)
     [moved] = [p for p in demo.blog.posts if p.moved_from]
     assert found[demo.blog.url(moved)]["aliases"] == [demo.base + moved.path(moved.moved_from)]
     assert [u for u, r in found.items() if r["gone_at"]] == [demo.blog.url(p) for p in demo.blog.every_post if p.gone]
-    assert [u for u, r in found.items() if r["revision"] == 2] == [demo.blog.url(demo.blog.post(96))]
-    changed = {p.path() for p in demo.blog.every_post if p.gone or p.moved_from or p.id in (96, 105)}
+    assert {u for u, r in found.items() if r["revision"] == 2} == {demo.blog.url(demo.blog.post(n)) for n in (63, 96)}
+    changed = {p.path() for p in demo.blog.every_post if p.gone or p.moved_from or p.id in (63, 96, 105)}
     changed.add(moved.path(moved.moved_from))
     assert len([r for r in asked if r.target not in changed]) <= 25
     state, *findings = archiver("status", "--health", "--archive", str(archive)).stdout.splitlines()
-    assert (state, len(findings)) == ("green: 1 green", 1)
+    assert (state, len(findings)) == ("green: 1 site (green)", 1)
     assert all(demo.blog.url(post) in findings[0] for post in demo.blog.every_post if post.gone)

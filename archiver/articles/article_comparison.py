@@ -20,7 +20,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
-from archiver.discovery.url_classifier import path_and_query
+from archiver.discovery.url_classifier_and_patterns import path_and_query
 from archiver.fields import ADDED, MEANING, with_following
 from archiver.items import REFUSED, Article, GeoTag
 from archiver.markup import lazy_regex

@@ -6,10 +6,14 @@ ArchiverError is printed as one sentence on stderr.
 
 from __future__ import annotations
 
+import builtins
 import errno
 import gc
 import importlib
 import keyword
+import os
+import re
+import shlex
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +21,13 @@ from io import TextIOWrapper
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem, get_completion_class
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    add_completion_class,
+    get_completion_class,
+    split_arg_string,
+)
 
 import archiver
 from archiver.errors import (
@@ -34,6 +44,7 @@ from archiver.errors import (
     BadSetting,
     BadSplits,
     ContactMissing,
+    LooksLikePost,
     TagNotFound,
 )
 
@@ -51,6 +62,7 @@ USAGE_ERRORS = (
     BadSetting,
     BadSplits,
     ContactMissing,
+    LooksLikePost,
     TagNotFound,
 )
 
@@ -68,7 +80,8 @@ class CommandEntry:
     module: str = ""
 
     def load(self) -> click.Command:
-        name = f"{self.name}_" if keyword.iskeyword(self.name) else self.name
+        is_taken = keyword.iskeyword(self.name) or hasattr(builtins, self.name)
+        name = f"{self.name}_" if is_taken else self.name
         module = importlib.import_module(f"archiver.cli.{self.module or f'commands.{name}'}")
         command = getattr(module, name)
         assert isinstance(command, click.Command)
@@ -77,7 +90,9 @@ class CommandEntry:
 
 # In the order of the data: collect it, check it, read it, share it.
 COMMANDS: tuple[CommandEntry, ...] = (
+    CommandEntry("init", "Set up", "Set up an archive: settings, sites, and how they are crawled."),
     CommandEntry("crawl", "Collect", "Crawl sites into the archive."),
+    CommandEntry("add", "Collect", "Archive single pages, without crawling their sites."),
     CommandEntry("schedule", "Collect", "Crawl each site when it is due."),
     CommandEntry("fleet", "Collect", "Crawl, import and re-extract on many machines."),
     CommandEntry("import", "Collect", "Import captures from WARC, ARC and WACZ files or from a web archive."),
@@ -100,14 +115,54 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("searches", "Read", "List saved searches and show their new results.", "commands.search"),
     CommandEntry("index", "Read", "Update or rebuild the search index.", "commands.search"),
     CommandEntry("serve", "Read", "Browse the archive in a web browser."),
-    CommandEntry("show", "Read", "Show one article."),
+    CommandEntry("open", "Read", "Open an article in the web browser.", "commands.serve"),
+    CommandEntry("show", "Read", "Show articles."),
     CommandEntry("diff", "Read", "Compare two revisions of an article."),
     CommandEntry("clusters", "Read", "List clusters of near-duplicates, or show one."),
     CommandEntry("cite", "Read", "Print citations of articles.", "commands.show"),
     CommandEntry("export", "Share", "Export articles as JSON Lines, CSV, GeoJSON or Parquet, or captures as WACZ."),
+    CommandEntry("feed", "Share", "Write a feed of new and changed articles.", "commands.search"),
     CommandEntry("publish", "Share", "Publish a versioned dataset that can be cited, checked and rebuilt."),
+    CommandEntry(
+        "doctor", "Set up", "Check the installation: versions, extras, disk, contact, clock, index.", "commands.verify"
+    ),
     CommandEntry("completion", "Set up", "Print the tab completion script for a shell.", "main"),
 )
+
+
+MEANT: dict[str, str] = {
+    "browse": "serve",
+    "check": "verify",
+    "compare": "diff",
+    "delete": "remove",
+    "download": "add",
+    "dump": "export",
+    "fetch": "add",
+    "find": "search",
+    "get": "add",
+    "grep": "search",
+    "help": "--help",
+    "history": "runs",
+    "info": "status",
+    "list": "sites list",
+    "log": "runs",
+    "ls": "sites list",
+    "read": "show",
+    "rss": "feed",
+    "rm": "remove",
+    "run": "crawl",
+    "save": "backup",
+    "setup": "init",
+    "start": "crawl",
+    "stats": "status",
+    "sync": "crawl",
+    "update": "crawl",
+    "upgrade": "reextract",
+    "version": "--version",
+    "view": "show",
+    "web": "serve",
+}
+"""Maps the names that other programs have for a command to the command."""
 
 
 class CommandError(click.ClickException):
@@ -120,6 +175,21 @@ class WrongUsage(CommandError):
     """A CommandError for a command that was called in a wrong way. Its exit code is 2."""
 
     exit_code = 2
+
+
+_PLAIN_ENGLISH = (
+    (r"(.+) is not in the range x>=(\S+)\.", r"\1 is too small: the least is \2."),
+    (r"(.+) is not in the range (\S+)<=x<=(\S+)\.", r"\1 is not between \2 and \3."),
+    (r"(.+) is not a valid integer(?: range)?\.", r"\1 is not a whole number."),
+    (r"(.+) is not a valid float(?: range)?\.", r"\1 is not a number."),
+)
+
+
+def _in_plain_english(message: str) -> str:
+    """Returns a message of click about a wrong value, in the words that people use for numbers."""
+    for pattern, plain in _PLAIN_ENGLISH:
+        message = re.sub(pattern, plain, message)
+    return message
 
 
 _GARBAGE_THRESHOLD = 20_000
@@ -161,6 +231,22 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return next((entry.load() for entry in COMMANDS if entry.name == cmd_name), None)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Finds the command that `args` begin with. Raises NoSuchCommand, which names the command that was meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if ctx.resilient_parsing or args[0].startswith("-"):
+                raise
+            meant = MEANT.get(args[0].lower())
+            advice = f" Did you mean 'archiver {meant}'?" if meant else ""
+            names = None if meant else self.list_commands(ctx)
+            raise click.exceptions.NoSuchCommand(
+                args[0], f"There is no command {args[0]!r}.{advice}", possibilities=names, ctx=ctx
+            ) from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for section in dict.fromkeys(entry.section for entry in COMMANDS):
             with formatter.section(section):
@@ -179,6 +265,11 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except ArchiverError as error:
             raise (WrongUsage if isinstance(error, USAGE_ERRORS) else CommandError)(str(error)) from error
+        except click.BadParameter as error:
+            plain = _in_plain_english(error.message)
+            if plain == error.message:
+                raise
+            raise click.BadParameter(plain, error.ctx, error.param, error.param_hint) from None
         except KeyboardInterrupt:
             click.echo("Stopped.", err=True)
             ctx.exit(130)
@@ -203,6 +294,60 @@ def cli() -> None:
 # `archiver completion`
 
 SHELLS = ("bash", "zsh", "fish")
+
+
+class LineBashComplete(BashComplete):
+    """Completion in bash that takes the command line as it was typed. Bash splits words at colons and equal signs,
+    such as those of `author:Tom` and of a host with a port, and does not quote what is completed.
+
+    If there are several candidates, bash shows the title of an article after its ID.
+    """
+
+    source_template = (
+        BashComplete.source_template.replace(
+            "env COMP_WORDS=",
+            'env COMP_LINE="${COMP_LINE:0:COMP_POINT}" COMP_BREAKS="$COMP_WORDBREAKS" COMP_TYPE="$COMP_TYPE" '
+            "COMP_WORDS=",
+        )
+        .replace("read type value", "read -r type value")
+        .replace("COMPREPLY+=($value)", 'COMPREPLY+=("$value"); [[ $value != *[:=] ]] || compopt -o nospace')
+    )
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        line = os.environ.get("COMP_LINE", "")
+        if not line:
+            return super().get_completion_args()
+        words = split_arg_string(line)
+        incomplete = "" if line[-1].isspace() and not line.endswith("\\ ") else words.pop()
+        return words[1:], incomplete
+
+    def complete(self) -> str:
+        args, incomplete = self.get_completion_args()
+        found = self.get_completions(args, incomplete)
+        breaks = [incomplete.rfind(sign) for sign in ":=" if sign in os.environ.get("COMP_BREAKS", "")]
+        kept = max(breaks, default=-1) + 1
+        is_quoted = _has_open_quote(os.environ.get("COMP_LINE", ""))
+        shows_titles = len(found) > 1 and os.environ.get("COMP_TYPE") == str(ord("?"))
+        lines = []
+        for one in found:
+            value = one.value[kept:]
+            if one.type == "plain" and not is_quoted:
+                value = re.sub(r"([\s\\'\"$`&|;<>()*?!#~\[\]{}])", r"\\\1", value)
+            if shows_titles and one.is_titled and one.help:
+                value += f"  ({one.help})"
+            lines.append(f"{one.type},{value}")
+        return "\n".join(lines)
+
+
+def _has_open_quote(line: str) -> bool:
+    try:
+        shlex.split(line)
+    except ValueError as error:
+        return "quotation" in str(error)
+    return False
+
+
+add_completion_class(LineBashComplete)
 
 
 @click.command(short_help="Print the tab completion script for a shell.")

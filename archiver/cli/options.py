@@ -3,33 +3,71 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import click
+from click.shell_completion import CompletionItem
 
+from archiver.cli.terminal import strip_control_characters
 from archiver.errors import ArchiverError, UnreadableInput
 from archiver.fields import EVIDENCE
 
 if TYPE_CHECKING:
     from archiver.search.query import Query
 
-# Options whose value may be omitted, even before positional arguments.
+# Commands whose arguments are a query.
 
-OptionalValue = tuple[Callable[[str], bool], str]
+_ONE_LETTER = re.compile("-[A-Za-z0-9]")
 
 
 class QueryCommand(click.Command):
-    """A click command whose arguments are a search query. Words of the query may begin with "-", so `-h` is the help
-    option only if it is the only argument.
+    """A click command whose arguments are a search query. Words of the query may begin with "-", which leaves out the
+    articles that contain the word.
+
+    `-h` prints the help. Any other single letter that is not an option of the command is an error, because it is
+    meant as an option more often than as a word.
     """
 
+    meant: ClassVar[dict[str, str]] = {"-n": "--limit"}
+    """Maps options that other programs have to what does the same here."""
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, ["--help"] if args == ["-h"] else args)
+        own = {name: one for one in self.params if isinstance(one, click.Option) for name in one.opts}
+        takes_value = False
+        for place, arg in enumerate(args):
+            if arg == "--":
+                break
+            if arg == "-h" and not takes_value:
+                args = [*args[:place], "--help"]
+                break
+            if not takes_value and _ONE_LETTER.fullmatch(arg) and arg not in own:
+                raise self._no_such_option(arg)
+            option = None if takes_value else own.get(arg)
+            takes_value = option is not None and not option.is_flag
+        return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Lists -h with --help. The parser does not know -h, because it would take the word "-house" for it."""
+        records = [record for one in self.get_params(ctx) if (record := one.get_help_record(ctx))]
+        with formatter.section("Options"):
+            formatter.write_dl([("-h, --help" if name == "--help" else name, text) for name, text in records])
+
+    def _no_such_option(self, option: str) -> click.NoSuchOption:
+        instead = f" Did you mean {self.meant[option]}?" if option in self.meant else ""
+        return click.NoSuchOption(
+            option,
+            f"No such option {option!r}.{instead} To leave out articles that contain the word {option[1]!r}, write "
+            f"NOT {option[1]}, or put the words after --.",
+        )
+
+
+OptionalValue = tuple[Callable[[str], bool], str]
 
 
 class OptionalValueCommand(QueryCommand):
@@ -132,7 +170,7 @@ def _to_archive_error(error: Exception, archive: Any) -> ArchiverError | None:
 
     if not archive or isinstance(error, ArchiverError) or not isinstance(error, sqlite3.Error | OSError):
         return None
-    from archiver.storage.connection import environment_error, is_environment_error
+    from archiver.storage.archive_opening_and_transactions import environment_error, is_environment_error
 
     path = Path(archive)
     if isinstance(error, OSError):
@@ -141,6 +179,77 @@ def _to_archive_error(error: Exception, archive: Any) -> ArchiverError | None:
     else:
         own = is_environment_error(error)
     return environment_error(error, path) if own else None
+
+
+# Tab completion of values.
+
+_NOTE_LETTERS = 60
+Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def complete(*kinds: str) -> Completer:
+    """Returns a function that completes values of these kinds (see `values_beginning_with`) from the archive of the
+    command, for the argument `shell_complete` of click. It offers nothing if there is no archive.
+    """
+
+    def completer(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [
+            CompletionItem(value, help=note, is_titled=kind in ("article", "run"))
+            for kind in kinds
+            for value, note in _known_values(ctx, kind, incomplete)
+        ]
+
+    return completer
+
+
+def _known_values(ctx: click.Context, kind: str, prefix: str) -> list[tuple[str, str]]:
+    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.column_values import values_beginning_with
+
+    archive = ctx.params.get("archive") or next(iter(ctx.params.get("archives") or ()), DEFAULT_ARCHIVE)
+    try:
+        with opened(archive, read_only=True) as db:
+            found = values_beginning_with(db, kind, prefix)
+    except (ArchiverError, OSError):
+        return []
+    return [
+        (value, " ".join(strip_control_characters(note).split())[:_NOTE_LETTERS])
+        for value, note in found
+        if value.isprintable()
+    ]
+
+
+_NAMED_IN_QUERY = ("site", "author", "category", "tag", "language")
+
+
+def complete_query(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Completes a word of a query: the name of a field or predicate, or its value ("is:go" to "is:gone")."""
+    from archiver.fields import ACCESS, MEANING
+    from archiver.search.query_parser import COLUMN_OF
+    from archiver.search.query_tree import HAS, IS, PREDICATES
+
+    fixed = {"is": IS, "has": HAS, "access": ACCESS, "changed": ("any", *MEANING)}
+    minus = incomplete[: incomplete.startswith("-")]
+    field, colon, value = incomplete.removeprefix("-").partition(":")
+    if not colon:
+        names = dict.fromkeys((*COLUMN_OF, *PREDICATES))
+        return [CompletionItem(f"{minus}{name}:") for name in names if name.startswith(field.lower())]
+    if field in fixed:
+        return [CompletionItem(f"{minus}{field}:{one}") for one in fixed[field] if one.startswith(value)]
+    kind = next((one for one in _NAMED_IN_QUERY if COLUMN_OF.get(one, one) == COLUMN_OF.get(field, field)), "")
+    found = _known_values(ctx, kind, value.lstrip('"')) if kind else []
+    return [
+        CompletionItem(f'{minus}{field}:"{name}"' if " " in name else f"{minus}{field}:{name}", help=note)
+        for name, note in found
+    ]
+
+
+def complete_setting(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Completes an argument of `archiver sites set`: the name of a site or of a setting."""
+    from archiver.storage.sites_settings_and_rules import SETTINGS
+
+    settings = [CompletionItem(f"{one.name}=", help=one.doc) for one in SETTINGS if one.name.startswith(incomplete)]
+    return [*settings, *complete("site")(ctx, parameter, incomplete)]
 
 
 def politeness_options(function: F) -> F:
@@ -216,11 +325,11 @@ def tag_option(name: str, **how: Any) -> Callable[[F], F]:
     value is normalized like stored tags, and passed to the command's parameter `name`. `how` contains further arguments
     of click.option.
     """
-    return click.option("--tag", name, metavar="TAG", callback=_read_tags, **how)
+    return click.option("--tag", name, metavar="TAG", callback=_read_tags, shell_complete=complete("site tag"), **how)
 
 
 def _read_tags(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    from archiver.storage.sites import read_tag
+    from archiver.storage.sites_settings_and_rules import read_tag
 
     return tuple(map(read_tag, value)) if isinstance(value, tuple) else read_tag(value) if value is not None else None
 
@@ -228,6 +337,15 @@ def _read_tags(context: click.Context, parameter: click.Parameter, value: Any) -
 def json_option(function: F) -> F:
     """Adds the option `--json` to a command, for printing one JSON value instead of text."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def list_options(function: F) -> F:
+    """Adds the options `--json`, `--jsonl` and `--csv` to a command that prints a list. The command receives the name
+    of the format as `form`, None for text.
+    """
+    for form, what in (("csv", "CSV"), ("jsonl", "one JSON object per line"), ("json", "a JSON array")):
+        function = click.option(f"--{form}", "form", flag_value=form, help=f"Print {what}.")(function)
+    return function
 
 
 def log_format_option(function: F) -> F:
@@ -242,19 +360,38 @@ def log_format_option(function: F) -> F:
 
 
 _QUERY_OPTIONS = (
-    click.argument("query", nargs=-1, metavar="[QUERY]..."),
+    click.argument("query", nargs=-1, metavar="[QUERY]...", shell_complete=complete_query),
     click.option(
-        "--site", multiple=True, metavar="SITE", help="Only articles of this site (its name, or a URL of it)."
+        "--site",
+        multiple=True,
+        metavar="SITE",
+        help="Only articles of this site (its name, or a URL of it).",
+        shell_complete=complete("site"),
     ),
     click.option(
         "--author",
         multiple=True,
         metavar="NAME",
-        help="Only articles by this author (full name; case and accents are ignored).",
+        help="Only articles by this author (the name, or words of it; case and accents are ignored).",
+        shell_complete=complete("author"),
     ),
-    click.option("--category", multiple=True, metavar="NAME", help="Only articles in this category."),
-    click.option("--tag", multiple=True, metavar="NAME", help="Only articles with this tag."),
-    click.option("--language", multiple=True, metavar="TAG", help="Only articles in this language; en includes en-GB."),
+    click.option(
+        "--category",
+        multiple=True,
+        metavar="NAME",
+        help="Only articles in this category.",
+        shell_complete=complete("category"),
+    ),
+    click.option(
+        "--tag", multiple=True, metavar="NAME", help="Only articles with this tag.", shell_complete=complete("tag")
+    ),
+    click.option(
+        "--language",
+        multiple=True,
+        metavar="TAG",
+        help="Only articles in this language; en includes en-GB.",
+        shell_complete=complete("language"),
+    ),
     click.option(
         "--since",
         metavar="DATE",
@@ -274,7 +411,12 @@ _QUERY_OPTIONS = (
         metavar="W,S,E,N",
         help="Only articles with a place in this box (degrees); W greater than E crosses the antimeridian.",
     ),
-    click.option("--like", metavar="ID|URL", help="Only articles similar to this one, most similar first."),
+    click.option(
+        "--like",
+        metavar="ID|URL",
+        help="Only articles similar to this one, most similar first.",
+        shell_complete=complete("article"),
+    ),
     click.option(
         "--stem",
         is_flag=True,
@@ -339,7 +481,31 @@ class QueryOptions:
 def refuse_unknown_options(words: tuple[str, ...]) -> None:
     """Raises NoSuchOption if a word of the query begins with "--". A single "-" is allowed; it excludes the word."""
     if unknown := next((word for word in words if word.startswith("--")), None):
-        raise click.NoSuchOption(unknown)
+        known = [name for one in click.get_current_context().command.params for name in one.opts]
+        raise click.NoSuchOption(unknown, possibilities=[name for name in known if name.startswith("--")])
+
+
+def format_of_file(file: str, form: str | None, formats: Mapping[str, Sequence[str]], default: str) -> str:
+    """Returns the format in which to write a file: `form` or, if that is None, the format that the extension of the
+    file stands for. `formats` maps extensions (".csv") to the formats that have them, the usual one first. Without an
+    extension, or for standard output ("-"), the format is `default`.
+
+    Raises UsageError if `form` and the extension do not match, and without `form` if the extension is not known.
+    """
+    extension = Path(file).suffix.lower()
+    possible = formats.get(extension, ())
+    if form is not None:
+        if possible and form not in possible:
+            raise click.UsageError(f"{file} would be named {extension}, but contain {form}. Change -f or the name.")
+        return form
+    if not extension or file == "-":
+        return default
+    if not possible:
+        raise click.UsageError(
+            f"{file} has the extension {extension}, which stands for no format. Name the format with -f, or use one "
+            f"of the extensions {', '.join(formats)}."
+        )
+    return possible[0]
 
 
 def read_bytes(file: str) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -17,16 +18,21 @@ from archiver import __version__
 from archiver.cli.options import DEFAULT_ARCHIVE
 from archiver.cli.terminal import count_noun, format_time, open_output, print_json, print_lines, styled_line
 from archiver.errors import ArchiverError
+from archiver.health.accepted_findings_and_health_inputs import accept_findings_of, read_health, read_move_advice
 from archiver.health.health_report_and_metrics import OverallHealth, format_metrics, health_as_json, judge_all
 from archiver.health.health_rules import CONTENT_CODES, Health, HealthFinding, Level
-from archiver.health.health_state import accept_findings_of, read_health, read_move_advice
-from archiver.health.notifications import find_unused_tags, make_all_channels, notify, send_test_messages
+from archiver.health.notification_messages_and_channels import (
+    find_unused_tags,
+    make_all_channels,
+    notify,
+    send_test_messages,
+)
 from archiver.items import format_degrees
 from archiver.sites.archiver_toml import config_file, effective_settings, load_config
+from archiver.storage.archive_opening_and_transactions import environment_error, open_archive, opened, writing
 from archiver.storage.backup_and_check_records import BackupRecord, read_backups
-from archiver.storage.connection import environment_error, open_archive, opened, writing
 from archiver.storage.locks import scheduler_process
-from archiver.storage.sites import Mute, find_site, read_mute
+from archiver.storage.sites_settings_and_rules import Mute, find_site, read_mute
 
 # Health, also as exit codes for monitoring
 
@@ -161,11 +167,15 @@ def _format_mute(name: str, mute: Mute) -> Any:
 
 
 def _count_states(found: OverallHealth) -> str:
+    """Counts the sites by health: "3 sites (1 red, 2 green)", or "1 site (green)"."""
     states = [health.state for _, health in found.sites]
     counts = [f"{states.count(level):,} {level}" for level in ("red", "amber", "green") if level in states]
     if "unknown" in states:
         counts.append(f"{states.count('unknown'):,} never crawled")
-    return ", ".join(counts) or "no sites yet"
+    if not counts:
+        return "no sites yet"
+    shown = counts[0].partition(" ")[2] if len(counts) == 1 else ", ".join(counts)
+    return f"{count_noun(len(states), 'site')} ({shown})"
 
 
 # The changes of articles, in the order in which they are printed: key of the count, singular, plural.
@@ -362,13 +372,36 @@ def suggest_searches(archive: str, new: int) -> list[str]:
     return ["Try:", *(f"  archiver search {h}{options}" for h in chosen)] if chosen else []
 
 
+_LOOKED_AT = 500
+_SHORTEST = 4
+_COMMON = 0.3
+"""A word that occurs in more than this share of the articles is not suggested: it may be a stop word."""
+
+
 def _suggest_word(db: Any) -> str:
-    row = db.execute(
-        "select title from articles where title <> '' and duplicate_of is null order by length(body) desc limit 1"
-    ).fetchone()
-    words = [w.strip(".,:;!?\"'()") for w in row[0].split()] if row else []
-    longest = max(words, key=len, default="")
-    return shlex.quote(longest) if longest else ""
+    """Returns a word that occurs in several titles but not in most articles, quoted for a shell; "" if there is none,
+    as in an archive with one article.
+    """
+    from archiver.search.word_splitting import is_run_letter, split_into_words
+
+    rows = db.execute(
+        "select title, substr(body, 1, 20000) from articles where duplicate_of is null order by id desc limit ?",
+        [_LOOKED_AT],
+    ).fetchall()
+    titles: Counter[str] = Counter()
+    shown: dict[str, str] = {}
+    for title, _ in rows:
+        for word in {word.strip(".,:;!?\"'()[]") for word in (title or "").split()}:
+            folded = split_into_words(word)
+            if len(folded) == 1 and len(word) >= _SHORTEST and word.isalpha() and not is_run_letter(word[0]):
+                titles[folded[0]] += 1
+                shown.setdefault(folded[0], word)
+    candidates = sorted((word for word in titles if titles[word] > 1), key=lambda one: (-titles[one], -len(one), one))
+    texts = [{*split_into_words(title or ""), *split_into_words(body or "")} for title, body in rows if candidates]
+    for word in candidates[:20]:
+        if sum(word in text for text in texts) <= _COMMON * len(rows):
+            return shlex.quote(shown[word])
+    return ""
 
 
 def _suggest_option(db: Any, option: str, table: str, link: str, key: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 from sqlite_utils import Database
 
+from archiver.cli.options import DEFAULT_ARCHIVE
 from archiver.cli.terminal import (
     console,
     count_noun,
@@ -24,9 +26,13 @@ from archiver.cli.terminal import (
     styled_line,
 )
 from archiver.errors import OutputNotWritable
-from archiver.search import histograms_and_trends
+from archiver.search import histograms_trends_and_charts as histograms_and_trends
 from archiver.search.concordance import concordance as lines_of
-from archiver.search.engine import (
+from archiver.search.federated import FederatedHit, FederatedQuery, Shard, load_federated_page, plan_federated_query
+from archiver.search.histograms_trends_and_charts import histogram_of_plans, trend_over_archives
+from archiver.search.query import Query, query_as_options
+from archiver.search.query_advice import advise
+from archiver.search.query_plans_hits_and_facets import (
     COLUMNS,
     Plan,
     count_facets_over_plans,
@@ -35,18 +41,15 @@ from archiver.search.engine import (
     plan_query,
     run,
 )
-from archiver.search.federated import FederatedHit, FederatedQuery, Shard, load_federated_page, plan_federated_query
-from archiver.search.histograms_and_trends import histogram_of_plans, trend_over_archives
-from archiver.search.query import Query
-from archiver.storage.connection import opened
+from archiver.storage.archive_opening_and_transactions import opened
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from archiver.cli.commands.search import SearchOptions
     from archiver.search.concordance import Concordance, ConcordanceLine
-    from archiver.search.engine import Hit
-    from archiver.search.histograms_and_trends import Histogram, Period, Series, Trend
+    from archiver.search.histograms_trends_and_charts import Histogram, Period, Series, Trend
+    from archiver.search.query_plans_hits_and_facets import Hit
 
 # Hits
 
@@ -139,6 +142,9 @@ class HitPage:
 
 
 def print_page(page: HitPage, form: str | None, offset: int) -> None:
+    """Prints a page of hits in the format `form` (json, jsonl or csv), or as text. `offset` is the number of hits on
+    the pages before it.
+    """
     if form == "json":
         print_json([page.row(hit) for hit in page.hits])
     elif form == "jsonl":
@@ -147,17 +153,23 @@ def print_page(page: HitPage, form: str | None, offset: int) -> None:
     elif form == "csv":
         print_csv([page.row(hit) for hit in page.hits], page.columns)
     elif not page.hits:
-        click.echo(
-            f"{count_noun(page.total, 'article')} found, none after the first {offset:,}."
-            if page.total
-            else "Nothing found.",
-            err=True,
-        )
+        _note_no_hits(page.total, offset)
     else:
-        span = f"{offset + 1:,} to {offset + len(page.hits):,} of " if page.total > len(page.hits) else ""
+        span = _format_span(offset + 1, offset + len(page.hits)) if page.total > len(page.hits) else ""
         print_lines(styled_line((f"{span}{count_noun(page.total, 'article')}", "dim")))
         for hit in page.hits:
             print_lines("", *page.lines(hit))
+
+
+def _note_no_hits(total: int, offset: int) -> None:
+    """Says on stderr why a page has no hits: nothing matches, or all hits are before this page."""
+    matching = count_noun(total, "article matches", "articles match")
+    before = f", none after the first {offset:,}" if offset else ""
+    click.echo(f"{matching}{before}." if total else "Nothing found.", err=True)
+
+
+def _format_span(first: int, last: int) -> str:
+    return f"{first:,} to {last:,} of " if first < last else f"{first:,} of "
 
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
@@ -228,7 +240,7 @@ def _format_periods(state: str, periods: list[Period]) -> Iterator[tuple[str, in
     these periods, there is a row (period, number of matches) for each; otherwise there is a single row (first to last
     period, text).
     """
-    from archiver.search.histograms_and_trends import STATES
+    from archiver.search.histograms_trends_and_charts import STATES
 
     if state in ("matched", "none"):
         yield from ((period.period, period.articles) for period in periods)
@@ -471,6 +483,21 @@ class OneArchive:
 
 def render_hits(target: SearchTarget, options: SearchOptions) -> None:
     print_page(target.page(), options.form, target.query.offset)
+
+
+def print_advice(target: SearchTarget, archives: Sequence[str]) -> None:
+    """Prints advice on a query that finds nothing on stderr. The commands that it suggests search these `archives`."""
+    advice = advise(target.plans(), target.query)
+    for note in advice.notes:
+        click.echo(strip_control_characters(note), err=True)
+    if advice.suggestions:
+        click.echo("Try:", err=True)
+    where = "" if list(archives) in ([], [DEFAULT_ARCHIVE]) else f" --archive {shlex.quote(archives[0])}"
+    for one in advice.suggestions:
+        command = f"archiver search {query_as_options(one.query)}{where if len(archives) == 1 else ''}"
+        click.echo(
+            strip_control_characters(f"  {command}  # {count_noun(one.total, 'article')}: {one.change}"), err=True
+        )
 
 
 def render_facets(target: SearchTarget, options: SearchOptions) -> None:

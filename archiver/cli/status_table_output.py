@@ -16,7 +16,7 @@ from rich.cells import cell_len
 
 from archiver.cli.terminal import count_noun, format_percent, has_colours, strip_control_characters
 from archiver.health.health_rules import LEVELS
-from archiver.health.site_status_table import HistoricalRun, Measure, SiteRow, measures_of
+from archiver.health.site_status_table_and_history import HistoricalRun, Measure, SiteRow, measures_of
 from archiver.storage.column_values import stored_time
 
 _HEADS = ("site", "health", "articles", "new", "last", "next", "coverage")
@@ -152,14 +152,16 @@ def _wrap_row(
 
 
 def summarize_rows(rows: Sequence[SiteRow]) -> str:
-    """Summarizes the table in a line: "2 sites: 1 red, 1 green; 140 articles, 3 new this week"."""
+    """Summarizes the table in a line: "2 sites (1 red, 1 green), 140 articles, 3 new this week"."""
     states = Counter(row.health.state for row in rows)
     counts = ", ".join(
         f"{states[level]:,} {'never crawled' if level == 'unknown' else level}"
         for level in sorted(states, key=LEVELS.index, reverse=True)
     )
     articles, new = sum(row.articles for row in rows), sum(row.new for row in rows)
-    return f"{count_noun(len(rows), 'site')}: {counts}; {count_noun(articles, 'article')}, {new:,} new this week"
+    if len(states) == 1:
+        counts = counts.partition(" ")[2]
+    return f"{count_noun(len(rows), 'site')} ({counts}), {count_noun(articles, 'article')}, {new:,} new this week"
 
 
 # The history of one site

@@ -131,6 +131,22 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
+def print_values(rows: Sequence[dict[str, Any]], form: str) -> None:
+    """Prints a list of objects as JSON, JSON Lines or CSV; `form` is json, jsonl or csv. The columns of CSV are the
+    keys of all objects.
+    """
+    if form == "json":
+        print_json(rows)
+    elif form == "jsonl":
+        for row in rows:
+            click.echo(json.dumps(row, ensure_ascii=False))
+    else:
+        from archiver.datasets.record_formats import write_csv
+
+        columns = tuple(dict.fromkeys(name for row in rows for name in row))
+        write_csv(({name: row.get(name) for name in columns} for row in rows), sys.stdout.buffer, columns)
+
+
 def format_time(moment: str | None) -> str:
     """Formats a stored time in UTC, to the second; "never" for None."""
     if not moment:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from archiver.datasets.record_formats import import_arrow
-from archiver.datasets.withheld_text import BATCH_BYTES, Bitmap, HashedTexts
+from archiver.datasets.withheld_text_and_leaked_passages import BATCH_BYTES, Bitmap, HashedTexts
 
 MAX_N = 5
 """An n-gram has at most this many words."""

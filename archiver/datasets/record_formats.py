@@ -12,6 +12,7 @@ import csv
 import importlib
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,15 +30,20 @@ from archiver.fields import FIELDS, MARK_KEYS, fields_varying
 _COLUMNS: tuple[str, ...] = tuple(field.name for field in FIELDS)
 
 
-def write_csv(records: Iterable[dict[str, Any]], out: IO[bytes], columns: tuple[str, ...] = _COLUMNS) -> int:
-    """Writes records as CSV with these columns to `out` and returns their number."""
+def write_csv(
+    records: Iterable[dict[str, Any]], out: IO[bytes], columns: tuple[str, ...] = _COLUMNS, *, harmless: bool = False
+) -> int:
+    """Writes records as CSV with these columns to `out` and returns their number. With `harmless`, no cell is a formula
+    to a spreadsheet.
+    """
+    clean = _harmless_cell if harmless else _cell
     text = io.TextIOWrapper(out, encoding="utf-8", errors="replace", newline="", write_through=True)
     try:
         table = csv.writer(text, lineterminator="\n")
         table.writerow(columns)
         count = 0
         for record in records:
-            table.writerow([_cell(record[name]) for name in columns])
+            table.writerow([clean(record[name]) for name in columns])
             count += 1
         return count
     finally:
@@ -51,6 +57,22 @@ def _cell(value: Any) -> Any:
         return _time_text(value)
     # Many programs end a cell at a NUL character when they read CSV.
     return value.replace("\0", "") if isinstance(value, str) else value
+
+
+_FORMULA = re.compile(r"[=+\-@\t\r]")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
+
+
+def harmless_text(text: str) -> str:
+    """Returns the text of a cell with an apostrophe before it if a spreadsheet would run it as a formula: if it begins
+    with = + - @, a tab or a carriage return, and is not a number (OWASP, CSV Injection).
+    """
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def _harmless_cell(value: Any) -> Any:
+    cell = _cell(value)
+    return harmless_text(cell) if isinstance(cell, str) else cell
 
 
 def _time_text(value: Any) -> str:
@@ -114,6 +136,16 @@ def write_jsonl(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
     return count
 
 
+def write_json(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
+    """Writes records as one JSON array, a record per line, and returns their number."""
+    count = 0
+    for record in records:
+        out.write((b",\n" if count else b"[\n") + json.dumps(record, ensure_ascii=False).encode("utf-8", "replace"))
+        count += 1
+    out.write(b"\n]\n" if count else b"[]\n")
+    return count
+
+
 # The table of formats.
 
 Writer = Callable[[Iterable[dict[str, Any]], IO[bytes]], int]
@@ -144,6 +176,7 @@ FORMATS: dict[str, Format] = {
     f.name: f
     for f in (
         Format("jsonl", "record_formats.write_jsonl", "one JSON object per line", True),
+        Format("json", "record_formats.write_json", "one JSON array"),
         Format("csv", "record_formats.write_csv", "a header and one row per record; lists and objects as JSON", True),
         Format(
             "geojson",
@@ -303,19 +336,38 @@ def _replace_surrogates(value: Any) -> Any:
 # Export of records: one typed column per field, with nested lists and objects.
 
 _ROWS_PER_GROUP = 5_000
+_OF_PAGES = ("published", "modified")
+"""Times as a page states them: in its own time zone, and maybe only to the day. A column in UTC with the suffix _at
+comes after each of them, as in a dataset.
+"""
 
 
-def write_parquet(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
-    """Writes records as one Parquet file and returns their number. Raises ExtraMissing if pyarrow is not installed."""
+def moment_of(text: str | None) -> datetime | None:
+    """Returns a time in ISO 8601 as a datetime in UTC; None for None, "" and times outside of the years 1 to 9999. A
+    time without a zone is in UTC.
+    """
+    if not text:
+        return None
+    found = datetime.fromisoformat(text)
+    try:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except OverflowError:
+        return None
+
+
+def record_schema() -> Any:
+    """Returns the Arrow schema of records. Times are timestamps in UTC to microseconds (timestamp[us, UTC]). Raises
+    ExtraMissing if pyarrow is not installed.
+    """
     try:
         import pyarrow as pa
-        import pyarrow.parquet as pq
+        import pyarrow.parquet
     except ImportError as error:
         raise ExtraMissing("Parquet", "parquet") from error
-    text, degree = pa.string(), pa.float64()
+    text, degree, time = pa.string(), pa.float64(), pa.timestamp("us", "UTC")
     types = {
         "text": text,
-        "time": text,
+        "time": time,
         "integer": pa.int64(),
         "texts": pa.list_(text),
         "geotags": pa.list_(
@@ -336,7 +388,7 @@ def write_parquet(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
         ),
         "capture": pa.struct(
             [
-                ("captured_at", text),
+                ("captured_at", time),
                 ("digest", text),
                 ("warc_file", text),
                 ("warc_offset", pa.int64()),
@@ -344,14 +396,48 @@ def write_parquet(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
             ]
         ),
     }
-    schema = pa.schema([(f.name, types[f.shape]) for f in FIELDS])
+    columns = []
+    for field in FIELDS:
+        if field.name in _OF_PAGES:
+            columns += [(field.name, text), (f"{field.name}_at", time)]
+        else:
+            columns.append((field.name, types[field.shape]))
+    return pa.schema(columns)
+
+
+def typed_record(record: dict[str, Any]) -> dict[str, Any]:
+    """Returns a record as a row of the schema `record_schema`: with times as datetimes, and marks as objects."""
+    times = {f.name: moment_of(record[f.name]) for f in FIELDS if f.shape == "time" and f.name not in _OF_PAGES}
+    capture = record["capture"]
+    return {
+        **record,
+        **times,
+        **{f"{name}_at": moment_of(record[name]) for name in _OF_PAGES},
+        "capture": capture and {**capture, "captured_at": moment_of(capture["captured_at"])},
+        "markup": [dict(zip(MARK_KEYS, mark, strict=False)) for mark in record["markup"]],
+    }
+
+
+def write_parquet(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
+    """Writes records as one Parquet file and returns their number. Raises ExtraMissing if pyarrow is not installed."""
+    schema = record_schema()
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     rows = iter(records)
     count = 0
     with pq.ParquetWriter(out, schema, compression="zstd") as writer:
         while group := list(islice(rows, _ROWS_PER_GROUP)):
-            named = [
-                {**one, "markup": [dict(zip(MARK_KEYS, mark, strict=False)) for mark in one["markup"]]} for one in group
-            ]
-            writer.write_table(pa.Table.from_pylist(named, schema=schema))
+            writer.write_table(pa.Table.from_pylist(list(map(typed_record, group)), schema=schema))
             count += len(group)
     return count
+
+
+def arrow_table(records: Iterable[dict[str, Any]]) -> Any:
+    """Returns records as a pyarrow.Table with the schema `record_schema`. Raises ExtraMissing if pyarrow is not
+    installed.
+    """
+    schema = record_schema()
+    import pyarrow as pa
+
+    return pa.Table.from_pylist(list(map(typed_record, records)), schema=schema)

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -21,9 +21,9 @@ from sqlite_utils import Database
 
 from archiver.datasets.personal_data_removal import count_replacements
 from archiver.datasets.publication_rules_and_tiers import Tier
-from archiver.datasets.record_formats import import_arrow
+from archiver.datasets.record_formats import import_arrow, moment_of
 from archiver.datasets.snapshot_request_and_selection import NEWEST
-from archiver.datasets.withheld_text import (
+from archiver.datasets.withheld_text_and_leaked_passages import (
     PASSAGE_WORDS,
     LeakedPassages,
     count_sentences,
@@ -40,7 +40,7 @@ from archiver.items import ORGANIZATIONS
 from archiver.markup.markdown_writer import to_markdown
 from archiver.markup.marks import carry_marks, is_contact, links_of, unpack_marks, without_texts
 from archiver.storage.article_tables.article_records import FIRST_ADDRESS, record_id, record_id_of_first
-from archiver.storage.article_tables.evidence import FROM_ENTRIES, entry_column
+from archiver.storage.article_tables.field_candidate_evidence import FROM_ENTRIES, entry_column
 from archiver.storage.tombstones import tombstones
 
 # The tables of a snapshot and their columns. Writers, descriptions and checks iterate over them.
@@ -719,19 +719,6 @@ def _fill_in_times(record: Row, by_day: Container[str]) -> None:
         record["modified_precision"] = "day" if modified[11:19] == "00:00:00" else "second"
     for name in _TIMES:
         record[name] = moment_of(record[name])
-
-
-def moment_of(text: str | None) -> datetime | None:
-    """Returns a time in ISO 8601 as a datetime in UTC; None for None, "" and times outside of the years 1 to 9999. A
-    time without a zone is in UTC.
-    """
-    if not text:
-        return None
-    found = datetime.fromisoformat(text)
-    try:
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except OverflowError:
-        return None
 
 
 def published_texts(db: Database, cutoff: str, change: Change, *, in_full: bool = True) -> Iterator[str]:

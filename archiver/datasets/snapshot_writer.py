@@ -18,7 +18,8 @@ from slugify import slugify
 from sqlite_utils import Database
 
 from archiver import datasets
-from archiver.datasets import record_formats, snapshot_tables, withheld_text
+from archiver.datasets import record_formats, snapshot_tables
+from archiver.datasets import withheld_text_and_leaked_passages as withheld_text
 from archiver.datasets.ngrams import Ngrams
 from archiver.datasets.publication_rules_and_tiers import Tier
 from archiver.datasets.record_formats import ParquetTable
@@ -41,7 +42,7 @@ from archiver.datasets.snapshot_tables import (
     read_table,
     table_files,
 )
-from archiver.datasets.withheld_text import LeakedPassages
+from archiver.datasets.withheld_text_and_leaked_passages import LeakedPassages
 
 Progress = Callable[[str, int], None]
 """A function that is called with the name of the table being written and the number of rows written so far."""

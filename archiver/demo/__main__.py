@@ -15,7 +15,7 @@ from archiver.errors import ArchiverError
     type=click.IntRange(1, 2),
     default=1,
     show_default=True,
-    help="2 is the blog some days later: one post edited, one new, one moved, one deleted.",
+    help="2 is the blog some days later: two posts edited, one new, one moved, one deleted.",
 )
 @click.option(
     "--theme",

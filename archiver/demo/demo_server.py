@@ -2,12 +2,11 @@
 
 The blog is a pure function from a path to an HTTP response.
 `Blog(base, edition, theme).get("/2023/05/a-post/")` is what the server sends. The second edition is the same blog
-some days later: one post edited, one new, one moved, one deleted.
+some days later: two posts edited, one new, one moved, one deleted.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 import threading
@@ -19,18 +18,24 @@ from email.utils import format_datetime, parsedate_to_datetime
 from html import escape
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
-from archiver.demo import demo_posts_and_feeds as demo_posts
-from archiver.demo.demo_posts_and_feeds import Listing, Plain, Post, Single, link, load_posts, slug
+from archiver.demo import demo_posts_markup_and_feeds as demo_posts
+from archiver.demo.demo_posts_markup_and_feeds import Listing, Plain, Post, Single, link, load_posts, slug
 from archiver.demo.themes import THEMES
 from archiver.errors import ArchiverError
 
 Theme = Literal["classic", "block"]
 PER_PAGE = 10
 HTML = "text/html; charset=UTF-8"
-_PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+_PICTURES = {
+    file.name.removesuffix(".png"): file.read_bytes()
+    for file in (files("archiver.demo") / "pictures").iterdir()
+    if file.name.endswith(".png")
+}
+"""The pictures of the posts, by name. They were drawn for the blog."""
 _ABOUT = """<p>The Harbour Notebook is written by three people who live within sight of the same quay.
 It is made up, and so are the people: it comes with the archiver, so that there is something to crawl.</p>
 <p>The <a href="/private/minutes/">minutes of our meetings</a> are not for crawlers.</p>"""
@@ -79,7 +84,7 @@ class Blog:
                 (r"/sitemap\.xml", self._sitemap),
                 (r"/post-sitemap\.xml\.gz", self._post_sitemap),
                 (r"/(page|category)-sitemap\.xml", self._other_sitemap),
-                (r"/wp-content/uploads/.*\.gif", self._image),
+                (r"/wp-content/uploads/\d{4}/\d\d/(\w+)\.png", self._image),
             )
         )
 
@@ -157,11 +162,12 @@ class Blog:
         post = next((p for p in self.posts if p.slug == name and p.attachment == attachment), None)
         if post is None:
             return self._missing(404)
-        content = f'<p class="attachment"><a href="{post.image}"><img src="{post.image}" alt=""></a></p>'
+        image = f'<img src="{post.image}" alt="{escape(post.picture)}">'
+        content = f'<p class="attachment"><a href="{post.image}">{image}</a></p>'
         return self._plain(
             f"{post.path()}{attachment}/",
             attachment.title(),
-            f"attachment attachment-template-default attachmentid-{post.id + 1} attachment-gif",
+            f"attachment attachment-template-default attachmentid-{post.id + 1} attachment-png",
             content,
             post.modified,
         )
@@ -241,8 +247,8 @@ class Blog:
     def _xml(self, body: bytes, media_type: str = "application/xml; charset=UTF-8") -> Response:
         return Response(200, media_type, body, changed=self.changed)
 
-    def _image(self) -> Response:
-        return Response(200, "image/gif", _PIXEL)
+    def _image(self, name: str) -> Response:
+        return Response(200, "image/png", _PICTURES[name]) if name in _PICTURES else self._missing(404)
 
 
 def not_modified(response: Response, if_none_match: str, if_modified_since: str) -> bool:
@@ -360,7 +366,7 @@ class _Handler(BaseHTTPRequestHandler):
 def serve(port: int = PORT, *, edition: int = 1, theme: Theme = "classic") -> Iterator[Demo]:
     """Serves the demonstration blog on the loopback interface within the `with` block.
 
-    `port` 0 chooses a free port. Edition 2 is the blog some days after edition 1: one post edited, one new, one moved,
+    `port` 0 chooses a free port. Edition 2 is the blog some days after edition 1: two posts edited, one new, one moved,
     one deleted. `theme` is the WordPress theme of its pages. Raises DemoPortTaken.
     """
     handler = type("Handler", (_Handler,), {})

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 
-from archiver.demo.demo_posts_and_feeds import (
+from archiver.demo.demo_posts_markup_and_feeds import (
     NAME,
     TAGLINE,
     Listing,

@@ -21,8 +21,8 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
-from archiver.discovery.safe_parsing import MAX_TARGETS, decode, inflate, plain_text
-from archiver.discovery.url_classifier import FILE, ClassifiedLink, classify_link, pattern_of
+from archiver.discovery.safe_xml_and_json_parsing import MAX_TARGETS, decode, inflate, plain_text
+from archiver.discovery.url_classifier_and_patterns import FILE, ClassifiedLink, classify_link, pattern_of
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.markup import lazy_regex
 from archiver.urls import Scope, normalize, urlkey

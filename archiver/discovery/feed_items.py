@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 from lxml import etree
 
 from archiver.discovery.feed_geotags import feed_geotags, json_geotag
-from archiver.discovery.safe_parsing import plain_text, replace_controls
+from archiver.discovery.safe_xml_and_json_parsing import plain_text, replace_controls
 from archiver.items import GeoTag
 from archiver.markup import lazy_regex
 from archiver.urls import normalize

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urljoin, urlsplit, urlunsplit
 from lxml import etree
 
 from archiver.discovery.feed_items import JsonItem, XmlItem, own_namespaces, person_name, qualified_name, title_text
-from archiver.discovery.safe_parsing import (
+from archiver.discovery.safe_xml_and_json_parsing import (
     MAX_TARGETS,
     decode,
     document_text,
@@ -24,7 +24,7 @@ from archiver.discovery.safe_parsing import (
     plain_text,
 )
 from archiver.discovery.timestamps import Timestamp, is_unreadable_time, parse_timestamp
-from archiver.discovery.url_classifier import is_comment_feed
+from archiver.discovery.url_classifier_and_patterns import is_comment_feed
 from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
 from archiver.markup import lazy_regex
 from archiver.urls import normalize

@@ -14,8 +14,8 @@ from urllib.parse import urljoin, urlsplit
 
 from lxml import etree
 
-from archiver.discovery.safe_parsing import MAX_TARGETS
-from archiver.discovery.url_classifier import (
+from archiver.discovery.safe_xml_and_json_parsing import MAX_TARGETS
+from archiver.discovery.url_classifier_and_patterns import (
     ClassifiedLink,
     classify_link,
     is_asset,

@@ -24,11 +24,11 @@ from twisted.internet.task import LoopingCall
 from archiver.errors import ArchiverError
 from archiver.extensions.crawl_log import SUMMARY
 from archiver.extensions.throttle_slots import HOST_GIVEN_UP, SharedThrottle, ThrottleExtension
-from archiver.handlers import REQUEST_SENT
+from archiver.guarded_download_handler import REQUEST_SENT
 from archiver.items import Outcome, PageKind, PageResult
-from archiver.politeness.address_policy import permission_for
+from archiver.politeness.network_address_policy import permission_for
 from archiver.sites.crawler_identity import names_contact
-from archiver.spiders.crawl_run_and_site_judge import CrawlOrder, CrawlRun
+from archiver.spiders.crawl_run_and_post_judgement import CrawlOrder, CrawlRun
 from archiver.spiders.page_queue import PageQueue
 from archiver.spiders.page_request import requisite_of
 from archiver.spiders.run_endings_and_outage_guards import (
@@ -40,7 +40,7 @@ from archiver.spiders.run_endings_and_outage_guards import (
     still_quiet,
     wall_sentence,
 )
-from archiver.storage.connection import environment_error
+from archiver.storage.archive_opening_and_transactions import environment_error
 
 _TICK_SECONDS = 0.5
 _log = logging.getLogger(__name__)

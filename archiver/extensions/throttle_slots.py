@@ -23,8 +23,8 @@ from slugify import slugify
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 
-from archiver.handlers import HostBusy, RunEnded
-from archiver.politeness.address_policy import AddressZone, zone_of_host
+from archiver.guarded_download_handler import HostBusy, RunEnded
+from archiver.politeness.network_address_policy import AddressZone, zone_of_host
 from archiver.politeness.throttle import BUSY, MIN_THIRD_PARTY_DELAY, Throttle, retry_after
 from archiver.sites.crawler_identity import POLITE_DELAY
 

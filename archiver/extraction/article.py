@@ -22,8 +22,8 @@ from archiver.extraction import categories_and_tags as _categories
 from archiver.extraction import date_candidates as _dates
 from archiver.extraction import geotags as _geotags
 from archiver.extraction import title as _title
+from archiver.extraction.authors import agency_and_outlet_credits as credits
 from archiver.extraction.authors import author_candidates as _authors
-from archiver.extraction.authors import credits_and_datelines as credits
 from archiver.extraction.authors.heading_byline import BylineBlock
 from archiver.extraction.body import NO_TEXT, RenderedText, below_title_line, hint_body, render_container
 from archiver.extraction.body import extract_body as read_body

@@ -30,7 +30,7 @@ from archiver.extraction.boilerplate import (
 )
 from archiver.extraction.category_and_tag_links import kind_of_address
 from archiver.extraction.date_parser import text_around_date
-from archiver.extraction.metadata import article_html
+from archiver.extraction.metadata_and_script_articles import article_html
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.post_locator import TITLE_PARTS, Post, is_meta_block, meta_blocks_in, other_articles
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text, has_text, tidy_body

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote, urlsplit
 from lxml.etree import _Element as Element
 from slugify import slugify
 
-from archiver.extraction.authors.author_markup import leads_to_person
+from archiver.extraction.authors.author_markup_and_marked_lines import leads_to_person
 from archiver.extraction.candidate_choice import resolve_terms
 from archiver.extraction.category_and_tag_links import (
     FOLDER_WORDS,

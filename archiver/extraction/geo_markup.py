@@ -11,7 +11,7 @@ from typing import Any
 from lxml.etree import XPath
 from lxml.etree import _Element as Element
 
-from archiver.extraction.coordinates import (
+from archiver.extraction.coordinates_and_map_links import (
     Position,
     centre_of_bounds,
     is_swapped,
@@ -20,7 +20,7 @@ from archiver.extraction.coordinates import (
     parse_position,
     valid_position,
 )
-from archiver.extraction.metadata import Node, is_article_item, item_of, types
+from archiver.extraction.metadata_and_script_articles import Node, is_article_item, item_of, types
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text

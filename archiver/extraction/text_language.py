@@ -370,6 +370,18 @@ _NO_LETTERS = bytes(code for code in range(128) if not chr(code).isalpha())
 _PUNCTUATION = ".,;:!?\"'()[]«»“”„‘’–—…-،؛؟।"
 
 
+_SHORT = 3
+
+
+def frequent_words(tag: str | None) -> frozenset[str]:
+    """Returns the frequent words of a language (BCP 47): articles, pronouns, prepositions and the like, which say
+    nothing about the topic of a text. Words of up to three letters that are frequent in any language are included,
+    because the table leaves out words that many languages share (de).
+    """
+    own = _WORDS_OF.get((tag or "").replace("_", "-").partition("-")[0].lower(), frozenset())
+    return own | {word for word in _LANGUAGES_OF_WORD if len(word) <= _SHORT}
+
+
 @dataclass(frozen=True)
 class _Text:
     """A text of which the language is sought, with the counts of its letters and words."""

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 from archiver import __version__
 from archiver.errors import ArchiverError, UnreadableInput
 from archiver.fleet.enrolment_and_status import enter_hosts
-from archiver.fleet.leases import (
+from archiver.fleet.leases_and_leased_processes import (
     LeasedProcess,
     LeaseWait,
     RunEnd,
@@ -35,8 +35,8 @@ from archiver.fleet.leases import (
     take_lease,
 )
 from archiver.fleet.postgres import QueueDatabase, Row
-from archiver.fleet.shard_storage import ShardStorage
-from archiver.fleet.shard_transfer import ARCHIVE, SCANS
+from archiver.fleet.shard_storage_and_manifests import ShardStorage
+from archiver.fleet.shard_transfer_and_collection import ARCHIVE, SCANS
 from archiver.fleet.worker_job import LeaseKeeper, WorkerContext, attempt_job, prepare_shard, work_on_shard
 from archiver.importers.import_inputs_and_record_filter import (
     RecordFilter,
@@ -45,8 +45,8 @@ from archiver.importers.import_inputs_and_record_filter import (
     open_inputs,
 )
 from archiver.scheduling.fork_server import fork_crawl, unblock_end_signals
-from archiver.storage.connection import environment_error, open_archive
-from archiver.storage.runs import Counts
+from archiver.storage.archive_opening_and_transactions import environment_error, open_archive
+from archiver.storage.run_records_and_statistics import Counts
 from archiver.urls import Scope, normalize
 from archiver.warc.decompressing_stream import ByteStream, StreamPosition
 from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecords
@@ -434,7 +434,7 @@ def _reextract(archive: Path, order: TaskOrder) -> TaskEnd:
 def _import(archive: Path, order: TaskOrder) -> TaskEnd:
     from archiver.importers.import_run import ImportRun
     from archiver.maintenance.takedown import finish_pending_takedowns
-    from archiver.storage.article_tables.captures_and_imports import ImportCounts
+    from archiver.storage.article_tables.captures_redirects_and_import_records import ImportCounts
 
     task, options = order.task, order.task.options
     assert task.site is not None

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from archiver.errors import ArchiverError, Fenced, QueueUnavailable, ShardDamaged
-from archiver.fleet.leases import (
+from archiver.fleet.leases_and_leased_processes import (
     EndedRun,
     LeasedProcess,
     LeaseWait,
@@ -28,16 +28,29 @@ from archiver.fleet.leases import (
     take_lease,
 )
 from archiver.fleet.postgres import QueueDatabase
-from archiver.fleet.shard_storage import Manifest, ShardStorage, read_manifest, shard_folder, storage_owner
-from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, delete_old_objects, mark_clean, mark_in_use, restore
+from archiver.fleet.shard_storage_and_manifests import (
+    Manifest,
+    ShardStorage,
+    read_manifest,
+    shard_folder,
+    storage_owner,
+)
+from archiver.fleet.shard_transfer_and_collection import (
+    ARCHIVE,
+    checkpoint,
+    delete_old_objects,
+    mark_clean,
+    mark_in_use,
+    restore,
+)
 from archiver.frontier.site_crawl_times import stable_fraction
 from archiver.scheduling.crawl_plans_and_results import CrawlResult
 from archiver.sites.crawler_identity import delay_for
-from archiver.storage.connection import opened, writing
+from archiver.storage.archive_opening_and_transactions import opened, writing
 from archiver.storage.crawl_schedule import cadence_of, scheduled_site
 from archiver.storage.pages import moment
-from archiver.storage.runs import Counts
-from archiver.storage.sites import add_site
+from archiver.storage.run_records_and_statistics import Counts
+from archiver.storage.sites_settings_and_rules import add_site
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.2

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from archiver.discovery.source_hints import HintDigest
-from archiver.discovery.url_classifier import is_secondary_listing
+from archiver.discovery.source_hint_changes_and_merging import HintDigest
+from archiver.discovery.url_classifier_and_patterns import is_secondary_listing
 from archiver.items import NEEDS_JAVASCRIPT, NO_LONGER_LISTED, DiscoveredURL, DiscoverySource, Outcome, PageKind
 from archiver.markup import lazy_regex
 

@@ -37,7 +37,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-from archiver.discovery.url_classifier import URLPattern, folder_pattern
+from archiver.discovery.url_classifier_and_patterns import URLPattern, folder_pattern
 from archiver.items import DiscoverySource
 from archiver.markup import lazy_regex
 from archiver.urls import folder_path

@@ -23,25 +23,37 @@ from sqlite_utils import Database
 
 from archiver.errors import count_noun
 from archiver.fields import MEASURED
-from archiver.health.archive_safety import ArchiveSafety, judge_safety, read_safety
-from archiver.health.common_causes import FOLDED_CODES, CommonCause, judge_common_causes, read_common_causes
+from archiver.health.accepted_findings_and_health_inputs import finding_as_json, is_crawled, measure_growth, read_health
+from archiver.health.backup_and_check_health import ArchiveSafety, judge_safety, read_safety
 from archiver.health.health_rules import LEVELS, Health, HealthFinding, Level, worst_level
-from archiver.health.health_state import finding_as_json, is_crawled, measure_growth, read_health
 from archiver.health.notification_policy import SEEN_RUNS, Look, SeenFinding, hours_as_runs
 from archiver.health.notification_records import FailingChannel, find_failing_channels
+from archiver.health.simultaneous_site_failures import (
+    FOLDED_CODES,
+    CommonCause,
+    judge_common_causes,
+    read_common_causes,
+)
 from archiver.politeness.robots import parse_robots
 from archiver.sites.archiver_toml import Config, load_config, unused_groups
 from archiver.sites.group_quotas_and_blackouts import read_group_quotas
+from archiver.storage.archive_opening_and_transactions import free_bytes, path_of
 from archiver.storage.backup_and_check_records import has_integrity_records, read_damages
-from archiver.storage.completeness import site_completeness
-from archiver.storage.connection import free_bytes, path_of
-from archiver.storage.crawl_exclusions import find_host_file
+from archiver.storage.completeness_and_url_history import site_completeness
+from archiver.storage.crawl_exclusions_and_trap_evidence import find_host_file
 from archiver.storage.crawl_schedule import Scheduled, Settings, scheduled_sites
 from archiver.storage.full_text_and_saved_searches import index_folder
 from archiver.storage.locks import last_heartbeat
 from archiver.storage.pages import moment
-from archiver.storage.runs import MeasuredRun, count_responses, last_ended_runs, last_run
-from archiver.storage.sites import Mute, page_object_uses, read_mute, rules_valid_at, rules_without_match, tags_in_use
+from archiver.storage.run_records_and_statistics import MeasuredRun, count_responses, last_ended_runs, last_run
+from archiver.storage.sites_settings_and_rules import (
+    Mute,
+    page_object_uses,
+    read_mute,
+    rules_valid_at,
+    rules_without_match,
+    tags_in_use,
+)
 
 _PARTS = {"warc": "warc", "log": "log"}
 

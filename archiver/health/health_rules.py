@@ -15,11 +15,11 @@ from itertools import takewhile
 from statistics import median
 from typing import Literal
 
-from archiver.articles.article_guards import MASS_RULES, REASONS, HoldRule
+from archiver.articles.suspicious_changes_and_impossible_values import MASS_RULES, REASONS, HoldRule
 from archiver.errors import count_noun
 from archiver.fields import ESSENTIAL, MEASURED
 from archiver.frontier.site_crawl_times import format_period
-from archiver.health.past_comparison import (
+from archiver.health.lost_fields_bursts_and_silences import (
     SURPRISE,
     Drop,
     chance_of_so_many,
@@ -31,9 +31,9 @@ from archiver.health.past_comparison import (
     group_drops,
     is_far,
 )
-from archiver.storage.runs import MeasuredRun, combine_statistics
-from archiver.storage.site_content_statistics import AcceptedPages, Deletions, PostDay, RepeatedValue, SiteContent
-from archiver.storage.sites import PageObjectUse
+from archiver.storage.run_records_and_statistics import MeasuredRun, combine_statistics
+from archiver.storage.site_content_and_daily_posts import AcceptedPages, Deletions, PostDay, RepeatedValue, SiteContent
+from archiver.storage.sites_settings_and_rules import PageObjectUse
 
 # Advice: what to do about a finding. `{site}` stands for the site's name.
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
+from archiver.errors import UnreadableInput
 from archiver.urls import normalize
 from archiver.warc.foreign_captures import warc_date
 from archiver.warc.foreign_warc_arc_wacz_reader import MAGIC, RECORDS, MemberStream, WACZMember, read_wacz_members
@@ -213,6 +214,13 @@ def expand_inputs(words: Iterable[str]) -> Iterator[Path]:
             if str(one) not in seen:
                 seen.add(str(one))
                 yield one
+
+
+def check_inputs_exist(words: Iterable[str]) -> None:
+    """Raises UnreadableInput if none of the files exists that command-line arguments name (see `expand_inputs`)."""
+    paths = list(expand_inputs(words))
+    if not any(str(path) == STDIN or path.exists() for path in paths):
+        raise UnreadableInput(str(paths[0]), "there is no such file or folder")
 
 
 def open_inputs(path: Path) -> Iterator[ImportInput | Problem]:

@@ -25,10 +25,16 @@ from archiver.importers.import_inputs_and_record_filter import (
     open_inputs,
 )
 from archiver.importers.import_writer import ImportSource, ImportTarget, problem_as_json
-from archiver.importers.record_batch_reader import ReaderPlan, ReaderPool, RecordBatch, Results, record_batches
-from archiver.storage.article_tables import captures_and_imports as captures
-from archiver.storage.article_tables.captures_and_imports import ImportCounts
-from archiver.storage.connection import environment_error, is_environment_error, writing
+from archiver.importers.record_batches_and_classification import (
+    ReaderPlan,
+    ReaderPool,
+    RecordBatch,
+    Results,
+    record_batches,
+)
+from archiver.storage.archive_opening_and_transactions import environment_error, is_environment_error, writing
+from archiver.storage.article_tables import captures_redirects_and_import_records as captures
+from archiver.storage.article_tables.captures_redirects_and_import_records import ImportCounts
 from archiver.storage.full_text_and_saved_searches import batch_indexing
 from archiver.warc.decompressing_stream import ByteStream, StreamPosition
 from archiver.warc.record_problems import Problem, ProblemKind

@@ -15,13 +15,14 @@ from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.errors import ArchiverError
-from archiver.importers.record_batch_reader import ReadRecord, RecordKind
+from archiver.importers.record_batches_and_classification import ReadRecord, RecordKind
 from archiver.maintenance.reextraction import make_reader_without_hints
 from archiver.storage import tombstones
-from archiver.storage.article_tables import captures_and_imports as captures
+from archiver.storage.archive_opening_and_transactions import is_environment_error, open_archive, writing
+from archiver.storage.article_tables import captures_redirects_and_import_records as captures
 from archiver.storage.article_tables.article_urls_and_identification import add_aliases
 from archiver.storage.article_tables.articles import Change, Stored
-from archiver.storage.article_tables.captures_and_imports import (
+from archiver.storage.article_tables.captures_redirects_and_import_records import (
     HistoricalRedirect,
     ImportCounts,
     last_gone,
@@ -39,16 +40,15 @@ from archiver.storage.article_tables.historical_revisions import (
     merge_articles,
 )
 from archiver.storage.capture_recovery import forget_lost
-from archiver.storage.connection import is_environment_error, open_archive, writing
 from archiver.storage.locks import lock_site
 from archiver.storage.pages import moment, stamp
-from archiver.storage.sites import SiteLookup, SiteScope
+from archiver.storage.sites_settings_and_rules import SiteLookup, SiteScope
 from archiver.urls import urlkey
-from archiver.warc.file_maintenance import RepairedFile, find_unfinished_files, repair_warc
 from archiver.warc.foreign_captures import ForeignCapture
 from archiver.warc.record_problems import Problem, ProblemKind
+from archiver.warc.warc_and_cdxj_writer import WarcWriter
 from archiver.warc.warc_records import Exchange, ForeignOrigin, Original, copied_records
-from archiver.warc.writer import WarcWriter
+from archiver.warc.warc_repair_rewriting_and_digests import RepairedFile, find_unfinished_files, repair_warc
 
 _log = logging.getLogger(__name__)
 _COUNTED = {

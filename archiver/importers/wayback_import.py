@@ -36,15 +36,15 @@ from archiver.discovery.cdx_and_timemaps import (
     parse_timemap,
     requested_limit,
 )
-from archiver.discovery.safe_parsing import decode, plain_text
+from archiver.discovery.safe_xml_and_json_parsing import decode, plain_text
 from archiver.importers.import_writer import ImportSource, ImportTarget
 from archiver.importers.memento_response import RequestedCapture, digest_field
-from archiver.importers.record_batch_reader import ReadRecord, RecordKind, RecordReader
+from archiver.importers.record_batches_and_classification import ReadRecord, RecordKind, RecordReader
 from archiver.sites.page_objects import load_page_objects
 from archiver.storage import tombstones
-from archiver.storage.article_tables import captures_and_imports as captures
-from archiver.storage.article_tables.captures_and_imports import MOST_PROBLEMS, ImportCounts
-from archiver.storage.connection import open_archive, writing
+from archiver.storage.archive_opening_and_transactions import open_archive, writing
+from archiver.storage.article_tables import captures_redirects_and_import_records as captures
+from archiver.storage.article_tables.captures_redirects_and_import_records import MOST_PROBLEMS, ImportCounts
 from archiver.storage.full_text_and_saved_searches import batch_indexing
 from archiver.urls import Scope, normalize, urlkey
 from archiver.warc.foreign_captures import ForeignCapture, RecordPair, normalize_sha1, warc_date

@@ -28,7 +28,7 @@ from scrapy.http import Request, Response
 from scrapy.http.request import NO_CALLBACK
 
 from archiver.extensions.throttle_slots import SharedThrottle, ThrottleExtension
-from archiver.handlers import ForbiddenByRobots, HostBusy, RobotsUnreadable
+from archiver.guarded_download_handler import ForbiddenByRobots, HostBusy, RobotsUnreadable
 from archiver.importers.memento_response import ArchiveResponse, OtherMemento, RequestedCapture, memento_record
 from archiver.importers.wayback_import import (
     CAPTURE_SECONDS,
@@ -39,10 +39,10 @@ from archiver.importers.wayback_import import (
     WaybackPlan,
     make_requested_capture,
 )
-from archiver.politeness.address_policy import AddressZone, permission_for, zone_of_host
+from archiver.politeness.network_address_policy import AddressZone, permission_for, zone_of_host
 from archiver.politeness.throttle import BUSY, Throttle
 from archiver.spiders.run_endings_and_outage_guards import FailureStreak, outcome_of_failure
-from archiver.storage.connection import environment_error, is_environment_error
+from archiver.storage.archive_opening_and_transactions import environment_error, is_environment_error
 from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecord
 from archiver.warc.record_problems import Problem, ProblemKind
 

@@ -19,9 +19,9 @@ from sqlite_utils import Database
 
 from archiver.errors import ArchiverError
 from archiver.maintenance.database_damage import find_damage
+from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.backup_and_check_records import has_integrity_records, read_backups
-from archiver.storage.connection import open_archive
-from archiver.warc.writer import sync_folder
+from archiver.warc.warc_and_cdxj_writer import sync_folder
 
 SIDES = ("-wal", "-shm", "-journal")
 """The suffixes of the files that SQLite keeps next to a database."""

@@ -41,12 +41,12 @@ from archiver.maintenance.merge_captures_and_pages import (
 )
 from archiver.maintenance.reextraction import make_reader_without_hints
 from archiver.maintenance.takedown import erase_records, finish_takedowns, read_texts
-from archiver.storage.connection import open_archive, writing
+from archiver.storage.archive_opening_and_transactions import open_archive, writing
 from archiver.storage.full_text_and_saved_searches import batch_indexing
 from archiver.storage.migrations import migrations
 from archiver.storage.pages import last_rowid
-from archiver.storage.runs import current_site_names, moved_site
-from archiver.storage.sites import SiteLookup
+from archiver.storage.run_records_and_statistics import current_site_names, moved_site
+from archiver.storage.sites_settings_and_rules import SiteLookup
 from archiver.storage.tombstones import Tombstone, keep_url_out, pending_takedowns
 
 # Opening the other archive unchanged, at the current schema.

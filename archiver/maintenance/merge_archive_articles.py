@@ -19,19 +19,20 @@ from archiver.fields import LATEST
 from archiver.items import Article
 from archiver.maintenance.merge_captures_and_pages import CaptureMerge
 from archiver.markup import lazy_regex
-from archiver.storage.article_tables import captures_and_imports as captures
-from archiver.storage.article_tables import evidence, near_duplicate_clusters
+from archiver.storage.article_tables import captures_redirects_and_import_records as captures
+from archiver.storage.article_tables import field_candidate_evidence as evidence
+from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.article_tables.article_and_revision_rows import article_from_row, write_facets
 from archiver.storage.article_tables.article_urls_and_identification import find_article_of
 from archiver.storage.article_tables.articles import Change, settle_duplicates, withdraw_article, withdrawal_of
-from archiver.storage.article_tables.evidence import (
+from archiver.storage.article_tables.field_candidate_evidence import (
     Entry,
     encode_evidence,
     evidence_from,
     pack_evidence,
     unpack_evidence,
 )
-from archiver.storage.article_tables.evidence import decode_evidence as entries_of
+from archiver.storage.article_tables.field_candidate_evidence import decode_evidence as entries_of
 from archiver.storage.article_tables.historical_revisions import (
     ExtractWithoutHints,
     HistoricalArticle,

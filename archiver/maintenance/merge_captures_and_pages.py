@@ -19,11 +19,11 @@ from archiver.maintenance.takedown import enter_tombstone, find_urls_of_post
 from archiver.storage import full_text_and_saved_searches as stored
 from archiver.storage.page_discoveries import discovery_place
 from archiver.storage.pages import EPOCH, insert_row, last_rowid
-from archiver.storage.runs import current_site_names
+from archiver.storage.run_records_and_statistics import current_site_names
 from archiver.storage.tombstones import allow_again, is_payload_removed, tombstone_at, tombstones
 from archiver.urls import urlkey
-from archiver.warc.file_maintenance import compute_file_digest, finish_transfer, transfer_warc
-from archiver.warc.writer import index_of
+from archiver.warc.warc_and_cdxj_writer import index_of
+from archiver.warc.warc_repair_rewriting_and_digests import compute_file_digest, finish_transfer, transfer_warc
 
 # Captures.
 

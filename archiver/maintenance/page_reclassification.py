@@ -15,17 +15,17 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.article_guards import drop_impossible_values
-from archiver.articles.page_form_verdicts import SiteVerdicts, judge_article, judge_forms
+from archiver.articles.post_verdicts_by_page_form import SiteVerdicts, judge_article, judge_forms
+from archiver.articles.suspicious_changes_and_impossible_values import drop_impossible_values
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.page_classifier import Answer
-from archiver.extraction.template.page_form import date_slot, page_form
+from archiver.extraction.template.page_form_and_date_slot import date_slot, page_form
 from archiver.extraction.template.site_rules_and_constants import SiteRules
 from archiver.items import Article, Outcome, PageForm, PageKind, PageResult, SourceHint
 from archiver.maintenance.reextraction import RulesByTime, read_response
 from archiver.sites.page_objects import load_page_objects
-from archiver.storage.connection import writing
+from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.page_forms_and_verdicts import (
     PageToRejudge,
     SiteForms,
@@ -39,8 +39,8 @@ from archiver.storage.page_forms_and_verdicts import (
 )
 from archiver.storage.page_result_writer import Storing, StoringRun, store_again
 from archiver.storage.pages import hint_of_capture, moment
-from archiver.storage.runs import Counts
-from archiver.storage.sites import rules_valid_at
+from archiver.storage.run_records_and_statistics import Counts
+from archiver.storage.sites_settings_and_rules import rules_valid_at
 
 _BATCH = 50
 

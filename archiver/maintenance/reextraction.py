@@ -15,9 +15,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.articles.article_comparison import is_further_part
-from archiver.articles.article_guards import drop_impossible_values
-from archiver.articles.page_form_verdicts import POST_FORM_RULE
-from archiver.articles.revision_history import (
+from archiver.articles.post_verdicts_by_page_form import POST_FORM_RULE
+from archiver.articles.revision_insertion_and_kept_values import (
     differing_fields,
     edits_after_reextraction,
     kept_fields,
@@ -26,13 +25,14 @@ from archiver.articles.revision_history import (
     source_only_fields,
     with_page_object_values,
 )
+from archiver.articles.suspicious_changes_and_impossible_values import drop_impossible_values
 from archiver.errors import ArticleNotFound, SiteNotFound, UnreadableInput
 from archiver.extraction.article import extract_page, garbage_collection_paused
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.page_classifier import Answer
 from archiver.extraction.template.rule_induction import Sample, reports_whole_post
 from archiver.extraction.template.site_rules_and_constants import SiteConstants, SiteRules
-from archiver.extraction.template.template_learner import learn_with_constants, read_without_constants
+from archiver.extraction.template.template_learning_and_checking import learn_with_constants, read_without_constants
 from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article, MarkedText, PageKind, SourceHint
 from archiver.sites.page_objects import load_page_objects
@@ -43,7 +43,7 @@ from archiver.storage.article_tables.article_and_revision_rows import (
     revision_rows,
 )
 from archiver.storage.article_tables.article_records import find_article
-from archiver.storage.article_tables.evidence import (
+from archiver.storage.article_tables.field_candidate_evidence import (
     Entry,
     decode_evidence,
     entries,
@@ -63,7 +63,7 @@ from archiver.storage.article_tables.multipage_articles import (
     with_body,
 )
 from archiver.storage.pages import hint_of_capture, late_hint, latest_hint, moment
-from archiver.storage.sites import SiteLookup, find_site, rules_valid_at
+from archiver.storage.sites_settings_and_rules import SiteLookup, find_site, rules_valid_at
 from archiver.urls import urlkey
 from archiver.warc.warc_records import StoredResponse, compute_payload_digest, read_record
 

@@ -28,11 +28,11 @@ from archiver.maintenance.reextraction import (
     request_key,
     seen_values,
 )
+from archiver.storage.archive_opening_and_transactions import open_archive, writing
 from archiver.storage.article_tables.article_and_revision_rows import rewrite_revision
 from archiver.storage.article_tables.articles import overwrite
-from archiver.storage.article_tables.evidence import encode_evidence, unpack_evidence
+from archiver.storage.article_tables.field_candidate_evidence import encode_evidence, unpack_evidence
 from archiver.storage.article_tables.multipage_articles import update_part
-from archiver.storage.connection import open_archive, writing
 from archiver.storage.pages import last_rowid, stamp
 
 

@@ -19,21 +19,27 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from archiver.errors import ArchiveNotFound, ArchiverError, DiskFull, NotAnArchive, RestoreRefused
-from archiver.maintenance.backup import copy_file, find_fault, has_later_records, size_of
 from archiver.maintenance.backup_generations import SIDES, archive_id, dated_path, find_generations, made_at
+from archiver.maintenance.backup_of_database_and_warcs import copy_file, find_fault, has_later_records, size_of
 from archiver.maintenance.merge_captures_and_pages import merge_tombstones
 from archiver.maintenance.takedown import finish_takedowns
 from archiver.maintenance.verify_captures import find_flaws, find_warc_files, make_index_lines
+from archiver.storage.archive_opening_and_transactions import (
+    environment_error,
+    free_bytes,
+    open_archive,
+    opened,
+    writing,
+)
 from archiver.storage.backup_and_check_records import (
     has_integrity_records,
     read_backups,
     record_backup,
     record_checked_units,
 )
-from archiver.storage.connection import environment_error, free_bytes, open_archive, opened, writing
 from archiver.storage.full_text_and_saved_searches import delete_search_index
 from archiver.storage.locks import lock_archive_exclusively, lock_schedule, scheduler_process
-from archiver.warc.writer import index_of, seal, sync_folder
+from archiver.warc.warc_and_cdxj_writer import index_of, seal, sync_folder
 
 _PAGES = 2_000
 _REPLACED = "before-restore"

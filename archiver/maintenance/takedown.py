@@ -28,18 +28,25 @@ from archiver.errors import ArchiveLocked, ArchiverError, UnreadableInput
 from archiver.fields import LINKS
 from archiver.maintenance.verify_captures import is_being_written
 from archiver.markup import lazy_regex
+from archiver.storage.archive_opening_and_transactions import (
+    environment_error,
+    is_environment_error,
+    open_archive,
+    opened,
+    writing,
+)
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.article_tables.article_and_revision_rows import article_from_revision, revision_rows
 from archiver.storage.article_tables.article_records import record_id_of
 from archiver.storage.article_tables.articles import settle_duplicates
 from archiver.storage.capture_recovery import forget_lost
-from archiver.storage.connection import environment_error, is_environment_error, open_archive, opened, writing
 from archiver.storage.full_text_and_saved_searches import delete_search_index
 from archiver.storage.locks import lock_archive_exclusively
 from archiver.storage.pages import last_rowid, stamp
 from archiver.storage.tombstones import Tombstone, pending_takedowns, tombstones
 from archiver.urls import urlkey
-from archiver.warc.file_maintenance import (
+from archiver.warc.warc_records import read_record
+from archiver.warc.warc_repair_rewriting_and_digests import (
     MovedRecord,
     delete_warc,
     find_free_name,
@@ -47,7 +54,6 @@ from archiver.warc.file_maintenance import (
     revisit_as_response,
     rewrite_warc,
 )
-from archiver.warc.warc_records import read_record
 
 # Detecting quotes of a text in pages, feeds and API responses: the same words in a row, whatever the markup.
 

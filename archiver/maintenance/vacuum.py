@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archiver.errors import ArchiveBusy, NotEnoughSpace
-from archiver.storage.connection import environment_error, free_bytes, open_archive, writing
+from archiver.storage.archive_opening_and_transactions import environment_error, free_bytes, open_archive, writing
 from archiver.storage.locks import lock_holder
 from archiver.storage.pages import delete_unused_hints
 

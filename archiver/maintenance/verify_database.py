@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from archiver.fields import STORED_LISTS, STORED_TIMES
 from archiver.maintenance.database_damage import find_database_damage, find_unreadable_articles, path_of
-from archiver.storage.article_tables import evidence
+from archiver.storage.article_tables import field_candidate_evidence as evidence
 from archiver.storage.backup_and_check_records import TABLE_UNIT
 from archiver.storage.column_values import stored_time
 from archiver.storage.full_text_and_saved_searches import TOKENIZER

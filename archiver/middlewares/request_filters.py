@@ -23,11 +23,11 @@ from scrapy.exceptions import IgnoreRequest, NotConfigured
 from scrapy.http import Request, Response
 from scrapy.http.request import NO_CALLBACK
 
-from archiver.discovery.url_classifier import origin_of
+from archiver.discovery.url_classifier_and_patterns import origin_of
 from archiver.errors import ArchiveLocked
 from archiver.extensions.shared_crawl_state import ArchiveExtension
 from archiver.extensions.throttle_slots import ThrottleExtension
-from archiver.handlers import (
+from archiver.guarded_download_handler import (
     ForbiddenByRobots,
     Refusal,
     RobotsUnreadable,
@@ -37,13 +37,13 @@ from archiver.handlers import (
 )
 from archiver.items import Outcome
 from archiver.middlewares.response_bodies_and_retries import META, BodyPrefix
-from archiver.politeness.address_policy import objection_to_url
+from archiver.politeness.network_address_policy import objection_to_url
 from archiver.politeness.robots import FRESH_FOR, MAX_ROBOTS_BYTES, HostFile, Robots, is_conclusive_status, parse_robots
 from archiver.politeness.usage_statements import TDMFile, parse_tdm_file
 from archiver.spiders.page_request import FetchNotes, HostFileRequest, notes_of, page_of, purpose_of
 from archiver.spiders.run_endings_and_outage_guards import outcome_of_failure
-from archiver.storage.connection import writing
-from archiver.storage.crawl_exclusions import find_host_file, make_allowed_due, store_host_file
+from archiver.storage.archive_opening_and_transactions import writing
+from archiver.storage.crawl_exclusions_and_trap_evidence import find_host_file, make_allowed_due, store_host_file
 
 T = TypeVar("T")
 # These files are requested before any page of the host.

@@ -21,11 +21,11 @@ from scrapy.http import Request, Response
 
 from archiver.extensions.shared_crawl_state import ArchiveExtension
 from archiver.extensions.throttle_slots import ThrottleExtension, host_of
-from archiver.handlers import HostBusy, Refusal, RunEnded, tls_problem
+from archiver.guarded_download_handler import HostBusy, Refusal, RunEnded, tls_problem
 from archiver.items import Outcome
 from archiver.politeness.throttle import BUSY
 from archiver.spiders.page_request import page_of, purpose_of, requisite_of
-from archiver.warc.payload import Decoding, decode_content
+from archiver.warc.content_codings_and_digests import Decoding, decode_content
 
 _GZIP = ("gzip", "x-gzip")
 # zlib raises these errors if the data are complete and only the checksum or length after them is missing. Some servers

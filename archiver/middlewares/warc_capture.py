@@ -19,7 +19,7 @@ from archiver.errors import ArchiverError
 from archiver.extensions.shared_crawl_state import ArchiveExtension
 from archiver.items import Capture, PageKind
 from archiver.spiders.page_request import FetchNotes, PageRequest, RequisiteRequest, notes_of, purpose_of
-from archiver.storage.connection import environment_error
+from archiver.storage.archive_opening_and_transactions import environment_error
 from archiver.warc.warc_records import Exchange, Headers
 
 _PAGES = (PageKind.POST, PageKind.PART, PageKind.UNKNOWN)

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from archiver.errors import ArchiverError
-from archiver.frontier.random_samples import EditEstimate
+from archiver.frontier.post_and_excluded_page_samples import EditEstimate
 from archiver.sites.crawler_identity import contact_of, delay_for
-from archiver.storage.connection import environment_error
-from archiver.storage.runs import Counts
+from archiver.storage.archive_opening_and_transactions import environment_error
+from archiver.storage.run_records_and_statistics import Counts
 
 if TYPE_CHECKING:
-    from archiver.spiders.crawl_run_and_site_judge import Only
+    from archiver.spiders.crawl_run_and_post_judgement import Only
 
 # Notices to the user, and the log file.
 
@@ -73,11 +73,14 @@ remain due.
 
 @dataclass(frozen=True, slots=True)
 class CrawlPlan:
-    """The plan for crawling a site: its start URL, the seconds between requests, and the contact for the User-Agent."""
+    """The plan for crawling a site: its start URL, the seconds between requests, and the contact for the User-Agent. If
+    `pages` are given, only the pages at these URLs are fetched.
+    """
 
     url: str
     delay: float
     contact: str
+    pages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ from archiver.scheduling.crawl_plans_and_results import (
     send_notices_to,
 )
 from archiver.scheduling.fork_server import END_SIGNALS, fork_crawl, unblock_end_signals
-from archiver.storage.runs import Counts
+from archiver.storage.run_records_and_statistics import Counts
 from archiver.urls import Scope
 
 # Messages between the command and its workers. Each is pickled separately, so a dying process cannot damage others.
@@ -369,24 +369,29 @@ def _death_sentence(url: str, code: int, order: CommonOptions) -> str:
 # The entry point
 
 
-def run_plans(plans: list[CrawlPlan], order: CommonOptions, workers: int) -> tuple[list[CrawlResult], int]:
+def run_plans(
+    plans: list[CrawlPlan], order: CommonOptions, workers: int, *, apart: bool = False
+) -> tuple[list[CrawlResult], int]:
     """Crawls all plans, `workers` hosts at a time, on the available cores. Returns the results in the order of the
     plans, and the signal that ended the crawls (0 for none).
 
     If there is only one host or one core, crawls in this process, because another process would only cost time and
-    memory. Raises the errors of `open_archive`, before the first request.
+    memory. A process can do that only once; if `apart` is True, it is not used. Raises the errors of `open_archive`,
+    before the first request.
     """
     finish_pending_takedowns(order.archive, print_notice, create=True)
-    results, signum = _crawl(plans, order, workers)
+    results, signum = _crawl(plans, order, workers, apart=apart)
     return [
         _result_or_raise(plan, results.get(index) or not_started_result(plan), alone=len(plans) == 1)
         for index, plan in enumerate(plans)
     ], signum
 
 
-def _crawl(plans: list[CrawlPlan], order: CommonOptions, workers: int) -> tuple[dict[int, CrawlOutcome], int]:
+def _crawl(
+    plans: list[CrawlPlan], order: CommonOptions, workers: int, *, apart: bool
+) -> tuple[dict[int, CrawlOutcome], int]:
     processes = min(workers, count_cores(), len(group_by_host(plans)))
-    if processes > 1:
+    if processes > 1 or apart:
         return crawl_in_processes(plans, order, workers, processes)
     from archiver.scheduling.crawler_process import crawl_in_process
 

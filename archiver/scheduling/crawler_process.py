@@ -34,8 +34,8 @@ from archiver.sites.archiver_toml import load_config
 from archiver.sites.crawler_identity import user_agent
 from archiver.spiders.run_endings_and_outage_guards import internal_error
 from archiver.spiders.site_spider import SiteSpider
-from archiver.storage.connection import environment_error, stop_waiting_for_locks
-from archiver.storage.runs import Counts
+from archiver.storage.archive_opening_and_transactions import environment_error, stop_waiting_for_locks
+from archiver.storage.run_records_and_statistics import Counts
 
 # Scrapy's process, changed so that it ends within seconds of a signal
 
@@ -178,6 +178,7 @@ class CrawlerGroup:
                     only=order.only,
                     requisites=order.requisites,
                     scheduled=order.scheduled,
+                    pages=plan.pages,
                 ),
             )
         except ArchiverError as error:

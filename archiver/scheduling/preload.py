@@ -18,9 +18,9 @@ for name in (
     "scrapy.core.downloader.contextfactory",  # first, because Scrapy inspects the whole stack when it imports this
     "archiver.scheduling.crawl_pool",
     "archiver.scheduling.crawler_process",
-    "archiver.scheduling.daemon",
-    "archiver.search.index_refresh",
-    "archiver.health.notifications",
+    "archiver.scheduling.scheduler_loop_and_processes",
+    "archiver.search.index_refresh_opening_and_check",
+    "archiver.health.notification_messages_and_channels",
     # Scrapy imports these when a crawl starts.
     "scrapy.cmdline",
     "scrapy.crawler",

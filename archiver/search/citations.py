@@ -1,9 +1,11 @@
-"""Formats citations of an article as BibTeX, RIS and CSL-JSON.
+"""Formats citations of an article as BibTeX, RIS and CSL-JSON, as a reference in the style of APA, Chicago or MLA, and
+as the metadata by which reference managers recognize an article in a web page.
 
 A citation identifies the exact text that was read: the URL of the post, the time (UTC) and payload digest of the
 capture the text was extracted from, and the revision. Author names are copied unchanged from the page and not split,
-because the position of the family name differs between cultures, and a name such as "Staff" has no family name. Dates
-are never more precise than on the page.
+because the position of the family name differs between cultures, and a name such as "Staff" has no family name. Only
+the styles for readers, which sort by family name, put it first where it is certain. Dates are never more precise than
+on the page.
 """
 
 from __future__ import annotations
@@ -14,8 +16,9 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
-from urllib.parse import urlsplit
+from html import escape
+from typing import Any, Protocol
+from urllib.parse import urlencode, urlsplit
 
 from slugify import slugify
 
@@ -181,12 +184,258 @@ def _all_csl(many: Iterable[CitedArticle]) -> str:
     return json.dumps([csl_item(one) for one in many], ensure_ascii=False, indent=2) + "\n"
 
 
+# References in the styles of APA, Chicago and MLA, as they stand in a list of references.
+
+_ITALIC, _UPRIGHT = "\x02", "\x03"  # around what is set in italics; `_single_line` removes control characters
+_ENDS = ".?!…。？！؟"
+_FULL_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+_MLA_MONTHS = ("Jan.", "Feb.", "Mar.", "Apr.", "May", "June", "July", "Aug.", "Sept.", "Oct.", "Nov.", "Dec.")
+_FAMILY_FIRST = frozenset({"hu", "ja", "km", "ko", "mn", "vi", "zh"})
+"""Languages in which the family name comes first; a name in a text in one of them is not reordered."""
+_SUFFIX = lazy_regex(r"(?:Jr|Sr|II|III|IV)\.?")
+_MAX_APA_AUTHORS, _MAX_CHICAGO_AUTHORS = 20, 10
+
+
+def format_apa(one: CitedArticle) -> str:
+    """Formats a citation as an entry of a reference list (APA, 7th edition, section 10.16: webpages)."""
+    return _plain(_apa(one))
+
+
+def format_chicago(one: CitedArticle) -> str:
+    """Formats a citation as an entry of a bibliography (Chicago Manual of Style, 17th edition, 14.205 to 14.208)."""
+    return _plain(_chicago(one))
+
+
+def format_mla(one: CitedArticle) -> str:
+    """Formats a citation as an entry of a list of works cited (MLA Handbook, 9th edition)."""
+    return _plain(_mla(one))
+
+
+def reference_html(style: str, one: CitedArticle) -> str:
+    """Returns a reference in the style apa, chicago or mla as HTML: escaped text with <i> elements."""
+    text = escape(_REFERENCES[style](one), quote=False)
+    return text.replace(_ITALIC, "<i>").replace(_UPRIGHT, "</i>")
+
+
+def _apa(one: CitedArticle) -> str:
+    authors = _apa_authors([_inverted(name, one.language, initials=True) for name in one.authors])
+    date = f"({_year_first(one.published) or 'n.d.'})."
+    title = f"{_ITALIC}{one.title}{_UPRIGHT}" if one.title else "[Untitled]"
+    begin = f"{_ended(authors)} {date} {_ended(title)}" if authors else f"{_ended(title)} {date}"
+    # A date of retrieval is only for pages that say no date themselves (section 9.16).
+    read = f"Retrieved {_month_first(one.read)}, from {one.url}" if one.read and not one.published else one.url
+    return " ".join(filter(None, (begin, _ended(one.site), read)))
+
+
+def _apa_authors(names: list[str]) -> str:
+    if len(names) > _MAX_APA_AUTHORS:
+        return f"{', '.join(names[: _MAX_APA_AUTHORS - 1])}, … {names[-1]}"
+    return f"{', '.join(names[:-1])}, & {names[-1]}" if names[1:] else "".join(names)
+
+
+def _chicago(one: CitedArticle) -> str:
+    names = _first_inverted(one)
+    if len(names) > _MAX_CHICAGO_AUTHORS:
+        names = [*names[:7], "et al."]
+    title = f"“{_ended(one.title)}”" if one.title else "Untitled."
+    where = ", ".join(filter(None, (one.site, _month_first(one.published))))
+    read = f"Accessed {_month_first(one.read)}." if one.read else ""
+    return " ".join(filter(None, (_ended(_listed(names)), title, _ended(where), read, f"{one.url}.")))
+
+
+def _mla(one: CitedArticle) -> str:
+    names = _first_inverted(one)
+    authors = f"{names[0]}, et al." if len(names) > 2 else _listed(names)
+    title = f"“{_ended(one.title)}”" if one.title else "Untitled page."
+    where = ", ".join(
+        filter(None, (f"{_ITALIC}{one.site}{_UPRIGHT}" if one.site else "", _day_first(one.published), one.url))
+    )
+    read = f"Accessed {_day_first(one.read)}." if one.read else ""
+    return " ".join(filter(None, (_ended(authors), title, f"{where}.", read)))
+
+
+def _first_inverted(one: CitedArticle) -> list[str]:
+    """Returns the authors, the family name of the first one in front."""
+    return [_inverted(name, one.language) if n == 0 else name for n, name in enumerate(one.authors)]
+
+
+def _inverted(name: str, language: str, *, initials: bool = False) -> str:
+    """Returns a person's name with the family name first: "Berg, Ada" or, with initials, "Berg, A.". Any other name, or
+    one whose order is uncertain or whose script has no capitals, is returned unchanged.
+    """
+    has_capitals = name.lower() != name.upper()
+    if not has_capitals or language.lower().partition("-")[0] in _FAMILY_FIRST or not _is_person(name):
+        return name
+    *given, family = name.split()
+    suffix = f", {family}" if _SUFFIX.fullmatch(family) and len(given) > 1 else ""
+    if suffix:
+        family = given.pop()
+    while len(given) > 1 and given[-1].islower():  # particles: van, de, von der
+        family = f"{given.pop()} {family}"
+    if not given:
+        return name
+    first = " ".join(map(_initial, given)) if initials else " ".join(given)
+    return f"{family}, {first}{suffix}"
+
+
+def _initial(name: str) -> str:
+    return "-".join(f"{part[0]}." for part in name.split("-") if part)
+
+
+def _listed(names: list[str]) -> str:
+    """Joins names as Chicago and MLA do: "Berg, Ada, and Tom Ashdown"."""
+    if len(names) < 2:
+        return "".join(names)
+    last = names[-1] if names[-1] == "et al." else f"and {names[-1]}"
+    return f"{', '.join(names[:-1])}, {last}"
+
+
+def _ended(text: str) -> str:
+    """Returns a text with a full stop, unless it ends a sentence already; "" for ""."""
+    bare = text.rstrip(_UPRIGHT)
+    return text if not bare or bare[-1] in _ENDS else f"{text}."
+
+
+def _year_first(parts: tuple[str, ...]) -> str:
+    return ", ".join(filter(None, (parts[0], _day_of(parts, _FULL_MONTHS, month_first=True)))) if parts else ""
+
+
+def _month_first(parts: tuple[str, ...]) -> str:
+    day = _day_of(parts, _FULL_MONTHS, month_first=True)
+    return (f"{day}, {parts[0]}" if parts[2:] else f"{day} {parts[0]}".strip()) if parts else ""
+
+
+def _day_first(parts: tuple[str, ...]) -> str:
+    return f"{_day_of(parts, _MLA_MONTHS)} {parts[0]}".strip() if parts else ""
+
+
+def _day_of(parts: tuple[str, ...], months: tuple[str, ...], *, month_first: bool = False) -> str:
+    if len(parts) < 2:
+        return ""
+    words = [months[int(parts[1]) - 1], *(day.lstrip("0") for day in parts[2:3])]
+    return " ".join(words if month_first else words[::-1])
+
+
+def _plain(text: str) -> str:
+    return text.replace(_ITALIC, "").replace(_UPRIGHT, "")
+
+
+_REFERENCES: dict[str, Callable[[CitedArticle], str]] = {"apa": _apa, "chicago": _chicago, "mla": _mla}
+
+
+def _list_of(format_one: Callable[[CitedArticle], str]) -> Callable[[Iterable[CitedArticle]], str]:
+    return lambda many: "".join(f"{line}\n" for line in sorted(map(format_one, many), key=str.casefold))
+
+
 STYLES: dict[str, Callable[[Iterable[CitedArticle]], str]] = {
     "bibtex": lambda many: "\n".join(format_bibtex(one) for one in many),
     "ris": lambda many: "".join(format_ris(one) for one in many),
     "csl-json": _all_csl,
+    "apa": _list_of(format_apa),
+    "chicago": _list_of(format_chicago),
+    "mla": _list_of(format_mla),
 }
 """Maps the name of a citation format to a function that returns the text of a file with these citations."""
+STYLE_NAMES = {
+    "apa": "APA",
+    "chicago": "Chicago",
+    "mla": "MLA",
+    "bibtex": "BibTeX",
+    "ris": "RIS",
+    "csl-json": "CSL-JSON",
+}
+"""The name of each citation format as it is shown to readers, in the order of a menu."""
+
+
+# Metadata by which reference managers recognize an article in a web page.
+
+
+class Citable(Protocol):
+    """What a search result and a cited article have in common."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def authors(self) -> tuple[str, ...]: ...
+    @property
+    def site(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def published(self) -> str | None: ...
+    @property
+    def published_precision(self) -> str | None: ...
+    @property
+    def language(self) -> str | None: ...
+
+
+def format_coins(one: Citable) -> str:
+    """Returns a search result as a ContextObject of OpenURL (Z39.88-2004), with the Dublin Core metadata format: the
+    `title` of a COinS element.
+    """
+    date = "-".join(_date_parts({"published": one.published, "published_precision": one.published_precision}))
+    pairs = [
+        ("ctx_ver", "Z39.88-2004"),
+        ("rft_val_fmt", "info:ofi/fmt:kev:mtx:dc"),
+        ("rfr_id", "info:sid/archiver"),
+        ("rft.type", "webpage"),
+        ("rft.title", _single_line(one.title)),
+        *(("rft.creator", name) for name in _single_lines(one.authors)),
+        ("rft.source", _single_line(one.site)),
+        ("rft.date", date),
+        ("rft.identifier", _single_line(one.url)),
+        ("rft.language", _single_line(one.language)),
+    ]
+    return urlencode([pair for pair in pairs if pair[1]])
+
+
+def highwire_tags(one: CitedArticle) -> list[tuple[str, str]]:
+    """Returns the metadata of an article as (name, content) of <meta> elements: the tags of Highwire Press, which
+    Google Scholar documents, and the type for Zotero, which would otherwise take the page for a journal article.
+    """
+    tags = [
+        ("z:itemType", "webpage"),
+        ("citation_title", one.title),
+        *(("citation_author", name) for name in one.authors),
+        ("citation_publication_date", "/".join(one.published)),
+        ("citation_public_url", one.url),
+        ("citation_language", one.language),
+        ("citation_keywords", "; ".join(dict.fromkeys((*one.categories, *one.tags)))),
+        ("citation_abstract", one.description),
+    ]
+    return [pair for pair in tags if pair[1]]
+
+
+def schema_org(one: CitedArticle) -> dict[str, Any]:
+    """Returns the metadata of an article as JSON-LD (schema.org/Article), which describes the post at its site."""
+    values: dict[str, Any] = {
+        "@context": "https://schema.org",
+        "@type": "Article",
+        "headline": one.title,
+        "author": [{"@type": "Organization" if _is_agency(name) else "Person", "name": name} for name in one.authors],
+        "datePublished": "-".join(one.published),
+        "url": one.url,
+        "publisher": {"@type": "Organization", "name": one.site} if one.site else None,
+        "inLanguage": one.language,
+        "description": one.description,
+        "articleSection": list(one.categories),
+        "keywords": list(one.tags),
+        "version": one.version,
+    }
+    return {name: value for name, value in values.items() if value}
 
 
 def _citation_key(record: Record) -> str:
@@ -248,8 +497,15 @@ def _bibtex_name(name: str) -> str:
     """Returns a name in braces. Otherwise BibTeX would split the name into first and last names, which is wrong for
     names such as "Staff" and for East Asian names (family name first).
     """
+    return _tex(name) if _is_person(name) else f"{{{_tex(name)}}}"
+
+
+def _is_person(name: str) -> bool:
+    """Returns True if a name certainly consists of a person's first names and family name, in this order."""
     plain = " " in name and all(c.isalpha() or c in _IN_NAMES or unicodedata.category(c)[0] == "M" for c in name)
     plain = plain and not any(map(is_run_letter, name))
-    known = any(fold_name(word) in KNOWN_AGENCIES for word in (name, *name.split()))
-    person = plain and not known and is_full_name(name) and not re.search(r"\band\b", name, re.IGNORECASE)
-    return _tex(name) if person else f"{{{_tex(name)}}}"
+    return plain and not _is_agency(name) and is_full_name(name) and not re.search(r"\band\b", name, re.IGNORECASE)
+
+
+def _is_agency(name: str) -> bool:
+    return any(fold_name(word) in KNOWN_AGENCIES for word in (name, *name.split()))

@@ -17,10 +17,10 @@ from sqlite_utils import Database
 
 from archiver.errors import BadQuery
 from archiver.fields import BY_NAME
-from archiver.search.engine import ordered_matches, plan_query
 from archiver.search.query import Query
+from archiver.search.query_plans_hits_and_facets import ordered_matches, plan_query
 from archiver.search.snippets import find_occurrences, highlight_terms
-from archiver.search.word_splitting import split_into_words
+from archiver.search.word_splitting import is_run_letter, split_into_words
 
 WIDTH = 40
 MAX_WIDTH = 500
@@ -35,7 +35,8 @@ _FIRST_BATCH, _BATCH = 20, 500
 class ConcordanceLine:
     """One occurrence of a search term with its context.
 
-    - `before`, `after`: at most `width` characters of the text around the keyword, with white space collapsed.
+    - `before`, `after`: at most `width` characters of the text around the keyword, cut at words, with white space
+      collapsed.
     - `direction`: the text direction of the keyword.
     - `field`: title or body.
 
@@ -143,11 +144,34 @@ def _lines(article: dict[str, Any], rows: dict[str, Any], width: int) -> Iterato
             yield ConcordanceLine(
                 **article_fields,
                 field=field,
-                before=_without_leading_marks(flat[max(0, start - width) : start]),
+                before=_words_before(flat, start, width),
                 keyword=flat[start:end],
-                after=flat[end : end + width],
-                direction=_text_direction(flat[start:end]),
+                after=_words_after(flat, end, width),
+                direction=text_direction(flat[start:end]),
             )
+
+
+def _words_before(text: str, end: int, width: int) -> str:
+    """Returns at most `width` characters of a text up to position `end`, without a word that would be cut. A word is
+    cut only if nothing else would be left, or in a script without spaces between words.
+    """
+    start = max(0, end - width)
+    at = start
+    if 0 < start < end and not text[start - 1].isspace():
+        while at < end and not text[at].isspace() and not is_run_letter(text[at]):
+            at += 1
+    return _without_leading_marks(text[at:end].lstrip() if start and text[at:end].strip() else text[start:end])
+
+
+def _words_after(text: str, start: int, width: int) -> str:
+    """Returns at most `width` characters of a text from position `start`, without a word that would be cut, as in
+    `_words_before`.
+    """
+    end = at = min(len(text), start + width)
+    if start < end < len(text) and not text[end].isspace():
+        while at > start and not text[at - 1].isspace() and not is_run_letter(text[at - 1]):
+            at -= 1
+    return text[start:at].rstrip() if end < len(text) and text[start:at].strip() else text[start:end]
 
 
 def _without_leading_marks(text: str) -> str:
@@ -157,7 +181,7 @@ def _without_leading_marks(text: str) -> str:
     return text
 
 
-def _text_direction(text: str) -> Literal["ltr", "rtl"]:
+def text_direction(text: str) -> Literal["ltr", "rtl"]:
     """Returns the text direction of the first letter that has a direction (UAX #9, rules P2 and P3); "ltr" if no letter
     has a direction.
     """

@@ -21,12 +21,20 @@ from tantivy import Query as TantivyQuery
 
 from archiver.articles.near_duplicates import UnionFind, differ_only_in_numbers, minhash, near_duplicate, wording_of
 from archiver.errors import BadQuery, SiteNotFound
-from archiver.search.engine import Hit, Plan, load_hits, ordered_matches, plan_query, result_range, sort_order
-from archiver.search.index_refresh import hold_searchers
+from archiver.search.index_refresh_opening_and_check import hold_searchers
 from archiver.search.query import Query
-from archiver.search.sorting_and_folding import Match, ids_query, matches_by_id, top_hits
+from archiver.search.query_plans_hits_and_facets import (
+    Hit,
+    Plan,
+    load_hits,
+    ordered_matches,
+    plan_query,
+    result_range,
+    sort_order,
+)
+from archiver.search.sorting_and_duplicate_folding import Match, ids_query, matches_by_id, top_hits
 from archiver.storage.article_tables.near_duplicate_clusters import COMMON, LEAST_MET
-from archiver.storage.sites import find_site
+from archiver.storage.sites_settings_and_rules import find_site
 
 MAX_COMPARED = 5_000
 """The maximum number of articles that are compared across archives to find near-duplicates."""

@@ -15,13 +15,14 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.errors import BadQuery
-from archiver.search.index_schema_and_documents import fold_name
+from archiver.search.index_schema_and_documents import index_text
 from archiver.search.query_parser import parse_query
 from archiver.search.query_tree import (
     DEFAULT_KM,
     And,
     InBox,
     Key,
+    Name,
     Node,
     Or,
     SimilarTo,
@@ -29,8 +30,8 @@ from archiver.search.query_tree import (
     language_term,
     time_term,
 )
-from archiver.search.sorting_and_folding import FOLDS, Fold
-from archiver.storage.sites import find_site
+from archiver.search.sorting_and_duplicate_folding import FOLDS, Fold
+from archiver.storage.sites_settings_and_rules import find_site
 
 SORTS: dict[str, str] = {
     "relevance": "",
@@ -115,7 +116,7 @@ def filter_terms(db: Database, query: Query) -> list[Node]:
     if query.site:
         out.append(Or(tuple(Key(f"at:{find_site(db, name)['name']}") for name in query.site)))
     out += [
-        Or(tuple(Key(f"{name}:{fold_name(value)}") for value in getattr(query, name)))
+        Or(tuple(Name(name, index_text(value)) for value in getattr(query, name)))
         for name in ("author", "category", "tag")
         if getattr(query, name)
     ]

@@ -14,14 +14,23 @@ import tantivy
 from sqlite_utils import Database
 from tantivy import Occur, Query
 
-from archiver.fields import WEIGHTS
-from archiver.search.index_schema_and_documents import KEYS, NUMBERS, PAIRED, TEXTS, common_word_pairs, index_schema
+from archiver.fields import LIST_FIELDS_BY_QUERY_NAME, WEIGHTS
+from archiver.search.index_schema_and_documents import (
+    KEYS,
+    NUMBERS,
+    PAIRED,
+    TEXTS,
+    common_word_pairs,
+    fold_name,
+    index_schema,
+)
 from archiver.search.query_tree import (
     And,
     ByRows,
     Form,
     InBox,
     Key,
+    Name,
     Near,
     Node,
     Not,
@@ -31,7 +40,7 @@ from archiver.search.query_tree import (
     Term,
     place_keys_in_area,
 )
-from archiver.search.tantivy_index import Searcher
+from archiver.search.tantivy_index_damage_and_state import Searcher
 from archiver.search.word_splitting import lookup_words
 
 # Stemming: all English words of the index that have the same stem.
@@ -135,6 +144,8 @@ def compile_query(node: Node | None, db: Database, searcher: Searcher) -> Query:
         return _similar(node)
     if isinstance(node, Key):
         return _unranked(key_query(node.value))
+    if isinstance(node, Name):
+        return _unranked(_name(node, searcher))
     if isinstance(node, Span):
         return _unranked(_span(node))
     if isinstance(node, InBox):
@@ -145,6 +156,14 @@ def compile_query(node: Node | None, db: Database, searcher: Searcher) -> Query:
 
 def key_query(value: str) -> Query:
     return Query.term_query(index_schema(), KEYS, value.encode("utf-8", "replace").decode(), "basic")
+
+
+def _name(node: Name, searcher: Searcher) -> Query:
+    key = f"{node.kind}:{fold_name(node.value)}"
+    if any(one.doc_freq(KEYS, key) for one in searcher.all):
+        return key_query(key)
+    column = LIST_FIELDS_BY_QUERY_NAME[node.kind]
+    return _term(column, Term(node.value, column), searcher)
 
 
 def _one_of(field: str, values: Iterable[Any]) -> Query:

@@ -103,12 +103,115 @@ def parse_query(text: str, *, stem: bool = False) -> Node | None:
     return node
 
 
+def _matches(text: str) -> Iterator[re.Match[str]]:
+    """Yields the match of `_TOKEN` for each token of a query."""
+    position = 0
+    while position < len(text):
+        found = _TOKEN.match(text, position)
+        if found is None or found.end() == position:
+            position += 1
+            continue
+        position = found.end()
+        yield found
+
+
 def token_end(text: str, at: int) -> int:
     """Returns the position after the token that starts at position `at`. Used to mark the mistake that a BadQuery
     reports.
     """
     found = _TOKEN.match(text, at)
     return max(found.end() if found else 0, at + 1)
+
+
+# -- what a query leaves open, and how it is read ----------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A part of a query that was not read as it is written: `part` is the text, at character position `at`, and
+    `reading` a sentence that says how it was read.
+    """
+
+    at: int
+    part: str
+    reading: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownField:
+    """A name before a colon that is no field, so that `name:value` was searched for as text. It starts at position
+    `at`, and its value ends at position `end`.
+    """
+
+    at: int
+    end: int
+    name: str
+    value: str
+
+
+_SCHEMES = ("http", "https", "ftp", "mailto", "file", "urn", "doi")
+
+
+def list_repairs(text: str) -> tuple[Repair, ...]:
+    """Returns how mistakes in a query are read that are no errors: a quotation mark or parenthesis without its
+    counterpart, an operator without a word after or before it, and a field without a value. They are in the order of
+    the query.
+    """
+    out, depth, before = [], 0, ""
+    for found in _written_tokens(text):
+        at, part = _place_of(found)
+        word = found["word"] if not found["field"] and found["phrase"] is None else None
+        operator = _operator(word, at) if word else None
+        kind = operator.kind if operator else ")" if found["close"] else "(" if found["open"] else "term"
+        out += _empty_field(found, at)
+        if kind == ")" and depth == 0:
+            out.append(Repair(at, ")", "No parenthesis is open here, so this one is left out."))
+        if kind == ")" and before in ("AND", "OR", "NOT", "NEAR"):
+            out.append(Repair(at, before, f"No word follows {before}, so it is left out."))
+        if operator and kind in ("OR", "NEAR") and before in ("", "("):
+            out.append(Repair(at, part, f"No word precedes {part}, so it is left out."))
+        if found["phrase"] is not None and found[0].rstrip().count('"') == 1:
+            out.append(Repair(at, part, "The quotation mark is not closed, so the phrase goes on to the end."))
+        depth = max(0, depth + (kind == "(") - (kind == ")"))
+        before = part if operator else kind
+    if depth:
+        out.append(Repair(len(text), "(", "The parenthesis is not closed, so the group goes on to the end."))
+    if before.partition("/")[0] in ("AND", "OR", "NOT", "NEAR", "|"):
+        out.append(Repair(len(text), before, f"No word follows {before}, so it is left out."))
+    return tuple(out)
+
+
+def _empty_field(found: re.Match[str], at: int) -> list[Repair]:
+    """Returns the repair of a token that is a field without a value, such as "title:"; [] for any other token."""
+    name = (found["word"] or "").removesuffix(":")
+    if name == (found["word"] or "") or name.lower() not in (*COLUMN_OF, *PREDICATES):
+        return []
+    reading = f"{name}: has no value, so it is searched as a word. Write {name}:VALUE, without a space."
+    return [Repair(at, found["word"], reading)]
+
+
+def list_unknown_fields(text: str) -> tuple[UnknownField, ...]:
+    """Returns the names before a colon in a query that are no fields, in the order of the query. Addresses (https://)
+    and names without a value are left out.
+    """
+    out = []
+    for found in _written_tokens(text):
+        name = found["field"] or ""
+        if not name or name.lower() in (*PREDICATES, *COLUMN_OF, _STEM, *_SCHEMES):
+            continue
+        value = found["word"] if found["phrase"] is None else found["phrase"]
+        if value and not value.startswith("//"):
+            out.append(UnknownField(found.start("field"), found.end(), name, value))
+    return tuple(out)
+
+
+def _written_tokens(text: str) -> Iterator[re.Match[str]]:
+    """Yields the tokens of a query, with positions in the text as it is written."""
+    return (one for one in _matches(text.replace("\0", " ").translate(_PLAIN)) if one[0].strip())
+
+
+def _place_of(found: re.Match[str]) -> tuple[int, str]:
+    return found.start() + len(found[0]) - len(found[0].lstrip()), found[0].strip()
 
 
 # -- from text to tokens ----------------------------------------------------------------------
@@ -129,15 +232,10 @@ class _Group:
 
 
 def _tokens(text: str, stem: bool) -> Iterator[_Token]:
-    position, words, patterns = 0, 0, 0
+    words, patterns = 0, 0
     groups = [_Group()]
-    while position < len(text):
-        found = _TOKEN.match(text, position)
-        if found is None or found.end() == position:
-            position += 1
-            continue
-        at = position + len(found[0]) - len(found[0].lstrip())
-        position = found.end()
+    for found in _matches(text):
+        at = found.start() + len(found[0]) - len(found[0].lstrip())
         if found["close"]:
             del groups[max(1, len(groups) - 1) :]
             yield _Token(")", at)

@@ -25,7 +25,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.errors import BadQuery
+from archiver.errors import BadQuery, did_you_mean
 from archiver.fields import ACCESS, HAS_FIELDS, LINKS, MEANING
 
 # The nodes of the tree.
@@ -44,8 +44,8 @@ class Term:
     """Matches a word, or a phrase of adjacent words. If `column` is "", searches all fields of `archiver.fields` that
     have a search weight.
 
-    If `stem` is True, each word matches in all its forms. `archiver.search.engine` looks these up in an index and
-    stores them in `forms`, one tuple for each word.
+    If `stem` is True, each word matches in all its forms. `archiver.search.query_plans_hits_and_facets`
+    looks these up in an index and stores them in `forms`, one tuple for each word.
     """
 
     text: str
@@ -72,6 +72,16 @@ class Key:
     `archiver.search.index_schema_and_documents.index_keys` lists the keys of an article.
     """
 
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """Matches articles with this author, category or tag (`kind`). If no article of the searched archives has exactly
+    this name, matches names that contain its words: "Tom" then finds Tom Ashdown.
+    """
+
+    kind: str
     value: str
 
 
@@ -108,12 +118,14 @@ class InBox:
 @dataclass(frozen=True, slots=True)
 class SimilarTo:
     """Matches articles on the same topic as the article with a given ID: those that contain at least `needed` of its
-    distinctive words. `archiver.search.engine` takes these `words` from an index.
+    distinctive words. `archiver.search.query_plans_hits_and_facets` takes these `words` from an index, best
+    first. `marked` are those of them that are marked in snippets.
     """
 
     article: int
     words: tuple[Form, ...] = ()
     needed: int = 1
+    marked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +143,7 @@ class Not:
     item: Node
 
 
-Node = Term | Near | Key | Span | ByRows | InBox | SimilarTo | And | Or | Not
+Node = Term | Near | Key | Name | Span | ByRows | InBox | SimilarTo | And | Or | Not
 
 
 # Dates and periods.
@@ -359,14 +371,15 @@ def _near(value: str) -> InBox:
 def _changed(value: str) -> Key:
     name = SINGULAR.get(value.lower(), value.lower())
     if name not in (*MEANING, "any"):
-        raise BadQuery(value, f"the possible values are any, {', '.join(MEANING)}")
+        question = did_you_mean(name, ("any", *SINGULAR, *MEANING))
+        raise BadQuery(value, f"the possible values are any, {', '.join(MEANING)}{question}")
     return Key(f"changed:{name}")
 
 
 def _one_of(words: Collection[str], name: str) -> Callable[[str], Key]:
     def parse(value: str) -> Key:
         if value.lower() not in words:
-            raise BadQuery(value, f"{name}: takes one of these values: {', '.join(words)}")
+            raise BadQuery(value, f"{name}: takes one of these values: {', '.join(words)}{did_you_mean(value, words)}")
         return Key(f"{name}:{value.lower()}")
 
     return parse

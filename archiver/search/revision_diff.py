@@ -11,6 +11,7 @@ import difflib
 import json
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -261,9 +262,51 @@ def edited_fields_html(before: dict[str, Any], after: dict[str, Any]) -> Iterato
 
 def pieces_as_html(pieces: Iterable[Piece], *, paragraphs: bool = False) -> str:
     """Formats the pieces of a diff as HTML with <del> and <ins>. If `paragraphs` is True, each blank line starts a new
-    <p>.
+    <p>. A space is put between a removed piece and the piece that replaces it, if neither has one there.
     """
-    return "".join(_marked(pieces, paragraphs=paragraphs))
+    out: list[str] = []
+    before: Piece | None = None
+    for piece in pieces:
+        if before is not None and _needs_space(before, piece):
+            out.append(" ")
+        out += _marked([piece], paragraphs=paragraphs)
+        before = piece
+    return "".join(out)
+
+
+def _needs_space(before: Piece, piece: Piece) -> bool:
+    is_edit = DiffOp.EQUAL not in (before.op, piece.op) and before.op is not piece.op
+    return is_edit and not before.text[-1:].isspace() and not piece.text[:1].isspace()
+
+
+@dataclass(frozen=True, slots=True)
+class DiffRow:
+    """Paragraphs of a comparison that stand side by side: the pieces of the old and the new text, up to the next blank
+    line that both texts have.
+    """
+
+    pieces: tuple[Piece, ...]
+
+    @property
+    def is_changed(self) -> bool:
+        return any(piece.op is not DiffOp.EQUAL for piece in self.pieces)
+
+    def side(self, op: DiffOp) -> tuple[Piece, ...]:
+        """Returns the pieces of one text: the old one for DELETE, the new one for INSERT."""
+        return tuple(piece for piece in self.pieces if piece.op in (DiffOp.EQUAL, op))
+
+
+def paragraph_rows(pieces: Iterable[Piece]) -> list[DiffRow]:
+    """Divides a comparison at each blank line that both texts have."""
+    rows, row = [], list[Piece]()
+    for piece in pieces:
+        first, *rest = piece.text.split("\n\n") if piece.op is DiffOp.EQUAL else [piece.text]
+        row.append(Piece(piece.op, first))
+        for part in rest:
+            rows.append(DiffRow(tuple(one for one in row if one.text)))
+            row = [Piece(piece.op, part)]
+    rows.append(DiffRow(tuple(one for one in row if one.text)))
+    return [row for row in rows if row.pieces]
 
 
 def _marked(pieces: Iterable[Piece], *, paragraphs: bool = False) -> Iterator[str]:

@@ -11,24 +11,24 @@ running are safe during a crawl and concurrently. Times are ISO 8601 in UTC.
 from __future__ import annotations
 
 import json
+import shlex
 import unicodedata
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from html import escape
+from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.errors import ArchiverError, BadSearchName, SavedSearchNotFound, SavedSearchUnreadable
+from archiver.errors import ArchiverError, BadSearchName, SavedSearchNotFound, SavedSearchUnreadable, count_noun
 from archiver.markup import lazy_regex
-from archiver.search.engine import Hit, Listing, list_matches
+from archiver.search.feeds import Feed, entry_of_hit, write_atom
 from archiver.search.query import Query, query_as_options
+from archiver.search.query_plans_hits_and_facets import Hit, Listing, format_published, list_matches
 from archiver.storage import full_text_and_saved_searches as stored
-from archiver.storage.connection import writing
-
-if TYPE_CHECKING:
-    from lxml import etree
+from archiver.storage.archive_opening_and_transactions import writing
 
 MAX_NAME_LENGTH = 80
 WHY: dict[str, str] = {
@@ -152,6 +152,47 @@ def run_saved_search(db: Database, name: str, now: datetime | None = None) -> Ne
     return _result(replace(saved, ran_at=at), row.ran_at, found, new, at)
 
 
+@dataclass(frozen=True, slots=True)
+class PendingRun:
+    """A run of a saved search whose matches are not marked as reported yet (see `begin_run` and `complete_run`).
+
+    - `news`: its result.
+    - `ids`: the IDs of all matches, including folded ones.
+    - `reasons`: why each new match is new.
+    - `before`: the state of the archive before the run.
+    """
+
+    news: NewHits
+    ids: tuple[int, ...]
+    reasons: Mapping[int, str]
+    at: str
+    before: stored.ArchiveMark
+
+
+def begin_run(db: Database, name: str, now: datetime | None = None) -> PendingRun:
+    """Runs a saved search, and writes nothing. `complete_run` marks its matches as reported: after a message about them
+    was sent, for example, so that they stay new if it cannot be sent. Raises the same errors as `run_saved_search`.
+    """
+    row = _row(db, name)
+    before = stored.archive_mark(db)
+    found = list_matches(db, _all_pages(_saved(row).query))
+    ids = _matching_ids(found)
+    new = _new_matches(db, row, found, stored.known_hits(db, row.id, ids))
+    at = max(_moment(now), row.ran_at)
+    return PendingRun(_result(_saved(row), row.ran_at, found, new, at), tuple(ids), new, at, before)
+
+
+def complete_run(db: Database, run: PendingRun) -> None:
+    """Marks the matches of a run as reported. `db` must be open for writing. Raises SavedSearchNotFound if the search
+    was deleted meanwhile.
+    """
+    with writing(db):
+        row = _row(db, run.news.saved.name)
+        known = stored.known_hits(db, row.id, run.ids)
+        stored.add_hits(db, row.id, (number for number in run.ids if number not in known), run.at, run.reasons)
+        stored.mark_saved_search_run(db, row.id, run.at, run.before)
+
+
 def peek_saved_search(db: Database, name: str, now: datetime | None = None) -> NewHits:
     """Returns the new matches of a saved search without marking them as reported. Writes nothing. `now` is the time of
     the run; None means the current time. Raises the same errors as `run_saved_search`.
@@ -259,7 +300,7 @@ def _comparable_name(name: str) -> str:
 def _row(db: Database, name: str) -> stored.SavedSearchRow:
     found = stored.saved_search_rows(db, _comparable_name(name))
     if not found:
-        raise SavedSearchNotFound(name)
+        raise SavedSearchNotFound(name, [row.name for row in stored.saved_search_rows(db)])
     return found[0]
 
 
@@ -295,12 +336,6 @@ def _saved(row: stored.SavedSearchRow) -> SavedSearch:
 
 # The reported articles of a saved search as an Atom feed (RFC 4287).
 
-ATOM = "http://www.w3.org/2005/Atom"
-_NOT_XML = lazy_regex("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that XML 1.0 does not allow (section 2.2)."""
-_TAG = lazy_regex(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
-_EXACT = ("second", "minute")
-
 
 def atom_feed(
     saved: SavedSearch, reported: Sequence[NewHit], *, own_url: str = "", software: str = "archiver"
@@ -309,57 +344,86 @@ def atom_feed(
     `last_reported`), in that order.
 
     `own_url` is the URL at which the feed is served; "" for a feed in a file. `software` is the name of the program in
-    the feed. The category of an entry says why it is new. If an article has no author, the name of its site is used,
-    because an entry must have an author (RFC 4287, section 4.1.2).
+    the feed. The category of an entry says why it is new.
     """
-    from lxml import etree  # imported late because only a feed needs it
-
-    root = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})  # type: ignore[dict-item]  # the stubs lack None
-    _add(root, "id", f"urn:uuid:{saved.uuid}")
-    _add(root, "title", f"{saved.name}: {query_as_options(saved.query) or 'every article'}")
-    _add(root, "updated", _rfc3339(max((one.found_at for one in reported), default=saved.saved_at)))
-    _add(_add(root, "author"), "name", software)
-    _add(root, "generator", software)
-    if own_url:
-        _add(root, "link", rel="self", type="application/atom+xml", href=own_url)
-    for one in reported:
-        _add_entry(root, saved, one)
-    return etree.tostring(root, xml_declaration=True, encoding="utf-8", pretty_print=True)
-
-
-def _add_entry(root: etree._Element, saved: SavedSearch, one: NewHit) -> None:
-    hit = one.hit
-    entry = _add(root, "entry")
-    if hit.language and _TAG.fullmatch(hit.language):
-        entry.set("{http://www.w3.org/XML/1998/namespace}lang", hit.language)
-    _add(entry, "id", uuid.uuid5(uuid.UUID(saved.uuid), str(hit.id)).urn)
-    _add(entry, "title", hit.title or hit.url)
-    _add(entry, "updated", _rfc3339(one.found_at))
-    if hit.published and hit.published_precision in _EXACT:  # the element requires a time, not only a day
-        _add(entry, "published", _rfc3339(hit.published))
-    for name in hit.authors or (hit.site,):
-        _add(_add(entry, "author"), "name", name)
-    _add(entry, "link", rel="alternate", href=hit.url)
-    _add(entry, "category", term=one.why, label=WHY.get(one.why, one.why))
-    _add(entry, "summary", hit.snippet)
+    feed = Feed(
+        f"urn:uuid:{saved.uuid}",
+        f"{saved.name}: {query_as_options(saved.query) or 'every article'}",
+        max((one.found_at for one in reported), default=saved.saved_at),
+        tuple(
+            entry_of_hit(
+                one.hit,
+                uuid.uuid5(uuid.UUID(saved.uuid), str(one.hit.id)).urn,
+                updated=one.found_at,
+                reason=one.why,
+                label=WHY.get(one.why, one.why),
+            )
+            for one in reported
+        ),
+        own_url,
+    )
+    return write_atom(feed, software)
 
 
-def _add(parent: etree._Element, name: str, text: str = "", **attributes: str) -> etree._Element:
-    from lxml import etree
+# A letter about the new matches of saved searches.
 
-    element = etree.SubElement(parent, f"{{{ATOM}}}{name}")
-    element.text = _NOT_XML.sub("", text) or None
-    for key, value in attributes.items():
-        element.set(key, _NOT_XML.sub("", value))
-    return element
+_MOST_IN_LETTER = 50
+_NO_LINES = lazy_regex(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_INDENT = "  "
 
 
-def _rfc3339(moment: str) -> str:
-    """Formats a time in UTC as RFC 3339 requires; a time without a zone is taken as UTC."""
-    when = datetime.fromisoformat(moment)
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message about new matches: its subject, and the same text in plain form and as an HTML page."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def compose_letter(found: Sequence[NewHits]) -> Letter:
+    """Returns the letter about the results of saved searches of which at least one has new matches. Searches without
+    any are left out, and so is what exceeds 50 matches of one search.
+    """
+    news = [one for one in found if one.new]
+    total = sum(len(one.new) for one in news)
+    names = ", ".join(one.saved.name for one in news)
+    subject = f"archiver: {count_noun(total, 'new article')} ({names})"
+    parts, sections = [], []
+    for one in news:
+        shown, rest = one.new[:_MOST_IN_LETTER], len(one.new) - _MOST_IN_LETTER
+        head = f"{one.saved.name}: {count_noun(len(one.new), 'new article')}"
+        more = [f"and {rest:,} more: archiver searches run {shlex.quote(one.saved.name)} --again"] if rest > 0 else []
+        parts.append("\n\n".join([head, *map(_entry_as_text, shown), *(_INDENT + line for line in more)]))
+        rows = "".join(map(_entry_as_html, shown)) + "".join(f"<li>{escape(line)}</li>\n" for line in more)
+        sections.append(
+            f"<h2>{escape(head)}</h2>\n<p>{escape(query_as_options(one.saved.query))}</p>\n<ul>\n{rows}</ul>\n"
+        )
+    html = (
+        f'<!DOCTYPE html>\n<html><head><meta charset="utf-8"><title>{escape(subject)}</title></head>\n<body>\n'
+        f"{''.join(sections)}</body></html>\n"
+    )
+    return Letter(subject, "\n\n".join(parts) + "\n", html)
+
+
+def _about(one: NewHit) -> str:
+    """Returns the line below the title of an article: its date, authors, site, and why it is new unless it is just
+    that.
+    """
+    published = format_published(one.hit.published, one.hit.published_precision)
+    why = "" if one.why == "new" else WHY.get(one.why, one.why)
+    return " · ".join(filter(None, (published, ", ".join(one.hit.authors), one.hit.site, why)))
+
+
+def _entry_as_text(one: NewHit) -> str:
+    lines = (one.hit.title or "(without title)", _about(one), one.hit.snippet, one.hit.url)
+    return "\n".join(_INDENT + _NO_LINES.sub(" ", line) for line in lines if line)
+
+
+def _entry_as_html(one: NewHit) -> str:
+    title, url = escape(one.hit.title or "(without title)"), escape(one.hit.url, quote=True)
+    language = f' lang="{escape(one.hit.language, quote=True)}"' if one.hit.language else ""
     return (
-        (when if when.tzinfo else when.replace(tzinfo=UTC))
-        .astimezone(UTC)
-        .isoformat(timespec="seconds")
-        .replace("+00:00", "Z")
+        f'<li{language} dir="auto"><a href="{url}"><strong>{title}</strong></a><br>\n{escape(_about(one))}<br>\n'
+        f"{escape(one.hit.snippet)}</li>\n"
     )

@@ -168,8 +168,8 @@ def _terms(node: Node | None, columns: tuple[str, str]) -> Iterator[Row]:
         for term in node.terms:
             yield from _terms(term, columns)
     elif isinstance(node, SimilarTo):
-        for form in node.words:
-            yield (form.word,), False
+        for word in node.marked or [form.word for form in node.words]:
+            yield (word,), False
     elif isinstance(node, And | Or):
         for item in node.items:
             yield from _terms(item, columns)
@@ -186,9 +186,14 @@ def snippet(text: str, rows: Sequence[Row]) -> tuple[str, Marks]:
     found = find_occurrences(flat, rows) if rows else []
     start, end = _window(flat, found)
     lead = "…" if start else ""
-    shown = lead + flat[start:end] + ("…" if end < len(flat) else "")
+    shown = lead + flat[start:end] + (_ellipsis_after(flat[start:end]) if end < len(flat) else "")
     shift = len(lead) - start
     return shown, tuple((a + shift, b + shift) for a, b, _ in found if start <= a and b <= end)
+
+
+def _ellipsis_after(text: str) -> str:
+    """Returns the ellipsis after a text that is cut off, with a space if the text ends with a sentence."""
+    return " …" if text.endswith((".", "!", "?", "…", "。", "！", "？", "؟", "।")) else "…"
 
 
 def highlight_line(text: str, rows: Sequence[Row]) -> tuple[str, Marks]:

@@ -26,7 +26,7 @@ from sqlite_utils import Database
 from archiver.errors import BadConfig, BadSetting, UnreadableInput, did_you_mean
 from archiver.markup import lazy_regex
 from archiver.storage.column_values import settings_of
-from archiver.storage.sites import read_setting, read_tag, tags_of_sites
+from archiver.storage.sites_settings_and_rules import read_setting, read_tag, tags_of_sites
 
 # Positions in a TOML text. Python's parser gives the position of a syntax error, but not of a value.
 
@@ -256,6 +256,14 @@ class Warc:
 
 
 @dataclass(frozen=True, slots=True)
+class Serve:
+    """How the web pages name the archive: its `title`, and one line about it (`description`). Both may be ""."""
+
+    title: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Quota:
     """The number of requests that the scheduled crawls of all sites of a group together may send in a day (UTC), and
     the number of megabytes (1,000,000 bytes) that they may receive. 0 means no limit.
@@ -279,6 +287,7 @@ class Config:
     maintenance: Maintenance = Maintenance()
     log: Log = Log()
     warc: Warc = Warc()
+    serve: Serve = Serve()
     quotas: Mapping[str, Quota] = field(default_factory=dict)
     page_objects: str = ""
 
@@ -351,7 +360,7 @@ class _InvalidValue(Exception):
 
 
 def _config(values: dict[str, Any]) -> Config:
-    known = {"contact", "page_objects", "defaults", "groups", "notify", "maintenance", "log", "warc"}
+    known = {"contact", "page_objects", "defaults", "groups", "notify", "maintenance", "log", "warc", "serve"}
     _only((), values, known)
     groups = _groups(_table(("groups",), values.get("groups", {})))
     return Config(
@@ -362,6 +371,7 @@ def _config(values: dict[str, Any]) -> Config:
         _maintenance(_table(("maintenance",), values.get("maintenance", {}))),
         _log(_table(("log",), values.get("log", {}))),
         _warc(_table(("warc",), values.get("warc", {}))),
+        _serve(_table(("serve",), values.get("serve", {}))),
         {tag: _quota(("groups", name), quota) for tag, (name, _, quota) in groups.items() if quota},
         _text(("page_objects",), values.get("page_objects", "")),
     )
@@ -659,6 +669,12 @@ def _warc(table: dict[str, Any]) -> Warc:
         _whole_number((*path, "days"), table.get("days", usual.days), 0),
         _whole_number((*path, "max_mb"), table.get("max_mb", usual.max_mb), 1),
     )
+
+
+def _serve(table: dict[str, Any]) -> Serve:
+    path = ("serve",)
+    _only(path, table, {one.name for one in fields(Serve)})
+    return Serve(**{name: _text((*path, name), value).strip() for name, value in table.items()})
 
 
 def _refuse_key_of_top(path: TOMLPath, key: str) -> None:

@@ -12,8 +12,8 @@ from archiver.frontier.site_crawl_times import RecrawlTime
 from archiver.politeness.throttle import RunLimits
 from archiver.sites.archiver_toml import Config, Quota
 from archiver.storage.crawl_schedule import Scheduled, blackout_of
-from archiver.storage.runs import usage_since
-from archiver.storage.sites import tags_of_sites
+from archiver.storage.run_records_and_statistics import usage_since
+from archiver.storage.sites_settings_and_rules import tags_of_sites
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 

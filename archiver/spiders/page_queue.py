@@ -5,6 +5,7 @@ excludes crawl traps.
 from __future__ import annotations
 
 import secrets
+from collections import deque
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -16,15 +17,16 @@ from archiver.discovery import soft404_and_walls
 from archiver.discovery.page_links_and_well_known_urls import well_known_urls
 from archiver.frontier.fetch_order_and_revisits import SIDE_LISTING_PRIORITY
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
-from archiver.spiders.crawl_run_and_site_judge import CrawlRun
+from archiver.spiders.crawl_run_and_post_judgement import CrawlRun
 from archiver.spiders.page_request import MOST_REDIRECTS, PageRequest, ParsedPage, page_request
-from archiver.storage import completeness, crawl_exclusions
-from archiver.storage import listed_and_sampled_posts as listed_posts
+from archiver.storage import completeness_and_url_history as completeness
+from archiver.storage import crawl_exclusions_and_trap_evidence as crawl_exclusions
+from archiver.storage import list_changes_and_sampled_posts as listed_posts
 from archiver.storage import pages as page_table
 from archiver.storage.article_tables import multipage_articles
-from archiver.storage.completeness import count_listed_pages_online, find_known_sources
-from archiver.storage.crawl_exclusions import REDIRECTING, redirected_from
-from archiver.storage.runs import check_run
+from archiver.storage.completeness_and_url_history import count_listed_pages_online, find_known_sources
+from archiver.storage.crawl_exclusions_and_trap_evidence import REDIRECTING, redirected_from
+from archiver.storage.run_records_and_statistics import check_run
 from archiver.urls import Scope, urlkey
 
 # Feeds and sitemaps that a site does not declare.
@@ -121,6 +123,8 @@ class PageQueue:
         self._sources = 0
         self._reported: set[tuple[str, DiscoverySource, PageKind]] = set()
         self._vanished: list[str] = []
+        self._named = deque(map(urlkey, run.order.pages))
+        self._asked = set(self._named)
         self.is_searching_lists = False
         self.changes = 0
 
@@ -135,7 +139,7 @@ class PageQueue:
         """
         while True:
             due = self._take(limit)
-            if not due and not self._in_progress and self._has_samples():
+            if not due and not self._in_progress and not self._run.order.pages and self._has_samples():
                 continue
             old = [page for page in due if self._is_too_old(page)]
             if old:
@@ -154,6 +158,8 @@ class PageQueue:
         if not run.writer.flush():  # flush has checked the run if it wrote results
             check_run(run.db, run.run_id, run.site)
         run.reread_samples()
+        if run.order.pages:
+            return self._take_named(limit)
         mixed = self._sources >= SOURCES_FIRST
         sources_only = not mixed and any(page.comes_first for page in self._in_progress.values())
         pages: list[PageRequest] = []
@@ -163,6 +169,15 @@ class PageQueue:
             has_waiting = self._judge_rows(pages, _Selection(limit, more, is_patient, sources_only, mixed))
             if pages or self._in_progress or not has_waiting:
                 break
+        return pages
+
+    def _take_named(self, limit: int) -> list[PageRequest]:
+        """Hands out the next pages of those that a person has named, and of those to which they redirect."""
+        pages: list[PageRequest] = []
+        while self._named and len(pages) < limit:
+            row = page_table.page_row(self._run.db, self._named.popleft())
+            if row is not None:
+                pages.append(self._hand_out(row))
         return pages
 
     def _judge_rows(self, pages: list[PageRequest], selection: _Selection) -> bool:
@@ -235,7 +250,8 @@ class PageQueue:
         run = self._run
         every = _TEST_EVERY if row["priority"] else _TEST_SOURCE_EVERY
         unconditional = not run.writer.trust.in_validators or (run.run_id + row["id"]) % every == 0
-        return page_request(row, run.seed_key, full=run.order.full, unconditional=unconditional, started=run.started)
+        seed_key = "" if run.order.pages else run.seed_key
+        return page_request(row, seed_key, full=run.order.full, unconditional=unconditional, started=run.started)
 
     def _is_too_old(self, page: PageRequest) -> bool:
         since, published = self._run.order.since, page.hint.published if page.hint else None
@@ -268,6 +284,9 @@ class PageQueue:
         documents to fetch.
         """
         self.changes += 1
+        if self._run.order.pages and result.outcome is Outcome.DUPLICATE:
+            self._named.extend({urlkey(result.final_url)} - self._asked)
+            self._asked.add(urlkey(result.final_url))
         if result.outcome is not Outcome.DUE:
             self._in_progress.pop(urlkey(result.url), None)
 

@@ -13,14 +13,21 @@ from urllib.parse import urljoin, urlsplit
 from archiver.discovery import cdx_and_timemaps, feed_parser, page_requisites, sitemaps, wordpress_api
 from archiver.discovery import page_links_and_well_known_urls as link_reader
 from archiver.discovery.soft404_and_walls import SoftNotFoundProfile, detect_wall, fingerprint_of
-from archiver.discovery.url_classifier import FILE, NO_PATTERN, may_be_post, page_number, pattern_of, series_of
+from archiver.discovery.url_classifier_and_patterns import (
+    FILE,
+    NO_PATTERN,
+    may_be_post,
+    page_number,
+    pattern_of,
+    series_of,
+)
 from archiver.errors import count_noun
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import JAVASCRIPT_REASON, Page, needs_javascript
 from archiver.extraction.page import parse_page as parse_html
 from archiver.extraction.page_decoding_and_mojibake import unpack_undeclared
 from archiver.extraction.pagination import MAX_PARTS, part_urls
-from archiver.extraction.template.page_form import date_slot, page_form
+from archiver.extraction.template.page_form_and_date_slot import date_slot, page_form
 from archiver.frontier.fetch_order_and_revisits import SOURCE_KINDS
 from archiver.items import (
     EMPTY_SITEMAP,

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from archiver.discovery.page_requisites import KEPT_STATUSES, image_size, requisites_of_stylesheet
-from archiver.discovery.safe_parsing import decode
+from archiver.discovery.safe_xml_and_json_parsing import decode
 from archiver.items import Capture, Outcome, Requisite, RequisiteKind
 from archiver.spiders.page_request import FetchedPage, RequisiteRequest, requisite_request
 from archiver.spiders.parse_response import REDIRECTS
-from archiver.storage import requisites
-from archiver.storage.connection import PATIENCE, writing
+from archiver.storage import page_requisite_records as requisites
+from archiver.storage.archive_opening_and_transactions import PATIENCE, writing
+from archiver.storage.page_requisite_records import FetchedRequisite, Mode
 from archiver.storage.pages import moment
-from archiver.storage.requisites import FetchedRequisite, Mode
-from archiver.storage.runs import Counts
+from archiver.storage.run_records_and_statistics import Counts
 from archiver.urls import asset_address
 from archiver.warc.warc_records import Exchange, Original
 
 if TYPE_CHECKING:
-    from archiver.spiders.crawl_run_and_site_judge import CrawlRun
+    from archiver.spiders.crawl_run_and_post_judgement import CrawlRun
 
 WINDOW = 32
 """At most this many requisites are in progress."""
@@ -54,7 +54,7 @@ class Requisites:
         self._failures: dict[str, int] = {}
         self._answering: set[str] = set()
         self._payloads: dict[str, Original] = {}
-        if mode != "none" and (run.order.full or run.order.only):
+        if mode != "none" and (run.order.full or run.order.only) and not run.order.pages:
             with writing(run.db):
                 requisites.retry_requisites(run.db, run.site["id"], everything=run.order.full)
                 requisites.enter_lead_images_of_site(run.db, run.site["id"], run.site_name, run.started, run.revisit)

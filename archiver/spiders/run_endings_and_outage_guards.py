@@ -27,8 +27,8 @@ from scrapy.exceptions import (
     UnsupportedURLSchemeError,
 )
 
-from archiver.frontier.random_samples import EditEstimate
-from archiver.handlers import ForbiddenByRobots, HostBusy, Refusal, RobotsUnreadable, tls_problem
+from archiver.frontier.post_and_excluded_page_samples import EditEstimate
+from archiver.guarded_download_handler import ForbiddenByRobots, HostBusy, Refusal, RobotsUnreadable, tls_problem
 from archiver.items import Outcome, PageResult
 from archiver.spiders.page_request import PageRequest
 from archiver.storage.pages import quarantine_gone

@@ -28,17 +28,17 @@ from archiver.articles.article_comparison import is_further_part, repeats_part
 from archiver.discovery.page_links_and_well_known_urls import is_redirector
 from archiver.discovery.page_requisites import ACCEPT
 from archiver.discovery.soft404_and_walls import SoftNotFoundProfile, profile_from_json
-from archiver.discovery.url_classifier import FILE, SCOPE, is_asset, origin_of, with_origin
+from archiver.discovery.url_classifier_and_patterns import FILE, SCOPE, is_asset, origin_of, with_origin
 from archiver.errors import ArchiverError, BadArgument
 from archiver.extensions.shared_crawl_state import ArchiveExtension
 from archiver.extensions.throttle_slots import ThrottleExtension
 from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.frontier.fetch_order_and_revisits import SOURCE_KINDS, VOUCHING_SOURCES
-from archiver.handlers import HostBusy, RobotsUnreadable, RunEnded
+from archiver.guarded_download_handler import HostBusy, RobotsUnreadable, RunEnded
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
-from archiver.politeness.address_policy import Permission
+from archiver.politeness.network_address_policy import Permission
 from archiver.sites.crawler_identity import contact_of, names_contact, user_agent
-from archiver.spiders.crawl_run_and_site_judge import CrawlOrder, Only
+from archiver.spiders.crawl_run_and_post_judgement import CrawlOrder, Only
 from archiver.spiders.page_queue import SourceGuesses
 from archiver.spiders.page_request import (
     FetchedPage,
@@ -63,7 +63,7 @@ from archiver.spiders.run_endings_and_outage_guards import (
 )
 from archiver.spiders.trap_detector import WALLS
 from archiver.storage.article_tables.multipage_articles import part_reason
-from archiver.storage.requisites import MODES, FetchedRequisite, Mode
+from archiver.storage.page_requisite_records import MODES, FetchedRequisite, Mode
 from archiver.urls import Scope, normalize, start_address, urlkey
 
 _MISSING = frozenset({Outcome.FAILED, Outcome.GONE})
@@ -133,6 +133,14 @@ def begin_collection(
     if not waiting:
         return None
     return PartCollection(request, result, first, waiting, whole, (text,), asked=frozenset({request.urlkey}))
+
+
+def without_links(result: PageResult, targets: Iterable[DiscoveredURL]) -> PageResult:
+    """Returns a result that records of the `targets` only the target of a redirect. It has no validators, so that a
+    later crawl, which does record the links, gets the whole page.
+    """
+    onward = tuple(target for target in targets if target.source is DiscoverySource.REDIRECT)
+    return replace(result, targets=onward, next_pages=(), etag="", last_modified="")
 
 
 def add_part(collection: PartCollection, parsed: ParsedPage, request: PageRequest) -> tuple[PageResult, PartCollection]:
@@ -437,6 +445,8 @@ class SiteSpider(Spider):
         scheduled: bool = False,
         **kwargs: Any,
     ) -> None:
+        # Only `archiver add` passes pages, as a tuple: `scrapy crawl -a pages=...` would pass a text, and is refused.
+        pages: tuple[str, ...] = kwargs.pop("pages") if isinstance(kwargs.get("pages"), tuple) else ()
         if kwargs:
             unknown, value = next(iter(kwargs.items()))
             raise BadArgument(unknown, value, f"the spider has no such argument; use {_ARGUMENTS}")
@@ -448,7 +458,8 @@ class SiteSpider(Spider):
                 full=_read_full(full),
                 limit=_read_limit(limit),
                 since=_read_since(since),
-                only=only,
+                only="pages" if pages else only,
+                pages=pages,
                 mode=_read_requisites(requisites),
                 scheduled=scheduled,
             )
@@ -642,7 +653,7 @@ class SiteSpider(Spider):
         self._probing.observe_source(page, result)
         result = archive.run.traps.correct_repeats(result)
         targets = (*(self._adapted(t) for t in result.targets), *self._guesses.next(page, parsed))
-        result = replace(result, targets=targets)
+        result = replace(result, targets=targets) if archive.run.keeps_links else without_links(result, targets)
         if begun := begin_collection(result, page, archive.run.scope, archive.pages.stored_article):
             yield from self._collect_parts(begun)
             return

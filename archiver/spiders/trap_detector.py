@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 from sqlite_utils import Database
 
 from archiver.articles.article_comparison import content_digest
-from archiver.discovery.url_classifier import (
+from archiver.discovery.url_classifier_and_patterns import (
     NO_PATTERN,
     URLPattern,
     capture_pattern,
@@ -48,10 +48,10 @@ from archiver.frontier.pattern_budgets_and_equivalent_urls import (
     plainer_urls,
     variant_family,
 )
-from archiver.frontier.random_samples import SetAsidePages
+from archiver.frontier.post_and_excluded_page_samples import SetAsidePages
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
-from archiver.storage import crawl_exclusions
-from archiver.storage.crawl_exclusions import AddressState, DiscoveryReport
+from archiver.storage import crawl_exclusions_and_trap_evidence as crawl_exclusions
+from archiver.storage.crawl_exclusions_and_trap_evidence import AddressState, DiscoveryReport
 from archiver.storage.pages import EPOCH, stamp
 from archiver.urls import Scope, urlkey
 

@@ -8,12 +8,16 @@ reports it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
-from archiver.fields import GEOTAG_KEYS, Shape
+from sqlite_utils import Database
+
+from archiver.errors import count_noun
+from archiver.fields import GEOTAG_KEYS, LINKS, Shape
 from archiver.markup.marks import Packed, pack_marks, unpack_marks
 
 _DEGREES = frozenset({"latitude", "longitude", "precision"})
@@ -107,3 +111,42 @@ SHAPED: dict[Shape, Callable[[object], Any]] = {
 }
 """For each shape, the function that reads a value of this shape. It returns None or [] if the value has a different
 shape."""
+
+
+# The values that a person may type, for the completion of command lines.
+
+_OFFERED = 200
+_TYPED: dict[str, tuple[str, str]] = {
+    "site": (
+        "select s.name, (select count(*) from articles a where a.site = s.name) from sites s where {} order by 1",
+        "article",
+    ),
+    "site tag": ("select tag, count(*) from site_tags where {} group by 1", "site"),
+    "language": ("select language, count(*) from articles where {} group by 1 order by 2 desc", "article"),
+    "saved search": ("select name, '' from saved_searches where {} order by 1", ""),
+    "article": ("select id, title from articles where {} order by 1 desc", ""),
+    "run": ("select r.id, s.name from runs r join sites s on s.id = r.site_id where {} order by 1 desc", ""),
+    **{
+        link.word: (
+            f"select t.name, count(*) from {link.table} t join {link.table_of_links} l on l.{link.key} = t.id "
+            "where {} group by t.id order by 2 desc, 1",
+            "article",
+        )
+        for link in LINKS
+    },
+}
+"""For each kind of value, the statement that selects values and notes (`{}` is the condition on the value), and the
+noun for a note that is a number.
+"""
+
+
+def values_beginning_with(db: Database, kind: str, prefix: str) -> list[tuple[str, str]]:
+    """Returns the values of a kind (site, site tag, author, category, tag, language, saved search, article, run) that
+    begin with `prefix`, each with a note that says what it is. Case is ignored in ASCII letters.
+    """
+    statement, noun = _TYPED[kind]
+    column = statement.removeprefix("select ").partition(",")[0]
+    begins = f"cast({column} as text) like ? escape '\\'"
+    pattern = re.sub(r"([%_\\])", r"\\\1", prefix) + "%"
+    found = db.execute(f"{statement.format(begins)} limit {_OFFERED}", [pattern])
+    return [(str(value), count_noun(note, noun) if noun else note or "") for value, note in found]

@@ -13,8 +13,14 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.discovery.source_hints import HintDigest, combine_hints, digest_of, last_digest, source_key
-from archiver.discovery.url_classifier import outcome_of_trap_rule, trap_reason
+from archiver.discovery.source_hint_changes_and_merging import (
+    HintDigest,
+    combine_hints,
+    digest_of,
+    last_digest,
+    source_key,
+)
+from archiver.discovery.url_classifier_and_patterns import outcome_of_trap_rule, trap_reason
 from archiver.frontier.fetch_order_and_revisits import VOUCHING_SOURCES, Believes, KnownPage, priority, refetch_reason
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, SourceHint
 from archiver.storage.pages import EPOCH, known_page, known_pages, latest_hint, make_due_again, stamp, store_hint

@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.page_form_verdicts import (
+from archiver.articles.post_verdicts_by_page_form import (
     ALIKE,
     DECLARED_TIME,
     OTHER_FORM_RULE,

@@ -16,8 +16,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.article_guards import REASONS, HoldRule, is_redated
-from archiver.articles.page_form_verdicts import OTHER_FORM_RULE
+from archiver.articles.post_verdicts_by_page_form import OTHER_FORM_RULE
+from archiver.articles.suspicious_changes_and_impossible_values import REASONS, HoldRule, is_redated
 from archiver.frontier.fetch_order_and_revisits import (
     DEFAULT_REVISIT,
     MAY_BE_NEW_POST,
@@ -26,7 +26,7 @@ from archiver.frontier.fetch_order_and_revisits import (
     next_fetch_time,
     next_try_of_new_page,
 )
-from archiver.frontier.random_samples import SAMPLE_REASON
+from archiver.frontier.post_and_excluded_page_samples import SAMPLE_REASON
 from archiver.items import (
     NO_LONGER_LISTED,
     STILL_ONLINE,
@@ -38,8 +38,11 @@ from archiver.items import (
     PageKind,
     PageResult,
 )
-from archiver.storage import crawl_exclusions, pages, requisites, tombstones
-from archiver.storage import listed_and_sampled_posts as listed_posts
+from archiver.storage import crawl_exclusions_and_trap_evidence as crawl_exclusions
+from archiver.storage import list_changes_and_sampled_posts as listed_posts
+from archiver.storage import page_requisite_records as requisites
+from archiver.storage import pages, tombstones
+from archiver.storage.archive_opening_and_transactions import PATIENCE, is_environment_error, writing
 from archiver.storage.article_tables import multipage_articles
 from archiver.storage.article_tables.article_and_revision_rows import Reread, article_from_row, extractor_of
 from archiver.storage.article_tables.article_urls_and_identification import (
@@ -66,11 +69,10 @@ from archiver.storage.article_tables.articles import (
     store_identified,
     withdraw_article,
 )
-from archiver.storage.article_tables.captures_and_imports import enter_captures
-from archiver.storage.connection import PATIENCE, is_environment_error, writing
-from archiver.storage.crawl_exclusions import Trust
+from archiver.storage.article_tables.captures_redirects_and_import_records import enter_captures
+from archiver.storage.crawl_exclusions_and_trap_evidence import Trust
 from archiver.storage.full_text_and_saved_searches import batch_indexing
-from archiver.storage.held_pages import (
+from archiver.storage.held_pages_and_recent_changes import (
     FetchedPost,
     forget_old_changes,
     guard_page,
@@ -83,7 +85,7 @@ from archiver.storage.held_pages import (
 )
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_forms_and_verdicts import SiteForms
-from archiver.storage.runs import Counts, RunStatistics, check_run, crawl_started
+from archiver.storage.run_records_and_statistics import Counts, RunStatistics, check_run, crawl_started
 from archiver.urls import urlkey
 
 

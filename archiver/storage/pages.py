@@ -362,6 +362,24 @@ def page_row(db: Database, key: str) -> dict[str, Any] | None:
     return dict(zip((column[0] for column in cursor.description), row, strict=True)) if row else None
 
 
+def capture_of_page(db: Database, key: str) -> int | None:
+    """Returns the ID of the last capture of the page at this urlkey; None if there is none."""
+    row = db.execute("select capture_id from pages where urlkey = ?", [key]).fetchone()
+    return row[0] if row else None
+
+
+def forget_missing_pages(db: Database, keys: Iterable[str]) -> None:
+    """Deletes those of the pages at these urlkeys that do not exist and never showed an article."""
+    gone = (
+        "(select id from pages where urlkey in (select value from json_each(?)) and article_id is null and "
+        "outcome in ('gone', 'not-found'))"
+    )
+    values = [json.dumps(list(keys))]
+    for table in ("page_discoveries", "page_forms"):
+        db.execute(f"delete from {table} where page_id in {gone}", values)
+    db.execute(f"delete from pages where id in {gone}", values)
+
+
 def due_pages(
     db: Database, site_id: int, now: datetime, limit: int, sources_only: bool, mixed: bool = False
 ) -> list[dict[str, Any]]:

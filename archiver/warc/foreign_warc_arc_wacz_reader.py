@@ -24,8 +24,8 @@ from datetime import UTC, datetime
 from typing import IO, Any, BinaryIO
 
 from archiver.markup import lazy_regex
+from archiver.warc.content_codings_and_digests import Digests
 from archiver.warc.decompressing_stream import BrokenStream, ByteStream, StreamPosition
-from archiver.warc.payload import Digests
 from archiver.warc.record_problems import Problem, ProblemKind
 from archiver.warc.warc_records import MAX_BODY
 

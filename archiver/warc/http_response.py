@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from archiver.markup import lazy_regex
-from archiver.warc.payload import Decoding, decode_content, matches_digest
+from archiver.warc.content_codings_and_digests import Decoding, decode_content, matches_digest
 from archiver.warc.record_problems import ProblemKind
 from archiver.warc.warc_records import MAX_BODY, Headers
 

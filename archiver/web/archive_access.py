@@ -18,9 +18,9 @@ from weakref import WeakKeyDictionary
 from sqlite_utils import Database
 
 from archiver.errors import ArchiveNotFound
-from archiver.search.index_refresh import disable_updates
+from archiver.search.index_refresh_opening_and_check import disable_updates
 from archiver.search.query import Query
-from archiver.storage.connection import open_archive
+from archiver.storage.archive_opening_and_transactions import open_archive
 
 # Cached counts, so that paging and sorting do not count again.
 
@@ -152,12 +152,16 @@ class ServedArchive:
     - `base`: the prefix of all URL paths, "/" or "/news/".
     - `hosts`: the accepted host names without port; if empty, any host name is accepted.
     - `origin`: the public scheme and host. If it is "", the scheme and host of the request are used.
+    - `title`: the archive's name, which every page shows.
+    - `description`: one line about the archive, for the front page.
     """
 
     archive: ArchivePool
     base: str = "/"
     hosts: frozenset[str] = frozenset()
     origin: str = ""
+    title: str = "Web archive"
+    description: str = ""
 
 
 _SITES: WeakKeyDictionary[Any, ServedArchive] = WeakKeyDictionary()

@@ -1,37 +1,64 @@
-"""The web pages of an article: text and fields, revisions, comparison, evidence, citations and lead image."""
+"""The web pages of an article: text and fields, versions, comparison, evidence, citations and lead image.
+
+The URL of an article may contain the search that led to it (the arguments of /search) and the number of the hit, from 1
+(`hit`). The page then marks the searched words, and leads back to the results and on to the next hit.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from markupsafe import Markup
 
 from archiver.articles.word_diff import DiffOp, Piece
-from archiver.errors import IndexMissing, NotCaptured
-from archiver.extraction.explain import explain, explanations_as_data
+from archiver.errors import (
+    ArticleNotFound,
+    ArticleRemoved,
+    BadQuery,
+    CaptureUnreadable,
+    IndexMissing,
+    NotCaptured,
+    SiteNotFound,
+)
+from archiver.extraction.field_value_explanations import FieldExplanation, explain, explanations_as_data
 from archiver.fields import FIELDS, LINKS
-from archiver.items import Evidence
+from archiver.items import Evidence, Mark
 from archiver.markup.html_writer import to_html
 from archiver.markup.marks import IMAGES, unpack_marks
-from archiver.search.citations import STYLES, build_citation
-from archiver.search.engine import Hit, run
-from archiver.search.histograms_and_trends import bounding_view
+from archiver.search.citations import (
+    STYLE_NAMES,
+    STYLES,
+    CitedArticle,
+    build_citation,
+    highwire_tags,
+    reference_html,
+    schema_org,
+)
+from archiver.search.histograms_trends_and_charts import bounding_view
 from archiver.search.query import Query
+from archiver.search.query_plans_hits_and_facets import Hit, matching_ids, plan_query, run
 from archiver.search.revision_diff import (
+    DiffRow,
     diff_as_data,
     edited_fields_html,
     edited_texts,
+    paragraph_rows,
     pieces_as_html,
     previous_revision,
     text_direction,
 )
+from archiver.search.snippets import Row, find_occurrences, highlight_line, highlight_terms
 from archiver.storage.article_tables import article_records as records
 from archiver.storage.article_tables.article_records import cluster_of
-from archiver.storage.article_tables.captures_and_imports import captured_urls
-from archiver.storage.requisites import captured_lead_image
+from archiver.storage.article_tables.captures_redirects_and_import_records import captured_urls
+from archiver.storage.page_requisite_records import captured_lead_image
 from archiver.web.capture_pages import make_payload_response, read_capture
-from archiver.web.replay import build_memento_url
+from archiver.web.front_page import identify_sites
+from archiver.web.replay import build_memento_url, format_timestamp
 from archiver.web.search_widgets import MapDot, map_canvas, map_position
 from archiver.web.web_requests import (
     MANY,
@@ -40,7 +67,10 @@ from archiver.web.web_requests import (
     PageResponse,
     RawResponse,
     find_requested_article,
+    format_query,
+    make_reading_link,
     parse_offset,
+    parse_query,
     parse_revision,
 )
 
@@ -75,46 +105,196 @@ def article_page(request: ArchiveRequest) -> PageResponse:
     revisions = records.revisions(db, number)
     image = captured_lead_image(db, number)
     like, why_none = _find_similar(request, number)
+    trail = _find_trail(request, number)
+    cited = build_citation(shown, version=revision is not None)
+    text, matches = _text_of(request, shown, trail["terms"])
+    title = shown["title"] or "(untitled)"
     return PageResponse(
         "article.html",
         {
             "article": shown,
             "now": now,
+            "is_current": shown["revision"] == now["revision"],
             "dir": text_direction(shown["language"], shown["title"] + shown["body"]),
-            "text": _text_of(request, shown),
+            "trail": trail,
+            "site": identify_sites(request, [shown["site"]])[shown["site"]],
+            "title": highlight_line(title, trail["title_terms"]),
+            "text": text,
+            "matches": matches,
+            "minutes": _reading_minutes(shown["body"] or ""),
             "revision_row": next((v for v in revisions if v["revision"] == shown["revision"]), None),
             "revisions": revisions,
+            "before": previous_revision(revisions, shown["revision"]) if len(revisions) > 1 else None,
             "facts": _list_fields(shown),
             "filters": _FILTERS,
             "sources": _find_sources(shown, records.evidence(db, number, revision)),
-            "image": image,
+            "image": image if text.find("<img") < 0 else None,
+            **_find_capture(request, shown),
             **_build_places(request, shown),
             "copies": _find_copies(request, number, now),
             "like": like,
             "why_none_like": why_none,
-            "reference": build_citation(shown, version=revision is not None),
-            "styles": tuple(STYLES),
+            "citations": _write_citations(cited),
+            "tags": highwire_tags(cited),
+            "schema": schema_org(cited),
+            "permalink": request.origin
+            + request.link(f"/article/{number}", [("revision", shown["revision"] if revision is not None else None)]),
             "tab": "article",
         },
         shown,
     )
 
 
-def _text_of(request: ArchiveRequest, record: records.Record) -> Markup:
-    """Returns the text of a record as HTML. Images are loaded from their captures; an image without a capture becomes a
-    link.
+# The search that led to an article.
+
+
+def _find_trail(request: ArchiveRequest, number: int) -> dict[str, Any]:
+    """Returns the search that led to an article, from the arguments of its URL.
+
+    - `back`: the URL of the page of results; "" without a search.
+    - `position`, `total`: the number of this hit, and that of all hits; None if the article is not (any more) there.
+    - `previous`, `next`: the URLs of the hits before and after this one; "" if there are none.
+    - `terms`, `title_terms`: the search terms to mark in the text and in the title.
+    - `args`: the search as URL arguments.
     """
-    marks = unpack_marks(record["markup"], len(record["body"] or ""))
-    capture = record["capture"]
+    trail: dict[str, Any] = dict.fromkeys(("back", "previous", "next"), "") | {"position": None, "total": None}
+    trail |= {"terms": (), "title_terms": (), "args": []}
+    text = request.one("hit")
+    if not (request.one("q") or text):
+        return trail
+    try:
+        query = parse_query(request)
+        plan = plan_query(request.db, query)
+        at = int(text[:9]) - 1 if text.isascii() and text.isdigit() else -1
+        around = replace(query, offset=max(at - 1, 0), limit=3 if at > 0 else 2)
+        ids = list(matching_ids(request.db, around)) if at >= 0 else []
+    except (BadQuery, SiteNotFound, ArticleNotFound, IndexMissing):
+        return trail  # the article is readable without the search
+    size = query.limit or 1
+    page = replace(query, offset=max(at, 0) // size * size)
+    trail |= {
+        "back": request.link("/search", format_query(page)),
+        "terms": highlight_terms(plan.node),
+        "title_terms": highlight_terms(plan.node, "title"),
+        "args": format_query(replace(query, offset=0)),
+        "total": plan.total,
+    }
+    here = 1 if at > 0 else 0
+    if len(ids) > here and ids[here] == number:
+        trail["position"] = at + 1
+        if here:
+            trail["previous"] = make_reading_link(request, query, ids[0], at)
+        if len(ids) > here + 1:
+            trail["next"] = make_reading_link(request, query, ids[here + 1], at + 2)
+    return trail
+
+
+_LINE_END = re.compile(r"[\t\n\r\x0b\x0c]")
+
+
+def _mark_terms(body: str, marks: Sequence[Mark], rows: Sequence[Row]) -> tuple[Mark, ...]:
+    """Returns the marks of a body together with marks of the kind "mark" on the search terms in it. A term that extends
+    over the edge of another mark, or over a line end, is marked in several pieces.
+    """
+    if not rows:
+        return tuple(marks)
+    edges = {at for one in marks for at in (one.offset, one.end)}
+    edges |= {at for line in _LINE_END.finditer(body) for at in line.span()}
+    in_order = sorted(edges)
+    found = find_occurrences(_LINE_END.sub(" ", body), rows)
+    cuts = [cut for start, end, _ in found for cut in _cut(start, end, in_order)]
+    pieces = (Mark(start, end - start, "mark") for start, end in cuts if body[start:end].strip())
+    return tuple(sorted((*marks, *pieces), key=lambda one: one.offset))
+
+
+def _cut(start: int, end: int, edges: Sequence[int]) -> Iterator[tuple[int, int]]:
+    at = start
+    for edge in edges[bisect_right(edges, start) :]:
+        if edge >= end:
+            break
+        yield at, edge
+        at = edge
+    yield at, end
+
+
+_SIGN = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+_WORDS_A_MINUTE, _SIGNS_A_MINUTE = 230, 450
+"""How fast people read silently: words, and characters of scripts without spaces between words."""
+
+
+def _reading_minutes(body: str) -> int:
+    """Returns about how many minutes a text takes to read, at least 1."""
+    signs = len(_SIGN.findall(body))
+    words = len(body.split()) if signs * 2 < len(body) else 0
+    return max(1, round(words / _WORDS_A_MINUTE + signs / _SIGNS_A_MINUTE))
+
+
+# The parts of the page.
+
+
+def _write_citations(cited: CitedArticle) -> list[dict[str, Any]]:
+    """Returns the citation in each style for the page: its name and label, its text to copy, and its text as HTML."""
+    citations = []
+    for style, label in STYLE_NAMES.items():
+        text = STYLES[style]([cited]).strip()
+        is_reference = style not in _FILES
+        shown = Markup(reference_html(style, cited)) if is_reference else text
+        citations.append({"style": style, "label": label, "text": text, "shown": shown, "is_reference": is_reference})
+    return citations
+
+
+def _find_capture(request: ArchiveRequest, record: records.Record) -> dict[str, Any]:
+    """Returns the capture from which an article was read for the template: the URL that shows it (`view`), its row
+    (`captured`), and what is wrong with it ("" if the stored record matches its checksum).
+    """
+    found = record["capture"]
+    if found is None:
+        return {"captured": None, "view": "", "wrong": ""}
+    row = next(
+        iter(
+            request.db.query(
+                "select * from captures where warc_file = ? and warc_offset = ?",
+                [found["warc_file"], found["warc_offset"]],
+            )
+        ),
+        None,
+    )
+    if row is None:
+        return {"captured": None, "view": "", "wrong": ""}
+    wrong = ""
+    try:
+        read_capture(request.db, request.folder, row)
+    except CaptureUnreadable as error:
+        wrong = str(error)
+    except ArticleRemoved:
+        return {"captured": None, "view": "", "wrong": ""}
+    return {
+        "captured": row,
+        "view": build_memento_url(request, f"view/{format_timestamp(row)}/", row["url"]),
+        "wrong": wrong,
+    }
+
+
+def _text_of(request: ArchiveRequest, record: records.Record, rows: Sequence[Row]) -> tuple[Markup, int]:
+    """Returns the text of a record as HTML, in which the search terms (`rows`) are marked, and the number of marks. The
+    first mark has the ID "match". Images are loaded from their captures; an image without a capture becomes a link.
+    """
+    body = record["body"] or ""
+    own = unpack_marks(record["markup"], len(body))
+    marks = _mark_terms(body, own, rows)
+    html = to_html(body, marks, _image_source(request, record["capture"], own))
+    matches = html.count("<mark>") if rows else 0
+    return Markup(html.replace("<mark>", '<mark id="match">', 1) if matches else html), matches
+
+
+def _image_source(
+    request: ArchiveRequest, capture: dict[str, Any] | None, marks: Sequence[Mark]
+) -> Callable[[str], str]:
     if capture is None:
-        return Markup(to_html(record["body"] or "", marks, lambda url: ""))
+        return lambda url: ""
     stamp = "".join(c for c in capture["captured_at"][:19] if c.isdigit())
     captured = captured_urls(request.db, [m.value for m in marks if m.kind in IMAGES])
-
-    def source_of(url: str) -> str:
-        return build_memento_url(request, f"web/{stamp}im_/", url) if url in captured else ""
-
-    return Markup(to_html(record["body"] or "", marks, source_of))
+    return lambda url: build_memento_url(request, f"web/{stamp}im_/", url) if url in captured else ""
 
 
 def _build_places(request: ArchiveRequest, record: dict[str, Any]) -> dict[str, Any]:
@@ -138,22 +318,88 @@ def _build_places(request: ArchiveRequest, record: dict[str, Any]) -> dict[str, 
     return {"places": list(record["geotags"]), "map": {"view": view, "shifts": shifts, "dots": dots}}
 
 
-def _list_fields(record: dict[str, Any]) -> list[tuple[str, str, Any]]:
-    """Returns the name, shape (form of the value, see `archiver.fields.Shape`) and value of each non-empty field that
-    the page does not show elsewhere.
+_FIELD_LABELS = {
+    "url": "Address",
+    "body": "Text",
+    "canonical_url": "Canonical address",
+    "geotags": "Places",
+    "markup": "Links and images",
+    "authors": "Authors",
+    "published": "Published",
+    "modified": "Last edited, according to the page",
+    "first_seen": "First seen",
+    "last_seen": "Last seen",
+    "gone_at": "Gone since",
+    "language": "Language",
+    "categories": "Categories",
+    "tags": "Tags",
+    "credits": "Credited sources",
+    "description": "Summary",
+    "image": "Lead image",
+    "access": "Access",
+}
+_SOURCE_LABELS = {
+    "learned": "site rule",
+    "hand": "rule written by hand",
+    "signed": "byline",
+    "byline": "byline",
+    "head": "page header",
+    "meta": "meta tag",
+    "json-ld": "JSON-LD",
+    "microdata": "microdata",
+    "feed": "feed",
+    "api": "the site's API",
+    "address": "page address",
+    "platform": "the site's software",
+    "class": "page layout",
+    "density": "page layout",
+    "shown": "date on the page",
+    "text": "text",
+    "link": "link",
+    "breadcrumb": "breadcrumbs",
+    "utf-8": "bytes of the page",
+}
+
+
+_CERTAINTIES = ((0.8, "sure"), (0.6, "likely"), (0.0, "uncertain"))
+"""What a confidence of at least this much is called."""
+
+
+def _describe_confidence(confidence: float) -> str:
+    return next((word for least, word in _CERTAINTIES if confidence >= least), "uncertain")
+
+
+def _source_of(name: str) -> str:
+    return _SOURCE_LABELS.get(name, name)
+
+
+def _label_of(name: str) -> str:
+    return _FIELD_LABELS.get(name, name.replace("_", " ").capitalize())
+
+
+def _list_fields(record: dict[str, Any]) -> list[tuple[str, str, str, Any]]:
+    """Returns the name, label, shape (form of the value, see `archiver.fields.Shape`) and value of each non-empty field
+    that the page does not show elsewhere.
     """
-    return [(f.name, f.shape, record[f.name]) for f in FIELDS if f.name not in _SHOWN_ELSEWHERE and record[f.name]]
+    return [
+        (f.name, _label_of(f.name), f.shape, record[f.name])
+        for f in FIELDS
+        if f.name not in _SHOWN_ELSEWHERE and record[f.name]
+    ]
 
 
 def _find_sources(record: dict[str, Any], evidence: Iterable[Evidence]) -> dict[str, str]:
-    """Returns a dict from each field to the source of its value, such as the JSON-LD of the page; "" if none of the
-    field's candidates was chosen.
-    """
-    return {
-        one.field: next((c.source for c, won in zip(one.candidates, one.won, strict=True) if won), "")
-        for one in explain(record, evidence)
-        if one.candidates
-    }
+    """Returns a dict from each field to the source of its value in words, and how many of the sources agree."""
+    return {one.field: _describe_source(one) for one in explain(record, evidence) if one.candidates}
+
+
+def _describe_source(one: FieldExplanation) -> str:
+    winner = next((c for c, won in zip(one.candidates, one.won, strict=True) if won), None)
+    if winner is None:
+        return "several sources"
+    agreeing = sum(c.value == winner.value for c in one.candidates)
+    count = f" ({agreeing} of {len(one.candidates)} sources agree)" if len(one.candidates) > 1 else ""
+    return _source_of(winner.source) + count
 
 
 def _find_similar(request: ArchiveRequest, number: int) -> tuple[tuple[Hit, ...], str]:
@@ -192,7 +438,7 @@ def _find_copies(request: ArchiveRequest, number: int, record: dict[str, Any]) -
         "own": own,
         "source": members[0] if members else None,
         "near": next((m for m in members if own and m["id"] == own["near"]), None),
-        "others": [m for m in members if m["id"] != number][:_MAX_COPIES],
+        "others": [m for m in members if m["id"] not in {number, *(one["id"] for one in same)}][:_MAX_COPIES],
     }
 
 
@@ -225,6 +471,7 @@ def revisions_page(request: ArchiveRequest) -> PageResponse:
             "revisions": revisions,
             "shown": shown,
             "titles": titles,
+            "label_of": _label_of,
             "tab": "versions",
             "first": first,
             "earlier": link(first + MANY) if revisions[first + MANY :] else "",
@@ -235,10 +482,19 @@ def revisions_page(request: ArchiveRequest) -> PageResponse:
     )
 
 
+VIEWS = {"": "In place", "sides": "Side by side", "changes": "Only changes"}
+"""How a comparison can be shown: the value of the argument `show`, and its label."""
+
+
 def diff_page(request: ArchiveRequest) -> PageResponse:
-    """Returns the page that compares two revisions word by word, as `archiver diff --html` writes it."""
+    """Returns the page that compares two versions word by word: in place as `archiver diff --html` does, side by side,
+    or only the paragraphs that changed (argument `show`).
+    """
     number = find_requested_article(request)
     db = request.db
+    show = request.one("show")
+    if show not in VIEWS:
+        raise CannotAnswer(f"show={show}", f"the views are {', '.join(filter(None, VIEWS))}")
     now, revisions = records.record(db, number), records.revisions(db, number)
     after = records.revision_record(db, number, parse_revision(request, "to") or now["revision"])
     before = records.revision_record(
@@ -246,6 +502,12 @@ def diff_page(request: ArchiveRequest) -> PageResponse:
     )
     texts = edited_texts(before, after)
     pieces = {name: texts.get(name) or (Piece(DiffOp.EQUAL, after[name] or ""),) for name in ("title", "body")}
+    rows = _list_rows(paragraph_rows(pieces["body"]))
+    args = [("from", before["revision"]), ("to", after["revision"])]
+
+    def link(view: str) -> str:
+        return request.link(f"/article/{number}/diff", [*args, ("show", view)])
+
     return PageResponse(
         "diff.html",
         {
@@ -257,13 +519,61 @@ def diff_page(request: ArchiveRequest) -> PageResponse:
             "after": after,
             "dir": text_direction(after["language"], after["title"] + after["body"]),
             "seen": {v["revision"]: v["observed_at"] for v in revisions},
-            # `marked` and `edited` escape their text.
-            "title": Markup(pieces_as_html(pieces["title"])),
-            "body": Markup(pieces_as_html(pieces["body"], paragraphs=True)),
-            "fields": [(name, Markup(cell)) for name, cell in edited_fields_html(before, after)],
+            "show": show,
+            "views": [(view, label, link(view)) for view, label in VIEWS.items()],
+            # `pieces_as_html` and `edited_fields_html` escape their text.
+            "titles": _both_sides(DiffRow(pieces["title"])) | {"html": Markup(pieces_as_html(pieces["title"]))},
+            "rows": rows,
+            "changes": sum(row["is_changed"] for row in rows),
+            "fields": [(_label_of(name), Markup(cell)) for name, cell in edited_fields_html(before, after)],
+            "neighbours": _neighbouring_diffs(request, number, revisions, before["revision"], after["revision"]),
         },
         diff_as_data(before, after, revisions) | {"url": now["url"]},
     )
+
+
+def _list_rows(rows: Iterable[DiffRow]) -> list[dict[str, Any]]:
+    """Returns the rows of a comparison for the template. Each changed row has a number, from 1 (`change`); of unchanged
+    rows, `skipped` says how many there are from this one up to the next change.
+    """
+    listed: list[dict[str, Any]] = []
+    changes = 0
+    for row in rows:
+        changes += row.is_changed
+        html = Markup(pieces_as_html(row.pieces, paragraphs=True))
+        shown = {"is_changed": row.is_changed, "change": changes, "html": html, "skipped": 0, **_both_sides(row)}
+        if not row.is_changed and listed and not listed[-1]["is_changed"]:
+            start = next(n for n in range(len(listed) - 1, -1, -1) if listed[n]["skipped"])
+            listed[start]["skipped"] += 1
+        elif not row.is_changed:
+            shown["skipped"] = 1
+        listed.append(shown)
+    return listed
+
+
+def _both_sides(row: DiffRow) -> dict[str, Markup]:
+    """Returns a row of a comparison as HTML: what the old text has (`old`), and what the new one has (`new`)."""
+    return {
+        name: Markup(pieces_as_html(row.side(op), paragraphs=True))
+        for name, op in (("old", DiffOp.DELETE), ("new", DiffOp.INSERT))
+    }
+
+
+def _neighbouring_diffs(
+    request: ArchiveRequest, number: int, revisions: Sequence[records.Record], before: int, after: int
+) -> dict[str, str]:
+    """Returns the URLs of the comparisons of the version before with its own predecessor (`earlier`), and of the
+    version after with its successor (`later`); "" if there is none.
+    """
+
+    def link(of: records.Record | None) -> str:
+        args = [("from", of["previous"]), ("to", of["revision"]), ("show", request.one("show"))] if of else []
+        return request.link(f"/article/{number}/diff", args) if args else ""
+
+    return {
+        "earlier": link(next((v for v in revisions if v["revision"] == before and v["previous"]), None)),
+        "later": link(next((v for v in revisions if v["previous"] == after), None)),
+    }
 
 
 # Evidence.
@@ -294,6 +604,9 @@ def evidence_page(request: ArchiveRequest) -> PageResponse:
             "fields": [(one, list(zip(one.candidates, one.won, strict=True))) for one in with_value],
             "empty": [one.field for one in why if one not in with_value],
             "readers": readers,
+            "label_of": _label_of,
+            "source_of": _source_of,
+            "certainty_of": _describe_confidence,
         },
         data,
     )
@@ -306,6 +619,7 @@ _FILES = {
     "ris": ("ris", "application/x-research-info-systems"),
     "csl-json": ("json", "application/vnd.citationstyles.csl+json"),
 }
+_TEXT = "txt", "text/plain"
 
 
 def cite_page(request: ArchiveRequest) -> RawResponse:
@@ -322,7 +636,7 @@ def cite_page(request: ArchiveRequest) -> RawResponse:
         if revision is None
         else records.revision_record(request.db, number, revision)
     )
-    ending, kind = _FILES[style]
+    ending, kind = _FILES.get(style, _TEXT)
     return RawResponse(
         STYLES[style]([build_citation(record, version=revision is not None)]),
         f"{kind}; charset=utf-8",

@@ -6,11 +6,14 @@ WARC files are only opened inside the archive's own folder, because an archive t
 
 from __future__ import annotations
 
+import calendar
 import codecs
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -18,12 +21,12 @@ from urllib.parse import unquote, urlsplit
 from sqlite_utils import Database
 
 from archiver.discovery.cdx_and_timemaps import parse_http_date
-from archiver.discovery.page_requisites import requisites_of_stylesheet, rewrite_stylesheet_urls
+from archiver.discovery.page_requisites import requisites_of_page, requisites_of_stylesheet, rewrite_stylesheet_urls
 from archiver.errors import ArticleRemoved, CaptureUnreadable, NotCaptured, UnreadableInput
 from archiver.extraction.page import parse_page
 from archiver.maintenance.reextraction import find_payload_row
 from archiver.storage.article_tables import article_records as records
-from archiver.storage.article_tables.captures_and_imports import (
+from archiver.storage.article_tables.captures_redirects_and_import_records import (
     Row,
     captured_urls,
     captures_of_address,
@@ -34,10 +37,11 @@ from archiver.storage.article_tables.captures_and_imports import (
     time_of,
     usage_statements_of,
 )
+from archiver.storage.page_requisite_records import missing_reasons
 from archiver.storage.tombstones import is_payload_removed, tombstone_at, tombstones
 from archiver.urls import asset_address, urlkey
-from archiver.warc.file_maintenance import CheckedRecord, check_record_at
 from archiver.warc.warc_records import StoredResponse, compute_payload_digest, read_record
+from archiver.warc.warc_repair_rewriting_and_digests import CheckedRecord, check_record_at
 from archiver.web import replay, web_requests
 from archiver.web.replay import (
     POLICY,
@@ -492,9 +496,12 @@ def _parse_charset(content_type: str) -> str:
         return "utf-8"
 
 
+# The page that shows a capture in a frame.
+
+
 def view_page(request: ArchiveRequest) -> PageResponse | RawResponse:
-    """Returns the page that shows a captured page in a sandboxed frame, with its URL, time and neighbouring captures
-    around it.
+    """Returns the page that shows a captured page in a sandboxed frame, with its URL, the timeline of its captures, and
+    how much of it is archived around it.
     """
     where = replay.parse_memento_address(request)
     rows = mementos(request.db, where.url)
@@ -511,31 +518,171 @@ def view_page(request: ArchiveRequest) -> PageResponse | RawResponse:
     response, n = found.response, rows.index(row)
     kind = parse_media_type(response.content_type)
     to = redirect_target(request, found, rows, "view") if is_redirect(row) else ""
-    article = request.db.execute(
-        "select article_id from revisions where capture_id = ? union all select article_id from article_urls where "
-        "urlkey = ? limit 1",
-        [row["id"], urlkey(row["url"])],
-    ).fetchone()
+
+    def view(one: Row) -> str:
+        return replay.build_memento_url(request, f"view/{replay.format_timestamp(one)}/", one["url"])
+
     return PageResponse(
         "view.html",
         {
             "row": row,
             "status": response.status,
             "kind": kind,
-            "article": article and article[0],
             "memento": replay.memento_url_of(request, row),
             "stamp": stamp,
             "count": len(rows),
             "number": n + 1,
+            "is_verified": (found.source["digest"] or "").startswith("sha1:"),
             "is_page": kind in HTML,
             "is_image": kind.startswith("image/"),
             "onward": to,
             "leads_to": "http" + to.partition("/http")[2],
-            "view": lambda one: replay.build_memento_url(request, f"view/{replay.format_timestamp(one)}/", one["url"]),
+            "view": view,
             "before": rows[n - 1] if n else None,
             "after": rows[n + 1] if n + 1 < len(rows) else None,
             "listed": replay.build_memento_url(request, "captures/", row["url"]),
+            "parts": _count_parts(request, found) if kind in HTML and not to else None,
+            "timeline": _build_timeline(rows, n) if len(rows) > 1 else (),
+            "months": _build_calendar(rows, n) if len(rows) > 1 else (),
+            **_find_shown_article(request, row),
         },
         headers=replay.memento_headers(request, where.url, rows),
         policy=f"{web_requests.OWN}; frame-src 'self'",
     )
+
+
+def _find_shown_article(request: ArchiveRequest, row: Row) -> dict[str, Any]:
+    """Returns the article that a capture shows for the template (`article`: its ID and title, None if there is none),
+    the version that was current then (`version`), and all its versions (`versions`).
+    """
+    article = next(
+        iter(
+            request.db.query(
+                "select id, title from articles where id = (select article_id from revisions where capture_id = :id "
+                "union all select article_id from article_urls where urlkey = :key limit 1)",
+                {"id": row["id"], "key": urlkey(row["url"])},
+            )
+        ),
+        None,
+    )
+    if article is None:
+        return {"article": None, "version": None, "versions": []}
+    versions = records.revisions(request.db, article["id"])
+    return {"article": article, "version": _find_shown_version(request.db, article["id"], row), "versions": versions}
+
+
+def _find_shown_version(db: Database, article_id: int, row: Row) -> int | None:
+    """Returns the version of an article that was read from a capture or, if none was, the last one that was seen before
+    it (the first one for an earlier capture); None if the article has no versions.
+    """
+    found = db.execute(
+        "select revision from revisions where article_id = :article order by capture_id is :capture desc, "
+        "observed_at <= :at desc, case when observed_at <= :at then -revision else revision end limit 1",
+        {"article": article_id, "capture": row["id"], "at": row["captured_at"]},
+    ).fetchone()
+    return int(found[0]) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class PageParts:
+    """How many of the files that a page needs are archived, and which are missing: (number, kind, reason)."""
+
+    total: int
+    archived: int
+    missing: tuple[tuple[int, str, str], ...]
+
+    @property
+    def missing_by_kind(self) -> dict[str, int]:
+        by_kind: Counter[str] = Counter()
+        for number, kind, _ in self.missing:
+            by_kind[kind] += number
+        return dict(by_kind)
+
+
+_PART_NAMES = {"image": "image", "stylesheet": "style", "font": "font"}
+_NEVER_REQUESTED = "never requested"
+
+
+def _count_parts(request: ArchiveRequest, found: StoredCapture) -> PageParts:
+    """Returns how many of the images, stylesheets and fonts of a captured page are archived."""
+    url = found.row["url"]
+    page = parse_page(found.response.body, url, found.response.content_type, time_of(found.source))
+    needed = requisites_of_page(page.root, url)
+    captured = captured_urls(request.db, [one.url for one in needed])
+    missing = [one for one in needed if one.url not in captured]
+    reasons = missing_reasons(request.db, [one.url for one in missing])
+    counted = Counter((_PART_NAMES[one.kind], reasons.get(one.url, _NEVER_REQUESTED)) for one in missing)
+    return PageParts(
+        len(needed),
+        len(needed) - len(missing),
+        tuple((number, kind, reason) for (kind, reason), number in counted.most_common()),
+    )
+
+
+TICKS = 100
+"""A timeline has at most this many ticks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A tick of a timeline: its position from 0 to 1000, the capture to which it leads, and how many captures it stands
+    for. `is_shown` is True for the tick of the capture that is shown.
+    """
+
+    at: int
+    row: Row
+    number: int
+    is_shown: bool
+
+
+def _build_timeline(rows: Sequence[Row], shown: int) -> tuple[Tick, ...]:
+    """Builds the timeline of the captures of a URL. Captures that are too close for a tick each share one, which leads
+    to the last of them or, if it is one of them, to the shown one.
+    """
+    first, last = time_of(rows[0]), time_of(rows[-1])
+    span = (last - first).total_seconds() or 1.0
+    places: dict[int, list[int]] = {}
+    for n, row in enumerate(rows):
+        places.setdefault(round((time_of(row) - first).total_seconds() / span * TICKS), []).append(n)
+    return tuple(
+        Tick(place * 1000 // TICKS, rows[shown if shown in found else found[-1]], len(found), shown in found)
+        for place, found in places.items()
+    )
+
+
+MONTHS = 24
+"""A calendar shows at most this many months with captures: those nearest to the shown capture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A month of a calendar. `weeks` contains seven days each, from Monday: (day, captures, last capture, is it shown),
+    with day 0 before the first and after the last day of the month.
+    """
+
+    label: str
+    weeks: tuple[tuple[tuple[int, int, Row | None, bool], ...], ...]
+
+
+def _build_calendar(rows: Sequence[Row], shown: int) -> tuple[Month, ...]:
+    """Builds the months in which a URL was captured, in UTC."""
+    days: dict[tuple[int, int], dict[int, list[int]]] = {}
+    for n, row in enumerate(rows):
+        at = time_of(row).astimezone(UTC)
+        days.setdefault((at.year, at.month), {}).setdefault(at.day, []).append(n)
+    months = list(days)
+    here = next(n for n, month in enumerate(months) if any(shown in found for found in days[month].values()))
+    start = max(0, min(here - MONTHS // 2, len(months) - MONTHS))
+    return tuple(_build_month(rows, month, days[month], shown) for month in months[start : start + MONTHS])
+
+
+def _build_month(rows: Sequence[Row], month: tuple[int, int], days: dict[int, list[int]], shown: int) -> Month:
+    weeks = tuple(
+        tuple(
+            (day, len(found), rows[shown if shown in found else found[-1]] if found else None, shown in found)
+            for day in week
+            for found in [days.get(day, [])]
+        )
+        for week in calendar.monthcalendar(*month)
+    )
+    return Month(f"{calendar.month_name[month[1]]} {month[0]}", weeks)

@@ -1,5 +1,5 @@
-"""The Datasette application for an archive: builds it, implements Datasette's plugin hooks (routes, menu links, SQL
-functions, error pages and response headers), and runs its web server.
+"""The Datasette application for an archive: builds it, implements Datasette's plugin hooks (routes, template values,
+SQL functions, error pages and response headers), and runs its web server.
 """
 
 from __future__ import annotations
@@ -11,23 +11,26 @@ import socket
 import sqlite3
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
+from importlib.resources import files
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
-import datasette as package
 import uvicorn
 from datasette import hookimpl
 from datasette.app import Datasette
 from datasette.database import Database
 from datasette.plugins import pm
 from datasette.utils.asgi import Forbidden, Request, Response
+from jinja2 import ChoiceLoader, FileSystemLoader
 
 from archiver.errors import BadPublicURL, CannotListen
 from archiver.search.index_schema_and_documents import fold_name
 from archiver.search.query_tree import distance_km
-from archiver.storage.connection import must_open_immutable, open_archive
-from archiver.web import web_requests
+from archiver.sites.archiver_toml import Serve
+from archiver.storage.archive_opening_and_transactions import must_open_immutable, open_archive
 from archiver.web.archive_access import (
     DATABASE,
     ArchivePool,
@@ -36,8 +39,18 @@ from archiver.web.archive_access import (
     attach_served_archive,
     get_served_archive,
 )
-from archiver.web.dispatch import NAVIGATION, OWN, PAGES, make_view, render_error, serve_static_file
-from archiver.web.web_requests import Application, guard_application
+from archiver.web.dispatch import (
+    NAVIGATION,
+    OWN,
+    PAGES,
+    ROOT_FILES,
+    make_view,
+    render_error,
+    serve_root_file,
+    serve_static_file,
+    static_url,
+)
+from archiver.web.web_requests import Application, build_url, guard_application
 
 # The archive as a Datasette database, for its tables and custom SQL.
 
@@ -61,11 +74,40 @@ class ArchiveTables(Database):  # type: ignore[misc]  # Datasette has no types
         conn: sqlite3.Connection = self.connect()
         conn.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
         self.ds._prepare_connection(conn, self.name)
+        conn.set_authorizer(_hide_machine)
         return conn
+
+    async def attached_databases(self) -> list[Any]:
+        """Returns no databases. (Datasette finds attached databases by the pragma that shows the archive's path.)"""
+        return []
 
     def _closed(self, conn: sqlite3.Connection) -> None:
         self._all_file_connections.remove(conn)
         conn.close()
+
+
+_MACHINE = frozenset(
+    {
+        ("backups", "path"),
+        ("backups", "failure"),
+        ("damages", "subject"),
+        ("damages", "sentence"),
+        ("damages", "remedy"),
+        ("imports", "name"),
+        ("imports", "problems"),
+        ("integrity_checks", "findings"),
+        ("notifications", "reason"),
+        ("reextractions", "request"),
+    }
+)
+"""The columns that may contain paths or addresses of the machine. Readers see them empty."""
+
+
+def _hide_machine(action: int, name: str | None, column: str | None, *_: object) -> int:
+    """Decides what visitors' SQL may do, as an authorizer of SQLite: it cannot ask where the archive's file is."""
+    if action == sqlite3.SQLITE_PRAGMA and name == "database_list":
+        return sqlite3.SQLITE_DENY
+    return sqlite3.SQLITE_IGNORE if action == sqlite3.SQLITE_READ and (name, column) in _MACHINE else sqlite3.SQLITE_OK
 
 
 _SETTINGS = {
@@ -95,6 +137,118 @@ _INTERNAL_TABLES = (
     "damages",
 )
 """Internal tables. They are hidden because views show the same data, or because only the operator needs them."""
+_PREFERRED_COLUMNS = {
+    "articles": ("site", "title", "published", "authors", "revision", "gone_at", "url"),
+    "captures": ("url", "captured_at", "status", "media_type", "record_type", "article_id"),
+    "pages": ("url", "kind", "outcome", "reason", "found_at", "fetched_at"),
+    "revisions": ("article_id", "revision", "observed_at", "changed", "title"),
+}
+"""The columns that the list of tables links to, for tables with many columns."""
+_MAIN_TABLES = ("articles", "article_revisions", "headlines", "captures", "pages", "sites", "runs")
+"""The tables and views that the list of tables starts with."""
+EXAMPLES: tuple[tuple[str, str, str], ...] = (
+    (
+        "articles-a-year",
+        "Articles of each site by year",
+        """
+        select site, substr(published, 1, 4) as year, count(*) as articles
+        from articles
+        group by site, year
+        order by site, year
+        """,
+    ),
+    (
+        "changed-headlines",
+        "Headlines that were changed",
+        """
+        select site, observed_at, before, title as after, article_id
+        from (
+          select *, lag(title) over (partition by article_id order by revision) as before
+          from headlines
+        )
+        where before <> title
+        order by observed_at desc
+        """,
+    ),
+    (
+        "most-edited",
+        "Articles that were edited most often",
+        """
+        select site, title, revision as versions, first_seen, last_seen, url
+        from articles
+        where revision > 1
+        order by revision desc
+        """,
+    ),
+    (
+        "deleted",
+        "Articles that their sites deleted",
+        """
+        select site, gone_at, title, published, url
+        from articles
+        where gone_at is not null
+        order by gone_at desc
+        """,
+    ),
+    (
+        "authors",
+        "Authors with their number of articles",
+        """
+        select authors.name, count(*) as articles, min(published) as first, max(published) as last
+        from authors
+        join article_authors on author_id = authors.id
+        join articles on articles.id = article_id
+        group by authors.id
+        order by articles desc
+        """,
+    ),
+    (
+        "near-a-place",
+        "Articles near a place, such as Lisbon",
+        """
+        select site, title, placename, latitude, longitude,
+          round(distance_km(latitude, longitude, coalesce(nullif(:near_latitude, ''), 38.72) + 0,
+            coalesce(nullif(:near_longitude, ''), -9.14) + 0), 1) as km
+        from geotags
+        join articles on articles.id = article_id
+        where km <= coalesce(nullif(:kilometres, ''), 50) + 0
+        order by km
+        """,
+    ),
+    (
+        "disagreements",
+        "Where the sources of a page disagree",
+        """
+        select source_disagreements.site, title, field, answers, sources, article_id
+        from source_disagreements
+        join articles on articles.id = article_id
+        order by answers desc
+        """,
+    ),
+    (
+        "not-archived",
+        "Why addresses are not archived",
+        """
+        select sites.name as site, outcome, reason, count(*) as addresses, min(url) as example
+        from pages
+        join sites on sites.id = site_id
+        where outcome <> 'archived'
+        group by site, outcome, reason
+        order by addresses desc
+        """,
+    ),
+    (
+        "captures-by-type",
+        "Captures by type and status",
+        """
+        select media_type, status, count(*) as captures, sum(warc_length) as bytes
+        from captures
+        group by media_type, status
+        order by captures desc
+        """,
+    ),
+)
+"""Queries to start with, as (name in the URL, title, SQL)."""
 _ANOTHER_HOST = "set --host to an address of this machine: 127.0.0.1 for local access only, 0.0.0.0 for all addresses"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -105,28 +259,46 @@ def application(
     base: str = "/",
     hosts: frozenset[str] = frozenset(),
     origin: str = "",
+    names: Serve | None = None,
     seconds: float | None = None,
 ) -> Datasette:
     """Builds a Datasette instance for an archive; its `app()` is the ASGI application. `base`, `hosts` and `origin` are
-    as in ServedArchive. `seconds` is the time limit of a page; None means the default. Raises the errors of
-    `open_archive`.
+    as in ServedArchive. `names` is how the pages name the archive; without a title, the archive's file name is used.
+    `seconds` is the time limit of a page; None means the default. Raises the errors of `open_archive`.
     """
     open_archive(archive, read_only=True).close()
     hooks = sys.modules[__name__]
     if not pm.is_registered(hooks):
         pm.register(hooks, "archiver")
         pm.unregister(name=OWN)
-    made = Datasette([], settings={**_SETTINGS, "base_url": base}, memory=False, metadata=_build_metadata(archive))
+    title = (names.title if names else "") or default_title(archive)
+    made = Datasette([], settings={**_SETTINGS, "base_url": base}, memory=False, metadata=_build_metadata(title))
+    own = Path(str(files("archiver.web") / "templates"))
+    made.jinja_env.loader = ChoiceLoader([FileSystemLoader([own / "tables", own]), made.jinja_env.loader])
     made.add_database(ArchiveTables(made, archive), name=DATABASE)
     made.remove_database("_memory")  # Datasette adds this empty database if it is given no file
     attach_served_archive(
         made,
-        ServedArchive(ArchivePool(archive) if seconds is None else ArchivePool(archive, seconds), base, hosts, origin),
+        ServedArchive(
+            ArchivePool(archive) if seconds is None else ArchivePool(archive, seconds),
+            base,
+            hosts,
+            origin,
+            title,
+            names.description if names else "",
+        ),
     )
     return made
 
 
-def _build_metadata(archive: Path) -> dict[str, object]:
+def default_title(archive: Path) -> str:
+    """Returns what the pages call an archive that has no title: the stem of its file name, unless that is the usual
+    one.
+    """
+    return "Web archive" if archive.stem == "archive" else archive.stem
+
+
+def _build_metadata(title: str) -> dict[str, object]:
     tables = {
         "articles": {"label_column": "title", "sort_desc": "id"},
         "revisions": {"label_column": "title"},
@@ -135,17 +307,22 @@ def _build_metadata(archive: Path) -> dict[str, object]:
         "captures": {"label_column": "url"},
         **{name: {"hidden": True} for name in _INTERNAL_TABLES},
     }
-    return {
-        "title": "archiver",
-        "databases": {DATABASE: {"description": f"The archive {archive.name}", "tables": tables}},
-    }
+    queries = {name: {"title": title, "sql": dedent(sql).strip()} for name, title, sql in EXAMPLES}
+    return {"title": title, "databases": {DATABASE: {"tables": tables, "queries": queries}}}
 
 
-def serve(archive: Path, host: str, port: int, public_url: str, on_listening: Callable[[str], None]) -> None:
+def serve(
+    archive: Path,
+    host: str,
+    port: int,
+    public_url: str,
+    on_listening: Callable[[str], None],
+    named: Serve | None = None,
+) -> None:
     """Serves an archive until SIGINT or SIGTERM. Calls `on_listening` with the URL once the server listens.
 
-    `public_url` is the URL of a proxy in front of the server, "" if there is none. Raises CannotListen, BadPublicURL
-    and the errors of `open_archive`.
+    `public_url` is the URL of a proxy in front of the server, "" if there is none; `named` is how the pages name the
+    archive. Raises CannotListen, BadPublicURL and the errors of `open_archive`.
     """
     seen = _parse_public_url(public_url)
     base = "/" + f"{seen.path.strip('/')}/".lstrip("/")
@@ -155,6 +332,7 @@ def serve(archive: Path, host: str, port: int, public_url: str, on_listening: Ca
         base=base,
         hosts=frozenset() if _is_any_address(host) and not public_url else names,
         origin=f"{seen.scheme}://{seen.netloc}" if public_url else "",
+        names=named,
     )
     listening = _listen(host, port)
     on_listening(f"http://{_bracketed(host)}:{listening.getsockname()[1]}{base}")
@@ -225,20 +403,18 @@ def _reason_and_remedy(error: OSError | UnicodeError) -> tuple[str, str]:
     return f"{error.strerror or error}", "set another --port, or 0 for any free port"
 
 
-POLICIES = web_requests.build_policies(Path(package.__file__).parent / "templates")
-
-
 @hookimpl
 def register_routes() -> list[tuple[str, Callable[..., Any]]]:
     return [
         *((page.address, make_view(page)) for page in PAGES),
         (r"/-/archiver/(?P<name>[\w.-]+)$", serve_static_file),
+        (rf"/(?P<name>{ROOT_FILES})$", serve_root_file),
     ]
 
 
 @hookimpl
 def asgi_wrapper(datasette: Datasette) -> Callable[[Application], Application]:
-    return lambda application: guard_application(application, lambda: get_served_archive(datasette), POLICIES)
+    return lambda application: guard_application(application, lambda: get_served_archive(datasette))
 
 
 @hookimpl
@@ -252,8 +428,25 @@ def forbidden(datasette: Datasette, request: Request, message: str) -> Callable[
 
 
 @hookimpl
-def menu_links(datasette: Datasette) -> list[dict[str, str]]:
-    return [{"href": datasette.urls.path(path), "label": label} for label, path in NAVIGATION]
+def extra_template_vars(datasette: Datasette) -> dict[str, object]:
+    """Returns what our templates of Datasette's pages need beside Datasette's own values."""
+    site = get_served_archive(datasette)
+    return {
+        "archive_title": site.title,
+        "navigation": NAVIGATION,
+        "here": f"/{DATABASE}",
+        "sought": "",
+        "link": partial(build_url, site.base),
+        "static": partial(static_url, site.base),
+        "preferred_columns": _link_columns,
+        "main_tables": _MAIN_TABLES,
+    }
+
+
+def _link_columns(table: str) -> str:
+    """Returns the query string that shows the preferred columns of a table; "" for all of them."""
+    names = _PREFERRED_COLUMNS.get(table, ())
+    return f"?{urlencode([('_col', name) for name in names])}" if names else ""
 
 
 @hookimpl

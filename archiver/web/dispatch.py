@@ -17,6 +17,7 @@ import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import IO, Any, cast
@@ -41,6 +42,7 @@ from archiver.errors import (
     CaptureUnreadable,
     ClusterNotFound,
     DiskFull,
+    IndexDamaged,
     IndexMissing,
     NotAnArchive,
     NotCaptured,
@@ -50,7 +52,7 @@ from archiver.errors import (
 )
 from archiver.health.health_report_and_metrics import Failure, ProbeResult
 from archiver.search.query_parser import token_end
-from archiver.storage.connection import environment_error, is_environment_error
+from archiver.storage.archive_opening_and_transactions import environment_error, is_environment_error
 from archiver.web import web_requests
 from archiver.web.archive_access import DATABASE, ServedArchive, get_served_archive
 from archiver.web.rendering import render_page
@@ -64,6 +66,7 @@ from archiver.web.web_requests import (
     RawResponse,
     WebRequest,
     build_url,
+    reader_sentence,
 )
 
 # The pages.
@@ -105,14 +108,18 @@ class PageRoute:
 
 
 PAGES: tuple[PageRoute, ...] = (
-    PageRoute("/", "search_pages.search_page"),
+    PageRoute("/", "front_page.front_page"),
     PageRoute("/search", "search_pages.search_page", "Search"),
+    PageRoute("/changes", "change_pages.changes_page", "What changed"),
+    PageRoute("/changes/feed", "change_pages.changes_feed"),
     PageRoute("/trends", "search_pages.trends_page", "Trends"),
     PageRoute("/concordance", "search_pages.concordance_page", "Concordance"),
     PageRoute("/searches", "search_pages.searches_page", "Saved searches"),
     PageRoute("/searches/{name}", "search_pages.saved_search_page"),
     PageRoute("/searches/{name}/feed", "search_pages.feed_page"),
-    PageRoute("/collection", "search_pages.collection_page", "Collection"),
+    PageRoute("/search/feed", "collections_and_feeds.search_feed_page"),
+    PageRoute("/search/follow", "collections_and_feeds.follow_page"),
+    PageRoute("/collection", "collections_and_feeds.collection_page", "Collection"),
     PageRoute("/export", "search_pages.export_page"),
     PageRoute("/sites", "site_pages.sites_page", "Sites"),
     PageRoute("/site/{name*}", "site_pages.site_page"),
@@ -250,7 +257,7 @@ class _Pipe(io.RawIOBase):
 # Errors of Datasette, and unexpected errors, as error pages. Details go to the log.
 
 _LOG = logging.getLogger(__name__)
-_TIMED_OUT = "This SQL exceeds the time limit of a page. Narrow it, or run it with sqlite3, which has no limit."
+_TIMED_OUT = "This SQL takes longer than a page may. Narrow it, for example with a limit."
 _UNREAD = "The archive cannot be read at present. The server's log gives the details."
 _LOCKED = "Another program has locked the archive. Try again when it has finished."
 # SQLite's messages for an invalid full-text query.
@@ -291,6 +298,8 @@ def describe_error(path: str, error: Exception, archive: Path, searched: str | N
             400 if error.status == 500 else error.status,
             _TIMED_OUT if error.message_is_html else _as_sentence(str(error.message)),
         )
+    if isinstance(error, sqlite3.Warning | sqlite3.ProgrammingError) and path.split("/")[1:2] == [DATABASE]:
+        return 400, _as_sentence(str(error))  # two statements in one, such as ?_where=1;drop
     if isinstance(error, sqlite3.Error) and is_environment_error(error):
         error = environment_error(error, archive)
     if isinstance(error, UNREADABLE):
@@ -307,7 +316,11 @@ def _as_sentence(message: str) -> str:
 # From a request to a response.
 
 
-NAVIGATION = tuple((page.label, page.path) for page in PAGES if page.label)
+NAVIGATION = (
+    *((page.label, page.path) for page in PAGES if page.label),
+    ("Data", f"/{DATABASE}"),
+)
+"""The navigation of every page, in the order of PAGES: (label, path) pairs."""
 _STATIC = {file.name: file.read_bytes() for file in (files("archiver.web") / "static").iterdir() if file.is_file()}
 _HASHES = {name: hashlib.sha256(data).hexdigest()[:12] for name, data in _STATIC.items()}
 _STATUS: dict[type[Exception], int] = {
@@ -321,11 +334,10 @@ _STATUS: dict[type[Exception], int] = {
     ArticleRemoved: 410,
     CaptureUnreadable: 502,
     IndexMissing: 503,
+    IndexDamaged: 503,
 }
 _POLICIES = {"own": web_requests.OWN, "inert": web_requests.INERT}
-_TOO_LONG = (
-    "This exceeds the time limit of a page. Narrow it by site or date, or use the command line, which has no limit."
-)
+_TOO_LONG = "This takes longer than a page may. Narrow it by site or date."
 
 
 def make_view(page: PageRoute) -> Callable[..., Awaitable[Response | StreamingResponse]]:
@@ -355,6 +367,11 @@ async def render_error(request: Request, datasette: Datasette, error: Exception)
     return _error_response(_web_request(request, site, path, {}, form), sentence, status)
 
 
+def static_url(base: str, name: str) -> str:
+    """Returns the URL of a static file below the prefix `base`. It contains the file's hash."""
+    return build_url(base, f"/-/archiver/{name}", [("v", _HASHES[name])])
+
+
 async def serve_static_file(request: Request) -> Response:
     """Returns a stylesheet, script or image of the web interface. Its URL contains its hash, so it can be cached
     forever.
@@ -369,6 +386,28 @@ async def serve_static_file(request: Request) -> Response:
         {"cache-control": "public, max-age=31536000, immutable", "content-security-policy": web_requests.INERT},
         f"{kind}; charset=utf-8" if kind.startswith("text/") else kind,
     )
+
+
+DESCRIPTIONS = {
+    "opensearch.xml": "application/opensearchdescription+xml; charset=utf-8",
+    "manifest.webmanifest": "application/manifest+json; charset=utf-8",
+    "robots.txt": "text/plain; charset=utf-8",
+}
+"""What describes the archive to programs: files at the root, by their template, with their media type."""
+_ICONS = {"favicon.ico": "icon-180.png", "apple-touch-icon.png": "icon-180.png"}
+"""The paths at which programs look for an icon without reading a page."""
+ROOT_FILES = "|".join(map(re.escape, (*DESCRIPTIONS, *_ICONS)))
+
+
+async def serve_root_file(request: Request, datasette: Datasette) -> Response:
+    """Returns a description of the archive for programs, or its icon."""
+    name = request.url_vars["name"]
+    headers = {"cache-control": "public, max-age=86400", "content-security-policy": web_requests.INERT}
+    if name in _ICONS:
+        return Response(_STATIC[_ICONS[name]], 200, headers, "image/png")
+    asked = _web_request(request, get_served_archive(datasette), f"/{name}", {}, "html")
+    text = render_page(PageResponse(name, {}), asked, NAVIGATION, partial(static_url, asked.base))
+    return Response(text, 200, headers, DESCRIPTIONS[name])
 
 
 def _answer_page(page: PageRoute, request: Request, site: ServedArchive) -> Response | Download:
@@ -391,7 +430,7 @@ def _answer_page(page: PageRoute, request: Request, site: ServedArchive) -> Resp
         status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
         # The position is useless if the error is in another field, or if normalisation (NFC) changed the query.
         at = error.at if isinstance(error, BadQuery) and error.subject == web_request.one("q") else None
-        return _error_response(web_request, str(error), status, at)
+        return _error_response(web_request, reader_sentence(error), status, at)
     except sqlite3.OperationalError as error:
         if str(error) != "interrupted":
             raise
@@ -415,6 +454,8 @@ def _web_request(request: Request, site: ServedArchive, path: str, named: dict[s
         site.archive.path.parent,
         {name.lower(): value for name, value in request.headers.items()},
         request.query_string,
+        site.title,
+        site.description,
     )
 
 
@@ -470,9 +511,8 @@ def _to_response(answer: PageResponse | RawResponse, request: WebRequest) -> Res
     if request.form == "json" and answer.data is not None:
         text = json.dumps(answer.data, ensure_ascii=False).encode("utf-8", "replace")
         return Response(text, answer.status, _headers("inert") | answer.headers, "application/json; charset=utf-8")
-    text = render_page(
-        answer, request, NAVIGATION, lambda name: build_url(request.base, f"/-/archiver/{name}", [("v", _HASHES[name])])
-    ).encode("utf-8", "replace")
+    static = partial(static_url, request.base)
+    text = render_page(answer, request, NAVIGATION, static).encode("utf-8", "replace")
     policy = {"content-security-policy": answer.policy} if answer.policy else {}
     return Response(text, answer.status, _headers("own") | policy | answer.headers, "text/html; charset=utf-8")
 

@@ -24,7 +24,7 @@ from lxml import etree
 from archiver.discovery.page_requisites import requisites_of_page, rewrite_stylesheet_urls
 from archiver.errors import BadAddress
 from archiver.extraction.page import Page
-from archiver.storage.article_tables.captures_and_imports import Row, time_of
+from archiver.storage.article_tables.captures_redirects_and_import_records import Row, time_of
 from archiver.urls import asset_address, srcset_urls
 from archiver.web.web_requests import ArchiveRequest, CannotAnswer
 

@@ -1,21 +1,33 @@
-"""The web pages related to search: results, concordance, trends, saved searches, exports and collections."""
+"""The web pages related to search: results, concordance, trends, saved searches and exports."""
 
 from __future__ import annotations
 
+import json
 import unicodedata
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import IO
+from itertools import accumulate
+from typing import IO, Any
 
-from markupsafe import Markup
 from sqlite_utils import Database
 
 from archiver.errors import BadQuery
+from archiver.fields import FIELDS, OPTIONS
 from archiver.search.citations import STYLES, build_citation
 from archiver.search.concordance import MAX_WIDTH, WIDTH, concordance
-from archiver.search.engine import count_facets, hit_as_dict, matching_ids, plan_query, run
-from archiver.search.histograms_and_trends import MAX_TERMS, UNITS, Trend, trend, trend_svg
+from archiver.search.histograms_trends_and_charts import MAX_TERMS, UNITS, Trend, trend
 from archiver.search.query import Query, query_as_options
+from archiver.search.query_compiler import has_ranking_terms
+from archiver.search.query_corrections import correct_spelling
+from archiver.search.query_plans_hits_and_facets import (
+    count_facets,
+    hit_as_dict,
+    matching_ids,
+    plan_query,
+    run,
+    sort_order,
+)
 from archiver.search.saved_search import (
     WHY,
     atom_feed,
@@ -25,20 +37,32 @@ from archiver.search.saved_search import (
     saved_search_states,
 )
 from archiver.search.snippets import highlight_line, highlight_terms
-from archiver.search.sorting_and_folding import FOLDS
+from archiver.search.sorting_and_duplicate_folding import FOLDS, Sort
 from archiver.storage.article_tables.article_records import records
+from archiver.storage.page_requisite_records import captured_lead_image
 from archiver.web.archive_access import get_cached, strip_paging
+from archiver.web.replay import build_memento_url, format_timestamp
+from archiver.web.search_filters import (
+    MAX_VALUES,
+    VALUES,
+    Facet,
+    build_facets,
+    example_terms,
+    give_advice,
+    list_active_filters,
+    name_article,
+)
 from archiver.web.search_widgets import (
+    FEW_ARTICLES,
     build_bars,
     build_map,
+    build_trend_plot,
     densest_window,
-    link_facets,
-    list_active_filters,
-    suggest_searches,
+    format_percent,
 )
 from archiver.web.web_requests import (
-    LONG,
-    MANY,
+    MAX_HITS,
+    PAGE_SIZE,
     ArchiveRequest,
     CannotAnswer,
     Download,
@@ -46,44 +70,47 @@ from archiver.web.web_requests import (
     RawResponse,
     SearchLinks,
     collected_articles,
-    collection_fingerprint,
     format_query,
+    make_reading_link,
     make_search_link,
-    parse_offset,
     parse_query,
 )
 
 SORTS = (
     ("", "Relevance"),
-    ("-date", "Newest first"),
-    ("date", "Oldest first"),
+    ("-date", "Newest"),
+    ("date", "Oldest"),
     ("title", "Title"),
     ("site", "Site"),
     ("-added", "Recently archived"),
     ("distance", "Distance"),
 )
+_MAIN_SORTS = ("relevance", "-date", "date")
+"""The orders that are shown above the results. The others are in the filters."""
+_PAGE_SIZES = (PAGE_SIZE, 50, MAX_HITS)
 _UNITS = ("year", "month", "day")
-VALUES, MORE_VALUES, MAX_VALUES = 10, 50, 10_000
-"""The number of values shown for a facet: by default, after "Show more", and at most in JSON."""
 _FIELDS = ("since", "until", "near", "within", "bbox", "sort", "fold", "stem", "recent", "by", "q")
 """The arguments of a search URL for which the search form has a visible field. Other arguments become hidden fields of
 the form."""
+_ARGUMENTS = (*_FIELDS, *OPTIONS, "like", "limit", "offset", "values", "more", "facet", "find")
+"""All arguments that a search page understands."""
 
 
 def search_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page with the results of a search, their chart, map and facets."""
+    from archiver.web.front_page import identify_sites  # the front page imports this module
+
     query = parse_query(request)
     if request.one("by") not in ("", *_UNITS):
         raise BadQuery(f"by {request.one('by')}", f"articles are counted by {', '.join(_UNITS)}")
     found = run(request.db, query)
-    values = _parse_value_count(request)
-    counts = get_cached(
-        request.db, "facets", (strip_paging(query), values), lambda: count_facets(request.db, query, values)
-    )
     links = SearchLinks(request, query)
-    narrowed, narrowing = list_active_filters(query, links), link_facets(query, counts, links)
-    chart = build_bars(request, query, request.one("by"), links)
+    advice = give_advice(request, query, found.total, _ARGUMENTS)
     if request.form == "json":
+        values = _parse_value_count(request)
+        counts = get_cached(
+            request.db, "facets", (strip_paging(query), values), lambda: count_facets(request.db, query, values)
+        )
         return PageResponse(
             "search.html",
             {},
@@ -92,10 +119,14 @@ def search_page(request: ArchiveRequest) -> PageResponse:
                 "offset": query.offset,
                 "hits": [hit_as_dict(hit) for hit in found.hits],
                 "facets": {name: dict(values) for name, values in counts.items()},
-                "histogram": asdict(chart.found),
+                "histogram": asdict(build_bars(request, query, request.one("by"), links).found),
+                **advice.as_dict(),
             },
         )
-    in_titles = highlight_terms(plan_query(request.db, query).node, "title")
+    active = list_active_filters(request.db, query, links)
+    facets = build_facets(request, query, links) if found.total or query != Query(query.text, limit=query.limit) else ()
+    plan = plan_query(request.db, query)
+    in_titles = highlight_terms(plan.node, "title")
     return PageResponse(
         "search.html",
         {
@@ -104,12 +135,27 @@ def search_page(request: ArchiveRequest) -> PageResponse:
             "titles": {
                 hit.id: highlight_line(unicodedata.normalize("NFC", hit.title or ""), in_titles) for hit in found.hits
             },
-            "facets": narrowing,
-            "chart": chart,
-            "map": build_map(request, query, links),
+            "reading": {
+                hit.id: make_reading_link(request, query, hit.id, query.offset + n)
+                for n, hit in enumerate(found.hits, 1)
+            },
+            "extras": load_extras(request, [hit.id for hit in found.hits]),
+            "identities": identify_sites(request, [hit.site for hit in found.hits]),
+            "main_language": _main_language(facets),
+            "heading": query.text or (f"Similar to {name_article(request.db, query.like)}" if query.like else ""),
+            "facets": facets,
+            "chart": build_bars(request, query, request.one("by"), links) if found.total else None,
+            "map": build_map(request, query, links) if found.total else None,
             "links": links,
-            "active_filters": narrowed,
+            "active_filters": active,
+            "advice": advice,
             "pages": _build_paging(request, query, found.total),
+            "orders": _list_orders(request, query, sort_order(plan), has_ranking_terms(plan.node)),
+            "sizes": [
+                (size, make_search_link(request, replace(query, limit=size)), size == query.limit)
+                for size in _PAGE_SIZES
+                if found.total > _PAGE_SIZES[0]
+            ],
             "hidden": [pair for pair in format_query(query) if pair[0] not in (*_FIELDS, "offset")],
             "args": request.args,
             "sorts": [pair for pair in SORTS if pair[0] != "distance" or query.near],
@@ -118,13 +164,10 @@ def search_page(request: ArchiveRequest) -> PageResponse:
             "export": [pair for pair in format_query(query) if pair[0] not in ("limit", "offset")],
             "twin": request.link("/search.json", format_query(query)),
             "options": query_as_options(query),
-            "suggestions": () if found.total else suggest_searches(request, query),
-            "more": request.link("/search", [*format_query(query), ("values", MORE_VALUES)])
-            if values < MORE_VALUES and any(len(one) >= values for one in counts.values()) and not links.is_long
-            else "",
+            "examples": () if found.total else example_terms(request.db),
             "others": [
                 (label, make_search_link(request, query, path))
-                for label, path in (("Trend", "/trends"), ("Concordance", "/concordance"))
+                for label, path in (("Trend of this search", "/trends"), ("Concordance", "/concordance"))
                 if query.text
             ],
         },
@@ -137,7 +180,67 @@ def _parse_value_count(request: ArchiveRequest) -> int:
     text = request.one("values", str(VALUES))
     if not (text.isascii() and text.isdigit() and int(text[:9])):
         raise BadQuery(f"values {text}", "it must be a whole number greater than 0")
-    return min(int(text[:9]), MAX_VALUES if request.form == "json" else MORE_VALUES)
+    return min(int(text[:9]), MAX_VALUES)
+
+
+def _list_orders(request: ArchiveRequest, query: Query, current: Sort, is_ranked: bool) -> list[tuple[str, str, bool]]:
+    """Returns the orders to choose above the results: (label, URL, True for the current one)."""
+    names = {name or "relevance": label for name, label in SORTS}
+    shown = [name for name in _MAIN_SORTS if is_ranked or name != "relevance"]
+    own = f"{'-' * (current.down and current.field != 'relevance')}{current.field}"
+    if own not in shown and own in names:
+        shown.append(own)
+    return [
+        (names[name], make_search_link(request, replace(query, sort="" if name == "relevance" else name)), name == own)
+        for name in shown
+    ]
+
+
+def _main_language(facets: Sequence[Facet]) -> str:
+    """Returns the name of the language in which most of the found articles are written; "" if there is none."""
+    return next((facet.values[0].text for facet in facets if facet.name == "language" and facet.values), "")
+
+
+_LARGEST_IMAGE = 500_000
+"""A lead image with more bytes is not shown in a list of results, where images have the size of a stamp."""
+_SMALLEST_IMAGE = 48
+
+
+@dataclass(frozen=True, slots=True)
+class HitExtras:
+    """What a list of results shows of an article beside its hit: its number of versions, the URL of its capture on this
+    server ("" if it has none), and whether its lead image is captured and large enough to be seen.
+    """
+
+    versions: int
+    capture: str
+    has_image: bool
+
+
+def load_extras(request: ArchiveRequest, ids: Sequence[int]) -> dict[int, HitExtras]:
+    """Returns the extras of articles by ID."""
+    rows = request.db.query(
+        "select a.id, a.revision, a.image, c.url, c.captured_at from articles a "
+        "left join captures c on c.id = a.capture_id where a.id in (select value from json_each(?))",
+        [json.dumps(list(ids))],
+    )
+    return {
+        row["id"]: HitExtras(
+            row["revision"] if isinstance(row["revision"], int) else 1,
+            build_memento_url(request, f"view/{format_timestamp(row)}/", row["url"])
+            if row["captured_at"] and row["url"]
+            else "",
+            bool(row["image"]) and _is_seen(captured_lead_image(request.db, row["id"])),
+        )
+        for row in rows
+    }
+
+
+def _is_seen(image: dict[str, Any] | None) -> bool:
+    if image is None or image["capture"] is None or not str(image["media_type"] or "").startswith("image/"):
+        return False
+    sizes = [image[name] for name in ("width", "height") if isinstance(image[name], int)]
+    return (image["bytes"] or 0) <= _LARGEST_IMAGE and all(size >= _SMALLEST_IMAGE for size in sizes)
 
 
 def _build_paging(request: ArchiveRequest, query: Query, total: int) -> dict[str, object]:
@@ -147,20 +250,28 @@ def _build_paging(request: ArchiveRequest, query: Query, total: int) -> dict[str
     def link(to: int) -> str:
         return request.link("/search", format_query(replace(query, offset=(to - 1) * size)))
 
+    near = sorted({1, last, *range(max(number - 2, 1), min(number + 2, last) + 1)})
+    numbers: list[tuple[int, str]] = []
+    for before, to in zip([0, *near], near, strict=False):
+        numbers += [(0, "")] * (to > before + 1) + [(to, link(to))]
     return {
         "number": number,
         "last": last,
+        "first": link(1),
         "before": link(number - 1) if number > 1 else "",
         "after": link(number + 1) if number < last else "",
+        "numbers": numbers,
     }
 
 
 # Concordance.
 
 LINES = 100
+_PAGE_WIDTH = 55
+"""The characters before and after a word that fit on a page."""
 CONCORDANCE_SORTS = (
-    ("", "Newest first"),
-    ("date", "Oldest first"),
+    ("", "Newest"),
+    ("date", "Oldest"),
     ("left", "Words before"),
     ("right", "Words after"),
 )
@@ -170,13 +281,16 @@ def concordance_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page with every occurrence of the search terms in context."""
     query = parse_query(request)
     query = replace(query, limit=LINES if not request.one("limit") else query.limit)
-    text = request.one("width", str(WIDTH))
+    text = request.one("width", str(WIDTH if request.form == "json" else _PAGE_WIDTH))
     if not (text.isascii() and text.isdigit()):
         raise BadQuery(f"width {text}", f"the width must be 0 to {MAX_WIDTH} characters")
     found = concordance(request.db, query, min(int(text[:4]), MAX_WIDTH + 1)) if query.text else None
     lines = [asdict(one) for one in found.lines] if found else []
     if request.form == "json":
         return PageResponse("concordance.html", {}, lines)
+    for line in lines:  # letters of East Asian scripts are twice as wide
+        line["before"] = _fit(line["before"][::-1], int(text))[::-1]
+        line["after"] = _fit(line["after"], int(text))
     args = [pair for pair in format_query(query) if pair[0] not in ("limit", "offset")] + [("width", text)]
     size = query.limit or LINES
 
@@ -190,6 +304,22 @@ def concordance_page(request: ArchiveRequest) -> PageResponse:
             "found": found,
             "lines": lines,
             "width": text,
+            "spellings": ()
+            if lines or not query.text
+            else [
+                (
+                    one.text,
+                    make_search_link(request, replace(query, text=one.text, limit=PAGE_SIZE), "/concordance"),
+                    one.total,
+                )
+                for one in correct_spelling(request.db, query)
+            ],
+            "examples": ()
+            if lines
+            else [
+                (term, request.link("/concordance", [("q", f'"{term}"' if " " in term else term)]))
+                for term in example_terms(request.db)
+            ],
             "sorts": CONCORDANCE_SORTS,
             "before": link(max(query.offset - size, 0)) if query.offset else "",
             "after": link(query.offset + size) if found and found.more else "",
@@ -199,6 +329,12 @@ def concordance_page(request: ArchiveRequest) -> PageResponse:
         },
         None,
     )
+
+
+def _fit(text: str, width: int) -> str:
+    """Returns the beginning of a text that takes at most `width` columns."""
+    columns = list(accumulate(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text))
+    return text[: bisect_right(columns, width)]
 
 
 # Trends.
@@ -217,37 +353,69 @@ def trends_page(request: ArchiveRequest) -> PageResponse:
         terms, query = (query.text,), replace(query, text="")
     unit = request.one("by")
     found = trend(request.db, query, terms, unit) if terms else None
+    if found and not unit and request.form != "json" and _is_sparse(found):
+        unit = "year"
+        found = trend(request.db, query, terms, unit)
     if request.form == "json":
         return PageResponse("trends.html", {}, asdict(found) if found else {"series": []})
     shown = _densest_periods(found) if found else None
-    empty = min(_EMPTY_FIELDS if not terms else 2, MAX_TERMS - len(terms))
+    empty = min(_EMPTY_FIELDS if not terms else 1, MAX_TERMS - len(terms))
+    links = SearchLinks(request, query)
+    reserved = links.reserve((len(shown.periods) + 1) * len(shown.series)) if shown else None
+
+    def link(term: str, period: str) -> str:
+        since, until = period or query.since, period or query.until
+        other = replace(query, text=_combine_texts(query.text, term), fold="none", since=since, until=until)
+        return reserved(other) if reserved else ""
+
     return PageResponse(
         "trends.html",
         {
             "found": found,
-            "picture": Markup(trend_svg(shown)) if shown and shown.periods else "",
+            "plot": build_trend_plot(shown, link) if shown and shown.periods else None,
             "query": query,
             "fields": [*terms, *[""] * empty],
-            "unit": unit,
+            "unit": request.one("by"),
             "units": tuple(UNITS),
             "rows": _build_table(shown) if shown else (),
             "hidden_periods": len(found.periods) - len(shown.periods) if found and shown else 0,
             "hidden": [pair for pair in format_query(query) if pair[0] not in _TREND_FIELDS],
-            "searches": [
-                (
-                    one.term,
-                    make_search_link(request, replace(query, text=_combine_texts(query.text, one.term), fold="none")),
-                )
-                for one in found.series
-            ]
-            if found
-            else (),
+            "few": FEW_ARTICLES,
+            "spellings": [*_other_terms(request, found)] if found else (),
+            "examples": () if terms else _pair_examples(request),
             "twin": request.link(
                 "/trends.json", [*format_query(query), ("by", unit), *(("term", term) for term in terms)]
             ),
         },
         None,
     )
+
+
+def _is_sparse(found: Trend) -> bool:
+    """Returns True if most periods of a trend have too few articles for a share to mean anything."""
+    numbers = [number for number in found.archived if number]
+    return found.unit != "year" and 2 * sum(number < FEW_ARTICLES for number in numbers) > len(numbers)
+
+
+def _other_terms(request: ArchiveRequest, found: Trend) -> Iterator[tuple[str, str, int]]:
+    """Yields (term, URL, number of articles) for each term of a trend that is in no article and may be misspelt. The
+    URL is that of the trend with the corrected term.
+    """
+    for one in found.series:
+        if not one.total:
+            for other in correct_spelling(request.db, Query(one.term), 1):
+                args = [
+                    (name, other.text if (name, value.strip()) == ("term", one.term) else value)
+                    for name, value in request.args
+                ]
+                yield other.text, request.link("/trends", args), other.total
+
+
+def _pair_examples(request: ArchiveRequest) -> list[tuple[str, str]]:
+    """Returns example trends of two words each, as (label, URL) pairs."""
+    terms = example_terms(request.db)
+    pairs = [terms[n : n + 2] for n in range(0, len(terms), 2)]
+    return [(" and ".join(pair), request.link("/trends", [("term", term) for term in pair])) for pair in pairs if pair]
 
 
 def _densest_periods(found: Trend) -> Trend:
@@ -269,13 +437,9 @@ def _build_table(found: Trend) -> list[tuple[str, int, list[tuple[int, str]]]]:
     and their share.
     """
     return [
-        (period, found.archived[n], [(one.articles[n], _format_percent(one.shares[n])) for one in found.series])
+        (period, found.archived[n], [(one.articles[n], format_percent(one.shares[n])) for one in found.series])
         for n, period in enumerate(found.periods)
     ]
-
-
-def _format_percent(share: float | None) -> str:
-    return "" if share is None else f"{share * 100:.3g} %"
 
 
 # Saved searches.
@@ -289,7 +453,7 @@ def searches_page(request: ArchiveRequest) -> PageResponse:
             "name": one.saved.name,
             "query": query_as_options(one.saved.query),
             "saved_at": one.saved.saved_at,
-            "ran_at": one.saved.ran_at,
+            "ran_at": one.saved.ran_at if one.saved.ran_at != one.saved.saved_at else None,
             "total": one.total,
             "new": one.new,
             "error": one.error,
@@ -301,6 +465,7 @@ def searches_page(request: ArchiveRequest) -> PageResponse:
             **row,
             "href": _saved_search_link(request, one.saved.name),
             "all": "" if one.error else make_search_link(request, one.saved.query),
+            "feed": request.link(f"/searches/{one.saved.name}/feed"),
         }
         for row, one in zip(data, found, strict=True)
     ]
@@ -354,7 +519,7 @@ def feed_page(request: ArchiveRequest) -> RawResponse:
     )
 
 
-# Exports and collections, in the formats of `archiver export` and `archiver cite`.
+# Exports of results and collections, in the formats of `archiver export` and `archiver cite`.
 
 
 Write = Callable[[Database, Sequence[int], IO[bytes]], None]
@@ -363,7 +528,7 @@ Write = Callable[[Database, Sequence[int], IO[bytes]], None]
 @dataclass(frozen=True, slots=True)
 class ExportFormat:
     """A format in which articles can be exported. `name` is used in URLs, `label` on pages. `ending` is the suffix of
-    the file name. `write` writes the file.
+    the file name. `write` writes the file. `columns` are the columns to choose from, if the format has any.
     """
 
     name: str
@@ -371,6 +536,7 @@ class ExportFormat:
     media_type: str
     ending: str
     write: Write
+    columns: tuple[str, ...] = ()
 
 
 def _format_writer(name: str) -> Write:
@@ -382,6 +548,13 @@ def _format_writer(name: str) -> Write:
     return write
 
 
+def _write_csv(db: Database, ids: Sequence[int], out: IO[bytes], columns: tuple[str, ...] = ()) -> None:
+    """Writes articles as CSV that a spreadsheet can open without running anything; with all columns by default."""
+    from archiver.datasets.record_formats import write_csv
+
+    write_csv(records(db, ids), out, columns or CSV_COLUMNS, harmless=True)
+
+
 def _citation_writer(name: str) -> Write:
     def write(db: Database, ids: Sequence[int], out: IO[bytes]) -> None:
         out.write(STYLES[name]([build_citation(one) for one in records(db, ids)]).encode("utf-8", "replace"))
@@ -389,10 +562,11 @@ def _citation_writer(name: str) -> Write:
     return write
 
 
+CSV_COLUMNS = tuple(field.name for field in FIELDS)
 EXPORT_FORMATS: dict[str, ExportFormat] = {
     kind.name: kind
     for kind in (
-        ExportFormat("csv", "CSV", "text/csv; charset=utf-8; header=present", "csv", _format_writer("csv")),
+        ExportFormat("csv", "CSV", "text/csv; charset=utf-8; header=present", "csv", _write_csv, CSV_COLUMNS),
         ExportFormat("jsonl", "JSON Lines", "application/jsonl; charset=utf-8", "jsonl", _format_writer("jsonl")),
         ExportFormat("geojson", "GeoJSON", "application/geo+json; charset=utf-8", "geojson", _format_writer("geojson")),
         ExportFormat("bibtex", "BibTeX", "application/x-bibtex; charset=utf-8", "bib", _citation_writer("bibtex")),
@@ -419,71 +593,22 @@ def find_ids(db: Database, query: Query) -> list[int]:
 
 def export_page(request: ArchiveRequest) -> Download:
     """Returns a file with the results of a search or, if the URL has arguments `id`, with the articles of a collection.
-    The argument `as` selects the format, such as `as=csv`.
+    The argument `as` selects the format, such as `as=csv`; for CSV, the arguments `column` select the columns.
     """
     if (name := request.one("as")) not in EXPORT_FORMATS:
         raise CannotAnswer(f"export as {name}", f"the formats are {', '.join(EXPORT_FORMATS)}")
     kind = EXPORT_FORMATS[name]
+    columns = request.many("column")
+    if unknown := next((one for one in columns if one not in kind.columns), ""):
+        known = f"the columns are {', '.join(kind.columns)}" if kind.columns else "only CSV has columns to choose"
+        raise CannotAnswer(f"column {unknown}", known)
     named = request.many("id")
     ids = collected_articles(request.db, named).ids if named else find_ids(request.db, parse_query(request))
 
     def write(db: Database, out: IO[bytes]) -> None:
-        kind.write(db, ids, out)
+        if columns:
+            _write_csv(db, ids, out, columns)
+        else:
+            kind.write(db, ids, out)
 
     return Download(write, kind.media_type, f"{'collection' if named else 'search'}.{kind.ending}")
-
-
-def collection_page(request: ArchiveRequest) -> PageResponse | RawResponse:
-    """Returns the page of a collection, 100 articles per page. A collection is a URL that contains a list of articles,
-    to bookmark, share, export and cite.
-
-    The argument `without` removes an article. The page sends it by a single form, because a link for each article would
-    repeat the whole list.
-    """
-    chosen = collected_articles(request.db, request.many("id"))
-    name, removed = request.one("name"), request.many("without")
-    style = request.one("style") if request.one("style") in STYLES else ""
-    first = parse_offset(request)
-    if removed:
-        rest = [("id", number) for number in chosen.ids if str(number) not in removed]
-        target = request.link("/collection", [("name", name), *rest, ("style", style), ("offset", first or None)])
-        return RawResponse("", "text/plain; charset=utf-8", 302, {"location": target})
-    found = list(records(request.db, chosen.ids))
-    digest = collection_fingerprint(found)
-    if request.form == "json":
-        return PageResponse(
-            "collection.html",
-            {},
-            {"name": name, "fingerprint": digest, "articles": found, "missing": list(chosen.missing)},
-        )
-    first = min(first, max(len(found) - 1, 0) // MANY * MANY)  # the last article of a page may have been removed
-    shown = found[first : first + MANY]
-    # The cited URL has one argument for each article; the links on the page use the shorter comma-separated form.
-    address = request.link("/collection", [("name", name), *(("id", one["id"]) for one in found)])
-    args = [("name", name), ("id", ",".join(str(one["id"]) for one in found))]
-
-    def link(to: int) -> str:
-        return request.link("/collection", [*args, ("style", style), ("offset", to or None)])
-
-    return PageResponse(
-        "collection.html",
-        {
-            "name": name,
-            "articles": found,
-            "shown": shown,
-            "first": first,
-            "long": len(address) > LONG,
-            "missing": chosen.missing,
-            "fingerprint": digest,
-            "kinds": EXPORT_FORMATS,
-            "args": args,
-            "kept": [*args, ("style", style), ("offset", first or None)],
-            "before": link(max(first - MANY, 0)) if first else "",
-            "after": link(first + MANY) if found[first + MANY :] else "",
-            "address": request.origin + address,
-            "style": style,
-            "styles": tuple(STYLES),
-            "references": STYLES[style]([build_citation(one) for one in shown]) if style else "",
-        },
-        None,
-    )

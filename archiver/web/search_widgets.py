@@ -1,24 +1,30 @@
-"""Builds the parts of a search page: bar chart, map, facets and active filters, each with links that refine the
-search.
-"""
+"""Builds the bar chart and the map of a search page, with links that refine the search."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from math import sqrt
-from typing import Any
+from unicodedata import east_asian_width
 
 from archiver.errors import BadQuery
-from archiver.fields import OPTIONS
 from archiver.items import format_degrees
-from archiver.search.histograms_and_trends import STATES, GeoGrid, Histogram, Period, geo_grid, histogram
+from archiver.search.histograms_trends_and_charts import (
+    STATES,
+    GeoGrid,
+    Histogram,
+    Period,
+    Trend,
+    geo_grid,
+    histogram,
+    round_up,
+)
 from archiver.search.query import Query
 from archiver.search.query_tree import Box
 from archiver.web.archive_access import get_cached, strip_paging
-from archiver.web.web_requests import ArchiveRequest, SearchLinks, make_search_link
+from archiver.web.rendering import name_period
+from archiver.web.web_requests import ArchiveRequest, SearchLinks
 
 # The shown periods: an article dated 9998 must not squeeze all others into one bar.
 
@@ -43,22 +49,82 @@ def densest_window(found: Sequence[int], archived: Sequence[int], most: int) -> 
     return (filled[0], filled[-1] + 1) if filled else (at, at + most)
 
 
+# Axes. Positions are percentages of the plot's width, so that the plot fits any screen without distorting text.
+
+PLOT = 100
+"""The height of a plot between its lowest and its highest gridline, in CSS pixels."""
+_WIDE_LABELS = 10
+_EDGE = 4
+"""A label that is nearer to an edge than this percentage of the width is set beside its position."""
+_STEPS = {
+    "year": (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000),
+    "month": (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1_200),
+    "day": (1, 2, 7, 14, 28, 56, 112, 364, 728),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A label of an axis at a position: a percentage on the x axis, CSS pixels from the top on the y axis. `anchor` is
+    its SVG text-anchor. A `minor` label is left out on a narrow screen.
+    """
+
+    at: float
+    text: str
+    anchor: str = "middle"
+    minor: bool = False
+
+
+def label_periods(unit: str, periods: Sequence[str]) -> tuple[Label, ...]:
+    """Returns the labels of an x axis for consecutive periods: at most ten, at round years, months or days."""
+    step = next((one for one in _STEPS[unit] if len(periods) / one <= _WIDE_LABELS), len(periods) or 1)
+    if unit == "day":
+        places = [*range(0, len(periods), step)]
+    else:
+        numbers = [_period_number(period) for period in periods]
+        places = [n for n, number in enumerate(numbers) if number % step == 0] or [0]
+    labels = []
+    for nth, n in enumerate(places):
+        at = 100 * (n + 0.5) / len(periods)
+        text = periods[n][:4] if unit == "month" and step % 12 == 0 else name_period(periods[n])
+        half = 50 / len(periods)
+        anchor, at = ("start", at - half) if at < _EDGE else ("end", at + half) if at > 100 - _EDGE else ("middle", at)
+        labels.append(Label(round(at, 3), text, anchor, nth % 2 == 1))
+    return tuple(labels)
+
+
+def _period_number(period: str) -> int:
+    year, _, month = period.partition("-")
+    return int(year) * 12 + int(month) - 1 if month else int(year)
+
+
+def label_values(top: float, format_value: Callable[[float], str]) -> tuple[Label, ...]:
+    """Returns the labels of a y axis that ends at `top`: there, in the middle and at 0."""
+    return tuple(Label(PLOT * (1 - part / 2), format_value(top * part / 2), "end") for part in (2, 1, 0))
+
+
+def format_whole(value: float) -> str:
+    """Formats a value of an axis that counts articles; "" if it is no whole number."""
+    return f"{value:,.0f}" if value == int(value) else ""
+
+
 # The bar chart.
 
-MAX_BARS = 180
+MAX_BARS = 120
 """At most this many bars can be distinguished on a screen. If there would be more bars, a longer unit is chosen."""
-HEIGHT = 100
+HEIGHT = PLOT
 _LONGER = {"day": "month", "month": "year", "year": "year"}
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The bar of a period in a chart. `at` is its position from the left, and `height` is relative to HEIGHT. `href`
-    links to a search in this period only.
+    """The bar of a period in a chart. `at` and `width` are percentages of the plot's width, `height` is relative to
+    HEIGHT. `href` links to a search in this period only.
     """
 
     period: str
-    at: int
+    at: float
+    width: float
     height: float
     articles: int
     label: str
@@ -68,10 +134,12 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A gap in a chart: consecutive periods from which nothing is archived, or that have not been crawled yet."""
+    """A gap in a chart: consecutive periods from which nothing is archived, or that have not been crawled yet. `at` and
+    `length` are percentages of the plot's width.
+    """
 
-    at: int
-    length: int
+    at: float
+    length: float
     label: str
     state: str
 
@@ -79,7 +147,7 @@ class Gap:
 @dataclass(frozen=True, slots=True)
 class Bars:
     """A bar chart. `periods` is the number of periods drawn; `before` and `after` are the numbers of matches in earlier
-    and later periods.
+    and later periods. `found` is what was counted, `across` and `up` are the labels of the axes.
     """
 
     found: Histogram
@@ -91,6 +159,8 @@ class Bars:
     top: int
     before: int
     after: int
+    across: tuple[Label, ...] = ()
+    up: tuple[Label, ...] = ()
 
 
 def build_bars(request: ArchiveRequest, query: Query, unit: str = "", links: SearchLinks | None = None) -> Bars:
@@ -106,25 +176,27 @@ def build_bars(request: ArchiveRequest, query: Query, unit: str = "", links: Sea
     )
     drawn = found.periods[start:end]
     top = max((period.articles for period in drawn), default=0)
+    highest = round_up(top or 1)
     link = (links or SearchLinks(request, query)).reserve(len(drawn))
     made, gaps = [], []
+    each = 100 / max(len(drawn), 1)
     for at, period in enumerate(drawn):
         if period.archived:
-            label = f"{period.articles:,} of {period.archived:,} archived"
             made.append(
                 Bar(
                     period.period,
-                    at,
-                    max(2.0, HEIGHT * period.articles / top) if period.articles else 0.0,
+                    round(at * each, 3),
+                    round(each, 3),
+                    round(max(2.0, HEIGHT * period.articles / highest), 1) if period.articles else 0.0,
                     period.articles,
-                    label,
+                    f"{period.articles:,} of {period.archived:,} archived",
                     period.state,
                     link(replace(query, since=period.period, until=period.period)),
                 )
             )
     for state, places in groupby(enumerate(drawn), key=lambda pair: "" if pair[1].archived else pair[1].state):
         if state:
-            gaps.append(_build_gap(list(places)))
+            gaps.append(_build_gap(list(places), each))
     return Bars(
         found,
         tuple(made),
@@ -135,13 +207,18 @@ def build_bars(request: ArchiveRequest, query: Query, unit: str = "", links: Sea
         top,
         sum(one.articles for one in found.periods[:start]),
         sum(one.articles for one in found.periods[end:]),
+        label_periods(found.unit, [one.period for one in drawn]) if drawn else (),
+        label_values(highest, format_whole),
     )
 
 
-def _build_gap(places: list[tuple[int, Period]]) -> Gap:
+def _build_gap(places: list[tuple[int, Period]], each: float) -> Gap:
     first, last = places[0][1], places[-1][1]
-    span = first.period if len(places) == 1 else f"{first.period} to {last.period}"
-    return Gap(places[0][0], len(places), f"{span}: {STATES[first.state]}", first.state)
+    names = name_period(first.period), name_period(last.period)
+    span = names[0] if len(places) == 1 else " to ".join(names)
+    return Gap(
+        round(places[0][0] * each, 3), round(len(places) * each, 3), f"{span}: {STATES[first.state]}", first.state
+    )
 
 
 def _count_articles(request: ArchiveRequest, query: Query, unit: str) -> Histogram:
@@ -170,23 +247,32 @@ MAX_MAPPED = 2_000
 
 @dataclass(frozen=True, slots=True)
 class MapDot:
+    """A spot on a map, in SVG units of the map. `name` is written beside the spot if there is room for it; `articles`
+    is their number, as it is written.
+    """
+
     x: float
     y: float
     radius: float
     label: str
     href: str
+    name: str = ""
+    articles: str = ""
+    left: bool = False
+    minor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Map:
     """A map of search results. `view` is the SVG viewBox. `shifts` are the x offsets at which the outline of the land
-    is drawn: two if the view crosses the antimeridian.
+    is drawn: two if the view crosses the antimeridian. `places` is the number of different places.
     """
 
     found: GeoGrid
     view: tuple[float, float, float, float]
     shifts: tuple[int, ...]
     dots: tuple[MapDot, ...]
+    places: int
 
 
 def build_map(request: ArchiveRequest, query: Query, links: SearchLinks, most: int = MAX_MAPPED) -> Map | None:
@@ -200,16 +286,49 @@ def build_map(request: ArchiveRequest, query: Query, links: SearchLinks, most: i
     most_articles = max(spot.articles for spot in found.spots)
     link, dots = links.reserve(len(found.spots)), []
     for spot in sorted(found.spots, key=lambda s: -s.articles):
-        names = ", ".join(spot.names)
+        where = spot.name or format_degrees(spot.latitude, spot.longitude, between=", ")
         dots.append(
             MapDot(
                 *map_position(found.view, spot.latitude, spot.longitude),
-                round(view[2] * (0.006 + 0.014 * sqrt(spot.articles / most_articles)), 1),
-                f"{spot.articles:,} {'article' if spot.articles == 1 else 'articles'}{f': {names}' if names else ''}",
+                round(5 + 9 * sqrt(spot.articles / most_articles), 1),
+                f"{spot.articles:,} {'article' if spot.articles == 1 else 'articles'}: {where}",
                 link(replace(query, bbox=spot.box, near=None)),
+                spot.name,
+                f"{spot.articles:,}",
             )
         )
-    return Map(found, view, shifts, tuple(dots))
+    return Map(found, view, shifts, tuple(_label_dots(view, dots)), sum(spot.places for spot in found.spots))
+
+
+_MAP_WIDTH, _LETTER, _LINE, _MOST_LETTERS = 350.0, 6.6, 15.0, 26
+"""The size of a map and of its letters in CSS pixels, for which names are placed. On a wider map there is more room."""
+_MAJOR = 4
+"""So many names are shown on a narrow screen, too."""
+
+
+def _label_dots(view: tuple[float, float, float, float], dots: Sequence[MapDot]) -> Iterator[MapDot]:
+    """Yields the dots of a map, most articles first. A dot keeps its name if the name overlaps no other name and no
+    larger dot.
+    """
+    scale = _MAP_WIDTH / view[2]
+    taken: list[tuple[float, float, float, float]] = []
+    named = 0
+    for dot in dots:
+        x, y = (dot.x - view[0]) * scale, (dot.y - view[1]) * scale
+        length = _LETTER * sum(2 if east_asian_width(letter) in "WF" else 1 for letter in dot.name)
+        left = x + dot.radius + length > _MAP_WIDTH
+        start = x - dot.radius - 3 - length if left else x + dot.radius + 3
+        box = (start, y - _LINE / 2, start + length, y + _LINE / 2)
+        fits = start >= 0 and 0 < len(dot.name) <= _MOST_LETTERS and not any(_overlap(box, other) for other in taken)
+        taken.append((x - dot.radius, y - dot.radius, x + dot.radius, y + dot.radius))
+        if fits:
+            taken.append(box)
+            named += 1
+        yield replace(dot, name=dot.name if fits else "", left=left, minor=named > _MAJOR)
+
+
+def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def map_canvas(box: Box) -> tuple[tuple[float, float, float, float], tuple[int, ...]]:
@@ -231,130 +350,103 @@ def map_position(box: Box, latitude: float, longitude: float) -> tuple[float, fl
     return round(box[0] * 10 + (longitude - box[0]) % 360 * 10, 1), round(-latitude * 10, 1)
 
 
-# Facets and filters.
+# The chart of a trend: a line for each term, and a point for each period that links to its articles.
 
-LABELS = {
-    "site": "Site",
-    "year": "Year",
-    "author": "Author",
-    "category": "Category",
-    "tag": "Tag",
-    "language": "Language",
-    "place": "Place",
-    "credit": "Credited source",
-}
+FEW_ARTICLES = 20
+"""A share of fewer articles than this says little, since one article more would change it by more than 5 %."""
+_MOST_POINTS = 300
+_UNITS_ACROSS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class FacetValue:
-    """A value of a facet with its number of articles. `href` links to the search with this value as a filter or, if the
-    value is `active`, without it. `href` is "" if the page has no room for the link.
+class TrendPoint:
+    """The share of a term in a period. `at` is a percentage of the plot's width, `y` in CSS pixels from the top. `few`
+    is True if fewer than FEW_ARTICLES articles are archived in the period. `href` links to the articles with the term.
     """
 
-    text: str
-    articles: int
+    at: float
+    y: float
+    label: str
     href: str
-    active: bool
+    few: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Facet:
-    name: str
-    label: str
-    values: tuple[FacetValue, ...]
+class TrendLine:
+    """The line of a term. `lines` are the SVG points of its unbroken parts, 1,000 units wide and PLOT units high."""
 
-
-@dataclass(frozen=True, slots=True)
-class ActiveFilter:
-    """A filter that the search uses. `href` links to the search without it; "" if the page has no room for the link."""
-
-    label: str
-    text: str
+    term: str
+    total: int
+    lines: tuple[str, ...]
+    points: tuple[TrendPoint, ...]
     href: str
 
 
-def link_facets(query: Query, counts: dict[str, list[tuple[str, int]]], links: SearchLinks) -> tuple[Facet, ...]:
-    """Returns the non-empty facets of a search with a link for each value, in the fixed order of the page."""
-    link = links.reserve(sum(map(len, counts.values())))
-    return tuple(
-        Facet(name, label, tuple(_build_value(query, name, *pair, link) for pair in counts[name]))
-        for name, label in LABELS.items()
-        if counts.get(name)
+@dataclass(frozen=True, slots=True)
+class TrendPlot:
+    """The chart of a trend. `few` is the number of its periods with fewer than FEW_ARTICLES articles."""
+
+    lines: tuple[TrendLine, ...]
+    gaps: tuple[Gap, ...]
+    across: tuple[Label, ...]
+    up: tuple[Label, ...]
+    few: int
+
+
+def build_trend_plot(found: Trend, link: Callable[[str, str], str], most: int = _MOST_POINTS) -> TrendPlot:
+    """Builds the chart of a trend with at least one period. `link` returns the URL of the search for a term in a period
+    ("" for all periods). Points are drawn only if there are at most `most` of them.
+    """
+    each = 100 / len(found.periods)
+    top = round_up(max((share for one in found.series for share in one.shares if share), default=0.01))
+    lines = []
+    with_points = len(found.periods) * len(found.series) <= most
+    for one in found.series:
+        places = [(n, PLOT * (1 - share / top)) for n, share in enumerate(one.shares) if share is not None]
+        parts = []
+        for _, group in groupby(enumerate(places), key=lambda pair: pair[1][0] - pair[0]):
+            points = [place for _, place in group]
+            parts.append(
+                " ".join(f"{(n + 0.5) * _UNITS_ACROSS / len(found.periods):.1f},{y:.1f}" for n, y in points)
+                if len(points) > 1
+                else ""
+            )
+        lines.append(
+            TrendLine(
+                one.term,
+                one.total,
+                tuple(part for part in parts if part),
+                tuple(
+                    TrendPoint(
+                        round((n + 0.5) * each, 3),
+                        round(y, 1),
+                        f"{name_period(found.periods[n])}: {format_percent(one.shares[n])}, {one.articles[n]:,} of "
+                        f"{found.archived[n]:,} articles, {one.term}",
+                        link(one.term, found.periods[n]) if one.articles[n] else "",
+                        found.archived[n] < FEW_ARTICLES,
+                    )
+                    for n, y in places
+                )
+                if with_points
+                else (),
+                link(one.term, ""),
+            )
+        )
+    empty = [Period(period, 0, 0, "unarchived") for period in found.periods]
+    gaps = [
+        _build_gap([(n, empty[n]) for n, _ in group], each)
+        for is_gap, group in groupby(enumerate(found.archived), key=lambda pair: not pair[1])
+        if is_gap
+    ]
+    return TrendPlot(
+        tuple(lines),
+        tuple(gaps),
+        label_periods(found.unit, found.periods),
+        label_values(top, format_percent),
+        sum(0 < number < FEW_ARTICLES for number in found.archived),
     )
 
 
-def _build_value(query: Query, name: str, text: str, articles: int, link: Callable[[Query], str]) -> FacetValue:
-    other, active = _toggle_value(query, name, text)
-    return FacetValue(text, articles, link(other), active)
-
-
-def _toggle_value(query: Query, name: str, text: str) -> tuple[Query, bool]:
-    if name in OPTIONS:
-        selected: tuple[str, ...] = getattr(query, name)
-        active = text in selected
-        return _replace_filter(
-            query, name, tuple(v for v in selected if v != text) if active else (*selected, text)
-        ), active
-    if name == "year":
-        active = query.since == query.until == text
-        return replace(query, since=None if active else text, until=None if active else text), active
-    term = f'{name}:"{" ".join(text.replace(chr(34), " ").split())}"'
-    if term in query.text:
-        return replace(query, text=" ".join(query.text.replace(term, " ").split())), True
-    return replace(query, text=f"{query.text} {term}".strip()), False
-
-
-def _replace_filter(query: Query, name: str, value: Any) -> Query:
-    changed: dict[str, Any] = {name: value}
-    return replace(query, **changed)
-
-
-_SINGLE: tuple[tuple[str, str, Callable[[Query], str]], ...] = (
-    ("since", "Since", lambda q: q.since or ""),
-    ("until", "Until", lambda q: q.until or ""),
-    (
-        "near",
-        "Near",
-        lambda q: f"{format_degrees(*q.near, between=', ')}, within {q.within or 25:g} km" if q.near else "",
-    ),
-    ("bbox", "Box", lambda q: format_degrees(*q.bbox, between=", ") if q.bbox else ""),
-    ("like", "Similar to article", lambda q: str(q.like) if q.like is not None else ""),
-)
-
-
-def suggest_searches(request: ArchiveRequest, query: Query) -> tuple[tuple[str, str], ...]:
-    """Returns other searches to try if nothing matches, as (label, URL) pairs."""
-    found = []
-    words = query.text.split()
-    if (
-        len(words) > 1
-        and all(word[0].isalnum() and not re.search(r'[":()*|]', word) for word in words)
-        and not ({"OR", "NOT", "AND"} & set(words) or any(word.startswith("NEAR") for word in words))
-    ):
-        found.append(("any of these words", make_search_link(request, replace(query, text=" OR ".join(words)))))
-    if query.text and any(_list_filters(query)):
-        found.append(("the same without filters", make_search_link(request, Query(query.text, stem=query.stem))))
-    if query.text and not query.stem:
-        found.append(("all forms of English words", make_search_link(request, replace(query, stem=True))))
-    return tuple(found)
-
-
-def list_active_filters(query: Query, links: SearchLinks) -> tuple[ActiveFilter, ...]:
-    """Returns the filters of a query (all but its text), each with a link to the search without it."""
-    found = tuple(_list_filters(query))
-    link = links.reserve(len(found))
-    return tuple(ActiveFilter(label, text, link(_remove_filter(query, name, text))) for name, label, text in found)
-
-
-def _list_filters(query: Query) -> Iterable[tuple[str, str, str]]:
-    """Yields the name, label and text of each filter that a query uses."""
-    for name in OPTIONS:
-        yield from ((name, LABELS[name], text) for text in getattr(query, name))
-    yield from ((name, label, text) for name, label, shown in _SINGLE if (text := shown(query)))
-
-
-def _remove_filter(query: Query, name: str, text: str) -> Query:
-    selected = getattr(query, name)
-    return _replace_filter(
-        query, name, tuple(value for value in selected if value != text) if name in OPTIONS else None
-    )
+def format_percent(share: float | None) -> str:
+    """Formats a share with three significant digits; "" for None."""
+    return "" if share is None else f"{share * 100:.3g} %"

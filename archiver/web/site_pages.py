@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlite_utils import Database
+
 from archiver import __version__
 from archiver.errors import IndexMissing
 from archiver.extraction.template.site_rules_and_constants import to_toml
+from archiver.health.accepted_findings_and_health_inputs import read_health, read_healths
 from archiver.health.health_report_and_metrics import CONTENT_TYPE, format_metrics, health_as_json, judge_all, probe
-from archiver.health.health_state import read_health
-from archiver.health.site_status_table import (
+from archiver.health.site_status_table_and_history import (
     HistoricalRun,
     Measure,
     describe_next_run,
@@ -23,10 +26,10 @@ from archiver.health.site_status_table import (
 from archiver.items import SOURCE_NAMES, Outcome
 from archiver.search.query import Query
 from archiver.sites.archiver_toml import effective_settings, load_config
-from archiver.storage import completeness
-from archiver.storage.completeness import site_completeness
-from archiver.storage.runs import as_shown
-from archiver.storage.sites import (
+from archiver.storage import completeness_and_url_history as completeness
+from archiver.storage.completeness_and_url_history import site_completeness
+from archiver.storage.run_records_and_statistics import as_shown
+from archiver.storage.sites_settings_and_rules import (
     SETTINGS,
     find_site,
     list_sites,
@@ -35,8 +38,17 @@ from archiver.storage.sites import (
     rules_valid_at,
     tags_of_sites,
 )
+from archiver.web.archive_access import get_cached
+from archiver.web.front_page import find_home_page, find_icon
 from archiver.web.search_widgets import build_bars
-from archiver.web.web_requests import ArchiveRequest, PageResponse, RawResponse, parse_offset
+from archiver.web.web_requests import (
+    ArchiveRequest,
+    CannotAnswer,
+    PageResponse,
+    RawResponse,
+    parse_offset,
+    reader_sentence,
+)
 
 _RUNS = 20
 _OUTCOMES = {"not-article": "not an article", "out-of-scope": "out of scope", "trap": "crawler trap"}
@@ -58,6 +70,7 @@ def site_page(request: ArchiveRequest) -> PageResponse:
     rules = rules_valid_at(request.db, site["id"])
     versions = rule_versions(request.db, site["id"])
     quiet = site.get("quiet_until") or ""
+    home = find_home_page(request, site)
     details = {
         "settings": site["settings"],
         "added_at": site["added_at"],
@@ -71,6 +84,9 @@ def site_page(request: ArchiveRequest) -> PageResponse:
             "state": state,
             "health": health,
             "verdict": _judge_completeness(state),
+            "newest": _read_newest(request.db, site["name"]),
+            "home": home,
+            "icon": find_icon(request, home),
             "balance": _build_source_table(state),
             "runs": [
                 as_shown(request.db, site["name"], run)
@@ -83,10 +99,24 @@ def site_page(request: ArchiveRequest) -> PageResponse:
             "rules": details["rules"],
             "versions": versions,
             "history": [_draw_measure(one, history) for one in measures_of(history)] if len(history) > 1 else [],
-            "settings": SETTINGS,
+            "settings": [(one, site["settings"].get(one.name)) for one in SETTINGS],
             "quiet": quiet if quiet > now.isoformat() else "",
         },
         state | details,
+    )
+
+
+_NEWEST = 8
+
+
+def _read_newest(db: Database, site: str) -> list[dict[str, Any]]:
+    """Returns the newest articles of a site, ready for the template."""
+    columns = "id, title, published, published_precision, first_seen, language, revision, gone_at"
+    return list(
+        db.query(
+            f"select {columns} from articles where site = ? and published <= ? order by published desc, id limit ?",
+            [site, f"{datetime.now(UTC):%Y-%m-%d}~", _NEWEST],
+        )
     )
 
 
@@ -125,7 +155,7 @@ def _build_chart(request: ArchiveRequest, site: dict[str, Any]) -> dict[str, Any
     try:
         return {"chart": build_bars(request, Query(site=(site["name"],))), "why_no_chart": ""}
     except IndexMissing as error:
-        return {"chart": None, "why_no_chart": str(error)}
+        return {"chart": None, "why_no_chart": reader_sentence(error)}
 
 
 def _judge_completeness(state: dict[str, Any]) -> tuple[str, str]:
@@ -164,11 +194,22 @@ def _build_source_table(state: dict[str, Any]) -> tuple[list[str], list[tuple[st
 # The list of sites.
 
 PAGE_SIZE = 100
+SPARK_YEARS = 16
+"""The list of sites shows the articles of at most this many years for each site."""
+_SEVERITY = ("red", "amber", "unknown", "green")
+SITE_SORTS: dict[str, Callable[[Database, dict[str, Any]], Any]] = {
+    "name": lambda db, site: site["name"],
+    "health": lambda db, site: _SEVERITY.index(site["state"]),
+    "articles": lambda db, site: site["articles"],
+    "missing": lambda db, site: completeness.count_missing(db, site["id"]),
+    "crawled": lambda db, site: site["last_run"]["started_at"] if site["last_run"] else "",
+}
+"""The orders of the list of sites; a hyphen before a name reverses it."""
 
 
 def sites_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page with the list of sites, 100 per page. Arguments can restrict it to sites with a tag or with a
-    text in their name.
+    text in their name, and sort it.
     """
     tags, tag, letters = tags_of_sites(request.db), request.one("tag").lower(), request.one("q").lower()
     names = [
@@ -176,33 +217,78 @@ def sites_page(request: ArchiveRequest) -> PageResponse:
         for number, name in request.db.execute("select id, name from sites order by name").fetchall()
         if (not tag or tag in tags.get(number, ())) and letters in name.lower()
     ]
+    order = request.one("sort") or "name"
+    if order.removeprefix("-") not in SITE_SORTS:
+        raise CannotAnswer(f"sort {order}", f"sites are sorted by {', '.join(SITE_SORTS)}")
     first = parse_offset(request)
-    shown = names if request.form == "json" else names[first : first + PAGE_SIZE]
-    found = [{**row, "tags": list(tags.get(row["id"], ()))} for row in list_sites(request.db, set(shown))]
     if request.form == "json":
-        return PageResponse("sites.html", {}, found)
-    now = datetime.now(UTC)
-    rows = [
-        (site, completeness.count_missing(request.db, site["id"]), read_health(request.db, site, now).state)
-        for site in found
-    ]
+        rows = [{**row, "tags": list(tags.get(row["id"], ()))} for row in list_sites(request.db, set(names))]
+        return PageResponse("sites.html", {}, rows)
+    found = _sort_sites(request, names, order)[first : first + PAGE_SIZE]
+    years, spans = _count_articles_a_year(request, [site["name"] for site in found])
 
-    def link(to: int) -> str:
-        return request.link("/sites", [("tag", tag), ("q", letters), ("offset", to or None)])
+    def link(to: int, by: str = order) -> str:
+        args = [("tag", tag), ("q", letters), ("sort", by if by != "name" else ""), ("offset", to or None)]
+        return request.link("/sites", args)
 
     return PageResponse(
         "sites.html",
         {
-            "sites": rows,
+            "sites": [
+                {
+                    **site,
+                    "tags": tags.get(site["id"], ()),
+                    "missing": completeness.count_missing(request.db, site["id"]),
+                    "a_year": years.get(site["name"], ()),
+                }
+                for site in found
+            ],
+            "span": spans,
             "total": len(names),
             "tag": tag,
             "letters": letters,
             "first": first,
             "many": len(names) > PAGE_SIZE or letters,
+            "order": order,
+            "sorts": {name: link(0, f"-{name}" if order == name else name) for name in SITE_SORTS},
             "before": link(max(first - PAGE_SIZE, 0)) if first else "",
             "after": link(first + PAGE_SIZE) if first + PAGE_SIZE < len(names) else "",
         },
     )
+
+
+def _sort_sites(request: ArchiveRequest, names: Sequence[str], order: str) -> list[dict[str, Any]]:
+    """Returns the sites with these names, each with its health as `state`, in an order of SITE_SORTS."""
+    found = list_sites(request.db, set(names))
+    healths = read_healths(request.db, found, datetime.now(UTC))
+    rows = [{**site, "state": healths[site["id"]].state} for site in found]
+    key = SITE_SORTS[order.removeprefix("-")]
+    return sorted(rows, key=lambda site: key(request.db, site), reverse=order.startswith("-"))
+
+
+def _count_articles_a_year(
+    request: ArchiveRequest, names: Sequence[str]
+) -> tuple[dict[str, list[int]], tuple[int, int]]:
+    """Returns the number of articles of each site in each of the last years that have any, and the first and last of
+    these years, which are the same for all sites. Dates in the future and undated articles are left out.
+    """
+    now = datetime.now(UTC).year
+    oldest = now - SPARK_YEARS + 1
+    found = get_cached(
+        request.db,
+        "articles a year",
+        (oldest, *names),
+        lambda: request.db.execute(
+            "select site, cast(substr(published, 1, 4) as integer) as year, count(*) from articles "
+            "where site in (select value from json_each(?)) and year between ? and ? group by site, year",
+            [json.dumps(names), oldest, now],
+        ).fetchall(),
+    )
+    first, last = min((year for _, year, _ in found), default=now), max((year for _, year, _ in found), default=now)
+    counts = {name: [0] * (last - first + 1) for name, _, _ in found}
+    for name, year, number in found:
+        counts[name][year - first] = number
+    return counts, (first, last)
 
 
 # Metrics, and the answer for health checks.

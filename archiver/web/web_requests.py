@@ -11,7 +11,6 @@ Headers (W3C) distinguish these from links that a reader follows.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
@@ -23,7 +22,16 @@ from urllib.parse import quote, urlencode
 
 from sqlite_utils import Database
 
-from archiver.errors import ArchiverError, ArticleNotFound, ArticleRemoved, BadQuery, CaptureNotFound
+from archiver.datasets.record_formats import harmless_text
+from archiver.errors import (
+    ArchiverError,
+    ArticleNotFound,
+    ArticleRemoved,
+    BadQuery,
+    CaptureNotFound,
+    IndexDamaged,
+    IndexMissing,
+)
 from archiver.fields import OPTIONS
 from archiver.search.query import Query
 from archiver.search.query_tree import parse_box, parse_point
@@ -47,6 +55,8 @@ class WebRequest:
     - `origin`: the server's public scheme and host.
     - `folder`: the folder with the archive and its WARC files.
     - `headers`: the header fields, with names in lower case.
+    - `title`: the archive's name, which every page shows.
+    - `description`: one line about the archive, "" if there is none.
     """
 
     path: str
@@ -58,6 +68,8 @@ class WebRequest:
     folder: Path
     headers: Mapping[str, str]
     query: str
+    title: str
+    description: str
 
     def one(self, name: str, default: str = "") -> str:
         """Returns the last value of a query argument without surrounding white space; `default` if the argument is
@@ -190,7 +202,7 @@ def _parse_number(text: str, why: str) -> float:
 
 def _parse_integer(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise BadQuery(text, "it must be a whole number")
+        raise BadQuery(text, "it must be 0 or a larger whole number")
     return int(text[:9])
 
 
@@ -244,9 +256,19 @@ def make_search_link(request: ArchiveRequest, query: Query, path: str = "/search
     """Returns the URL of the first page of a search's results. If the query is sorted by distance but contains no
     place, the order is left out.
     """
-    if query.near is None:
-        query = replace(query, within=None, sort="" if query.sort.lstrip("-") == "distance" else query.sort)
-    return request.link(path, format_query(replace(query, offset=0)))
+    by_distance = query.sort.lstrip("-") == "distance"
+    if query.near is None and (by_distance or query.within is not None):
+        query = replace(query, within=None, sort="" if by_distance else query.sort)
+    return request.link(path, format_query(replace(query, offset=0) if query.offset else query))
+
+
+def make_reading_link(request: ArchiveRequest, query: Query, number: int, position: int) -> str:
+    """Returns the URL of an article that a search found, as hit number `position` (from 1). It contains the search, so
+    that its page can mark the words and lead on to the next hit; if the search is too long, it does not.
+    """
+    args = format_query(replace(query, offset=0))
+    url = request.link(f"/article/{number}", [*args, ("hit", position)])
+    return url if len(url) <= LONG else request.link(f"/article/{number}")
 
 
 class SearchLinks:
@@ -276,11 +298,20 @@ class SearchLinks:
         return partial(make_search_link, self._request) if left >= 0 else lambda _: ""
 
 
+_QUERY_FIELDS = tuple(
+    (
+        one.name,
+        {"text": "q", "duplicates": "fold"}.get(one.name, one.name),
+        PAGE_SIZE if one.name == "limit" else one.default,
+    )
+    for one in fields(Query)
+)
+"""The attributes of a query, with the arguments of a URL for them and their default values."""
+
+
 def _iterate_arguments(query: Query) -> Iterator[tuple[str, str]]:
-    for one in fields(Query):
-        value = getattr(query, one.name)
-        default = PAGE_SIZE if one.name == "limit" else one.default
-        name = {"text": "q", "duplicates": "fold"}.get(one.name, one.name)
+    for attribute, name, default in _QUERY_FIELDS:
+        value = getattr(query, attribute)
         if value == default or value is None:
             continue
         if name == "fold" and value is True:
@@ -328,7 +359,7 @@ def parse_offset(request: ArchiveRequest) -> int:
     """
     text = request.one("offset", "0")
     if not (text.isascii() and text.isdigit()):
-        raise CannotAnswer(f"offset {text}", "it must be a whole number")
+        raise CannotAnswer(f"offset {text}", "it must be 0 or a larger whole number")
     return int(text[:9])
 
 
@@ -339,6 +370,36 @@ def find_capture_row(db: Database, text: str) -> dict[str, Any]:
     if row is None:
         raise CaptureNotFound(text)
     return row
+
+
+# Messages for the readers of the pages, who have no shell.
+
+_FOR_READERS: dict[type[Exception], str] = {
+    IndexMissing: "The archive cannot be searched at present, since it has no search index.",
+    IndexDamaged: "The archive cannot be searched at present, since its search index is damaged.",
+}
+"""What readers are told instead of messages that contain paths of the machine."""
+_CUTS = (": ", "; ", ", ", " unless ")
+
+
+def reader_sentence(error: ArchiverError) -> str:
+    """Returns the message of an error for a reader of the pages: without commands, and without paths of the machine."""
+    return next((text for kind, text in _FOR_READERS.items() if isinstance(error, kind)), without_commands(str(error)))
+
+
+def without_commands(text: str) -> str:
+    """Returns a message without the commands of `archiver` that it recommends: each sentence ends before the clause
+    that names one.
+    """
+    kept = []
+    for sentence in re.split(r"(?<=\.) (?=[A-Z'])", text):
+        before, command, _ = sentence.partition("'archiver ")
+        end = max(before.rfind(cut) for cut in _CUTS)
+        if not command:
+            kept.append(sentence)
+        elif end > 0:
+            kept.append(f"{before[:end]}.")
+    return " ".join(kept)
 
 
 # Collections: lists of article IDs in a URL (`?id=7&id=12`). The server does not store them.
@@ -385,12 +446,9 @@ def collection_fingerprint(found: Sequence[dict[str, Any]]) -> str:
 
 # Security headers.
 
-_INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
-_EXPRESSION = re.compile(r"\{\{\s*datasette_allow_facet\s*\}\}")
-
 OWN = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 INERT = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox"
 """The Content-Security-Policy for data and downloads."""
@@ -405,28 +463,6 @@ EVERYWHERE: Mapping[str, str] = {
 }
 
 
-def build_policies(templates: Path) -> dict[str, str]:
-    """Returns the Content-Security-Policies by name. `templates` is Datasette's template folder, whose inline scripts
-    are allowed by hash.
-    """
-    scripts = " ".join(f"'sha256-{digest}'" for digest in sorted(set(_hash_inline_scripts(templates))))
-    tables = (
-        "default-src 'none'; style-src 'self' 'unsafe-inline'; "
-        f"script-src 'self' {scripts}; img-src 'self' data:; connect-src 'self'; font-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    )
-    return {"own": OWN, "inert": INERT, "tables": tables}
-
-
-def _hash_inline_scripts(templates: Path) -> Iterator[str]:
-    for file in sorted(templates.glob("*.html")):
-        for script in _INLINE.findall(file.read_text(encoding="utf-8")):
-            for value in ("true", "false"):
-                text = _EXPRESSION.sub(value, script)
-                if "{{" not in text and "{%" not in text:
-                    yield base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
 # The guard.
 
 Scope = MutableMapping[str, Any]
@@ -435,17 +471,17 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _METHODS = ("GET", "HEAD")
-_INTERNAL = ("/-/static/", "/-/static-plugins/", "/-/archiver/", "/-/metrics", "/-/health")
-"""The allowed paths below /-/: files that Datasette's pages load, and our metrics and health. Datasette's other pages
-there show settings and file paths.
+_REFUSED = re.compile(rb"(?:^|&)(_timelimit|_trace)=")
+"""Arguments of Datasette for developers. (An invalid time limit would be an internal error; a trace, an HTML page.)"""
+_INTERNAL = ("/-/archiver/", "/-/metrics", "/-/health")
+"""The allowed paths below /-/: our static files, metrics and health. Datasette's pages there show settings and file
+paths, and our templates need none of its scripts and styles.
 """
 
 
-def guard_application(
-    application: Application, site: Callable[[], ServedArchive], policies: Mapping[str, str]
-) -> Application:
+def guard_application(application: Application, site: Callable[[], ServedArchive]) -> Application:
     """Wraps an ASGI application so that unsafe requests are rejected and security headers are added. `site` is called
-    for each request and returns the served archive; `policies` are the Content-Security-Policies by name.
+    for each request and returns the served archive.
     """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -453,9 +489,13 @@ def guard_application(
             await application(scope, receive, send)
             return
 
+        is_csv = scope["path"].endswith(".csv")
+
         async def sent(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": list(_add_default_headers(message.get("headers", []), policies))}
+                message = {**message, "headers": list(_add_default_headers(message.get("headers", [])))}
+            elif is_csv and message.get("body"):
+                message = {**message, "body": _make_row_harmless(message["body"])}
             await send(message)
 
         if refusal := _check_request(scope, site()):
@@ -464,6 +504,22 @@ def guard_application(
             await application(scope, receive, sent)
 
     return answer
+
+
+_CELL = re.compile(rb'(^|,)(?:"((?:[^"]|"")*+)"|([^,"\r\n]*+))')
+
+
+def _make_row_harmless(row: bytes) -> bytes:
+    """Returns a row of the CSV of Datasette, which sends one row at a time, so that no cell is a formula."""
+
+    def clean(cell: re.Match[bytes]) -> bytes:
+        comma, quoted, bare = cell.groups()
+        if quoted is None:
+            return bytes(comma + harmless_text(bare.decode()).encode())
+        return bytes(comma + b'"' + harmless_text(quoted.decode()).encode() + b'"')
+
+    cleaned: bytes = _CELL.sub(clean, row)
+    return cleaned
 
 
 def _check_request(scope: Scope, site: ServedArchive) -> tuple[int, str] | None:
@@ -481,8 +537,11 @@ def _check_request(scope: Scope, site: ServedArchive) -> tuple[int, str] | None:
     path = scope["path"]
     if site.base != "/" and path.startswith(site.base):
         path = "/" + path[len(site.base) :]
-    # Datasette redirects a path with trailing slashes to the rest of it, which could be another host ("//host/").
-    if path.startswith("//") or (path.startswith("/-/") and not path.startswith(_INTERNAL)):
+    if refused := _REFUSED.search(scope["query_string"]):
+        return 400, f"This server has no argument {refused[1].decode()}.\n"
+    # Datasette redirects a path with trailing slashes to the rest of it, which could be another host ("//host/"; to a
+    # browser, "/\\host/" is the same).
+    if path.startswith(("//", "/\\")) or (path.startswith("/-/") and not path.startswith(_INTERNAL)):
         return 404, "There is no such page.\n"
     return None
 
@@ -492,9 +551,9 @@ def _normalize_host(host: str) -> str:
     return (host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]).lower().rstrip(".")
 
 
-def _add_default_headers(sent: list[tuple[bytes, bytes]], policies: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+def _add_default_headers(sent: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     present = {name.lower() for name, _ in sent}
-    defaults = {"content-security-policy": policies["tables"], **EVERYWHERE}
+    defaults = {"content-security-policy": OWN, **EVERYWHERE}
     return [
         *sent,
         *((name.encode(), value.encode()) for name, value in defaults.items() if name.encode() not in present),

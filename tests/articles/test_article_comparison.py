@@ -21,7 +21,7 @@ from archiver.articles.article_comparison import (
     is_stub,
     no_longer_shows,
 )
-from archiver.articles.article_guards import drop_impossible_values
+from archiver.articles.suspicious_changes_and_impossible_values import drop_impossible_values
 from archiver.items import Article, Evidence, GeoTag
 
 TEXT = "The ferry runs again since Monday, twice a day, and the winch at the slipway has been mended at last. " * 3

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.articles.page_form_verdicts import (
+from archiver.articles.post_verdicts_by_page_form import (
     MIN_PAGES,
     OTHER_FORM_RULE,
     FormEvidence,
@@ -20,7 +20,7 @@ from archiver.articles.page_form_verdicts import (
     patterns_of_posts,
     similarity,
 )
-from archiver.extraction.template.page_form import HEAD_SLOT
+from archiver.extraction.template.page_form_and_date_slot import HEAD_SLOT
 from archiver.items import Article, Evidence, PageForm, PageKind
 
 SHELL = frozenset(range(1, 21))

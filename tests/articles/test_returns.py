@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.articles.revision_history import ALTERNATION_PERIOD, MAX_REVERTS, PastRevision, Revert, find_revert
+from archiver.articles.revision_insertion_and_kept_values import (
+    ALTERNATION_PERIOD,
+    MAX_REVERTS,
+    PastRevision,
+    Revert,
+    find_revert,
+)
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 

@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.shell_completion import get_completion_class
 
-from archiver.cli.main import SHELLS
+from archiver.cli.main import SHELLS, cli
+from tests.archive_fixture import make_archive
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,6 +63,80 @@ def test_bash_completes(line: str, offered: set[str], never: set[str], path: str
     )
     assert offered <= set(completed.split())
     assert not never & set(completed.split())
+
+
+def offered(shell: str, line: str, monkeypatch: pytest.MonkeyPatch, **environment: str) -> list[str]:
+    """Return what a shell is told about the last word of a line."""
+    kind = get_completion_class(shell)
+    assert kind is not None
+    words = line.split(" ")
+    fish = {"COMP_WORDS": line.rpartition(" ")[0], "COMP_CWORD": words[-1]}
+    values = {"COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)} if shell != "fish" else fish
+    for name, value in (values | environment).items():
+        monkeypatch.setenv(name, value)
+    return kind(cli, {}, "archiver", "_ARCHIVER_COMPLETE").complete().splitlines()
+
+
+@pytest.fixture
+def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = make_archive(tmp_path / "archive.db")
+    monkeypatch.setenv("ARCHIVER_ARCHIVE", str(file))
+    return file
+
+
+@pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize(
+    ("line", "values"),
+    [
+        ("archiver status h", {"harbour.example"}),
+        ("archiver crawl n", {"notes.example/blog"}),
+        ("archiver search --site h", {"harbour.example"}),
+        ("archiver search --author A", {"Ada\\ Berg"}),
+        ("archiver search --category H", {"Harbour"}),
+        ("archiver search --tag f", {"fog"}),
+        ("archiver search --language en-", {"en-GB"}),
+        ("archiver search is:go", {"is:gone"}),
+        ("archiver search has:im", {"has:image"}),
+        ("archiver search category:H", {"category:Harbour"}),
+        ("archiver search author:A", {r"author:\"Ada\ Berg\""}),
+        ("archiver search cha", {"changed:"}),
+        ("archiver export tag:f", {"tag:fog"}),
+        ("archiver show 1", {"1"}),
+        ("archiver cite 1 2", {"2"}),
+        ("archiver sites set del", {"delay="}),
+        ("archiver sites set harbour.example cad", {"cadence="}),
+        ("archiver search --site 100%", set()),
+    ],
+)
+def test_values_are_completed(line: str, values: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {row.partition(",")[2] for row in offered("bash", line, monkeypatch)}
+    assert found == values
+
+
+@pytest.mark.usefixtures("stored")
+def test_bash_gets_only_what_comes_after_a_break(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "archiver search is:go"
+    found = offered("bash", "archiver search is : go", monkeypatch, COMP_LINE=line, COMP_BREAKS=" :=")
+    assert found == ["plain,gone"]
+    quoted = offered("bash", "x", monkeypatch, COMP_LINE="archiver search --author 'Ada B", COMP_BREAKS=" :=")
+    assert quoted == ["plain,Ada Berg"]
+
+
+@pytest.mark.usefixtures("stored")
+def test_articles_are_listed_with_their_titles(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "archiver show "
+    in_bash = offered("bash", line, monkeypatch, COMP_LINE=line, COMP_TYPE=str(ord("?")))
+    assert "plain,2  (Fog)" in in_bash
+    assert "plain,2" in offered("bash", line, monkeypatch, COMP_LINE=line, COMP_TYPE="9")
+    assert "plain,2\tFog" in offered("fish", line, monkeypatch)
+    in_zsh = offered("zsh", line, monkeypatch)
+    assert ["plain", "2", "Fog"] in [in_zsh[n : n + 3] for n in range(0, len(in_zsh), 3)]
+
+
+def test_nothing_is_offered_without_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARCHIVER_ARCHIVE", str(tmp_path / "none.db"))
+    assert offered("bash", "archiver show ", monkeypatch) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -7,19 +7,22 @@ import importlib
 import io
 import json
 import re
+import shlex
 import sys
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from archiver.datasets.record_formats import FORMATS
 from archiver.errors import ExtraMissing
 from archiver.fields import FIELDS
 from archiver.items import Evidence
-from archiver.storage.article_tables.evidence import pack_evidence
-from archiver.storage.connection import open_archive
+from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.article_tables.field_candidate_evidence import pack_evidence
 from tests.cli.conftest import Run
 from tests.runner import failure, fault
 
@@ -95,13 +98,69 @@ def test_options_of_search_filter_and_sort(run: Run, args: list[str], expected: 
     assert [r["id"] for r in json.loads(result.stdout)] == expected
 
 
-def test_search_without_results_is_not_an_error(run: Run) -> None:
+def test_a_search_without_results_exits_with_1(run: Run) -> None:
     result = run("search", "zebra")
-    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (0, "", 1)
-    assert json.loads(run("search", "zebra", "--json").stdout) == []
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert run("search", "zebra", "--facets").exit_code == 1
+    as_json = run("search", "zebra", "--json")
+    assert (as_json.exit_code, json.loads(as_json.stdout)) == (1, [])
     beyond = run("search", "tide", "--offset", "9")
     assert (beyond.exit_code, beyond.stdout) == (0, "")
     assert " 9" in beyond.stderr
+    assert run("search", "tide", "--limit", "0").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (("lighthuse",), "archiver search lighthouse"),
+        (("auther:Ada",), "archiver search author:Ada"),
+        (("--category", "Habour"), "archiver search --category Harbour"),
+        (("fog", "--since", "2030"), "archiver search fog"),
+    ],
+)
+def test_a_search_without_results_offers_one_with_results(run: Run, words: tuple[str, ...], command: str) -> None:
+    offered = [line.split("  # ")[0].strip() for line in run("search", *words).stderr.splitlines() if "  # " in line]
+    assert [line.split(" --archive ")[0] for line in offered] == [command]
+    assert run(*shlex.split(offered[0])[1:]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "assumed"),
+    [
+        ('"tide tables', "quotation mark"),
+        ("(tide OR", "parenthesis"),
+        ("tide OR", "No word follows OR"),
+        ("tide)", "parenthesis"),
+        ("title: tide", "title: has no value"),
+    ],
+)
+def test_a_search_says_how_it_reads_a_mistake(run: Run, query: str, assumed: str) -> None:
+    assert assumed in run("search", query).stderr
+
+
+def test_author_takes_words_of_a_name_like_author_in_a_query(run: Run) -> None:
+    found = [json.loads(run("search", *words, "--json").stdout) for words in (["--author", "Ada"], ["author:Ada"])]
+    assert [[hit["id"] for hit in hits] for hits in found] == [[2], [2]]
+
+
+@pytest.mark.parametrize("command", ["search", "export"])
+@pytest.mark.parametrize("words", [["-x"], ["tide", "-n", "3"], ["-q", "tide"]])
+def test_an_unknown_option_of_one_letter_is_refused(run: Run, command: str, words: list[str]) -> None:
+    result = run(command, *words)
+    option = next(word for word in words if word.startswith("-"))
+    assert (result.exit_code, result.stdout, fault(result)) == (2, "", f"NoSuchOption {option}")
+    assert f"NOT {option[1]}" in result.stderr
+
+
+def test_a_word_of_one_letter_can_be_left_out(run: Run) -> None:
+    for words in (["tide", "NOT", "c"], ["tide", "--", "-c"]):
+        assert [hit["id"] for hit in json.loads(run("search", "--json", *words).stdout)] == [1, 2]
+
+
+@pytest.mark.parametrize("words", [["search", "tide", "-h"], ["export", "-h", "tide"], ["search", "--", "-h"]])
+def test_h_prints_help_everywhere(run: Run, words: list[str]) -> None:
+    assert run(*words).stdout.startswith("Usage: ") == ("--" not in words)
 
 
 def test_facets_are_printed(run: Run) -> None:
@@ -227,7 +286,22 @@ def test_every_format_has_the_same_records(run: Run, tmp_path: Path) -> None:
     parquet = importlib.import_module("pyarrow.parquet")  # a package of the checks: no reason to skip
     result = run("export", "-f", "parquet", "-o", str(tmp_path / "all.parquet"))
     assert result.exit_code == 0, result.stderr
-    assert parquet.read_table(tmp_path / "all.parquet").to_pylist() == expected
+    table = parquet.read_table(tmp_path / "all.parquet")
+    rows = table.drop_columns(["published_at", "modified_at"]).to_pylist()
+    assert rows == [with_times(record) for record in expected]
+    assert {str(table.schema.field(name).type) for name in ("published_at", "first_seen")} == {"timestamp[us, tz=UTC]"}
+
+
+def with_times(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with the archive's own times as datetimes, as they are in Parquet."""
+    times = {
+        name: record[name] and datetime.fromisoformat(record[name]) for name in ("first_seen", "last_seen", "gone_at")
+    }
+    capture = record["capture"] and {
+        **record["capture"],
+        "captured_at": datetime.fromisoformat(record["capture"]["captured_at"]),
+    }
+    return {**record, **times, "capture": capture}
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -236,6 +310,49 @@ def test_export_twice_gives_the_same_bytes(run: Run, tmp_path: Path, form: str) 
     for file in files:
         assert run("export", "-f", form, "-o", str(file)).exit_code == 0
     assert files[0].read_bytes() == files[1].read_bytes() != b""
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("x.csv", "csv"),
+        ("X.CSV", "csv"),
+        ("x.json", "json"),
+        ("x.ndjson", "jsonl"),
+        ("x.geojson", "geojson"),
+        ("x.parquet", "parquet"),
+        ("x.epub", "epub"),
+        ("x", "jsonl"),
+    ],
+)
+def test_the_format_of_an_export_follows_the_extension(run: Run, tmp_path: Path, name: str, form: str) -> None:
+    file, expected = tmp_path / name, tmp_path / "expected"
+    assert run("export", "-o", str(file)).exit_code == 0
+    assert run("export", "-f", form, "-o", str(expected), *(["--title", "x"] if form == "epub" else [])).exit_code == 0
+    assert file.read_bytes()[:200] == expected.read_bytes()[:200]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("export", "-f", "csv", "-o", "x.json"),
+        ("export", "-f", "jsonl", "-o", "x.parquet"),
+        ("export", "-f", "markdown", "-o", "x.csv"),
+        ("export", "--wacz", "x.csv"),
+        ("export", "-o", "x.xlsx"),
+        ("export", "-o", "x/"),
+        ("sites", "export", "-f", "csv", "-o", "x.opml"),
+        ("sites", "export", "-o", "x.xlsx"),
+    ],
+)
+def test_a_name_that_does_not_match_the_format_is_refused(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(*words)
+    assert (result.exit_code, type(failure(result))) == (2, click.UsageError)
+    assert words[-1] in result.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_parquet_without_its_library_says_how_to_install_it(
@@ -296,7 +413,7 @@ def test_export_leaves_no_incomplete_file(run: Run, tmp_path: Path) -> None:
         (["diff", "99"], 1, "ArticleNotFound 99"),
         (["diff", "1", "x"], 2, "BadParameter [A]"),
         (["cite", "99"], 1, "ArticleNotFound 99"),
-        (["cite", "1", "--style", "mla"], 2, "BadParameter --style"),
+        (["cite", "1", "--style", "turabian"], 2, "BadParameter --style"),
         (["cite"], 2, "UsageError --query"),
         (["cite", "1", "2", "--revision", "1"], 2, "UsageError --revision"),
         (["cite", "1", "--revision", "9"], 1, "RevisionNotFound 1"),
@@ -348,3 +465,50 @@ def test_without_an_archive_each_command_names_the_path(run: Run, tmp_path: Path
     (tmp_path / "text").write_text("hello")
     result = run(*args, "--archive", str(tmp_path / "text"))
     assert (result.exit_code, fault(result)) == (1, f"NotAnArchive {tmp_path / 'text'}")
+
+
+def undated(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of a list without the time at which a site is due, which is the present for one never crawled."""
+    return {name: value for name, value in row.items() if name not in ("due_at", "next_run")}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sites"],
+        ["sites", "list"],
+        ["searches"],
+        ["runs"],
+        ["clusters"],
+        ["status"],
+        ["schedule", "--list"],
+        ["diff", "--titles"],
+        ["search", "tide"],
+    ],
+    ids=" ".join,
+)
+def test_each_list_is_printed_as_json_jsonl_and_csv(run: Run, words: list[str]) -> None:
+    as_json = json.loads(run(*words, "--json").stdout)
+    as_lines = [json.loads(row) for row in run(*words, "--jsonl").stdout.splitlines()]
+    as_rows = list(csv.DictReader(io.StringIO(run(*words, "--csv").stdout)))
+    assert [undated(one) for one in as_json] == [undated(one) for one in as_lines]
+    assert len(as_rows) == len(as_json)
+
+
+def test_why_and_show_take_several_articles(run: Run) -> None:
+    assert [
+        one["id"] for one in json.loads(run("show", "1", "https://harbour.example/2024/04/fog", "--json").stdout)
+    ] == [1, 2]
+    assert [json.loads(line)["id"] for line in run("show", "2", "1", "--jsonl").stdout.splitlines()] == [2, 1]
+    assert run("show", "1", "2", "--markdown").stdout.count("title:") == 2
+    assert [one["article"]["id"] for one in json.loads(run("why", "1", "2", "--json").stdout)] == [1, 2]
+
+
+def test_diff_says_what_it_compares(run: Run) -> None:
+    before, after = run("diff", "1").stdout.splitlines()[:2]
+    assert before.startswith("--- article 1, revision 1, seen 2024-05-01")
+    assert after.startswith("+++ article 1, revision 2, seen 2024-06-01")
+
+
+def test_sites_alone_lists_the_sites(run: Run) -> None:
+    assert run("sites").stdout == run("sites", "list").stdout != ""

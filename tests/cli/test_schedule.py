@@ -21,14 +21,14 @@ from click.testing import CliRunner
 from archiver.cli.commands.schedule import _print_result
 from archiver.cli.main import cli
 from archiver.errors import ArchiverError, ContactMissing
-from archiver.scheduling import daemon
+from archiver.scheduling import scheduler_loop_and_processes as daemon
 from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlOutcome, CrawlResult
-from archiver.scheduling.daemon import CrawlProcessHandle, SiteCrawl, begin_crawl
+from archiver.scheduling.scheduler_loop_and_processes import CrawlProcessHandle, SiteCrawl, begin_crawl
 from archiver.sites.archiver_toml import Config, effective_settings
-from archiver.storage.connection import open_archive
+from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.crawl_schedule import DueSites, scheduled_sites
 from archiver.storage.locks import last_heartbeat, lock_host, lock_schedule, scheduler_process
-from archiver.storage.runs import Counts
+from archiver.storage.run_records_and_statistics import Counts
 from tests.damage import damage_table, warc_files
 from tests.processes import Running, run, without_proxies
 from tests.proved_archive import make
@@ -89,6 +89,7 @@ def test_once_crawls_what_is_due_and_sites_of_a_host_sequentially(tmp_path: Path
         assert spans[0][1] <= spans[1][0]
         again = run("archiver", "schedule", "--once", "--archive", str(archive))
         assert (again.returncode, again.stdout) == (0, "")
+        assert again.stderr.startswith("Nothing is due. Next: 127.0.0.1:")
         assert not any(row["due"] for row in sites_by_name(archive).values())
 
 
@@ -214,7 +215,7 @@ def test_a_full_disk_and_a_broken_config_prevent_crawls(tmp_path: Path, monkeypa
     monkeypatch.setenv("ARCHIVER_CONFIG", str(config))
     config.write_text("")
     run_on(archive, "sites", "add", "http://127.0.0.1:9/")
-    monkeypatch.setattr("archiver.scheduling.daemon.RESERVE", 1 << 62)
+    monkeypatch.setattr("archiver.scheduling.scheduler_loop_and_processes.RESERVE", 1 << 62)
     full = CliRunner().invoke(cli, ["schedule", "--once", "--archive", str(archive)])
     assert full.exit_code == 1
     assert str(tmp_path) in full.stderr

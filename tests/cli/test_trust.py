@@ -11,8 +11,8 @@ from click.testing import Result
 from sqlite_utils import Database
 
 from archiver.cli.main import cli
-from archiver.storage.connection import open_archive
-from archiver.storage.sites import SETTINGS
+from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.sites_settings_and_rules import SETTINGS
 from tests.cli.conftest import Run
 from tests.runner import Runner, fault
 
@@ -339,7 +339,7 @@ def test_extract_takes_any_bytes(run: Run) -> None:
         (["status", "nowhere.example"], 1, "SiteNotFound nowhere.example"),
         (["why", "https://harbour.example/none"], 1, "URLNotFound https://harbour.example/none"),
         (["why", "nonsense"], 2, "BadAddress nonsense"),
-        (["why"], 2, "MissingParameter URL"),
+        (["why"], 2, "MissingParameter URL|ID..."),
         (["sites", "show", "nowhere.example"], 1, "SiteNotFound nowhere.example"),
         (["sites", "remove", "nowhere"], 1, "SiteNotFound nowhere"),
         (["sites", "set", "harbour.example"], 2, "UsageError"),

@@ -20,7 +20,6 @@ from tests.cli.conftest import Run
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("search", "zebra"), "Nothing found."),
         (("search", "tide", "--offset", "9"), "none after the first 9"),
         (("diff", "2"), "only one revision"),
         (("sites", "rules", "harbour.example"), "25 posts"),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from archiver.datasets import withheld_text
-from archiver.datasets.withheld_text import (
+from archiver.datasets import withheld_text_and_leaked_passages as withheld_text
+from archiver.datasets.withheld_text_and_leaked_passages import (
     PASSAGE_WORDS,
     LeakedPassages,
     leaked_passages,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import struct
 from collections import Counter
 
 import pytest
@@ -73,19 +74,35 @@ def test_feeds_are_well_formed_and_paged() -> None:
     assert b"georss:point" in blog.get("/feed/?paged=2").body
 
 
-def test_the_second_edition_edits_adds_moves_and_deletes_one_post_each() -> None:
+def test_the_second_edition_edits_two_posts_and_adds_moves_and_deletes_one_each() -> None:
     first, second = Blog(BASE, 1), Blog(BASE, 2)
     before, after = {p.id: p for p in first.posts}, {p.id: p for p in second.posts}
     [added] = after.keys() - before.keys()
     [deleted] = before.keys() - after.keys()
-    [edited] = [n for n in before.keys() & after.keys() if before[n].body != after[n].body]
+    edited = {n for n in before.keys() & after.keys() if before[n].body != after[n].body}
+    assert {n for n in edited if before[n].title != after[n].title} == {96}
+    assert {n for n in edited if before[n].image and not after[n].image} == {63}
     [moved] = [n for n in before.keys() & after.keys() if before[n].slug != after[n].slug]
     assert first.get(f"/?p={added}").status == 404
     assert second.get(before[deleted].path()).status == 410
-    assert after[edited].modified > before[edited].modified
+    assert all(after[n].modified > before[n].modified for n in edited)
     assert second.get(before[moved].path()).location == second.url(after[moved])
-    unchanged = before.keys() & after.keys() - {edited, moved}
+    unchanged = before.keys() & after.keys() - {*edited, moved}
     assert all(before[n] == after[n] for n in unchanged)
+
+
+def test_pictures_are_real_and_described() -> None:
+    blog = Blog(BASE)
+    with_picture = [p for p in blog.posts if p.image]
+    assert len(with_picture) == 6
+    for post in with_picture:
+        picture = blog.get(post.image)
+        assert (picture.status, picture.media_type, picture.body[1:4]) == (200, "image/png", b"PNG"), post.slug
+        assert struct.unpack(">II", picture.body[16:24]) == (720, 480), post.slug
+        assert len(picture.body) < 10_000, post.slug
+        [image] = html.fromstring(blog.get(post.path()).body.decode()).cssselect("figure img")
+        assert (image.get("src"), image.get("alt")) == (post.image, post.picture), post.slug
+    assert blog.get("/wp-content/uploads/2023/03/none.png").status == 404
 
 
 @pytest.mark.parametrize("theme", THEMES)

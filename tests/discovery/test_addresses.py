@@ -5,8 +5,9 @@ from __future__ import annotations
 import lxml.html
 import pytest
 
-from archiver.discovery import sitemaps, url_classifier, wordpress_api
-from archiver.discovery.url_classifier import matching_trap_rule
+from archiver.discovery import sitemaps, wordpress_api
+from archiver.discovery import url_classifier_and_patterns as url_classifier
+from archiver.discovery.url_classifier_and_patterns import matching_trap_rule
 from archiver.items import PageKind
 
 LISTINGS = [

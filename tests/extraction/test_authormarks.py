@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 from lxml import html
 
-from archiver.extraction.authors.author_markup import author_mark, leads_to_person, leads_to_term, name_in_picture
+from archiver.extraction.authors.author_markup_and_marked_lines import (
+    author_mark,
+    leads_to_person,
+    leads_to_term,
+    name_in_picture,
+)
 
 
 @pytest.mark.parametrize(

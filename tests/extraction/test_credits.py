@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.extraction.article import extract_page
-from archiver.extraction.authors.credits_and_datelines import (
+from archiver.extraction.authors.agency_and_outlet_credits import (
     ROWS,
     BodyTail,
     collect_credits,

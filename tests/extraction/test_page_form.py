@@ -8,7 +8,13 @@ import pytest
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.extraction.template.page_form import HEAD_SLOT, address_pattern, date_slot, markup_tokens, page_form
+from archiver.extraction.template.page_form_and_date_slot import (
+    HEAD_SLOT,
+    address_pattern,
+    date_slot,
+    markup_tokens,
+    page_form,
+)
 from archiver.items import Article, Evidence
 
 SHELL = """<html><head><title>{title} - Quayside</title></head><body class="plain">

@@ -17,7 +17,7 @@ from archiver.extraction.template.site_rules_and_constants import (
     from_toml,
     to_toml,
 )
-from archiver.extraction.template.template_learner import learn_with_constants, read_without_constants
+from archiver.extraction.template.template_learning_and_checking import learn_with_constants, read_without_constants
 from archiver.items import OTHER_HEADING, Article, Evidence, PageKind
 
 TITLES = ("Hemp", "Tar and pitch", "Nine knots", "The long splice", "Rigging a yawl", "Blocks", "Marline", "Oakum",

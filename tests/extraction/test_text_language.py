@@ -13,6 +13,7 @@ from archiver.extraction.text_language import (
     SOLE_LANGUAGE,
     LanguageRow,
     choose_language,
+    frequent_words,
     language_of_text,
 )
 
@@ -110,3 +111,11 @@ def test_a_row_has_each_word_once_and_a_known_script(row: LanguageRow) -> None:
 @given(st.text(max_size=400), st.sampled_from(["en", "ru", "ja", "kk", "sr-Latn", "x-klingon"]))
 def test_a_language_is_declared_or_known(text: str, declared: str) -> None:
     assert chosen(text, declared) in {declared, "", *SOLE_LANGUAGE.values(), *(row.tag for row in ROWS)}
+
+
+def test_frequent_words_say_nothing_about_a_topic() -> None:
+    assert {"the", "which", "would"} <= frequent_words("en-GB")
+    assert "nicht" in frequent_words("de")
+    assert "nicht" not in frequent_words("en")
+    assert {"de", "el"} <= frequent_words("es"), "short words that many languages share"
+    assert "ferry" not in frequent_words(None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.discovery.url_classifier import NO_PATTERN, URLPattern
+from archiver.discovery.url_classifier_and_patterns import NO_PATTERN, URLPattern
 from archiver.frontier.pattern_budgets_and_equivalent_urls import (
     ALLOWED,
     ENOUGH,

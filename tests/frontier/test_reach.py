@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.politeness.address_policy import (
+from archiver.politeness.network_address_policy import (
     AddressZone,
     objection_to_address,
     objection_to_url,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.discovery.url_classifier import URLPattern, feed_without_format, form_pattern
+from archiver.discovery.url_classifier_and_patterns import URLPattern, feed_without_format, form_pattern
 from archiver.frontier.pattern_budgets_and_equivalent_urls import (
     ALLOWED,
     PART_FEEDS,
@@ -15,7 +15,7 @@ from archiver.frontier.pattern_budgets_and_equivalent_urls import (
     SourceCoverage,
     is_exempt_from_budget,
 )
-from archiver.frontier.random_samples import SetAsidePages, sample_size
+from archiver.frontier.post_and_excluded_page_samples import SetAsidePages, sample_size
 from archiver.items import DiscoverySource
 
 TAGS, MONTHS, PAGES = URLPattern("terms", "/tag/*"), URLPattern("dates", "/9/9"), URLPattern("paging", "/page/#?")

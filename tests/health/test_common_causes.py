@@ -12,10 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.cli.main import cli
-from archiver.health.common_causes import CommonCause, find_common_causes, judge_common_causes, read_common_causes
-from archiver.health.notifications import notify
-from archiver.storage.connection import open_archive
-from archiver.storage.runs import EndedRun, FailedSeries, ended_runs, failed_series
+from archiver.health.notification_messages_and_channels import notify
+from archiver.health.simultaneous_site_failures import (
+    CommonCause,
+    find_common_causes,
+    judge_common_causes,
+    read_common_causes,
+)
+from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.run_records_and_statistics import EndedRun, FailedSeries, ended_runs, failed_series
 from tests.runner import Runner
 from tests.spiders.crawling import archiver, crawl, rows, text
 from tests.spiders.site_server import serving
@@ -142,7 +147,7 @@ def call(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
     config.write_text(f'[notify]\nafter_runs = 1\ncommand = ["sh", "-c", "cat >> {sent}; echo >> {sent}"]\n')
     monkeypatch.setenv("ARCHIVER_CONFIG", str(config))
     monkeypatch.setattr(
-        "archiver.health.common_causes._LONGEST_SERIES", timedelta(days=36_500)
+        "archiver.health.simultaneous_site_failures._LONGEST_SERIES", timedelta(days=36_500)
     )  # the tests' time is fixed
 
     def run(*words: str) -> tuple[int, str]:

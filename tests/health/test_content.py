@@ -8,9 +8,9 @@ import pytest
 
 from archiver.health.health_rules import HealthFinding, HealthInputs, JudgedRun, judge_site
 from archiver.items import Article, Outcome, PageKind, PageResult
-from archiver.storage.held_pages import HeldPage
-from archiver.storage.runs import MeasuredRun, RunStatistics
-from archiver.storage.site_content_statistics import RepeatedValue, SiteContent
+from archiver.storage.held_pages_and_recent_changes import HeldPage
+from archiver.storage.run_records_and_statistics import MeasuredRun, RunStatistics
+from archiver.storage.site_content_and_daily_posts import RepeatedValue, SiteContent
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 

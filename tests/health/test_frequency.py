@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
+from archiver.health.accepted_findings_and_health_inputs import read_health_inputs
 from archiver.health.health_rules import HealthFinding, HealthInputs, JudgedRun, judge_site
-from archiver.health.health_state import read_health_inputs
-from archiver.health.past_comparison import find_burst, find_silence
-from archiver.storage.connection import open_archive
-from archiver.storage.runs import MeasuredRun
-from archiver.storage.site_content_statistics import AcceptedPages, Deletions, PostDay, SiteContent, read_post_days
+from archiver.health.lost_fields_bursts_and_silences import find_burst, find_silence
+from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.run_records_and_statistics import MeasuredRun
+from archiver.storage.site_content_and_daily_posts import AcceptedPages, Deletions, PostDay, SiteContent, read_post_days
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from archiver.fields import MEASURED
 from archiver.frontier.site_crawl_times import Every, PastRun, RecrawlTime
+from archiver.health.accepted_findings_and_health_inputs import Acceptance, measure_growth, without_accepted
 from archiver.health.health_report_and_metrics import judge_archive
 from archiver.health.health_rules import (
     START_PAGE_ADVICE,
@@ -25,15 +26,14 @@ from archiver.health.health_rules import (
     SilentSource,
     judge_site,
 )
-from archiver.health.health_state import Acceptance, measure_growth, without_accepted
-from archiver.health.past_comparison import chance_of_so_few, chance_of_so_many, is_far
+from archiver.health.lost_fields_bursts_and_silences import chance_of_so_few, chance_of_so_many, is_far
 from archiver.items import Article, DiscoveredURL, Evidence, Outcome, PageKind, PageResult
 from archiver.items import DiscoverySource as Source_
-from archiver.storage.connection import open_archive
+from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.crawl_schedule import Scheduled
 from archiver.storage.pages import stamp
-from archiver.storage.runs import MeasuredRun, RunStatistics
-from archiver.storage.site_content_statistics import PostDay
+from archiver.storage.run_records_and_statistics import MeasuredRun, RunStatistics
+from archiver.storage.site_content_and_daily_posts import PostDay
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

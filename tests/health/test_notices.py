@@ -17,13 +17,13 @@ from click.testing import Result
 
 from archiver.cli.main import cli
 from archiver.errors import BadConfig
-from archiver.health import notifications
+from archiver.health import notification_messages_and_channels as notifications
+from archiver.health.notification_messages_and_channels import compose_message, notify
 from archiver.health.notification_records import Notification
-from archiver.health.notifications import compose_message, notify
-from archiver.scheduling import daemon
+from archiver.scheduling import scheduler_loop_and_processes as daemon
 from archiver.sites.archiver_toml import parse_config
+from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.backup_and_check_records import Damage, record_checked_units
-from archiver.storage.connection import open_archive
 from archiver.storage.pages import stamp
 from tests.archive_fixture import make_archive
 from tests.damage import damage_table

@@ -119,7 +119,7 @@ def test_missing_dates_are_reported_with_start_and_advice(blog: Blog) -> None:
     assert finding["sentence"].partition(". ")[0] in done.stdout, "the crawl prints the finding as well"
     monitor = archiver("status", "--health", archive=blog.archive)
     assert monitor.returncode == 2
-    assert monitor.stdout.splitlines()[0] == "red: 1 red"
+    assert monitor.stdout.splitlines()[0] == "red: 1 site (red)"
     assert archiver("status", blog.site, "--accept", archive=blog.archive).returncode == 0
     assert blog.status() == {}
     assert archiver("status", "--health", archive=blog.archive).returncode == 0

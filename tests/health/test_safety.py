@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from archiver.errors import BadConfig
-from archiver.health.archive_safety import ArchiveSafety, judge_safety
+from archiver.health.backup_and_check_health import ArchiveSafety, judge_safety
 from archiver.health.health_rules import HealthFinding
 from archiver.sites.archiver_toml import Maintenance, parse_config
 from archiver.storage.backup_and_check_records import BackupRecord, Damage

@@ -19,10 +19,10 @@ import pytest
 from click.testing import Result
 
 from archiver.cli.main import cli
-from archiver.health import notifications
-from archiver.health.notifications import HealthMessage, make_channels, notify
+from archiver.health import notification_messages_and_channels as notifications
+from archiver.health.notification_messages_and_channels import HealthMessage, make_channels, notify
 from archiver.sites.archiver_toml import Mail, Notify
-from archiver.storage.connection import open_archive
+from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.locks import lock_schedule
 from tests.archive_fixture import make_archive
 from tests.health.receivers import Hook, Postmaster, serving

@@ -17,9 +17,9 @@ import pytest
 
 from archiver.cli.main import cli
 from archiver.importers import import_run as runs
-from archiver.importers import record_batch_reader
+from archiver.importers import record_batches_and_classification as record_batch_reader
+from archiver.warc.warc_and_cdxj_writer import index_of
 from archiver.warc.warc_records import is_payload_intact, read_record
-from archiver.warc.writer import index_of
 from tests.importers.files import Rec, http, listing, page, post, warc, whole
 from tests.importers.importing import kinds, rows, run, state
 from tests.processes import SERVER, Running, descendants, is_alive
@@ -127,7 +127,7 @@ def test_several_processes_give_the_result_of_one(
 
 DEADLY = """
 import os, sys
-from archiver.importers import import_run, record_batch_reader
+from archiver.importers import import_run, record_batches_and_classification as record_batch_reader
 
 def read(pairs):
     if any("deadly" in pair.record.url for pair in pairs):

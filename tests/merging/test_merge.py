@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from archiver.demo.demo_server import Demo
-from archiver.maintenance.verify import verify
-from archiver.storage.connection import open_archive
+from archiver.maintenance.archive_verification_and_repair import verify
+from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.locks import lock_site
 from tests.importers import files, importing
 from tests.importers.importing import state

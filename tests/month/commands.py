@@ -129,7 +129,8 @@ def _fork_without_server() -> None:
     """Let the scheduler fork its crawls from its own process, which has imported everything and has the held clock. It
     starts them at once, because half a second between two starts helps nobody here.
     """
-    from archiver.scheduling import daemon, fork_server
+    from archiver.scheduling import fork_server
+    from archiver.scheduling import scheduler_loop_and_processes as daemon
 
     fork_server._SERVER = multiprocessing.get_context("fork")  # type: ignore[assignment]
     fork_server.start_fork_server = lambda: None
@@ -138,7 +139,7 @@ def _fork_without_server() -> None:
 
 def _leave_out_search() -> None:
     """Leave out the search index, which is made from the archive and takes a quarter of a small run's time."""
-    from archiver.search import index_refresh
+    from archiver.search import index_refresh_opening_and_check as index_refresh
 
     index_refresh.refresh_after_writing = lambda archive: ""
 
@@ -152,8 +153,8 @@ class _Steps:
         self._kill_at = kill_at
 
     def count(self) -> None:
-        import archiver.storage.connection as connection
-        from archiver.warc import writer
+        import archiver.storage.archive_opening_and_transactions as connection
+        from archiver.warc import warc_and_cdxj_writer as writer
 
         opening = connection._connect
 

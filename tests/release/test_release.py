@@ -171,10 +171,20 @@ def steps(page: str) -> list[tuple[str, str]]:
     return out
 
 
-def test_tutorial_output_is_correct(installed: Path, tmp_path: Path) -> None:
-    """It runs as for a reader: in a shell, in an empty folder, with the program from the wheel."""
-    asked = steps((ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8"))
-    assert len(asked) > 8
+@pytest.mark.parametrize(
+    ("page", "before"),
+    [
+        ("README.md", ["archiver crawl --demo --quiet"] * 2),
+        ("docs/tutorial.md", []),
+        ("docs/from-another-tool.md", []),
+    ],
+)
+def test_output_shown_in_the_docs_is_correct(page: str, before: list[str], installed: Path, tmp_path: Path) -> None:
+    """It runs as for a reader: in a shell, in an empty folder, with the program from the wheel. `before` are commands
+    that the page describes without their output.
+    """
+    asked = [(command, "") for command in before] + steps((ROOT / page).read_text(encoding="utf-8"))
+    assert len(asked) > 5
     end = "-- end of step --"
     script = "\n".join(f"{command}\nprintf '%s %s\\n' '{end}' $?" for command, _ in asked)
     environment = {name: value for name, value in without_proxies().items() if not name.startswith("ARCHIVER_")}

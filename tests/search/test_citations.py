@@ -7,6 +7,7 @@ import unicodedata
 import warnings
 from functools import cache
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 import rispy
@@ -25,7 +26,23 @@ from pybtex.database import parse_string
 from pybtex.richtext import Text
 
 from archiver.archive import Archive
-from archiver.search.citations import STYLES, CitedArticle, build_citation, csl_item, format_bibtex, format_ris
+from archiver.search.citations import (
+    STYLES,
+    CitedArticle,
+    build_citation,
+    csl_item,
+    format_apa,
+    format_bibtex,
+    format_chicago,
+    format_coins,
+    format_mla,
+    format_ris,
+    highwire_tags,
+    reference_html,
+    schema_org,
+)
+from archiver.search.query import Query
+from archiver.search.query_plans_hits_and_facets import run
 
 HOSTILE = {
     "braces": "a { b } c } {{ d",
@@ -270,6 +287,97 @@ def test_several_citations_make_one_file(archive: Archive, name: str) -> None:
         "bibtex": lambda: len(parse_string(text, "bibtex").entries),
         "ris": lambda: len(rispy.loads(text)),
         "csl-json": lambda: len(json.loads(text)),
-    }[name]()
+    }.get(name, lambda: len(text.splitlines()))()
     assert count == 6
     assert STYLES[name]([]) in ("", "[]\n")
+
+
+REFERENCES = {
+    "one author": (
+        {},
+        "Lovelace, A. (2024, April 11). A post. blog.example.org. https://blog.example.org/2024/05/a-post",
+        "Lovelace, Ada. “A post.” blog.example.org, April 11, 2024. Accessed May 31, 2024. "
+        "https://blog.example.org/2024/05/a-post.",
+        "Lovelace, Ada. “A post.” blog.example.org, 11 Apr. 2024, https://blog.example.org/2024/05/a-post. "
+        "Accessed 31 May 2024.",
+    ),
+    "two authors, a question, a month": (
+        {"authors": ["Jan van der Berg", "Jean-Paul Roux"], "title": "Why fog?", "published_precision": "month"},
+        "van der Berg, J., & Roux, J.-P. (2024, April). Why fog? blog.example.org. "
+        "https://blog.example.org/2024/05/a-post",
+        "van der Berg, Jan, and Jean-Paul Roux. “Why fog?” blog.example.org, April 2024. Accessed May 31, 2024. "
+        "https://blog.example.org/2024/05/a-post.",
+        "van der Berg, Jan, and Jean-Paul Roux. “Why fog?” blog.example.org, Apr. 2024, "
+        "https://blog.example.org/2024/05/a-post. Accessed 31 May 2024.",
+    ),
+    "nobody, undated": (
+        {"authors": [], "published": None},
+        "A post. (n.d.). blog.example.org. Retrieved May 31, 2024, from https://blog.example.org/2024/05/a-post",
+        "“A post.” blog.example.org. Accessed May 31, 2024. https://blog.example.org/2024/05/a-post.",
+        "“A post.” blog.example.org, https://blog.example.org/2024/05/a-post. Accessed 31 May 2024.",
+    ),
+    "nobody, undated, never captured": (
+        {"authors": [], "published": None, "capture": None, "last_seen": None},
+        "A post. (n.d.). blog.example.org. https://blog.example.org/2024/05/a-post",
+        "“A post.” blog.example.org. https://blog.example.org/2024/05/a-post.",
+        "“A post.” blog.example.org, https://blog.example.org/2024/05/a-post.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("values", "apa", "chicago", "mla"), REFERENCES.values(), ids=REFERENCES)
+def test_references_follow_their_style(values: dict[str, Any], apa: str, chicago: str, mla: str) -> None:
+    one = build_citation(record(**values))
+    assert (format_apa(one), format_chicago(one), format_mla(one)) == (apa, chicago, mla)
+
+
+@pytest.mark.parametrize(
+    ("name", "language", "first"),
+    [
+        ("Zoë Marie Krüger", "de", "Krüger, Zoë Marie."),
+        ("Martin King Jr.", "en", "King, Martin, Jr."),
+        ("Lê Đức", "vi", "Lê Đức."),
+        ("王小明", "en", "王小明."),
+        ("ليلى حداد", "ar", "ليلى حداد."),
+        ("Анна Ахматова", "ru", "Ахматова, Анна."),
+        ("Reuters Staff", "en", "Reuters Staff."),
+        ("timsaucer", "en", "timsaucer."),
+    ],
+)
+def test_only_certain_names_are_inverted(name: str, language: str, first: str) -> None:
+    assert format_chicago(build_citation(record(authors=[name], language=language))).partition(" “")[0] == first
+
+
+def test_many_authors_are_shortened() -> None:
+    letters = ("lan", "mir", "nora", "olga", "pia", "rosa", "sue", "tess", "uma", "vera", "wren", "yara")
+    names = [f"Ada B{letter}" for letter in letters] * 2
+    one = build_citation(record(authors=names))
+    assert format_apa(one).partition(" (")[0].endswith(", Bsue, A., … Byara, A.")
+    assert format_chicago(one).partition(" “")[0].endswith(", Ada Bsue, et al.")
+    assert format_mla(one).partition(" “")[0] == "Blan, Ada, et al."
+
+
+def test_references_as_html_have_italics_and_no_other_elements() -> None:
+    one = build_citation(record(title="<b>x</b> & \x02y", site="a<i>b"))
+    assert "<i>&lt;b&gt;x&lt;/b&gt; &amp; y</i>." in reference_html("apa", one)
+    assert "<i>a&lt;i&gt;b</i>" in reference_html("mla", one)
+
+
+def test_metadata_for_reference_managers() -> None:
+    one = build_citation(record(authors=["Ada Lovelace", "Reuters Staff"]))
+    tags = highwire_tags(one)
+    assert [value for name, value in tags if name == "citation_author"] == ["Ada Lovelace", "Reuters Staff"]
+    assert dict(tags)["citation_publication_date"] == "2024/04/11"
+    assert dict(tags)["z:itemType"] == "webpage"
+    data = schema_org(one)
+    assert [name["@type"] for name in data["author"]] == ["Person", "Organization"]
+    assert (data["headline"], data["datePublished"]) == ("A post", "2024-04-11")
+
+
+def test_coins_are_a_context_object(archive: Archive) -> None:
+    (hit,) = run(archive.db, Query("fog", limit=1)).hits
+    values = parse_qs(format_coins(hit))
+    assert values["rft_val_fmt"] == ["info:ofi/fmt:kev:mtx:dc"]
+    assert values["rft.title"] == ["Fog"]
+    assert values["rft.creator"] == ["Ada Berg", "Zoë Krüger"]
+    assert (values["rft.date"], values["rft.identifier"]) == (["2024-04-11"], [hit.url])

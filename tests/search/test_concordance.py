@@ -10,7 +10,7 @@ from archiver.archive import Archive
 from archiver.errors import BadQuery
 from archiver.search import concordance as module
 from archiver.search.concordance import ConcordanceLine
-from archiver.storage.connection import open_archive
+from archiver.storage.archive_opening_and_transactions import open_archive
 from tests.archive_fixture import make_archive
 
 ARABIC = "قال الوزير إن الميناء مغلق، ثم فتح الميناء."
@@ -34,7 +34,7 @@ def parts(lines: tuple[ConcordanceLine, ...]) -> list[tuple[int, str, str, str]]
 
 def test_each_occurrence_has_a_line_newest_first(archive: Archive) -> None:
     found = archive.concordance("tide", width=12)
-    assert parts(found.lines)[0] == (2, "e days. The ", "tide", " came and we")
+    assert parts(found.lines)[0] == (2, "days. The ", "tide", " came and"), "context ends at words"
     assert [(line.id, line.field, line.before[-4:], line.keyword) for line in found.lines] == [
         (2, "body", "The ", "tide"),
         (1, "title", "", "Tide"),
@@ -42,6 +42,14 @@ def test_each_occurrence_has_a_line_newest_first(archive: Archive) -> None:
     ]
     assert all(len(line.before) <= 12 and len(line.after) <= 12 for line in found.lines)
     assert (found.articles, found.read, found.more) == (2, 2, False)
+
+
+@pytest.mark.parametrize(("width", "before", "after"), [(4, "The ", " cam"), (5, "The ", " came"), (0, "", "")])
+def test_context_is_cut_within_a_word_only_if_nothing_else_is_left(
+    archive: Archive, width: int, before: str, after: str
+) -> None:
+    line = archive.concordance("tide", width=width).lines[0]
+    assert (line.before, line.after) == (before, after)
 
 
 def test_lines_are_sorted_by_context(archive: Archive) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from archiver.archive import Archive, make_query
-from archiver.search.engine import count_facets, run
-from archiver.storage.connection import open_archive
+from archiver.search.query_plans_hits_and_facets import count_facets, run
+from archiver.storage.archive_opening_and_transactions import open_archive
 from tests.archive_fixture import make_archive
 from tests.search.writing import write
 

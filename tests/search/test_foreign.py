@@ -8,8 +8,8 @@ import pytest
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery
-from archiver.search.index_refresh import check_index, refresh_index
-from archiver.storage.connection import open_archive
+from archiver.search.index_refresh_opening_and_check import check_index, refresh_index
+from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.full_text_and_saved_searches import index_folder
 from tests.archive_fixture import make_archive
 from tests.search.writing import archive_with_a_frequent_prefix

@@ -20,9 +20,10 @@ from sqlite_utils import Database
 from archiver.archive import Archive
 from archiver.cli.main import cli
 from archiver.errors import IndexMissing
-from archiver.search import index_refresh, tantivy_index
-from archiver.search.index_refresh import check_index
-from archiver.storage.connection import open_archive, writing
+from archiver.search import index_refresh_opening_and_check as index_refresh
+from archiver.search import tantivy_index_damage_and_state as tantivy_index
+from archiver.search.index_refresh_opening_and_check import check_index
+from archiver.storage.archive_opening_and_transactions import open_archive, writing
 from archiver.storage.full_text_and_saved_searches import index_folder
 from tests import processes
 from tests.archive_fixture import make_archive
@@ -173,9 +174,9 @@ def test_a_killed_refresh_is_repeated(file: Path, step: str, rebuild: bool) -> N
         code = f"""
 import os, signal, sys
 from pathlib import Path
-from archiver.search import index_refresh
-from archiver.search import tantivy_index
-from archiver.storage.connection import open_archive
+from archiver.search import index_refresh_opening_and_check as index_refresh
+from archiver.search import tantivy_index_damage_and_state as tantivy_index
+from archiver.storage.archive_opening_and_transactions import open_archive
 module = index_refresh if {step!r} == "fill_index" else tantivy_index
 step = getattr(module, {step!r})
 def die(*args, **kw):

@@ -20,9 +20,10 @@ from sqlite_utils import Database
 
 from archiver.errors import BadQuery, BadSearchName, SavedSearchNotFound, SavedSearchUnreadable
 from archiver.search import saved_search
+from archiver.search.feeds import ATOM
 from archiver.search.query import Query, query_as_options
-from archiver.search.saved_search import ATOM, atom_feed
-from archiver.storage.connection import open_archive
+from archiver.search.saved_search import atom_feed
+from archiver.storage.archive_opening_and_transactions import open_archive
 from tests.archive_fixture import NOW, make_archive
 from tests.processes import SERVER
 from tests.search.writing import beside, delete, edit, write

@@ -13,8 +13,9 @@ from sqlite_utils import Database
 
 from archiver.archive import make_query
 from archiver.errors import ArticleNotFound, BadQuery
-from archiver.search.engine import count_facets, run
-from archiver.storage.connection import open_archive
+from archiver.search.query_plans_hits_and_facets import count_facets, run
+from archiver.storage.archive_opening_and_transactions import open_archive
+from tests.archive_fixture import make_archive
 from tests.search.writing import beside, write
 
 FERRY = (
@@ -96,3 +97,16 @@ def test_similarity_to_an_unknown_article_is_an_error(db: Database) -> None:
         ids(db, "like:99")
     with pytest.raises(BadQuery, match="like:this"):
         ids(db, "like:this")
+
+
+def test_only_words_that_show_the_topic_are_marked(tmp_path: Path) -> None:
+    with closing(open_archive(make_archive(tmp_path / "archive.db"))) as db:
+        for number in range(10, 50):
+            write(db, number, f"Post {number}", "Nothing of note.")
+        body = "He said that the old weir, over and over, broke the weir gate. The mill race ran dry."
+        for number in (7, 8):
+            write(db, number, "The weir", f"{body} {number}")
+        (hit,) = run(db, make_query(like=7)).hits
+        marked = {hit.snippet[a:b].lower() for a, b in hit.marks}
+    assert "weir" in marked
+    assert not marked & {"he", "the", "old", "said", "and", "that"}

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from archiver.archive import make_query
-from archiver.search.engine import run
 from archiver.search.query_compiler import stem, stem_prefixes
-from archiver.storage.connection import open_archive
+from archiver.search.query_plans_hits_and_facets import run
+from archiver.storage.archive_opening_and_transactions import open_archive
 from tests.search.writing import write
 
 BODIES = {

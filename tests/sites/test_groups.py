@@ -18,10 +18,10 @@ from archiver.errors import BadConfig
 from archiver.politeness.throttle import RunLimits
 from archiver.sites.archiver_toml import Config, Quota, effective_settings, parse_config
 from archiver.sites.group_quotas_and_blackouts import limit_scheduled_run, read_group_quotas
-from archiver.storage.connection import open_archive
+from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.crawl_schedule import DueSites, scheduled_sites
 from archiver.storage.pages import stamp
-from archiver.storage.sites import add_site, add_tags
+from archiver.storage.sites_settings_and_rules import add_site, add_tags
 from tests.processes import run, without_proxies
 from tests.runner import Runner, fault
 from tests.spiders.crawling import crawl, rows

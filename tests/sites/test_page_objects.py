@@ -15,9 +15,9 @@ import pytest
 
 from archiver.errors import ArchiverError, BadConfig, BadPageObject
 from archiver.extraction.article import extract_page
-from archiver.extraction.explain import explain
+from archiver.extraction.field_value_explanations import explain
 from archiver.extraction.page import Page, parse_page
-from archiver.extraction.template.page_form import date_slot
+from archiver.extraction.template.page_form_and_date_slot import date_slot
 from archiver.fields import EVIDENCE
 from archiver.items import PAGE_OBJECT, PAGE_OBJECT_FAILED, Article, GeoTag, PageKind
 from archiver.sites.archiver_toml import parse_config
@@ -33,7 +33,7 @@ from archiver.sites.page_objects import (
     read_case,
     read_expected,
 )
-from archiver.storage.article_tables.evidence import entries
+from archiver.storage.article_tables.field_candidate_evidence import entries
 from tests.runner import in_process
 
 CASES = Path(__file__).parents[1] / "cases" / "page_objects"

@@ -124,7 +124,6 @@ def test_what_failed_is_tried_again_by_the_next_crawl(tmp_path: Path) -> None:
         (Answer(b"%PDF-1.4", headers={"Content-Type": "application/pdf"}), "application/pdf"),
         (Answer(b"", 500), "500"),
         (Answer(b"", 503), "503"),
-        (Answer(b"", 404), "404"),
         (Answer(b"", 403), "403"),
         (Answer(b"", 301, {"Location": "http://elsewhere.test/"}), "http://elsewhere.test/"),
     ],

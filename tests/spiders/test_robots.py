@@ -50,6 +50,7 @@ def test_a_robots_txt_that_cannot_be_read_means_wait(tmp_path: Path, robots: Ans
 def test_a_server_that_takes_no_connection_is_an_error_of_its_own(tmp_path: Path) -> None:
     with serving({}) as site:
         url = site.url
+    archiver("sites", "add", url, archive=tmp_path / "a.db")  # the crawl of an unknown site would leave nothing
     done = crawl(url, archive=tmp_path / "a.db")
     assert url in done.stderr.splitlines()[-1]
     assert rows(tmp_path / "a.db", "select outcome, rule from pages") == [("failed", "no-connection")]

@@ -16,11 +16,11 @@ import pytest
 from archiver import __version__
 from archiver.extraction.page import parse_page
 from archiver.extraction.template.site_rules_and_constants import SiteRules
-from archiver.extraction.template.template_learner import ENOUGH, Judge, NoJudge, TemplateLearner
+from archiver.extraction.template.template_learning_and_checking import ENOUGH, Judge, NoJudge, TemplateLearner
 from archiver.items import Article, PageKind
 from archiver.maintenance.reextraction import extract_from_capture
-from archiver.storage.connection import open_archive
-from archiver.storage.sites import rules_valid_at
+from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.sites_settings_and_rules import rules_valid_at
 from tests.processes import Running
 from tests.small_sites import NEWSLETTER, PROMOTION, SamplePost, Theme, classic, promoting, sample_posts, silent
 from tests.spiders.site_server import Answer, home, serving

@@ -20,11 +20,11 @@ from archiver.frontier.fetch_order_and_revisits import (
     dates_claim,
     next_fetch_time,
 )
-from archiver.frontier.random_samples import DEFAULT_SAMPLE
+from archiver.frontier.post_and_excluded_page_samples import DEFAULT_SAMPLE
 from archiver.items import DiscoverySource, Outcome, PageKind
-from archiver.storage.connection import open_archive, writing
-from archiver.storage.crawl_exclusions import Trust
-from archiver.storage.runs import ensure_site
+from archiver.storage.archive_opening_and_transactions import open_archive, writing
+from archiver.storage.crawl_exclusions_and_trap_evidence import Trust
+from archiver.storage.run_records_and_statistics import ensure_site
 from tests.spiders.crawling import archiver
 from tests.spiders.site_server import Answer, SiteServer, home, page, serving
 from tests.spiders.test_faults import counts, rows

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
-from archiver.storage.completeness import site_completeness, url_history
-from archiver.storage.connection import open_archive
+from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.completeness_and_url_history import site_completeness, url_history
 from archiver.storage.page_discoveries import record_discovered_urls
-from archiver.storage.sites import find_site
+from archiver.storage.sites_settings_and_rules import find_site
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -26,7 +26,7 @@ from archiver.storage.article_tables.article_records import cluster_by_number, c
 from archiver.storage.article_tables.article_records import clusters as listed
 from archiver.storage.article_tables.articles import Observation, store_article
 from archiver.storage.article_tables.near_duplicate_clusters import rebuild
-from archiver.storage.sites import remove_site
+from archiver.storage.sites_settings_and_rules import remove_site
 from tests.storage.one_site_archive import AT, archive_of_one_site
 
 

@@ -12,7 +12,7 @@ from unittest import mock
 import pytest
 
 from archiver.errors import ArchiveLocked, ArchiveNotFound, ArchiveNotWritable, NotAnArchive
-from archiver.storage.connection import open_archive
+from archiver.storage.archive_opening_and_transactions import open_archive
 
 NOBODY = 65534
 
@@ -67,7 +67,7 @@ def test_other_files_are_not_archives(tmp_path: Path) -> None:
 
 
 def test_a_locked_archive_is_reported_as_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("archiver.storage.connection._BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("archiver.storage.archive_opening_and_transactions._BUSY_SECONDS", 0.1)
     file = tmp_path / "a.db"
     other = sqlite3.connect(file)
     other.execute("create table t (x)")

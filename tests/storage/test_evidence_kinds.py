@@ -10,8 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
-from archiver.storage.article_tables.evidence import Entry, decode_evidence, encode_evidence, pack_evidence
-from archiver.storage.connection import writing
+from archiver.storage.archive_opening_and_transactions import writing
+from archiver.storage.article_tables.field_candidate_evidence import (
+    Entry,
+    decode_evidence,
+    encode_evidence,
+    pack_evidence,
+)
 from archiver.storage.migrations import migrations
 from tests.storage.evidence_strategies import entry_lists
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from archiver.maintenance.partial_check import group_by_cause
-from archiver.maintenance.verify import verify
+from archiver.maintenance.archive_verification_and_repair import verify
+from archiver.maintenance.partial_check_and_damage_causes import group_by_cause
 from tests.damage import damage_table, flip, shorten, warc_files
 from tests.proved_archive import make
 from tests.runner import in_process

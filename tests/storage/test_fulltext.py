@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from archiver.maintenance.verify import repair, verify
-from archiver.storage.connection import open_archive, writing
+from archiver.maintenance.archive_verification_and_repair import repair, verify
+from archiver.storage.archive_opening_and_transactions import open_archive, writing
 from archiver.storage.full_text_and_saved_searches import batch_indexing
 
 INSERT = (

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from archiver.maintenance import backup as backup_module
-from archiver.maintenance.verify import verify
-from archiver.storage.connection import opened
-from archiver.warc.writer import index_of
+from archiver.maintenance import backup_of_database_and_warcs as backup_module
+from archiver.maintenance.archive_verification_and_repair import verify
+from archiver.storage.archive_opening_and_transactions import opened
+from archiver.warc.warc_and_cdxj_writer import index_of
 from tests.faults.sound import flaws
 from tests.proved_archive import QUAY, START, Run, page, text
 from tests.runner import in_process
@@ -118,7 +118,7 @@ def test_a_run_that_begins_or_ends_while_a_backup_copies(
             begun[0].__exit__()
         return real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("archiver.maintenance.backup_run.copy_warc_files", copied)
+    monkeypatch.setattr("archiver.maintenance.backup_run_and_removed_posts.copy_warc_files", copied)
     do("backup", archive, copy, "--captures")
     assert flaws(copy) == []
     assert findings(copy) == []

@@ -11,13 +11,13 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.search.query_tree import PREDICATES, ByRows
-from archiver.storage import completeness
+from archiver.storage import completeness_and_url_history as completeness
+from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.article_tables import article_records as records
-from archiver.storage.completeness import site_completeness
-from archiver.storage.connection import open_archive
+from archiver.storage.completeness_and_url_history import site_completeness
 from archiver.storage.pages import EPOCH, due_pages
-from archiver.storage.site_content_statistics import read_deletions, read_post_days, read_site_content
-from archiver.storage.sites import find_site
+from archiver.storage.site_content_and_daily_posts import read_deletions, read_post_days, read_site_content
+from archiver.storage.sites_settings_and_rules import find_site
 from tests.archive_fixture import make_archive
 from tests.storage.one_site_archive import AT, SITE, archive_of_one_site
 

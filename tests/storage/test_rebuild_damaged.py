@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from archiver.maintenance.archive_verification_and_repair import rebuild_damaged, verify
 from archiver.maintenance.database_damage import DatabaseDamage
-from archiver.maintenance.verify import rebuild_damaged, verify
 from tests.damage import damage_table
 from tests.killed_call import KilledCall, assert_killed
 from tests.proved_archive import make

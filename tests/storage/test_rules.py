@@ -12,9 +12,9 @@ from sqlite_utils import Database
 from archiver.errors import BadRules
 from archiver.extraction.template.site_rules_and_constants import BY_HAND, Rule, SiteRules
 from archiver.items import Article, Evidence
+from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.article_tables.articles import Observation, store_article
-from archiver.storage.connection import open_archive
-from archiver.storage.sites import (
+from archiver.storage.sites_settings_and_rules import (
     forget_rules,
     retire_rules,
     rule_versions,

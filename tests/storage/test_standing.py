@@ -16,6 +16,7 @@ from sqlite_utils import Database
 
 from archiver.fields import PAGE_FIELDS
 from archiver.items import Article, GeoTag
+from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.article_tables.article_and_revision_rows import (
     LISTS,
     TEXTS,
@@ -25,7 +26,6 @@ from archiver.storage.article_tables.article_and_revision_rows import (
 )
 from archiver.storage.article_tables.article_records import revision_record
 from archiver.storage.article_tables.articles import Observation, store_article
-from archiver.storage.connection import open_archive
 from archiver.storage.migrations import migrations
 
 AT = datetime(2024, 5, 1, 8, tzinfo=UTC)

@@ -12,10 +12,10 @@ from click.testing import Result
 
 from archiver.cli.main import cli
 from archiver.maintenance import vacuum as vacuuming
-from archiver.maintenance.verify import verify
-from archiver.search.engine import run
+from archiver.maintenance.archive_verification_and_repair import verify
 from archiver.search.query import Query
-from archiver.storage.connection import open_archive
+from archiver.search.query_plans_hits_and_facets import run
+from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.locks import lock_site
 from tests.proved_archive import make
 from tests.runner import Runner, fault

@@ -10,7 +10,7 @@ import pytest
 
 from archiver.demo.demo_server import Demo
 from archiver.importers.import_inputs_and_record_filter import RecordFilter
-from archiver.maintenance.verify import verify
+from archiver.maintenance.archive_verification_and_repair import verify
 from tests.importers import files, importing
 from tests.proved_archive import QUAY, START, Run, make, page
 from tests.spiders.crawling import archiver, crawl

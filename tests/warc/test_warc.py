@@ -11,8 +11,8 @@ import pytest
 from fastwarc import ArchiveIterator
 
 from archiver.errors import UnreadableInput
+from archiver.warc.warc_and_cdxj_writer import WarcWriter
 from archiver.warc.warc_records import Exchange, Original, compute_payload_digest, is_payload_intact, read_record
-from archiver.warc.writer import WarcWriter
 
 AT = datetime(2024, 5, 1, 8, 30, 15, 123456, tzinfo=UTC)
 

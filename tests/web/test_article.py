@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from lxml import html
 
 from archiver.cli.main import cli
-from archiver.storage.connection import open_archive
+from archiver.storage.archive_opening_and_transactions import open_archive
 from tests.archive_fixture import make_archive
 from tests.web.conftest import Served, serving
 
@@ -72,10 +72,9 @@ def test_an_article_is_shown_whole(served: Served) -> None:
         "Tide tables for the café quay",
         "O'Brien of AT&amp;T said that C++ had computed them.",
         "Zoë Krüger",
-        "48.8566, 2.3522",
+        "48.8566° N, 2.3522° E",
         "harbour.example/?p=7",
-        "2024-03-05 09:30+01:00",
-        "geo.position",
+        '<time datetime="2024-03-05T09:30:00+01:00" title="2024-03-05 09:30+01:00">5 March 2024</time>',
         "/article/1/cite/ris",
         '<html lang="en">',
         'lang="en" dir="ltr"',
@@ -88,7 +87,7 @@ def test_an_article_is_shown_whole(served: Served) -> None:
 
 
 def test_gone_articles_and_copies_are_shown(served: Served) -> None:
-    assert "<strong>Gone.</strong>" in served.get("/article/3").text
+    assert "Removed by the site." in served.get("/article/3").text
     copies = html.document_fromstring(served.get("/article/3").body).xpath(
         "//section[@aria-labelledby='copies']//a/@href"
     )
@@ -99,7 +98,7 @@ def test_gone_articles_and_copies_are_shown(served: Served) -> None:
 def test_revisions_are_compared_word_by_word(served: Served) -> None:
     page = served.get("/article/1/diff?from=1&to=2").text
     assert '<ins><span class="visually-hidden" lang="en">added: </span> for the café quay</ins>' in page
-    assert '<th scope="row">tags</th>' in page
+    assert '<th scope="row">Tags</th>' in page
     assert "maths" in page
     alone = served.get("/article/2/diff")
     assert (alone.status, "<ins>" in alone.text) == (200, False)
@@ -127,7 +126,8 @@ def test_citations_are_downloaded(served: Served, style: str, kind: str, beginni
     [
         ("/article/1?revision=9", 404, "9"),
         ("/article/1?revision=x", 400, "revision=x"),
-        ("/article/1/cite/mla", 400, "bibtex"),
+        ("/article/1/cite/turabian", 400, "bibtex"),
+        ("/article/1/diff?show=upside-down", 400, "sides"),
         ("/article/1/diff?from=7", 404, "7"),
         ("/article/1/image", 404, "1"),
     ],
@@ -146,3 +146,105 @@ def test_only_the_tombstone_of_a_removed_article_is_shown(served: Served, number
     assert ("<b>" in got.text) == (what == ".json")
     assert "Untimely" not in got.text
     assert "without date" not in got.text
+
+
+def page_of(served: Served, path: str) -> Any:
+    got = served.get(path)
+    assert got.status == 200, got.text
+    return html.document_fromstring(got.body)
+
+
+def test_searched_words_are_marked_and_lead_back_and_on(served: Served) -> None:
+    found = [hit["id"] for hit in served.get("/search.json?q=lamp+OR+tide&sort=title").json["hits"]]
+    assert len(found) == 3
+    urls = [f"/article/{number}?q=lamp%20OR%20tide&sort=title&hit={n}" for n, number in enumerate(found, 1)]
+    for n in range(3):
+        page = page_of(served, urls[n])
+        links = {one.text_content().split()[0]: one.get("href") for one in page.xpath("//nav[@class='trail']/a")}
+        assert links.get("Previous") == (urls[n - 1] if n else None)
+        assert links.get("Next") == (urls[n + 1] if n < 2 else None)
+        assert "/search?q=lamp%20OR%20tide&sort=title" in links.values()
+        assert {word.lower() for word in page.xpath("//article//mark/text()")} <= {"tide", "lamp"}
+        assert page.xpath("//article//mark[@id='match']")
+
+
+def test_the_way_back_leads_to_the_page_of_the_hit(served: Served) -> None:
+    page = page_of(served, "/article/3?q=lamp+OR+tide&limit=2&hit=3")
+    assert page.xpath("//nav[@class='trail']/a[1]/@href") == ["/search?q=lamp%20OR%20tide&limit=2&offset=2"]
+
+
+@pytest.mark.parametrize(
+    "args", ["q=tide&hit=99", "q=tide&hit=x", "q=tide&hit=0", "q=(((&hit=1", "q=tide&since=soon&hit=1"]
+)
+def test_an_article_is_readable_whatever_search_is_in_its_address(served: Served, args: str) -> None:
+    page = page_of(served, f"/article/2?{args}")
+    assert not page.xpath("//a[@rel='next' or @rel='prev']")
+    assert "Fog lay on the quay" in page.xpath("string(//article)")
+
+
+def test_without_a_search_nothing_is_marked(served: Served) -> None:
+    page = page_of(served, "/article/1")
+    assert not page.xpath("//mark | //nav[@class='trail']")
+
+
+def test_citations_are_in_the_page(served: Served) -> None:
+    page = page_of(served, "/article/2")
+    shown = {
+        one.get("id"): one.xpath("string(.//*[contains(@class, 'reference')])").strip()
+        for one in page.xpath("//div[@class='citation']")
+    }
+    assert [*shown] == ["cite-apa", "cite-chicago", "cite-mla", "cite-bibtex", "cite-ris", "cite-csl-json"]
+    for style in ("apa", "chicago", "mla"):
+        assert shown[f"cite-{style}"] == output(served, "cite", "2", "--style", style).decode().strip()
+    assert page.xpath("//a[@data-cite]/@href") == [f"#{name}" for name in shown]
+
+
+def test_reference_managers_find_metadata(served: Served) -> None:
+    page = page_of(served, "/article/2")
+    tags = [(one.get("name"), one.get("content")) for one in page.xpath("//meta[@name]")]
+    assert [value for name, value in tags if name == "citation_author"] == ["Ada Berg", "Zoë Krüger"]
+    assert ("citation_title", "Fog") in tags
+    assert ("citation_publication_date", "2024/04/11") in tags
+    assert ("z:itemType", "webpage") in tags
+    data = json.loads(page.xpath("//script[@type='application/ld+json']/text()")[0])
+    assert (data["@type"], data["headline"], data["datePublished"]) == ("Article", "Fog", "2024-04-11")
+
+
+def test_metadata_cannot_end_its_element(served: Served) -> None:
+    db = open_archive(served.archive)
+    title = "</script><img src=x> & <!-- "
+    try:
+        with db.atomic():
+            db.execute("update articles set title = ? where id = 4", [title])
+        page = page_of(served, "/article/4")
+        assert json.loads(page.xpath("//script[@type='application/ld+json']/text()")[0])["headline"] == title.strip()
+        assert not page.xpath("//img[@src='x']")
+    finally:
+        with db.atomic():
+            db.execute("update articles set title = 'The lighthouse is dark, once more' where id = 4")
+        db.close()
+
+
+def test_sections_without_content_are_left_out(served: Served) -> None:
+    page = page_of(served, "/article/5")
+    assert not {"summary", "places", "copies"} & set(page.xpath("//aside//h2/@id"))
+    assert {"summary", "places"} <= set(page_of(served, "/article/1").xpath("//aside//h2/@id"))
+
+
+@pytest.mark.parametrize("show", ["", "sides", "changes"])
+def test_changes_are_shown_in_three_ways(served: Served, show: str) -> None:
+    page = page_of(served, f"/article/1/diff?from=1&to=2&show={show}")
+    added = " ".join(page.xpath("//article//ins/text()"))
+    assert "for the café quay" in added
+    (chosen,) = page.xpath("//nav[@class='views']/a[@aria-current]/@href")
+    assert chosen.endswith(f"show={show}" if show else "to=2")
+    if show == "sides":
+        old, new = page.xpath("//article//tbody/tr[1]/td")
+        assert not old.xpath(".//ins")
+        assert not new.xpath(".//del")
+
+
+def test_a_post_without_edits_says_so(served: Served) -> None:
+    page = page_of(served, "/article/2/versions")
+    assert page.xpath("string(//h1)") == "1 version"
+    assert not page.xpath("//ol[@class='headlines'] | //form[@class='compare']")

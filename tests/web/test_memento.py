@@ -7,17 +7,20 @@ import io
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
 from fastwarc import ArchiveIterator
+from lxml import html
 
 from archiver.cli.main import cli
 from archiver.discovery.cdx_and_timemaps import parse_timemap
-from archiver.storage.connection import open_archive
-from tests.proved_archive import HILL, QUAY, make
+from archiver.storage.archive_opening_and_transactions import open_archive
+from tests.proved_archive import HILL, QUAY, START, Run, make, page, text
 from tests.web.conftest import Got, Served, serving
 
 FIRST, SECOND = "Wed, 01 May 2024 08:00:02 GMT", "Thu, 02 May 2024 08:00:01 GMT"
@@ -96,7 +99,7 @@ def test_an_invalid_time_and_a_url_without_captures_are_errors(served: Served) -
     for kind in ("web/", "web/timemap/link/", "web/timemap/json/", "web/2024/", "view/2024/", "captures/"):
         got = served.get(f"/{kind}{QUAY}nowhere")
         assert got.status == 404
-        assert "archiver why" in got.text
+        assert "There is no capture of" in got.text
 
 
 def test_the_json_timemap_equals_the_link_timemap(served: Served) -> None:
@@ -191,12 +194,12 @@ def test_damaged_captures_are_reported(tmp_path: Path) -> None:
             for path in (f"/web/2024/{row['url']}", f"/view/2024/{row['url']}", f"/capture/{row['id']}/payload"):
                 got = follow(served, path)
                 assert got.status == 502
-                assert "archiver verify" in got.text
+                assert f"Capture {row['id']} cannot be shown" in got.text
                 assert str(tmp_path) not in got.text
             page = served.get(f"/capture/{row['id']}")
             assert page.status == 200
             assert 'role="alert"' in page.text
-            assert "archiver verify" in page.text
+            assert "archiver verify" not in page.text  # a command is nothing for a reader
         assert [served.get(f"/article/{number}").status for number in (3, 7, 9)] == [200] * 3
 
 
@@ -226,3 +229,84 @@ def test_removed_content_is_shown_nowhere(tmp_path: Path) -> None:
             assert "Day 7" not in got.text, path
         for path in (f"/capture/{number}", f"/capture/{number}/record", f"/capture/{number}/payload"):
             assert served.get(path).status == 404
+
+
+def test_the_bar_of_a_capture_leads_to_the_others(served: Served) -> None:
+    page = html.document_fromstring(served.get(f"/view/20240502080001/{QUAY}1").body)
+    ticks = page.xpath("//nav[@aria-label='Timeline']//a")
+    days = page.xpath("//details[@class='calendar']//a")
+    for links in (ticks, days):
+        assert [urlsplit(one.get("href")).path[:12] for one in links] == ["/view/202405"] * 2
+        assert [one.get("aria-current") for one in links] == [None, "true"]
+    assert page.xpath("//a[@rel='prev']/@href") == [ticks[0].get("href")]
+    assert not page.xpath("//a[@rel='next']")
+    (form,) = page.xpath("//form[contains(@class, 'compare')]")
+    assert dict(form.form_values()) == {"from": "1", "to": "2"}
+    assert "✓" in page.xpath("string(//a[contains(@class, 'sound')])")
+
+
+def test_a_page_captured_once_has_no_timeline(served: Served) -> None:
+    page = html.document_fromstring(follow(served, f"/view/2024/{QUAY}7").body)
+    assert not page.xpath("//nav[@aria-label='Timeline'] | //details[@class='calendar']")
+
+
+def test_missing_parts_are_counted_with_their_reasons(tmp_path: Path) -> None:
+    archive = make(tmp_path)
+    url = f"{QUAY}parts"
+    body = page("Parts", text(1)).replace(
+        b"</article>",
+        b'<img src="/a.png"><img src="/b.png"><img src="/c.png"></article><link rel="stylesheet" href="/s.css">',
+    )
+    with Run(archive, QUAY, START + timedelta(days=9)) as run:
+        capture = run.post(url, body)
+        run.capture(f"{QUAY}a.png", b"\x89PNG", kind="image/png")
+        assert capture.status == 200
+    db = open_archive(archive)
+    with db.atomic():
+        db.execute(
+            "insert into captures (url, captured_at, status) values (?, '2024-05-10T08:00:00', 200)",
+            [f"{QUAY}a.png"],
+        )
+        db["requisites"].insert(
+            {
+                "site_id": 1,
+                "url": f"{QUAY}b.png",
+                "host": "quay.example",
+                "kind": "image",
+                "wanted": "page",
+                "outcome": "gone",
+                "status": 404,
+                "reason": "the server answered 404",
+                "found_at": "2024-05-10",
+            }
+        )
+    db.close()
+    with serving(archive) as running:
+        shown = html.document_fromstring(follow(running, f"/view/2025/{url}").body)
+    assert shown.xpath("string(//details[@class='parts']/summary)").startswith("1 of 4 parts archived")
+    assert sorted(shown.xpath("//details[@class='parts']//li/text()")) == [
+        "1 image: never requested",
+        "1 image: the server answered 404",
+        "1 style: never requested",
+    ]
+
+
+def test_the_version_of_a_capture_is_the_one_that_was_read_from_it(served: Served) -> None:
+    for day, other in (("20240501", "2"), ("20240502", "1")):
+        page = html.document_fromstring(follow(served, f"/view/{day}/{QUAY}1").body)
+        (form,) = page.xpath("//form[contains(@class, 'compare')]")
+        assert dict(form.form_values())["from"] == other
+        text = page.xpath("//a[.='Read as text']/@href")
+        assert text == ["/article/1" if day == "20240502" else "/article/1?revision=1"]
+
+
+def test_a_version_may_be_stored_after_its_capture(tmp_path: Path) -> None:
+    archive = make(tmp_path)
+    db = open_archive(archive)
+    with db.atomic():
+        db.execute("update revisions set observed_at = '2024-05-02T09:00:00' where article_id = 1 and revision = 2")
+    db.close()
+    with serving(archive) as running:
+        page = html.document_fromstring(follow(running, f"/view/20240502/{QUAY}1").body)
+    (form,) = page.xpath("//form[contains(@class, 'compare')]")
+    assert dict(form.form_values()) == {"from": "1", "to": "2"}

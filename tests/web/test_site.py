@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from click.testing import CliRunner
 from lxml import html
 
 from archiver.cli.main import cli
-from archiver.storage.connection import open_archive
+from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.web.web_requests import without_commands
 from tests.web.conftest import Served
 
 NAMES = ("harbour.example", "notes.example/blog", "quiet.example")
@@ -60,10 +62,82 @@ def test_missing_pages_are_listed(served: Served) -> None:
         "archiver crawl harbour.example --missing",
         "interrupted",
         "stopped by Ctrl-C",
-        "No rules yet",
+        "none yet",
     ):
         assert said in page, said
     assert "never crawled" in served.get("/site/quiet.example").text
+
+
+def test_readers_see_no_commands_outside_the_part_of_the_operator(served: Served) -> None:
+    for name in NAMES:
+        page = html.document_fromstring(served.get(f"/site/{name}").text)
+        (operator,) = page.cssselect(".operator")
+        operator.drop_tree()
+        assert "archiver " not in page.cssselect("main")[0].text_content()
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (
+            "There is no capture of https://a.example/: 'archiver why x' shows whether it was found.",
+            "There is no capture of https://a.example/.",
+        ),
+        ("The record is damaged: x. Run 'archiver verify' for all damage.", "The record is damaged: x."),
+        ("It is not stored again unless you run 'archiver remove --allow 3'.", "It is not stored again."),
+        (
+            "It has moved: 'archiver sites move a b' moves it, and keeps all. Its posts stay.",
+            "It has moved. Its posts stay.",
+        ),
+        ("It blocks this program: set a delay ('archiver sites set a delay=5'), or ask.", "It blocks this program."),
+        ("Nothing is wrong: all is well.", "Nothing is wrong: all is well."),
+    ],
+)
+def test_messages_for_readers_end_before_a_command(said: str, kept: str) -> None:
+    assert without_commands(said) == kept
+
+
+def test_the_newest_articles_of_a_site_are_listed(served: Served) -> None:
+    page = html.document_fromstring(served.get("/site/harbour.example").text)
+    shown = [int(href.rpartition("/")[2]) for href in page.xpath("//ul[@class='list']/li/a/@href")]
+    hits = served.get("/search.json?site=harbour.example&sort=-date&fold=none").json["hits"]
+    assert shown == [hit["id"] for hit in hits if hit["published"]][:8]
+    (form,) = page.xpath("//form[input[@name='site']]")
+    assert served.get(f"/search.json?q=fog&site={form.fields['site']}").json["total"] == 1
+    for link in page.cssselect(".figures a"):
+        assert served.get(f"{link.get('href')}&_format=json").json["total"] == int(link.text_content())
+
+
+def test_sites_can_be_sorted(served: Served) -> None:
+    def shown(order: str) -> list[str]:
+        return html.document_fromstring(served.get(f"/sites?sort={order}").text).xpath("//tbody/tr/th//bdi/text()")
+
+    articles = {site["name"]: site["articles"] for site in served.get("/sites.json").json}
+    assert [articles[name] for name in shown("-articles")] == sorted(articles.values(), reverse=True)
+    assert shown("name") == sorted(articles) == shown("-name")[::-1]
+    assert shown("crawled")[0] == shown("-crawled")[-1] == "quiet.example"
+    assert shown("-missing")[0] == "harbour.example"
+    assert sorted(shown("health")) == sorted(articles)
+    assert served.get("/sites?sort=colour").status == 400
+
+
+def test_each_site_has_its_articles_by_year(served: Served) -> None:
+    page = html.document_fromstring(served.get("/sites").text)
+    (row,) = page.xpath("//tbody/tr[th//bdi='harbour.example']")
+    (label,) = row.xpath(".//svg[@class='spark']/@aria-label")
+    first, *counts = [int(word.strip(",:")) for word in label.split() if word.strip(",:").isdigit()]
+    years = [hit["published"][:4] for hit in served.get("/search.json?site=harbour.example&fold=none").json["hits"]]
+    assert {str(first + at): count for at, count in enumerate(counts) if count} == Counter(years)
+
+
+@pytest.mark.parametrize(
+    "path", ["/article/99", "/nothing", "/site/none.example", "/search?q=is:new", "/captures/https://none.example/"]
+)
+def test_failures_offer_a_search(served: Served, path: str) -> None:
+    page = html.document_fromstring(served.get(path).text)
+    (form,) = page.xpath("//main//form[.//input[@name='q']]")
+    assert form.get("action") in ("/search", path.partition("?")[0])
+    assert "archiver " not in page.cssselect("main")[0].text_content()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -79,7 +153,7 @@ def test_rules_and_settings_are_shown(served: Served) -> None:
     page = served.get("/site/harbour.example").text
     assert "by hand" in page
     assert "h1.entry-title &gt; b" in page
-    assert "<td>2.0</td>" in page
+    assert ">2.0</td>" in page
     assert (
         served.get("/site/harbour.example.json").json["rules"]
         == command(served, "sites", "rules", "harbour.example")["rules"]

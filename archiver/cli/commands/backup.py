@@ -15,7 +15,7 @@ from archiver.cli.options import archive_option, json_option, pass_options_as
 from archiver.cli.terminal import count_noun, exit_on_sigterm, format_time, print_json, show_stage_progress
 
 if TYPE_CHECKING:
-    from archiver.maintenance.backup_run import BackupResult
+    from archiver.maintenance.backup_run_and_removed_posts import BackupResult
     from archiver.maintenance.restore import RestorePlan, RestoreResult
 
 
@@ -79,7 +79,7 @@ def backup(options: BackupOptions) -> None:
     Exit code: 0 done; 1 no backup was made, an earlier one is damaged, or a WARC file is missing; 2 wrong usage.
     """
     from archiver.errors import ArchiverError
-    from archiver.maintenance.backup_run import BackupRequest, has_warc_copies, make_backup
+    from archiver.maintenance.backup_run_and_removed_posts import BackupRequest, has_warc_copies, make_backup
 
     if options.purge and has_warc_copies(Path(options.archive), Path(options.file)):
         options = replace(options, with_captures=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import archive_option, json_option
+from archiver.cli.options import archive_option, complete, list_options
 from archiver.cli.terminal import (
     count_noun,
     format_percent,
@@ -17,24 +17,27 @@ from archiver.cli.terminal import (
     print_json,
     print_lines,
     print_table,
+    print_values,
     styled_line,
 )
-from archiver.search.engine import format_published
+from archiver.search.query_plans_hits_and_facets import format_published
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
 
 @click.command(short_help="List clusters of near-duplicates, or show one.")
-@click.argument("cluster", metavar="[ID|URL]", required=False)
-@click.option("--site", metavar="SITE", help="Only clusters with an article of this site.")
+@click.argument("cluster", metavar="[ID|URL]", required=False, shell_complete=complete("article"))
+@click.option(
+    "--site", metavar="SITE", help="Only clusters with an article of this site.", shell_complete=complete("site")
+)
 @click.option(
     "--limit", type=click.IntRange(min=0), default=20, show_default=True, metavar="N", help="Show at most N clusters."
 )
 @click.option("--rebuild", is_flag=True, help="Compare all articles again; clusters keep their IDs.")
-@json_option
+@list_options
 @archive_option
-def clusters(cluster: str | None, site: str | None, limit: int, rebuild: bool, as_json: bool, archive: str) -> None:
+def clusters(cluster: str | None, site: str | None, limit: int, rebuild: bool, form: str | None, archive: str) -> None:
     """List the clusters of near-duplicates, largest first; or show one, by its ID or by the URL of a member.
 
     A cluster contains versions of the same text: an agency story on many sites, shortened or with a different
@@ -50,12 +53,12 @@ def clusters(cluster: str | None, site: str | None, limit: int, rebuild: bool, a
 
     Exit code: 0 done; 1 no such cluster; 2 wrong usage.
     """
+    from archiver.storage.archive_opening_and_transactions import opened
     from archiver.storage.article_tables.article_records import clusters as list_clusters
     from archiver.storage.article_tables.article_records import find_cluster
     from archiver.storage.article_tables.near_duplicate_clusters import missing_minhashes
     from archiver.storage.article_tables.near_duplicate_clusters import rebuild as rebuild_clusters
-    from archiver.storage.connection import opened
-    from archiver.storage.sites import find_site
+    from archiver.storage.sites_settings_and_rules import find_site
 
     if cluster and (rebuild or site):
         raise click.UsageError("--site and --rebuild cannot be combined with a cluster.")
@@ -69,10 +72,15 @@ def clusters(cluster: str | None, site: str | None, limit: int, rebuild: bool, a
             name = find_site(db, site)["name"] if site else None
             listed, uncompared = list_clusters(db, name, limit), missing_minhashes(db)
     if cluster:
-        print_json(found) if as_json else _print_one(found)
+        if form == "json":
+            print_json(found)
+        elif form:
+            print_values(found["members"], form)
+        else:
+            _print_one(found)
         return
-    if as_json:
-        print_json(listed)
+    if form:
+        print_values(listed, form)
     else:
         _print_list(listed)
     if uncompared:

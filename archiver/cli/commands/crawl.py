@@ -25,6 +25,7 @@ import scrapy.core.downloader.contextfactory  # noqa: F401
 from archiver.cli.commands.search import update_search_index
 from archiver.cli.options import (
     archive_option,
+    complete,
     json_option,
     log_format_option,
     pass_options_as,
@@ -41,19 +42,20 @@ from archiver.cli.run_and_health_output import (
     read_health_after_crawl,
     suggest_searches,
 )
-from archiver.errors import TagNotFound
-from archiver.health.notifications import notify_after_runs
+from archiver.discovery.url_classifier_and_patterns import looks_like_post
+from archiver.errors import LooksLikePost, TagNotFound, count_typos
+from archiver.health.notification_messages_and_channels import notify_after_runs
 from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlResult, make_plan, print_notice
 from archiver.scheduling.crawl_pool import run_plans
 from archiver.sites.archiver_toml import effective_settings
-from archiver.storage.connection import opened
-from archiver.storage.requisites import MODES
-from archiver.storage.runs import current_site_names
-from archiver.storage.sites import page_objects_of_site, tags_of_sites
+from archiver.storage.archive_opening_and_transactions import discard_empty_archive, opened
+from archiver.storage.page_requisite_records import MODES
+from archiver.storage.run_records_and_statistics import current_site_names
+from archiver.storage.sites_settings_and_rules import forget_unanswered_site, page_objects_of_site, tags_of_sites
 from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:
-    from archiver.spiders.crawl_run_and_site_judge import Only
+    from archiver.spiders.crawl_run_and_post_judgement import Only
 
 
 _THIS_MACHINE = "http://127.0.0.1"  # the demonstration blog is served there
@@ -74,7 +76,7 @@ def _difference(name: str, other: str) -> int:
     turn one into the other; 3 if they differ only in the port. Returns 0 if the names are not similar.
     """
     most = min(_MOST_TYPOS, len(name) // _LETTERS_PER_TYPO)
-    distance = _count_typos(name, other, most)
+    distance = count_typos(name, other, most)
     if distance <= most:
         return distance
     return _MOST_TYPOS + 1 if _without_port(name) == _without_port(other) else 0
@@ -83,22 +85,6 @@ def _difference(name: str, other: str) -> int:
 def _without_port(name: str) -> tuple[str, str]:
     host, _, path = name.partition("/")
     return host.partition(":")[0], path
-
-
-def _count_typos(one: str, other: str, most: int) -> int:
-    """Returns the edit distance of two words. If the distance is greater than `most`, returns any number greater than
-    `most`.
-    """
-    if abs(len(one) - len(other)) > most:
-        return most + 1
-    row = list(range(len(other) + 1))
-    for number, letter in enumerate(one, start=1):
-        above, row = row, [number]
-        for place, against in enumerate(other, start=1):
-            row.append(min(above[place] + 1, row[-1] + 1, above[place - 1] + (letter != against)))
-        if min(row) > most:
-            return most + 1
-    return row[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +104,7 @@ class CrawlOptions:
     delay: float | None
     contact: str | None
     demo: bool
+    as_site: bool
     quiet: bool
     log_format: str | None
     as_json: bool
@@ -157,7 +144,7 @@ class _Day(click.DateTime):
 
 
 @click.command(short_help="Crawl sites into the archive.")
-@click.argument("sites", nargs=-1, metavar="[SITE|URL]...")
+@click.argument("sites", nargs=-1, metavar="[SITE|URL]...", shell_complete=complete("site"))
 @archive_option
 @tag_option("tag", help="Crawl the sites with this tag.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop each run after N posts.")
@@ -185,6 +172,7 @@ class _Day(click.DateTime):
 )
 @workers_option("How many sites to crawl at the same time, using several cores.")
 @politeness_options
+@click.option("--as-site", is_flag=True, help="Crawl the site that begins at URL, even if URL looks like one post.")
 @click.option("--demo", is_flag=True, help="Crawl the demonstration blog that comes with archiver.")
 @click.option("--quiet", is_flag=True, help="Print only errors, no progress or summary.")
 @log_format_option
@@ -196,7 +184,8 @@ def crawl(options: CrawlOptions) -> None:
     SITE is the name of a site in the archive; URL is the start address of a site, which is added to the archive if it
     is new. Without arguments, all sites of the archive are crawled, except those that come from an import (crawl=no).
     If the archive does not exist yet, the demonstration blog is crawled. The second crawl of a site fetches only what
-    is new or due for a revisit.
+    is new or due for a revisit. If URL looks like one post, nothing is crawled: 'archiver add URL' archives single
+    pages. On a terminal, you are asked which of the two you mean.
 
     \b
     Examples:
@@ -210,24 +199,44 @@ def crawl(options: CrawlOptions) -> None:
     """
     if options.full and (options.missing or options.set_aside):
         raise click.UsageError("--full cannot be combined with --missing or --set-aside.")
+    new_archive = not Path(options.archive).exists()
+    known = {row["name"] for row in _read_sites(options.archive)}
     results, signum = _run_crawls(options)
-    _index_and_notify(options, results, signum)
+    forgotten = _forget_unanswered_sites(options.archive, [one for one in results if one.site not in known])
+    if new_archive and forgotten and len(forgotten) == len(results):
+        discard_empty_archive(Path(options.archive))
+    else:
+        _index_and_notify(options, [one for one in results if one.site not in forgotten], signum)
     found = read_health_after_crawl(options.archive, (result.site for result in results))
     if options.as_json:
         click.echo(
             json.dumps([{**r.as_json(), "health": found.get(r.site)} for r in results], ensure_ascii=False, indent=2)
         )
     elif not options.quiet:
-        _print_results(options.archive, results, found)
+        _print_results(options.archive, [one for one in results if one.site not in forgotten], found)
     advice = read_advice_after_crawl(options.archive, (one.site for one in results if one.outcome == "failed"))
     for result in results:
         if result.outcome in ("failed", "waiting"):
-            click.echo(f"Error: {result.reason} {advice.get(result.site, '')}".rstrip(), err=True)
+            more = _NOT_ADDED if result.site in forgotten else advice.get(result.site, "")
+            click.echo(f"Error: {result.reason} {more}".rstrip(), err=True)
     if not all(result.clean for result in results):
         interrupted = any(result.outcome == "interrupted" for result in results)
         sys.exit(128 + (signum or signal.SIGINT) if interrupted else 1)
     if any(has_unusable_content(health) for health in found.values()):
         sys.exit(1)
+
+
+_NOT_ADDED = "Check the address; nothing was added to the archive."
+
+
+def _forget_unanswered_sites(archive: str, new: Iterable[CrawlResult]) -> set[str]:
+    """Removes the sites of these results whose address turned out to be wrong, and returns their names."""
+    failed = [one.site for one in new if one.outcome == "failed"]
+    if not failed or not Path(archive).exists():
+        return set()
+    with opened(archive) as db:
+        sites = {row["name"] for row in db.table("sites").rows}
+        return {name for name in failed if name in sites and forget_unanswered_site(db, name)}
 
 
 def _check_page_objects(archive: str, urls: Sequence[str], known: Collection[str]) -> None:
@@ -269,13 +278,62 @@ def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
         urls = _resolve_start_urls(
             sites, {row["name"]: row["start_url"] for row in known}, options.demo, stack, excluded
         )
+        if not options.as_site:
+            urls = [_ask_about_post(options, url, known) for url in urls]
         if known and not options.is_silent:
             _note_new_sites(options.archive, urls, {row["name"] for row in known})
+        for url in set(urls) & excluded if not options.is_silent else ():
+            name = shlex.quote(Scope.of(url).name)
+            print_notice(
+                f"{name} has crawl=no, so only a crawl that names it fetches it: 'archiver sites set {name} crawl=yes' "
+                "changes that."
+            )
         _check_page_objects(options.archive, urls, {row["name"] for row in known})
         plans = [
             make_plan(url, settings.get(url, {}), options.delay, options.contact, known=url in settings) for url in urls
         ]
         return run_plans(plans, options.order(), options.workers)
+
+
+def _ask_about_post(options: CrawlOptions, url: str, known: Sequence[dict[str, Any]]) -> str:
+    """Returns the start URL to crawl: `url` unless it looks like one post and is no site of the archive (`known`). Then
+    the person at the terminal chooses: to crawl the site of the post, or to archive only the post, which ends the
+    command. Raises LooksLikePost if there is no terminal.
+    """
+    if any(row["name"] == Scope.of(url).name for row in known) or not looks_like_post(url):
+        return url
+    parts = urlsplit(url)
+    around = max(
+        (row for row in known if Scope(row["host"], row["path"]).contains(url)),
+        key=lambda row: len(row["path"]),
+        default=None,
+    )
+    home = str(around["start_url"]) if around else f"{parts.scheme}://{parts.netloc}/"
+    is_asked = len(options.sites) == 1 and sys.stdin.isatty() and sys.stderr.isatty() and not options.is_silent
+    if not is_asked:
+        raise LooksLikePost(url, home, known=around is not None)
+    click.echo(f"{url} looks like one post.", err=True)
+    chosen = click.prompt(
+        f"Archive only this [page], or crawl the whole [site] {home}?",
+        type=click.Choice(["page", "site"]),
+        show_choices=False,
+        prompt_suffix=" ",
+        err=True,
+    )
+    if chosen == "site":
+        return home
+    from archiver.cli.commands.add import add  # not at the top, because few crawls need it
+
+    context = click.get_current_context()
+    context.invoke(
+        add,
+        urls=(url,),
+        archive=options.archive,
+        requisites=options.requisites,
+        delay=options.delay,
+        contact=options.contact,
+    )
+    return context.exit(0)
 
 
 def _note_new_sites(archive: str, urls: Collection[str], known: Collection[str]) -> None:

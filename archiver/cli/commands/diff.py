@@ -10,20 +10,21 @@ from typing import Any
 import click
 
 from archiver.articles.word_diff import DiffOp, Piece
-from archiver.cli.options import archive_option, json_option
+from archiver.cli.options import archive_option, complete, list_options
 from archiver.cli.terminal import (
     count_noun,
     format_time,
     has_colours,
     print_json,
     print_lines,
+    print_values,
     styled_line,
 )
 from archiver.errors import OutputNotWritable
 
 
 @click.command(short_help="Compare two revisions of an article.")
-@click.argument("article", metavar="ID|URL", required=False)
+@click.argument("article", metavar="ID|URL", required=False, shell_complete=complete("article"))
 @click.argument("a", metavar="[A]", type=click.IntRange(min=1), required=False)
 @click.argument("b", metavar="[B]", type=click.IntRange(min=1), required=False)
 @click.option(
@@ -37,10 +38,10 @@ from archiver.errors import OutputNotWritable
     is_flag=True,
     help="List headlines that were changed after publication; name a site in place of ID|URL for those of one site.",
 )
-@json_option
+@list_options
 @archive_option
 def diff(
-    article: str | None, a: int | None, b: int | None, html: str | None, titles: bool, as_json: bool, archive: str
+    article: str | None, a: int | None, b: int | None, html: str | None, titles: bool, form: str | None, archive: str
 ) -> None:
     """Compare two revisions of an article word by word.
 
@@ -63,11 +64,13 @@ def diff(
         if html or a:
             raise click.UsageError("--titles cannot be combined with --html or revision numbers.")
         with Archive(archive) as opened:
-            _list_changed_titles(opened.headlines(article, changed=True), as_json)
+            _list_changed_titles(opened.headlines(article, changed=True), form)
         return
+    if form in ("jsonl", "csv"):
+        raise click.UsageError(f"--{form} needs --titles. Two revisions are compared as --json.")
     if article is None:
         raise click.UsageError("Missing argument 'ID|URL'. Name an article, or list changed headlines with --titles.")
-    if html and as_json:
+    if html and form:
         raise click.UsageError("Use either --html or --json.")
     with Archive(archive) as opened:
         current = opened.article(article)
@@ -77,7 +80,7 @@ def diff(
         before = opened.article(current["id"], a or previous_revision(rows, after["revision"]))
     if html:
         _write_page(html, before, after, revisions)
-    elif as_json:
+    elif form:
         print_json(diff_as_data(before, after, rows) | {"url": current["url"]})
     elif before["revision"] == after["revision"]:
         reason = (
@@ -90,10 +93,19 @@ def diff(
             shown = f"'archiver diff {current['id']} {after['revision']} {number}' shows it"
             click.echo(f"{_taken_back(revisions[number])}; {shown}.", err=True)
     else:
+        print_lines(
+            styled_line((f"--- {_describe_revision(before, revisions)}", "red")),
+            styled_line((f"+++ {_describe_revision(after, revisions)}", "green")),
+        )
         for one in (revisions.get(before["revision"]), revisions.get(after["revision"])):
             if one and one["undone_at"]:
                 print_lines(styled_line((f"{_taken_back(one)}.", "yellow")))
         print_edits(before, after)
+
+
+def _describe_revision(record: dict[str, Any], revisions: dict[int, Any]) -> str:
+    observed = format_time(revisions.get(record["revision"], {}).get("observed_at"))
+    return f"article {record['id']}, revision {record['revision']}, seen {observed}  {record['url']}"
 
 
 def _taken_back(revision: dict[str, Any]) -> str:
@@ -117,9 +129,9 @@ def _write_page(target: str, before: dict[str, Any], after: dict[str, Any], revi
     click.echo(f"Comparison written to {target}", err=True)
 
 
-def _list_changed_titles(found: list[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        print_json(found)
+def _list_changed_titles(found: list[dict[str, Any]], form: str | None) -> None:
+    if form:
+        print_values(found, form)
         return
     from archiver.articles.word_diff import word_diff
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from archiver.cli.options import (
     QueryCommand,
     QueryOptions,
     archive_option,
+    format_of_file,
     pass_options_as,
     query_options,
     refuse_unknown_options,
@@ -23,8 +25,19 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 FOLDER_FORMATS = ("markdown", "html", "tei")
+EXTENSIONS = {
+    ".jsonl": ("jsonl",),
+    ".ndjson": ("jsonl",),
+    ".json": ("json", "geojson"),
+    ".csv": ("csv",),
+    ".geojson": ("geojson",),
+    ".parquet": ("parquet",),
+    ".epub": ("epub",),
+    ".wacz": ("wacz",),
+}
+"""Maps the extension of a file to the formats that it can have, the usual one first."""
 TITLED_FORMATS = ("epub", "wacz")
-# QUERY may contain words that begin with "-", also "-h".
+# QUERY may contain words that begin with "-".
 _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
 
@@ -35,7 +48,7 @@ class ExportOptions:
     query: QueryOptions
     limit: int | None
     fold: str
-    form: str
+    form: str | None
     output: str
     wacz: str | None
     title: str | None
@@ -64,10 +77,9 @@ class ExportOptions:
     "--format",
     "form",
     type=click.Choice((*FORMATS, *FOLDER_FORMATS, "epub", "wacz")),
-    default="jsonl",
-    show_default=True,
     help="; ".join(f"{f.name}: {f.doc}" for f in FORMATS.values())
-    + "; markdown, html, tei: a folder with a file for each article; epub: a book; wacz: the captures of the articles.",
+    + "; markdown, html, tei: a folder with a file for each article; epub: a book; wacz: the captures of the articles"
+    "  [default: as the extension of FILE says, or jsonl]",
 )
 @click.option(
     "-o",
@@ -95,21 +107,27 @@ def export(options: ExportOptions) -> None:
     \b
     Examples:
       archiver export -o articles.jsonl
-      archiver export --site blog.example.org --since 2023 -f csv > articles.csv
-      archiver export "flood OR storm" -f geojson -o map.geojson
+      archiver export --site blog.example.org --since 2023 -o articles.csv
+      archiver export "flood OR storm" -f csv | head
+      archiver export has:geo -o map.geojson
       archiver export --site blog.example.org -f markdown -o blog/
-      archiver export "tag:gardening" -f epub --title "The garden in a year" -o gardening.epub
+      archiver export "tag:gardening" --title "The garden in a year" -o gardening.epub
       archiver export --site blog.example.org --wacz blog.wacz
     """
-    from archiver.search.engine import matching_ids
-    from archiver.storage.connection import opened
+    from archiver.search.query_plans_hits_and_facets import matching_ids
+    from archiver.storage.archive_opening_and_transactions import opened
 
     query = options.query
     refuse_unknown_options(query.query)
-    form, output = ("wacz", options.wacz) if options.wacz else (options.form, options.output)
+    output = options.wacz or options.output
+    form = format_of_file(output, "wacz" if options.wacz else options.form, EXTENSIONS, "jsonl")
+    if form not in FOLDER_FORMATS and output.endswith("/"):
+        raise click.UsageError(f"{output} is a folder, which needs one of the formats {', '.join(FOLDER_FORMATS)}.")
     if output == "-" and (form in ("wacz", "epub") or form in FOLDER_FORMATS):
         what = "a folder. Name one with -o FOLDER." if form in FOLDER_FORMATS else "a file. Name one with -o FILE."
         raise click.UsageError(f"The format {form} must be written to {what}")
+    if output == "-" and form == "parquet" and sys.stdout.isatty():
+        raise click.UsageError("Parquet is not for a terminal. Name a file with -o FILE.")
     if options.title is not None and form not in TITLED_FORMATS:
         raise click.UsageError("--title needs one of the formats epub and wacz, since only these have a title.")
     selected = replace(query, sort=query.sort or "added").as_query(
@@ -132,7 +150,7 @@ def _write_records(db: Database, ids: list[int], form: str, output: str, title: 
     """Writes the articles to the file `output` in one of the formats with one record per article (`form`), and returns
     their number. `title` is the title of an e-book; if it is "", the book is named after its file.
     """
-    from archiver.datasets.article_files import FILE_FORMATS, write_epub, write_folder
+    from archiver.datasets.tei_epub_and_markdown_files import FILE_FORMATS, write_epub, write_folder
     from archiver.storage.article_tables.article_records import records
 
     if form in FOLDER_FORMATS:

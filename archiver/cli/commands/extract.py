@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import read_bytes
+from archiver.cli.options import pass_options_as, politeness_options, read_bytes
 from archiver.cli.terminal import (
     format_time,
     print_json,
@@ -27,10 +26,10 @@ from archiver.cli.terminal import (
 from archiver.errors import OutputNotWritable, UnreadableInput
 from archiver.fields import FIELDS
 from archiver.items import UNCONFIRMED
-from archiver.search.engine import format_published
+from archiver.search.query_plans_hits_and_facets import format_published
 
 if TYPE_CHECKING:
-    from archiver.extraction.explain import FieldExplanation
+    from archiver.extraction.field_value_explanations import FieldExplanation
     from archiver.extraction.page import Page
     from archiver.extraction.template.site_rules_and_constants import SiteRules
     from archiver.items import Article
@@ -46,9 +45,23 @@ _START = 1_024
 _TAG = re.compile(r"<[!/a-zA-Z]")
 
 
+@dataclass(frozen=True, slots=True)
+class ExtractOptions:
+    """The options of `archiver extract`. `file` is the page, its URL, or a folder with cases."""
+
+    file: str
+    url: str | None
+    form: str
+    evidence: bool
+    rules: str | None
+    case: str | None
+    delay: float | None
+    contact: str | None
+
+
 @click.command(short_help="Extract an article from one page, without an archive.")
-@click.argument("file", metavar="FILE|FOLDER|-", type=click.Path())
-@click.option("--url", metavar="URL", help="The URL that the page was served at. Required for a page.")
+@click.argument("file", metavar="URL|FILE|FOLDER|-", type=click.Path())
+@click.option("--url", metavar="URL", help="The URL that the page in FILE was served at. Required for a file.")
 @click.option(
     "-f",
     "--format",
@@ -76,8 +89,13 @@ _TAG = re.compile(r"<[!/a-zA-Z]")
     help="Also write a new case folder: the page, and the fields that are expected of it from now on (those of its "
     "page object, or else all). With --rules, the rules are copied into the folder, and the case is read by them.",
 )
-def extract(file: str, url: str | None, form: str, evidence: bool, rules: str | None, case: str | None) -> None:
-    """Extract an article from an HTML page in FILE (- for standard input) and print it. Nothing is fetched or stored.
+@politeness_options
+@pass_options_as(ExtractOptions)
+def extract(options: ExtractOptions) -> None:
+    """Extract the article of one page and print it. Nothing is stored.
+
+    The page at a URL is fetched as a crawl would fetch it: robots.txt is obeyed, and a foreign site needs a contact. An
+    HTML page in FILE (- for standard input) is only read.
 
     With a FOLDER, run the case folders in it: extract each page.html, with the rules in rules.toml next to it if there
     are any, and compare the result with expected.json. A case also differs if its page object is not used or fails.
@@ -88,6 +106,7 @@ def extract(file: str, url: str | None, form: str, evidence: bool, rules: str | 
 
     \b
     Examples:
+      archiver extract https://blog.example.org/a-post --text --contact me@example.org
       archiver extract page.html --url https://blog.example.org/a-post
       archiver extract page.html --url https://blog.example.org/a-post --text --evidence
       archiver extract page.html --url https://blog.example.org/a-post -f markdown > post.md
@@ -95,31 +114,30 @@ def extract(file: str, url: str | None, form: str, evidence: bool, rules: str | 
       archiver extract page.html --url https://blog.example.org/a-post --save-case cases/a-post
       archiver extract cases
 
-    Exit code: 0 extracted, all cases as expected; 1 a case differs, or the file is no HTML page; 2 wrong usage.
+    Exit code: 0 extracted, all cases as expected; 1 a case differs, the page cannot be fetched, or it is no HTML page;
+    2 wrong usage.
     """
+    file, form, evidence, rules, case = options.file, options.form, options.evidence, options.rules, options.case
     if Path(file).is_dir():
-        if url or rules or case or evidence or form not in ("json", "text"):
+        if options.url or rules or case or evidence or form not in ("json", "text"):
             raise click.UsageError(
                 f"{file} is a folder with cases: only --json or --text can be given with it. A case that is saved with "
                 "--rules is read by the rules in its folder, rules.toml."
             )
         _run_cases(Path(file), as_json=form == "json" and _is_given("form"))
         return
-    _refuse_missing(file)
-    if not url:
-        raise click.MissingParameter(param_hint="'--url'", param_type="option")
+    source = _fetch(options) if _is_url(file) else _read_file(file, options.url)
     from archiver.extraction.article import extract_page
-    from archiver.extraction.explain import explain, explanations_as_data
+    from archiver.extraction.field_value_explanations import explain, explanations_as_data
     from archiver.extraction.page import parse_page
     from archiver.markup.marks import pack_marks
     from archiver.sites.page_objects import load_page_objects, parse_rules
-    from archiver.urls import start_address
 
-    html = read_bytes(file)
-    at = datetime.now(UTC) if case else None
-    page = parse_page(html, start_address(url), captured_at=at)
+    html = source.html
+    at = source.at or (datetime.now(UTC) if case else None)
+    page = parse_page(html, source.url, source.content_type, at)
     if why := _reason_not_html(html, page.text):
-        raise UnreadableInput("The standard input" if file == "-" else file, why)
+        raise UnreadableInput(source.name, why)
     toml = read_bytes(rules) if rules else b""
     site_rules = parse_rules(toml, rules) if rules else None
     page_objects = load_page_objects()
@@ -142,7 +160,7 @@ def extract(file: str, url: str | None, form: str, evidence: bool, rules: str | 
     if form != "json":
         if evidence:
             raise click.UsageError(f"--evidence needs -f json or -f text, not -f {form}.")
-        from archiver.datasets.article_files import FILE_FORMATS, article_record
+        from archiver.datasets.tei_epub_and_markdown_files import FILE_FORMATS, article_record
 
         click.echo(FILE_FORMATS[form].write(article_record(found)), nl=False)
         return
@@ -168,15 +186,41 @@ def _reason_not_html(data: bytes, text: str) -> str:
     return "" if _TAG.search(text) else "it has no HTML tags"
 
 
-def _refuse_missing(file: str) -> None:
-    """Raises an error if `file` does not exist, or if it is a URL instead of a file's name."""
-    if re.match(r"https?://", file, re.IGNORECASE):
-        raise click.UsageError(
-            f"extract fetches nothing. Save the page first: curl -s {shlex.quote(file)} > page.html, then archiver "
-            f"extract page.html --url {shlex.quote(file)}. 'archiver crawl' fetches the posts of a site."
-        )
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """The page to extract: `name` is that of its file, or its URL. `content_type` and `at`, the time at which it was
+    fetched, are only known of a page that was fetched.
+    """
+
+    name: str
+    url: str
+    html: bytes
+    content_type: str = ""
+    at: datetime | None = None
+
+
+def _is_url(file: str) -> bool:
+    return bool(re.match(r"https?://", file, re.IGNORECASE))
+
+
+def _fetch(options: ExtractOptions) -> _Source:
+    """Fetches the page that `file` names. Raises UsageError if a `url` is given, too."""
+    if options.url:
+        raise click.UsageError("--url is the URL of a page in a file. Leave it out for a page that is fetched.")
+    from archiver.scheduling.single_pages import fetch_page
+
+    found = fetch_page(options.file, delay=options.delay, contact=options.contact)
+    return _Source(found.url, found.url, found.body, found.content_type, found.at)
+
+
+def _read_file(file: str, url: str | None) -> _Source:
+    from archiver.urls import start_address
+
     if file != "-" and not Path(file).exists():
         raise UnreadableInput(file, "there is no such file or folder")
+    if not url:
+        raise click.MissingParameter(param_hint="'--url'", param_type="option")
+    return _Source("The standard input" if file == "-" else file, start_address(url), read_bytes(file))
 
 
 def _is_given(name: str) -> bool:

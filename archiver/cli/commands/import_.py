@@ -229,7 +229,7 @@ def _find_site(archive: str, word: str) -> tuple[dict[str, Any] | None, str]:
     """Returns the archive's row of the site named `word` (None if the archive has no such site), and the site's start
     URL.
     """
-    from archiver.storage.connection import opened
+    from archiver.storage.archive_opening_and_transactions import opened
     from archiver.urls import start_address
 
     if Path(archive).exists():
@@ -320,7 +320,7 @@ def _start_progress_display(run: Any, terminal: Any) -> None:
 
 def _summarize_wayback(plan: WaybackPlan, result: WaybackOutcome, seconds: float) -> dict[str, Any]:
     from archiver.importers.wayback_import import CAPTURE_SECONDS
-    from archiver.politeness.address_policy import AddressZone, zone_of_host
+    from archiver.politeness.network_address_policy import AddressZone, zone_of_host
 
     is_remote = zone_of_host(urlsplit(plan.service.replay).hostname or "") is not AddressZone.LOOPBACK
     duration = result.chosen * max(plan.delay, CAPTURE_SECONDS if is_remote else 0.0)
@@ -544,10 +544,12 @@ def _import_files(options: ImportOptions) -> tuple[list[FileResult], int]:
     """Imports the given files. Returns a result per file and the number of the signal that ended the import (0 for
     none).
     """
+    from archiver.importers.import_inputs_and_record_filter import check_inputs_exist
     from archiver.importers.import_run import ImportProgress, ImportRun
     from archiver.maintenance.takedown import finish_pending_takedowns
     from archiver.scheduling.crawl_plans_and_results import print_notice
 
+    check_inputs_exist(options.files)
     chosen, archive = options.record_filter(), Path(options.archive)
     shown = None if options.is_silent else ImportProgress()
     if archive.exists():
@@ -594,7 +596,7 @@ def _raise_stopped(signum: int, frame: Any) -> None:
 
 
 def _summarize_files(results: list[FileResult], seconds: float, archive: str) -> dict[str, Any]:
-    from archiver.storage.article_tables.captures_and_imports import ImportCounts
+    from archiver.storage.article_tables.captures_redirects_and_import_records import ImportCounts
 
     total, kinds = ImportCounts(), Counter[str]()
     for result in results:

@@ -42,7 +42,7 @@ def merge(others: tuple[str, ...], quiet: bool, as_json: bool, archive: str) -> 
     from archiver.maintenance.merge import merge as merge_archive
     from archiver.maintenance.merge import refuse_itself
     from archiver.maintenance.takedown import archive_without_writers
-    from archiver.storage.connection import open_archive
+    from archiver.storage.archive_opening_and_transactions import open_archive
     from archiver.storage.locks import lock_archive_shared
 
     open_archive(archive, create=True).close()

@@ -23,6 +23,7 @@ from archiver.cli.options import (
     QueryCommand,
     QueryOptions,
     archive_option,
+    complete,
     json_option,
     pass_options_as,
     query_options,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from archiver.datasets.publication_rules_and_tiers import PublicationRules
-    from archiver.datasets.snapshot import BuiltSnapshot
+    from archiver.datasets.snapshot_building_and_checks import BuiltSnapshot
     from archiver.datasets.snapshot_request_and_selection import SnapshotRequest, SnapshotStatistics
 
 _COMPATIBLE = {
@@ -402,7 +403,7 @@ def _reject_combinations(context: click.Context) -> None:
 
 
 def _read_dataset_basis(folder: Path) -> DatasetBasis:
-    from archiver.datasets.snapshot import read_rebuild
+    from archiver.datasets.snapshot_building_and_checks import read_rebuild
 
     version = read_rebuild(folder)
     return DatasetBasis(version["request"], version["since"], version["sites"])
@@ -410,7 +411,7 @@ def _read_dataset_basis(folder: Path) -> DatasetBasis:
 
 def _build_dataset(options: PublishOptions, folder: Path, basis: DatasetBasis, key: bytes | None) -> BuiltSnapshot:
     from archiver import __version__
-    from archiver.datasets.snapshot import BuildOptions, build_snapshot
+    from archiver.datasets.snapshot_building_and_checks import BuildOptions, build_snapshot
 
     terminal = sys.stderr.isatty()
 
@@ -439,7 +440,7 @@ def _list_contacts(options: PublishOptions, rules: PublicationRules) -> None:
     """Prints the e-mail addresses and telephone numbers that --drop-contacts would remove."""
     from archiver import __version__
     from archiver.datasets.personal_data_removal import EMAIL
-    from archiver.datasets.snapshot import BuildOptions, list_contacts
+    from archiver.datasets.snapshot_building_and_checks import BuildOptions, list_contacts
 
     if not options.drop_contacts:
         raise click.UsageError("--dry-run needs --drop-contacts or --push: it shows what would be removed or sent.")
@@ -532,7 +533,7 @@ def _print_summary(built: BuiltSnapshot, as_json: bool) -> None:
 
 
 def _print_differences(old: Path, new: Path, *, as_json: bool) -> None:
-    from archiver.datasets.snapshot import read_rebuild
+    from archiver.datasets.snapshot_building_and_checks import read_rebuild
     from archiver.datasets.snapshot_changes import compare_snapshots, differences_text, hiding_difference
 
     before, now = (read_rebuild(folder)["request"] for folder in (old, new))
@@ -550,8 +551,8 @@ def _is_given(name: str) -> bool:
 
 
 def _check_dataset(folder: Path, archives: tuple[str, ...], as_json: bool) -> None:
-    from archiver.datasets.dataset_card import answered_points
-    from archiver.datasets.snapshot import check_snapshot, read_rebuild
+    from archiver.datasets.dataset_card_plots_and_checklist import answered_points
+    from archiver.datasets.snapshot_building_and_checks import check_snapshot, read_rebuild
 
     found = check_snapshot(folder, [Path(archive) for archive in archives])
     points = {} if found else answered_points(folder)  # a damaged dataset cannot be read
@@ -616,7 +617,7 @@ def _explain_decisions(
 ) -> None:
     from archiver.datasets.cross_archive_duplicates import explain_decision
     from archiver.datasets.publication_rules_and_tiers import DOCS
-    from archiver.storage.connection import opened
+    from archiver.storage.archive_opening_and_transactions import opened
 
     with ExitStack() as stack:
         dbs = [stack.enter_context(opened(archive, read_only=True)) for archive in archives]
@@ -665,7 +666,7 @@ def _find_in_archives(dbs: Sequence[Database], what: str) -> tuple[int, int]:
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
     cls=QueryCommand,
 )
-@click.argument("what", nargs=-1, required=True, metavar="ID|URL|QUERY...")
+@click.argument("what", nargs=-1, required=True, metavar="ID|URL|QUERY...", shell_complete=complete("article"))
 @click.option("--reason", metavar="TEXT", required=True, help="The reason; datasets list only this and the identifier.")
 @click.option("--by", "requested_by", default="", metavar="TEXT", help="Who requested it; kept in the archive.")
 @click.option("--dry-run", is_flag=True, help="Show what would be removed, but change nothing.")
@@ -704,9 +705,9 @@ def _resolve_posts(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
     else is a search query that selects all its results. Raises ArticleNotFound and BadQuery.
     """
     from archiver.errors import ArticleNotFound
-    from archiver.search.engine import matching_ids
     from archiver.search.query import Query
-    from archiver.storage.connection import opened
+    from archiver.search.query_plans_hits_and_facets import matching_ids
+    from archiver.storage.archive_opening_and_transactions import opened
 
     if all((word.isascii() and word.isdigit() and len(word) < 19) or "://" in word for word in what):
         return what

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import archive_option, capture_filter_options, json_option, pass_options_as
+from archiver.cli.options import archive_option, capture_filter_options, complete, json_option, pass_options_as
 from archiver.cli.terminal import count_noun, print_json, print_lines, print_table, styled_line
 from archiver.fields import EVIDENCE, PROSE, STORED_LISTS
 
@@ -58,7 +58,7 @@ forget_page_objects_option = click.option(
 
 
 @click.command(short_help="Extract stored captures again with the current extraction.")
-@click.argument("what", metavar="[SITE|ID|URL]...", nargs=-1)
+@click.argument("what", metavar="[SITE|ID|URL]...", nargs=-1, shell_complete=complete("site", "article"))
 @click.option(
     "--pages",
     is_flag=True,
@@ -146,7 +146,7 @@ def _open_archive(file: Path, dry_run: bool) -> Iterator[Database]:
     """Opens the archive for a re-extraction, read-only if `dry_run` is True. Converts database and disk errors to an
     ArchiverError.
     """
-    from archiver.storage.connection import environment_error, open_archive
+    from archiver.storage.archive_opening_and_transactions import environment_error, open_archive
 
     db = open_archive(file, read_only=dry_run)
     try:
@@ -345,9 +345,9 @@ def _rejudge_sites(archive: Path, words: Sequence[str], *, dry_run: bool, as_jso
     Exits with code 1 if a capture cannot be read. Raises SiteNotFound, and ArchiveInUse if a site is being crawled.
     """
     from archiver.sites.page_objects import load_page_objects
-    from archiver.storage.connection import environment_error, opened
+    from archiver.storage.archive_opening_and_transactions import environment_error, opened
     from archiver.storage.locks import lock_site
-    from archiver.storage.sites import find_site, list_sites
+    from archiver.storage.sites_settings_and_rules import find_site, list_sites
 
     load_page_objects().check()
     reports: list[dict[str, Any]] = []
@@ -373,12 +373,12 @@ def _rejudge_sites(archive: Path, words: Sequence[str], *, dry_run: bool, as_jso
 
 def _rejudge_site(db: Any, archive: Path, site: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
     from archiver import __version__
-    from archiver.articles.page_form_verdicts import judge_forms
+    from archiver.articles.post_verdicts_by_page_form import judge_forms
     from archiver.items import PageKind
     from archiver.maintenance.page_reclassification import Rejudging, RejudgingTally, form_pages, judge_site, rejudge
     from archiver.storage.page_forms_and_verdicts import forms_of_site, pages_without_form
     from archiver.storage.page_result_writer import StoringRun
-    from archiver.storage.runs import last_run
+    from archiver.storage.run_records_and_statistics import last_run
 
     formed, now = RejudgingTally(), datetime.now(UTC)
     if dry_run:

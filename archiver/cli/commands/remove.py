@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import archive_option, json_option, pass_options_as
+from archiver.cli.options import archive_option, complete, json_option, pass_options_as
 from archiver.cli.terminal import (
     count_noun,
     format_time,
@@ -22,7 +22,7 @@ from archiver.cli.terminal import (
 )
 
 if TYPE_CHECKING:
-    from archiver.maintenance.backup_run import Holder
+    from archiver.maintenance.backup_run_and_removed_posts import Holder
     from archiver.maintenance.takedown import TakedownScope
 
 _SHOWN = 10
@@ -68,7 +68,7 @@ class Takedown:
 
 
 @click.command(short_help="Remove posts and their captures permanently.")
-@click.argument("articles", nargs=-1, metavar="ID|URL...")
+@click.argument("articles", nargs=-1, metavar="ID|URL...", shell_complete=complete("article"))
 @click.option("--reason", metavar="TEXT", help="The reason; kept in the tombstone, and shown in place of the post.")
 @click.option("--by", "requested_by", default="", metavar="TEXT", help="Who requested it; kept in the tombstone.")
 @click.option("--dry-run", is_flag=True, help="Show what would be removed, but change nothing.")
@@ -164,7 +164,7 @@ def remove_posts(archive: Path, takedown: Takedown) -> None:
 
 
 def _find_holders(archive: Path) -> list[Holder]:
-    from archiver.maintenance.backup_run import find_holders
+    from archiver.maintenance.backup_run_and_removed_posts import find_holders
 
     return find_holders(archive)
 
@@ -205,7 +205,7 @@ def _remove_articles(archive: Path, numbers: list[int], takedown: Takedown) -> i
 
 def _count_records(archive: Path, numbers: list[int]) -> int:
     from archiver.maintenance.takedown import count_records_to_erase
-    from archiver.storage.connection import opened
+    from archiver.storage.archive_opening_and_transactions import opened
 
     with opened(archive, read_only=True) as db:
         return count_records_to_erase(db, archive.parent, numbers)
@@ -217,8 +217,8 @@ def _plan_takedowns(archive: Path, posts: tuple[str, ...]) -> tuple[list[Takedow
     """
     from archiver.errors import ArticleRemoved
     from archiver.maintenance.takedown import takedown_scope
+    from archiver.storage.archive_opening_and_transactions import opened
     from archiver.storage.article_tables.article_records import find_article
-    from archiver.storage.connection import opened
 
     numbers: dict[int, None] = {}
     before = []
@@ -284,7 +284,7 @@ def _finish_takedowns(archive: Path, as_json: bool) -> None:
 def _allow_posts(archive: Path, posts: tuple[str, ...], as_json: bool) -> None:
     from archiver.errors import ArticleNotFound
     from archiver.maintenance.takedown import archive_without_writers, finish_takedowns
-    from archiver.storage.connection import writing
+    from archiver.storage.archive_opening_and_transactions import writing
     from archiver.storage.pages import EPOCH, stamp
     from archiver.storage.tombstones import allow_again, tombstone_named
 
@@ -307,7 +307,7 @@ def _allow_posts(archive: Path, posts: tuple[str, ...], as_json: bool) -> None:
 
 
 def _list_tombstones(archive: Path, as_json: bool) -> None:
-    from archiver.storage.connection import opened
+    from archiver.storage.archive_opening_and_transactions import opened
     from archiver.storage.tombstones import tombstones
 
     with opened(archive, read_only=True) as db:

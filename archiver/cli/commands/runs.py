@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 
 import click
 
-from archiver.cli.options import archive_option, json_option
-from archiver.cli.terminal import count_noun, format_time, print_json, print_table
+from archiver.cli.options import archive_option, complete, json_option, list_options
+from archiver.cli.terminal import count_noun, format_time, print_json, print_table, print_values
 
 
 @click.group(short_help="List the runs of crawls, and undo one.", invoke_without_command=True)
-@json_option
+@list_options
 @archive_option
 @click.pass_context
-def runs(context: click.Context, as_json: bool, archive: str) -> None:
+def runs(context: click.Context, form: str | None, archive: str) -> None:
     """List the last runs, newest first, with what each did to articles.
 
     \b
@@ -24,25 +24,25 @@ def runs(context: click.Context, as_json: bool, archive: str) -> None:
       archiver runs undo 12 --dry-run
     """
     if context.invoked_subcommand is None:
-        _print_list(None, as_json, archive)
+        _print_list(None, form, archive)
 
 
 @runs.command("list")
-@click.argument("site", required=False)
-@json_option
+@click.argument("site", required=False, shell_complete=complete("site"))
+@list_options
 @archive_option
-def list_(site: str | None, as_json: bool, archive: str) -> None:
+def list_(site: str | None, form: str | None, archive: str) -> None:
     """List the last runs of SITE, or of all sites.
 
     \b
     Example:
       archiver runs list blog.example.org
     """
-    _print_list(site, as_json, archive)
+    _print_list(site, form, archive)
 
 
 @runs.command()
-@click.argument("run", type=int)
+@click.argument("run", type=int, shell_complete=complete("run"))
 @click.option("--dry-run", is_flag=True, help="Only count; change nothing.")
 @json_option
 @archive_option
@@ -62,7 +62,7 @@ def undo(run: int, dry_run: bool, as_json: bool, archive: str) -> None:
     Exit code: 0 done; 1 there is no such run, or it was undone before.
     """
     from archiver.maintenance.run_undoing_and_held_page_release import undo_run
-    from archiver.storage.connection import opened
+    from archiver.storage.archive_opening_and_transactions import opened
 
     with opened(archive) as db:
         done = undo_run(db, run, datetime.now(UTC), dry_run=dry_run)
@@ -79,15 +79,15 @@ def undo(run: int, dry_run: bool, as_json: bool, archive: str) -> None:
         click.echo(f"The next crawl fetches {count_noun(done.due, 'page')} again.")
 
 
-def _print_list(site: str | None, as_json: bool, archive: str) -> None:
+def _print_list(site: str | None, form: str | None, archive: str) -> None:
     from archiver.maintenance.run_undoing_and_held_page_release import list_runs
-    from archiver.storage.connection import opened
-    from archiver.storage.sites import find_site
+    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.sites_settings_and_rules import find_site
 
     with opened(archive, read_only=True) as db:
         found = list_runs(db, find_site(db, site)["id"] if site else None)
-    if as_json:
-        print_json(found)
+    if form:
+        print_values(found, form)
         return
     if not found:
         click.echo("There are no runs yet. 'archiver crawl URL' starts one.")

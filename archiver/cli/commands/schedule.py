@@ -14,13 +14,13 @@ import click
 
 from archiver.cli.options import (
     archive_option,
-    json_option,
+    list_options,
     log_format_option,
     pass_options_as,
     politeness_options,
     workers_option,
 )
-from archiver.cli.terminal import count_noun, format_time, print_json, print_table
+from archiver.cli.terminal import count_noun, format_time, print_table, print_values
 
 if TYPE_CHECKING:
     from archiver.scheduling.crawl_plans_and_results import CrawlOutcome
@@ -43,7 +43,11 @@ class ScheduleOptions:
     log_format: str | None
     kind: str | None
     folder: str | None
-    as_json: bool
+    form: str | None
+
+    @property
+    def as_json(self) -> bool:
+        return self.form == "json"
 
 
 @click.command(short_help="Crawl each site when it is due.")
@@ -61,7 +65,7 @@ class ScheduleOptions:
     "--monitoring", "kind", flag_value="monitoring", help="Print alert rules for Prometheus and a Grafana dashboard."
 )
 @click.option("-o", "--output", "folder", metavar="DIR", type=click.Path(), help="Write these files to DIR instead.")
-@json_option
+@list_options
 @pass_options_as(ScheduleOptions)
 def schedule(options: ScheduleOptions) -> None:
     """Crawl each site when it is due, until Ctrl-C or SIGTERM.
@@ -82,6 +86,8 @@ def schedule(options: ScheduleOptions) -> None:
     site failed, a site asked to wait, or nobody could be notified because the archive cannot be read; 2 wrong usage;
     130 or 143 stopped by Ctrl-C or SIGTERM.
     """
+    if options.form in ("jsonl", "csv") and not options.dry_run:
+        raise click.UsageError(f"--{options.form} needs --list. Crawls print JSON Lines with --json.")
     if options.once + options.dry_run + (options.kind is not None) > 1:
         raise click.UsageError("Use only one of --once, --list, --systemd, --cron, --docker or --monitoring.")
     if options.kind:
@@ -91,7 +97,7 @@ def schedule(options: ScheduleOptions) -> None:
         raise click.UsageError("--output needs --systemd, --cron, --docker or --monitoring.")
     from archiver.sites.archiver_toml import effective_settings, load_config
     from archiver.sites.group_quotas_and_blackouts import read_group_quotas
-    from archiver.storage.connection import open_archive, opened
+    from archiver.storage.archive_opening_and_transactions import open_archive, opened
     from archiver.storage.crawl_schedule import scheduled_sites
 
     if options.dry_run:
@@ -99,7 +105,7 @@ def schedule(options: ScheduleOptions) -> None:
             config, now = load_config(), datetime.now(UTC)
             quotas = read_group_quotas(db, config, now)
             rows = [quotas.postpone(one) for one in scheduled_sites(db, now, effective_settings(db, config))]
-            _print_due_times(rows, options.as_json)
+            _print_due_times(rows, options.form)
         return
     load_config()  # reports mistakes in the file at once
     open_archive(options.archive).close()  # migrates the archive before the first crawl
@@ -109,9 +115,9 @@ def schedule(options: ScheduleOptions) -> None:
 def _run_scheduler(options: ScheduleOptions) -> int:
     """Crawls sites when they are due or, with --once, only those that are due now. Returns the exit code."""
     from archiver.errors import SchedulerAlreadyRunning
-    from archiver.health.notifications import notify_after_runs
+    from archiver.health.notification_messages_and_channels import notify_after_runs
     from archiver.scheduling.crawl_plans_and_results import CommonOptions, print_notice
-    from archiver.scheduling.daemon import Daemon, DaemonOptions
+    from archiver.scheduling.scheduler_loop_and_processes import Daemon, DaemonOptions
     from archiver.storage.locks import lock_schedule
 
     path, once, quiet = Path(options.archive), options.once, options.quiet
@@ -124,7 +130,10 @@ def _run_scheduler(options: ScheduleOptions) -> int:
             click.echo(str(error), err=True)
         return 0
 
+    reported: list[str] = []
+
     def report(site: str, result: CrawlOutcome) -> None:
+        reported.append(site)
         _print_result(site, result, quiet, options.as_json)
 
     with lock:
@@ -146,8 +155,28 @@ def _run_scheduler(options: ScheduleOptions) -> int:
     if signum:
         return 128 + signum
     if once:
+        if not reported and not quiet and not options.as_json:
+            _note_next_due_time(path)
         _check_part_if_due(path)
     return 0 if is_judged and not daemon.unclean else 1
+
+
+def _note_next_due_time(archive: Path) -> None:
+    """Says on stderr that nothing was due, and when the next site is."""
+    from archiver.sites.archiver_toml import effective_settings, load_config
+    from archiver.sites.group_quotas_and_blackouts import read_group_quotas
+    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.crawl_schedule import scheduled_sites
+
+    with opened(archive, read_only=True) as db:
+        config, now = load_config(), datetime.now(UTC)
+        quotas = read_group_quotas(db, config, now)
+        rows = [quotas.postpone(one) for one in scheduled_sites(db, now, effective_settings(db, config))]
+    if not rows:
+        click.echo("The archive has no sites to crawl automatically. Add one with 'archiver sites add URL'.", err=True)
+        return
+    first = min(rows, key=lambda one: one.turn.at)
+    click.echo(f"Nothing is due. Next: {first.site['name']}, {format_time(first.turn.at.isoformat())}.", err=True)
 
 
 def _check_part_if_due(archive: Path) -> None:
@@ -156,7 +185,7 @@ def _check_part_if_due(archive: Path) -> None:
     """
     from archiver.errors import ArchiverError
     from archiver.scheduling.crawl_plans_and_results import print_notice
-    from archiver.scheduling.daemon import check_part_and_report, due_partial_check
+    from archiver.scheduling.scheduler_loop_and_processes import check_part_and_report, due_partial_check
 
     try:
         limits = due_partial_check(archive, datetime.now(UTC))
@@ -209,10 +238,10 @@ def _print_result(site: str, result: CrawlOutcome, quiet: bool, as_json: bool) -
     sys.stdout.flush()
 
 
-def _print_due_times(rows: list[Scheduled], as_json: bool) -> None:
+def _print_due_times(rows: list[Scheduled], form: str | None) -> None:
     now = datetime.now(UTC)
-    if as_json:
-        print_json([_format_row(one, now) for one in rows])
+    if form:
+        print_values([_format_row(one, now) for one in rows], form)
     elif not rows:
         click.echo("The archive has no sites to crawl automatically. Add one with 'archiver sites add URL'.", err=True)
     else:
@@ -246,7 +275,7 @@ def _format_row(one: Scheduled, now: datetime) -> dict[str, Any]:
 
 def _print_files(kind: str, folder: str | None, archive: str) -> None:
     from archiver.errors import OutputNotWritable
-    from archiver.scheduling.scheduler_service import make_service_files, runs_as_root
+    from archiver.scheduling.service_files_and_sd_notify import make_service_files, runs_as_root
 
     files = make_service_files(kind, archive)
     place = Path(archive).resolve().parent

@@ -1,14 +1,15 @@
 """`archiver search` finds articles, or counts them by facet, time or occurrence. `archiver searches` lists and runs
-saved searches, and shows their new results. `archiver index` updates the search index next to the archive.
+saved searches, and shows or mails their new results. `archiver feed` writes a feed. `archiver index` updates the search
+index next to the archive.
 """
 
 from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,10 +18,14 @@ import click
 from archiver.cli.options import (
     OptionalValue,
     OptionalValueCommand,
+    QueryCommand,
     QueryOptions,
     archive_option,
     archives_option,
+    complete,
+    format_of_file,
     json_option,
+    list_options,
     pass_options_as,
     query_options,
     refuse_unknown_options,
@@ -33,6 +38,8 @@ from archiver.cli.terminal import (
     print_json,
     print_lines,
     print_table,
+    print_values,
+    strip_control_characters,
     styled_line,
 )
 
@@ -40,9 +47,9 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from archiver.cli.search_output import SearchTarget
-    from archiver.search.index_refresh import Progress
+    from archiver.search.index_refresh_opening_and_check import Progress
     from archiver.search.query import Query
-    from archiver.search.saved_search import NewHit, NewHits, SavedSearch
+    from archiver.search.saved_search import Letter, NewHit, NewHits, SavedSearch
 
 
 FOLDS = ("text", "cluster", "none")
@@ -52,6 +59,11 @@ _UNITS = ("year", "month", "day")
 
 
 class _Search(OptionalValueCommand):
+    meant: ClassVar[dict[str, str]] = {
+        **QueryCommand.meant,
+        "-o": "'archiver export QUERY -o FILE'",
+        "-f": "--json, --jsonl or --csv",
+    }
     optional: ClassVar[dict[str, OptionalValue]] = {
         "--histogram": (lambda value: value in _UNITS, "auto"),
         "--recent": (lambda value: value.replace(".", "", 1).isdecimal(), "365"),
@@ -101,6 +113,19 @@ class SearchOptions:
         )
         refuse_unknown_options(self.query.query)
         return query
+
+
+@dataclass(frozen=True, slots=True)
+class FeedOptions:
+    """The options of `archiver feed`. `form` is None if the name of the file decides the format."""
+
+    query: QueryOptions
+    limit: int
+    form: str | None
+    output: str
+    title: str
+    url: str
+    archive: str
 
 
 @click.command(short_help="Search the archive.", context_settings=_WORDS, cls=_Search)
@@ -186,6 +211,9 @@ def search(options: SearchOptions) -> None:
       archiver search --like 12 --since 2024
       archiver search "flood OR storm" --stem --fold cluster --save floods
       archiver search flood --shards /mnt/shards --facets
+
+    To leave out a word, write NOT word, or put -word after --. Exit code: 0 something found; 1 nothing found; 2 wrong
+    usage.
     """
     query, mode = options.as_query(), options.mode
     if options.plot and mode not in ("histogram", "trend"):
@@ -198,10 +226,22 @@ def search(options: SearchOptions) -> None:
         opening: AbstractContextManager[SearchTarget] = open_several(options.archives, query)
     else:
         opening = _open_archive(options.archives[0], query, options.save)
-    from archiver.cli.search_output import RENDERERS
+    from archiver.cli.search_output import RENDERERS, print_advice
 
     with opening as target:
+        note_repairs(query.text)
         RENDERERS[mode](target, options)
+        if mode != "trend" and not any(plan.total for plan in target.plans()):
+            print_advice(target, options.archives)
+            sys.exit(1)
+
+
+def note_repairs(text: str) -> None:
+    """Says on stderr how the mistakes in a query are read that are not errors."""
+    from archiver.search.query_parser import list_repairs
+
+    for one in list_repairs(text):
+        click.echo(one.reading, err=True)
 
 
 @contextmanager
@@ -210,9 +250,9 @@ def _open_archive(archive: str, query: Query, save: str | None) -> Iterator[Sear
     stores the query as a saved search with that name.
     """
     from archiver.cli.search_output import OneArchive
-    from archiver.search import tantivy_index
+    from archiver.search import tantivy_index_damage_and_state as tantivy_index
     from archiver.search.saved_search import checked_name, save_search
-    from archiver.storage.connection import is_writable, opened
+    from archiver.storage.archive_opening_and_transactions import is_writable, opened
 
     if save:
         checked_name(save)
@@ -232,10 +272,10 @@ _IN_FEED = 100
 
 
 @click.group(short_help="List saved searches and show their new results.", invoke_without_command=True)
-@json_option
+@list_options
 @archive_option
 @click.pass_context
-def searches(context: click.Context, as_json: bool, archive: str) -> None:
+def searches(context: click.Context, form: str | None, archive: str) -> None:
     """List saved searches, each with its number of results and how many are new since its last run.
 
     Save a search with 'archiver search ... --save NAME'. Results stay new until 'archiver searches run NAME' shows
@@ -249,24 +289,24 @@ def searches(context: click.Context, as_json: bool, archive: str) -> None:
       archiver searches run floods --atom floods.xml
     """
     if context.invoked_subcommand is None:
-        _print_list(as_json, archive)
+        _print_list(form, archive)
 
 
 @searches.command("list")
-@json_option
+@list_options
 @archive_option
-def list_(as_json: bool, archive: str) -> None:
+def list_(form: str | None, archive: str) -> None:
     """List saved searches; the same as 'archiver searches'.
 
     \b
     Example:
       archiver searches list --json
     """
-    _print_list(as_json, archive)
+    _print_list(form, archive)
 
 
 @searches.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete("saved search"))
 @click.option("--peek", is_flag=True, help="Show new results, but keep them as new.")
 @click.option("--again", is_flag=True, help="Show the results of the last run that found something again.")
 @click.option(
@@ -294,7 +334,7 @@ def run(name: str, peek: bool, again: bool, atom: str | None, as_json: bool, arc
     Exit code: 0 nothing new; 1 there are new results, or no such search; 2 wrong usage.
     """
     from archiver.search.saved_search import atom_feed, find_saved_search, last_reported
-    from archiver.storage.connection import opened
+    from archiver.storage.archive_opening_and_transactions import opened
 
     if peek and again:
         raise click.UsageError("--peek and --again cannot be combined.")
@@ -325,7 +365,72 @@ def _find_new_hits(db: Database, name: str, *, peek: bool) -> NewHits:
 
 
 @searches.command()
-@click.argument("name")
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=complete("saved search"))
+@click.option("--mail", is_flag=True, help="Send it by mail, as [notify.mail] in archiver.toml says.")
+@click.option("--to", metavar="ADDRESS", multiple=True, help="Send it to this address instead; may be repeated.")
+@click.option("--peek", is_flag=True, help="Keep the results as new.")
+@archive_option
+def digest(names: tuple[str, ...], mail: bool, to: tuple[str, ...], peek: bool, archive: str) -> None:
+    """Print the new results of saved searches as one letter, or send it by mail: of all searches, or of those named.
+
+    The letter is sent as text and HTML, and only if something is new. Its results count as reported once the mail
+    server has taken it; otherwise they stay new.
+
+    \b
+    Examples:
+      archiver searches digest --mail
+      archiver searches digest floods storms --mail --to desk@example.org
+      archiver searches digest --peek
+
+    Exit code: 0 the letter was printed or sent, or nothing is new; 1 it could not be sent; 2 wrong usage.
+    """
+    from archiver.search.saved_search import begin_run, complete_run, compose_letter, saved_searches
+    from archiver.storage.archive_opening_and_transactions import opened
+
+    if to and not mail:
+        raise click.UsageError("--to needs --mail.")
+    send = _mail_channel(to) if mail else None
+    with opened(archive, read_only=peek) as db:
+        if not peek:
+            update_search_index(archive, quiet=True)
+        runs = [begin_run(db, name) for name in names or [one.name for one in saved_searches(db)]]
+        if not any(run.news.new for run in runs):
+            click.echo("Nothing is new." if runs else "There are no saved searches.", err=True)
+            return
+        letter = compose_letter([run.news for run in runs])
+        if send is None:
+            click.echo(strip_control_characters(letter.text), nl=False)
+        else:
+            send(letter)
+            click.echo(f"Sent: {letter.subject}", err=True)
+        if not peek:
+            for run in runs:
+                complete_run(db, run)
+
+
+def _mail_channel(to: tuple[str, ...]) -> Callable[[Letter], None]:
+    """Returns a function that sends a letter as archiver.toml says, but to the addresses `to`, if there are any. The
+    function raises NotSent.
+    """
+    from archiver.errors import NotSent
+    from archiver.health.notification_messages_and_channels import HealthMessage, make_channels
+    from archiver.sites.archiver_toml import Notify, config_file, load_config
+
+    mail = load_config().notify.mail
+    if mail is None:
+        raise click.UsageError(f"{config_file()} has no [notify.mail]; docs/operate.md shows how to write it.")
+    addresses = to or mail.to
+    channel = make_channels(Notify(mail=replace(mail, to=addresses)))["mail"]
+
+    def send(letter: Letter) -> None:
+        if failure := channel(HealthMessage(letter.subject, letter.text, "green", {}, letter.html)):
+            raise NotSent(", ".join(addresses), failure)
+
+    return send
+
+
+@searches.command()
+@click.argument("name", shell_complete=complete("saved search"))
 @json_option
 @archive_option
 def show(name: str, as_json: bool, archive: str) -> None:
@@ -336,7 +441,7 @@ def show(name: str, as_json: bool, archive: str) -> None:
       archiver searches show floods
     """
     from archiver.search.saved_search import find_saved_search
-    from archiver.storage.connection import opened
+    from archiver.storage.archive_opening_and_transactions import opened
 
     with opened(archive, read_only=True) as db:
         saved = find_saved_search(db, name)
@@ -355,7 +460,7 @@ def show(name: str, as_json: bool, archive: str) -> None:
 
 
 @searches.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete("saved search"))
 @archive_option
 def remove(name: str, archive: str) -> None:
     """Delete a saved search. Articles are not affected.
@@ -365,23 +470,22 @@ def remove(name: str, archive: str) -> None:
       archiver searches remove floods
     """
     from archiver.search.saved_search import remove_saved_search
-    from archiver.storage.connection import opened
+    from archiver.storage.archive_opening_and_transactions import opened
 
     with opened(archive) as db:
         remove_saved_search(db, name)
     click.echo(f"Saved search {name} deleted.")
 
 
-def _print_list(as_json: bool, archive: str) -> None:
+def _print_list(form: str | None, archive: str) -> None:
     from archiver.search.saved_search import saved_search_states
-    from archiver.storage.connection import opened
+    from archiver.storage.archive_opening_and_transactions import opened
 
     with opened(archive, read_only=True) as db:
         found = saved_search_states(db)
-    if as_json:
-        print_json(
-            [{**_saved_as_json(one.saved), "total": one.total, "new": one.new, "error": one.error} for one in found]
-        )
+    if form:
+        rows = [{**_saved_as_json(one.saved), "total": one.total, "new": one.new, "error": one.error} for one in found]
+        print_values(rows, form)
     elif not found:
         click.echo("There are no saved searches. Save one with 'archiver search QUERY --save NAME'.", err=True)
     else:
@@ -425,7 +529,7 @@ def _print_new_hits(news: NewHits | None, reported: tuple[NewHit, ...]) -> None:
 
 
 def _new_hits_as_json(saved: SavedSearch, news: NewHits | None, reported: tuple[NewHit, ...]) -> dict[str, Any]:
-    from archiver.search.engine import hit_as_dict
+    from archiver.search.query_plans_hits_and_facets import hit_as_dict
 
     return {
         **_saved_as_json(saved),
@@ -436,7 +540,8 @@ def _new_hits_as_json(saved: SavedSearch, news: NewHits | None, reported: tuple[
 
 
 def _saved_as_json(saved: SavedSearch) -> dict[str, Any]:
-    return {"name": saved.name, "query": _format_query(saved), "saved_at": saved.saved_at, "ran_at": saved.ran_at}
+    ran_at = saved.ran_at if saved.ran_at != saved.saved_at else None
+    return {"name": saved.name, "query": _format_query(saved), "saved_at": saved.saved_at, "ran_at": ran_at}
 
 
 def _format_query(saved: SavedSearch) -> str:
@@ -447,6 +552,64 @@ def _format_query(saved: SavedSearch) -> str:
 
 def _format_last_run(saved: SavedSearch) -> str:
     return format_time(saved.ran_at) if saved.ran_at != saved.saved_at else "never"
+
+
+# `archiver feed`
+
+_FEED_FORMATS = {".xml": ("atom",), ".atom": ("atom",), ".json": ("json",)}
+"""Maps the extension of a file to the format of a feed that it stands for."""
+
+
+@click.command(short_help="Write a feed of new and changed articles.", context_settings=_WORDS, cls=QueryCommand)
+@query_options
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1_000),
+    default=_IN_FEED,
+    show_default=True,
+    metavar="N",
+    help="At most N entries.",
+)
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(["atom", "json"]),
+    help="atom: RFC 4287; json: JSON Feed 1.1  [default: as the extension of FILE says, or atom]",
+)
+@click.option(
+    "-o", "--output", metavar="FILE", type=click.Path(), default="-", help="Write to FILE instead of standard output."
+)
+@click.option("--title", metavar="TEXT", default="", help="Title of the feed  [default: QUERY]")
+@click.option("--url", metavar="URL", default="", help="The URL at which the feed will be published.")
+@archive_option
+@pass_options_as(FeedOptions, query=QueryOptions)
+def feed(options: FeedOptions) -> None:
+    """Write a feed of the articles that were added, edited or found to be gone last, newest first, for feed readers.
+
+    QUERY and its options are the same as for search; without any, the feed is of the whole archive. An entry keeps its
+    ID when its article is edited. FILE appears only when it is complete. 'archiver serve' has the same feeds at
+    /search/feed.
+
+    \b
+    Examples:
+      archiver feed -o /srv/www/archive.xml
+      archiver feed "flood OR storm" --site blog.example.org -o floods.json
+      archiver feed is:gone --limit 20
+    """
+    from archiver.search.feeds import WRITERS, changes_feed
+
+    refuse_unknown_options(options.query.query)
+    form = format_of_file(options.output, options.form, _FEED_FORMATS, "atom")
+    query = options.query.as_query(limit=None, duplicates=False, fold="")
+    note_repairs(query.text)
+    with _open_archive(options.archive, query, None) as target:
+        ((db, query),) = target.archives()
+        found = changes_feed(db, query, options.limit, own_url=options.url, title=options.title)
+    with open_output(options.output) as out:
+        out.write(WRITERS["json" if form == "json" else "atom"](found))
+    if options.output != "-":
+        click.echo(f"{count_noun(len(found.entries), 'article')} written to {options.output}", err=True)
 
 
 # `archiver index`
@@ -470,7 +633,7 @@ def index(archive: str, rebuild: bool, as_json: bool) -> None:
       archiver index
       archiver index --rebuild --archive news.db
     """
-    from archiver.search.index_refresh import damage_sentence, refresh_archive
+    from archiver.search.index_refresh_opening_and_check import damage_sentence, refresh_archive
 
     with _show_progress(as_json) as progress:
         done = refresh_archive(Path(archive), rebuild=rebuild, progress=progress)
@@ -490,7 +653,7 @@ def update_search_index(archive: str, *, quiet: bool = False) -> None:
     """Updates the search index of an archive after a crawl or an import. On a terminal, a progress bar is shown if it
     takes long, unless `quiet` is True.
     """
-    from archiver.search.index_refresh import refresh_after_writing
+    from archiver.search.index_refresh_opening_and_check import refresh_after_writing
 
     with _show_progress(quiet) as progress:
         sentence = refresh_after_writing(Path(archive), progress)

@@ -1,14 +1,14 @@
-"""`archiver show` prints one article with its metadata; `archiver cite` prints articles as bibliographic references."""
+"""`archiver show` prints articles with their metadata; `archiver cite` prints articles as bibliographic references."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import archive_option, json_option
+from archiver.cli.options import archive_option, complete, json_option, pass_options_as
 from archiver.cli.terminal import (
     count_noun,
     format_percent,
@@ -16,30 +16,64 @@ from archiver.cli.terminal import (
     print_details,
     print_json,
     print_lines,
+    print_values,
     styled_line,
 )
 from archiver.items import format_degrees
-from archiver.search.engine import format_published
+from archiver.search.query_plans_hits_and_facets import format_published
 
 _MAX_NAMED = 8
+_RULE = 60
+
+if TYPE_CHECKING:
+    from archiver.archive import Archive
 
 
-@click.command(short_help="Show one article.")
-@click.argument("article", metavar="ID|URL")
+@dataclass(frozen=True, slots=True)
+class ShowOptions:
+    """The options of `archiver show`."""
+
+    articles: tuple[str, ...]
+    revision: int | None
+    evidence: bool
+    markdown: bool
+    html: bool
+    jsonl: bool
+    as_json: bool
+    archive: str
+
+    @property
+    def form(self) -> str:
+        """The format of a file for one article: "markdown" or "html", "" for none."""
+        return "markdown" if self.markdown else "html" if self.html else ""
+
+    def check(self) -> None:
+        """Raises UsageError for options that cannot be combined."""
+        if self.markdown + self.html + self.as_json + self.jsonl > 1 or (self.form and self.evidence):
+            raise click.UsageError(
+                "Use only one of --markdown, --html, --json or --jsonl, and --evidence only with JSON or alone."
+            )
+        if self.revision and len(self.articles) > 1:
+            raise click.UsageError("--revision needs exactly one article.")
+
+
+@click.command(short_help="Show articles.")
+@click.argument("articles", metavar="ID|URL...", nargs=-1, required=True, shell_complete=complete("article"))
 @click.option("--revision", type=click.IntRange(min=1), metavar="N", help="Show revision N  [default: the current one]")
 @click.option("--evidence", is_flag=True, help="Show all candidates of each field, and why one of them was chosen.")
 @click.option("--markdown", is_flag=True, help="Print it as Markdown with front matter.")
 @click.option("--html", is_flag=True, help="Print it as HTML.")
+@click.option("--jsonl", is_flag=True, help="Print one JSON object per line.")
 @json_option
 @archive_option
-def show(
-    article: str, revision: int | None, evidence: bool, markdown: bool, html: bool, as_json: bool, archive: str
-) -> None:
-    """Show one article, by its ID or by any URL at which it was found.
+@pass_options_as(ShowOptions)
+def show(options: ShowOptions) -> None:
+    """Show articles, by their IDs or by any URLs at which they were found.
 
     \b
     Examples:
       archiver show 12
+      archiver show 12 15 --jsonl
       archiver show https://blog.example.org/?p=7 --json
       archiver show 12 --revision 1
       archiver show 12 --markdown
@@ -47,45 +81,69 @@ def show(
       archiver show 12 --revision 1 --evidence
     """
     from archiver.archive import Archive
-    from archiver.extraction.explain import explanations_as_data
+
+    options.check()
+    with Archive(options.archive) as opened:
+        found = [opened.article(one, options.revision) for one in options.articles]
+        if options.form:
+            from archiver.datasets.tei_epub_and_markdown_files import FILE_FORMATS
+
+            click.echo("".join(FILE_FORMATS[options.form].write(one) for one in found), nl=False)
+            return
+        if options.as_json or options.jsonl:
+            values = [_as_json(opened, one, options) for one in found]
+            if options.jsonl:
+                print_values(values, "jsonl")
+            else:
+                print_json(values if len(values) > 1 else values[0])
+            return
+        for number, one in enumerate(found):
+            if number:
+                print_lines("", styled_line(("─" * _RULE, "dim")), "")
+            _print_whole(opened, one, options)
+
+
+def _as_json(opened: Archive, record: dict[str, Any], options: ShowOptions) -> dict[str, Any]:
+    """Returns a record as `show --json` prints it: with the reason for a withdrawal, and the evidence of its fields."""
+    from archiver.extraction.field_value_explanations import explanations_as_data
+    from archiver.storage.article_tables.articles import withdrawal_of
+    from archiver.storage.page_requisite_records import captured_lead_image
+
+    withdrawn = withdrawal_of(opened.db, record["id"])
+    if withdrawn is not None:
+        record = record | {"withdrawn": asdict(withdrawn)}
+    if not options.evidence:
+        return record
+    why = explanations_as_data(opened.explain(record["id"], options.revision))
+    readers = opened.readers(record["id"], options.revision)
+    image = captured_lead_image(opened.db, record["id"])
+    return record | {"image_capture": image, "evidence": _add_readers(why, readers)}
+
+
+def _print_whole(opened: Archive, record: dict[str, Any], options: ShowOptions) -> None:
+    """Prints an article as text: whether it was withdrawn, its text and fields, and the evidence if it is asked for."""
     from archiver.storage.article_tables.article_records import cluster_of
     from archiver.storage.article_tables.articles import withdrawal_of
-    from archiver.storage.requisites import captured_lead_image
+    from archiver.storage.page_requisite_records import captured_lead_image
 
-    if (markdown or html) and (as_json or evidence or (markdown and html)):
-        raise click.UsageError(
-            "Use only one of --markdown, --html or --json, and --evidence only with --json or alone."
+    withdrawn = withdrawal_of(opened.db, record["id"])
+    if withdrawn is not None:
+        print_lines(
+            styled_line((f"Withdrawn on {withdrawn.at[:10]}: {withdrawn.reason}", "bold red")),
+            "Searches and datasets leave it out.",
+            "",
         )
-    form = "markdown" if markdown else "html" if html else ""
-    with Archive(archive) as opened:
-        record = opened.article(article, revision)
-        if form:
-            from archiver.datasets.article_files import FILE_FORMATS
+    image = captured_lead_image(opened.db, record["id"])
+    _print_article(record, opened.revisions(record["id"]), cluster_of(opened.db, record["id"]), image)
+    if options.evidence:
+        from archiver.cli.commands.extract import print_explanations
 
-            click.echo(FILE_FORMATS[form].write(record), nl=False)
-            return
-        why = opened.explain(record["id"], revision) if evidence else ()
-        readers = opened.readers(record["id"], revision) if evidence else {}
-        image = captured_lead_image(opened.db, record["id"])
-        withdrawn = withdrawal_of(opened.db, record["id"])
-        if as_json:
-            if withdrawn is not None:
-                record |= {"withdrawn": asdict(withdrawn)}
-            more = {"image_capture": image, "evidence": _add_readers(explanations_as_data(why), readers)}
-            print_json(record | more if evidence else record)
-            return
-        if withdrawn is not None:
-            print_lines(
-                styled_line((f"Withdrawn on {withdrawn.at[:10]}: {withdrawn.reason}", "bold red")),
-                "Searches and datasets leave it out.",
-                "",
-            )
-        _print_article(record, opened.revisions(record["id"]), cluster_of(opened.db, record["id"]), image)
-        if evidence:
-            from archiver.cli.commands.extract import print_explanations
-
-            print_lines("")
-            print_explanations(why, {name: _describe_reader(one) for name, one in readers.items()})
+        readers = opened.readers(record["id"], options.revision)
+        print_lines("")
+        print_explanations(
+            opened.explain(record["id"], options.revision),
+            {name: _describe_reader(one) for name, one in readers.items()},
+        )
 
 
 def _add_readers(evidence: dict[str, Any], readers: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -210,11 +268,11 @@ def _describe_place(tag: dict[str, Any]) -> str:
 
 # `archiver cite`
 
-_STYLES = ("bibtex", "ris", "csl-json")
+_STYLES = ("bibtex", "ris", "csl-json", "apa", "chicago", "mla")
 
 
 @click.command(short_help="Print citations of articles.")
-@click.argument("articles", metavar="[ID|URL]...", nargs=-1)
+@click.argument("articles", metavar="[ID|URL]...", nargs=-1, shell_complete=complete("article"))
 @click.option("--query", metavar="QUERY", help="Also cite all results of this search, best first.")
 @click.option(
     "--style", type=click.Choice(_STYLES), default="bibtex", show_default=True, help="Format of the references."
@@ -225,9 +283,10 @@ _STYLES = ("bibtex", "ris", "csl-json")
     metavar="N",
     help="Cite revision N of an article  [default: the current one]",
 )
+@click.option("--json", "style", flag_value="csl-json", help="The same as --style csl-json.")
 @archive_option
 def cite(articles: tuple[str, ...], query: str | None, style: str, revision: int | None, archive: str) -> None:
-    """Print citations of articles for a reference manager or LaTeX.
+    """Print citations of articles for a reference manager, LaTeX or a list of references.
 
     A citation includes the URL of the post, the time of the capture (UTC), the digest of its payload, and the
     revision.
@@ -236,6 +295,7 @@ def cite(articles: tuple[str, ...], query: str | None, style: str, revision: int
     Examples:
       archiver cite 12
       archiver cite 12 --revision 1
+      archiver cite 12 15 --style chicago
       archiver cite 12 15 --style ris > references.ris
       archiver cite --query 'flood site:blog.example.org date:2024' --style csl-json > references.json
     """
@@ -257,3 +317,5 @@ def cite(articles: tuple[str, ...], query: str | None, style: str, revision: int
     if not references:
         click.echo("Nothing found.", err=True)
     sys.stdout.buffer.write(STYLES[style](references).encode())
+    if not references:
+        sys.exit(1)

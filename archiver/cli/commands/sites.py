@@ -10,11 +10,27 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver import __version__
-from archiver.cli.bulk_site_commands import check, describe_rules_without_match, export, import_, mute, set_, tag
-from archiver.cli.options import archive_option, json_option, read_bytes, tag_option
-from archiver.cli.terminal import count_noun, format_time, print_json, print_lines, print_table, styled_line
+from archiver.cli.bulk_site_commands_and_check import (
+    check,
+    describe_rules_without_match,
+    export,
+    import_,
+    mute,
+    set_,
+    tag,
+)
+from archiver.cli.options import archive_option, complete, json_option, list_options, read_bytes, tag_option
+from archiver.cli.terminal import (
+    count_noun,
+    format_time,
+    print_json,
+    print_lines,
+    print_table,
+    print_values,
+    styled_line,
+)
 from archiver.errors import NothingLearned
-from archiver.storage.connection import writing
+from archiver.storage.archive_opening_and_transactions import writing
 
 if TYPE_CHECKING:
     from archiver.maintenance.site_move import SiteMove
@@ -23,17 +39,22 @@ _LEARNING_PAGES = 50
 _SHOWN = 50
 
 
-@click.group(short_help="List and change the sites of the archive.")
-def sites() -> None:
+@click.group(short_help="List and change the sites of the archive.", invoke_without_command=True)
+@list_options
+@archive_option
+@click.pass_context
+def sites(context: click.Context, form: str | None, archive: str) -> None:
     """List and change the sites of the archive.
 
     \b
     Examples:
+      archiver sites
       archiver sites add https://blog.example.org
       archiver sites set blog.example.org delay=2 revisit_days=14
       archiver sites import feeds.opml
-      archiver sites list
     """
+    if context.invoked_subcommand is None:
+        _print_list(None, form, archive)
 
 
 for command in (check, import_, export, set_, tag, mute):
@@ -53,8 +74,8 @@ def add(url: str, as_json: bool, archive: str) -> None:
     Example:
       archiver sites add https://blog.example.org
     """
-    from archiver.storage.connection import opened
-    from archiver.storage.sites import add_site
+    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.sites_settings_and_rules import add_site
     from archiver.urls import start_address
 
     start_address(url)  # fails for a bad URL before the archive is created
@@ -71,25 +92,29 @@ def add(url: str, as_json: bool, archive: str) -> None:
 
 @sites.command("list")
 @tag_option("label", help="Only the sites with this tag.")
-@json_option
+@list_options
 @archive_option
-def list_(label: str | None, as_json: bool, archive: str) -> None:
-    """List all sites.
+def list_(label: str | None, form: str | None, archive: str) -> None:
+    """List all sites; the same as 'archiver sites'.
 
     \b
     Example:
-      archiver sites list --tag news --json
+      archiver sites list --tag news --csv
     """
-    from archiver.storage.connection import opened
-    from archiver.storage.sites import list_sites, site_ids_with_tag, tags_of_sites
+    _print_list(label, form, archive)
+
+
+def _print_list(label: str | None, form: str | None, archive: str) -> None:
+    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.sites_settings_and_rules import list_sites, site_ids_with_tag, tags_of_sites
 
     with opened(archive, read_only=True) as db:
         tags = tags_of_sites(db)
         chosen = site_ids_with_tag(db, label) if label else None
         rows = [{**row, "tags": list(tags.get(row["id"], ()))} for row in list_sites(db)]
     rows = [row for row in rows if chosen is None or row["id"] in chosen]
-    if as_json:
-        print_json(rows)
+    if form:
+        print_values(rows if form != "csv" else list(map(_csv_row, rows)), form)
     elif not rows:
         click.echo("The archive has no sites yet. Add one with 'archiver sites add URL'.", err=True)
     else:
@@ -100,13 +125,20 @@ def list_(label: str | None, as_json: bool, archive: str) -> None:
         )
 
 
+def _csv_row(row: dict[str, Any]) -> dict[str, Any]:
+    run = row["last_run"] or {}
+    names = ("name", "start_url", "platform", "tags", "articles", "settings", "added_at")
+    last = {"last_run_at": run.get("started_at"), "last_run_outcome": run.get("outcome")}
+    return {name: row[name] for name in names} | last
+
+
 def _describe_last_run(site: dict[str, Any]) -> tuple[str, str]:
     run = site["last_run"]
     return (format_time(run["started_at"]), run["outcome"] or "running") if run else ("never", "")
 
 
 @sites.command()
-@click.argument("site")
+@click.argument("site", shell_complete=complete("site"))
 @json_option
 @archive_option
 def show(site: str, as_json: bool, archive: str) -> None:
@@ -117,8 +149,8 @@ def show(site: str, as_json: bool, archive: str) -> None:
       archiver sites show blog.example.org
     """
     from archiver.sites.archiver_toml import effective_settings, load_config
-    from archiver.storage.connection import opened
-    from archiver.storage.sites import SETTINGS, find_site, read_mute, rule_versions, tags_of_sites
+    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.sites_settings_and_rules import SETTINGS, find_site, read_mute, rule_versions, tags_of_sites
 
     with opened(archive, read_only=True) as db:
         row = find_site(db, site)
@@ -190,7 +222,7 @@ def _describe_rules(history: list[dict[str, Any]], name: str) -> list[str]:
 
 
 @sites.command(short_help="Show or change the extraction rules of a site.")
-@click.argument("site")
+@click.argument("site", shell_complete=complete("site"))
 @click.option(
     "--set",
     "file",
@@ -216,8 +248,8 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
       archiver sites rules blog.example.org --learn
     """
     from archiver.extraction.template.site_rules_and_constants import to_toml
-    from archiver.storage.connection import opened
-    from archiver.storage.sites import (
+    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.sites_settings_and_rules import (
         find_site,
         forget_rules,
         rule_versions,
@@ -266,7 +298,7 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
 
 
 @sites.command()
-@click.argument("site")
+@click.argument("site", shell_complete=complete("site"))
 @click.option("--with-articles", is_flag=True, help="Also remove its articles. WARC files are kept.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @archive_option
@@ -282,8 +314,8 @@ def remove(site: str, with_articles: bool, yes: bool, archive: str) -> None:
 
     Exit code: 0 removed; 1 it has articles, or not confirmed; 2 wrong usage.
     """
-    from archiver.storage.connection import opened
-    from archiver.storage.sites import find_site, remove_site
+    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.sites_settings_and_rules import find_site, remove_site
 
     with opened(archive) as db:
         row = find_site(db, site)
@@ -302,7 +334,7 @@ def _confirm_removal(site: str, articles: int) -> None:
 
 
 @sites.command()
-@click.argument("site")
+@click.argument("site", shell_complete=complete("site"))
 @click.option("--accept", is_flag=True, help="Store what the pages show, from their captures, without fetching.")
 @json_option
 @archive_option
@@ -322,8 +354,8 @@ def release(site: str, accept: bool, as_json: bool, archive: str) -> None:
     Exit code: 0 done; 1 a page stays held, because its capture cannot be read.
     """
     from archiver.maintenance.run_undoing_and_held_page_release import accept_held, release_held
-    from archiver.storage.connection import opened
-    from archiver.storage.sites import find_site
+    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.sites_settings_and_rules import find_site
 
     with opened(archive) as db:
         row = find_site(db, site)
@@ -350,7 +382,7 @@ def release(site: str, accept: bool, as_json: bool, archive: str) -> None:
 
 
 @sites.command()
-@click.argument("old", metavar="OLD")
+@click.argument("old", metavar="OLD", shell_complete=complete("site"))
 @click.argument("new", metavar="NEW")
 @click.option(
     "--merge",
@@ -383,9 +415,9 @@ def move(old: str, new: str, merge: bool, dry_run: bool, yes: bool, as_json: boo
     Exit code: 0 moved; 1 not moved; 2 wrong usage.
     """
     from archiver.maintenance.site_move import locked_for_move, move_site
-    from archiver.search.index_refresh import refresh_after_writing
-    from archiver.storage.connection import opened
-    from archiver.storage.sites import find_site
+    from archiver.search.index_refresh_opening_and_check import refresh_after_writing
+    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.sites_settings_and_rules import find_site
 
     now = datetime.now(UTC)
     with opened(archive) as db, locked_for_move(Path(archive), find_site(db, old), new):

@@ -12,8 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import archive_option, json_option, pass_options_as, tag_option
-from archiver.cli.terminal import count_noun, format_time, print_json, print_lines, print_table, styled_line
+from archiver.cli.options import archive_option, complete, list_options, pass_options_as, tag_option
+from archiver.cli.terminal import (
+    count_noun,
+    format_time,
+    print_json,
+    print_lines,
+    print_table,
+    print_values,
+    styled_line,
+)
 from archiver.items import SOURCE_NAMES
 
 if TYPE_CHECKING:
@@ -24,7 +32,7 @@ if TYPE_CHECKING:
 _RUN_COUNTS = ("new", "revised", "unchanged", "aliased", "gone", "held", "refused", "failed")
 
 _OUTCOMES = {
-    "found": "found",
+    "found": "URLs",
     "archived": "archived",
     "duplicate": "duplicate",
     "part": "part",
@@ -55,8 +63,18 @@ class StatusOptions:
     notify: bool
     try_notify: bool
     accept: bool
-    as_json: bool
+    form: str | None
     archive: str
+
+    @property
+    def as_json(self) -> bool:
+        return self.form == "json"
+
+    @property
+    def is_table(self) -> bool:
+        """Returns True for the table of sites, False for anything else that the command prints."""
+        special = (self.prometheus is not None, self.notify, self.try_notify, self.health_only, self.missing)
+        return not (any(special) or self.accept or self.site or self.long)
 
 
 SORTS = ("health", "name", "articles", "new", "last", "next", "coverage")
@@ -72,7 +90,7 @@ def _read_levels(context: click.Context, parameter: click.Parameter, value: str)
 
 
 @click.command(short_help="Show what was found and archived, and what is missing.")
-@click.argument("site", required=False)
+@click.argument("site", required=False, shell_complete=complete("site"))
 @tag_option("tag", help="Only the sites with this tag.")
 @click.option(
     "--only",
@@ -106,7 +124,7 @@ def _read_levels(context: click.Context, parameter: click.Parameter, value: str)
     is_flag=True,
     help="Acknowledge the current problems of SITE; they are hidden unless they get worse, or end and come back.",
 )
-@json_option
+@list_options
 @archive_option
 @pass_options_as(StatusOptions)
 def status(options: StatusOptions) -> None:
@@ -159,6 +177,8 @@ def status(options: StatusOptions) -> None:
 
 
 def _reject_combinations(options: StatusOptions) -> None:
+    if options.form in ("jsonl", "csv") and not options.is_table:
+        raise click.UsageError(f"--{options.form} is only for the table of sites. Use --json.")
     if options.site and (options.tag or options.only):
         raise click.UsageError("--tag and --only select several sites: leave out SITE.")
     if (
@@ -187,9 +207,9 @@ def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[st
     """Opens the archive read-only for the duration of the `with` block. Yields the archive and the rows of the selected
     sites.
     """
-    from archiver.health.health_state import read_healths
-    from archiver.storage.connection import opened
-    from archiver.storage.sites import find_site, list_sites, site_ids_with_tag
+    from archiver.health.accepted_findings_and_health_inputs import read_healths
+    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.sites_settings_and_rules import find_site, list_sites, site_ids_with_tag
 
     with opened(options.archive, read_only=True) as db:
         sites = [find_site(db, options.site)] if options.site else list_sites(db)
@@ -204,7 +224,7 @@ def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[st
 
 def _accept_findings(options: StatusOptions) -> None:
     from archiver.cli.run_and_health_output import accept_findings
-    from archiver.health.health_state import read_health
+    from archiver.health.accepted_findings_and_health_inputs import read_health
 
     with _open_sites(options) as (db, (site,)):
         health = read_health(db, site, datetime.now(UTC))
@@ -215,14 +235,14 @@ def _print_table(options: StatusOptions) -> None:
     """Prints the table of the selected sites. Exits with code 1 if a crawled site is not complete."""
     from archiver.cli.run_and_health_output import format_findings
     from archiver.cli.status_table_output import print_site_table, summarize_rows
-    from archiver.health.archive_safety import find_unsafe
-    from archiver.health.common_causes import judge_common_causes, read_common_causes
+    from archiver.health.backup_and_check_health import find_unsafe
     from archiver.health.health_report_and_metrics import judge_groups
     from archiver.health.health_rules import Health
-    from archiver.health.site_status_table import fold_common_causes, read_site_table, sort_rows
+    from archiver.health.simultaneous_site_failures import judge_common_causes, read_common_causes
+    from archiver.health.site_status_table_and_history import fold_common_causes, read_site_table, sort_rows
     from archiver.sites.archiver_toml import load_config
-    from archiver.storage.connection import opened
-    from archiver.storage.sites import site_ids_with_tag
+    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.sites_settings_and_rules import site_ids_with_tag
 
     config, now = load_config(), datetime.now(UTC)
     with opened(options.archive, read_only=True) as db:
@@ -235,14 +255,14 @@ def _print_table(options: StatusOptions) -> None:
     known = bool(rows)
     rows = [row for row in rows if not options.tag or options.tag in row.tags]
     rows = sort_rows([row for row in rows if not options.only or row.health.state in options.only], options.sort)
-    if options.as_json:
-        print_json([row.as_json() for row in rows])
+    if options.form:
+        print_values([row.as_json() for row in rows], options.form)
     elif not rows:
         click.echo(_describe_no_sites(options, has_sites=known), err=True)
     else:
         print_lines(summarize_rows(rows), "")
         print_site_table(fold_common_causes(rows, causes), now)
-    if findings and known and not options.as_json:
+    if findings and known and not options.form:
         print_lines("", styled_line(("the archive", "bold")), *format_findings(Health("amber", findings)))
     if any(row.last_run and not row.complete for row in rows):
         sys.exit(1)
@@ -261,14 +281,14 @@ def _describe_no_sites(options: StatusOptions, *, has_sites: bool) -> str:
 def _print_sites(options: StatusOptions) -> None:
     """Prints the completeness and health of each selected site. Exits with code 1 if a crawled site is not complete."""
     from archiver.cli.run_and_health_output import format_findings
-    from archiver.health.archive_safety import find_unsafe
+    from archiver.health.accepted_findings_and_health_inputs import read_health
+    from archiver.health.backup_and_check_health import find_unsafe
     from archiver.health.health_report_and_metrics import health_as_json
     from archiver.health.health_rules import Health
-    from archiver.health.health_state import read_health
-    from archiver.health.site_status_table import describe_next_run, read_history, read_next_run
+    from archiver.health.site_status_table_and_history import describe_next_run, read_history, read_next_run
     from archiver.sites.archiver_toml import load_config
-    from archiver.storage.completeness import site_completeness
-    from archiver.storage.sites import read_mute
+    from archiver.storage.completeness_and_url_history import site_completeness
+    from archiver.storage.sites_settings_and_rules import read_mute
 
     config, now = load_config(), datetime.now(UTC)
     with _open_sites(options) as (db, sites):
@@ -307,7 +327,11 @@ def _print_site(state: dict[str, Any], health: Health) -> None:
     if muted := state["health"].get("muted"):
         print_lines(styled_line(f"muted until {format_time(muted['until'])}: {muted['why']}", indent=2))
     if not state["runs"]:
-        print_lines(styled_line("never crawled", indent=2), styled_line(next_run, indent=2))
+        print_lines(
+            *([styled_line(f"imported: {_count_articles(state)}", indent=2)] if state["articles"]["all"] else []),
+            styled_line("never crawled", indent=2),
+            styled_line(next_run, indent=2),
+        )
         return
     print_lines(
         *format_findings(health),
@@ -328,7 +352,7 @@ def _print_site(state: dict[str, Any], health: Health) -> None:
 
 def _print_history(rows: list[dict[str, Any]]) -> None:
     from archiver.cli.status_table_output import can_print_blocks, format_history
-    from archiver.health.site_status_table import HistoricalRun
+    from archiver.health.site_status_table_and_history import HistoricalRun
 
     runs = [HistoricalRun(**row) for row in rows]
     if len(runs) < 2:
@@ -354,7 +378,7 @@ def _describe_next(turn: dict[str, Any] | None) -> str:
 
 
 def _print_sources(state: dict[str, Any]) -> None:
-    print_lines("", styled_line(("URLs by source and outcome", "bold"), " (posts and all other pages)"))
+    print_lines("", styled_line(("URLs by source and outcome", "bold"), " (of posts and of all other pages)"))
     _print_source_table(state)
     if guesses := state["wrong_guesses"]:
         print_lines(
@@ -457,32 +481,29 @@ the value under the key in the site's state is empty."""
 
 
 def _summarize_completeness(state: dict[str, Any]) -> str:
-    """Summarizes the completeness of a site in one line: "posts: sitemap 691, API 690, listings 690: archived 690,
-    missing 0".
-    """
-    found = [
-        f"{SOURCE_NAMES.get(row['source'], row['source'])} {row['found']:,}" for row in state["sources"] if row["found"]
-    ]
+    """Summarizes the completeness of a site in one line: "posts: 691 found, 690 archived, 1 gone, 0 missing"."""
     posts = state["posts"]
-    rest = [f"{name} {posts[name]:,}" for name in ("gone", "refused") if posts[name]]
-    stored = [f"archived {posts['archived']:,}", *rest, f"missing {posts['missing']:,}"]
-    return ": ".join(part for part in ("posts", ", ".join(found), ", ".join(stored)) if part)
+    shown = [name for name in ("found", "archived", "gone", "refused", "missing") if posts[name] or name == "missing"]
+    return "posts: " + ", ".join(f"{posts[name]:,} {name}" for name in shown)
 
 
 def _print_source_table(state: dict[str, Any]) -> None:
-    """Prints a table with the number of a site's URLs for each discovery source and outcome, without empty columns."""
+    """Prints a table with the number of a site's posts and URLs for each discovery source and of its URLs for each
+    outcome, without empty columns.
+    """
     shown = [name for name in _OUTCOMES if state["balance"][name]]
     rows = [
-        [SOURCE_NAMES.get(row["source"], row["source"]), *(row["balance"][name] for name in shown)]
+        [SOURCE_NAMES.get(row["source"], row["source"]), row["found"], *(row["balance"][name] for name in shown)]
         for row in state["sources"]
     ]
-    total = ["total", *(state["balance"][name] for name in shown)]
-    print_table(("source", *(_OUTCOMES[name] for name in shown)), [*rows, total], numbers=range(1, len(shown) + 1))
+    total = ["total", state["posts"]["found"], *(state["balance"][name] for name in shown)]
+    headers = ("source", "posts", *(_OUTCOMES[name] for name in shown))
+    print_table(headers, [*rows, total], numbers=range(1, len(shown) + 2))
 
 
 def _print_all_missing(options: StatusOptions) -> None:
     """Prints all missing URLs of the selected sites, by site. Exits with code 1 if there are any."""
-    from archiver.storage.completeness import missing_pages
+    from archiver.storage.completeness_and_url_history import missing_pages
 
     with _open_sites(options) as (db, sites):
         has_sites = db.table("sites").count > 0

@@ -1,22 +1,32 @@
-"""`archiver verify`: checks the articles against their captures, and the archive's files for damage."""
+"""`archiver verify`: checks the articles against their captures, and the archive's files for damage. `archiver doctor`:
+checks the installation.
+"""
 
 from __future__ import annotations
 
+import os
+import platform
+import re
+import shutil
 import sqlite3
-from collections.abc import Sequence
+import webbrowser
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from archiver.cli.options import archive_option, json_option, pass_options_as
+from archiver import __version__
+from archiver.cli.options import archive_option, complete, json_option, pass_options_as
 from archiver.cli.terminal import count_noun, format_time, print_json, print_lines, show_stage_progress, styled_line
+from archiver.errors import ArchiverError
 
 if TYPE_CHECKING:
-    from archiver.maintenance.partial_check import Cause, PartResult
-    from archiver.maintenance.verify import VerifyResult
+    from archiver.maintenance.archive_verification_and_repair import VerifyResult
+    from archiver.maintenance.partial_check_and_damage_causes import Cause, PartResult
     from archiver.maintenance.verify_database import VerifyFinding
     from archiver.storage.backup_and_check_records import Damage
 
@@ -37,7 +47,7 @@ class VerifyOptions:
 
 
 @click.command(short_help="Check every article against its capture, and the archive for damage.")
-@click.argument("what", nargs=-1, metavar="[SITE|ID|URL]...")
+@click.argument("what", nargs=-1, metavar="[SITE|ID|URL]...", shell_complete=complete("site", "article"))
 @click.option("--quick", is_flag=True, help="Check only the database, not the WARC files.")
 @click.option(
     "--part",
@@ -84,7 +94,7 @@ def verify(options: VerifyOptions) -> None:
 
 
 def _verify_part(options: VerifyOptions) -> None:
-    from archiver.maintenance.partial_check import CheckBudget, check_part
+    from archiver.maintenance.partial_check_and_damage_causes import CheckBudget, check_part
     from archiver.sites.archiver_toml import load_config
 
     limits = load_config().maintenance
@@ -128,10 +138,14 @@ def _describe_part(found: PartResult) -> str:
 
 
 def _verify(options: VerifyOptions) -> None:
-    from archiver.maintenance.partial_check import group_by_cause, name_whole_backups, record_verification
-    from archiver.maintenance.verify import repair
-    from archiver.maintenance.verify import verify as run
-    from archiver.search.index_refresh import refresh_archive
+    from archiver.maintenance.archive_verification_and_repair import repair
+    from archiver.maintenance.archive_verification_and_repair import verify as run
+    from archiver.maintenance.partial_check_and_damage_causes import (
+        group_by_cause,
+        name_whole_backups,
+        record_verification,
+    )
+    from archiver.search.index_refresh_opening_and_check import refresh_archive
 
     file, quick, what, started = Path(options.archive), options.quick, options.what, datetime.now(UTC)
     ids = _find_article_ids(options.archive, what) if what else None
@@ -176,8 +190,8 @@ finishes.
 
 
 def _check_search_index(archive: Path, *, quick: bool) -> list[VerifyFinding]:
-    from archiver.search.index_refresh import check_index
-    from archiver.storage.connection import open_archive
+    from archiver.search.index_refresh_opening_and_check import check_index
+    from archiver.storage.archive_opening_and_transactions import open_archive
 
     db = open_archive(archive, read_only=True)
     try:
@@ -193,8 +207,8 @@ def _find_article_ids(archive: str, what: tuple[str, ...]) -> list[int]:
     and SiteNotFound.
     """
     from archiver.errors import ArticleNotFound
+    from archiver.storage.archive_opening_and_transactions import opened
     from archiver.storage.article_tables.article_records import find_article
-    from archiver.storage.connection import opened
 
     with opened(archive, read_only=True) as db:
         out: dict[int, None] = {}
@@ -206,7 +220,9 @@ def _find_article_ids(archive: str, what: tuple[str, ...]) -> list[int]:
             try:
                 out[find_article(db, word)] = None
             except ArticleNotFound:
-                from archiver.storage.sites import find_site
+                if word.isdecimal():
+                    raise
+                from archiver.storage.sites_settings_and_rules import find_site
 
                 name = find_site(db, word)["name"]
                 out.update(
@@ -238,3 +254,172 @@ def _print_findings(found: VerifyResult, causes: Sequence[Cause], repaired: list
         findings = count_noun(len(found.findings), "finding")
         summary = f"{findings} with {summary}" if summary else findings
     click.echo(f"{', '.join(checked)}: {summary}", err=bool(found.findings))
+
+
+# `archiver doctor`
+
+State = Literal["ok", "note", "problem"]
+_STATE_STYLES: dict[State, str] = {"ok": "green", "note": "yellow", "problem": "bold red"}
+_PACKAGES = ("scrapy", "lxml", "tantivy", "fastwarc")
+_LEAST_FREE, _LITTLE_FREE = 256_000_000, 2_000_000_000
+_CLOCK_MARGIN = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """One line of `archiver doctor`: what was checked, how it is, and what to do about it ("" for nothing)."""
+
+    check: str
+    state: State
+    text: str
+    remedy: str = ""
+
+
+@click.command(short_help="Check the installation: versions, extras, disk, contact, clock, index.")
+@json_option
+@archive_option
+def doctor(as_json: bool, archive: str) -> None:
+    """Check what the program needs: versions, extras, archiver.toml, a contact, disk space, a browser, the clock, the
+    archive and its search index. Nothing is changed, and nothing is requested. 'archiver verify' checks the content of
+    the archive.
+
+    \b
+    Examples:
+      archiver doctor
+      archiver doctor --archive news.db --json
+
+    Exit code: 0 no problems; 1 problems; 2 wrong usage.
+    """
+    now, path = datetime.now(UTC), Path(archive)
+    found = [
+        _diagnose_versions(),
+        _diagnose_extras(),
+        _diagnose_settings(),
+        _diagnose_disk(path),
+        _diagnose_browser(),
+        *_diagnose_archive(path, now),
+    ]
+    if as_json:
+        print_json([asdict(one) for one in found])
+    else:
+        width = max(len(one.check) for one in found)
+        for one in found:
+            print_lines(
+                styled_line((f"{one.state:<7}", _STATE_STYLES[one.state]), f"  {one.check:<{width}}  {one.text}")
+            )
+            if one.remedy:
+                print_lines(styled_line(one.remedy, indent=width + 11))
+    if any(one.state == "problem" for one in found):
+        click.get_current_context().exit(1)
+
+
+def _diagnose_versions() -> Diagnosis:
+    packages = ", ".join(f"{name} {metadata.version(name)}" for name in _PACKAGES)
+    python = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+    return Diagnosis("versions", "ok", f"archiver {__version__}, {python}, {packages}")
+
+
+def _diagnose_extras() -> Diagnosis:
+    if not _is_installed("archiver"):
+        return Diagnosis("extras", "note", "unknown, because the program is not installed as a package")
+    missing: dict[str, list[str]] = {}
+    for line in metadata.requires("archiver") or ():
+        name, extra = re.match(r"[\w.-]+", line), re.search(r"""extra == ["'](\w+)["']""", line)
+        if name and extra and name[0] != "archiver" and not _is_installed(name[0]):
+            missing.setdefault(extra[1], []).append(name[0])
+    if not missing:
+        return Diagnosis("extras", "ok", "all are installed")
+    lacking = "; ".join(f"{extra} ({', '.join(names)})" for extra, names in sorted(missing.items()))
+    return Diagnosis(
+        "extras", "note", f"not installed: {lacking}", f"pip install 'archiver[{','.join(sorted(missing))}]'"
+    )
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _diagnose_settings() -> Diagnosis:
+    from archiver.sites.archiver_toml import config_file, load_config
+
+    try:
+        config = load_config()
+    except ArchiverError as error:
+        return Diagnosis("settings", "problem", str(error))
+    contact = os.environ.get("ARCHIVER_CONTACT") or config.contact
+    file = str(config_file()) if config_file().exists() else f"no {config_file()}"
+    if not contact:
+        return Diagnosis(
+            "settings",
+            "note",
+            f"{file}; no contact, so only your own servers can be crawled",
+            "Write contact = \"you@example.org\" into archiver.toml, or run 'archiver init'.",
+        )
+    return Diagnosis("settings", "ok", f"{file}; contact {contact}")
+
+
+def _diagnose_disk(archive: Path) -> Diagnosis:
+    folder = next(place for place in archive.resolve().parents if place.is_dir())
+    free = shutil.disk_usage(folder).free
+    text = f"{free / 1e9:,.1f} GB free at {folder}"
+    if not os.access(folder, os.W_OK):
+        return Diagnosis("disk", "problem", f"{folder} cannot be written", "Choose another place with --archive.")
+    if free < _LITTLE_FREE:
+        state: State = "problem" if free < _LEAST_FREE else "note"
+        return Diagnosis("disk", state, text, "Free some space: a crawl needs at least 256 MB.")
+    return Diagnosis("disk", "ok", text)
+
+
+def _diagnose_browser() -> Diagnosis:
+    try:
+        found = webbrowser.get()
+    except webbrowser.Error:
+        return Diagnosis(
+            "browser", "note", "none found", "'archiver serve' prints an address that you can open on another machine."
+        )
+    return Diagnosis("browser", "ok", getattr(found, "name", "") or type(found).__name__)
+
+
+def _diagnose_archive(archive: Path, now: datetime) -> Iterator[Diagnosis]:
+    """Yields what the archive says: whether it can be read, whether the clock is later than its last run, and whether
+    its search index is sound.
+    """
+    from archiver.search.index_refresh_opening_and_check import check_index
+    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.sites_settings_and_rules import list_sites
+
+    if not archive.exists():
+        yield _diagnose_clock(now, [])
+        yield Diagnosis(
+            "archive", "note", f"none at {archive} yet", "'archiver init' or 'archiver crawl URL' makes it."
+        )
+        return
+    try:
+        with opened(archive, read_only=True) as db:
+            sites = list_sites(db)
+            findings = list(check_index(db, archive, quick=True))
+    except (ArchiverError, sqlite3.Error) as error:
+        yield Diagnosis("archive", "problem", str(error), "'archiver verify' tells more; 'archiver restore' helps.")
+        return
+    yield _diagnose_clock(now, [row["last_run"]["started_at"] for row in sites if row["last_run"]])
+    articles = sum(row["articles"] for row in sites)
+    yield Diagnosis("archive", "ok", f"{archive}: {count_noun(len(sites), 'site')}, {count_noun(articles, 'article')}")
+    if findings:
+        yield Diagnosis("index", "problem", findings[0].sentence, findings[0].remedy)
+    else:
+        yield Diagnosis("index", "ok", "no damage found; searches bring it up to date")
+
+
+def _diagnose_clock(now: datetime, runs: Sequence[str]) -> Diagnosis:
+    """Compares the clock with the times of runs in the archive, and with the time when the program was installed."""
+    installed = datetime.fromtimestamp(Path(__file__).stat().st_mtime, UTC)
+    latest = max((installed, *(datetime.fromisoformat(run) for run in runs)))
+    text = f"{now:%Y-%m-%d %H:%M:%S} UTC"
+    if now + _CLOCK_MARGIN < latest:
+        why = f"{text}, but the program or the archive was written at {latest:%Y-%m-%d %H:%M:%S} UTC"
+        return Diagnosis("clock", "problem", why, "Set the clock: captures are stored with its time.")
+    return Diagnosis("clock", "ok", text)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 from urllib.parse import urlsplit
 
 import click
 
-from archiver.cli.options import archive_option, json_option
+from archiver.cli.options import archive_option, complete, json_option
 from archiver.cli.terminal import count_noun, format_time, print_details, print_json, print_lines, styled_line
 
 _OUTCOMES = {
@@ -25,6 +26,8 @@ _OUTCOMES = {
     "trap": "skipped: crawler trap",
     "failed": "failed to fetch",
 }
+_UNREAD = ("due", "failed", "trap")
+"""Outcomes of pages that `archiver add` may be able to fetch now."""
 _REQUISITE_OUTCOMES = {
     "archived": "captured",
     "unchanged": "captured, unchanged at the last fetch",
@@ -44,27 +47,32 @@ _URL_KINDS = {
 
 
 @click.command(short_help="Explain what happened to a URL.")
-@click.argument("url")
+@click.argument("urls", metavar="URL|ID...", nargs=-1, required=True, shell_complete=complete("article"))
 @json_option
 @archive_option
-def why(url: str, as_json: bool, archive: str) -> None:
-    """Explain what happened to a URL: which sources found it, its outcome, and the rule behind that.
+def why(urls: tuple[str, ...], as_json: bool, archive: str) -> None:
+    """Explain what happened to URLs, or to the URLs of articles: which sources found them, their outcome, and the rule
+    behind that.
 
     \b
     Examples:
       archiver why https://blog.example.org/2024/05/a-post
+      archiver why 7 12
       archiver why https://blog.example.org/?p=7 --json
     """
-    from archiver.storage.completeness import url_history
-    from archiver.storage.connection import opened
+    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.article_tables.article_records import find_article, record
+    from archiver.storage.completeness_and_url_history import url_history
 
     with opened(archive, read_only=True) as db:
-        found = url_history(db, url)
+        addresses = [record(db, find_article(db, one))["url"] if one.isdecimal() else one for one in urls]
+        found = [url_history(db, address) for address in addresses]
     if as_json:
-        print_json(found)
+        print_json(found if len(found) > 1 else found[0])
         return
-    print_lines(styled_line((found["url"], "bold")))
-    print_details(_format_rows(found), indent=2)
+    for number, one in enumerate(found):
+        print_lines(*([""] if number else []), styled_line((one["url"], "bold")))
+        print_details(_format_rows(one), indent=2)
 
 
 def _format_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
@@ -114,6 +122,7 @@ def _format_fetching(found: dict[str, Any]) -> list[tuple[str, str]]:
     due = found["due_at"] and found["outcome"] != "out-of-scope"
     return [
         ("fetched", _format_last_fetch(found) if found["outcome"] else ""),
+        ("fetch now", f"archiver add {shlex.quote(found['url'])}" if found["outcome"] in _UNREAD else ""),
         ("fetch anyway", f"archiver crawl {found['site']} --set-aside" if _is_excluded_by_learned_rule(found) else ""),
         ("next fetch", f"due {format_time(found['due_at'])}: {found['due_for']}" if due else ""),
     ]
@@ -180,7 +189,7 @@ def _format_usage_statement(statement: dict[str, Any]) -> str:
 
 def _is_excluded_by_learned_rule(found: dict[str, Any]) -> bool:
     """Returns True if the URL was excluded as a crawl trap by a learned rule. `crawl --set-aside` fetches such URLs."""
-    from archiver.storage.crawl_exclusions import LEARNED_RULES
+    from archiver.storage.crawl_exclusions_and_trap_evidence import LEARNED_RULES
 
     return found["outcome"] == "trap" and (found["rule"] or "").startswith(LEARNED_RULES)
 

@@ -12,8 +12,14 @@ from itertools import islice
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors import author_markup
-from archiver.extraction.authors.author_markup import LineReader, MarkedLine, MarkedText, nodes_after, nodes_before
+from archiver.extraction.authors import author_markup_and_marked_lines as author_markup
+from archiver.extraction.authors.author_markup_and_marked_lines import (
+    LineReader,
+    MarkedLine,
+    MarkedText,
+    nodes_after,
+    nodes_before,
+)
 from archiver.extraction.authors.person_names import (
     AND,
     BEHALF,

@@ -22,11 +22,11 @@ from archiver.articles.article_comparison import (
     with_finer_time,
     with_unconfirmed,
 )
-from archiver.articles.revision_history import PastRevision, Revert, find_revert
+from archiver.articles.revision_insertion_and_kept_values import PastRevision, Revert, find_revert
 from archiver.fields import LINKS, PAGE_FIELDS, PAGE_LISTS, PAGE_TIMES, PROSE, STORED_LISTS
 from archiver.items import Article, GeoTag
 from archiver.markup.marks import pack_marks, unpack_marks
-from archiver.storage.article_tables.evidence import Entry, compact_json, decode_evidence, pack_evidence
+from archiver.storage.article_tables.field_candidate_evidence import Entry, compact_json, decode_evidence, pack_evidence
 from archiver.storage.pages import insert_row, moment, stamp
 
 # -- SQL for revisions: the row of the current revision has only the fields that differ from `articles`, so that no text

@@ -17,10 +17,16 @@ from archiver.errors import ArticleNotFound, ArticleRemoved, BadAddress, Cluster
 from archiver.fields import CAPTURE_KEYS, FIELDS, STORED
 from archiver.items import Evidence
 from archiver.storage.article_tables.article_and_revision_rows import FULL_CONTENT
-from archiver.storage.article_tables.evidence import EXTRACTION, Entry, decode_evidence, evidence_from, unpack_evidence
-from archiver.storage.article_tables.evidence import readers as readers_of
+from archiver.storage.article_tables.field_candidate_evidence import (
+    EXTRACTION,
+    Entry,
+    decode_evidence,
+    evidence_from,
+    unpack_evidence,
+)
+from archiver.storage.article_tables.field_candidate_evidence import readers as readers_of
 from archiver.storage.column_values import SHAPED, stored_object, stored_texts
-from archiver.storage.sites import find_site
+from archiver.storage.sites_settings_and_rules import find_site
 from archiver.storage.tombstones import tombstone_named
 from archiver.urls import start_address, urlkey
 
@@ -272,8 +278,20 @@ def find_article(db: Database, what: str | int) -> int:
     if row is None:
         if removal := tombstone_named(db, text):
             raise ArticleRemoved(text, removal.explanation, allowed=removal.allowed_at is not None)
-        raise ArticleNotFound(text)
+        raise ArticleNotFound(text, () if text.isdecimal() else _urls_near(db, key))
     return int(row[0])
+
+
+def _urls_near(db: Database, key: str) -> list[str]:
+    """Returns URLs of articles in the same folder of a site as the URL with this urlkey, which may be mistyped."""
+    folder = key.rstrip("/").rpartition("/")[0] + "/"
+    return [
+        row[0]
+        for row in db.execute(
+            "select url from article_urls where urlkey >= ? and urlkey < ? and kind = 'url' limit 1000",
+            [folder, f"{folder}\U0010ffff"],
+        )
+    ]
 
 
 # -- clusters

@@ -31,8 +31,8 @@ from archiver.articles.article_comparison import (
     with_finer_time,
     with_unconfirmed,
 )
-from archiver.articles.article_guards import HoldRule
-from archiver.articles.revision_history import lost_page_object_values, with_page_object_values
+from archiver.articles.revision_insertion_and_kept_values import lost_page_object_values, with_page_object_values
+from archiver.articles.suspicious_changes_and_impossible_values import HoldRule
 from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article
 from archiver.storage.article_tables import near_duplicate_clusters
@@ -66,7 +66,7 @@ from archiver.storage.article_tables.article_urls_and_identification import (
     make_own_url,
     urls_redirecting_to,
 )
-from archiver.storage.article_tables.evidence import (
+from archiver.storage.article_tables.field_candidate_evidence import (
     Entry,
     decode_evidence,
     encode_evidence,

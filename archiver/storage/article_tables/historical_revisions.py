@@ -15,7 +15,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.articles.article_comparison import changed_fields, is_part_url, is_stub, meaning_digest
-from archiver.articles.revision_history import (
+from archiver.articles.revision_insertion_and_kept_values import (
     Changed,
     Placement,
     RevisionRun,
@@ -50,8 +50,13 @@ from archiver.storage.article_tables.articles import (
     overwrite,
     store_article,
 )
-from archiver.storage.article_tables.captures_and_imports import redirects_to
-from archiver.storage.article_tables.evidence import decode_evidence, entries, merge_evidence, pack_evidence
+from archiver.storage.article_tables.captures_redirects_and_import_records import redirects_to
+from archiver.storage.article_tables.field_candidate_evidence import (
+    decode_evidence,
+    entries,
+    merge_evidence,
+    pack_evidence,
+)
 from archiver.storage.article_tables.multipage_articles import parts_of, with_body
 from archiver.storage.pages import moment, stamp
 from archiver.urls import urlkey

@@ -34,7 +34,7 @@ from archiver.articles.near_duplicates import (
     near_duplicate,
     wording_of,
 )
-from archiver.storage.connection import writing
+from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.pages import last_rowid, moment
 from archiver.urls import urlkey
 

@@ -1,0 +1,356 @@
+"""Protects stored articles against false changes and false values. Decides whether the new content of a known post's
+page may replace the stored content, or is held until it is confirmed. Also removes values that cannot be true.
+
+A server may answer 200 and still send something wrong, such as a maintenance page, an empty page that a script would
+fill, or a teaser in place of the text. A page is held in these cases:
+
+- Its text is only a small part of the stored text, or an altogether different one.
+- Other posts show the same text.
+- Far more posts of the site changed in one run than ever before. Then all changed pages of the run are held.
+
+A held page is confirmed by showing the same for some days. If several held pages gained the same, such as a paragraph
+of advertising, they are never confirmed in this way. All functions are pure.
+
+Values that cannot be true are dates in the future, coordinates off the globe, and names without a letter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from archiver.articles.article_comparison import (
+    fold_words,
+    is_other_page,
+    is_stub,
+    letter_sequences,
+    no_longer_shows,
+)
+from archiver.fields import LINES, PAGE_LISTS, PAGE_TIMES, PROSE
+from archiver.frontier.post_and_excluded_page_samples import chance_of_at_most
+from archiver.items import Article, GeoTag, Mark
+from archiver.markup import lazy_regex
+from archiver.markup.marks import carry_marks
+
+
+class HoldRule(StrEnum):
+    """Why a page is held.
+
+    - STUB: it shows the text of a paywall or consent wall, or nothing.
+    - SHORTER: it shows less than half of the stored text.
+    - OTHER_TEXT: it shows neither the title nor anything of the stored text, and no date or author.
+    - SHARED_TEXT: it shows a text that the pages of other posts also show.
+    - NOT_A_POST: it no longer looks like a post.
+    - STILL_LISTED: it is gone, although a feed, sitemap or API still lists it.
+    - MASS_CHANGE, MASS_GONE: it changed, or is gone, together with an unusual share of the site's posts.
+    - SHARED_CHANGE: as MASS_CHANGE, and the same was added to other held pages (see `gains`).
+    """
+
+    STUB = "stub"
+    SHORTER = "shorter"
+    OTHER_TEXT = "other-text"
+    SHARED_TEXT = "shared-text"
+    NOT_A_POST = "not-a-post"
+    STILL_LISTED = "still-listed"
+    MASS_CHANGE = "mass-change"
+    MASS_GONE = "mass-gone"
+    SHARED_CHANGE = "shared-change"
+
+
+MASS_RULES = frozenset({HoldRule.MASS_CHANGE, HoldRule.MASS_GONE, HoldRule.SHARED_CHANGE})
+"""Rules that concern a whole run: all changed or gone pages of the run are held."""
+SHARED_BY = 2
+"""If at least this many other posts show the same new text or have gained the same, this content belongs to the site
+and not to the posts."""
+REASONS = {
+    HoldRule.STUB: "it shows only a stub of the stored text",
+    HoldRule.SHORTER: "it shows less than half of the stored text",
+    HoldRule.OTHER_TEXT: "it shows no part of the stored post",
+    HoldRule.SHARED_TEXT: "it shows a text that other posts of the site also show",
+    HoldRule.NOT_A_POST: "it no longer looks like a post",
+    HoldRule.STILL_LISTED: "it is gone, but a feed, sitemap or API lists it",
+    HoldRule.MASS_CHANGE: "an unusual share of the site's posts changed at once",
+    HoldRule.MASS_GONE: "an unusual share of the site's posts disappeared at once",
+    HoldRule.SHARED_CHANGE: "it gained the same text, title words or date as other posts of the site",
+}
+"""For each rule, the reason why a page is held, as a phrase."""
+
+_SHARE = 0.5
+_SIGNS = lazy_regex(r"\W+")
+
+
+def count_letters(text: str) -> int:
+    """Returns the number of letters and digits of a text."""
+    return len(_SIGNS.sub("", text))
+
+
+def suspicion(old: Article, new: Article) -> HoldRule | None:
+    """Returns the rule by which the new state of a post's page must be held; None if the new state may replace the
+    stored one (`old`). Only this page is examined, not other pages of the site.
+    """
+    if is_stub(old.body, new.body):
+        return HoldRule.STUB
+    before = count_letters(old.body)
+    if before and count_letters(new.body) < before * _SHARE:
+        return HoldRule.OTHER_TEXT if no_longer_shows(old, new) else HoldRule.SHORTER
+    return HoldRule.OTHER_TEXT if is_other_page(old, new) else None
+
+
+_LEAST_HEAD = 40
+
+
+def is_cut_off(old_body: str, new_body: str) -> bool:
+    """Returns True if a text was cut off after its beginning, as teasers are: the new text begins as the old one does,
+    and contains less than half of it. What follows may be from the page around the text, such as a list of other posts.
+    An edit that keeps the beginning and makes the text longer is no such case.
+    """
+    old, new = (fold_words(body).replace(" ", "") for body in (old_body, new_body))
+    head = next((n for n, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+    if len(new) >= len(old) or not _LEAST_HEAD <= head < _SHARE * len(old):
+        return False
+    tail = letter_sequences(old[head:])
+    kept = len(tail & letter_sequences(new[head:])) / len(tail)
+    return head + kept * (len(old) - head) < _SHARE * len(old)
+
+
+# What an edit added to a post. Several posts that gained the same were probably not edited by their authors.
+
+_MOST_LINES = 60
+_MIN_GAINED = {"text": 12, "title": 4}
+_MOST_GAINS = 8
+_GAIN_LENGTH = 160
+
+
+def gains(old: Article, new: Article) -> tuple[str, ...]:
+    """Returns phrases for what the new state of a post contains beyond the old one: an added line, words added to a
+    line or to the title, a new date of publication, or the seconds between the new and the old date. If the same was
+    added to two posts, they have a phrase in common.
+
+    At most eight phrases are returned. An addition of only a few letters is left out, unless it is in many lines.
+    """
+    body: Counter[str] = Counter(_added_to_lines(old.body.split("\n"), new.body.split("\n")))
+    title = _added_words(fold_words(old.title).split(), fold_words(new.title).split()) or fold_words(new.title)
+    found = [f"text: {text}" for text, n in body.most_common() if n * len(text) >= _MIN_GAINED["text"]]
+    if fold_words(old.title) != fold_words(new.title) and len(title) >= _MIN_GAINED["title"]:
+        found.insert(0, f"title: {title}")
+    if old.published and new.published and _instant(old.published) != _instant(new.published):
+        shift = _instant(new.published) - _instant(old.published)
+        found.insert(0, f"date: {shift.total_seconds():+.0f} s")
+        if old.published.date() != new.published.date():
+            found.insert(0, f"date: {new.published.date()}")
+    return tuple(one[:_GAIN_LENGTH] for one in found[:_MOST_GAINS])
+
+
+def _added_to_lines(old: list[str], new: list[str]) -> Iterator[str]:
+    """Yields each added line as `fold_words` returns it. For a line that extends an old line, yields only the added
+    words.
+    """
+    before, after = ([folded for line in lines if (folded := fold_words(line))] for lines in (old, new))
+    kept = set(before) & set(after)
+    lost = [line.split() for line in before if line not in kept][:_MOST_LINES]
+    for line in [line for line in after if line not in kept][:_MOST_LINES]:
+        words = line.split()
+        added = next((text for one in lost if (text := _added_words(one, words))), line)
+        if added:
+            yield added
+
+
+def _added_words(old: list[str], new: list[str]) -> str:
+    """Returns the words that must be added to `old` to get `new`. Returns "" unless at least half of the old words are
+    still there, at the beginning, at the end, or all of them in one piece.
+    """
+    if not old:
+        return ""
+    if len(new) > len(old):
+        for start in range(len(new) - len(old) + 1):
+            if new[start] == old[0] and new[start : start + len(old)] == old:
+                return " ".join(new[:start] + new[start + len(old) :])
+    head = next((n for n, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+    rest = min(len(old), len(new)) - head
+    tail = next((n for n in range(rest) if old[-1 - n] != new[-1 - n]), rest)
+    return " ".join(new[head : len(new) - tail]) if 2 * (head + tail) >= len(old) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The state of a held page: the rule by which the page is held, and since when.
+
+    `looks` is the number of fetches that found the same text; a fetch is only counted if it is at least `LOOK_EVERY`
+    later than the last counted one. `looked_at` is the time of the last counted fetch, and `text_digest` is the digest
+    of the text.
+    """
+
+    rule: HoldRule
+    since: datetime
+    looked_at: datetime
+    looks: int
+    text_digest: str
+
+    def seen_again(self, rule: HoldRule, text_digest: str, at: datetime) -> Hold:
+        """Returns the hold after another fetch at `at`. If the text differs from that of the previous fetch, the count
+        starts again.
+        """
+        if text_digest != self.text_digest:
+            return Hold(rule, self.since, at, 1, text_digest)
+        if at - self.looked_at < LOOK_EVERY:
+            return Hold(rule, self.since, self.looked_at, self.looks, text_digest)
+        return Hold(rule, self.since, at, self.looks + 1, text_digest)
+
+
+LOOK_EVERY = timedelta(hours=20)
+"""A fetch of a held page is only counted if it is at least this much later than the last counted one."""
+CONFIRMED_BY = 3
+"""The number of fetches that must show the same text before a held page is accepted."""
+_CONFIRMED_AFTER = timedelta(hours=44)
+_NEVER_ACCEPTED = frozenset({HoldRule.STUB, HoldRule.SHARED_TEXT, HoldRule.SHARED_CHANGE})
+_LOSES_TEXT = frozenset({HoldRule.SHORTER, HoldRule.OTHER_TEXT})
+
+
+def is_confirmed(hold: Hold, at: datetime, others: int = 0, *, loses_text: bool = False) -> bool:
+    """Returns True if the new state of a held page (with this `hold`) may be stored at the time `at`, because the page
+    has shown the same text for two days. `others` is the number of the site's other pages that are held by the same
+    rule. `loses_text` is True if the new text is cut off.
+
+    Some changes are probably faults of the site, which may last longer. They are never confirmed by time, but only
+    accepted by a person:
+
+    - a stub;
+    - a text that other posts also show;
+    - an addition that other posts have gained as well;
+    - a loss of text, if several posts lost text at once.
+    """
+    if hold.rule in _NEVER_ACCEPTED or ((loses_text or hold.rule in _LOSES_TEXT) and others >= SHARED_BY):
+        return False
+    return hold.looks >= CONFIRMED_BY and at - hold.since >= _CONFIRMED_AFTER
+
+
+_REDATED_AFTER = timedelta(days=1)
+
+
+def is_redated(old: Article, new: Article, first_seen: datetime) -> bool:
+    """Returns True if the new state of a post has a date of publication that is later than the time at which the
+    archive first saw the post. An author may have changed the date; but if many posts of a site have such dates, the
+    site is at fault.
+    """
+    return new.published not in (None, old.published) and _instant(new.published) > first_seen + _REDATED_AFTER
+
+
+def _instant(at: datetime | None) -> datetime:
+    """Returns a time of publication as an aware datetime, in UTC if it has no time zone."""
+    assert at is not None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+# Recognizing runs in which an unusual share of the known posts changed.
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPosts:
+    """Counts of the known posts in one or more runs: how many were fetched again, how many of these had changed, and
+    how many were gone. Changes and deletions that a source had announced are left out.
+    """
+
+    fetched: int = 0
+    changed: int = 0
+    gone: int = 0
+
+    def __add__(self, other: KnownPosts) -> KnownPosts:
+        return KnownPosts(self.fetched + other.fetched, self.changed + other.changed, self.gone + other.gone)
+
+
+TOGETHER = timedelta(days=4)
+"""Runs that began within this time of each other are examined together, because one run alone may fetch only a few
+known posts.
+"""
+UNUSUAL_SHARE = 0.4
+"""If at least this share of the known posts changed at once, a fault of the site may be the cause."""
+MIN_CHANGED = 8
+"""A change of fewer posts than this at once may be chance."""
+_USUAL_RATE = 0.05
+_CHANCE = 1e-5
+
+
+def is_unusual(changed: int, fetched: int, past_changed: int, past_fetched: int) -> bool:
+    """Returns True if unusually many known posts changed (or are gone) in comparison with the site's past. `fetched` is
+    how many were fetched, and the `past_` numbers are those of earlier runs.
+
+    At least eight posts, and at least two in five of the fetched ones, must have changed. In addition, the probability
+    of so many changes must be below one in 100,000, even if posts changed twice as often as in the site's past.
+    """
+    if changed < MIN_CHANGED or changed < UNUSUAL_SHARE * fetched:
+        return False
+    rate = max(_USUAL_RATE, 2 * (past_changed + 1) / (past_fetched + 20))
+    return rate < 1 and chance_of_at_most(fetched - changed, fetched, 1 - rate) < _CHANCE
+
+
+def are_unusual_losses(cut_off: int, fetched: int) -> bool:
+    """Returns True if so many of the known posts that were fetched (`fetched`) have had their texts cut off that their
+    site must have done it, and not their authors. Three are enough if they are at least half of the fetched posts.
+    """
+    return cut_off > SHARED_BY and 2 * cut_off >= fetched
+
+
+_TOMORROW = timedelta(days=1)
+_EARLIEST = datetime(1600, 1, 1, tzinfo=UTC)
+_CONTROL = lazy_regex(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]|[\ud800-\udfff]")
+
+
+def drop_impossible_values(article: Article, at: datetime) -> tuple[Article, tuple[str, ...]]:
+    """Returns the article without values that cannot be true, and a phrase for each dropped date and for dropped
+    coordinates. `at` is the time of the article's capture.
+
+    A date is dropped if it is before the year 1600, or more than a day after the capture (time zones explain up to a
+    day). A geo-tag is dropped if it is off the globe, or has neither coordinates nor a name. Names without a letter or
+    digit are dropped without a phrase. Control characters and unpaired surrogates, which neither a database nor JSON
+    can store, are removed from texts.
+    """
+    problems: list[str] = []
+    values: dict[str, object] = {name: _clean_text(getattr(article, name)) for name in PROSE}
+    for name in LINES:
+        values[name] = re.sub(r"\s+", " ", str(values[name])).strip()
+    for name in PAGE_LISTS:
+        values[name] = _clean_names(getattr(article, name))
+    for name in PAGE_TIMES:
+        time: datetime | None = getattr(article, name)
+        if time is not None and not _EARLIEST <= _with_zone(time) <= at + _TOMORROW:
+            problems.append(f"dropped {name} {time.date()}, which is after the capture or before {_EARLIEST.year}")
+            time = None
+        values[name] = _with_zone(time) if time else None
+    if values["published"] is None:
+        values["published_precision"] = None
+    kept = tuple(g for g in article.geotags if _is_on_globe(g))
+    if len(kept) < len(article.geotags):
+        problems.append("dropped a position that is off the globe")
+    marks = tuple(_clean_mark(m) for m in carry_marks(article.body, article.markup, str(values["body"])))
+    return replace(article, geotags=kept, markup=marks, **values), tuple(problems)  # type: ignore[arg-type]
+
+
+def _clean_text(value: str) -> str:
+    return _CONTROL.sub("", value.replace("\r\n", "\n").replace("\r", "\n")).strip()
+
+
+def _clean_mark(mark: Mark) -> Mark:
+    texts = (mark.value, mark.alt, mark.caption, mark.link)
+    if all(text.isprintable() for text in texts):
+        return mark
+    value, alt, caption, link = map(_clean_text, texts)
+    return replace(mark, value=value, alt=alt, caption=caption, link=link)
+
+
+def _clean_names(values: tuple[str, ...]) -> tuple[str, ...]:
+    names = (re.sub(r"\s+", " ", _clean_text(v)).strip() for v in values)
+    return tuple(dict.fromkeys(n for n in names if re.search(r"\w", n)))
+
+
+def _with_zone(time: datetime) -> datetime:
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _is_on_globe(tag: GeoTag) -> bool:
+    if tag.latitude is None or tag.longitude is None:
+        return bool(tag.placename or tag.region)
+    return -90 <= tag.latitude <= 90 and -180 <= tag.longitude <= 180

@@ -1,0 +1,276 @@
+"""Chooses random samples of what would not be fetched otherwise: of known posts, and of pages that were set aside.
+
+The sample of known posts finds edits that no source announces. The number of sampled posts that had changed shows about
+how many of all posts have changed.
+
+Pages of a URL pattern that were set aside are not fetched. A sample of them tests whether this was right.
+
+All functions are pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from heapq import nsmallest
+from math import ceil, exp, lgamma, log
+from random import Random
+
+from archiver.discovery.url_classifier_and_patterns import URLPattern
+
+DEFAULT_SAMPLE = 10
+"""The number of posts that a run samples by default."""
+SAMPLE_REASON = "sampled, because no source says when posts are edited"
+"""The reason of pages that are due as part of the sample."""
+REMEMBERED_SAMPLES = 10
+"""At most this many runs, the newest ones, are used for an estimate."""
+CONFIDENCE = 0.95
+_MOST_EAGER = 10.0
+_EAGER_FROM = 2
+_SHORTEST_REVISIT = timedelta(days=1)
+_UNKNOWN_AGE = timedelta(days=3650)
+_YEAR = timedelta(days=365)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """The samples of the last runs: how many runs took a sample, how many posts were `sampled`, and how many of these
+    had changed or were gone.
+    """
+
+    runs: int = 0
+    sampled: int = 0
+    changed: int = 0
+
+    @property
+    def eagerness(self) -> float:
+        """Returns the factor, from 1 to 10, by which the sample grows and the revisit period shrinks.
+
+        It is 1 if fewer than two sampled posts had changed, since a single one may be chance. Otherwise it is 1 + 0.2
+        per percent of sampled posts that had changed, at most 10.
+        """
+        if self.changed < _EAGER_FROM:
+            return 1.0
+        return min(1 + 20 * self.changed / self.sampled, _MOST_EAGER)
+
+    def sample_size(self, setting: int) -> int:
+        """Returns how many posts the next run samples if the site's setting is `setting`."""
+        return ceil(setting * self.eagerness)
+
+    def revisit_period(self, setting: timedelta) -> timedelta:
+        """Returns the longest time between two fetches of a post if the site's setting is `setting`."""
+        return min(setting, max(setting / self.eagerness, _SHORTEST_REVISIT))
+
+    @property
+    def at_most(self) -> float:
+        """Returns the upper limit for the share of posts (0 to 1) that have changed, with a confidence of 95 %; 1 if
+        there is no sample.
+
+        It is the upper limit of the Clopper-Pearson interval, which is never too low for its confidence.
+        """
+        n, k = self.sampled, self.changed
+        if k >= n:
+            return 1.0
+        low, high = 0.0, 1.0
+        for _ in range(50):
+            p = (low + high) / 2
+            low, high = (p, high) if chance_of_at_most(k, n, p) > 1 - CONFIDENCE else (low, p)
+        return high
+
+
+def chance_of_at_most(k: int, n: int, p: float) -> float:
+    """Returns the probability of at most `k` successes in `n` independent trials that each succeed with the probability
+    `p` (binomial distribution).
+    """
+    ways = (lgamma(n + 1) - lgamma(i + 1) - lgamma(n - i + 1) for i in range(k + 1))
+    return sum(exp(way + i * log(p) + (n - i) * log(1 - p)) for i, way in enumerate(ways))
+
+
+@dataclass(frozen=True, slots=True)
+class EditEstimate:
+    """The number of a site's known posts that its last run did not fetch again (`unseen`), and the samples from which
+    the number of edits among these posts is estimated.
+    """
+
+    site: str
+    unseen: int
+    samples: Sampled
+
+    def as_dict(self) -> dict[str, int | float | str | None]:
+        """Returns the estimate as JSON values. `share_at_most` and `posts_at_most` are None without a sample."""
+        has_sample = self.samples.sampled > 0
+        return {
+            "unseen": self.unseen,
+            "runs": self.samples.runs,
+            "sampled": self.samples.sampled,
+            "changed": self.samples.changed,
+            "confidence": CONFIDENCE,
+            "share_at_most": round(self.samples.at_most, 4) if has_sample else None,
+            "posts_at_most": ceil(self.unseen * self.samples.at_most) if has_sample else None,
+            "sentence": self.sentence,
+        }
+
+    @property
+    def sentence(self) -> str:
+        """Returns the estimate as a sentence, without a full stop."""
+        posts = "known post was" if self.unseen == 1 else "known posts were"
+        sampled = ""
+        if self.samples.sampled:
+            since = f" in the last {self.samples.runs} runs" if self.samples.runs > 1 else ""
+            sampled = (
+                f" of {self.samples.sampled:,} sampled{since}, {self.samples.changed:,} had changed "
+                f"(with 95 % confidence, at most {ceil(100 * self.samples.at_most)} of 100 have);"
+            )
+        return f"{self.unseen:,} {posts} not fetched again;{sampled} 'archiver crawl {self.site} --full' fetches all"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPost:
+    """A post that may be sampled. `published` is an ISO 8601 date; None if unknown."""
+
+    page_id: int
+    urlkey: str
+    published: str | None
+
+
+def choose_sample(posts: Iterable[KnownPost], size: int, run_id: int, now: datetime) -> list[int]:
+    """Returns the IDs of the pages to sample, at most `size`, without keeping all posts in memory.
+
+    Every post has a chance to be chosen. A one-year-old post has half the chance of a new post, and a ten-year-old post
+    an eleventh of it. The choice depends only on the run and on the paths of the posts (weighted sampling by Efraimidis
+    and Spirakis).
+    """
+    chosen = nsmallest(size, ((_lot(one, run_id, now), one.page_id) for one in posts))
+    return [page_id for _, page_id in chosen]
+
+
+def _lot(post: KnownPost, run_id: int, now: datetime) -> float:
+    path = post.urlkey.partition(")")[2]
+    digest = blake2b(f"{run_id} {path}".encode(), digest_size=8).digest()
+    chance = (int.from_bytes(digest) + 1) / (2**64 + 1)
+    return -log(chance) * (1 + _age(post.published, now) / _YEAR)
+
+
+def _age(published: str | None, now: datetime) -> timedelta:
+    if not published:
+        return _UNKNOWN_AGE
+    at = datetime.fromisoformat(published)
+    return max(now - (at if at.tzinfo else at.replace(tzinfo=now.tzinfo)), timedelta(0))
+
+
+_LEAST, _MOST, _MORE_PER = 10, 20, 500
+_MOST_PATTERNS = 100
+OTHER_PATTERNS = "other patterns"
+"""The key under which `SetAsidePages.as_json` counts all patterns of a family after the first hundred together."""
+
+
+def sample_size(pages: int, *, by_sources: bool = False) -> int:
+    """Returns the size of the sample of `pages` set-aside pages: 10, plus one for every 500 pages, but at most 20. If
+    the pages were set aside because a source lists all posts (`by_sources`), one page in ten is sampled, but at most 20
+    pages.
+    """
+    return min(pages, _MOST, -(-pages // 10) if by_sources else _LEAST + pages // _MORE_PER)
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """The pages of one URL pattern that a run has set aside.
+
+    - `pages`: how many pages are set aside now.
+    - `sampled`: how many pages were sampled, and are therefore no longer set aside.
+    - `hits`: how many of the sampled pages are posts or lead to unknown posts.
+    - `rounds`: the number of samples since the pattern was last reopened, that is, since all its pages were last
+      released to be fetched.
+    - `waiting`: how many pages were set aside since the last sample.
+    - `chosen`: the IDs of the pages to sample next, chosen uniformly at random from the waiting pages.
+    """
+
+    pages: int = 0
+    sampled: int = 0
+    hits: int = 0
+    rounds: int = 0
+    waiting: int = 0
+    chosen: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class SetAsidePages:
+    """The pages that a run has set aside, by URL pattern. It keeps at most 20 IDs of each pattern (Vitter's algorithm
+    R), so its size depends on the number of patterns only.
+
+    `run_id` seeds the random choices, so that the sample of a run can be repeated.
+    """
+
+    run_id: int
+    _patterns: dict[URLPattern, SetAside] = field(default_factory=dict)
+
+    def copy(self) -> SetAsidePages:
+        """Returns a copy, which later changes do not affect."""
+        return SetAsidePages(self.run_id, dict(self._patterns))
+
+    def __contains__(self, pattern: URLPattern) -> bool:
+        return bool((known := self._patterns.get(pattern)) and known.pages)
+
+    def add(self, pattern: URLPattern, page_id: int) -> None:
+        """Records that a page of this pattern is set aside."""
+        known = self._patterns.get(pattern, SetAside())
+        chosen, at = known.chosen, known.waiting
+        if len(chosen) < _MOST:
+            chosen = (*chosen, page_id)
+        elif (place := self._random(pattern, f"{known.rounds}.{at}").randrange(at + 1)) < _MOST:
+            chosen = (*chosen[:place], page_id, *chosen[place + 1 :])
+        self._patterns[pattern] = replace(known, pages=known.pages + 1, waiting=at + 1, chosen=chosen)
+
+    def _random(self, pattern: URLPattern, step: str) -> Random:
+        return Random(f"{self.run_id} {pattern.family} {pattern.key} {step}")
+
+    def take_samples(
+        self, rounds: Mapping[str, int], by_sources: Callable[[URLPattern], bool] = lambda pattern: False
+    ) -> dict[int, URLPattern]:
+        """Returns the pages to sample now, by ID, each with its pattern. Until a pattern is reopened, it is sampled as
+        many times as `rounds` says for its family, or once if the family is not in `rounds`. `by_sources` returns True
+        if the pages of a pattern are set aside because a source lists all posts.
+        """
+        out: dict[int, URLPattern] = {}
+        for pattern, known in self._patterns.items():
+            if known.waiting and known.rounds < rounds.get(pattern.family, 1):
+                dice = self._random(pattern, f"{known.rounds} sample")
+                ids = dice.sample(known.chosen, sample_size(known.waiting, by_sources=by_sources(pattern)))
+                out.update(dict.fromkeys(ids, pattern))
+                self._patterns[pattern] = replace(
+                    known,
+                    pages=known.pages - len(ids),
+                    sampled=known.sampled + len(ids),
+                    rounds=known.rounds + 1,
+                    waiting=0,
+                    chosen=(),
+                )
+        return out
+
+    def count_hit(self, pattern: URLPattern) -> None:
+        """Counts a sampled page that is a post or leads to an unknown post."""
+        known = self._patterns[pattern]
+        self._patterns[pattern] = replace(known, hits=known.hits + 1)
+
+    def reopen(self, pattern: URLPattern) -> None:
+        """Records that the pages of this pattern are no longer set aside."""
+        known = self._patterns[pattern]
+        self._patterns[pattern] = replace(known, pages=0, rounds=0, waiting=0, chosen=())
+
+    def as_json(self, rule: str) -> dict[str, dict[str, dict[str, int]]]:
+        """Returns the counts of each pattern for a run's statistics, by rule (`rule` and the family) and pattern. The
+        counts are `pages` (without those that were sampled), `sampled` and `hits`. In each family, the hundred patterns
+        with the most pages get an entry each, and all other patterns share one entry.
+        """
+        out: dict[str, dict[str, dict[str, int]]] = {}
+        for pattern, known in sorted(self._patterns.items(), key=lambda one: (-one[1].pages, one[0])):
+            if not (known.pages or known.sampled):
+                continue
+            counts = out.setdefault(f"{rule}: {pattern.family}", {})
+            key = pattern.key if len(counts) < _MOST_PATTERNS else OTHER_PATTERNS
+            row = counts.setdefault(key, {"pages": 0, "sampled": 0, "hits": 0})
+            for name in row:
+                row[name] += getattr(known, name)
+        return out

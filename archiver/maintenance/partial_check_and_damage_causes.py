@@ -1,0 +1,612 @@
+"""Checks the part of the archive that has not been read for the longest time. `archiver schedule` runs this each night,
+so that everything is read within a few weeks, and damage is found before a reader meets it.
+
+An archive is checked in units: each table with its indexes, ranges of articles, and each WARC file. The order is: WARC
+files that are missing or too short, units that were damaged before, and then the units that have not been read for the
+longest time.
+
+The findings, like those of `archiver verify`, are grouped by their cause: a damaged database, a damaged WARC file, a
+deleted row. The remedy of a cause names an undamaged backup and the command that restores it.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.errors import ArchiveLocked, ArchiverError
+from archiver.maintenance import archive_verification_and_repair as verify
+from archiver.maintenance import verify_captures, verify_database
+from archiver.maintenance.archive_verification_and_repair import VerifyResult, read_transaction, unreadable
+from archiver.maintenance.backup_generations import Generation, find_generations, is_backup
+from archiver.maintenance.database_damage import stored_tables
+from archiver.maintenance.verify_captures import examine_warc, find_flaws
+from archiver.maintenance.verify_database import VerifyFinding, counted_noun
+from archiver.storage.archive_opening_and_transactions import environment_error, is_writable, opened, writing
+from archiver.storage.backup_and_check_records import (
+    DATABASE,
+    TABLE_UNIT,
+    BackupRecord,
+    CheckKind,
+    Damage,
+    IntegrityCheck,
+    begin_check,
+    end_check,
+    forget_units,
+    has_integrity_records,
+    read_backups,
+    read_checked_units,
+    read_creation_time,
+    read_damages,
+    read_last_check,
+    record_checked_units,
+    record_full_check,
+)
+from archiver.storage.locks import lock_check
+
+_DAMAGED = "database-damaged"
+_SUBJECTS_OF_CAUSES = {
+    "row-dangling": "rows that are missing",
+    "cluster-differs": "clusters",
+    "sketch-missing": "near-duplicate index",
+    "counts-differ": "page counts",
+    "index-lacks": "full-text index",
+    "index-strange": "full-text index",
+    "index-differs": "full-text index",
+    "record-unknown": "rows that are missing",
+}
+"""Kinds of findings that have one cause together, each with the subject of this cause."""
+_SEARCH_INDEX = "search-index-"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A finding that explains other findings, its `consequences`. The other attributes are those of a
+    `VerifyFinding`.
+    """
+
+    kind: str
+    subject: str
+    sentence: str
+    remedy: str
+    unit: str = ""
+    mend: str = ""
+    consequences: tuple[VerifyFinding, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def as_damage(self) -> Damage:
+        """Returns the cause as a Damage, the form in which the archive stores it."""
+        return Damage(self.unit, self.kind, self.subject, self.sentence, self.remedy)
+
+
+def group_by_cause(findings: Iterable[VerifyFinding]) -> list[Cause]:
+    """Groups findings that have the same cause, and returns the causes in the order of their first findings. A finding
+    without a common cause is its own cause.
+
+    If the database file is damaged, this explains all findings about its rows and indexes. All findings about a WARC
+    file have one cause.
+    """
+    all_findings = list(findings)
+    is_damaged = any(finding.kind == _DAMAGED for finding in all_findings)
+    groups: dict[str, list[VerifyFinding]] = {}
+    for number, finding in enumerate(all_findings):
+        groups.setdefault(_cause_key(finding, number, is_damaged), []).append(finding)
+    return [_make_cause(key, group) for key, group in groups.items()]
+
+
+def _cause_key(finding: VerifyFinding, number: int, is_damaged: bool) -> str:
+    """Returns a key that is equal for findings with the same cause. For a finding that is its own cause, this is its
+    `number`. `is_damaged` is True if the database file is damaged, which then is the cause of most findings.
+    """
+    if finding.unit.startswith("warc/"):
+        return finding.unit
+    if is_damaged and finding.kind not in _NO_CONSEQUENCES:
+        return DATABASE
+    if finding.kind.startswith(_SEARCH_INDEX):
+        return _SEARCH_INDEX
+    return _SUBJECTS_OF_CAUSES.get(finding.kind, str(number))
+
+
+_NO_CONSEQUENCES = ("removal-unfinished", "file-unknown", "index-alone", "path-strange", "check-impossible")
+"""Kinds of findings that are never consequences of a damaged database."""
+
+
+def _make_cause(key: str, group: Sequence[VerifyFinding]) -> Cause:
+    damaged = [one for one in group if one.kind == _DAMAGED]
+    tables = [one for one in damaged if one.unit.startswith(TABLE_UNIT)]
+    main = next((one for one in tables if not one.mend), (tables or damaged or group)[0])
+    rest = tuple(one for one in group if one is not main)
+    if key != DATABASE:
+        return Cause(main.kind, main.subject, main.sentence, main.remedy, main.unit, main.mend, rest)
+    subject = main.subject if len(tables) == 1 else DATABASE
+    more = f", and in {counted_noun(len(tables) - 1, 'more table')}" if len(tables) > 1 else ""
+    mend = main.mend if all(one.mend for one in tables) else ""
+    return Cause(main.kind, subject, f"{main.sentence}{more}", main.remedy, DATABASE, mend, rest)
+
+
+# Finding an undamaged backup.
+
+
+def name_whole_backups(archive: Path, causes: Iterable[Cause]) -> list[Cause]:
+    """Returns the causes with completed remedies. If the database or a WARC file is damaged and a backup on record is
+    undamaged, the remedy names this backup. If a backup's folder cannot be read, the remedy says so.
+    """
+    found = list(causes)
+    if not any(_is_restorable(one) for one in found):
+        return found
+    records = _read_records(archive)
+    whole = _find_whole_databases(records) if any(one.unit == DATABASE for one in found) else {}
+    return [
+        replace(one, remedy=_remedy(archive, one, records, whole)) if records and _is_restorable(one) else one
+        for one in found
+    ]
+
+
+_RESTORABLE = (
+    _DAMAGED,
+    "file-missing",
+    "file-torn",
+    "file-damaged",
+    "file-unreadable",
+    "file-exchanged",
+    "capture-damaged",
+    "record-damaged",
+    "frame-altered",
+)
+
+
+def _is_restorable(cause: Cause) -> bool:
+    return cause.kind in _RESTORABLE and not cause.mend
+
+
+def _read_records(archive: Path) -> list[BackupRecord]:
+    with suppress(ArchiverError, sqlite3.Error), opened(archive, read_only=True, to_copy=True) as db:
+        if has_integrity_records(db):
+            return [one for one in read_backups(db) if one.made_at]
+    return []
+
+
+def _find_whole_databases(records: Iterable[BackupRecord]) -> dict[str, Generation | None]:
+    """Returns a dict from the path of each backup to its newest undamaged generation; to None if all generations are
+    damaged.
+    """
+    return {
+        one.path: next((made for made in find_generations(Path(one.path)) if not made.damage), None) for one in records
+    }
+
+
+def _remedy(archive: Path, cause: Cause, records: Sequence[BackupRecord], whole: dict[str, Generation | None]) -> str:
+    away, worthless = [], []
+    for record in records:
+        file = Path(record.path)
+        if not file.exists():
+            away.append(f"{record.path} ({record.made_at:%Y-%m-%d})")
+        elif cause.unit == DATABASE:
+            if made := whole[record.path]:
+                return (
+                    f"The backup {made.path} of {made.made_at:%Y-%m-%d %H:%M} UTC is undamaged: 'archiver restore "
+                    f"{made.path} --archive {archive}' puts it in the archive's place."
+                )
+            worthless.append(record.path)
+        elif is_whole_in(archive, file.parent, cause.unit):
+            return (
+                f"The archive's file is {'missing' if cause.kind == 'file-missing' else 'damaged'}, but the backup's "
+                f"is undamaged: put it back with 'archiver restore {file} {cause.unit} --archive {archive}'."
+            )
+        else:
+            worthless.append(record.path)
+    parts = [cause.remedy]
+    if worthless:
+        parts.append(f"The backup in {', '.join(worthless)} has no undamaged copy of it.")
+    if away:
+        parts.append(f"A backup that cannot be read now may have an undamaged copy: {', '.join(away)}.")
+    return " ".join(parts)
+
+
+def is_whole_in(archive: Path, folder: Path, name: str) -> bool:
+    """Returns True if the WARC file `name` exists below `folder` and matches the rows of `captures` that the archive
+    has for it.
+    """
+    if not (folder / name).is_file():
+        return False
+    try:
+        with opened(archive, read_only=True, to_copy=True) as db:
+            return not find_flaws(db, folder, name, may_be_earlier=True)
+    except (ArchiverError, sqlite3.Error):
+        return False
+
+
+ARTICLES_UNIT = "articles "
+_ARTICLES_A_UNIT = 1_000
+_FILES_A_BATCH, _BYTES_A_BATCH = 16, 64 << 20
+_RECORD_EVERY = 5.0
+_MISSING = "file-missing"
+_PATIENCE = 20.0
+"""How many seconds to wait for the end of another program's transaction, before the recording of results is
+postponed."""
+Progress = Callable[[str, int, int], None]
+"""A function that is called with a name for the current work, the number of units done, and the total."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckBudget:
+    """How much a partial check reads: at least 1/`days` of the archive's bytes, and more as long as fewer than
+    `seconds` have passed.
+    """
+
+    days: int = 30
+    seconds: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A part of the archive that is checked as a whole. `size` is in bytes; the size of a table or a range of articles
+    is estimated. `first` and `last` are the IDs of a range of articles.
+    """
+
+    name: str
+    size: int
+    first: int = 0
+    last: int = 0
+
+    @property
+    def is_warc(self) -> bool:
+        return not self.name.startswith((TABLE_UNIT, ARTICLES_UNIT))
+
+
+@dataclass(slots=True)
+class PartResult:
+    """The result of a partial check.
+
+    - `units`, `bytes`, `articles`, `warc_files`: how much was read.
+    - `left`: the number of units of the archive that were not read.
+    - `damages`: the damage that was found.
+    - `covers_since`: this check and earlier ones have read every unit of the archive since this time; None if this
+      check could not be finished.
+    """
+
+    units: int = 0
+    left: int = 0
+    bytes: int = 0
+    articles: int = 0
+    warc_files: int = 0
+    damages: list[Damage] = field(default_factory=list)
+    covers_since: datetime | None = None
+
+
+def list_units(db: Database, folder: Path, files: Iterable[str]) -> list[Unit]:
+    """Returns all units of an archive. `files` are the names of its WARC files below `folder`; files with rows in
+    `captures` are added. Raises sqlite3.Error if the schema cannot be read.
+    """
+    pages, page_size = (db.execute(f"pragma {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    tables = stored_tables(db)
+    last = db.execute("select coalesce(max(id), 0) from articles").fetchone()[0]
+    starts = range(1, last + 1, _ARTICLES_A_UNIT)
+    return [
+        *(Unit(f"{TABLE_UNIT}{name}", pages * page_size // len(tables)) for name in tables),
+        *(
+            Unit(
+                _range_unit(first),
+                pages * page_size // max(len(starts), 1),
+                first,
+                first + _ARTICLES_A_UNIT - 1,
+            )
+            for first in starts
+        ),
+        *(Unit(name, _size_of(folder / name)) for name in sorted({*files, *_read_ends(db)})),
+    ]
+
+
+def _read_ends(db: Database) -> dict[str, int]:
+    """Returns, for each WARC file by name, the offset at which its last record with a row in `captures` ends."""
+    return dict(
+        db.execute(
+            "select warc_file, max(warc_offset + warc_length) from captures where warc_file is not null group by 1"
+        ).fetchall()
+    )
+
+
+def _size_of(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
+
+
+def check_part(
+    archive: Path,
+    budget: CheckBudget,
+    progress: Progress = lambda what, done, of: None,
+    clock: Callable[[], float] = monotonic,
+) -> PartResult:
+    """Checks the units that have not been read for the longest time, as far as `budget` allows, and records the results
+    in the archive. `clock` returns seconds, for the time limit in the budget.
+
+    If the process is killed, the results recorded so far are kept. Raises ArchiveLocked if another program locks the
+    archive for too long, and the errors of `open_archive`.
+    """
+    return _PartCheck(archive, budget, clock).run(progress)
+
+
+class _PartCheck:
+    """A check of a part of an archive."""
+
+    def __init__(self, archive: Path, budget: CheckBudget, clock: Callable[[], float]) -> None:
+        self._archive, self._budget, self._clock = archive, budget, clock
+        self._started = datetime.now(UTC)
+        self._read: list[Unit] = []
+        self._found: list[Damage] = []
+        self._result = PartResult()
+
+    def run(self, progress: Progress) -> PartResult:
+        try:
+            lock = lock_check(self._archive)
+        except OSError as error:
+            raise environment_error(error, self._archive) from error
+        with lock:
+            return self._run(progress)
+
+    def _run(self, progress: Progress) -> PartResult:
+        out = self._result
+        number = self._write(lambda db: begin_check(db, "part", self._started))
+        files = verify_captures.find_warc_files(self._archive.parent)
+        with opened(self._archive, read_only=True) as db:
+            units = list_units(db, self._archive.parent, files)
+            waiting = self._in_order(db, units)
+        least = sum(unit.size for unit in units) / self._budget.days
+        due = self._due_batches(waiting, least)
+        while self._check_for_some_seconds(due, files, lambda: progress("the archive", out.units, len(units))):
+            self._record()
+        out.left = len(units) - out.units
+        self._finish(number, units)
+        return out
+
+    def _due_batches(self, waiting: list[Unit], least: float) -> Iterator[list[Unit]]:
+        """Yields batches of units as long as the budget lasts. At least `least` bytes are read, however long that
+        takes.
+        """
+        began = self._clock()
+        for batch in _batches(waiting):
+            if self._clock() - began >= self._budget.seconds and self._result.bytes >= least:
+                return
+            yield batch
+
+    def _check_for_some_seconds(
+        self, due: Iterator[list[Unit]], files: dict[str, bool], report: Callable[[], None]
+    ) -> bool:
+        """Checks batches until it is time to record the results; returns False if there are no more batches. The
+        archive is opened once for all of them, because opening it takes longer than checking a small table. `files` are
+        the archive's WARC files (`find_warc_files`); `report` is called before each batch.
+        """
+        began = self._clock()
+        with opened(self._archive, read_only=True) as db:
+            for batch in due:
+                report()
+                self._check(db, batch, files)
+                if self._clock() - began >= _RECORD_EVERY:
+                    return True
+        return False
+
+    def _in_order(self, db: Database, units: list[Unit]) -> list[Unit]:
+        """Returns the units in the order in which they are checked: first WARC files that are missing or too short,
+        then units with known damage, then all others. Units of the same rank are ordered by the time of their last
+        check, and begin with those that were never read.
+        """
+        known, damaged = read_checked_units(db), {one.unit for one in read_damages(db)}
+        ends, never = _read_ends(db), datetime.min.replace(tzinfo=UTC)
+
+        def rank(unit: Unit) -> tuple[int, datetime]:
+            if unit.is_warc and unit.size < max(ends.get(unit.name, 0), 1):
+                return 0, never
+            is_known = unit.name in damaged or (DATABASE in damaged and unit.name.startswith(TABLE_UNIT))
+            return (1 if is_known else 2), known.get(unit.name, never)
+
+        return sorted(units, key=rank)
+
+    def _check(self, db: Database, batch: list[Unit], files: dict[str, bool]) -> None:
+        out = self._result
+        with read_transaction(db):
+            if batch[0].is_warc:
+                findings = self._check_files(db, batch, files)
+                out.warc_files += len(batch)
+            else:
+                findings = self._check_rows(db, batch[0])
+        causes = name_whole_backups(self._archive, group_by_cause(findings))
+        damages = [one.as_damage() for one in causes]
+        if not batch[0].is_warc:
+            is_known = any(one.unit.startswith(TABLE_UNIT) for one in out.damages)
+            damages = [
+                replace(one, unit=batch[0].name)
+                for one in damages
+                if not (is_known and one.unit == DATABASE and batch[0].last)
+            ]
+        self._found += damages
+        self._read += batch
+        out.damages += damages
+        out.units += len(batch)
+        out.bytes += sum(unit.size for unit in batch)
+
+    def _check_files(self, db: Database, batch: list[Unit], files: dict[str, bool]) -> list[VerifyFinding]:
+        names = [unit.name for unit in batch]
+        try:
+            jobs = verify_captures.make_capture_jobs_of_files(db, self._archive.parent, names, files)
+            examined = [examine_warc(job) for job in jobs]
+            return self._without_rewritten(list(verify_captures.make_findings(db, examined)))
+        except sqlite3.Error as error:
+            return [replace(unreadable(self._archive, "captures", error), unit=name) for name in names]
+
+    def _without_rewritten(self, findings: list[VerifyFinding]) -> list[VerifyFinding]:
+        """Returns the findings without those about files that a takedown has replaced since they were listed."""
+        if not any(one.kind == _MISSING for one in findings):
+            return findings
+        with opened(self._archive, read_only=True) as db:
+            used = _read_ends(db)
+        return [one for one in findings if one.kind != _MISSING or one.unit in used]
+
+    def _check_rows(self, db: Database, unit: Unit) -> list[VerifyFinding]:
+        try:
+            if unit.name.startswith(TABLE_UNIT):
+                return list(verify_database.check_integrity(db, [unit.name.removeprefix(TABLE_UNIT)]))
+            ids = verify.ids_between(db, unit.first, unit.last)
+            self._result.articles += len(ids)
+            return [
+                finding for at in range(0, len(ids), 100) for finding in verify.check_articles(db, ids[at : at + 100])
+            ]
+        except sqlite3.Error as error:
+            return [unreadable(self._archive, unit.name, error)]
+
+    def _record(self) -> None:
+        """Stores the results since the last recording in the archive. Does nothing if the archive is locked; the next
+        recording then includes them.
+        """
+        with suppress(ArchiveLocked):
+            self._write(self._record_in)
+            self._read, self._found = [], []
+
+    def _record_in(self, db: Database) -> None:
+        record_checked_units(db, [unit.name for unit in self._read], self._found, datetime.now(UTC))
+
+    def _finish(self, number: int, units: list[Unit]) -> None:
+        out = self._result
+
+        def write(db: Database) -> None:
+            self._record_in(db)
+            known = read_checked_units(db)
+            forget_units(db, set(known) - {unit.name for unit in units})
+            created = read_creation_time(db) or self._started
+            out.covers_since = min(
+                (known.get(unit.name) or self._time_of(unit, created) for unit in units), default=self._started
+            )
+            end_check(
+                db,
+                number,
+                IntegrityCheck(
+                    "part",
+                    self._started,
+                    datetime.now(UTC),
+                    out.covers_since,
+                    out.articles,
+                    out.warc_files,
+                    out.bytes,
+                    len(out.damages),
+                ),
+            )
+
+        self._write(write)
+
+    def _time_of(self, unit: Unit, created: datetime) -> datetime:
+        """Returns the time that counts as the last check of a unit that was never read. For a WARC file, it is the time
+        of the last change; for other units, it is `created`, when the archive was created.
+        """
+        try:
+            changed = (self._archive.parent / unit.name).stat().st_mtime
+        except OSError:
+            return created
+        return max(datetime.fromtimestamp(changed, UTC), created)
+
+    def _write(self, write: Callable[[Database], int | None]) -> int:
+        try:
+            with opened(self._archive) as db, writing(db, _PATIENCE):
+                return write(db) or 0
+        except sqlite3.Error as error:
+            raise environment_error(error, self._archive) from error
+
+
+def _batches(units: Iterable[Unit]) -> Iterator[list[Unit]]:
+    """Yields the units in batches: several WARC files, whose rows are read together, or one other unit."""
+    batch: list[Unit] = []
+    for unit in units:
+        full = len(batch) >= _FILES_A_BATCH or sum(one.size for one in batch) >= _BYTES_A_BATCH
+        if batch and (full or not unit.is_warc or not batch[0].is_warc):
+            yield batch
+            batch = []
+        batch.append(unit)
+    if batch:
+        yield batch
+
+
+def is_part_due(db: Database, at: str, now: datetime, *, is_running: bool = False) -> bool:
+    """Returns True if the nightly check is due. It is due each day at the time `at` (UTC, such as "03:00"), and after
+    that until a check has begun. An interrupted check is due again at once. A new archive is first checked in the
+    following night.
+
+    `is_running` is True if a check is running now; the last check is then unfinished, but not interrupted.
+    """
+    hour, minute = map(int, at.split(":"))
+    turn = now.astimezone(UTC).replace(hour=hour, minute=minute, second=0, microsecond=0)
+    if turn > now:
+        turn -= timedelta(days=1)
+    last = read_last_check(db, "part", finished=False)
+    if last and not last.finished_at:
+        return not is_running
+    before = last.started_at if last else read_creation_time(db)
+    return before is not None and before < turn
+
+
+def record_verification(archive: Path, found: VerifyResult, damages: Iterable[Damage], started: datetime) -> str:
+    """Records the result of a verification of the whole archive, which began at `started` and found `damages`. Returns
+    the reason if that was not possible, otherwise "". Writes nothing to a backup.
+    """
+    if not (is_writable(archive) and is_writable(archive.parent)):
+        return "it cannot be written here"
+    kind: CheckKind = "verify"
+    stored = [_with_range(one) for one in damages]
+    try:
+        with opened(archive, read_only=True) as db:
+            if not has_integrity_records(db):
+                return "it was written by an earlier version"
+            if is_backup(db, archive):
+                return ""
+            units = list_units(db, archive.parent, verify_captures.find_warc_files(archive.parent))
+        with opened(archive) as db, writing(db, _PATIENCE):
+            number = begin_check(db, kind, started)
+            record_full_check(db, [unit.name for unit in units], stored, started)
+            end_check(
+                db,
+                number,
+                IntegrityCheck(
+                    kind,
+                    started,
+                    datetime.now(UTC),
+                    started,
+                    found.articles,
+                    found.files,
+                    sum(unit.size for unit in units if unit.is_warc) + archive.stat().st_size,
+                    len(stored),
+                ),
+            )
+    except ArchiveLocked as error:
+        return str(error)
+    except (sqlite3.Error, OSError) as error:
+        return str(environment_error(error, archive))
+    return ""
+
+
+_ARTICLE_FINDINGS = ("article-altered", "version-altered", "versions-missing", "facets-differ")
+"""Kinds of findings about single articles, which the check of a range of articles can find."""
+
+
+def _with_range(damage: Damage) -> Damage:
+    """Returns the damage with its unit set to the range of articles that contains the damaged article, since the next
+    check of this range shows whether it is repaired. Damage of another kind is returned unchanged.
+    """
+    number = re.match(r"article (\d+)", damage.subject)
+    if damage.kind not in _ARTICLE_FINDINGS or not number:
+        return damage
+    first = (int(number[1]) - 1) // _ARTICLES_A_UNIT * _ARTICLES_A_UNIT + 1
+    return replace(damage, unit=_range_unit(first))
+
+
+def _range_unit(first: int) -> str:
+    return f"{ARTICLES_UNIT}{first}-{first + _ARTICLES_A_UNIT - 1}"

@@ -1,0 +1,395 @@
+"""Opens the search index of an archive, updating or rebuilding it first, and checks it against the archive.
+
+If an update is killed at any moment, the next update repeats it.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from ctypes import CDLL
+from dataclasses import dataclass
+from pathlib import Path
+from weakref import WeakKeyDictionary, WeakSet
+
+import tantivy
+from sqlite_utils import Database
+from tantivy import Query
+
+from archiver.errors import ArchiveLocked, ArchiveNotWritable, ArchiverError, IndexMissing
+from archiver.maintenance.verify_database import VerifyFinding, limit_findings
+from archiver.search import tantivy_index_damage_and_state as tantivy_index
+from archiver.search.index_schema_and_documents import document_rows, index_document, index_schema
+from archiver.search.tantivy_index_damage_and_state import (
+    Searcher,
+    common_words,
+    needs_new_common_words,
+    open_index_in,
+    openable_folder,
+)
+from archiver.storage.archive_opening_and_transactions import is_writable, open_archive
+from archiver.storage.full_text_and_saved_searches import delete_index_files, index_folder, index_locked
+
+_BATCH = 100
+_HEAP_BYTES = 24 << 20
+"""The bytes of memory in which tantivy collects documents. With less memory, tantivy merges more segments, which takes
+even more memory in the end."""
+_CACHE_KILOBYTES = 2_000
+"""The size in KiB of SQLite's page cache for an update. It is small because an update reads most pages only once."""
+_LARGE_UPDATE = 1_000
+"""If at least this many articles are updated, unused memory is first returned to the system."""
+
+Progress = Callable[[int, int], None]
+"""A function that is called with the number of indexed articles and the total."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """The result of an index update: the number of indexed articles, and True if the index was rebuilt. `damaged`
+    describes the damage found in the previous index; "" if there was none.
+    """
+
+    articles: int
+    rebuilt: bool
+    damaged: str = ""
+
+
+def refresh_index(db: Database, archive: Path, *, rebuild: bool = False, progress: Progress | None = None) -> Refreshed:
+    """Updates an archive's search index with the articles that changed. Rebuilds it if `rebuild` is True, or if it is
+    missing, is damaged, or was made from another archive. `progress` is called with the number of articles indexed so
+    far and their total.
+
+    `db` must be open for writing. Only one process updates at a time; other processes wait up to 30 s and then skip the
+    update. Raises OSError if the folder cannot be written.
+    """
+    folder = index_folder(archive)
+    folder.mkdir(exist_ok=True)
+    with index_locked(folder) as acquired:
+        if not acquired:
+            return Refreshed(0, rebuilt=False)
+        damage = "" if rebuild or not tantivy_index.is_index_of(db, folder) else _find_damage(folder)
+        rebuild = rebuild or bool(damage) or not tantivy_index.is_index_of(db, folder)
+        if not rebuild and not tantivy_index.is_behind(db):
+            return Refreshed(0, rebuilt=False)
+        changed = tantivy_index.pending_changes(db)
+        state = tantivy_index.index_state(folder)
+        articles = _approximate_count(db)
+        rebuild = rebuild or needs_new_common_words(articles, state.get("articles", 0), len(changed.ids))
+        if (articles if rebuild else len(changed.ids)) >= _LARGE_UPDATE:
+            _return_unused_memory()
+        token = tantivy_index.begin_update(db)
+        common, determined_from = frozenset(state.get("common", ())), state.get("articles", 0)
+        done = None if rebuild else _write_documents(folder, db, changed.ids, common, rebuild=False, progress=progress)
+        if done is None:
+            damage = damage if rebuild else tantivy_index.damaged_file(folder) or "it cannot be written to"
+            delete_index_files(folder)
+            ids = [row[0] for row in db.execute("select id from articles order by id")]
+            common, determined_from = common_words(db, ids), articles
+            done = _write_documents(folder, db, ids, common, rebuild=True, progress=progress)
+            rebuild = True
+        tantivy_index.write_state(folder, token, common, determined_from)
+        tantivy_index.finish_update(db, token, changed.last)
+        return Refreshed(done or 0, rebuild, damage)
+
+
+def refresh_archive(archive: Path, *, rebuild: bool = False, progress: Progress | None = None) -> Refreshed:
+    """Opens the archive at a path and updates its search index, with the same parameters as `refresh_index`. Raises the
+    errors of `open_archive`, such as ArchiveNotFound, and ArchiveNotWritable.
+    """
+    db = open_archive(archive)
+    try:
+        db.execute(f"PRAGMA cache_size=-{_CACHE_KILOBYTES}")
+        return refresh_index(db, archive, rebuild=rebuild, progress=progress)
+    except OSError as error:
+        raise ArchiveNotWritable(str(archive), error.strerror or str(error)) from error
+    finally:
+        db.close()
+
+
+def refresh_after_writing(archive: Path, progress: Progress | None = None) -> str:
+    """Updates the search index after a crawl or an import. `progress` is called with the number of articles indexed so
+    far and their total. Returns a message if the index was damaged or could not be updated, otherwise "".
+
+    Raises no error, so that a crawl does not fail because of the index. The next search tries the update again.
+    """
+    try:
+        return damage_sentence(refresh_archive(archive, progress=progress))
+    except ArchiverError as error:
+        return f"The search index is not up to date yet: {error}"
+
+
+def damage_sentence(done: Refreshed) -> str:
+    """Returns a message that the index was damaged and has been rebuilt; "" if the index was intact."""
+    if not done.damaged:
+        return ""
+    return f"The search index was damaged ({done.damaged}). It has been rebuilt from the archive."
+
+
+def _return_unused_memory() -> None:
+    """Returns unused memory to the system, if the C library can do this (glibc can). Otherwise the memory of a finished
+    crawl would be occupied in addition to the memory for indexing.
+    """
+    gc.collect()
+    if trim := getattr(CDLL(None), "malloc_trim", None):
+        trim(0)
+
+
+def _approximate_count(db: Database) -> int:
+    """Returns the approximate number of articles, which is the highest article ID. This is much faster than counting
+    them.
+    """
+    return int(db.execute("select ifnull(max(id), 0) from articles").fetchone()[0])
+
+
+def _write_documents(
+    folder: Path, db: Database, ids: Sequence[int], common: Collection[str], *, rebuild: bool, progress: Progress | None
+) -> int | None:
+    """Adds articles to the index in `folder` and returns their number. Returns None if the existing index cannot be
+    written to. If `rebuild` is True, the index is a new, empty one. Adjacent words that are both in `common` are
+    indexed as pairs, too.
+
+    Raises OSError if a new index cannot be written.
+    """
+    try:
+        fill_index(tantivy.Index(index_schema(), path=str(folder)), db, ids, common, rebuild=rebuild, progress=progress)
+    except ValueError as error:  # tantivy raises no other exception
+        if rebuild:
+            raise OSError(str(error)) from error
+        return None
+    return len(ids)
+
+
+def _find_damage(folder: Path) -> str:
+    """Returns a description of an index's damage; "" if the index is intact. Files that are unchanged since the last
+    update are not read.
+    """
+    known = tantivy_index.recorded_stamps(folder)
+    try:
+        if name := tantivy_index.damaged_file(folder, known):
+            return name
+        open_index_in(folder).searcher()
+    except (ValueError, OSError) as error:
+        return str(error)
+    if tantivy_index.file_stamps(folder) != known:
+        # The index was copied, or its last update was killed at the end. Once the new stamps are stored, its files are
+        # not read again.
+        state = tantivy_index.index_state(folder)
+        tantivy_index.write_state(folder, state["token"], state["common"], state["articles"])
+    return ""
+
+
+def fill_index(
+    index: tantivy.Index,
+    db: Database,
+    ids: Sequence[int],
+    common: Collection[str] = (),
+    *,
+    rebuild: bool,
+    progress: Progress | None = None,
+) -> None:
+    """Adds the documents of these articles to an index, or replaces them. Adjacent words that are both in `common` are
+    indexed as pairs, too. If `rebuild` is True, the index must be empty. `progress` is called with the number of
+    articles indexed so far and their total.
+    """
+    writer = index.writer(heap_size=_HEAP_BYTES, num_threads=1)
+    for start in range(0, len(ids), _BATCH):
+        batch = ids[start : start + _BATCH]
+        if not rebuild:
+            for number in batch:
+                writer.delete_documents_by_term("id", number)
+        for row in document_rows(db, batch):
+            writer.add_document(index_document(row, common))
+        if progress:
+            progress(min(start + _BATCH, len(ids)), len(ids))
+    writer.commit()
+    writer.wait_merging_threads()
+
+
+# The index of an open archive, updated before each search.
+
+_LOG = logging.getLogger(__name__)
+
+IN_MEMORY = 50_000
+"""If the index cannot be written, an archive with at most this many articles is indexed in memory, which takes several
+seconds."""
+
+_OPENED: WeakKeyDictionary[Database, tuple[int, Searcher]] = WeakKeyDictionary()
+"""The searcher of each open archive, with the state of the database it was opened for (SQLite's data_version)."""
+_HELD: WeakKeyDictionary[Database, Searcher] = WeakKeyDictionary()
+_NOT_UPDATED: WeakSet[Database] = WeakSet()
+
+
+def disable_updates(db: Database) -> None:
+    """Makes searches of this open archive leave the index as it is. They use the existing index if it was made from
+    this database.
+    """
+    _NOT_UPDATED.add(db)
+
+
+def open_searcher(db: Database, progress: Progress | None = None) -> Searcher:
+    """Returns the searcher of an open archive, after updating the index if it can be written. If it cannot be written
+    and is missing or outdated, a small archive is indexed in memory. `progress` is called with the number of articles
+    indexed so far and their total.
+
+    Raises IndexMissing if there is no usable index and the archive is too large to index in memory.
+    """
+    archive = Path(db.execute("select file from pragma_database_list where name = 'main'").fetchone()[0])
+    if db in _HELD:
+        return _HELD[db]
+    version, found = _OPENED.get(db, (None, None))
+    if found is None or version != _version(db) or not found.is_intact:
+        found = _on_disk(db, archive, progress) or _in_memory(db, archive)
+        _OPENED[db] = (_version(db), found)
+    return found
+
+
+@contextmanager
+def hold_searchers(dbs: Sequence[Database]) -> Iterator[list[Searcher]]:
+    """Opens the searchers of several archives, and yields them for the duration of the `with` block. All searches
+    within the block use these searchers, even if an archive changes meanwhile.
+
+    Raises IndexMissing if an archive has no usable index and is too large to index in memory.
+    """
+    found = [open_searcher(db) for db in dbs]
+    _HELD.update(zip(dbs, found, strict=True))
+    try:
+        yield found
+    finally:
+        for db in dbs:
+            _HELD.pop(db, None)
+
+
+def _version(db: Database) -> int:
+    return int(db.execute("pragma data_version").fetchone()[0])
+
+
+def _on_disk(db: Database, archive: Path, progress: Progress | None) -> Searcher | None:
+    folder = index_folder(archive)
+    try:
+        if not tantivy_index.is_migrated(db):
+            return None  # the archive is of an earlier release, and reading it must not migrate it
+        if db not in _NOT_UPDATED and is_writable(archive) and is_writable(archive.parent):
+            writable = open_archive(archive)
+            try:
+                done = refresh_index(writable, archive, progress=progress)
+                if done.damaged:
+                    _LOG.warning("The search index in %s was damaged (%s) and has been rebuilt.", folder, done.damaged)
+            finally:
+                writable.close()
+        elif tantivy_index.damaged_file(folder, tantivy_index.recorded_stamps(folder)) or (
+            db not in _NOT_UPDATED and tantivy_index.is_behind(db)
+        ):
+            return None
+        state = tantivy_index.index_state(folder)
+        with openable_folder(folder) as place:
+            found = Searcher(open_index_in(place), folder, frozenset(state.get("common", ())))
+        # If another process has rebuilt the index in the meantime, the common words in `state` are not those of the new
+        # index.
+        return (
+            found
+            if tantivy_index.is_index_of(db, folder)
+            and tantivy_index.index_state(folder).get("token") == state.get("token")
+            else None
+        )
+    except (sqlite3.OperationalError, ArchiveLocked, OSError, ValueError):
+        return None  # the folder cannot be written, or the index is incomplete
+
+
+def _in_memory(db: Database, archive: Path) -> Searcher:
+    ids = [row[0] for row in db.execute("select id from articles order by id limit ?", [IN_MEMORY + 1])]
+    if len(ids) > IN_MEMORY:
+        raise IndexMissing(str(archive), _damaged(index_folder(archive)))
+    index = tantivy.Index(index_schema())
+    fill_index(index, db, ids, rebuild=True)
+    index.reload()
+    return Searcher(index)
+
+
+def _damaged(folder: Path) -> str:
+    try:
+        return tantivy_index.damaged_file(folder, tantivy_index.recorded_stamps(folder))
+    except OSError:
+        return ""
+
+
+# Verification: finds articles that are missing from the index, and surplus or outdated index entries.
+
+_REMEDY = "Run 'archiver verify --repair' or 'archiver index --rebuild' to rebuild it from the archive."
+
+
+def check_index(db: Database, archive: Path, *, quick: bool = False) -> Iterator[VerifyFinding]:
+    """Yields the differences between an archive and its search index as findings. If `quick` is True, only the IDs of
+    the articles are compared.
+
+    A missing index and changes that are not indexed yet are not reported, because the next search updates the index. An
+    index that the user has no permission to read is not reported either.
+    """
+    folder = index_folder(archive)
+    if not tantivy_index.is_migrated(db) or not tantivy_index.is_index_of(db, folder):
+        return
+    try:
+        damage = tantivy_index.damaged_file(folder, tantivy_index.recorded_stamps(folder) if quick else None)
+        with openable_folder(folder) as place:
+            indexed = {} if damage else _stamps(Searcher(open_index_in(place), folder))
+    except PermissionError:
+        return
+    except (ValueError, OSError) as error:
+        damage = str(error)
+    if damage:
+        yield VerifyFinding(
+            "search-index-damaged",
+            folder.name,
+            f"The search index is damaged: {damage}",
+            _REMEDY,
+            "search",
+        )
+        return
+    behind = set(tantivy_index.pending_changes(db).ids)
+    ids = [
+        row[0]
+        for row in db.execute(
+            "select id from articles where id not in (select article_id from withdrawn_articles) order by id"
+        )
+    ]
+    yield from _findings(
+        sorted(set(indexed) - set(ids) - behind),
+        "strange",
+        "The search index has article {0}, which is not in the archive",
+    )
+    yield from _findings(
+        (number for number in ids if number not in indexed and number not in behind),
+        "lacks",
+        "Article {0} is missing from the search index",
+    )
+    if not quick:
+        stamps = (
+            (row["id"], row["stamp"])
+            for start in range(0, len(ids), _BATCH)
+            for row in document_rows(db, ids[start : start + _BATCH])
+        )
+        yield from _findings(
+            (number for number, stamp in stamps if number not in behind and indexed.get(number, stamp) != stamp),
+            "differs",
+            "The search index has an outdated state of article {0}",
+        )
+
+
+def _findings(numbers: Iterable[int], kind: str, sentence: str) -> Iterator[VerifyFinding]:
+    return limit_findings(
+        (
+            VerifyFinding(f"search-index-{kind}", f"article {number}", sentence.format(number), _REMEDY, "search")
+            for number in numbers
+        ),
+        20,
+    )
+
+
+def _stamps(searcher: Searcher) -> dict[int, int]:
+    """Returns the stamp (digest of the indexed data) of each article in an index, by article ID."""
+    addresses = [address for _, address in searcher.search(Query.all_query(), limit=max(searcher.num_docs, 1)).hits]
+    return dict(
+        zip(searcher.fast_field_values("id", addresses), searcher.fast_field_values("stamp", addresses), strict=True)
+    )

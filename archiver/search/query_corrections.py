@@ -1,0 +1,301 @@
+"""What a search that finds nothing may have meant: words of the index that are spelled like its words, fields that are
+named like its fields, and the number of articles that each would find.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import itemgetter
+
+from sqlite_utils import Database
+
+from archiver.errors import BadQuery, count_typos
+from archiver.fields import WEIGHTS
+from archiver.search.query import Query, ranking_terms
+from archiver.search.query_parser import COLUMN_OF, UnknownField, list_unknown_fields
+from archiver.search.query_plans_hits_and_facets import plan_query, run
+from archiver.search.query_tree import PREDICATES, And, Near, Node, Or, Term
+from archiver.search.tantivy_index_damage_and_state import Searcher
+from archiver.search.word_splitting import is_run_letter, split_into_words, words_with_places
+
+# Words of the index that are spelled like a given word.
+
+_LETTERS_A_MISTAKE = 3
+"""One mistake is assumed for each so many letters of a word."""
+MAX_MISTAKES = 2
+
+
+def allowed_mistakes(word: str) -> int:
+    """Returns how many mistakes may be assumed in a word: none in a word of one or two letters, one in a word of up to
+    five letters, and two in a longer one.
+    """
+    return min(len(word) // _LETTERS_A_MISTAKE, MAX_MISTAKES)
+
+
+def nearest_words(word: str, known: Iterable[str] | Mapping[str, int], most: int = 3) -> tuple[str, ...]:
+    """Returns the known words that `word` may stand for, the nearest first and at most `most` of them, without `word`
+    itself. Upper and lower case count as equal.
+
+    Of equally near words, those with the same first letter come first, since it is rarely mistyped. After that, if
+    `known` maps words to how often they occur, the most frequent ones come first; otherwise, the order of `known`
+    decides.
+    """
+    folded, allowed = word.casefold(), allowed_mistakes(word)
+    counts = known if isinstance(known, Mapping) else dict.fromkeys(known, 0)
+    rated = [
+        (distance, other[:1].casefold() != folded[:1], -count, place, other)
+        for place, (other, count) in enumerate(counts.items())
+        if other != word and (distance := count_typos(folded, other.casefold(), allowed)) <= allowed
+    ]
+    return tuple(other for *_, other in sorted(rated, key=itemgetter(0, 1, 2, 3))[:most])
+
+
+_SHARED_START = 3
+"""Words with two mistakes are looked for among the words of the index that begin with so many letters of the word."""
+_MOST_COMPARED = 3_000
+_LONGEST = 30
+"""Longer words are not corrected: every letter costs a hundred look-ups."""
+_ALPHABET = 0x80
+"""The letters of a script are taken from the block of so many code points that contains a letter of the word."""
+
+
+def index_words_near(searcher: Searcher, word: str, columns: Collection[str], most: int = 3) -> tuple[str, ...]:
+    """Returns the words in these columns of the index that `word` may stand for, the nearest first (`nearest_words`).
+
+    `word` must be a folded word, as from `split_into_words`. Words with one mistake are found wherever the mistake is.
+    Words with two mistakes are found if their first three letters are right. Scripts whose words are indexed in pairs
+    of letters are not supported: for them, nothing is found.
+    """
+    if not allowed_mistakes(word) or len(word) > _LONGEST or word.isdigit() or any(map(is_run_letter, word)):
+        return ()
+    counts: Counter[str] = Counter()
+    for one in searcher.all:
+        for column in columns:
+            counts.update({near: found for near in _one_edit(word) if (found := one.doc_freq(column, near))})
+    if allowed_mistakes(word) > 1:
+        counts.update(_with_shared_start(searcher, word, columns, counts))
+    return nearest_words(word, counts, most)
+
+
+def _with_shared_start(searcher: Searcher, word: str, columns: Collection[str], known: Collection[str]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    letters, allowed = set(word), allowed_mistakes(word)
+    for one in searcher.all:
+        for column in columns:
+            for other, found in one.terms_with_prefix(column, word[:_SHARED_START])[:_MOST_COMPARED]:
+                if (
+                    other not in known
+                    and abs(len(other) - len(word)) <= allowed
+                    and len(letters.symmetric_difference(other)) <= 2 * allowed
+                    and count_typos(word, other, allowed) <= allowed
+                ):
+                    counts[other] += found
+    return counts
+
+
+def _one_edit(word: str) -> set[str]:
+    """Returns every word that differs from `word` by one letter left out, replaced or inserted, or by two neighbouring
+    letters that are swapped.
+    """
+    letters = _alphabet(word)
+    parts = [(word[:at], word[at:]) for at in range(len(word) + 1)]
+    out = {a + b[1:] for a, b in parts if b}
+    out |= {a + b[1] + b[0] + b[2:] for a, b in parts if len(b) > 1}
+    out |= {a + letter + b[1:] for a, b in parts if b for letter in letters}
+    out |= {a + letter + b for a, b in parts for letter in letters}
+    return out - {word, ""}
+
+
+def _alphabet(word: str) -> frozenset[str]:
+    blocks = {ord(letter) // _ALPHABET for letter in word if letter.isalpha()}
+    every = (chr(code) for block in blocks for code in range(block * _ALPHABET, (block + 1) * _ALPHABET))
+    return frozenset(c for c in every if unicodedata.category(c)[0] in "LM" and c == c.casefold())
+
+
+# A query with its unknown words replaced.
+
+_MOST_WORDS, _MOST_UNKNOWN = 20, 5
+"""In a query with more words, or with more unknown words, none is corrected."""
+_FEW, _TIMES = 3, 50
+"""A word in at most so many articles is taken for a mistake if a word that differs by one letter is in so many times as
+many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A query text that may have been meant, and the number of articles that it finds. `words` pairs each replaced word
+    of the query with its replacement, spelled as in an article.
+    """
+
+    text: str
+    words: tuple[tuple[str, str], ...]
+    total: int
+
+
+def correct_spelling(db: Database, query: Query, most: int = 3) -> tuple[Correction, ...]:
+    """Returns corrections of the words of a query that no article contains, or hardly any, best first. Only corrections
+    that find articles are returned, with the filters of the query.
+
+    If one word is unknown, the corrections differ in its replacement. If several words are unknown, each of them is
+    replaced by the nearest word of the index. If nothing is found otherwise, unknown words without a near word are left
+    out. Raises BadQuery, SiteNotFound or IndexMissing.
+    """
+    searcher = plan_query(db, query).searcher
+    near: dict[str, tuple[str, ...]] = {}
+    hopeless = []
+    words = dict.fromkeys(_looked_up(ranking_terms(db, query)))
+    rare = [(word, columns) for word, columns in words if _articles(searcher, word, columns) <= _FEW]
+    if len(words) > _MOST_WORDS or len(rare) > _MOST_UNKNOWN:
+        return ()
+    for word, columns in rare:
+        if found := _replacements(searcher, word, columns, most):
+            near[word] = found
+        elif not _articles(searcher, word, columns):
+            hopeless.append(word)
+    if not near:
+        return ()
+    if len(near) == 1:
+        ((word, others),) = near.items()
+        choices = [{word: other} for other in others]
+    else:
+        choices = [{word: others[0] for word, others in near.items()}]
+    for left_out in [{}, dict.fromkeys(hopeless, "")] if hopeless else [{}]:
+        corrections = (_correction(db, query, choice | left_out) for choice in choices)
+        if found_any := tuple(one for one in corrections if one is not None):
+            return found_any
+    return ()
+
+
+def _looked_up(node: Node | None) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yields each word that a query requires, with the columns of the index in which it is looked for. Words to exclude
+    and beginnings of words are left out.
+    """
+    if isinstance(node, And | Or):
+        for item in node.items:
+            yield from _looked_up(item)
+    elif isinstance(node, Near):
+        for term in node.terms:
+            yield from _looked_up(replace(term, column=node.column))
+    elif isinstance(node, Term):
+        words = split_into_words(node.text)
+        for word in words[: len(words) - node.prefix]:
+            yield word, (node.column,) if node.column else tuple(WEIGHTS)
+
+
+def _replacements(searcher: Searcher, word: str, columns: Sequence[str], most: int) -> tuple[str, ...]:
+    known = _articles(searcher, word, columns)
+    found = index_words_near(searcher, word, columns, most)
+    if not known:
+        return found
+    return tuple(
+        one for one in found if count_typos(word, one, 1) == 1 and _articles(searcher, one, columns) >= _TIMES * known
+    )
+
+
+def _articles(searcher: Searcher, word: str, columns: Sequence[str]) -> int:
+    """Returns the number of articles that contain a word in one of these columns, at least."""
+    return max(index.doc_freq(column, word) for index in searcher.all for column in columns)
+
+
+def _correction(db: Database, query: Query, replacements: dict[str, str]) -> Correction | None:
+    """Returns the query with these (folded) words replaced; None if it finds nothing or cannot be parsed."""
+    text = _replace_words(query.text, replacements)
+    try:
+        found = run(db, replace(query, text=text, sort="", recent=None, limit=1, offset=0))
+    except BadQuery:
+        return None
+    if not found.total:
+        return None
+    shown = " ".join(
+        text for hit in found.hits for text in (hit.snippet, hit.title, *hit.authors, *hit.categories, *hit.tags)
+    )
+    spelled = _spellings(shown, replacements.values())
+    pairs = tuple((old, spelled.get(new, new)) for old, new in replacements.items())
+    return Correction(" ".join(_replace_words(query.text, dict(pairs)).split()), pairs, found.total)
+
+
+def _replace_words(text: str, replacements: dict[str, str]) -> str:
+    placed = words_with_places(text)
+    out, end = "", 0
+    for number, word in enumerate(placed.words):
+        start, stop = placed.place(number)
+        if word in replacements and start >= end:
+            out, end = out + text[end:start] + replacements[word], stop
+    return out + text[end:]
+
+
+def _spellings(text: str, words: Collection[str]) -> dict[str, str]:
+    """Returns how these folded words are first spelled in a text."""
+    placed, out = words_with_places(text), dict[str, str]()
+    for number, word in enumerate(placed.words):
+        if word in words and word not in out:
+            start, end = placed.place(number)
+            out[word] = text[start:end]
+    return out
+
+
+# Names before a colon that are no fields.
+
+_OTHER_NAMES = {
+    **dict.fromkeys(("year", "month", "day", "time", "when", "before", "after", "since", "until", "published"), "date"),
+    **dict.fromkeys(("by", "writer", "byline", "from"), "author"),
+    **dict.fromkeys(("host", "domain", "blog", "source", "publisher"), "site"),
+    **dict.fromkeys(("inurl", "address", "link"), "url"),
+    **dict.fromkeys(("intitle", "headline", "subject"), "title"),
+    **dict.fromkeys(("intext", "content", "fulltext"), "body"),
+    **dict.fromkeys(("keyword", "keywords", "label", "hashtag"), "tag"),
+    **dict.fromkeys(("section", "topic", "rubric"), "category"),
+    **dict.fromkeys(("location", "loc", "city", "country", "where"), "place"),
+    **dict.fromkeys(("agency", "wire"), "credit"),
+}
+"""Names that other search engines use for fields, and the field of the same meaning."""
+_DATE = re.compile(r"\d{4}(-\d{1,2}){0,2}(\.\.(\d{4}(-\d{1,2}){0,2})?)?")
+_OPEN = {"after": "{}..", "since": "{}..", "before": "..{}", "until": "..{}"}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldCorrection:
+    """A name before a colon in a query that is no field, and the field that may have been meant ("" if none is
+    similar). `text` is the query with that field, and `total` the number of articles that it finds.
+    """
+
+    name: str
+    field: str
+    text: str
+    total: int
+
+
+def correct_fields(db: Database, query: Query) -> tuple[FieldCorrection, ...]:
+    """Returns a correction for each name before a colon in a query's text that is no field. Raises SiteNotFound or
+    IndexMissing.
+    """
+    return tuple(_correct_field(db, query, one) for one in list_unknown_fields(query.text))
+
+
+def similar_field(name: str, value: str) -> str:
+    """Returns the field that an unknown name before a colon may stand for; "" if there is none."""
+    lower = name.lower()
+    if lower in _OTHER_NAMES:
+        return _OTHER_NAMES[lower]
+    if _DATE.fullmatch(value):
+        return "date"
+    return next(iter(nearest_words(lower, (*COLUMN_OF, *PREDICATES), 1)), "")
+
+
+def _correct_field(db: Database, query: Query, unknown: UnknownField) -> FieldCorrection:
+    field = similar_field(unknown.name, unknown.value)
+    if not field:
+        return FieldCorrection(unknown.name, "", query.text, 0)
+    rest = query.text[unknown.at + len(unknown.name) + 1 : unknown.end]
+    if field == "date":
+        rest = _OPEN.get(unknown.name.lower(), "{}").format(rest)
+    text = f"{query.text[: unknown.at]}{field}:{rest}{query.text[unknown.end :]}"
+    try:
+        total = plan_query(db, replace(query, text=text)).total
+    except BadQuery:  # the value is none of this field
+        return FieldCorrection(unknown.name, "", query.text, 0)
+    return FieldCorrection(unknown.name, field, text, total)

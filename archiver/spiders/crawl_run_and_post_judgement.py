@@ -1,0 +1,667 @@
+"""The open archive of one run over one site: locks it, repairs what the last run left unfinished, writes results, and
+closes it.
+
+Pages are judged to be posts by their form (the markup and address pattern that the pages of one template share), during
+the crawl of a site and again at the end of the run.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlite_utils import Database
+
+from archiver import __version__
+from archiver.articles.post_verdicts_by_page_form import SiteVerdicts, judge_article
+from archiver.articles.suspicious_changes_and_impossible_values import drop_impossible_values
+from archiver.discovery import soft404_and_walls
+from archiver.discovery.cdx_and_timemaps import query_url, service_address, site_prefix
+from archiver.discovery.soft404_and_walls import SoftNotFoundProfile
+from archiver.errors import ArchiverError, SiteMoved, SiteRemoved
+from archiver.extensions.crawl_log import log_as
+from archiver.extraction.page import Page
+from archiver.extraction.page_classifier import Answer
+from archiver.extraction.template.page_form_and_date_slot import page_form
+from archiver.extraction.template.site_rules_and_constants import SiteRules
+from archiver.extraction.template.template_learning_and_checking import TemplateLearner
+from archiver.frontier.pattern_budgets_and_equivalent_urls import RedirectForms
+from archiver.frontier.post_and_excluded_page_samples import DEFAULT_SAMPLE
+from archiver.health.accepted_findings_and_health_inputs import record_run_health
+from archiver.items import Article, Capture, DiscoveredURL, DiscoverySource, PageKind, SourceHint
+from archiver.maintenance.late_hint_and_constant_reextraction import (
+    LateHintReading,
+    LateHintTally,
+    find_late_hints,
+    refuse_constants,
+)
+from archiver.maintenance.page_reclassification import Rejudging, RejudgingTally, judge_site, rejudge
+from archiver.maintenance.reextraction import extract_from_capture
+from archiver.politeness.throttle import MAX_RETRY_AFTER, RunLimits
+from archiver.sites.archiver_toml import effective_settings, load_config
+from archiver.sites.crawler_identity import needs_contact
+from archiver.sites.group_quotas_and_blackouts import limit_scheduled_run
+from archiver.sites.page_objects import load_page_objects
+from archiver.spiders.requisite_queue import Requisites
+from archiver.spiders.run_endings_and_outage_guards import RunEnding, RunResult, internal_error
+from archiver.spiders.trap_detector import TrapDetector
+from archiver.storage import completeness_and_url_history as completeness
+from archiver.storage import pages
+from archiver.storage.archive_opening_and_transactions import (
+    PATIENCE,
+    environment_error,
+    is_environment_error,
+    open_archive,
+    writing,
+)
+from archiver.storage.article_tables.article_and_revision_rows import extractor_of
+from archiver.storage.article_tables.articles import replace_extraction
+from archiver.storage.capture_recovery import ArchiveFileGuard, recover, warc_prefix
+from archiver.storage.completeness_and_url_history import count_responding_sources, record_cdx_list
+from archiver.storage.held_pages_and_recent_changes import count_held, count_taken_back, hold_of
+from archiver.storage.list_changes_and_sampled_posts import (
+    count_unseen_posts,
+    edit_estimate,
+    make_sample_due,
+    samples_of,
+)
+from archiver.storage.locks import HeldLock, lock_host, lock_site
+from archiver.storage.page_discoveries import record_discovered_urls
+from archiver.storage.page_forms_and_verdicts import is_promised, stored_verdicts
+from archiver.storage.page_requisite_records import DEFAULT_MODE, Mode
+from archiver.storage.page_result_writer import PageWriter, StoringRun
+from archiver.storage.run_records_and_statistics import (
+    Counts,
+    UnreadPages,
+    begin_run,
+    check_run,
+    end_run,
+    ensure_site,
+    has_finished,
+    has_only_single_pages,
+    last_finished_version,
+    last_run,
+    left_pages_unsampled,
+    make_seed_due,
+    unfinished_full_crawl,
+)
+from archiver.storage.sites_settings_and_rules import (
+    add_constants,
+    page_objects_of_site,
+    retire_rules,
+    rules_valid_at,
+    store_learned_rules,
+)
+from archiver.storage.tombstones import RemovedURLs
+from archiver.urls import Scope, urlkey
+from archiver.warc.warc_and_cdxj_writer import Continuation, WarcWriter
+from archiver.warc.warc_records import Exchange, Original
+
+_FIRST = 40
+"""The forms are judged for the first time after this many pages of a run, then whenever the number of pages doubles."""
+_HOME_ONLY = 1
+_MOST_AT_END = 5_000
+"""The end of a run judges at most this many pages again; the next run takes up the rest."""
+
+
+class SiteJudge:
+    """Judges the pages of one site by their forms during a run: the `Judge` that the run's `TemplateLearner` asks."""
+
+    def __init__(self, db: Database, archive: Path, site: dict[str, Any], writer: PageWriter, run: StoringRun) -> None:
+        self._db, self._archive, self._site = db, archive, site
+        self._writer, self._run = writer, run
+        self._verdicts: SiteVerdicts = stored_verdicts(db, site["id"])
+        self._pages = 0
+        last = last_run(db, site["id"])
+        self._is_pending = last is not None and last["outcome"] != "finished"
+        self._is_complete = has_finished(db, site["id"])
+        self._is_updated = last_finished_version(db, site["id"]) not in ("", run.version)
+        self._next = _FIRST
+
+    def judge_article(
+        self, page: Page, hint: SourceHint | None, article: Article, extract: Callable[[Answer], Article]
+    ) -> Article:
+        """Returns `article` if the verdict on the page's form agrees with its kind (post, listing ...); otherwise
+        returns what `extract` reads from the page for the right kind. `hint` is the page's source hint.
+        """
+        self._pages += 1
+        if self._pages >= self._next:
+            self._next *= 2
+            self.judge()
+        if not self._verdicts.forms:
+            return article
+        return judge_article(
+            self._verdicts,
+            page_form(page),
+            article,
+            is_promised=lambda: hint is not None or is_promised(self._db, urlkey(page.url)),
+            extract=extract,
+        )
+
+    def before_learning(self) -> None:
+        self.judge()
+
+    def has_post_form(self, page: Page, article: Article) -> bool:
+        return self._verdicts.post_form_of(page_form(page), article.kind, article.kind_rule) is not None
+
+    def held_among(self, urls: Collection[str]) -> Collection[str]:
+        self._writer.flush()
+        return {url for url in urls if hold_of(self._db, urlkey(url)) is not None}
+
+    def judge(self) -> None:
+        """Judges the forms by all pages of the site that are in the archive."""
+        self._writer.flush()
+        now = datetime.now(UTC)
+        self._verdicts = judge_site(self._db, self._site["id"], now, is_complete=self._is_complete)
+
+    def read_late_hints(self) -> LateHintTally:
+        """Extracts the stored captures of those pages again about which a source hint came only after the capture was
+        extracted. Returns the counts.
+        """
+        self._writer.flush()
+        found = find_late_hints(self._db, self._site["id"], self._run.started)
+        if not found:
+            return LateHintTally()
+        judging = Rejudging(self._db, self._archive.parent, self._site, self._verdicts)
+        reading = LateHintReading(self._db, self._archive.parent, judging, self._run)
+        reading.read_all(found, datetime.now(UTC))
+        self._writer.counts.add(reading.counts)
+        return reading.tally
+
+    def finish(self, *, is_complete: bool) -> RejudgingTally:
+        """At the end of the run, decides which forms (templates) are forms of posts, and judges again the pages of
+        forms whose verdict has changed. Also re-extracts articles with values that belong to the site. After an update
+        of the program, pages that are not posts and were answered with 304 are judged again, too.
+
+        Does nothing if the run read only the home page, unless the previous run was interrupted or made by another
+        version. `is_complete` is True if the run has read all pages that it found.
+        """
+        counts = self._writer.counts
+        if self._pages <= _HOME_ONLY and not self._is_pending and not self._is_updated:
+            return RejudgingTally()
+        self._is_complete = self._is_complete or is_complete
+        self.judge()
+        judging = Rejudging(self._db, self._archive.parent, self._site, self._verdicts)
+        since = pages.stamp(self._run.started) if self._is_updated else ""
+        tally, rejudged = rejudge(judging, self._run, confirmed_since=since, most=_MOST_AT_END)
+        counts.add(rejudged)
+        if counts.new or counts.revised or self._is_pending:
+            now = datetime.now(UTC)
+            refused = refuse_constants(self._db, self._archive, self._site, self._run.version, now)
+            tally.reread = refused.articles
+            self._writer.measuring.subtract_constants(refused.lost)
+        return tally
+
+
+_log = logging.getLogger(__name__)
+Only = Literal["", "missing", "set-aside", "pages"]
+"""Limits a run to missing pages ("missing"), to missing and trap-excluded pages ("set-aside"), or to pages that a
+person has named ("pages")."""
+_ADDED_BY = "archiver add"
+"""Where the pages were found that a person has named."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlOrder:
+    """What one run is asked to do.
+
+    - `full`: fetch every known page again.
+    - `limit`: end the run after that many posts.
+    - `since`: skip posts that a source dates earlier.
+    - `only`: limit the run to some pages (see `Only`).
+    - `pages`: the URLs of the only pages to fetch, if `only` is "pages".
+    - `mode`: overrides the site's own setting for requisites.
+    - `scheduled`: True if quotas of groups and blackout hours limit the run.
+    """
+
+    start_url: str
+    full: bool = False
+    limit: int = 0
+    since: datetime | None = None
+    only: Only = ""
+    pages: tuple[str, ...] = ()
+    mode: Mode | None = None
+    scheduled: bool = False
+
+
+def _named_page(url: str) -> DiscoveredURL:
+    """Returns a page that a person has named. It is believed to be a post, unless it is the home page of its host."""
+    is_home = urlkey(url).endswith(")/")
+    kind = PageKind.UNKNOWN if is_home else PageKind.POST
+    return DiscoveredURL(url, DiscoverySource.IMPORT, kind, found_on=_ADDED_BY)
+
+
+@contextmanager
+def archive_faults(archive: Path) -> Iterator[None]:
+    """Context manager that converts errors of the disk or the database to ArchiverErrors whose message names the path
+    of the archive.
+    """
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise environment_error(error, archive) from error
+
+
+class CrawlRun:
+    """The archive of one site during one run. It is opened and locked when the object is made; `close` closes it and
+    sets `result`. `keeps_links` is False if the run fetches single pages of a site that is not crawled: what they link
+    to is then not recorded.
+
+    Raises the errors of `open_archive`, ArchiveInUse if another process crawls this site into this archive, and
+    HostInUse if a process crawls another site on its host. Methods raise sqlite3.Error if the archive can no longer be
+    written.
+    """
+
+    def __init__(self, archive: Path, order: CrawlOrder) -> None:
+        self.archive = archive
+        self.order = order
+        self.started = datetime.now(UTC)
+        self.start_url = order.start_url
+        self.run_id = 0
+        self.continued_full = ""
+        self.result: RunResult | None = None
+        self._locks: list[HeldLock] = []
+        with archive_faults(archive):
+            self.db: Database = open_archive(archive, create=True)
+            try:
+                with writing(self.db):
+                    self.site: dict[str, Any] = ensure_site(self.db, self.start_url, self.started)
+                log_as(self.site["name"])
+                if Scope.of(self.start_url).name != self.site_name:
+                    raise SiteMoved(self.start_url, self.site_name)
+                self._locks += [lock_site(archive, self.site["name"])]
+                self._locks += [lock_host(archive, self.site["host"])]
+                self._begin()
+            except BaseException as error:
+                self._give_up(error)
+                raise
+
+    def _begin(self) -> None:
+        """Repairs what the last run left unfinished, records this run, and sets up its state in memory."""
+        site_id, order = self.site["id"], self.order
+        self.scope = Scope(self.site["host"], self.site["path"])
+        config = load_config()
+        self.page_objects = load_page_objects()
+        if self.page_objects.broken:
+            self.page_objects.check_site(self.site["host"], page_objects_of_site(self.db, self.site["name"]))
+        for broken in self.page_objects.broken:
+            _log.warning("%s Other sites are crawled as usual.", broken.error)
+        self.options: dict[str, Any] = effective_settings(self.db, config)(self.site)
+        self.budget = RunLimits.of(self.options)
+        if order.scheduled:
+            self.budget = limit_scheduled_run(self.db, site_id, self.options, config, self.started)
+        self.mode: Mode = order.mode or self.options.get("requisites") or DEFAULT_MODE
+        self.keeps_links = not order.pages or self.options.get("crawl") is not False
+        self.revisit = timedelta(days=float(self.options.get("revisit_days", 30)))
+        self.samples = samples_of(self.db, site_id)
+        self.quiet_until = self._quiet_until()
+        self.seed_key = pages.resolve_redirects(self.db, urlkey(self.start_url))
+        self._record_start()
+        self._place = ArchiveFileGuard(self.archive)
+        self._removed = RemovedURLs(self.db, self.site_name)
+        self.warc = WarcWriter(
+            self.archive.parent,
+            warc_prefix(self.site_name),
+            f"archiver/{__version__}",
+            f"crawl of {self.site_name}",
+            self._continuation(),
+        )
+        # An API may replace the listings only once a complete crawl has read all posts from it.
+        counted = not order.full and has_finished(self.db, site_id) and pages.has_api(self.db, site_id)
+        storing = StoringRun(
+            self.db,
+            self.site,
+            self.run_id,
+            self.started,
+            self.revisit,
+            __version__,
+            lambda row: extract_from_capture(self.db, self.archive.parent, row, site_id),
+            self.mode,
+            counted,
+            self.samples.revisit_period(self.revisit),
+        )
+        self.writer = PageWriter(storing, self.before_commit)
+        self.writer.counts.found += self._is_start_new
+        self.judge = SiteJudge(self.db, self.archive, self.site, self.writer, storing)
+        self.learner = TemplateLearner(rules_valid_at(self.db, site_id), self._learned, self._outdated, self.judge)
+        self.redirect_forms = RedirectForms()
+        self.traps = TrapDetector(self.db, site_id, self.scope, self.writer.flush, self.run_id)
+        if not order.only and has_finished(self.db, site_id):
+            with writing(self.db):
+                self.traps.limit_views_without_posts(self.started, self.started + self.revisit)
+        if left_pages_unsampled(self.db, site_id, self.run_id):
+            self.traps.resume()
+        self.writer.on_written, self.writer.kept = self.traps.record_written, self.traps.undone_on_error
+        self.requisites = Requisites(self, self.mode)
+        self.gone_confirmed = storing.gone_confirmed
+        self.soft_not_found = self._remembered_soft_not_found()
+        cdx = self.options.get("cdx")
+        self.cdx = query_url(service_address(cdx), site_prefix(self.scope)) if cdx else ""
+
+    def _continuation(self) -> Continuation | None:
+        """Returns the WARC file of the last run as the one to continue; None if it is too old or too long."""
+        last, limits = self.site["warc_file"], load_config().warc
+        return Continuation(last, limits.days, limits.max_mb * 1_000_000) if last and limits.days else None
+
+    def _record_start(self) -> None:
+        order, site_id = self.order, self.site["id"]
+        repairs, mode = recover(self.db, self.archive.parent, self.site), "full" if order.full else "incremental"
+        with writing(self.db):
+            self.continued_full = "" if order.full or order.only else unfinished_full_crawl(self.db, site_id)
+            self.run_id = begin_run(self.db, site_id, order.only or mode, __version__, self.started, repairs)
+            log_as(self.site["name"], self.run_id)
+            found = [_named_page(url) for url in order.pages] or [DiscoveredURL(self.start_url, DiscoverySource.SEED)]
+            new = record_discovered_urls(self.db, site_id, found, self.started)
+            self._is_start_new = bool(new) and not order.pages
+            if order.pages:
+                pass  # the queue hands out these pages, whether they are due or not
+            elif order.only:
+                completeness.make_missing_due(self.db, site_id, include_excluded=order.only == "set-aside")
+            else:
+                # The links of single pages were not recorded, so these pages are read again by the first crawl.
+                everything = order.full or has_only_single_pages(self.db, site_id)
+                pages.make_due(self.db, site_id, self.started, everything=everything)
+                self._sample_posts()
+                for key in {urlkey(self.start_url), self.seed_key}:
+                    make_seed_due(self.db, key)
+            if not self.quiet_until:
+                pages.mark_host_available(self.db, site_id)
+
+    def _sample_posts(self) -> None:
+        """Makes a random sample of the known posts due, to find edits that no source announces. The first crawl takes
+        no sample.
+        """
+        setting = int(self.options.get("sample_posts", DEFAULT_SAMPLE))
+        if not (self.order.full or self.quiet_until) and has_finished(self.db, self.site["id"]):
+            make_sample_due(self.db, self.site["id"], self.run_id, self.started, self.samples.sample_size(setting))
+
+    def _quiet_until(self) -> datetime | None:
+        """Returns the time until which the host asked crawls to wait; None if it has passed. A time too far ahead comes
+        from a wrong clock and is ignored.
+        """
+        until = pages.moment(self.site["quiet_until"])
+        return until if until and self.started < until <= self.started + timedelta(seconds=MAX_RETRY_AFTER) else None
+
+    def _remembered_soft_not_found(self) -> SoftNotFoundProfile | None:
+        """Returns the soft-404 profile that an earlier run stored for this site; None if no profile is stored, or if it
+        is older than the revisit period.
+        """
+        is_outdated = (self.site["soft_not_found_at"] or "") < pages.stamp(self.started - self.revisit)
+        return None if is_outdated else soft404_and_walls.profile_from_json(self.site["soft_not_found"])
+
+    def _give_up(self, error: BaseException) -> None:
+        """Closes the archive after an `error` in opening it, and records the run as failed if its row was already
+        inserted.
+        """
+        if self.run_id and isinstance(error, Exception) and not is_environment_error(error):
+            with suppress(Exception), writing(self.db, 0.0):  # the first error is the one to report
+                end_run(
+                    self.db,
+                    self.run_id,
+                    Counts(),
+                    "failed",
+                    internal_error(self.start_url, error).reason,
+                    datetime.now(UTC),
+                )
+        self.db.close()
+        self._release_locks()
+
+    @property
+    def site_name(self) -> str:
+        return str(self.site["name"])
+
+    @property
+    def counts(self) -> Counts:
+        return self.writer.counts
+
+    @property
+    def home(self) -> str:
+        """Returns the address of the home page after redirects, if an earlier run found it; otherwise the start
+        address.
+        """
+        row = pages.page_row(self.db, self.seed_key)
+        return str(row["url"]) if row else self.start_url
+
+    @contextmanager
+    def writing(self, patience: float = PATIENCE) -> Iterator[None]:
+        """Context manager for a write transaction of this run. Raises ArchiveLocked if another program locks the
+        archive for more than `patience` seconds, and SiteRemoved if the user has removed the site.
+        """
+        with writing(self.db, patience):
+            check_run(self.db, self.run_id, self.site)
+            yield
+
+    def count_pages(self) -> tuple[int, int]:
+        """Returns the number of known pages of this site, and the number of those that are not due."""
+        known, due = self.db.execute(
+            "select count(*), total(due_at <= ?) from pages where site_id = ?",
+            [pages.stamp(self.started), self.site["id"]],
+        ).fetchone()
+        return int(known), int(known - due)
+
+    def enter_cdx(self, *, anonymous: bool) -> None:
+        """Records a web archive's CDX list as a discovery source of this site, if the site's settings name one.
+
+        An `anonymous` crawl, which has no contact, does not request a list from a server that belongs to somebody else.
+        """
+        objection = "its operator should be able to reach you: name a contact (archiver crawl --contact)"
+        with self.writing():
+            record_cdx_list(
+                self.db,
+                self.site["id"],
+                self.cdx,
+                self.started,
+                objection if anonymous and self.cdx and needs_contact(self.cdx) else "",
+            )
+
+    def remember_soft_not_found(self, found: SoftNotFoundProfile) -> None:
+        """Stores the site's soft-404 profile (how it responds for an address that does not exist) with the site."""
+        self.soft_not_found = found
+        with self.writing():
+            self.db.execute(
+                "update sites set soft_not_found = ?, soft_not_found_at = ? where id = ?",
+                [soft404_and_walls.profile_to_json(found), pages.stamp(self.started), self.site["id"]],
+            )
+
+    def remember_platform(self, name: str) -> None:
+        if name and name != self.site["platform"]:
+            with self.writing():
+                self.db.table("sites").update(self.site["id"], {"platform": name})
+            self.site["platform"] = name
+
+    def capture(self, exchange: Exchange, original: Original | None) -> Capture:
+        """Writes one exchange to the run's WARC file and returns its capture. `original` is the WARC record that has
+        the same payload, so that only a revisit record is written; None if there is none. Raises ArchiverError if the
+        disk fails.
+        """
+        with archive_faults(self.archive):
+            return self.warc.write(exchange, original)
+
+    def mentions_removed(self, exchange: Exchange) -> bool:
+        """Returns True if the response of a list, feed or API contains the address of a removed post, and so may
+        contain its text.
+        """
+        codings = (value for name, value in exchange.response_headers if name.lower() == b"content-encoding")
+        return self._removed.is_in(exchange.body, next(codings, b"").decode("latin-1"))
+
+    def before_commit(self) -> None:
+        """Checks that the archive has not been moved, and syncs the WARC file to disk. Raises ArchiverError."""
+        with archive_faults(self.archive):
+            self._place.check()
+            self.warc.sync()
+
+    def read_page(self, page: Page, hint: SourceHint | None, known: PageKind, part_of: str = "") -> Article:
+        """Extracts the article of a page with the site's template and, if there is one, its page object. `hint` is what
+        a feed or an API says about the post, None if nothing; `known` is the kind that the page's source reported;
+        `part_of` is the address of the post of which the page is a further part, or "".
+        """
+        return self.page_objects.apply(self.learner.read(page, hint, known, part_of), page)
+
+    def reread_samples(self) -> None:
+        """Re-extracts, with the site's new template, the posts from which the template was learned, and stores the
+        results.
+        """
+        read: list[tuple[Article, Article]] = []
+        for sample in self.learner.samples():
+            row = pages.page_row(self.db, urlkey(sample.url))
+            if row is None or not row["fetched_at"] or row["fetched_at"] < pages.stamp(self.started):
+                self.learner.put_back(sample)
+                continue
+            after = self.learner.again(sample)
+            if sample.article is not None and after is not None:
+                before, page = sample.article, sample.page()
+                if self.page_objects.of(sample.url):  # the learner extracts without page objects
+                    before, after = self.page_objects.apply(before, page), self.page_objects.apply(after, page)
+                read.append((before, drop_impossible_values(after, sample.captured_at or self.started)[0]))
+        if read:
+            self._store_read_again(read)
+
+    def _store_read_again(self, read: Sequence[tuple[Article, Article]]) -> None:
+        """Replaces stored articles by other extractions of the same pages, in one transaction. `read` are pairs of the
+        stored article and its other extraction.
+        """
+        with self.writing():
+            replaced = [
+                replace_extraction(self.db, before, after, extractor_of(__version__, after), self.run_id)
+                for before, after in read
+            ]
+        for (before, after), is_replaced in zip(read, replaced, strict=True):
+            if is_replaced:
+                self.writer.measuring.recount_fields(before, after)
+
+    def close(self, ending: RunEnding, *, at_fault: bool = False) -> None:
+        """Writes pending results, closes the run and the archive, and sets `result`. Does nothing if the run was closed
+        before.
+
+        If `at_fault` is True or writing fails now, as much as possible is written. The other pages stay due, and the
+        next crawl closes the run.
+        """
+        if not self._locks:
+            return
+        self.result = RunResult(
+            ending.outcome, ending.reason, (datetime.now(UTC) - self.started).total_seconds(), (), 0
+        )
+        try:
+            with archive_faults(self.archive):
+                self.result = self._finish(ending, self.result, 0.0 if at_fault else PATIENCE)
+        except ArchiverError as fault:
+            if isinstance(fault, SiteRemoved):  # no later crawl of this site will finish the file
+                with suppress(OSError):
+                    self.warc.close()
+            if not at_fault:
+                self.result = replace(self.result, outcome="failed", reason=str(fault))
+        except Exception as error:
+            _log.exception("The crawl of %s could not be closed", self.start_url)
+            self.result = replace(self.result, outcome="failed", reason=internal_error(self.start_url, error).reason)
+        self.warc.abandon()
+        with suppress(sqlite3.Error):
+            self.db.close()
+        self._release_locks()
+
+    def _finish(self, ending: RunEnding, result: RunResult, patience: float) -> RunResult:
+        if patience:
+            self.learner.finish()
+        self.writer.flush(patience)
+        if patience and ending.outcome == "finished" and not self.order.pages:
+            self._rejudge(is_complete=not ending.reason)
+        self.requisites.flush(patience)
+        if patience:
+            self.reread_samples()
+        failures = self._record_ending(ending, patience)
+        known, done = self.count_pages()
+        due = known - done + self.requisites.count_due()
+        held = count_held(self.db, self.site["id"])
+        return replace(
+            result,
+            failures=failures,
+            due=due,
+            edits=edit_estimate(self.db, self.site),
+            still_held=held,
+            taken_back=count_taken_back(self.db, self.site["id"], self.run_id, self.started),
+            continued_full=self.continued_full,
+        )
+
+    def _rejudge(self, *, is_complete: bool) -> None:
+        late = self.judge.read_late_hints()
+        if late.read or late.posts or late.unreadable:
+            _log.info(
+                "%s: %d articles re-extracted because a source has reported them since, %d of them changed; %d pages "
+                "turned out to be posts; %d could not be read again",
+                self.site_name,
+                late.read,
+                late.changed,
+                late.posts,
+                len(late.unreadable),
+            )
+        tally = self.judge.finish(is_complete=is_complete)
+        if tally.read or tally.reread:
+            _log.info(
+                "%s: %d pages judged again by their form: %d posts stored, %d articles withdrawn, %d remaining; "
+                "%d articles re-extracted to drop a value that belongs to the site",
+                self.site_name,
+                tally.read,
+                tally.posts,
+                tally.withdrawn,
+                len(tally.left),
+                tally.reread,
+            )
+
+    def _record_ending(self, ending: RunEnding, patience: float) -> tuple[tuple[str, int], ...]:
+        """Finishes the WARC file and the run's row. Returns the reasons for which pages failed, each with its number of
+        pages.
+
+        If the WARC file cannot be finished, the row is written nevertheless, and the next run finishes the file.
+        """
+        unfinished: OSError | None = None
+        last_file, _ = self.warc.end
+        try:
+            self.warc.close()
+        except OSError as error:
+            unfinished = error
+        site_id = self.site["id"]
+        with self.writing(patience):
+            unread = UnreadPages(
+                self.traps.set_aside_counts(),
+                self.traps.unrecorded,
+                0 if self.order.only else count_unseen_posts(self.db, site_id, self.started, datetime.now(UTC)),
+            )
+            statistics = self.writer.measuring.as_json(
+                count_responding_sources(self.db, site_id), unread, ending.outcome
+            )
+            end_run(self.db, self.run_id, self.counts, ending.outcome, ending.reason, datetime.now(UTC), statistics)
+            if last_file:
+                self.db.execute("update sites set warc_file = ? where id = ?", [last_file, site_id])
+            if ending.pages:
+                pages.mark_host_unavailable(self.db, site_id, ending.pages, ending.quiet_until)
+            record_run_health(self.db, self.site, self.run_id, datetime.now(UTC))
+        if unfinished:
+            raise unfinished
+        return tuple(
+            (row[0], row[1])
+            for row in self.db.execute(
+                "select reason, count(*) from pages where site_id = ? and outcome = 'failed' and fetched_at >= ? "
+                "group by reason order by 2 desc",
+                [site_id, pages.stamp(self.started)],
+            )
+        )
+
+    def _release_locks(self) -> None:
+        while self._locks:
+            self._locks.pop().close()
+
+    def _learned(self, rules: SiteRules) -> SiteRules:
+        with self.writing():
+            if not rules.fields:
+                return add_constants(self.db, self.site["id"], rules.constants, datetime.now(UTC))
+            return store_learned_rules(self.db, self.site["id"], rules, datetime.now(UTC))
+
+    def _outdated(self, since: datetime) -> SiteRules | None:
+        with self.writing():
+            retire_rules(self.db, self.site["id"], since)
+        return rules_valid_at(self.db, self.site["id"])

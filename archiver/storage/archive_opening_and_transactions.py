@@ -1,0 +1,350 @@
+"""Opens archives, runs write transactions, and translates errors of the disk and the database to the program's own."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from archiver.errors import (
+    ArchiveDamaged,
+    ArchiveLocked,
+    ArchiveMoved,
+    ArchiveNotFound,
+    ArchiveNotWritable,
+    ArchiverError,
+    ArchiveTooNew,
+    ArchiveTooOld,
+    ArchiveUnreleased,
+    DiskFull,
+    FileInTheWay,
+    NotAnArchive,
+)
+from archiver.storage.article_tables.field_candidate_evidence import forget_evidence_kinds
+from archiver.storage.migrations import (
+    UNRELEASED,
+    create_missing_temp_tables,
+    make_schema,
+    migrations,
+    missing_column_or_view,
+)
+
+# -- faults of the disk and the database
+
+FULL_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# bytes; if less space is free, an I/O error is taken for a full disk, since SQLite may report it in this way
+_NEARLY_FULL = 256 * 1024
+_PRIMARY = 0xFF
+_ENVIRONMENT_CODES = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_AUTH,
+}
+
+
+def is_environment_error(error: BaseException) -> bool:
+    """Returns True if an error was caused by the disk or the database and not by the data to be written."""
+    if isinstance(error, sqlite3.Error):
+        return _error_code(error) & _PRIMARY in _ENVIRONMENT_CODES
+    return isinstance(error, OSError | ArchiverError)
+
+
+def environment_error(error: sqlite3.Error | OSError, archive: Path) -> ArchiverError:
+    """Translates an error of the disk or the database into an ArchiverError. `archive` is the file of the archive that
+    was being read or written.
+    """
+    if isinstance(error, OSError):
+        subject = str(error.filename or archive.parent)
+        if error.errno in FULL_ERRORS:
+            return DiskFull(str(archive.parent), free_bytes(archive))
+        if in_the_way := _file_in_the_way(archive):
+            return FileInTheWay(str(archive), str(in_the_way))
+        if isinstance(error, FileNotFoundError):
+            return ArchiveMoved(subject)
+        return ArchiveNotWritable(subject, error.strerror or str(error))
+    kind = _error_code(error) & _PRIMARY
+    if kind == sqlite3.SQLITE_FULL or (
+        kind in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and free_bytes(archive) < _NEARLY_FULL
+    ):
+        return DiskFull(str(archive.parent), free_bytes(archive))
+    if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return ArchiveLocked(str(archive))
+    if kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return ArchiveDamaged(str(archive), str(error))
+    return ArchiveNotWritable(str(archive), str(error))
+
+
+def _file_in_the_way(archive: Path) -> Path | None:
+    """Returns the file that has the name of a folder in the path of an archive; None if there is none."""
+    return next((one for one in archive.parents if one.is_file()), None)
+
+
+def free_bytes(path: Path) -> int:
+    """Returns the free space in the folder of `path`, in bytes; 0 if it cannot be determined."""
+    try:
+        space = os.statvfs(path.parent)
+    except OSError:
+        return 0
+    return space.f_bavail * space.f_frsize
+
+
+def _error_code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) or 0
+
+
+# -- opening
+
+_BUSY_SECONDS = 30.0
+_STATEMENTS = 512
+"""The number of prepared statements to cache. Writing a page takes more than Python's default of 128."""
+_LOG_PAGES = 8_000
+"""The number of pages in the write-ahead log before a checkpoint (32 MB). With so many pages, index pages that every
+batch changes are copied only once for many batches. Committed data are just as safe in the log."""
+_CACHE_KILOBYTES = 16_000
+"""Size of a writer's page cache, in KiB. It is large because a new row changes distant pages of a dozen indexes."""
+
+
+def open_archive(
+    path: str | os.PathLike[str], *, create: bool = False, read_only: bool = False, to_copy: bool = False
+) -> Database:
+    """Opens the archive at `path` and migrates it to this version's schema.
+
+    If `create` is True, a missing file (and its folder) is created. If `read_only` is True, nothing is written, not
+    even a migration: the tables of pending migrations appear empty. An archive that lacks columns or views of pending
+    migrations is then refused, unless `to_copy` is True: a backup or a check reads the tables as they are. Raises
+    ArchiveNotFound, NotAnArchive, ArchiveTooNew, ArchiveTooOld, ArchiveUnreleased, ArchiveNotWritable, or another error
+    from `environment_error`.
+
+    After a power cut, the database is intact and has the state after one of its last commits (`synchronous=NORMAL` with
+    a write-ahead log).
+    """
+    file = Path(path)
+    if in_the_way := _file_in_the_way(file):
+        raise FileInTheWay(str(file), str(in_the_way))
+    if not file.exists() and not create:
+        raise ArchiveNotFound(str(file), [one.name for one in file.parent.glob(f"*{file.suffix}")])
+    if file.is_dir():
+        raise NotAnArchive(str(file), "it is a folder")
+    if create:
+        _make_writable(file)
+    # Without this, sqlite-utils would read the metadata of every installed package to look for its plugins.
+    db = Database(_connect(file, read_only=read_only), execute_plugins=False)
+    try:
+        _check_is_archive(db, file, empty=not read_only)
+        if not read_only:
+            db.conn.execute("PRAGMA synchronous=NORMAL")
+            make_schema(db)  # called before a log exists, so that a full disk leaves the file unchanged
+            db.conn.execute("PRAGMA journal_mode=WAL")
+            db.conn.execute(f"PRAGMA cache_size=-{_CACHE_KILOBYTES}")
+            db.conn.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
+            if migrations.pending(db):
+                migrations.apply(db)
+        elif migrations.pending(db):
+            if not to_copy and (missing := missing_column_or_view(db)):
+                raise ArchiveTooOld(str(file), missing, writable=is_writable(file) and is_writable(file.parent))
+            create_missing_temp_tables(db)
+    except sqlite3.Error as error:
+        db.close()
+        raise environment_error(error, file) from error
+    except UnicodeDecodeError as error:  # SQLite quotes a damaged schema in its message, which need not be UTF-8
+        db.close()
+        raise ArchiveDamaged(str(file), "its schema cannot be read") from error
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+@contextmanager
+def opened(
+    path: str | os.PathLike[str], *, create: bool = False, read_only: bool = False, to_copy: bool = False
+) -> Iterator[Database]:
+    """Context manager that opens an archive, yields its database and closes it at the end of the block. The parameters
+    and errors are those of `open_archive`.
+    """
+    db = open_archive(path, create=create, read_only=read_only, to_copy=to_copy)
+    try:
+        yield db
+    finally:
+        db.close()
+
+
+def discard_empty_archive(path: Path) -> None:
+    """Deletes an archive that has no sites and no captures, with the files that belong to it. The folder of its log
+    remains. Does nothing if the archive is not empty.
+    """
+    with opened(path) as db:
+        if db.execute("select exists (select 1 from sites) or exists (select 1 from captures)").fetchone()[0]:
+            return
+        db.execute("pragma journal_mode = delete")
+    for file in (path, *path.parent.glob(f".{path.name}.*")):
+        file.unlink(missing_ok=True)
+    for folder in (path.parent / f"{path.name}-search", path.parent / "warc"):
+        with suppress(OSError):  # it is not there, or not empty
+            folder.rmdir()
+
+
+def path_of(db: Database) -> Path:
+    """Returns the path of an open archive."""
+    return Path(db.execute("select file from pragma_database_list where name = 'main'").fetchone()[0])
+
+
+def must_open_immutable(file: Path) -> bool:
+    """Returns True if a read-only archive must be opened with SQLite's `immutable` option.
+
+    Reading a WAL database creates files in its folder; if the folder is not writable and the log is empty,
+    `immutable` avoids that.
+    """
+    log = file.with_name(file.name + "-wal")
+    return not is_writable(file.parent) and not (log.exists() and log.stat().st_size)
+
+
+def is_writable(path: Path) -> bool:
+    """Returns True if this process may write to a file, or create files in a folder."""
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _make_writable(file: Path) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            raise ArchiveNotWritable(str(file), error.strerror or str(error)) from error
+        raise environment_error(error, file) from error
+    if not is_writable(file.parent) or (file.exists() and not is_writable(file)):
+        raise ArchiveNotWritable(str(file), "permission denied")
+
+
+def _connect(file: Path, *, read_only: bool) -> sqlite3.Connection:
+    options = ""
+    if read_only:
+        options = "?mode=ro&immutable=1" if must_open_immutable(file) else "?mode=ro"
+    try:
+        uri = file.resolve().as_uri() + options
+        conn = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, cached_statements=_STATEMENTS)
+    except sqlite3.OperationalError as error:
+        raise environment_error(error, file) from error
+    conn.execute("PRAGMA foreign_keys=ON")
+    return conn
+
+
+def _check_is_archive(db: Database, file: Path, *, empty: bool) -> None:
+    """Raises an error if a file is not an SQLite database or not an archive, or was written by a newer or an unreleased
+    version.
+
+    An empty file is accepted only if `empty` is True.
+    """
+    try:
+        tables = set(db.table_names())
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
+            raise
+        raise NotAnArchive(str(file), "it is not an SQLite database") from error
+    if not tables and not empty:
+        raise NotAnArchive(str(file), "it is empty")
+    if tables and "_sqlite_migrations" not in tables:
+        raise NotAnArchive(str(file), "it is the database of another program")
+    known = {m.name for m in migrations._migrations}
+    for applied in migrations.applied(db):
+        if applied.name == UNRELEASED:
+            raise ArchiveUnreleased(str(file))
+        if applied.name not in known:
+            raise ArchiveTooNew(str(file), applied.name)
+
+
+# -- write transactions
+
+PATIENCE = 60.0
+"""The number of seconds for which a crawl waits for another program to release the database before it gives up."""
+_RETRY_SECONDS = 0.25
+_RETRY_SOON = f"PRAGMA busy_timeout = {int(_RETRY_SECONDS * 1000)}"
+_RETRY_LONG = f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}"
+_NOTICE_AFTER = 2.0
+_notice = logging.getLogger("archiver.notice")
+_SHUTDOWN_PATIENCE = 3.0
+"""Seconds to wait for locks in total once the program is shutting down. Crawls that end together write their last pages
+one after another."""
+_deadline: list[float] = []
+
+
+def stop_waiting_for_locks() -> None:
+    """Limits how long this process still waits for database locks, because it is shutting down."""
+    if not _deadline:
+        _deadline.append(time.monotonic() + _SHUTDOWN_PATIENCE)
+
+
+@contextmanager
+def writing(db: Database, patience: float = PATIENCE, clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
+    """Runs the block in a write transaction, or in a savepoint if a transaction is open; commits it at the end, rolls
+    it back on an error.
+
+    Raises ArchiveLocked if another program holds the lock for longer than `patience` seconds, which `clock` measures.
+    The lock is taken at the beginning (BEGIN IMMEDIATE), because a transaction that reads first cannot continue once
+    another program has written, however long it waits.
+    """
+    if db.conn.in_transaction:
+        try:
+            with db.atomic():
+                yield
+        except BaseException:
+            forget_evidence_kinds(db)
+            raise
+        return
+    _begin_immediate(db, patience, clock)
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        db.rollback()
+        forget_evidence_kinds(db)
+        raise
+
+
+def _begin_immediate(db: Database, patience: float, clock: Callable[[], float]) -> None:
+    begun, notified = clock(), False
+    db.conn.execute(_RETRY_SOON)
+    try:
+        while True:
+            try:
+                db.conn.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                waited = clock() - begun
+                locked = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+                if not locked:
+                    raise
+                if waited >= patience or (_deadline and time.monotonic() >= _deadline[0]):
+                    raise ArchiveLocked(_display_path(db), waited) from error
+                if waited >= _NOTICE_AFTER and not notified:
+                    notified = True
+                    _notice.warning(
+                        "%s is locked by another program; the crawl waits for up to %.0f seconds",
+                        _display_path(db),
+                        patience,
+                    )
+    finally:
+        db.conn.execute(_RETRY_LONG)
+
+
+def _display_path(db: Database) -> str:
+    """Returns the path of a database for messages. If the database is inside the working directory, the path is
+    relative to that directory.
+    """
+    path = Path(next((row[2] for row in db.execute("PRAGMA database_list")), ""))
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

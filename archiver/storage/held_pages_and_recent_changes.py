@@ -1,0 +1,827 @@
+"""The tables `held_pages`, `held_gains` and `recent_changes`.
+
+`held_pages` holds the pages whose new state is not stored until it is confirmed, and `held_gains` what these states
+contain beyond the stored posts. `recent_changes` holds the edits of the last days, which are taken back if they prove
+to be caused by a fault of the site. All functions expect to run inside the caller's transaction.
+
+The page of a known post is held if its new state must not replace what is stored. It is released once it shows the post
+again, or once the new state is confirmed (`articles.article_guards`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+import re
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, NamedTuple
+from zlib import crc32
+
+from sqlite_utils import Database
+
+from archiver.articles.article_comparison import changed_fields, fold_words
+from archiver.articles.post_verdicts_by_page_form import OTHER_FORM_RULE
+from archiver.articles.suspicious_changes_and_impossible_values import (
+    LOOK_EVERY,
+    MASS_RULES,
+    MIN_CHANGED,
+    REASONS,
+    SHARED_BY,
+    TOGETHER,
+    UNUSUAL_SHARE,
+    Hold,
+    HoldRule,
+    are_unusual_losses,
+    count_letters,
+    gains,
+    is_confirmed,
+    is_cut_off,
+    is_unusual,
+    suspicion,
+)
+from archiver.frontier.fetch_order_and_revisits import VOUCHING_SOURCES
+from archiver.items import Article, Outcome, PageKind, PageResult, SourceHint
+from archiver.storage.article_tables.article_and_revision_rows import (
+    article_from_revision,
+    article_from_row,
+    repeats_revision,
+    revision_rows,
+)
+from archiver.storage.article_tables.articles import answering_address, is_move, undo_gone, undo_revision, withdrawal_of
+from archiver.storage.pages import EPOCH, PageState, latest_hint, moment, stamp
+from archiver.urls import urlkey
+
+_FEW = 20
+"""If a site has at most this many held pages, all of them are fetched again each day. If it has more held pages, about
+this many are fetched each day, and the others every third day."""
+_LATER = 3 * LOOK_EVERY
+
+
+def text_digest(body: str) -> str:
+    """Returns the digest of a text of any length, by which pages that show the same text are recognized."""
+    return hashlib.blake2b(fold_words(body).encode(), digest_size=12).hexdigest()
+
+
+# -- held pages
+
+
+def hold_of(db: Database, key: str) -> Hold | None:
+    """Returns the hold on the page at this urlkey: why and since when its new state is not stored. None if the page is
+    not held.
+    """
+    row = db.execute(
+        "select h.rule, h.held_since, h.looked_at, h.looks, h.text_digest from pages p "
+        "join held_pages h on h.page_id = p.id where p.urlkey = ?",
+        [key],
+    ).fetchone()
+    return _hold(row) if row else None
+
+
+def _hold(row: tuple[Any, ...]) -> Hold:
+    since, looked_at = moment(row[1]), moment(row[2])
+    assert since is not None and looked_at is not None
+    return Hold(HoldRule(row[0]), since, looked_at, row[3], row[4])
+
+
+def hold_page(db: Database, key: str, hold: Hold, run_id: int | None, gained: Sequence[str] = ()) -> None:
+    """Stores the hold on the page at this urlkey, in place of an earlier one, and what its new state has `gained`.
+    `run_id` is the ID of the run that holds it, None outside of runs. A page without a row is not held.
+    """
+    db.execute(
+        "insert into held_pages (page_id, rule, held_since, looked_at, looks, text_digest, run_id) "
+        "select id, ?, ?, ?, ?, ?, ? from pages where urlkey = ? on conflict (page_id) do update set "
+        "rule = excluded.rule, looked_at = excluded.looked_at, looks = excluded.looks, "
+        "text_digest = excluded.text_digest",
+        [hold.rule, stamp(hold.since), stamp(hold.looked_at), hold.looks, hold.text_digest, run_id, key],
+    )
+    db.execute("delete from held_gains where page_id = (select id from pages where urlkey = ?)", [key])
+    for gain in gained:
+        db.execute("insert into held_gains (page_id, gain) select id, ? from pages where urlkey = ?", [gain, key])
+
+
+def release_page(db: Database, key: str) -> bool:
+    """Deletes the hold on the page at this urlkey. Returns False if the page was not held."""
+    return bool(
+        db.execute("delete from held_pages where page_id = (select id from pages where urlkey = ?)", [key]).rowcount
+    )
+
+
+def count_held(db: Database, site_id: int) -> int:
+    return int(
+        db.execute(
+            "select count(*) from held_pages h join pages p on p.id = h.page_id where p.site_id = ?", [site_id]
+        ).fetchone()[0]
+    )
+
+
+def count_held_alike(db: Database, site_id: int, key: str, rule: HoldRule) -> int:
+    """Returns the number of the site's pages, without the one at this urlkey, that are held by this rule."""
+    return int(
+        db.execute(
+            "select count(*) from held_pages h join pages p on p.id = h.page_id "
+            "where p.site_id = ? and h.rule = ? and p.urlkey <> ?",
+            [site_id, rule, key],
+        ).fetchone()[0]
+    )
+
+
+def next_look(db: Database, site_id: int, key: str, at: datetime) -> datetime:
+    """Returns the time at which the held page at this urlkey, fetched at `at`, is fetched again. If a site has many
+    held pages, only some are fetched each day, to notice when the site shows its posts again.
+    """
+    share = 1 + (count_held(db, site_id) - 1) // _FEW
+    return at + (LOOK_EVERY if crc32(key.encode()) % share == 0 else _LATER)
+
+
+def shows_shared_text(db: Database, site_id: int, key: str, digest: str) -> bool:
+    """Returns True if the text with this digest belongs to the site and not to a post, because enough other held pages
+    of the site show the same text.
+    """
+    found = db.execute(
+        "select count(*) from held_pages h join pages p on p.id = h.page_id "
+        "where p.site_id = ? and h.text_digest = ? and p.urlkey <> ?",
+        [site_id, digest, key],
+    ).fetchone()[0]
+    return bool(found >= SHARED_BY)
+
+
+def mark_shared(db: Database, site_id: int, digest: str) -> None:
+    """Gives the rule SHARED_TEXT to all held pages of the site that show this text, since the text belongs to the site
+    and not to a post.
+    """
+    db.execute(
+        "update held_pages set rule = ? where text_digest = ? and page_id in (select id from pages where site_id = ?)",
+        [HoldRule.SHARED_TEXT, digest, site_id],
+    )
+    db.execute(
+        "update pages set rule = ?, reason = ? where site_id = ? and outcome = ? "
+        "and id in (select page_id from held_pages where text_digest = ?)",
+        [HoldRule.SHARED_TEXT, REASONS[HoldRule.SHARED_TEXT], site_id, Outcome.HELD, digest],
+    )
+
+
+def count_held_with(db: Database, site_id: int, key: str, gained: Sequence[str]) -> int:
+    """Returns how many held pages of the site, without the one at this urlkey, gained one of `gained`. If there are
+    several, returns the number for the most frequent one. Counts only up to SHARED_BY + 1.
+    """
+    return max(
+        (
+            db.execute(
+                "select count(*) from (select 1 from held_gains g join pages p on p.id = g.page_id "
+                "where g.gain = ? and p.site_id = ? and p.urlkey <> ? limit ?)",
+                [gain, site_id, key, SHARED_BY + 1],
+            ).fetchone()[0]
+            for gain in gained
+        ),
+        default=0,
+    )
+
+
+def mark_shared_changes(db: Database, site_id: int) -> None:
+    """Changes the rule of the site's held pages from MASS_CHANGE to SHARED_CHANGE if more than SHARED_BY of them gained
+    the same.
+    """
+    db.execute(
+        "update held_pages set rule = ? where rule = ? and page_id in (select g.page_id from held_gains g where g.gain "
+        "in (select o.gain from held_gains o join pages p on p.id = o.page_id where p.site_id = ? "
+        "group by o.gain having count(*) > ?)) and page_id in (select id from pages where site_id = ?)",
+        [HoldRule.SHARED_CHANGE, HoldRule.MASS_CHANGE, site_id, SHARED_BY, site_id],
+    )
+    db.execute(
+        "update pages set rule = ?, reason = ? where site_id = ? and outcome = ? and rule = ? "
+        "and id in (select page_id from held_pages where rule = ?)",
+        [
+            HoldRule.SHARED_CHANGE,
+            REASONS[HoldRule.SHARED_CHANGE],
+            site_id,
+            Outcome.HELD,
+            HoldRule.MASS_CHANGE,
+            HoldRule.SHARED_CHANGE,
+        ],
+    )
+
+
+def remember_accepted_gains(db: Database, site_id: int) -> None:
+    """Adds to the site's accepted gains those that many of its held pages have in common, because a person now accepts
+    these pages. Posts that gain the same later are then not held.
+    """
+    found = {one.gained for one in held_pages(db, site_id) if one.gained}
+    row = db.execute("select accepted_gains from sites where id = ?", [site_id]).fetchone()
+    known = json.loads(row[0] or "[]")
+    db.execute(
+        "update sites set accepted_gains = ? where id = ?",
+        [json.dumps([*known, *sorted(found.difference(known))], ensure_ascii=False), site_id],
+    )
+
+
+def has_accepted_gain(db: Database, site_id: int, old: Article, new: Article) -> bool:
+    """Returns True if a post has gained, from its stored state `old` to `new`, something that a person accepted for
+    other posts of the site.
+    """
+    row = db.execute("select accepted_gains from sites where id = ?", [site_id]).fetchone()
+    return bool(row and row[0]) and not set(json.loads(row[0])).isdisjoint(gains(old, new))
+
+
+_CHANGED = (HoldRule.MASS_CHANGE, HoldRule.SHARED_CHANGE)
+
+
+def is_run_held(db: Database, site_id: int, rule: HoldRule) -> bool:
+    """Returns True if pages of the site are held by this rule, MASS_CHANGE or MASS_GONE. Other pages that change are
+    then held, too. A page that is held by SHARED_CHANGE counts as one by MASS_CHANGE.
+    """
+    rules = _CHANGED if rule is HoldRule.MASS_CHANGE else (rule, rule)
+    return (
+        db.execute(
+            "select 1 from held_pages h join pages p on p.id = h.page_id where p.site_id = ? and h.rule in (?, ?) "
+            "limit 1",
+            [site_id, *rules],
+        ).fetchone()
+        is not None
+    )
+
+
+def is_left_from_fault(db: Database, site_id: int, key: str, article_id: int) -> bool:
+    """Returns True if the stored article of the page at this urlkey is probably left from a fault that is over. This is
+    the case if it was first stored by a run that was held as a whole, and most of the pages that were held then have
+    been released since.
+    """
+    (left,) = db.execute(
+        "select count(*) from held_pages h join pages p on p.id = h.page_id where p.site_id = ? and h.rule in (?, ?) "
+        "and p.urlkey <> ?",
+        [site_id, *_CHANGED, key],
+    ).fetchone()
+    row = db.execute(
+        "select r.held from revisions v join runs r on r.id = v.run_id where v.article_id = ? and v.revision = 1",
+        [article_id],
+    ).fetchone()
+    return row is not None and row[0] >= MIN_CHANGED and left < row[0] / 2
+
+
+def release_former_address(db: Database, key: str) -> None:
+    """Ends the hold on a page that is gone, at this urlkey, because its post is at another URL now."""
+    changed = db.execute(
+        "update pages set outcome = ?, rule = 'http-' || status, reason = 'its post has another address' "
+        "where urlkey = ? and outcome = ? and rule in (?, ?)",
+        [Outcome.GONE, key, Outcome.HELD, HoldRule.MASS_GONE, HoldRule.STILL_LISTED],
+    ).rowcount
+    if changed:
+        release_page(db, key)
+
+
+def make_held_due(db: Database, site_id: int, reason: str, like: Hold | None = None) -> int:
+    """Makes the held pages of a site due, and stores `reason` as the reason, for example that a held page shows its
+    post again. If `like` is given, only pages that have been held by the same rule since about the same time are made
+    due. Returns the number of pages made due.
+    """
+    held, values = "select page_id from held_pages", []
+    if like is not None:
+        held += " where rule = ? and held_since between ? and ?"
+        values = [like.rule, stamp(like.since - TOGETHER), stamp(like.since + TOGETHER)]
+    return int(
+        db.execute(
+            f"update pages set due_at = ?, reason = ? where site_id = ? and id in ({held})",
+            [EPOCH, reason, site_id, *values],
+        ).rowcount
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPage:
+    """A held page as an operator sees it.
+
+    - `rule`, `reason`, `since`: why the page is held, and since when (ISO 8601, UTC).
+    - `looks`: the number of fetches that found the same new text.
+    - `article_id`: None for a page that was never stored.
+    - `gained`: what its new state contains in common with those of other held pages, for example "text: buy cheap
+      pills"; "" if nothing.
+    """
+
+    url: str
+    rule: str
+    reason: str
+    since: str
+    looks: int
+    article_id: int | None
+    gained: str = ""
+
+
+def held_pages(db: Database, site_id: int) -> list[HeldPage]:
+    """Returns the held pages of a site, the longest held first."""
+    gained = db.execute(
+        "select g.page_id, g.gain from held_gains g join pages p on p.id = g.page_id where p.site_id = ?", [site_id]
+    ).fetchall()
+    numbers = Counter(gain for _, gain in gained)
+    common = [row for row in gained if numbers[row[1]] > SHARED_BY]
+    shared = dict(sorted(common, key=lambda row: numbers[row[1]]))
+    return [
+        HeldPage(url, rule, REASONS[HoldRule(rule)], since, looks, article_id, shared.get(page_id, ""))
+        for page_id, url, rule, since, looks, article_id in db.execute(
+            "select p.id, p.url, h.rule, h.held_since, h.looks, p.article_id from held_pages h "
+            "join pages p on p.id = h.page_id where p.site_id = ? order by h.held_since, p.id",
+            [site_id],
+        )
+    ]
+
+
+# -- recent changes
+
+
+def record_change(
+    db: Database, key: str, article_id: int, revision: int | None, at: datetime, *, announced: bool
+) -> None:
+    """Records that the post of the page at this urlkey has a new revision (None: the post is gone). `announced` is True
+    if a source had announced the change.
+    """
+    db.execute(
+        "insert into recent_changes (page_id, article_id, revision, changed_at, announced) "
+        "select id, ?, ?, ?, ? from pages where urlkey = ?",
+        [article_id, revision, stamp(at), announced, key],
+    )
+
+
+def forget_old_changes(db: Database, site_id: int, now: datetime) -> None:
+    """Deletes recent changes that are too old to be counted together with the changes of a run at `now`."""
+    db.execute(
+        "delete from recent_changes where changed_at < ? and page_id in (select id from pages where site_id = ?)",
+        [stamp(now - TOGETHER), site_id],
+    )
+
+
+def unusual_changes(db: Database, site: dict[str, Any], now: datetime) -> Iterator[HoldRule]:
+    """Yields the rules by which the recent changes of a site must be held, because an unusual share of its posts
+    changed or is gone.
+
+    Several periods are examined: the last days together, because one run alone may fetch only a few known posts, and
+    the time since the beginning of each run of these days. Otherwise a run that fetched all posts before a fault began
+    would hide the fault, because the fault's posts would be a small share of those fetched in the last days.
+    """
+    for rule in (HoldRule.MASS_CHANGE, HoldRule.MASS_GONE):
+        changes = _change_times(db, site["id"], rule, now - TOGETHER)
+        # Most sites announce an edit or two at a time. After a redesign, a site may announce that each of its posts
+        # changed.
+        most_announced = _MOST_ANNOUNCED * _count_articles(db, site["name"]) if changes else 0
+        for start in _periods(db, site["id"], changes, now - TOGETHER):
+            of_period = [one for one in changes if one.at >= start]
+            counts = len({one.page_id for one in of_period}) >= most_announced
+            counted = [one for one in of_period if counts or not one.announced]
+            if _is_unusual_since(db, site["id"], rule, start, counted):
+                yield rule
+                break
+
+
+def _periods(db: Database, site_id: int, changes: Sequence[_ChangeTime], since: datetime) -> list[str]:
+    """Returns the beginnings of the periods to examine: `since`, and of the runs since then each that began before a
+    change and after the change before it. Two runs with the same later changes differ only in the number of fetched
+    posts; of these, the later one is examined.
+    """
+    starts = [
+        row[0]
+        for row in db.execute(
+            "select started_at from runs where site_id = ? and started_at > ? order by started_at",
+            [site_id, stamp(since)],
+        )
+    ]
+    before = {bisect_right(starts, one.at) for one in changes}
+    return [stamp(since), *(starts[n - 1] for n in sorted(before) if n)]
+
+
+def _is_unusual_since(db: Database, site_id: int, rule: HoldRule, start: str, changes: Sequence[_ChangeTime]) -> bool:
+    """Returns True if the changes of a site since `start` concern an unusual share of the posts fetched since then."""
+    pages = {one.page_id for one in changes}
+    is_edit = rule is HoldRule.MASS_CHANGE
+    if is_edit and len(pages) > SHARED_BY:
+        # If a fault cuts off all texts, some are stored as edits, and those cut off most are held one by one.
+        pages |= _pages_without_text(db, site_id, start)
+    if len(pages) < (SHARED_BY + 1 if is_edit else MIN_CHANGED):
+        return False
+    fetched = _count_fetched(db, site_id, start)
+    if is_unusual(len(pages), fetched, *_past(db, site_id, start, gone=not is_edit)):
+        return True
+    return is_edit and _are_cut_off(db, changes, len(pages), fetched)
+
+
+_MOST_ANNOUNCED = 0.4
+_LOST_TEXT = (HoldRule.SHORTER, HoldRule.STUB, HoldRule.OTHER_TEXT)
+_MOST_READ = 40
+"""At most this many edits of a period are compared with the states before them."""
+
+
+class _ChangeTime(NamedTuple):
+    page_id: int
+    article_id: int
+    revision: int | None
+    at: str
+    announced: bool
+
+
+def _change_times(db: Database, site_id: int, rule: HoldRule, since: datetime) -> list[_ChangeTime]:
+    rows = db.execute(
+        "select c.page_id, c.article_id, c.revision, c.changed_at, c.announced from recent_changes c "
+        "join pages p on p.id = c.page_id where p.site_id = ? and (c.revision is null) = ? and c.changed_at >= ? "
+        "order by c.changed_at",
+        [site_id, rule is HoldRule.MASS_GONE, stamp(since)],
+    )
+    return [_ChangeTime(*row) for row in rows]
+
+
+def _pages_without_text(db: Database, site_id: int, start: str) -> set[int]:
+    """Returns the IDs of the pages that have been held since `start` because they lost their texts."""
+    rows = db.execute(
+        "select p.id from held_pages h join pages p on p.id = h.page_id where p.site_id = ? "
+        f"and h.held_since >= ? and h.rule in ({', '.join('?' * len(_LOST_TEXT))})",
+        [site_id, start, *_LOST_TEXT],
+    )
+    return {row[0] for row in rows}
+
+
+def _are_cut_off(db: Database, changes: Sequence[_ChangeTime], number: int, fetched: int) -> bool:
+    """Returns True if these edits cut off the texts of an unusual share of the fetched posts. `number` is the number of
+    the edited posts and of the pages that are held because they lost their texts.
+    """
+    if not are_unusual_losses(number, fetched):
+        return False
+    edited = {one.page_id: one for one in changes}
+    cut_off = 0
+    for one in [*edited.values()][:_MOST_READ]:
+        states = _states_of(db, one.article_id, one.revision)
+        cut_off += states is not None and is_cut_off(states[0].body, states[1].body)
+    return cut_off > 0 and are_unusual_losses(number - len(edited) + cut_off, fetched)
+
+
+def _states_of(db: Database, article_id: int, revision: int | None) -> tuple[Article, Article] | None:
+    """Returns an article's states before and after an edit; None if one of them is not stored."""
+    rows = db.execute(
+        "select coalesce(previous, revision - 1) from revisions where article_id = ? and revision = ?",
+        [article_id, revision],
+    ).fetchone()
+    before = rows[0] if rows else None
+    states = {
+        row["revision"]: article_from_revision(row)
+        for row in revision_rows(db, "r.article_id = ? and r.revision in (?, ?)", [article_id, revision, before])
+    }
+    old, new = states.get(before), states.get(revision)
+    return (old, new) if old and new else None
+
+
+def _count_articles(db: Database, site: str) -> int:
+    return int(db.execute("select count(*) from articles where site = ?", [site]).fetchone()[0])
+
+
+def _count_fetched(db: Database, site_id: int, since: str) -> int:
+    """Returns how many previously known posts have been fetched again since this time."""
+    return int(
+        db.execute(
+            "select count(*) from pages p join articles a on a.id = p.article_id where p.site_id = ? "
+            "and p.fetched_at >= ? and a.first_seen < p.fetched_at and p.outcome <> 'failed'",
+            [site_id, since],
+        ).fetchone()[0]
+    )
+
+
+_PAST_RUNS = 60
+
+
+def _past(db: Database, site_id: int, before: str, *, gone: bool) -> tuple[int, int]:
+    """Returns two numbers about the runs before a time: how many known posts they found changed (or gone, if `gone` is
+    True), and how many known posts they fetched.
+    """
+    row = db.execute(
+        "select total(iif(?, gone, revised)), total(revised + unchanged + gone) from (select * from runs "
+        "where site_id = ? and started_at < ? and undone_at is null and outcome = 'finished' order by id desc limit ?)",
+        [gone, site_id, before, _PAST_RUNS],
+    ).fetchone()
+    return int(row[0]), int(row[1])
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRun:
+    """The result of holding the recent changes of a site: the pages that are held now (`held`), and how many edits and
+    deletions of the present run were taken back (`undone`).
+    """
+
+    held: frozenset[str] = frozenset()
+    undone: int = 0
+
+
+def hold_recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int | None, now: datetime) -> HeldRun:
+    """Takes back the recent changes of a site and holds their pages by `rule`: edits by MASS_CHANGE, deletions by
+    MASS_GONE. `run_id` is the ID of the present run, None outside of runs.
+
+    A change of an earlier run is kept if it is not part of the fault (`_is_of_fault`).
+    """
+    assert rule in MASS_RULES
+    changes = _recent_changes(db, site_id, rule, run_id)
+    shared = _shared_gains(changes)
+    held: dict[str, RecentChange] = {}
+    undone = 0
+    for one in changes:
+        if not _is_of_fault(db, one, shared):
+            continue
+        if one.revision is None:
+            undo_gone(db, one.article_id)
+        elif not undo_revision(db, one.article_id, one.revision, now):
+            continue
+        undone += one.is_present
+        if one.key not in held:
+            hold_page(db, one.key, Hold(rule, now, now, 1, one.text_digest), run_id, one.gained)
+        db.execute(
+            "update pages set outcome = ?, rule = ?, reason = ?, due_at = ?, etag = null, last_modified = null "
+            "where id = ?",
+            [Outcome.HELD, rule, REASONS[rule], stamp(now + LOOK_EVERY), one.page_id],
+        )
+        held[one.key] = one
+    if shared:
+        mark_shared_changes(db, site_id)
+    db.execute(
+        "delete from recent_changes where (revision is null) = ? "
+        "and page_id in (select id from pages where site_id = ?)",
+        [rule is HoldRule.MASS_GONE, site_id],
+    )
+    return HeldRun(frozenset(held), undone)
+
+
+def count_taken_back(db: Database, site_id: int, run_id: int, since: datetime) -> int:
+    """Returns how many edits of the site's earlier runs have been taken back since this time."""
+    return int(
+        db.execute(
+            "select count(*) from revisions v join runs r on r.id = v.run_id "
+            "where r.site_id = ? and r.id < ? and v.undone_at >= ?",
+            [site_id, run_id, stamp(since)],
+        ).fetchone()[0]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RecentChange:
+    """An edit or a deletion of a post that was found in the last days.
+
+    - `page_id`, `key`: the ID and the urlkey of the post's page.
+    - `revision`: the revision that the edit made; None for a deletion.
+    - `run_id`, `is_present`: the run that found the change, and True if it is the present run.
+    - `announced`: True if a source had announced the change.
+    - `text_digest`: the digest of the text after the edit.
+    - `gained`: what the post gained by the edit.
+    """
+
+    page_id: int
+    key: str
+    article_id: int
+    revision: int | None
+    run_id: int | None
+    is_present: bool
+    announced: bool
+    text_digest: str
+    gained: tuple[str, ...] = ()
+
+
+def _recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int | None) -> list[RecentChange]:
+    """Returns the recent edits of a site, or its recent deletions if the rule is MASS_GONE, newest first."""
+    rows = db.execute(
+        "select p.id, p.urlkey, c.article_id, c.revision, coalesce(v.run_id, "
+        "(select max(r.id) from runs r where r.site_id = p.site_id and r.started_at <= c.changed_at)), "
+        "c.changed_at >= (select started_at from runs where id = ?), c.announced "
+        "from recent_changes c join pages p on p.id = c.page_id "
+        "left join revisions v on v.article_id = c.article_id and v.revision = c.revision "
+        "where p.site_id = ? and (c.revision is null) = ? order by c.id desc",
+        [run_id, site_id, rule is HoldRule.MASS_GONE],
+    ).fetchall()
+    changes = []
+    for page_id, key, article_id, revision, edit_run, is_present, announced in rows:
+        states = _states_of(db, article_id, revision)
+        gained = gains(*states) if states else ()
+        digest = text_digest(states[1].body if states else "")
+        changes.append(
+            RecentChange(
+                page_id, key, article_id, revision, edit_run, bool(is_present), bool(announced), digest, gained
+            )
+        )
+    return changes
+
+
+def _shared_gains(changes: Sequence[RecentChange]) -> frozenset[str]:
+    """Returns what most of these posts gained alike; nothing if fewer than half of them gained the same."""
+    pages: dict[str, set[int]] = {}
+    for one in changes:
+        for gain in one.gained:
+            pages.setdefault(gain, set()).add(one.page_id)
+    shared = {gain: of for gain, of in pages.items() if len(of) > SHARED_BY}
+    changed = {one.page_id for one in changes}
+    return frozenset(shared) if 2 * len(set().union(*shared.values())) >= len(changed) else frozenset()
+
+
+_FEW_CHANGES = 3
+
+
+def _is_of_fault(db: Database, change: RecentChange, shared: frozenset[str]) -> bool:
+    """Returns True if a change is part of a fault of the site. `shared` is what the posts gained alike by the fault; it
+    is empty if they changed in different ways or disappeared.
+
+    Every change of the present run is part of the fault. If `shared` is not empty, an edit of an earlier run is part of
+    it if its post gained the same. Otherwise a change of an earlier run is part of it if no source announced it, and if
+    that run found an unusual share of the known posts changed (or gone).
+    """
+    if change.is_present:
+        return True
+    if shared:
+        return not shared.isdisjoint(change.gained)
+    row = db.execute(
+        "select iif(?, gone, revised), revised + unchanged + gone from runs where id = ? and finished_at is not null",
+        [change.revision is None, change.run_id],
+    ).fetchone()
+    return not change.announced and (row is None or row[0] >= max(_FEW_CHANGES, UNUSUAL_SHARE * row[1]))
+
+
+_GONE_FOR_GOOD = 410  # the status that says that a page is gone for good (RFC 9110, section 15.5.11)
+_SHOWS_POST_AGAIN = "other held pages show their posts again"
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedPost:
+    """What the guard knows about a fetched page in addition to its result.
+
+    - `key`: its urlkey.
+    - `row`: the row of its article; None if no article is stored.
+    - `run_id`, `run_started`: the run, and when it began.
+    - `announced`: True if a source had said that the page changed or is gone.
+    - `known`: what was stored of the page before.
+    """
+
+    key: str
+    row: dict[str, Any] | None
+    run_id: int
+    run_started: datetime
+    announced: bool
+    known: PageState
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedResult:
+    """The result to store. Its outcome is HELD if the page is held. `is_confirmed` is True if the page was held and its
+    new state is now stored.
+    """
+
+    result: PageResult
+    is_confirmed: bool = False
+
+
+def guard_page(db: Database, site: dict[str, Any], post: FetchedPost, result: PageResult) -> GuardedResult:
+    """Holds or releases a fetched page, and returns the result to store for it. `result` is what the fetch found, and
+    `post` what was known of the page before.
+    """
+    if result.outcome not in _JUDGED:
+        return GuardedResult(result)
+    hold = hold_of(db, post.key) if post.known.is_any_held else None
+    if result.outcome is Outcome.UNCHANGED:
+        rule = hold.rule if hold else None
+    else:
+        rule = _rule_for(db, site["id"], post, result)
+    if rule is None:
+        if hold is not None:
+            _release(db, site["id"], post.key, hold)
+        return GuardedResult(result)
+    digest, gained = _digest(result, hold), _gains(post, result)
+    if result.article and result.article.body and shows_shared_text(db, site["id"], post.key, digest):
+        rule = HoldRule.SHARED_TEXT
+    alike = count_held_with(db, site["id"], post.key, gained) if rule is HoldRule.MASS_CHANGE else 0
+    if alike >= SHARED_BY:
+        rule = HoldRule.SHARED_CHANGE
+    now = hold.seen_again(rule, digest, result.at) if hold else Hold(rule, result.at, result.at, 1, digest)
+    others = count_held_alike(db, site["id"], post.key, rule)
+    if is_confirmed(now, result.at, others, loses_text=_loses_text(post, result)):
+        release_page(db, post.key)
+        return GuardedResult(result, is_confirmed=True)
+    hold_page(db, post.key, now, post.run_id, gained)
+    if rule is HoldRule.SHARED_TEXT:
+        mark_shared(db, site["id"], digest)
+    if alike == SHARED_BY:
+        mark_shared_changes(db, site["id"])
+    # The validators are left out, so that the server cannot answer that the held state is unchanged.
+    held = replace(result, outcome=Outcome.HELD, kind=PageKind.POST, rule=rule, reason=REASONS[rule])
+    return GuardedResult(replace(held, form=None, etag="", last_modified=""))
+
+
+_JUDGED = frozenset({Outcome.ARCHIVED, Outcome.UNCHANGED, Outcome.NOT_ARTICLE, Outcome.GONE})
+
+
+def _digest(result: PageResult, hold: Hold | None) -> str:
+    if result.outcome is Outcome.UNCHANGED and hold is not None:
+        return hold.text_digest
+    if result.article is not None:
+        return text_digest(result.article.body)
+    return f"{result.outcome} {result.rule}"[:64]
+
+
+def _gains(post: FetchedPost, result: PageResult) -> tuple[str, ...]:
+    return gains(article_from_row(post.row), result.article) if post.row and result.article else ()
+
+
+def _loses_text(post: FetchedPost, result: PageResult) -> bool:
+    return bool(post.row and result.article and is_cut_off(post.row["body"] or "", result.article.body))
+
+
+def _release(db: Database, site_id: int, key: str, hold: Hold) -> None:
+    """Ends the hold on a page that shows its post again. Makes other held pages due at once, since they may show
+    theirs, too: all held pages of the site if its rule concerns the whole site, otherwise those held by the same rule
+    since about the same time.
+    """
+    release_page(db, key)
+    is_of_site = hold.rule in MASS_RULES or hold.rule in (HoldRule.SHARED_TEXT, HoldRule.NOT_A_POST)
+    make_held_due(db, site_id, _SHOWS_POST_AGAIN, None if is_of_site else hold)
+
+
+def _rule_for(db: Database, site_id: int, post: FetchedPost, result: PageResult) -> HoldRule | None:
+    if result.outcome is Outcome.ARCHIVED:
+        return _rule_for_text(db, site_id, post, result)
+    row = _live_article(db, post.key) if post.known.has_article else None
+    if row is None:
+        return None
+    if result.outcome is Outcome.NOT_ARTICLE:
+        return HoldRule.NOT_A_POST if result.rule != OTHER_FORM_RULE else None
+    if result.status == _GONE_FOR_GOOD or post.announced or answering_address(db, row["id"], post.key):
+        return None
+    if _is_listed(db, post):
+        return HoldRule.STILL_LISTED
+    return HoldRule.MASS_GONE if is_run_held(db, site_id, HoldRule.MASS_GONE) else None
+
+
+def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageResult) -> HoldRule | None:
+    new = result.article
+    assert new is not None
+    if post.row is None:
+        return HoldRule.SHARED_TEXT if _shows_text_of_site(db, site_id, post, new) else None
+    if urlkey(new.url) != post.row["urlkey"] and not is_move(db, post.row, new, post.run_started):
+        return None  # a copy at another address does not replace the stored post
+    old = article_from_row(post.row)
+    changed = changed_fields(old, new)
+    if changed and repeats_revision(db, post.row, new):
+        return None  # a fault of the site is over, or its owner took an edit back
+    if (
+        old.body != new.body
+        and (rule := suspicion(old, new))
+        and not (
+            rule is HoldRule.SHORTER and post.announced and _is_shortened(old.body, new.body, latest_hint(db, post.key))
+        )
+    ):
+        return rule
+    if old.body != new.body and _shows_text_of_site(db, site_id, post, new):
+        return HoldRule.SHARED_TEXT
+    if not changed or not is_run_held(db, site_id, HoldRule.MASS_CHANGE) or has_accepted_gain(db, site_id, old, new):
+        return None
+    if post.announced:  # the feed of a hacked site announces the same advertising
+        is_shared = count_held_with(db, site_id, post.key, gains(old, new)) >= SHARED_BY
+        return HoldRule.MASS_CHANGE if is_shared else None
+    if post.row["revision"] == 1 and is_left_from_fault(db, site_id, post.key, post.row["id"]):
+        return None  # the stored article may be from the fault, which is over
+    # If the post has lost what the held pages gained, it was stored during the fault, and the site has repaired it.
+    is_repair = count_held_with(db, site_id, post.key, gains(new, old)) > SHARED_BY
+    return None if is_repair else HoldRule.MASS_CHANGE
+
+
+def _shows_text_of_site(db: Database, site_id: int, post: FetchedPost, new: Article) -> bool:
+    """Returns True if the new text of a post's page is a text that held pages of the site also show."""
+    is_any = post.known.is_any_held and bool(new.body)
+    return is_any and shows_shared_text(db, site_id, post.key, text_digest(new.body))
+
+
+_TAG = re.compile(r"<[^>]*>")
+_ABOUT = 1.25
+# This many characters at the end are not compared, since a teaser often ends in "Read more" or within a word.
+_CUT_END = 20
+
+
+def _is_shortened(old_body: str, new_body: str, hint: SourceHint | None) -> bool:
+    """Returns True if the author has shortened a text from `old_body` to `new_body`: the post's feed or API (`hint`)
+    announced an edit and contains about as much text as the page, and the new text is not just the beginning of the old
+    one.
+    """
+    given = count_letters(html.unescape(_TAG.sub(" ", hint.body_html))) if hint is not None else 0
+    shown = count_letters(new_body)
+    if not shown or not 1 / _ABOUT <= given / shown <= _ABOUT:
+        return False
+    return fold_words(new_body)[:-_CUT_END] not in fold_words(old_body)
+
+
+def _live_article(db: Database, key: str) -> dict[str, Any] | None:
+    """Returns the row of the article whose own address is this urlkey; None if there is no such article, or it is gone
+    or withdrawn.
+    """
+    row = next(iter(db.query("select * from articles where urlkey = ? and gone_at is null", [key])), None)
+    return row if row and withdrawal_of(db, row["id"]) is None else None
+
+
+def _is_listed(db: Database, post: FetchedPost) -> bool:
+    """Returns True if a feed, sitemap or API has listed the post since the run began."""
+    sources = sorted(VOUCHING_SOURCES)
+    return (
+        db.execute(
+            "select 1 from pages p join page_sources s on s.page_id = p.id where p.urlkey = ? and s.last_seen >= ? "
+            f"and s.source in ({', '.join('?' * len(sources))}) limit 1",
+            [post.key, stamp(post.run_started), *sources],
+        ).fetchone()
+        is not None
+    )

@@ -1,0 +1,455 @@
+"""Stores the entries that each feed and listing showed when it was last read (`pages.listed`), and finds the posts that
+have been removed from the list since.
+
+A post that is no longer shown has usually just moved down to the next page, or out of the feed. It counts as removed
+only if the part of the list in which it belongs was read and does not contain it.
+
+Also chooses the posts that a run samples, because no source announces their edits, and estimates from the samples how
+many edits were missed. A sitemap or an API announces edits by its lastmod, unless these dates proved false. A sitemap
+whose dates never differ from the dates of publication announces nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlite_utils import Database
+
+from archiver.frontier.fetch_order_and_revisits import MIN_CLAIMS, are_claims_believed, dates_claim
+from archiver.frontier.post_and_excluded_page_samples import (
+    REMEMBERED_SAMPLES,
+    SAMPLE_REASON,
+    EditEstimate,
+    KnownPost,
+    Sampled,
+    choose_sample,
+)
+from archiver.items import NO_LONGER_LISTED, STILL_ONLINE, UNLISTED, DiscoverySource, ListedPosts
+from archiver.storage.pages import EPOCH, make_pages_due, moment, stamp
+from archiver.storage.run_records_and_statistics import MeasuredRun
+
+T = TypeVar("T")
+_MOST_ENTRIES = 10_000
+_VALUES_PER_QUERY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ListChanges:
+    """The changes in a list since it was last read, as page IDs: `removed` are the posts that were removed, newest
+    first; `again` are gone posts that are listed again or still, and posts that are listed at a former address.
+    """
+
+    removed: tuple[int, ...] = ()
+    again: tuple[int, ...] = ()
+
+
+def changes_of_list(db: Database, key: str, listed: ListedPosts, run_started: datetime) -> ListChanges:
+    """Stores the entries that the feed or listing at the urlkey `key` shows (`listed`). Returns the changes since the
+    list was last read, without posts that are already due. `run_started` is the start of the present run.
+
+    A post does not count as removed if another feed, sitemap, API or listing shows it in this run, or if the page still
+    links to it.
+    """
+    row = db.execute("select id, listed, fetched_at from pages where urlkey = ?", [key]).fetchone()
+    entries = _page_ids(db, listed.entries[:_MOST_ENTRIES])
+    text, since = ",".join(map(str, entries)), stamp(run_started)
+    if row is None or not entries:
+        return ListChanges()
+    still = tuple(_gone_pages(db, entries, since, row[2])) if row[2] else ()
+    if text == row[1]:
+        return ListChanges(again=still)
+    db.execute("update pages set listed = ? where id = ?", [text, row[0]])
+    if not row[1]:
+        return ListChanges(again=still)
+    before = [int(number) for number in row[1].split(",")]
+    known = _listed_pages(db, {*before, *entries})
+    removed = removed_posts(
+        [known[entry].page_id for entry in before if entry in known],
+        [known[entry].page_id for entry in entries if entry in known],
+        {page.page_id: page.day for page in known.values() if page.is_post},
+        is_first=listed.is_first,
+        is_last=listed.is_last,
+    )
+    new = set(entries).difference(before)
+    again = {*still, *_gone_pages(db, new, since), *_former_addresses(db, new, since)}
+    return ListChanges(
+        tuple(post for post in removed if _is_missed(db, post, listed.others, since)), tuple(sorted(again))
+    )
+
+
+def _gone_pages(db: Database, page_ids: Iterable[int], since: str, gone_since: str = "") -> Iterator[int]:
+    """Yields those of these pages that are gone and not due. `since` is when this run began. If `gone_since` is given,
+    yields only pages that a run which began after that time found gone, and this run did not fetch.
+    """
+    later = (
+        "and fetched_at < ? and exists (select 1 from runs r where r.site_id = pages.site_id and r.started_at > ? "
+        "and r.started_at <= pages.changed_at)"
+    )
+    where, more = (later, [since, gone_since]) if gone_since else ("", [])
+    for some in _chunks(page_ids):
+        rows = db.execute(
+            f"select id from pages where id in ({_marks(some)}) and outcome = 'gone' and due_at > ? {where} "
+            "order by id",
+            [*some, since, *more],
+        )
+        yield from (number for (number,) in rows.fetchall())
+
+
+def _former_addresses(db: Database, page_ids: Iterable[int], since: str) -> Iterator[int]:
+    """Yields the IDs of those of these pages that are former addresses of posts, do not redirect, and were neither
+    fetched since the time `since` nor are due; and after each, the ID of the page at the post's own address. They are
+    fetched to find out which of the two is the post's address now.
+    """
+    for some in _chunks(page_ids):
+        rows = db.execute(
+            "select p.id, own.id from pages p join articles a on a.id = p.article_id and a.urlkey <> p.urlkey "
+            "join article_urls u on u.urlkey = p.urlkey and u.kind = 'moved' join pages own on own.urlkey = a.urlkey "
+            f"where p.id in ({_marks(some)}) "
+            "and p.outcome in ('archived', 'unchanged', 'duplicate', 'gone') "
+            "and p.redirect_urlkey is null and p.due_at > ? and p.fetched_at < ?",
+            [*some, since, since],
+        )
+        for pair in rows.fetchall():
+            yield from pair
+
+
+# -- posts that vanish together, on sites that only their lists describe
+
+_MOST_LISTS = 20
+_LISTS_REASON = "several posts are gone, so lists are read again"
+_ADDRESS_REASON = "another address of its post is gone"
+
+
+def make_lists_due(db: Database, site_id: int, gone: Iterable[str], run_started: datetime) -> int:
+    """Makes due the listing pages that this run has not read: those first that showed most of the `gone` posts (their
+    urlkeys), since these may have other addresses now. At most 20 are made due, and none if the site has a sitemap or
+    an API. Returns their number.
+    """
+    complete = (
+        "select 1 from pages where site_id = ? and kind in ('sitemap', 'api') and outcome = 'not-article' limit 1"
+    )
+    if db.execute(complete, [site_id]).fetchone():
+        return 0
+    posts = set(_page_ids(db, gone))
+    rows = db.execute(
+        "select id, listed from pages where site_id = ? and kind = 'listing' "
+        "and outcome in ('not-article', 'unchanged') and fetched_at < ? and listed > '' "
+        "order by fetched_at desc limit 1000",
+        [site_id, stamp(run_started)],
+    ).fetchall()
+    ranked = sorted(rows, key=lambda row: -len(posts.intersection(map(int, row[1].split(",")))))
+    make_pages_due(db, [row[0] for row in ranked[:_MOST_LISTS]], _LISTS_REASON)
+    return min(len(ranked), _MOST_LISTS)
+
+
+def make_other_addresses_due(db: Database, key: str, run_started: datetime) -> int:
+    """Makes due the other addresses of the post at this urlkey that do not redirect and that this run has not fetched.
+    Returns the number of its other addresses that do not redirect, whether fetched or not.
+    """
+    others = (
+        "from pages p join article_urls u on u.urlkey = p.urlkey join articles a on a.id = u.article_id "
+        "where a.urlkey = ? and p.urlkey <> a.urlkey and p.redirect_urlkey is null and u.kind in ('copy', 'moved')"
+    )
+    db.execute(
+        f"update pages set due_at = ?, reason = ? where fetched_at < ? and id in (select p.id {others})",
+        [EPOCH, _ADDRESS_REASON, stamp(run_started), key],
+    )
+    return int(db.execute(f"select count(*) {others}", [key]).fetchone()[0])
+
+
+def recheck_removed(db: Database, page_ids: Sequence[int], reason: str, rechecked: int, now: datetime) -> None:
+    """Makes the pages of removed posts due at once. A run rechecks at most MOST_RECHECKED pages, of which it has
+    rechecked `rechecked` before. The remaining pages are due on the following days.
+    """
+    room = max(0, MOST_RECHECKED - rechecked)
+    make_pages_due(db, page_ids[:room], reason)
+    for index, page_id in enumerate(page_ids[room:]):
+        due = stamp(now + timedelta(days=1 + index // MOST_RECHECKED))
+        db.execute("update pages set due_at = min(due_at, ?), reason = ? where id = ?", [due, reason, page_id])
+
+
+# -- posts that are no longer listed, on sites whose pages cannot show whether they are gone
+
+_SHELL = "; its page shows no more than an address that does not exist"
+_RELISTED = (
+    "exists (select 1 from page_discoveries d where d.page_id = p.id and d.source in ('feed', 'sitemap', 'api', "
+    "'listing') and coalesce(d.last_seen, d.first_seen) > p.fetched_at)"
+)
+
+
+def unlisted_reason(due_for: str) -> str:
+    """Returns the reason to store for a post that its list no longer shows, given why its page was due."""
+    return f"{due_for.removesuffix(_SHELL)}{_SHELL}"
+
+
+def is_left_out(db: Database, key: str, due_for: str) -> bool:
+    """Returns True if a feed, sitemap, API or listing no longer shows the page at this urlkey, and no source has listed
+    the page again since. `due_for` is the reason for which the page was due, as stored in `pages.reason`: it says
+    whether a source left the page out or listed it again.
+    """
+    if due_for.endswith(NO_LONGER_LISTED):
+        return True
+    if not due_for.endswith(_SHELL):
+        return False
+    return db.execute(f"select 1 from pages p where p.urlkey = ? and {_RELISTED}", [key]).fetchone() is None
+
+
+def unlisted_posts(db: Database, site_id: int) -> tuple[int, str]:
+    """Returns the number of a site's posts that their lists no longer show and that may be gone, and the URL of one (""
+    if there are none).
+    """
+    row = db.execute(
+        f"select count(*), coalesce(min(p.url), '') from pages p where p.site_id = ? and p.rule = '{UNLISTED}' "
+        f"and not {_RELISTED}",
+        [site_id],
+    ).fetchone()
+    return int(row[0]), str(row[1])
+
+
+def delisted_posts(db: Database, site_id: int) -> tuple[int, str]:
+    """Returns the number of a site's posts that were still online when they were last fetched, although a source or
+    listing no longer shows them, and the URL of one ("" if there are none).
+    """
+    row = db.execute(
+        "select count(*), coalesce(min(p.url), '') from pages p where p.site_id = ? and p.outcome in ('archived', "
+        f"'unchanged') and p.reason like '%{STILL_ONLINE}' and not {_RELISTED}",
+        [site_id],
+    ).fetchone()
+    return int(row[0]), str(row[1])
+
+
+@dataclass(frozen=True, slots=True)
+class _ListedPage:
+    """A page in a list that is or may be a post.
+
+    - `page_id`: the page, or the page to which it redirects.
+    - `is_post`: True if it shows a stored article.
+    - `day`: the day on which that article was published; None if unknown.
+    """
+
+    page_id: int
+    is_post: bool
+    day: date | None
+
+
+def _page_ids(db: Database, keys: Iterable[str]) -> list[int]:
+    """Returns the IDs of the pages at these urlkeys that are or may be posts, in the same order."""
+    known: dict[str, int] = {}
+    wanted = list(keys)
+    for some in _chunks(wanted):
+        known.update(
+            db.execute(
+                f"select urlkey, id from pages where urlkey in ({_marks(some)}) and kind in ('post', 'unknown')", some
+            ).fetchall()
+        )
+    return [known[key] for key in wanted if key in known]
+
+
+def _listed_pages(db: Database, page_ids: Iterable[int]) -> dict[int, _ListedPage]:
+    """Returns those of these pages that are or may be posts, by page ID."""
+    found = {}
+    for some in _chunks(page_ids):
+        rows = db.execute(
+            "select p.id, coalesce(t.id, p.id), a.id, a.published from pages p "
+            "left join pages t on t.urlkey = p.redirect_urlkey "
+            "left join articles a on a.id = coalesce(t.article_id, p.article_id) "
+            f"where p.id in ({_marks(some)}) and p.kind in ('post', 'unknown')",
+            some,
+        )
+        for page_id, target, article_id, published in rows:
+            day = date.fromisoformat(published[:10]) if published else None
+            found[page_id] = _ListedPage(target, article_id is not None, day)
+    return found
+
+
+def _is_missed(db: Database, page_id: int, others: frozenset[str], since: str) -> bool:
+    row = db.execute(
+        "select urlkey from pages p where id = ? and kind = 'post' and outcome in ('archived', 'unchanged') "
+        "and fetched_at < ? and due_at > ? and not exists (select 1 from page_discoveries d where d.page_id = p.id "
+        "and d.source in ('feed', 'sitemap', 'api', 'listing') and coalesce(d.last_seen, d.first_seen) >= ?)",
+        [page_id, since, since, since],
+    ).fetchone()
+    return row is not None and row[0] not in others
+
+
+def _chunks(values: Iterable[T]) -> Iterator[list[T]]:
+    left = iter(values)
+    while some := list(islice(left, _VALUES_PER_QUERY)):
+        yield some
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
+
+
+_REPORTED = (
+    "p.lastmod is not null and exists (select 1 from page_discoveries d where d.page_id = p.id and d.source = ?)"
+)
+
+
+def make_sample_due(db: Database, site_id: int, run_id: int, now: datetime, size: int) -> None:
+    """Makes due a sample of at most `size` posts. They are chosen from the posts that are not due at `now` and whose
+    edits no source announces.
+    """
+    if size > 0:
+        make_pages_due(db, choose_sample(_posts_to_sample(db, site_id, now), size, run_id, now), SAMPLE_REASON)
+
+
+def count_unseen_posts(db: Database, site_id: int, run_started: datetime, now: datetime) -> int:
+    """Returns the number of posts online that were last fetched before `run_started` and whose edits no source
+    announces.
+    """
+    unannounced, values = _unannounced(db, site_id, now)
+    row = db.execute(
+        f"select count(*) from pages p where {unannounced} and coalesce(p.fetched_at, '') < ?",
+        [*values, stamp(run_started)],
+    ).fetchone()
+    return int(row[0])
+
+
+def samples_of(db: Database, site_id: int) -> Sampled:
+    """Returns the samples that the site's last runs took."""
+    rows = db.execute(
+        "select statistics from runs where site_id = ? and json_extract(statistics, '$.sampled') > 0 "
+        "order by id desc limit ?",
+        [site_id, REMEMBERED_SAMPLES],
+    ).fetchall()
+    measured = [MeasuredRun.from_json(row[0]) for row in rows]
+    return Sampled(len(measured), sum(run.sampled for run in measured), sum(run.sample_changed for run in measured))
+
+
+def edit_estimate(db: Database, site: dict[str, Any]) -> EditEstimate | None:
+    """Returns an estimate of the number of edits that the site's last crawl missed, because it did not fetch the edited
+    posts again. Returns None if it fetched all posts, or if sources announce their edits.
+    """
+    row = db.execute(
+        "select statistics from runs where site_id = ? and outcome is not null and mode in ('full', 'incremental') "
+        "order by id desc limit 1",
+        [site["id"]],
+    ).fetchone()
+    unseen = MeasuredRun.from_json(row[0]).unseen if row else 0
+    return EditEstimate(site["name"], unseen, samples_of(db, site["id"])) if unseen else None
+
+
+def _posts_to_sample(db: Database, site_id: int, now: datetime) -> Iterator[KnownPost]:
+    unannounced, values = _unannounced(db, site_id, now)
+    rows = db.execute(
+        "select p.id, p.urlkey, a.published from pages p join articles a on a.id = p.article_id "
+        f"where {unannounced} and p.due_at > ?",
+        [*values, stamp(now)],
+    )
+    return (KnownPost(*row) for row in rows)
+
+
+def _unannounced(db: Database, site_id: int, now: datetime) -> tuple[str, list[Any]]:
+    """Returns an SQL condition on `pages p`, and its parameters, for posts that are still online and whose
+    edits neither the sitemap nor the API announces.
+    """
+    condition = "p.site_id = ? and p.outcome in ('archived', 'unchanged') and p.kind = 'post'"
+    sources = [
+        source
+        for source in (DiscoverySource.SITEMAP, DiscoverySource.API)
+        if _announces_edits(db, site_id, source, now)
+    ]
+    return condition + f" and not ({_REPORTED})" * len(sources), [site_id, *sources]
+
+
+def _announces_edits(db: Database, site_id: int, source: DiscoverySource, now: datetime) -> bool:
+    row = db.execute("select untrusted from sites where id = ?", [site_id]).fetchone()
+    untrusted = json.loads(row[0] or "{}")
+    if not are_claims_believed(moment(untrusted.get(dates_claim(source))), now):
+        return False
+    dated = (
+        f"from pages p join articles a on a.id = p.article_id where p.site_id = ? and p.kind = 'post' and {_REPORTED}"
+    )
+    few = db.execute(f"select count(*) from (select 1 {dated} limit ?)", [site_id, source, MIN_CLAIMS]).fetchone()
+    if source is DiscoverySource.API or few[0] < MIN_CLAIMS:
+        return True
+    differs = f"select 1 {dated} and julianday(p.lastmod) > julianday(a.published) + 1 limit 1"
+    return db.execute(differs, [site_id, source]).fetchone() is not None
+
+
+MOST_RECHECKED = 50
+"""At most this many posts a day are fetched again because lists no longer show them. Without this limit, a redesign
+could make the crawl fetch the whole site at once."""
+
+_MOSTLY = 0.75
+"""A list counts as ordered by date if at least this share of its posts is in order of date."""
+
+
+def removed_posts(
+    before: Sequence[int],
+    now: Sequence[int],
+    days: Mapping[int, date | None],
+    *,
+    is_first: bool = False,
+    is_last: bool = False,
+) -> list[int]:
+    """Returns the IDs of the posts that were removed from a list, newest first. They are among its earlier entries
+    (`before`) but not among its present ones (`now`), although the part of the list in which they belong was read.
+
+    `days` maps each post to its day of publication, or to None if the day is unknown. Pages that are not in `days` are
+    not posts. A post counts as removed only if the list still shows a post that was before it and a post that was after
+    it. On the first page of a list (`is_first`), no post before it is needed. On the last page (`is_last`), no post
+    after it is needed if the page has become shorter; otherwise the list may only show a fixed number of its newest
+    posts.
+
+    Returns [] if the list was or is not ordered by date, for example because it is a selection or the page has several
+    lists.
+    """
+    old, new = _in_order(before, days), _in_order(now, days)
+    standing = set(old) & set(new)
+    places = [index for index, post in enumerate(old) if post in standing]
+    if not places or [old[index] for index in places] != [post for post in new if post in standing]:
+        return []
+    is_shorter = len(set(now)) < len(set(before))
+    first = -1 if is_first else places[0]
+    last = len(old) if is_last and is_shorter else places[-1]
+    shown = set(now)
+    return [post for index, post in enumerate(old) if first < index < last and post not in shown]
+
+
+def _in_order(entries: Sequence[int], days: Mapping[int, date | None]) -> list[int]:
+    """Returns those posts among `entries`, the entries of a list, that are in order of date, newest first. `days` has
+    the date of each post, None if unknown. Leaves out posts that are out of place, such as a pinned post, and entries
+    that are not in `days`. Returns [] if too many are out of place.
+    """
+    posts = [entry for entry in dict.fromkeys(entries) if entry in days]
+    ordered = _longest_descending(posts, _filled([days[post] for post in posts]))
+    return ordered if len(ordered) >= _MOSTLY * len(posts) else []
+
+
+def _filled(days: list[date | None]) -> list[int]:
+    """Returns the days as numbers. Each unknown day is replaced by the last known day before it in the list, or by the
+    first known day if there is none before it.
+    """
+    known = next((day for day in days if day is not None), date.min)
+    filled = []
+    for day in days:
+        known = day or known
+        filled.append(known.toordinal())
+    return filled
+
+
+def _longest_descending(posts: list[int], days: list[int]) -> list[int]:
+    """Returns the longest subsequence of `posts` whose days never increase (patience sorting)."""
+    tails: list[int] = []
+    ends: list[int] = []
+    previous: list[int] = []
+    for index, day in enumerate(days):
+        at = bisect_right(tails, -day)
+        previous.append(ends[at - 1] if at else -1)
+        tails[at : at + 1] = [-day]
+        ends[at : at + 1] = [index]
+    chain = []
+    index = ends[-1] if ends else -1
+    while index >= 0:
+        chain.append(posts[index])
+        index = previous[index]
+    return chain[::-1]

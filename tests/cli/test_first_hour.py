@@ -1,0 +1,200 @@
+"""The mistakes of the first hour: each has the right exit code, one sentence that names the mistake and the way out,
+and changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from archiver.cli.main import cli
+from archiver.search.index_refresh_opening_and_check import refresh_archive
+from tests.archive_fixture import make_archive
+from tests.processes import run, without_proxies
+from tests.runner import Runner
+from tests.spiders.site_server import home, page, serving
+
+MISTAKES: tuple[tuple[str, int, str], ...] = (
+    # commands
+    ("serach tide", 2, "There is no command 'serach'. (Did you mean one of: 'extract', 'search'"),
+    ("find tide", 2, "There is no command 'find'. Did you mean 'archiver search'?"),
+    ("ls", 2, "Did you mean 'archiver sites list'?"),
+    ("help", 2, "Did you mean 'archiver --help'?"),
+    ("rm 3", 2, "Did you mean 'archiver remove'?"),
+    ("sites lst", 2, "'list'"),
+    ("--verison", 2, "Did you mean '--version'?"),
+    ("completion powershell", 2, "'powershell' is not one of 'bash', 'zsh', 'fish'"),
+    # options
+    ("search tide -n 3", 2, "No such option '-n'. Did you mean --limit?"),
+    ("search tide -o x.json", 2, "'archiver export QUERY -o FILE'"),
+    ("search -x tide", 2, "write NOT x, or put the words after --"),
+    ("export tide -q", 2, "No such option '-q'"),
+    ("search tide --catgory Harbour", 2, "'--category'"),
+    ("search tide --limit -1", 2, "'--limit': -1 is too small: the least is 0"),
+    ("search tide --limit many", 2, "'--limit': 'many' is not a whole number"),
+    ("search tide --width 900", 2, "'--width': 900 is not between 0 and 500"),
+    ("search --since yesterday", 2, "'--since': 'yesterday' is not a date: use 2024"),
+    ("search --since 2024 --until 2023", 2, "the end is before the start"),
+    ("search --near 148,2", 2, "the latitude must be -90 to 90"),
+    ("search --within 5", 2, "it needs --near LAT,LON"),
+    ("search tide --sort dat", 2, "the sort keys are relevance, date"),
+    ("search tide --plot x.svg", 2, "--plot needs --trend or --histogram"),
+    ("search tide --save a/b", 2, "cannot be saved as 'a/b'"),
+    ("status --only blue", 2, "use red, amber, green"),
+    ("diff 1 x", 2, "'x' is not a whole number"),
+    # queries
+    ("search auther:Ada", 1, "archiver search author:Ada"),
+    ("search lighthuse", 1, "archiver search lighthouse"),
+    ("search zebra", 1, "No article contains 'zebra'"),
+    ("search lamp zebra", 1, "archiver search lamp"),
+    ("search --category Habour", 1, "No article has the category 'Habour'; did you mean 'Harbour'?"),
+    ("search --category Cookery", 1, "The categories are Harbour"),
+    ("search --author 'Ada Breg'", 1, "did you mean 'Ada Berg'?"),
+    ("search tag:tidse", 1, "did you mean 'tides'?"),
+    ("search site:nowhere.example", 1, "There is no site 'nowhere.example'"),
+    ("search --site harbor.example", 1, "did you mean 'harbour.example'?"),
+    ("search --language english", 1, "The languages are en"),
+    ("search fog --since 2030", 1, "archiver search fog"),
+    ("search '\"tide tabels'", 1, "The quotation mark is not closed"),
+    ("search '(zebra OR'", 1, "The parenthesis is not closed"),
+    ("search is:gonne", 2, "did you mean 'gone'"),
+    ("search changed:titel", 2, "did you mean 'title'"),
+    ("search date:2023-13", 2, "at character 1, date:2023-13: use 2024"),
+    ("search '*'", 2, "it contains no word to search for"),
+    ("search --like 99", 1, "The archive has no article '99'"),
+    ("searches run floods", 1, "There is no saved search 'floods'"),
+    # articles
+    ("show", 2, "Missing argument 'ID|URL...'"),
+    ("show 99", 1, "The archive has no article '99'"),
+    ("show 1 2 --revision 1", 2, "--revision needs exactly one article"),
+    ("show https://harbour.example/2024/04/fogg", 1, "did you mean 'https://harbour.example/2024/04/fog'?"),
+    ("show 1 --revision 9", 1, "it has revisions 1 to 2"),
+    ("diff 99", 1, "The archive has no article '99'"),
+    ("why nope", 2, "'nope' has no domain"),
+    ("why 99", 1, "The archive has no article '99'"),
+    ("why https://harbour.example/none", 1, "No crawl has found https://harbour.example/none"),
+    ("cite", 2, "Give IDs or URLs of articles, or --query"),
+    ("verify 99", 1, "The archive has no article '99'"),
+    ("remove 1", 2, "Give a reason with --reason"),
+    ("remove 99 --reason asked --yes", 1, "The archive has no article '99'"),
+    # files
+    ("export -f csv -o x.json", 2, "x.json would be named .json, but contain csv"),
+    ("export -o x.xlsx", 2, ".xlsx, which stands for no format"),
+    ("export -o book/", 2, "book/ is a folder, which needs one of the formats markdown"),
+    ("export -f wacz", 2, "must be written to a file. Name one with -o FILE"),
+    ("export -o none/x.csv", 1, "none/x.csv"),
+    ("import nope.warc", 1, "nope.warc cannot be read: there is no such file or folder"),
+    ("extract nope.html", 1, "nope.html cannot be read: there is no such file or folder"),
+    ("restore nope.db", 1, "nope.db cannot be restored: there is no such file"),
+    ("merge nope.db", 1, "There is no archive at nope.db"),
+    ("status --archive archiv.db", 1, "There is no archive at archiv.db; did you mean 'archive.db'?"),
+    ("status --archive archive.db/x.db", 1, "archive.db is a file, not a folder"),
+    ("status --archive .", 1, ". is not an archive of this program (it is a folder)"),
+    # sites and crawls
+    ("status harbor.example", 1, "did you mean 'harbour.example'?"),
+    ("sites set harbour.example dealy=3", 2, "did you mean 'delay'?"),
+    ("sites set harbour.example delay=fast", 2, "'fast' is not a number"),
+    ("sites set harbour.example", 2, "Give the settings to change as KEY=VALUE"),
+    ("sites add http://", 2, "write it like https://blog.example.org/"),
+    ("sites remove harbour.example", 1, "add --with-articles to remove them too"),
+    ("crawl htp://blog.example.org", 2, "only http and https can be crawled, not htp"),
+    ("crawl example", 2, "'example' has no domain"),
+    ("crawl --tag news", 2, "No site has the tag 'news'"),
+    ("crawl --limit 0", 2, "'--limit': 0 is too small: the least is 1"),
+    ("crawl --full --missing", 2, "--full cannot be combined with --missing"),
+    ("runs undo 99", 1, "There is no run 99"),
+)
+
+SENTENCE = re.compile(r"(?:Error: )?[A-Z'\".\w].*[.?!)]$")
+
+
+def digest_of(folder: Path) -> dict[str, str]:
+    """Return a digest of each file in a folder; for the archive, of the rows of its tables. The log and the index are
+    left out, and so is what the archive counts: the numbers that were given to rows, and responses by status.
+    """
+    found = {}
+    for file in sorted(folder.rglob("*")):
+        if file.suffix == ".db":
+            with closing(sqlite3.connect(file)) as db:
+                rows = [row for row in db.iterdump() if "sqlite_sequence" not in row and "response_counts" not in row]
+            data = "\n".join(rows).encode()
+        elif file.is_dir() or re.search(r"-search/|-(?:wal|shm)$|/\.archive\.db\.|/log/", str(file)):
+            continue
+        else:
+            data = file.read_bytes()
+        found[str(file.relative_to(folder))] = hashlib.sha256(data).hexdigest()
+    return found
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = make_archive(tmp_path_factory.mktemp("indexed") / "archive.db")
+    refresh_archive(file)
+    return file.parent
+
+
+@pytest.fixture
+def folder(indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with an archive, which is the current folder of a command."""
+    shutil.copytree(indexed, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ARCHIVER_ARCHIVE", "archive.db")
+    before = digest_of(tmp_path)
+    yield tmp_path
+    assert digest_of(tmp_path) == before
+
+
+def errors_of(stderr: str) -> list[str]:
+    return [line for line in stderr.splitlines() if line and not line.startswith(("Usage: ", "Try", "  "))]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(("line", "code", "says"), MISTAKES, ids=[line for line, _, _ in MISTAKES])
+def test_a_mistake_is_named_and_changes_nothing(line: str, code: int, says: str) -> None:
+    result = Runner().invoke(cli, shlex.split(line))
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert says in result.stderr
+    assert [one for one in errors_of(result.stderr) if not SENTENCE.fullmatch(one)] == []
+
+
+def test_there_are_sixty_mistakes() -> None:
+    assert len({line for line, _, _ in MISTAKES}) >= 60
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [("{site}nope/", "the server answers 404"), ("http://127.0.0.1:1/", "the server refuses connections")],
+)
+def test_a_mistyped_address_leaves_nothing_behind(folder: Path, address: str, says: str) -> None:
+    with serving({"/": home("/a-post/"), "/a-post/": page("A post")}) as site:
+        done = run("archiver", "crawl", address.format(site=site.url), environment=without_proxies(), folder=folder)
+    assert done.returncode == 1
+    assert done.stderr.count(says) == 1
+    assert "nothing was added to the archive" in done.stderr
+
+
+def test_a_mistyped_address_makes_no_archive(tmp_path: Path) -> None:
+    done = run(
+        "archiver", "crawl", "http://127.0.0.1:1/", "--archive", str(tmp_path / "new.db"), environment=without_proxies()
+    )
+    assert done.returncode == 1
+    assert [file.name for file in tmp_path.iterdir() if file.name != "log"] == []
+
+
+def test_a_site_that_answered_once_stays(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    pages = {"/": home("/a-post/"), "/a-post/": page("A post")}
+    with serving(pages) as site:
+        words = ["archiver", "crawl", site.url, "--archive", str(archive)]
+        assert run(*words, environment=without_proxies()).returncode == 0
+    assert run(*words, environment=without_proxies()).returncode == 1
+    with closing(sqlite3.connect(archive)) as db:
+        assert db.execute("select count(*) from sites").fetchone() == (1,)
