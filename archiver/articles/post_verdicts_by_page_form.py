@@ -59,6 +59,8 @@ class FormMember:
     - `promised`: True if a feed or an API reports the page as a post.
     - `mapped`: True if a sitemap contains the page.
     - `listed`: True if a listing shows the page's title as a link.
+    - `day`: the day of publication (ISO 8601) of the page's article; "" if it has none.
+    - `is_bare`: True if the article has hardly any text, and no image.
     """
 
     kind: PageKind
@@ -69,6 +71,8 @@ class FormMember:
     promised: bool = False
     mapped: bool = False
     listed: bool = False
+    day: str = ""
+    is_bare: bool = False
 
     @property
     def is_post(self) -> bool:
@@ -245,13 +249,21 @@ def judge_forms(forms: Sequence[FormEvidence], *, is_complete: bool = True) -> S
     - A form of a few pages that declare a time of publication without showing it, if the posts show theirs and have
       addresses of other patterns. Many programs write the time of the file into the head of every page.
 
+    Pages without text that all show the same day, although the posts of other forms show many, are never posts: the day
+    is in the frame of the site.
+
     The last two are used only if the site was crawled to its end (`is_complete`), since otherwise its listings may not
     have been read. The last one is used earlier for pages in the top folder, if the site has no posts there.
     """
-    known = {one.id: _post_reason(one) for one in forms}
+    same_day = {one.id: _same_day_reason(one, forms) for one in forms}
+    known = {one.id: "" if same_day[one.id] else _post_reason(one) for one in forms}
     posts = [one for one in forms if known[one.id]]
     if not posts:
-        return SiteVerdicts()
+        return SiteVerdicts.of(
+            FormVerdict(one.id, PageKind.PAGE, why, one.address, one.tokens)
+            for one in forms
+            if (why := same_day[one.id])
+        )
     elsewhere = _weights([one for one in forms if not known[one.id] and not _is_numbered(one, posts)])
     verdicts: list[FormVerdict] = []
     for one in forms:
@@ -262,7 +274,7 @@ def judge_forms(forms: Sequence[FormEvidence], *, is_complete: bool = True) -> S
             verdicts.append(
                 FormVerdict(one.id, PageKind.POST, why, one.address, one.tokens, tokens, _are_dated(one.posts))
             )
-        elif why := _other_reason(one) or (_stray_reason(one, posts) if is_complete else ""):
+        elif why := same_day[one.id] or _other_reason(one) or (_stray_reason(one, posts) if is_complete else ""):
             verdicts.append(FormVerdict(one.id, PageKind.PAGE, why, one.address, one.tokens))
         elif why := _undated_reason(one, posts, is_complete=is_complete):
             verdicts.append(FormVerdict(one.id, PageKind.OTHER, why, one.address, one.tokens))
@@ -296,6 +308,22 @@ def _other_reason(form: FormEvidence) -> str:
     if sum(one.listed for one in form.members) > _MAX_LISTED * pages:
         return ""
     return f"none of its {pages} pages declares that it is a post or is listed as one"
+
+
+def _same_day_reason(form: FormEvidence, forms: Sequence[FormEvidence]) -> str:
+    """Returns a phrase that says why the pages of a form, which were guessed to be posts by their dates, are not posts:
+    they have no text, and all of them have the same day. Returns "" if they may be posts.
+    """
+    pages = len(form.members)
+    if pages < _MANY_POSTS or any(one.is_strong or one.promised for one in form.members):
+        return ""
+    days = Counter(one.day for one in form.posts if one.rule == "dated" and one.is_bare and one.day)
+    day, count = max(days.items(), key=lambda one: one[1], default=("", 0))
+    # Pages that this verdict has already made pages of another kind are counted, too, so that it does not change again.
+    if count + sum(one.rule == OTHER_FORM_RULE for one in form.members) < _ALWAYS_DATED * pages:
+        return ""
+    others = {one.day for other in forms if other is not form for one in other.posts if one.day}
+    return f"its {pages} pages have no text, and all have the same day" if len(others - {day}) >= MIN_PAGES else ""
 
 
 def _stray_reason(form: FormEvidence, posts: Sequence[FormEvidence]) -> str:

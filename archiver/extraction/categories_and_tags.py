@@ -271,6 +271,8 @@ def term_candidates(
     cats: list[Candidate[Terms]] = []
     tags: list[Candidate[Terms]] = []
     for kind, one in (*_from_hint(page, hint, found), *found):
+        if kind == "tag" and page.constants.refuses_tags(one.value):
+            continue
         if kind in kinds and (one.value or one.locator == "post class"):
             (cats if kind == "category" else tags).append(one)
     return cats, tags

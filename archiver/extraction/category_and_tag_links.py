@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice, pairwise
@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from lxml.etree import _Element as Element
 
 from archiver.extraction.page import Page
-from archiver.extraction.post_locator import Post
+from archiver.extraction.post_locator import Post, is_outside_posts
 from archiver.extraction.text_normalization_and_formulas import CaselessPattern, clean_text, element_line, fold_text
 from archiver.markup import lazy_regex
 from archiver.platforms.selector_index import Index
@@ -75,7 +75,22 @@ _LABELS: dict[Kind, str] = {
         r"chuyên mục|danh mục|đăng trong|thể loại|分类(?:于|目录)?|分類|栏目|所属(?:分类|栏目)|发表在|归档于|"
         r"rubrieken|rovat(?:ok)?|rubriky|osastot?|categorii|κατηγορί(?:α|ες)|категорі[яї]|หมวดหมู่|श्रेणी|বিভাগ|"
         r"வகைகள்|კატეგორია|دسته(?:‌?بندی)?|"
-        r"カテゴリ(?:ー)?|카테고리|분류|(?:ال)?تصنيف(?:ات)?|(?:ال)?أقسام|القسم|نُ?شرت? في|קטגורי(?:ה|ות)|פורסם ב"
+        r"カテゴリ(?:ー)?|카테고리|분류|(?:ال)?تصنيف(?:ات)?|(?:ال)?أقسام|القسم|نُ?شرت? في|קטגורי(?:ה|ות)|פורסם ב|"
+        r"(?:in|from|under) (?:the |our )?(?:section|category|rubric|column)|"
+        r"(?:listed|archived|categori[sz]ed) (?:in|under|as)|"
+        r"(?:in|aus|unter) der (?:rubrik|kategorie)|(?:im|aus dem) ressort|(?:einsortiert|eingeordnet) (?:in|unter)|"
+        r"dans (?:la |notre )?(?:rubrique|cat[ée]gorie|section)|rang[ée]e? dans|en (?:la )?(?:secci[óo]n|categor[íi]a)|"
+        r"(?:na|em) (?:se[cç]?ção|categoria|rubrica|editoria)|nella (?:rubrica|categoria|sezione)|"
+        r"in de (?:rubriek|categorie)|w (?:dziale|kategorii|rubryce)|v (?:rubrice|rubrike|kategorii|kategórii|sekci)|"
+        r"publikov[aá]no v|i (?:kategorin|kategorien|avdelningen|rubrikken)|"
+        r"(?:publicerat|publisert|udgivet|arkiverat) (?:i|under)|"
+        r"kategoriassa|osastossa|luokassa|kategória|în (?:categoria|secțiunea|rubrica)|publicat în|"
+        r"u (?:rubrici|kategoriji)|objavljeno u|в (?:разделе|категории)|"
+        r"опубліковано [ву]|[ву] (?:розділі|рубриці|категорії)|"
+        r"в (?:раздел|рубрика|категория)|публикувано в|στην (?:κατηγορία|ενότητα)|δημοσιεύτηκε σ(?:ε|την|το)|"
+        r"(?:trong|thuộc|ở)(?: chuyên)? mục|trong (?:chuyên|danh) mục|thuộc (?:thể loại|danh mục)|"
+        r"(?:dalam|di) (?:kategori|rubrik)|收[录錄][于於]|归入|歸入|归类[于於]?|(?:في|ضمن) (?:قسم|تصنيف|باب)|"
+        r"ב(?:מדור|קטגוריי?[הת])|מדור|در (?:بخش|دسته)(?:‌?بندی)?|ใน(?:หมวดหมู่|หมวด)|კატეგორიაში|რუბრიკა(?:ში)?"
     ),
     "tag": (
         r"(?:and )?tagged(?: with| as)?|tags?|keywords?|hashtags?|labels?|topics?|related topics|"
@@ -335,13 +350,39 @@ the last `_MAX_LAST` links in these elements."""
 _TERM_RELS = frozenset(("tag", "category"))
 _OF_THE_SITE = lazy_regex(
     r"(?:trending|popular|hot|top|all|most used|featured|explore)\s+(?:tags?|topics?|categories|labels|keywords)|"
-    r"(?:tag|word|label) ?cloud|beliebte (?:tags|themen|schlagw[oö]rter)|(?:tags|sujets|mots-clés) populaires|"
-    r"nuage de tags|(?:etiquetas|temas|tags) populares|nube de (?:etiquetas|tags)|tag popolari|nuvola di tag|"
-    r"популярные (?:теги|метки|темы)|облако (?:тегов|меток)|热门标签|热门话题|标签云|熱門標籤|標籤雲|"
-    r"人気(?:の)?タグ|タグクラウド|인기 태그|태그 클라우드|الوسوم الشائعة",
+    r"(?:tag|word|label) ?cloud|(?:beliebte|alle) (?:tags|themen|schlagw[oö]rter)|schlagw[oö]rter-?wolke|"
+    r"(?:tags|sujets|mots-clés) populaires|nuage de (?:tags|mots-clés)|(?:etiquetas|temas|tags) populares|"
+    r"nube de (?:etiquetas|tags)|nuvem de (?:tags|etiquetas)|tag popolari|nuvola di tag|"
+    r"popula(?:i)?re (?:tags|onderwerpen)|tagwolk|(?:chmura|popularne) tag(?:ów|i)|populära taggar|taggmoln|"
+    r"populære (?:tags|emneord|stikord)|(?:tag|emneord)sky|suositut avainsanat|avainsanapilvi|"
+    r"címkefelhő|népszerű címkék|oblíbené štítky|oblak (?:štítků|oznaka|značiek)|etichete populare|nor de etichete|"
+    r"etiket bulutu|popüler etiketler|(?:từ khóa|thẻ|chủ đề) (?:nổi bật|phổ biến|hot|được quan tâm)|đám mây thẻ|"
+    r"(?:tag|topik|label) (?:populer|terpopuler)|awan tag|δημοφιλείς ετικέτες|σύννεφο ετικετών|"
+    r"популярные (?:теги|метки|темы)|облако (?:тегов|меток)|популярні (?:теги|мітки)|хмара (?:тегів|міток)|"
+    r"облак (?:от )?(?:етикети|тагове|ознака)|热门标签|热门话题|标签云|熱門標籤|標籤雲|"
+    r"人気(?:の)?タグ|タグクラウド|인기 태그|태그 클라우드|الوسوم الشائعة|سحابة الوسوم|ابر برچسب(?:‌?ها)?|"
+    r"ענן (?:ה)?תגיות|תגיות פופולריות|แท็กยอดนิยม|लोकप्रिय टैग|জনপ্রিয় ট্যাগ|பிரபலமான குறிச்சொற்கள்|"
+    r"პოპულარული თეგები|თეგების ღრუბელი",
     re.IGNORECASE,
 )
 """Matches a heading above the terms of the whole site."""
+_CLOUD_NAME = lazy_regex(
+    r"(?:^|[\s_-])(?:(?:tag|label|word|term|topic)s?[_-]?cloud|cloud[_-]?tags?|nuage|tagwolke|tagwolk|etiketbulutu)"
+    r"(?:$|[\s_-])",
+    re.IGNORECASE,
+)
+"""Matches the class or id of a cloud: the terms of the whole site, the frequent ones larger than the others."""
+_SIZE = lazy_regex(
+    r"font-size\s*:\s*([^;]+)|(?:^|[\s_-])((?:size|level|weight|scale|popularity|cloud|fs)[_-]?\d+|"
+    r"(?:x+-?|very-?|not-?)?(?:small|large|popular)(?:er|est)?|smallest|largest|medium)(?=$|\s)",
+    re.IGNORECASE,
+)
+"""Matches the size of a link in a cloud, in its style or class."""
+_IN_CLOUD = 3
+"""A cloud has at least this many links."""
+_MANY_TERMS = 25
+"""This many terms without a label, outside of elements marked as posts, are those of the site."""
+_INNER = frozenset(("li", "span", "font", "b", "strong", "small", "big", "em", "i", "dd", "td", "h4", "h5", "h6"))
 _ICON_TAGS = ("i", "svg", "span", "img")
 
 
@@ -361,19 +402,25 @@ class TermLink:
 def term_links(page: Page, post: Post, *, with_tags: bool = True) -> list[TermLink]:
     """Returns the links to the post's own categories and tags, in document order, without those in its text.
 
-    If no tags are found and `with_tags` is True, tags are also looked for right below the element that contains the
-    post, and then at the end of its text. In the text, a link counts only if it has a label or rel="tag".
+    If no category is found, a link with a label is also looked for at the end of the post's text. If no tags are found
+    and `with_tags` is True, tags are also looked for right below the element that contains the post, and then at the
+    end of its text. In the text, a link counts only if it has a label or rel="tag".
     """
     found = post.answers.get("term links")
     if found is None:
         found = post.answers["term links"] = _Links(page, post).terms(_links_in_holder(page, post))
     found = found[:]
+    if not any(x.kind == "category" for x in found):
+        last = _last_links(page, post)
+        lines = {a.getparent() for a in last if _is_labelled_category(page, a)}
+        links = (a for a in last if a.getparent() in lines)
+        found += [x for x in _Links(page, post, strict=True).terms(links) if x.kind == "category"]
     if not with_tags:
         return found
-    for links, strict in ((_links_below(page, post), False), (_last_links(page, post), True)):
+    for links_after, strict in ((_links_below(page, post), False), (_last_links(page, post), True)):
         if any(x.kind == "tag" for x in found):
             break
-        found += [x for x in _Links(page, post, strict).terms(links) if x.kind == "tag"]
+        found += [x for x in _Links(page, post, strict).terms(links_after) if x.kind == "tag"]
     return found
 
 
@@ -401,10 +448,37 @@ class _Links:
             for a in possible
             if not (a in lists and counted[lists[a]] >= _MANY_COUNTED) and (one := self._term(a)) is not None
         ]
+        if len(found) >= _IN_CLOUD:
+            of_site = self._in_clouds([a for a, _ in found])
+            found = [(a, one) for a, one in found if a not in of_site]
         topics = {a for a, _ in found if a in self.unlabelled and self._is_below_text(a)}
         if len(topics) < _TOPICS:
             return [one for _, one in found]
         return [replace(one, kind="tag") if a in topics else one for a, one in found]
+
+    def _in_clouds(self, links: Iterable[Element]) -> set[Element]:
+        """Returns the links that are in a block with the terms of the whole site."""
+        blocks: dict[Element | None, list[Element]] = {}
+        for a in links:
+            blocks.setdefault(_block_of_terms(a), []).append(a)
+        clouds = ((b, some) for b, some in blocks.items() if b is not None and len(some) >= _IN_CLOUD)
+        return {a for block, some in clouds if self._is_cloud(block, some) for a in some}
+
+    def _is_cloud(self, block: Element, links: Sequence[Element]) -> bool:
+        """Returns True if a block contains the terms of the whole site, because its links (`links`) vary in size, its
+        heading says so or, outside of elements marked as posts, its class or the number of links does.
+        """
+        if len(set(filter(None, map(_size_in_cloud, links)))) > 1:
+            return True
+        headings = (block.getprevious(), next(block.iterchildren("*"), None))
+        if any(h is not None and _OF_THE_SITE.fullmatch(clean_text(h.text).strip(" :：")) for h in headings):
+            return True
+        if not is_outside_posts(block):
+            return False
+        names = (f"{e.get('class') or ''} {e.get('id') or ''}" for e in (block, block.getparent()) if e is not None)
+        if any(map(_CLOUD_NAME.search, names)):
+            return True
+        return len(links) >= _MANY_TERMS and kind_of_label(_text_of_label(links[0])) is None
 
     def _is_below_text(self, a: Element) -> bool:
         index, body = self.page.index, self.post.body
@@ -455,6 +529,31 @@ class _Links:
         if kind == self.own_kind and "tag" not in rel:
             kind = None
         return kind or ("tag" if "tag" in rel else None)
+
+
+def _block_of_terms(a: Element) -> Element | None:
+    """Returns the element that contains a link and the links beside it."""
+    at = a.getparent()
+    while at is not None and at.tag in _INNER and len(at) == 1:
+        at = at.getparent()
+    return at
+
+
+def _size_in_cloud(a: Element) -> str:
+    """Returns the size of a link, as its style or class or that of its list item gives it; "" if they give none."""
+    item = a.getparent()
+    alone = item is not None and item.tag in _INNER and len(item) == 1
+    for el in (a, item) if alone and item is not None else (a,):
+        for value in (el.get("style"), el.get("class")):
+            if value and (m := _SIZE.search(value)):
+                return clean_text(m[1] or m[2]).lower()
+    return ""
+
+
+def _text_of_label(a: Element) -> str:
+    """Returns the text that directly precedes a link in its line; "" if there is none."""
+    before = text_before(a, None)
+    return before if isinstance(before, str) else ""
 
 
 def _rel(a: Element) -> frozenset[str]:
@@ -545,6 +644,22 @@ def _last_links(page: Page, post: Post) -> list[Element]:
     begin, end = _position_range(page.index, post.body)
     begin = max(begin, end - _BELOW)
     return [a for a in page.index.tag("a") if begin <= order[a] < end and a.get("href")][-_MAX_LAST:]
+
+
+def _is_labelled_category(page: Page, a: Element) -> bool:
+    """Returns True if a label such as "Filed under" precedes a link, and the site uses its address for a section: the
+    address contains the word "category" or the like, the page's own address is below it, or another link, in a menu,
+    has it, too.
+    """
+    if kind_of_label(_text_of_label(a)) != "category":
+        return False
+    href = a.get("href") or ""
+    if kind_of_address(href) == "category":
+        return True
+    folder = urlsplit(page.join(href) or "").path.rstrip("/")
+    if folder and page.path.startswith(f"{folder}/"):
+        return True
+    return sum(one.get("href") == href for one in page.index.tag("a")[:_MAX_LINKS]) > 1
 
 
 def _position_range(index: Index, el: Element) -> tuple[int, int]:

@@ -66,6 +66,21 @@ SENT = lazy_regex(
     r"收稿日?期?|录用日?期?|接受日期|受付日?|受理日?|開催日時?|日時|행사일|접수일?|게재확정일?)[\s:：]*$",
     re.IGNORECASE,
 )
+# Words before or after a date that label it as the day on which the site or its publisher was founded, as many footers
+# say. Those before it may be followed by a word such as "on".
+_FOUNDED = (
+    r"founded|established|incorporated|gegründet|gründung|fond[ée]e?|fundad[ao]|fondat[ao]|opgericht|założon\w+|"
+    r"založen\w*|grundad\w*|grundlagt|grunnlagt|stiftet|perustettu|alapít\w+|înființat\w*|osnovan\w*|ustanovljen\w*|"
+    r"įkurt\w*|dibināt\w*|asutatud|ιδρύθηκε|основан\w*|заснован\w*|kuruluş\w*|kuruldu|kurulmuştur|əsası\s+qoyul\w+|"
+    r"thành\s+lập|didirikan|ditubuhkan|(?:成立|创立|創立|创刊|創刊|创办|創辦|建站|設立|創業|開設)[于於日]?|"
+    r"창간일?|창립일?|설립일?|تأسس\w*|تأسيس|تاسیس|נוסד\w*|הוקמ?ם?ה?|ก่อตั้ง(?:เมื่อ)?|स्थाप(?:ित|ना)|প্রতিষ্ঠ(?:িত|া)|"
+    r"நிறுவப்பட்ட\w*|დაარსდა|հիմնադրվ\w+"
+)
+FOUNDED_BEFORE = lazy_regex(
+    rf"(?:^|\W)(?:{_FOUNDED})(?:\s+(?:in|on|am|im|le|el|em|il|op|w|den|dne|la|vào|ngày|pada|в|на|στις|में))*[\s:：]*$",
+    re.IGNORECASE,
+)
+FOUNDED_AFTER = lazy_regex(rf"[\s(]*(?:tarihinde\s+|jén\s+|年?に?)?(?:{_FOUNDED})(?:$|\W)", re.IGNORECASE)
 # Words that label the date of first publication if there is also another date.
 FIRST = lazy_regex(
     r"\b(?:originally|first)\s+(?:published|posted|appeared)|\b(?:ursprünglich|erstmals|initialement|originalmente|"

@@ -355,7 +355,7 @@ class Post:
         """Returns True if the tag, class or id of an element marks it as something other than the post."""
         if el.tag == "aside" and self._is_meta_line(el):
             return False
-        if el.tag in _NOISE_TAGS or (el.tag == "footer" and self._is_outside_posts(el)):
+        if el.tag in _NOISE_TAGS or (el.tag == "footer" and is_outside_posts(el)):
             return True
         names = f"{el.get('class') or ''} {el.get('id') or ''}"
         return len(names) > 2 and el.tag not in _CONTENT_TAGS and _is_noise_name(names)
@@ -413,15 +413,6 @@ class Post:
     def _contains_post(self, el: Element) -> bool:
         return any(known is not None and known is not el and is_below(known, el) for known in (self.body, self.title))
 
-    @staticmethod
-    def _is_outside_posts(el: Element) -> bool:
-        at = el.getparent()
-        while at is not None:
-            if at.tag in ("article", "main") or "entry" in (at.get("class") or "") or "post" in (at.get("class") or ""):
-                return False
-            at = at.getparent()
-        return True
-
     def select(self, selectors: Iterable[str], anywhere: bool = True) -> list[tuple[Element, str]]:
         """Returns the elements that the first selector with a match finds within the holder (the element that contains
         title, body and byline), each with this selector.
@@ -468,6 +459,18 @@ class Post:
     def in_meta_block(self, el: Element) -> bool:
         """Returns True if an element is a meta block in the text's element, or part of such a block."""
         return any(is_below(el, block) for block in self.meta_blocks)
+
+
+def is_outside_posts(el: Element) -> bool:
+    """Returns True if no element around `el` is the main content of the page or is marked as a post, so that a <footer>
+    is the footer of the page.
+    """
+    at = el.getparent()
+    while at is not None:
+        if at.tag in ("article", "main") or "entry" in (at.get("class") or "") or "post" in (at.get("class") or ""):
+            return False
+        at = at.getparent()
+    return True
 
 
 def script_article(post: Post) -> Node:

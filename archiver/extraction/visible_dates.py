@@ -15,6 +15,8 @@ from lxml.etree import _Element as Element
 from archiver.extraction.boilerplate import is_footer_name
 from archiver.extraction.date_parser import (
     FIRST,
+    FOUNDED_AFTER,
+    FOUNDED_BEFORE,
     MODIFIED,
     PUBLISHED,
     SENT,
@@ -45,9 +47,9 @@ def read_dates(
     contain such a date.
 
     `before` are the words before the line, which may be a label in a separate element. A date without a label is taken
-    for the date of publication. Dates of two kinds do not count: a year in a copyright notice, and the day on which a
-    paper was submitted or accepted. `captured_at` is when the page was fetched; it is needed for dates such as "3 hours
-    ago".
+    for the date of publication. Dates of three kinds do not count: a year in a copyright notice, the day on which a
+    paper was submitted or accepted, and the day on which the site was founded. `captured_at` is when the page was
+    fetched; it is needed for dates such as "3 hours ago".
     """
     if _RIGHTS.search(text):
         return None, None
@@ -60,12 +62,12 @@ def read_dates(
         if moment is None or around is None:
             break
         head, rest = around
-        meaning = date_label(head) or date_label(label)
+        meaning = date_label(head) or date_label(label) or ("founded" if FOUNDED_AFTER.match(rest) else "")
         if not meaning and modified is None and not visible_date(rest, language) and _is_called_change(rest):
             meaning = "modified"
         if meaning == "modified":
             modified = modified or moment
-        elif meaning != "sent":
+        elif meaning not in _OTHER_DAYS:
             published = published or moment
         label = ""
         if published and modified:
@@ -85,15 +87,16 @@ def _relative_date(text: str, before: str, captured_at: datetime) -> tuple[Momen
 
 @lru_cache(maxsize=4_096)
 def date_label(text: str) -> str:
-    """Returns what the last label in a text says about the date after it: "published", "modified" or "sent" (a paper
-    was sent to its journal); "" if there is no label.
+    """Returns what the last label in a text says about the date after it: "published", "modified", "sent" (a paper was
+    sent to its journal) or "founded" (the site was); "" if there is no label.
     """
     of = {name: max((m.end() for m in pattern.finditer(text)), default=-1) for name, pattern in _LABELS}
     name = max(of, key=lambda n: of[n])
     return name if of[name] >= 0 else ""
 
 
-_LABELS = (("published", PUBLISHED), ("modified", MODIFIED), ("sent", SENT))
+_LABELS = (("published", PUBLISHED), ("modified", MODIFIED), ("sent", SENT), ("founded", FOUNDED_BEFORE))
+_OTHER_DAYS = frozenset(("sent", "founded"))
 
 
 def _is_called_change(tail: str) -> bool:
@@ -428,7 +431,7 @@ def _date_in_attribute(el: Element, label: str, language: str) -> tuple[Moment |
     last change). `label` decides which of the two it is, and the other is None.
     """
     moment = date_of_attributes(el, language)
-    if label == "sent":
+    if label in _OTHER_DAYS:
         return None, None
     return (None, moment) if label == "modified" else (moment, None)
 

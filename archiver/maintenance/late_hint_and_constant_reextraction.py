@@ -20,6 +20,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.extraction.template.site_rules_and_constants import (
+    DECLARED_IN_HEAD,
     MAX_BODY_LENGTH,
     MIN_POSTS,
     SHARE,
@@ -29,10 +30,16 @@ from archiver.extraction.template.site_rules_and_constants import (
     hides_others,
     titles_everywhere,
 )
+from archiver.extraction.text_normalization_and_formulas import fold_text
 from archiver.fields import MEASURED, OWN_TEXTS
 from archiver.items import Article, Evidence, SourceHint
 from archiver.maintenance.page_reclassification import Rejudging, RejudgingTally
-from archiver.maintenance.reextraction import ReextractedArticle, ReextractionReader, ReextractionRequest
+from archiver.maintenance.reextraction import (
+    ReextractedArticle,
+    ReextractionReader,
+    ReextractionRequest,
+    extract_from_capture,
+)
 from archiver.maintenance.reextraction_run import (
     ReextractionTally,
     StartedReextraction,
@@ -194,6 +201,9 @@ _SAMPLE = 200
 """At most this many articles are examined to decide whether a title is a constant."""
 _MOST_ARTICLES = 2_000
 """At most this many articles are extracted again in one run; the next run continues."""
+_PLACED, _MOST_TITLES, _OTHERS, _SHOWN = 3, 10, 10, 0.8
+"""A title of at least `_PLACED` posts, none of which shows it, belongs to the site, if at least the share `_SHOWN` of
+the `_OTHERS` newest other posts show theirs. The `_MOST_TITLES` most frequent titles are looked at."""
 _COLUMNS = tuple(name for name in OWN_TEXTS if name in MEASURED)
 _LIVE = "site = :site and gone_at is null and id not in (select article_id from withdrawn_articles)"
 
@@ -238,6 +248,55 @@ def _is_constant_title(db: Database, site: str, title: str) -> bool:
     return hides_others(title, [_with_evidence(db, row) for row in list(rows)])
 
 
+def find_placeholder_titles(
+    db: Database, folder: Path, site: Mapping[str, Any], known: SiteConstants
+) -> tuple[str, ...]:
+    """Returns the titles that several posts of a site declare, but do not show, although the site's other posts show
+    their titles. A theme declares such a text for each post without a title. `folder` is the archive's folder; titles
+    among the `known` constants are left out.
+    """
+    repeated = db.execute(
+        f"select title from articles where {_LIVE} and title <> '' and capture_id is not null group by title "
+        "having count(*) >= :least and 2 * count(*) < (select count(*) from articles where site = :site) "
+        "order by count(*) desc, title limit :most",
+        {"site": site["name"], "least": _PLACED, "most": _MOST_TITLES},
+    )
+    found = [t for (t,) in repeated if not known.refuses_title(t) and not _is_shown_on_any(db, folder, site, t)]
+    if not found:
+        return ()
+    others = db.query(
+        f"select * from articles where {_LIVE} and title <> '' and capture_id is not null and title not in "
+        "(select value from json_each(:titles)) order by id desc limit :most",
+        {"site": site["name"], "titles": json.dumps(found), "most": _OTHERS},
+    )
+    shown = [_shows_its_title(db, folder, site["id"], row) for row in list(others)]
+    return tuple(found) if len(shown) >= MIN_POSTS and shown.count(True) >= _SHOWN * len(shown) else ()
+
+
+def _is_shown_on_any(db: Database, folder: Path, site: Mapping[str, Any], title: str) -> bool:
+    """Returns True if at least one of the newest posts with a title shows it, or cannot be read."""
+    rows = db.query(
+        f"select * from articles where {_LIVE} and title = :title and capture_id is not null order by id desc "
+        "limit :most",
+        {"site": site["name"], "title": title, "most": _PLACED},
+    )
+    return any(_shows_its_title(db, folder, site["id"], row) is not False for row in list(rows))
+
+
+def _shows_its_title(db: Database, folder: Path, site_id: int, row: dict[str, Any]) -> bool | None:
+    """Returns True if a heading on the page of an article, or what a feed or an API says of it, is its title. Returns
+    None if its capture cannot be read.
+    """
+    without_rules = next(reversed(extract_from_capture(db, folder, row, site_id)), None)
+    if without_rules is None:
+        return None
+    title = fold_text(row["title"])
+    return any(
+        e.field == "title" and fold_text(e.value) == title and e.source not in DECLARED_IN_HEAD
+        for e in without_rules.evidence
+    )
+
+
 def _sample_without_learned_titles(db: Database, site: str) -> list[Article]:
     """Returns a site's newest articles, except those whose title came from a learned rule. For such articles no other
     title candidates were stored, so nothing can be learned from them about other titles.
@@ -268,9 +327,10 @@ def refuse_constants(db: Database, archive: Path, site: dict[str, Any], version:
     """Finds the constants of a site, adds them to the site's rules, and re-extracts the articles that have one of them
     as a value.
     """
-    found = find_stored_constants(db, site["name"])
     rules = rules_valid_at(db, site["id"])
     known = rules.constants if rules is not None else SiteConstants()
+    found = find_stored_constants(db, site["name"])
+    found = replace(found, titles=(*found.titles, *find_placeholder_titles(db, archive.parent, site, known)))
     constants = known.with_others(found)
     if not constants:
         return RefusedConstants()

@@ -10,7 +10,7 @@ import json
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from sys import byteorder
 from typing import Any
@@ -35,6 +35,8 @@ from archiver.extraction.template.site_rules_and_constants import BY_HAND, DATED
 from archiver.items import Outcome, PageForm, PageKind
 from archiver.storage.pages import last_rowid, stamp
 
+_BARE = 100
+"""A page with fewer characters of text than this may be an empty page of a calendar or the like."""
 MAX_FORMS = 200
 """A site has at most this many forms. A further page that resembles none of these forms gets no form."""
 
@@ -150,14 +152,18 @@ _TAKEN = "('archived', 'unchanged', 'duplicate')"
 def forms_of_site(db: Database, site_id: int) -> list[FormEvidence]:
     """Returns the forms of a site with their pages, as the evidence for `judge_forms`."""
     members: dict[int, list[FormMember]] = {}
-    for form_id, signs, kind, rule, taken, sources in db.execute(
+    for form_id, signs, kind, rule, taken, sources, day, is_bare in db.execute(
         f"select f.form_id, f.signs, p.kind, coalesce(p.rule, ''), p.outcome in {_TAKEN}, "
-        "(select group_concat(d.source) from page_discoveries d where d.page_id = p.id) "
+        "(select group_concat(d.source) from page_discoveries d where d.page_id = p.id), "
+        "coalesce(substr(a.published, 1, 10), ''), "
+        "p.rule = 'dated' and coalesce(a.image, '') = '' and length(a.body) < :bare "
         "from forms o join page_forms f on f.form_id = o.id join pages p on p.id = f.page_id "
-        "where o.site_id = ? order by f.page_id",
-        [site_id],
+        "left join articles a on a.id = p.article_id "
+        "where o.site_id = :site order by f.page_id",
+        {"site": site_id, "bare": _BARE},
     ):
-        members.setdefault(form_id, []).append(_member(signs, kind, rule, bool(taken), sources or ""))
+        one = _member(signs, kind, rule, bool(taken), sources or "")
+        members.setdefault(form_id, []).append(replace(one, day=day, is_bare=bool(is_bare)))
     return [
         FormEvidence(number, address, _unpack(tokens), tuple(members[number]))
         for number, address, tokens in db.execute(

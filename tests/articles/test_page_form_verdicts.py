@@ -124,6 +124,38 @@ def test_guessed_posts_that_a_source_reports_are_not_doubted(more: dict[str, obj
     assert not verdicts.is_doubted(PageForm(DOCS, "s/s"), "dated", promised=False)
 
 
+MONTHS = members(24, PageKind.POST, "dated", date_slot=4, listed=True, day="2014-06-07", is_bare=True)
+OTHERS = tuple(replace(one, day=f"2020-03-{n + 1:02}") for n, one in enumerate(members(9, PageKind.POST, "dated")))
+
+
+def is_month_doubted(months: tuple[FormMember, ...], others: tuple[FormMember, ...] = OTHERS) -> bool:
+    verdicts = judge_forms([form(1, POSTS, others), form(2, DOCS, months, "s?s")])
+    return verdicts.is_doubted(PageForm(DOCS, "s?s"), "dated", promised=False)
+
+
+def test_pages_without_text_that_all_have_one_day_are_doubted_even_if_listed() -> None:
+    assert is_month_doubted(MONTHS)
+
+
+def test_they_stay_doubted_once_they_are_no_posts() -> None:
+    assert is_month_doubted(members(24, PageKind.PAGE, OTHER_FORM_RULE))
+
+
+@pytest.mark.parametrize(
+    ("months", "others"),
+    [
+        (MONTHS[:19], OTHERS),
+        (tuple(replace(one, is_bare=False) for one in MONTHS), OTHERS),
+        (tuple(replace(one, day=f"2014-06-{n + 1:02}") for n, one in enumerate(MONTHS)), OTHERS),
+        ((*MONTHS, replace(MONTHS[0], promised=True)), OTHERS),
+        (MONTHS, OTHERS[:7]),
+    ],
+    ids=["few pages", "with text", "of many days", "in a feed", "few other days"],
+)
+def test_otherwise_pages_of_one_day_are_not(months: tuple[FormMember, ...], others: tuple[FormMember, ...]) -> None:
+    assert not is_month_doubted(months, others)
+
+
 ALL_LISTED = members(24, PageKind.POST, "dated", date_slot=9, listed=True)
 STRAY = members(2, PageKind.POST, "dated", date_slot=9)
 

@@ -323,6 +323,30 @@ def test_kind_of_address(href: str, kind: str | None) -> None:
         ("ΕΤΙΚΕΤΕΣ:", "tag"),
         ("関連トピック", "tag"),
         ("Rubrieken:", "category"),
+        ("12 May 2024, in the section", "category"),
+        ("In der Rubrik", "category"),
+        ("Dans la rubrique", "category"),
+        ("En la sección", "category"),
+        ("Na seção", "category"),
+        ("Nella rubrica", "category"),
+        ("In de rubriek", "category"),
+        ("W dziale", "category"),
+        ("V rubrice", "category"),
+        ("I kategorin", "category"),
+        ("Kategoriassa", "category"),
+        ("Publicat în", "category"),
+        ("U rubrici", "category"),
+        ("В разделе", "category"),
+        ("У рубриці", "category"),
+        ("Στην κατηγορία", "category"),
+        ("Thuộc chuyên mục", "category"),
+        ("Dalam kategori", "category"),
+        ("收录于", "category"),
+        ("في قسم", "category"),
+        ("במדור", "category"),
+        ("در بخش", "category"),
+        ("ในหมวดหมู่", "category"),
+        ("რუბრიკაში", "category"),
         ("I like tags", None),
         ("by", None),
     ],
@@ -420,6 +444,29 @@ def test_a_label_decides_what_an_ambiguous_address_leads_to(label: str, kind: st
     article = extract_page(parse_page(html, "https://e.example/late-ferry/"))
     assert {"categories": article.categories, "tags": article.tags}[kind] == ("Boats",)
     assert len(article.categories + article.tags) == 1
+
+
+@pytest.mark.parametrize("label", ["Nella rubrica", "Filed under:", "W dziale", "Trong mục", "ในหมวดหมู่"])
+def test_a_link_behind_a_label_at_the_foot_of_a_post_is_its_category(label: str) -> None:
+    html = page(after=f'<div class="foot">{label} <a href="/boats/">Boats</a></div>')
+    assert extract_page(parse_page(html, "https://e.example/late-ferry/")).categories == ("Boats",)
+
+
+@pytest.mark.parametrize(
+    ("path", "href", "categories"),
+    [
+        ("/boats/late-ferry/", "/boats/", ("Boats",)),
+        ("/late-ferry/", "/category/boats/", ("Boats",)),
+        ("/late-ferry/", "/menu/", ("Boats",)),
+        ("/late-ferry/", "/book-of-boats/", ()),
+    ],
+)
+def test_a_label_in_the_last_line_of_the_text_is_one_if_the_link_leads_to_a_section(
+    path: str, href: str, categories: tuple[str, ...]
+) -> None:
+    html = page().replace("</div>", f'<p>Published in <a href="{href}">Boats</a></p></div>', 1)
+    html = html.replace("<ul class=", '<a href="/menu/">Boats on the river</a><ul class=')
+    assert extract_page(parse_page(html, f"https://e.example{path}")).categories == categories
 
 
 def test_several_topics_below_the_text_are_tags() -> None:

@@ -85,6 +85,31 @@ def test_a_section_named_like_a_kind_of_page_is_none_although_a_menu_has_it() ->
     assert learn_sections("Articles", '<nav><a href="/all/">Articles</a></nav>').constants.sections == ("Articles",)
 
 
+CLOUD = ("hemp", "tar", "pitch", "oakum", "jute")
+
+
+def tagged(*tags: tuple[str, ...]) -> list[Sample]:
+    """Returns posts with these tags, all of which also have links to the tags in `CLOUD` below the text."""
+    out = []
+    for n, own in enumerate(tags):
+        links = "".join(f'<a rel="tag" href="/tag/{t}/">{t}</a> ' for t in dict.fromkeys((*own, *CLOUD)))
+        html = page(TITLES[n]).replace('<p class="day">', f'<p class="tags">{links}</p><p class="day">')
+        one = parse_page(html, f"https://quay.example/{n}/a/")
+        out.append(Sample(one, extract_page(one)))
+    return out
+
+
+def test_tags_that_all_posts_have_are_the_sites() -> None:
+    constants = find_constants([ReadPost(s.article) for s in tagged(*[()] * 10)]).tags
+    [first] = tagged(())
+    assert set(first.article.tags) == set(constants) == set(CLOUD)
+    assert read_without_constants(first, None, SiteConstants(tags=constants)).article.tags == ()
+
+
+def test_tags_that_differ_by_one_are_the_posts() -> None:
+    assert find_constants([ReadPost(s.article) for s in tagged(*[(t,) for t in TITLES])]).tags == ()
+
+
 def test_sections_that_differ_are_categories() -> None:
     assert find_constants(
         [ReadPost(Article("u", t, "x", evidence=(Evidence("categories", t[:1], "meta"),))) for t in TITLES]

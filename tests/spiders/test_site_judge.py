@@ -399,6 +399,59 @@ def test_the_text_of_a_button_is_no_body(tmp_path: Path) -> None:
         assert rows(archive, "select count(*) from revisions") == [(20,)]
 
 
+def almanac() -> Pages:
+    """Nine posts, and the 24 months of a calendar without entries, which all show the day when it was set up."""
+    dice, pages = Random(9), {}
+    for n in range(9):
+        text = "".join(f"<p>{made_paragraph(dice)}</p>" for _ in range(3))
+        pages[f"/p/{n}/"] = f'<h1>{made_title(dice, n)}</h1><p class="dia">March {n + 1}, 2020</p><div>{text}</div>'
+    links = "".join(f'<p><a href="{path}">{path}</a></p>' for path in pages)
+    for n in range(24):
+        empty = f'<ul><li>Nothing yet here.</li></ul><a href="/cal/{(n + 1) % 24}.html">&raquo;</a>'
+        pages[f"/cal/{n}.html"] = f'<h1>Month {n}</h1><p class="dia">June 7, 2014</p>{empty}'
+    pages["/"] = f'{links}<a href="/cal/0.html">Calendar</a>'
+    shell = "<html><head><title>Almanac</title></head><body>{}</body></html>"
+    return {path: Answer(shell.format(main).encode()) for path, main in pages.items()}
+
+
+def test_months_without_text_that_show_one_day_are_no_posts(tmp_path: Path) -> None:
+    with crawled(almanac(), tmp_path) as (server, archive):
+        for _ in range(2):
+            query = "select url from articles where id not in (select article_id from withdrawn_articles)"
+            assert sorted(url.partition("/p/")[2] for (url,) in rows(archive, query)) == [f"{n}/" for n in range(9)]
+            crawl(server.url, "--full", archive=archive)
+
+
+def gallery(shown: frozenset[int]) -> Pages:
+    """A blog with a post for each of 16 numbers. The first four have no title, and its theme declares "Senza titolo"
+    for these; it also shows this on the pages of the numbers in `shown`, as it shows each other title.
+    """
+    dice = Random(5)
+    pages: Pages = {}
+    for n in range(16):
+        title = made_title(dice, n) if n >= 4 else "Senza titolo"
+        heading = f'<h2 class="nome">{title}</h2>' if n >= 4 or n in shown else ""
+        text = "".join(f"<p>{made_paragraph(dice)}</p>" for _ in range(3))
+        pages[f"/g/{n}/"] = Answer(
+            f"""<!doctype html><html lang="en"><head><title>{title} | Bottega</title>
+<meta property="og:title" content="{title}"><meta property="og:type" content="article">
+<meta property="article:published_time" content="2024-02-{n + 1:02}T08:00:00+00:00"></head><body>
+<article>{heading}<p class="giorno">February {n + 1}, 2024</p><div class="entry-content">{text}</div></article>
+</body></html>""".encode()
+        )
+    items = "".join(f'<div class="riga"><a href="{path}">{path}</a></div>' for path in pages)
+    return {"/": Answer(f"<html><head><title>Bottega</title></head><body>{items}</body></html>".encode()), **pages}
+
+
+@pytest.mark.parametrize(("shown", "titles"), [(frozenset(), 0), (frozenset({3}), 4)])
+def test_a_title_that_several_posts_declare_and_none_shows_is_the_themes(
+    shown: frozenset[int], titles: int, tmp_path: Path
+) -> None:
+    with crawled(gallery(shown), tmp_path) as (_, archive):
+        found = [title for (title,) in rows(archive, "select title from articles")]
+        assert (len(found), found.count("Senza titolo"), found.count("")) == (16, titles, 4 - titles)
+
+
 def test_status_says_what_was_withdrawn_and_what_looks_like_a_post(
     handbook: tuple[SiteServer, Path], tmp_path: Path
 ) -> None:

@@ -26,7 +26,7 @@ from archiver.extraction.boilerplate import is_footer_name
 from archiver.extraction.category_and_tag_links import kind_of_address
 from archiver.extraction.date_parser import Moment, text_around_date
 from archiver.extraction.page import Page
-from archiver.extraction.post_locator import LINE_RULES, Post
+from archiver.extraction.post_locator import LINE_RULES, Post, is_outside_posts
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line
 from archiver.extraction.visible_dates import date_of_attributes, is_other_time_name, is_reaction_name, read_dates
 from archiver.markup import lazy_regex
@@ -66,6 +66,10 @@ _BLOCK = frozenset(
 _UNREAD = frozenset(
     {"script", "style", "noscript", "svg", "button", "form", "nav", "aside", "blockquote", "figcaption"}
 )
+_UNSEEN = frozenset({"script", "style", "noscript", "template", "link"})
+_MENU, _FOOT = 3, 600
+"""A block with at least `_MENU` links before the post is a menu. The last block of a page is its footer only if it has
+fewer than `_FOOT` characters."""
 _MAX_LINES, _ROOM = 10, 900  # at most this many lines and characters are read after the heading
 
 
@@ -138,18 +142,41 @@ class _LineReader:
         self._close()
 
     def _read_siblings(self, el: Element) -> bool:
-        """Reads the siblings after an element, up to the post's body. Returns True if it reached the body."""
+        """Reads the siblings after an element, up to the post's body or the end of the post. Returns True if it reached
+        one of them.
+        """
         sibling = el.getnext()
         while sibling is not None and not self.is_full:
-            if sibling is self.post.body:
+            if sibling is self.post.body or self._is_after_body(sibling) or self._is_foot_of_page(el, sibling):
                 return True
             self._read(sibling, 0)
             self._take(sibling.tail)
             sibling = sibling.getnext()
         return False
 
+    def _is_after_body(self, el: Element) -> bool:
+        """Returns True if an element that follows the title also follows the post's body."""
+        order, title, body = self.post.page.index.order, self.post.title, self.post.body
+        if title is None or body is None or el not in order:
+            return False
+        return order[title] < order[body] and order[el] >= self.post.page.index.end(body)
+
+    def _is_foot_of_page(self, before: Element, el: Element) -> bool:
+        """Returns True if an element is the footer of the page: its role or tag says so, or, where the body is unknown,
+        it is the last of at least three blocks. The first of these is a menu, and `before`, which contains the title,
+        also has the text of the page.
+        """
+        if _is_footer(el):
+            return True
+        if self.post.body is not None or not self.lines or before is self.post.title or el.tag not in _BLOCK:
+            return False
+        if any(e.tag not in _UNSEEN for e in el.itersiblings("*")):
+            return False
+        has_menu = any(len(list(islice(e.iter("a"), _MENU))) == _MENU for e in before.itersiblings("*", preceding=True))
+        return has_menu and self.post.page.index.text_length(el) < _FOOT
+
     def _read(self, el: Element, depth: int) -> None:
-        if not isinstance(el.tag, str) or el.tag in _UNREAD:
+        if not isinstance(el.tag, str) or el.tag in _UNREAD or _is_footer(el):
             return
         names = f"{el.get('class') or ''} {el.get('id') or ''}"
         if is_footer_name(names) or is_other_time_name(names) or is_reaction_name(names):
@@ -181,6 +208,14 @@ class _LineReader:
             self.lines.append(Line(text, [c for c in map(clean_text, self._chunks) if c], list(self._elements)))
         self._chunks.clear()
         self._elements.clear()
+
+
+def _is_footer(el: Element) -> bool:
+    """Returns True if the role or tag of an element says that it is the footer of the page, and not that of a post."""
+    if el.get("role") == "contentinfo":
+        return True
+    names = el.get("class") or ""
+    return el.tag == "footer" and "post" not in names and "entry" not in names and is_outside_posts(el)
 
 
 _MAX_LINKS = 12

@@ -24,7 +24,7 @@ Selectors are parsel's and are tried in order: CSS with `::text` and `::attr(nam
 `attribute` from the page's JSON-LD.
 
 Constants are found because many posts of the site share them. They may be a title, an image, a description, a tiny
-text, a section, or a part of <title>.
+text, a section, a set of tags, or a part of <title>.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ MIN_POSTS = 5
 SHARE = 0.2
 """A value can be a constant of the site only if at least this share of the posts has this value."""
 SHARE_OF_BODY = 0.05
+MIN_TAGS = 5
+"""Fewer tags than this may be given to each post by its author."""
 MAX_BODY_LENGTH = 40
 """A text with fewer characters than this may be the text of a button. A longer text is the text of a post."""
 _VARIETY = 0.8
@@ -61,13 +63,16 @@ _MAX_NAME_LENGTH = 80
 _DIGITS = lazy_regex(r"\d+")
 _PARTS = lazy_regex(r"\s+[|·•»«›‹–—:/~-]+\s+|\s*[｜|]\s*")
 _DECLARED = ("json-ld", "meta", "microdata", "rdfa")
+DECLARED_IN_HEAD = ("json-ld", "meta", "rdfa", "head", "script")
+"""The sources of evidence that readers of the page do not see."""
 _SHOWN = ("platform", "heading", "api", "feed")
 
 
 @dataclass(frozen=True, slots=True)
 class SiteConstants:
     """The values that belong to a site and not to its posts. `names` are parts of <title>. `bodies` are tiny texts,
-    such as the text of a button, without their numbers. `sections` are values of article:section and the like.
+    such as the text of a button, without their numbers. `sections` are values of article:section and the like. `tags`
+    is the set of tags that all posts have.
     """
 
     titles: tuple[str, ...] = ()
@@ -76,6 +81,7 @@ class SiteConstants:
     descriptions: tuple[str, ...] = ()
     bodies: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return any(values for _, values in self.items())
@@ -102,6 +108,10 @@ class SiteConstants:
     def refuses_section(self, text: str) -> bool:
         """Returns True if a declared section is a constant of the site, and therefore not a category of a post."""
         return bool(self.sections) and fold_text(text) in {fold_text(one) for one in self.sections}
+
+    def refuses_tags(self, tags: Iterable[str]) -> bool:
+        """Returns True if tags are those that all posts of the site have, such as the tags in the cloud of the site."""
+        return bool(self.tags) and {fold_text(one) for one in tags} == {fold_text(one) for one in self.tags}
 
     def refuses_body(self, text: str) -> bool:
         """Returns True if a text is a constant of the site, and therefore not the text of a post."""
@@ -130,6 +140,7 @@ def find_constants(posts: Sequence[ReadPost]) -> SiteConstants:
     - A part of <title> is one only if the posts' own headings do not contain it.
     - A text of fewer than 40 characters is one if a twentieth of the posts have it.
     - A declared section is one if nearly all posts have it.
+    - Tags are one if there are at least `MIN_TAGS` of them, and nearly all posts have exactly these.
     """
     if len(posts) < MIN_POSTS:
         return SiteConstants()
@@ -146,6 +157,7 @@ def find_constants(posts: Sequence[ReadPost]) -> SiteConstants:
         _frequent((a.description for a in articles), len(posts)),
         _frequent(bodies, len(posts), SHARE_OF_BODY),
         constant_sections(articles),
+        constant_tags(articles),
     )
 
 
@@ -156,6 +168,13 @@ def constant_sections(articles: Sequence[Article]) -> tuple[str, ...]:
     )
     counts = Counter(value for values in declared for value in values)
     return tuple(sorted(value for value, n in counts.items() if n >= max(MIN_POSTS, _EVERYWHERE * len(articles))))
+
+
+def constant_tags(articles: Sequence[Article]) -> tuple[str, ...]:
+    """Returns the tags that nearly all posts have, if these posts have no others."""
+    counts = Counter(tuple(sorted(set(a.tags))) for a in articles)
+    tags, n = max(counts.items(), key=lambda one: one[1], default=((), 0))
+    return tags if len(tags) >= MIN_TAGS and n >= max(MIN_POSTS, _EVERYWHERE * len(articles)) else ()
 
 
 def _frequent(values: Iterable[str], posts: int, share: float = SHARE) -> tuple[str, ...]:
