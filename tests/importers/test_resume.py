@@ -172,7 +172,8 @@ def test_record_that_kills_its_reader_is_reported(tmp_path: Path) -> None:
 
 def test_readers_end_with_the_process_that_started_them(files: tuple[Path, Path], tmp_path: Path) -> None:
     code = (
-        "import sys; from archiver.importers import import_run, record_batch_reader; "
+        "import sys; from archiver.importers import import_run; "
+        "from archiver.importers import record_batches_and_classification as record_batch_reader; "
         "import_run._SMALL = 0; record_batch_reader._PAGES = 2; "
         "from archiver.cli.main import cli; cli(sys.argv[1:])"
     )
@@ -203,7 +204,8 @@ def test_readers_end_with_the_process_that_started_them(files: tuple[Path, Path]
 
 def test_sigterm_ends_an_import_cleanly(files: tuple[Path, Path], tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
-    code = "import sys; from archiver.importers import record_batch_reader; record_batch_reader._PAGES = 2; "
+    code = "import sys; from archiver.importers import record_batches_and_classification as record_batch_reader; "
+    code += "record_batch_reader._PAGES = 2; "
     code += "from archiver.cli.main import cli; cli(sys.argv[1:])"
     process = Running("-c", code, "import", str(files[0]), "--archive", str(archive), "--workers", "1")
     while process.lives and not any(f.stat().st_size > 9_000 for f in (tmp_path / "warc").glob("*.warc.gz")):
