@@ -187,7 +187,9 @@ def test_output_shown_in_the_docs_is_correct(page: str, before: list[str], insta
     assert len(asked) > 5
     end = "-- end of step --"
     script = "\n".join(f"{command}\nprintf '%s %s\\n' '{end}' $?" for command, _ in asked)
-    environment = {name: value for name, value in without_proxies().items() if not name.startswith(("ARCHIVER_", "COLUMNS"))}
+    environment = {
+        name: value for name, value in without_proxies().items() if not name.startswith(("ARCHIVER_", "COLUMNS"))
+    }
     environment |= {"PATH": f"{installed / 'bin'}{os.pathsep}{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
     # The demonstration blog has a fixed port, and tests of another working tree may be running.
     with Path("/tmp", "archiver-demonstration.lock").open("w") as turn:
