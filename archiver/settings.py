@@ -7,7 +7,7 @@ from typing import Any
 from scrapy.settings import default_settings
 
 from archiver import __version__
-from archiver.politeness.robots import PRODUCT_TOKEN
+from archiver.politeness.robots_and_usage_statements import PRODUCT_TOKEN
 from archiver.politeness.throttle import MAX_PAUSE, MAX_STRIKES
 
 BOT_NAME = "archiver"
@@ -102,16 +102,16 @@ DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
     "archiver.middlewares.request_filters.AddressMiddleware": 50,
     "archiver.middlewares.request_filters.RobotsMiddleware": 100,
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
-    "archiver.middlewares.response_bodies_and_retries.BusyMiddleware": 550,
+    "archiver.middlewares.warc_capture_bodies_and_retries.BusyMiddleware": 550,
     "archiver.middlewares.request_filters.TdmRepMiddleware": 110,
     "scrapy.downloadermiddlewares.redirect.RedirectMiddleware": None,
     "archiver.middlewares.request_filters.PlainRedirectMiddleware": 600,
     # The spider follows meta refreshes itself, because each of them, like any redirect, is a row of the pages table.
     "scrapy.downloadermiddlewares.redirect.MetaRefreshMiddleware": None,
     "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
-    "archiver.middlewares.response_bodies_and_retries.UnpackingMiddleware": 590,
-    "archiver.middlewares.response_bodies_and_retries.LimitsMiddleware": 595,
-    "archiver.middlewares.warc_capture.CaptureMiddleware": 605,
+    "archiver.middlewares.warc_capture_bodies_and_retries.UnpackingMiddleware": 590,
+    "archiver.middlewares.warc_capture_bodies_and_retries.LimitsMiddleware": 595,
+    "archiver.middlewares.warc_capture_bodies_and_retries.CaptureMiddleware": 605,
 }
 ITEM_PIPELINES: dict[str, Any] = {
     "archiver.pipelines.ValidatePipeline": 100,

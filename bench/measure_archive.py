@@ -18,7 +18,7 @@ from progress import with_progress
 from sqlite_utils import Database
 from table import Column, hundredths, tenths, whole
 
-from archiver.maintenance.vacuum import vacuum
+from archiver.maintenance.database_damage_and_vacuum import vacuum
 from archiver.storage.archive_opening_and_transactions import open_archive, writing
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.run_records_and_statistics import begin_run, ensure_site

@@ -19,7 +19,7 @@ from archiver.extraction.template.field_reader import READERS
 from archiver.fields import BY_NAME, FIELDS, Field
 from archiver.items import Article, GeoTag, Mark, SourceHint
 from archiver.search.query_plans_hits_and_facets import Hit
-from archiver.storage.migrations import make_schema
+from archiver.storage.schema_and_migrations import make_schema
 
 PACKAGE = Path(__file__).parents[1] / "archiver"
 TYPES = {

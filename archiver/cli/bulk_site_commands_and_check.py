@@ -29,7 +29,7 @@ from archiver.cli.options import (
 )
 from archiver.cli.terminal import count_noun, open_output, print_json, print_lines, styled_line
 from archiver.errors import ArchiverError
-from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlPlan, host_of, make_plan
+from archiver.scheduling.crawl_plans_process_and_results import CommonOptions, CrawlPlan, host_of, make_plan
 from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.locks import lock_host
 from archiver.urls import Scope

@@ -31,7 +31,7 @@ from archiver.search.concordance import concordance as lines_of
 from archiver.search.federated import FederatedHit, FederatedQuery, Shard, load_federated_page, plan_federated_query
 from archiver.search.histograms_trends_and_charts import histogram_of_plans, trend_over_archives
 from archiver.search.query import Query, query_as_options
-from archiver.search.query_advice import advise
+from archiver.search.query_corrections_and_advice import advise
 from archiver.search.query_plans_hits_and_facets import (
     COLUMNS,
     Plan,

@@ -22,7 +22,7 @@ from packaging.licenses import InvalidLicenseExpression, canonicalize_license_ex
 
 from archiver.errors import BadPublishRules
 from archiver.items import UsageStatement
-from archiver.politeness.usage_statements import tdm_reservation
+from archiver.politeness.robots_and_usage_statements import tdm_reservation
 
 # Licences: SPDX identifiers, URLs of Creative Commons, and how people write both.
 

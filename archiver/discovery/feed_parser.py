@@ -12,7 +12,14 @@ from urllib.parse import parse_qs, urljoin, urlsplit, urlunsplit
 
 from lxml import etree
 
-from archiver.discovery.feed_items import JsonItem, XmlItem, own_namespaces, person_name, qualified_name, title_text
+from archiver.discovery.feed_items_and_geotags import (
+    JsonItem,
+    XmlItem,
+    own_namespaces,
+    person_name,
+    qualified_name,
+    title_text,
+)
 from archiver.discovery.safe_xml_and_json_parsing import (
     MAX_TARGETS,
     decode,

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from lxml import etree
 
-from archiver.discovery.feed_items import title_text
+from archiver.discovery.feed_items_and_geotags import title_text
 from archiver.discovery.feed_parser import looks_like_feed, parse_feed
 from archiver.discovery.safe_xml_and_json_parsing import MAX_TARGETS, decode, inflate, parse_document, plain_text
 from archiver.discovery.timestamps import parse_time, parse_timestamp

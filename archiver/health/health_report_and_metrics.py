@@ -34,7 +34,7 @@ from archiver.health.simultaneous_site_failures import (
     judge_common_causes,
     read_common_causes,
 )
-from archiver.politeness.robots import parse_robots
+from archiver.politeness.robots_and_usage_statements import parse_robots
 from archiver.sites.archiver_toml import Config, load_config, unused_groups
 from archiver.sites.group_quotas_and_blackouts import read_group_quotas
 from archiver.storage.archive_opening_and_transactions import free_bytes, path_of

@@ -14,7 +14,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.errors import count_noun
-from archiver.frontier.site_crawl_times import RecrawlTime
+from archiver.frontier.fetch_order_revisits_and_crawl_times import RecrawlTime
 from archiver.health.accepted_findings_and_health_inputs import read_healths
 from archiver.health.health_report_and_metrics import health_as_json
 from archiver.health.health_rules import LEVELS, Health

@@ -28,7 +28,7 @@ from archiver.extraction.page import parse_page
 from archiver.extraction.template.site_rules_and_constants import SiteRules
 from archiver.importers.import_inputs_and_record_filter import RecordSelector
 from archiver.items import Article, PageKind, UsageStatement
-from archiver.politeness.usage_statements import statements_of_headers, statements_of_page
+from archiver.politeness.robots_and_usage_statements import statements_of_headers, statements_of_page
 from archiver.sites.page_objects import NONE, PageObjects, load_page_objects
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.article_tables.article_and_revision_rows import extractor_of

@@ -29,15 +29,18 @@ from scrapy.http.request import NO_CALLBACK
 
 from archiver.extensions.throttle_slots import SharedThrottle, ThrottleExtension
 from archiver.guarded_download_handler import ForbiddenByRobots, HostBusy, RobotsUnreadable
-from archiver.importers.memento_response import ArchiveResponse, OtherMemento, RequestedCapture, memento_record
-from archiver.importers.wayback_import import (
+from archiver.importers.wayback_import_and_mementos import (
     CAPTURE_SECONDS,
     LIST_SECONDS,
+    ArchiveResponse,
     ListRequests,
     NoCaptureList,
+    OtherMemento,
+    RequestedCapture,
     WaybackImport,
     WaybackPlan,
     make_requested_capture,
+    memento_record,
 )
 from archiver.politeness.network_address_policy import AddressZone, permission_for, zone_of_host
 from archiver.politeness.throttle import BUSY, Throttle

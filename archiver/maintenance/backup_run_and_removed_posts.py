@@ -17,15 +17,18 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from archiver.errors import ArchiverError, BackupRefused
-from archiver.maintenance.backup_generations import (
+from archiver.maintenance.backup_files_and_generations import (
+    CopiedFiles,
     Generation,
+    Progress,
     archive_id,
+    copy_database,
+    copy_warc_files,
     delete_database,
     earlier_files,
     made_at,
     prune,
 )
-from archiver.maintenance.backup_of_database_and_warcs import CopiedFiles, Progress, copy_database, copy_warc_files
 from archiver.maintenance.verify_captures import find_warc_files
 from archiver.storage.archive_opening_and_transactions import environment_error, is_writable, opened, writing
 from archiver.storage.backup_and_check_records import (

@@ -43,9 +43,9 @@ from archiver.maintenance.reextraction import make_reader_without_hints
 from archiver.maintenance.takedown import erase_records, finish_takedowns, read_texts
 from archiver.storage.archive_opening_and_transactions import open_archive, writing
 from archiver.storage.full_text_and_saved_searches import batch_indexing
-from archiver.storage.migrations import migrations
 from archiver.storage.pages import last_rowid
 from archiver.storage.run_records_and_statistics import current_site_names, moved_site
+from archiver.storage.schema_and_migrations import migrations
 from archiver.storage.sites_settings_and_rules import SiteLookup
 from archiver.storage.tombstones import Tombstone, keep_url_out, pending_takedowns
 

@@ -19,8 +19,17 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from archiver.errors import ArchiveNotFound, ArchiverError, DiskFull, NotAnArchive, RestoreRefused
-from archiver.maintenance.backup_generations import SIDES, archive_id, dated_path, find_generations, made_at
-from archiver.maintenance.backup_of_database_and_warcs import copy_file, find_fault, has_later_records, size_of
+from archiver.maintenance.backup_files_and_generations import (
+    SIDES,
+    archive_id,
+    copy_file,
+    dated_path,
+    find_fault,
+    find_generations,
+    has_later_records,
+    made_at,
+    size_of,
+)
 from archiver.maintenance.merge_captures_and_pages import merge_tombstones
 from archiver.maintenance.takedown import finish_takedowns
 from archiver.maintenance.verify_captures import find_flaws, find_warc_files, make_index_lines

@@ -2,7 +2,7 @@
 requests that robots.txt forbids.
 
 The files for a whole host, robots.txt (RFC 9309) and tdmrep.json, are read before any page.
-`archiver.politeness.robots` parses robots.txt.
+`archiver.politeness.robots_and_usage_statements` parses robots.txt.
 """
 
 from __future__ import annotations
@@ -36,10 +36,18 @@ from archiver.guarded_download_handler import (
     refuse_private_address,
 )
 from archiver.items import Outcome
-from archiver.middlewares.response_bodies_and_retries import META, BodyPrefix
+from archiver.middlewares.warc_capture_bodies_and_retries import META, BodyPrefix
 from archiver.politeness.network_address_policy import objection_to_url
-from archiver.politeness.robots import FRESH_FOR, MAX_ROBOTS_BYTES, HostFile, Robots, is_conclusive_status, parse_robots
-from archiver.politeness.usage_statements import TDMFile, parse_tdm_file
+from archiver.politeness.robots_and_usage_statements import (
+    FRESH_FOR,
+    MAX_ROBOTS_BYTES,
+    HostFile,
+    Robots,
+    TDMFile,
+    is_conclusive_status,
+    parse_robots,
+    parse_tdm_file,
+)
 from archiver.spiders.page_request import FetchNotes, HostFileRequest, notes_of, page_of, purpose_of
 from archiver.spiders.run_endings_and_outage_guards import outcome_of_failure
 from archiver.storage.archive_opening_and_transactions import writing

@@ -21,7 +21,7 @@ from time import monotonic
 from archiver.errors import ArchiveInUse, ArchiverError, BadPageObject, HostInUse
 from archiver.extensions.progress import Leave, Line, Screen, Terminal
 from archiver.maintenance.takedown import finish_pending_takedowns
-from archiver.scheduling.crawl_plans_and_results import (
+from archiver.scheduling.crawl_plans_process_and_results import (
     GRACE,
     CommonOptions,
     CrawlOutcome,
@@ -140,7 +140,7 @@ class _RemoteScreen:
 
 class _PoolWorker:
     def __init__(self, link: Connection, order: CommonOptions) -> None:
-        from archiver.scheduling.crawler_process import CrawlerGroup
+        from archiver.scheduling.crawl_plans_process_and_results import CrawlerGroup
 
         self._link = link
         self._hosts: set[asyncio.Task[None]] = set()
@@ -393,7 +393,7 @@ def _crawl(
     processes = min(workers, count_cores(), len(group_by_host(plans)))
     if processes > 1 or apart:
         return crawl_in_processes(plans, order, workers, processes)
-    from archiver.scheduling.crawler_process import crawl_in_process
+    from archiver.scheduling.crawl_plans_process_and_results import crawl_in_process
 
     send_notices_to(None if order.quiet else print_notice)
     return crawl_in_process(plans, order, workers)

@@ -24,11 +24,11 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.errors import ArchiveLocked, ArchiverError, BadConfig, UnreadableInput
-from archiver.frontier.site_crawl_times import start_interval
+from archiver.frontier.fetch_order_revisits_and_crawl_times import start_interval
 from archiver.health.health_report_and_metrics import RESERVE
 from archiver.health.notification_policy import next_release
 from archiver.maintenance.partial_check_and_damage_causes import is_part_due
-from archiver.scheduling.crawl_plans_and_results import (
+from archiver.scheduling.crawl_plans_process_and_results import (
     GRACE,
     CommonOptions,
     CrawlOutcome,

@@ -26,7 +26,7 @@ from archiver.markup import lazy_regex
 from archiver.search.index_schema_and_documents import FORMAT, document_rows
 from archiver.search.word_splitting import split_into_words
 from archiver.storage.archive_opening_and_transactions import is_writable, writing
-from archiver.storage.migrations import migrations
+from archiver.storage.schema_and_migrations import migrations
 
 # Integrity of the index files.
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlite_utils import Database
 
-from archiver.frontier.site_crawl_times import RecrawlTime
+from archiver.frontier.fetch_order_revisits_and_crawl_times import RecrawlTime
 from archiver.politeness.throttle import RunLimits
 from archiver.sites.archiver_toml import Config, Quota
 from archiver.storage.crawl_schedule import Scheduled, blackout_of

@@ -15,9 +15,9 @@ from typing import Any, Literal
 from scrapy import Request
 from scrapy.http import Response
 
-from archiver.frontier.fetch_order_and_revisits import is_refetch_reason
+from archiver.frontier.fetch_order_revisits_and_crawl_times import is_refetch_reason
 from archiver.items import Capture, PageKind, PageResult, RequisiteKind, SourceHint, UsageStatement
-from archiver.politeness.usage_statements import TDMFile, statements_of_headers
+from archiver.politeness.robots_and_usage_statements import TDMFile, statements_of_headers
 from archiver.storage.article_tables.multipage_articles import StoredPart
 from archiver.storage.pages import MASS_DISAPPEARANCE_RULE, hint_from_json, moment
 from archiver.warc.warc_records import Original

@@ -28,7 +28,7 @@ from archiver.extraction.page import parse_page as parse_html
 from archiver.extraction.page_decoding_and_mojibake import unpack_undeclared
 from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.extraction.template.page_form_and_date_slot import date_slot, page_form
-from archiver.frontier.fetch_order_and_revisits import SOURCE_KINDS
+from archiver.frontier.fetch_order_revisits_and_crawl_times import SOURCE_KINDS
 from archiver.items import (
     EMPTY_SITEMAP,
     FOREIGN_API,
@@ -45,8 +45,8 @@ from archiver.items import (
     Requisite,
     SourceHint,
 )
+from archiver.politeness.robots_and_usage_statements import statements_of_page
 from archiver.politeness.throttle import BUSY
-from archiver.politeness.usage_statements import statements_of_page
 from archiver.spiders.page_request import MOST_REDIRECTS, FetchedPage, PageRequest, ParsedPage
 from archiver.storage.article_tables.multipage_articles import CLAIMED_PART_RULE, part_reason
 from archiver.urls import Scope, normalize, urlkey

@@ -28,7 +28,7 @@ from archiver.errors import (
     NotAnArchive,
 )
 from archiver.storage.article_tables.field_candidate_evidence import forget_evidence_kinds
-from archiver.storage.migrations import (
+from archiver.storage.schema_and_migrations import (
     UNRELEASED,
     create_missing_temp_tables,
     make_schema,

@@ -19,7 +19,7 @@ from sqlite_utils import Database
 
 from archiver.discovery.url_classifier_and_patterns import matching_trap_rule, trap_reason
 from archiver.errors import ArticleRemoved, URLNotFound, count_noun
-from archiver.frontier.fetch_order_and_revisits import next_fetch_time
+from archiver.frontier.fetch_order_revisits_and_crawl_times import next_fetch_time
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 from archiver.storage import crawl_exclusions_and_trap_evidence as crawl_exclusions
 from archiver.storage import page_requisite_records as requisites

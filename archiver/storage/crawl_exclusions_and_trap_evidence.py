@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.frontier.fetch_order_and_revisits import (
+from archiver.frontier.fetch_order_revisits_and_crawl_times import (
     VALIDATORS,
     VOUCHING_SOURCES,
     ClaimTally,
@@ -30,7 +30,7 @@ from archiver.frontier.pattern_budgets_and_equivalent_urls import (
     SourceCoverage,
 )
 from archiver.items import DiscoverySource, Outcome, PageKind
-from archiver.politeness.robots import HostFile, Robots
+from archiver.politeness.robots_and_usage_statements import HostFile, Robots
 from archiver.storage import pages
 from archiver.storage.page_discoveries import page_counts
 from archiver.storage.pages import moment, stamp

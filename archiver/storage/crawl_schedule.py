@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.frontier.site_crawl_times import (
+from archiver.frontier.fetch_order_revisits_and_crawl_times import (
     DEFAULT_CADENCE,
     REMEMBERED_RUNS,
     Adaptive,

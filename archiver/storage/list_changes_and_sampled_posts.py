@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
-from archiver.frontier.fetch_order_and_revisits import MIN_CLAIMS, are_claims_believed, dates_claim
+from archiver.frontier.fetch_order_revisits_and_crawl_times import MIN_CLAIMS, are_claims_believed, dates_claim
 from archiver.frontier.post_and_excluded_page_samples import (
     REMEMBERED_SAMPLES,
     SAMPLE_REASON,

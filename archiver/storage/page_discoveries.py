@@ -21,7 +21,13 @@ from archiver.discovery.source_hint_changes_and_merging import (
     source_key,
 )
 from archiver.discovery.url_classifier_and_patterns import outcome_of_trap_rule, trap_reason
-from archiver.frontier.fetch_order_and_revisits import VOUCHING_SOURCES, Believes, KnownPage, priority, refetch_reason
+from archiver.frontier.fetch_order_revisits_and_crawl_times import (
+    VOUCHING_SOURCES,
+    Believes,
+    KnownPage,
+    priority,
+    refetch_reason,
+)
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, SourceHint
 from archiver.storage.pages import EPOCH, known_page, known_pages, latest_hint, make_due_again, stamp, store_hint
 from archiver.storage.tombstones import removed_urlkeys

@@ -18,7 +18,7 @@ from sqlite_utils import Database
 
 from archiver.articles.post_verdicts_by_page_form import OTHER_FORM_RULE
 from archiver.articles.suspicious_changes_and_impossible_values import REASONS, HoldRule, is_redated
-from archiver.frontier.fetch_order_and_revisits import (
+from archiver.frontier.fetch_order_revisits_and_crawl_times import (
     DEFAULT_REVISIT,
     MAY_BE_NEW_POST,
     SOURCE_KINDS,

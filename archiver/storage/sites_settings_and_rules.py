@@ -19,8 +19,8 @@ from sqlite_utils import Database
 from archiver.articles.revision_insertion_and_kept_values import page_objects_named
 from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound, TagNotFound, did_you_mean
 from archiver.fields import EVIDENCE, LINKS
+from archiver.frontier.fetch_order_revisits_and_crawl_times import DEFAULT_CADENCE, parse_blackout, parse_cadence
 from archiver.frontier.post_and_excluded_page_samples import DEFAULT_SAMPLE
-from archiver.frontier.site_crawl_times import DEFAULT_CADENCE, parse_blackout, parse_cadence
 from archiver.items import (
     NO_LONGER_READS,
     PAGE_OBJECT,

@@ -16,7 +16,7 @@ from archiver.fields import OPTIONS
 from archiver.items import format_degrees
 from archiver.search.index_schema_and_documents import fold_name
 from archiver.search.query import Query
-from archiver.search.query_corrections import correct_fields, correct_spelling
+from archiver.search.query_corrections_and_advice import correct_fields, correct_spelling
 from archiver.search.query_parser import list_repairs
 from archiver.search.query_plans_hits_and_facets import FACETS, count_facets, plan_query
 from archiver.search.query_tree import DEFAULT_KM, Box, Key, circle_bounds

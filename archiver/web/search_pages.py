@@ -19,7 +19,7 @@ from archiver.search.concordance import MAX_WIDTH, WIDTH, concordance
 from archiver.search.histograms_trends_and_charts import MAX_TERMS, UNITS, Trend, trend
 from archiver.search.query import Query, query_as_options
 from archiver.search.query_compiler import has_ranking_terms
-from archiver.search.query_corrections import correct_spelling
+from archiver.search.query_corrections_and_advice import correct_spelling
 from archiver.search.query_plans_hits_and_facets import (
     count_facets,
     hit_as_dict,

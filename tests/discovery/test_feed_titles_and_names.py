@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from archiver.discovery.feed_items import person_name, title_text
+from archiver.discovery.feed_items_and_geotags import person_name, title_text
 from archiver.discovery.feed_parser import parse_feed
 from archiver.items import DiscoveredURL, SourceHint
 

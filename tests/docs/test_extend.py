@@ -17,7 +17,7 @@ from scrapy.http import HtmlResponse
 
 import archiver.cli.commands
 import archiver.platforms
-import archiver.storage.migrations as migrations_module
+import archiver.storage.schema_and_migrations as migrations_module
 from archiver.cli import main
 from archiver.cli.main import cli
 from archiver.demo.demo_server import Blog

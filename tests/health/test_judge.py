@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.fields import MEASURED
-from archiver.frontier.site_crawl_times import Every, PastRun, RecrawlTime
+from archiver.frontier.fetch_order_revisits_and_crawl_times import Every, PastRun, RecrawlTime
 from archiver.health.accepted_findings_and_health_inputs import Acceptance, measure_growth, without_accepted
 from archiver.health.health_report_and_metrics import judge_archive
 from archiver.health.health_rules import (

@@ -19,7 +19,7 @@ from sqlite_utils import Database
 from archiver import __version__
 from archiver.cli.main import cli
 from archiver.cli.status_table_output import TableLayout, format_history, format_site_table
-from archiver.frontier.site_crawl_times import RecrawlTime
+from archiver.frontier.fetch_order_revisits_and_crawl_times import RecrawlTime
 from archiver.health.accepted_findings_and_health_inputs import (
     accept_findings_of,
     read_health,

@@ -8,7 +8,7 @@ import pytest
 
 from archiver.archive import Archive
 from archiver.search.query import Query
-from archiver.search.query_advice import Advice, advise
+from archiver.search.query_corrections_and_advice import Advice, advise
 from archiver.search.query_plans_hits_and_facets import plan_query
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.search.query import Query
-from archiver.search.query_corrections import correct_fields, correct_spelling, nearest_words, similar_field
+from archiver.search.query_corrections_and_advice import correct_fields, correct_spelling, nearest_words, similar_field
 from archiver.search.query_parser import list_repairs, list_unknown_fields
 from archiver.storage.archive_opening_and_transactions import open_archive
 from tests.archive_fixture import make_archive

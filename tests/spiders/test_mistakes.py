@@ -26,11 +26,11 @@ PAGES: dict[str, Any] = {"/": home("/one/"), "/one/": page("The first")}
 @pytest.mark.parametrize(
     ("module", "attribute"),
     [
-        ("archiver.scheduling.crawler_process", "Crawler"),
+        ("archiver.scheduling.crawl_plans_process_and_results", "Crawler"),
         ("archiver.spiders.crawl_run_and_post_judgement", "CrawlRun.__init__"),
         ("archiver.spiders.crawl_run_and_post_judgement", "TrapDetector"),
         ("archiver.extensions.shared_crawl_state", "OutageGuard"),
-        ("archiver.middlewares.response_bodies_and_retries", "LimitsMiddleware.from_crawler"),
+        ("archiver.middlewares.warc_capture_bodies_and_retries", "LimitsMiddleware.from_crawler"),
         ("archiver.spiders.page_queue", "PageQueue.take"),
     ],
 )

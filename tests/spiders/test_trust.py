@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.frontier.fetch_order_and_revisits import (
+from archiver.frontier.fetch_order_revisits_and_crawl_times import (
     MIN_CLAIMS,
     TRUST_AGAIN_AFTER,
     ClaimTally,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlite_utils import Database, Migrations
 
-from archiver.storage.migrations import migrations
+from archiver.storage.schema_and_migrations import migrations
 
 NAME = "m999_later"
 

@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from archiver.health.backup_and_check_health import judge_safety, read_safety
-from archiver.maintenance import backup_generations
+from archiver.maintenance import backup_files_and_generations as backup_generations
 from archiver.maintenance.archive_verification_and_repair import verify
-from archiver.maintenance.backup_generations import earlier_files
-from archiver.maintenance.database_damage import path_of
+from archiver.maintenance.backup_files_and_generations import earlier_files
+from archiver.maintenance.database_damage_and_vacuum import path_of
 from archiver.sites.archiver_toml import Maintenance
 from archiver.storage.archive_opening_and_transactions import opened
 from tests.damage import damage_table, flip, overwrite_page, shorten, warc_files
@@ -313,7 +313,7 @@ def test_a_failed_backup_is_recorded_until_one_succeeds(archive: Path, target: P
 def test_a_first_backup_to_a_full_disk_is_recorded(
     archive: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("archiver.maintenance.backup_of_database_and_warcs.free_bytes", lambda path: 0)
+    monkeypatch.setattr("archiver.maintenance.backup_files_and_generations.free_bytes", lambda path: 0)
     done = backup(archive, target, "--json")
     assert done.exit_code == 1
     assert json.loads(done.stdout).keys() == {"file", "error"}
@@ -329,7 +329,7 @@ def test_a_disk_that_gets_full_during_a_backup_is_recorded(
     def full(*args: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("archiver.maintenance.backup_of_database_and_warcs._copy_warc", full)
+    monkeypatch.setattr("archiver.maintenance.backup_files_and_generations._copy_warc", full)
     assert backup(archive, target, "--captures").exit_code == 1
     ((failure,),) = rows(archive, "select failure from backups")
     assert "its disk is full" in failure

@@ -17,7 +17,7 @@ from archiver.storage.article_tables.field_candidate_evidence import (
     encode_evidence,
     pack_evidence,
 )
-from archiver.storage.migrations import migrations
+from archiver.storage.schema_and_migrations import migrations
 from tests.storage.evidence_strategies import entry_lists
 
 _NOT = {"exclude_characters": "\0"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from archiver.maintenance import backup_of_database_and_warcs as backup_module
+from archiver.maintenance import backup_files_and_generations as backup_module
 from archiver.maintenance.archive_verification_and_repair import verify
 from archiver.storage.archive_opening_and_transactions import opened
 from archiver.warc.warc_and_cdxj_writer import index_of

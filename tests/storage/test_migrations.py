@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from archiver.errors import ArchiveTooNew, ArchiveUnreleased
 from archiver.maintenance.archive_verification_and_repair import verify
 from archiver.storage.archive_opening_and_transactions import open_archive
-from archiver.storage.migrations import UNRELEASED, follow_field_table, make_schema, migrations
+from archiver.storage.schema_and_migrations import UNRELEASED, follow_field_table, make_schema, migrations
 from tests.archive_fixture import make_archive
 from tests.storage.later_step import NAME, add_step
 

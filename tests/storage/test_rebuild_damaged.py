@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from archiver.maintenance.archive_verification_and_repair import rebuild_damaged, verify
-from archiver.maintenance.database_damage import DatabaseDamage
+from archiver.maintenance.database_damage_and_vacuum import DatabaseDamage
 from tests.damage import damage_table
 from tests.killed_call import KilledCall, assert_killed
 from tests.proved_archive import make

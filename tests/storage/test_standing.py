@@ -26,7 +26,7 @@ from archiver.storage.article_tables.article_and_revision_rows import (
 )
 from archiver.storage.article_tables.article_records import revision_record
 from archiver.storage.article_tables.articles import Observation, store_article
-from archiver.storage.migrations import migrations
+from archiver.storage.schema_and_migrations import migrations
 
 AT = datetime(2024, 5, 1, 8, tzinfo=UTC)
 TEXT = 'The harbour master counted the boats before the ferry came.\n\nThere were "eleven" — and a dinghy \\ raft.'

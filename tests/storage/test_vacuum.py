@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 
 from archiver.cli.main import cli
-from archiver.maintenance import vacuum as vacuuming
+from archiver.maintenance import database_damage_and_vacuum as vacuuming
 from archiver.maintenance.archive_verification_and_repair import verify
 from archiver.search.query import Query
 from archiver.search.query_plans_hits_and_facets import run

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lxml import html
 
 from archiver.items import UsageStatement
-from archiver.politeness.usage_statements import (
+from archiver.politeness.robots_and_usage_statements import (
     MAX_STATEMENTS,
     parse_tdm_file,
     statements_of_headers,

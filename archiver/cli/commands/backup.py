@@ -314,7 +314,7 @@ def vacuum(as_json: bool, archive: str) -> None:
       archiver vacuum
       archiver vacuum --json --archive /media/disk/archive.db
     """
-    from archiver.maintenance.vacuum import vacuum as run
+    from archiver.maintenance.database_damage_and_vacuum import vacuum as run
 
     shown = sys.stderr.isatty() and not as_json
     freed = run(Path(archive), lambda step: click.echo(f"{step} ...", err=True) if shown else None)

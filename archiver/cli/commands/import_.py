@@ -26,7 +26,7 @@ from archiver.cli.terminal import count_noun, print_json, strip_control_characte
 if TYPE_CHECKING:
     from archiver.importers.import_inputs_and_record_filter import RecordFilter
     from archiver.importers.import_run import FileResult
-    from archiver.importers.wayback_import import WaybackOutcome, WaybackPlan
+    from archiver.importers.wayback_import_and_mementos import WaybackOutcome, WaybackPlan
     from archiver.warc.record_problems import Problem
 
 # Summaries of an import, for files and web archives
@@ -166,8 +166,8 @@ def import_wayback(options: ImportOptions) -> None:
     """Imports captures from an online web archive and prints a summary. Exits with the exit code of the import if that
     is not 0.
     """
-    from archiver.importers.wayback_import import WaybackImport
-    from archiver.scheduling.crawl_plans_and_results import prepare_log_file
+    from archiver.importers.wayback_import_and_mementos import WaybackImport
+    from archiver.scheduling.crawl_plans_process_and_results import prepare_log_file
     from archiver.sites.crawler_identity import contact_of, user_agent
 
     until = _end_of_day(options.last_day)
@@ -204,7 +204,7 @@ def _build_plan(options: ImportOptions, url: str, until: datetime | None, servic
     the web archive named in the site's settings; it is used if no option names another one. Raises UsageError for a
     TimeMap service without --exact.
     """
-    from archiver.importers.wayback_import import WaybackPlan
+    from archiver.importers.wayback_import_and_mementos import WaybackPlan
 
     own = options.wayback_only
     plan = WaybackPlan(
@@ -271,8 +271,7 @@ def _fetch_captures(run: Any, agent: str, log: Path | None, *, shown: bool) -> i
     from archiver.extensions.crawl_log import install_crawl_log, log_as
     from archiver.extensions.progress import Leave, Terminal
     from archiver.importers.wayback_spider import WaybackSpider, make_settings
-    from archiver.scheduling.crawl_plans_and_results import GRACE
-    from archiver.scheduling.crawler_process import CrawlProcess
+    from archiver.scheduling.crawl_plans_process_and_results import GRACE, CrawlProcess
     from archiver.sites.archiver_toml import load_config
 
     settings = Settings()
@@ -319,7 +318,7 @@ def _start_progress_display(run: Any, terminal: Any) -> None:
 
 
 def _summarize_wayback(plan: WaybackPlan, result: WaybackOutcome, seconds: float) -> dict[str, Any]:
-    from archiver.importers.wayback_import import CAPTURE_SECONDS
+    from archiver.importers.wayback_import_and_mementos import CAPTURE_SECONDS
     from archiver.politeness.network_address_policy import AddressZone, zone_of_host
 
     is_remote = zone_of_host(urlsplit(plan.service.replay).hostname or "") is not AddressZone.LOOPBACK
@@ -547,7 +546,7 @@ def _import_files(options: ImportOptions) -> tuple[list[FileResult], int]:
     from archiver.importers.import_inputs_and_record_filter import check_inputs_exist
     from archiver.importers.import_run import ImportProgress, ImportRun
     from archiver.maintenance.takedown import finish_pending_takedowns
-    from archiver.scheduling.crawl_plans_and_results import print_notice
+    from archiver.scheduling.crawl_plans_process_and_results import print_notice
 
     check_inputs_exist(options.files)
     chosen, archive = options.record_filter(), Path(options.archive)
