@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from archiver.discovery import feed_items_and_geotags as feed_items
-from archiver.discovery import sitemaps, soft404_and_walls, wordpress_api
 from archiver.discovery import page_links_and_well_known_urls as link_reader
 from archiver.discovery import safe_xml_and_json_parsing as safe_parsing
+from archiver.discovery import sitemaps, soft404_and_walls, wordpress_api
 from archiver.discovery import url_classifier_and_patterns as url_classifier
 from archiver.discovery.feed_parser import looks_like_feed, parse_feed
 from archiver.discovery.safe_xml_and_json_parsing import parse_json
