@@ -12,10 +12,10 @@ from archiver.extraction.field_value_explanations import FieldExplanation, expla
 from archiver.fields import OPTIONS
 from archiver.search.concordance import WIDTH, Concordance, concordance
 from archiver.search.histograms_trends_and_charts import Histogram, Trend, histogram, trend
-from archiver.search.query import Query
 from archiver.search.query_plans_hits_and_facets import Results, count_facets, matching_ids, run
+from archiver.search.query_with_filters_and_sort import Query
 from archiver.storage.archive_opening_and_transactions import open_archive
-from archiver.storage.article_tables.article_records import (
+from archiver.storage.article_tables.article_record_reader import (
     Record,
     evidence,
     find_article,
@@ -71,8 +71,8 @@ class Archive:
         Each record has two additional keys: `score` and `snippet`.
 
         `query` is in the language of `archiver.search.query_parser`; `filters` are the other attributes of
-        `archiver.search.query.Query` (site, author, category, tag and language take one name or several). Raises
-        BadQuery, SiteNotFound, and TypeError for an unknown filter.
+        `archiver.search.query_with_filters_and_sort.Query` (site, author, category, tag and language take one name or
+        several). Raises BadQuery, SiteNotFound, and TypeError for an unknown filter.
 
         >>> [(hit["id"], hit["title"]) for hit in archive.search("lamp", author="Lê Đức")]
         [(3, 'The lighthouse is dark')]
@@ -196,8 +196,8 @@ class Archive:
     def revisions(self, id_or_url: int | str) -> list[Record]:
         """Returns the revisions of an article, oldest first.
 
-        The keys are explained at `archiver.storage.article_tables.article_records.revisions`: revision, observed_at,
-        changed, title, previous, same_as, seen_again, seen_again_at, undone_at, extractor. Raises ArticleNotFound.
+        The keys are explained at `archiver.storage.article_tables.article_record_reader.revisions`: revision,
+        observed_at, changed, title, previous, same_as, seen_again, seen_again_at, undone_at, extractor. Raises ArticleNotFound.
         """
         return revisions(self.db, find_article(self.db, id_or_url))
 

@@ -19,7 +19,7 @@ from archiver.errors import ArchiverError, UnreadableInput
 from archiver.fields import EVIDENCE
 
 if TYPE_CHECKING:
-    from archiver.search.query import Query
+    from archiver.search.query_with_filters_and_sort import Query
 
 # Commands whose arguments are a query.
 
@@ -466,8 +466,8 @@ class QueryOptions:
         """Builds the query from these options. `limit`, `duplicates`, `fold` and `recent` are attributes of the Query
         that each command sets itself. The words of QUERY are joined with spaces. Raises BadQuery for a malformed place.
         """
-        from archiver.search.query import Query
         from archiver.search.query_tree import parse_box, parse_point
+        from archiver.search.query_with_filters_and_sort import Query
 
         values = {one.name: getattr(self, one.name) for one in fields(self)} | {
             "near": parse_point(self.near) if self.near else None,

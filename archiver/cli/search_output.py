@@ -30,7 +30,6 @@ from archiver.search import histograms_trends_and_charts as histograms_and_trend
 from archiver.search.concordance import concordance as lines_of
 from archiver.search.federated import FederatedHit, FederatedQuery, Shard, load_federated_page, plan_federated_query
 from archiver.search.histograms_trends_and_charts import histogram_of_plans, trend_over_archives
-from archiver.search.query import Query, query_as_options
 from archiver.search.query_corrections_and_advice import advise
 from archiver.search.query_plans_hits_and_facets import (
     COLUMNS,
@@ -41,6 +40,7 @@ from archiver.search.query_plans_hits_and_facets import (
     plan_query,
     run,
 )
+from archiver.search.query_with_filters_and_sort import Query, query_as_options
 from archiver.storage.archive_opening_and_transactions import opened
 
 if TYPE_CHECKING:

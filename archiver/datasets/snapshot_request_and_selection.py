@@ -40,9 +40,9 @@ from archiver.datasets.publication_rules_and_tiers import (
 from archiver.datasets.record_formats import DATASET_FORMATS
 from archiver.errors import BadQuery, BadSplits, NotASnapshot
 from archiver.items import UsageStatement
-from archiver.search.query import Query, query_as_options
 from archiver.search.query_tree import parse_period, utc_seconds
-from archiver.storage.article_tables.article_records import FIRST_ADDRESS, record_id_of_first
+from archiver.search.query_with_filters_and_sort import Query, query_as_options
+from archiver.storage.article_tables.article_record_reader import FIRST_ADDRESS, record_id_of_first
 
 # Splits for machine learning. The split of an article is derived from the first member of the article's cluster.
 

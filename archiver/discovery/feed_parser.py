@@ -30,7 +30,7 @@ from archiver.discovery.safe_xml_and_json_parsing import (
     parse_json,
     plain_text,
 )
-from archiver.discovery.timestamps import Timestamp, is_unreadable_time, parse_timestamp
+from archiver.discovery.timestamp_parser import Timestamp, is_unreadable_time, parse_timestamp
 from archiver.discovery.url_classifier_and_patterns import is_comment_feed
 from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
 from archiver.markup import lazy_regex

@@ -11,7 +11,7 @@ from typing import Any
 from lxml.etree import XPath
 from lxml.etree import _Element as Element
 
-from archiver.extraction.coordinates_and_map_links import (
+from archiver.extraction.coordinate_and_map_link_parser import (
     Position,
     centre_of_bounds,
     is_swapped,

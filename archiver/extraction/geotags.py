@@ -9,7 +9,7 @@ from itertools import islice
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.coordinates_and_map_links import SIGNS
+from archiver.extraction.coordinate_and_map_link_parser import SIGNS
 from archiver.extraction.geo_markup import (
     geo_custom_fields,
     geo_json_ld,

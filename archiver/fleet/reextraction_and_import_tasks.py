@@ -396,7 +396,7 @@ def _reextract(archive: Path, order: TaskOrder) -> TaskEnd:
     """Re-extracts the shard and returns the result. After an interruption, this continues the re-extraction; `changed`,
     `fields` and the problems in the result then cover only the latest attempt.
     """
-    from archiver.maintenance.reextraction import ReextractedArticle, ReextractionRequest, select_articles
+    from archiver.maintenance.reextraction_reader import ReextractedArticle, ReextractionRequest, select_articles
     from archiver.maintenance.reextraction_run import begin_reextraction, reextract, reextract_all
     from archiver.sites.page_objects import load_page_objects
 

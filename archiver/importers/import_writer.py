@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from archiver import __version__
 from archiver.errors import ArchiverError
 from archiver.importers.record_batches_and_classification import ReadRecord, RecordKind
-from archiver.maintenance.reextraction import make_reader_without_hints
+from archiver.maintenance.reextraction_reader import make_reader_without_hints
 from archiver.storage import tombstones
 from archiver.storage.archive_opening_and_transactions import is_environment_error, open_archive, writing
 from archiver.storage.article_tables import captures_redirects_and_import_records as captures

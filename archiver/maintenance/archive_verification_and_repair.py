@@ -25,7 +25,8 @@ from sqlite_utils import Database
 from archiver.articles.article_comparison import content_digest, meaning_digest
 from archiver.fields import LATEST, LINKS, PAGE_FIELDS
 from archiver.items import Article
-from archiver.maintenance import reextraction, verify_captures, verify_database
+from archiver.maintenance import reextraction_reader as reextraction
+from archiver.maintenance import verify_captures, verify_database
 from archiver.maintenance.database_damage_and_vacuum import find_database_damage
 from archiver.maintenance.verify_captures import ExaminedWARC, WARCJob, examine_warc, make_index_lines
 from archiver.maintenance.verify_database import (

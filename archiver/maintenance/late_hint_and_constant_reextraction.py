@@ -34,7 +34,7 @@ from archiver.extraction.text_normalization_and_formulas import fold_text
 from archiver.fields import MEASURED, OWN_TEXTS
 from archiver.items import Article, Evidence, SourceHint
 from archiver.maintenance.page_reclassification import Rejudging, RejudgingTally
-from archiver.maintenance.reextraction import (
+from archiver.maintenance.reextraction_reader import (
     ReextractedArticle,
     ReextractionReader,
     ReextractionRequest,
@@ -210,7 +210,7 @@ _LIVE = "site = :site and gone_at is null and id not in (select article_id from 
 
 def find_stored_constants(db: Database, site: str) -> SiteConstants:
     """Returns the constants of a site: values that belong to the site and not to a post. They are found by comparing
-    all of its stored articles (see `site_rules.find_constants`).
+    all of its stored articles (see `site_rules_and_constants.find_constants`).
     """
     total = db.execute(f"select count(*) from articles where {_LIVE}", {"site": site}).fetchone()[0]
     frequent = (title for title in _frequent(db, site, "title", total) if _is_constant_title(db, site, title))

@@ -39,7 +39,7 @@ from archiver.maintenance.merge_captures_and_pages import (
     merge_tombstones,
     reopen_takedowns,
 )
-from archiver.maintenance.reextraction import make_reader_without_hints
+from archiver.maintenance.reextraction_reader import make_reader_without_hints
 from archiver.maintenance.takedown import erase_records, finish_takedowns, read_texts
 from archiver.storage.archive_opening_and_transactions import open_archive, writing
 from archiver.storage.full_text_and_saved_searches import batch_indexing

@@ -23,7 +23,7 @@ from archiver.extraction.page_classifier import Answer
 from archiver.extraction.template.page_form_and_date_slot import date_slot, page_form
 from archiver.extraction.template.site_rules_and_constants import SiteRules
 from archiver.items import Article, Outcome, PageForm, PageKind, PageResult, SourceHint
-from archiver.maintenance.reextraction import RulesByTime, read_response
+from archiver.maintenance.reextraction_reader import RulesByTime, read_response
 from archiver.sites.page_objects import load_page_objects
 from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.page_forms_and_verdicts import (

@@ -20,7 +20,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.maintenance.reextraction import (
+from archiver.maintenance.reextraction_reader import (
     ReextractedArticle,
     ReextractedRevision,
     ReextractionReader,

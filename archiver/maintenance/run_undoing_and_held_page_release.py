@@ -20,7 +20,7 @@ from archiver.errors import RunNotFound
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.items import Article, Outcome, PageKind, PageResult
-from archiver.maintenance.reextraction import RulesByTime, read_response
+from archiver.maintenance.reextraction_reader import RulesByTime, read_response
 from archiver.sites.page_objects import load_page_objects
 from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.article_tables.articles import undo_gone, undo_revision, withdraw_article

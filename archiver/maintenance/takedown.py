@@ -37,7 +37,7 @@ from archiver.storage.archive_opening_and_transactions import (
 )
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.article_tables.article_and_revision_rows import article_from_revision, revision_rows
-from archiver.storage.article_tables.article_records import record_id_of
+from archiver.storage.article_tables.article_record_reader import record_id_of
 from archiver.storage.article_tables.articles import settle_duplicates
 from archiver.storage.capture_recovery import forget_lost
 from archiver.storage.full_text_and_saved_searches import delete_search_index

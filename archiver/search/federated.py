@@ -22,7 +22,6 @@ from tantivy import Query as TantivyQuery
 from archiver.articles.near_duplicates import UnionFind, differ_only_in_numbers, minhash, near_duplicate, wording_of
 from archiver.errors import BadQuery, SiteNotFound
 from archiver.search.index_refresh_opening_and_check import hold_searchers
-from archiver.search.query import Query
 from archiver.search.query_plans_hits_and_facets import (
     Hit,
     Plan,
@@ -32,6 +31,7 @@ from archiver.search.query_plans_hits_and_facets import (
     result_range,
     sort_order,
 )
+from archiver.search.query_with_filters_and_sort import Query
 from archiver.search.sorting_and_duplicate_folding import Match, ids_query, matches_by_id, top_hits
 from archiver.storage.article_tables.near_duplicate_clusters import COMMON, LEAST_MET
 from archiver.storage.sites_settings_and_rules import find_site

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlite_utils import Database
 
 from archiver.markup import lazy_regex
-from archiver.search.query import Query, query_as_options
 from archiver.search.query_plans_hits_and_facets import Hit, list_matches
+from archiver.search.query_with_filters_and_sort import Query, query_as_options
 
 if TYPE_CHECKING:
     from lxml import etree

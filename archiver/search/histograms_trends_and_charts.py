@@ -30,10 +30,10 @@ from sqlite_utils import Database
 from archiver.errors import BadQuery, ExtraMissing
 from archiver.markup import lazy_regex
 from archiver.search.index_schema_and_documents import site_and_parents
-from archiver.search.query import Query, filter_terms
 from archiver.search.query_parser import parse_query
 from archiver.search.query_plans_hits_and_facets import Plan, plan_query
 from archiver.search.query_tree import And, Box, Key, Node, Or, Span
+from archiver.search.query_with_filters_and_sort import Query, filter_terms
 from archiver.search.sorting_and_duplicate_folding import Sort, sorted_matches
 from archiver.search.tantivy_index_damage_and_state import Searcher
 

@@ -29,9 +29,9 @@ from archiver.search.index_schema_and_documents import (
     spelling_entry,
     spelling_in_entry,
 )
-from archiver.search.query import SORTS, Query, filter_terms, ranking_terms
 from archiver.search.query_compiler import TooManyPrefixes, compile_query, has_ranking_terms, stem_forms
 from archiver.search.query_tree import And, Form, Near, Node, Not, Or, SimilarTo, Span, Term, distance_km
+from archiver.search.query_with_filters_and_sort import SORTS, Query, filter_terms, ranking_terms
 from archiver.search.snippets import highlight_terms, snippet
 from archiver.search.sorting_and_duplicate_folding import (
     Best,

@@ -25,8 +25,8 @@ from sqlite_utils import Database
 from archiver.errors import ArchiverError, BadSearchName, SavedSearchNotFound, SavedSearchUnreadable, count_noun
 from archiver.markup import lazy_regex
 from archiver.search.feeds import Feed, entry_of_hit, write_atom
-from archiver.search.query import Query, query_as_options
 from archiver.search.query_plans_hits_and_facets import Hit, Listing, format_published, list_matches
+from archiver.search.query_with_filters_and_sort import Query, query_as_options
 from archiver.storage import full_text_and_saved_searches as stored
 from archiver.storage.archive_opening_and_transactions import writing
 

@@ -42,7 +42,7 @@ from archiver.maintenance.late_hint_and_constant_reextraction import (
     refuse_constants,
 )
 from archiver.maintenance.page_reclassification import Rejudging, RejudgingTally, judge_site, rejudge
-from archiver.maintenance.reextraction import extract_from_capture
+from archiver.maintenance.reextraction_reader import extract_from_capture
 from archiver.politeness.throttle import MAX_RETRY_AFTER, RunLimits
 from archiver.sites.archiver_toml import effective_settings, load_config
 from archiver.sites.crawler_identity import needs_contact

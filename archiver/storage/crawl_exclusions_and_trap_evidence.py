@@ -434,8 +434,8 @@ class Trust:
     sitemaps and APIs, their other details besides title and text, and its validators (ETag, Last-Modified).
 
     Reads and writes the site's column `untrusted`, which holds the claims that proved false (see
-    `frontier.fetch_order_and_revisits`), each with the time when it proved false. Claims are tested while a run's
-    results are written.
+    `frontier.fetch_order_revisits_and_crawl_times`), each with the time when it proved false. Claims are tested while a
+    run's results are written.
     """
 
     def __init__(self, db: Database, site: dict[str, Any], now: datetime, revisit: timedelta) -> None:

@@ -5,7 +5,7 @@ contain beyond the stored posts. `recent_changes` holds the edits of the last da
 to be caused by a fault of the site. All functions expect to run inside the caller's transaction.
 
 The page of a known post is held if its new state must not replace what is stored. It is released once it shows the post
-again, or once the new state is confirmed (`articles.article_guards`).
+again, or once the new state is confirmed (`articles.suspicious_changes_and_impossible_values`).
 """
 
 from __future__ import annotations

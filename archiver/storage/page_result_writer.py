@@ -168,7 +168,8 @@ class Storing:
     - `known`: what was stored of the page before this result.
     - `removal`: the tombstone that forbids storing the post.
     - `row`: the stored article that the page shows; None if it is new.
-    - `is_unknown`: True if nothing in the archive may belong to the article (`identification.is_unknown`).
+    - `is_unknown`: True if nothing in the archive may belong to the article
+      (`article_urls_and_identification.is_unknown`).
     - `is_confirmed`: True if the page was held and its new state is now stored.
     - `held`: the urlkeys of the pages that the batch's results held.
     """

@@ -55,8 +55,8 @@ class StreamPosition:
 
 
 class BrokenStream(Exception):
-    """Raised if the stream is damaged at `place`; the next read continues after the damage. Only `foreign_reader`
-    handles this error.
+    """Raised if the stream is damaged at `place`; the next read continues after the damage. Only
+    `foreign_warc_arc_wacz_reader` handles this error.
     """
 
     def __init__(self, kind: ProblemKind, place: StreamPosition, detail: str = "") -> None:

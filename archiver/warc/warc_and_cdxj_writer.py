@@ -195,7 +195,7 @@ class WarcWriter:
 
     A file is only appended to, one complete record at a time, by one writer that holds a lock on it. If the writer is
     killed, only the last record can be incomplete. A file NAME.warc.gz without an index NAME.cdxj is being written, or
-    its crawl died (see `file_maintenance.repair_warc`).
+    its crawl died (see `warc_repair_rewriting_and_digests.repair_warc`).
     """
 
     def __init__(

@@ -39,8 +39,8 @@ from archiver.search.citations import (
     schema_org,
 )
 from archiver.search.histograms_trends_and_charts import bounding_view
-from archiver.search.query import Query
 from archiver.search.query_plans_hits_and_facets import Hit, matching_ids, plan_query, run
+from archiver.search.query_with_filters_and_sort import Query
 from archiver.search.revision_diff import (
     DiffRow,
     diff_as_data,
@@ -52,8 +52,8 @@ from archiver.search.revision_diff import (
     text_direction,
 )
 from archiver.search.snippets import Row, find_occurrences, highlight_line, highlight_terms
-from archiver.storage.article_tables import article_records as records
-from archiver.storage.article_tables.article_records import cluster_of
+from archiver.storage.article_tables import article_record_reader as records
+from archiver.storage.article_tables.article_record_reader import cluster_of
 from archiver.storage.article_tables.captures_redirects_and_import_records import captured_urls
 from archiver.storage.page_requisite_records import captured_lead_image
 from archiver.web.capture_pages import make_payload_response, read_capture

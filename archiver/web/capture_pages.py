@@ -24,8 +24,8 @@ from archiver.discovery.cdx_and_timemaps import parse_http_date
 from archiver.discovery.page_requisites import requisites_of_page, requisites_of_stylesheet, rewrite_stylesheet_urls
 from archiver.errors import ArticleRemoved, CaptureUnreadable, NotCaptured, UnreadableInput
 from archiver.extraction.page import parse_page
-from archiver.maintenance.reextraction import find_payload_row
-from archiver.storage.article_tables import article_records as records
+from archiver.maintenance.reextraction_reader import find_payload_row
+from archiver.storage.article_tables import article_record_reader as records
 from archiver.storage.article_tables.captures_redirects_and_import_records import (
     Row,
     captured_urls,

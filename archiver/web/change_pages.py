@@ -22,7 +22,7 @@ from archiver.errors import ArticleNotFound, RevisionNotFound
 from archiver.markup.marks import IMAGES, meaning_of_marks, unpack_marks
 from archiver.search.feeds import ATOM_TYPE, Feed, FeedEntry, write_atom
 from archiver.search.revision_diff import edited_fields_html, pieces_as_html, previous_revision, text_direction
-from archiver.storage.article_tables import article_records as records
+from archiver.storage.article_tables import article_record_reader as records
 from archiver.storage.article_tables.captures_redirects_and_import_records import captured_urls
 from archiver.storage.page_requisite_records import captured_lead_image
 from archiver.storage.sites_settings_and_rules import find_site

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from archiver.errors import ArticleNotFound, ArticleRemoved
 from archiver.search.citations import STYLE_NAMES, STYLES, build_citation
 from archiver.search.feeds import TYPES, WRITERS, Feed, FeedFormat, changes_feed
-from archiver.search.query import Query
-from archiver.storage.article_tables.article_records import find_article, records
+from archiver.search.query_with_filters_and_sort import Query
+from archiver.storage.article_tables.article_record_reader import find_article, records
 from archiver.web.search_pages import EXPORT_FORMATS
 from archiver.web.web_requests import (
     LONG,

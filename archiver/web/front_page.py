@@ -23,8 +23,8 @@ from archiver.extraction.title import site_names
 from archiver.fields import OPTIONS
 from archiver.health.accepted_findings_and_health_inputs import read_healths
 from archiver.search.index_refresh_opening_and_check import open_searcher
-from archiver.search.query import Query
 from archiver.search.query_plans_hits_and_facets import distinctive_words, run
+from archiver.search.query_with_filters_and_sort import Query
 from archiver.search.word_splitting import split_into_words
 from archiver.storage.column_values import stored_texts
 from archiver.storage.completeness_and_url_history import PostCounts, count_posts_of_sites

@@ -15,11 +15,11 @@ from archiver.errors import ArchiverError
 from archiver.fields import OPTIONS
 from archiver.items import format_degrees
 from archiver.search.index_schema_and_documents import fold_name
-from archiver.search.query import Query
 from archiver.search.query_corrections_and_advice import correct_fields, correct_spelling
 from archiver.search.query_parser import list_repairs
 from archiver.search.query_plans_hits_and_facets import FACETS, count_facets, plan_query
 from archiver.search.query_tree import DEFAULT_KM, Box, Key, circle_bounds
+from archiver.search.query_with_filters_and_sort import Query
 from archiver.web.archive_access import get_cached, strip_paging
 from archiver.web.rendering import name_language
 from archiver.web.web_requests import ArchiveRequest, SearchLinks, format_query, make_search_link

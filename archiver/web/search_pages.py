@@ -17,7 +17,6 @@ from archiver.fields import FIELDS, OPTIONS
 from archiver.search.citations import STYLES, build_citation
 from archiver.search.concordance import MAX_WIDTH, WIDTH, concordance
 from archiver.search.histograms_trends_and_charts import MAX_TERMS, UNITS, Trend, trend
-from archiver.search.query import Query, query_as_options
 from archiver.search.query_compiler import has_ranking_terms
 from archiver.search.query_corrections_and_advice import correct_spelling
 from archiver.search.query_plans_hits_and_facets import (
@@ -28,6 +27,7 @@ from archiver.search.query_plans_hits_and_facets import (
     run,
     sort_order,
 )
+from archiver.search.query_with_filters_and_sort import Query, query_as_options
 from archiver.search.saved_search import (
     WHY,
     atom_feed,
@@ -38,7 +38,7 @@ from archiver.search.saved_search import (
 )
 from archiver.search.snippets import highlight_line, highlight_terms
 from archiver.search.sorting_and_duplicate_folding import FOLDS, Sort
-from archiver.storage.article_tables.article_records import records
+from archiver.storage.article_tables.article_record_reader import records
 from archiver.storage.page_requisite_records import captured_lead_image
 from archiver.web.archive_access import get_cached, strip_paging
 from archiver.web.replay import build_memento_url, format_timestamp

@@ -20,8 +20,8 @@ from archiver.search.histograms_trends_and_charts import (
     histogram,
     round_up,
 )
-from archiver.search.query import Query
 from archiver.search.query_tree import Box
+from archiver.search.query_with_filters_and_sort import Query
 from archiver.web.archive_access import get_cached, strip_paging
 from archiver.web.rendering import name_period
 from archiver.web.web_requests import ArchiveRequest, SearchLinks

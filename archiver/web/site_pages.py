@@ -24,7 +24,7 @@ from archiver.health.site_status_table_and_history import (
     read_next_run,
 )
 from archiver.items import SOURCE_NAMES, Outcome
-from archiver.search.query import Query
+from archiver.search.query_with_filters_and_sort import Query
 from archiver.sites.archiver_toml import effective_settings, load_config
 from archiver.storage import completeness_and_url_history as completeness
 from archiver.storage.completeness_and_url_history import site_completeness

@@ -33,9 +33,9 @@ from archiver.errors import (
     IndexMissing,
 )
 from archiver.fields import OPTIONS
-from archiver.search.query import Query
 from archiver.search.query_tree import parse_box, parse_point
-from archiver.storage.article_tables.article_records import find_article
+from archiver.search.query_with_filters_and_sort import Query
+from archiver.storage.article_tables.article_record_reader import find_article
 from archiver.storage.tombstones import tombstones
 from archiver.web.archive_access import ServedArchive
 

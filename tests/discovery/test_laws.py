@@ -21,7 +21,7 @@ from archiver.discovery import sitemaps, soft404_and_walls, wordpress_api
 from archiver.discovery import url_classifier_and_patterns as url_classifier
 from archiver.discovery.feed_parser import looks_like_feed, parse_feed
 from archiver.discovery.safe_xml_and_json_parsing import parse_json
-from archiver.discovery.timestamps import parse_time, parse_timestamp
+from archiver.discovery.timestamp_parser import parse_time, parse_timestamp
 from archiver.items import DiscoveredURL, PageKind, SourceHint
 from archiver.platforms.platform_table import platform_tables
 from archiver.platforms.selector_index import Index

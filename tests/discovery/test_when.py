@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.discovery.timestamps import parse_time, parse_timestamp
+from archiver.discovery.timestamp_parser import parse_time, parse_timestamp
 
 
 @pytest.mark.parametrize("zone", ["+0000", "-0000", "GMT", "Z"])

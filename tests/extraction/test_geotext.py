@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.coordinates_and_map_links import (
+from archiver.extraction.coordinate_and_map_link_parser import (
     Position,
     as_dms,
     centre_of_bounds,

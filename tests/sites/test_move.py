@@ -17,7 +17,7 @@ from archiver.cli.main import cli
 from archiver.errors import CannotMoveSite
 from archiver.maintenance.site_move import AddressMapping, move_site
 from archiver.storage.archive_opening_and_transactions import open_archive, opened
-from archiver.storage.article_tables.article_records import record_id_of
+from archiver.storage.article_tables.article_record_reader import record_id_of
 from archiver.storage.sites_settings_and_rules import SiteLookup, add_site, find_site
 from archiver.urls import Scope, urlkey
 from tests import processes

@@ -18,7 +18,7 @@ from archiver.extraction.page import parse_page
 from archiver.extraction.template.site_rules_and_constants import SiteRules
 from archiver.extraction.template.template_learning_and_checking import ENOUGH, Judge, NoJudge, TemplateLearner
 from archiver.items import Article, PageKind
-from archiver.maintenance.reextraction import extract_from_capture
+from archiver.maintenance.reextraction_reader import extract_from_capture
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.sites_settings_and_rules import rules_valid_at
 from tests.processes import Running

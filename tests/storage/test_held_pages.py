@@ -17,7 +17,7 @@ from archiver.errors import RunNotFound
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.maintenance.run_undoing_and_held_page_release import release_held, undo_run
 from archiver.storage.archive_opening_and_transactions import writing
-from archiver.storage.article_tables.article_records import evidence, revisions
+from archiver.storage.article_tables.article_record_reader import evidence, revisions
 from archiver.storage.held_pages_and_recent_changes import count_taken_back, held_pages, remember_accepted_gains
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_result_writer import PageWriter, StoringRun

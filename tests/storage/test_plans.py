@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from archiver.search.query_tree import PREDICATES, ByRows
 from archiver.storage import completeness_and_url_history as completeness
 from archiver.storage.archive_opening_and_transactions import open_archive
-from archiver.storage.article_tables import article_records as records
+from archiver.storage.article_tables import article_record_reader as records
 from archiver.storage.completeness_and_url_history import site_completeness
 from archiver.storage.pages import EPOCH, due_pages
 from archiver.storage.site_content_and_daily_posts import read_deletions, read_post_days, read_site_content

@@ -28,7 +28,7 @@ from archiver.items import (
 )
 from archiver.maintenance.archive_verification_and_repair import verify
 from archiver.maintenance.database_damage_and_vacuum import vacuum
-from archiver.maintenance.reextraction import ReextractedArticle, ReextractionReader, ReextractionRequest
+from archiver.maintenance.reextraction_reader import ReextractedArticle, ReextractionReader, ReextractionRequest
 from archiver.maintenance.takedown import archive_without_writers, remove_articles
 from archiver.spiders.page_request import PageRequest, page_request
 from archiver.storage.archive_opening_and_transactions import open_archive, writing

@@ -24,7 +24,7 @@ from archiver.storage.article_tables.article_and_revision_rows import (
     article_row,
     revision_rows,
 )
-from archiver.storage.article_tables.article_records import revision_record
+from archiver.storage.article_tables.article_record_reader import revision_record
 from archiver.storage.article_tables.articles import Observation, store_article
 from archiver.storage.schema_and_migrations import migrations
 

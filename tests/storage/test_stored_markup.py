@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from archiver.items import Article, Mark
 from archiver.search.revision_diff import operations
 from archiver.storage.article_tables.article_and_revision_rows import article_from_row
-from archiver.storage.article_tables.article_records import record, revision_record
+from archiver.storage.article_tables.article_record_reader import record, revision_record
 from archiver.storage.article_tables.articles import Change
 from tests.storage.one_site_archive import POST, archive_of_one_site, store
 

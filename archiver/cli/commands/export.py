@@ -151,7 +151,7 @@ def _write_records(db: Database, ids: list[int], form: str, output: str, title: 
     their number. `title` is the title of an e-book; if it is "", the book is named after its file.
     """
     from archiver.datasets.tei_epub_and_markdown_files import FILE_FORMATS, write_epub, write_folder
-    from archiver.storage.article_tables.article_records import records
+    from archiver.storage.article_tables.article_record_reader import records
 
     if form in FOLDER_FORMATS:
         return write_folder(records(db, ids), Path(output), FILE_FORMATS[form])

@@ -650,7 +650,7 @@ def _find_in_archives(dbs: Sequence[Database], what: str) -> tuple[int, int]:
     the article's ID in that archive. Raises ArticleNotFound.
     """
     from archiver.errors import ArticleNotFound
-    from archiver.storage.article_tables.article_records import find_article
+    from archiver.storage.article_tables.article_record_reader import find_article
 
     for place, db in enumerate(dbs):
         with suppress(ArticleNotFound):
@@ -705,8 +705,8 @@ def _resolve_posts(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
     else is a search query that selects all its results. Raises ArticleNotFound and BadQuery.
     """
     from archiver.errors import ArticleNotFound
-    from archiver.search.query import Query
     from archiver.search.query_plans_hits_and_facets import matching_ids
+    from archiver.search.query_with_filters_and_sort import Query
     from archiver.storage.archive_opening_and_transactions import opened
 
     if all((word.isascii() and word.isdigit() and len(word) < 19) or "://" in word for word in what):
@@ -724,7 +724,7 @@ def _resolve_posts(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _find_by_record_id(db: Database, names: frozenset[str]) -> Iterator[tuple[str, int]]:
-    from archiver.storage.article_tables.article_records import FIRST_ADDRESS, record_id_of_first
+    from archiver.storage.article_tables.article_record_reader import FIRST_ADDRESS, record_id_of_first
 
     for number, first in db.execute(f"select a.id, {FIRST_ADDRESS} from articles a"):
         if (name := record_id_of_first(first)) in names:

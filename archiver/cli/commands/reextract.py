@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from archiver.items import Article
     from archiver.maintenance.page_reclassification import RejudgedPage
-    from archiver.maintenance.reextraction import ReextractedArticle
+    from archiver.maintenance.reextraction_reader import ReextractedArticle
     from archiver.maintenance.reextraction_run import ReextractionTally
 
 _EXAMPLES = 3
@@ -100,7 +100,7 @@ def reextract(options: ReextractOptions) -> None:
         return
     from archiver import __version__
     from archiver.maintenance import reextraction_run
-    from archiver.maintenance.reextraction import build_reextraction_request, select_articles
+    from archiver.maintenance.reextraction_reader import build_reextraction_request, select_articles
     from archiver.maintenance.reextraction_run import count_cores, reextract_all
     from archiver.maintenance.reextraction_run import reextract as run
     from archiver.sites.page_objects import load_page_objects

@@ -218,7 +218,7 @@ def _plan_takedowns(archive: Path, posts: tuple[str, ...]) -> tuple[list[Takedow
     from archiver.errors import ArticleRemoved
     from archiver.maintenance.takedown import takedown_scope
     from archiver.storage.archive_opening_and_transactions import opened
-    from archiver.storage.article_tables.article_records import find_article
+    from archiver.storage.article_tables.article_record_reader import find_article
 
     numbers: dict[int, None] = {}
     before = []

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from archiver.cli.search_output import SearchTarget
     from archiver.search.index_refresh_opening_and_check import Progress
-    from archiver.search.query import Query
+    from archiver.search.query_with_filters_and_sort import Query
     from archiver.search.saved_search import Letter, NewHit, NewHits, SavedSearch
 
 
@@ -545,7 +545,7 @@ def _saved_as_json(saved: SavedSearch) -> dict[str, Any]:
 
 
 def _format_query(saved: SavedSearch) -> str:
-    from archiver.search.query import query_as_options
+    from archiver.search.query_with_filters_and_sort import query_as_options
 
     return query_as_options(saved.query)
 

@@ -144,7 +144,7 @@ def open_(id_or_url: str, archive: str, port: int, only_print: bool) -> None:
       archiver open https://blog.example.org/2024/05/a-post
     """
     from archiver.storage.archive_opening_and_transactions import opened
-    from archiver.storage.article_tables.article_records import find_article, record
+    from archiver.storage.article_tables.article_record_reader import find_article, record
 
     with opened(archive, read_only=True) as db:
         article = record(db, find_article(db, id_or_url))

@@ -122,7 +122,7 @@ def _as_json(opened: Archive, record: dict[str, Any], options: ShowOptions) -> d
 
 def _print_whole(opened: Archive, record: dict[str, Any], options: ShowOptions) -> None:
     """Prints an article as text: whether it was withdrawn, its text and fields, and the evidence if it is asked for."""
-    from archiver.storage.article_tables.article_records import cluster_of
+    from archiver.storage.article_tables.article_record_reader import cluster_of
     from archiver.storage.article_tables.articles import withdrawal_of
     from archiver.storage.page_requisite_records import captured_lead_image
 
@@ -301,7 +301,7 @@ def cite(articles: tuple[str, ...], query: str | None, style: str, revision: int
     """
     from archiver.archive import Archive
     from archiver.search.citations import STYLES, build_citation
-    from archiver.storage.article_tables.article_records import find_article
+    from archiver.storage.article_tables.article_record_reader import find_article
 
     if not articles and query is None:
         raise click.UsageError("Give IDs or URLs of articles, or --query.")

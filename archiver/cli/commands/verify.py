@@ -208,7 +208,7 @@ def _find_article_ids(archive: str, what: tuple[str, ...]) -> list[int]:
     """
     from archiver.errors import ArticleNotFound
     from archiver.storage.archive_opening_and_transactions import opened
-    from archiver.storage.article_tables.article_records import find_article
+    from archiver.storage.article_tables.article_record_reader import find_article
 
     with opened(archive, read_only=True) as db:
         out: dict[int, None] = {}

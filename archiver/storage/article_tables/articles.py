@@ -142,7 +142,8 @@ class Change(StrEnum):
     """How storing an extracted article changed the archive.
 
     - REEXTRACTED: the post is unchanged, but its extraction differs.
-    - REVERTED: the post repeats an earlier revision, which becomes the current one again (`articles.revision_history`).
+    - REVERTED: the post repeats an earlier revision, which becomes the current one again
+      (`articles.revision_insertion_and_kept_values`).
     - STUB: the page shows only a stub of the stored text.
     - COPY: the page is at a second URL of the post.
     """

@@ -373,7 +373,7 @@ def _enter_as_newest(
     redirected to its page; `extract_again` extracts a stored capture without source hints.
 
     Up to MOST_RETURNS reverts are stored as revisions. Further reverts are only counted, as in a crawl
-    (`articles.revision_history`).
+    (`articles.revision_insertion_and_kept_values`).
     """
     run = _as_run(extracted)
     before = RevisionRun(

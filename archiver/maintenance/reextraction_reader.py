@@ -42,7 +42,7 @@ from archiver.storage.article_tables.article_and_revision_rows import (
     extractor_of,
     revision_rows,
 )
-from archiver.storage.article_tables.article_records import find_article
+from archiver.storage.article_tables.article_record_reader import find_article
 from archiver.storage.article_tables.field_candidate_evidence import (
     Entry,
     decode_evidence,

@@ -19,7 +19,7 @@ from sqlite_utils import Database
 
 from archiver.errors import ArticleRemoved, BadAddress, HostNotFound, PageNotFetched, URLNotFound
 from archiver.items import Outcome
-from archiver.maintenance.reextraction import read_response
+from archiver.maintenance.reextraction_reader import read_response
 from archiver.scheduling.crawl_plans_process_and_results import CommonOptions, CrawlPlan, CrawlResult, make_plan
 from archiver.scheduling.crawl_pool import run_plans
 from archiver.sites.archiver_toml import effective_settings

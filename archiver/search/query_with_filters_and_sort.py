@@ -58,8 +58,8 @@ class Query:
       newest first.
     - `limit`: None means no limit.
     - `recent`: if given, newer articles rank higher: a score halves with this many days of age (see
-      `sorting_and_folding`).
-    - `fold`: a key of `sorting_and_folding.FOLDS`; "" means "none" if `duplicates` is True, otherwise "text".
+      `sorting_and_duplicate_folding`).
+    - `fold`: a key of `sorting_and_duplicate_folding.FOLDS`; "" means "none" if `duplicates` is True, otherwise "text".
     - `stem`: if True, other forms of English words that are not in quotation marks are found, too.
     - `like`: the ID or a URL of an article; only articles on the same topic are found.
     """
@@ -102,7 +102,7 @@ def ranking_terms(db: Database, query: Query) -> Node | None:
     if query.like is None:
         return node
     # Imported here because it loads the extraction code, which other searches do not need.
-    from archiver.storage.article_tables.article_records import find_article
+    from archiver.storage.article_tables.article_record_reader import find_article
 
     like = SimilarTo(find_article(db, query.like))
     return like if node is None else And((node, like))
