@@ -197,7 +197,8 @@ class Archive:
         """Returns the revisions of an article, oldest first.
 
         The keys are explained at `archiver.storage.article_tables.article_record_reader.revisions`: revision,
-        observed_at, changed, title, previous, same_as, seen_again, seen_again_at, undone_at, extractor. Raises ArticleNotFound.
+        observed_at, changed, title, previous, same_as, seen_again, seen_again_at, undone_at, extractor. Raises
+        ArticleNotFound.
         """
         return revisions(self.db, find_article(self.db, id_or_url))
 
