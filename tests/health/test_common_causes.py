@@ -216,7 +216,7 @@ def test_one_sentence_takes_the_place_of_the_paragraphs_of_the_sites(archive: Pa
     ran(archive, "abcd", AWAY, 10)
     code, shown = call("status", "--health")
     assert code == 2
-    assert "4 amber" in shown.splitlines()[0]
+    assert "4 sites (amber)" in shown.splitlines()[0]
     assert not any("cannot be crawled" in line for line in shown.splitlines())
     assert sum("2026-03-02 12:10 UTC" in line for line in shown.splitlines()) == 1
     found = json.loads(call("status", "--health", "--json")[1])
@@ -263,8 +263,9 @@ def test_new_sites_that_cannot_be_reached_share_a_cause(tmp_path: Path) -> None:
     archive = tmp_path / "new.db"
     with serving({}) as site:
         port = site.url.rpartition(":")[2]
-    done = crawl(*(f"http://127.0.0.{n}:{port}" for n in (2, 3, 4)), archive=archive)
-    assert done.returncode == 1
+    sites = [f"http://127.0.0.{n}:{port}" for n in (2, 3, 4)]
+    assert [archiver("sites", "add", site, archive=archive).returncode for site in sites] == [0, 0, 0]
+    assert crawl(*sites, archive=archive).returncode == 1
     found = json.loads(archiver("status", "--health", "--json", archive=archive).stdout)
     assert [(one["cause"], len(one["sites"])) for one in found["common_causes"]] == [("network", 3)]
     assert [one["state"] for one in found["sites"].values()] == ["amber"] * 3

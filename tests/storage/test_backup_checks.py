@@ -229,15 +229,15 @@ def test_a_verification_writes_nothing_to_a_backup(archive: Path, target: Path) 
 
 
 KILLS = [
-    KilledCall("backup", "_copy", 1, True),
-    KilledCall("backup", "check_copy", 1, True),
-    KilledCall("backup", "keep_as_earlier", 1, False),
-    KilledCall("backup", "keep_as_earlier", 1, True),
-    KilledCall("backup", "copy_file", 2, False),
-    KilledCall("backup_run", "prune", 1, False),
-    KilledCall("backup_generations", "delete_database", 1, False),
-    KilledCall("backup_generations", "delete_database", 1, True),
-    KilledCall("backup_run", "_record", 1, False),
+    KilledCall("backup_files_and_generations", "_copy", 1, True),
+    KilledCall("backup_files_and_generations", "check_copy", 1, True),
+    KilledCall("backup_files_and_generations", "keep_as_earlier", 1, False),
+    KilledCall("backup_files_and_generations", "keep_as_earlier", 1, True),
+    KilledCall("backup_files_and_generations", "copy_file", 2, False),
+    KilledCall("backup_run_and_removed_posts", "prune", 1, False),
+    KilledCall("backup_files_and_generations", "delete_database", 1, False),
+    KilledCall("backup_files_and_generations", "delete_database", 1, True),
+    KilledCall("backup_run_and_removed_posts", "_record", 1, False),
 ]
 
 

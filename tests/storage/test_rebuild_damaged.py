@@ -92,8 +92,8 @@ def test_a_damaged_table_is_not_touched(table: str, archive: Path) -> None:
 @pytest.mark.parametrize(
     "moment",
     [
-        KilledCall("verify", "_delete_from_schema", 1, True),
-        KilledCall("verify", "_vacuum", 1, False),
+        KilledCall("archive_verification_and_repair", "_delete_from_schema", 1, True),
+        KilledCall("archive_verification_and_repair", "_vacuum", 1, False),
     ],
     ids=str,
 )
