@@ -245,7 +245,12 @@ def is_stub(old_body: str, new_body: str) -> bool:
     """
     if not old_body or len(new_body) >= len(old_body) * _STUB_SHARE:
         return False
-    return not new_body.strip() or bool(_WALL.search(new_body))
+    return not new_body.strip() or is_wall_text(new_body)
+
+
+def is_wall_text(body: str) -> bool:
+    """Returns True if a text has the words of a paywall or consent wall."""
+    return bool(_WALL.search(body))
 
 
 def no_longer_shows(old: Article, new: Article) -> bool:

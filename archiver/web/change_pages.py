@@ -20,7 +20,7 @@ from sqlite_utils import Database
 from archiver.articles.word_diff import DiffOp, Piece, word_diff
 from archiver.errors import ArticleNotFound, RevisionNotFound
 from archiver.markup.marks import IMAGES, meaning_of_marks, unpack_marks
-from archiver.search.feeds import ATOM_TYPE, Feed, FeedEntry, write_atom
+from archiver.search.feeds import TYPES, Feed, FeedEntry, write_atom
 from archiver.search.revision_diff import edited_fields_html, pieces_as_html, previous_revision, text_direction
 from archiver.storage.article_tables import article_record_reader as records
 from archiver.storage.article_tables.captures_redirects_and_import_records import captured_urls
@@ -656,14 +656,15 @@ def changes_feed(request: ArchiveRequest) -> RawResponse:
         here,
         request.origin + request.link("/changes", wanted.arguments),
     )
-    return answer_feed(request, write_atom(feed, request.title), ATOM_TYPE)
+    return answer_feed(request, write_atom(feed, request.title), TYPES["atom"])
 
 
 def _entry_of(request: ArchiveRequest, change: Change) -> FeedEntry:
     key, record = change.key, change.record
     # The same change has the same ID in every archive that saw the article first at the same URL.
     name = f"{records.record_id_of(request.db, key.article)} {key.what} {key.revision or key.at}"
-    (reason, label), *also = ((kind, KINDS[kind].label) for kind in change.kinds)
+    # An edit of other fields, such as the tags, is of no kind.
+    (reason, label), *also = [(kind, KINDS[kind].label) for kind in change.kinds] or [(key.what, change.summary)]
     return FeedEntry(
         uuid.uuid5(uuid.NAMESPACE_URL, name).urn,
         record["url"],

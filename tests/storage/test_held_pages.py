@@ -128,7 +128,7 @@ def test_a_held_page_is_fetched_again_the_next_day(site: Site, bad: Any, rule: s
     assert page["due_at"] < (AT + timedelta(days=2)).isoformat()
 
 
-WALL = "We use cookies. Accept them to read on, or manage your choices here."
+WALL = "We value your privacy. Please accept all cookies to read on, or manage your choices here."
 
 
 def picture(number: int) -> Article:

@@ -72,7 +72,7 @@ def test_a_collection_is_cited_in_every_style(served: Served) -> None:
 
 def entries(served: Served, query: str) -> list[Any]:
     got = served.get(f"/search/feed?{query}")
-    assert got.headers["content-type"] == "application/atom+xml"
+    assert got.headers["content-type"] == "application/atom+xml; charset=utf-8"
     return etree.fromstring(got.body).findall(f"{A}entry")
 
 

@@ -25,6 +25,7 @@ from archiver.articles.article_comparison import (
     is_part_url,
     is_preferred,
     is_stub,
+    is_wall_text,
     meaning_digest,
     no_longer_shows,
     unconfirmed_fields,
@@ -289,18 +290,19 @@ class _KnownArticle:
         return replace(self, article=with_unconfirmed(self.old, self.article, names), unconfirmed=names)
 
     @property
-    def _repeats_revision(self) -> bool:
-        """True if the page shows an earlier revision again: a fault of the site is over."""
-        return repeats_revision(self.db, self.row, self.article)
+    def _replaces_wall(self) -> bool:
+        """True if the stored text is that of a wall, and the crawled page shows an earlier revision again."""
+        is_wall = self.observed.run_id is not None and is_wall_text(self.old.body)
+        return is_wall and repeats_revision(self.db, self.row, self.article)
 
     def store_as_stub(self) -> Stored | None:
-        if is_stub(self.old.body, self.article.body) and not self._repeats_revision:
+        if is_stub(self.old.body, self.article.body) and not self._replaces_wall:
             mark_seen(self.db, self.id, self.observed.at)
             return Stored(self.id, Change.STUB)
         return None
 
     def store_as_gone(self) -> Stored | None:
-        if self.has_moved or not no_longer_shows(self.old, self.article) or self._repeats_revision:
+        if self.has_moved or not no_longer_shows(self.old, self.article) or self._replaces_wall:
             return None
         gone = mark_gone(self.db, self.row["urlkey"], self.observed.at)
         return Stored(self.id, Change.GONE, ("gone_at",) if gone else ())
