@@ -37,8 +37,8 @@ from archiver.extraction.text_normalization_and_formulas import clean_text, elem
 from archiver.items import Mark, SourceHint, is_from_api
 from archiver.markup import lazy_regex
 from archiver.markup.marks import carry_marks
+from archiver.platforms.css_and_xpath_evaluator import is_below
 from archiver.platforms.platform_table import by_name, platform_tables
-from archiver.platforms.selector_index import is_below
 
 _ASCII_SIGNS = bytes(n for n in range(128) if not chr(n).isalnum())
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})

@@ -23,8 +23,8 @@ from archiver.extraction.page_decoding_and_mojibake import UNFIT, DecodedText, d
 from archiver.extraction.template.site_rules_and_constants import SiteConstants
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, has_text, write_formulas
 from archiver.markup import lazy_regex
+from archiver.platforms.css_and_xpath_evaluator import Found, Index
 from archiver.platforms.platform_table import Platform, detect_platform
-from archiver.platforms.selector_index import Found, Index
 from archiver.urls import folder_path, normalize
 
 # Limits. If a page is badly broken, or was built to be slow to parse, only its beginning is parsed.

@@ -20,8 +20,8 @@ from archiver.extraction.metadata_and_script_articles import Node
 from archiver.extraction.page import Page
 from archiver.extraction.text_normalization_and_formulas import element_line, fold_text, has_longer_line, has_text
 from archiver.markup import lazy_regex
+from archiver.platforms.css_and_xpath_evaluator import is_below
 from archiver.platforms.platform_table import by_name
-from archiver.platforms.selector_index import is_below
 from archiver.urls import folder_path
 
 # The similarity of two titles.

@@ -22,7 +22,7 @@ from archiver.storage.archive_opening_and_transactions import environment_error
 from archiver.storage.run_records_and_statistics import Counts
 
 if TYPE_CHECKING:
-    from archiver.spiders.crawl_run_and_post_judgement import Only
+    from archiver.spiders.crawl_run_archive_and_post_judgement import Only
 
 
 import asyncio

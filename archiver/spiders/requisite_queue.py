@@ -24,7 +24,7 @@ from archiver.urls import asset_address
 from archiver.warc.warc_records import Exchange, Original
 
 if TYPE_CHECKING:
-    from archiver.spiders.crawl_run_and_post_judgement import CrawlRun
+    from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlRun
 
 WINDOW = 32
 """At most this many requisites are in progress."""

@@ -38,7 +38,7 @@ from archiver.guarded_download_handler import HostBusy, RobotsUnreadable, RunEnd
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.politeness.network_address_policy import Permission
 from archiver.sites.crawler_identity import contact_of, names_contact, user_agent
-from archiver.spiders.crawl_run_and_post_judgement import CrawlOrder, Only
+from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlOrder, Only
 from archiver.spiders.page_queue import SourceGuesses
 from archiver.spiders.page_request import (
     FetchedPage,

@@ -18,7 +18,7 @@ from archiver.health.health_rules import HealthFinding, HealthInputs, JudgedRun,
 from archiver.health.lost_fields_bursts_and_silences import find_burst, find_silence
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.run_records_and_statistics import MeasuredRun
-from archiver.storage.site_content_and_daily_posts import AcceptedPages, Deletions, PostDay, SiteContent, read_post_days
+from archiver.storage.site_statistics_for_health import AcceptedPages, Deletions, PostDay, SiteContent, read_post_days
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -55,7 +55,7 @@ from archiver.storage.sites_settings_and_rules import forget_unanswered_site, pa
 from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:
-    from archiver.spiders.crawl_run_and_post_judgement import Only
+    from archiver.spiders.crawl_run_archive_and_post_judgement import Only
 
 
 _THIS_MACHINE = "http://127.0.0.1"  # the demonstration blog is served there

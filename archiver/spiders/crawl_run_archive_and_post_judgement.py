@@ -64,13 +64,13 @@ from archiver.storage.article_tables.article_and_revision_rows import extractor_
 from archiver.storage.article_tables.articles import replace_extraction
 from archiver.storage.capture_recovery import ArchiveFileGuard, recover, warc_prefix
 from archiver.storage.completeness_and_url_history import count_responding_sources, record_cdx_list
-from archiver.storage.held_pages_and_recent_changes import count_held, count_taken_back, hold_of
-from archiver.storage.list_changes_and_sampled_posts import (
+from archiver.storage.delisted_posts_and_edit_samples import (
     count_unseen_posts,
     edit_estimate,
     make_sample_due,
     samples_of,
 )
+from archiver.storage.held_pages_and_recent_changes import count_held, count_taken_back, hold_of
 from archiver.storage.locks import HeldLock, lock_host, lock_site
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_forms_and_verdicts import is_promised, stored_verdicts
