@@ -194,6 +194,13 @@ def test_a_post_without_a_date_counts_on_the_day_it_was_first_seen(archive: Arch
     assert archive.days() == {"2026-03-02": (0, 1)}
 
 
+def test_new_posts_are_counted_for_eight_days(archive: Archive) -> None:
+    """A burst is reported for seven days, and these begin in the middle of a day."""
+    for n in (8, 9):
+        archive.post(NOW.date() - n * DAY, NOW - n * DAY)
+    assert archive.days() == {"2026-02-22": (1, 1), "2026-02-21": (1, 0)}
+
+
 def test_a_burst_that_was_removed_is_over(archive: Archive) -> None:
     for _ in range(3):
         archive.post(NOW.date(), NOW, gone=NOW)
