@@ -1,6 +1,5 @@
-"""Finds the links of a page: feeds, sitemaps, the platform's API, further pages of a listing, and all URLs in scope.
-
-Also guesses the addresses of feeds and sitemaps of sites that declare none.
+"""Finds the links of a page (feeds, sitemaps, the platform's API, further pages of a listing, all URLs in scope), and
+lists the well-known URLs of feeds and sitemaps for sites that declare none.
 """
 
 from __future__ import annotations

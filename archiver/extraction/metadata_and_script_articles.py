@@ -1,5 +1,5 @@
-"""Reads the metadata of a page: JSON-LD, meta elements (Open Graph, Dublin Core), microdata and RDFa. Also finds the
-text of an article in the data of a page's scripts.
+"""Reads the metadata of a page (JSON-LD, meta elements such as Open Graph and Dublin Core, microdata, RDFa), and finds
+the text of an article in the data of a page's scripts.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
-"""Decodes and parses a page for all modules of extraction, and limits how much of a page is parsed.
-
-Also recognizes pages whose content is inserted by JavaScript, so that it cannot be read without running scripts.
+"""Decodes and parses a page for all modules of extraction, limits how much of a page is parsed, and recognizes pages
+that are empty unless JavaScript runs.
 """
 
 from __future__ import annotations

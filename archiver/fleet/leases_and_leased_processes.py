@@ -1,11 +1,10 @@
-"""Leases and fencing tokens, which decide which worker may crawl a host and whose writes are accepted. A lease covers a
-host; a fencing token belongs to a site.
+"""Leases, fencing tokens and leased processes. A lease decides which worker may crawl a host; a site's fencing token
+decides whose writes are accepted. A leased process does one job, and dies with its worker or when the lease of its site
+ends.
 
 PostgreSQL's clock decides when a lease ends. The worker counts the same time by its own monotonic clock, and starts
 counting before it sends its request, so that for the worker the lease always ends earlier. A worker that was cut off or
 suspended has therefore ended its crawl before another one begins, even if their clocks differ.
-
-Each job runs in its own process, which dies with the worker, or when the lease of its site ends.
 """
 
 from __future__ import annotations

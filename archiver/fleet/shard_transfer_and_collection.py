@@ -1,4 +1,4 @@
-"""Transfers shards: from a worker's disk to the storage at checkpoints, and back to the disk of the next worker. Also
+"""Transfers shards between a worker's disk and the storage (checkpoints, and fetching a shard for its next worker), and
 collects all shards into one archive.
 
 A checkpoint stores a consistent copy of the whole database, and only the new bytes of the WARC files, because these

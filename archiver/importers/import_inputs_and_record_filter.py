@@ -1,5 +1,5 @@
-"""Determines the inputs of an import: which files the arguments name, and which of their records are selected. Also
-recognizes a file that was imported before.
+"""Determines which files an import reads and which of their records are selected, and recognizes files that were
+imported before.
 """
 
 from __future__ import annotations

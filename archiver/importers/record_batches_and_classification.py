@@ -1,5 +1,5 @@
-"""Groups the records of a file into batches, and reads the batches on all cores. Reading a record means to classify it
-as a post, another page, a redirect and so on, and to extract the article of a post.
+"""Groups the records of a file into batches, reads the batches on all cores, and classifies each record as a post,
+another page, a redirect and so on. The articles of posts are extracted.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""The generations of a backup. The newest has the name that the user gave (archive.db); each earlier one has that name
-with the time at which it was made (archive-2026-05-12-030000.db).
+"""Copies and checks the files of a backup, and manages its generations. `backup_run_and_removed_posts` makes a backup
+with these functions.
 
-All are complete archives in one folder and share its WARC files.
+The database is copied with SQLite's backup API while other programs write to it, then its WARC files. A copy is checked
+before it takes the place of the last backup, which can be kept as an earlier generation.
 
-Backs up an archive while other programs write to it: copies the database with SQLite's backup API, then its WARC
-files. A copy is checked before it takes the place of the last backup, which can be kept as an earlier generation.
+The newest generation has the name that the user gave (archive.db); each earlier one has that name with the time at
+which it was made (archive-2026-05-12-030000.db). All are complete archives in one folder and share its WARC files.
 
 A read transaction keeps the copy consistent. In write-ahead log mode it blocks no writer
 (https://www.sqlite.org/wal.html, section 2.2); in any other mode, each commit of another program restarts the copy.

@@ -1,7 +1,7 @@
 """Scrapy middlewares that refuse requests to private network addresses, requests for posts outside the site, and
 requests that robots.txt forbids.
 
-The files for a whole host, robots.txt (RFC 9309) and tdmrep.json, are read before any page.
+A host's robots.txt (RFC 9309) and tdmrep.json are read before any of its pages.
 `archiver.politeness.robots_and_usage_statements` parses robots.txt.
 """
 

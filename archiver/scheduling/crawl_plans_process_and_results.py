@@ -1,7 +1,5 @@
-"""The plans and results of crawls as plain values, which processes can send to one another. Also notices to the user,
-and the log file of crawls.
-
-Crawls sites in this process with Scrapy, several hosts at a time.
+"""Crawls sites in this process with Scrapy, several hosts at a time; defines the plans and results of crawls, which
+processes send to one another, notices to the user, and the log file of crawls.
 """
 
 from __future__ import annotations

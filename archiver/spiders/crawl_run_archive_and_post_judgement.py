@@ -1,8 +1,8 @@
-"""The open archive of one run over one site: locks it, repairs what the last run left unfinished, writes results, and
-closes it.
+"""The open archive of one run over one site (`CrawlRun`): locks it, repairs what the last run left unfinished, writes
+results, and closes it. `SiteJudge` decides which of the site's pages are posts.
 
-Pages are judged to be posts by their form (the markup and address pattern that the pages of one template share), during
-the crawl of a site and again at the end of the run.
+Pages are judged by their form, the markup and address pattern that the pages of one template share, during the crawl
+and again at the end of the run.
 """
 
 from __future__ import annotations

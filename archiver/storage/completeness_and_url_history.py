@@ -1,5 +1,5 @@
-"""Reads how complete the archive of a site is: its discovery sources, its missing pages and its URLs by outcome. Also
-reads the history of one URL.
+"""Reads how complete the archive of a site is (its discovery sources, its missing pages, its URLs by outcome), and the
+history of one URL.
 
 A post counts as archived once its text is stored, even if a later fetch found it gone. It counts as missing as long as
 a source reports it and no fetch has shown what it is. A URL of unknown kind may be a post and therefore counts as a

@@ -1,5 +1,5 @@
-"""Reads and writes what keeps a crawl from fetching a page: trap rules, redirect loops, dates and validators that
-proved false, and files about a host such as robots.txt.
+"""Reads and writes what keeps a crawl from fetching a page: trap rules and the evidence for them, redirect loops, dates
+and validators of a server that proved false, and files about a host such as robots.txt.
 
 All functions expect to run inside the caller's transaction.
 """

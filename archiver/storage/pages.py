@@ -1,4 +1,4 @@
-"""The table `pages`: every URL ever found, its outcome and when it is due.
+"""The table `pages` (every URL ever found, its outcome and when it is due) and the source hints of pages.
 
 All functions expect to run inside the caller's transaction. Times in the tables are ISO 8601 in UTC.
 """

@@ -1,6 +1,6 @@
-"""Reads the data by which the health of a site is judged: what its stored articles and pages have in common (this shows
-fields that were extracted wrongly), the number of its posts by day of publication, and the posts that were recently
-found gone.
+"""Reads the statistics by which the health of a site is judged: what its articles and pages have in common (which shows
+fields that were extracted wrongly), its posts by day of publication, the held pages that were accepted, and the posts
+that were recently found gone.
 """
 
 from __future__ import annotations

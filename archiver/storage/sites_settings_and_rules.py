@@ -1,5 +1,5 @@
-"""The sites of an archive: adds and removes sites, reads and writes their settings, tags and site rules, and finds the
-site to which a URL belongs.
+"""The sites of an archive, with their settings, tags and site rules: adds, changes and removes them, and finds the site
+to which a URL belongs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,5 @@
-"""Reads captures from files of other programs: converts a record to a ForeignCapture, or to a Problem that says what is
-wrong with it.
-
-Also pairs each response with its request, and joins the segments of a segmented record.
+"""Reads captures from files of other programs: pairs each response with its request, joins the segments of a segmented
+record, and converts a record to a ForeignCapture, or to a Problem that says what is wrong with it.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Reads the form of a page: its markup and the pattern of its address. Pages made from the same template have the same
-form."""
+"""Computes the form of a page (its markup and the pattern of its address), and the place in its markup that shows the
+date. Pages made from the same template have the same form.
+"""
 
 from __future__ import annotations
 

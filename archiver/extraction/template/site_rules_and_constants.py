@@ -1,5 +1,5 @@
-"""The rules of one site: where its template has each field. They are written in TOML 1.0, so that people can read and
-edit them.
+"""The rules of one site, which say where its template has each field, and its constants, which are values that belong
+to the site and not to its posts. Rules are written in TOML 1.0, so that people can read and edit them.
 
     [site]
     platform = "wordpress"
