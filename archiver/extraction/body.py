@@ -32,7 +32,14 @@ from archiver.extraction.category_and_tag_links import kind_of_address
 from archiver.extraction.date_parser import text_around_date
 from archiver.extraction.metadata_and_script_articles import article_html
 from archiver.extraction.page import Page, parse_page
-from archiver.extraction.post_locator import TITLE_PARTS, Post, is_meta_block, meta_blocks_in, other_articles
+from archiver.extraction.post_locator import (
+    MEDIA_TAGS,
+    TITLE_PARTS,
+    Post,
+    is_meta_block,
+    meta_blocks_in,
+    other_articles,
+)
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text, has_text, tidy_body
 from archiver.items import Mark, SourceHint, is_from_api
 from archiver.markup import lazy_regex
@@ -886,7 +893,6 @@ _HEADER_NAME = lazy_regex(
 _OWN_BLOCKS = frozenset({"p", "ul", "ol", "dl", "blockquote", "figure", "pre"})
 _FEW_WORDS = 300.0
 _SHORT = 600  # a text with fewer letters than this may belong to a sidebar and not to the post
-_MEDIA = ("img", "iframe", "video", "audio", "embed", "object")
 _AUTHOR_METAS = ("author", "article:author", "parsely-author", "sailthru.author")
 
 
@@ -1254,8 +1260,8 @@ def _short_text(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) 
         known = _known_boilerplate(post.page, title, beside, top)
         if text := _render_post(post, plan, top, known):
             return Body(text, "position", f"<{top.tag}>", 0.6)
-    if article is not None and next(article.iter(*_MEDIA), None) is not None:
-        holder = next((top for top in tried if next(top.iter(*_MEDIA), None) is not None), article)
+    if article is not None and next(article.iter(*MEDIA_TAGS), None) is not None:
+        holder = next((top for top in tried if next(top.iter(*MEDIA_TAGS), None) is not None), article)
         return Body(RenderedText("", post.page, holder, plan), "position", "<article>", 0.6)
     return None
 

@@ -190,7 +190,7 @@ _ADDRESS_ATTRIBUTE = lazy_regex(r"^data-.*(?:url|href|link)$")
 _KEEP = frozenset({"html", "body", "main"})
 _PICTURE_DEPTH = 4
 _MIN_BODY = 25  # an element with fewer characters than this is taken for the body only if no other element is found
-_MEDIA_TAGS = ("img", "iframe", "video", "audio", "embed", "object")
+MEDIA_TAGS = ("img", "iframe", "video", "audio", "embed", "object")
 _LAYOUT_TAGS = frozenset({"div", "section", "table", "form", "aside"})
 _CONTENT_TAGS = frozenset({"article", "time", "a", "h1"})
 _HEADING_TAGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
@@ -550,7 +550,7 @@ def _find_body(post: Post, rules: Sequence[str]) -> None:
         if fallback and is_below(fallback[0], best) and not _has_paragraph_outside(post, best, fallback[0]):
             continue
         length = post.page.index.text_length(best)
-        if length >= _MIN_BODY or next(best.iter(*_MEDIA_TAGS), None) is not None:
+        if length >= _MIN_BODY or next(best.iter(*MEDIA_TAGS), None) is not None:
             post.body, post.body_rule = _below_title(post, best, rules[n + 1 :]) or (best, rule)
             return
         fallback = fallback or ((best, rule) if length else None)
@@ -567,7 +567,7 @@ def _below_title(post: Post, outer: Element, rules: Sequence[str]) -> tuple[Elem
     for rule in rules:
         for el in post.page.index.select(rule):
             is_inner = el is not outer and is_below(el, outer) and next(el.iter("h1"), None) is None
-            is_filled = post.page.index.text_length(el) > 0 or next(el.iter(*_MEDIA_TAGS), None) is not None
+            is_filled = post.page.index.text_length(el) > 0 or next(el.iter(*MEDIA_TAGS), None) is not None
             if is_inner and is_filled and not _has_paragraph_outside(post, outer, el):
                 return el, rule
     return None

@@ -55,7 +55,7 @@ from archiver.storage import completeness_and_url_history as completeness
 from archiver.storage import pages
 from archiver.storage.archive_opening_and_transactions import (
     PATIENCE,
-    environment_error,
+    archive_faults,
     is_environment_error,
     open_archive,
     writing,
@@ -235,17 +235,6 @@ def _named_page(url: str) -> DiscoveredURL:
     is_home = urlkey(url).endswith(")/")
     kind = PageKind.UNKNOWN if is_home else PageKind.POST
     return DiscoveredURL(url, DiscoverySource.IMPORT, kind, found_on=_ADDED_BY)
-
-
-@contextmanager
-def archive_faults(archive: Path) -> Iterator[None]:
-    """Context manager that converts errors of the disk or the database to ArchiverErrors whose message names the path
-    of the archive.
-    """
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise environment_error(error, archive) from error
 
 
 class CrawlRun:

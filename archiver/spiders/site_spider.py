@@ -25,6 +25,7 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from archiver.articles.article_comparison import is_further_part, repeats_part
+from archiver.discovery.cdx_and_timemaps import REDIRECTS
 from archiver.discovery.page_links_and_well_known_urls import is_redirector
 from archiver.discovery.page_requisites import ACCEPT
 from archiver.discovery.soft404_and_walls import SoftNotFoundProfile, profile_from_json
@@ -52,7 +53,7 @@ from archiver.spiders.page_request import (
     request_for,
     requisite_of,
 )
-from archiver.spiders.parse_response import REDIRECTS, SiteContext, parse_page, soft_not_found_of
+from archiver.spiders.parse_response import SiteContext, parse_page, soft_not_found_of
 from archiver.spiders.requisite_queue import failed_requisite, parse_requisite
 from archiver.spiders.run_endings_and_outage_guards import (
     UNREACHABLE,

@@ -371,12 +371,8 @@ REASON = "it redirects in a loop"
 def redirect_chain(db: Database, key: str) -> list[str]:
     """Returns the urlkeys to which the redirects from the urlkey `key` lead, in order, up to the first repetition."""
     seen: dict[str, None] = {}
-    while row := db.execute(
-        "select redirect_urlkey from pages where urlkey = ? and redirect_urlkey is not null", [key]
-    ).fetchone():
-        key = row[0]
-        if key in seen:
-            break
+    while (target := pages.redirect_target(db, key)) and target not in seen:
+        key = target
         seen[key] = None
     return list(seen)
 
