@@ -369,7 +369,7 @@ PAGES = {"commands.md": commands, "fields.md": fields, "schema.md": schema}
 
 
 def stale() -> list[str]:
-    """Names of the files that are not as the code says."""
+    """Names of the files that differ from what the code generates."""
     return [
         name
         for name, make in PAGES.items()
