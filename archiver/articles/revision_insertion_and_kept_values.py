@@ -189,7 +189,7 @@ def insert_into_runs(
 
 def _merge_runs(runs: Sequence[RevisionRun], changed: Changed) -> tuple[RevisionRun, ...]:
     """Returns the revisions after three corrections: adjacent revisions of equal content are merged, stubs that follow
-    a full text are removed, and `changed` is set anew. Two revisions that are both stored are never merged.
+    a full text are removed, and `changed` is computed again. Two revisions that are both stored are never merged.
     """
     out: list[RevisionRun] = []
     for run in runs:

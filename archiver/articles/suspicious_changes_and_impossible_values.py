@@ -106,7 +106,7 @@ _LEAST_HEAD = 40
 def is_cut_off(old_body: str, new_body: str) -> bool:
     """Returns True if a text was cut off after its beginning, as teasers are: the new text begins as the old one does,
     and contains less than half of it. What follows may be from the page around the text, such as a list of other posts.
-    An edit that keeps the beginning and makes the text longer is no such case.
+    An edit that keeps the beginning and makes the text longer is not such a case.
     """
     old, new = (fold_words(body).replace(" ", "") for body in (old_body, new_body))
     head = next((n for n, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))

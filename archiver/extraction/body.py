@@ -490,7 +490,7 @@ def _rows_of_cards(layout: BlockLayout, lo: int, hi: int, hosts: tuple[str, ...]
 
 def _card_of(layout: BlockLayout, link: Element, hosts: tuple[str, ...]) -> _Card | None:
     """Returns the card over which a link without text is laid: the smallest element around the link with text. Returns
-    None if this is no card, because its text is too long, or because it links to several pages or to no page of the
+    None if this is not a card, because its text is too long, or because it links to several pages or to no page of the
     site.
     """
     around = ((e, layout.spans.get(e, (0, 0))) for e in islice(link.iterancestors(), _CARD_LEVELS))
@@ -1240,8 +1240,8 @@ def _article(post: Post) -> Element | None:
 
 
 def _short_text(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) -> Body | None:
-    """Returns the text below the title of a short post, for which the weights of blocks are no reliable sign; None if
-    there is no text below the title.
+    """Returns the text below the title of a short post, for which the weights of blocks are not a reliable sign; None
+    if there is no text below the title.
 
     It is the text of an element in the post's entry whose class marks it as the text, or else the text of the whole
     entry. It is "" if the entry contains only a picture or a recording.

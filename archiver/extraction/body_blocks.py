@@ -16,7 +16,7 @@ from archiver.markup import lazy_regex
 from archiver.markup.marks import CELLS
 
 UNREAD = NOT_TEXT | {"dialog", "datalist"}
-"""Elements whose text is no part of the text around them."""
+"""Elements whose text is not part of the text around them."""
 _LINE = frozenset(["li", "tr", "dt", "dd", "option", "tbody", "thead", "tfoot"])
 _INLINE = frozenset(
     [

@@ -50,7 +50,7 @@ _EMPTY_KINDS = frozenset({"figure", "img", "td", "th", RULE, *EMBEDS})
 _LIST_KINDS = frozenset({"ul", "ol", "dl", "table", "tr"})
 _LISTS = frozenset({"ul", "ol", "menu", "dl"})
 _VALUED = frozenset({"a", "abbr", "ruby"})
-"""Kinds of inline marks that need a value: a link without an address is none."""
+"""Kinds of inline marks that need a value: a link without an address is not a mark."""
 _FLOW_KINDS = frozenset({"blockquote", "ul", "ol", "dl", *ITEMS})
 """Kinds of containers that may have an image after their last block."""
 _NUMBER_STYLES = {
@@ -116,7 +116,7 @@ _MAX_MARKS = 20_000
 """A body has at most this many marks. Further ones are left out."""
 _MAX_CAPTION = 1_000
 _SHORT_CAPTION = 200
-"""A line beside an image that is no part of the body is its caption if it has at most this length, in Latin letters."""
+"""A line beside an image that is not part of the body is its caption if it has at most this many (Latin) letters."""
 _NO_TEXT_TAGS = frozenset({"nav", "footer", "aside", "button"})
 _PICTURE_WORDS = frozenset(
     {"caption", "captions", "lightbox"}
@@ -629,7 +629,7 @@ class _MarkupReader:
         return reader(el) if reader else ""
 
     def _link(self, el: Element) -> str:
-        """Returns the address to which a link leads; "" if it leads nowhere, or to the place where it stands."""
+        """Returns the address to which a link leads; "" if it has no address, or leads to its own place on the page."""
         known = self.links.get(el)
         if known is None:
             known = self.links[el] = self._read_link(el)

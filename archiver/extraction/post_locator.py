@@ -168,7 +168,7 @@ _NOISE = lazy_regex(
 _NOISE_TAGS = frozenset({"aside", "nav"})
 _TITLE_NAME = lazy_regex(r"(?:^|[_-]|(?<=[a-z]))(?:title|tit|headline|subject|titulo|titre|titel)(?:$|[_-])", re.I)
 LINE_RULES = frozenset({"line like <title>", "largest font"})
-"""The rules that find a title in a line that is no heading element. It may stand in one block with the text."""
+"""The rules that find a title in a line that is not a heading element. It may stand in one block with the text."""
 _GUESSED = LINE_RULES | {"", "h1", "h2", "title by name", "bookmark", "main h1", "only heading"}
 """The rules by which a heading is only guessed to be the title of the post, from its level, its position or its
 text."""
@@ -955,7 +955,7 @@ def _is_like(one: Element, other: Element) -> bool:
 
 def _is_article(post: Post, el: Element, own: Element) -> bool:
     """Returns True if an element contains an article: it is an <article>, has the address of another page as an
-    attribute, or contains a date as `own`, the element of this page's article, does. A heading is no article.
+    attribute, or contains a date as `own`, the element of this page's article, does. A heading is not an article.
     """
     if el.tag in _HEADING_TAGS:
         return False

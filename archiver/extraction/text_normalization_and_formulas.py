@@ -41,7 +41,7 @@ NOT_TEXT = frozenset(
         "rtc",
     ]
 )
-"""Elements whose content is no text of the element around them. The readings in a <ruby> repeat the words."""
+"""Elements whose content is not text of the element around them. The readings in a <ruby> repeat the words."""
 _UNREAD = NOT_TEXT | {"button", "form", "nav"}
 BREAK = frozenset(
     [

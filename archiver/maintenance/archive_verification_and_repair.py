@@ -355,7 +355,7 @@ def _link_pages(db: Database) -> list[str]:
 
 
 def _rebuild_clusters(db: Database) -> None:
-    """Makes the clusters of all articles anew from their near-duplicate links, after deleting references to missing
+    """Rebuilds the clusters of all articles from their near-duplicate links, after deleting references to missing
     clusters.
     """
     db.execute(

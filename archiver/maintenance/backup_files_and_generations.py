@@ -103,7 +103,7 @@ def inspect_generation(file: Path, source: Database | None = None) -> Generation
 
 
 def is_backup(db: Database, file: Path) -> bool:
-    """Returns True if the archive `db` says of itself that it is a backup that was made at the path of `file`."""
+    """Returns True if the archive `db` contains the record that it is a backup made at the path of `file`."""
     own = file.resolve()
     targets = [Path(one.path) for one in read_backups(db)]
     return any(own == target or own in earlier_files(target) for target in targets if target.parent == own.parent)
@@ -504,7 +504,7 @@ def _check_target(source: Database, archive: Path, target: Path, *, force: bool)
 
 def _why_not_backup(source: Database, target: Path) -> str:
     """Returns "" if the file at `target` is an earlier backup of the archive that is open as `source`. Otherwise
-    returns a phrase that says why it is none.
+    returns a phrase that says why it is not a backup.
     """
     try:
         other = open_archive(target, read_only=True, to_copy=True)

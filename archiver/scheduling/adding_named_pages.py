@@ -67,7 +67,7 @@ _MOST_MOVES = 3
 
 @dataclass(frozen=True, slots=True)
 class NamedPage:
-    """One page that a person has named, with what came of it.
+    """One page that a person has named, with the result of adding it.
 
     - `asked`: its address as the person gave it; `url`: in normalized form, or where a redirect led.
     - `reason`: why it is not archived, or how its address differs from that of its article.

@@ -33,7 +33,7 @@ from archiver.search.word_splitting import is_run_letter, lookup_words, split_in
 # Words of the index that are spelled like a given word.
 
 _LETTERS_A_MISTAKE = 3
-"""One mistake is assumed for each so many letters of a word."""
+"""One mistake is assumed for this many letters of a word."""
 MAX_MISTAKES = 2
 
 
@@ -63,12 +63,12 @@ def nearest_words(word: str, known: Iterable[str] | Mapping[str, int], most: int
 
 
 _SHARED_START = 3
-"""Words with two mistakes are looked for among the words of the index that begin with so many letters of the word."""
+"""Words with two mistakes are looked up among the words of the index that share this many first letters."""
 _MOST_COMPARED = 3_000
 _LONGEST = 30
 """Longer words are not corrected: every letter costs a hundred look-ups."""
 _ALPHABET = 0x80
-"""The letters of a script are taken from the block of so many code points that contains a letter of the word."""
+"""The letters of a script are those in the block of this many code points that contains a letter of the word."""
 
 
 def index_words_near(searcher: Searcher, word: str, columns: Collection[str], most: int = 3) -> tuple[str, ...]:
@@ -129,8 +129,8 @@ def _alphabet(word: str) -> frozenset[str]:
 _MOST_WORDS, _MOST_UNKNOWN = 20, 5
 """In a query with more words, or with more unknown words, none is corrected."""
 _FEW, _TIMES = 3, 50
-"""A word in at most so many articles is taken for a mistake if a word that differs by one letter is in so many times as
-many."""
+"""A word in at most `_FEW` articles is considered a mistake if a word that differs by one letter is in at least
+`_TIMES` times as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +257,7 @@ def _spellings(text: str, words: Collection[str]) -> dict[str, str]:
     return out
 
 
-# Names before a colon that are no fields.
+# Names before a colon that are not fields.
 
 _OTHER_NAMES = {
     **dict.fromkeys(("year", "month", "day", "time", "when", "before", "after", "since", "until", "published"), "date"),
@@ -278,7 +278,7 @@ _OPEN = {"after": "{}..", "since": "{}..", "before": "..{}", "until": "..{}"}
 
 @dataclass(frozen=True, slots=True)
 class FieldCorrection:
-    """A name before a colon in a query that is no field, and the field that may have been meant ("" if none is
+    """A name before a colon in a query that is not a field, and the field that may have been meant ("" if none is
     similar). `text` is the query with that field, and `total` the number of articles that it finds.
     """
 
@@ -289,7 +289,7 @@ class FieldCorrection:
 
 
 def correct_fields(db: Database, query: Query) -> tuple[FieldCorrection, ...]:
-    """Returns a correction for each name before a colon in a query's text that is no field. Raises SiteNotFound or
+    """Returns a correction for each name before a colon in a query's text that is not a field. Raises SiteNotFound or
     IndexMissing.
     """
     return tuple(_correct_field(db, query, one) for one in list_unknown_fields(query.text))

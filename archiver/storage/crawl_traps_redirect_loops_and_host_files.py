@@ -54,7 +54,7 @@ def postpone_page(db: Database, page_id: int, until: str) -> None:
 
 
 def views_without_post(db: Database, site_id: int) -> list[tuple[int, str, str]]:
-    """Returns the fetched pages of a site that have a query in their address and are no posts, each with its ID, URL
+    """Returns the fetched pages of a site that have a query in their address and are not posts, each with its ID, URL
     and due time. Pages that a feed, sitemap or API lists are left out.
     """
     sources = sorted(VOUCHING_SOURCES)
