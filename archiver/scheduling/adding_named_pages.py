@@ -21,8 +21,8 @@ from archiver.discovery.url_classifier_and_patterns import origin_of
 from archiver.errors import ArticleRemoved, BadAddress, HostNotFound, PageNotFetched, URLNotFound
 from archiver.items import Outcome
 from archiver.maintenance.reextraction_reader import read_response
-from archiver.scheduling.crawl_plans_process_and_results import CommonOptions, CrawlPlan, CrawlResult, make_plan
-from archiver.scheduling.crawl_pool import run_plans
+from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlPlan, CrawlResult, make_plan
+from archiver.scheduling.crawl_process_and_pool import run_plans
 from archiver.sites.archiver_toml import effective_settings
 from archiver.storage.archive_opening_and_transactions import opened, writing
 from archiver.storage.completeness_and_url_history import url_history

@@ -45,8 +45,8 @@ from archiver.cli.run_and_health_output import (
 from archiver.discovery.url_classifier_and_patterns import looks_like_post
 from archiver.errors import LooksLikePost, TagNotFound, count_typos
 from archiver.health.notification_messages_and_channels import notify_after_runs
-from archiver.scheduling.crawl_plans_process_and_results import CommonOptions, CrawlResult, make_plan, print_notice
-from archiver.scheduling.crawl_pool import run_plans
+from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlResult, make_plan, print_notice
+from archiver.scheduling.crawl_process_and_pool import run_plans
 from archiver.sites.archiver_toml import effective_settings
 from archiver.storage.archive_opening_and_transactions import discard_empty_archive, opened
 from archiver.storage.page_requisite_records import MODES
