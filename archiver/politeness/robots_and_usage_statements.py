@@ -19,13 +19,16 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from lxml import etree
 from protego import Protego
 
 from archiver.items import UsageStatement
 from archiver.markup import lazy_regex
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 # Files that apply to a whole host (robots.txt, tdmrep.json).
 
