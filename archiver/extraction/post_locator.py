@@ -187,7 +187,6 @@ _LEAST_LINE, _LARGE, _USUAL_SIZE = 8, 4, 3
 _PLAIN = frozenset({"div", "p", "span", "strong", "b", "td", "h2", "h3", "h4", "font", "header"})
 _HEADINGS = 20
 _ADDRESS_ATTRIBUTE = lazy_regex(r"^data-.*(?:url|href|link)$")
-_KEEP = frozenset({"html", "body", "main"})
 _PICTURE_DEPTH = 4
 _MIN_BODY = 25  # an element with fewer characters than this is taken for the body only if no other element is found
 MEDIA_TAGS = ("img", "iframe", "video", "audio", "embed", "object")
@@ -340,7 +339,7 @@ class Post:
         return answer
 
     def _is_noise_itself(self, el: Element) -> bool:
-        if el.tag in _KEEP or el in self._main or el is self.body or el is self.title or el is self.holder:
+        if el.tag in _TOP or el in self._main or el is self.body or el is self.title or el is self.holder:
             return False
         if any(el is one or is_below(el, one) for one in self.sidebars):
             return False  # lists in such a sidebar may be marked as navigation, but they contain the post's metadata
@@ -533,7 +532,7 @@ def _own_sidebars(post: Post) -> tuple[Element, ...]:
         if not time.get("datetime") or (post.holder is not None and is_below(time, post.holder)):
             continue
         for at in islice(time.iterancestors(), _SIDEBAR_DEPTH):
-            if at.tag in _KEEP or any(own is not None and is_below(own, at) for own in (post.body, post.title)):
+            if at.tag in _TOP or any(own is not None and is_below(own, at) for own in (post.body, post.title)):
                 break
             if post.is_own_sidebar(at):
                 found[at] = None
@@ -584,7 +583,7 @@ def _has_paragraph_outside(post: Post, outer: Element, inner: Element) -> bool:
 def _post_of(el: Element) -> Element | None:
     """Returns the nearest ancestor of an element that is marked as a post; None if there is none."""
     at = el.getparent()
-    while at is not None and at.tag not in _KEEP:
+    while at is not None and at.tag not in _TOP:
         names = (at.get("class") or "").split()
         if at.tag == "article" or "hentry" in names or "h-entry" in names or "type-post" in names:
             return at
@@ -979,7 +978,7 @@ def picture_holder(post: Post) -> Element | None:
         return post.body
     order = post.page.index.order
     for at in islice(post.title.iterancestors(), _PICTURE_DEPTH):
-        if at.tag in _KEEP:
+        if at.tag in _TOP:
             return None
         for child in at.iterchildren("*"):
             below = order[child] > order[post.title] and not is_below(post.title, child) and not post.is_noise(child)
