@@ -83,7 +83,7 @@ from archiver.storage.held_pages_and_recent_changes import (
     release_former_address,
     unusual_changes,
 )
-from archiver.storage.page_discoveries import record_discovered_urls
+from archiver.storage.page_discoveries import record_discovered_urls, store_listed_categories
 from archiver.storage.page_forms_and_verdicts import SiteForms
 from archiver.storage.run_records_and_statistics import Counts, RunStatistics, check_run, crawl_started
 from archiver.urls import urlkey
@@ -205,6 +205,7 @@ def enter(run: StoringRun, storing: Storing) -> None:
     counts.trapped += sum(bool(target.trap) for target in storing.found)
     if result.listed is not None:
         _recheck_list(run, result.url, storing.key, result.listed)
+        store_listed_categories(db, result.listed.categories)
     if result.kind is PageKind.API and result.outcome not in (Outcome.DUE, Outcome.NOT_ARTICLE):
         run.listings_wait = False
         pages.make_new_due(db, run.site_id)
