@@ -213,7 +213,7 @@ def _merge_runs(runs: Sequence[RevisionRun], changed: Changed) -> tuple[Revision
 
 # Re-extraction: decides which stored values to keep when a capture is extracted again.
 
-_REPORTING = frozenset({"api", "feed", "sitemap"})
+_REPORTING = frozenset({"api", "feed", "sitemap", "listing"})
 _PLACES_OF_SOURCES = frozenset(
     {"georss", "w3c-geo", "dcterms:spatial", "dc:coverage", "json", "news-sitemap", "wordpress"}
 )

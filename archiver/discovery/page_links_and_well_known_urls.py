@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import islice, zip_longest
 from urllib.parse import urljoin, urlsplit
@@ -118,6 +118,8 @@ class PageLinks:
     - `nofollow`: True if meta robots asks crawlers not to follow the page's links.
     - `is_listing`: True if the page itself is a listing of posts.
     - `traps`: addresses in scope that are crawl traps or are not worth fetching, and are therefore only recorded.
+    - `titles`: the elements that are titles of entries, with the addresses to which they link.
+    - `others`: the elements of other links that may lead to posts, with their addresses.
     """
 
     feeds: tuple[DiscoveredURL, ...] = ()
@@ -130,6 +132,8 @@ class PageLinks:
     nofollow: bool = False
     is_listing: bool = False
     traps: tuple[DiscoveredURL, ...] = ()
+    titles: tuple[tuple[etree._Element, str], ...] = field(default=(), compare=False, repr=False)
+    others: tuple[tuple[etree._Element, str], ...] = field(default=(), compare=False, repr=False)
 
     @property
     def all(self) -> tuple[DiscoveredURL, ...]:
@@ -177,6 +181,8 @@ class _Page:
         self.refresh: str | None = None
         self.nofollow = False
         self.entries = 0
+        self.titles: list[tuple[etree._Element, str]] = []
+        self.others: list[tuple[etree._Element, str]] = []
 
     def links(self, link_header: str, *, with_api: bool) -> PageLinks:
         for element in self.index.root.iter("a", "area", "link", "option", "meta", "frame"):
@@ -210,6 +216,8 @@ class _Page:
             self.nofollow,
             is_listing,
             tuple(self.traps.values()),
+            tuple(self.titles),
+            tuple(self.others),
         )
 
     def _classify(self, href: str | None) -> ClassifiedLink | None:
@@ -248,11 +256,14 @@ class _Page:
         if not _NEXT_RELS.isdisjoint(rels):
             self._pager(address)
         elif kind is PageKind.UNKNOWN and ("bookmark" in rels or element in self.entry_titles):
+            self.titles.append((element, address))
             self._add(address, DiscoverySource.LISTING, kind)
         elif element in self.in_pagers:
             self._pager(address)
         else:
             is_listing = kind is PageKind.UNKNOWN and not _LISTING_RELS.isdisjoint(rels)
+            if kind is PageKind.UNKNOWN and not is_listing:
+                self.others.append((element, address))
             self._add(address, DiscoverySource.LINK, PageKind.LISTING if is_listing else kind)
 
     def _add(self, address: str, source: DiscoverySource, kind: PageKind) -> None:

@@ -116,7 +116,9 @@ def boilerplate_spans(
     whole = size[hi] - size[lo]
     found: dict[str, list[tuple[int, int]]] = {}
     for el, (a, z) in layout.spans.items():
-        if a == z or a < lo or z > hi or (a == lo and z == hi) or (el.tag in _OWN_TEXT and not _is_caption_cell(el)):
+        if a == z or a < lo or z > hi or (a == lo and z == hi):
+            continue
+        if el.tag in _OWN_TEXT and not _is_caption_cell(el) and not _is_comment(layout, el):
             continue
         why = _boilerplate_mark(layout, el)
         if not why:
@@ -151,6 +153,11 @@ def _is_below_text(why: str, above: float) -> bool:
     element as boilerplate, and `above` is the number of letters above it.
     """
     return why in COMMENT_LISTS and above >= _ABOVE_COMMENTS
+
+
+def _is_comment(layout: BlockLayout, el: Element) -> bool:
+    """Returns True if an element is an <article> that is one comment on the post, as its class or id says."""
+    return el.tag == "article" and layout.boilerplate_word(el) == "comment"
 
 
 def _is_comment_form(form: Element) -> bool:
@@ -815,7 +822,7 @@ def _spans_by_mark(layout: BlockLayout, prose: list[float]) -> dict[str, list[tu
     heads = layout.prefix_sums([float(b.element.tag == "h1") for b in layout.blocks])
     found: dict[str, list[tuple[int, int]]] = {}
     for el, (a, z) in layout.spans.items():
-        if a < z and el.tag not in _CONTAINERS and heads[a] == heads[z]:
+        if a < z and heads[a] == heads[z] and (el.tag not in _CONTAINERS or _is_comment(layout, el)):
             word = layout.boilerplate_word(el) or (el.tag if el.tag in _NO_TEXT else "")
             most = 0.5 if word in LONG else 0.3
             if el.tag == "form" and _is_comment_form(el):

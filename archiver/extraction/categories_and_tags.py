@@ -248,6 +248,15 @@ _MAX_STEPS = 10
 _MAX_COUNT = 60
 
 
+_LISTED = ("listing", "entry", 0.05)
+"""The source, the locator and the confidence of categories that a listing shows beside its link to the post."""
+
+
+def listed_categories(hint: SourceHint | None) -> list[Candidate[Terms]]:
+    """Returns the candidate for a post's categories that a listing shows; [] if no listing shows any."""
+    return [Candidate(hint.listed_categories, *_LISTED)] if hint is not None and hint.listed_categories else []
+
+
 def term_candidates(
     page: Page, post: Post, hint: SourceHint | None, kinds: Kinds = BOTH_KINDS
 ) -> tuple[list[Candidate[Terms]], list[Candidate[Terms]]]:
@@ -350,10 +359,13 @@ def _from_hint(page: Page, hint: SourceHint | None, found: Sequence[Found]) -> I
 
     An API gives categories and tags separately. RSS and Atom use one element for both. A term of a feed counts as a tag
     if the post's own terms (`found`) or the addresses of the site's listings show that it is a tag and not a category.
-    All other terms of a feed count as categories.
+    All other terms of a feed count as categories. The categories that a listing shows have the lowest confidence of
+    all.
     """
     if hint is None:
         return
+    if hint.listed_categories:
+        yield _as_candidate("category", hint.listed_categories, *_LISTED)
     if is_from_api(hint):
         yield _as_candidate("category", hint.categories, "api", "categories", 0.97)
         yield _as_candidate("tag", hint.tags, "api", "tags", 0.97)

@@ -103,7 +103,7 @@ def find_late_hints(db: Database, site_id: int, now: datetime, most: int = _MOST
         "join captures c on c.id = coalesce(a.capture_id, p.capture_id) "
         f"where p.site_id = ? and {HINT_IS_LATE} and p.due_at > ? and p.priority > 0 "
         "and ((a.id is not null and p.outcome in ('archived', 'unchanged')) "
-        "or (p.outcome = 'not-article' and p.rule is not 'not-html')) order by p.id limit ?",
+        "or (p.outcome = 'not-article' and p.rule is not 'not-html' and h.digests <> '{}')) order by p.id limit ?",
         [site_id, stamp(now), most],
     ).fetchall()
     return [

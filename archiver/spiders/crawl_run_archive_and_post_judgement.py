@@ -34,7 +34,7 @@ from archiver.extraction.template.template_learning_and_checking import Template
 from archiver.frontier.pattern_budgets_and_equivalent_urls import RedirectForms
 from archiver.frontier.post_and_excluded_page_samples import DEFAULT_SAMPLE
 from archiver.health.accepted_findings_and_health_inputs import record_run_health
-from archiver.items import Article, Capture, DiscoveredURL, DiscoverySource, PageKind, SourceHint
+from archiver.items import Article, Capture, DiscoveredURL, DiscoverySource, PageKind, SourceHint, reports_post
 from archiver.maintenance.late_hint_and_constant_reextraction import (
     LateHintReading,
     LateHintTally,
@@ -140,7 +140,7 @@ class SiteJudge:
             self._verdicts,
             page_form(page),
             article,
-            is_promised=lambda: hint is not None or is_promised(self._db, urlkey(page.url)),
+            is_promised=lambda: reports_post(hint) or is_promised(self._db, urlkey(page.url)),
             extract=extract,
         )
 

@@ -24,6 +24,12 @@ from archiver.discovery.url_classifier_and_patterns import (
 )
 from archiver.errors import count_noun
 from archiver.extraction.article import extract_page
+from archiver.extraction.category_and_tag_links import (
+    categories_of_entries,
+    category_of_listing,
+    entries_of_listing,
+    is_beside_list,
+)
 from archiver.extraction.page import JAVASCRIPT_REASON, Page, needs_javascript
 from archiver.extraction.page import parse_page as parse_html
 from archiver.extraction.page_decoding_and_mojibake import unpack_undeclared
@@ -39,6 +45,7 @@ from archiver.items import (
     Article,
     DiscoveredURL,
     DiscoverySource,
+    ListedCategories,
     ListedPosts,
     Outcome,
     PageKind,
@@ -394,7 +401,7 @@ def _article_page(
         hint_id=request.hint_id,
         shown=listing_digest(links, page),
         possible_posts=_possible_posts(links, request.url, site.scope.path),
-        listed=listed_posts(links, result.final_url) if links and article.kind is PageKind.LISTING else None,
+        listed=listed_posts(links, page) if links and article.kind is PageKind.LISTING else None,
         next_pages=tuple(t.url for t in links.next_pages) if links and not is_post else (),
         form=None if request.part_of else replace(page_form(page), date_slot=date_slot(article)),
     )
@@ -587,10 +594,11 @@ _FEWEST_ENTRIES = 3
 _ENTRY_KINDS = (PageKind.UNKNOWN, PageKind.POST)
 
 
-def listed_posts(links: link_reader.PageLinks, url: str) -> ListedPosts:
+def listed_posts(links: link_reader.PageLinks, page: Page) -> ListedPosts:
     """Returns the entries of one page of a listing. If hardly any link looks like the title of an entry, all links that
     may lead to posts count as entries.
     """
+    url = page.url
     pages = [t for t in links.links if t.kind in _ENTRY_KINDS]
     titles = [t for t in pages if t.source is DiscoverySource.LISTING]
     entries = titles if len(titles) >= _FEWEST_ENTRIES else pages
@@ -602,6 +610,18 @@ def listed_posts(links: link_reader.PageLinks, url: str) -> ListedPosts:
         frozenset(urlkey(t.url) for t in pages).difference(keys),
         is_first=number == 1,
         is_last=number is not None and all(other is not None and other < number for other in others),
+        categories=_listed_categories(links, page),
+    )
+
+
+def _listed_categories(links: link_reader.PageLinks, page: Page) -> tuple[ListedCategories, ...]:
+    entries = entries_of_listing(links.titles, links.others)
+    beside = categories_of_entries(page, entries)
+    own = category_of_listing(page)
+    posts = {at for element, at in entries if at not in beside and not is_beside_list(element)} if own else ()
+    return (
+        *(ListedCategories(urlkey(at), names, is_beside=True) for at, names in beside.items()),
+        *(ListedCategories(urlkey(at), (own,), is_beside=False) for at in sorted(posts)),
     )
 
 

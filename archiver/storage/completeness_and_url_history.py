@@ -231,6 +231,8 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     - delisted: posts that a source or listing no longer shows, and that are still online (posts, example).
     - removed: posts removed by takedown (docs/operate.md).
     - posts: the URLs of posts by state, with the total as `found`.
+    - archived_otherwise: the archived posts whose last outcome is another one (held, duplicate, refused ...), by
+      outcome. In `balance` they are counted under that outcome.
     - sources: for each source, the same counts as in `posts`, the most complete source first, with the `balance` of all
       URLs that it reported.
     - balance: all URLs by outcome, with the total as `found`.
@@ -280,6 +282,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
         "held": [asdict(one) for one in held_pages(db, site_id)],
         "removed": len(tombstones(db, "site = ? and allowed_at is null", [site["name"]])),
         "posts": posts,
+        "archived_otherwise": _archived_otherwise(everything),
         "sources": _sources(counted, captured),
         "balance": _balance(outcomes),
         "pages": dict(sorted(outcomes.items(), key=lambda one: (-one[1], one[0]))),
@@ -395,6 +398,23 @@ def _by_state(counted: Iterable[Count], captured: int) -> dict[str, int]:
             known[state] += count.pages
     known["gone"] += captured
     return {"found": sum(known.values()), **known}
+
+
+def _archived_otherwise(counted: Iterable[Count]) -> dict[str, int]:
+    """Returns the number of archived posts by outcome, without the outcomes that a `balance` counts as archived."""
+    found: Counter[str] = Counter()
+    for count in counted:
+        if _counts_as_posts(count) and _state_of(count) == "archived":
+            found[count.outcome] += count.pages
+    return {name: found[name] for name in map(str, BALANCE) if found[name] and name != Outcome.ARCHIVED}
+
+
+def describe_archived(state: dict[str, Any]) -> str:
+    """Returns, for the state of a site, how many archived posts are not counted as archived in the table of outcomes:
+    " (79 of them held)"; "" if there are none.
+    """
+    others = state["archived_otherwise"].items()
+    return f" ({', '.join(f'{pages:,} of them {name}' for name, pages in others)})" if others else ""
 
 
 def _by_outcome(counted: Iterable[Count]) -> dict[str, int]:

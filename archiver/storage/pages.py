@@ -73,7 +73,7 @@ def hint_from_json(text: str | None) -> SourceHint | None:
     values: dict[str, Any] = json.loads(text)
     for name in HINTED_TIMES:
         values[name] = datetime.fromisoformat(values[name]) if values.get(name) else None
-    for name in HINTED_LISTS:
+    for name in (*HINTED_LISTS, "listed_categories"):
         values[name] = tuple(values.get(name, ()))
     values["geotags"] = tuple(GeoTag(**g) for g in values.get("geotags", ()))
     return SourceHint(**values)

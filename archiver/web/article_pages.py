@@ -348,6 +348,7 @@ _SOURCE_LABELS = {
     "json-ld": "JSON-LD",
     "microdata": "microdata",
     "feed": "feed",
+    "listing": "list of posts",
     "api": "the site's API",
     "address": "page address",
     "platform": "the site's software",

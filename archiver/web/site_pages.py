@@ -27,7 +27,7 @@ from archiver.items import SOURCE_NAMES, Outcome
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.sites.archiver_toml import effective_settings, load_config
 from archiver.storage import completeness_and_url_history as completeness
-from archiver.storage.completeness_and_url_history import site_completeness
+from archiver.storage.completeness_and_url_history import describe_archived, site_completeness
 from archiver.storage.run_records_and_statistics import as_shown
 from archiver.storage.sites_settings_and_rules import (
     SETTINGS,
@@ -166,7 +166,9 @@ def _judge_completeness(state: dict[str, Any]) -> tuple[str, str]:
     if not state["runs"]:
         return "never", "This site was never crawled."
     if state["complete"]:
-        return "complete", f"Complete: all {posts['archived']:,} posts reported by its sources are archived."
+        return "complete", (
+            f"Complete: all {posts['archived']:,} posts reported by its sources are archived{describe_archived(state)}."
+        )
     if missing:
         return "lacking", f"{missing:,} {'URL is' if missing == 1 else 'URLs are'} missing."
     last = state["runs"][0]

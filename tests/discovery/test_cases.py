@@ -43,9 +43,9 @@ def answer(folder: Path) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Convert a value to JSON types without empty values."""
+    """Convert a value to JSON types without empty values and without the elements of the page."""
     if is_dataclass(value) and not isinstance(value, type):
-        value = {f.name: getattr(value, f.name) for f in fields(value)}
+        value = {f.name: getattr(value, f.name) for f in fields(value) if f.compare}
     if isinstance(value, dict):
         return {k: p for k, v in value.items() if (p := plain(v)) not in (None, "", [], False)}
     if isinstance(value, (list, tuple)):

@@ -481,10 +481,14 @@ the value under the key in the site's state is empty."""
 
 
 def _summarize_completeness(state: dict[str, Any]) -> str:
-    """Summarizes the completeness of a site in one line: "posts: 691 found, 690 archived, 1 gone, 0 missing"."""
-    posts = state["posts"]
+    """Summarizes the completeness of a site in one line: "posts: 691 found, 690 archived (2 of them held), 1 gone, 0
+    missing".
+    """
+    from archiver.storage.completeness_and_url_history import describe_archived
+
+    posts, notes = state["posts"], {"archived": describe_archived(state)}
     shown = [name for name in ("found", "archived", "gone", "refused", "missing") if posts[name] or name == "missing"]
-    return "posts: " + ", ".join(f"{posts[name]:,} {name}" for name in shown)
+    return "posts: " + ", ".join(f"{posts[name]:,} {name}{notes.get(name, '')}" for name in shown)
 
 
 def _print_source_table(state: dict[str, Any]) -> None:

@@ -421,5 +421,8 @@ def read_terms(reader: SiteReader) -> tuple[tuple[str, ...], tuple[str, ...]]:
             if not value and reader.wider is not None:
                 found, value = _categories.terms_of_kind(reader.page, reader.wider, reader.hint, kind, unruled)
             reader.note_candidates(name, found)
+        elif not value and kind == "category" and (found := _categories.listed_categories(reader.hint)):
+            value = found[0].value
+            reader.note_candidates(name, found)
         out.append(value if isinstance(value, tuple) else ())
     return out[0], out[1]
