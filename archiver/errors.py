@@ -339,11 +339,31 @@ class ArticleRemoved(ArchiverError):
         )
 
 
+class NothingFound(ArchiverError):
+    """Raised when a query that selects articles finds none."""
+
+    def __init__(self, query: str) -> None:
+        super().__init__(query, f"No article matches {query!r}: try the query with 'archiver search' first.")
+
+
+class ArticleNotRemoved(ArchiverError):
+    """Raised when a removal is to be lifted that the archive does not have."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            what, f"No article {what!r} was removed from the archive: 'archiver remove --list' lists the removals."
+        )
+
+
 class RevisionNotFound(ArchiverError):
     """Raised when an article has no revision with this number."""
 
     def __init__(self, what: str, revision: int, last: int) -> None:
-        super().__init__(what, f"Article {what} has no revision {revision}: it has revisions 1 to {last}.")
+        super().__init__(
+            what,
+            f"Article {what} has no revision {revision}: it has "
+            + ("only revision 1." if last == 1 else f"revisions 1 to {last}."),
+        )
 
 
 class RunNotFound(ArchiverError):

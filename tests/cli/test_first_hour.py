@@ -5,10 +5,15 @@ and changes nothing.
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import re
 import shlex
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -24,12 +29,17 @@ from tests.spiders.site_server import home, page, serving
 
 MISTAKES: tuple[tuple[str, int, str], ...] = (
     # commands
-    ("serach tide", 2, "There is no command 'serach'. (Did you mean one of: 'extract', 'search'"),
+    ("serach tide", 2, "There is no command 'serach'. Did you mean 'search'?"),
     ("find tide", 2, "There is no command 'find'. Did you mean 'archiver search'?"),
     ("ls", 2, "Did you mean 'archiver sites list'?"),
     ("help", 2, "Did you mean 'archiver --help'?"),
     ("rm 3", 2, "Did you mean 'archiver remove'?"),
     ("sites lst", 2, "'list'"),
+    ("sites delete harbour.example", 2, "There is no command 'sites delete'. Did you mean 'remove'?"),
+    ("searches rm floods", 2, "Did you mean 'remove'?"),
+    ("--archive archive.db search tide", 2, "The options of a command follow it: 'archiver search --archive'"),
+    ("--json status", 2, "'archiver status --json'"),
+    ("-V", 2, "Did you mean '--version'?"),
     ("--verison", 2, "Did you mean '--version'?"),
     ("completion powershell", 2, "'powershell' is not one of 'bash', 'zsh', 'fish'"),
     # options
@@ -50,6 +60,12 @@ MISTAKES: tuple[tuple[str, int, str], ...] = (
     ("search tide --save a/b", 2, "cannot be saved as 'a/b'"),
     ("status --only blue", 2, "use red, amber, green"),
     ("diff 1 x", 2, "'x' is not a whole number"),
+    ("search tide --save ''", 2, "cannot be saved as ''"),
+    ("search tide --json --csv", 2, "Use only one of --json, --csv"),
+    ("sites --jsonl --csv", 2, "Use only one of --jsonl, --csv"),
+    ("search tide --width 20", 2, "--width needs --concordance"),
+    ("search --histogram week tide", 2, "'week' is not one of 'year', 'month', 'day'"),
+    ("search tide --lmit 3", 2, "No such option '--lmit'. Did you mean '--limit'?"),
     # queries
     ("search auther:Ada", 1, "archiver search author:Ada"),
     ("search lighthuse", 1, "archiver search lighthouse"),
@@ -77,6 +93,14 @@ MISTAKES: tuple[tuple[str, int, str], ...] = (
     ("show 1 2 --revision 1", 2, "--revision needs exactly one article"),
     ("show https://harbour.example/2024/04/fogg", 1, "did you mean 'https://harbour.example/2024/04/fog'?"),
     ("show 1 --revision 9", 1, "it has revisions 1 to 2"),
+    ("show 2 --revision 5", 1, "it has only revision 1"),
+    ("diff 1 2 3 4", 2, "At most two revision numbers can follow 1. To compare several articles, add --each"),
+    ("diff --each 1 99", 1, "The archive has no article '99'"),
+    ("diff --each 1 2 --html x.html", 2, "--html needs exactly one article"),
+    ("remove --allow 1", 1, "No article '1' was removed"),
+    ("withdraw zebra --reason asked --dry-run", 1, "No article matches 'zebra'"),
+    ("cite --query auther:Ada", 1, "archiver search author:Ada"),
+    ("export auther:Ada -o x.csv", 1, "archiver search author:Ada"),
     ("diff 99", 1, "The archive has no article '99'"),
     ("why nope", 2, "'nope' has no domain"),
     ("why 99", 1, "The archive has no article '99'"),
@@ -91,10 +115,21 @@ MISTAKES: tuple[tuple[str, int, str], ...] = (
     ("export -o book/", 2, "book/ is a folder, which needs one of the formats markdown"),
     ("export -f wacz", 2, "must be written to a file. Name one with -o FILE"),
     ("export -o none/x.csv", 1, "none/x.csv"),
+    ("export -f csv -o archive.db", 1, "archive.db cannot be written (it is an SQLite database"),
+    ("feed -f json -o archive.db", 1, "archive.db cannot be written (it is an SQLite database"),
+    ("diff 1 --html archive.db", 1, "archive.db cannot be written (it is an SQLite database"),
+    ("export --wacz x.wacz -o x.csv", 2, "Use only one of --wacz and -o"),
+    ("import https://harbour.example/", 1, "it is a URL, not a file"),
+    ("import nope.warc --since 2024-15", 2, "'2024-15' is not a date: use 2024, 2024-05 or 2024-05-31"),
+    (
+        "extract harbour.example/2024/04/fog",
+        1,
+        "if its URL begins with its scheme: https://harbour.example/2024/04/fog",
+    ),
     ("import nope.warc", 1, "nope.warc cannot be read: there is no such file or folder"),
     ("extract nope.html", 1, "nope.html cannot be read: there is no such file or folder"),
     ("restore nope.db", 1, "nope.db cannot be restored: there is no such file"),
-    ("merge nope.db", 1, "There is no archive at nope.db"),
+    ("merge nope.db", 1, "nope.db cannot be read: there is no such file"),
     ("status --archive archiv.db", 1, "There is no archive at archiv.db; did you mean 'archive.db'?"),
     ("status --archive archive.db/x.db", 1, "archive.db is a file, not a folder"),
     ("status --archive .", 1, ". is not an archive of this program (it is a folder)"),
@@ -198,3 +233,52 @@ def test_a_site_that_answered_once_stays(tmp_path: Path) -> None:
     assert run(*words, environment=without_proxies()).returncode == 1
     with closing(sqlite3.connect(archive)) as db:
         assert db.execute("select count(*) from sites").fetchone() == (1,)
+
+
+def test_a_pipe_is_written_and_not_replaced(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    pipe = tmp_path_factory.mktemp("pipes") / "out.csv"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE, text=True) as reader:
+        done = run("archiver", "export", "--archive", str(folder / "archive.db"), "-o", str(pipe))
+        assert reader.communicate(timeout=30)[0].startswith("id,url,")
+    assert (done.returncode, pipe.is_fifo()) == (0, True)
+
+
+@pytest.mark.parametrize("words", [("export",), ("search", "tide"), ("sites", "--csv"), ("show", "1")])
+def test_a_reader_that_has_gone_ends_a_command_like_other_tools(folder: Path, words: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "archiver", *words, "--archive", str(folder / "archive.db")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert (process.wait(timeout=60), process.stderr.read()) == (128 + signal.SIGPIPE, "")
+
+
+INTERRUPTED_IMPORT = """
+import os, signal, sys
+
+class Interrupts:
+    @staticmethod
+    def find_spec(name, *rest):
+        if name == "archiver.cli.main":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupts)
+from archiver.__main__ import main
+main()
+"""
+
+
+def test_an_interrupt_during_the_start_shows_no_traceback() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_IMPORT], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+
+
+def test_the_last_edits_of_several_articles_are_compared(folder: Path) -> None:
+    alone = Runner().invoke(cli, ["diff", "1"]).stdout
+    both = Runner().invoke(cli, ["diff", "--each", "1", "2"])
+    assert (both.exit_code, both.stdout) == (0, alone)
+    assert "Nothing to compare: article 2 has only one revision." in both.stderr
+    assert len(json.loads(Runner().invoke(cli, ["diff", "--each", "1", "2", "--json"]).stdout)) == 2
+    assert folder.exists()

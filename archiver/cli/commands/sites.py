@@ -21,6 +21,7 @@ from archiver.cli.bulk_site_commands_and_check import (
 )
 from archiver.cli.options import archive_option, complete, json_option, list_options, read_bytes, tag_option
 from archiver.cli.terminal import (
+    confirm,
     count_noun,
     format_time,
     print_json,
@@ -330,7 +331,7 @@ def _confirm_removal(site: str, articles: int) -> None:
     number = count_noun(articles, "article")
     if not sys.stdin.isatty():
         raise click.UsageError(f"Removing {site} with {number} needs --yes, or a terminal to confirm it on.")
-    click.confirm(f"Remove {site} with {number}? The WARC files are kept.", abort=True, err=True)
+    confirm(f"Remove {site} with {number}? The WARC files are kept.")
 
 
 @sites.command()
@@ -459,7 +460,7 @@ def _confirm_move(planned: SiteMove) -> None:
     if not sys.stdin.isatty():
         raise click.UsageError(f"Moving {planned.old} needs --yes, or a terminal to confirm it on.")
     click.echo(_describe_move(planned, dry_run=True), err=True)
-    click.confirm(f"Move {planned.old} to {planned.start_url}?", abort=True, err=True)
+    confirm(f"Move {planned.old} to {planned.start_url}?")
 
 
 def _describe_move(done: SiteMove, *, dry_run: bool) -> str:
