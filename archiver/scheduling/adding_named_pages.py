@@ -23,11 +23,11 @@ from archiver.maintenance.reextraction_reader import read_response
 from archiver.scheduling.crawl_plans_process_and_results import CommonOptions, CrawlPlan, CrawlResult, make_plan
 from archiver.scheduling.crawl_pool import run_plans
 from archiver.sites.archiver_toml import effective_settings
-from archiver.storage.archive_opening_and_transactions import opened, writing
+from archiver.storage.archive_opening_and_transactions import discard_empty_archive, opened, writing
 from archiver.storage.completeness_and_url_history import url_history
 from archiver.storage.full_text_and_saved_searches import archive_mark
 from archiver.storage.pages import capture_of_page, forget_missing_pages, moment, page_row
-from archiver.storage.sites_settings_and_rules import SiteLookup, find_site, remove_site
+from archiver.storage.sites_settings_and_rules import SiteLookup, find_site, forget_unanswered_site, remove_site
 from archiver.storage.tombstones import tombstone_at
 from archiver.urls import normalize, start_address, urlkey
 
@@ -150,7 +150,8 @@ def add_pages(archive: Path, addresses: Iterable[str], options: AddOptions) -> t
     asked = list(dict.fromkeys(address.strip() for address in addresses))
     adding = _Addition(archive, options)
     _read_addresses(adding, asked)
-    if archive.exists():
+    is_new = not archive.exists() or not archive.stat().st_size
+    if not is_new:
         with opened(archive, read_only=True) as db:
             _settle_known(adding, db)
     signum = 0
@@ -160,6 +161,8 @@ def add_pages(archive: Path, addresses: Iterable[str], options: AddOptions) -> t
         signum = _fetch(adding, apart=turn > 0)
     for url in list(adding.waiting):
         adding.settle(url, NamedPage(url, url, "failed", "it redirects from site to site without end"))
+    if is_new and archive.exists() and not signum:
+        discard_empty_archive(archive)
     return [adding.pages[one] for one in asked], signum
 
 
@@ -232,7 +235,7 @@ def _plan(adding: _Addition) -> list[CrawlPlan]:
     """Returns a plan for each site that has a page to fetch. Settles the pages of hosts that do not exist."""
     by_site: dict[str, list[str]] = {}
     settings: dict[str, dict[str, Any]] = {}
-    if adding.archive.exists():
+    if adding.archive.exists() and adding.archive.stat().st_size:
         with opened(adding.archive, read_only=True) as db:
             lookup, settings_of = SiteLookup(db), effective_settings(db)
             for url in adding.waiting:
@@ -329,14 +332,15 @@ def _redirect_target(db: Database, folder: Path, found: Mapping[str, Any]) -> st
 
 def _forget_mistakes(adding: _Addition, db: Database, plans: Sequence[CrawlPlan]) -> None:
     """Removes what mistyped addresses have left: pages that do not exist, and new sites of which no page answered."""
-    keys = {urlkey(url) for plan in plans for url in plan.pages} & adding.unknown
-    with writing(db):
-        forget_missing_pages(db, keys)
     for name in sorted(adding.new_sites):
         answered = any(page.site == name and page.outcome not in _NOTHING for page in adding.pages.values())
         if not answered:
             adding.new_sites.discard(name)
-            remove_site(db, name)
+            if not forget_unanswered_site(db, name):
+                remove_site(db, name)
+    keys = {urlkey(url) for plan in plans for url in plan.pages} & adding.unknown
+    with writing(db):
+        forget_missing_pages(db, keys)
 
 
 _NOTHING: frozenset[PageOutcome] = frozenset({"gone", "failed", "interrupted"})
