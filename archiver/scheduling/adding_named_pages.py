@@ -7,6 +7,7 @@ fetched like those of a crawl: robots.txt, delays, WARC records and all pipeline
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from urllib.parse import urljoin, urlsplit
 from sqlite_utils import Database
 
 from archiver.errors import ArticleRemoved, BadAddress, HostNotFound, PageNotFetched, URLNotFound
-from archiver.items import Outcome
+from archiver.items import Outcome, PageKind
 from archiver.maintenance.reextraction_reader import read_response
 from archiver.scheduling.crawl_plans_process_and_results import CommonOptions, CrawlPlan, CrawlResult, make_plan
 from archiver.scheduling.crawl_pool import run_plans
@@ -310,7 +311,17 @@ def _judge(adding: _Addition, found: Mapping[str, Any], result: CrawlResult) -> 
     if stored in (Outcome.DUE, None):
         stopped: PageOutcome = "interrupted" if result.outcome == "interrupted" else "failed"
         return _page_of(found, stopped, result.reason or "it was not fetched")
-    return _page_of(found, _BY_STORED.get(stored, "failed"), found["reason"] or result.reason)
+    return _page_of(found, _BY_STORED.get(stored, "failed"), _advise_crawl(found) or found["reason"] or result.reason)
+
+
+def _advise_crawl(found: Mapping[str, Any]) -> str:
+    """Returns the reason why a page that lists posts is no article, with the command that archives the posts. Returns
+    "" for other pages.
+    """
+    if found["outcome"] != Outcome.NOT_ARTICLE or found["kind"] not in (PageKind.LISTING, PageKind.FEED):
+        return ""
+    what = "a feed" if found["kind"] == PageKind.FEED else "a page that lists posts"
+    return f"it is {what}, not a post: 'archiver crawl {shlex.quote(found['site'])}' archives the posts of the site"
 
 
 def _describe_difference(found: Mapping[str, Any]) -> str:

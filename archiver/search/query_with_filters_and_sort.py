@@ -31,7 +31,7 @@ from archiver.search.query_tree import (
     time_term,
 )
 from archiver.search.sorting_and_duplicate_folding import FOLDS, Fold
-from archiver.storage.sites_settings_and_rules import find_site
+from archiver.storage.sites_settings_and_rules import site_with_page
 
 SORTS: dict[str, str] = {
     "relevance": "",
@@ -114,7 +114,7 @@ def filter_terms(db: Database, query: Query) -> list[Node]:
     """
     out: list[Node] = []
     if query.site:
-        out.append(Or(tuple(Key(f"at:{find_site(db, name)['name']}") for name in query.site)))
+        out.append(Or(tuple(Key(f"at:{site_with_page(db, name)}") for name in query.site)))
     out += [
         Or(tuple(Name(name, index_text(value)) for value in getattr(query, name)))
         for name in ("author", "category", "tag")

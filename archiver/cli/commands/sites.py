@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -30,7 +31,7 @@ from archiver.cli.terminal import (
     print_values,
     styled_line,
 )
-from archiver.errors import NothingLearned
+from archiver.errors import LooksLikePost, NothingLearned
 from archiver.storage.archive_opening_and_transactions import writing
 
 if TYPE_CHECKING:
@@ -64,22 +65,27 @@ for command in (check, import_, export, set_, tag, mute):
 
 @sites.command()
 @click.argument("url")
+@click.option("--as-site", is_flag=True, help="Add the site that begins at URL, even if URL looks like one post.")
 @json_option
 @archive_option
-def add(url: str, as_json: bool, archive: str) -> None:
+def add(url: str, as_site: bool, as_json: bool, archive: str) -> None:
     """Add a site without crawling it yet. The archive is created if it does not exist.
 
-    A path in the URL limits the site to it: https://example.org/blog/.
+    A path in the URL limits the site to it: https://example.org/blog/. A URL that looks like one post is refused:
+    'archiver add URL' archives single pages.
 
     \b
     Example:
       archiver sites add https://blog.example.org
     """
+    from archiver.discovery.url_classifier_and_patterns import looks_like_post
     from archiver.storage.archive_opening_and_transactions import opened
     from archiver.storage.sites_settings_and_rules import add_site
     from archiver.urls import start_address
 
-    start_address(url)  # fails for a bad URL before the archive is created
+    start = start_address(url)  # fails for a bad URL before the archive is created
+    if not as_site and looks_like_post(start):
+        raise LooksLikePost(start, f"{start.partition('://')[0]}://{urlsplit(start).netloc}/")
     with opened(archive, create=True) as db:
         site, new = add_site(db, url, datetime.now(UTC))
     if as_json:
