@@ -321,7 +321,7 @@ def note_posts_outside(archive: str, site: str) -> list[str]:
         return []
     home = f"{start.partition('://')[0]}://{host}/"
     return [
-        f"  {count_noun(outside, 'page')} of {host} that {site} links to {'is' if outside == 1 else 'are'} outside it: "
+        f"  {count_noun(outside, 'page')} of {host} that {site} lists {'is' if outside == 1 else 'are'} outside it: "
         f"'archiver crawl {shlex.quote(home)}' crawls the whole host"
     ]
 

@@ -25,7 +25,7 @@ from archiver.search.index_refresh_opening_and_check import refresh_archive
 from tests.archive_fixture import make_archive
 from tests.processes import run, without_proxies
 from tests.runner import Runner
-from tests.spiders.site_server import home, page, serving
+from tests.spiders.site_server import Answer, home, page, serving
 
 MISTAKES: tuple[tuple[str, int, str], ...] = (
     # commands
@@ -52,10 +52,13 @@ MISTAKES: tuple[tuple[str, int, str], ...] = (
     ("search tide --limit many", 2, "'--limit': 'many' is not a whole number"),
     ("search tide --width 900", 2, "'--width': 900 is not between 0 and 500"),
     ("search --since yesterday", 2, "'--since': 'yesterday' is not a date: use 2024"),
-    ("search --since 2024 --until 2023", 2, "the end is before the start"),
-    ("search --near 148,2", 2, "the latitude must be -90 to 90"),
-    ("search --within 5", 2, "it needs --near LAT,LON"),
-    ("search tide --sort dat", 2, "the sort keys are relevance, date"),
+    ("search --since 2024 --until 2023", 2, "The period '2024 to 2023' is invalid: the end is before the start"),
+    ("search --near 148,2", 2, "The point '148,2' is invalid: the latitude must be -90 to 90"),
+    ("search --bbox 1,2,3", 2, "The box '1,2,3' is invalid: use W,S,E,N in degrees"),
+    ("search --within 5", 2, "The distance '5 km' is invalid: it needs --near LAT,LON"),
+    ("search --within 0 --near 1,2", 2, "The distance '0 km' is invalid: the distance must be greater than 0"),
+    ("search tide --sort dat", 2, "The sort order 'dat' is invalid: the sort keys are relevance, date"),
+    ("search --trend tide --plot x.txt", 2, "The name of the chart 'x.txt' is invalid: the file name must end in"),
     ("search tide --plot x.svg", 2, "--plot needs --trend or --histogram"),
     ("search tide --save a/b", 2, "cannot be saved as 'a/b'"),
     ("status --only blue", 2, "use red, amber, green"),
@@ -75,6 +78,7 @@ MISTAKES: tuple[tuple[str, int, str], ...] = (
     ("search --category Cookery", 1, "The categories are Harbour"),
     ("search --author 'Ada Breg'", 1, "did you mean 'Ada Berg'?"),
     ("search tag:tidse", 1, "did you mean 'tides'?"),
+    ("search --site https://nowhere.example/2024/a-post", 1, "has no site 'https://nowhere.example/2024/a-post'"),
     ("search site:nowhere.example", 1, "There is no site 'nowhere.example'"),
     ("search --site harbor.example", 1, "did you mean 'harbour.example'?"),
     ("search --language english", 1, "The languages are en"),
@@ -138,6 +142,7 @@ MISTAKES: tuple[tuple[str, int, str], ...] = (
     ("sites set harbour.example dealy=3", 2, "did you mean 'delay'?"),
     ("sites set harbour.example delay=fast", 2, "'fast' is not a number"),
     ("sites set harbour.example", 2, "Give the settings to change as KEY=VALUE"),
+    ("sites add https://quay.example/2024/05/a-post", 2, "'archiver add https://quay.example/2024/05/a-post'"),
     ("sites add http://", 2, "write it like https://blog.example.org/"),
     ("sites remove harbour.example", 1, "add --with-articles to remove them too"),
     ("crawl htp://blog.example.org", 2, "only http and https can be crawled, not htp"),
@@ -282,3 +287,40 @@ def test_the_last_edits_of_several_articles_are_compared(folder: Path) -> None:
     assert "Nothing to compare: article 2 has only one revision." in both.stderr
     assert len(json.loads(Runner().invoke(cli, ["diff", "--each", "1", "2", "--json"]).stdout)) == 2
     assert folder.exists()
+
+
+def test_a_site_is_found_by_the_url_of_its_post(folder: Path) -> None:
+    found = Runner().invoke(cli, ["search", "--site", "https://harbour.example/2024/04/fog", "--json"])
+    assert {one["site"] for one in json.loads(found.stdout)} == {"harbour.example"}
+    assert folder.exists()
+
+
+def test_a_setting_of_sites_at_the_top_of_the_settings_is_moved(folder: Path) -> None:
+    (folder / "archiver.toml").write_text("delay = 2\n")
+    result = Runner().invoke(cli, ["crawl", "harbour.example"])
+    (folder / "archiver.toml").unlink()
+    assert result.exit_code == 2
+    assert "'delay' is a setting of sites: write it below the line [defaults]" in result.stderr
+
+
+FEED = """<?xml version="1.0"?><rss version="2.0"><channel><title>News</title><link>{site}</link>
+<item><title>A post</title><link>{site}2024/a-post/</link></item></channel></rss>"""
+
+
+def test_the_posts_outside_a_folder_are_counted(tmp_path: Path) -> None:
+    head = '<link rel="alternate" type="application/rss+xml" href="/news/rss.xml">'
+    with serving({"/news/": home("/2024/a-post/", head=head), "/2024/a-post/": page("A post")}) as site:
+        site.pages["/news/rss.xml"] = Answer(FEED.format(site=site.url).encode(), headers={"Content-Type": "text/xml"})
+        words = ("archiver", "crawl", site.url + "news/", "--archive", str(tmp_path / "a.db"))
+        done = run(*words, environment=without_proxies())
+    assert f"1 page of {site.url.split('/')[2]} that" in done.stdout
+    assert f"is outside it: 'archiver crawl {site.url}' crawls the whole host" in done.stdout
+
+
+def test_a_listing_that_is_added_is_not_called_unchanged(tmp_path: Path) -> None:
+    with serving({"/": home("/2024/a-post/", "/2024/b-post/"), "/2024/a-post/": page("A post")}) as site:
+        words = ("archiver", "add", site.url, "--archive", str(tmp_path / "a.db"))
+        done = run(*words, environment=without_proxies())
+        name = site.url.split("/")[2]
+    assert done.returncode == 1
+    assert f"it is a page that lists posts, not a post: 'archiver crawl {name}' archives the posts" in done.stdout
