@@ -495,7 +495,8 @@ def _sampled_sites(stats: SnapshotStatistics) -> str:
     rows = [tuple(one.get(name, "") for name in columns) for one in described[:_SITES]]
     others = len(stats.sites) - len(described)
     intro = (
-        f"The operator describes {len(described):,} of {count_noun(len(stats.sites), 'site')}. The table `sites` has all.\n\n"
+        f"The operator describes {len(described):,} of {count_noun(len(stats.sites), 'site')}. "
+        "The table `sites` has all.\n\n"
         if others
         else ""
     )
@@ -597,7 +598,8 @@ def _disagreements(stats: SnapshotStatistics) -> str:
     )
     return (
         f"- {count_noun(compared, 'article')} can be compared: a language is declared, and the text shows one with a "
-        f"probability of 0.9 or more. Of these, {total:,} {'is' if total == 1 else 'are'} in another one{f' ({examples})' if examples else ''}. `language` is declared by the "
+        f"probability of 0.9 or more. Of these, {total:,} {'is' if total == 1 else 'are'} in another one"
+        f"{f' ({examples})' if examples else ''}. `language` is declared by the "
         "page, `language_detected` recognized from the text by py3langid."
     )
 

@@ -498,8 +498,8 @@ def _write_wacz(db: Database, archive: Path, folder: Path, out: Path, software: 
     if done.missing:
         raise SnapshotRefused(
             str(out),
-            f"{count_noun(done.missing, 'capture')} cannot be read; 'archiver verify' says more. Repair the archive, or leave "
-            "out --wacz",
+            f"{count_noun(done.missing, 'capture')} cannot be read; 'archiver verify' says more. Repair the archive, "
+            "or leave out --wacz",
         )
 
 
