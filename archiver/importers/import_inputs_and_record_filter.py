@@ -216,6 +216,14 @@ def expand_inputs(words: Iterable[str]) -> Iterator[Path]:
 
 def check_inputs_exist(words: Iterable[str]) -> None:
     """Raises UnreadableInput if none of the files exists that command-line arguments name (see `expand_inputs`)."""
+    words = list(words)
+    for word in words:
+        if "://" in word:
+            raise UnreadableInput(
+                word,
+                "it is a URL, not a file: 'archiver crawl URL' crawls a site, 'archiver import --wayback URL' fetches "
+                "old captures of it, and 'curl -s URL | archiver import -' reads a file from the web",
+            )
     paths = list(expand_inputs(words))
     if not any(str(path) == STDIN or path.exists() for path in paths):
         raise UnreadableInput(str(paths[0]), "there is no such file or folder")

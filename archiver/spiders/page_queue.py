@@ -125,6 +125,7 @@ class PageQueue:
         self._vanished: list[str] = []
         self._named = deque(map(urlkey, run.order.pages))
         self._asked = set(self._named)
+        self._has_probed = False
         self.is_searching_lists = False
         self.changes = 0
 
@@ -172,8 +173,17 @@ class PageQueue:
         return pages
 
     def _take_named(self, limit: int) -> list[PageRequest]:
-        """Hands out the next pages of those that a person has named, and of those to which they redirect."""
+        """Hands out the next pages of those that a person has named, and of those to which they redirect. Before the
+        first, asks the site for an address that cannot exist, unless a crawl has: otherwise what the site shows for
+        any mistyped address would be an article.
+        """
         pages: list[PageRequest] = []
+        if self._named and not self._has_probed:
+            self._has_probed = True
+            if probe := self.probe_request():
+                return [probe]
+        if any(page.is_probe for page in self._in_progress.values()):
+            return []
         while self._named and len(pages) < limit:
             row = page_table.page_row(self._run.db, self._named.popleft())
             if row is not None:

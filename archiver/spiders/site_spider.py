@@ -586,7 +586,9 @@ class SiteSpider(Spider):
         archive.pages.mark_probe_done(page)
         everywhere = self._is_everywhere(found)
         # A home page without links may be an error message, which proves nothing unless all addresses show it.
-        if found.look is None or self._home_has_links or everywhere:
+        if archive.order.pages:  # without its home page, nobody can say whether the site shows this everywhere
+            archive.run.soft_not_found = found
+        elif found.look is None or self._home_has_links or everywhere:
             archive.run.remember_soft_not_found(replace(found, everywhere=everywhere))
 
     def _is_everywhere(self, profile: SoftNotFoundProfile) -> bool:

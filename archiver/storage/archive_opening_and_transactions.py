@@ -345,7 +345,7 @@ def _begin_immediate(db: Database, patience: float, clock: Callable[[], float]) 
                 if waited >= _NOTICE_AFTER and not notified:
                     notified = True
                     _notice.warning(
-                        "%s is locked by another program; the crawl waits for up to %.0f seconds",
+                        "%s is locked by another program; this one waits for up to %.0f seconds",
                         _display_path(db),
                         patience,
                     )

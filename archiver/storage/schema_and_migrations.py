@@ -107,7 +107,7 @@ create index idx_site_rules_site_id on site_rules (site_id);
 create table runs (
     id integer primary key,
     site_id integer not null references sites (id),
-    mode text not null, -- full or incremental
+    mode text not null, -- full, incremental, or pages: single pages that archiver add named
     started_at text not null,
     finished_at text,
     outcome text, -- finished, waiting, interrupted, failed; empty while it is under way

@@ -208,6 +208,19 @@ def find_site(db: Database, text: str) -> dict[str, Any]:
     return _site_with_last_run(db, row)
 
 
+def site_with_page(db: Database, text: str) -> str:
+    """Returns the name of the site that `find_site` finds or, if `text` is the whole URL of a page, of the site to
+    which the page belongs. Raises SiteNotFound.
+    """
+    try:
+        return str(find_site(db, text)["name"])
+    except SiteNotFound:
+        around = SiteLookup(db).of(text) if "://" in text else None
+        if around is None:
+            raise
+        return around.name
+
+
 def add_site(db: Database, text: str, now: datetime) -> tuple[dict[str, Any], bool]:
     """Returns the site with this start URL, and True if it was inserted because it is new. Raises BadAddress."""
     before = db.execute("select count(*) from sites").fetchone()[0]

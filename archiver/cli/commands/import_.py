@@ -386,7 +386,18 @@ def _format_duration(seconds: float) -> str:
 
 # `archiver import` from files
 
-DAY = click.DateTime(["%Y-%m-%d", "%Y-%m", "%Y"])
+
+class _Period(click.DateTime):
+    """The type of an option whose value is a year, month or day."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is not a date: use 2024, 2024-05 or 2024-05-31.", param, ctx)
+
+
+DAY = _Period(["%Y-%m-%d", "%Y-%m", "%Y"])
 
 
 class _Stopped(KeyboardInterrupt):

@@ -704,7 +704,7 @@ def _resolve_posts(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
     """Returns the IDs or URLs of the posts to withdraw. The arguments are IDs, URLs or dataset identifiers; anything
     else is a search query that selects all its results. Raises ArticleNotFound and BadQuery.
     """
-    from archiver.errors import ArticleNotFound
+    from archiver.errors import ArticleNotFound, NothingFound
     from archiver.search.query_plans_hits_and_facets import matching_ids
     from archiver.search.query_with_filters_and_sort import Query
     from archiver.storage.archive_opening_and_transactions import opened
@@ -719,7 +719,7 @@ def _resolve_posts(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(str(found[word]) for word in what)
         ids = sorted(matching_ids(db, Query(" ".join(what), limit=None, duplicates=True)))
     if not ids:
-        raise ArticleNotFound(" ".join(what))
+        raise NothingFound(" ".join(what))
     return tuple(map(str, ids))
 
 
