@@ -57,9 +57,9 @@ from archiver.storage.article_tables.article_record_reader import cluster_of
 from archiver.storage.article_tables.captures_redirects_and_import_records import captured_urls
 from archiver.storage.page_requisite_records import captured_lead_image
 from archiver.web.capture_pages import make_payload_response, read_capture
-from archiver.web.front_page import identify_sites
 from archiver.web.replay import build_memento_url, format_timestamp
 from archiver.web.search_widgets import MapDot, map_canvas, map_position
+from archiver.web.site_pages import identify_sites, name_sites
 from archiver.web.web_requests import (
     MANY,
     ArchiveRequest,
@@ -106,7 +106,10 @@ def article_page(request: ArchiveRequest) -> PageResponse:
     image = captured_lead_image(db, number)
     like, why_none = _find_similar(request, number)
     trail = _find_trail(request, number)
-    cited = build_citation(shown, version=revision is not None)
+    cited = name_sites(request, [build_citation(shown, version=revision is not None)])[0]
+    copies = _find_copies(request, number, now)
+    named = [*copies["same"], *copies["others"], *([copies["source"]] if copies["source"] else [])]
+    sites = identify_sites(request, [shown["site"], *(one["site"] for one in named), *(hit.site for hit in like)])
     text, matches = _text_of(request, shown, trail["terms"])
     title = shown["title"] or "(untitled)"
     return PageResponse(
@@ -117,7 +120,8 @@ def article_page(request: ArchiveRequest) -> PageResponse:
             "is_current": shown["revision"] == now["revision"],
             "dir": text_direction(shown["language"], shown["title"] + shown["body"]),
             "trail": trail,
-            "site": identify_sites(request, [shown["site"]])[shown["site"]],
+            "site": sites[shown["site"]],
+            "sites": sites,
             "title": highlight_line(title, trail["title_terms"]),
             "text": text,
             "matches": matches,
@@ -131,7 +135,7 @@ def article_page(request: ArchiveRequest) -> PageResponse:
             "image": image if text.find("<img") < 0 else None,
             **_find_capture(request, shown),
             **_build_places(request, shown),
-            "copies": _find_copies(request, number, now),
+            "copies": copies,
             "like": like,
             "why_none_like": why_none,
             "citations": _write_citations(cited),
@@ -638,7 +642,7 @@ def cite_page(request: ArchiveRequest) -> RawResponse:
     )
     ending, kind = _FILES.get(style, _TEXT)
     return RawResponse(
-        STYLES[style]([build_citation(record, version=revision is not None)]),
+        STYLES[style](name_sites(request, [build_citation(record, version=revision is not None)])),
         f"{kind}; charset=utf-8",
         headers={"content-disposition": f'attachment; filename="article-{number}.{ending}"'},
     )

@@ -17,6 +17,7 @@ from archiver.search.feeds import TYPES, WRITERS, Feed, FeedFormat, changes_feed
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.storage.article_tables.article_record_reader import find_article, records
 from archiver.web.search_pages import EXPORT_FORMATS
+from archiver.web.site_pages import identify_sites, name_sites
 from archiver.web.web_requests import (
     LONG,
     MANY,
@@ -138,6 +139,7 @@ def _collection_values(
     return {
         "name": chosen.name,
         "notes": chosen.notes,
+        "identities": identify_sites(request, [one["site"] for one in shown]),
         "max_note": MAX_NOTE,
         "articles": articles,
         "shown": shown,
@@ -158,7 +160,7 @@ def _collection_values(
         "share": request.origin + request.link("/collection", args),
         "style": style,
         "styles": STYLE_NAMES,
-        "references": STYLES[style]([build_citation(one) for one in shown]) if style else "",
+        "references": STYLES[style](name_sites(request, map(build_citation, shown))) if style else "",
     }
 
 
