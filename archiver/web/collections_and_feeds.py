@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from archiver.errors import ArticleNotFound, ArticleRemoved
 from archiver.search.citations import STYLE_NAMES, STYLES, build_citation
-from archiver.search.feeds import TYPES, WRITERS, Feed, FeedFormat, changes_feed
+from archiver.search.feeds import TYPES, Feed, FeedFormat, changes_feed, write_atom, write_json_feed
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.storage.article_tables.article_record_reader import find_article, records
 from archiver.web.search_pages import EXPORT_FORMATS
@@ -176,7 +176,7 @@ def search_feed_page(request: ArchiveRequest) -> RawResponse:
     """
     kind: FeedFormat = "json" if request.form == "json" else "atom"
     feed = _feed_of(request, _FEEDS[kind].path, MAX_ENTRIES)
-    return answer_feed(request, WRITERS[kind](feed), TYPES[kind])
+    return answer_feed(request, _WRITERS[kind](feed, request.title), TYPES[kind])
 
 
 def _feed_of(request: ArchiveRequest, path: str, most: int) -> Feed:
@@ -215,6 +215,9 @@ def follow_page(request: ArchiveRequest) -> PageResponse:
         },
         {"search": format_query(query), "feeds": dict(feeds)},
     )
+
+
+_WRITERS = {"atom": write_atom, "json": write_json_feed}
 
 
 class _FeedAddress(NamedTuple):

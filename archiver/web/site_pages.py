@@ -173,8 +173,11 @@ def _judge_completeness(state: dict[str, Any]) -> tuple[str, str]:
         return "never", "This site was never crawled."
     if state["complete"]:
         return "complete", f"Complete: all {posts['archived']:,} posts reported by its sources are archived."
+    if posts["missing"]:
+        return "lacking", f"{missing:,} {'address is' if missing == 1 else 'addresses are'} missing."
     if missing:
-        return "lacking", f"{missing:,} {'URL is' if missing == 1 else 'URLs are'} missing."
+        known, pages = f"{posts['archived']:,} known", "page was" if missing == 1 else "pages were"
+        return "open", f"All {known} posts are archived; {missing:,} {pages} not read at the last attempt."
     last = state["runs"][0]
     why = f" ({last['reason']})" if last["reason"] else ""
     return "open", (
