@@ -32,7 +32,7 @@ from archiver.search.citations import CitedArticle
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.sites.archiver_toml import effective_settings, load_config
 from archiver.storage import completeness_and_url_history as completeness
-from archiver.storage.completeness_and_url_history import site_completeness
+from archiver.storage.completeness_and_url_history import count_posts_of_sites, site_completeness
 from archiver.storage.run_records_and_statistics import as_shown
 from archiver.storage.sites_settings_and_rules import (
     SETTINGS,
@@ -176,13 +176,17 @@ def _judge_completeness(state: dict[str, Any]) -> tuple[str, str]:
     if posts["missing"]:
         return "lacking", f"{missing:,} {'address is' if missing == 1 else 'addresses are'} missing."
     if missing:
-        known, pages = f"{posts['archived']:,} known", "page was" if missing == 1 else "pages were"
-        return "open", f"All {known} posts are archived; {missing:,} {pages} not read at the last attempt."
+        addresses = "address was" if missing == 1 else "addresses were"
+        return "open", f"{_name_archived_posts(posts['archived'])}; {missing:,} {addresses} not read."
     last = state["runs"][0]
     why = f" ({last['reason']})" if last["reason"] else ""
     return "open", (
         f"The last run did not finish: {last['outcome']}{why}." if last["outcome"] else "A run is in progress."
     )
+
+
+def _name_archived_posts(number: int) -> str:
+    return f"All {number:,} known posts are archived" if number != 1 else "The only known post is archived"
 
 
 def _build_source_table(state: dict[str, Any]) -> tuple[list[str], list[tuple[str, list[int]]]]:
@@ -237,6 +241,8 @@ def sites_page(request: ArchiveRequest) -> PageResponse:
         return PageResponse("sites.html", {}, rows)
     found = _sort_sites(request, names, order)[first : first + PAGE_SIZE]
     years, spans = _count_articles_a_year(request, [site["name"] for site in found])
+    now = datetime.now(UTC)
+    posts = get_cached(request.db, "posts of sites", now.date(), lambda: count_posts_of_sites(request.db, now))
 
     def link(to: int, by: str = order) -> str:
         args = [("tag", tag), ("q", letters), ("sort", by if by != "name" else ""), ("offset", to or None)]
@@ -250,6 +256,7 @@ def sites_page(request: ArchiveRequest) -> PageResponse:
                     **site,
                     "tags": tags.get(site["id"], ()),
                     "missing": completeness.count_missing(request.db, site["id"]),
+                    "lacks_posts": site["id"] in posts and posts[site["id"]].posts["missing"] > 0,
                     "a_year": years.get(site["name"], ()),
                 }
                 for site in found

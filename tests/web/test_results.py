@@ -425,6 +425,23 @@ def test_the_button_says_how_many_articles_it_adds(window: Watch) -> None:
 
 
 @pytest_browser
+def test_articles_that_are_in_the_collection_are_not_offered_again(window: Watch) -> None:
+    page = window.page
+    page.goto("/search?q=weir")
+    page.evaluate("localStorage.clear()")
+    page.reload()
+    page.locator(".hits input").first.check()
+    page.reload()
+    add = page.locator(".picking .add")
+    assert page.locator(".hits input").first.is_checked()
+    assert add.locator("button").inner_text() == "Add to collection"
+    assert add.evaluate("e => getComputedStyle(e).position") == "static"
+    page.locator(".hits input").nth(1).check()
+    assert add.locator("button").inner_text() == "Add 1 to collection"
+    page.evaluate("localStorage.clear()")
+
+
+@pytest_browser
 @pytest.mark.parametrize("width", [320, 390, 768, 1280, 1920])
 def test_results_fit_the_width(window: Watch, width: int) -> None:
     window.page.set_viewport_size({"width": width, "height": 900})
