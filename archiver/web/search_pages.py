@@ -394,7 +394,7 @@ def trends_page(request: ArchiveRequest) -> PageResponse:
             "fields": [*terms, *[""] * empty],
             "unit": request.one("by"),
             "units": tuple(UNITS),
-            "rows": _build_table(shown) if shown else (),
+            "rows": _build_table(shown, link) if shown else (),
             "hidden_periods": len(found.periods) - len(shown.periods) if found and shown else 0,
             "hidden": [pair for pair in format_query(query) if pair[0] not in _TREND_FIELDS],
             "few": FEW_ARTICLES,
@@ -449,12 +449,19 @@ def _combine_texts(text: str, term: str) -> str:
     return f"({text}) ({term})" if text else term
 
 
-def _build_table(found: Trend) -> list[tuple[str, int, list[tuple[int, str]]]]:
-    """Returns the rows of a trend's table: the period, its number of archived articles, and for each term the matches
-    and their share.
+def _build_table(found: Trend, link: Callable[[str, str], str]) -> list[tuple[str, int, list[tuple[int, str, str]]]]:
+    """Returns the rows of a trend's table: the period, its number of archived articles, and for each term the matches,
+    their share and the link to them.
     """
     return [
-        (period, found.archived[n], [(one.articles[n], format_percent(one.shares[n])) for one in found.series])
+        (
+            period,
+            found.archived[n],
+            [
+                (one.articles[n], format_percent(one.shares[n]), link(one.term, period) if one.articles[n] else "")
+                for one in found.series
+            ],
+        )
         for n, period in enumerate(found.periods)
     ]
 

@@ -425,6 +425,25 @@ def test_the_button_says_how_many_articles_it_adds(window: Watch) -> None:
 
 
 @pytest_browser
+def test_each_point_of_a_trend_can_be_selected_even_where_lines_meet(window: Watch) -> None:
+    window.page.goto("/trends?term=weir&term=weir+OR+weir&by=year")
+    window.page.wait_for_load_state("networkidle")
+    points = window.page.locator(".trend .tall a[href]")
+    hrefs = [point.get_attribute("href") for point in points.all()]
+    assert len(hrefs) > len({point.bounding_box()["y"] for point in points.all()}), "some are at the same height"
+    for point in points.all():
+        point.locator("circle").last.click(trial=True)
+
+
+def test_the_table_of_a_trend_leads_to_its_articles(served: Served) -> None:
+    page = html.document_fromstring(served.get("/trends?term=weir&by=year").text)
+    links = page.xpath("//table//td/a")
+    assert links
+    for link in links:
+        assert served.get(f"{link.get('href')}&_format=json").json["total"] == int(link.text), link.get("href")
+
+
+@pytest_browser
 def test_articles_that_are_in_the_collection_are_not_offered_again(window: Watch) -> None:
     page = window.page
     page.goto("/search?q=weir")
