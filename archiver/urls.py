@@ -194,6 +194,14 @@ def urlkey(url: str) -> str:
     return f"{reordered}{':' + port if port else ''}){path}" + (f"?{urlencode(query)}" if query else "")
 
 
+def urlkey_or_empty(url: str) -> str:
+    """Returns the urlkey of a URL that another program may have written; "" if it is not a valid URL."""
+    try:
+        return urlkey(url) if url else ""
+    except ValueError:
+        return ""
+
+
 def may_name_post(pairs: Iterable[tuple[str, str]]) -> bool:
     """Returns True if a query string, given as (name, value) pairs, may identify a post, as in ?id=12. Whether it does
     so can only be seen on the page.

@@ -1,6 +1,5 @@
-"""Finds the links of a page: feeds, sitemaps, the platform's API, further pages of a listing, and all URLs in scope.
-
-Also guesses the addresses of feeds and sitemaps of sites that declare none.
+"""Finds the links of a page (feeds, sitemaps, the platform's API, further pages of a listing, all URLs in scope), and
+lists the well-known URLs of feeds and sitemaps for sites that declare none.
 """
 
 from __future__ import annotations
@@ -31,8 +30,8 @@ from archiver.discovery.url_classifier_and_patterns import (
 from archiver.discovery.wordpress_api import api_endpoint
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.markup import lazy_regex
+from archiver.platforms.css_and_xpath_evaluator import Index
 from archiver.platforms.platform_table import platform_tables
-from archiver.platforms.selector_index import Index
 from archiver.urls import Scope, normalize, urlkey
 
 # Well-known addresses. Each guess costs a request.

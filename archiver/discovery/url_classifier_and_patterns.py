@@ -1,7 +1,8 @@
-"""Classifies URLs by the way they are written alone: crawl traps, feeds, sitemaps, listings, files, and URL patterns.
+"""Classifies URLs by their spelling alone (crawl traps, feeds, sitemaps, listings, files, possible posts), and computes
+URL patterns.
 
-Only what is common on the whole web is recognized. The words for listings are the words that blog and news programs put
-in addresses, in the languages into which these programs are translated.
+Only what is common on the whole web is recognized. The words for listings are those that blog and news programs put in
+addresses, in the languages into which these programs are translated.
 """
 
 from __future__ import annotations

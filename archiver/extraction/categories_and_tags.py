@@ -39,8 +39,8 @@ from archiver.extraction.text_normalization_and_formulas import clean_text, elem
 from archiver.extraction.visible_dates import names_a_date
 from archiver.items import Candidate, SourceHint, is_from_api
 from archiver.markup import lazy_regex
+from archiver.platforms.css_and_xpath_evaluator import is_below
 from archiver.platforms.platform_table import by_name
-from archiver.platforms.selector_index import is_below
 
 # WordPress's post class contains all terms of the post, as category-SLUG and tag-SLUG. The names of the terms are taken
 # from the page.

@@ -17,7 +17,7 @@ from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, is_outside_posts
 from archiver.extraction.text_normalization_and_formulas import CaselessPattern, clean_text, element_line, fold_text
 from archiver.markup import lazy_regex
-from archiver.platforms.selector_index import Index
+from archiver.platforms.css_and_xpath_evaluator import Index
 
 # Terms as text: the words in an address or a label that show the kind of a term, and texts that are not terms.
 

@@ -25,7 +25,7 @@ from archiver.extraction.post_locator import Post, locate_post, unshown_article
 from archiver.extraction.text_normalization_and_formulas import element_line
 from archiver.items import Candidate, PageKind, SourceHint
 from archiver.markup import lazy_regex
-from archiver.platforms.selector_index import is_below
+from archiver.platforms.css_and_xpath_evaluator import is_below
 from archiver.urls import may_name_post
 
 # The signs by which a post differs from other pages: error words, addresses, JSON-LD types, linked headings.

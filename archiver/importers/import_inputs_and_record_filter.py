@@ -1,5 +1,5 @@
-"""Determines the inputs of an import: which files the arguments name, and which of their records are selected. Also
-recognizes a file that was imported before.
+"""Determines which files an import reads and which of their records are selected, and recognizes files that were
+imported before.
 """
 
 from __future__ import annotations
@@ -18,14 +18,12 @@ from urllib.parse import urlsplit
 
 from archiver.errors import UnreadableInput
 from archiver.urls import normalize
-from archiver.warc.foreign_captures import warc_date
+from archiver.warc.foreign_captures import CAPTURE_KINDS, warc_date
 from archiver.warc.foreign_warc_arc_wacz_reader import MAGIC, RECORDS, MemberStream, WACZMember, read_wacz_members
 from archiver.warc.http_response import may_be_page
 from archiver.warc.record_problems import Problem, ProblemKind
 
 # Selection of records by site or host and by the time of capture.
-
-_SELECTABLE = frozenset({"response", "resource", "revisit"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,7 @@ class RecordSelector:
         kind = fields.get("warc-type", "").lower()
         if kind in ("request", "continuation"):
             return True
-        if kind not in _SELECTABLE or self.why_not_kept(fields):
+        if kind not in CAPTURE_KINDS or self.why_not_kept(fields):
             return False
         if kind == "revisit" or self._choice.all_captures or "warc-segment-number" in fields:
             return True

@@ -13,15 +13,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from sqlite_utils import Database
 
+from archiver.discovery.url_classifier_and_patterns import origin_of
 from archiver.errors import ArticleRemoved, BadAddress, HostNotFound, PageNotFetched, URLNotFound
 from archiver.items import Outcome
 from archiver.maintenance.reextraction_reader import read_response
-from archiver.scheduling.crawl_plans_process_and_results import CommonOptions, CrawlPlan, CrawlResult, make_plan
-from archiver.scheduling.crawl_pool import run_plans
+from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlPlan, CrawlResult, make_plan
+from archiver.scheduling.crawl_process_and_pool import run_plans
 from archiver.sites.archiver_toml import effective_settings
 from archiver.storage.archive_opening_and_transactions import opened, writing
 from archiver.storage.completeness_and_url_history import url_history
@@ -66,7 +67,7 @@ _MOST_MOVES = 3
 
 @dataclass(frozen=True, slots=True)
 class NamedPage:
-    """One page that a person has named, with what came of it.
+    """One page that a person has named, with the result of adding it.
 
     - `asked`: its address as the person gave it; `url`: in normalized form, or where a redirect led.
     - `reason`: why it is not archived, or how its address differs from that of its article.
@@ -237,13 +238,13 @@ def _plan(adding: _Addition) -> list[CrawlPlan]:
             lookup, settings_of = SiteLookup(db), effective_settings(db)
             for url in adding.waiting:
                 site = lookup.of(url)
-                start = site.start_url if site else _origin(url)
+                start = site.start_url if site else origin_of(url)
                 by_site.setdefault(start, []).append(url)
                 if site:
                     settings[start] = settings_of({**find_site(db, site.name), "id": site.id})
     else:
         for url in adding.waiting:
-            by_site.setdefault(_origin(url), []).append(url)
+            by_site.setdefault(origin_of(url), []).append(url)
     plans = []
     for start, urls in by_site.items():
         own, options = settings.get(start, {}), adding.options
@@ -255,11 +256,6 @@ def _plan(adding: _Addition) -> list[CrawlPlan]:
             continue
         plans.append(replace(plan, pages=tuple(urls)))
     return plans
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}/"
 
 
 def _prepare(adding: _Addition, db: Database, plans: Sequence[CrawlPlan]) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import urljoin, urlsplit
 
 from archiver.discovery import cdx_and_timemaps, feed_parser, page_requisites, sitemaps, wordpress_api
 from archiver.discovery import page_links_and_well_known_urls as link_reader
+from archiver.discovery.cdx_and_timemaps import REDIRECTS
 from archiver.discovery.soft404_and_walls import SoftNotFoundProfile, detect_wall, fingerprint_of
 from archiver.discovery.url_classifier_and_patterns import (
     FILE,
@@ -188,7 +189,6 @@ def parse_cdx_page(
 
 
 SOFT_404 = "soft-404"
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # The kind to which extraction is told that the page belongs, by the kind in the page's row; other kinds say nothing.
 _KNOWN_KINDS = {k: k for k in (PageKind.POST, PageKind.PAGE, PageKind.LISTING)} | {PageKind.PART: PageKind.POST}
 _MAX_HOPS = 5

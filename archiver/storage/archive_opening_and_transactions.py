@@ -108,6 +108,17 @@ def _error_code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) or 0
 
 
+@contextmanager
+def archive_faults(archive: Path) -> Iterator[None]:
+    """Context manager that converts errors of the disk or the database to ArchiverErrors whose message names the path
+    of the archive.
+    """
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise environment_error(error, archive) from error
+
+
 # -- opening
 
 _BUSY_SECONDS = 30.0

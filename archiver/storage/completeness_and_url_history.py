@@ -1,5 +1,5 @@
-"""Reads how complete the archive of a site is: its discovery sources, its missing pages and its URLs by outcome. Also
-reads the history of one URL.
+"""Reads how complete the archive of a site is (its discovery sources, its missing pages, its URLs by outcome), and the
+history of one URL.
 
 A post counts as archived once its text is stored, even if a later fetch found it gone. It counts as missing as long as
 a source reports it and no fetch has shown what it is. A URL of unknown kind may be a post and therefore counts as a
@@ -21,13 +21,13 @@ from archiver.discovery.url_classifier_and_patterns import matching_trap_rule, t
 from archiver.errors import ArticleRemoved, URLNotFound, count_noun
 from archiver.frontier.fetch_order_revisits_and_crawl_times import next_fetch_time
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
-from archiver.storage import crawl_exclusions_and_trap_evidence as crawl_exclusions
+from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_exclusions
 from archiver.storage import page_requisite_records as requisites
 from archiver.storage.article_tables.articles import count_withdrawn
 from archiver.storage.article_tables.captures_redirects_and_import_records import usage_statements_of
 from archiver.storage.column_values import stored_object
+from archiver.storage.delisted_posts_and_edit_samples import delisted_posts, edit_estimate, unlisted_posts
 from archiver.storage.held_pages_and_recent_changes import held_pages
-from archiver.storage.list_changes_and_sampled_posts import delisted_posts, edit_estimate, unlisted_posts
 from archiver.storage.page_discoveries import Count, page_counts, page_counts_of_sites, record_discovered_urls
 from archiver.storage.page_forms_and_verdicts import untaken_pages
 from archiver.storage.page_requisite_records import requisite_at

@@ -31,7 +31,7 @@ from archiver.frontier.fetch_order_revisits_and_crawl_times import (
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, SourceHint
 from archiver.storage.pages import EPOCH, known_page, known_pages, latest_hint, make_due_again, stamp, store_hint
 from archiver.storage.tombstones import removed_urlkeys
-from archiver.urls import urlkey
+from archiver.urls import urlkey, urlkey_or_empty
 
 # -- the table page_discoveries
 
@@ -41,16 +41,8 @@ Place = tuple[str | None, int | None]
 
 def discovery_place(db: Database, url: str) -> Place:
     """Returns the values of `found_on` and `found_on_page_id` for a URL that was found at `url`."""
-    key = _urlkey_of_place(url)
+    key = urlkey_or_empty(url)
     return _place(url, known_page(db, key) if key else None)
-
-
-def _urlkey_of_place(url: str) -> str:
-    """Returns the urlkey of the place where URLs were found; "" if the place is a file name."""
-    try:
-        return urlkey(url)
-    except ValueError:
-        return ""
 
 
 def _place(url: str, page: KnownPage | None) -> Place:
@@ -195,7 +187,7 @@ class _Report:
         """Records URLs by urlkey; returns the new ones."""
         conn = self.db.conn
         targets = self._without_removed_texts(targets)
-        places = {target.found_on: _urlkey_of_place(target.found_on) for target in targets.values()}
+        places = {target.found_on: urlkey_or_empty(target.found_on) for target in targets.values()}
         known, free = known_pages(self.db, {*targets, *filter(None, places.values())})
         found = {at: _place(at, known.get(key)) for at, key in places.items()}
         new = {key: free + n for n, key in enumerate(key for key in targets if key not in known)}

@@ -38,8 +38,8 @@ from archiver.items import (
     PageKind,
     PageResult,
 )
-from archiver.storage import crawl_exclusions_and_trap_evidence as crawl_exclusions
-from archiver.storage import list_changes_and_sampled_posts as listed_posts
+from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_exclusions
+from archiver.storage import delisted_posts_and_edit_samples as listed_posts
 from archiver.storage import page_requisite_records as requisites
 from archiver.storage import pages, tombstones
 from archiver.storage.archive_opening_and_transactions import PATIENCE, is_environment_error, writing
@@ -70,7 +70,7 @@ from archiver.storage.article_tables.articles import (
     withdraw_article,
 )
 from archiver.storage.article_tables.captures_redirects_and_import_records import enter_captures
-from archiver.storage.crawl_exclusions_and_trap_evidence import Trust
+from archiver.storage.crawl_traps_redirect_loops_and_host_files import Trust
 from archiver.storage.full_text_and_saved_searches import batch_indexing
 from archiver.storage.held_pages_and_recent_changes import (
     FetchedPost,

@@ -1,4 +1,4 @@
-"""Runs: the table `runs` and the statistics of each run."""
+"""The table `runs`, and the statistics of each run."""
 
 from __future__ import annotations
 

@@ -310,3 +310,10 @@ def test_a_version_may_be_stored_after_its_capture(tmp_path: Path) -> None:
         page = html.document_fromstring(follow(running, f"/view/20240502/{QUAY}1").body)
     (form,) = page.xpath("//form[contains(@class, 'compare')]")
     assert dict(form.form_values()) == {"from": "1", "to": "2"}
+
+
+@pytest.mark.parametrize("path", ["/capture/1/payload", "/capture/1/record"])
+def test_a_capture_is_sent_byte_for_byte(served: Served, path: str) -> None:
+    plain, again = served.get(path), served.get(path, **{"accept-encoding": "gzip"})
+    assert plain.status == 200
+    assert again.body == plain.body

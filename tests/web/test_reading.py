@@ -10,7 +10,7 @@ import pytest
 
 from archiver.storage.archive_opening_and_transactions import open_archive
 from tests.proved_archive import QUAY, make
-from tests.web.browsing import Watch, browser, watching
+from tests.web.browsing import Watch, watching
 from tests.web.conftest import Served, serving
 
 pytestmark = pytest.mark.needs("chromium")
@@ -66,22 +66,16 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Any]:
-    with browser() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def wide(served: Served, running: Any) -> Iterator[Watch]:
-    with watching(running, served.address, viewport={"width": 1280, "height": 900}) as watch:
+def wide(served: Served, chromium: Any) -> Iterator[Watch]:
+    with watching(chromium, served.address, viewport={"width": 1280, "height": 900}) as watch:
         yield watch
 
 
 @pytest.fixture(scope="module")
-def narrow(served: Served, running: Any) -> Iterator[Watch]:
+def narrow(served: Served, chromium: Any) -> Iterator[Watch]:
     """A browser of a telephone's size, in dark mode and without scripts."""
     with watching(
-        running, served.address, viewport={"width": 390, "height": 844}, color_scheme="dark", java_script_enabled=False
+        chromium, served.address, viewport={"width": 390, "height": 844}, color_scheme="dark", java_script_enabled=False
     ) as watch:
         yield watch
 

@@ -16,7 +16,7 @@ from archiver.web.rendering import name_language, name_period
 from archiver.web.search_filters import count_places, describe_period
 from archiver.web.search_widgets import PLOT, label_periods, label_values
 from tests.archive_fixture import NOW, PARIS, make_archive
-from tests.web.browsing import Watch, browser, watching
+from tests.web.browsing import Watch, watching
 from tests.web.conftest import Served, output_of, serving
 
 VERSAILLES = {**PARIS, "latitude": 48.8049, "longitude": 2.1204, "placename": "Versailles"}
@@ -316,12 +316,6 @@ def test_a_line_of_a_concordance_has_its_source_and_no_more_than_fits(served: Se
 # Tasks in a browser.
 
 pytest_browser = pytest.mark.needs("chromium")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

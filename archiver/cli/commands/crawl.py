@@ -45,8 +45,8 @@ from archiver.cli.run_and_health_output import (
 from archiver.discovery.url_classifier_and_patterns import looks_like_post
 from archiver.errors import LooksLikePost, TagNotFound, count_typos
 from archiver.health.notification_messages_and_channels import notify_after_runs
-from archiver.scheduling.crawl_plans_process_and_results import CommonOptions, CrawlResult, make_plan, print_notice
-from archiver.scheduling.crawl_pool import run_plans
+from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlResult, make_plan, print_notice
+from archiver.scheduling.crawl_process_and_pool import run_plans
 from archiver.sites.archiver_toml import effective_settings
 from archiver.storage.archive_opening_and_transactions import discard_empty_archive, opened
 from archiver.storage.page_requisite_records import MODES
@@ -55,7 +55,7 @@ from archiver.storage.sites_settings_and_rules import forget_unanswered_site, pa
 from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:
-    from archiver.spiders.crawl_run_and_post_judgement import Only
+    from archiver.spiders.crawl_run_archive_and_post_judgement import Only
 
 
 _THIS_MACHINE = "http://127.0.0.1"  # the demonstration blog is served there

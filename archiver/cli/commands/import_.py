@@ -167,7 +167,7 @@ def import_wayback(options: ImportOptions) -> None:
     is not 0.
     """
     from archiver.importers.wayback_import_and_mementos import WaybackImport
-    from archiver.scheduling.crawl_plans_process_and_results import prepare_log_file
+    from archiver.scheduling.crawl_plans_and_results import prepare_log_file
     from archiver.sites.crawler_identity import contact_of, user_agent
 
     until = _end_of_day(options.last_day)
@@ -271,7 +271,8 @@ def _fetch_captures(run: Any, agent: str, log: Path | None, *, shown: bool) -> i
     from archiver.extensions.crawl_log import install_crawl_log, log_as
     from archiver.extensions.progress import Leave, Terminal
     from archiver.importers.wayback_spider import WaybackSpider, make_settings
-    from archiver.scheduling.crawl_plans_process_and_results import GRACE, CrawlProcess
+    from archiver.scheduling.crawl_plans_and_results import GRACE
+    from archiver.scheduling.crawl_process_and_pool import CrawlProcess
     from archiver.sites.archiver_toml import load_config
 
     settings = Settings()
@@ -546,7 +547,7 @@ def _import_files(options: ImportOptions) -> tuple[list[FileResult], int]:
     from archiver.importers.import_inputs_and_record_filter import check_inputs_exist
     from archiver.importers.import_run import ImportProgress, ImportRun
     from archiver.maintenance.takedown import finish_pending_takedowns
-    from archiver.scheduling.crawl_plans_process_and_results import print_notice
+    from archiver.scheduling.crawl_plans_and_results import print_notice
 
     check_inputs_exist(options.files)
     chosen, archive = options.record_filter(), Path(options.archive)

@@ -547,7 +547,8 @@ def _format_judged(state: dict[str, Any]) -> list[Any]:
         )
     if withdrawn := state["withdrawn"]:
         lines.append(
-            f"{count_noun(withdrawn, 'article')} withdrawn, because their pages turned out not to be posts: "
+            f"{count_noun(withdrawn, 'article')} withdrawn, because "
+            f"{'its page is not a post' if withdrawn == 1 else 'their pages are not posts'}: "
             "searches and datasets leave them out"
         )
     if unlisted := state["unlisted"]["posts"]:

@@ -1,12 +1,12 @@
-"""Stores the entries that each feed and listing showed when it was last read (`pages.listed`), and finds the posts that
-have been removed from the list since.
+"""Finds the posts that were removed from a feed or listing, and chooses samples of the posts whose edits no source
+announces.
 
-A post that is no longer shown has usually just moved down to the next page, or out of the feed. It counts as removed
-only if the part of the list in which it belongs was read and does not contain it.
+`pages.listed` has the entries that each feed and listing showed when it was last read. A post that is no longer shown
+has usually just moved down to the next page, or out of the feed. It counts as removed only if the part of the list in
+which it belongs was read and does not contain it.
 
-Also chooses the posts that a run samples, because no source announces their edits, and estimates from the samples how
-many edits were missed. A sitemap or an API announces edits by its lastmod, unless these dates proved false. A sitemap
-whose dates never differ from the dates of publication announces nothing.
+The samples of a run show how many edits were missed. A sitemap or an API announces edits by its lastmod, unless these
+dates proved false. A sitemap whose dates never differ from the dates of publication announces nothing.
 """
 
 from __future__ import annotations
