@@ -118,6 +118,13 @@ def test_messages_for_readers_end_before_a_command(said: str, kept: str) -> None
     assert without_commands(said) == kept
 
 
+@pytest.mark.parametrize("args", ["since=abcd", "near=north", "sort=beauty"])
+def test_a_mistake_outside_of_the_query_is_not_said_to_be_in_it(served: Served, args: str) -> None:
+    said = html.document_fromstring(served.get(f"/search?{args}").text).xpath("string(//*[@role='alert'])")
+    assert args.partition("=")[2] in said
+    assert "query" not in said
+
+
 def test_the_newest_articles_of_a_site_are_listed(served: Served) -> None:
     page = html.document_fromstring(served.get("/site/harbour.example").text)
     shown = [int(href.rpartition("/")[2]) for href in page.xpath("//ul[@class='list']/li/a/@href")]
