@@ -385,15 +385,10 @@ _FOR_READERS: dict[type[Exception], str] = {
 }
 """What readers are told instead of messages that contain paths of the machine."""
 _CUTS = (": ", "; ", ", ", " unless ")
-_LONGEST_QUOTED = 80
 
 
 def reader_sentence(error: ArchiverError) -> str:
-    """Returns the message of an error for a reader of the pages: without commands, and without paths of the machine. A
-    mistake outside of the query, such as in a date, is not said to be in the query.
-    """
-    if isinstance(error, BadQuery) and error.at is None and len(error.subject) <= _LONGEST_QUOTED:
-        return f"“{error.subject}” is not valid: {error.why}."
+    """Returns the message of an error for a reader of the pages: without commands, and without paths of the machine."""
     return next((text for kind, text in _FOR_READERS.items() if isinstance(error, kind)), without_commands(str(error)))
 
 
