@@ -238,5 +238,10 @@ def _followed_query(request: ArchiveRequest) -> Query:
 
 def _describe(request: ArchiveRequest, query: Query) -> str:
     """Returns the title of a feed: the archive and what is searched for."""
-    filters = ", ".join(value for name, value in format_query(query) if name not in ("q", "stem", "fold", "recent"))
+    titles = identify_sites(request, query.site)
+    filters = ", ".join(
+        titles[value].title if name == "site" else value
+        for name, value in format_query(query)
+        if name not in ("q", "stem", "fold", "recent")
+    )
     return ": ".join(filter(None, (request.title, query.text or ("" if filters else "new articles"), filters)))

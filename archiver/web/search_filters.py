@@ -22,6 +22,7 @@ from archiver.search.query_tree import DEFAULT_KM, Box, Key, circle_bounds
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.web.archive_access import get_cached, strip_paging
 from archiver.web.rendering import name_language
+from archiver.web.site_pages import identify_sites
 from archiver.web.web_requests import ArchiveRequest, SearchLinks, format_query, make_search_link
 
 # Facets.
@@ -466,6 +467,7 @@ def _wider(request: ArchiveRequest, query: Query) -> Iterator[tuple[str, Query]]
             text = _shown(name, selected[0]) if len(selected) == 1 else f"{len(selected)} values"
             filters.append((LABELS[name], text, _replace_filter(query, name, ())))
     for label, text, other in filters:
+        text = identify_sites(request, [text])[text].title if label in _SITE_LABELS else text
         yield f"without {label.lower()} {text}".replace("  ", " "), other
     words = list(dict.fromkeys(query.text.split()))
     if 1 < len(words) <= _MOST_WORDS and _is_plain(words):

@@ -234,6 +234,13 @@ def test_citations_name_the_site_by_its_title(titled: Served) -> None:
     assert "Quay+%26+Notebook" in titled.get("/search?site=quay.example").text, "COinS"
 
 
+def test_a_search_without_results_and_its_feed_name_the_site_by_its_title(titled: Served) -> None:
+    [way, *_] = titled.get("/search.json?q=mole&site=quay.example").json["fewer_conditions"]
+    assert way["what"] == f"without site {NAME}"
+    feed = titled.get("/search/feed.json?q=ferry&site=quay.example").json
+    assert feed["title"].endswith(f": ferry: {NAME}")
+
+
 def test_the_values_of_the_site_facet_are_found_by_title(titled: Served) -> None:
     titled.get("/search")
     page = html.document_fromstring(titled.get("/search?facet=site&find=notebook").text)
