@@ -449,6 +449,10 @@ async def serve_root_file(request: Request, datasette: Datasette) -> Response:
     return Response(text, 200, headers, DESCRIPTIONS[name])
 
 
+_LONGEST_QUOTED = 80
+"""What is wrong outside of the query is quoted if it has at most this many characters."""
+
+
 def _answer_page(page: PageRoute, request: Request, site: ServedArchive) -> Response | Download:
     """Returns the response of a page. An ArchiverError becomes an error page; errors of the program or of the archive's
     file system are raised for `render_error`.
@@ -468,8 +472,12 @@ def _answer_page(page: PageRoute, request: Request, site: ServedArchive) -> Resp
             raise
         status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
         # The position is useless if the error is in another field, or if normalisation (NFC) changed the query.
-        at = error.at if isinstance(error, BadQuery) and error.subject == web_request.one("q") else None
-        return _error_response(web_request, reader_sentence(error), status, at)
+        at, said = None, reader_sentence(error)
+        if isinstance(error, BadQuery) and error.subject == web_request.one("q"):
+            at = error.at
+        elif isinstance(error, BadQuery) and web_request.form == "html" and len(error.subject) <= _LONGEST_QUOTED:
+            said = f"“{error.subject}” is not valid: {error.why}."
+        return _error_response(web_request, said, status, at)
     except sqlite3.OperationalError as error:
         if str(error) != "interrupted":
             raise

@@ -105,6 +105,19 @@ def test_right_to_left_text_has_its_direction(wide: Watch) -> None:
     assert wide.page.eval_on_selector("article .text h2", "e => getComputedStyle(e).direction") == "rtl"
 
 
+def test_a_right_to_left_title_begins_where_the_others_of_its_list_begin(wide: Watch) -> None:
+    wide.open("/site/quay.example")
+    starts = wide.page.eval_on_selector_all(".list li > a", "all => all.map((one) => one.getBoundingClientRect().left)")
+    assert len(starts) > 1
+    assert max(starts) - min(starts) < 1
+
+
+def test_columns_of_a_table_are_wide_enough_to_read(wide: Watch) -> None:
+    wide.open("/archive/articles")
+    narrowest = "all => Math.min(...all.filter((e) => e.innerText.length > 30).map((e) => e.clientWidth))"
+    assert wide.page.eval_on_selector_all(".rows td > span", narrowest) > 150
+
+
 def test_the_text_has_its_structure(wide: Watch) -> None:
     wide.open("/article/5")
     assert wide.page.eval_on_selector_all("article .text h2", "all => all.map(e => e.textContent)") == ["ساعات العمل"]
