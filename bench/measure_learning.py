@@ -54,7 +54,7 @@ RULED = (
 )
 TABLES = {"plain": PLAIN, "unseen": RULED, "all": RULED}
 HEADINGS = {
-    "plain": "Six sites, read as any site",
+    "plain": "Ten sites, read as any site",
     "unseen": f"By rules learned from {LEARNED_FROM} posts: the other posts",
     "all": "By the same rules: all posts",
 }
