@@ -42,7 +42,7 @@ def load(folder: str | Path) -> Dataset:
 
     Raises NotASnapshot if the folder has no dataset, and ExtraMissing if pyarrow is not installed.
     """
-    from archiver.datasets.snapshot_building_and_checks import REBUILD, read_snapshot_file
+    from archiver.datasets.snapshot_building_versions_and_checks import REBUILD, read_snapshot_file
 
     place = Path(folder)
     try:

@@ -17,7 +17,7 @@ from parsel import Selector, SelectorList
 
 from archiver.errors import BadRules
 from archiver.extraction.date_parser import url_date
-from archiver.extraction.metadata_and_script_articles import PageMetadata
+from archiver.extraction.metadata_microdata_and_json_articles import PageMetadata
 from archiver.extraction.page_decoding_and_mojibake import UNFIT, DecodedText, decode_page
 from archiver.extraction.template.site_rules_and_constants import SiteConstants
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, has_text, write_formulas

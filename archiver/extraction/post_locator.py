@@ -14,9 +14,9 @@ from urllib.parse import unquote, urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction import metadata_and_script_articles as metadata
+from archiver.extraction import metadata_microdata_and_json_articles as metadata
 from archiver.extraction.date_parser import text_around_date
-from archiver.extraction.metadata_and_script_articles import Node
+from archiver.extraction.metadata_microdata_and_json_articles import Node
 from archiver.extraction.page import Page
 from archiver.extraction.text_normalization_and_formulas import element_line, fold_text, has_longer_line, has_text
 from archiver.markup import lazy_regex

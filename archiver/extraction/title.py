@@ -10,7 +10,7 @@ from functools import lru_cache
 from lxml.etree import _Element as Element
 
 from archiver.extraction.date_parser import text_around_date
-from archiver.extraction.metadata_and_script_articles import is_article_item, item_of
+from archiver.extraction.metadata_microdata_and_json_articles import is_article_item, item_of
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import (
     TITLE_PARTS,

@@ -52,7 +52,7 @@ from archiver.warc.decompressing_stream import ByteStream, StreamPosition
 from archiver.warc.foreign_captures import CAPTURE_KINDS
 from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecords
 from archiver.warc.http_response import may_be_page
-from archiver.warc.record_problems import Problem, ProblemKind
+from archiver.warc.import_problems import Problem, ProblemKind
 
 if TYPE_CHECKING:
     import psycopg

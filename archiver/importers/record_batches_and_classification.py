@@ -24,8 +24,8 @@ from sqlite_utils import Database
 
 from archiver.articles.suspicious_changes_and_impossible_values import drop_impossible_values
 from archiver.discovery.cdx_and_timemaps import REDIRECTS
-from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
+from archiver.extraction.page_extraction_and_rule_reading import extract_page
 from archiver.extraction.template.site_rules_and_constants import SiteRules
 from archiver.importers.import_inputs_and_record_filter import RecordSelector
 from archiver.items import Article, PageKind, UsageStatement
@@ -45,7 +45,7 @@ from archiver.warc.decompressing_stream import ByteStream, StreamPosition
 from archiver.warc.foreign_captures import ForeignCapture, RecordPair, RecordPairs, foreign_capture_in
 from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecords
 from archiver.warc.http_response import HTTPResponse
-from archiver.warc.record_problems import Problem, ProblemKind
+from archiver.warc.import_problems import Problem, ProblemKind
 from archiver.warc.warc_records import Exchange
 
 # From a stream of records to batches. Records that need no reading are only counted.

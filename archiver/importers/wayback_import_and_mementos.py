@@ -60,7 +60,7 @@ from archiver.warc.decompressing_stream import StreamPosition
 from archiver.warc.foreign_captures import ForeignCapture, RecordPair, normalize_sha1
 from archiver.warc.foreign_captures import warc_date as parse_warc_date
 from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecord
-from archiver.warc.record_problems import Problem, ProblemKind
+from archiver.warc.import_problems import Problem, ProblemKind
 from archiver.warc.warc_records import MAX_BODY, Headers, warc_date
 
 _ORIGINAL = b"x-archive-orig-"

@@ -23,7 +23,6 @@ from archiver.discovery.url_classifier_and_patterns import (
     series_of,
 )
 from archiver.errors import count_noun
-from archiver.extraction.article import extract_page
 from archiver.extraction.category_and_tag_links import (
     categories_of_entries,
     category_of_listing,
@@ -33,6 +32,7 @@ from archiver.extraction.category_and_tag_links import (
 from archiver.extraction.page import JAVASCRIPT_REASON, Page, needs_javascript
 from archiver.extraction.page import parse_page as parse_html
 from archiver.extraction.page_decoding_and_mojibake import unpack_undeclared
+from archiver.extraction.page_extraction_and_rule_reading import extract_page
 from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.extraction.template.page_form_and_date_slot import date_slot, page_form
 from archiver.frontier.fetch_order_revisits_and_crawl_times import SOURCE_KINDS

@@ -26,7 +26,7 @@ from typing import IO, Any, BinaryIO
 from archiver.markup import lazy_regex
 from archiver.warc.content_codings_and_digests import HEADER_END, LONGEST_HEADER, Digests
 from archiver.warc.decompressing_stream import BrokenStream, ByteStream, StreamPosition
-from archiver.warc.record_problems import Problem, ProblemKind
+from archiver.warc.import_problems import Problem, ProblemKind
 from archiver.warc.warc_records import MAX_BODY
 
 # The line before each document of an ARC file ("Arc File Format", Burner and Kahle, Internet Archive, 1996).

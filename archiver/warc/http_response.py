@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from archiver.markup import lazy_regex
 from archiver.warc.content_codings_and_digests import HEADER_END, Decoding, decode_content, matches_digest
-from archiver.warc.record_problems import ProblemKind
+from archiver.warc.import_problems import ProblemKind
 from archiver.warc.warc_records import MAX_BODY, Headers
 
 _STATUS = lazy_regex(rb"\s*(HTTP/\d(?:\.\d)?)[ \t]+(\d{3})(?:[ \t]+([^\r\n]*))?\r?\n?", re.IGNORECASE)
@@ -49,7 +49,7 @@ class HTTPResponse:
     - `body`: the payload without content coding.
     - `headers`: the header fields. Fields that do not match the payload are renamed.
     - `odd`: what is wrong with the response. The other values can be trusted only if all these problems are in
-      `record_problems.KEPT`.
+      `import_problems.KEPT`.
     """
 
     status: int

@@ -8,7 +8,6 @@ import pytest
 from lxml.html import fromstring
 
 from archiver.extraction import categories_and_tags
-from archiver.extraction.article import extract_page
 from archiver.extraction.categories_and_tags import BOTH_KINDS, choose_terms, term_candidates, terms_of_kind
 from archiver.extraction.category_and_tag_links import (
     categories_of_entries,
@@ -24,6 +23,7 @@ from archiver.extraction.category_and_tag_links import (
     unique_terms,
 )
 from archiver.extraction.page import parse_page
+from archiver.extraction.page_extraction_and_rule_reading import extract_page
 from archiver.extraction.post_locator import Post, locate_post
 from archiver.items import SourceHint
 

@@ -8,8 +8,8 @@ from scrapy.http import HtmlResponse
 from archiver.demo.demo_server import Blog, Theme
 from archiver.demo.themes import THEMES
 from archiver.errors import BadRules
-from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
+from archiver.extraction.page_extraction_and_rule_reading import extract_page
 from archiver.extraction.template.field_reader import body_container
 from archiver.extraction.template.rule_induction import Sample, learn_rules, selectors_for
 from archiver.extraction.template.site_rules_and_constants import Rule, from_toml, to_toml

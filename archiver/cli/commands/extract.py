@@ -127,9 +127,9 @@ def extract(options: ExtractOptions) -> None:
         _run_cases(Path(file), as_json=form == "json" and not is_default("form"))
         return
     source = _fetch(options) if _is_url(file) else _read_file(file, options.url)
-    from archiver.extraction.article import extract_page
     from archiver.extraction.field_value_explanations import explain, explanations_as_data
     from archiver.extraction.page import parse_page
+    from archiver.extraction.page_extraction_and_rule_reading import extract_page
     from archiver.markup.marks import pack_marks
     from archiver.sites.page_objects import load_page_objects, parse_rules
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from archiver.importers.import_inputs_and_record_filter import RecordFilter
     from archiver.importers.import_run import FileResult
     from archiver.importers.wayback_import_and_mementos import WaybackOutcome, WaybackPlan
-    from archiver.warc.record_problems import Problem
+    from archiver.warc.import_problems import Problem
 
 # Summaries of an import, for files and web archives
 
