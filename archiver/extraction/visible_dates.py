@@ -517,11 +517,44 @@ _OF_FOOTER, _OF_COMMENTS, _OF_QUOTATION = (
 )
 
 
+# Labels of the time and of the place of an event, in lower case, without a colon. A label such as "Date" is left out:
+# posts have it, too.
+_WHEN = frozenset(
+    ("when", "time", "date and time", "date & time", "wann", "zeit", "uhrzeit", "beginn", "termin", "quand", "horaire",
+     "heure", "cuándo", "hora", "horario", "quando", "orario", "horário", "wanneer", "tijd", "när", "tid", "tidspunkt",
+     "hvornår", "milloin", "aika", "kiedy", "czas", "godzina", "kdy", "čas", "kedy", "mikor", "időpont", "când", "ora",
+     "кога", "час", "когда", "время", "начало", "коли", "початок", "vrijeme", "kada", "πότε", "ώρα", "ne zaman", "saat",
+     "מתי", "שעה", "متى", "الوقت", "الموعد", "زمان", "समय", "कब", "সময়", "เวลา", "วันและเวลา", "thời gian", "waktu",
+     "日時", "時間", "开催时间", "时间", "活動時間", "일시", "시간", "როდის", "დრო")
+)  # fmt: skip
+_WHERE = frozenset(
+    ("where", "venue", "location", "place", "wo", "ort", "veranstaltungsort", "où", "lieu", "adresse", "dónde", "lugar",
+     "ubicación", "dove", "luogo", "sede", "onde", "local", "waar", "locatie", "plaats", "var", "plats", "sted", "hvor",
+     "missä", "paikka", "gdzie", "miejsce", "kde", "místo", "miesto", "hol", "helyszín", "unde", "locul", "къде",
+     "място", "где", "место", "де", "місце", "gdje", "mjesto", "πού", "τόπος", "τοποθεσία", "nerede", "yer", "mekan",
+     "איפה", "מקום", "أين", "المكان", "مکان", "स्थान", "कहाँ", "স্থান", "สถานที่", "địa điểm", "tempat", "lokasi", "会場",
+     "場所", "地点", "地點", "장소", "სად", "ადგილი")
+)  # fmt: skip
+_LABELS_OF_EVENT = 40
+
+
+def is_time_of_event(el: Element) -> bool:
+    """Returns True if an element is in a list or table that has a label such as "When" and one such as "Where"."""
+    around = next((e for e in (el, *islice(el.iterancestors(), 4)) if e.tag in ("dl", "table", "ul")), None)
+    if around is None:
+        return False
+    cells = islice(around.iter("dt", "th", "td", "strong", "b", "label", "span"), _LABELS_OF_EVENT)
+    labels = {element_line(cell).rstrip(" :：").casefold() for cell in cells}
+    return not labels.isdisjoint(_WHEN) and not labels.isdisjoint(_WHERE)
+
+
 def _reason_of_place(el: Element, places: _Places) -> str:
     """Returns, as a phrase, why a date in this element is not the post's: it is in the page's footer, in comments or a
     list of other posts, or in a quotation, or it is the date of a picture or of an event. Returns "" if there is no
     such reason.
     """
+    if is_time_of_event(el):
+        return _OF_QUOTATION
     at: Element | None = el
     depth, is_around = 0, False
     while at is not None:

@@ -28,7 +28,13 @@ from archiver.extraction.date_parser import Moment, text_around_date
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import LINE_RULES, Post, is_outside_posts
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line
-from archiver.extraction.visible_dates import date_of_attributes, is_other_time_name, is_reaction_name, read_dates
+from archiver.extraction.visible_dates import (
+    date_of_attributes,
+    is_other_time_name,
+    is_reaction_name,
+    is_time_of_event,
+    read_dates,
+)
 from archiver.markup import lazy_regex
 
 # The text right above and below the heading of a post, line by line.
@@ -288,6 +294,8 @@ def byline_beside_heading(page: Page, post: Post) -> BylineBlock:
     for number, one in enumerate(lines_below_heading(post)[: _LINES + len(above)]):
         if len(one.text) > _MAX_LENGTH:
             break
+        if any(map(is_time_of_event, one.elements)):
+            continue
         if not meta.read(one) and (number > _FAR or len(one.text) > _MAX_OTHER_LENGTH):
             break
     for one in above:
