@@ -59,8 +59,8 @@ class DeclaredFields:
 @dataclass(frozen=True, slots=True)
 class PostText:
     """The title and body of a post (`text`), and the element that contains the body or the title. They are used to test
-    whether the language that a page declares is the language of the post. Blocks of code are left out of the text, since
-    they are in no language, or in English.
+    whether the language that a page declares is the language of the post. Blocks of code are left out of the text,
+    since they are in no language, or in English.
     """
 
     text: str

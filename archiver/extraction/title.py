@@ -353,7 +353,7 @@ def title_candidates(
     page: Page, post: Post, hint: SourceHint | None, names: list[str], host: str
 ) -> list[Candidate[str]]:
     """Returns the title candidates with their sources, without the site's name, and without titles that belong to the
-    site and not to the post (constants).
+    site and not to the post (constants) or are the page's own address, as in "Permalink: https://...".
 
     `hint` is what a feed or an API says about the post, None if nothing. `names` are the names of the site, from
     `site_names`, and `host` is its host. If the element for the post's title is empty, "" is a candidate.
@@ -368,7 +368,7 @@ def title_candidates(
     if hint is not None and not is_from_api(hint) and (text := _clean_title(hint.title)):
         out.append(Candidate(text, "feed", "title", 0.75))
     out += _other_headings(post)
-    return [c for c in out if not page.constants.refuses_title(c.value)]
+    return [c for c in out if not page.constants.refuses_title(c.value) and c.value.rstrip("/") not in page.addresses]
 
 
 def _other_headings(post: Post) -> list[Candidate[str]]:
