@@ -368,7 +368,8 @@ def title_candidates(
     if hint is not None and not is_from_api(hint) and (text := _clean_title(hint.title)):
         out.append(Candidate(text, "feed", "title", 0.75))
     out += _other_headings(post)
-    return [c for c in out if not page.constants.refuses_title(c.value) and c.value.rstrip("/") not in page.addresses]
+    own = {address for address in page.addresses if "://" in address}
+    return [c for c in out if not page.constants.refuses_title(c.value) and c.value.rstrip("/") not in own]
 
 
 def _other_headings(post: Post) -> list[Candidate[str]]:
