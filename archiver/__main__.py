@@ -1,5 +1,16 @@
-"""Runs the command line of archiver for `python -m archiver`."""
+"""Runs the command line of archiver: the script `archiver`, and `python -m archiver`."""
 
-from archiver.cli.main import cli
+import signal
 
-cli(prog_name="archiver")
+
+def main() -> None:
+    """Runs the command line. Until it is imported, Ctrl-C ends the process without a traceback of the imports."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from archiver.cli.main import cli
+
+    cli(prog_name="archiver")
+
+
+if __name__ == "__main__":
+    main()

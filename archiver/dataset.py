@@ -42,7 +42,7 @@ def load(folder: str | Path) -> Dataset:
 
     Raises NotASnapshot if the folder has no dataset, and ExtraMissing if pyarrow is not installed.
     """
-    from archiver.datasets.snapshot_building_and_checks import REBUILD, read_snapshot_file
+    from archiver.datasets.snapshot_building_versions_and_checks import REBUILD, read_snapshot_file
 
     place = Path(folder)
     try:
@@ -75,15 +75,23 @@ class Dataset(Mapping[str, "Table"]):
         self.folder, self.version = folder, version
         self._tables = {table.name: Table(table, table_files(folder, table)) for table in TABLES}
 
+    @property
+    def deduplicated(self) -> Table:
+        """The table `articles` with one article of each group of duplicates and near-duplicates: the rows whose column
+        `is_copy` is 0. It is not counted among the tables.
+
+        >>> load("datasets/harbour-1.0.0").deduplicated
+        Table articles, deduplicated: 7 rows
+        """
+        return self._tables["articles"].deduplicated()
+
     def __getitem__(self, name: str) -> Table:
         try:
-            return self._tables[name]
+            return self.deduplicated if name == "deduplicated" else self._tables[name]
         except KeyError:
             raise KeyError(self._no_table(name)) from None
 
     def _no_table(self, name: str) -> str:
-        if name == "deduplicated":
-            return "deduplicated is no table of its own: it is the rows of articles whose is_copy is 0"
         return f"a dataset has no table {name!r}; it has {', '.join(self.__dict__.get('_tables', ()))}"
 
     def __getattr__(self, name: str) -> Table:
@@ -115,9 +123,11 @@ class Table:
       split, year or site.
     """
 
-    def __init__(self, table: DatasetTable, files: Sequence[Path], split: str = "") -> None:
+    def __init__(
+        self, table: DatasetTable, files: Sequence[Path], split: str = "", *, without_copies: bool = False
+    ) -> None:
         self.name, self.files = table.name, tuple(files)
-        self._table, self._split = table, split
+        self._table, self._split, self._without_copies = table, split, without_copies
 
     @cached_property
     def schema(self) -> pyarrow.Schema:
@@ -162,6 +172,8 @@ class Table:
         """
         from archiver.datasets.record_formats import import_arrow
 
+        if self._without_copies:
+            return int(self.to_arrow(["is_copy"]).num_rows)
         return sum(import_arrow()[1].read_metadata(file).num_rows for file in self.files)
 
     def __len__(self) -> int:
@@ -194,9 +206,22 @@ class Table:
         files = [file for split, file in self._files_of_splits if split == name]
         if not name or not files:
             raise NoSuchSplit(self.name, name, self.splits)
-        return Table(self._table, files, name)
+        return Table(self._table, files, name, without_copies=self._without_copies)
 
     __getitem__ = split
+
+    def deduplicated(self) -> Table:
+        """Returns the table `articles`, or a split of it, with one article of each group of duplicates and
+        near-duplicates.
+
+        >>> load("datasets/storms-1.0.0").articles.split("test").deduplicated()
+        Table articles, split test, deduplicated: 2 rows
+
+        Raises ValueError for another table, which has no copies.
+        """
+        if "is_copy" not in self.columns:
+            raise ValueError(f"Table {self.name} has no copies to leave out; articles has.")
+        return Table(self._table, self.files, self._split, without_copies=True)
 
     def to_arrow(self, columns: Sequence[str] | None = None) -> pyarrow.Table:
         """Returns its rows as an Arrow table; `columns` names the columns to read, None means all.
@@ -210,10 +235,14 @@ class Table:
         arrow, parquet = import_arrow()
         names = list(self.columns if columns is None else columns)
         schema = arrow.schema([self.schema.field(name) for name in names])
+        read = list(dict.fromkeys((*names, *(["is_copy"] if self._without_copies else ()))))
         tables = []
         for path in self.files:
             with parquet.ParquetFile(path) as file:
-                tables.append(file.read(names).select(names))
+                rows = file.read(read)
+            if self._without_copies:
+                rows = rows.filter(arrow.compute.field("is_copy") == 0)
+            tables.append(rows.select(names))
         return arrow.concat_tables(tables) if tables else schema.empty_table()
 
     def to_pandas(self, columns: Sequence[str] | None = None) -> pandas.DataFrame:
@@ -240,6 +269,7 @@ class Table:
 
     def __repr__(self) -> str:
         of = f", split {self._split}" if self._split else ""
+        of += ", deduplicated" if self._without_copies else ""
         return f"Table {self.name}{of}: {self.count:,} row{'' if self.count == 1 else 's'}"
 
 

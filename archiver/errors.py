@@ -339,11 +339,31 @@ class ArticleRemoved(ArchiverError):
         )
 
 
+class NothingFound(ArchiverError):
+    """Raised when a query that selects articles finds none."""
+
+    def __init__(self, query: str) -> None:
+        super().__init__(query, f"No article matches {query!r}: try the query with 'archiver search' first.")
+
+
+class ArticleNotRemoved(ArchiverError):
+    """Raised when a removal is to be lifted that the archive does not have."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            what, f"No article {what!r} was removed from the archive: 'archiver remove --list' lists the removals."
+        )
+
+
 class RevisionNotFound(ArchiverError):
     """Raised when an article has no revision with this number."""
 
     def __init__(self, what: str, revision: int, last: int) -> None:
-        super().__init__(what, f"Article {what} has no revision {revision}: it has revisions 1 to {last}.")
+        super().__init__(
+            what,
+            f"Article {what} has no revision {revision}: it has "
+            + ("only revision 1." if last == 1 else f"revisions 1 to {last}."),
+        )
 
 
 class RunNotFound(ArchiverError):
@@ -591,18 +611,18 @@ class BadQuery(ArchiverError):
     """Raised when a search query cannot be parsed or run.
 
     `at` is the zero-based position of the mistake in the query. If the query is long, the message quotes only the
-    text around it.
+    text around it. If the mistake is in an option of the search, `query` is its value and `what` names it.
     """
 
     _SHOWN = 80
 
-    def __init__(self, query: str, why: str, at: int | None = None) -> None:
+    def __init__(self, query: str, why: str, at: int | None = None, *, what: str = "query") -> None:
         self.why, self.at = why, at
         start = 0 if len(query) <= self._SHOWN else max(0, min(at or 0, len(query)) - self._SHOWN // 2)
         shown = ("…" if start else "") + query[start : start + self._SHOWN]
         shown += "…" if start + self._SHOWN < len(query) else ""
         where = "" if at is None else f"at character {at + 1}, "
-        super().__init__(query, f"The query {shown!r} is invalid: {where}{why}.")
+        super().__init__(query, f"The {what} {shown!r} is invalid: {where}{why}.")
 
 
 class SavedSearchNotFound(ArchiverError):

@@ -255,6 +255,8 @@ class SourceHint:
       stored as if it were in UTC.
     - `protected`: True if the post requires a password.
     - `from_api`: True if the hint comes from the site's own API, which distinguishes authors, categories and tags.
+    - `listed_categories`: the categories that a listing shows beside its link to the post. They are used only if
+      neither the page nor another source gives categories, and they do not show that the page is a post.
     """
 
     title: str = ""
@@ -276,6 +278,14 @@ class SourceHint:
     published_unzoned: bool = False
     modified_precision: str = ""
     modified_unzoned: bool = False
+    listed_categories: tuple[str, ...] = ()
+
+
+def reports_post(hint: SourceHint | None) -> bool:
+    """Returns True if a source hint shows that a feed, a sitemap or an API reported the page as a post. Returns False
+    if there is no hint (None), or if it says only which categories a listing shows.
+    """
+    return hint is not None and hint != SourceHint(listed_categories=hint.listed_categories)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +309,17 @@ class DiscoveredURL:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedCategories:
+    """The categories (`names`) that a listing shows for its entry with this `urlkey`. `is_beside` is True if it shows
+    them beside the link to the post, and False if the listing is that of a category.
+    """
+
+    urlkey: str
+    names: tuple[str, ...]
+    is_beside: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ListedPosts:
     """The links in a feed or on one page of a listing.
 
@@ -306,12 +327,14 @@ class ListedPosts:
     - `others`: the urlkeys of all other pages to which it links.
     - `is_first`: True if no newer posts precede it in the same list.
     - `is_last`: True if no older posts follow it in the same list.
+    - `categories`: the categories that it shows for its entries.
     """
 
     entries: tuple[str, ...] = ()
     others: frozenset[str] = frozenset()
     is_first: bool = False
     is_last: bool = False
+    categories: tuple[ListedCategories, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,6 +194,14 @@ def urlkey(url: str) -> str:
     return f"{reordered}{':' + port if port else ''}){path}" + (f"?{urlencode(query)}" if query else "")
 
 
+def urlkey_or_empty(url: str) -> str:
+    """Returns the urlkey of a URL that another program may have written; "" if it is not a valid URL."""
+    try:
+        return urlkey(url) if url else ""
+    except ValueError:
+        return ""
+
+
 def may_name_post(pairs: Iterable[tuple[str, str]]) -> bool:
     """Returns True if a query string, given as (name, value) pairs, may identify a post, as in ?id=12. Whether it does
     so can only be seen on the page.
@@ -235,6 +243,9 @@ def start_address(text: str) -> str:
     return out
 
 
+_FEED_FOLDER = re.compile(r"/(?:feeds?|rss2?)(?:/(?:atom|rdf|rss2?))?/$", re.IGNORECASE)
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """The URLs that belong to a site: all URLs of one host (with or without www, by http or https) in one folder."""
@@ -247,13 +258,14 @@ class Scope:
         """Returns the scope of a start URL: its host, and its folder if it has one.
 
         The scope of `https://example.org/blog/` contains only URLs below /blog/; a file name at the end
-        (`/blog/index.html`) does not count as a folder.
+        (`/blog/index.html`) does not count as a folder, nor does the folder of a feed (`/blog/feed/`), since the posts
+        that a feed lists are beside it.
         """
         parts = urlsplit(start_url)
         path = folder_path(parts.path or "/")
         last = path.rsplit("/", 1)[1]
         folder = path.rsplit("/", 1)[0] + "/" if "." in last else path.rstrip("/") + "/"
-        return cls(re.sub(r"^www\d?\.", "", _host(parts)), folder)
+        return cls(re.sub(r"^www\d?\.", "", _host(parts)), _FEED_FOLDER.sub("/", folder))
 
     @property
     def name(self) -> str:

@@ -15,8 +15,8 @@ from parsel import Selector
 from scrapy.http import HtmlResponse
 
 from archiver.extraction.page import Page, parse_page
+from archiver.platforms.css_and_xpath_evaluator import Index, is_xpath, remove_selector_prefix
 from archiver.platforms.platform_table import Platform, by_name, platform_tables
-from archiver.platforms.selector_index import Index, is_xpath, remove_selector_prefix
 
 URL = "https://example.org/2020/01/02/a-post/"
 ENDINGS = (".html", ".htm", ".xhtml")

@@ -67,7 +67,7 @@ TABLES = {
     "source_hints": "What a feed or an API said about a post in addition to its page, as JSON. The latest hint of a "
     "page has `digests`; an earlier one is kept for the captures that were extracted with it (`captures.hint_id`).",
     "page_discoveries": "Which discovery sources found a page. `found_on_page_id` is the page that it was found on, "
-    "`found_on` the URL or file where that is no page; `last_seen` is empty where it is "
+    "`found_on` the URL or file where that is not a page; `last_seen` is empty where it is "
     "`first_seen`. Read the view [page_sources](#page_sources-view), which fills these in.",
     "forms": "The forms of a site's pages: the pages of a form have nearly the same markup and the same pattern of "
     "address. `kind` is what a form was judged to be: post, page (not a post), or nothing while it is uncertain.",
@@ -369,7 +369,7 @@ PAGES = {"commands.md": commands, "fields.md": fields, "schema.md": schema}
 
 
 def stale() -> list[str]:
-    """Names of the files that are not as the code says."""
+    """Names of the files that differ from what the code generates."""
     return [
         name
         for name, make in PAGES.items()

@@ -1,6 +1,6 @@
 """The manual page archiver(1), made from the commands in the macros of man(7).
 
-python docs/manpage.py FILE        writes it to FILE, which is no part of the repository
+python docs/manpage.py FILE        writes it to FILE, which is not part of the repository
 """
 
 from __future__ import annotations

@@ -93,6 +93,22 @@ def test_start_urls_are_completed_or_refused() -> None:
             start_address(wrong)
 
 
+@pytest.mark.parametrize(
+    ("start", "name"),
+    [
+        ("https://example.org/feed/", "example.org"),
+        ("https://example.org/feeds/all.atom.xml", "example.org"),
+        ("https://example.org/blog/rss", "example.org/blog"),
+        ("https://example.org/blog/feed/atom/", "example.org/blog"),
+        ("https://example.org/blog/index.xml", "example.org/blog"),
+        ("https://example.org/atom/", "example.org/atom"),
+        ("https://example.org/feedback/", "example.org/feedback"),
+    ],
+)
+def test_the_posts_of_a_feed_are_beside_it(start: str, name: str) -> None:
+    assert Scope.of(start).name == name
+
+
 def test_scope_is_a_host_and_a_folder() -> None:
     scope = Scope.of("https://www.example.org/blog/index.html")
     assert scope.name == "example.org/blog"

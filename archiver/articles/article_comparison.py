@@ -143,8 +143,13 @@ def fold_words(text: str) -> str:
     between words.
     """
     if text.isascii():  # faster way with the same result
-        return " ".join(text.lower().encode("ascii").translate(_ASCII_SIGNS).decode("ascii").split())
+        return " ".join(split_ascii_words(text))
     return _SIGNS.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
+
+
+def split_ascii_words(text: str) -> list[str]:
+    """Returns the words of an ASCII text in lower case; only letters and digits belong to words."""
+    return text.lower().encode("ascii").translate(_ASCII_SIGNS).decode("ascii").split()
 
 
 def _hash(data: bytes) -> str:

@@ -20,7 +20,7 @@ from typing import Generic, TypeVar
 
 from rensa import RMinHash
 
-from archiver.articles.article_comparison import fold_words
+from archiver.articles.article_comparison import fold_words, split_ascii_words
 from archiver.markup import lazy_regex
 
 # Texts in the form in which they are compared: the words in order, and short sequences of them (shingles).
@@ -39,7 +39,6 @@ _PIECES = lazy_regex(rf"[{_HAN}{_THAI}]|(?:(?![{_HAN}{_THAI}])[\w{_MARKS}])+")
 _IS_HAN = lazy_regex(f"[{_HAN}]")
 _MIN_LINES = 8
 _MAX_LETTERS = 120_000  # at most this many characters of a text are compared; the beginning of a book is enough
-_ASCII_SIGNS = bytes(n if chr(n).isalnum() else 32 for n in range(256))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,7 @@ def wording_of(body: str) -> Wording:
 
 def _split_words(body: str) -> tuple[Script, list[str]]:
     if body.isascii():
-        return SPACED, body.lower().encode("ascii").translate(_ASCII_SIGNS).decode("ascii").split()
+        return SPACED, split_ascii_words(body)
     text = unicodedata.normalize("NFKC", body).casefold().replace("_", " ")
     if not _NOT_SIMPLE.search(text):  # faster way with the same result
         return SPACED, _WORDS.findall(text)

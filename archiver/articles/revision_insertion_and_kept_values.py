@@ -1,9 +1,9 @@
-"""Rules for the revisions of an article: recognizes reverts, inserts articles extracted from old captures at the right
-place, and decides which values re-extraction keeps.
+"""Rules for the revisions of an article: recognizes reverts, inserts articles extracted from old captures among the
+revisions, and decides which stored values a new extraction keeps.
 
-In this module, a revision is a run, which means a series of consecutive captures with equal meaning. It begins with its
+In this module, a revision is a run, that is, a series of consecutive captures with equal meaning. It begins with its
 first capture and lasts until the next revision begins. The revisions of a post depend only on its captures, not on the
-order in which these are entered. All functions are pure.
+order in which the captures are entered. All functions are pure.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def insert_into_runs(
 
 def _merge_runs(runs: Sequence[RevisionRun], changed: Changed) -> tuple[RevisionRun, ...]:
     """Returns the revisions after three corrections: adjacent revisions of equal content are merged, stubs that follow
-    a full text are removed, and `changed` is set anew. Two revisions that are both stored are never merged.
+    a full text are removed, and `changed` is computed again. Two revisions that are both stored are never merged.
     """
     out: list[RevisionRun] = []
     for run in runs:
@@ -213,7 +213,7 @@ def _merge_runs(runs: Sequence[RevisionRun], changed: Changed) -> tuple[Revision
 
 # Re-extraction: decides which stored values to keep when a capture is extracted again.
 
-_REPORTING = frozenset({"api", "feed", "sitemap"})
+_REPORTING = frozenset({"api", "feed", "sitemap", "listing"})
 _PLACES_OF_SOURCES = frozenset(
     {"georss", "w3c-geo", "dcterms:spatial", "dc:coverage", "json", "news-sitemap", "wordpress"}
 )

@@ -1,5 +1,5 @@
-"""Protects stored articles against false changes and false values. Decides whether the new content of a known post's
-page may replace the stored content, or is held until it is confirmed. Also removes values that cannot be true.
+"""Protects stored articles against false changes and impossible values: decides whether the new content of a known
+post's page may replace the stored content or is held until it is confirmed, and drops values that cannot be true.
 
 A server may answer 200 and still send something wrong, such as a maintenance page, an empty page that a script would
 fill, or a teaser in place of the text. A page is held in these cases:
@@ -8,10 +8,10 @@ fill, or a teaser in place of the text. A page is held in these cases:
 - Other posts show the same text.
 - Far more posts of the site changed in one run than ever before. Then all changed pages of the run are held.
 
-A held page is confirmed by showing the same for some days. If several held pages gained the same, such as a paragraph
-of advertising, they are never confirmed in this way. All functions are pure.
+A held page is confirmed if it shows the same content for some days. If several held pages gained the same content, such
+as a paragraph of advertising, they are never confirmed in this way. All functions are pure.
 
-Values that cannot be true are dates in the future, coordinates off the globe, and names without a letter.
+Impossible values are dates in the future, coordinates off the globe, and names without a letter.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ _LEAST_HEAD = 40
 def is_cut_off(old_body: str, new_body: str) -> bool:
     """Returns True if a text was cut off after its beginning, as teasers are: the new text begins as the old one does,
     and contains less than half of it. What follows may be from the page around the text, such as a list of other posts.
-    An edit that keeps the beginning and makes the text longer is no such case.
+    An edit that keeps the beginning and makes the text longer is not such a case.
     """
     old, new = (fold_words(body).replace(" ", "") for body in (old_body, new_body))
     head = next((n for n, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))

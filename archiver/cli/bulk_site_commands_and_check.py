@@ -29,7 +29,7 @@ from archiver.cli.options import (
 )
 from archiver.cli.terminal import count_noun, open_output, print_json, print_lines, styled_line
 from archiver.errors import ArchiverError
-from archiver.scheduling.crawl_plans_process_and_results import CommonOptions, CrawlPlan, host_of, make_plan
+from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlPlan, host_of, make_plan
 from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.locks import lock_host
 from archiver.urls import Scope
@@ -480,7 +480,7 @@ def _crawl_samples(
     with which the posts are extracted.
     """
     from archiver.health.health_report_and_metrics import make_trial_report
-    from archiver.scheduling.crawl_pool import run_plans
+    from archiver.scheduling.crawl_process_and_pool import run_plans
     from archiver.storage.archive_opening_and_transactions import opened
     from archiver.storage.sites_settings_and_rules import add_site, store_handwritten_rules
 

@@ -14,7 +14,9 @@ import keyword
 import os
 import re
 import shlex
+import signal
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from io import TextIOWrapper
@@ -46,6 +48,7 @@ from archiver.errors import (
     ContactMissing,
     LooksLikePost,
     TagNotFound,
+    count_typos,
 )
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -165,6 +168,19 @@ MEANT: dict[str, str] = {
 """Maps the names that other programs have for a command to the command."""
 
 
+BELOW_MEANT: dict[str, str] = {
+    "create": "add",
+    "delete": "remove",
+    "edit": "set",
+    "info": "show",
+    "ls": "list",
+    "new": "add",
+    "rename": "move",
+    "rm": "remove",
+}
+"""The same for the commands below `archiver sites`, `archiver searches` and `archiver runs`."""
+
+
 class CommandError(click.ClickException):
     """An ArchiverError in the form that click prints, with exit code 1."""
 
@@ -192,6 +208,23 @@ def _in_plain_english(message: str) -> str:
     return message
 
 
+def _guess(word: str, known: Iterable[str]) -> str:
+    """Returns a question for the known word that is most similar to a mistyped word; "" if none is similar."""
+    found = min(known, key=lambda one: count_typos(word.lower(), one, len(word)), default="")
+    is_similar = count_typos(word.lower(), found, len(word)) <= max(2, len(word) // 3)
+    return f" Did you mean {found!r}?" if is_similar or found.startswith(word.lower()) else ""
+
+
+_CLOSED_PIPE = 128 + signal.SIGPIPE
+"""The exit code if the reader of the output has gone, as `head` does: what a shell reports of cat, grep or sort."""
+
+
+def _discard_output() -> None:
+    """Makes the rest of the output go nowhere. Otherwise Python would flush it at exit, and report the error again."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 _GARBAGE_THRESHOLD = 20_000
 """Python looks for cyclic garbage each time this many new objects exist (default: 700). Imports make hundreds of
 thousands of objects and hardly any garbage; to look through them took an eighth of the start of a crawl.
@@ -207,6 +240,8 @@ class LazyGroup(click.Group):
         """Runs the command line. If standard output is a closed pipe or on a full disk, ends without a traceback."""
         if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
             sys.stdout.reconfigure(errors="backslashreplace")  # escapes characters that the terminal's encoding lacks
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # set by `archiver.__main__` while this was imported
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         gc.set_threshold(_GARBAGE_THRESHOLD, *gc.get_threshold()[1:])
         try:
             try:
@@ -217,12 +252,12 @@ class LazyGroup(click.Group):
         except OSError as error:
             if error.filename is not None or error.errno not in (*_FULL, errno.EPIPE):
                 raise
-            if error.errno in _FULL:
-                click.echo(
-                    f"Error: The output cannot be written ({error.strerror}). Free some space and try again.", err=True
-                )
-            with suppress(OSError):
-                sys.stdout.close()  # otherwise Python would flush the rest at exit, and report the error again
+            _discard_output()
+            if error.errno == errno.EPIPE:
+                sys.exit(_CLOSED_PIPE)
+            click.echo(
+                f"Error: The output cannot be written ({error.strerror}). Free some space and try again.", err=True
+            )
             sys.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -241,11 +276,29 @@ class LazyGroup(click.Group):
             if ctx.resilient_parsing or args[0].startswith("-"):
                 raise
             meant = MEANT.get(args[0].lower())
-            advice = f" Did you mean 'archiver {meant}'?" if meant else ""
-            names = None if meant else self.list_commands(ctx)
+            advice = f" Did you mean 'archiver {meant}'?" if meant else _guess(args[0], self.list_commands(ctx))
             raise click.exceptions.NoSuchCommand(
-                args[0], f"There is no command {args[0]!r}.{advice}", possibilities=names, ctx=ctx
+                args[0], f"There is no command {args[0]!r}.{advice}", ctx=ctx
             ) from error
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parses the options before the command. Raises NoSuchOption, which says where an option of a command goes."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if error.option_name in ("-v", "-V"):
+                message = f"No such option {error.option_name!r}. Did you mean '--version'?"
+                raise click.NoSuchOption(error.option_name, message, ctx=ctx) from None
+            own = [name for one in self.get_params(ctx) for name in one.opts if name.startswith("--")]
+            if any(count_typos(error.option_name, name, 2) <= 2 for name in own):
+                raise
+            named = next((arg for arg in args if arg in self.list_commands(ctx)), "COMMAND")
+            raise click.NoSuchOption(
+                error.option_name,
+                f"No such option {error.option_name!r}. The options of a command follow it: 'archiver {named} "
+                f"{error.option_name}'.",
+                ctx=ctx,
+            ) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for section in dict.fromkeys(entry.section for entry in COMMANDS):
@@ -265,14 +318,30 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except ArchiverError as error:
             raise (WrongUsage if isinstance(error, USAGE_ERRORS) else CommandError)(str(error)) from error
+        except click.NoSuchOption as error:
+            if error.possibilities:
+                advice = _guess(error.option_name, error.possibilities)
+                raise click.NoSuchOption(error.option_name, f"{error.message}{advice}", ctx=error.ctx) from None
+            raise
+        except click.exceptions.NoSuchCommand as error:
+            if error.ctx is None or error.ctx is ctx or not isinstance(error.ctx.command, click.Group):
+                raise
+            below = error.ctx.command.list_commands(error.ctx)
+            meant = BELOW_MEANT.get(error.command_name.lower())
+            advice = f" Did you mean {meant!r}?" if meant in below else _guess(error.command_name, below)
+            message = f"There is no command '{error.ctx.info_name} {error.command_name}'.{advice}"
+            raise click.exceptions.NoSuchCommand(error.command_name, message, ctx=error.ctx) from None
         except click.BadParameter as error:
             plain = _in_plain_english(error.message)
             if plain == error.message:
                 raise
             raise click.BadParameter(plain, error.ctx, error.param, error.param_hint) from None
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, click.Abort):  # Ctrl-C; click.Abort: at a question
             click.echo("Stopped.", err=True)
             ctx.exit(130)
+        except BrokenPipeError:
+            _discard_output()
+            ctx.exit(_CLOSED_PIPE)
 
 
 @click.group(

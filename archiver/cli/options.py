@@ -343,9 +343,28 @@ def list_options(function: F) -> F:
     """Adds the options `--json`, `--jsonl` and `--csv` to a command that prints a list. The command receives the name
     of the format as `form`, None for text.
     """
-    for form, what in (("csv", "CSV"), ("jsonl", "one JSON object per line"), ("json", "a JSON array")):
-        function = click.option(f"--{form}", "form", flag_value=form, help=f"Print {what}.")(function)
-    return function
+
+    @wraps(function)
+    def with_form(*args: Any, **named: Any) -> Any:
+        given = [form for form in _LIST_FORMS if named.pop(f"as_{form}_list")]
+        if len(given) > 1:
+            raise click.UsageError(f"Use only one of {', '.join(f'--{form}' for form in given)}.")
+        return function(*args, form=given[0] if given else None, **named)
+
+    for form, what in reversed(_LIST_FORMS.items()):
+        with_form = click.option(f"--{form}", f"as_{form}_list", is_flag=True, help=f"Print {what}.")(with_form)
+    return cast(F, with_form)
+
+
+_LIST_FORMS = {"json": "a JSON array", "jsonl": "one JSON object per line", "csv": "CSV"}
+
+
+def is_default(name: str) -> bool:
+    """Returns True if the parameter with this name was not given, neither on the command line nor in the
+    environment.
+    """
+    source = click.get_current_context().get_parameter_source(name)
+    return source is click.core.ParameterSource.DEFAULT
 
 
 def log_format_option(function: F) -> F:

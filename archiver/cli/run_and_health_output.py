@@ -201,7 +201,7 @@ def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
     lines = [f"{result['site']}: {', '.join(changes)}"]
     rate = result["fetched"] / result["seconds"] if result["seconds"] else 0.0
     lines.append(
-        f"  {count_noun(result['found'], 'URL')} found, {count_noun(result['requests'], 'request')} "
+        f"  {count_noun(max(0, result['found']), 'URL')} found, {count_noun(result['requests'], 'request')} "
         f"({result['bytes'] / 1e6:.1f} MB), {result['seconds']:.1f} s, {rate:.1f} pages/s"
     )
     lines += _format_earlier_runs(result)
@@ -300,6 +300,32 @@ def note_missing_posts(archive: str, site: str, outcome: str) -> list[str]:
     )
 
 
+def note_posts_outside(archive: str, site: str) -> list[str]:
+    """Returns a line (in a list) that says that a site without articles has posts outside its folder, and which crawl
+    finds them. Returns [] if there are none.
+    """
+    try:
+        db = open_archive(archive, read_only=True)
+    except ArchiverError:
+        return []
+    try:
+        start, host, outside = db.execute(
+            "select s.start_url, s.host, count(*) from pages p join sites s on s.id = p.site_id where s.name = ? and "
+            "p.outcome = 'out-of-scope' and p.kind in ('post', 'unknown') and p.url like '%://' || s.host || '/%' and "
+            "s.path <> '/' and not exists (select 1 from articles a where a.site = s.name)",
+            [site],
+        ).fetchone()
+    finally:
+        db.close()
+    if not outside:
+        return []
+    home = f"{start.partition('://')[0]}://{host}/"
+    return [
+        f"  {count_noun(outside, 'page')} of {host} that {site} lists {'is' if outside == 1 else 'are'} outside it: "
+        f"'archiver crawl {shlex.quote(home)}' crawls the whole host"
+    ]
+
+
 _SHOWN_BY_OUTCOME = ("failed", "waiting", "interrupted")
 
 
@@ -348,9 +374,9 @@ def format_health(health: dict[str, Any] | None) -> list[str]:
     ]
 
 
-def suggest_searches(archive: str, new: int) -> list[str]:
-    """Returns lines with up to three example searches that find something in the archive. Returns [] if the crawl
-    stored no new articles (`new` is 0).
+def suggest_searches(archive: str, site: str, new: int) -> list[str]:
+    """Returns lines with up to three example searches that find something of a site that was crawled. Returns [] if the
+    crawl stored no new articles (`new` is 0).
     """
     if not new:
         return []
@@ -360,11 +386,13 @@ def suggest_searches(archive: str, new: int) -> list[str]:
         return []
     try:
         hints = [
-            _suggest_word(db),
-            _suggest_option(db, "category", "categories", "article_categories", "category_id"),
-            _suggest_option(db, "author", "authors", "article_authors", "author_id"),
-            _suggest_place(db),
+            _suggest_word(db, site),
+            _suggest_option(db, site, "category", "categories", "article_categories", "category_id"),
+            _suggest_option(db, site, "author", "authors", "article_authors", "author_id"),
+            _suggest_place(db, site),
         ]
+        if not any(hints) and db.execute("select count(*) from sites").fetchone()[0] > 1:
+            hints[0] = f"--site {shlex.quote(site)}"
     finally:
         db.close()
     options = "" if archive == DEFAULT_ARCHIVE else f" --archive {shlex.quote(archive)}"
@@ -378,15 +406,16 @@ _COMMON = 0.3
 """A word that occurs in more than this share of the articles is not suggested: it may be a stop word."""
 
 
-def _suggest_word(db: Any) -> str:
+def _suggest_word(db: Any, site: str) -> str:
     """Returns a word that occurs in several titles but not in most articles, quoted for a shell; "" if there is none,
     as in an archive with one article.
     """
     from archiver.search.word_splitting import is_run_letter, split_into_words
 
     rows = db.execute(
-        "select title, substr(body, 1, 20000) from articles where duplicate_of is null order by id desc limit ?",
-        [_LOOKED_AT],
+        "select title, substr(body, 1, 20000) from articles where duplicate_of is null and site = ? "
+        "order by id desc limit ?",
+        [site, _LOOKED_AT],
     ).fetchall()
     titles: Counter[str] = Counter()
     shown: dict[str, str] = {}
@@ -404,16 +433,19 @@ def _suggest_word(db: Any) -> str:
     return ""
 
 
-def _suggest_option(db: Any, option: str, table: str, link: str, key: str) -> str:
+def _suggest_option(db: Any, site: str, option: str, table: str, link: str, key: str) -> str:
     row = db.execute(
-        f"select t.name from {table} t join {link} l on l.{key} = t.id group by t.id "
-        "order by count(*) desc, t.name limit 1"
+        f"select t.name from {table} t join {link} l on l.{key} = t.id join articles a on a.id = l.article_id "
+        "where a.site = ? group by t.id order by count(*) desc, t.name limit 1",
+        [site],
     ).fetchone()
     return f"--{option} {shlex.quote(row[0])}" if row else ""
 
 
-def _suggest_place(db: Any) -> str:
+def _suggest_place(db: Any, site: str) -> str:
     row = db.execute(
-        "select latitude, longitude from geotags where latitude is not null and role = 'content' order by id limit 1"
+        "select latitude, longitude from geotags g join articles a on a.id = g.article_id "
+        "where latitude is not null and role = 'content' and a.site = ? order by g.id limit 1",
+        [site],
     ).fetchone()
     return f"--near {format_degrees(*row)} --within 50" if row else ""

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
@@ -19,13 +18,13 @@ from archiver.cli.options import DEFAULT_ARCHIVE
 from archiver.cli.terminal import (
     console,
     count_noun,
+    open_output,
     print_json,
     print_lines,
     print_table,
     strip_control_characters,
     styled_line,
 )
-from archiver.errors import OutputNotWritable
 from archiver.search import histograms_trends_and_charts as histograms_and_trends
 from archiver.search.concordance import concordance as lines_of
 from archiver.search.federated import FederatedHit, FederatedQuery, Shard, load_federated_page, plan_federated_query
@@ -535,10 +534,8 @@ RENDERERS: dict[str, Callable[[SearchTarget, SearchOptions], None]] = {
 
 
 def _write_file(file: str, data: bytes) -> None:
-    try:
-        Path(file).write_bytes(data)
-    except OSError as error:
-        raise OutputNotWritable(file, error.strerror or str(error)) from error
+    with open_output(file) as out:
+        out.write(data)
 
 
 # Several archives: the same results, each hit with its archive

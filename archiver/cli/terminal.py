@@ -5,6 +5,7 @@ There are no colours if NO_COLOR is set (https://no-color.org) or the output is 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -12,7 +13,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -38,8 +39,13 @@ def console() -> Console:
     """Returns a Rich console on standard output. It wraps lines on a terminal, never in a pipe."""
     from rich.console import Console
 
+    class OwnConsole(Console):
+        def on_broken_pipe(self) -> None:
+            """Leaves a closed pipe to `archiver.cli.main`, which ends all commands alike."""
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
     terminal = sys.stdout.isatty()
-    return Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=not terminal)
+    return OwnConsole(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=not terminal)
 
 
 def has_colours() -> bool:
@@ -166,18 +172,42 @@ def format_percent(share: float | None) -> str:
 
 # Output files
 
+_DATABASE = b"SQLite format 3\0"
+
+
+def refuse_output(file: Path) -> None:
+    """Raises OutputNotWritable if a file is a folder, or an SQLite database, which may be the archive."""
+    if file.is_dir():
+        raise OutputNotWritable(str(file), "it is a folder")
+    try:
+        with file.open("rb") if file.is_file() else nullcontext() as existing:
+            is_database = existing is not None and existing.read(len(_DATABASE)) == _DATABASE
+    except OSError as error:
+        raise OutputNotWritable(str(file), error.strerror or str(error)) from error
+    if is_database:
+        raise OutputNotWritable(str(file), "it is an SQLite database, and may be an archive")
+
 
 @contextmanager
 def open_output(output: str) -> Iterator[IO[bytes]]:
     """Opens an output file for writing, or standard output for "-". The file is written under a temporary name, and
-    gets its own name when it is complete. Raises OutputNotWritable.
+    gets its own name when it is complete; a device or pipe is written directly. Raises OutputNotWritable, also for an
+    SQLite database, which may be the archive.
     """
     if output == "-":
         yield sys.stdout.buffer
         return
     file = Path(output)
-    if file.is_dir():
-        raise OutputNotWritable(output, "it is a folder")
+    refuse_output(file)
+    if file.exists() and not file.is_file():
+        try:
+            with file.open("wb") as out:
+                yield out
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputNotWritable(output, error.strerror or str(error)) from error
+        return
     try:
         handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
     except OSError as error:
@@ -195,6 +225,16 @@ def open_output(output: str) -> Iterator[IO[bytes]]:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+# Questions
+
+
+def confirm(question: str) -> None:
+    """Asks a question on the terminal, and ends the command with exit code 1 unless the answer is yes."""
+    if not click.confirm(question, err=True):
+        click.echo("Nothing was changed.", err=True)
+        click.get_current_context().exit(1)
 
 
 # Progress of long work in named stages

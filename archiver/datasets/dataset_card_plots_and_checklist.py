@@ -35,6 +35,7 @@ from archiver.datasets.snapshot_tables import (
     read_table,
     table_files,
 )
+from archiver.errors import count_noun
 from archiver.items import format_degrees
 from archiver.search.histograms_trends_and_charts import Histogram, Period, histogram_svg
 from archiver.storage.article_tables.near_duplicate_clusters import LEAST_MET
@@ -494,7 +495,8 @@ def _sampled_sites(stats: SnapshotStatistics) -> str:
     rows = [tuple(one.get(name, "") for name in columns) for one in described[:_SITES]]
     others = len(stats.sites) - len(described)
     intro = (
-        f"The operator describes {len(described):,} of the {len(stats.sites):,} sites. The table `sites` has all.\n\n"
+        f"The operator describes {len(described):,} of {count_noun(len(stats.sites), 'site')}. "
+        "The table `sites` has all.\n\n"
         if others
         else ""
     )
@@ -595,8 +597,9 @@ def _disagreements(stats: SnapshotStatistics) -> str:
         f"{_clean_language_tag(declared)} but {found} {count:,}" for (declared, found), count in others.most_common(5)
     )
     return (
-        f"- Of {compared:,} articles that declare a language and whose text shows one with a probability of 0.9 or "
-        f"more, {total:,} are in another one{f' ({examples})' if examples else ''}. `language` is declared by the "
+        f"- {count_noun(compared, 'article')} can be compared: a language is declared, and the text shows one with a "
+        f"probability of 0.9 or more. Of these, {total:,} {'is' if total == 1 else 'are'} in another one"
+        f"{f' ({examples})' if examples else ''}. `language` is declared by the "
         "page, `language_detected` recognized from the text by py3langid."
     )
 

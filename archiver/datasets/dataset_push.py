@@ -31,7 +31,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from archiver.datasets.dataset_metadata import DEFAULT_PUBLISHER, UNKNOWN_LICENCE
 from archiver.datasets.publication_rules_and_tiers import parse_publication_rules
-from archiver.datasets.snapshot_building_and_checks import (
+from archiver.datasets.snapshot_building_versions_and_checks import (
     check_snapshot,
     read_rebuild,
     read_snapshot_file,

@@ -242,15 +242,15 @@ EMAIL, TELEPHONE = "[e-mail]", "[telephone]"
 # example [dot] org".
 _AT = r"(?:[@＠]|\s?[\[({]\s?(?:at|ät|arroba|@)\s?[\])}]\s?)"
 _DOT = r"(?:\.|\s?[\[({]\s?(?:dot|punkt|punto|point|\.)\s?[\])}]\s?)"
-# Letters of scripts without spaces, and Korean particles, stand directly beside an address and are no part of it.
+# Letters of scripts without spaces, and Korean particles, stand directly beside an address and are not part of it.
 _OF_ADDRESS = rf"[^\W{UNSPACED}\uac00-\ud7a3]"
 _EMAIL = re.compile(
     rf"(?<![.+@-])(?<!{_OF_ADDRESS})(?:{_OF_ADDRESS}|[.+%-]){{1,64}}{_AT}(?:(?:{_OF_ADDRESS}|-){{1,63}}{_DOT}){{1,8}}"
     rf"(?:(?![\d_]){_OF_ADDRESS}){{2,24}}(?!{_OF_ADDRESS}|-)",
     re.IGNORECASE,
 )
-# What looks like an e-mail address and is none: the remote of a repository (git@host:owner/name), a login in a command
-# or a URL, the name of an image file (logo@2x.png), and the examples of manuals (user@example.com, RFC 2606).
+# Texts that look like an e-mail address but are not one: the remote of a repository (git@host:owner/name), a login in a
+# command or a URL, the name of an image file (logo@2x.png), and the examples of manuals (user@example.com, RFC 2606).
 _REMOTE_PATH = re.compile(r":[\w~./-]*/[\w~.-]")
 _LOGIN = re.compile(r"(?:://\S*|\b(?:ssh|scp|sftp|rsync|mosh)\s(?:-\S+\s+(?:\d+\s+)?)*)\Z")
 _IMAGE_FILE = re.compile(r"@\d(?:\.\d)?x\.[a-z]{3,4}\Z", re.IGNORECASE)
@@ -422,7 +422,7 @@ _OTHER_NUMBERS = (
     "حساب, הזמנה, ח.פ, ऑर्डर, sipariş*, objednávk*, ičo, ico, dič, adószám*, cégjegyzék*, y-tunnus, org.nr, orgnr, "
     "organisationsnummer, cvr*, kvk*, btw*, bsn, afm, αφμ, α.φ.μ, edrpou, єдрпоу, бин, иин, npwp, mst"
 )
-"""Words before a number that is no telephone number."""
+"""Words before a number that is not a telephone number."""
 _FILLERS = (
     "no, nos, nr, nro, n°, nº, num, number, numbers, nummer, nummern, numéro, numéros, número, números, numero, "
     "numeri, numer, numerem, číslo, číslom, čísle, broj, број, номер, номеру, номера, номером, szám, számon, "
@@ -712,7 +712,7 @@ class _TelephoneFinder:
             at = end or run.end()
 
     def _number_end(self, run: re.Match[str]) -> int:
-        """Returns where the telephone number at the start of a run ends; 0 if it is none."""
+        """Returns where the telephone number at the start of a run ends; 0 if the run does not start with one."""
         start = run.start()
         is_dialled = start in self._dialled
         if not is_dialled and (_overlaps(run.span(), self._never) or not self._can_start(start)):

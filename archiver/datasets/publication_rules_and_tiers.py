@@ -79,7 +79,7 @@ def normal_licence(licence: str) -> str:
 
 
 def is_mistyped(licence: str) -> bool:
-    """Returns True if a licence has the form of an SPDX identifier, but is none: "CC-BY-40"."""
+    """Returns True if a licence has the form of an SPDX identifier, but is not one: "CC-BY-40"."""
     text = licence.strip()
     if not _ID.fullmatch(text) or _CC_NAME.fullmatch(text) or text.lower() in COMMON:
         return False

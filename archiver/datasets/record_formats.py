@@ -218,9 +218,12 @@ _UNIQUE = frozenset(
 
 
 def import_arrow() -> tuple[Any, Any]:
-    """Imports pyarrow, and returns it with its Parquet module. Raises ExtraMissing if it is not installed."""
+    """Imports pyarrow with its functions to compute, and returns it and its Parquet module. Raises ExtraMissing if it
+    is not installed.
+    """
     try:
         import pyarrow
+        import pyarrow.compute
         import pyarrow.parquet
     except ImportError as error:
         raise ExtraMissing("A dataset", "publish") from error

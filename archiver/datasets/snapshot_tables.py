@@ -661,7 +661,7 @@ _MANY = 5
 
 
 _BEGINNING, _FEWEST_LETTERS = 200, 20
-"""The language of a text is recognized from this many characters at its beginning, if they have so many letters."""
+"""The language of a text is recognized from this many characters at its beginning, if they contain enough letters."""
 _ONE_LANGUAGE = {"wuu": "zh", "nb": "no", "nn": "no", "iw": "he", "in": "id", "ji": "yi", "fil": "tl", "hbs": "sh"}
 """Codes that detectors and pages use for parts of a language, or used for it in earlier times."""
 
@@ -803,7 +803,7 @@ def author_rows(db: Database, cutoff: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def person_names(db: Database, cutoff: str) -> set[str]:
-    """Returns the authors of the chosen articles, in any revision, that are no organizations."""
+    """Returns the authors of the chosen articles, in any revision, that are not organizations."""
     current = db.execute(
         "select distinct a.authors from temp.considered c cross join articles a on a.id = c.article_id where c.chosen"
     )

@@ -646,7 +646,7 @@ def parse_http_date(text: str) -> datetime | None:
 # Choosing the captures of one address to fetch.
 
 GONE = frozenset({404, 410})
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # The media types that a list may give for a page. For a revisit record, a list does not give the type of the repeated
 # page. Old indexes write "unk" for a missing type.
 _PAGE_TYPES = frozenset({"", *HTML, "warc/revisit", "unk"})
@@ -696,7 +696,7 @@ def is_relevant(entry: CdxEntry) -> bool:
     """Returns True if a capture can be evidence about a post: a page, a redirect, a 404 or a 410."""
     if entry.status in (None, 200):
         return entry.media_type in _PAGE_TYPES
-    return entry.status in GONE or entry.status in _REDIRECTS
+    return entry.status in GONE or entry.status in REDIRECTS
 
 
 def choose_captures(captures: Sequence[CaptureListEntry]) -> Iterator[tuple[CaptureListEntry, CaptureAction]]:

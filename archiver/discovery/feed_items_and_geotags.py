@@ -1,11 +1,10 @@
-"""Reads places in feeds: GeoRSS (simple, GML), W3C Basic Geo, Dublin Core and JSON, all in WGS 84.
-
-If a part of a position is not a number, or is out of range, the whole position is ignored.
-
-Reads the items of RSS, Atom and JSON feeds, including their geo-tags, through the same set of methods.
+"""Reads the items of RSS, Atom and JSON feeds through one interface (`XmlItem`, `JsonItem`), and the geo-tags of items:
+GeoRSS (Simple and GML), W3C Basic Geo, Dublin Core and JSON.
 
 Titles and names are converted to plain text. The feed's type attribute says whether they are HTML; without this
 attribute, their form decides.
+
+All positions are in WGS 84. If a part of a position is not a number or is out of range, the whole position is ignored.
 """
 
 from __future__ import annotations

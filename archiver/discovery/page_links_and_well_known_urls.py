@@ -1,13 +1,12 @@
-"""Finds the links of a page: feeds, sitemaps, the platform's API, further pages of a listing, and all URLs in scope.
-
-Also guesses the addresses of feeds and sitemaps of sites that declare none.
+"""Finds the links of a page (feeds, sitemaps, the platform's API, further pages of a listing, all URLs in scope), and
+lists the well-known URLs of feeds and sitemaps for sites that declare none.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import islice, zip_longest
 from urllib.parse import urljoin, urlsplit
@@ -31,8 +30,8 @@ from archiver.discovery.url_classifier_and_patterns import (
 from archiver.discovery.wordpress_api import api_endpoint
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.markup import lazy_regex
+from archiver.platforms.css_and_xpath_evaluator import Index
 from archiver.platforms.platform_table import platform_tables
-from archiver.platforms.selector_index import Index
 from archiver.urls import Scope, normalize, urlkey
 
 # Well-known addresses. Each guess costs a request.
@@ -119,6 +118,8 @@ class PageLinks:
     - `nofollow`: True if meta robots asks crawlers not to follow the page's links.
     - `is_listing`: True if the page itself is a listing of posts.
     - `traps`: addresses in scope that are crawl traps or are not worth fetching, and are therefore only recorded.
+    - `titles`: the elements that are titles of entries, with the addresses to which they link.
+    - `others`: the elements of other links that may lead to posts, with their addresses.
     """
 
     feeds: tuple[DiscoveredURL, ...] = ()
@@ -131,6 +132,8 @@ class PageLinks:
     nofollow: bool = False
     is_listing: bool = False
     traps: tuple[DiscoveredURL, ...] = ()
+    titles: tuple[tuple[etree._Element, str], ...] = field(default=(), compare=False, repr=False)
+    others: tuple[tuple[etree._Element, str], ...] = field(default=(), compare=False, repr=False)
 
     @property
     def all(self) -> tuple[DiscoveredURL, ...]:
@@ -178,6 +181,8 @@ class _Page:
         self.refresh: str | None = None
         self.nofollow = False
         self.entries = 0
+        self.titles: list[tuple[etree._Element, str]] = []
+        self.others: list[tuple[etree._Element, str]] = []
 
     def links(self, link_header: str, *, with_api: bool) -> PageLinks:
         for element in self.index.root.iter("a", "area", "link", "option", "meta", "frame"):
@@ -211,6 +216,8 @@ class _Page:
             self.nofollow,
             is_listing,
             tuple(self.traps.values()),
+            tuple(self.titles),
+            tuple(self.others),
         )
 
     def _classify(self, href: str | None) -> ClassifiedLink | None:
@@ -249,11 +256,14 @@ class _Page:
         if not _NEXT_RELS.isdisjoint(rels):
             self._pager(address)
         elif kind is PageKind.UNKNOWN and ("bookmark" in rels or element in self.entry_titles):
+            self.titles.append((element, address))
             self._add(address, DiscoverySource.LISTING, kind)
         elif element in self.in_pagers:
             self._pager(address)
         else:
             is_listing = kind is PageKind.UNKNOWN and not _LISTING_RELS.isdisjoint(rels)
+            if kind is PageKind.UNKNOWN and not is_listing:
+                self.others.append((element, address))
             self._add(address, DiscoverySource.LINK, PageKind.LISTING if is_listing else kind)
 
     def _add(self, address: str, source: DiscoverySource, kind: PageKind) -> None:

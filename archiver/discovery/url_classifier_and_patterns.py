@@ -1,7 +1,8 @@
-"""Classifies URLs by the way they are written alone: crawl traps, feeds, sitemaps, listings, files, and URL patterns.
+"""Classifies URLs by their spelling alone (crawl traps, feeds, sitemaps, listings, files, possible posts), and computes
+URL patterns.
 
-Only what is common on the whole web is recognized. The words for listings are the words that blog and news programs put
-in addresses, in the languages into which these programs are translated.
+Only what is common on the whole web is recognized. The words for listings are those that blog and news programs put in
+addresses, in the languages into which these programs are translated.
 """
 
 from __future__ import annotations
@@ -188,14 +189,13 @@ _WORDS = {
 }
 _LISTING_WORD = {word: kind for kind, words in _WORDS.items() for word in words.split()}
 _PAGE_WORDS = (
-    "page|pagina|página|pag|seite|trang|strona|strana|stranica|sivu|side|sida|sayfa|halaman|страница|stranitsa|"
-    "ページ|頁"
+    "page|pagina|página|pàgina|pag|seite|trang|strona|strana|stranica|stranka|stránka|sivu|side|sida|sayfa|halaman|"
+    "oldal|puslapis|lehekulg|selida|σελίδα|страница|stranitsa|сторінка|storinka|صفحة|صفحه|עמוד|ページ|頁|页|페이지|"
+    "หน้า|पृष्ठ|পাতা|பக்கம்|გვერდი"
 )
-_PAGED = lazy_regex(
-    rf"/(?:{_PAGE_WORDS})[/_-]?\d{{1,5}}(?:\.\w{{3,5}})?/?$|/index[_-]?\d{{1,4}}\.\w{{3,5}}$|"
-    r"-page-\d{1,5}/?$",
-    re.IGNORECASE,
-)
+_PAGE_NUMBER = r"\d{1,5}(?:\.\w{3,5})?/?$"
+_NUMBERED_FILE = rf"/index[_-]?\d{{1,4}}\.\w{{3,5}}$|[_-]page[_-]?{_PAGE_NUMBER}"
+_PAGED = lazy_regex(rf"/(?:{_PAGE_WORDS})[/_-]?{_PAGE_NUMBER}|{_NUMBERED_FILE}", re.IGNORECASE)
 _MONTH, _DAY = "(?:0?[1-9]|1[0-2])", "(?:0?[1-9]|[12]\\d|3[01])"
 _DATED = lazy_regex(
     rf"(?<!/\d)(?<!/\d\d)/(?:19|20)\d\d(?:/{_MONTH}(?:/{_DAY})?)?/?$|"
@@ -428,11 +428,7 @@ def _bare_word(segment: str) -> str:
 
 _NUMBER = lazy_regex(r"\d+")
 _DATED_PATH = lazy_regex(r"/(?:19|20)\d\d(?:[/_-]\d{1,2}){0,2}(?:[-_]archive\.html)?/?$")
-_PAGE_STEP = lazy_regex(
-    r"/(?:page|pagina|página|pag|p|seite|trang|strona|strana|side|sida|sayfa|halaman)[/_-]?\d{1,5}"
-    r"(?:\.\w{3,5})?/?$|/index[_-]?\d{1,4}\.\w{3,5}$|-page-\d{1,5}/?$",
-    re.IGNORECASE,
-)
+_PAGE_STEP = lazy_regex(rf"/(?:{_PAGE_WORDS}|p)[/_-]?{_PAGE_NUMBER}|{_NUMBERED_FILE}", re.IGNORECASE)
 _PAGE_KEY = lazy_regex(r"(?:paged?|pg|pagina|seite|start|start-index|offset|skip|from|chunk|p)", re.IGNORECASE)
 # Parameters that identify a page of a list by the last entry of the page before, such as Blogger's updated-max and
 # cursors.
@@ -508,7 +504,7 @@ def page_number(url: str) -> int | None:
     by something other than a number (Blogger's `updated-max`, cursors).
     """
     path, query = path_and_query(url)
-    pairs = parse_qsl(query, keep_blank_values=True)
+    path, pairs = folder_path(path), parse_qsl(query, keep_blank_values=True)
     if not _series(path, pairs):
         return 1
     step = _PAGE_STEP.search(path)

@@ -28,7 +28,7 @@ from archiver.guarded_download_handler import REQUEST_SENT
 from archiver.items import Outcome, PageKind, PageResult
 from archiver.politeness.network_address_policy import permission_for
 from archiver.sites.crawler_identity import names_contact
-from archiver.spiders.crawl_run_and_post_judgement import CrawlOrder, CrawlRun
+from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlOrder, CrawlRun
 from archiver.spiders.page_queue import PageQueue
 from archiver.spiders.page_request import requisite_of
 from archiver.spiders.run_endings_and_outage_guards import (

@@ -30,15 +30,22 @@ from archiver.extraction.boilerplate import (
 )
 from archiver.extraction.category_and_tag_links import kind_of_address
 from archiver.extraction.date_parser import text_around_date
-from archiver.extraction.metadata_and_script_articles import article_html
+from archiver.extraction.metadata_microdata_and_json_articles import article_html
 from archiver.extraction.page import Page, parse_page
-from archiver.extraction.post_locator import TITLE_PARTS, Post, is_meta_block, meta_blocks_in, other_articles
+from archiver.extraction.post_locator import (
+    MEDIA_TAGS,
+    TITLE_PARTS,
+    Post,
+    is_meta_block,
+    meta_blocks_in,
+    other_articles,
+)
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text, has_text, tidy_body
 from archiver.items import Mark, SourceHint, is_from_api
 from archiver.markup import lazy_regex
 from archiver.markup.marks import carry_marks
+from archiver.platforms.css_and_xpath_evaluator import is_below
 from archiver.platforms.platform_table import by_name, platform_tables
-from archiver.platforms.selector_index import is_below
 
 _ASCII_SIGNS = bytes(n for n in range(128) if not chr(n).isalnum())
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
@@ -109,7 +116,9 @@ def boilerplate_spans(
     whole = size[hi] - size[lo]
     found: dict[str, list[tuple[int, int]]] = {}
     for el, (a, z) in layout.spans.items():
-        if a == z or a < lo or z > hi or (a == lo and z == hi) or (el.tag in _OWN_TEXT and not _is_caption_cell(el)):
+        if a == z or a < lo or z > hi or (a == lo and z == hi):
+            continue
+        if el.tag in _OWN_TEXT and not _is_caption_cell(el) and not _is_comment(layout, el):
             continue
         why = _boilerplate_mark(layout, el)
         if not why:
@@ -144,6 +153,11 @@ def _is_below_text(why: str, above: float) -> bool:
     element as boilerplate, and `above` is the number of letters above it.
     """
     return why in COMMENT_LISTS and above >= _ABOVE_COMMENTS
+
+
+def _is_comment(layout: BlockLayout, el: Element) -> bool:
+    """Returns True if an element is an <article> that is one comment on the post, as its class or id says."""
+    return el.tag == "article" and layout.boilerplate_word(el) == "comment"
 
 
 def _is_comment_form(form: Element) -> bool:
@@ -483,7 +497,7 @@ def _rows_of_cards(layout: BlockLayout, lo: int, hi: int, hosts: tuple[str, ...]
 
 def _card_of(layout: BlockLayout, link: Element, hosts: tuple[str, ...]) -> _Card | None:
     """Returns the card over which a link without text is laid: the smallest element around the link with text. Returns
-    None if this is no card, because its text is too long, or because it links to several pages or to no page of the
+    None if this is not a card, because its text is too long, or because it links to several pages or to no page of the
     site.
     """
     around = ((e, layout.spans.get(e, (0, 0))) for e in islice(link.iterancestors(), _CARD_LEVELS))
@@ -808,7 +822,7 @@ def _spans_by_mark(layout: BlockLayout, prose: list[float]) -> dict[str, list[tu
     heads = layout.prefix_sums([float(b.element.tag == "h1") for b in layout.blocks])
     found: dict[str, list[tuple[int, int]]] = {}
     for el, (a, z) in layout.spans.items():
-        if a < z and el.tag not in _CONTAINERS and heads[a] == heads[z]:
+        if a < z and heads[a] == heads[z] and (el.tag not in _CONTAINERS or _is_comment(layout, el)):
             word = layout.boilerplate_word(el) or (el.tag if el.tag in _NO_TEXT else "")
             most = 0.5 if word in LONG else 0.3
             if el.tag == "form" and _is_comment_form(el):
@@ -886,7 +900,6 @@ _HEADER_NAME = lazy_regex(
 _OWN_BLOCKS = frozenset({"p", "ul", "ol", "dl", "blockquote", "figure", "pre"})
 _FEW_WORDS = 300.0
 _SHORT = 600  # a text with fewer letters than this may belong to a sidebar and not to the post
-_MEDIA = ("img", "iframe", "video", "audio", "embed", "object")
 _AUTHOR_METAS = ("author", "article:author", "parsely-author", "sailthru.author")
 
 
@@ -1244,8 +1257,8 @@ def _article(post: Post) -> Element | None:
 
 
 def _short_text(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) -> Body | None:
-    """Returns the text below the title of a short post, for which the weights of blocks are no reliable sign; None if
-    there is no text below the title.
+    """Returns the text below the title of a short post, for which the weights of blocks are not a reliable sign; None
+    if there is no text below the title.
 
     It is the text of an element in the post's entry whose class marks it as the text, or else the text of the whole
     entry. It is "" if the entry contains only a picture or a recording.
@@ -1264,8 +1277,8 @@ def _short_text(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) 
         known = _known_boilerplate(post.page, title, beside, top)
         if text := _render_post(post, plan, top, known):
             return Body(text, "position", f"<{top.tag}>", 0.6)
-    if article is not None and next(article.iter(*_MEDIA), None) is not None:
-        holder = next((top for top in tried if next(top.iter(*_MEDIA), None) is not None), article)
+    if article is not None and next(article.iter(*MEDIA_TAGS), None) is not None:
+        holder = next((top for top in tried if next(top.iter(*MEDIA_TAGS), None) is not None), article)
         return Body(RenderedText("", post.page, holder, plan), "position", "<article>", 0.6)
     return None
 

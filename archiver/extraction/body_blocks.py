@@ -11,35 +11,12 @@ from itertools import accumulate, islice
 from lxml.etree import _Element as Element
 
 from archiver.extraction.boilerplate import boilerplate_word
-from archiver.extraction.text_normalization_and_formulas import BREAK, CELL, clean_text, has_text
+from archiver.extraction.text_normalization_and_formulas import BREAK, NOT_TEXT, clean_text, has_text
 from archiver.markup import lazy_regex
+from archiver.markup.marks import CELLS
 
-UNREAD = frozenset(
-    [
-        "script",
-        "style",
-        "noscript",
-        "template",
-        "svg",
-        "iframe",
-        "object",
-        "select",
-        "textarea",
-        "input",
-        "canvas",
-        "audio",
-        "video",
-        "map",
-        "head",
-        "math-source",
-        "dialog",
-        "datalist",
-        "rp",
-        "rt",
-        "rtc",
-    ]
-)
-"""Elements whose text is no part of the text around them. The readings in a <ruby> are none: they repeat the words."""
+UNREAD = NOT_TEXT | {"dialog", "datalist"}
+"""Elements whose text is not part of the text around them."""
 _LINE = frozenset(["li", "tr", "dt", "dd", "option", "tbody", "thead", "tfoot"])
 _INLINE = frozenset(
     [
@@ -95,14 +72,14 @@ MEDIA = EMBEDS | {"img", "a"}
 RULE = "hr"
 # How the walk treats elements, by tag. All other elements are treated as divisions.
 _KINDS = {
-    **dict.fromkeys(BREAK, "break"), **dict.fromkeys(CELL, "cell"), **dict.fromkeys(_INLINE, "inline"),
+    **dict.fromkeys(BREAK, "break"), **dict.fromkeys(CELLS, "cell"), **dict.fromkeys(_INLINE, "inline"),
     **dict.fromkeys(UNREAD, "unread"),
     **dict.fromkeys([*EMBEDS, "img"], "media"), "input": "shown", "noscript": "shown", RULE: "rule",
 }  # fmt: skip
 # Elements that mostly contain plain text. They are read in one piece unless they contain one of the elements listed
 # below.
 _OFTEN_PLAIN = frozenset(["p", "li", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "dt", "dd", "figcaption"])
-_NOT_PLAIN = BREAK | CELL | UNREAD | {"br", "button", "dialog", "img"}
+_NOT_PLAIN = BREAK | CELLS | UNREAD | {"br", "button", "dialog", "img"}
 _LISTS = frozenset(["ul", "ol", "dl", "table", "pre", "blockquote"])
 _WIDE = lazy_regex("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
 _PARAGRAPHS = lazy_regex("\x1e\\s*\x1e[\\s\x1e]*")
@@ -651,7 +628,7 @@ def _is_line_number(el: Element, out: list[str]) -> bool:
     """Returns True if an element at the start of a line of code contains only line numbers. `out` is the code before
     it.
     """
-    if el.tag in CELL and _numbers_lines(el):
+    if el.tag in CELLS and _numbers_lines(el):
         return True
     if not (
         (el.get("data-line-number") and el.getnext() is not None)

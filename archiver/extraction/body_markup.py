@@ -31,7 +31,7 @@ from archiver.extraction.text_normalization_and_formulas import clean_text, elem
 from archiver.items import Mark
 from archiver.markup import lazy_regex
 from archiver.markup.html_writer import ANCHOR_PREFIX
-from archiver.markup.marks import ALIGNMENTS, ANCHOR, HEADINGS, NUMBER_STYLES, SPANS, is_safe_url, is_web_url
+from archiver.markup.marks import ALIGNMENTS, ANCHOR, HEADINGS, ITEMS, NUMBER_STYLES, SPANS, is_safe_url, is_web_url
 from archiver.urls import asset_address, widest_in_srcset
 
 _INLINE_KINDS = {
@@ -45,14 +45,13 @@ _CONTAINER_KINDS = {
     "blockquote": "blockquote", "pre": "pre",
 }  # fmt: skip
 _PARENTS = {"li": ("ul", "ol", "menu"), "dt": ("dl",), "dd": ("dl",)}
-_ITEMS = frozenset({"li", "dt", "dd"})
 _EMPTY_KINDS = frozenset({"figure", "img", "td", "th", RULE, *EMBEDS})
 """Kinds of marks that may have no text."""
 _LIST_KINDS = frozenset({"ul", "ol", "dl", "table", "tr"})
 _LISTS = frozenset({"ul", "ol", "menu", "dl"})
 _VALUED = frozenset({"a", "abbr", "ruby"})
-"""Kinds of inline marks that need a value: a link without an address is none."""
-_FLOW_KINDS = frozenset({"blockquote", "ul", "ol", "dl", *_ITEMS})
+"""Kinds of inline marks that need a value: a link without an address is not a mark."""
+_FLOW_KINDS = frozenset({"blockquote", "ul", "ol", "dl", *ITEMS})
 """Kinds of containers that may have an image after their last block."""
 _NUMBER_STYLES = {
     "lower-alpha": "a", "lower-latin": "a", "upper-alpha": "A", "upper-latin": "A", "lower-roman": "i",
@@ -117,7 +116,7 @@ _MAX_MARKS = 20_000
 """A body has at most this many marks. Further ones are left out."""
 _MAX_CAPTION = 1_000
 _SHORT_CAPTION = 200
-"""A line beside an image that is no part of the body is its caption if it has at most this length, in Latin letters."""
+"""A line beside an image that is not part of the body is its caption if it has at most this many (Latin) letters."""
 _NO_TEXT_TAGS = frozenset({"nav", "footer", "aside", "button"})
 _PICTURE_WORDS = frozenset(
     {"caption", "captions", "lightbox"}
@@ -354,7 +353,7 @@ class _MarkupReader:
             media = [el for el in media if not _is_inside(el, table)]
         media = self._take_media_inside(media, chain)
         self._open(chain, start, media)
-        if self.notes and not any(one.kind in _ITEMS or one.kind in (*HEADINGS, "table") for one in chain):
+        if self.notes and not any(one.kind in ITEMS or one.kind in (*HEADINGS, "table") for one in chain):
             self._take_paragraph_anchor(block, index, start)
         for _, mark in self.open:
             mark.end = end
@@ -416,7 +415,7 @@ class _MarkupReader:
         adds the marks of the images before this block (`media`).
         """
         same = self._still_open(chain, start)
-        is_further = any(one.kind in _ITEMS for one in chain[:same])
+        is_further = any(one.kind in ITEMS for one in chain[:same])
         self._close(same)
         for n, one in enumerate(chain[same:], same + 1):
             # An image in a list, but in an item without text, precedes the list.
@@ -426,12 +425,12 @@ class _MarkupReader:
             mark = _OpenMark(start, one.kind, one.value)
             self.marks.append(mark)
             self.open.append((one, mark))
-            is_further = is_further and one.kind not in _ITEMS
-            if self.wanted and (one.kind in _ITEMS or one.kind in HEADINGS):
+            is_further = is_further and one.kind not in ITEMS
+            if self.wanted and (one.kind in ITEMS or one.kind in HEADINGS):
                 self._take_anchor(one.element, start)
         for el in media:
             self._take_media(el, start)
-        if is_further and chain[-1].kind in _ITEMS:
+        if is_further and chain[-1].kind in ITEMS:
             mark = _OpenMark(start, "p")
             self.marks.append(mark)
             self.open.append((_Container(self.top, "p"), mark))
@@ -630,7 +629,7 @@ class _MarkupReader:
         return reader(el) if reader else ""
 
     def _link(self, el: Element) -> str:
-        """Returns the address to which a link leads; "" if it leads nowhere, or to the place where it stands."""
+        """Returns the address to which a link leads; "" if it has no address, or leads to its own place on the page."""
         known = self.links.get(el)
         if known is None:
             known = self.links[el] = self._read_link(el)

@@ -39,8 +39,8 @@ from archiver.extraction.text_normalization_and_formulas import clean_text, elem
 from archiver.extraction.visible_dates import names_a_date
 from archiver.items import Candidate, SourceHint, is_from_api
 from archiver.markup import lazy_regex
+from archiver.platforms.css_and_xpath_evaluator import is_below
 from archiver.platforms.platform_table import by_name
-from archiver.platforms.selector_index import is_below
 
 # WordPress's post class contains all terms of the post, as category-SLUG and tag-SLUG. The names of the terms are taken
 # from the page.
@@ -249,6 +249,15 @@ _MAX_STEPS = 10
 _MAX_COUNT = 60
 
 
+_LISTED = ("listing", "entry", 0.05)
+"""The source, the locator and the confidence of categories that a listing shows beside its link to the post."""
+
+
+def listed_categories(hint: SourceHint | None) -> list[Candidate[Terms]]:
+    """Returns the candidate for a post's categories that a listing shows; [] if no listing shows any."""
+    return [Candidate(hint.listed_categories, *_LISTED)] if hint is not None and hint.listed_categories else []
+
+
 def term_candidates(
     page: Page, post: Post, hint: SourceHint | None, kinds: Kinds = BOTH_KINDS
 ) -> tuple[list[Candidate[Terms]], list[Candidate[Terms]]]:
@@ -351,10 +360,13 @@ def _from_hint(page: Page, hint: SourceHint | None, found: Sequence[Found]) -> I
 
     An API gives categories and tags separately. RSS and Atom use one element for both. A term of a feed counts as a tag
     if the post's own terms (`found`) or the addresses of the site's listings show that it is a tag and not a category.
-    All other terms of a feed count as categories.
+    All other terms of a feed count as categories. The categories that a listing shows have the lowest confidence of
+    all.
     """
     if hint is None:
         return
+    if hint.listed_categories:
+        yield _as_candidate("category", hint.listed_categories, *_LISTED)
     if is_from_api(hint):
         yield _as_candidate("category", hint.categories, "api", "categories", 0.97)
         yield _as_candidate("tag", hint.tags, "api", "tags", 0.97)

@@ -13,11 +13,12 @@ from urllib.parse import unquote, urlsplit
 
 from lxml.etree import _Element as Element
 
+from archiver.extraction.boilerplate import boilerplate_word
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, is_outside_posts
 from archiver.extraction.text_normalization_and_formulas import CaselessPattern, clean_text, element_line, fold_text
 from archiver.markup import lazy_regex
-from archiver.platforms.selector_index import Index
+from archiver.platforms.css_and_xpath_evaluator import Index
 
 # Terms as text: the words in an address or a label that show the kind of a term, and texts that are not terms.
 
@@ -769,3 +770,109 @@ def is_in_prose(el: Element, known: dict[Element, bool]) -> bool:
                 length += sum(len(t.strip()) for t in islice(child.itertext(), 50))
         known[at] = length > _WORDS_AROUND
     return known[at]
+
+
+# The categories that a listing shows for its entries.
+
+_ENTRY_DEPTH = 12
+_MOST_OF_ENTRY = 5
+_MOST_HEADINGS = 5
+_BETWEEN_ENTRIES = frozenset(("article", "nav", "aside", "body", "html"))
+"""An entry does not extend beyond these elements. Links in them that are in no entry belong to the site."""
+_BESIDE_LIST = frozenset(("nav", "aside", "footer"))
+
+Entries = Sequence[tuple[Element, str]]
+"""Links to the posts that a listing shows, or elements around such links, each with the address of the post."""
+
+
+def entries_of_listing(titles: Entries, others: Entries) -> list[tuple[Element, str]]:
+    """Returns the entries of a listing: those with a linked title (`titles`), and each <article> without one whose
+    other links that may lead to posts (`others`) all lead to the same post.
+    """
+    titled = {_article_around(element) for element, _ in titles}
+    linked: dict[Element, set[str]] = {}
+    for element, address in others:
+        if (article := _article_around(element)) is not None and article not in titled:
+            linked.setdefault(article, set()).add(address)
+    return [*titles, *((article, min(found)) for article, found in linked.items() if len(found) == 1)]
+
+
+def _article_around(el: Element) -> Element | None:
+    return next(el.iterancestors("article"), None)
+
+
+def categories_of_entries(page: Page, entries: Entries) -> dict[str, Terms]:
+    """Returns the categories that a listing shows beside the links to its posts, by the address of the post.
+
+    A link belongs to an entry if the smallest element around it with links to posts has links to only one post. Several
+    entries are needed to see where one of them ends.
+    """
+    owners = _owners_of_elements(entries)
+    if len(set(owners.values()) - {None}) < 2:
+        return {}
+    prose: dict[Element, bool] = {}
+    found: dict[str, list[str]] = {}
+    for a in page.index.tag("a")[:_MAX_LINKS]:
+        if not _leads_to_category(page, a):
+            continue
+        post = _owner_of(a, owners)
+        if post is not None and not is_in_prose(a, prose):
+            text = clean_term(text_of_term_link(a))
+            found.setdefault(post, []).extend([text] if is_term(text, sure=True) else [])
+    terms = {post: unique_terms(texts) for post, texts in found.items()}
+    return {post: names for post, names in terms.items() if 0 < len(names) <= _MOST_OF_ENTRY}
+
+
+def _leads_to_category(page: Page, a: Element) -> bool:
+    href = a.get("href") or ""
+    is_category = "category" in _rel(a) or (kind_of_address(href) == "category" and not _AMBIGUOUS.search(href))
+    return is_category and not _PAGED.search(href) and is_own_site(page, href)
+
+
+def _owners_of_elements(entries: Entries) -> dict[Element, str | None]:
+    """Returns, for each element around entries, the address of the post if all of these entries are of the same post;
+    otherwise None.
+    """
+    owners: dict[Element, str | None] = {}
+    for element, address in entries:
+        for around in (element, *islice(element.iterancestors(), _ENTRY_DEPTH)):
+            owners[around] = address if owners.get(around, address) == address else None
+    return owners
+
+
+def _owner_of(a: Element, owners: dict[Element, str | None]) -> str | None:
+    """Returns the address of the post to whose entry a link belongs; None if it belongs to none."""
+    for around in islice(a.iterancestors(), _ENTRY_DEPTH):
+        if around in owners:
+            return owners[around]
+        if around.tag in _BETWEEN_ENTRIES:
+            return None
+    return None
+
+
+def category_of_listing(page: Page) -> str:
+    """Returns the name of the category whose posts a page lists; "" if its address is not that of such a listing, or if
+    neither a link to it nor a heading says the name.
+    """
+    address = _PAGED.sub("", page.url).rstrip("/")
+    if kind_of_address(address) != "category" or _AMBIGUOUS.search(address):
+        return ""
+    slug, own = slug_of(address), unquote(address)
+    for a in page.index.tag("a")[:_MAX_LINKS]:
+        href = a.get("href") or ""
+        if slug_of(href) == slug and unquote(page.join(href) or "").rstrip("/") == own:
+            text = clean_term(text_of_term_link(a))
+            if is_term(text, sure=True):
+                return text
+    name = fold_text(slug.replace("-", " "))
+    headings = [clean_term(element_line(h)) for tag in ("h1", "h2") for h in page.index.tag(tag)[:_MOST_HEADINGS]]
+    return next((text for text in headings if text and fold_text(text) == name), "")
+
+
+def is_beside_list(el: Element) -> bool:
+    """Returns True if an entry (the element `el`, or the <article> around it) is in a sidebar, in navigation or the
+    like, and not in the list.
+    """
+    article = _article_around(el)
+    entry = el if article is None else article
+    return any(around.tag in _BESIDE_LIST or boilerplate_word(around) for around in entry.iterancestors())

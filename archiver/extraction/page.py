@@ -1,6 +1,5 @@
-"""Decodes and parses a page for all modules of extraction, and limits how much of a page is parsed.
-
-Also recognizes pages whose content is inserted by JavaScript, so that it cannot be read without running scripts.
+"""Decodes and parses a page for all modules of extraction, limits how much of a page is parsed, and recognizes pages
+that are empty unless JavaScript runs.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from parsel import Selector, SelectorList
 
 from archiver.errors import BadRules
 from archiver.extraction.date_parser import url_date
-from archiver.extraction.metadata_and_script_articles import PageMetadata
+from archiver.extraction.metadata_microdata_and_json_articles import PageMetadata
 from archiver.extraction.page_decoding_and_mojibake import UNFIT, DecodedText, decode_page
 from archiver.extraction.template.site_rules_and_constants import SiteConstants
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, has_text, write_formulas
 from archiver.markup import lazy_regex
+from archiver.platforms.css_and_xpath_evaluator import Found, Index
 from archiver.platforms.platform_table import Platform, detect_platform
-from archiver.platforms.selector_index import Found, Index
 from archiver.urls import folder_path, normalize
 
 # Limits. If a page is badly broken, or was built to be slow to parse, only its beginning is parsed.

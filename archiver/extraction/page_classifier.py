@@ -19,13 +19,13 @@ from archiver.extraction.authors.heading_byline import BylineBlock, byline_besid
 from archiver.extraction.body_blocks import UNREAD
 from archiver.extraction.category_and_tag_links import kind_of_address
 from archiver.extraction.date_parser import Moment, is_zero_date, url_date, visible_date
-from archiver.extraction.metadata_and_script_articles import ARTICLE_TYPES, types
+from archiver.extraction.metadata_microdata_and_json_articles import ARTICLE_TYPES, types
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, locate_post, unshown_article
 from archiver.extraction.text_normalization_and_formulas import element_line
-from archiver.items import Candidate, PageKind, SourceHint
+from archiver.items import Candidate, PageKind, SourceHint, reports_post
 from archiver.markup import lazy_regex
-from archiver.platforms.selector_index import is_below
+from archiver.platforms.css_and_xpath_evaluator import is_below
 from archiver.urls import may_name_post
 
 # The signs by which a post differs from other pages: error words, addresses, JSON-LD types, linked headings.
@@ -572,7 +572,7 @@ def _platform_classes(context: _Context) -> Answer | None:
     if page.platform.name == "wordpress" and (answer := _wordpress_single(context, classes)):
         return answer
     for pattern, kind, rule in page.platform.kinds:
-        is_listed_home = kind is PageKind.LISTING and rule == "home" and hint is not None
+        is_listed_home = kind is PageKind.LISTING and rule == "home" and reports_post(hint)
         if not is_listed_home and any(re.fullmatch(pattern, c) for c in classes):
             return kind, f"{page.platform.name} {rule}"
     return None
@@ -611,7 +611,7 @@ def _wordpress_single(context: _Context, classes: Sequence[str]) -> Answer | Non
         return None
     if main_types(context.page) & ARTICLE_TYPES or ARTICLE_LIKE.match(singles[0].removeprefix("single-")):
         return PageKind.POST, singles[0]
-    return (PageKind.PAGE, singles[0]) if context.hint is None else None
+    return None if reports_post(context.hint) else (PageKind.PAGE, singles[0])
 
 
 def _not_found(context: _Context) -> Answer | None:
@@ -651,7 +651,7 @@ def _names_wall(page: Page, heading: str) -> bool:
 def _by_platform_path(context: _Context) -> Answer | None:
     platform = context.page.platform
     for pattern, kind, rule in platform.paths:
-        if re.fullmatch(pattern, context.page.path) and not (kind is PageKind.LISTING and context.hint is not None):
+        if re.fullmatch(pattern, context.page.path) and not (kind is PageKind.LISTING and reports_post(context.hint)):
             return kind, f"{platform.name} {rule}"
     return None
 

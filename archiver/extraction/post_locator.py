@@ -14,14 +14,14 @@ from urllib.parse import unquote, urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction import metadata_and_script_articles as metadata
+from archiver.extraction import metadata_microdata_and_json_articles as metadata
 from archiver.extraction.date_parser import text_around_date
-from archiver.extraction.metadata_and_script_articles import Node
+from archiver.extraction.metadata_microdata_and_json_articles import Node
 from archiver.extraction.page import Page
 from archiver.extraction.text_normalization_and_formulas import element_line, fold_text, has_longer_line, has_text
 from archiver.markup import lazy_regex
+from archiver.platforms.css_and_xpath_evaluator import is_below
 from archiver.platforms.platform_table import by_name
-from archiver.platforms.selector_index import is_below
 from archiver.urls import folder_path
 
 # The similarity of two titles.
@@ -189,7 +189,7 @@ _NOISE = lazy_regex(
 _NOISE_TAGS = frozenset({"aside", "nav"})
 _TITLE_NAME = lazy_regex(r"(?:^|[_-]|(?<=[a-z]))(?:title|tit|headline|subject|titulo|titre|titel)(?:$|[_-])", re.I)
 LINE_RULES = frozenset({"line like <title>", "largest font"})
-"""The rules that find a title in a line that is no heading element. It may stand in one block with the text."""
+"""The rules that find a title in a line that is not a heading element. It may stand in one block with the text."""
 _GUESSED = LINE_RULES | {"", "h1", "h2", "title by name", "bookmark", "main h1", "only heading"}
 """The rules by which a heading is only guessed to be the title of the post, from its level, its position or its
 text."""
@@ -208,10 +208,9 @@ _LEAST_LINE, _LARGE, _USUAL_SIZE = 8, 4, 3
 _PLAIN = frozenset({"div", "p", "span", "strong", "b", "td", "h2", "h3", "h4", "font", "header"})
 _HEADINGS = 20
 _ADDRESS_ATTRIBUTE = lazy_regex(r"^data-.*(?:url|href|link)$")
-_KEEP = frozenset({"html", "body", "main"})
 _PICTURE_DEPTH = 4
 _MIN_BODY = 25  # an element with fewer characters than this is taken for the body only if no other element is found
-_MEDIA_TAGS = ("img", "iframe", "video", "audio", "embed", "object")
+MEDIA_TAGS = ("img", "iframe", "video", "audio", "embed", "object")
 _LAYOUT_TAGS = frozenset({"div", "section", "table", "form", "aside"})
 _CONTENT_TAGS = frozenset({"article", "time", "a", "h1"})
 _HEADING_TAGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
@@ -361,7 +360,7 @@ class Post:
         return answer
 
     def _is_noise_itself(self, el: Element) -> bool:
-        if el.tag in _KEEP or el in self._main or el is self.body or el is self.title or el is self.holder:
+        if el.tag in _TOP or el in self._main or el is self.body or el is self.title or el is self.holder:
             return False
         if any(el is one or is_below(el, one) for one in self.sidebars):
             return False  # lists in such a sidebar may be marked as navigation, but they contain the post's metadata
@@ -554,7 +553,7 @@ def _own_sidebars(post: Post) -> tuple[Element, ...]:
         if not time.get("datetime") or (post.holder is not None and is_below(time, post.holder)):
             continue
         for at in islice(time.iterancestors(), _SIDEBAR_DEPTH):
-            if at.tag in _KEEP or any(own is not None and is_below(own, at) for own in (post.body, post.title)):
+            if at.tag in _TOP or any(own is not None and is_below(own, at) for own in (post.body, post.title)):
                 break
             if post.is_own_sidebar(at):
                 found[at] = None
@@ -571,7 +570,7 @@ def _find_body(post: Post, rules: Sequence[str]) -> None:
         if fallback and is_below(fallback[0], best) and not _has_paragraph_outside(post, best, fallback[0]):
             continue
         length = post.page.index.text_length(best)
-        if length >= _MIN_BODY or next(best.iter(*_MEDIA_TAGS), None) is not None:
+        if length >= _MIN_BODY or next(best.iter(*MEDIA_TAGS), None) is not None:
             post.body, post.body_rule = _below_title(post, best, rules[n + 1 :]) or (best, rule)
             return
         fallback = fallback or ((best, rule) if length else None)
@@ -588,7 +587,7 @@ def _below_title(post: Post, outer: Element, rules: Sequence[str]) -> tuple[Elem
     for rule in rules:
         for el in post.page.index.select(rule):
             is_inner = el is not outer and is_below(el, outer) and next(el.iter("h1"), None) is None
-            is_filled = post.page.index.text_length(el) > 0 or next(el.iter(*_MEDIA_TAGS), None) is not None
+            is_filled = post.page.index.text_length(el) > 0 or next(el.iter(*MEDIA_TAGS), None) is not None
             if is_inner and is_filled and not _has_paragraph_outside(post, outer, el):
                 return el, rule
     return None
@@ -605,7 +604,7 @@ def _has_paragraph_outside(post: Post, outer: Element, inner: Element) -> bool:
 def _post_of(el: Element) -> Element | None:
     """Returns the nearest ancestor of an element that is marked as a post; None if there is none."""
     at = el.getparent()
-    while at is not None and at.tag not in _KEEP:
+    while at is not None and at.tag not in _TOP:
         names = (at.get("class") or "").split()
         if at.tag == "article" or "hentry" in names or "h-entry" in names or "type-post" in names:
             return at
@@ -976,7 +975,7 @@ def _is_like(one: Element, other: Element) -> bool:
 
 def _is_article(post: Post, el: Element, own: Element) -> bool:
     """Returns True if an element contains an article: it is an <article>, has the address of another page as an
-    attribute, or contains a date as `own`, the element of this page's article, does. A heading is no article.
+    attribute, or contains a date as `own`, the element of this page's article, does. A heading is not an article.
     """
     if el.tag in _HEADING_TAGS:
         return False
@@ -1000,7 +999,7 @@ def picture_holder(post: Post) -> Element | None:
         return post.body
     order = post.page.index.order
     for at in islice(post.title.iterancestors(), _PICTURE_DEPTH):
-        if at.tag in _KEEP:
+        if at.tag in _TOP:
             return None
         for child in at.iterchildren("*"):
             below = order[child] > order[post.title] and not is_below(post.title, child) and not post.is_noise(child)

@@ -13,11 +13,12 @@ from lxml import etree
 from lxml.etree import _Element as Element
 
 from archiver.markup import lazy_regex
-from archiver.platforms.selector_index import Index
+from archiver.markup.marks import CELLS
+from archiver.platforms.css_and_xpath_evaluator import Index
 
 _INVISIBLE = lazy_regex("[\u200b\u2060\ufeff\u00ad\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _ENTITY = lazy_regex(r"&(#\d{1,7}|#x[0-9a-fA-F]{1,6}|[a-zA-Z]\w{1,31});")
-_UNREAD = frozenset(
+NOT_TEXT = frozenset(
     [
         "script",
         "style",
@@ -28,21 +29,20 @@ _UNREAD = frozenset(
         "object",
         "select",
         "textarea",
-        "button",
-        "form",
         "input",
         "canvas",
         "audio",
         "video",
         "map",
         "head",
-        "nav",
         "math-source",
         "rp",
         "rt",
         "rtc",
     ]
 )
+"""Elements whose content is not text of the element around them. The readings in a <ruby> repeat the words."""
+_UNREAD = NOT_TEXT | {"button", "form", "nav"}
 BREAK = frozenset(
     [
         "p",
@@ -89,8 +89,7 @@ BREAK = frozenset(
     ]
 )
 """Elements before and after which a new line begins."""
-CELL = frozenset({"td", "th"})
-_NOT_INLINE = BREAK | CELL | _UNREAD | {"br"}
+_NOT_INLINE = BREAK | CELLS | _UNREAD | {"br"}
 
 
 class _LettersOnly(dict[int, str | None]):
@@ -211,7 +210,7 @@ def _text_parts(el: Element) -> Iterator[str]:
             if event == "start":
                 walker.skip_subtree()
                 continue
-        elif tag in BREAK or tag in CELL or tag == "br":
+        elif tag in BREAK or tag in CELLS or tag == "br":
             yield " "
         if text := at.text if event == "start" else at.tail if at is not el else None:
             yield text

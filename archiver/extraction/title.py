@@ -10,7 +10,7 @@ from functools import lru_cache
 from lxml.etree import _Element as Element
 
 from archiver.extraction.date_parser import text_around_date
-from archiver.extraction.metadata_and_script_articles import is_article_item, item_of
+from archiver.extraction.metadata_microdata_and_json_articles import is_article_item, item_of
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import (
     TITLE_PARTS,
@@ -42,6 +42,7 @@ _TERM_RELS = frozenset({"category", "tag", "author"})
 _BYLINE = lazy_regex(
     r"(?:^|[\s_-])(?:by-?line|entry-?meta|post-?meta|cat-?links|posted-?(?:on|by|in))(?:$|[\s_-])", re.IGNORECASE
 )
+_POST = lazy_regex(r"(?:^|[\s_-])(?:h-?entry|post|entry|article|blog-?post)(?:$|[\s_-])", re.IGNORECASE)
 _DATE_LABEL = 16  # at most this many characters accompany a date, such as "Posted on"
 _HIDDEN = lazy_regex(r"screen-reader|sr-only|visually-hidden|headerlink|anchor-?link")
 _SITE_TITLES = (
@@ -104,6 +105,7 @@ def _site_names(page: Page) -> list[str]:
     names += [t for e in headings if (t := element_line(e)) and len(t) < 80]
     names += _names_in_home_links(page)
     names += names_in_banner(page)
+    names += _names_in_first_heading(page)
     return list(dict.fromkeys(n for n in names if n))
 
 
@@ -113,6 +115,25 @@ def _names_in_home_links(page: Page) -> list[str]:
     known = {fold_text(page.head_title), parts[0], parts[-1]} - {""}
     links = page.index.tag("a")[:_LINKS_HOME] if known else []
     return [t for a in links if (t := element_line(a)) and fold_text(t) in known and leads_home(page, a)]
+
+
+def _names_in_first_heading(page: Page) -> list[str]:
+    """Returns the text of the first <h1> if <title> has it before or after another text, and that is the post's title:
+    the page's address has the words of the other text only, or it is the heading of a post that does not contain the
+    <h1>. Many templates show the site's name as an <h1> without a link.
+    """
+    first = next(iter(page.index.tag("h1")), None)
+    text = element_line(first) if first is not None else ""
+    other = _without_name_behind(page.head_title, text) or _without_name_before(page.head_title, text)
+    slug = page.path.rstrip("/").rpartition("/")[2]  # the folders above may have the words of the name
+    if not other or first is None or title_in_url(text, slug):
+        return []
+    if title_in_url(other, slug) >= _ALIKE:
+        return [text]
+    same = [e for e in page.index.tag("h1", "h2")[:_HEADINGS] if fold_text(element_line(e)) == fold_text(other)]
+    around = set(first.iterancestors())
+    posts = (up for el in same for up in el.iterancestors() if up not in around)
+    return [text] if any(up.tag == "article" or _POST.search(up.get("class", "")) for up in posts) else []
 
 
 def _is_long_title(text: str, declared: str) -> bool:

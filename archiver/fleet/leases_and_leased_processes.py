@@ -1,11 +1,10 @@
-"""Leases and fencing tokens, which decide which worker may crawl a host and whose writes are accepted. A lease covers a
-host; a fencing token belongs to a site.
+"""Leases, fencing tokens and leased processes. A lease decides which worker may crawl a host; a site's fencing token
+decides whose writes are accepted. A leased process does one job, and dies with its worker or when the lease of its site
+ends.
 
 PostgreSQL's clock decides when a lease ends. The worker counts the same time by its own monotonic clock, and starts
 counting before it sends its request, so that for the worker the lease always ends earlier. A worker that was cut off or
 suspended has therefore ended its crawl before another one begins, even if their clocks differ.
-
-Each job runs in its own process, which dies with the worker, or when the lease of its site ends.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from archiver.errors import ArchiverError
 from archiver.fleet.postgres import QueueDatabase, Row
 from archiver.fleet.shard_storage_and_manifests import Manifest
 from archiver.politeness.network_address_policy import check_before_requests
-from archiver.scheduling.crawl_plans_process_and_results import CommonOptions, CrawlOutcome, CrawlResult, make_plan
+from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlOutcome, CrawlResult, make_plan
 from archiver.scheduling.fork_server import fork_crawl, unblock_end_signals
 from archiver.storage.run_records_and_statistics import Counts
 
@@ -358,7 +357,7 @@ def _crawl(link: Connection, archive: Path, url: str, settings: dict[str, Any], 
         return
     check_before_requests(watchdog.check)
     unblock_end_signals()
-    from archiver.scheduling.crawl_pool import run_plans
+    from archiver.scheduling.crawl_process_and_pool import run_plans
 
     result: CrawlOutcome
     try:

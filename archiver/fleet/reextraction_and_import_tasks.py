@@ -49,9 +49,10 @@ from archiver.storage.archive_opening_and_transactions import environment_error,
 from archiver.storage.run_records_and_statistics import Counts
 from archiver.urls import Scope, normalize
 from archiver.warc.decompressing_stream import ByteStream, StreamPosition
+from archiver.warc.foreign_captures import CAPTURE_KINDS
 from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecords
 from archiver.warc.http_response import may_be_page
-from archiver.warc.record_problems import Problem, ProblemKind
+from archiver.warc.import_problems import Problem, ProblemKind
 
 if TYPE_CHECKING:
     import psycopg
@@ -269,8 +270,6 @@ def _locate(storage: ShardStorage, file: str) -> tuple[ShardStorage, str]:
 
 # Scanning a WARC file for sites: only record headers are read.
 
-_CAPTURES = frozenset({"response", "resource", "revisit"})
-
 
 @dataclass
 class SitesFound:
@@ -309,7 +308,7 @@ def find_sites_in_file(path: Path, scopes: Iterable[Scope], choice: RecordFilter
 
     def look(fields: dict[str, str], first: bytes) -> bool:
         kind = fields.get("warc-type", "").lower()
-        url = normalize(fields.get("warc-target-uri", "").strip().strip("<>")) if kind in _CAPTURES else None
+        url = normalize(fields.get("warc-target-uri", "").strip().strip("<>")) if kind in CAPTURE_KINDS else None
         if url is None or selector.why_not_kept(fields):
             return False
         if (name := known.name_of(url)) is not None:

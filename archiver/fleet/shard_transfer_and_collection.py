@@ -1,4 +1,4 @@
-"""Transfers shards: from a worker's disk to the storage at checkpoints, and back to the disk of the next worker. Also
+"""Transfers shards between a worker's disk and the storage (checkpoints, and fetching a shard for its next worker), and
 collects all shards into one archive.
 
 A checkpoint stores a consistent copy of the whole database, and only the new bytes of the WARC files, because these
@@ -36,7 +36,7 @@ from archiver.fleet.shard_storage_and_manifests import (
     shard_folder,
     storage_owner,
 )
-from archiver.maintenance.backup_files_and_generations import copy_database, find_known_ends
+from archiver.maintenance.backup_files_and_generations import copy_database, find_known_ends, size_of
 from archiver.maintenance.merge import MergeResult, merge
 from archiver.maintenance.verify_captures import find_warc_files
 from archiver.warc.warc_and_cdxj_writer import held_finished, index_of
@@ -153,7 +153,7 @@ def restore(storage: ShardStorage, folder: Path, manifest: Manifest | None) -> N
         {
             file.name
             for file in manifest.files
-            if here and here.file(file.name) == file and not file.packed and _size(folder / file.name) == file.bytes
+            if here and here.file(file.name) == file and not file.packed and size_of(folder / file.name) == file.bytes
         }
         if manifest
         else set()
@@ -224,10 +224,6 @@ def _clear(folder: Path, kept: set[str]) -> None:
                 path.rmdir()
         elif str(path.relative_to(folder)) not in kept:
             path.unlink()
-
-
-def _size(file: Path) -> int:
-    return file.stat().st_size if file.exists() else -1
 
 
 def delete_old_objects(storage: ShardStorage, manifest: Manifest, before: Manifest | None) -> int:

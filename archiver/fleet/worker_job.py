@@ -44,7 +44,7 @@ from archiver.fleet.shard_transfer_and_collection import (
     restore,
 )
 from archiver.frontier.fetch_order_revisits_and_crawl_times import stable_fraction
-from archiver.scheduling.crawl_plans_process_and_results import CrawlResult
+from archiver.scheduling.crawl_plans_and_results import CrawlResult
 from archiver.sites.crawler_identity import delay_for
 from archiver.storage.archive_opening_and_transactions import opened, writing
 from archiver.storage.crawl_schedule import cadence_of, scheduled_site

@@ -1,16 +1,13 @@
-"""Decides the order in which pages are fetched, when they are fetched again, and whether to believe a source that says
-that a page has changed.
+"""Decides in which order pages are fetched, when they are fetched again, which sources' reports of changes are
+believed, and when a site is crawled next.
 
 All functions are pure. The pages table is the frontier: a page is due if its `due_at` is not in the future. Only the
 few pages that are being fetched are kept in memory, so a killed crawl loses nothing that was found.
 
-Decides when a site is crawled next. The decision depends on the site's past runs and on its cadence, which is the
-setting for how often it is crawled.
-
-All functions are pure, and the past runs are those stored in the archive. So a scheduler that is killed loses no
-information, a crawl that a person starts counts as a run, and one run makes up for any number of missed periods.
-
-Blackout hours are hours of the day in which the scheduler starts no crawl of a site.
+When a site is crawled next depends on its past runs and on its cadence, the setting for how often it is crawled. The
+past runs are those stored in the archive. So a killed scheduler loses no information, a crawl that a person starts
+counts as a run, and one run makes up for any number of missed periods. In its blackout hours, the scheduler starts no
+crawl of a site.
 """
 
 from __future__ import annotations

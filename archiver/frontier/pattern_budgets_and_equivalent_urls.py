@@ -1,5 +1,5 @@
-"""Learns, during a crawl, which URLs need not be fetched: URL patterns without news, equivalent URLs, and forms of an
-address that the host redirects.
+"""Learns, during a crawl, which URLs need not be fetched: URL patterns without news, equivalent URLs, and spellings of
+an address that the host redirects.
 
 A page has news if it is a post, or shows a possible post that no other page of its pattern has shown in this run. Each
 pattern has a budget of pages without news. When the budget is used up, the other pages of the pattern are not fetched
@@ -13,17 +13,16 @@ not matter, and no post has refuted it.
 
 If a feed, a sitemap or an API lists all posts (`SourceCoverage`), other pages that list posts are hardly ever needed.
 Then only pages that lead to an unknown possible post have news, and the budgets are small. A site's feeds, sitemaps and
-API are compared with the links on its pages. A source is taken to be complete if it lists every known post of the site,
+API are compared with the links on its pages. A source is considered complete if it lists every known post of the site,
 and pages link to at least 20 of these posts and to at least half of them. Sources and links are made independently of
-each other, so a source that is incomplete would most likely lack some of the posts that pages link to. If the source
-lacked one post in ten, it would list all of 20 linked posts with a probability of one in eight, and all of 60 linked
-posts with a probability of one in five hundred.
+each other, so an incomplete source would most likely lack some of the posts that pages link to. If the source lacked
+one post in ten, it would list all of 20 linked posts with a probability of one in eight, and all of 60 linked posts
+with a probability of one in five hundred.
 
-A host may redirect an address to another spelling: with or without a slash at the end, an index file, https or www.
-All spellings of an address have the same urlkey. Once two addresses of a folder were redirected in the same way and
-none answered without a redirect, the crawl requests further addresses of the folder directly in the redirected
-spelling. If the host has no page there, the crawl requests the known address, so a wrong guess costs one request and
-loses nothing.
+A host may redirect an address to another spelling: with or without a slash at the end, an index file, https or www. All
+spellings of an address have the same urlkey. Once two addresses of a folder were redirected in the same way and none
+answered without a redirect, the crawl requests further addresses of the folder directly in the redirected spelling. If
+the host has no page there, the crawl requests the known address, so a wrong guess costs one request and loses nothing.
 
 The addresses that the pages of each URL pattern have shown in a run are remembered in a fixed amount of memory.
 """

@@ -35,7 +35,7 @@ from archiver.storage.column_values import settings_of, stored_object, stored_ti
 from archiver.storage.completeness_and_url_history import count_responding_sources
 from archiver.storage.pages import EPOCH, moment, stamp
 from archiver.storage.run_records_and_statistics import MeasuredRun
-from archiver.storage.site_content_and_daily_posts import (
+from archiver.storage.site_statistics_for_health import (
     read_accepted,
     read_deletions,
     read_post_days,

@@ -40,8 +40,8 @@ from archiver.sites.group_quotas_and_blackouts import read_group_quotas
 from archiver.storage.archive_opening_and_transactions import free_bytes, path_of
 from archiver.storage.backup_and_check_records import has_integrity_records, read_damages
 from archiver.storage.completeness_and_url_history import site_completeness
-from archiver.storage.crawl_exclusions_and_trap_evidence import find_host_file
 from archiver.storage.crawl_schedule import Scheduled, Settings, scheduled_sites
+from archiver.storage.crawl_traps_redirect_loops_and_host_files import find_host_file
 from archiver.storage.full_text_and_saved_searches import index_folder
 from archiver.storage.locks import last_heartbeat
 from archiver.storage.pages import moment

@@ -32,7 +32,7 @@ from archiver.health.lost_fields_bursts_and_silences import (
     is_far,
 )
 from archiver.storage.run_records_and_statistics import MeasuredRun, combine_statistics
-from archiver.storage.site_content_and_daily_posts import AcceptedPages, Deletions, PostDay, RepeatedValue, SiteContent
+from archiver.storage.site_statistics_for_health import AcceptedPages, Deletions, PostDay, RepeatedValue, SiteContent
 from archiver.storage.sites_settings_and_rules import PageObjectUse
 
 # Advice: what to do about a finding. `{site}` stands for the site's name.

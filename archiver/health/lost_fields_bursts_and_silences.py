@@ -17,7 +17,7 @@ from archiver.fields import MEASURED
 from archiver.frontier.post_and_excluded_page_samples import chance_of_at_most
 from archiver.storage.column_values import stored_time
 from archiver.storage.run_records_and_statistics import MeasuredRun
-from archiver.storage.site_content_and_daily_posts import PostDay
+from archiver.storage.site_statistics_for_health import PostDay
 
 # Statistics: how unlikely a number is, given the past. Exact for counts, robust for sizes.
 

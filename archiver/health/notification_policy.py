@@ -317,7 +317,7 @@ def _new_fault(seen: SeenFinding, look: Look) -> Fault:
 
 def _note(fault: Fault | None, seen: SeenFinding, look: Look) -> Fault:
     """Returns the fault for a finding that is information. `fault` is the present fault, None if the finding is new.
-    Such a finding is sent once, and again each time it begins anew.
+    Such a finding is sent once, and again each time it returns.
     """
     since = seen.finding.since
     if fault is None or (since and since > fault.began):

@@ -1,7 +1,7 @@
-"""Builds the table of `archiver status`: one row per site with its health, articles, runs, schedule and coverage, read
-with a few queries for all sites together.
+"""Builds the table of `archiver status`, one row per site with its health, articles, runs, schedule and coverage, and
+reads the history of one site, one series of values per measure.
 
-Also reads the history of a site: what each of its last runs did and found, as one series of values per measure.
+The table is read with a few queries for all sites together.
 """
 
 from __future__ import annotations

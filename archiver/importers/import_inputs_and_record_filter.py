@@ -1,5 +1,5 @@
-"""Determines the inputs of an import: which files the arguments name, and which of their records are selected. Also
-recognizes a file that was imported before.
+"""Determines which files an import reads and which of their records are selected, and recognizes files that were
+imported before.
 """
 
 from __future__ import annotations
@@ -18,14 +18,12 @@ from urllib.parse import urlsplit
 
 from archiver.errors import UnreadableInput
 from archiver.urls import normalize
-from archiver.warc.foreign_captures import warc_date
+from archiver.warc.foreign_captures import CAPTURE_KINDS, warc_date
 from archiver.warc.foreign_warc_arc_wacz_reader import MAGIC, RECORDS, MemberStream, WACZMember, read_wacz_members
 from archiver.warc.http_response import may_be_page
-from archiver.warc.record_problems import Problem, ProblemKind
+from archiver.warc.import_problems import Problem, ProblemKind
 
 # Selection of records by site or host and by the time of capture.
-
-_SELECTABLE = frozenset({"response", "resource", "revisit"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,7 @@ class RecordSelector:
         kind = fields.get("warc-type", "").lower()
         if kind in ("request", "continuation"):
             return True
-        if kind not in _SELECTABLE or self.why_not_kept(fields):
+        if kind not in CAPTURE_KINDS or self.why_not_kept(fields):
             return False
         if kind == "revisit" or self._choice.all_captures or "warc-segment-number" in fields:
             return True
@@ -218,6 +216,14 @@ def expand_inputs(words: Iterable[str]) -> Iterator[Path]:
 
 def check_inputs_exist(words: Iterable[str]) -> None:
     """Raises UnreadableInput if none of the files exists that command-line arguments name (see `expand_inputs`)."""
+    words = list(words)
+    for word in words:
+        if "://" in word:
+            raise UnreadableInput(
+                word,
+                "it is a URL, not a file: 'archiver crawl URL' crawls a site, 'archiver import --wayback URL' fetches "
+                "old captures of it, and 'curl -s URL | archiver import -' reads a file from the web",
+            )
     paths = list(expand_inputs(words))
     if not any(str(path) == STDIN or path.exists() for path in paths):
         raise UnreadableInput(str(paths[0]), "there is no such file or folder")

@@ -37,7 +37,7 @@ from archiver.storage.article_tables import captures_redirects_and_import_record
 from archiver.storage.article_tables.captures_redirects_and_import_records import ImportCounts
 from archiver.storage.full_text_and_saved_searches import batch_indexing
 from archiver.warc.decompressing_stream import ByteStream, StreamPosition
-from archiver.warc.record_problems import Problem, ProblemKind
+from archiver.warc.import_problems import Problem, ProblemKind
 
 _PREFIX = "import"
 _SMALL = 24 << 20

@@ -45,7 +45,7 @@ from archiver.storage.pages import moment, stamp
 from archiver.storage.sites_settings_and_rules import SiteLookup, SiteScope
 from archiver.urls import urlkey
 from archiver.warc.foreign_captures import ForeignCapture
-from archiver.warc.record_problems import Problem, ProblemKind
+from archiver.warc.import_problems import Problem, ProblemKind
 from archiver.warc.warc_and_cdxj_writer import WarcWriter
 from archiver.warc.warc_records import Exchange, ForeignOrigin, Original, copied_records
 from archiver.warc.warc_repair_rewriting_and_digests import RepairedFile, find_unfinished_files, repair_warc

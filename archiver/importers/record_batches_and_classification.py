@@ -1,5 +1,5 @@
-"""Groups the records of a file into batches, and reads the batches on all cores. Reading a record means to classify it
-as a post, another page, a redirect and so on, and to extract the article of a post.
+"""Groups the records of a file into batches, reads the batches on all cores, and classifies each record as a post,
+another page, a redirect and so on. The articles of posts are extracted.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from urllib.parse import urljoin, urlsplit
 from sqlite_utils import Database
 
 from archiver.articles.suspicious_changes_and_impossible_values import drop_impossible_values
-from archiver.extraction.article import extract_page
+from archiver.discovery.cdx_and_timemaps import REDIRECTS
 from archiver.extraction.page import parse_page
+from archiver.extraction.page_extraction_and_rule_reading import extract_page
 from archiver.extraction.template.site_rules_and_constants import SiteRules
 from archiver.importers.import_inputs_and_record_filter import RecordSelector
 from archiver.items import Article, PageKind, UsageStatement
@@ -44,7 +45,7 @@ from archiver.warc.decompressing_stream import ByteStream, StreamPosition
 from archiver.warc.foreign_captures import ForeignCapture, RecordPair, RecordPairs, foreign_capture_in
 from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecords
 from archiver.warc.http_response import HTTPResponse
-from archiver.warc.record_problems import Problem, ProblemKind
+from archiver.warc.import_problems import Problem, ProblemKind
 from archiver.warc.warc_records import Exchange
 
 # From a stream of records to batches. Records that need no reading are only counted.
@@ -129,7 +130,6 @@ def _add_to_batch(item: RecordPair | Problem, batch: RecordBatch, selector: Reco
 # Reading records.
 
 _NOT_FOUND = "not-found"
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # Revisit records seldom state the type of their payload. URLs with these endings are not pages.
 _NOT_PAGES = (
     ".jpg",
@@ -272,7 +272,7 @@ def _classify_without_page(base: ReadRecord, found: ForeignCapture, answer: HTTP
     """Returns `base` completed for a response without a page: a post that is gone, a redirect, or another status."""
     if found.status in (404, 410):
         return replace(base, kind=RecordKind.GONE)
-    location = answer.header("location") if found.status in _REDIRECTS else ""
+    location = answer.header("location") if found.status in REDIRECTS else ""
     target = normalize(urljoin(found.url, location)) if location else None
     if target and urlkey(target) != urlkey(found.url):
         return replace(base, kind=RecordKind.REDIRECT, target=target)

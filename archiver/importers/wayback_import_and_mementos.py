@@ -1,10 +1,9 @@
-"""Converts a web archive's response to the WARC record of the requested capture, or says why the response is not that
-capture.
+"""Imports captures from a web archive: decides which captures to fetch, converts the web archive's responses to WARC
+records, and stores them. `wayback_spider` fetches them.
 
-A response is a capture if it has a Memento-Datetime header (RFC 7089, section 2.1.1), or if its payload has the digest
-in the list of captures. Any other response is a page of the web archive itself. All functions are pure.
-
-An import from a web archive: decides which captures to fetch, and stores them. `wayback_spider` fetches them.
+A response is a capture (a memento) if it has a Memento-Datetime header (RFC 7089, section 2.1.1), or if its payload has
+the digest in the list of captures. Any other response is a page of the web archive itself. The functions that convert
+responses are pure.
 
 The list of a site's captures is kept in a temporary database on disk, because a large site has millions of captures.
 """
@@ -61,7 +60,7 @@ from archiver.warc.decompressing_stream import StreamPosition
 from archiver.warc.foreign_captures import ForeignCapture, RecordPair, normalize_sha1
 from archiver.warc.foreign_captures import warc_date as parse_warc_date
 from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecord
-from archiver.warc.record_problems import Problem, ProblemKind
+from archiver.warc.import_problems import Problem, ProblemKind
 from archiver.warc.warc_records import MAX_BODY, Headers, warc_date
 
 _ORIGINAL = b"x-archive-orig-"

@@ -47,7 +47,7 @@ from archiver.politeness.throttle import BUSY, Throttle
 from archiver.spiders.run_endings_and_outage_guards import FailureStreak, outcome_of_failure
 from archiver.storage.archive_opening_and_transactions import environment_error, is_environment_error
 from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecord
-from archiver.warc.record_problems import Problem, ProblemKind
+from archiver.warc.import_problems import Problem, ProblemKind
 
 _log = logging.getLogger(__name__)
 _LANES = 8

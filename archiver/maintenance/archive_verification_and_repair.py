@@ -47,7 +47,7 @@ from archiver.storage.article_tables.article_and_revision_rows import (
     revision_rows,
     write_facets,
 )
-from archiver.urls import urlkey
+from archiver.urls import urlkey_or_empty
 from archiver.warc.warc_and_cdxj_writer import seal
 
 _COMPARE = "Compare it with 'archiver show {0} --revision {1}' and its capture, and restore the original values."
@@ -84,7 +84,7 @@ def _check_text(row: Row, article: Article, versions: list[Row]) -> Iterator[Ver
         differing.append("its text does not match its digest (content_digest)")
     if row["meaning_digest"] != meaning_digest(article):
         differing.append("its fields do not match their digest (meaning_digest)")
-    if _urlkey_or_empty(article.url) != row["urlkey"]:
+    if urlkey_or_empty(article.url) != row["urlkey"]:
         differing.append("its URL does not match its urlkey")
     current = next((v for v in versions if v["revision"] == row["revision"]), None)
     if current is not None and (names := _differing_fields(article, _revision_or_none(current))):
@@ -117,13 +117,6 @@ def _differing_fields(article: Article, version: Article | None) -> list[str]:
         if version is None
         else [name for name in PAGE_FIELDS if name not in LATEST and getattr(article, name) != getattr(version, name)]
     )
-
-
-def _urlkey_or_empty(url: str) -> str:
-    try:
-        return urlkey(url)
-    except ValueError:
-        return ""
 
 
 def _revision_or_none(row: Row) -> Article | None:
@@ -362,7 +355,7 @@ def _link_pages(db: Database) -> list[str]:
 
 
 def _rebuild_clusters(db: Database) -> None:
-    """Makes the clusters of all articles anew from their near-duplicate links, after deleting references to missing
+    """Rebuilds the clusters of all articles from their near-duplicate links, after deleting references to missing
     clusters.
     """
     db.execute(

@@ -1,10 +1,11 @@
-"""The generations of a backup. The newest has the name that the user gave (archive.db); each earlier one has that name
-with the time at which it was made (archive-2026-05-12-030000.db).
+"""Copies and checks the files of a backup, and manages its generations. `backup_run_and_removed_posts` makes a backup
+with these functions.
 
-All are complete archives in one folder and share its WARC files.
+The database is copied with SQLite's backup API while other programs write to it, then its WARC files. A copy is checked
+before it takes the place of the last backup, which can be kept as an earlier generation.
 
-Backs up an archive while other programs write to it: copies the database with SQLite's backup API, then its WARC
-files. A copy is checked before it takes the place of the last backup, which can be kept as an earlier generation.
+The newest generation has the name that the user gave (archive.db); each earlier one has that name with the time at
+which it was made (archive-2026-05-12-030000.db). All are complete archives in one folder and share its WARC files.
 
 A read transaction keeps the copy consistent. In write-ahead log mode it blocks no writer
 (https://www.sqlite.org/wal.html, section 2.2); in any other mode, each commit of another program restarts the copy.
@@ -102,7 +103,7 @@ def inspect_generation(file: Path, source: Database | None = None) -> Generation
 
 
 def is_backup(db: Database, file: Path) -> bool:
-    """Returns True if the archive `db` says of itself that it is a backup that was made at the path of `file`."""
+    """Returns True if the archive `db` contains the record that it is a backup made at the path of `file`."""
     own = file.resolve()
     targets = [Path(one.path) for one in read_backups(db)]
     return any(own == target or own in earlier_files(target) for target in targets if target.parent == own.parent)
@@ -503,7 +504,7 @@ def _check_target(source: Database, archive: Path, target: Path, *, force: bool)
 
 def _why_not_backup(source: Database, target: Path) -> str:
     """Returns "" if the file at `target` is an earlier backup of the archive that is open as `source`. Otherwise
-    returns a phrase that says why it is none.
+    returns a phrase that says why it is not a backup.
     """
     try:
         other = open_archive(target, read_only=True, to_copy=True)

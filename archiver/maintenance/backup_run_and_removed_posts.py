@@ -1,7 +1,7 @@
-"""Makes a backup from start to end: copies the archive, keeps earlier generations, deletes on request the backup files
-that hold removed posts, and records the result in the archive.
+"""Makes a backup from start to end, and finds the backups that still hold posts which were removed from the archive.
 
-Also finds the backups that still hold posts which were removed from the archive.
+A backup copies the archive, keeps earlier generations, deletes on request the backup files that hold removed posts, and
+records the result in the archive.
 """
 
 from __future__ import annotations

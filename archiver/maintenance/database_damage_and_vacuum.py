@@ -1,7 +1,5 @@
-"""Finds damaged pages of an archive's database file, the tables and indexes that they belong to, and the articles that
-cannot be read because of them.
-
-Compacts an archive (`archiver vacuum`): rewrites its database file without unused space.
+"""Finds the damage in an archive's database file (damaged pages, their tables and indexes, the articles that cannot be
+read), and compacts the file (`archiver vacuum`).
 """
 
 from __future__ import annotations

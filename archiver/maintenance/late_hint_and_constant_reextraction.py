@@ -1,9 +1,9 @@
-"""Extracts stored captures again at the end of a run, if the run has found something that changes the result. Nothing
-is fetched.
+"""Extracts stored captures again at the end of a run, if the run found late source hints or values that belong to the
+site and not to its posts (constants). Nothing is fetched.
 
-There are two cases. A source hint was found after its page was captured, for example because a feed failed in the first
-crawl (a late hint). Values from late hints do not make revisions. Or a value in stored articles proved to belong to the
-site and not to the posts (a constant). The affected articles are then extracted again without this value.
+A late hint was found after its page was captured, for example because a feed failed in the first crawl. Values from
+late hints do not make revisions. Articles with a value that proved to be a constant are extracted again without this
+value.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def find_late_hints(db: Database, site_id: int, now: datetime, most: int = _MOST
         "join captures c on c.id = coalesce(a.capture_id, p.capture_id) "
         f"where p.site_id = ? and {HINT_IS_LATE} and p.due_at > ? and p.priority > 0 "
         "and ((a.id is not null and p.outcome in ('archived', 'unchanged')) "
-        "or (p.outcome = 'not-article' and p.rule is not 'not-html')) order by p.id limit ?",
+        "or (p.outcome = 'not-article' and p.rule is not 'not-html' and h.digests <> '{}')) order by p.id limit ?",
         [site_id, stamp(now), most],
     ).fetchall()
     return [

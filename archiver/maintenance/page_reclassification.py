@@ -17,9 +17,9 @@ from sqlite_utils import Database
 
 from archiver.articles.post_verdicts_by_page_form import SiteVerdicts, judge_article, judge_forms
 from archiver.articles.suspicious_changes_and_impossible_values import drop_impossible_values
-from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.page_classifier import Answer
+from archiver.extraction.page_extraction_and_rule_reading import extract_page
 from archiver.extraction.template.page_form_and_date_slot import date_slot, page_form
 from archiver.extraction.template.site_rules_and_constants import SiteRules
 from archiver.items import Article, Outcome, PageForm, PageKind, PageResult, SourceHint

@@ -1,5 +1,8 @@
-"""Checks the part of the archive that has not been read for the longest time. `archiver schedule` runs this each night,
-so that everything is read within a few weeks, and damage is found before a reader meets it.
+"""Checks the part of the archive that has not been read for the longest time, and groups the damage that checks find by
+its cause.
+
+`archiver schedule` runs this check each night, so that everything is read within a few weeks, and damage is found
+before a reader meets it.
 
 An archive is checked in units: each table with its indexes, ranges of articles, and each WARC file. The order is: WARC
 files that are missing or too short, units that were damaged before, and then the units that have not been read for the

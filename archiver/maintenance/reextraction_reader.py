@@ -27,9 +27,9 @@ from archiver.articles.revision_insertion_and_kept_values import (
 )
 from archiver.articles.suspicious_changes_and_impossible_values import drop_impossible_values
 from archiver.errors import ArticleNotFound, SiteNotFound, UnreadableInput
-from archiver.extraction.article import extract_page, garbage_collection_paused
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.page_classifier import Answer
+from archiver.extraction.page_extraction_and_rule_reading import extract_page, garbage_collection_paused
 from archiver.extraction.template.rule_induction import Sample, reports_whole_post
 from archiver.extraction.template.site_rules_and_constants import SiteConstants, SiteRules
 from archiver.extraction.template.template_learning_and_checking import learn_with_constants, read_without_constants

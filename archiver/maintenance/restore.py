@@ -34,7 +34,7 @@ from archiver.maintenance.merge_captures_and_pages import merge_tombstones
 from archiver.maintenance.takedown import finish_takedowns
 from archiver.maintenance.verify_captures import find_flaws, find_warc_files, make_index_lines
 from archiver.storage.archive_opening_and_transactions import (
-    environment_error,
+    archive_faults,
     free_bytes,
     open_archive,
     opened,
@@ -191,7 +191,7 @@ def restore_archive(plan: RestorePlan, progress: Progress) -> RestoreResult:
     archive, out = plan.archive, RestoreResult()
     archive.parent.mkdir(parents=True, exist_ok=True)
     part = archive.with_name(f".{archive.name}.restored")
-    with _without_writers(archive), _converted_errors(archive):
+    with _without_writers(archive), archive_faults(archive):
         try:
             with _opened_backup(plan.backup, archive) as theirs:
                 _copy_database(theirs, part, archive, progress)
@@ -231,14 +231,6 @@ def _without_writers(archive: Path) -> Iterator[None]:
     scheduler = lock_schedule(archive) if scheduler_process(archive) is not None else nullcontext()
     with scheduler, lock_archive_exclusively(archive):
         yield
-
-
-@contextmanager
-def _converted_errors(archive: Path) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise environment_error(error, archive) from error
 
 
 def _copy_database(theirs: Database, part: Path, archive: Path, progress: Progress) -> None:
@@ -310,7 +302,7 @@ def restore_captures(backup: Path, archive: Path, names: Sequence[str], progress
     out = RestoreResult()
     if not (backup.parent / "warc").is_dir():
         raise RestoreRefused(str(backup), "there is no folder warc/ next to it: it was made without --captures")
-    with _without_writers(archive), _converted_errors(archive), opened(archive) as db:
+    with _without_writers(archive), archive_faults(archive), opened(archive) as db:
         known = {row[0] for row in db.execute("select distinct warc_file from captures where warc_file is not null")}
         for name in names:
             if name not in known and not (archive.parent / name).exists() and not (backup.parent / name).exists():

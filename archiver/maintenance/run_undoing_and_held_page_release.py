@@ -17,8 +17,8 @@ from sqlite_utils import Database
 
 from archiver.articles.suspicious_changes_and_impossible_values import HoldRule, drop_impossible_values
 from archiver.errors import RunNotFound
-from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
+from archiver.extraction.page_extraction_and_rule_reading import extract_page
 from archiver.items import Article, Outcome, PageKind, PageResult
 from archiver.maintenance.reextraction_reader import RulesByTime, read_response
 from archiver.sites.page_objects import load_page_objects

@@ -44,7 +44,7 @@ from archiver.storage.full_text_and_saved_searches import delete_search_index
 from archiver.storage.locks import lock_archive_exclusively
 from archiver.storage.pages import last_rowid, stamp
 from archiver.storage.tombstones import Tombstone, pending_takedowns, tombstones
-from archiver.urls import urlkey
+from archiver.urls import urlkey, urlkey_or_empty
 from archiver.warc.warc_records import read_record
 from archiver.warc.warc_repair_rewriting_and_digests import (
     MovedRecord,
@@ -480,7 +480,7 @@ def _find_removals(db: Database, folder: Path, name: str, scope: ErasureScope) -
             (removed_ids if remove else kept_ids).add(record_id)
         else:
             remove = kind != "warcinfo" and (
-                concurrent_to in removed_ids or (concurrent_to not in kept_ids and _urlkey_or_empty(url) in scope.keys)
+                concurrent_to in removed_ids or (concurrent_to not in kept_ids and urlkey_or_empty(url) in scope.keys)
             )
         if remove:
             removed[member.offset] = b""
@@ -492,7 +492,7 @@ def _is_removed(
 ) -> bool:
     if row in scope.own:
         return True
-    key = _urlkey_or_empty(fields.get("warc-target-uri", ""))
+    key = urlkey_or_empty(fields.get("warc-target-uri", ""))
     if _belongs_to_kept_article(db, key, row, scope):
         return False
     if key in scope.keys or fields.get("warc-payload-digest", "") in scope.digests:
@@ -522,13 +522,6 @@ def _belongs_to_kept_article(db: Database, key: str, row: int | None, scope: Era
         ).fetchone()
         is not None
     )
-
-
-def _urlkey_or_empty(url: str) -> str:
-    try:
-        return urlkey(url) if url else ""
-    except ValueError:  # a record of another program may have an invalid URL
-        return ""
 
 
 def _rewrite(db: Database, folder: Path, name: str, changes: dict[int, bytes]) -> None:

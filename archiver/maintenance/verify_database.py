@@ -19,7 +19,7 @@ from archiver.storage.column_values import stored_time
 from archiver.storage.full_text_and_saved_searches import TOKENIZER
 from archiver.storage.page_discoveries import PAGE_COUNTS_QUERY
 from archiver.storage.schema_and_migrations import migrations
-from archiver.urls import urlkey
+from archiver.urls import urlkey_or_empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +271,7 @@ def check_captures_of_articles(db: Database) -> Iterator[VerifyFinding]:
     If the URL belongs to another article without this capture, there is no finding, because the site may have used the
     URL for another post later.
     """
-    db.register_function(_urlkey_or_empty, name="urlkey", deterministic=True, replace=True)
+    db.register_function(lambda url: urlkey_or_empty(str(url)), name="urlkey", deterministic=True, replace=True)
     yield from limit_findings(
         VerifyFinding(
             "capture-strange",
@@ -287,13 +287,6 @@ def check_captures_of_articles(db: Database) -> Iterator[VerifyFinding]:
             "and r.capture_id = c.id))"
         )
     )
-
-
-def _urlkey_or_empty(url: object) -> str:
-    try:
-        return urlkey(str(url))
-    except ValueError:
-        return ""
 
 
 def check_tombstones(db: Database) -> Iterator[VerifyFinding]:

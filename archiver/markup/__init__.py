@@ -1,6 +1,5 @@
-"""Marks, which are the structure of a text over its plain text; and the HTML and Markdown that are written from them.
-
-Also regular expressions that are compiled when they are first used.
+"""Marks (the structure of a text over its plain text), the HTML and Markdown written from them, and regular expressions
+that are compiled when they are first used.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Scrapy middlewares that refuse requests to private network addresses, requests for posts outside the site, and
 requests that robots.txt forbids.
 
-The files for a whole host, robots.txt (RFC 9309) and tdmrep.json, are read before any page.
+A host's robots.txt (RFC 9309) and tdmrep.json are read before any of its pages.
 `archiver.politeness.robots_and_usage_statements` parses robots.txt.
 """
 
@@ -51,7 +51,7 @@ from archiver.politeness.robots_and_usage_statements import (
 from archiver.spiders.page_request import FetchNotes, HostFileRequest, notes_of, page_of, purpose_of
 from archiver.spiders.run_endings_and_outage_guards import outcome_of_failure
 from archiver.storage.archive_opening_and_transactions import writing
-from archiver.storage.crawl_exclusions_and_trap_evidence import find_host_file, make_allowed_due, store_host_file
+from archiver.storage.crawl_traps_redirect_loops_and_host_files import find_host_file, make_allowed_due, store_host_file
 
 T = TypeVar("T")
 # These files are requested before any page of the host.

@@ -1,13 +1,11 @@
-"""Scrapy middleware that makes requests conditional, and writes each response to WARC as it was transferred.
+"""Scrapy middlewares for responses: write each to WARC, decode and limit bodies, refuse truncated bodies, and retry
+failed requests.
 
-It runs between the redirect middleware (600) and the cookies middleware (700). There it sees redirects, and bodies that
-are still content-encoded. A decoded body would not be the payload that the server sent.
+The capture middleware also makes requests conditional. It runs between the redirect middleware (600) and the cookies
+middleware (700). There it sees redirects, and bodies that are still content-encoded. A decoded body would not be the
+payload that the server sent.
 
-Scrapy middlewares for response bodies: decode content codings, refuse truncated bodies, and limit the size of
-bodies.
-
-Also retries failed requests: at once after an error or a truncated body, and after a pause if a busy host asked for
-one.
+A failed request is retried at once after an error or a truncated body, and after a pause if a busy host asked for one.
 """
 
 from __future__ import annotations

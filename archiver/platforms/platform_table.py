@@ -12,7 +12,7 @@ from functools import cache
 from itertools import chain
 
 from archiver.items import PageKind
-from archiver.platforms.selector_index import Index
+from archiver.platforms.css_and_xpath_evaluator import Index
 
 
 @dataclass(frozen=True, slots=True)

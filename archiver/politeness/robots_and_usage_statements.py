@@ -1,16 +1,14 @@
-"""Parses robots.txt by RFC 9309: selects the group of rules for this crawler, and decides what a response for the file
-means.
+"""Parses robots.txt (RFC 9309), and reads usage statements: what a response says about how it may be used, in robots
+directives, TDM reservations and licences.
 
-Where the RFC leaves parsers a choice, lines are read as by Google's parser (github.com/google/robotstxt). Protego
-matches URLs against rules as section 2.2.2 requires, but it selects the wrong group in some cases: it would apply a
-group for "arch" to this crawler, would not apply a group for "archiver/2.0", and would end a group at a Crawl-delay
-between two User-agent lines. Therefore this module selects the group, and gives Protego only the rules of that group.
+Where the RFC leaves parsers a choice, lines of robots.txt are read as by Google's parser (github.com/google/robotstxt).
+Protego matches URLs against rules as section 2.2.2 requires, but it selects the wrong group in some cases: it would
+apply a group for "arch" to this crawler, would not apply a group for "archiver/2.0", and would end a group at a
+Crawl-delay between two User-agent lines. Therefore this module selects the group, and gives Protego only the rules of
+that group.
 
-Reads usage statements: what a response says about how it may be used, in robots directives, TDM reservations and
-licences.
-
-What may be published is decided later from these statements, when a dataset is built. The words of X-Robots-Tag and of
-the robots meta element are not standardised, so every word in the form of a directive is kept. TDMRep is the "TDM
+What may be published is decided from the usage statements later, when a dataset is built. The words of X-Robots-Tag and
+of the robots meta element are not standardised, so every word in the form of a directive is kept. TDMRep is the "TDM
 Reservation Protocol" (W3C Community Group Final Report, 10 May 2024), cited by the titles of its sections.
 """
 
@@ -21,13 +19,16 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from lxml import etree
 from protego import Protego
 
 from archiver.items import UsageStatement
 from archiver.markup import lazy_regex
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 # Files that apply to a whole host (robots.txt, tdmrep.json).
 

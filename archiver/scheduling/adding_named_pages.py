@@ -7,27 +7,29 @@ fetched like those of a crawl: robots.txt, delays, WARC records and all pipeline
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from sqlite_utils import Database
 
+from archiver.discovery.url_classifier_and_patterns import origin_of
 from archiver.errors import ArticleRemoved, BadAddress, HostNotFound, PageNotFetched, URLNotFound
-from archiver.items import Outcome
+from archiver.items import Outcome, PageKind
 from archiver.maintenance.reextraction_reader import read_response
-from archiver.scheduling.crawl_plans_process_and_results import CommonOptions, CrawlPlan, CrawlResult, make_plan
-from archiver.scheduling.crawl_pool import run_plans
+from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlPlan, CrawlResult, make_plan
+from archiver.scheduling.crawl_process_and_pool import run_plans
 from archiver.sites.archiver_toml import effective_settings
-from archiver.storage.archive_opening_and_transactions import opened, writing
+from archiver.storage.archive_opening_and_transactions import discard_empty_archive, opened, writing
 from archiver.storage.completeness_and_url_history import url_history
 from archiver.storage.full_text_and_saved_searches import archive_mark
 from archiver.storage.pages import capture_of_page, forget_missing_pages, moment, page_row
-from archiver.storage.sites_settings_and_rules import SiteLookup, find_site, remove_site
+from archiver.storage.sites_settings_and_rules import SiteLookup, find_site, forget_unanswered_site, remove_site
 from archiver.storage.tombstones import tombstone_at
 from archiver.urls import normalize, start_address, urlkey
 
@@ -66,7 +68,7 @@ _MOST_MOVES = 3
 
 @dataclass(frozen=True, slots=True)
 class NamedPage:
-    """One page that a person has named, with what came of it.
+    """One page that a person has named, with the result of adding it.
 
     - `asked`: its address as the person gave it; `url`: in normalized form, or where a redirect led.
     - `reason`: why it is not archived, or how its address differs from that of its article.
@@ -150,7 +152,8 @@ def add_pages(archive: Path, addresses: Iterable[str], options: AddOptions) -> t
     asked = list(dict.fromkeys(address.strip() for address in addresses))
     adding = _Addition(archive, options)
     _read_addresses(adding, asked)
-    if archive.exists():
+    is_new = not archive.exists() or not archive.stat().st_size
+    if not is_new:
         with opened(archive, read_only=True) as db:
             _settle_known(adding, db)
     signum = 0
@@ -160,6 +163,8 @@ def add_pages(archive: Path, addresses: Iterable[str], options: AddOptions) -> t
         signum = _fetch(adding, apart=turn > 0)
     for url in list(adding.waiting):
         adding.settle(url, NamedPage(url, url, "failed", "it redirects from site to site without end"))
+    if is_new and archive.exists() and not signum:
+        discard_empty_archive(archive)
     return [adding.pages[one] for one in asked], signum
 
 
@@ -232,18 +237,18 @@ def _plan(adding: _Addition) -> list[CrawlPlan]:
     """Returns a plan for each site that has a page to fetch. Settles the pages of hosts that do not exist."""
     by_site: dict[str, list[str]] = {}
     settings: dict[str, dict[str, Any]] = {}
-    if adding.archive.exists():
+    if adding.archive.exists() and adding.archive.stat().st_size:
         with opened(adding.archive, read_only=True) as db:
             lookup, settings_of = SiteLookup(db), effective_settings(db)
             for url in adding.waiting:
                 site = lookup.of(url)
-                start = site.start_url if site else _origin(url)
+                start = site.start_url if site else origin_of(url)
                 by_site.setdefault(start, []).append(url)
                 if site:
                     settings[start] = settings_of({**find_site(db, site.name), "id": site.id})
     else:
         for url in adding.waiting:
-            by_site.setdefault(_origin(url), []).append(url)
+            by_site.setdefault(origin_of(url), []).append(url)
     plans = []
     for start, urls in by_site.items():
         own, options = settings.get(start, {}), adding.options
@@ -255,11 +260,6 @@ def _plan(adding: _Addition) -> list[CrawlPlan]:
             continue
         plans.append(replace(plan, pages=tuple(urls)))
     return plans
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}/"
 
 
 def _prepare(adding: _Addition, db: Database, plans: Sequence[CrawlPlan]) -> None:
@@ -307,7 +307,17 @@ def _judge(adding: _Addition, found: Mapping[str, Any], result: CrawlResult) -> 
     if stored in (Outcome.DUE, None):
         stopped: PageOutcome = "interrupted" if result.outcome == "interrupted" else "failed"
         return _page_of(found, stopped, result.reason or "it was not fetched")
-    return _page_of(found, _BY_STORED.get(stored, "failed"), found["reason"] or result.reason)
+    return _page_of(found, _BY_STORED.get(stored, "failed"), _advise_crawl(found) or found["reason"] or result.reason)
+
+
+def _advise_crawl(found: Mapping[str, Any]) -> str:
+    """Returns the reason why a page that lists posts is no article, with the command that archives the posts. Returns
+    "" for other pages.
+    """
+    if found["outcome"] != Outcome.NOT_ARTICLE or found["kind"] not in (PageKind.LISTING, PageKind.FEED):
+        return ""
+    what = "a feed" if found["kind"] == PageKind.FEED else "a page that lists posts"
+    return f"it is {what}, not a post: 'archiver crawl {shlex.quote(found['site'])}' archives the posts of the site"
 
 
 def _describe_difference(found: Mapping[str, Any]) -> str:
@@ -329,14 +339,15 @@ def _redirect_target(db: Database, folder: Path, found: Mapping[str, Any]) -> st
 
 def _forget_mistakes(adding: _Addition, db: Database, plans: Sequence[CrawlPlan]) -> None:
     """Removes what mistyped addresses have left: pages that do not exist, and new sites of which no page answered."""
-    keys = {urlkey(url) for plan in plans for url in plan.pages} & adding.unknown
-    with writing(db):
-        forget_missing_pages(db, keys)
     for name in sorted(adding.new_sites):
         answered = any(page.site == name and page.outcome not in _NOTHING for page in adding.pages.values())
         if not answered:
             adding.new_sites.discard(name)
-            remove_site(db, name)
+            if not forget_unanswered_site(db, name):
+                remove_site(db, name)
+    keys = {urlkey(url) for plan in plans for url in plan.pages} & adding.unknown
+    with writing(db):
+        forget_missing_pages(db, keys)
 
 
 _NOTHING: frozenset[PageOutcome] = frozenset({"gone", "failed", "interrupted"})

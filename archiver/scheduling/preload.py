@@ -16,8 +16,8 @@ from archiver.sites.page_objects import installed_page_objects
 
 for name in (
     "scrapy.core.downloader.contextfactory",  # first, because Scrapy inspects the whole stack when it imports this
-    "archiver.scheduling.crawl_pool",
-    "archiver.scheduling.crawl_plans_process_and_results",
+    "archiver.scheduling.crawl_process_and_pool",
+    "archiver.scheduling.crawl_plans_and_results",
     "archiver.scheduling.scheduler_loop_and_processes",
     "archiver.search.index_refresh_opening_and_check",
     "archiver.health.notification_messages_and_channels",

@@ -28,7 +28,7 @@ from archiver.frontier.fetch_order_revisits_and_crawl_times import start_interva
 from archiver.health.health_report_and_metrics import RESERVE
 from archiver.health.notification_policy import next_release
 from archiver.maintenance.partial_check_and_damage_causes import is_part_due
-from archiver.scheduling.crawl_plans_process_and_results import (
+from archiver.scheduling.crawl_plans_and_results import (
     GRACE,
     CommonOptions,
     CrawlOutcome,
@@ -138,7 +138,7 @@ def _run_crawl(link: Connection, crawl: SiteCrawl, order: CommonOptions) -> None
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     unblock_end_signals()
     threading.Thread(target=_stop_without_scheduler, args=(link,), daemon=True).start()
-    from archiver.scheduling.crawl_pool import run_plans
+    from archiver.scheduling.crawl_process_and_pool import run_plans
     from archiver.search.index_refresh_opening_and_check import refresh_after_writing
 
     try:

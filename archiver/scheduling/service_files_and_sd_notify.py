@@ -1,5 +1,5 @@
-"""Runs the scheduler as a service. Makes configuration files for systemd, cron or Docker with the paths of this
-machine, and the alert rules and the dashboard for monitoring with Prometheus and Grafana.
+"""Makes the files that run the scheduler as a service (systemd, cron or Docker, with the paths of this machine) and
+monitor it (alert rules and a dashboard for Prometheus and Grafana), and reports to systemd.
 
 A running scheduler reports to systemd that it is ready, what it is doing, and that its loop is still running
 (sd_notify(3)).

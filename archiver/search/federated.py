@@ -34,7 +34,7 @@ from archiver.search.query_plans_hits_and_facets import (
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.search.sorting_and_duplicate_folding import Match, ids_query, matches_by_id, top_hits
 from archiver.storage.article_tables.near_duplicate_clusters import COMMON, LEAST_MET
-from archiver.storage.sites_settings_and_rules import find_site
+from archiver.storage.sites_settings_and_rules import site_with_page
 
 MAX_COMPARED = 5_000
 """The maximum number of articles that are compared across archives to find near-duplicates."""
@@ -117,7 +117,7 @@ def shards_with_sites(shards: Sequence[Shard], query: Query) -> Iterator[tuple[S
         own = []
         for name in query.site:
             try:
-                own.append(find_site(shard.db, name)["name"])
+                own.append(site_with_page(shard.db, name))
                 known.add(name)
             except SiteNotFound as error:
                 missing.setdefault(name, error)

@@ -111,7 +111,7 @@ def choose_unit(plans: Iterable[Plan], requested: str = "", bounds: Collection[d
     """
     if requested:
         if requested not in UNITS:
-            raise BadQuery(f"by {requested}", f"articles are counted by {', '.join(UNITS)}")
+            raise BadQuery(requested, f"articles are counted by {', '.join(UNITS)}", what="period")
         return requested
     by_month = sum_period_counts(plans, "month")
     numbers = [*by_month, *(UNITS["month"].of_day(day) for day in bounds)] or [0]
@@ -567,7 +567,7 @@ def chart_encoder(file: str) -> Encoder:
     if ending == ".svg":
         return lambda svg: svg.encode()
     if ending != ".png":
-        raise BadQuery(f"plot {file}", "the file name must end in .svg or .png")
+        raise BadQuery(file, "the file name must end in .svg or .png", what="name of the chart")
     try:
         import resvg_py
     except ImportError as error:

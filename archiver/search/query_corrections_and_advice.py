@@ -1,8 +1,5 @@
-"""What a search that finds nothing may have meant: words of the index that are spelled like its words, fields that are
-named like its fields, and the number of articles that each would find.
-
-What a query that finds nothing probably meant: corrected words, fields and names, and wider queries that find
-something.
+"""Suggests what a query that finds nothing probably meant: corrected words, fields and names, and wider
+queries, each with the number of articles that it would find.
 """
 
 from __future__ import annotations
@@ -36,7 +33,7 @@ from archiver.search.word_splitting import is_run_letter, lookup_words, split_in
 # Words of the index that are spelled like a given word.
 
 _LETTERS_A_MISTAKE = 3
-"""One mistake is assumed for each so many letters of a word."""
+"""One mistake is assumed for this many letters of a word."""
 MAX_MISTAKES = 2
 
 
@@ -66,12 +63,12 @@ def nearest_words(word: str, known: Iterable[str] | Mapping[str, int], most: int
 
 
 _SHARED_START = 3
-"""Words with two mistakes are looked for among the words of the index that begin with so many letters of the word."""
+"""Words with two mistakes are looked up among the words of the index that share this many first letters."""
 _MOST_COMPARED = 3_000
 _LONGEST = 30
 """Longer words are not corrected: every letter costs a hundred look-ups."""
 _ALPHABET = 0x80
-"""The letters of a script are taken from the block of so many code points that contains a letter of the word."""
+"""The letters of a script are those in the block of this many code points that contains a letter of the word."""
 
 
 def index_words_near(searcher: Searcher, word: str, columns: Collection[str], most: int = 3) -> tuple[str, ...]:
@@ -132,8 +129,8 @@ def _alphabet(word: str) -> frozenset[str]:
 _MOST_WORDS, _MOST_UNKNOWN = 20, 5
 """In a query with more words, or with more unknown words, none is corrected."""
 _FEW, _TIMES = 3, 50
-"""A word in at most so many articles is taken for a mistake if a word that differs by one letter is in so many times as
-many."""
+"""A word in at most `_FEW` articles is considered a mistake if a word that differs by one letter is in at least
+`_TIMES` times as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,16 +182,26 @@ def _looked_up(node: Node | None) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yields each word that a query requires, with the columns of the index in which it is looked for. Words to exclude
     and beginnings of words are left out.
     """
+    for term in _searched_terms(node):
+        words = split_into_words(term.text)
+        for word in words[: len(words) - term.prefix]:
+            yield word, _columns_of(term.column)
+
+
+def _searched_terms(node: Node | None) -> Iterator[Term]:
+    """Yields each term that a result must or may contain."""
     if isinstance(node, And | Or):
         for item in node.items:
-            yield from _looked_up(item)
+            yield from _searched_terms(item)
     elif isinstance(node, Near):
         for term in node.terms:
-            yield from _looked_up(replace(term, column=node.column))
+            yield replace(term, column=node.column)
     elif isinstance(node, Term):
-        words = split_into_words(node.text)
-        for word in words[: len(words) - node.prefix]:
-            yield word, (node.column,) if node.column else tuple(WEIGHTS)
+        yield node
+
+
+def _columns_of(column: str) -> tuple[str, ...]:
+    return (column,) if column else tuple(WEIGHTS)
 
 
 def _replacements(searcher: Searcher, word: str, columns: Sequence[str], most: int) -> tuple[str, ...]:
@@ -230,6 +237,7 @@ def _correction(db: Database, query: Query, replacements: dict[str, str]) -> Cor
 
 
 def _replace_words(text: str, replacements: dict[str, str]) -> str:
+    """Returns a query text in which these (folded) words are replaced; a word replaced by "" is left out."""
     placed = words_with_places(text)
     out, end = "", 0
     for number, word in enumerate(placed.words):
@@ -249,7 +257,7 @@ def _spellings(text: str, words: Collection[str]) -> dict[str, str]:
     return out
 
 
-# Names before a colon that are no fields.
+# Names before a colon that are not fields.
 
 _OTHER_NAMES = {
     **dict.fromkeys(("year", "month", "day", "time", "when", "before", "after", "since", "until", "published"), "date"),
@@ -270,7 +278,7 @@ _OPEN = {"after": "{}..", "since": "{}..", "before": "..{}", "until": "..{}"}
 
 @dataclass(frozen=True, slots=True)
 class FieldCorrection:
-    """A name before a colon in a query that is no field, and the field that may have been meant ("" if none is
+    """A name before a colon in a query that is not a field, and the field that may have been meant ("" if none is
     similar). `text` is the query with that field, and `total` the number of articles that it finds.
     """
 
@@ -281,7 +289,7 @@ class FieldCorrection:
 
 
 def correct_fields(db: Database, query: Query) -> tuple[FieldCorrection, ...]:
-    """Returns a correction for each name before a colon in a query's text that is no field. Raises SiteNotFound or
+    """Returns a correction for each name before a colon in a query's text that is not a field. Raises SiteNotFound or
     IndexMissing.
     """
     return tuple(_correct_field(db, query, one) for one in list_unknown_fields(query.text))
@@ -301,15 +309,20 @@ def _correct_field(db: Database, query: Query, unknown: UnknownField) -> FieldCo
     field = similar_field(unknown.name, unknown.value)
     if not field:
         return FieldCorrection(unknown.name, "", query.text, 0)
-    rest = query.text[unknown.at + len(unknown.name) + 1 : unknown.end]
-    if field == "date":
-        rest = _OPEN.get(unknown.name.lower(), "{}").format(rest)
-    text = f"{query.text[: unknown.at]}{field}:{rest}{query.text[unknown.end :]}"
+    text = _with_field(query.text, unknown, field)
     try:
         total = plan_query(db, replace(query, text=text)).total
-    except BadQuery:  # the value is none of this field
+    except BadQuery:  # the field has no such value
         return FieldCorrection(unknown.name, "", query.text, 0)
     return FieldCorrection(unknown.name, field, text, total)
+
+
+def _with_field(text: str, unknown: UnknownField, field: str) -> str:
+    """Returns a query text with an unknown field replaced by this one; before:2025 becomes date:..2025."""
+    value = text[unknown.at + len(unknown.name) + 1 : unknown.end]
+    if field == "date":
+        value = _OPEN.get(unknown.name.lower(), "{}").format(value)
+    return f"{text[: unknown.at]}{field}:{value}{text[unknown.end :]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,7 +369,7 @@ def advise(plans: Sequence[Plan], query: Query) -> Advice:
     text, changes = _correct_fields(query.text)
     corrected = replace(query, text=text)
     words = _correct_words(plans, corrected)
-    corrected = replace(corrected, text=_with_corrected_words(corrected.text, words))
+    corrected = replace(corrected, text=_replace_words(corrected.text, {old: new for old, new in words.items() if new}))
     changes += [f"{new} instead of {old}" for old, new in words.items() if new]
     if missing := [repr(old) for old, new in words.items() if not new]:
         notes.append(f"No article contains {' or '.join((', '.join(missing[:-1]) or missing[0], *missing[1:][-1:]))}.")
@@ -391,8 +404,7 @@ def _correct_fields(text: str) -> tuple[str, list[str]]:
     changes: list[str] = []
     for unknown in reversed(list_unknown_fields(text)):
         if field := similar_field(unknown.name, unknown.value):
-            end = unknown.at + len(unknown.name)
-            text = f"{text[: unknown.at]}{field}{text[end:]}"
+            text = _with_field(text, unknown, field)
             changes.insert(0, f"{field}: instead of {unknown.name}:")
     return text, changes
 
@@ -404,7 +416,7 @@ def _correct_words(plans: Sequence[Plan], query: Query) -> dict[str, str]:
     """
     corrections: dict[str, str] = {}
     for word, column in islice(_looked_up_words(_parsed(query)), _MAX_WORDS):
-        columns = (column,) if column else tuple(WEIGHTS)
+        columns = _columns_of(column)
         if is_run_letter(word[0]) or _count(plans, columns, word):
             continue
         similar = [one for plan in plans for one in index_words_near(plan.searcher, word, columns, 1)]
@@ -415,31 +427,13 @@ def _correct_words(plans: Sequence[Plan], query: Query) -> dict[str, str]:
 
 def _looked_up_words(node: Node | None) -> Iterator[tuple[str, str]]:
     """Yields each word that a result must or may contain, with the field in which it is looked up ("" for all)."""
-    if isinstance(node, And | Or):
-        for item in node.items:
-            yield from _looked_up_words(item)
-    elif isinstance(node, Near):
-        for term in node.terms:
-            yield from _looked_up_words(replace(term, column=node.column))
-    elif isinstance(node, Term):
-        words, begun = lookup_words(node.text)
-        yield from ((word, node.column) for word in (words[:-1] if node.prefix or begun else words))
+    for term in _searched_terms(node):
+        words, begun = lookup_words(term.text)
+        yield from ((word, term.column) for word in (words[:-1] if term.prefix or begun else words))
 
 
 def _count(plans: Iterable[Plan], columns: Iterable[str], word: str) -> int:
     return sum(plan.searcher.doc_freq(column, word) for plan in plans for column in columns)
-
-
-def _with_corrected_words(text: str, corrections: dict[str, str]) -> str:
-    """Returns a query text in which the words of the index that are keys of `corrections` are replaced."""
-    if not corrections:
-        return text
-    places = words_with_places(text)
-    for number in reversed(range(len(places.words))):
-        if new := corrections.get(places.words[number]):
-            start, end = places.place(number)
-            text = text[:start] + new + text[end:]
-    return text
 
 
 # Names of sites, authors, categories, tags and languages.
@@ -537,7 +531,7 @@ def _replace_name(query: Query, kind: str, value: str, new: str) -> Query:
 def _widen(plans: Sequence[Plan], query: Query) -> Iterator[tuple[Query, str]]:
     """Yields queries with one condition less, each with a phrase that says what it finds."""
     words = dict.fromkeys(_looked_up_words(_parsed(query)))
-    present = [word for word, column in words if _count(plans, (column,) if column else tuple(WEIGHTS), word)]
+    present = [word for word, column in words if _count(plans, _columns_of(column), word)]
     if present and len(words) > 1:
         change = "any of the words" if len(present) > 1 else "only this word"
         yield replace(query, text=" OR ".join(dict.fromkeys(present))), change

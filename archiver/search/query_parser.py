@@ -139,7 +139,7 @@ class Repair:
 
 @dataclass(frozen=True, slots=True)
 class UnknownField:
-    """A name before a colon that is no field, so that `name:value` was searched for as text. It starts at position
+    """A name before a colon that is not a field, so that `name:value` was searched for as text. It starts at position
     `at`, and its value ends at position `end`.
     """
 
@@ -153,7 +153,7 @@ _SCHEMES = ("http", "https", "ftp", "mailto", "file", "urn", "doi")
 
 
 def list_repairs(text: str) -> tuple[Repair, ...]:
-    """Returns how mistakes in a query are read that are no errors: a quotation mark or parenthesis without its
+    """Returns how mistakes in a query are read that are not errors: a quotation mark or parenthesis without its
     counterpart, an operator without a word after or before it, and a field without a value. They are in the order of
     the query.
     """
@@ -191,7 +191,7 @@ def _empty_field(found: re.Match[str], at: int) -> list[Repair]:
 
 
 def list_unknown_fields(text: str) -> tuple[UnknownField, ...]:
-    """Returns the names before a colon in a query that are no fields, in the order of the query. Addresses (https://)
+    """Returns the names before a colon in a query that are not fields, in the order of the query. Addresses (https://)
     and names without a value are left out.
     """
     out = []

@@ -278,8 +278,9 @@ def sort_order(plan: Plan) -> Sort:
     name = plan.query.sort.removeprefix("-")
     if name and name not in SORTS:
         raise BadQuery(
-            f"sort by {plan.query.sort}",
+            plan.query.sort,
             f"the sort keys are {', '.join(SORTS)}; put - before one for descending order{did_you_mean(name, SORTS)}",
+            what="sort order",
         )
     down = plan.query.sort.startswith("-")
     if not name:

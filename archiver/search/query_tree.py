@@ -210,7 +210,7 @@ def time_term(field: str, since: str | None, until: str | None) -> Node:
             else Span(field, None, local_seconds(last.end) - (last.end != _LAST))
         )
     if first and last and (first.start > last.end or (first.start == last.end and not last.is_moment)):
-        raise BadQuery(f"{since} to {until}", "the end is before the start")
+        raise BadQuery(f"{since} to {until}", "the end is before the start", what="period")
     return spans[0] if len(spans) == 1 else And(tuple(spans))
 
 
@@ -242,6 +242,7 @@ def parse_point(text: str) -> tuple[float, float]:
             text,
             "the latitude must be -90 to 90 and the longitude -180 to 180"
             + ("; the latitude comes first" if swapped else ""),
+            what="point",
         )
     return latitude, longitude
 
@@ -250,19 +251,20 @@ def parse_box(text: str) -> Box:
     """Parses a bounding box "W,S,E,N" in degrees, the order of GeoJSON (RFC 7946, section 5). Raises BadQuery."""
     west, south, east, north = _degrees(text, 4, "use W,S,E,N in degrees, for example 5.9,45.8,10.5,47.8")
     if max(abs(west), abs(east)) > 180 or max(abs(south), abs(north)) > 90:
-        raise BadQuery(text, "west and east must be -180 to 180, south and north -90 to 90")
+        raise BadQuery(text, "west and east must be -180 to 180, south and north -90 to 90", what="box")
     if south > north:
-        raise BadQuery(text, "south is greater than north; the order is W,S,E,N")
+        raise BadQuery(text, "south is greater than north; the order is W,S,E,N", what="box")
     return west, south, east, north
 
 
 def _degrees(text: str, count: int, message: str) -> tuple[float, ...]:
+    numbers: tuple[float, ...]
     try:
         numbers = tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise BadQuery(text, message) from None
+        numbers = ()
     if len(numbers) != count or not all(math.isfinite(n) for n in numbers):
-        raise BadQuery(text, message)
+        raise BadQuery(text, message, what="point" if count == 2 else "box")
     return numbers
 
 
@@ -294,7 +296,7 @@ def in_circle(latitude: float, longitude: float, km: float) -> InBox:
     invalid distance.
     """
     if not km > 0 or not math.isfinite(km):
-        raise BadQuery(f"within {km:g} km", "the distance must be greater than 0")
+        raise BadQuery(f"{km:g} km", "the distance must be greater than 0", what="distance")
     return InBox(circle_bounds(latitude, longitude, km), (latitude, longitude, km))
 
 

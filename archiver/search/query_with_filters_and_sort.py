@@ -31,7 +31,7 @@ from archiver.search.query_tree import (
     time_term,
 )
 from archiver.search.sorting_and_duplicate_folding import FOLDS, Fold
-from archiver.storage.sites_settings_and_rules import find_site
+from archiver.storage.sites_settings_and_rules import site_with_page
 
 SORTS: dict[str, str] = {
     "relevance": "",
@@ -114,7 +114,7 @@ def filter_terms(db: Database, query: Query) -> list[Node]:
     """
     out: list[Node] = []
     if query.site:
-        out.append(Or(tuple(Key(f"at:{find_site(db, name)['name']}") for name in query.site)))
+        out.append(Or(tuple(Key(f"at:{site_with_page(db, name)}") for name in query.site)))
     out += [
         Or(tuple(Name(name, index_text(value)) for value in getattr(query, name)))
         for name in ("author", "category", "tag")
@@ -126,16 +126,16 @@ def filter_terms(db: Database, query: Query) -> list[Node]:
         out.append(time_term("published", query.since, query.until))
     if query.near is None:
         if query.within is not None:
-            raise BadQuery(f"within {query.within:g} km", "it needs --near LAT,LON")
+            raise BadQuery(f"{query.within:g} km", "it needs --near LAT,LON", what="distance")
         if query.sort.lstrip("-") == "distance":
-            raise BadQuery("sort by distance", "it needs --near LAT,LON")
+            raise BadQuery("distance", "it needs --near LAT,LON", what="sort order")
     else:
         out.append(in_circle(*query.near, DEFAULT_KM if query.within is None else query.within))
     if query.recent is not None:
         if not 0 < query.recent < inf:
             raise BadQuery(f"recent {query.recent:g}", "the number of days must be greater than 0")
         if query.sort not in ("", "relevance"):
-            raise BadQuery(f"sort by {query.sort}", "--recent only works when sorting by relevance")
+            raise BadQuery(query.sort, "--recent only works when sorting by relevance", what="sort order")
     if query.bbox is not None:
         out.append(InBox(query.bbox))
     return out

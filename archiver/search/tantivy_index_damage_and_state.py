@@ -1,6 +1,5 @@
-"""Opens a search index on disk, and wraps tantivy's searcher so that damaged index files are detected and reported.
-
-Also records which database an index was made from and which changed articles it does not contain yet.
+"""Opens a search index on disk, detects damaged index files (`Searcher` wraps tantivy's), and records from which
+database the index was made and which changed articles it does not contain yet.
 """
 
 from __future__ import annotations

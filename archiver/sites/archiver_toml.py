@@ -26,7 +26,7 @@ from sqlite_utils import Database
 from archiver.errors import BadConfig, BadSetting, UnreadableInput, did_you_mean
 from archiver.markup import lazy_regex
 from archiver.storage.column_values import settings_of
-from archiver.storage.sites_settings_and_rules import read_setting, read_tag, tags_of_sites
+from archiver.storage.sites_settings_and_rules import SETTINGS, read_setting, read_tag, tags_of_sites
 
 # Positions in a TOML text. Python's parser gives the position of a syntax error, but not of a value.
 
@@ -679,13 +679,15 @@ def _serve(table: dict[str, Any]) -> Serve:
 
 def _refuse_key_of_top(path: TOMLPath, key: str) -> None:
     """Raises _InvalidValue for a key that belongs at the beginning of the file but was written after the header of a
-    table, so that TOML takes it for a key of this table.
+    table, so that TOML takes it for a key of this table; and for a setting of sites that was written at the beginning.
     """
     if path and key == "page_objects":
         raise _InvalidValue(
             (*path, key),
             f"{key!r} is not a key of [{'.'.join(path)}]: move it to the top of the file, before the first table",
         )
+    if not path and any(key == one.name for one in SETTINGS):
+        raise _InvalidValue((key,), f"{key!r} is a setting of sites: write it below the line [defaults]")
 
 
 def _only(path: tuple[str, ...], table: dict[str, Any], known: set[str]) -> None:

@@ -35,12 +35,12 @@ from lxml.html import HTMLParser
 from parsel import Selector, SelectorList
 
 from archiver.errors import BadPageObject, UnreadableInput, did_you_mean
-from archiver.extraction.article import extract_page
 from archiver.extraction.authors.heading_byline import BylineBlock
 from archiver.extraction.body import body_of_html, render_container
 from archiver.extraction.date_candidates import date_of_element
 from archiver.extraction.date_parser import Moment, machine_date, visible_date
 from archiver.extraction.page import Page, language_tag, parse_page
+from archiver.extraction.page_extraction_and_rule_reading import extract_page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.template.site_rules_and_constants import SiteRules, from_toml
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text, tidy_body

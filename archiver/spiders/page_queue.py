@@ -17,15 +17,15 @@ from archiver.discovery import soft404_and_walls
 from archiver.discovery.page_links_and_well_known_urls import well_known_urls
 from archiver.frontier.fetch_order_revisits_and_crawl_times import SIDE_LISTING_PRIORITY
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
-from archiver.spiders.crawl_run_and_post_judgement import CrawlRun
+from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlRun
 from archiver.spiders.page_request import MOST_REDIRECTS, PageRequest, ParsedPage, page_request
 from archiver.storage import completeness_and_url_history as completeness
-from archiver.storage import crawl_exclusions_and_trap_evidence as crawl_exclusions
-from archiver.storage import list_changes_and_sampled_posts as listed_posts
+from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_exclusions
+from archiver.storage import delisted_posts_and_edit_samples as listed_posts
 from archiver.storage import pages as page_table
 from archiver.storage.article_tables import multipage_articles
 from archiver.storage.completeness_and_url_history import count_listed_pages_online, find_known_sources
-from archiver.storage.crawl_exclusions_and_trap_evidence import REDIRECTING, redirected_from
+from archiver.storage.crawl_traps_redirect_loops_and_host_files import REDIRECTING, redirected_from
 from archiver.storage.run_records_and_statistics import check_run
 from archiver.urls import Scope, urlkey
 
@@ -125,6 +125,7 @@ class PageQueue:
         self._vanished: list[str] = []
         self._named = deque(map(urlkey, run.order.pages))
         self._asked = set(self._named)
+        self._has_probed = False
         self.is_searching_lists = False
         self.changes = 0
 
@@ -172,8 +173,17 @@ class PageQueue:
         return pages
 
     def _take_named(self, limit: int) -> list[PageRequest]:
-        """Hands out the next pages of those that a person has named, and of those to which they redirect."""
+        """Hands out the next pages of those that a person has named, and of those to which they redirect. Before the
+        first, asks the site for an address that cannot exist, unless a crawl has: otherwise what the site shows for
+        any mistyped address would be an article.
+        """
         pages: list[PageRequest] = []
+        if self._named and not self._has_probed:
+            self._has_probed = True
+            if probe := self.probe_request():
+                return [probe]
+        if any(page.is_probe for page in self._in_progress.values()):
+            return []
         while self._named and len(pages) < limit:
             row = page_table.page_row(self._run.db, self._named.popleft())
             if row is not None:

@@ -12,6 +12,7 @@ from urllib.parse import urljoin, urlsplit
 
 from archiver.discovery import cdx_and_timemaps, feed_parser, page_requisites, sitemaps, wordpress_api
 from archiver.discovery import page_links_and_well_known_urls as link_reader
+from archiver.discovery.cdx_and_timemaps import REDIRECTS
 from archiver.discovery.soft404_and_walls import SoftNotFoundProfile, detect_wall, fingerprint_of
 from archiver.discovery.url_classifier_and_patterns import (
     FILE,
@@ -22,10 +23,16 @@ from archiver.discovery.url_classifier_and_patterns import (
     series_of,
 )
 from archiver.errors import count_noun
-from archiver.extraction.article import extract_page
+from archiver.extraction.category_and_tag_links import (
+    categories_of_entries,
+    category_of_listing,
+    entries_of_listing,
+    is_beside_list,
+)
 from archiver.extraction.page import JAVASCRIPT_REASON, Page, needs_javascript
 from archiver.extraction.page import parse_page as parse_html
 from archiver.extraction.page_decoding_and_mojibake import unpack_undeclared
+from archiver.extraction.page_extraction_and_rule_reading import extract_page
 from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.extraction.template.page_form_and_date_slot import date_slot, page_form
 from archiver.frontier.fetch_order_revisits_and_crawl_times import SOURCE_KINDS
@@ -38,6 +45,7 @@ from archiver.items import (
     Article,
     DiscoveredURL,
     DiscoverySource,
+    ListedCategories,
     ListedPosts,
     Outcome,
     PageKind,
@@ -188,7 +196,6 @@ def parse_cdx_page(
 
 
 SOFT_404 = "soft-404"
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # The kind to which extraction is told that the page belongs, by the kind in the page's row; other kinds say nothing.
 _KNOWN_KINDS = {k: k for k in (PageKind.POST, PageKind.PAGE, PageKind.LISTING)} | {PageKind.PART: PageKind.POST}
 _MAX_HOPS = 5
@@ -394,7 +401,7 @@ def _article_page(
         hint_id=request.hint_id,
         shown=listing_digest(links, page),
         possible_posts=_possible_posts(links, request.url, site.scope.path),
-        listed=listed_posts(links, result.final_url) if links and article.kind is PageKind.LISTING else None,
+        listed=listed_posts(links, page) if links and article.kind is PageKind.LISTING else None,
         next_pages=tuple(t.url for t in links.next_pages) if links and not is_post else (),
         form=None if request.part_of else replace(page_form(page), date_slot=date_slot(article)),
     )
@@ -587,10 +594,11 @@ _FEWEST_ENTRIES = 3
 _ENTRY_KINDS = (PageKind.UNKNOWN, PageKind.POST)
 
 
-def listed_posts(links: link_reader.PageLinks, url: str) -> ListedPosts:
+def listed_posts(links: link_reader.PageLinks, page: Page) -> ListedPosts:
     """Returns the entries of one page of a listing. If hardly any link looks like the title of an entry, all links that
     may lead to posts count as entries.
     """
+    url = page.url
     pages = [t for t in links.links if t.kind in _ENTRY_KINDS]
     titles = [t for t in pages if t.source is DiscoverySource.LISTING]
     entries = titles if len(titles) >= _FEWEST_ENTRIES else pages
@@ -602,6 +610,18 @@ def listed_posts(links: link_reader.PageLinks, url: str) -> ListedPosts:
         frozenset(urlkey(t.url) for t in pages).difference(keys),
         is_first=number == 1,
         is_last=number is not None and all(other is not None and other < number for other in others),
+        categories=_listed_categories(links, page),
+    )
+
+
+def _listed_categories(links: link_reader.PageLinks, page: Page) -> tuple[ListedCategories, ...]:
+    entries = entries_of_listing(links.titles, links.others)
+    beside = categories_of_entries(page, entries)
+    own = category_of_listing(page)
+    posts = {at for element, at in entries if at not in beside and not is_beside_list(element)} if own else ()
+    return (
+        *(ListedCategories(urlkey(at), names, is_beside=True) for at, names in beside.items()),
+        *(ListedCategories(urlkey(at), (own,), is_beside=False) for at in sorted(posts)),
     )
 
 

@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
+from archiver.discovery.cdx_and_timemaps import REDIRECTS
 from archiver.discovery.page_requisites import KEPT_STATUSES, image_size, requisites_of_stylesheet
 from archiver.discovery.safe_xml_and_json_parsing import decode
 from archiver.items import Capture, Outcome, Requisite, RequisiteKind
 from archiver.spiders.page_request import FetchedPage, RequisiteRequest, requisite_request
-from archiver.spiders.parse_response import REDIRECTS
 from archiver.storage import page_requisite_records as requisites
 from archiver.storage.archive_opening_and_transactions import PATIENCE, writing
 from archiver.storage.page_requisite_records import FetchedRequisite, Mode
@@ -24,7 +24,7 @@ from archiver.urls import asset_address
 from archiver.warc.warc_records import Exchange, Original
 
 if TYPE_CHECKING:
-    from archiver.spiders.crawl_run_and_post_judgement import CrawlRun
+    from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlRun
 
 WINDOW = 32
 """At most this many requisites are in progress."""

@@ -1,7 +1,5 @@
-"""Defines how a run ends early: the possible endings with their sentences, and the outcomes of failed requests.
-
-A run ends early, for example, if the site as a whole fails: the server is down, or most of its pages seem to be gone at
-once.
+"""The ways in which a run ends early, with their sentences; the outcomes of failed requests; and the guards that end a
+run if the whole site fails, because its server is down or most of its pages seem to be gone at once.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from archiver.articles.article_comparison import is_further_part, repeats_part
+from archiver.discovery.cdx_and_timemaps import REDIRECTS
 from archiver.discovery.page_links_and_well_known_urls import is_redirector
 from archiver.discovery.page_requisites import ACCEPT
 from archiver.discovery.soft404_and_walls import SoftNotFoundProfile, profile_from_json
@@ -38,7 +39,7 @@ from archiver.guarded_download_handler import HostBusy, RobotsUnreadable, RunEnd
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.politeness.network_address_policy import Permission
 from archiver.sites.crawler_identity import contact_of, names_contact, user_agent
-from archiver.spiders.crawl_run_and_post_judgement import CrawlOrder, Only
+from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlOrder, Only
 from archiver.spiders.page_queue import SourceGuesses
 from archiver.spiders.page_request import (
     FetchedPage,
@@ -52,7 +53,7 @@ from archiver.spiders.page_request import (
     request_for,
     requisite_of,
 )
-from archiver.spiders.parse_response import REDIRECTS, SiteContext, parse_page, soft_not_found_of
+from archiver.spiders.parse_response import SiteContext, parse_page, soft_not_found_of
 from archiver.spiders.requisite_queue import failed_requisite, parse_requisite
 from archiver.spiders.run_endings_and_outage_guards import (
     UNREACHABLE,
@@ -585,7 +586,9 @@ class SiteSpider(Spider):
         archive.pages.mark_probe_done(page)
         everywhere = self._is_everywhere(found)
         # A home page without links may be an error message, which proves nothing unless all addresses show it.
-        if found.look is None or self._home_has_links or everywhere:
+        if archive.order.pages:  # without its home page, nobody can say whether the site shows this everywhere
+            archive.run.soft_not_found = found
+        elif found.look is None or self._home_has_links or everywhere:
             archive.run.remember_soft_not_found(replace(found, everywhere=everywhere))
 
     def _is_everywhere(self, profile: SoftNotFoundProfile) -> bool:

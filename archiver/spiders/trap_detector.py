@@ -50,8 +50,8 @@ from archiver.frontier.pattern_budgets_and_equivalent_urls import (
 )
 from archiver.frontier.post_and_excluded_page_samples import SetAsidePages
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
-from archiver.storage import crawl_exclusions_and_trap_evidence as crawl_exclusions
-from archiver.storage.crawl_exclusions_and_trap_evidence import AddressState, DiscoveryReport
+from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_exclusions
+from archiver.storage.crawl_traps_redirect_loops_and_host_files import AddressState, DiscoveryReport
 from archiver.storage.pages import EPOCH, stamp
 from archiver.urls import Scope, urlkey
 

@@ -108,6 +108,17 @@ def _error_code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) or 0
 
 
+@contextmanager
+def archive_faults(archive: Path) -> Iterator[None]:
+    """Context manager that converts errors of the disk or the database to ArchiverErrors whose message names the path
+    of the archive.
+    """
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise environment_error(error, archive) from error
+
+
 # -- opening
 
 _BUSY_SECONDS = 30.0
@@ -334,7 +345,7 @@ def _begin_immediate(db: Database, patience: float, clock: Callable[[], float]) 
                 if waited >= _NOTICE_AFTER and not notified:
                     notified = True
                     _notice.warning(
-                        "%s is locked by another program; the crawl waits for up to %.0f seconds",
+                        "%s is locked by another program; this one waits for up to %.0f seconds",
                         _display_path(db),
                         patience,
                     )

@@ -1,5 +1,5 @@
 """Reads column values as the types that the field table gives them (`Shape`: a time, a list of texts ...), even if
-another program wrote invalid values.
+another program wrote invalid values, and lists the values that complete a command line.
 
 An invalid value is read as None or empty, so that it does not prevent reading the rest of the row. `archiver verify`
 reports it.

@@ -1,5 +1,5 @@
-"""Reads how complete the archive of a site is: its discovery sources, its missing pages and its URLs by outcome. Also
-reads the history of one URL.
+"""Reads how complete the archive of a site is (its discovery sources, its missing pages, its URLs by outcome), and the
+history of one URL.
 
 A post counts as archived once its text is stored, even if a later fetch found it gone. It counts as missing as long as
 a source reports it and no fetch has shown what it is. A URL of unknown kind may be a post and therefore counts as a
@@ -21,13 +21,13 @@ from archiver.discovery.url_classifier_and_patterns import matching_trap_rule, t
 from archiver.errors import ArticleRemoved, URLNotFound, count_noun
 from archiver.frontier.fetch_order_revisits_and_crawl_times import next_fetch_time
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
-from archiver.storage import crawl_exclusions_and_trap_evidence as crawl_exclusions
+from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_exclusions
 from archiver.storage import page_requisite_records as requisites
 from archiver.storage.article_tables.articles import count_withdrawn
 from archiver.storage.article_tables.captures_redirects_and_import_records import usage_statements_of
 from archiver.storage.column_values import stored_object
+from archiver.storage.delisted_posts_and_edit_samples import delisted_posts, edit_estimate, unlisted_posts
 from archiver.storage.held_pages_and_recent_changes import held_pages
-from archiver.storage.list_changes_and_sampled_posts import delisted_posts, edit_estimate, unlisted_posts
 from archiver.storage.page_discoveries import Count, page_counts, page_counts_of_sites, record_discovered_urls
 from archiver.storage.page_forms_and_verdicts import untaken_pages
 from archiver.storage.page_requisite_records import requisite_at
@@ -231,6 +231,8 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     - delisted: posts that a source or listing no longer shows, and that are still online (posts, example).
     - removed: posts removed by takedown (docs/operate.md).
     - posts: the URLs of posts by state, with the total as `found`.
+    - archived_otherwise: the archived posts whose last outcome is another one (held, duplicate, refused ...), by
+      outcome. In `balance` they are counted under that outcome.
     - sources: for each source, the same counts as in `posts`, the most complete source first, with the `balance` of all
       URLs that it reported.
     - balance: all URLs by outcome, with the total as `found`.
@@ -280,6 +282,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
         "held": [asdict(one) for one in held_pages(db, site_id)],
         "removed": len(tombstones(db, "site = ? and allowed_at is null", [site["name"]])),
         "posts": posts,
+        "archived_otherwise": _archived_otherwise(everything),
         "sources": _sources(counted, captured),
         "balance": _balance(outcomes),
         "pages": dict(sorted(outcomes.items(), key=lambda one: (-one[1], one[0]))),
@@ -395,6 +398,23 @@ def _by_state(counted: Iterable[Count], captured: int) -> dict[str, int]:
             known[state] += count.pages
     known["gone"] += captured
     return {"found": sum(known.values()), **known}
+
+
+def _archived_otherwise(counted: Iterable[Count]) -> dict[str, int]:
+    """Returns the number of archived posts by outcome, without the outcomes that a `balance` counts as archived."""
+    found: Counter[str] = Counter()
+    for count in counted:
+        if _counts_as_posts(count) and _state_of(count) == "archived":
+            found[count.outcome] += count.pages
+    return {name: found[name] for name in map(str, BALANCE) if found[name] and name != Outcome.ARCHIVED}
+
+
+def describe_archived(state: dict[str, Any]) -> str:
+    """Returns, for the state of a site, how many archived posts are not counted as archived in the table of outcomes:
+    " (79 of them held)"; "" if there are none.
+    """
+    others = state["archived_otherwise"].items()
+    return f" ({', '.join(f'{pages:,} of them {name}' for name, pages in others)})" if others else ""
 
 
 def _by_outcome(counted: Iterable[Count]) -> dict[str, int]:

@@ -1,11 +1,10 @@
-"""The tables `held_pages`, `held_gains` and `recent_changes`.
-
-`held_pages` holds the pages whose new state is not stored until it is confirmed, and `held_gains` what these states
-contain beyond the stored posts. `recent_changes` holds the edits of the last days, which are taken back if they prove
-to be caused by a fault of the site. All functions expect to run inside the caller's transaction.
+"""The tables `held_pages` and `held_gains` (pages whose new state is not stored until it is confirmed, and what these
+states contain beyond the stored posts), and `recent_changes` (edits of the last days, which are taken back if a fault
+of the site caused them).
 
 The page of a known post is held if its new state must not replace what is stored. It is released once it shows the post
-again, or once the new state is confirmed (`articles.suspicious_changes_and_impossible_values`).
+again, or once the new state is confirmed (`articles.suspicious_changes_and_impossible_values`). All functions expect to
+run inside the caller's transaction.
 """
 
 from __future__ import annotations

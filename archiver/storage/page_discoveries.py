@@ -6,6 +6,7 @@ All functions expect to run inside the caller's transaction.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,10 +29,20 @@ from archiver.frontier.fetch_order_revisits_and_crawl_times import (
     priority,
     refetch_reason,
 )
-from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, SourceHint
-from archiver.storage.pages import EPOCH, known_page, known_pages, latest_hint, make_due_again, stamp, store_hint
+from archiver.items import DiscoveredURL, DiscoverySource, ListedCategories, Outcome, PageKind, SourceHint
+from archiver.storage.pages import (
+    EPOCH,
+    LATEST_HINT,
+    hint_from_json,
+    known_page,
+    known_pages,
+    latest_hint,
+    make_due_again,
+    stamp,
+    store_hint,
+)
 from archiver.storage.tombstones import removed_urlkeys
-from archiver.urls import urlkey
+from archiver.urls import urlkey, urlkey_or_empty
 
 # -- the table page_discoveries
 
@@ -41,16 +52,8 @@ Place = tuple[str | None, int | None]
 
 def discovery_place(db: Database, url: str) -> Place:
     """Returns the values of `found_on` and `found_on_page_id` for a URL that was found at `url`."""
-    key = _urlkey_of_place(url)
+    key = urlkey_or_empty(url)
     return _place(url, known_page(db, key) if key else None)
-
-
-def _urlkey_of_place(url: str) -> str:
-    """Returns the urlkey of the place where URLs were found; "" if the place is a file name."""
-    try:
-        return urlkey(url)
-    except ValueError:
-        return ""
 
 
 def _place(url: str, page: KnownPage | None) -> Place:
@@ -195,7 +198,7 @@ class _Report:
         """Records URLs by urlkey; returns the new ones."""
         conn = self.db.conn
         targets = self._without_removed_texts(targets)
-        places = {target.found_on: _urlkey_of_place(target.found_on) for target in targets.values()}
+        places = {target.found_on: urlkey_or_empty(target.found_on) for target in targets.values()}
         known, free = known_pages(self.db, {*targets, *filter(None, places.values())})
         found = {at: _place(at, known.get(key)) for at, key in places.items()}
         new = {key: free + n for n, key in enumerate(key for key in targets if key not in known)}
@@ -357,3 +360,29 @@ def _more_certain_kind(known: KnownPage, target: DiscoveredURL) -> PageKind:
         or (known.fetched_at is None and target.source in (DiscoverySource.API, DiscoverySource.FEED))
     )
     return target.kind if surer else known.kind
+
+
+_LISTED_PAGES = (
+    "select p.id, p.urlkey, h.hint, h.digests from json_each(?) k join pages p on p.urlkey = k.value "
+    f"left join source_hints h on {LATEST_HINT} left join articles a on a.id = p.article_id and a.urlkey = p.urlkey "
+    "where p.kind in ('unknown', 'post') and (p.fetched_at is null or a.categories = '[]' "
+    "or instr(coalesce(h.hint, ''), '\"listed_categories\"'))"
+)
+"""SQL: the pages at the given urlkeys that may need the categories that a listing shows, with their latest hints."""
+
+
+def store_listed_categories(db: Database, listed: Iterable[ListedCategories]) -> None:
+    """Stores the categories that a listing shows for posts, as part of the source hints of these posts.
+
+    Nothing is stored for a post whose page or other sources give categories. Several listings may show different
+    numbers of a post's categories, so fewer categories than are stored do not replace them. The listing of a category
+    shows only one of them, so it counts only if no listing has shown any.
+    """
+    found = {one.urlkey: one for one in listed}
+    for page_id, key, text, digests in db.execute(_LISTED_PAGES, [json.dumps(list(found))]).fetchall():
+        latest = hint_from_json(text) or SourceHint()
+        before, names = set(latest.listed_categories), found[key].names
+        if latest.from_api or latest.categories or before.issuperset(names) or (before and not found[key].is_beside):
+            continue
+        hint = replace(latest, listed_categories=names)
+        store_hint(db, page_id, hint, json.loads(digests or "{}"), completes=before.issubset(names))

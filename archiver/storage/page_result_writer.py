@@ -38,8 +38,8 @@ from archiver.items import (
     PageKind,
     PageResult,
 )
-from archiver.storage import crawl_exclusions_and_trap_evidence as crawl_exclusions
-from archiver.storage import list_changes_and_sampled_posts as listed_posts
+from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_exclusions
+from archiver.storage import delisted_posts_and_edit_samples as listed_posts
 from archiver.storage import page_requisite_records as requisites
 from archiver.storage import pages, tombstones
 from archiver.storage.archive_opening_and_transactions import PATIENCE, is_environment_error, writing
@@ -70,7 +70,7 @@ from archiver.storage.article_tables.articles import (
     withdraw_article,
 )
 from archiver.storage.article_tables.captures_redirects_and_import_records import enter_captures
-from archiver.storage.crawl_exclusions_and_trap_evidence import Trust
+from archiver.storage.crawl_traps_redirect_loops_and_host_files import Trust
 from archiver.storage.full_text_and_saved_searches import batch_indexing
 from archiver.storage.held_pages_and_recent_changes import (
     FetchedPost,
@@ -83,7 +83,7 @@ from archiver.storage.held_pages_and_recent_changes import (
     release_former_address,
     unusual_changes,
 )
-from archiver.storage.page_discoveries import record_discovered_urls
+from archiver.storage.page_discoveries import record_discovered_urls, store_listed_categories
 from archiver.storage.page_forms_and_verdicts import SiteForms
 from archiver.storage.run_records_and_statistics import Counts, RunStatistics, check_run, crawl_started
 from archiver.urls import urlkey
@@ -205,6 +205,7 @@ def enter(run: StoringRun, storing: Storing) -> None:
     counts.trapped += sum(bool(target.trap) for target in storing.found)
     if result.listed is not None:
         _recheck_list(run, result.url, storing.key, result.listed)
+        store_listed_categories(db, result.listed.categories)
     if result.kind is PageKind.API and result.outcome not in (Outcome.DUE, Outcome.NOT_ARTICLE):
         run.listings_wait = False
         pages.make_new_due(db, run.site_id)
@@ -308,7 +309,7 @@ def record(run: StoringRun, storing: Storing) -> None:
     if result.kind is not PageKind.PART:
         phrase = multipage_articles.link_parts_to_article(db, run.site_id, result, effect.article_id, storing.known)
         reason = "; ".join(filter(None, (reason, phrase)))
-    if _is_delisted(storing, effect):
+    if _is_delisted(run, storing, effect):
         reason = "; ".join(filter(None, (reason, f"{storing.known.reason}, {STILL_ONLINE}")))
     rule = tombstones.RULE if effect.outcome is Outcome.REFUSED and result.article else result.rule
     storing.result = replace(result, outcome=effect.outcome, reason=reason, rule=rule)
@@ -600,12 +601,14 @@ def _found_as_new_page(run: StoringRun, storing: Storing, effect: Effect) -> dat
     return found if outcome is Outcome.GONE or rules & MAY_BE_NEW_POST else None
 
 
-def _is_delisted(storing: Storing, effect: Effect) -> bool:
-    """Returns True if a post is still online that was fetched because a source or listing no longer shows it. A page
-    that shows the same for every address (the rule UNLISTED) does not say whether its post is online.
+def _is_delisted(run: StoringRun, storing: Storing, effect: Effect) -> bool:
+    """Returns True if a post is still online that was fetched because a source or listing no longer shows it, and if
+    this run has found it nowhere else. A page that shows the same for every address (the rule UNLISTED) does not say
+    whether its post is online.
     """
     is_online = effect.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and storing.result.rule != UNLISTED
-    return is_online and storing.known.reason.endswith(NO_LONGER_LISTED)
+    is_removed = is_online and storing.known.reason.endswith(NO_LONGER_LISTED)
+    return is_removed and not listed_posts.is_listed_since(run.db, storing.key, run.started)
 
 
 def _recheck_vanished(run: StoringRun, result: PageResult) -> None:
@@ -624,8 +627,10 @@ def _recheck_list(run: StoringRun, url: str, key: str, listed: ListedPosts) -> N
     of the list where they would be was read, gone posts that are listed again, and posts at former addresses.
     """
     changes = listed_posts.changes_of_list(run.db, key, listed, run.started)
-    listed_posts.recheck_removed(run.db, changes.removed, f"{url} {NO_LONGER_LISTED}", run.rechecked, run.started)
+    reason = f"{url} {NO_LONGER_LISTED}"
+    listed_posts.recheck_removed(run.db, changes.removed, reason, run.rechecked, run.started)
     run.rechecked += len(changes.removed)
+    listed_posts.note_delisted(run.db, changes, reason)
     pages.make_pages_due(run.db, changes.again, f"{url} lists it again")
 
 

@@ -1,4 +1,4 @@
-"""The table `pages`: every URL ever found, its outcome and when it is due.
+"""The table `pages` (every URL ever found, its outcome and when it is due) and the source hints of pages.
 
 All functions expect to run inside the caller's transaction. Times in the tables are ISO 8601 in UTC.
 """
@@ -73,7 +73,7 @@ def hint_from_json(text: str | None) -> SourceHint | None:
     values: dict[str, Any] = json.loads(text)
     for name in HINTED_TIMES:
         values[name] = datetime.fromisoformat(values[name]) if values.get(name) else None
-    for name in HINTED_LISTS:
+    for name in (*HINTED_LISTS, "listed_categories"):
         values[name] = tuple(values.get(name, ()))
     values["geotags"] = tuple(GeoTag(**g) for g in values.get("geotags", ()))
     return SourceHint(**values)
@@ -505,15 +505,17 @@ def resolve_redirects(db: Database, key: str) -> str:
     """Returns the urlkey at the end of a URL's redirects, as they were when last fetched. If the URL does not redirect,
     returns its own urlkey.
     """
-    seen = {key}
-    while row := db.execute(
-        "select redirect_urlkey from pages where urlkey = ? and redirect_urlkey is not null", [key]
-    ).fetchone():
-        key = row[0]
-        if key in seen:
-            break
+    seen: set[str] = set()
+    while key not in seen and (target := redirect_target(db, key)):
         seen.add(key)
+        key = target
     return key
+
+
+def redirect_target(db: Database, key: str) -> str | None:
+    """Returns the urlkey to which the page at the urlkey `key` redirects; None if it does not redirect."""
+    row = db.execute("select redirect_urlkey from pages where urlkey = ?", [key]).fetchone()
+    return row[0] if row else None
 
 
 def has_api(db: Database, site_id: int) -> bool:

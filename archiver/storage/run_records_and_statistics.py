@@ -1,4 +1,4 @@
-"""Runs: the table `runs` and the statistics of each run."""
+"""The table `runs`, and the statistics of each run."""
 
 from __future__ import annotations
 
@@ -283,7 +283,7 @@ _UNCLEAR_RULES = ("undated", "empty")
 _NO_POST = (*_BAD, Outcome.GONE, Outcome.NOT_ARTICLE)
 _FAILED_RUNS = ("failed", "waiting")
 _FORBIDDEN = "robots"
-_HINTS = ("feed", "sitemap")
+_HINTS = ("feed", "sitemap", "listing")
 """Sources whose values can mask that a page no longer shows a field. An API is not among them, because it is more
 reliable than the page."""
 _SHOWN = 0.5  # evidence must have at least this confidence to prove that a page shows a field

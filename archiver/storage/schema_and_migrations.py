@@ -1,14 +1,13 @@
-"""The schema of an archive, 0.3.0: the SQL that creates its tables, indexes, triggers and views.
+"""The SQL that creates the tables, indexes, triggers and views of an archive, and the migrations that bring an archive
+up to date.
 
-Grouped by subject; docs/schema.md describes each table. Times are ISO 8601 text, lists and objects are JSON text. A
-later release never edits this file: it adds a migration to `migrations`. Column lists that the schema shares with code
-(fields of a revision, searched columns, evidence) are imported from that code.
+The SQL is grouped by subject; docs/schema.md describes each table. Times are ISO 8601 text, lists and objects are JSON
+text. Column lists that the schema shares with code (fields of a revision, searched columns, evidence) are imported from
+that code.
 
-The migrations, which create the schema of an archive and bring it up to date.
-
-A released migration is never edited. The first migration is the schema of 0.3.0; each later one is a function of this
-module that changes it. sqlite-utils runs each in a transaction and records it in `_sqlite_migrations`. If an archive
-contains a migration that this module lacks, a newer version wrote the archive.
+The first migration creates the schema of 0.3.0; each later one is a function of this module that changes it. A released
+migration, and the SQL that it runs, is never edited. sqlite-utils runs each migration in a transaction and records it
+in `_sqlite_migrations`. If an archive contains a migration that this module lacks, a newer version wrote the archive.
 """
 
 from __future__ import annotations
@@ -108,7 +107,7 @@ create index idx_site_rules_site_id on site_rules (site_id);
 create table runs (
     id integer primary key,
     site_id integer not null references sites (id),
-    mode text not null, -- full or incremental
+    mode text not null, -- full, incremental, or pages: single pages that archiver add named
     started_at text not null,
     finished_at text,
     outcome text, -- finished, waiting, interrupted, failed; empty while it is under way

@@ -1,5 +1,5 @@
-"""The sites of an archive: adds and removes sites, reads and writes their settings, tags and site rules, and finds the
-site to which a URL belongs.
+"""The sites of an archive, with their settings, tags and site rules: adds, changes and removes them, and finds the site
+to which a URL belongs.
 """
 
 from __future__ import annotations
@@ -206,6 +206,19 @@ def find_site(db: Database, text: str) -> dict[str, Any]:
     if row is None:
         raise SiteNotFound(text, [r["name"] for r in db.query("select name from sites order by name")])
     return _site_with_last_run(db, row)
+
+
+def site_with_page(db: Database, text: str) -> str:
+    """Returns the name of the site that `find_site` finds or, if `text` is the whole URL of a page, of the site to
+    which the page belongs. Raises SiteNotFound.
+    """
+    try:
+        return str(find_site(db, text)["name"])
+    except SiteNotFound:
+        around = SiteLookup(db).of(text) if "://" in text else None
+        if around is None:
+            raise
+        return around.name
 
 
 def add_site(db: Database, text: str, now: datetime) -> tuple[dict[str, Any], bool]:
@@ -741,7 +754,7 @@ def add_constants(db: Database, site_id: int, constants: SiteConstants, at: date
     """Adds values that belong to the site, and not to a post, to the site's learned rules. The result is a new version
     of the rules for the same captures. Returns the rules now valid.
     """
-    from archiver.extraction.template.site_rules_and_constants import SiteRules, to_toml
+    from archiver.extraction.template.site_rules_and_constants import SiteRules
 
     row = db.execute(
         "select since from site_rules where site_id = ? and not by_hand and until is null order by id desc limit 1",
@@ -750,19 +763,7 @@ def add_constants(db: Database, site_id: int, constants: SiteConstants, at: date
     learned = _newest_rules(db, "site_id = :site and not by_hand and until is null", {"site": site_id}) or SiteRules()
     retire_rules(db, site_id, at)
     rules = replace(learned, constants=learned.constants.with_others(constants))
-    db.table("site_rules").insert(
-        {
-            "site_id": site_id,
-            "toml": to_toml(rules),
-            "by_hand": 0,
-            "pages": rules.pages,
-            "learned_at": stamp(at),
-            "since": row[0] if row else None,
-        }
-    )
-    stored = rules_valid_at(db, site_id)
-    assert stored is not None
-    return stored
+    return _insert_learned_rules(db, site_id, rules, at, row[0] if row else None)
 
 
 def retire_rules(db: Database, site_id: int, at: datetime) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from fastwarc.stream_io import BrotliReader
 
 from archiver.markup import lazy_regex
-from archiver.warc.record_problems import ProblemKind
+from archiver.warc.import_problems import ProblemKind
 
 # Content codings (RFC 9110, section 8.4.1; br: RFC 7932; zstd: RFC 8878), decoded up to a limit.
 
@@ -153,8 +153,9 @@ _NAMES = {
     "sha-384": "sha384",
     "md5": "md5",
 }
-_HEADER_END = lazy_regex(rb"\r?\n\r?\n")
-_LONGEST_HEAD = 1 << 18
+HEADER_END = lazy_regex(rb"\r?\n\r?\n")
+"""The end of the header of a record or an HTTP message; some programs write bare line feeds."""
+LONGEST_HEADER = 1 << 18
 
 
 def parse_digest(field: str) -> tuple[str, bytes] | None:
@@ -229,8 +230,8 @@ class Digests:
             self._payload.feed(data)
         else:
             self._head += data
-            end = _HEADER_END.search(self._head)
-            if end or len(self._head) > _LONGEST_HEAD:
+            end = HEADER_END.search(self._head)
+            if end or len(self._head) > LONGEST_HEADER:
                 head = bytes(self._head[: end.start()] if end else self._head).lower()
                 self._coded = b"transfer-encoding" in head or b"content-encoding" in head
                 self._payload.feed(self._head[end.end() :] if end else b"")

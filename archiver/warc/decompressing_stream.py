@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Protocol
 from isal import igzip_lib
 
 from archiver.markup import lazy_regex
-from archiver.warc.record_problems import ProblemKind
+from archiver.warc.import_problems import ProblemKind
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -1,7 +1,5 @@
-"""Reads captures from files of other programs: converts a record to a ForeignCapture, or to a Problem that says what is
-wrong with it.
-
-Also pairs each response with its request, and joins the segments of a segmented record.
+"""Reads captures from files of other programs: pairs each response with its request, joins the segments of a segmented
+record, and converts a record to a ForeignCapture, or to a Problem that says what is wrong with it.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ from archiver.warc.content_codings_and_digests import Digests, matches_digest, p
 from archiver.warc.decompressing_stream import StreamPosition
 from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecord, ForeignRecords, parse_arc_date
 from archiver.warc.http_response import HTTPResponse, Odd, parse_header_fields, parse_http_response
-from archiver.warc.record_problems import KEPT, Problem, ProblemKind
+from archiver.warc.import_problems import KEPT, Problem, ProblemKind
 from archiver.warc.warc_records import MAX_BODY, Exchange, Headers
 
 _DATE = lazy_regex(r"(\d{4})-?(\d\d)-?(\d\d)[T ]?(\d\d):?(\d\d):?(\d\d)(?:[.,](\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?")
@@ -218,7 +216,8 @@ def _problem(record: ForeignRecord, kind: ProblemKind, detail: str = "") -> Prob
 
 # Records that belong together: a request and its response, the segments of one record.
 
-_ANSWERS = frozenset({"response", "resource", "revisit"})
+CAPTURE_KINDS = frozenset({"response", "resource", "revisit"})
+"""The types of records that are captures."""
 _MOST_OPEN = 64
 
 
@@ -233,7 +232,7 @@ class RecordPair:
 
     @property
     def is_answer(self) -> bool:
-        return self.record.kind in _ANSWERS
+        return self.record.kind in CAPTURE_KINDS
 
 
 class RecordPairs:
@@ -275,7 +274,7 @@ class RecordPairs:
             out: list[RecordPair | Problem] = [*self._release_waiting()]
             self._request = record
             return out
-        if record.kind not in _ANSWERS:
+        if record.kind not in CAPTURE_KINDS:
             return [RecordPair(record)]
         if self._request is not None and _is_request_of(self._request, record):
             request, self._request = self._request, None

@@ -24,9 +24,9 @@ from datetime import UTC, datetime
 from typing import IO, Any, BinaryIO
 
 from archiver.markup import lazy_regex
-from archiver.warc.content_codings_and_digests import Digests
+from archiver.warc.content_codings_and_digests import HEADER_END, LONGEST_HEADER, Digests
 from archiver.warc.decompressing_stream import BrokenStream, ByteStream, StreamPosition
-from archiver.warc.record_problems import Problem, ProblemKind
+from archiver.warc.import_problems import Problem, ProblemKind
 from archiver.warc.warc_records import MAX_BODY
 
 # The line before each document of an ARC file ("Arc File Format", Burner and Kahle, Internet Archive, 1996).
@@ -100,14 +100,12 @@ def parse_arc_date(digits: str) -> datetime | None:
         return None
 
 
-_LONGEST_HEAD = 1 << 18
-_LARGEST = MAX_BODY + _LONGEST_HEAD
+_LARGEST = MAX_BODY + LONGEST_HEADER
 _VERSION = lazy_regex(rb"WARC/\d\.\d+[ \t]*\r?\n")
 _NEXT = lazy_regex(
     rb"(?:^|(?<=\n))(?:WARC/\d\.\d+[ \t]*\r?\n(?=[A-Za-z-]+[ \t]*:)|"
     rb"[a-z][a-z0-9+.-]{1,20}:\S{1,2000} [\d.]{7,15} \d{8,14} \S+ (?:[^\n]{0,2000} )?\d{1,15}\n)"
 )
-_HEAD_END = lazy_regex(rb"\r?\n\r?\n")
 _FOLD = lazy_regex(r"\r?\n[ \t]+")
 _PADDING = b"\r\n\0 "
 _PEEK = 2048
@@ -229,9 +227,9 @@ class ForeignRecords:
 
     def _read_warc_record(self) -> ForeignRecord | Problem:
         begin = self.place
-        end = self._find(_HEAD_END)
+        end = self._find(HEADER_END)
         if end is None:
-            kind = ProblemKind.HEADER if len(self._buffer) > _LONGEST_HEAD else ProblemKind.TRUNCATED
+            kind = ProblemKind.HEADER if len(self._buffer) > LONGEST_HEADER else ProblemKind.TRUNCATED
             self._drop(1)
             self._skip_to_next()
             return Problem(kind, str(begin), detail="its header has no end")
@@ -374,7 +372,7 @@ class ForeignRecords:
         at = 0
         while not (hit := pattern.search(self._buffer, at)):
             at = max(0, len(self._buffer) - 4)
-            if len(self._buffer) > _LONGEST_HEAD or not self._fill():
+            if len(self._buffer) > LONGEST_HEADER or not self._fill():
                 return None
         return hit.end()
 

@@ -10,12 +10,11 @@ import re
 from dataclasses import dataclass
 
 from archiver.markup import lazy_regex
-from archiver.warc.content_codings_and_digests import Decoding, decode_content, matches_digest
-from archiver.warc.record_problems import ProblemKind
+from archiver.warc.content_codings_and_digests import HEADER_END, Decoding, decode_content, matches_digest
+from archiver.warc.import_problems import ProblemKind
 from archiver.warc.warc_records import MAX_BODY, Headers
 
 _STATUS = lazy_regex(rb"\s*(HTTP/\d(?:\.\d)?)[ \t]+(\d{3})(?:[ \t]+([^\r\n]*))?\r?\n?", re.IGNORECASE)
-_HEAD_END = lazy_regex(rb"\r?\n\r?\n")
 _FOLD = lazy_regex(rb"\r?\n[ \t]+")
 _CHUNK = lazy_regex(rb"[ \t]*([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]{0,1000})?\r?\n")
 _HTML = lazy_regex(
@@ -50,7 +49,7 @@ class HTTPResponse:
     - `body`: the payload without content coding.
     - `headers`: the header fields. Fields that do not match the payload are renamed.
     - `odd`: what is wrong with the response. The other values can be trusted only if all these problems are in
-      `record_problems.KEPT`.
+      `import_problems.KEPT`.
     """
 
     status: int
@@ -109,7 +108,7 @@ def may_be_page(block: bytes) -> bool:
     found = _STATUS.match(block)
     if found is None:
         return True
-    end = _HEAD_END.search(block)
+    end = HEADER_END.search(block)
     head = block[: end.start()] if end else block
     kind = re.search(rb"\ncontent-type[ \t]*:[ \t]*([^\r\n;]*)", head, re.IGNORECASE)
     if found[2] != b"200" or kind is None or end is None:
@@ -139,7 +138,7 @@ def parse_http_response(block: bytes, payload_digest: str = "", limit: int = MAX
             () if matches_digest(payload_digest, (block,)) else ((ProblemKind.PAYLOAD_DIGEST, payload_digest[:100]),)
         )
         return HTTPResponse(200, "", "HTTP/0.9", (), block, block, wrong)
-    end = _HEAD_END.search(block, max(0, found.end() - 2))
+    end = HEADER_END.search(block, max(0, found.end() - 2))
     head = (
         block[found.end() : end.start()] if end and end.start() > found.end() else b"" if end else block[found.end() :]
     )

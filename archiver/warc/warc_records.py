@@ -314,7 +314,7 @@ _FIRST = 1 << 15
 _HEAD = 1 << 16
 _MAGIC = b"\x1f\x8b\x08"
 _VERSION = lazy_regex(rb"WARC/1\.[01]\r\n")
-_HEAD_END = b"\r\n\r\n"
+HEADER_END = b"\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,7 +374,7 @@ def read_record_at(handle: BinaryIO, offset: int, watch: RecordSink | None = Non
     except zlib.error:
         return None
     length = read - len(unpack.unused_data)
-    start = head.find(_HEAD_END)
+    start = head.find(HEADER_END)
     declared = re.search(rb"\r\nContent-Length: *(\d+)\r\n", head[: start + 2], re.IGNORECASE)
     if start < 0 or declared is None or not _VERSION.match(head):
         return None
@@ -399,14 +399,14 @@ def parse_capture(member: GzipRecord, warc_file: str, warc: Mapping[str, str] | 
     """Returns the capture that a response or revisit record describes; None for a record of another type. `warc`
     contains the record's header fields, if the caller has parsed them already.
     """
-    block = member.head.find(_HEAD_END)
+    block = member.head.find(HEADER_END)
     if warc is None:
         warc = parse_named_fields(member.head[:block])
     kind = warc.get("warc-type", "")
     if kind not in ("response", "revisit"):
         return None
     http = member.head[block + 4 :]
-    http = http[: http.find(_HEAD_END)] if _HEAD_END in http else http
+    http = http[: http.find(HEADER_END)] if HEADER_END in http else http
     status = re.match(rb"HTTP/\d(?:\.\d)? (\d{3})", http)
     return Capture(
         url=warc.get("warc-target-uri", ""),

@@ -29,6 +29,7 @@ from archiver.warc.warc_and_cdxj_writer import (
     sync_folder,
 )
 from archiver.warc.warc_records import (
+    HEADER_END,
     GzipRecord,
     fields_record,
     parse_capture,
@@ -197,7 +198,7 @@ def read_records_with_fields(file: Path) -> Iterator[tuple[GzipRecord, dict[str,
     """Yields every complete record of a WARC file with its WARC header fields, whose names are in lower case."""
     with file.open("rb") as handle:
         for member in read_complete_records(handle):
-            yield member, parse_named_fields(member.head[: member.head.find(_HEAD_END)])
+            yield member, parse_named_fields(member.head[: member.head.find(HEADER_END)])
 
 
 def revisit_as_response(file: Path, offset: int, payload: bytes) -> bytes:
@@ -206,7 +207,7 @@ def revisit_as_response(file: Path, offset: int, payload: bytes) -> bytes:
     """
     with file.open("rb") as handle:
         member = read_record_at(handle, offset)
-    end = member.head.find(_HEAD_END) if member else -1
+    end = member.head.find(HEADER_END) if member else -1
     if member is None or parse_named_fields(member.head[:end]).get("warc-type") != "revisit":
         raise ValueError(f"no revisit record begins at byte {offset} of {file}")
     record = WarcRecord()
@@ -216,14 +217,14 @@ def revisit_as_response(file: Path, offset: int, payload: bytes) -> bytes:
         if name.lower() not in _NOT_COPIED:
             record.headers[name] = value.strip()
     http = member.head[end + 4 :]
-    return serialize_record(record, http[: http.find(_HEAD_END) + 4] + payload)
+    return serialize_record(record, http[: http.find(HEADER_END) + 4] + payload)
 
 
 def _rename_warcinfo(member: GzipRecord, name: str) -> bytes:
     """Returns the bytes of a warcinfo record with the file name replaced by `name`; b"" for a record of another
     type.
     """
-    head, _, block = member.head.partition(_HEAD_END)
+    head, _, block = member.head.partition(HEADER_END)
     header = parse_named_fields(head)
     if header.get("warc-type") != "warcinfo":
         return b""
@@ -328,7 +329,6 @@ def _copy(source: Path, new: Path) -> None:
 
 # Checks the records of a file against their digests, in one pass and with bounded memory.
 
-_HEAD_END = b"\r\n\r\n"
 _MAX_HEAD = 1 << 20
 _ALGORITHMS = {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha512": hashlib.sha512, "md5": hashlib.md5}
 
@@ -400,7 +400,7 @@ class _DigestCheck:
     def feed(self, data: bytes) -> None:
         if self._gathered is not None:
             self._gathered += data
-            end = self._gathered.find(_HEAD_END)
+            end = self._gathered.find(HEADER_END)
             if end < 0:
                 if len(self._gathered) > _MAX_HEAD:
                     self._gathered = None
@@ -428,7 +428,7 @@ class _DigestCheck:
         assert self._payload is not None
         if self._http is not None:
             self._http += data
-            end = self._http.find(_HEAD_END)
+            end = self._http.find(HEADER_END)
             if end < 0:
                 if len(self._http) > _MAX_HEAD:
                     self._payload = None

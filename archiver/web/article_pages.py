@@ -10,7 +10,9 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from html import escape
 from typing import Any
+from unicodedata import bidirectional
 
 from markupsafe import Markup
 
@@ -25,6 +27,7 @@ from archiver.errors import (
     SiteNotFound,
 )
 from archiver.extraction.field_value_explanations import FieldExplanation, explain, explanations_as_data
+from archiver.extraction.text_language import ROWS
 from archiver.fields import FIELDS, LINKS
 from archiver.items import Evidence, Mark
 from archiver.markup.html_writer import to_html
@@ -52,14 +55,15 @@ from archiver.search.revision_diff import (
     text_direction,
 )
 from archiver.search.snippets import Row, find_occurrences, highlight_line, highlight_terms
+from archiver.search.word_splitting import split_into_words
 from archiver.storage.article_tables import article_record_reader as records
 from archiver.storage.article_tables.article_record_reader import cluster_of
 from archiver.storage.article_tables.captures_redirects_and_import_records import captured_urls
 from archiver.storage.page_requisite_records import captured_lead_image
 from archiver.web.capture_pages import make_payload_response, read_capture
-from archiver.web.front_page import identify_sites
 from archiver.web.replay import build_memento_url, format_timestamp
 from archiver.web.search_widgets import MapDot, map_canvas, map_position
+from archiver.web.site_pages import identify_sites, name_sites
 from archiver.web.web_requests import (
     MANY,
     ArchiveRequest,
@@ -106,7 +110,10 @@ def article_page(request: ArchiveRequest) -> PageResponse:
     image = captured_lead_image(db, number)
     like, why_none = _find_similar(request, number)
     trail = _find_trail(request, number)
-    cited = build_citation(shown, version=revision is not None)
+    cited = name_sites(request, [build_citation(shown, version=revision is not None)])[0]
+    copies = _find_copies(request, number, now)
+    named = [*copies["same"], *copies["others"], *([copies["source"]] if copies["source"] else [])]
+    sites = identify_sites(request, [shown["site"], *(one["site"] for one in named), *(hit.site for hit in like)])
     text, matches = _text_of(request, shown, trail["terms"])
     title = shown["title"] or "(untitled)"
     return PageResponse(
@@ -117,10 +124,12 @@ def article_page(request: ArchiveRequest) -> PageResponse:
             "is_current": shown["revision"] == now["revision"],
             "dir": text_direction(shown["language"], shown["title"] + shown["body"]),
             "trail": trail,
-            "site": identify_sites(request, [shown["site"]])[shown["site"]],
+            "site": sites[shown["site"]],
+            "sites": sites,
             "title": highlight_line(title, trail["title_terms"]),
             "text": text,
             "matches": matches,
+            "has_own_summary": _has_own_summary(shown),
             "minutes": _reading_minutes(shown["body"] or ""),
             "revision_row": next((v for v in revisions if v["revision"] == shown["revision"]), None),
             "revisions": revisions,
@@ -131,7 +140,7 @@ def article_page(request: ArchiveRequest) -> PageResponse:
             "image": image if text.find("<img") < 0 else None,
             **_find_capture(request, shown),
             **_build_places(request, shown),
-            "copies": _find_copies(request, number, now),
+            "copies": copies,
             "like": like,
             "why_none_like": why_none,
             "citations": _write_citations(cited),
@@ -174,8 +183,8 @@ def _find_trail(request: ArchiveRequest, number: int) -> dict[str, Any]:
     page = replace(query, offset=max(at, 0) // size * size)
     trail |= {
         "back": request.link("/search", format_query(page)),
-        "terms": highlight_terms(plan.node),
-        "title_terms": highlight_terms(plan.node, "title"),
+        "terms": _telling(highlight_terms(plan.node)),
+        "title_terms": _telling(highlight_terms(plan.node, "title")),
         "args": format_query(replace(query, offset=0)),
         "total": plan.total,
     }
@@ -187,6 +196,17 @@ def _find_trail(request: ArchiveRequest, number: int) -> dict[str, Any]:
         if len(ids) > here + 1:
             trail["next"] = make_reading_link(request, query, ids[here + 1], at + 2)
     return trail
+
+
+_STOP_WORDS = frozenset(word for row in ROWS for word in split_into_words(row.words))
+
+
+def _telling(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Returns the search terms to mark: of a remembered sentence not the words that nearly every text contains, unless
+    it has no others.
+    """
+    telling = tuple(row for row in rows if len(row[0]) > 1 or row[1] or row[0][0] not in _STOP_WORDS)
+    return telling or tuple(rows)
 
 
 _LINE_END = re.compile(r"[\t\n\r\x0b\x0c]")
@@ -231,6 +251,14 @@ def _reading_minutes(body: str) -> int:
 
 # The parts of the page.
 
+_CUT_OFF = re.compile(r"[\s.…\[\]()]+$")
+
+
+def _has_own_summary(record: records.Record) -> bool:
+    """Returns whether an article has a summary that is more than a passage of its text."""
+    summary = _CUT_OFF.sub("", " ".join((record["description"] or "").split()))
+    return bool(summary) and summary not in " ".join((record["body"] or "").split())
+
 
 def _write_citations(cited: CitedArticle) -> list[dict[str, Any]]:
     """Returns the citation in each style for the page: its name and label, its text to copy, and its text as HTML."""
@@ -238,9 +266,19 @@ def _write_citations(cited: CitedArticle) -> list[dict[str, Any]]:
     for style, label in STYLE_NAMES.items():
         text = STYLES[style]([cited]).strip()
         is_reference = style not in _FILES
-        shown = Markup(reference_html(style, cited)) if is_reference else text
+        shown = Markup(_isolate(reference_html(style, cited), cited)) if is_reference else text
         citations.append({"style": style, "label": label, "text": text, "shown": shown, "is_reference": is_reference})
     return citations
+
+
+def _isolate(html: str, cited: CitedArticle) -> str:
+    """Returns a reference in which names and titles in a right-to-left script keep their order, and the signs after
+    them their place.
+    """
+    for text in dict.fromkeys((*cited.authors, cited.title, cited.site)):
+        if text and any(bidirectional(letter) in ("R", "AL") for letter in text):
+            html = html.replace(escape(text, quote=False), f"<bdi>{escape(text, quote=False)}</bdi>", 1)
+    return html
 
 
 def _find_capture(request: ArchiveRequest, record: records.Record) -> dict[str, Any]:
@@ -277,14 +315,33 @@ def _find_capture(request: ArchiveRequest, record: records.Record) -> dict[str, 
 
 def _text_of(request: ArchiveRequest, record: records.Record, rows: Sequence[Row]) -> tuple[Markup, int]:
     """Returns the text of a record as HTML, in which the search terms (`rows`) are marked, and the number of marks. The
-    first mark has the ID "match". Images are loaded from their captures; an image without a capture becomes a link.
+    mark at which the most different terms are close together has the ID "match". Images are loaded from their captures;
+    an image without a capture becomes a link.
     """
     body = record["body"] or ""
     own = unpack_marks(record["markup"], len(body))
     marks = _mark_terms(body, own, rows)
     html = to_html(body, marks, _image_source(request, record["capture"], own))
-    matches = html.count("<mark>") if rows else 0
-    return Markup(html.replace("<mark>", '<mark id="match">', 1) if matches else html), matches
+    before, *after = html.split("<mark>") if rows else [html]
+    if after:
+        best = min(sum(one.kind == "mark" and one.offset < _densest(body, rows) for one in marks), len(after) - 1)
+        before += "".join(f"<mark>{part}" for part in after[:best]) + '<mark id="match">' + "<mark>".join(after[best:])
+    return Markup(before), len(after)
+
+
+_PASSAGE = 300
+"""Terms that are at most this many characters apart are in one passage."""
+
+
+def _densest(body: str, rows: Sequence[Row]) -> int:
+    """Returns where the passage with the most different search terms begins in a text; of several, the first one."""
+    found = find_occurrences(_LINE_END.sub(" ", body), rows)
+    starts = [start for start, _, _ in found]
+
+    def terms_from(at: int) -> int:
+        return len({found[n][2] for n in range(at, bisect_right(starts, starts[at] + _PASSAGE))})
+
+    return starts[max(range(len(found)), key=terms_from, default=0)] if found else 0
 
 
 def _image_source(
@@ -348,6 +405,7 @@ _SOURCE_LABELS = {
     "json-ld": "JSON-LD",
     "microdata": "microdata",
     "feed": "feed",
+    "listing": "list of posts",
     "api": "the site's API",
     "address": "page address",
     "platform": "the site's software",
@@ -638,7 +696,7 @@ def cite_page(request: ArchiveRequest) -> RawResponse:
     )
     ending, kind = _FILES.get(style, _TEXT)
     return RawResponse(
-        STYLES[style]([build_citation(record, version=revision is not None)]),
+        STYLES[style](name_sites(request, [build_citation(record, version=revision is not None)])),
         f"{kind}; charset=utf-8",
         headers={"content-disposition": f'attachment; filename="article-{number}.{ending}"'},
     )

@@ -213,6 +213,16 @@ def url_captures_page(request: ArchiveRequest) -> PageResponse:
     # Timestamps in addresses have no fractions of a second.
     first = next((n for n, row in enumerate(rows) if time_of(row).replace(microsecond=0) <= at), 0) if at else 0
     shown = rows[first : first + MANY]
+    article = next(
+        iter(
+            request.db.query(
+                "select id, title from articles where id = (select article_id from article_urls where urlkey = ?)",
+                [urlkey(where.url)],
+            )
+        ),
+        None,
+    )
+    read = _versions_by_capture(request.db, article["id"]) if article else {}
 
     def link(to: int) -> str:
         return build_memento_url(
@@ -223,7 +233,8 @@ def url_captures_page(request: ArchiveRequest) -> PageResponse:
         "address.html",
         {
             "url": where.url,
-            "rows": [(row, format_timestamp(row), []) for row in shown],
+            "article": article,
+            "rows": [(row, format_timestamp(row), read.get(row["id"], [])) for row in shown],
             "total": len(rows),
             "first": first,
             "earlier": link(first + MANY) if rows[first + MANY :] else "",
@@ -290,18 +301,24 @@ def _verify_capture(request: ArchiveRequest, row: dict[str, Any]) -> tuple[str, 
     return "", found
 
 
+def _versions_by_capture(db: Database, article_id: int) -> dict[int, list[int]]:
+    """Returns the versions of an article by the ID of the capture from which they were read."""
+    read: dict[int, list[int]] = {}
+    for revision, capture in db.execute(
+        "select revision, capture_id from revisions where article_id = ? and capture_id is not null order by revision",
+        [article_id],
+    ):
+        read.setdefault(capture, []).append(revision)
+    return read
+
+
 def article_captures_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page with the list of an article's captures, newest first: captures of its URLs, and captures from
     which its revisions were read. The JSON contains all of them.
     """
     number = find_requested_article(request)
     record, rows = records.record(request.db, number), captures_of_article(request.db, number)
-    read: dict[int, list[int]] = {}
-    for revision, capture in request.db.execute(
-        "select revision, capture_id from revisions where article_id = ? and capture_id is not null order by revision",
-        [number],
-    ):
-        read.setdefault(capture, []).append(revision)
+    read = _versions_by_capture(request.db, number)
     first = parse_offset(request)
     shown = rows[::-1][first : first + MANY]
 

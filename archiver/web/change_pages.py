@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -29,6 +29,7 @@ from archiver.storage.sites_settings_and_rules import find_site
 from archiver.web.archive_access import get_cached
 from archiver.web.collections_and_feeds import answer_feed
 from archiver.web.replay import build_memento_url
+from archiver.web.site_pages import identify_sites
 from archiver.web.web_requests import ArchiveRequest, CannotAnswer, PageResponse, RawResponse
 
 # Which changes there are.
@@ -530,8 +531,8 @@ PAGE_SIZE = 20
 _MOST_LOADED = 200
 """To fill a page of edits that removed pictures or links, at most this many edits are compared. The link to older
 changes continues after them."""
-_MANY_SITES = 12
-"""Up to this many sites are links, more are a list to choose from."""
+_MANY_SITES, _MOST_TITLED = 12, 100
+"""Up to so many sites are links, more are a list to choose from; up to so many are listed by their titles."""
 
 
 @dataclass(frozen=True)
@@ -577,6 +578,9 @@ def changes_page(request: ArchiveRequest) -> PageResponse:
         "older": older.replace("/changes?", "/changes.json?", 1) if page.after else None,
     }
     sites = [row[0] for row in request.db.execute("select name from sites order by name").fetchall()]
+    shown = [wanted.site, *(change.record["site"] for change in page.changes)]
+    identities = identify_sites(request, [*shown, *(sites if len(sites) <= _MOST_TITLED else ())])
+    titles = {name: identities[name].title if name in identities else name for name in sites}
     return PageResponse(
         "changes.html",
         {
@@ -584,9 +588,10 @@ def changes_page(request: ArchiveRequest) -> PageResponse:
             "page": page,
             "kinds": KINDS,
             "kind_links": list(_link_kinds(request, wanted, counts)),
-            "site_links": list(_link_sites(request, wanted, sites)) if 1 < len(sites) <= _MANY_SITES else [],
-            "sites": sites if len(sites) > _MANY_SITES else [],
-            "heading": _describe_filter(wanted),
+            "site_links": list(_link_sites(request, wanted, titles)) if 1 < len(sites) <= _MANY_SITES else [],
+            "sites": titles if len(sites) > _MANY_SITES else {},
+            "heading": _describe_filter(wanted, titles),
+            "identities": identities,
             "link_of": link_of,
             "day_in_words": describe_day,
             "today": datetime.now(UTC).date(),
@@ -613,16 +618,19 @@ def _link_kinds(
             yield kind.label, None if kind.removed else counts[name], link, name in wanted.kinds
 
 
-def _link_sites(request: ArchiveRequest, wanted: ChangeFilter, names: Iterable[str]) -> Iterator[tuple[str, str, bool]]:
-    yield "All sites", request.link("/changes", replace(wanted, site="").arguments), not wanted.site
-    for name in names:
-        yield name, request.link("/changes", replace(wanted, site=name).arguments), name == wanted.site
+def _link_sites(
+    request: ArchiveRequest, wanted: ChangeFilter, titles: Mapping[str, str]
+) -> Iterator[tuple[str, str, str, bool]]:
+    """Yields the title of each site, its name, the link to its changes, and whether they are shown now."""
+    yield "All sites", "", request.link("/changes", replace(wanted, site="").arguments), not wanted.site
+    for name, title in titles.items():
+        yield title, name, request.link("/changes", replace(wanted, site=name).arguments), name == wanted.site
 
 
-def _describe_filter(wanted: ChangeFilter) -> str:
+def _describe_filter(wanted: ChangeFilter, titles: Mapping[str, str]) -> str:
     """Returns what a filter selects, as the heading of its page: "Deletions of a.example until 2024"."""
     what = " and ".join(KINDS[name].label for name in wanted.kinds) or "What changed"
-    of_site = f" {'on' if not wanted.kinds else 'of'} {wanted.site}" if wanted.site else ""
+    of_site = f" {'on' if not wanted.kinds else 'of'} {titles.get(wanted.site, wanted.site)}" if wanted.site else ""
     return f"{what}{of_site}{f' until {wanted.until}' if wanted.until else ''}"
 
 
@@ -646,11 +654,12 @@ _NEVER = "1970-01-01T00:00:00+00:00"
 def changes_feed(request: ArchiveRequest) -> RawResponse:
     """Returns the newest changes of a filter as an Atom feed (RFC 4287)."""
     wanted = parse_filter(request)
+    titles = {wanted.site: identify_sites(request, [wanted.site])[wanted.site].title}
     page = load_changes(request, wanted, limit=_ENTRIES)
     here = request.origin + request.link("/changes/feed", wanted.arguments)
     feed = Feed(
         uuid.uuid5(uuid.NAMESPACE_URL, here).urn,
-        f"{_describe_filter(wanted)} · {request.title}",
+        f"{_describe_filter(wanted, titles)} · {request.title}",
         _moment(page.changes[0].key.at if page.changes else _NEVER),
         tuple(_entry_of(request, change) for change in page.changes),
         here,

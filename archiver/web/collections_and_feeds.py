@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 
 from archiver.errors import ArticleNotFound, ArticleRemoved
 from archiver.search.citations import STYLE_NAMES, STYLES, build_citation
-from archiver.search.feeds import TYPES, WRITERS, Feed, FeedFormat, changes_feed
+from archiver.search.feeds import TYPES, Feed, FeedFormat, changes_feed, write_atom, write_json_feed
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.storage.article_tables.article_record_reader import find_article, records
 from archiver.web.search_pages import EXPORT_FORMATS
+from archiver.web.site_pages import identify_sites, name_sites
 from archiver.web.web_requests import (
     LONG,
     MANY,
@@ -138,6 +139,7 @@ def _collection_values(
     return {
         "name": chosen.name,
         "notes": chosen.notes,
+        "identities": identify_sites(request, [one["site"] for one in shown]),
         "max_note": MAX_NOTE,
         "articles": articles,
         "shown": shown,
@@ -158,7 +160,7 @@ def _collection_values(
         "share": request.origin + request.link("/collection", args),
         "style": style,
         "styles": STYLE_NAMES,
-        "references": STYLES[style]([build_citation(one) for one in shown]) if style else "",
+        "references": STYLES[style](name_sites(request, map(build_citation, shown))) if style else "",
     }
 
 
@@ -174,7 +176,7 @@ def search_feed_page(request: ArchiveRequest) -> RawResponse:
     """
     kind: FeedFormat = "json" if request.form == "json" else "atom"
     feed = _feed_of(request, _FEEDS[kind].path, MAX_ENTRIES)
-    return answer_feed(request, WRITERS[kind](feed), TYPES[kind])
+    return answer_feed(request, _WRITERS[kind](feed, request.title), TYPES[kind])
 
 
 def _feed_of(request: ArchiveRequest, path: str, most: int) -> Feed:
@@ -215,6 +217,9 @@ def follow_page(request: ArchiveRequest) -> PageResponse:
     )
 
 
+_WRITERS = {"atom": write_atom, "json": write_json_feed}
+
+
 class _FeedAddress(NamedTuple):
     label: str
     path: str
@@ -233,5 +238,10 @@ def _followed_query(request: ArchiveRequest) -> Query:
 
 def _describe(request: ArchiveRequest, query: Query) -> str:
     """Returns the title of a feed: the archive and what is searched for."""
-    filters = ", ".join(value for name, value in format_query(query) if name not in ("q", "stem", "fold", "recent"))
+    titles = identify_sites(request, query.site)
+    filters = ", ".join(
+        titles[value].title if name == "site" else value
+        for name, value in format_query(query)
+        if name not in ("q", "stem", "fold", "recent")
+    )
     return ": ".join(filter(None, (request.title, query.text or ("" if filters else "new articles"), filters)))

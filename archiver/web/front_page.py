@@ -5,21 +5,18 @@ from __future__ import annotations
 import json
 import math
 import unicodedata
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.errors import ArchiverError, IndexMissing
-from archiver.extraction.page import Page, parse_page
+from archiver.errors import IndexMissing
 from archiver.extraction.text_language import ROWS
-from archiver.extraction.title import site_names
 from archiver.fields import OPTIONS
 from archiver.health.accepted_findings_and_health_inputs import read_healths
 from archiver.search.index_refresh_opening_and_check import open_searcher
@@ -29,10 +26,9 @@ from archiver.search.word_splitting import split_into_words
 from archiver.storage.column_values import stored_texts
 from archiver.storage.completeness_and_url_history import PostCounts, count_posts_of_sites
 from archiver.web.archive_access import get_cached
-from archiver.web.capture_pages import read_capture
 from archiver.web.change_pages import DELETIONS, EDITS, SHOWN, ChangeFilter, link_of, load_changes
-from archiver.web.replay import memento_url_of
 from archiver.web.search_pages import search_page
+from archiver.web.site_pages import HomePage, find_home_page, find_icon
 from archiver.web.web_requests import PARSERS, ArchiveRequest, PageResponse
 
 _SEARCH_ARGUMENTS = frozenset({"q", "by", "values", *OPTIONS, *PARSERS})
@@ -280,101 +276,6 @@ def _describe_past_day(moment: str, today: date) -> str:
     if age <= 1:
         return "yesterday" if age == 1 else "today"
     return f"{age} days ago" if age <= _MONTH else f"on {day.day} {day:%B %Y}"
-
-
-# The title and the icon of a site, from its captured home page.
-
-
-@dataclass(frozen=True, slots=True)
-class HomePage:
-    """What a site's home page says about the site: its name, and the URLs of its icons."""
-
-    title: str = ""
-    icons: tuple[str, ...] = ()
-
-
-_HOME_PAGES: OrderedDict[tuple[Path, str], HomePage] = OrderedDict()
-"""What the home pages that were read last say, by the archive's folder and the digest of the page."""
-_MOST_HOME_PAGES, _MOST_TITLE, _MOST_ICONS = 500, 60, 6
-_MAX_ICON_BYTES = 20_000
-
-
-def find_home_page(request: ArchiveRequest, site: dict[str, Any]) -> HomePage:
-    """Returns what the latest capture of a site's start page says about the site."""
-    row = next(
-        iter(
-            request.db.query(
-                "select * from captures where url = ? and status = 200 and record_type = 'response' "
-                "order by captured_at desc limit 1",
-                [site["start_url"]],
-            )
-        ),
-        None,
-    )
-    if row is None:
-        return HomePage()
-    key = request.folder, row["digest"]
-    if key not in _HOME_PAGES:
-        try:
-            response = read_capture(request.db, request.folder, row).response
-            page = parse_page(response.body, row["url"], response.content_type)
-            _HOME_PAGES[key] = HomePage(_title_of(page), tuple(_icons_of(page)))
-        except ArchiverError:  # the front page does not need it; the page of the capture says why it cannot be read
-            _HOME_PAGES[key] = HomePage()
-        while len(_HOME_PAGES) > _MOST_HOME_PAGES:
-            _HOME_PAGES.popitem(last=False)
-    return _HOME_PAGES[key]
-
-
-def _title_of(page: Page) -> str:
-    return next((name for name in (*site_names(page), page.head_title) if 0 < len(name) <= _MOST_TITLE), "")
-
-
-def _icons_of(page: Page) -> Iterator[str]:
-    """Yields the URLs of the icons that a page declares, and the one that browsers request anyway."""
-    declared = (link for link in page.index.tag("link") if "icon" in (link.get("rel") or "").lower().split())
-    urls = (page.join(link.get("href")) for link in declared)
-    yield from [url for url in urls if url][: _MOST_ICONS - 1]
-    yield page.join("/favicon.ico")
-
-
-def find_icon(request: ArchiveRequest, home: HomePage) -> str:
-    """Returns the URL on this server of a captured icon; "" if none was captured or is small."""
-    row = next(
-        iter(
-            request.db.query(
-                "select * from captures where url in (select value from json_each(?)) and status = 200 and "
-                "media_type like 'image/%' and warc_length <= ? order by captured_at desc limit 1",
-                [json.dumps(home.icons), _MAX_ICON_BYTES],
-            )
-        ),
-        None,
-    )
-    return memento_url_of(request, row, "im_") if row else ""
-
-
-_MOST_READ = 5
-"""A page reads at most this many home pages that were not read yet; the other sites keep their names for now."""
-
-
-@dataclass(frozen=True, slots=True)
-class SiteIdentity:
-    """How a site is shown in lists: its name on its own home page, and the URL of its icon ("" if there is none)."""
-
-    title: str
-    icon: str
-
-
-def identify_sites(request: ArchiveRequest, names: Iterable[str]) -> dict[str, SiteIdentity]:
-    """Returns the titles and icons of sites by name. They are kept until the archive changes."""
-    known: dict[str, SiteIdentity] = get_cached(request.db, "site identities", None, dict)
-    missing = [name for name in dict.fromkeys(names) if name not in known][:_MOST_READ]
-    for site in request.db.query(
-        "select name, start_url from sites where name in (select value from json_each(?))", [json.dumps(missing)]
-    ):
-        home = find_home_page(request, site)
-        known[site["name"]] = SiteIdentity(home.title or site["name"], find_icon(request, home))
-    return {name: known.get(name) or SiteIdentity(name, "") for name in names}
 
 
 # Example searches, made from the archive itself.

@@ -6,6 +6,7 @@ import calendar
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 from zlib import crc32
@@ -61,7 +62,7 @@ def _make_environment() -> Environment:
         count=format_count,
         dated=format_time,
         timed=format_instant,
-        coins=format_coins,
+        coins=lambda hit, site: format_coins(replace(hit, site=site)),
         coordinates=format_coordinates,
         ld_json=format_json_ld,
         file_name=lambda text: slugify(text)[:60] or "file",

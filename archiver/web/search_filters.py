@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from math import cos, radians
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
@@ -22,6 +22,7 @@ from archiver.search.query_tree import DEFAULT_KM, Box, Key, circle_bounds
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.web.archive_access import get_cached, strip_paging
 from archiver.web.rendering import name_language
+from archiver.web.site_pages import identify_sites
 from archiver.web.web_requests import ArchiveRequest, SearchLinks, format_query, make_search_link
 
 # Facets.
@@ -56,7 +57,8 @@ _SEARCHED = 2_000
 class FacetValue:
     """A value of a facet with its number of articles.
 
-    `text` is shown. `href` links to the search with this value as a filter or, if the value is `active`, without it.
+    `text` is shown, and beside it the name of a site (`host`) whose title is the text. `href` links to the search with
+    this value as a filter or, if the value is `active`, without it.
     `without` links to the search that excludes the value. Both are "" if the page has no room for the link.
     """
 
@@ -65,6 +67,7 @@ class FacetValue:
     href: str
     active: bool
     without: str = ""
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,13 @@ def build_facets(request: ArchiveRequest, query: Query, links: SearchLinks) -> t
     shown: dict[str, list[tuple[str, int]]] = {}
     for name, values in counts.items():
         if name == searched:
-            values = [pair for pair in values if fold_name(finding) in fold_name(_shown(name, pair[0]))]
+            known: dict[str, Any] = get_cached(request.db, "site identities", None, dict) if name == "site" else {}
+            values = [
+                pair
+                for pair in values
+                if fold_name(finding) in fold_name(_shown(name, pair[0]))
+                or (pair[0] in known and fold_name(finding) in fold_name(known[pair[0]].title))
+            ]
         shown[name] = values[: MORE_VALUES if name in (more, searched) else VALUES]
     link = links.reserve(2 * sum(map(len, shown.values())))
     facets = [
@@ -203,13 +212,15 @@ _TERM = re.compile(
 @dataclass(frozen=True, slots=True)
 class ActiveFilter:
     """A filter that the search uses. `label` is its kind ("" if the text says it), `without` the query without it, and
-    `href` the link to that search; "" if the page has no room for the link.
+    `href` the link to that search; "" if the page has no room for the link. `host` is the name of a site whose title is
+    the text.
     """
 
     label: str
     text: str
     without: Query
     href: str
+    host: str = ""
 
 
 def list_active_filters(db: Database, query: Query, links: SearchLinks) -> tuple[ActiveFilter, ...]:
@@ -217,6 +228,39 @@ def list_active_filters(db: Database, query: Query, links: SearchLinks) -> tuple
     found = tuple(_list_filters(db, query))
     link = links.reserve(len(found))
     return tuple(ActiveFilter(label, text, without, link(without)) for label, text, without in found)
+
+
+_SITE_LABELS = frozenset({LABELS["site"], f"Not {LABELS['site'].lower()}"})
+
+
+def sites_in(facets: Iterable[Facet], active: Iterable[ActiveFilter]) -> list[str]:
+    """Returns the names of the sites that facets and filters show."""
+    listed = [value.text for facet in facets if facet.name == "site" for value in facet.values]
+    return [*listed, *(one.text for one in active if one.label in _SITE_LABELS)]
+
+
+def show_titles(
+    facets: Iterable[Facet], active: Iterable[ActiveFilter], titles: Mapping[str, str]
+) -> tuple[tuple[Facet, ...], tuple[ActiveFilter, ...]]:
+    """Returns facets and filters in which sites have their titles as texts."""
+
+    return (
+        tuple(
+            replace(facet, values=tuple(_titled(value, titles) for value in facet.values))
+            if facet.name == "site"
+            else facet
+            for facet in facets
+        ),
+        tuple(_titled(one, titles) if one.label in _SITE_LABELS else one for one in active),
+    )
+
+
+_Shown = TypeVar("_Shown", FacetValue, ActiveFilter)
+
+
+def _titled(one: _Shown, titles: Mapping[str, str]) -> _Shown:
+    title = titles.get(one.text, one.text)
+    return replace(one, text=title, host=one.text) if title != one.text else one
 
 
 def _list_filters(db: Database, query: Query) -> Iterator[tuple[str, str, Query]]:
@@ -423,6 +467,7 @@ def _wider(request: ArchiveRequest, query: Query) -> Iterator[tuple[str, Query]]
             text = _shown(name, selected[0]) if len(selected) == 1 else f"{len(selected)} values"
             filters.append((LABELS[name], text, _replace_filter(query, name, ())))
     for label, text, other in filters:
+        text = identify_sites(request, [text])[text].title if label in _SITE_LABELS else text
         yield f"without {label.lower()} {text}".replace("  ", " "), other
     words = list(dict.fromkeys(query.text.split()))
     if 1 < len(words) <= _MOST_WORDS and _is_plain(words):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import accumulate
+from types import MappingProxyType
 from typing import IO, Any
 
 from sqlite_utils import Database
@@ -20,6 +21,7 @@ from archiver.search.histograms_trends_and_charts import MAX_TERMS, UNITS, Trend
 from archiver.search.query_compiler import has_ranking_terms
 from archiver.search.query_corrections_and_advice import correct_spelling
 from archiver.search.query_plans_hits_and_facets import (
+    Hit,
     count_facets,
     hit_as_dict,
     matching_ids,
@@ -51,6 +53,8 @@ from archiver.web.search_filters import (
     give_advice,
     list_active_filters,
     name_article,
+    show_titles,
+    sites_in,
 )
 from archiver.web.search_widgets import (
     FEW_ARTICLES,
@@ -60,6 +64,7 @@ from archiver.web.search_widgets import (
     densest_window,
     format_percent,
 )
+from archiver.web.site_pages import identify_sites
 from archiver.web.web_requests import (
     MAX_HITS,
     PAGE_SIZE,
@@ -96,10 +101,14 @@ _ARGUMENTS = (*_FIELDS, *OPTIONS, "like", "limit", "offset", "values", "more", "
 """All arguments that a search page understands."""
 
 
+_MOST_FOLDED = 50
+"""A hit lists at most this many of the articles that are folded beneath it."""
+_MOST_NEW = 100
+"""The page of a saved search shows at most this many new results."""
+
+
 def search_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page with the results of a search, their chart, map and facets."""
-    from archiver.web.front_page import identify_sites  # the front page imports this module
-
     query = parse_query(request)
     if request.one("by") not in ("", *_UNITS):
         raise BadQuery(f"by {request.one('by')}", f"articles are counted by {', '.join(_UNITS)}")
@@ -125,6 +134,8 @@ def search_page(request: ArchiveRequest) -> PageResponse:
         )
     active = list_active_filters(request.db, query, links)
     facets = build_facets(request, query, links) if found.total or query != Query(query.text, limit=query.limit) else ()
+    identities = identify_sites(request, [*_sites_of(found.hits), *sites_in(facets, active)])
+    facets, active = show_titles(facets, active, {name: one.title for name, one in identities.items()})
     plan = plan_query(request.db, query)
     in_titles = highlight_terms(plan.node, "title")
     return PageResponse(
@@ -132,6 +143,7 @@ def search_page(request: ArchiveRequest) -> PageResponse:
         {
             "query": query,
             "found": found,
+            "most_folded": _MOST_FOLDED,
             "titles": {
                 hit.id: highlight_line(unicodedata.normalize("NFC", hit.title or ""), in_titles) for hit in found.hits
             },
@@ -140,7 +152,7 @@ def search_page(request: ArchiveRequest) -> PageResponse:
                 for n, hit in enumerate(found.hits, 1)
             },
             "extras": load_extras(request, [hit.id for hit in found.hits]),
-            "identities": identify_sites(request, [hit.site for hit in found.hits]),
+            "identities": identities,
             "main_language": _main_language(facets),
             "heading": query.text or (f"Similar to {name_article(request.db, query.like)}" if query.like else ""),
             "facets": facets,
@@ -173,6 +185,11 @@ def search_page(request: ArchiveRequest) -> PageResponse:
         },
         None,
     )
+
+
+def _sites_of(hits: Iterable[Hit]) -> list[str]:
+    """Returns the names of the sites of hits and of the articles that are folded beneath them."""
+    return [name for hit in hits for name in (hit.site, *(one.site for one in hit.folded[:_MOST_FOLDED]))]
 
 
 def _parse_value_count(request: ArchiveRequest) -> int:
@@ -377,7 +394,7 @@ def trends_page(request: ArchiveRequest) -> PageResponse:
             "fields": [*terms, *[""] * empty],
             "unit": request.one("by"),
             "units": tuple(UNITS),
-            "rows": _build_table(shown) if shown else (),
+            "rows": _build_table(shown, link) if shown else (),
             "hidden_periods": len(found.periods) - len(shown.periods) if found and shown else 0,
             "hidden": [pair for pair in format_query(query) if pair[0] not in _TREND_FIELDS],
             "few": FEW_ARTICLES,
@@ -432,12 +449,19 @@ def _combine_texts(text: str, term: str) -> str:
     return f"({text}) ({term})" if text else term
 
 
-def _build_table(found: Trend) -> list[tuple[str, int, list[tuple[int, str]]]]:
-    """Returns the rows of a trend's table: the period, its number of archived articles, and for each term the matches
-    and their share.
+def _build_table(found: Trend, link: Callable[[str, str], str]) -> list[tuple[str, int, list[tuple[int, str, str]]]]:
+    """Returns the rows of a trend's table: the period, its number of archived articles, and for each term the matches,
+    their share and the link to them.
     """
     return [
-        (period, found.archived[n], [(one.articles[n], format_percent(one.shares[n])) for one in found.series])
+        (
+            period,
+            found.archived[n],
+            [
+                (one.articles[n], format_percent(one.shares[n]), link(one.term, period) if one.articles[n] else "")
+                for one in found.series
+            ],
+        )
         for n, period in enumerate(found.periods)
     ]
 
@@ -495,6 +519,9 @@ def saved_search_page(request: ArchiveRequest) -> PageResponse:
             "saved": saved,
             "options": query_as_options(saved.query),
             "result": result,
+            "identities": identify_sites(request, _sites_of(one.hit for one in result.new[:_MOST_NEW])),
+            "most_folded": _MOST_FOLDED,
+            "most_new": _MOST_NEW,
             "why": WHY,
             "all": make_search_link(request, saved.query),
             "feed": request.link(f"/searches/{saved.name}/feed"),
@@ -555,13 +582,28 @@ def _write_csv(db: Database, ids: Sequence[int], out: IO[bytes], columns: tuple[
     write_csv(records(db, ids), out, columns or CSV_COLUMNS, harmless=True)
 
 
-def _citation_writer(name: str) -> Write:
+def _citation_writer(name: str, titles: Mapping[str, str] = MappingProxyType({})) -> Write:
+    """Returns the writer of a citation style. It names each site by its title in `titles`, or else by its name."""
+
     def write(db: Database, ids: Sequence[int], out: IO[bytes]) -> None:
-        out.write(STYLES[name]([build_citation(one) for one in records(db, ids)]).encode("utf-8", "replace"))
+        cited = map(build_citation, records(db, ids))
+        named = [replace(one, site=titles.get(one.site, one.site)) for one in cited]
+        out.write(STYLES[name](named).encode("utf-8", "replace"))
 
     return write
 
 
+def _site_titles(request: ArchiveRequest, ids: Sequence[int]) -> dict[str, str]:
+    """Returns the titles of the sites of articles by the names of the sites."""
+    sites = request.db.execute(
+        "select distinct site from articles where id in (select value from json_each(?))", [json.dumps(ids)]
+    ).fetchall()
+    known = identify_sites(request, [name for (name,) in sites], _MOST_SITES_NAMED)
+    return {name: one.title for name, one in known.items()}
+
+
+_MOST_SITES_NAMED = 100
+"""For a file of citations, at most this many home pages are read for the titles of sites."""
 CSV_COLUMNS = tuple(field.name for field in FIELDS)
 EXPORT_FORMATS: dict[str, ExportFormat] = {
     kind.name: kind
@@ -604,11 +646,12 @@ def export_page(request: ArchiveRequest) -> Download:
         raise CannotAnswer(f"column {unknown}", known)
     named = request.many("id")
     ids = collected_articles(request.db, named).ids if named else find_ids(request.db, parse_query(request))
+    write_all = _citation_writer(name, _site_titles(request, ids)) if name in STYLES else kind.write
 
     def write(db: Database, out: IO[bytes]) -> None:
         if columns:
             _write_csv(db, ids, out, columns)
         else:
-            kind.write(db, ids, out)
+            write_all(db, ids, out)
 
     return Download(write, kind.media_type, f"{'collection' if named else 'search'}.{kind.ending}")

@@ -362,6 +362,7 @@ _UNITS_ACROSS = 1_000
 class TrendPoint:
     """The share of a term in a period. `at` is a percentage of the plot's width, `y` in CSS pixels from the top. `few`
     is True if fewer than FEW_ARTICLES articles are archived in the period. `href` links to the articles with the term.
+    `beside` is by how many pixels the point is moved to the right, so that points of other terms do not cover it.
     """
 
     at: float
@@ -369,6 +370,7 @@ class TrendPoint:
     label: str
     href: str
     few: bool
+    beside: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -439,12 +441,31 @@ def build_trend_plot(found: Trend, link: Callable[[str, str], str], most: int = 
         if is_gap
     ]
     return TrendPlot(
-        tuple(lines),
+        tuple(_keep_apart(lines) if len(found.periods) <= _MOST_APART else lines),
         tuple(gaps),
         label_periods(found.unit, found.periods),
         label_values(top, format_percent),
         sum(0 < number < FEW_ARTICLES for number in found.archived),
     )
+
+
+_POINT = 13
+"""How near two points of a trend may be, in CSS pixels. A unit of PLOT is two pixels high."""
+_MOST_APART = 12
+"""With more periods, points that are moved aside would be taken for those of the next period."""
+
+
+def _keep_apart(lines: Sequence[TrendLine]) -> Iterator[TrendLine]:
+    """Yields the lines of a trend, with the points that would cover each other side by side."""
+    taken: dict[float, list[float]] = {}
+    for line in lines:
+        points = []
+        for point in line.points:
+            others = taken.setdefault(point.at, [])
+            covered = sum(2 * abs(y - point.y) < _POINT for y in others)
+            others.append(point.y)
+            points.append(replace(point, beside=covered * _POINT))
+        yield replace(line, points=tuple(points))
 
 
 def format_percent(share: float | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -56,7 +57,16 @@ def test_each_page_has_its_outcome_and_only_it_is_requested(tmp_path: Path) -> N
         "not-a-url": "invalid",
     }
     assert found[site.url + "2024/a-post/"]["title"] == "A post"
-    assert requested <= {"/robots.txt", "/.well-known/tdmrep.json", "/2024/a-post/", "/moved/", "/nope", "/file.pdf"}
+    probes = {one for one in requested if re.fullmatch("/[0-9a-f]{20}/", one)}
+    assert len(probes) == 1
+    assert requested - probes <= {
+        "/robots.txt",
+        "/.well-known/tdmrep.json",
+        "/2024/a-post/",
+        "/moved/",
+        "/nope",
+        "/file.pdf",
+    }
     assert rows(archive, "select count(*) from captures where status = 200 and url like '%a-post%'") == [(1,)]
     assert rows(archive, "select url from pages where url like '%nope' or url like '%c-post%'") == []
 
@@ -125,14 +135,35 @@ def test_lists_come_from_files_and_standard_input(tmp_path: Path) -> None:
     assert [one["title"] for one in json.loads(done.stdout)] == ["B post", "A post"]
 
 
+def test_what_a_site_shows_for_any_address_is_no_article(tmp_path: Path) -> None:
+    class Everywhere(dict[str, Any]):
+        def get(self, key: str, default: Any = None) -> Any:
+            return super().get(key, page("Here you find our posts about the sea and the people who live from it"))
+
+    with serving(Everywhere(blog())) as site:
+        code, found = add(site.url + "2024/a-post/", site.url + "2023/mistyped-post/", archive=tmp_path / "a.db")
+    assert (code, outcomes(found, site.url)) == (1, {"2024/a-post/": "new", "2023/mistyped-post/": "gone"})
+    assert "a page that does not exist" in found[site.url + "2023/mistyped-post/"]["reason"]
+
+
+def test_a_mistyped_address_leaves_no_capture_beside_other_sites(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    with serving(blog()) as site, serving(blog()) as other:
+        add(site.url + "2024/a-post/", archive=archive)
+        before = rows(archive, "select count(*) from captures")
+        assert add(other.url + "nope/", archive=archive)[1][other.url + "nope/"]["outcome"] == "gone"
+    assert rows(archive, "select count(*) from captures") == before
+    assert rows(archive, "select count(*) from sites") == [(1,)]
+
+
 def test_a_mistyped_address_leaves_no_site(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
+    archive.touch()  # as a full disk leaves it
     with serving(blog()) as site:
         assert add(site.url + "nope/", archive=archive)[1][site.url + "nope/"]["outcome"] == "gone"
     closed = add(site.url + "nope/", archive=archive)  # the server is down by now
     assert (closed[0], closed[1][site.url + "nope/"]["outcome"]) == (1, "failed")
-    assert rows(archive, "select count(*) from sites") == [(0,)]
-    assert rows(archive, "select count(*) from pages") == [(0,)]
+    assert [file.name for file in tmp_path.iterdir() if file.name != "log"] == []
 
 
 def test_a_foreign_site_needs_a_contact_before_anything_is_made(tmp_path: Path) -> None:

@@ -5,10 +5,15 @@ and changes nothing.
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import re
 import shlex
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,16 +25,21 @@ from archiver.search.index_refresh_opening_and_check import refresh_archive
 from tests.archive_fixture import make_archive
 from tests.processes import run, without_proxies
 from tests.runner import Runner
-from tests.spiders.site_server import home, page, serving
+from tests.spiders.site_server import Answer, home, page, serving
 
 MISTAKES: tuple[tuple[str, int, str], ...] = (
     # commands
-    ("serach tide", 2, "There is no command 'serach'. (Did you mean one of: 'extract', 'search'"),
+    ("serach tide", 2, "There is no command 'serach'. Did you mean 'search'?"),
     ("find tide", 2, "There is no command 'find'. Did you mean 'archiver search'?"),
     ("ls", 2, "Did you mean 'archiver sites list'?"),
     ("help", 2, "Did you mean 'archiver --help'?"),
     ("rm 3", 2, "Did you mean 'archiver remove'?"),
     ("sites lst", 2, "'list'"),
+    ("sites delete harbour.example", 2, "There is no command 'sites delete'. Did you mean 'remove'?"),
+    ("searches rm floods", 2, "Did you mean 'remove'?"),
+    ("--archive archive.db search tide", 2, "The options of a command follow it: 'archiver search --archive'"),
+    ("--json status", 2, "'archiver status --json'"),
+    ("-V", 2, "Did you mean '--version'?"),
     ("--verison", 2, "Did you mean '--version'?"),
     ("completion powershell", 2, "'powershell' is not one of 'bash', 'zsh', 'fish'"),
     # options
@@ -42,14 +52,23 @@ MISTAKES: tuple[tuple[str, int, str], ...] = (
     ("search tide --limit many", 2, "'--limit': 'many' is not a whole number"),
     ("search tide --width 900", 2, "'--width': 900 is not between 0 and 500"),
     ("search --since yesterday", 2, "'--since': 'yesterday' is not a date: use 2024"),
-    ("search --since 2024 --until 2023", 2, "the end is before the start"),
-    ("search --near 148,2", 2, "the latitude must be -90 to 90"),
-    ("search --within 5", 2, "it needs --near LAT,LON"),
-    ("search tide --sort dat", 2, "the sort keys are relevance, date"),
+    ("search --since 2024 --until 2023", 2, "The period '2024 to 2023' is invalid: the end is before the start"),
+    ("search --near 148,2", 2, "The point '148,2' is invalid: the latitude must be -90 to 90"),
+    ("search --bbox 1,2,3", 2, "The box '1,2,3' is invalid: use W,S,E,N in degrees"),
+    ("search --within 5", 2, "The distance '5 km' is invalid: it needs --near LAT,LON"),
+    ("search --within 0 --near 1,2", 2, "The distance '0 km' is invalid: the distance must be greater than 0"),
+    ("search tide --sort dat", 2, "The sort order 'dat' is invalid: the sort keys are relevance, date"),
+    ("search --trend tide --plot x.txt", 2, "The name of the chart 'x.txt' is invalid: the file name must end in"),
     ("search tide --plot x.svg", 2, "--plot needs --trend or --histogram"),
     ("search tide --save a/b", 2, "cannot be saved as 'a/b'"),
     ("status --only blue", 2, "use red, amber, green"),
     ("diff 1 x", 2, "'x' is not a whole number"),
+    ("search tide --save ''", 2, "cannot be saved as ''"),
+    ("search tide --json --csv", 2, "Use only one of --json, --csv"),
+    ("sites --jsonl --csv", 2, "Use only one of --jsonl, --csv"),
+    ("search tide --width 20", 2, "--width needs --concordance"),
+    ("search --histogram week tide", 2, "'week' is not one of 'year', 'month', 'day'"),
+    ("search tide --lmit 3", 2, "No such option '--lmit'. Did you mean '--limit'?"),
     # queries
     ("search auther:Ada", 1, "archiver search author:Ada"),
     ("search lighthuse", 1, "archiver search lighthouse"),
@@ -59,6 +78,7 @@ MISTAKES: tuple[tuple[str, int, str], ...] = (
     ("search --category Cookery", 1, "The categories are Harbour"),
     ("search --author 'Ada Breg'", 1, "did you mean 'Ada Berg'?"),
     ("search tag:tidse", 1, "did you mean 'tides'?"),
+    ("search --site https://nowhere.example/2024/a-post", 1, "has no site 'https://nowhere.example/2024/a-post'"),
     ("search site:nowhere.example", 1, "There is no site 'nowhere.example'"),
     ("search --site harbor.example", 1, "did you mean 'harbour.example'?"),
     ("search --language english", 1, "The languages are en"),
@@ -77,6 +97,14 @@ MISTAKES: tuple[tuple[str, int, str], ...] = (
     ("show 1 2 --revision 1", 2, "--revision needs exactly one article"),
     ("show https://harbour.example/2024/04/fogg", 1, "did you mean 'https://harbour.example/2024/04/fog'?"),
     ("show 1 --revision 9", 1, "it has revisions 1 to 2"),
+    ("show 2 --revision 5", 1, "it has only revision 1"),
+    ("diff 1 2 3 4", 2, "At most two revision numbers can follow 1. To compare several articles, add --each"),
+    ("diff --each 1 99", 1, "The archive has no article '99'"),
+    ("diff --each 1 2 --html x.html", 2, "--html needs exactly one article"),
+    ("remove --allow 1", 1, "No article '1' was removed"),
+    ("withdraw zebra --reason asked --dry-run", 1, "No article matches 'zebra'"),
+    ("cite --query auther:Ada", 1, "archiver search author:Ada"),
+    ("export auther:Ada -o x.csv", 1, "archiver search author:Ada"),
     ("diff 99", 1, "The archive has no article '99'"),
     ("why nope", 2, "'nope' has no domain"),
     ("why 99", 1, "The archive has no article '99'"),
@@ -91,10 +119,21 @@ MISTAKES: tuple[tuple[str, int, str], ...] = (
     ("export -o book/", 2, "book/ is a folder, which needs one of the formats markdown"),
     ("export -f wacz", 2, "must be written to a file. Name one with -o FILE"),
     ("export -o none/x.csv", 1, "none/x.csv"),
+    ("export -f csv -o archive.db", 1, "archive.db cannot be written (it is an SQLite database"),
+    ("feed -f json -o archive.db", 1, "archive.db cannot be written (it is an SQLite database"),
+    ("diff 1 --html archive.db", 1, "archive.db cannot be written (it is an SQLite database"),
+    ("export --wacz x.wacz -o x.csv", 2, "Use only one of --wacz and -o"),
+    ("import https://harbour.example/", 1, "it is a URL, not a file"),
+    ("import nope.warc --since 2024-15", 2, "'2024-15' is not a date: use 2024, 2024-05 or 2024-05-31"),
+    (
+        "extract harbour.example/2024/04/fog",
+        1,
+        "if its URL begins with its scheme: https://harbour.example/2024/04/fog",
+    ),
     ("import nope.warc", 1, "nope.warc cannot be read: there is no such file or folder"),
     ("extract nope.html", 1, "nope.html cannot be read: there is no such file or folder"),
     ("restore nope.db", 1, "nope.db cannot be restored: there is no such file"),
-    ("merge nope.db", 1, "There is no archive at nope.db"),
+    ("merge nope.db", 1, "nope.db cannot be read: there is no such file"),
     ("status --archive archiv.db", 1, "There is no archive at archiv.db; did you mean 'archive.db'?"),
     ("status --archive archive.db/x.db", 1, "archive.db is a file, not a folder"),
     ("status --archive .", 1, ". is not an archive of this program (it is a folder)"),
@@ -103,6 +142,7 @@ MISTAKES: tuple[tuple[str, int, str], ...] = (
     ("sites set harbour.example dealy=3", 2, "did you mean 'delay'?"),
     ("sites set harbour.example delay=fast", 2, "'fast' is not a number"),
     ("sites set harbour.example", 2, "Give the settings to change as KEY=VALUE"),
+    ("sites add https://quay.example/2024/05/a-post", 2, "'archiver add https://quay.example/2024/05/a-post'"),
     ("sites add http://", 2, "write it like https://blog.example.org/"),
     ("sites remove harbour.example", 1, "add --with-articles to remove them too"),
     ("crawl htp://blog.example.org", 2, "only http and https can be crawled, not htp"),
@@ -198,3 +238,89 @@ def test_a_site_that_answered_once_stays(tmp_path: Path) -> None:
     assert run(*words, environment=without_proxies()).returncode == 1
     with closing(sqlite3.connect(archive)) as db:
         assert db.execute("select count(*) from sites").fetchone() == (1,)
+
+
+def test_a_pipe_is_written_and_not_replaced(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    pipe = tmp_path_factory.mktemp("pipes") / "out.csv"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE, text=True) as reader:
+        done = run("archiver", "export", "--archive", str(folder / "archive.db"), "-o", str(pipe))
+        assert reader.communicate(timeout=30)[0].startswith("id,url,")
+    assert (done.returncode, pipe.is_fifo()) == (0, True)
+
+
+@pytest.mark.parametrize("words", [("export",), ("search", "tide"), ("sites", "--csv"), ("show", "1")])
+def test_a_reader_that_has_gone_ends_a_command_like_other_tools(folder: Path, words: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "archiver", *words, "--archive", str(folder / "archive.db")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert (process.wait(timeout=60), process.stderr.read()) == (128 + signal.SIGPIPE, "")
+
+
+INTERRUPTED_IMPORT = """
+import os, signal, sys
+
+class Interrupts:
+    @staticmethod
+    def find_spec(name, *rest):
+        if name == "archiver.cli.main":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupts)
+from archiver.__main__ import main
+main()
+"""
+
+
+def test_an_interrupt_during_the_start_shows_no_traceback() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_IMPORT], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+
+
+def test_the_last_edits_of_several_articles_are_compared(folder: Path) -> None:
+    alone = Runner().invoke(cli, ["diff", "1"]).stdout
+    both = Runner().invoke(cli, ["diff", "--each", "1", "2"])
+    assert (both.exit_code, both.stdout) == (0, alone)
+    assert "Nothing to compare: article 2 has only one revision." in both.stderr
+    assert len(json.loads(Runner().invoke(cli, ["diff", "--each", "1", "2", "--json"]).stdout)) == 2
+    assert folder.exists()
+
+
+def test_a_site_is_found_by_the_url_of_its_post(folder: Path) -> None:
+    found = Runner().invoke(cli, ["search", "--site", "https://harbour.example/2024/04/fog", "--json"])
+    assert {one["site"] for one in json.loads(found.stdout)} == {"harbour.example"}
+    assert folder.exists()
+
+
+def test_a_setting_of_sites_at_the_top_of_the_settings_is_moved(folder: Path) -> None:
+    (folder / "archiver.toml").write_text("delay = 2\n")
+    result = Runner().invoke(cli, ["crawl", "harbour.example"])
+    (folder / "archiver.toml").unlink()
+    assert result.exit_code == 2
+    assert "'delay' is a setting of sites: write it below the line [defaults]" in result.stderr
+
+
+FEED = """<?xml version="1.0"?><rss version="2.0"><channel><title>News</title><link>{site}</link>
+<item><title>A post</title><link>{site}2024/a-post/</link></item></channel></rss>"""
+
+
+def test_the_posts_outside_a_folder_are_counted(tmp_path: Path) -> None:
+    head = '<link rel="alternate" type="application/rss+xml" href="/news/rss.xml">'
+    with serving({"/news/": home("/2024/a-post/", head=head), "/2024/a-post/": page("A post")}) as site:
+        site.pages["/news/rss.xml"] = Answer(FEED.format(site=site.url).encode(), headers={"Content-Type": "text/xml"})
+        words = ("archiver", "crawl", site.url + "news/", "--archive", str(tmp_path / "a.db"))
+        done = run(*words, environment=without_proxies())
+    assert f"1 page of {site.url.split('/')[2]} that" in done.stdout
+    assert f"is outside it: 'archiver crawl {site.url}' crawls the whole host" in done.stdout
+
+
+def test_a_listing_that_is_added_is_not_called_unchanged(tmp_path: Path) -> None:
+    with serving({"/": home("/2024/a-post/", "/2024/b-post/"), "/2024/a-post/": page("A post")}) as site:
+        words = ("archiver", "add", site.url, "--archive", str(tmp_path / "a.db"))
+        done = run(*words, environment=without_proxies())
+        name = site.url.split("/")[2]
+    assert done.returncode == 1
+    assert f"it is a page that lists posts, not a post: 'archiver crawl {name}' archives the posts" in done.stdout

@@ -68,7 +68,8 @@ def test_a_command_imports_no_crawler_that_it_does_not_need(tmp_path: Path) -> N
         "try: cli(sys.argv[1:])\n"
         "finally: print(*(m for m in ('scrapy', 'twisted', 'rich', 'lxml') if m in sys.modules))"
     )
-    for args in (["--help"], ["search", "x", "--archive", str(tmp_path / "none.db")]):
+    none = ["--archive", str(tmp_path / "none.db")]
+    for args in (["--help"], ["search", "x", *none], ["sites", "list", *none], ["sites", "set", "x", "delay=1", *none]):
         done = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True, cwd=ROOT)
         assert done.stdout.splitlines()[-1] == "", args
 

@@ -282,7 +282,8 @@ def test_every_format_has_the_same_records(run: Run, tmp_path: Path) -> None:
     assert [f["id"] for f in placed["features"]] == [1, 2]
     assert placed["features"][1]["geometry"] == {"type": "Point", "coordinates": [-179.9, -16.8]}
     assert placed["features"][0]["properties"] == expected[0]
-    assert json.loads(run("export", "zebra", "-f", "geojson").stdout)["features"] == []
+    nothing = run("export", "zebra", "-f", "geojson")
+    assert (nothing.exit_code, json.loads(nothing.stdout)["features"]) == (1, [])
     parquet = importlib.import_module("pyarrow.parquet")  # a package of the checks: no reason to skip
     result = run("export", "-f", "parquet", "-o", str(tmp_path / "all.parquet"))
     assert result.exit_code == 0, result.stderr
@@ -407,11 +408,11 @@ def test_export_leaves_no_incomplete_file(run: Run, tmp_path: Path) -> None:
         (["diff"], 2, "UsageError --titles"),
         (["diff", "1", "--html", "-", "--json"], 2, "UsageError --html --json"),
         (["diff", "--titles", "nowhere.example"], 1, "SiteNotFound nowhere.example"),
-        (["diff", "--titles", "1", "2"], 2, "UsageError --html --titles"),
+        (["diff", "--titles", "1", "2"], 2, "UsageError --each --html --titles"),
         (["diff", "1", "--html", "none/x.html"], 1, "OutputNotWritable none/x.html"),
         (["diff", "1", "1", "9"], 1, "RevisionNotFound 1"),
         (["diff", "99"], 1, "ArticleNotFound 99"),
-        (["diff", "1", "x"], 2, "BadParameter [A]"),
+        (["diff", "1", "x"], 2, "BadParameter A"),
         (["cite", "99"], 1, "ArticleNotFound 99"),
         (["cite", "1", "--style", "turabian"], 2, "BadParameter --style"),
         (["cite"], 2, "UsageError --query"),

@@ -157,9 +157,17 @@ def test_cells_of_a_book_are_aligned_by_style(archive: Path, tmp_path: Path) -> 
     assert '<td style="text-align: right">' in chapter
 
 
-def test_a_book_of_no_articles_is_a_book(archive: Path, tmp_path: Path) -> None:
-    output("export", "tag:nothing", "-f", "epub", "-o", tmp_path / "none.epub", "--archive", archive)
-    assert epub.read_epub(str(tmp_path / "none.epub")).title == "tag:nothing"
+def test_a_book_of_no_articles_is_not_written(archive: Path, tmp_path: Path) -> None:
+    file = tmp_path / "none.epub"
+    done = in_process("export", "tag:nothing", "-f", "epub", "-o", str(file), "--archive", str(archive))
+    assert (done.exit_code, file.exists()) == (1, False)
+    assert done.stderr.startswith("Nothing found.\n")
+
+
+def test_a_book_without_articles_left_is_a_book(archive: Path, tmp_path: Path) -> None:
+    words = ("export", "tag:sea", "--limit", "0", "-f", "epub", "-o", tmp_path / "none.epub")
+    output(*words, "--archive", archive)
+    assert epub.read_epub(str(tmp_path / "none.epub")).title == "tag:sea"
 
 
 def test_a_book_has_the_title_that_is_given(archive: Path, tmp_path: Path) -> None:

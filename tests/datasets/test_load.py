@@ -64,7 +64,7 @@ def test_archiver_alone_imports_no_library_for_data(said: dict[str, Any]) -> Non
 
 def test_docstrings_show_what_is_returned(said: dict[str, Any]) -> None:
     assert said["doctest"]["report"] == ""
-    assert said["doctest"]["tried"] == 18
+    assert said["doctest"]["tried"] == 20
 
 
 def test_every_line_of_the_documentation_runs(said: dict[str, Any], place: Path) -> None:
@@ -88,6 +88,7 @@ def test_every_line_of_the_documentation_runs(said: dict[str, Any], place: Path)
         ["pandas", test],
         ["datasets", test],
         ["datasets", test_kept],
+        ["pandas", test_kept],
         ["pandas", count["articles"]],
         ["polars", count["articles"]],
         ["duckdb", 0],
@@ -132,6 +133,27 @@ def test_view_without_copies_has_one_article_of_each_group(said: dict[str, Any],
     kept = sum(not row["is_copy"] for row in rows(place / "datasets/deep/years", "articles"))
     assert kept == len(POSTS_WITHOUT_COPIES)
     assert said["tables"]["datasets/deep/years"]["articles"]["deduplicated"] == kept
+
+
+def test_deduplicated_articles_are_those_that_are_no_copies(place: Path) -> None:
+    loaded = archiver.dataset.load(place / "datasets/deep/years").deduplicated
+    assert set(loaded.to_arrow(["url"]).column("url").to_pylist()) == POSTS_WITHOUT_COPIES
+    assert loaded.count == len(POSTS_WITHOUT_COPIES)
+    assert loaded.columns == archiver.dataset.load(place / "datasets/deep/years").articles.columns
+
+
+def test_splits_of_deduplicated_articles_have_no_copies(place: Path) -> None:
+    loaded = archiver.dataset.load(place / "datasets/storms-1.0.0")
+    found = [
+        url for name in ("train", "test") for url in loaded.deduplicated[name].to_arrow().column("url").to_pylist()
+    ]
+    assert sorted(found) == sorted(POSTS_WITHOUT_COPIES)
+    assert loaded["deduplicated"].count == len(found)
+
+
+def test_table_without_copies_is_not_deduplicated(place: Path) -> None:
+    with pytest.raises(ValueError, match="revisions has no copies"):
+        archiver.dataset.load(place / "datasets/harbour-1.0.0").revisions.deduplicated()
 
 
 def test_rows_and_columns_are_those_of_the_files(place: Path) -> None:

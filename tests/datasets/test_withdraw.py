@@ -120,7 +120,7 @@ def test_query_withdraws_all_its_posts(published: tuple[Path, Path, Path]) -> No
 @pytest.mark.parametrize(
     ("word", "code", "error"),
     [
-        ("nothinglikethis", 1, "ArticleNotFound"),
+        ("nothinglikethis", 1, "NothingFound"),
         ("0123456789abcdef0123", 1, "ArticleNotFound"),
         ("999", 1, "ArticleNotFound"),
         ("near:x", 2, "BadQuery"),

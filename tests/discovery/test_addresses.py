@@ -38,6 +38,17 @@ LISTINGS = [
     "/2011/08/index.html",
     "/%E5%88%86%E7%B1%BB/%E6%B5%B7/",
     "/index2.html",
+    "/index-3.html",
+    "/page2.html",
+    "/blog/page-2.html",
+    "/blog-page-2.html",
+    "/archive_page2.php",
+    "/oldal/2/",
+    "/stránka-2/",
+    "/сторінка/2/",
+    "/페이지/2/",
+    "/หน้า/2/",
+    "/صفحة/2/",
 ]
 NOT_LISTINGS = [
     "/",
@@ -62,6 +73,9 @@ NOT_LISTINGS = [
     "/?q=node/12",
     "/index.php?s=/news/read/12.html",
     "/events/2021/05/the-harbour-feast/",
+    "/new-homepage-2/",
+    "/page-2-of-the-logbook/",
+    "/the-harbour-page/2/",
 ]
 
 
@@ -80,6 +94,26 @@ def test_listing_urls_are_recognised(path: str) -> None:
 def test_post_urls_are_not_listings_or_traps(path: str) -> None:
     assert url_classifier.kind_by_address("https://example.org" + path) is not PageKind.LISTING
     assert not matching_trap_rule("https://example.org" + path)
+
+
+@pytest.mark.parametrize(
+    ("path", "number", "series"),
+    [
+        ("/", 1, ""),
+        ("/page2.html", 2, "/#?"),
+        ("/blog/page-3.html", 3, "/blog/#?"),
+        ("/blog/index2.html", 2, "/blog/#?"),
+        ("/blog-page-2.html", 2, "/blog/#?"),
+        ("/blog/page/4/index.html", 4, "/blog/#?"),
+        ("/страница/2/", 2, "/#?"),
+        ("/blog/?page=5", 5, "/blog/?#"),
+        ("/search?updated-max=2010-01-01T00:00:00Z", None, "/search?#"),
+    ],
+)
+def test_further_pages_of_a_list_have_its_series_and_their_number(path: str, number: int | None, series: str) -> None:
+    url = "https://example.org" + path
+    assert url_classifier.page_number(url) == number
+    assert url_classifier.series_of(url) == series
 
 
 def test_the_scopes_folder_is_not_a_listing() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from archiver.discovery import cdx_and_timemaps, feed_parser, sitemaps, wordpress_api
 from archiver.discovery import page_links_and_well_known_urls as page_links
-from archiver.platforms.selector_index import Index
+from archiver.platforms.css_and_xpath_evaluator import Index
 from archiver.urls import Scope
 
 CASES = Path(__file__).parent.parent / "cases" / "discovery"
@@ -43,9 +43,9 @@ def answer(folder: Path) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Convert a value to JSON types without empty values."""
+    """Convert a value to JSON types without empty values and without the elements of the page."""
     if is_dataclass(value) and not isinstance(value, type):
-        value = {f.name: getattr(value, f.name) for f in fields(value)}
+        value = {f.name: getattr(value, f.name) for f in fields(value) if f.compare}
     if isinstance(value, dict):
         return {k: p for k, v in value.items() if (p := plain(v)) not in (None, "", [], False)}
     if isinstance(value, (list, tuple)):

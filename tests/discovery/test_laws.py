@@ -23,8 +23,8 @@ from archiver.discovery.feed_parser import looks_like_feed, parse_feed
 from archiver.discovery.safe_xml_and_json_parsing import parse_json
 from archiver.discovery.timestamp_parser import parse_time, parse_timestamp
 from archiver.items import DiscoveredURL, PageKind, SourceHint
+from archiver.platforms.css_and_xpath_evaluator import Index
 from archiver.platforms.platform_table import platform_tables
-from archiver.platforms.selector_index import Index
 from archiver.urls import Scope, normalize
 from tests.waiting import bounded_work
 

@@ -22,8 +22,8 @@ from archiver.cli import main
 from archiver.cli.main import cli
 from archiver.demo.demo_server import Blog
 from archiver.extraction import candidate_choice
-from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
+from archiver.extraction.page_extraction_and_rule_reading import extract_page
 from archiver.extraction.template.site_rules_and_constants import from_toml
 from archiver.fields import EVIDENCE, FIELDS, Field
 from archiver.items import PageKind

@@ -8,10 +8,13 @@ import pytest
 from lxml.html import fromstring
 
 from archiver.extraction import categories_and_tags
-from archiver.extraction.article import extract_page
 from archiver.extraction.categories_and_tags import BOTH_KINDS, choose_terms, term_candidates, terms_of_kind
 from archiver.extraction.category_and_tag_links import (
+    categories_of_entries,
+    category_of_listing,
     clean_term,
+    entries_of_listing,
+    is_beside_list,
     is_term,
     kind_of_address,
     kind_of_label,
@@ -20,6 +23,7 @@ from archiver.extraction.category_and_tag_links import (
     unique_terms,
 )
 from archiver.extraction.page import parse_page
+from archiver.extraction.page_extraction_and_rule_reading import extract_page
 from archiver.extraction.post_locator import Post, locate_post
 from archiver.items import SourceHint
 
@@ -606,3 +610,75 @@ def test_categories_are_not_searched_for_the_sake_of_tags(monkeypatch: pytest.Mo
     assert not searched
     terms_of_kind(post.page, post, None, "category", ())
     assert searched == [post]
+
+
+def listing(markup: str, path: str = "/") -> tuple[object, list[tuple[object, str]]]:
+    """Return the page of a list and its entries. Links in headings are titles, links to notes may lead to posts."""
+    page = parse_page(f"<!DOCTYPE html><html><body>{markup}</body></html>", f"https://quay.example{path}")
+    links = [(a, a.get("href")) for a in page.index.tag("a") if "/notes/" in a.get("href")]
+    titles = [(a, href) for a, href in links if a.getparent().tag == "h2"]
+    return page, entries_of_listing(titles, [one for one in links if one not in titles])
+
+
+TWO = (
+    '<div><h2><a href="/notes/a">A</a></h2><p>In <a href="/category/sea/">Sea</a></p></div>'
+    '<div><a href="/rubrika/x/">გემები</a><h2><a href="/notes/b">B</a></h2></div>'
+)
+LAND = "<a href='/category/land/'>Land</a>"
+BOTH = {"/notes/a": ("Sea",), "/notes/b": ("გემები",)}
+
+
+@pytest.mark.parametrize(
+    ("markup", "expected"),
+    [
+        (TWO, BOTH),
+        (f'{TWO}<ul><li><a href="/category/land/">Land</a></li></ul>', BOTH),
+        (f'{TWO}<aside><a href="/category/land/">Land</a></aside>', BOTH),
+        (
+            f"{TWO}<article>{LAND}<a href='/notes/c'>More</a></article>",
+            BOTH | {"/notes/c": ("Land",)},
+        ),
+        (f"{TWO}<article>{LAND}<a href='/notes/c'>C</a><a href='/notes/d'>D</a></article>", BOTH),
+        (f'<div><h2><a href="/notes/a">A</a></h2><a href="/category/sea/page/2/">2</a></div>{TWO}', BOTH),
+        (TWO.replace("/category/sea/", "/tag/sea/"), {"/notes/b": ("გემები",)}),
+        (TWO.replace("/category/sea/", "/topics/sea/"), {"/notes/b": ("გემები",)}),
+        (
+            TWO.replace("In <a", f"{'Of all that I ever said of the sea, this was the longest. ' * 3}<a"),
+            {"/notes/b": ("გემები",)},
+        ),
+        (TWO.partition("<div><a")[0], {}),
+    ],
+    ids=["two", "list", "aside", "untitled", "two notes", "pager", "tag", "ambiguous", "prose", "single"],
+)
+def test_the_categories_that_a_list_shows_beside_its_entries(markup: str, expected: dict[str, tuple[str, ...]]) -> None:
+    assert categories_of_entries(*listing(markup)) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "markup", "name"),
+    [
+        ("/category/sea/", '<nav><a href="/category/sea/">The sea</a></nav>', "The sea"),
+        ("/category/sea/page/2/", '<a href="https://quay.example/category/sea/">The sea</a>', "The sea"),
+        ("/rubrika/%E1%83%96%E1%83%A6%E1%83%95%E1%83%90/", "<h1>Quay</h1><h2>ზღვა</h2>", "ზღვა"),
+        ("/category/old-boats/", "<h1>Old boats</h1>", "Old boats"),
+        ("/category/sea/", '<h1>Quay</h1><a href="/category/land/">Land</a>', ""),
+        ("/tag/sea/", '<h1>Sea</h1><a href="/tag/sea/">Sea</a>', ""),
+        ("/topics/sea/", "<h1>Sea</h1>", ""),
+        ("/", "<h1>Sea</h1>", ""),
+    ],
+)
+def test_the_category_whose_posts_a_page_lists(path: str, markup: str, name: str) -> None:
+    assert category_of_listing(listing(markup, path)[0]) == name
+
+
+@pytest.mark.parametrize(
+    ("markup", "beside"),
+    [
+        ('<main><h2><a href="/notes/a">A</a></h2></main>', False),
+        ('<main><article><footer><h2><a href="/notes/a">A</a></h2></footer></article></main>', False),
+        ('<aside><h2><a href="/notes/a">A</a></h2></aside>', True),
+        ('<div class="recent-posts"><h2><a href="/notes/a">A</a></h2></div>', True),
+    ],
+)
+def test_an_entry_in_a_sidebar_is_not_in_the_list(markup: str, beside: bool) -> None:
+    assert is_beside_list(listing(markup)[1][0][0]) is beside

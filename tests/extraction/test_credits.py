@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.article import extract_page
 from archiver.extraction.authors.agency_and_outlet_credits import (
     ROWS,
     BodyTail,
@@ -18,6 +17,7 @@ from archiver.extraction.authors.agency_and_outlet_credits import (
     read_tail,
 )
 from archiver.extraction.page import parse_page
+from archiver.extraction.page_extraction_and_rule_reading import extract_page
 
 SOURCES = [
     ("(Reuters)", ["Reuters"]),

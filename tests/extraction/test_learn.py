@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
+from archiver.extraction.page_extraction_and_rule_reading import extract_page
 from archiver.extraction.template.field_reader import read_field
 from archiver.extraction.template.rule_induction import MIN_POSTS, learn_rules
 from archiver.extraction.template.site_rules_and_constants import Rule, SiteRules, from_toml, to_toml

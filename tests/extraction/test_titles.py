@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archiver import extract
 from archiver.extraction import candidate_choice
 from archiver.extraction.post_locator import title_in_url, title_similarity
 from archiver.extraction.title import repair_mojibake_title, restore_lost_characters, without_section, without_site
@@ -37,6 +38,30 @@ from archiver.items import Candidate
 )
 def test_the_name_of_the_site_is_removed(title: str, names: list[str], host: str, path: str, bare: str) -> None:
     assert without_site(title, names, host, path) == bare
+
+
+_PAGE = """<html lang="en"><head><title>{title}</title></head><body><h1>{first}</h1><p><a href="/">Home</a></p>
+<div class="{kind}">{heading}<p>12 March 2024</p><p>The ferry moves to the north quay on Monday, since the old pier is
+closed for repairs until June, and the new timetable hangs at both landings.</p></div></body></html>"""
+_MOVES, _NAME = "The ferry moves north", "Quayside Notes"
+
+
+@pytest.mark.parametrize(
+    ("title", "first", "heading", "path", "expected"),
+    [
+        (f"{_MOVES} - {_NAME}", _NAME, "", "/2024/the-ferry-moves-north.html", _MOVES),
+        (f"{_NAME}: {_MOVES}", _NAME, "", "/2024/the-ferry-moves-north/", _MOVES),
+        (f"{_MOVES} | {_NAME}", _NAME, f"<h2>{_MOVES}</h2>", "/2024/17", _MOVES),
+        (f"渡し船が北へ移る | {_NAME}", _NAME, "<h2>渡し船が北へ移る</h2>", "/2024/17", "渡し船が北へ移る"),
+        (f"{_NAME} - {_MOVES}", _MOVES, f"<h2>{_NAME}</h2>", "/2024/the-ferry-moves-north", _MOVES),
+        (f"{_MOVES} - {_NAME}", _MOVES, "", "/quayside-notes/the-ferry-moves-north", _MOVES),
+    ],
+)
+def test_a_first_heading_with_the_name_of_the_site_is_not_the_title(
+    title: str, first: str, heading: str, path: str, expected: str
+) -> None:
+    page = _PAGE.format(title=title, first=first, kind="post", heading=heading)
+    assert extract(page.encode(), f"http://quay.example{path}").title == expected
 
 
 def test_mojibake_in_a_title_is_repaired() -> None:

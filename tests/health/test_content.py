@@ -13,7 +13,7 @@ from archiver.health.health_rules import HealthFinding, HealthInputs, JudgedRun,
 from archiver.items import Article, Outcome, PageKind, PageResult
 from archiver.storage.held_pages_and_recent_changes import HeldPage
 from archiver.storage.run_records_and_statistics import MeasuredRun, RunStatistics
-from archiver.storage.site_content_and_daily_posts import RepeatedValue, SiteContent, read_site_content
+from archiver.storage.site_statistics_for_health import RepeatedValue, SiteContent, read_site_content
 from tests.storage.one_site_archive import POST, SITE, archive_of_one_site, store
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

@@ -18,7 +18,7 @@ from archiver.health.health_rules import HealthFinding, HealthInputs, JudgedRun,
 from archiver.health.lost_fields_bursts_and_silences import find_burst, find_silence
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.run_records_and_statistics import MeasuredRun
-from archiver.storage.site_content_and_daily_posts import AcceptedPages, Deletions, PostDay, SiteContent, read_post_days
+from archiver.storage.site_statistics_for_health import AcceptedPages, Deletions, PostDay, SiteContent, read_post_days
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -192,6 +192,13 @@ def test_a_post_without_a_date_counts_on_the_day_it_was_first_seen(archive: Arch
     archive.post(None, NOW - 31 * DAY)
     archive.post(None, NOW - 20 * DAY)
     assert archive.days() == {"2026-03-02": (0, 1)}
+
+
+def test_new_posts_are_counted_for_eight_days(archive: Archive) -> None:
+    """A burst is reported for seven days, and these begin in the middle of a day."""
+    for n in (8, 9):
+        archive.post(NOW.date() - n * DAY, NOW - n * DAY)
+    assert archive.days() == {"2026-02-22": (1, 1), "2026-02-21": (1, 0)}
 
 
 def test_a_burst_that_was_removed_is_over(archive: Archive) -> None:

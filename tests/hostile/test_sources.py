@@ -9,7 +9,7 @@ import pytest
 
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.spiders import page_queue
-from archiver.spiders.crawl_run_and_post_judgement import CrawlOrder, CrawlRun
+from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlOrder, CrawlRun
 from archiver.spiders.page_queue import PageQueue
 from archiver.spiders.page_request import FetchedPage, PageRequest
 from archiver.spiders.parse_response import SiteContext, parse_page

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
+from archiver.platforms.css_and_xpath_evaluator import Index, compile_selector, element_selector, selector_error
 from archiver.platforms.platform_table import Platform, by_name, detect_platform, platform_tables
-from archiver.platforms.selector_index import Index, compile_selector, element_selector, selector_error
 
 
 def index(html: str) -> Index:

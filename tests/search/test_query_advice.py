@@ -27,6 +27,7 @@ def advice(archive: Archive, text: str = "", **filters: Any) -> Advice:
         ("tilte:fog", "title:fog"),
         ("auther:Ada", "author:Ada"),
         ("auther:Aad", "author:ada"),
+        ("fog before:2030", "fog date:..2030"),
         ("author:Krugre", "author:kruger"),
         ("tag:tidse", "tag:tides"),
         ("site:harbor.example", "site:harbour.example"),

@@ -22,7 +22,8 @@ def ids(archive: Archive, text: str = "", **filters: Any) -> list[int]:
     ("filters", "expected"),
     [
         ({"site": "harbour.example"}, [1, 2, 3, 4]),
-        ({"site": "https://www.harbour.example/x"}, None),
+        ({"site": "https://www.harbour.example/x"}, [1, 2, 3, 4]),
+        ({"site": "https://www.harbor.example/"}, None),
         ({"site": "notes.example/blog"}, [5, 6]),
         ({"site": ["harbour.example", "notes.example/blog"]}, [1, 2, 3, 4, 5, 6]),
         ({"author": "zoe kruger"}, [1, 2]),

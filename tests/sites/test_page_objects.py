@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from archiver.errors import ArchiverError, BadConfig, BadPageObject
-from archiver.extraction.article import extract_page
 from archiver.extraction.field_value_explanations import explain
 from archiver.extraction.page import Page, parse_page
+from archiver.extraction.page_extraction_and_rule_reading import extract_page
 from archiver.extraction.template.page_form_and_date_slot import date_slot
 from archiver.fields import EVIDENCE
 from archiver.items import PAGE_OBJECT, PAGE_OBJECT_FAILED, Article, GeoTag, PageKind

@@ -43,6 +43,15 @@ def test_why_says_that_a_page_is_held(cut: tuple[SiteServer, Path]) -> None:
     assert "held: its new state is not stored until it is confirmed" in said
 
 
+def test_status_says_which_archived_posts_its_table_counts_as_held(cut: tuple[SiteServer, Path]) -> None:
+    site, archive = cut
+    shown = archiver("status", site.url, archive=archive).stdout
+    assert f"posts: {COUNT} found, {COUNT} archived ({COUNT} of them held), 0 missing" in shown
+    [state] = json.loads(archiver("status", site.url, "--json", archive=archive).stdout)
+    assert state["archived_otherwise"] == {"held": COUNT}
+    assert state["posts"]["archived"] == state["balance"]["archived"] + sum(state["archived_otherwise"].values())
+
+
 def test_what_was_accepted_is_taken_back_by_undoing_the_run_that_is_named(cut: tuple[SiteServer, Path]) -> None:
     site, archive = cut
     name = site.url.removeprefix("http://").strip("/")

@@ -11,8 +11,8 @@ from scrapy.settings import Settings
 
 from archiver.extensions import shared_crawl_state
 from archiver.extensions.shared_crawl_state import ArchiveExtension
-from archiver.spiders import crawl_run_and_post_judgement as crawl_run
-from archiver.spiders.crawl_run_and_post_judgement import CrawlOrder, CrawlRun
+from archiver.spiders import crawl_run_archive_and_post_judgement as crawl_run
+from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlOrder, CrawlRun
 from archiver.spiders.site_spider import SiteSpider
 from archiver.storage.locks import lock_site
 from tests.processes import run
@@ -26,9 +26,9 @@ PAGES: dict[str, Any] = {"/": home("/one/"), "/one/": page("The first")}
 @pytest.mark.parametrize(
     ("module", "attribute"),
     [
-        ("archiver.scheduling.crawl_plans_process_and_results", "Crawler"),
-        ("archiver.spiders.crawl_run_and_post_judgement", "CrawlRun.__init__"),
-        ("archiver.spiders.crawl_run_and_post_judgement", "TrapDetector"),
+        ("archiver.scheduling.crawl_process_and_pool", "Crawler"),
+        ("archiver.spiders.crawl_run_archive_and_post_judgement", "CrawlRun.__init__"),
+        ("archiver.spiders.crawl_run_archive_and_post_judgement", "TrapDetector"),
         ("archiver.extensions.shared_crawl_state", "OutageGuard"),
         ("archiver.middlewares.warc_capture_bodies_and_retries", "LimitsMiddleware.from_crawler"),
         ("archiver.spiders.page_queue", "PageQueue.take"),

@@ -23,7 +23,7 @@ from archiver.frontier.fetch_order_revisits_and_crawl_times import (
 from archiver.frontier.post_and_excluded_page_samples import DEFAULT_SAMPLE
 from archiver.items import DiscoverySource, Outcome, PageKind
 from archiver.storage.archive_opening_and_transactions import open_archive, writing
-from archiver.storage.crawl_exclusions_and_trap_evidence import Trust
+from archiver.storage.crawl_traps_redirect_loops_and_host_files import Trust
 from archiver.storage.run_records_and_statistics import ensure_site
 from tests.spiders.crawling import archiver
 from tests.spiders.site_server import Answer, SiteServer, home, page, serving

@@ -10,6 +10,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.spiders.crawling import archiver, rows
 from tests.spiders.site_server import Answer, SiteServer, page, serving
 from tests.spiders.test_faults import counts
@@ -253,3 +255,26 @@ def test_why_says_when_a_post_is_due_next_and_for_what_reason(tmp_path: Path) ->
 
 def due_for(url: str, archive: Path) -> str:
     return str(json.loads(archiver("why", url, "--json", archive=archive).stdout)["due_for"])
+
+
+@pytest.mark.parametrize("removed", [8, 2], ids=["on the home page", "on a further page"])
+def test_a_post_that_left_its_list_is_counted_if_a_full_crawl_reads_everything(tmp_path: Path, removed: int) -> None:
+    archive, blog = tmp_path / "a.db", Blog(range(12), a_page=6, in_feed=3)
+    with archived(blog, archive, "sample_posts=0") as site:
+        blog.posts.remove(removed)
+        blog.publish(site.url)
+        blog.pages[f"/entry-{removed}/"] = page(f"Entry {removed}", date=f"{DAY + timedelta(days=removed)}")
+        counts(site.url, "--full", archive=archive)
+        [status] = json.loads(archiver("status", site.url, "--json", archive=archive).stdout)
+    assert status["delisted"] == {"posts": 1, "example": f"{site.url}entry-{removed}/"}
+
+
+def test_a_post_that_a_full_crawl_finds_on_another_page_of_its_list_is_listed(tmp_path: Path) -> None:
+    archive, blog = tmp_path / "a.db", Blog(range(12), a_page=6, in_feed=3)
+    with archived(blog, archive, "sample_posts=0") as site:
+        blog.posts = [*(20, 21), *blog.posts]
+        blog.posts.sort(reverse=True)
+        blog.publish(site.url)
+        counts(site.url, "--full", archive=archive)
+        [status] = json.loads(archiver("status", site.url, "--json", archive=archive).stdout)
+    assert status["delisted"]["posts"] == 0

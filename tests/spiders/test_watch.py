@@ -11,7 +11,7 @@ import pytest
 
 from archiver.frontier.pattern_budgets_and_equivalent_urls import ENOUGH
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
-from archiver.spiders.crawl_run_and_post_judgement import CrawlOrder, CrawlRun
+from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlOrder, CrawlRun
 from archiver.spiders.page_queue import PageQueue
 from archiver.spiders.page_request import page_request
 from archiver.spiders.run_endings_and_outage_guards import RunEnding

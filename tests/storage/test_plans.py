@@ -16,7 +16,7 @@ from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.article_tables import article_record_reader as records
 from archiver.storage.completeness_and_url_history import site_completeness
 from archiver.storage.pages import EPOCH, due_pages
-from archiver.storage.site_content_and_daily_posts import read_deletions, read_post_days, read_site_content
+from archiver.storage.site_statistics_for_health import read_deletions, read_post_days, read_site_content
 from archiver.storage.sites_settings_and_rules import find_site
 from tests.archive_fixture import make_archive
 from tests.storage.one_site_archive import AT, SITE, archive_of_one_site

@@ -20,7 +20,7 @@ from archiver.warc.decompressing_stream import StreamPosition
 from archiver.warc.foreign_captures import ForeignCapture, foreign_capture_in, warc_date
 from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecord
 from archiver.warc.http_response import dechunk, parse_http_response
-from archiver.warc.record_problems import Problem, ProblemKind
+from archiver.warc.import_problems import Problem, ProblemKind
 from tests.importers.files import http, page, sha1
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

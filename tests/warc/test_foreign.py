@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from archiver.warc.decompressing_stream import ByteStream, StreamPosition
 from archiver.warc.foreign_captures import RecordPairs
 from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecord, ForeignRecords
-from archiver.warc.record_problems import Problem
+from archiver.warc.import_problems import Problem
 from tests.importers.files import Rec, arc_document, arc_header, http, page, post, sha1, whole
 
 RECORDS = [post(f"http://blog.example/{n}/", title=f"Post {n}") for n in range(4)]

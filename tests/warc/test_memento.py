@@ -17,7 +17,7 @@ from archiver.importers.wayback_import_and_mementos import (
     memento_record,
 )
 from archiver.warc.foreign_captures import ForeignCapture, foreign_capture_in
-from archiver.warc.record_problems import Problem, ProblemKind
+from archiver.warc.import_problems import Problem, ProblemKind
 from tests.importers.files import page, sha1
 
 SERVICE = parse_archive_service("internet-archive")

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from archiver.cli.main import cli
 from tests.archive_fixture import make_archive
 from tests.processes import Running
+from tests.web.browsing import browser
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,4 +79,11 @@ def output_of(archive: Path, *command: str, code: int = 0) -> str:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server of the small archive."""
     with serving(make_archive(tmp_path_factory.mktemp("served") / "small.db")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser shared by the tests of a file."""
+    with browser() as running:
         yield running

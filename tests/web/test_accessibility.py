@@ -13,7 +13,7 @@ import pytest
 from archiver.storage.archive_opening_and_transactions import open_archive
 from tests.archive_fixture import PARIS
 from tests.proved_archive import QUAY, make
-from tests.web.browsing import Watch, browser, watching
+from tests.web.browsing import Watch, watching
 from tests.web.conftest import Served, output_of, serving
 
 pytestmark = pytest.mark.needs("chromium")
@@ -78,12 +78,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     output_of(archive, "index")
     output_of(archive, "search", "harbour", "--save", "boats")
     with serving(archive) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as running:
         yield running
 
 

@@ -199,6 +199,75 @@ def test_citations_are_in_the_page(served: Served) -> None:
     assert page.xpath("//a[@data-cite]/@href") == [f"#{name}" for name in shown]
 
 
+def test_names_and_titles_in_a_right_to_left_script_are_isolated_in_references(served: Served) -> None:
+    page = page_of(served, "/article/5")
+    for style in ("apa", "chicago", "mla"):
+        assert "موسم الهجرة" in page.xpath(f"//*[@id='cite-{style}']//bdi/text()"), style
+    assert not page_of(served, "/article/2").xpath("//*[@id='cite-apa']//bdi")
+
+
+def test_the_english_of_a_result_is_left_to_right_in_any_language(served: Served) -> None:
+    versions = page_of(served, "/search").xpath("//li[contains(@class, 'hit')]//a[contains(@href, '/versions')]")
+    assert [one.get("dir") for one in versions] == ["ltr"]
+
+
+def test_tags_are_links_below_the_text(served: Served) -> None:
+    links = page_of(served, "/article/1").xpath("//article//ul[@aria-label='Tags']//a")
+    assert [(one.text_content(), one.get("href")) for one in links] == [
+        ("tides", "/search?tag=tides"),
+        ("maths", "/search?tag=maths"),
+    ]
+    assert not page_of(served, "/article/3").xpath("//ul[@aria-label='Tags']")
+
+
+@pytest.mark.parametrize(
+    ("summary", "is_shown"),
+    [
+        ("Fog lay on the  quay for three days. The tide…", False),
+        ("Fog lay on the quay [...]", False),
+        ("Three lost days.", True),
+    ],
+)
+def test_a_summary_that_is_the_beginning_of_the_text_is_not_repeated(
+    served: Served, summary: str, is_shown: bool
+) -> None:
+    db = open_archive(served.archive)
+    try:
+        with db.atomic():
+            db.execute("update articles set description = ? where id = 2", [summary])
+        assert bool(page_of(served, "/article/2").xpath("//aside//*[@id='summary']")) is is_shown
+    finally:
+        with db.atomic():
+            db.execute("update articles set description = null where id = 2")
+        db.close()
+
+
+def test_of_a_remembered_sentence_the_telling_words_are_marked(served: Served) -> None:
+    page = page_of(served, "/article/2?q=the+tide+came+and+went&hit=1")
+    assert page.xpath("//article//mark/text()") == ["tide", "came", "went"]
+    assert page_of(served, "/article/2?q=the&hit=1").xpath("//article//mark"), "other words there are not"
+
+
+def test_the_matches_lead_to_the_passage_with_the_most_searched_words(served: Served) -> None:
+    db = open_archive(served.archive)
+    old = db.execute("select body from articles where id = 2").fetchone()[0]
+    try:
+        with db.atomic():
+            body = f"The quay, again.\n\n{'Nothing more. ' * 40}\n\nFog lay on the quay."
+            db.execute("update articles set body = ? where id = 2", [body])
+        page = page_of(served, "/article/2?q=fog+lay+quay&hit=1")
+        assert [one.get("id") for one in page.xpath("//article//div[@class='text']//mark")] == [
+            None,
+            "match",
+            None,
+            None,
+        ]
+    finally:
+        with db.atomic():
+            db.execute("update articles set body = ? where id = 2", [old])
+        db.close()
+
+
 def test_reference_managers_find_metadata(served: Served) -> None:
     page = page_of(served, "/article/2")
     tags = [(one.get("name"), one.get("content")) for one in page.xpath("//meta[@name]")]

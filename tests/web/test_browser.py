@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from archiver.storage.archive_opening_and_transactions import open_archive
 from tests.archive_fixture import make_archive
-from tests.web.browsing import Watch, browser, watching
+from tests.web.browsing import Watch, watching
 from tests.web.conftest import Served, output_of, serving
 
 pytestmark = pytest.mark.needs("chromium")
@@ -51,12 +51,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     db.close()
     output_of(archive, "search", "tide", "--save", "tides")
     with serving(archive) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as running:
         yield running
 
 

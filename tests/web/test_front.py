@@ -169,6 +169,84 @@ def test_a_site_has_the_title_and_icon_of_its_captured_home_page(tmp_path: Path)
     assert hit.xpath("string(a)") == site["title"]
 
 
+@pytest.fixture(scope="module")
+def titled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server of an archive with two sites: one whose home page names it, and one without."""
+    folder = tmp_path_factory.mktemp("titled")
+    archive = with_home_page(folder / "archive.db", HOME, png(16, 16))
+    with Run(archive, "https://mole.example/", START) as run:
+        run.post("https://mole.example/b", post_page("The ferry at the mole", paragraphs(2)))
+    db = open_archive(archive)
+    with db.atomic():
+        db.execute("update articles set gone_at = last_seen")
+    db.close()
+    output_of(archive, "index")
+    with serving(archive) as running:
+        yield running
+
+
+NAME = "The Quay & Notebook"
+
+
+@pytest.mark.parametrize(
+    ("path", "xpath"),
+    [
+        ("/sites", "//th[@scope='row']//a/bdi"),
+        ("/changes", "//*[@class='src']/a"),
+        ("/changes", "//nav[@aria-label='Sites']//a/bdi"),
+        ("/search", "//section[@id='site']//a/bdi[1]"),
+        ("/search?site=quay.example", "//ul[@aria-label='Active filters']//bdi"),
+        ("/search?q=-site:%22mole.example%22", "//*[contains(@class, 'hit')]//*[@class='src']/a"),
+        ("/collection?id=1,2", "//*[@class='about']/a"),
+    ],
+)
+def test_pages_name_a_site_by_its_title(titled: Served, path: str, xpath: str) -> None:
+    shown = [one.text_content().strip() for one in html.document_fromstring(titled.get(path).text).xpath(xpath)]
+    assert NAME in shown
+    assert "quay.example" not in shown
+
+
+def test_the_host_stands_beside_the_title_and_a_site_without_a_title_has_its_host_once(titled: Served) -> None:
+    for path, rows in (("/sites", "//th[@scope='row']"), ("/search", "//section[@id='site']//a[1]")):
+        page = html.document_fromstring(titled.get(path).text)
+        beside = {
+            row.xpath("normalize-space(.//bdi[1])"): row.xpath(".//bdi[@class='host']/text()")
+            for row in page.xpath(rows)
+        }
+        assert beside[NAME] == ["quay.example"], path
+        assert beside["mole.example"] == [], path
+
+
+def test_changes_of_a_site_are_headed_by_its_title(titled: Served) -> None:
+    page = html.document_fromstring(titled.get("/changes?kind=deleted&site=quay.example").text)
+    assert page.xpath("string(//h1)").endswith(f" of {NAME}")
+    assert NAME.replace("&", "&amp;") in titled.get("/changes/feed?site=quay.example").text
+
+
+def test_citations_name_the_site_by_its_title(titled: Served) -> None:
+    [number] = [hit["id"] for hit in titled.get("/search.json?site=quay.example").json["hits"]]
+    [item] = titled.get(f"/article/{number}/cite/csl-json").json
+    assert item["container-title"] == NAME
+    assert titled.get(f"/export?as=csl-json&id={number}").json == [item]
+    assert NAME in titled.get(f"/article/{number}/cite/chicago").text
+    listed = html.document_fromstring(titled.get(f"/collection?id={number}&style=mla").text)
+    assert NAME in listed.xpath("string(//pre[@id='references'])")
+    assert "Quay+%26+Notebook" in titled.get("/search?site=quay.example").text, "COinS"
+
+
+def test_a_search_without_results_and_its_feed_name_the_site_by_its_title(titled: Served) -> None:
+    [way, *_] = titled.get("/search.json?q=mole&site=quay.example").json["fewer_conditions"]
+    assert way["what"] == f"without site {NAME}"
+    feed = titled.get("/search/feed.json?q=ferry&site=quay.example").json
+    assert feed["title"].endswith(f": ferry: {NAME}")
+
+
+def test_the_values_of_the_site_facet_are_found_by_title(titled: Served) -> None:
+    titled.get("/search")
+    page = html.document_fromstring(titled.get("/search?facet=site&find=notebook").text)
+    assert page.xpath("//section[@id='site']//a/bdi[1]/text()") == [NAME]
+
+
 def test_a_large_icon_is_not_shown_and_a_lost_home_page_does_no_harm(tmp_path: Path) -> None:
     archive = with_home_page(tmp_path / "archive.db", HOME, png(16, 16) + random.Random(1).randbytes(30_000))
     with serving(archive) as running:

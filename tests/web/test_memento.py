@@ -231,6 +231,15 @@ def test_removed_content_is_shown_nowhere(tmp_path: Path) -> None:
             assert served.get(path).status == 404
 
 
+def test_the_captures_of_an_address_lead_to_its_article_and_name_the_versions(served: Served) -> None:
+    page = html.document_fromstring(served.get(f"/captures/{QUAY}1").body)
+    article = html.document_fromstring(served.get("/article/1/captures").body)
+    assert page.xpath("//p[@class='of']//a/@href")[-1] == "/article/1"
+    versions = [cell.text_content() for cell in page.xpath("//td[@data-label='Version']")]
+    assert versions == [cell.text_content() for cell in article.xpath("//td[@data-label='Version']")]
+    assert "1" in versions
+
+
 def test_the_bar_of_a_capture_leads_to_the_others(served: Served) -> None:
     page = html.document_fromstring(served.get(f"/view/20240502080001/{QUAY}1").body)
     ticks = page.xpath("//nav[@aria-label='Timeline']//a")
@@ -310,3 +319,10 @@ def test_a_version_may_be_stored_after_its_capture(tmp_path: Path) -> None:
         page = html.document_fromstring(follow(running, f"/view/20240502/{QUAY}1").body)
     (form,) = page.xpath("//form[contains(@class, 'compare')]")
     assert dict(form.form_values()) == {"from": "1", "to": "2"}
+
+
+@pytest.mark.parametrize("path", ["/capture/1/payload", "/capture/1/record"])
+def test_a_capture_is_sent_byte_for_byte(served: Served, path: str) -> None:
+    plain, again = served.get(path), served.get(path, **{"accept-encoding": "gzip"})
+    assert plain.status == 200
+    assert again.body == plain.body

@@ -262,7 +262,7 @@ def test_sites_are_a_hundred_a_page_and_found_by_letters(served: Served) -> None
     address = "/sites"
     while address:
         page = tree(served, address)
-        seen += page.xpath("//th[@scope='row']/a[not(@class)]/bdi/text()")
+        seen += page.xpath("//th[@scope='row']//a[not(@class)]/bdi/text()")
         address = next(iter(page.xpath("//a[@rel='next']/@href")), "")
     listed = [site["name"] for site in served.get("/sites.json").json]
     assert seen == listed

@@ -126,7 +126,10 @@ def test_trends_and_their_table(served: Served) -> None:
         output_of(served.archive, "search", "--trend", "tide", "--trend", "lamp", "--by", "month", "--json")
     )
     page = tree(served, "/trends?term=tide&term=lamp&by=month")
-    rows = {row.xpath("string(th)"): [cell.text for cell in row.findall("td")] for row in page.cssselect("tbody tr")}
+    rows = {
+        row.xpath("string(th)"): [cell.text_content() for cell in row.findall("td")]
+        for row in page.cssselect("tbody tr")
+    }
     assert rows["2024-03"] == ["1", "1", "100 %", "0", "0 %"]
     assert rows["2022-02"] == ["nothing captured"]
     for link, one in zip(page.cssselect(".legend a"), found["series"], strict=True):

@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 
 from archiver.search.feeds import ATOM
 from tests.proved_archive import make
-from tests.web.browsing import Watch, browser, watching
+from tests.web.browsing import Watch, watching
 from tests.web.conftest import Served, serving
 
 pytestmark = pytest.mark.needs("chromium")
@@ -48,12 +48,6 @@ class Reader:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with serving(make(tmp_path_factory.mktemp("tasks"))) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as running:
         yield running
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from archiver.storage.archive_opening_and_transactions import open_archive
 from tests.proved_archive import QUAY, make
-from tests.web.browsing import Watch, browser, watching
+from tests.web.browsing import Watch, watching
 from tests.web.conftest import Served, serving
 
 pytestmark = pytest.mark.needs("chromium")
@@ -66,22 +66,16 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Any]:
-    with browser() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def wide(served: Served, running: Any) -> Iterator[Watch]:
-    with watching(running, served.address, viewport={"width": 1280, "height": 900}) as watch:
+def wide(served: Served, chromium: Any) -> Iterator[Watch]:
+    with watching(chromium, served.address, viewport={"width": 1280, "height": 900}) as watch:
         yield watch
 
 
 @pytest.fixture(scope="module")
-def narrow(served: Served, running: Any) -> Iterator[Watch]:
+def narrow(served: Served, chromium: Any) -> Iterator[Watch]:
     """A browser of a telephone's size, in dark mode and without scripts."""
     with watching(
-        running, served.address, viewport={"width": 390, "height": 844}, color_scheme="dark", java_script_enabled=False
+        chromium, served.address, viewport={"width": 390, "height": 844}, color_scheme="dark", java_script_enabled=False
     ) as watch:
         yield watch
 
@@ -109,6 +103,19 @@ def test_right_to_left_text_has_its_direction(wide: Watch) -> None:
     assert wide.page.eval_on_selector("article h1", "e => getComputedStyle(e).textAlign") in ("start", "right")
     assert wide.page.eval_on_selector("article", "e => e.lang") == "ar"
     assert wide.page.eval_on_selector("article .text h2", "e => getComputedStyle(e).direction") == "rtl"
+
+
+def test_a_right_to_left_title_begins_where_the_others_of_its_list_begin(wide: Watch) -> None:
+    wide.open("/site/quay.example")
+    starts = wide.page.eval_on_selector_all(".list li > a", "all => all.map((one) => one.getBoundingClientRect().left)")
+    assert len(starts) > 1
+    assert max(starts) - min(starts) < 1
+
+
+def test_columns_of_a_table_are_wide_enough_to_read(wide: Watch) -> None:
+    wide.open("/archive/articles")
+    narrowest = "all => Math.min(...all.filter((e) => e.innerText.length > 30).map((e) => e.clientWidth))"
+    assert wide.page.eval_on_selector_all(".rows td > span", narrowest) > 150
 
 
 def test_the_text_has_its_structure(wide: Watch) -> None:

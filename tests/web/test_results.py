@@ -16,7 +16,7 @@ from archiver.web.rendering import name_language, name_period
 from archiver.web.search_filters import count_places, describe_period
 from archiver.web.search_widgets import PLOT, label_periods, label_values
 from tests.archive_fixture import NOW, PARIS, make_archive
-from tests.web.browsing import Watch, browser, watching
+from tests.web.browsing import Watch, watching
 from tests.web.conftest import Served, output_of, serving
 
 VERSAILLES = {**PARIS, "latitude": 48.8049, "longitude": 2.1204, "placename": "Versailles"}
@@ -319,12 +319,6 @@ pytest_browser = pytest.mark.needs("chromium")
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def window(chromium: Any, served: Served) -> Iterator[Watch]:
     with watching(
         chromium, served.address, viewport={"width": 1280, "height": 900}, base_url=served.address
@@ -422,6 +416,42 @@ def test_the_button_says_how_many_articles_it_adds(window: Watch) -> None:
         box.check()
     assert page.locator(".picking .add button").inner_text() == "Add 2 to collection"
     assert page.locator(".picking .add").evaluate("e => getComputedStyle(e).position") == "sticky"
+
+
+@pytest_browser
+def test_each_point_of_a_trend_can_be_selected_even_where_lines_meet(window: Watch) -> None:
+    window.page.goto("/trends?term=weir&term=weir+OR+weir&by=year")
+    window.page.wait_for_load_state("networkidle")
+    points = window.page.locator(".trend .tall a[href]")
+    hrefs = [point.get_attribute("href") for point in points.all()]
+    assert len(hrefs) > len({point.bounding_box()["y"] for point in points.all()}), "some are at the same height"
+    for point in points.all():
+        point.locator("circle").last.click(trial=True)
+
+
+def test_the_table_of_a_trend_leads_to_its_articles(served: Served) -> None:
+    page = html.document_fromstring(served.get("/trends?term=weir&by=year").text)
+    links = page.xpath("//table//td/a")
+    assert links
+    for link in links:
+        assert served.get(f"{link.get('href')}&_format=json").json["total"] == int(link.text), link.get("href")
+
+
+@pytest_browser
+def test_articles_that_are_in_the_collection_are_not_offered_again(window: Watch) -> None:
+    page = window.page
+    page.goto("/search?q=weir")
+    page.evaluate("localStorage.clear()")
+    page.reload()
+    page.locator(".hits input").first.check()
+    page.reload()
+    add = page.locator(".picking .add")
+    assert page.locator(".hits input").first.is_checked()
+    assert add.locator("button").inner_text() == "Add to collection"
+    assert add.evaluate("e => getComputedStyle(e).position") == "static"
+    page.locator(".hits input").nth(1).check()
+    assert add.locator("button").inner_text() == "Add 1 to collection"
+    page.evaluate("localStorage.clear()")
 
 
 @pytest_browser

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import re
@@ -25,10 +26,13 @@ from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.full_text_and_saved_searches import index_folder
 from archiver.web.archive_access import ArchivePool
 from archiver.web.datasette_app import EXAMPLES
+from archiver.web.dispatch import static_url
 from tests import processes
 from tests.archive_fixture import make_archive
 from tests.runner import Runner, fault
 from tests.web.conftest import Served, output_of, serving
+
+STYLE, ICON = (static_url("/", name) for name in ("style.css", "icon-180.png"))
 
 PATHS = (
     "/",
@@ -313,6 +317,29 @@ def test_static_files_have_their_hash_in_the_url(served: Served) -> None:
     assert (style.status, style.headers["content-type"]) == (200, "text/css; charset=utf-8")
     assert "immutable" in style.headers["cache-control"]
     assert served.get("/-/archiver/..%2Fpages%2Fsearch.py").status in (302, 404)
+
+
+@pytest.mark.parametrize("path", ["/search?q=harbour", "/search.json?q=harbour", "/sites", STYLE])
+@pytest.mark.parametrize("accepted", ["gzip", "br;q=1.0, gzip;q=0.8", "GZIP", "*"])
+def test_text_is_compressed_for_who_accepts_it(served: Served, path: str, accepted: str) -> None:
+    plain, compressed = served.get(path), served.get(path, **{"accept-encoding": accepted})
+    assert "content-encoding" not in plain.headers
+    assert "accept-encoding" in plain.headers["vary"]
+    assert compressed.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(compressed.body) == plain.body
+    assert len(compressed.body) < len(plain.body) / 2
+
+
+@pytest.mark.parametrize("accepted", ["", "br", "gzip;q=0", "gzip; q=0.0, *;q=1", "identity"])
+def test_nobody_gets_gzip_who_does_not_accept_it(served: Served, accepted: str) -> None:
+    assert "content-encoding" not in served.get("/sites", **{"accept-encoding": accepted}).headers
+
+
+@pytest.mark.parametrize("path", ["/search/feed?q=harbour", ICON])
+def test_feeds_and_images_are_sent_as_they_are(served: Served, path: str) -> None:
+    plain, again = served.get(path), served.get(path, **{"accept-encoding": "gzip"})
+    assert plain.status == 200
+    assert again.body == plain.body
 
 
 def test_a_page_and_its_twin_count_as_the_command_does(served: Served) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,10 @@ from lxml import html
 from archiver.cli.main import cli
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.web.web_requests import without_commands
-from tests.web.conftest import Served
+from tests.proved_archive import QUAY, START, Run
+from tests.proved_archive import page as post_page
+from tests.proved_archive import text as paragraphs
+from tests.web.conftest import Served, serving
 
 NAMES = ("harbour.example", "notes.example/blog", "quiet.example")
 
@@ -55,7 +59,7 @@ def test_concurrent_writes_are_counted(served: Served) -> None:
 def test_missing_pages_are_listed(served: Served) -> None:
     page = served.get("/site/harbour.example").text
     for said in (
-        "2 URLs are missing",
+        "2 addresses are missing",
         "harbour.example/2024/05/broken",
         "HTTP 503",
         "not an article",
@@ -66,6 +70,23 @@ def test_missing_pages_are_listed(served: Served) -> None:
     ):
         assert said in page, said
     assert "never crawled" in served.get("/site/quiet.example").text
+
+
+def test_a_post_that_was_not_read_again_is_not_missing(tmp_path: Path) -> None:
+    with Run(tmp_path / "archive.db", QUAY, START) as run:
+        run.post(f"{QUAY}a", post_page("The ferry", paragraphs(1)))
+    db = open_archive(tmp_path / "archive.db")
+    with db.atomic():
+        db.execute("update pages set outcome = 'failed', reason = 'HTTP 500' where url = ?", [f"{QUAY}a"])
+    db.close()
+    with serving(tmp_path / "archive.db") as running:
+        state = running.get("/site/quay.example.json").json
+        page = html.document_fromstring(running.get("/site/quay.example").text)
+        listed = html.document_fromstring(running.get("/sites").text)
+    assert (state["posts"]["missing"], state["missing_total"]) == (0, 1)
+    assert not page.xpath("//*[contains(@class, 'lacking')]")
+    assert page.xpath("string(//h2[@id='missing'])").split(":")[0] == "Not read"
+    assert "not read" in listed.xpath("string(//td[@data-label='Coverage'])")
 
 
 def test_readers_see_no_commands_outside_the_part_of_the_operator(served: Served) -> None:
@@ -95,6 +116,13 @@ def test_readers_see_no_commands_outside_the_part_of_the_operator(served: Served
 )
 def test_messages_for_readers_end_before_a_command(said: str, kept: str) -> None:
     assert without_commands(said) == kept
+
+
+@pytest.mark.parametrize("args", ["since=abcd", "near=north", "sort=beauty"])
+def test_a_mistake_outside_of_the_query_is_not_said_to_be_in_it(served: Served, args: str) -> None:
+    said = html.document_fromstring(served.get(f"/search?{args}").text).xpath("string(//*[@role='alert'])")
+    assert args.partition("=")[2] in said
+    assert "query" not in said
 
 
 def test_the_newest_articles_of_a_site_are_listed(served: Served) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver.cli.options import archive_option, json_option, pass_options_as
-from archiver.cli.terminal import count_noun, exit_on_sigterm, format_time, print_json, show_stage_progress
+from archiver.cli.terminal import confirm, count_noun, exit_on_sigterm, format_time, print_json, show_stage_progress
 
 if TYPE_CHECKING:
     from archiver.maintenance.backup_run_and_removed_posts import BackupResult
@@ -225,7 +225,7 @@ def _confirm(question: str) -> None:
         raise click.UsageError(
             "Cannot ask for confirmation without a terminal. Use --yes to restore without confirmation."
         )
-    click.confirm(question, abort=True, err=True)
+    confirm(question)
 
 
 def _describe_plan(plan: RestorePlan, *, is_decided: bool) -> list[str]:

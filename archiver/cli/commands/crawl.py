@@ -12,7 +12,7 @@ import sys
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -38,15 +38,17 @@ from archiver.cli.run_and_health_output import (
     format_run_summary,
     has_unusable_content,
     note_missing_posts,
+    note_posts_outside,
     read_advice_after_crawl,
     read_health_after_crawl,
     suggest_searches,
 )
+from archiver.cli.terminal import format_time
 from archiver.discovery.url_classifier_and_patterns import looks_like_post
 from archiver.errors import LooksLikePost, TagNotFound, count_typos
 from archiver.health.notification_messages_and_channels import notify_after_runs
-from archiver.scheduling.crawl_plans_process_and_results import CommonOptions, CrawlResult, make_plan, print_notice
-from archiver.scheduling.crawl_pool import run_plans
+from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlResult, make_plan, print_notice
+from archiver.scheduling.crawl_process_and_pool import run_plans
 from archiver.sites.archiver_toml import effective_settings
 from archiver.storage.archive_opening_and_transactions import discard_empty_archive, opened
 from archiver.storage.page_requisite_records import MODES
@@ -55,7 +57,7 @@ from archiver.storage.sites_settings_and_rules import forget_unanswered_site, pa
 from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:
-    from archiver.spiders.crawl_run_and_post_judgement import Only
+    from archiver.spiders.crawl_run_archive_and_post_judgement import Only
 
 
 _THIS_MACHINE = "http://127.0.0.1"  # the demonstration blog is served there
@@ -282,6 +284,7 @@ def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
             urls = [_ask_about_post(options, url, known) for url in urls]
         if known and not options.is_silent:
             _note_new_sites(options.archive, urls, {row["name"] for row in known})
+            _note_early_clock(options.archive)
         for url in set(urls) & excluded if not options.is_silent else ():
             name = shlex.quote(Scope.of(url).name)
             print_notice(
@@ -352,6 +355,21 @@ def _note_new_sites(archive: str, urls: Collection[str], known: Collection[str])
             )
 
 
+def _note_early_clock(archive: str) -> None:
+    """Prints a notice if the clock is set to a time before the last crawl of the archive."""
+    with opened(archive, read_only=True) as db:
+        last = db.execute("select max(started_at) from runs").fetchone()[0]
+    now = datetime.now(UTC)
+    if last and datetime.fromisoformat(last) > now + _EARLY:
+        print_notice(
+            f"The clock says {format_time(now.isoformat())}, but the last crawl began {format_time(last)}: set "
+            "the clock, because captures are stored with its time."
+        )
+
+
+_EARLY = timedelta(hours=1)
+
+
 def _index_and_notify(options: CrawlOptions, results: list[CrawlResult], signum: int) -> None:
     """Updates the search index and sends notifications after a crawl. Does nothing if the signal `signum` ended it."""
     if signum:
@@ -369,10 +387,13 @@ def _print_results(archive: str, results: list[CrawlResult], found: dict[str, di
         for line in (
             *format_run_summary(result.as_json(), archive),
             *note_missing_posts(archive, result.site, result.outcome),
+            *note_posts_outside(archive, result.site),
             *format_health(found.get(result.site)),
         )
     ]
-    for line in (*lines, *suggest_searches(archive, results[0].counts.new if len(results) == 1 else 0)):
+    if len(results) == 1:
+        lines += suggest_searches(archive, results[0].site, results[0].counts.new)
+    for line in lines:
         click.echo(line)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,18 +15,19 @@ from archiver.cli.terminal import (
     count_noun,
     format_time,
     has_colours,
+    open_output,
     print_json,
     print_lines,
     print_values,
     styled_line,
 )
-from archiver.errors import OutputNotWritable
+
+if TYPE_CHECKING:
+    from archiver.archive import Archive
 
 
 @click.command(short_help="Compare two revisions of an article.")
-@click.argument("article", metavar="ID|URL", required=False, shell_complete=complete("article"))
-@click.argument("a", metavar="[A]", type=click.IntRange(min=1), required=False)
-@click.argument("b", metavar="[B]", type=click.IntRange(min=1), required=False)
+@click.argument("named", nargs=-1, metavar="ID|URL... [A [B]]", shell_complete=complete("article"))
 @click.option(
     "--html",
     metavar="FILE",
@@ -38,69 +39,135 @@ from archiver.errors import OutputNotWritable
     is_flag=True,
     help="List headlines that were changed after publication; name a site in place of ID|URL for those of one site.",
 )
+@click.option("--each", is_flag=True, help="Take every argument as an article, and show the last edit of each.")
 @list_options
 @archive_option
-def diff(
-    article: str | None, a: int | None, b: int | None, html: str | None, titles: bool, form: str | None, archive: str
-) -> None:
+def diff(named: tuple[str, ...], html: str | None, titles: bool, each: bool, form: str | None, archive: str) -> None:
     """Compare two revisions of an article word by word.
 
     A and B are revision numbers. Without B, A is compared with the current revision; without both, the
-    current revision is compared with the previous one. Edits are coloured on a terminal, and marked as
-    [-deleted-] and {+inserted+} elsewhere.
+    current revision is compared with the previous one. Several articles are given by their URLs, or with
+    --each. Edits are coloured on a terminal, and marked as [-deleted-] and {+inserted+} elsewhere.
 
     \b
     Examples:
       archiver diff 12
       archiver diff 12 1 3
+      archiver diff --each 12 15
       archiver diff https://blog.example.org/a-post 1 --json
       archiver diff 12 --html edit.html
       archiver diff --titles blog.example.org
     """
     from archiver.archive import Archive
-    from archiver.search.revision_diff import diff_as_data, previous_revision
 
     if titles:
-        if html or a:
-            raise click.UsageError("--titles cannot be combined with --html or revision numbers.")
+        if html or each or len(named) > 1:
+            raise click.UsageError("--titles cannot be combined with --html, --each or revision numbers.")
         with Archive(archive) as opened:
-            _list_changed_titles(opened.headlines(article, changed=True), form)
+            _list_changed_titles(opened.headlines(next(iter(named), None), changed=True), form)
         return
     if form in ("jsonl", "csv"):
         raise click.UsageError(f"--{form} needs --titles. Two revisions are compared as --json.")
-    if article is None:
+    if not named:
         raise click.UsageError("Missing argument 'ID|URL'. Name an article, or list changed headlines with --titles.")
     if html and form:
         raise click.UsageError("Use either --html or --json.")
+    wanted = [(article, ()) for article in named] if each else list(_group_by_article(named))
+    if html and len(wanted) > 1:
+        raise click.UsageError("--html needs exactly one article.")
     with Archive(archive) as opened:
-        current = opened.article(article)
-        rows = opened.revisions(current["id"])
-        revisions = {v["revision"]: v for v in rows}
-        after = opened.article(current["id"], b or current["revision"])
-        before = opened.article(current["id"], a or previous_revision(rows, after["revision"]))
-    if html:
-        _write_page(html, before, after, revisions)
-    elif form:
-        print_json(diff_as_data(before, after, rows) | {"url": current["url"]})
-    elif before["revision"] == after["revision"]:
+        found = [_load(opened, article, numbers) for article, numbers in wanted]
+    if form:
+        print_json(found[0].as_data() if len(found) == 1 else [one.as_data() for one in found])
+    elif html:
+        _write_page(html, found[0].before, found[0].after, found[0].revisions)
+    else:
+        shown = 0
+        for one in found:
+            if is_edited := one.before["revision"] != one.after["revision"]:
+                print_lines(*([""] if shown else []))
+            _print_comparison(one)
+            shown += is_edited
+
+
+def _group_by_article(named: Sequence[str]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Yields each article with the revision numbers that follow it. Raises UsageError for more than two of them."""
+    groups: list[tuple[str, list[int]]] = []
+    for word in named:
+        if not groups or re.search(r"[./:]", word):
+            groups.append((word, []))
+        else:
+            groups[-1][1].append(_read_revision(word))
+    for article, numbers in groups:
+        if len(numbers) > 2:
+            raise click.UsageError(
+                f"At most two revision numbers can follow {article}. To compare several articles, add --each."
+            )
+        yield article, tuple(numbers)
+
+
+def _read_revision(word: str) -> int:
+    """Returns the number of a revision. Raises BadParameter."""
+    try:
+        return int(click.IntRange(min=1)(word))
+    except click.BadParameter as error:
+        raise click.BadParameter(error.message, param_hint="A") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """Two revisions of an article, as records, with the rows of all its revisions."""
+
+    before: dict[str, Any]
+    after: dict[str, Any]
+    rows: list[dict[str, Any]]
+    url: str
+
+    @property
+    def revisions(self) -> dict[int, Any]:
+        return {one["revision"]: one for one in self.rows}
+
+    def as_data(self) -> dict[str, Any]:
+        from archiver.search.revision_diff import diff_as_data
+
+        return diff_as_data(self.before, self.after, self.rows) | {"url": self.url}
+
+
+def _load(opened: Archive, article: str, numbers: Sequence[int]) -> _Comparison:
+    """Loads the revisions to compare: those with these numbers, or the current and the previous one. Raises
+    ArticleNotFound and RevisionNotFound.
+    """
+    from archiver.search.revision_diff import previous_revision
+
+    current = opened.article(article)
+    rows = opened.revisions(current["id"])
+    first, last = (*numbers, None, None)[:2]
+    after = opened.article(current["id"], last or current["revision"])
+    before = opened.article(current["id"], first or previous_revision(rows, after["revision"]))
+    return _Comparison(before, after, rows, current["url"])
+
+
+def _print_comparison(found: _Comparison) -> None:
+    before, after, revisions = found.before, found.after, found.revisions
+    if before["revision"] == after["revision"]:
         reason = (
-            "the article has only one revision"
+            f"article {after['id']} has only one revision"
             if len(revisions) <= 1
             else f"both are revision {before['revision']} of the article"
         )
         click.echo(f"Nothing to compare: {reason}.", err=True)
         for number in [number for number, one in revisions.items() if one["undone_at"]]:
-            shown = f"'archiver diff {current['id']} {after['revision']} {number}' shows it"
+            shown = f"'archiver diff {after['id']} {after['revision']} {number}' shows it"
             click.echo(f"{_taken_back(revisions[number])}; {shown}.", err=True)
-    else:
-        print_lines(
-            styled_line((f"--- {_describe_revision(before, revisions)}", "red")),
-            styled_line((f"+++ {_describe_revision(after, revisions)}", "green")),
-        )
-        for one in (revisions.get(before["revision"]), revisions.get(after["revision"])):
-            if one and one["undone_at"]:
-                print_lines(styled_line((f"{_taken_back(one)}.", "yellow")))
-        print_edits(before, after)
+        return
+    print_lines(
+        styled_line((f"--- {_describe_revision(before, revisions)}", "red")),
+        styled_line((f"+++ {_describe_revision(after, revisions)}", "green")),
+    )
+    for one in (revisions.get(before["revision"]), revisions.get(after["revision"])):
+        if one and one["undone_at"]:
+            print_lines(styled_line((f"{_taken_back(one)}.", "yellow")))
+    print_edits(before, after)
 
 
 def _describe_revision(record: dict[str, Any], revisions: dict[int, Any]) -> str:
@@ -119,14 +186,10 @@ def _write_page(target: str, before: dict[str, Any], after: dict[str, Any], revi
         return format_time(revisions.get(record["revision"], {}).get("observed_at"))
 
     data = diff_page_html(before, after, (observed(before), observed(after))).encode("utf-8", errors="replace")
-    if target == "-":
-        sys.stdout.buffer.write(data)
-        return
-    try:
-        Path(target).write_bytes(data)
-    except OSError as error:
-        raise OutputNotWritable(target, error.strerror or str(error)) from error
-    click.echo(f"Comparison written to {target}", err=True)
+    with open_output(target) as out:
+        out.write(data)
+    if target != "-":
+        click.echo(f"Comparison written to {target}", err=True)
 
 
 def _list_changed_titles(found: list[dict[str, Any]], form: str | None) -> None:

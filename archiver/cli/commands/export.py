@@ -24,6 +24,8 @@ from archiver.datasets.record_formats import FORMATS
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
+    from archiver.search.query_with_filters_and_sort import Query
+
 FOLDER_FORMATS = ("markdown", "html", "tei")
 EXTENSIONS = {
     ".jsonl": ("jsonl",),
@@ -113,12 +115,16 @@ def export(options: ExportOptions) -> None:
       archiver export --site blog.example.org -f markdown -o blog/
       archiver export "tag:gardening" --title "The garden in a year" -o gardening.epub
       archiver export --site blog.example.org --wacz blog.wacz
+
+    Exit code: 0 done; 1 nothing found, so that no file is written, or some captures cannot be read; 2 wrong usage.
     """
     from archiver.search.query_plans_hits_and_facets import matching_ids
     from archiver.storage.archive_opening_and_transactions import opened
 
     query = options.query
     refuse_unknown_options(query.query)
+    if options.wacz and options.output != "-":
+        raise click.UsageError("--wacz FILE is the same as -f wacz -o FILE. Use only one of --wacz and -o.")
     output = options.wacz or options.output
     form = format_of_file(output, "wacz" if options.wacz else options.form, EXTENSIONS, "jsonl")
     if form not in FOLDER_FORMATS and output.endswith("/"):
@@ -136,6 +142,10 @@ def export(options: ExportOptions) -> None:
     with opened(options.archive, read_only=True) as db:
         # Run the query before the file is opened, so that a malformed query leaves no file behind.
         ids = list(matching_ids(db, selected))
+        if not ids and selected.limit != 0 and not selected.offset:
+            if output == "-":
+                _write_records(db, [], form, output, "")
+            _end_without_articles(db, replace(selected, sort=query.sort, fold=""), options.archive)
         if form == "wacz":
             _write_wacz(db, Path(options.archive).parent, ids, output, options.title or Path(output).stem)
             return
@@ -144,6 +154,15 @@ def export(options: ExportOptions) -> None:
         click.echo(f"{count_noun(written, 'article')} written to {output}", err=True)
     if written < len(ids):
         click.echo(f"{count_noun(len(ids) - written, 'article')} left out because they have no position", err=True)
+
+
+def _end_without_articles(db: Database, query: Query, archive: str) -> None:
+    """Says that nothing was found, so that no file is written, and what would be found. Exits with code 1."""
+    from archiver.cli.search_output import OneArchive, print_advice
+
+    click.echo("Nothing found.", err=True)
+    print_advice(OneArchive(db, query), [archive])
+    click.get_current_context().exit(1)
 
 
 def _write_records(db: Database, ids: list[int], form: str, output: str, title: str) -> int:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import pass_options_as, politeness_options, read_bytes
+from archiver.cli.options import is_default, pass_options_as, politeness_options, read_bytes
 from archiver.cli.terminal import (
     format_time,
     print_json,
@@ -124,12 +124,12 @@ def extract(options: ExtractOptions) -> None:
                 f"{file} is a folder with cases: only --json or --text can be given with it. A case that is saved with "
                 "--rules is read by the rules in its folder, rules.toml."
             )
-        _run_cases(Path(file), as_json=form == "json" and _is_given("form"))
+        _run_cases(Path(file), as_json=form == "json" and not is_default("form"))
         return
     source = _fetch(options) if _is_url(file) else _read_file(file, options.url)
-    from archiver.extraction.article import extract_page
     from archiver.extraction.field_value_explanations import explain, explanations_as_data
     from archiver.extraction.page import parse_page
+    from archiver.extraction.page_extraction_and_rule_reading import extract_page
     from archiver.markup.marks import pack_marks
     from archiver.sites.page_objects import load_page_objects, parse_rules
 
@@ -217,15 +217,12 @@ def _read_file(file: str, url: str | None) -> _Source:
     from archiver.urls import start_address
 
     if file != "-" and not Path(file).exists():
-        raise UnreadableInput(file, "there is no such file or folder")
+        is_address = re.match(r"[\w.-]+\.[^\W\d_]{2,}(?::\d+)?/|(?:localhost|[\d.]+):\d+", file)
+        advice = f"; a page is fetched if its URL begins with its scheme: {start_address(file)}" if is_address else ""
+        raise UnreadableInput(file, f"there is no such file or folder{advice}")
     if not url:
         raise click.MissingParameter(param_hint="'--url'", param_type="option")
     return _Source("The standard input" if file == "-" else file, start_address(url), read_bytes(file))
-
-
-def _is_given(name: str) -> bool:
-    source = click.get_current_context().get_parameter_source(name)
-    return source is not click.core.ParameterSource.DEFAULT
 
 
 def _run_cases(folder: Path, *, as_json: bool) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from archiver.importers.import_inputs_and_record_filter import RecordFilter
     from archiver.importers.import_run import FileResult
     from archiver.importers.wayback_import_and_mementos import WaybackOutcome, WaybackPlan
-    from archiver.warc.record_problems import Problem
+    from archiver.warc.import_problems import Problem
 
 # Summaries of an import, for files and web archives
 
@@ -167,7 +167,7 @@ def import_wayback(options: ImportOptions) -> None:
     is not 0.
     """
     from archiver.importers.wayback_import_and_mementos import WaybackImport
-    from archiver.scheduling.crawl_plans_process_and_results import prepare_log_file
+    from archiver.scheduling.crawl_plans_and_results import prepare_log_file
     from archiver.sites.crawler_identity import contact_of, user_agent
 
     until = _end_of_day(options.last_day)
@@ -271,7 +271,8 @@ def _fetch_captures(run: Any, agent: str, log: Path | None, *, shown: bool) -> i
     from archiver.extensions.crawl_log import install_crawl_log, log_as
     from archiver.extensions.progress import Leave, Terminal
     from archiver.importers.wayback_spider import WaybackSpider, make_settings
-    from archiver.scheduling.crawl_plans_process_and_results import GRACE, CrawlProcess
+    from archiver.scheduling.crawl_plans_and_results import GRACE
+    from archiver.scheduling.crawl_process_and_pool import CrawlProcess
     from archiver.sites.archiver_toml import load_config
 
     settings = Settings()
@@ -385,7 +386,18 @@ def _format_duration(seconds: float) -> str:
 
 # `archiver import` from files
 
-DAY = click.DateTime(["%Y-%m-%d", "%Y-%m", "%Y"])
+
+class _Period(click.DateTime):
+    """The type of an option whose value is a year, month or day."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is not a date: use 2024, 2024-05 or 2024-05-31.", param, ctx)
+
+
+DAY = _Period(["%Y-%m-%d", "%Y-%m", "%Y"])
 
 
 class _Stopped(KeyboardInterrupt):
@@ -546,7 +558,7 @@ def _import_files(options: ImportOptions) -> tuple[list[FileResult], int]:
     from archiver.importers.import_inputs_and_record_filter import check_inputs_exist
     from archiver.importers.import_run import ImportProgress, ImportRun
     from archiver.maintenance.takedown import finish_pending_takedowns
-    from archiver.scheduling.crawl_plans_process_and_results import print_notice
+    from archiver.scheduling.crawl_plans_and_results import print_notice
 
     check_inputs_exist(options.files)
     chosen, archive = options.record_filter(), Path(options.archive)

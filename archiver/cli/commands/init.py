@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -168,17 +168,30 @@ def _ask(options: InitOptions) -> _Answers:
 
     contact = options.contact
     if contact is None and not options.yes:
-        contact = str(click.prompt("1. Your e-mail address or web page, for the owners of sites", default="")).strip()
+        question = "1. Your e-mail address or web page, for the owners of sites"
+        contact = str(click.prompt(question, default="", value_proc=_valid(_check_contact))).strip()
     sites = options.sites
     if not sites and not options.yes:
-        sites = tuple(str(click.prompt("2. The first sites (URLs, with spaces between them)", default="")).split())
+        question = "2. The first sites (URLs, with spaces between them)"
+        typed = click.prompt(question, default="", value_proc=_valid(_check_sites))
+        sites = tuple(str(typed).split())
     archive = options.archive
     if archive is None:
         archive = DEFAULT_ARCHIVE if options.yes else str(click.prompt("3. Where to archive", default=DEFAULT_ARCHIVE))
     cadence = options.cadence
     if cadence is None:
         question = "4. How often to crawl (6h, 1d, 1w, adaptive)"
-        cadence = "adaptive" if options.yes else str(click.prompt(question, default="adaptive")).strip()
+        cadence = (
+            "adaptive"
+            if options.yes
+            else str(
+                click.prompt(
+                    question,
+                    default="adaptive",
+                    value_proc=_valid(lambda text: read_setting(f"cadence={text.strip()}")),
+                )
+            ).strip()
+        )
     starter = options.starter
     if starter is None:
         question = "5. What starts the crawls"
@@ -188,6 +201,30 @@ def _ask(options: InitOptions) -> _Answers:
         _check_contact(contact)
     answers = _Answers(contact or "", sites, archive, cadence, str(starter))
     return replace(answers, sites=tuple(dict.fromkeys(map(start_address, sites))))
+
+
+def _valid(check: Callable[[str], object]) -> Callable[[str], str]:
+    """Returns a function that returns an answer unchanged if it is empty or `check` takes it. Otherwise it raises
+    UsageError, so that click asks again.
+    """
+
+    def convert(text: str) -> str:
+        if text.strip():
+            try:
+                check(text.strip())
+            except ArchiverError as error:
+                raise click.UsageError(str(error)) from error
+        return text
+
+    return convert
+
+
+def _check_sites(text: str) -> None:
+    """Raises BadAddress if one of the URLs in a text, with spaces between them, cannot be crawled."""
+    from archiver.urls import start_address
+
+    for url in text.split():
+        start_address(url)
 
 
 def _check_contact(contact: str) -> None:

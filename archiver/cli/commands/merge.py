@@ -11,6 +11,7 @@ import click
 
 from archiver.cli.options import archive_option, json_option
 from archiver.cli.terminal import count_noun, print_json, strip_control_characters
+from archiver.errors import UnreadableInput
 
 if TYPE_CHECKING:
     from archiver.maintenance.merge import MergeResult
@@ -45,6 +46,8 @@ def merge(others: tuple[str, ...], quiet: bool, as_json: bool, archive: str) -> 
     from archiver.storage.archive_opening_and_transactions import open_archive
     from archiver.storage.locks import lock_archive_shared
 
+    if missing := next((other for other in others if not Path(other).exists()), None):
+        raise UnreadableInput(missing, "there is no such file")
     open_archive(archive, create=True).close()
     for other in others:  # check this before locking, because the command would otherwise wait for its own lock
         refuse_itself(Path(other), Path(archive))

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from archiver.datasets.publication_rules_and_tiers import PublicationRules
-    from archiver.datasets.snapshot_building_and_checks import BuiltSnapshot
+    from archiver.datasets.snapshot_building_versions_and_checks import BuiltSnapshot
     from archiver.datasets.snapshot_request_and_selection import SnapshotRequest, SnapshotStatistics
 
 _COMPATIBLE = {
@@ -403,7 +403,7 @@ def _reject_combinations(context: click.Context) -> None:
 
 
 def _read_dataset_basis(folder: Path) -> DatasetBasis:
-    from archiver.datasets.snapshot_building_and_checks import read_rebuild
+    from archiver.datasets.snapshot_building_versions_and_checks import read_rebuild
 
     version = read_rebuild(folder)
     return DatasetBasis(version["request"], version["since"], version["sites"])
@@ -411,7 +411,7 @@ def _read_dataset_basis(folder: Path) -> DatasetBasis:
 
 def _build_dataset(options: PublishOptions, folder: Path, basis: DatasetBasis, key: bytes | None) -> BuiltSnapshot:
     from archiver import __version__
-    from archiver.datasets.snapshot_building_and_checks import BuildOptions, build_snapshot
+    from archiver.datasets.snapshot_building_versions_and_checks import BuildOptions, build_snapshot
 
     terminal = sys.stderr.isatty()
 
@@ -440,7 +440,7 @@ def _list_contacts(options: PublishOptions, rules: PublicationRules) -> None:
     """Prints the e-mail addresses and telephone numbers that --drop-contacts would remove."""
     from archiver import __version__
     from archiver.datasets.personal_data_removal import EMAIL
-    from archiver.datasets.snapshot_building_and_checks import BuildOptions, list_contacts
+    from archiver.datasets.snapshot_building_versions_and_checks import BuildOptions, list_contacts
 
     if not options.drop_contacts:
         raise click.UsageError("--dry-run needs --drop-contacts or --push: it shows what would be removed or sent.")
@@ -533,7 +533,7 @@ def _print_summary(built: BuiltSnapshot, as_json: bool) -> None:
 
 
 def _print_differences(old: Path, new: Path, *, as_json: bool) -> None:
-    from archiver.datasets.snapshot_building_and_checks import read_rebuild
+    from archiver.datasets.snapshot_building_versions_and_checks import read_rebuild
     from archiver.datasets.snapshot_changes import compare_snapshots, differences_text, hiding_difference
 
     before, now = (read_rebuild(folder)["request"] for folder in (old, new))
@@ -552,7 +552,7 @@ def _is_given(name: str) -> bool:
 
 def _check_dataset(folder: Path, archives: tuple[str, ...], as_json: bool) -> None:
     from archiver.datasets.dataset_card_plots_and_checklist import answered_points
-    from archiver.datasets.snapshot_building_and_checks import check_snapshot, read_rebuild
+    from archiver.datasets.snapshot_building_versions_and_checks import check_snapshot, read_rebuild
 
     found = check_snapshot(folder, [Path(archive) for archive in archives])
     points = {} if found else answered_points(folder)  # a damaged dataset cannot be read
@@ -704,7 +704,7 @@ def _resolve_posts(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
     """Returns the IDs or URLs of the posts to withdraw. The arguments are IDs, URLs or dataset identifiers; anything
     else is a search query that selects all its results. Raises ArticleNotFound and BadQuery.
     """
-    from archiver.errors import ArticleNotFound
+    from archiver.errors import ArticleNotFound, NothingFound
     from archiver.search.query_plans_hits_and_facets import matching_ids
     from archiver.search.query_with_filters_and_sort import Query
     from archiver.storage.archive_opening_and_transactions import opened
@@ -719,7 +719,7 @@ def _resolve_posts(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(str(found[word]) for word in what)
         ids = sorted(matching_ids(db, Query(" ".join(what), limit=None, duplicates=True)))
     if not ids:
-        raise ArticleNotFound(" ".join(what))
+        raise NothingFound(" ".join(what))
     return tuple(map(str, ids))
 
 

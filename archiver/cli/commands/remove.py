@@ -12,6 +12,7 @@ import click
 
 from archiver.cli.options import archive_option, complete, json_option, pass_options_as
 from archiver.cli.terminal import (
+    confirm,
     count_noun,
     format_time,
     print_json,
@@ -188,7 +189,7 @@ def _confirm(number: int) -> None:
         raise click.UsageError(
             "Cannot ask for confirmation without a terminal. Use --yes to remove without confirmation."
         )
-    click.confirm(f"Remove {count_noun(number, 'post')} permanently?", abort=True, err=True)
+    confirm(f"Remove {count_noun(number, 'post')} permanently?")
 
 
 def _remove_articles(archive: Path, numbers: list[int], takedown: Takedown) -> int:
@@ -282,7 +283,7 @@ def _finish_takedowns(archive: Path, as_json: bool) -> None:
 
 
 def _allow_posts(archive: Path, posts: tuple[str, ...], as_json: bool) -> None:
-    from archiver.errors import ArticleNotFound
+    from archiver.errors import ArticleNotRemoved
     from archiver.maintenance.takedown import archive_without_writers, finish_takedowns
     from archiver.storage.archive_opening_and_transactions import writing
     from archiver.storage.pages import EPOCH, stamp
@@ -293,7 +294,7 @@ def _allow_posts(archive: Path, posts: tuple[str, ...], as_json: bool) -> None:
         for post in posts:
             removal = tombstone_named(db, post)
             if removal is None:
-                raise ArticleNotFound(post)
+                raise ArticleNotRemoved(post)
             found.append(removal)
         finish_takedowns(db, archive)
         with writing(db):

@@ -23,7 +23,7 @@ from archiver.cli.options import (
 from archiver.cli.terminal import count_noun, format_time, print_table, print_values
 
 if TYPE_CHECKING:
-    from archiver.scheduling.crawl_plans_process_and_results import CrawlOutcome
+    from archiver.scheduling.crawl_plans_and_results import CrawlOutcome
     from archiver.storage.crawl_schedule import Scheduled
 
 
@@ -116,7 +116,7 @@ def _run_scheduler(options: ScheduleOptions) -> int:
     """Crawls sites when they are due or, with --once, only those that are due now. Returns the exit code."""
     from archiver.errors import SchedulerAlreadyRunning
     from archiver.health.notification_messages_and_channels import notify_after_runs
-    from archiver.scheduling.crawl_plans_process_and_results import CommonOptions, print_notice
+    from archiver.scheduling.crawl_plans_and_results import CommonOptions, print_notice
     from archiver.scheduling.scheduler_loop_and_processes import Daemon, DaemonOptions
     from archiver.storage.locks import lock_schedule
 
@@ -184,7 +184,7 @@ def _check_part_if_due(archive: Path) -> None:
     released.
     """
     from archiver.errors import ArchiverError
-    from archiver.scheduling.crawl_plans_process_and_results import print_notice
+    from archiver.scheduling.crawl_plans_and_results import print_notice
     from archiver.scheduling.scheduler_loop_and_processes import check_part_and_report, due_partial_check
 
     try:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,6 +25,7 @@ from archiver.cli.options import (
     archives_option,
     complete,
     format_of_file,
+    is_default,
     json_option,
     list_options,
     pass_options_as,
@@ -56,6 +58,7 @@ FOLDS = ("text", "cluster", "none")
 MODES = ("facets", "histogram", "trend", "concordance")
 """Options of which at most one can be given. Each prints something other than a list of hits."""
 _UNITS = ("year", "month", "day")
+_OTHER_UNITS = frozenset({"hour", "week", "quarter", "decade", "hours", "days", "weeks", "months", "quarters", "years"})
 
 
 class _Search(OptionalValueCommand):
@@ -68,6 +71,17 @@ class _Search(OptionalValueCommand):
         "--histogram": (lambda value: value in _UNITS, "auto"),
         "--recent": (lambda value: value.replace(".", "", 1).isdecimal(), "365"),
     }
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        for option, value in pairwise(args):
+            if option == "--histogram" and value in _OTHER_UNITS:
+                raise click.BadParameter(
+                    f"{value!r} is not one of {', '.join(map(repr, _UNITS))}. To search for the word, write it before "
+                    "the option.",
+                    ctx,
+                    param_hint="'--histogram'",
+                )
+        return super().parse_args(ctx, args)
 
 
 # QUERY may contain words that begin with "-", also like an option ("-house").
@@ -184,9 +198,7 @@ class FeedOptions:
     help="Characters of context before and after, for --concordance.",
 )
 @click.option("--save", metavar="NAME", help="Save the search; 'archiver searches' shows its new results.")
-@click.option("--json", "form", flag_value="json", help="Print a JSON array.")
-@click.option("--jsonl", "form", flag_value="jsonl", help="Print one JSON object per line.")
-@click.option("--csv", "form", flag_value="csv", help="Print CSV.")
+@list_options
 @archives_option
 @pass_options_as(SearchOptions, query=QueryOptions)
 def search(options: SearchOptions) -> None:
@@ -218,8 +230,12 @@ def search(options: SearchOptions) -> None:
     query, mode = options.as_query(), options.mode
     if options.plot and mode not in ("histogram", "trend"):
         raise click.UsageError("--plot needs --trend or --histogram.")
+    if mode != "concordance" and not is_default("width"):
+        raise click.UsageError("--width needs --concordance.")
+    if mode != "trend" and options.by:
+        raise click.UsageError("--by needs --trend. The period of a histogram is written --histogram month.")
     if len(options.archives) > 1:
-        if refused := "--save" if options.save else "--concordance" if options.concordance else "":
+        if refused := "--save" if options.save is not None else "--concordance" if options.concordance else "":
             raise click.UsageError(f"{refused} works with one archive only.")
         from archiver.cli.search_output import open_several
 
@@ -254,12 +270,12 @@ def _open_archive(archive: str, query: Query, save: str | None) -> Iterator[Sear
     from archiver.search.saved_search import checked_name, save_search
     from archiver.storage.archive_opening_and_transactions import is_writable, opened
 
-    if save:
+    if save is not None:
         checked_name(save)
-    with opened(archive, read_only=not save) as db:
+    with opened(archive, read_only=save is None) as db:
         if tantivy_index.is_migrated(db) and is_writable(Path(archive).parent):
             update_search_index(archive)
-        if save:
+        if save is not None:
             saved = save_search(db, save, query)
             click.echo(
                 f"Saved as {saved.name}. Show new results with: archiver searches run {shlex.quote(saved.name)}",

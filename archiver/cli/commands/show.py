@@ -314,8 +314,12 @@ def cite(articles: tuple[str, ...], query: str | None, style: str, revision: int
             build_citation(opened.article(number, revision), version=revision is not None)
             for number in dict.fromkeys((*ids, *found))
         ]
-    if not references:
-        click.echo("Nothing found.", err=True)
+        if not references and query is not None:
+            from archiver.cli.search_output import OneArchive, print_advice
+            from archiver.search.query_with_filters_and_sort import Query
+
+            click.echo("Nothing found.", err=True)
+            print_advice(OneArchive(opened.db, Query(query)), [archive])
     sys.stdout.buffer.write(STYLES[style](references).encode())
     if not references:
         sys.exit(1)

@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -21,6 +22,7 @@ from archiver.cli.bulk_site_commands_and_check import (
 )
 from archiver.cli.options import archive_option, complete, json_option, list_options, read_bytes, tag_option
 from archiver.cli.terminal import (
+    confirm,
     count_noun,
     format_time,
     print_json,
@@ -29,7 +31,7 @@ from archiver.cli.terminal import (
     print_values,
     styled_line,
 )
-from archiver.errors import NothingLearned
+from archiver.errors import LooksLikePost, NothingLearned
 from archiver.storage.archive_opening_and_transactions import writing
 
 if TYPE_CHECKING:
@@ -63,22 +65,27 @@ for command in (check, import_, export, set_, tag, mute):
 
 @sites.command()
 @click.argument("url")
+@click.option("--as-site", is_flag=True, help="Add the site that begins at URL, even if URL looks like one post.")
 @json_option
 @archive_option
-def add(url: str, as_json: bool, archive: str) -> None:
+def add(url: str, as_site: bool, as_json: bool, archive: str) -> None:
     """Add a site without crawling it yet. The archive is created if it does not exist.
 
-    A path in the URL limits the site to it: https://example.org/blog/.
+    A path in the URL limits the site to it: https://example.org/blog/. A URL that looks like one post is refused:
+    'archiver add URL' archives single pages.
 
     \b
     Example:
       archiver sites add https://blog.example.org
     """
+    from archiver.discovery.url_classifier_and_patterns import looks_like_post
     from archiver.storage.archive_opening_and_transactions import opened
     from archiver.storage.sites_settings_and_rules import add_site
     from archiver.urls import start_address
 
-    start_address(url)  # fails for a bad URL before the archive is created
+    start = start_address(url)  # fails for a bad URL before the archive is created
+    if not as_site and looks_like_post(start):
+        raise LooksLikePost(start, f"{start.partition('://')[0]}://{urlsplit(start).netloc}/")
     with opened(archive, create=True) as db:
         site, new = add_site(db, url, datetime.now(UTC))
     if as_json:
@@ -330,7 +337,7 @@ def _confirm_removal(site: str, articles: int) -> None:
     number = count_noun(articles, "article")
     if not sys.stdin.isatty():
         raise click.UsageError(f"Removing {site} with {number} needs --yes, or a terminal to confirm it on.")
-    click.confirm(f"Remove {site} with {number}? The WARC files are kept.", abort=True, err=True)
+    confirm(f"Remove {site} with {number}? The WARC files are kept.")
 
 
 @sites.command()
@@ -459,7 +466,7 @@ def _confirm_move(planned: SiteMove) -> None:
     if not sys.stdin.isatty():
         raise click.UsageError(f"Moving {planned.old} needs --yes, or a terminal to confirm it on.")
     click.echo(_describe_move(planned, dry_run=True), err=True)
-    click.confirm(f"Move {planned.old} to {planned.start_url}?", abort=True, err=True)
+    confirm(f"Move {planned.old} to {planned.start_url}?")
 
 
 def _describe_move(done: SiteMove, *, dry_run: bool) -> str:

@@ -481,10 +481,14 @@ the value under the key in the site's state is empty."""
 
 
 def _summarize_completeness(state: dict[str, Any]) -> str:
-    """Summarizes the completeness of a site in one line: "posts: 691 found, 690 archived, 1 gone, 0 missing"."""
-    posts = state["posts"]
+    """Summarizes the completeness of a site in one line: "posts: 691 found, 690 archived (2 of them held), 1 gone, 0
+    missing".
+    """
+    from archiver.storage.completeness_and_url_history import describe_archived
+
+    posts, notes = state["posts"], {"archived": describe_archived(state)}
     shown = [name for name in ("found", "archived", "gone", "refused", "missing") if posts[name] or name == "missing"]
-    return "posts: " + ", ".join(f"{posts[name]:,} {name}" for name in shown)
+    return "posts: " + ", ".join(f"{posts[name]:,} {name}{notes.get(name, '')}" for name in shown)
 
 
 def _print_source_table(state: dict[str, Any]) -> None:
@@ -547,7 +551,8 @@ def _format_judged(state: dict[str, Any]) -> list[Any]:
         )
     if withdrawn := state["withdrawn"]:
         lines.append(
-            f"{count_noun(withdrawn, 'article')} withdrawn, because their pages turned out not to be posts: "
+            f"{count_noun(withdrawn, 'article')} withdrawn, because "
+            f"{'its page is not a post' if withdrawn == 1 else 'their pages are not posts'}: "
             "searches and datasets leave them out"
         )
     if unlisted := state["unlisted"]["posts"]:

@@ -26,7 +26,7 @@ from archiver.extraction.authors.person_names import (
     split_names,
 )
 from archiver.extraction.category_and_tag_links import text_before
-from archiver.extraction.metadata_and_script_articles import Node, is_article_item, item_of, types
+from archiver.extraction.metadata_microdata_and_json_articles import Node, is_article_item, item_of, types
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, unshown_article
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text

@@ -1,4 +1,6 @@
-"""Recognizes an author's name by its markup: the words in its class, its link, and a picture's alternative text."""
+"""Recognizes an author's name by its markup (the words in its class, its link, a picture's alternative text), and reads
+the lines around a post with these marks.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from archiver.extraction.metadata_and_script_articles import types
+from archiver.extraction.metadata_microdata_and_json_articles import types
 from archiver.extraction.page import Page
 from archiver.extraction.text_normalization_and_formulas import CaselessPattern, clean_text, fold_text
 from archiver.items import Candidate

@@ -35,7 +35,7 @@ from archiver.extraction.template.site_rules_and_constants import BY_HAND, JSON_
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text, has_text
 from archiver.extraction.title import heading_text, site_names, without_site
 from archiver.items import Candidate, Evidence, SourceHint, is_from_api
-from archiver.platforms.selector_index import Found, element_selector
+from archiver.platforms.css_and_xpath_evaluator import Found, element_selector
 
 # Reading one field with one rule. Both the learning of rules and the reading of pages use this.
 
@@ -420,6 +420,9 @@ def read_terms(reader: SiteReader) -> tuple[tuple[str, ...], tuple[str, ...]]:
             found, value = _categories.terms_of_kind(reader.page, reader.post, reader.hint, kind, unruled)
             if not value and reader.wider is not None:
                 found, value = _categories.terms_of_kind(reader.page, reader.wider, reader.hint, kind, unruled)
+            reader.note_candidates(name, found)
+        elif not value and kind == "category" and (found := _categories.listed_categories(reader.hint)):
+            value = found[0].value
             reader.note_candidates(name, found)
         out.append(value if isinstance(value, tuple) else ())
     return out[0], out[1]

@@ -1,5 +1,6 @@
-"""Reads the form of a page: its markup and the pattern of its address. Pages made from the same template have the same
-form."""
+"""Computes the form of a page (its markup and the pattern of its address), and the place in its markup that shows the
+date. Pages made from the same template have the same form.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from archiver.extraction.page import Page
 from archiver.extraction.text_normalization_and_formulas import element_line, fold_text
 from archiver.items import PAGE_OBJECT, PAGE_OBJECT_FAILED, PAGE_OBJECT_KEPT, REFUSED, Article, Evidence, PageForm
 from archiver.markup import lazy_regex
-from archiver.platforms.selector_index import split_words
+from archiver.platforms.css_and_xpath_evaluator import split_words
 from archiver.urls import folder_path
 
 # Names that belong to one page only: names with digits, and names made from the terms of the page's post ("tag-maps").

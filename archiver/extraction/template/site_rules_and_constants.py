@@ -1,5 +1,5 @@
-"""The rules of one site: where its template has each field. They are written in TOML 1.0, so that people can read and
-edit them.
+"""The rules of one site, which say where its template has each field, and its constants, which are values that belong
+to the site and not to its posts. Rules are written in TOML 1.0, so that people can read and edit them.
 
     [site]
     platform = "wordpress"
@@ -43,8 +43,8 @@ from archiver.extraction.text_normalization_and_formulas import fold_text
 from archiver.fields import LEARNABLE
 from archiver.items import OTHER_HEADING, Article, Evidence
 from archiver.markup import lazy_regex
+from archiver.platforms.css_and_xpath_evaluator import element_selector, is_xpath, selector_error
 from archiver.platforms.platform_table import platform_tables
-from archiver.platforms.selector_index import element_selector, is_xpath, selector_error
 
 MIN_POSTS = 5
 """A value can be a constant of the site only if at least this many posts share it."""

@@ -76,7 +76,7 @@ SHORTENED = f"""
 
 # -- articles as rows
 
-_HINT_SOURCES = ("api", "feed")
+_HINT_SOURCES = ("api", "feed", "listing")
 _as_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would create an encoder for each call
 
 Reread = Callable[[dict[str, Any]], Sequence[Article]]

@@ -36,7 +36,7 @@ from archiver.articles.near_duplicates import (
 )
 from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.pages import last_rowid, moment
-from archiver.urls import urlkey
+from archiver.urls import urlkey_or_empty
 
 # -- LSH bands, which show which articles may be near-duplicates of an article
 
@@ -600,17 +600,10 @@ def _member(row: Sequence[Any], keys: frozenset[str]) -> ClusterMember:
         seen,
         day,
         precision,
-        _urlkey_or_empty(canonical or ""),
-        frozenset(filter(None, map(_urlkey_or_empty, addresses))),
+        urlkey_or_empty(canonical or ""),
+        frozenset(filter(None, map(urlkey_or_empty, addresses))),
         tuple(json.loads(credits or "[]")),
     )
-
-
-def _urlkey_or_empty(url: str) -> str:
-    try:
-        return urlkey(url) if url else ""
-    except ValueError:  # the text only looks like a URL
-        return ""
 
 
 # -- rebuilding all clusters

@@ -74,15 +74,16 @@
   for (const form of document.querySelectorAll("form.picking")) {
     const boxes = [...form.querySelectorAll("input[name=id]")];
     const button = form.querySelector("button");
-    for (const box of boxes) box.checked ||= Boolean(find(box.value));
+    for (const box of boxes) if (find(box.value)) box.checked = box.dataset.kept = true;
     const updateButton = () => {
-      const count = boxes.filter((box) => box.checked).length;
+      const count = boxes.filter((box) => box.checked && !box.dataset.kept).length;
       if (button) button.textContent = count ? `Add ${count} to collection` : "Add to collection";
     };
     updateButton();
     form.addEventListener("change", (event) => {
       if (event.target.name !== "id") return;
       if (event.target.checked) put(event.target.value); else take(event.target.value);
+      delete event.target.dataset.kept;
       updateButton();
     });
     form.addEventListener("submit", (event) => {  // the collection includes articles selected on other pages

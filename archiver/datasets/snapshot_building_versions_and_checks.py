@@ -70,7 +70,7 @@ from archiver.datasets.snapshot_writer import (
     write_views,
 )
 from archiver.datasets.wacz_package import pack_wacz
-from archiver.errors import BadQuery, NotASnapshot, NothingToPublish, SnapshotRefused
+from archiver.errors import BadQuery, NotASnapshot, NothingToPublish, SnapshotRefused, count_noun
 from archiver.search.federated import Shard, shards_with_sites
 from archiver.search.query_plans_hits_and_facets import matching_ids
 from archiver.storage.archive_opening_and_transactions import opened
@@ -498,8 +498,8 @@ def _write_wacz(db: Database, archive: Path, folder: Path, out: Path, software: 
     if done.missing:
         raise SnapshotRefused(
             str(out),
-            f"{done.missing:,} captures cannot be read; 'archiver verify' lists them. Repair the archive, or leave out "
-            "--wacz",
+            f"{count_noun(done.missing, 'capture')} cannot be read; 'archiver verify' says more. Repair the archive, "
+            "or leave out --wacz",
         )
 
 

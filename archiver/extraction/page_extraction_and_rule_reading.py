@@ -57,8 +57,8 @@ from archiver.extraction.text_normalization_and_formulas import fold_text, has_t
 from archiver.fields import WEIGHED
 from archiver.items import CONSTANT, Article, Evidence, PageKind, SourceHint
 from archiver.markup.marks import captions_of
+from archiver.platforms.css_and_xpath_evaluator import is_below
 from archiver.platforms.platform_table import by_name
-from archiver.platforms.selector_index import is_below
 
 _MAX_META_LENGTH = 300
 _MAX_BYLINE_LENGTH = 120

@@ -1,5 +1,5 @@
-"""Reads the metadata of a page: JSON-LD, meta elements (Open Graph, Dublin Core), microdata and RDFa. Also finds the
-text of an article in the data of a page's scripts.
+"""Reads the metadata of a page (JSON-LD, meta elements such as Open Graph and Dublin Core, microdata, RDFa), and finds
+the text of an article in the data of a page's scripts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
 from archiver.markup import lazy_regex
-from archiver.platforms.selector_index import Index
+from archiver.platforms.css_and_xpath_evaluator import Index
 
 # JSON-LD. Most of it is well formed. The rest is repaired if its meaning is clear, and ignored otherwise.
 

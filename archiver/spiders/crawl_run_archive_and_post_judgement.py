@@ -1,8 +1,8 @@
-"""The open archive of one run over one site: locks it, repairs what the last run left unfinished, writes results, and
-closes it.
+"""The open archive of one run over one site (`CrawlRun`): locks it, repairs what the last run left unfinished, writes
+results, and closes it. `SiteJudge` decides which of the site's pages are posts.
 
-Pages are judged to be posts by their form (the markup and address pattern that the pages of one template share), during
-the crawl of a site and again at the end of the run.
+Pages are judged by their form, the markup and address pattern that the pages of one template share, during the crawl
+and again at the end of the run.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from archiver.extraction.template.template_learning_and_checking import Template
 from archiver.frontier.pattern_budgets_and_equivalent_urls import RedirectForms
 from archiver.frontier.post_and_excluded_page_samples import DEFAULT_SAMPLE
 from archiver.health.accepted_findings_and_health_inputs import record_run_health
-from archiver.items import Article, Capture, DiscoveredURL, DiscoverySource, PageKind, SourceHint
+from archiver.items import Article, Capture, DiscoveredURL, DiscoverySource, PageKind, SourceHint, reports_post
 from archiver.maintenance.late_hint_and_constant_reextraction import (
     LateHintReading,
     LateHintTally,
@@ -55,7 +55,7 @@ from archiver.storage import completeness_and_url_history as completeness
 from archiver.storage import pages
 from archiver.storage.archive_opening_and_transactions import (
     PATIENCE,
-    environment_error,
+    archive_faults,
     is_environment_error,
     open_archive,
     writing,
@@ -64,14 +64,14 @@ from archiver.storage.article_tables.article_and_revision_rows import extractor_
 from archiver.storage.article_tables.articles import replace_extraction
 from archiver.storage.capture_recovery import ArchiveFileGuard, recover, warc_prefix
 from archiver.storage.completeness_and_url_history import count_responding_sources, record_cdx_list
-from archiver.storage.held_pages_and_recent_changes import count_held, count_taken_back, hold_of
-from archiver.storage.list_changes_and_sampled_posts import (
+from archiver.storage.delisted_posts_and_edit_samples import (
     count_unseen_posts,
     edit_estimate,
     make_leading_lists_due,
     make_sample_due,
     samples_of,
 )
+from archiver.storage.held_pages_and_recent_changes import count_held, count_taken_back, hold_of
 from archiver.storage.locks import HeldLock, lock_host, lock_site
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_forms_and_verdicts import is_promised, stored_verdicts
@@ -141,7 +141,7 @@ class SiteJudge:
             self._verdicts,
             page_form(page),
             article,
-            is_promised=lambda: hint is not None or is_promised(self._db, urlkey(page.url)),
+            is_promised=lambda: reports_post(hint) or is_promised(self._db, urlkey(page.url)),
             extract=extract,
         )
 
@@ -236,17 +236,6 @@ def _named_page(url: str) -> DiscoveredURL:
     is_home = urlkey(url).endswith(")/")
     kind = PageKind.UNKNOWN if is_home else PageKind.POST
     return DiscoveredURL(url, DiscoverySource.IMPORT, kind, found_on=_ADDED_BY)
-
-
-@contextmanager
-def archive_faults(archive: Path) -> Iterator[None]:
-    """Context manager that converts errors of the disk or the database to ArchiverErrors whose message names the path
-    of the archive.
-    """
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise environment_error(error, archive) from error
 
 
 class CrawlRun:

@@ -1,12 +1,12 @@
-"""Stores the entries that each feed and listing showed when it was last read (`pages.listed`), and finds the posts that
-have been removed from the list since.
+"""Finds the posts that were removed from a feed or listing, and chooses samples of the posts whose edits no source
+announces.
 
-A post that is no longer shown has usually just moved down to the next page, or out of the feed. It counts as removed
-only if the part of the list in which it belongs was read and does not contain it.
+`pages.listed` has the entries that each feed and listing showed when it was last read. A post that is no longer shown
+has usually just moved down to the next page, or out of the feed. It counts as removed only if the part of the list in
+which it belongs was read and does not contain it.
 
-Also chooses the posts that a run samples, because no source announces their edits, and estimates from the samples how
-many edits were missed. A sitemap or an API announces edits by its lastmod, unless these dates proved false. A sitemap
-whose dates never differ from the dates of publication announces nothing.
+The samples of a run show how many edits were missed. A sitemap or an API announces edits by its lastmod, unless these
+dates proved false. A sitemap whose dates never differ from the dates of publication announces nothing.
 """
 
 from __future__ import annotations
@@ -14,14 +14,19 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
-from archiver.frontier.fetch_order_revisits_and_crawl_times import MIN_CLAIMS, are_claims_believed, dates_claim
+from archiver.frontier.fetch_order_revisits_and_crawl_times import (
+    MIN_CLAIMS,
+    are_claims_believed,
+    dates_claim,
+    is_refetch_reason,
+)
 from archiver.frontier.post_and_excluded_page_samples import (
     REMEMBERED_SAMPLES,
     SAMPLE_REASON,
@@ -41,17 +46,23 @@ _VALUES_PER_QUERY = 500
 
 @dataclass(frozen=True, slots=True)
 class ListChanges:
-    """The changes in a list since it was last read, as page IDs: `removed` are the posts that were removed, newest
-    first; `again` are gone posts that are listed again or still, and posts that are listed at a former address.
+    """The changes in a list since it was last read, as page IDs.
+
+    - `removed`: the posts that were removed, newest first.
+    - `due`: other removed posts, which are already due.
+    - `fetched`: other removed posts, which this run has already fetched.
+    - `again`: gone posts that are listed again or still, and posts that are listed at a former address.
     """
 
     removed: tuple[int, ...] = ()
+    due: tuple[int, ...] = ()
+    fetched: tuple[int, ...] = ()
     again: tuple[int, ...] = ()
 
 
 def changes_of_list(db: Database, key: str, listed: ListedPosts, run_started: datetime) -> ListChanges:
     """Stores the entries that the feed or listing at the urlkey `key` shows (`listed`). Returns the changes since the
-    list was last read, without posts that are already due. `run_started` is the start of the present run.
+    list was last read. `run_started` is the start of the present run.
 
     A post does not count as removed if another feed, sitemap, API or listing shows it in this run, or if the page still
     links to it.
@@ -78,9 +89,11 @@ def changes_of_list(db: Database, key: str, listed: ListedPosts, run_started: da
     )
     new = set(entries).difference(before)
     again = {*still, *_gone_pages(db, new, since), *_former_addresses(db, new, since)}
-    return ListChanges(
-        tuple(post for post in removed if _is_missed(db, post, listed.others, since)), tuple(sorted(again))
-    )
+    missed: dict[str, tuple[int, ...]] = {}
+    for post in removed:
+        if state := _state_of_missed(db, post, listed.others, since):
+            missed[state] = (*missed.get(state, ()), post)
+    return replace(ListChanges(again=tuple(sorted(again))), **missed)
 
 
 def _gone_pages(db: Database, page_ids: Iterable[int], since: str, gone_since: str = "") -> Iterator[int]:
@@ -229,9 +242,36 @@ def recheck_removed(db: Database, page_ids: Sequence[int], reason: str, rechecke
         db.execute("update pages set due_at = min(due_at, ?), reason = ? where id = ?", [due, reason, page_id])
 
 
+def note_delisted(db: Database, changes: ListChanges, reason: str) -> None:
+    """Stores that a list no longer shows the posts that this run fetches or has fetched for another reason. `reason`
+    says which list.
+    """
+    for page_id, why in db.execute(
+        f"select id, coalesce(reason, '') from pages where id in ({_marks(changes.due)})", changes.due
+    ).fetchall():
+        if not is_refetch_reason(why):
+            db.execute("update pages set reason = ? where id = ?", [reason, page_id])
+    for page_id in changes.fetched:
+        db.execute(
+            "update pages set reason = case when reason <> '' then reason || '; ' else '' end || ? where id = ?",
+            [f"{reason}, {STILL_ONLINE}", page_id],
+        )
+
+
+def is_listed_since(db: Database, key: str, since: datetime) -> bool:
+    """Returns True if a source or listing has shown the page at this urlkey since a time."""
+    query = _LISTED_SINCE.format("(select id from pages where urlkey = ?)", "?")
+    return db.execute(f"{query} limit 1", [key, stamp(since)]).fetchone() is not None
+
+
 # -- posts that are no longer listed, on sites whose pages cannot show whether they are gone
 
 _SHELL = "; its page shows no more than an address that does not exist"
+_LISTED_SINCE = (
+    "select 1 from page_discoveries d where d.page_id = {0} and d.source in ('feed', 'sitemap', 'api', 'listing') "
+    "and coalesce(d.last_seen, d.first_seen) >= {1}"
+)
+"""SQL: finds a row if a source or listing has shown the page {0} since the time {1}."""
 _RELISTED = (
     "exists (select 1 from page_discoveries d where d.page_id = p.id and d.source in ('feed', 'sitemap', 'api', "
     "'listing') and coalesce(d.last_seen, d.first_seen) > p.fetched_at)"
@@ -323,14 +363,18 @@ def _listed_pages(db: Database, page_ids: Iterable[int]) -> dict[int, _ListedPag
     return found
 
 
-def _is_missed(db: Database, page_id: int, others: frozenset[str], since: str) -> bool:
+def _state_of_missed(db: Database, page_id: int, others: frozenset[str], since: str) -> str:
+    """Returns the attribute of `ListChanges` to which a post belongs that a list no longer shows; "" if the post is not
+    online, or if it is still listed: by another source since the time `since`, or because the page still links to it
+    (its urlkey is in `others`).
+    """
     row = db.execute(
-        "select urlkey from pages p where id = ? and kind = 'post' and outcome in ('archived', 'unchanged') "
-        "and fetched_at < ? and due_at > ? and not exists (select 1 from page_discoveries d where d.page_id = p.id "
-        "and d.source in ('feed', 'sitemap', 'api', 'listing') and coalesce(d.last_seen, d.first_seen) >= ?)",
-        [page_id, since, since, since],
+        "select urlkey, case when fetched_at >= ?1 then 'fetched' when due_at > ?1 then 'removed' else 'due' end "
+        "from pages p where id = ?2 and kind = 'post' and outcome in ('archived', 'unchanged') "
+        f"and rule is not '{UNLISTED}' and not exists ({_LISTED_SINCE.format('p.id', '?1')})",
+        [since, page_id],
     ).fetchone()
-    return row is not None and row[0] not in others
+    return str(row[1]) if row is not None and row[0] not in others else ""
 
 
 def _chunks(values: Iterable[T]) -> Iterator[list[T]]:

@@ -1,5 +1,5 @@
-"""Reads and writes what keeps a crawl from fetching a page: trap rules, redirect loops, dates and validators that
-proved false, and files about a host such as robots.txt.
+"""Reads and writes what keeps a crawl from fetching a page: trap rules and the evidence for them, redirect loops, dates
+and validators of a server that proved false, and files about a host such as robots.txt.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -54,7 +54,7 @@ def postpone_page(db: Database, page_id: int, until: str) -> None:
 
 
 def views_without_post(db: Database, site_id: int) -> list[tuple[int, str, str]]:
-    """Returns the fetched pages of a site that have a query in their address and are no posts, each with its ID, URL
+    """Returns the fetched pages of a site that have a query in their address and are not posts, each with its ID, URL
     and due time. Pages that a feed, sitemap or API lists are left out.
     """
     sources = sorted(VOUCHING_SOURCES)
@@ -371,12 +371,8 @@ REASON = "it redirects in a loop"
 def redirect_chain(db: Database, key: str) -> list[str]:
     """Returns the urlkeys to which the redirects from the urlkey `key` lead, in order, up to the first repetition."""
     seen: dict[str, None] = {}
-    while row := db.execute(
-        "select redirect_urlkey from pages where urlkey = ? and redirect_urlkey is not null", [key]
-    ).fetchone():
-        key = row[0]
-        if key in seen:
-            break
+    while (target := pages.redirect_target(db, key)) and target not in seen:
+        key = target
         seen[key] = None
     return list(seen)
 

@@ -1,6 +1,6 @@
-"""Reads the data by which the health of a site is judged: what its stored articles and pages have in common (this shows
-fields that were extracted wrongly), the number of its posts by day of publication, and the posts that were recently
-found gone.
+"""Reads the statistics by which the health of a site is judged: what its articles and pages have in common (which shows
+fields that were extracted wrongly), its posts by day of publication, the held pages that were accepted, and the posts
+that were recently found gone.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from archiver.extraction.page_classifier import UNDATED, is_declared
 from archiver.fields import OWN_TEXTS
 from archiver.items import NEEDS_JAVASCRIPT
 from archiver.storage.column_values import stored_time
+from archiver.storage.delisted_posts_and_edit_samples import unlisted_posts
 from archiver.storage.held_pages_and_recent_changes import HeldPage, held_pages
-from archiver.storage.list_changes_and_sampled_posts import unlisted_posts
 from archiver.storage.page_forms_and_verdicts import untaken_pages
 from archiver.storage.pages import stamp
 from archiver.storage.sites_settings_and_rules import PageObjectUse, page_object_uses
@@ -27,8 +27,6 @@ SAMPLE = 500
 """At most this many of a site's newest articles are compared, because more would only take longer."""
 SHORT_BODY = 40
 """If many articles share a body with fewer characters than this, the body is a button or a label and not a text."""
-
-
 _TEXTS = 100
 """At most this many of a site's newest articles are searched for paragraphs of each other, which needs whole texts."""
 _MAX_TEXT = 20_000
@@ -195,7 +193,8 @@ def _repeated_values(articles: Sequence[_Article]) -> Iterator[RepeatedValue]:
 
 
 _DAYS = 60
-_RECENT = timedelta(days=8)
+_NEW = timedelta(days=8)
+"""New posts are counted for this long: the seven days in which a burst is reported, and the day on which they begin."""
 _MANY = 20
 """If the number of posts of a day exceeds the usual number by more than this, only posts that are still online are
 counted, since the site may have published many posts by mistake and removed them."""
@@ -270,7 +269,7 @@ def _count_new(db: Database, site: str, site_id: int, now: datetime) -> tuple[Co
     examples: dict[str, str] = {}
     if whole is None:
         return new, examples
-    since = stamp(now - _RECENT)
+    since = stamp(now - _NEW)
     rows = db.execute(
         "select substr(published, 1, 10), url, first_seen from articles where site = ? and published >= ? "
         "and published < ? and first_seen > ? and gone_at is null "
@@ -295,6 +294,7 @@ def _tomorrow(now: datetime) -> str:
 
 
 _RECENT = timedelta(days=7)
+"""Accepted pages and deletions are reported for this long."""
 _PAST_RUNS = 60
 
 
