@@ -1217,7 +1217,7 @@ def _text_of_entry(post: Post, plan: BlockLayout, title: str, beside: BylineBloc
 def _shows_only_media(plan: BlockLayout, el: Element) -> bool:
     """Returns True if an element contains a picture or a recording, and no text in the layout `plan`."""
     lo, hi = plan.spans.get(el, (0, 0))
-    return lo == hi and next(el.iter(*_MEDIA), None) is not None
+    return lo == hi and next(el.iter(*MEDIA_TAGS), None) is not None
 
 
 def _has_prose(plan: BlockLayout, weights: list[float], top: Element) -> bool:
