@@ -1072,14 +1072,16 @@ def _render_post(
     post: Post, plan: BlockLayout, top: Element, known: KnownBoilerplate, weights: list[float] | None = None
 ) -> RenderedText:
     """Returns the text of a post in the element `top`. If it is empty without the title, the title is kept as text,
-    unless the title's element is in `top`.
+    unless the title's element, or a heading with its words, is in `top`.
 
     `plan` is the layout of the page, `known` is what belongs to other fields, and `weights` is as in `text_blocks`.
     """
     text = _render(post.page, plan, top, known, weights)
     if text or not known.title or (post.title is not None and is_below(post.title, top)):
         return text
-    return _render(post.page, plan, top, replace(known, title=""), weights)
+    titled = _render(post.page, plan, top, replace(known, title=""), weights)
+    is_heading = bool(titled.blocks) and all(block.element.tag in HEADINGS for block in titled.blocks)
+    return text if is_heading else titled
 
 
 def _starts_like(part: str, whole: str) -> bool:
@@ -1194,13 +1196,15 @@ def _text_of_entry(post: Post, plan: BlockLayout, title: str, beside: BylineBloc
     entry, as a sidebar is; then it is the text below the title.
 
     If `top` contains the element that the page marks as its main content, only the text of that element is used. The
-    text is "" if the post's <article> contains only a picture or a recording.
+    text is "" if that element or the post's <article> contains only a picture or a recording.
     """
     main, article = post.page.main_content, _article(post)
     if main is not None and is_below(main, top) and not (article is not None and is_below(article, main)):
         plan = _without_meta_blocks(post, plan, main)
         if inside := _render_post(post, plan, main, _known_boilerplate(post.page, title, beside, main)):
             top, found = main, Body(inside, found.source, f"<{main.tag}>", found.confidence)
+        elif _shows_only_media(plan, main):
+            return Body(inside, "position", f"<{main.tag}>", 0.6)
     short = _short_text(post, plan, title, beside)
     is_around = article is not None and article is not top and is_below(article, top)
     if is_around and short is not None and not short.text:
@@ -1208,6 +1212,12 @@ def _text_of_entry(post: Post, plan: BlockLayout, title: str, beside: BylineBloc
     if found.text and not _is_outside_entry(post, top):
         return found
     return short or (found if found.text else _last_resort(post.page))
+
+
+def _shows_only_media(plan: BlockLayout, el: Element) -> bool:
+    """Returns True if an element contains a picture or a recording, and no text in the layout `plan`."""
+    lo, hi = plan.spans.get(el, (0, 0))
+    return lo == hi and next(el.iter(*MEDIA_TAGS), None) is not None
 
 
 def _has_prose(plan: BlockLayout, weights: list[float], top: Element) -> bool:

@@ -539,7 +539,8 @@ def opens_comments(text: str) -> bool:
 
 
 _LONG_LINE = _compile_any(
-    r"(?:[©ⓒ]|\(c\)|copyright).{0,160}|all rights reserved.{0,40}|무단 ?전재.{0,60}|"
+    r"(?:[©ⓒ]|\(c\)|copyright).{0,160}|(?:\w{1,10} )?(?:19|20)\d\d ?[©ⓒ].{0,120}|"
+    r"all rights reserved.{0,40}|무단 ?전재.{0,60}|"
     r".{0,40}禁止(?:无断|無断)?(?:转载|轉載|転載).{0,20}|[\w.+-]+@[\w-]+(?:\.[\w-]+)+",
     r"filed under.{0,200}|tagged (?:with|as|in)?:? .{0,200}|posted (?:in|on|by) .{0,200}|this entry was posted .*|"
     r"bookmark the permalink|" + "|".join((_LIKES, *_NO_COMMENTS.values(), *_ONLY_FOR_SUBSCRIBERS.values())) + "|"

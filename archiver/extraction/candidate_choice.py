@@ -4,7 +4,7 @@ title."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ from archiver.extraction.post_locator import title_in_url, title_similarity
 from archiver.extraction.text_language import choose_language
 from archiver.extraction.text_normalization_and_formulas import clean_text, fold_text
 from archiver.fields import BY_NAME, fields_with_choice
-from archiver.items import IN_FUTURE, OTHER_HEADING, REFUSED, Candidate, Evidence, SourceHint, is_from_api
+from archiver.items import IN_FUTURE, OTHER_HEADING, REFUSED, Candidate, Evidence, Mark, SourceHint, is_from_api
 from archiver.markup import lazy_regex
 
 T = TypeVar("T")
@@ -59,11 +59,21 @@ class DeclaredFields:
 @dataclass(frozen=True, slots=True)
 class PostText:
     """The title and body of a post (`text`), and the element that contains the body or the title. They are used to test
-    whether the language that a page declares is the language of the post.
+    whether the language that a page declares is the language of the post. Blocks of code are left out of the text,
+    since they are in no language, or in English.
     """
 
     text: str
     element: Element | None
+
+    @classmethod
+    def of(cls, title: str, body: str, markup: Sequence[Mark], element: Element | None) -> PostText:
+        pieces, end = [title, "\n"], 0
+        for mark in markup:
+            if mark.kind == "pre" and mark.offset >= end:
+                pieces.append(body[end : mark.offset])
+                end = mark.offset + mark.length
+        return cls("".join([*pieces, body[end:]]), element)
 
 
 def declared_fields(page: Page, body: Element | None, hint: SourceHint | None, text: PostText) -> DeclaredFields:

@@ -202,6 +202,7 @@ _METAS = (
     _Meta("tag", "og:article:tag", 0.8),
     _Meta("tag", "parsely-tags", 0.7, is_list=True),
     _Meta("tag", "news_keywords", 0.68, is_list=True),
+    _Meta("category", "articlesection", 0.75),  # RDFa without a type, as VuePress themes write it
     _Meta("tag", "sailthru.tags", 0.68, is_list=True),
     _Meta("tag", "citation_keywords", 0.68, is_list=True),
     _Meta("tag", "keywords", 0.35, is_list=True),  # a low confidence, since they are written for search engines

@@ -90,6 +90,7 @@ _STRETCHED = lazy_regex(
 )
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous", "bookmark", "nofollow", "external", "tag", "author"})
 _MANY = 60
+_NEAR_HEADING = 30
 _DATE_LENGTH = 40  # in a list of posts, at most this many characters accompany a title: a date, the number of comments
 # Matches the address of a year, month or day. If the year follows another date, as in "/2022/03/15/1984/", it is the
 # address of a post.
@@ -198,7 +199,7 @@ def is_filled_by_teasers(page: Page, heads: list[Element]) -> bool:
         main = page.root
     blocks = _blocks_around(heads, main)
     length = sum(page.index.text_length(b) for b in blocks if not any(a in blocks for a in b.iterancestors()))
-    return 2 * length > page.index.text_length(main)
+    return 2 * length > page.index.shown_length(main)
 
 
 def _blocks_around(heads: list[Element], main: Element) -> set[Element]:
@@ -842,12 +843,32 @@ def _by_date(context: _Context) -> Answer | None:
         c.confidence > 0.6 and (c.visible or c.source in ("microdata", "rdfa")) for c in found
     ):
         return PageKind.POST, "dated"
+    if (named or length >= 100) and any(_is_changed_beside_heading(c) for c in found) and _has_terms_below(context):
+        return PageKind.POST, "dated"
     address = url_date(page.path)
     if (length >= 100 or (named and post.title is not None)) and address and address.day is not None:
         return PageKind.POST, "dated address"
     if (named or length >= 100) and any(_is_of_article(page, c) for c in found):
         return PageKind.POST, "published time"
     return None
+
+
+def _is_changed_beside_heading(found: Candidate[Moment]) -> bool:
+    """Returns True for the time of the last change in the line below the heading ("Last updated at ..."). Some themes
+    show no other time of a post.
+    """
+    return found.source == "byline" and found.locator.startswith("changed")
+
+
+def _has_terms_below(context: _Context) -> bool:
+    """Returns True if a link to a category or tag follows the heading within a few elements. Posts have them; manuals,
+    which also say when they were changed, do not.
+    """
+    title, order = context.post.title, context.page.index.order
+    if title is None:
+        return False
+    near = (a for a in context.page.index.tag("a") if order[title] < order[a] <= order[title] + _NEAR_HEADING)
+    return any(kind_of_address(a.get("href") or "") in ("category", "tag") for a in near)
 
 
 def _is_of_article(page: Page, found: Candidate[Moment]) -> bool:

@@ -194,7 +194,7 @@ def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
     others = [Evidence("credits", one, "text", "", 0.7) for one in named]
     others += geo_evidence(page, post, places) if places else []
     declared = candidate_choice.declared_fields(
-        page, top, hint, candidate_choice.PostText(f"{article.title}\n{article.body}", top)
+        page, top, hint, candidate_choice.PostText.of(article.title, article.body, article.markup, top)
     )
     return replace(
         article,
@@ -481,7 +481,7 @@ def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind
     element = post.body if post.title is None else post.title
     holder = post.body if plain else picture_holder(post)
     declared = candidate_choice.declared_fields(
-        page, holder, hint, candidate_choice.PostText(f"{headline}\n{plain}", element)
+        page, holder, hint, candidate_choice.PostText.of(headline, plain, markup, element)
     )
     evidence += declared.evidence
     pages = find_parts(page, options.part_of) if kind is PageKind.POST else PostParts()

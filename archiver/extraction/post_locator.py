@@ -152,6 +152,27 @@ def _is_home_of(page: Page, url: str) -> bool:
     return is_above and ("/" in rest or folder.count("/") == 2)
 
 
+def names_in_banner(page: Page) -> list[str]:
+    """Returns the headings above the site's menu that are the last part of <title>, if the first part is a heading
+    below them: "Post - Site" with an <h1> for the site and an <h2> for the post.
+    """
+    first, *between = map(fold_text, TITLE_PARTS.split(page.head_title))
+    if not between or not first:
+        return []
+    headings = [(fold_text(text), text, e) for e in page.index.tag("h1", "h2")[:_HEADINGS] if (text := element_line(e))]
+    titles = [n for n, (folded, _, _) in enumerate(headings) if folded == first]
+    last = titles[-1] if titles else 0
+    return [text for folded, text, e in headings[:last] if folded == between[-1] and _is_above_menu(e)]
+
+
+def _is_above_menu(heading: Element) -> bool:
+    """Returns True if a heading is in the header of a page, together with its menu."""
+    header = next(heading.iterancestors("header"), None)
+    if header is None or next(header.iterancestors("article", "main"), None) is not None:
+        return False
+    return next(header.iter("nav"), None) is not None
+
+
 _NOISE = lazy_regex(
     r"(?:^|[\s_-])(?:comments?|kommentare?|kommentarer|commentaires?|comentarios?|commenti|reacties|komentarze|kommentarii|yorumlar|"
     r"binh-?luan|pinglun|commentlist|comment-?form|respond|disqus|sidebar\d*|widgets?|widget-area|"
@@ -632,7 +653,7 @@ class _TitleSearch:
     def __init__(self, post: Post, *, refuses: bool = True) -> None:
         self.post, self.index = post, post.page.index
         self.refuses = refuses and bool(post.page.constants.titles)
-        self.site = {fold_text(n) for n in post.page.data.names_of_site()}
+        self.site = {fold_text(n) for n in (*post.page.data.names_of_site(), *names_in_banner(post.page))}
         self.entry = _post_of(post.body) if post.body is not None else None
         self.declared = declared_titles(post.page)
         self.names = {fold_text(t) for t in self.declared}

@@ -241,13 +241,12 @@ _folded_cached = lru_cache(maxsize=8_192)(_folded)
 
 
 def tidy_body(text: str) -> str:
-    """Returns a body in NFC with at most one blank line in a row, none at its ends, and no white space before line
-    ends.
+    """Returns a body in NFC without white space before line ends and blank lines at its ends. Several blank lines in a
+    row are kept, since only code has them.
     """
     if " \n" in text or "\t\n" in text:
         text = "\n".join(line.rstrip(" \t") for line in text.split("\n"))
-    text = unicodedata.normalize("NFC", text)
-    return (re.sub(r"\n{3,}", "\n\n", text) if "\n\n\n" in text else text).strip()
+    return unicodedata.normalize("NFC", text).strip()
 
 
 # Formulas. Pages have them as MathML, as TeX for scripts, as what such a script has drawn, or as images, and often in

@@ -16,6 +16,7 @@ from archiver.extraction.post_locator import (
     TITLE_PARTS,
     Post,
     leads_home,
+    names_in_banner,
     other_headings,
     title_in_url,
     title_similarity,
@@ -103,6 +104,7 @@ def _site_names(page: Page) -> list[str]:
     headings = [e for e in page.index.tag("h1", "h2")[:_HEADINGS] if leads_home(page, e)]
     names += [t for e in headings if (t := element_line(e)) and len(t) < 80]
     names += _names_in_home_links(page)
+    names += names_in_banner(page)
     names += _names_in_first_heading(page)
     return list(dict.fromkeys(n for n in names if n))
 
@@ -372,7 +374,7 @@ def title_candidates(
     page: Page, post: Post, hint: SourceHint | None, names: list[str], host: str
 ) -> list[Candidate[str]]:
     """Returns the title candidates with their sources, without the site's name, and without titles that belong to the
-    site and not to the post (constants).
+    site and not to the post (constants) or are the page's own address, as in "Permalink: https://...".
 
     `hint` is what a feed or an API says about the post, None if nothing. `names` are the names of the site, from
     `site_names`, and `host` is its host. If the element for the post's title is empty, "" is a candidate.
@@ -387,7 +389,8 @@ def title_candidates(
     if hint is not None and not is_from_api(hint) and (text := _clean_title(hint.title)):
         out.append(Candidate(text, "feed", "title", 0.75))
     out += _other_headings(post)
-    return [c for c in out if not page.constants.refuses_title(c.value)]
+    own = {address for address in page.addresses if "://" in address}
+    return [c for c in out if not page.constants.refuses_title(c.value) and c.value.rstrip("/") not in own]
 
 
 def _other_headings(post: Post) -> list[Candidate[str]]:

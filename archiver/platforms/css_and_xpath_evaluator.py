@@ -428,6 +428,12 @@ class Index:
         start, end = self.order[el], self.end(el)
         return texts[end] - texts[start] + tails[end] - tails[start + 1]
 
+    def shown_length(self, el: Element) -> int:
+        """Returns the length of the texts in an element (see `text_length`) without scripts and styles."""
+        start, end = self.order[el], self.end(el)
+        unread = (e for e in self.tag("script", "style") if start < self.order[e] < end)
+        return self.text_length(el) - sum(len((e.text or "").strip()) for e in unread)
+
     def text_length_before(self, el: Element, top: Element) -> int:
         """Returns the total length in characters of the texts of `top` and of the elements after it in document order,
         up to its descendant `el`, which is not counted. Each text is counted without surrounding white space; tails are

@@ -372,7 +372,8 @@ def _read_body(name: str, value: Any, page: Page, title: str) -> Values:
     elif any(_is_element(one) or _MARKUP.fullmatch(one) for one in parts):
         rendered = body_of_html("\n".join(map(_html, parts)), page.url, title)
     else:
-        return {name: tidy_body("\n\n".join(_plain_paragraphs(one) for one in parts)), "markup": (), "captions": ()}
+        text = re.sub(r"\n{3,}", "\n\n", "\n\n".join(_plain_paragraphs(one) for one in parts))
+        return {name: tidy_body(text), "markup": (), "captions": ()}
     markup = rendered.markup(rendered.text)
     return {name: rendered.text, "markup": markup, "captions": captions_of(markup)}
 

@@ -132,6 +132,61 @@ def _former_addresses(db: Database, page_ids: Iterable[int], since: str) -> Iter
             yield from pair
 
 
+# -- new posts that only a list shows
+
+_NEWEST_POSTS = 5
+_MOST_LEADING_LISTS = 5
+_LEADING_REASON = "only its list shows the site's newest posts"
+
+
+def make_leading_lists_due(db: Database, site_id: int) -> None:
+    """Makes due the listing pages that show those of the site's newest posts which no page that every run fetches has
+    shown: no feed, sitemap or API, and not the home page. The next new post will probably appear there, too. A site
+    has such lists if, for example, its home page is a portrait of a firm that links to a blog without a feed.
+    """
+    newest = [
+        row[0]
+        for row in db.execute(
+            "select p.id from articles a join pages p on p.urlkey = a.urlkey where a.site = (select name from sites "
+            "where id = ?) and a.gone_at is null order by a.published desc limit ?",
+            [site_id, _NEWEST_POSTS],
+        ).fetchall()
+    ]
+    hidden = set(newest).difference(_shown_every_run(db, site_id, newest))
+    if not hidden:
+        return
+    rows = db.execute(
+        "select id, listed from pages where site_id = ? and kind = 'listing' "
+        "and outcome in ('not-article', 'unchanged') and priority > 0 and listed > '' "
+        "order by priority, id limit 1000",
+        [site_id],
+    ).fetchall()
+    shown = {page_id: hidden.intersection(map(int, listed.split(","))) for page_id, listed in rows}
+    chosen: list[int] = []
+    while hidden and shown and len(chosen) < _MOST_LEADING_LISTS:
+        best = max(shown, key=lambda page_id: len(shown[page_id] & hidden))
+        if not shown[best] & hidden:
+            break
+        hidden -= shown.pop(best)
+        chosen.append(best)
+    make_pages_due(db, chosen, _LEADING_REASON)
+
+
+def _shown_every_run(db: Database, site_id: int, page_ids: Sequence[int]) -> Iterator[int]:
+    """Yields those of these pages that a feed, a sitemap or an API lists, or the home page."""
+    rows = db.execute(
+        "select page_id from page_discoveries where source in ('feed', 'sitemap', 'api') "
+        f"and page_id in ({_marks(page_ids)})",
+        page_ids,
+    )
+    yield from (row[0] for row in rows.fetchall())
+    lists = db.execute(
+        "select listed from pages where site_id = ? and priority = 0 and kind = 'listing' and listed > ''", [site_id]
+    )
+    for (listed,) in lists.fetchall():
+        yield from map(int, listed.split(","))
+
+
 # -- posts that vanish together, on sites that only their lists describe
 
 _MOST_LISTS = 20

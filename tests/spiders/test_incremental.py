@@ -11,10 +11,11 @@ import pytest
 
 from archiver.warc.warc_records import is_payload_intact, read_record
 from tests.spiders.crawling import archiver
-from tests.spiders.site_server import Answer, home, page, serving
+from tests.spiders.site_server import Answer, Pages, home, page, serving
 from tests.spiders.test_faults import counts, outcomes, rows
 
 XML = {"Content-Type": "application/xml"}
+EVERY_RUN = ("/robots.txt", "/.well-known/tdmrep.json")
 
 
 def sitemap(**days: str) -> Answer:
@@ -270,3 +271,35 @@ def test_a_page_that_says_it_is_not_found_is_gone_whatever_its_status(tmp_path: 
         )
         assert counts(site.url, "--full", archive=archive)["gone"] == 1
     assert rows(archive, "select title, gone_at is not null from articles") == [("The first", 1)]
+
+
+def test_new_posts_of_a_blog_that_only_its_own_list_shows(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    posts = [f"/post-{n}/" for n in range(12)]
+    about = Answer(b"<html><title>The Firm</title><h1>The Firm</h1><p>We mill.</p><a href=/blog/>Our blog</a></html>")
+    pages: Pages = {"/": about, "/blog/": home(*posts), **{link: page(f"Title {link}") for link in posts}}
+    with serving(pages) as site:
+        assert counts(site.url, archive=archive)["new"] == 12
+        archiver("sites", "set", site.url, "sample_posts=0", archive=archive)
+        pages["/fresh/"] = page("A fresh post", date="2024-06-01")
+        pages["/blog/"] = home("/fresh/", *posts)
+        site.requests.clear()
+        assert counts(site.url, archive=archive)["new"] == 1
+        assert set(site.requests) == {"/", "/blog/", "/fresh/", *EVERY_RUN}
+
+
+def test_lists_are_not_fetched_again_if_the_home_page_shows_the_newest_posts(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    posts = [f"/post-{n}/" for n in range(12)]
+    days = {link: f"2024-05-{28 - n}" for n, link in enumerate(posts)}
+    pages: Pages = {
+        "/": home(*posts[:6], "/all/"),
+        "/all/": home(*posts),
+        **{link: page(f"Title {link}", date=day) for link, day in days.items()},
+    }
+    with serving(pages) as site:
+        assert counts(site.url, archive=archive)["new"] == 12
+        archiver("sites", "set", site.url, "sample_posts=0", archive=archive)
+        site.requests.clear()
+        counts(site.url, archive=archive)
+        assert set(site.requests) == {"/", *EVERY_RUN}
