@@ -149,6 +149,7 @@ def test_kinds_and_sites_combine(served: Served) -> None:
 def test_the_counts_are_those_of_the_lists(served: Served) -> None:
     for site in ("", "harbour.example", "notes.example/blog", "quiet.example"):
         counts = served.get(f"/changes.json?site={site}").json["counts"]
+        assert set(counts) == set(KINDS)
         for kind, number in counts.items():
             assert len(all_changes(served, f"/changes.json?kind={kind}&site={site}")) == number, (site, kind)
 
