@@ -20,6 +20,7 @@ from sqlite_utils import Database
 
 from archiver.articles.word_diff import DiffOp, Piece, word_diff
 from archiver.errors import ArticleNotFound, RevisionNotFound
+from archiver.markup import lazy_regex
 from archiver.markup.marks import IMAGES, meaning_of_marks, unpack_marks
 from archiver.search.feeds import TYPES, Feed, FeedEntry, write_atom
 from archiver.search.revision_diff import edited_fields_html, pieces_as_html, previous_revision, text_direction
@@ -55,6 +56,7 @@ class ChangeKind:
     removed: str = ""
 
 
+_TIME = lazy_regex(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d(?:\.\d+)?)?")
 _OTHER_FIELDS = "exists (select 1 from json_each(r.changed) c where c.value not in ('title', 'body', 'markup'))"
 KINDS: dict[str, ChangeKind] = {
     kind.name: kind
@@ -459,7 +461,12 @@ def _edited_details(
     if not set(changed) - {"title", "body", "markup"}:
         return
     same = {name: after[name] for name in ("title", "body", "markup")}  # these are compared elsewhere
-    for name, cell in edited_fields_html({**before, **same}, after):
+    times: list[dict[str, str]] = [{}, {}]
+    for name in ("published", "modified"):
+        old, new = (_TIME.sub(r"\1 \2", one[name] or "").replace("+00:00", " UTC") for one in (before, after))
+        if old != new:
+            times[0][name], times[1][name] = old, new
+    for name, cell in edited_fields_html({**before, **same, **times[0]}, {**after, **times[1]}):
         if name in changed:
             yield _DETAILS.get(name, name.replace("_", " ").capitalize()), Markup(cell)  # it escapes the values
 

@@ -95,7 +95,7 @@ def test_a_hit_says_where_and_when_it_appeared_and_what_became_of_it(served: Ser
         "/search?author=Zo%C3%AB%20Kr%C3%BCger",
     ]
     assert texts(found[1], ".badge") == ["2 versions"]
-    assert found[1].cssselect("a.badge")[0].get("href") == "/article/1/versions"
+    assert found[1].cssselect("a.badge")[0].get("href") == "/article/1/diff"
     assert texts(found[3], ".badge.bad") == ["Removed by the site"]
     assert texts(found[5], ".badge") == ["Chinese (simplified)"]
     assert found[1].xpath(".//a[text()='Archived page']/@href") == [
