@@ -12,7 +12,7 @@ import pytest
 from lxml import html
 
 from archiver.storage.archive_opening_and_transactions import open_archive
-from archiver.web.rendering import name_language, name_period
+from archiver.web.rendering import first_letter, name_language, name_period
 from archiver.web.search_filters import count_places, describe_period
 from archiver.web.search_widgets import PLOT, label_periods, label_values
 from tests.archive_fixture import NOW, PARIS, make_archive
@@ -294,6 +294,14 @@ def test_axes_have_labels_at_round_values(served: Served) -> None:
     page = tree(served, "/search?q=weir")
     assert texts(page, ".up text") == ["1", "", "0"]
     assert len(page.cssselect(".area text")) > 3
+
+
+@pytest.mark.parametrize(
+    ("site", "letter"),
+    [("The Quay Post", "Q"), ("www.quay.example", "Q"), ("Theatre", "T"), ("Le Matin", "M"), ("The", "T"), ("«»", "?")],
+)
+def test_the_letter_of_a_site_is_not_that_of_an_article(site: str, letter: str) -> None:
+    assert first_letter(site) == letter
 
 
 def test_spots_of_a_map_have_names_and_counts(served: Served) -> None:
