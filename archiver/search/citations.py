@@ -2,10 +2,10 @@
 as the metadata by which reference managers recognize an article in a web page.
 
 A citation identifies the exact text that was read: the URL of the post, the time (UTC) and payload digest of the
-capture the text was extracted from, and the revision. Author names are copied unchanged from the page and not split,
-because the position of the family name differs between cultures, and a name such as "Staff" has no family name. Only
-the styles for readers, which sort by family name, put it first where it is certain. Dates are never more precise than
-on the page.
+capture the text was extracted from, and the revision. RIS copies author names unchanged from the page, because the
+position of the family name differs between cultures, and a name such as "Staff" has no family name. The styles for
+readers, which sort by family name, CSL-JSON and BibTeX separate it where it is certain. Dates are never more precise
+than on the page.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from urllib.parse import urlencode, urlsplit
 
 from slugify import slugify
 
-from archiver.extraction.authors.person_names import KNOWN_AGENCIES, is_full_name
+from archiver.extraction.authors.person_names import KNOWN_AGENCIES, is_full_name, is_organization, word_set
 from archiver.markup import lazy_regex
 from archiver.search.index_schema_and_documents import fold_name
 from archiver.search.word_splitting import is_run_letter
@@ -117,7 +117,7 @@ def build_citation(record: Record, *, version: bool = False) -> CitedArticle:
 def format_bibtex(one: CitedArticle) -> str:
     """Formats a citation as a BibTeX @misc entry, which biblatex also supports."""
     fields: list[tuple[str, str]] = [
-        ("author", " and ".join(_bibtex_name(name) for name in one.authors)),
+        ("author", " and ".join(_bibtex_name(name, one.language) for name in one.authors)),
         ("title", f"{{{_tex(one.title)}}}" if one.title else ""),
         ("howpublished", _tex(one.site)),
         ("year", one.published[0] if one.published else ""),
@@ -165,7 +165,7 @@ def csl_item(one: CitedArticle) -> dict[str, Any]:
         "id": one.key,
         "type": "webpage",
         "title": one.title,
-        "author": [{"literal": name} for name in one.authors],
+        "author": [_csl_name(name, one.language) for name in one.authors],
         "issued": _csl_date(one.published),
         "accessed": _csl_date(one.read),
         "container-title": one.site,
@@ -178,6 +178,17 @@ def csl_item(one: CitedArticle) -> dict[str, Any]:
         "custom": one.proof,
     }
     return {name: value for name, value in item.items() if value}
+
+
+def _csl_name(name: str, language: str) -> dict[str, str]:
+    """Returns a CSL name: family and given name where they are certain, and the language is known; otherwise the whole
+    name as a literal.
+    """
+    parts = _split_name(name, language) if language else None
+    if not parts:
+        return {"literal": name}
+    named = {"family": parts.family, "given": parts.given, "suffix": parts.suffix}
+    return {key: text for key, text in named.items() if text}
 
 
 def _all_csl(many: Iterable[CitedArticle]) -> str:
@@ -206,6 +217,17 @@ _MLA_MONTHS = ("Jan.", "Feb.", "Mar.", "Apr.", "May", "June", "July", "Aug.", "S
 _FAMILY_FIRST = frozenset({"hu", "ja", "km", "ko", "mn", "vi", "zh"})
 """Languages in which the family name comes first; a name in a text in one of them is not reordered."""
 _SUFFIX = lazy_regex(r"(?:Jr|Sr|II|III|IV)\.?")
+_STRAIGHT_QUOTES = lazy_regex(r'"([^"]*)"')
+_HONORIFIC = lazy_regex(r"(?:Dra?|Profa?|Mr|Mrs|Ms|Mme|Mlle|Herr|Frau|Sir|Dame|Rev|Sr|Sra)\.?", re.IGNORECASE)
+_PARTICLES = word_set(
+    "van von vom zu zum zur der den ter ten de del della dello di da das do dos du des la le lo los las san st. "
+    "ó o ní nic uí ui mac mc ap al el ul bin bint ibn abu abi ben"
+)
+"""Particles of family names that may have a capital letter; one in small letters is a particle in any case."""
+_JOINTS = frozenset({"y", "e", "i"})
+_PREFIX = lazy_regex(r"(?:al|el|ul|ad|an|ar|as|az)-(?=\w)", re.IGNORECASE)
+_ARTICLES = frozenset({"the", "le", "la", "les", "el", "los", "las", "il", "die", "das"})
+"""A name that begins with one of these words is that of an outlet."""
 _MAX_APA_AUTHORS, _MAX_CHICAGO_AUTHORS = 20, 10
 
 
@@ -250,7 +272,7 @@ def _chicago(one: CitedArticle) -> str:
     names = _first_inverted(one)
     if len(names) > _MAX_CHICAGO_AUTHORS:
         names = [*names[:7], "et al."]
-    title = f"“{_ended(one.title)}”" if one.title else "Untitled."
+    title = _quoted(one.title) if one.title else "Untitled."
     where = ", ".join(filter(None, (one.site, _month_first(one.published))))
     read = f"Accessed {_month_first(one.read)}." if one.read else ""
     return " ".join(filter(None, (_ended(_listed(names)), title, _ended(where), read, f"{one.url}.")))
@@ -259,7 +281,7 @@ def _chicago(one: CitedArticle) -> str:
 def _mla(one: CitedArticle) -> str:
     names = _first_inverted(one)
     authors = f"{names[0]}, et al." if len(names) > 2 else _listed(names)
-    title = f"“{_ended(one.title)}”" if one.title else "Untitled page."
+    title = _quoted(one.title) if one.title else "Untitled page."
     where = ", ".join(
         filter(None, (f"{_ITALIC}{one.site}{_UPRIGHT}" if one.site else "", _day_first(one.published), one.url))
     )
@@ -272,23 +294,42 @@ def _first_inverted(one: CitedArticle) -> list[str]:
     return [_inverted(name, one.language) if n == 0 else name for n, name in enumerate(one.authors)]
 
 
-def _inverted(name: str, language: str, *, initials: bool = False) -> str:
-    """Returns a person's name with the family name first: "Berg, Ada" or, with initials, "Berg, A.". Any other name, or
-    one whose order is uncertain or whose script has no capitals, is returned unchanged.
+@dataclass(frozen=True, slots=True)
+class _NameParts:
+    given: str
+    family: str
+    suffix: str
+
+
+def _split_name(name: str, language: str) -> _NameParts | None:
+    """Returns the parts of a person's name; None for any other name, and if its order is uncertain or its script has no
+    capitals. Particles such as "van" and "Ó" belong to the family name; a title such as "Dr." belongs to no part.
     """
     has_capitals = name.lower() != name.upper()
     if not has_capitals or language.lower().partition("-")[0] in _FAMILY_FIRST or not _is_person(name):
+        return None
+    given = name.split()
+    while len(given) > 1 and _HONORIFIC.fullmatch(given[0]):
+        del given[0]
+    suffix = given.pop() if len(given) > 2 and _SUFFIX.fullmatch(given[-1]) else ""
+    family = given.pop()
+    while len(given) > 1 and (given[-1].islower() or given[-1].casefold() in _PARTICLES):
+        joins = given[-1] in _JOINTS and len(given) > 2  # Ortega y Gasset
+        cut = -2 if joins else -1
+        family = " ".join([*given[cut:], family])
+        del given[cut:]
+    return _NameParts(" ".join(given), family, suffix) if given else None
+
+
+def _inverted(name: str, language: str, *, initials: bool = False) -> str:
+    """Returns a person's name with the family name first: "Berg, Ada" or, with initials, "Berg, A.". Any other name, or
+    one whose order is uncertain, is returned unchanged.
+    """
+    parts = _split_name(name, language)
+    if not parts:
         return name
-    *given, family = name.split()
-    suffix = f", {family}" if _SUFFIX.fullmatch(family) and len(given) > 1 else ""
-    if suffix:
-        family = given.pop()
-    while len(given) > 1 and given[-1].islower():  # particles: van, de, von der
-        family = f"{given.pop()} {family}"
-    if not given:
-        return name
-    first = " ".join(map(_initial, given)) if initials else " ".join(given)
-    return f"{family}, {first}{suffix}"
+    first = " ".join(map(_initial, parts.given.split())) if initials else parts.given
+    return ", ".join(filter(None, (parts.family, first, parts.suffix)))
 
 
 def _initial(name: str) -> str:
@@ -307,6 +348,14 @@ def _ended(text: str) -> str:
     """Returns a text with a full stop, unless it ends a sentence already; "" for ""."""
     bare = text.rstrip(_UPRIGHT)
     return text if not bare or bare[-1] in _ENDS else f"{text}."
+
+
+def _quoted(title: str) -> str:
+    """Returns a title between double quotation marks, with its full stop. Double marks within it become single ones."""
+    inner = _STRAIGHT_QUOTES.sub(r"‘\1’", title).replace("“", "‘").replace("”", "’")
+    if inner[-1:] == "’" != title[-1:]:  # a quotation ends the title: the full stop stands in it
+        return f"“{_ended(inner[:-1])}’”"
+    return f"“{_ended(inner)}”"
 
 
 def _year_first(parts: tuple[str, ...]) -> str:
@@ -493,18 +542,31 @@ def _tex(text: str) -> str:
     return _LIGATURES.sub(r"\1{}", "".join(_TEX.get(c, c) for c in text))
 
 
-def _bibtex_name(name: str) -> str:
-    """Returns a name in braces. Otherwise BibTeX would split the name into first and last names, which is wrong for
-    names such as "Staff" and for East Asian names (family name first).
+def _bibtex_name(name: str, language: str) -> str:
+    """Returns a name that is not a person's in braces. Otherwise BibTeX would split the name into first and last names,
+    which is wrong for names such as "Staff" and for East Asian names (family name first). A family name of several
+    words is in braces too, unless it begins with a particle in small letters, which BibTeX knows.
     """
-    return _tex(name) if _is_person(name) else f"{{{_tex(name)}}}"
+    if not _is_person(name):
+        return f"{{{_tex(name)}}}"
+    parts = _split_name(name, language)
+    if not parts or " " not in parts.family or parts.family[0].islower():
+        return _tex(name)
+    return ", ".join(filter(None, (f"{{{_tex(parts.family)}}}", _tex(parts.suffix), _tex(parts.given))))
 
 
 def _is_person(name: str) -> bool:
     """Returns True if a name certainly consists of a person's first names and family name, in this order."""
     plain = " " in name and all(c.isalpha() or c in _IN_NAMES or unicodedata.category(c)[0] == "M" for c in name)
     plain = plain and not any(map(is_run_letter, name))
-    return plain and not _is_agency(name) and is_full_name(name) and not re.search(r"\band\b", name, re.IGNORECASE)
+    plain = plain and name.split()[0].casefold() not in _ARTICLES and not _is_agency(name) and not is_organization(name)
+    return plain and is_full_name(_without_particles(name)) and not re.search(r"\band\b", name, re.IGNORECASE)
+
+
+def _without_particles(name: str) -> str:
+    """Returns a name without the particles after its first word: "Ana Cruz" for "Ana de la Cruz"."""
+    first, *words = name.split()
+    return " ".join([first, *(_PREFIX.sub("", word) for word in words if word.casefold() not in _PARTICLES)])
 
 
 def _is_agency(name: str) -> bool:

@@ -17,9 +17,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import groupby
-from math import floor
+from math import floor, hypot, sqrt
 from pathlib import PurePath
 from typing import Any, Literal
 from xml.sax.saxutils import escape
@@ -387,15 +387,24 @@ def trend_over_archives(archives: Sequence[tuple[Database, Query]], terms: tuple
 # Map: the places of the matching articles, counted in the cells of a grid.
 
 MAX_NAMES = 3
+MAP_WIDTH = 350.0
+"""The width of the smallest map in CSS pixels, for which spots and names are placed. A wider map has more room."""
+_HALF_NUMBER, _MOST_JOINED = 5.0, 4
+"""Half the width of the number in a spot, in CSS pixels; how many cells wide and high a spot is at most."""
 _MIN_DEGREES = 24.0
 _MARGIN = 0.08
 
 
+def spot_radius(articles: int, most: int) -> float:
+    """Returns the radius of a spot in CSS pixels. `most` is the number of articles of the largest spot."""
+    return round(5 + 9 * sqrt(articles / most), 1)
+
+
 @dataclass(frozen=True, slots=True)
 class GridCell:
-    """A grid cell that contains at least one place of a matching article. `latitude` and `longitude` are the mean
-    position of its places, in degrees; `names` holds the names of those with the most articles. `places` is the number
-    of different places.
+    """One or more adjoining grid cells that contain at least one place of a matching article. `latitude` and
+    `longitude` are the mean position of the places, in degrees; `names` holds the names of those with the most
+    articles. `places` is the number of different places.
     """
 
     latitude: float
@@ -443,10 +452,48 @@ def geo_grid(db: Database, query: Query, most: int, columns: int = 24) -> GeoGri
     ).fetchall()
     view = bounding_view([(row[1], row[2]) for row in found])
     width = (view[2] - view[0]) % 360 or 360.0
-    return GeoGrid(tuple(_spots(found, view, width / columns)), plan.total, min(most, plan.total), view)
+    return GeoGrid(
+        tuple(_spots(found, view, width / columns, MAP_WIDTH / width)), plan.total, min(most, plan.total), view
+    )
 
 
-def _spots(found: Iterable[tuple[int, float, float, str | None]], view: Box, size: float) -> Iterable[GridCell]:
+@dataclass(frozen=True)
+class _Block:
+    """A rectangle of grid cells with the places in it: article ID, latitude, degrees east of the map's edge, and name.
+    The cells are numbered from the southwest; `last` is the cell in the northeast.
+    """
+
+    first: tuple[int, int]
+    last: tuple[int, int]
+    rows: tuple[tuple[int, float, float, str | None], ...]
+
+    @cached_property
+    def articles(self) -> int:
+        return len({row[0] for row in self.rows})
+
+    @cached_property
+    def middle(self) -> tuple[float, float]:
+        """The mean latitude and distance from the western edge."""
+        count = len(self.rows)
+        return sum(row[1] for row in self.rows) / count, sum(row[2] for row in self.rows) / count
+
+    def overlaps(self, other: _Block) -> bool:
+        """Returns True if the two have a cell in common."""
+        return all(self.first[n] <= other.last[n] and other.first[n] <= self.last[n] for n in (0, 1))
+
+    def joined(self, others: Iterable[_Block]) -> _Block:
+        every = [self, *others]
+        return _Block(
+            (min(one.first[0] for one in every), min(one.first[1] for one in every)),
+            (max(one.last[0] for one in every), max(one.last[1] for one in every)),
+            tuple(row for one in every for row in one.rows),
+        )
+
+
+def _spots(
+    found: Iterable[tuple[int, float, float, str | None]], view: Box, size: float, scale: float
+) -> Iterable[GridCell]:
+    """Yields the spots of a map with cells of `size` degrees, drawn at `scale` pixels for each degree."""
     west, south = view[0], view[1]
     cells: dict[tuple[int, int], list[tuple[int, float, float, str | None]]] = {}
     for row in found:
@@ -454,22 +501,61 @@ def _spots(found: Iterable[tuple[int, float, float, str | None]], view: Box, siz
         cells.setdefault((floor(east_of / size), floor((row[1] - south) / size)), []).append(
             (row[0], row[1], east_of, row[3])
         )
-    for (column, line), rows in sorted(cells.items()):
-        names = Counter(row[3] for row in rows if row[3])
-        unnamed = {(row[1], row[2]) for row in rows if not row[3]} if not names else ()
+    blocks = _join_covered([_Block(cell, cell, tuple(rows)) for cell, rows in cells.items()], scale)
+    for block in sorted(blocks, key=lambda one: one.first):
+        names = Counter(row[3] for row in block.rows if row[3])
+        unnamed = {(row[1], row[2]) for row in block.rows if not row[3]} if not names else ()
+        latitude, east_of = block.middle
         yield GridCell(
-            round(sum(row[1] for row in rows) / len(rows), 4),
-            round(_normalized_longitude(west + sum(row[2] for row in rows) / len(rows)), 4),
+            round(latitude, 4),
+            round(_normalized_longitude(west + east_of), 4),
             (
-                round(_normalized_longitude(west + column * size), 4),
-                round(max(south + line * size, -90), 4),
-                round(_normalized_longitude(west + (column + 1) * size), 4),
-                round(min(south + (line + 1) * size, 90), 4),
+                round(_normalized_longitude(west + block.first[0] * size), 4),
+                round(max(south + block.first[1] * size, -90), 4),
+                round(_normalized_longitude(west + (block.last[0] + 1) * size), 4),
+                round(min(south + (block.last[1] + 1) * size, 90), 4),
             ),
-            len({row[0] for row in rows}),
+            block.articles,
             tuple(name for name, _ in names.most_common(MAX_NAMES)),
             len(names) or len(unnamed),
         )
+
+
+def _join_covered(cells: list[_Block], scale: float) -> Iterator[_Block]:
+    """Yields blocks of cells, the largest first, each with the cells that its spot would cover. A block stays a
+    rectangle, and so small that a map full of places has more than one spot.
+    """
+    most = max((cell.articles for cell in cells), default=1)
+    rest = sorted(cells, key=lambda one: (-one.articles, one.first))
+    done: list[_Block] = []
+    while rest:
+        block, *rest = rest
+        while grown := _grow(block, rest, done, (scale, most)):
+            block = grown
+            rest = [one for one in rest if not one.overlaps(block)]
+        done.append(block)
+    yield from done
+
+
+def _grow(block: _Block, rest: list[_Block], done: list[_Block], drawn: tuple[float, int]) -> _Block | None:
+    """Returns a block with the first of the `rest` that its spot covers, and with all in the rectangle around both.
+    Returns None if there is none. `drawn` is the scale, and the number of articles of the largest cell.
+    """
+    scale, most = drawn
+    latitude, east_of = block.middle
+    radius = spot_radius(min(block.articles, most), most)
+    farthest = (spot_radius(most, most) + _HALF_NUMBER) / scale
+    for other in rest:
+        up, across = other.middle[0] - latitude, other.middle[1] - east_of
+        if abs(up) > farthest or abs(across) > farthest:
+            continue
+        if hypot(up, across) * scale >= max(radius, spot_radius(other.articles, most)) + _HALF_NUMBER:
+            continue
+        around = block.joined([other])
+        if any(around.last[n] - around.first[n] >= _MOST_JOINED for n in (0, 1)) or any(map(around.overlaps, done)):
+            continue
+        return block.joined(one for one in rest if one.overlaps(around))
+    return None
 
 
 def _normalized_longitude(longitude: float) -> float:

@@ -431,6 +431,14 @@ def _source_of(name: str) -> str:
     return _SOURCE_LABELS.get(name, name)
 
 
+def _name_sources(why: str) -> str:
+    """Returns an explanation with the names of sources that readers see, and with a capital letter."""
+    words = re.sub(
+        r"\bfrom ([\w-]+)(?= (?:and more|include))", lambda m: f"from the {_source_of(m[1]).removeprefix('the ')}", why
+    )
+    return words[:1].upper() + words[1:]
+
+
 def _label_of(name: str) -> str:
     return _FIELD_LABELS.get(name, name.replace("_", " ").capitalize())
 
@@ -664,6 +672,7 @@ def evidence_page(request: ArchiveRequest) -> PageResponse:
             "readers": readers,
             "label_of": _label_of,
             "source_of": _source_of,
+            "name_sources": _name_sources,
             "certainty_of": _describe_confidence,
         },
         data,

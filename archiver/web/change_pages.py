@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -19,6 +20,7 @@ from sqlite_utils import Database
 
 from archiver.articles.word_diff import DiffOp, Piece, word_diff
 from archiver.errors import ArticleNotFound, RevisionNotFound
+from archiver.markup import lazy_regex
 from archiver.markup.marks import IMAGES, meaning_of_marks, unpack_marks
 from archiver.search.feeds import TYPES, Feed, FeedEntry, write_atom
 from archiver.search.revision_diff import edited_fields_html, pieces_as_html, previous_revision, text_direction
@@ -54,6 +56,7 @@ class ChangeKind:
     removed: str = ""
 
 
+_TIME = lazy_regex(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d(?:\.\d+)?)?")
 _OTHER_FIELDS = "exists (select 1 from json_each(r.changed) c where c.value not in ('title', 'body', 'markup'))"
 KINDS: dict[str, ChangeKind] = {
     kind.name: kind
@@ -185,6 +188,27 @@ def count_changes(db: Database, site: str = "") -> dict[str, int]:
     for name, rows in ((DELETED, DELETIONS), (MOVED, _MOVES)):
         found[name] = db.execute(f"select count(*) {rows}{of_site}", values).fetchone()[0]
     return found
+
+
+_MOST_COMPARED = 200
+"""In at most this many edits, removed pictures and links are counted, because each edit needs both of its versions."""
+
+
+def _count_all(request: ArchiveRequest, site: str) -> dict[str, int | None]:
+    """Returns the number of changes of each kind on a site; None for removed pictures and links if too many edits would
+    have to be compared.
+    """
+    counts: dict[str, int | None] = dict(count_changes(request.db, site))
+    removed = [name for name, kind in KINDS.items() if kind.removed]
+    keys = _list_keys(request.db, ChangeFilter(tuple(removed), site), None, _MOST_COMPARED + 1)
+    if len(keys) > _MOST_COMPARED:
+        return {**counts, **{name: None if counts[name] else 0 for name in removed}}
+    exact: Counter[str] = Counter()
+    for key in keys:
+        versions = _versions_of_edit(request.db, key)
+        parts = _compare_parts(request, *versions[1:]) if versions else ()
+        exact.update({part.kind for part in parts if part.is_removed})
+    return {**counts, **{name: exact[name] for name in removed}}
 
 
 # What a change consists of.
@@ -365,16 +389,25 @@ def _read_deletion_or_move(request: ArchiveRequest, key: ChangeKey) -> Change:
     )
 
 
-def _read_edit(request: ArchiveRequest, key: ChangeKey) -> Change | None:
-    db = request.db
-    history = records.revisions(db, key.article)
-    own = next((one for one in history if one["revision"] == key.revision), None)
-    if own is None:
+def _versions_of_edit(db: Database, key: ChangeKey) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]] | None:
+    """Returns the revision of an edit, and the records before and after it; None if it has just been removed."""
+    try:
+        history = records.revisions(db, key.article)
+        own = next(one for one in history if one["revision"] == key.revision)
+        before, after = (
+            _with_texts(records.revision_record(db, key.article, number))
+            for number in (previous_revision(history, key.revision), key.revision)
+        )
+    except (ArticleNotFound, RevisionNotFound, StopIteration):
         return None
-    before, after = (
-        _with_texts(records.revision_record(db, key.article, number))
-        for number in (previous_revision(history, key.revision), key.revision)
-    )
+    return own, before, after
+
+
+def _read_edit(request: ArchiveRequest, key: ChangeKey) -> Change | None:
+    versions = _versions_of_edit(request.db, key)
+    if versions is None:
+        return None
+    own, before, after = versions
     passages: tuple[Passage, ...] = ()
     more = 0
     old, new = _without_equal_ends(before["body"], after["body"])
@@ -428,7 +461,12 @@ def _edited_details(
     if not set(changed) - {"title", "body", "markup"}:
         return
     same = {name: after[name] for name in ("title", "body", "markup")}  # these are compared elsewhere
-    for name, cell in edited_fields_html({**before, **same}, after):
+    times: list[dict[str, str]] = [{}, {}]
+    for name in ("published", "modified"):
+        old, new = (_TIME.sub(r"\1 \2", one[name] or "").replace("+00:00", " UTC") for one in (before, after))
+        if old != new:
+            times[0][name], times[1][name] = old, new
+    for name, cell in edited_fields_html({**before, **same, **times[0]}, {**after, **times[1]}):
         if name in changed:
             yield _DETAILS.get(name, name.replace("_", " ").capitalize()), Markup(cell)  # it escapes the values
 
@@ -571,9 +609,9 @@ def changes_page(request: ArchiveRequest) -> PageResponse:
     wanted, before = parse_filter(request), _parse_key(request)
     page = load_changes(request, wanted, before)
     older = request.link("/changes", [*wanted.arguments, ("before", str(page.after) if page.after else "")])
-    counts = get_cached(request.db, "changes", wanted.site, lambda: count_changes(request.db, wanted.site))
+    counts = get_cached(request.db, "changes", wanted.site, lambda: _count_all(request, wanted.site))
     data = {
-        "counts": {name: number for name, number in counts.items() if not KINDS[name].removed},
+        "counts": {name: number for name, number in counts.items() if number is not None},
         "changes": [change.as_data() for change in page.changes],
         "older": older.replace("/changes?", "/changes.json?", 1) if page.after else None,
     }
@@ -606,16 +644,16 @@ def changes_page(request: ArchiveRequest) -> PageResponse:
 
 
 def _link_kinds(
-    request: ArchiveRequest, wanted: ChangeFilter, counts: dict[str, int]
+    request: ArchiveRequest, wanted: ChangeFilter, counts: dict[str, int | None]
 ) -> Iterator[tuple[str, int | None, str, bool]]:
     """Yields the label of each kind that has changes, their number (None if it is not known), the link to them, and
     whether they are shown now.
     """
     yield "All", None, request.link("/changes", replace(wanted, kinds=()).arguments), not wanted.kinds
     for name, kind in KINDS.items():
-        if counts[name] or name in wanted.kinds:
+        if counts[name] != 0 or name in wanted.kinds:
             link = request.link("/changes", replace(wanted, kinds=(name,)).arguments)
-            yield kind.label, None if kind.removed else counts[name], link, name in wanted.kinds
+            yield kind.label, counts[name], link, name in wanted.kinds
 
 
 def _link_sites(

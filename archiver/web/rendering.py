@@ -23,6 +23,7 @@ from archiver.web.web_requests import PageResponse, WebRequest, without_commands
 
 # Templates.
 
+_ARTICLE = re.compile(r"^(?:the|der|die|das|het|le|la|les|el|los|las|il|o|a)\s+(?=\w)", re.IGNORECASE)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 Links = Callable[[str], str]
 
@@ -163,8 +164,9 @@ def choose_tint(site: str) -> int:
 
 
 def first_letter(site: str) -> str:
-    """Returns the letter or digit on the icon of a site."""
-    return next((letter.upper() for letter in site.removeprefix("www.") if letter.isalnum()), "?")
+    """Returns the letter or digit on the icon of a site: that of the first word that is no article ("The Quay": Q)."""
+    name = _ARTICLE.sub("", site.removeprefix("www."), count=1)
+    return next((letter.upper() for letter in name if letter.isalnum()), "?")
 
 
 def valid_language(tag: str | None) -> str:

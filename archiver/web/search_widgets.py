@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from math import sqrt
 from unicodedata import east_asian_width
 
 from archiver.errors import BadQuery
 from archiver.items import format_degrees
 from archiver.search.histograms_trends_and_charts import (
+    MAP_WIDTH,
     STATES,
     GeoGrid,
     Histogram,
@@ -19,6 +19,7 @@ from archiver.search.histograms_trends_and_charts import (
     geo_grid,
     histogram,
     round_up,
+    spot_radius,
 )
 from archiver.search.query_tree import Box
 from archiver.search.query_with_filters_and_sort import Query
@@ -290,7 +291,7 @@ def build_map(request: ArchiveRequest, query: Query, links: SearchLinks, most: i
         dots.append(
             MapDot(
                 *map_position(found.view, spot.latitude, spot.longitude),
-                round(5 + 9 * sqrt(spot.articles / most_articles), 1),
+                spot_radius(spot.articles, most_articles),
                 f"{spot.articles:,} {'article' if spot.articles == 1 else 'articles'}: {where}",
                 link(replace(query, bbox=spot.box, near=None)),
                 spot.name,
@@ -300,8 +301,8 @@ def build_map(request: ArchiveRequest, query: Query, links: SearchLinks, most: i
     return Map(found, view, shifts, tuple(_label_dots(view, dots)), sum(spot.places for spot in found.spots))
 
 
-_MAP_WIDTH, _LETTER, _LINE, _MOST_LETTERS = 350.0, 6.6, 15.0, 26
-"""The size of a map and of its letters in CSS pixels, for which names are placed. On a wider map there is more room."""
+_LETTER, _LINE, _MOST_LETTERS = 6.6, 15.0, 26
+"""The width of a letter and the height of a line in CSS pixels, for which names are placed, and the longest name."""
 _MAJOR = 4
 """So many names are shown on a narrow screen, too."""
 
@@ -310,13 +311,13 @@ def _label_dots(view: tuple[float, float, float, float], dots: Sequence[MapDot])
     """Yields the dots of a map, most articles first. A dot keeps its name if the name overlaps no other name and no
     larger dot.
     """
-    scale = _MAP_WIDTH / view[2]
+    scale = MAP_WIDTH / view[2]
     taken: list[tuple[float, float, float, float]] = []
     named = 0
     for dot in dots:
         x, y = (dot.x - view[0]) * scale, (dot.y - view[1]) * scale
         length = _LETTER * sum(2 if east_asian_width(letter) in "WF" else 1 for letter in dot.name)
-        left = x + dot.radius + length > _MAP_WIDTH
+        left = x + dot.radius + length > MAP_WIDTH
         start = x - dot.radius - 3 - length if left else x + dot.radius + 3
         box = (start, y - _LINE / 2, start + length, y + _LINE / 2)
         fits = start >= 0 and 0 < len(dot.name) <= _MOST_LETTERS and not any(_overlap(box, other) for other in taken)

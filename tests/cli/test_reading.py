@@ -247,7 +247,7 @@ def test_cite_ris_and_csl(run: Run) -> None:
     items = json.loads(run("cite", "2", "5", "--style", "csl-json").stdout)
     assert items[0]["issued"] == {"date-parts": [[2024, 4, 11]]}
     assert items[1]["issued"] == {"date-parts": [[2022]]}
-    assert items[0]["author"][0] == {"literal": "Ada Berg"}
+    assert items[0]["author"][0] == {"family": "Berg", "given": "Ada"}
 
 
 # -- export -----------------------------------------------------------------------------------

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from itertools import combinations
+from math import hypot
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 from archiver.cli.main import cli
 from archiver.extraction.geotags import format_place_key, parse_place_key, place_key
 from archiver.items import GeoTag, format_degrees
+from archiver.search.histograms_trends_and_charts import MAP_WIDTH, _spots, bounding_view, spot_radius
 from archiver.search.revision_diff import as_text
 from tests.proved_archive import QUAY, START, Run, text
 from tests.proved_archive import page as post_page
@@ -54,3 +58,30 @@ def test_show_prints_the_stored_position(tmp_path: Path) -> None:
     shown = Runner().invoke(cli, ["show", "1", "--archive", str(archive)])
     assert shown.exit_code == 0
     assert "10.0341,105.7878" in shown.stdout
+
+
+SCATTERED = {
+    "around a bay": ((53.1, 53.6), (-10.1, -8.8), 40),
+    "over a continent": ((36, 60), (-9, 30), 200),
+    "over the Earth": ((-60, 70), (-180, 180), 60),
+}
+
+
+@pytest.mark.parametrize(("latitudes", "longitudes", "count"), SCATTERED.values(), ids=SCATTERED)
+def test_no_spot_of_a_map_covers_the_number_of_another(
+    latitudes: tuple[float, float], longitudes: tuple[float, float], count: int
+) -> None:
+    draw = random.Random(count)
+    places = [(n, draw.uniform(*latitudes), draw.uniform(*longitudes), None) for n in range(count)]
+    view = bounding_view([(latitude, longitude) for _, latitude, longitude, _ in places])
+    width = (view[2] - view[0]) % 360 or 360.0
+    scale = MAP_WIDTH / width
+    spots = list(_spots(places, view, width / 24, scale))
+    most = max(spot.articles for spot in spots)
+    for one, other in combinations(spots, 2):
+        apart = hypot(one.latitude - other.latitude, (one.longitude - other.longitude + 180) % 360 - 180) * scale
+        assert apart > max(spot_radius(one.articles, most), spot_radius(other.articles, most))
+    for spot in spots:
+        west, south, east, north = spot.box
+        inside = [p for p in places if south <= p[1] < north and (p[2] - west) % 360 < (east - west) % 360]
+        assert len(inside) == spot.articles, "its link finds other articles"

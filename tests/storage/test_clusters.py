@@ -136,6 +136,14 @@ def test_a_member_that_links_two_clusters_merges_them_under_the_older_id(db: Dat
     assert sorted(state(db)) == [1, 3]
 
 
+def test_the_first_published_is_the_source_of_a_large_cluster(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = story(1)
+    newest_first = [add(db, n, edited(text, n, 0.1), days=10 - n) for n in range(1, 7)]
+    monkeypatch.setattr(near_duplicate_clusters, "_MOST_WEIGHED", 3)
+    add(db, 6, story(6), days=4)
+    assert cluster_by_number(db, 1)["source_id"] == newest_first[4]
+
+
 def test_an_edit_joins_and_leaves_a_cluster_whose_id_stays(db: Database) -> None:
     text = story(1)
     a, b, c = add(db, 1, text), add(db, 2, edited(text, 2)), add(db, 3, story(3))

@@ -12,6 +12,7 @@ from lxml import html
 
 from archiver.cli.main import cli
 from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.web.article_pages import _name_sources
 from tests.archive_fixture import make_archive
 from tests.web.conftest import Served, serving
 
@@ -207,7 +208,7 @@ def test_names_and_titles_in_a_right_to_left_script_are_isolated_in_references(s
 
 
 def test_the_english_of_a_result_is_left_to_right_in_any_language(served: Served) -> None:
-    versions = page_of(served, "/search").xpath("//li[contains(@class, 'hit')]//a[contains(@href, '/versions')]")
+    versions = page_of(served, "/search").xpath("//li[contains(@class, 'hit')]//a[contains(@href, '/diff')]")
     assert [one.get("dir") for one in versions] == ["ltr"]
 
 
@@ -317,3 +318,8 @@ def test_a_post_without_edits_says_so(served: Served) -> None:
     page = page_of(served, "/article/2/versions")
     assert page.xpath("string(//h1)") == "1 version"
     assert not page.xpath("//ol[@class='headlines'] | //form[@class='compare']")
+
+
+def test_an_explanation_names_sources_as_readers_do() -> None:
+    assert _name_sources("has all the people from signed and more") == "Has all the people from the byline and more"
+    assert _name_sources("the terms from api include others") == "The terms from the site's API include others"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,15 @@ from sqlite_utils import Database
 
 from archiver.articles.word_diff import DiffOp, Piece, word_diff
 from archiver.storage.archive_opening_and_transactions import open_archive
-from archiver.web.change_pages import KINDS, PAGE_SIZE, _without_equal_ends, count_changes, cut_passages
+from archiver.storage.article_tables import article_record_reader
+from archiver.web.change_pages import (
+    KINDS,
+    PAGE_SIZE,
+    _edited_details,
+    _without_equal_ends,
+    count_changes,
+    cut_passages,
+)
 from tests.archive_fixture import EARLIER, NOW, make_archive
 from tests.web.conftest import Served, serving
 
@@ -149,6 +158,7 @@ def test_kinds_and_sites_combine(served: Served) -> None:
 def test_the_counts_are_those_of_the_lists(served: Served) -> None:
     for site in ("", "harbour.example", "notes.example/blog", "quiet.example"):
         counts = served.get(f"/changes.json?site={site}").json["counts"]
+        assert set(counts) == set(KINDS)
         for kind, number in counts.items():
             assert len(all_changes(served, f"/changes.json?kind={kind}&site={site}")) == number, (site, kind)
 
@@ -303,3 +313,12 @@ def test_a_text_without_blanks_is_cut_too() -> None:
     text = "机器学习" * 100
     [passage], _ = cut_passages(word_diff(f"{text}旧{text}", f"{text}新{text}"))
     assert len("".join(piece.text for piece in passage.pieces)) < 250
+
+
+def test_a_changed_date_is_shown_to_the_minute(served: Served) -> None:
+    with closing(open_archive(served.archive)) as db:
+        record = article_record_reader.record(db, 1)
+    before, after = ({**record, "published": at} for at in ("2019-04-11T13:12:00+00:00", "2019-05-21T09:00:00+02:00"))
+    [(_, cell)] = _edited_details(before, after, ["published"])
+    assert "2019-04-11 13:12 UTC" in cell
+    assert "2019-05-21 09:00+02:00" in cell

@@ -164,6 +164,24 @@ def test_collections_are_ordered_named_saved_and_opened(reader: Reader, tmp_path
     expect(page.get_by_label("Note on article 2")).to_have_value(NOTE)
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_note_is_in_the_file_and_the_citations_as_soon_as_it_is_written(
+    reader: Reader, tmp_path: Path, kept: bool
+) -> None:
+    page = reader.watch.page
+    reader.watch.open("/collection?name=Quay&id=1,2")
+    if kept:
+        reader.click("Keep in this browser", "button")
+    page.get_by_label("Note on article 2").fill(NOTE)
+    with page.expect_download() as download:
+        reader.click("Save as file")
+    download.value.save_as(tmp_path / "kept.json")
+    saved = json.loads((tmp_path / "kept.json").read_text("utf-8"))
+    assert [one["note"] for one in saved["items"]] == ["", NOTE]
+    page.get_by_role("link", name="Chicago").click()
+    expect(page.get_by_label("Note on article 2")).to_have_value(NOTE)
+
+
 def test_the_frame_is_as_high_as_the_window_leaves_it(reader: Reader) -> None:
     reader.watch.page.set_viewport_size({"width": 1280, "height": 900})
     reader.watch.open("/view/2025/https://quay.example/1")

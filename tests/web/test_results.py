@@ -12,7 +12,7 @@ import pytest
 from lxml import html
 
 from archiver.storage.archive_opening_and_transactions import open_archive
-from archiver.web.rendering import name_language, name_period
+from archiver.web.rendering import first_letter, name_language, name_period
 from archiver.web.search_filters import count_places, describe_period
 from archiver.web.search_widgets import PLOT, label_periods, label_values
 from tests.archive_fixture import NOW, PARIS, make_archive
@@ -95,7 +95,7 @@ def test_a_hit_says_where_and_when_it_appeared_and_what_became_of_it(served: Ser
         "/search?author=Zo%C3%AB%20Kr%C3%BCger",
     ]
     assert texts(found[1], ".badge") == ["2 versions"]
-    assert found[1].cssselect("a.badge")[0].get("href") == "/article/1/versions"
+    assert found[1].cssselect("a.badge")[0].get("href") == "/article/1/diff"
     assert texts(found[3], ".badge.bad") == ["Removed by the site"]
     assert texts(found[5], ".badge") == ["Chinese (simplified)"]
     assert found[1].xpath(".//a[text()='Archived page']/@href") == [
@@ -296,10 +296,18 @@ def test_axes_have_labels_at_round_values(served: Served) -> None:
     assert len(page.cssselect(".area text")) > 3
 
 
+@pytest.mark.parametrize(
+    ("site", "letter"),
+    [("The Quay Post", "Q"), ("www.quay.example", "Q"), ("Theatre", "T"), ("Le Matin", "M"), ("The", "T"), ("«»", "?")],
+)
+def test_the_letter_of_a_site_is_not_that_of_an_article(site: str, letter: str) -> None:
+    assert first_letter(site) == letter
+
+
 def test_spots_of_a_map_have_names_and_counts(served: Served) -> None:
     page = tree(served, "/search?q=-weir")
-    assert {spot.get("aria-label") for spot in page.cssselect(".sky a")} >= {"2 articles: 2 places near Paris"}
-    assert "2 places near Paris" in texts(page, ".sky .name")
+    assert {spot.get("aria-label") for spot in page.cssselect(".sky a")} >= {"3 articles: 3 places near Paris"}
+    assert "3 places near Paris" in texts(page, ".sky .name")
     assert "3 articles in 3 places" in texts(page, ".atlas summary")[0]
 
 
@@ -331,9 +339,9 @@ def test_articles_near_a_place_in_one_year_are_three_clicks_away(window: Watch) 
     page = window.page
     page.goto("/sites")
     page.get_by_role("link", name="Search", exact=True).click()
-    page.locator(".sky").get_by_text("2 places near Paris").click()
+    page.locator(".sky").get_by_text("3 places near Paris").click()
     page.locator("aside").get_by_text("2024", exact=True).click()
-    assert sorted(page.locator(".narrowings bdi").all_inner_texts()) == ["2 places near Paris", "2024"]
+    assert sorted(page.locator(".narrowings bdi").all_inner_texts()) == ["2024", "3 places near Paris"]
     assert page.get_by_role("status").inner_text() == "2 articles"
     assert not window.acted
 

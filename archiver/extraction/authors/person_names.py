@@ -426,7 +426,7 @@ REPORTERS_KO = lazy_regex(
 )
 _HANGUL = lazy_regex(r"[가-힣]{2,4}")
 _KANA_OR_SPACE = lazy_regex(r"[\u3040-\u30ff\s]")
-_INNER_PARTICLES = _PARTICLES - {"de", "van", "von", "da", "di", "el", "al", "la", "le", "st", "san"}
+_INNER_PARTICLES = _PARTICLES - {"ben", "de", "van", "von", "da", "di", "el", "al", "la", "le", "st", "san"}
 """Particles that occur within names, but with which no name begins."""
 _BEFORE_OFFICE = lazy_regex(r"(.{4,40}?)\s(?:[–—|•⋅-]|for|at)\s")
 _MAX_LENGTH, _MAX_COUNT = 400, 25

@@ -553,10 +553,12 @@ def _update_size_and_source(db: Database, cluster: int) -> None:
 
 
 def _oldest_members(db: Database, cluster: int) -> list[int]:
+    """Returns the members published first. Their IDs say nothing of that: a crawl begins with the newest posts."""
     return [
         row[0]
         for row in db.execute(
-            "select id from articles where cluster_id = ? order by id limit ?", [cluster, _MOST_WEIGHED]
+            "select id from articles where cluster_id = ? order by published is null, published, id limit ?",
+            [cluster, _MOST_WEIGHED],
         )
     ]
 

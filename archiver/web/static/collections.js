@@ -242,6 +242,27 @@
     page.querySelector("[data-open-file]").hidden = false;
     if (!form) return;
 
+    // Puts the notes into whatever of this page leads to its collection: its file, its link, its other pages and citations.
+    const carryNotes = (noted) => {
+      const written = (address) => {
+        const url = new URL(address, location);
+        for (const key of [...url.searchParams.keys()]) if (key.startsWith("note.")) url.searchParams.delete(key);
+        for (const {id, note} of noted) url.searchParams.append(`note.${id}`, note);
+        return url.href;
+      };
+      const isOfCollection = (link) => [navigation.pathname, `${navigation.pathname}.json`].includes(link.pathname) && !bar.contains(link);
+      for (const link of document.querySelectorAll("main a, body > footer a"))
+        if (isOfCollection(link) && link.search) link.href = written(link.href);
+      for (const button of page.querySelectorAll("[data-copy]")) button.dataset.copy = written(button.dataset.copy);
+      const adding = page.querySelector("form.adding .fields");
+      for (const field of adding.querySelectorAll("input[name^='note.']")) field.remove();
+      for (const {id, note} of noted) {
+        const field = document.createElement("input");
+        Object.assign(field, {type: "hidden", name: `note.${id}`, value: note});
+        adding.append(field);
+      }
+    };
+
     // Edits are stored as soon as they are made, if this collection is one of this browser.
     const store = (list, newName = name) => {
       if (!isMine) return;
@@ -254,8 +275,10 @@
     };
     form.addEventListener("change", (event) => {
       if (!event.target.name.startsWith("note.")) return;
-      store(read(form));
-      if (isMine) history.replaceState(null, "", navigation.href);
+      const list = read(form);
+      store(list);
+      history.replaceState(null, "", hrefOf(name, list));
+      carryNotes(list.filter((one) => one.note));
     });
     form.addEventListener("submit", (event) => {
       const button = event.submitter, at = (list) => list.findIndex((one) => one.id === button?.value);
