@@ -34,7 +34,7 @@ class QueryCommand(click.Command):
     meant as an option more often than as a word.
     """
 
-    meant: ClassVar[dict[str, str]] = {"-n": "--limit"}
+    meant: ClassVar[dict[str, str]] = {"-n": "--limit", "-q": "--quiet", "-O": "--output"}
     """Maps options that other programs have to what does the same here."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -59,7 +59,10 @@ class QueryCommand(click.Command):
             formatter.write_dl([("-h, --help" if name == "--help" else name, text) for name, text in records])
 
     def _no_such_option(self, option: str) -> click.NoSuchOption:
-        instead = f" Did you mean {self.meant[option]}?" if option in self.meant else ""
+        meant = self.meant.get(option, "")
+        if meant.startswith("--") and not any(meant in one.opts for one in self.params):
+            meant = ""
+        instead = f" Did you mean {meant}?" if meant else ""
         return click.NoSuchOption(
             option,
             f"No such option {option!r}.{instead} To leave out articles that contain the word {option[1]!r}, write "
@@ -301,7 +304,7 @@ def capture_filter_options(function: F) -> F:
         "--field",
         "fields",
         multiple=True,
-        type=click.Choice(EVIDENCE),
+        type=click.Choice(EVIDENCE, case_sensitive=False),
         metavar="NAME",
         help="Only this field; may be repeated: " + ", ".join(EVIDENCE) + ".",
     )
@@ -373,7 +376,7 @@ def log_format_option(function: F) -> F:
     """
     return click.option(
         "--log-format",
-        type=click.Choice(["text", "json"]),
+        type=click.Choice(["text", "json"], case_sensitive=False),
         help="Write log/crawl.log as lines of text, or as one JSON object per line.",
     )(function)
 

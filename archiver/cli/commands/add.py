@@ -60,7 +60,7 @@ class AddCommandOptions:
 @click.option("--again", is_flag=True, help="Fetch pages that are archived again, too: an edit becomes a revision.")
 @click.option(
     "--requisites",
-    type=click.Choice(MODES),
+    type=click.Choice(MODES, case_sensitive=False),
     metavar="none|lead|all",
     help="What else to capture of each page: its lead image, all images, stylesheets and fonts, or nothing  [default: "
     "the site's setting, or lead]",

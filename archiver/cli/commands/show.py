@@ -275,7 +275,11 @@ _STYLES = ("bibtex", "ris", "csl-json", "apa", "chicago", "mla")
 @click.argument("articles", metavar="[ID|URL]...", nargs=-1, shell_complete=complete("article"))
 @click.option("--query", metavar="QUERY", help="Also cite all results of this search, best first.")
 @click.option(
-    "--style", type=click.Choice(_STYLES), default="bibtex", show_default=True, help="Format of the references."
+    "--style",
+    type=click.Choice(_STYLES, case_sensitive=False),
+    default="bibtex",
+    show_default=True,
+    help="Format of the references.",
 )
 @click.option(
     "--revision",
@@ -283,7 +287,13 @@ _STYLES = ("bibtex", "ris", "csl-json", "apa", "chicago", "mla")
     metavar="N",
     help="Cite revision N of an article  [default: the current one]",
 )
-@click.option("--json", "style", flag_value="csl-json", help="The same as --style csl-json.")
+@click.option(
+    "--json",
+    "style",
+    type=click.Choice(_STYLES, case_sensitive=False),
+    flag_value="csl-json",
+    help="The same as --style csl-json.",
+)
 @archive_option
 def cite(articles: tuple[str, ...], query: str | None, style: str, revision: int | None, archive: str) -> None:
     """Print citations of articles for a reference manager, LaTeX or a list of references.
