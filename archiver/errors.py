@@ -63,8 +63,7 @@ class FileInTheWay(ArchiverError):
     def __init__(self, path: str, file: str) -> None:
         super().__init__(
             path,
-            f"There can be no archive at {path}, because {file} is a file, not a folder: choose another path with "
-            "--archive.",
+            f"There can be no archive at {path}, because {file} is a file, not a folder: choose another path.",
         )
 
 
@@ -321,8 +320,17 @@ class ArticleNotFound(ArchiverError):
         question = did_you_mean(what, known)
         super().__init__(
             what,
-            f"The archive has no article {what!r}" + (f"{question}?" if question else f": {_advise_on_article(what)}."),
+            f"The archive has no article {_shortened(what)!r}"
+            + (f"{question}?" if question else f": {_advise_on_article(what)}."),
         )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
+
+
+_MAX_SHOWN = 300
+"""At most this many characters of what was typed are repeated in a message."""
 
 
 def _advise_on_article(what: str) -> str:

@@ -646,7 +646,12 @@ def _format_source(source: dict[str, Any]) -> str:
     return f"no {source['kind']}: {source['reason'] or source['outcome']} ({source['url']})"
 
 
+_ONE_MINUTE = 1 / 60
+
+
 def _format_hours(hours: float) -> str:
+    if hours < _ONE_MINUTE:
+        return "less than a minute"
     if hours < 0.2:
         return "a few minutes"
     return f"about {hours * 60:.0f} minutes" if hours < 2 else f"about {hours:.0f} hours"

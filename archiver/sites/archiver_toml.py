@@ -326,7 +326,8 @@ def load_config() -> Config:
     try:
         text = file.read_text(encoding="utf-8-sig")  # some editors write a byte order mark
     except OSError as error:
-        raise UnreadableInput(str(file), error.strerror or str(error)) from error
+        source = " (it is named by ARCHIVER_CONFIG)" if os.environ.get("ARCHIVER_CONFIG") else ""
+        raise UnreadableInput(str(file), f"{error.strerror or error}{source}") from error
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode("utf-8")
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")

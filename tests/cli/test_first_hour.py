@@ -92,6 +92,8 @@ MISTAKES: tuple[tuple[str, int, str], ...] = (
     ("search auther:Ada", 1, "archiver search author:Ada"),
     ("search lighthuse", 1, "archiver search lighthouse"),
     ("search zebra", 1, "No article contains 'zebra'"),
+    ("search M\u00fcllerstra\u00dfe", 1, "No article contains 'M\u00fcllerstra\u00dfe'"),
+    ("search \u043c\u0451\u0434", 1, "No article contains '\u043c\u0451\u0434'"),
     ("search lamp zebra", 1, "archiver search lamp"),
     ("search --category Habour", 1, "No article has the category 'Habour'; did you mean 'Harbour'?"),
     ("search --category Cookery", 1, "The categories are Harbour"),
@@ -246,6 +248,33 @@ def test_a_mistyped_address_leaves_nothing_behind(folder: Path, address: str, sa
     assert done.returncode == 1
     assert done.stderr.count(says) == 1
     assert "nothing was added to the archive" in done.stderr
+
+
+def test_a_mistyped_variable_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARCHIVER_ARCHVE", "other.db")
+    monkeypatch.setenv("ARCHIVER_WEBHOOK", "https://hooks.example/")
+    checks = json.loads(Runner().invoke(cli, ["doctor", "--json"]).stdout)
+    assert [one["text"] for one in checks if one["check"] == "variables"] == [
+        "ARCHIVER_ARCHVE is set, but nothing reads it; did you mean ARCHIVER_ARCHIVE?"
+    ]
+
+
+def test_a_missing_file_of_a_variable_names_the_variable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARCHIVER_CONFIG", "nope.toml")
+    result = Runner().invoke(cli, ["sites", "show", "harbour.example"])
+    assert "nope.toml cannot be read: No such file or directory (it is named by ARCHIVER_CONFIG)." in result.stderr
+
+
+def test_curly_quotation_marks_in_the_settings_are_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARCHIVER_CONFIG", str(folder.parent / "curly.toml"))
+    (folder.parent / "curly.toml").write_text("contact = \u201cme@example.org\u201d\n", encoding="utf-8")
+    result = Runner().invoke(cli, ["sites", "show", "harbour.example"])
+    assert 'line 1, column 11: invalid value: write straight quotation marks (") instead of \u201c.' in result.stderr
+
+
+def test_a_first_crawl_without_an_archive_says_that_it_is_a_demonstration(tmp_path: Path) -> None:
+    done = run("archiver", "crawl", environment=without_proxies(), folder=tmp_path)
+    assert "There is no archive with sites at output/archive.db, so the demonstration blog is crawled." in done.stderr
 
 
 def test_a_mistyped_address_makes_no_archive(tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ def _format_fields(record: dict[str, Any], revisions: list[dict[str, Any]]) -> l
         ("aliases", " ".join(record["aliases"])),
         ("revision", _describe_number(record["revision"], revisions)),
         ("revisions", "; ".join(edits) if len(edits) > 1 else ""),
-        ("seen", f"{format_time(record['first_seen'])} to {format_time(record['last_seen'])}"),
+        ("seen", " to ".join(dict.fromkeys(format_time(record[name]) for name in ("first_seen", "last_seen")))),
         ("gone", f"since {format_time(record['gone_at'])}" if record["gone_at"] else ""),
         ("same text as", str(record["duplicate_of"] or "")),
         (
