@@ -219,6 +219,10 @@ _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 """The signs that word processors and web pages make of a hyphen."""
 
 
+_HARD_SPACES = "\u00a0\u2007\u202f"
+"""The non-breaking spaces, which a shell does not take for a space."""
+
+
 class CommandError(click.ClickException):
     """An ArchiverError in the form that click prints, with exit code 1."""
 
@@ -236,6 +240,10 @@ _PLAIN_ENGLISH = (
     (r"(.+) is not in the range (\S+)<=x<=(\S+)\.", r"\1 is not between \2 and \3."),
     (r"(.+) is not a valid integer(?: range)?\.", r"\1 is not a whole number."),
     (r"(.+) is not a valid float(?: range)?\.", r"\1 is not a number."),
+    (
+        r"('(?i:bib|bibtex|ris|csl|csl-json|apa|chicago|mla)' is not one of 'jsonl', .+)\.",
+        r"\1; 'archiver cite --query QUERY --style STYLE' writes citations.",
+    ),
 )
 
 
@@ -244,7 +252,9 @@ def _in_plain_english(message: str) -> str:
     for pattern, plain in _PLAIN_ENGLISH:
         message = re.sub(pattern, plain, message)
     number = _GROUPED_OR_ABBREVIATED.match(message)
-    if number and message.endswith("number."):
+    if decimal := re.fullmatch(r"'(0,\d+|\d+,\d\d?)' is not a number\.", message):
+        message = f"{message.removesuffix('.')}: write {decimal[1].replace(',', '.')}."
+    elif number and message.endswith("number."):
         digits = re.sub(r"\D", "", number["digits"]) + {"k": "000", "m": "000000"}.get(number["unit"].lower(), "")
         message = f"{message.removesuffix('.')}: write {digits}."
     return message
@@ -263,25 +273,33 @@ def _advise_on_option(option: str, command: click.Command) -> str:
     meant = next((name for name in MEANT_OPTIONS.get(option, ()) if name in own), "")
     if meant:
         return f" Did you mean {meant!r}?"
+    if option[1:].isdecimal():
+        return " There are no negative IDs." if command.name in ("show", "cite", "diff", "open", "remove") else ""
     if option in _RECURSIVE:
         return " 'archiver crawl URL' finds all posts of a site without an option."
     return ""
 
 
-def _refuse_dashes(command: click.Command | None, args: Sequence[str]) -> None:
-    """Raises NoSuchOption if an argument is an option of the command whose hyphens became dashes when it was copied."""
+def _refuse_miscopied(command: click.Command | None, args: Sequence[str]) -> None:
+    """Raises UsageError if an argument is an option of the command that was changed when it was copied from a text: its
+    hyphens became dashes, or the space after it became a non-breaking one.
+    """
     while isinstance(command, click.Group) and args:
         command, args = command.commands.get(args[0]), args[1:]
     if command is None:
         return
-    own = {name for one in command.params for name in one.opts if name.startswith("--")}
+    own = {name for one in command.params for name in one.opts if name.startswith("-")}
     for arg in args:
         if arg == "--":
             return
         word = arg.lstrip(f"-{_DASHES}")
-        name = f"--{word.partition('=')[0]}"
+        name = "-" * min(len(word), 2) + re.split(f"[={_HARD_SPACES}]", word, maxsplit=1)[0]
         if arg.removesuffix(word).strip("-") and name in own:
-            raise click.NoSuchOption(arg, f"{arg!r} begins with a dash. An option begins with two hyphens: {name}.")
+            kind = "An option" if len(word) > 1 else "An option of one letter"
+            hyphens = "two hyphens" if len(word) > 1 else "a hyphen"
+            raise click.NoSuchOption(arg, f"{arg!r} begins with a dash. {kind} begins with {hyphens}: {name}.")
+        if arg.startswith("-") and name in own and re.match(f"[^={_HARD_SPACES}]+[{_HARD_SPACES}]", word):
+            raise click.UsageError(f"A non-breaking space follows {name}. Type a space in its place.")
 
 
 def _guess(word: str, known: Iterable[str]) -> str:
@@ -352,7 +370,9 @@ class LazyGroup(click.Group):
             if ctx.resilient_parsing or args[0].startswith("-"):
                 raise
             meant = MEANT.get(args[0].lower())
-            if meant:
+            if any(one in args[0] for one in _HARD_SPACES):
+                advice = " It contains a non-breaking space. Type a space in its place."
+            elif meant:
                 advice = f" Did you mean 'archiver {meant}'?"
             elif "://" in args[0] or args[0].startswith("www."):
                 advice = " Write 'archiver crawl URL' for a site, or 'archiver add URL' for one page."
@@ -362,7 +382,7 @@ class LazyGroup(click.Group):
                 args[0], f"There is no command {args[0]!r}.{advice}", ctx=ctx
             ) from error
         if not ctx.resilient_parsing:
-            _refuse_dashes(found[1], found[2])
+            _refuse_miscopied(found[1], found[2])
         return found
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

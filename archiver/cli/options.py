@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -15,7 +16,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from archiver.cli.terminal import strip_control_characters
-from archiver.errors import ArchiverError, UnreadableInput
+from archiver.errors import ArchiveNotFound, ArchiverError, UnreadableInput
 from archiver.fields import EVIDENCE
 
 if TYPE_CHECKING:
@@ -360,6 +361,25 @@ def list_options(function: F) -> F:
 
 
 _LIST_FORMS = {"json": "a JSON array", "jsonl": "one JSON object per line", "csv": "CSV"}
+
+
+def note_other_archive(archive: str, *, is_needed: bool = False, quiet: bool = False) -> None:
+    """Prints a notice if a command that makes an archive is about to make a second one in a wrong folder: this archive
+    does not exist, but one in a folder above does. Raises ArchiveNotFound instead if the archive `is_needed`.
+    """
+    from archiver.storage.archive_opening_and_transactions import archive_around
+
+    file = Path(archive)
+    if file.exists() or not (other := archive_around(file)):
+        return
+    if is_needed:
+        raise ArchiveNotFound(archive, (), other)
+    if not quiet:
+        click.echo(
+            f"A new archive is made at {archive}. There is one at {other} already; --archive {shlex.quote(other)} uses "
+            "that.",
+            err=True,
+        )
 
 
 def is_default(name: str) -> bool:

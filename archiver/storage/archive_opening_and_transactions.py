@@ -90,7 +90,7 @@ def environment_error(error: sqlite3.Error | OSError, archive: Path) -> Archiver
     return ArchiveNotWritable(str(archive), str(error))
 
 
-def _archive_around(file: Path) -> str:
+def archive_around(file: Path) -> str:
     """Returns the path of the archive that a relative path leads to from a folder above the current one, or of the
     archive of that name in the current folder; "" if there is none.
     """
@@ -160,7 +160,7 @@ def open_archive(
         raise FileInTheWay(str(file), str(in_the_way))
     if not file.exists() and not create:
         raise ArchiveNotFound(
-            str(file), [one.name for one in file.parent.glob(f"*{file.suffix}")], _archive_around(file)
+            str(file), [one.name for one in file.parent.glob(f"*{file.suffix}")], archive_around(file)
         )
     if file.is_dir():
         raise NotAnArchive(str(file), "it is a folder")

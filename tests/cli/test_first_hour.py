@@ -51,6 +51,13 @@ MISTAKES: tuple[tuple[str, int, str], ...] = (
     ("search tide \u2013since 2024", 2, "begins with a dash. An option begins with two hyphens: --since."),
     ("search tide \u2014since=2024", 2, "An option begins with two hyphens: --since."),
     ("sites set \u2013\u2013tag news delay=2", 2, "An option begins with two hyphens: --tag."),
+    ("feed tide \u2013o x.xml", 2, "An option of one letter begins with a hyphen: -o."),
+    ("search tide --since\u00a02024", 2, "A non-breaking space follows --since. Type a space in its place."),
+    ("search\u00a0tide", 2, "It contains a non-breaking space. Type a space in its place."),
+    ("search tide -O x.csv", 2, "'archiver export QUERY -o FILE'"),
+    ("export -f bibtex", 2, "'archiver cite --query QUERY --style STYLE' writes citations."),
+    ("show -1", 2, "No such option '-1'. There are no negative IDs."),
+    ("crawl --delay 0,5", 2, "'0,5' is not a number: write 0.5."),
     ("crawl -q", 2, "No such option '-q'. Did you mean '--quiet'?"),
     ("crawl --mirror https://harbour.example/", 2, "'archiver crawl URL' finds all posts of a site without an option."),
     ("crawl -r https://harbour.example/", 2, "'archiver crawl URL' finds all posts of a site without an option."),
@@ -305,6 +312,20 @@ def test_an_archive_of_another_folder_is_named(
     monkeypatch.chdir(tmp_path / below)
     result = Runner().invoke(cli, ["status"])
     assert f"There is no archive at output/archive.db; did you mean '--archive {meant}'?" in result.stderr
+
+
+def test_a_crawl_in_a_wrong_folder_makes_no_second_archive_in_silence(
+    indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(indexed, tmp_path / "output")
+    (tmp_path / "notes").mkdir()
+    monkeypatch.chdir(tmp_path / "notes")
+    result = Runner().invoke(cli, ["crawl"])
+    assert (result.exit_code, list(Path().iterdir())) == (1, [])
+    assert "did you mean '--archive ../output/archive.db'?" in result.stderr
+    for command in ("crawl", "add"):
+        result = Runner().invoke(cli, [command, "http://127.0.0.1:1/"])
+        assert "There is one at ../output/archive.db already" in result.stderr
 
 
 @pytest.mark.usefixtures("folder")

@@ -16,6 +16,7 @@ from archiver.cli.commands.search import update_search_index
 from archiver.cli.options import (
     archive_option,
     json_option,
+    note_other_archive,
     pass_options_as,
     politeness_options,
     read_bytes,
@@ -94,6 +95,7 @@ def add(options: AddCommandOptions) -> None:
     if not addresses:
         raise click.UsageError("Give the URL of at least one page, a list with --from FILE, or - for standard input.")
     silent = options.quiet or options.as_json
+    note_other_archive(options.archive, quiet=silent)
     pages, signum = add_pages(
         Path(options.archive),
         addresses,

@@ -28,6 +28,7 @@ from archiver.cli.options import (
     complete,
     json_option,
     log_format_option,
+    note_other_archive,
     pass_options_as,
     politeness_options,
     tag_option,
@@ -278,6 +279,7 @@ def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
         if tag and not sites:
             raise TagNotFound(tag, {one for row in known for one in row["tags"]})
         excluded = {url for url, own in settings.items() if own.get("crawl") is False}
+        note_other_archive(options.archive, is_needed=not (sites or options.demo), quiet=options.is_silent)
         if not (sites or known or options.demo or options.is_silent):
             print_notice(
                 f"There is no archive with sites at {options.archive}, so the demonstration blog is crawled. 'archiver "

@@ -65,6 +65,7 @@ class _Search(OptionalValueCommand):
     meant: ClassVar[dict[str, str]] = {
         **QueryCommand.meant,
         "-o": "'archiver export QUERY -o FILE'",
+        "-O": "'archiver export QUERY -o FILE'",
         "-f": "--json, --jsonl or --csv",
     }
     optional: ClassVar[dict[str, OptionalValue]] = {
