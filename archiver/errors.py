@@ -7,6 +7,7 @@ gone, a host that refuses) are stored outcomes, not errors.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -37,10 +38,14 @@ def _restore(kind: type[ArchiverError], subject: str, sentence: str) -> Archiver
 
 
 class ArchiveNotFound(ArchiverError):
-    """Raised when the archive to open does not exist. `beside` are the names of other archives in its folder."""
+    """Raised when the archive to open does not exist. `beside` are the names of other archives in its folder, and
+    `elsewhere` is the path of an archive that is meant if the command was started in a wrong folder.
+    """
 
-    def __init__(self, path: str, beside: Iterable[str] = ()) -> None:
+    def __init__(self, path: str, beside: Iterable[str] = (), elsewhere: str = "") -> None:
         question = did_you_mean(Path(path).name, beside)
+        if not question and elsewhere:
+            question = f"; did you mean '--archive {shlex.quote(elsewhere)}'"
         super().__init__(
             path,
             f"There is no archive at {path}"
@@ -58,8 +63,7 @@ class FileInTheWay(ArchiverError):
     def __init__(self, path: str, file: str) -> None:
         super().__init__(
             path,
-            f"There can be no archive at {path}, because {file} is a file, not a folder: choose another path with "
-            "--archive.",
+            f"There can be no archive at {path}, because {file} is a file, not a folder: choose another path.",
         )
 
 
@@ -316,9 +320,29 @@ class ArticleNotFound(ArchiverError):
         question = did_you_mean(what, known)
         super().__init__(
             what,
-            f"The archive has no article {what!r}"
-            + (f"{question}?" if question else ": give the ID of an article or a URL it was seen at."),
+            f"The archive has no article {_shortened(what)!r}"
+            + (f"{question}?" if question else f": {_advise_on_article(what)}."),
         )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
+
+
+_MAX_SHOWN = 300
+"""At most this many characters of what was typed are repeated in a message."""
+
+
+def _advise_on_article(what: str) -> str:
+    """Returns what to write instead of a word that is no ID or URL of an article."""
+    if re.fullmatch(r"#[0-9]+|[0-9]+\.", what):
+        return f"write an ID as a number only: {what.strip('#.')}"
+    if re.fullmatch(r"[0-9]+(?:[-,;:]|\.\.\.?)[0-9]+", what):
+        return f"write numbers with spaces between them: {' '.join(re.findall('[0-9]+', what))}"
+    advice = "give the ID of an article or a URL it was seen at"
+    if re.fullmatch(r"(?!\d+$)\w[\w-]{,40}", what):
+        advice += f"; 'archiver search {what}' finds articles by their words"
+    return advice
 
 
 class ArticleRemoved(ArchiverError):

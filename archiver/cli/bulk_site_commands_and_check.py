@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
@@ -122,7 +123,7 @@ def import_(
     "-f",
     "--format",
     "form",
-    type=click.Choice(["csv", "opml", "text"]),
+    type=click.Choice(["csv", "opml", "text"], case_sensitive=False),
     help="Format of the list; 'sites import' reads all of them  [default: as the extension of FILE says, or csv]",
 )
 @click.option(
@@ -177,6 +178,9 @@ def tag(tag: str, names: tuple[str, ...], remove: bool, archive: str) -> None:
 
     name = read_tag(tag)
     with opened(archive) as db:
+        known = {row["name"] for row in db.table("sites").rows}
+        if tag in known and not known & set(names):
+            raise click.UsageError(f"The tag comes first: 'archiver sites tag {shlex.quote(names[0])} {tag}'.")
         sites = [find_site(db, site) for site in names]
         with writing(db):
             changed = sum((remove_tags if remove else add_tags)(db, site["id"], [name]) for site in sites)
@@ -642,7 +646,12 @@ def _format_source(source: dict[str, Any]) -> str:
     return f"no {source['kind']}: {source['reason'] or source['outcome']} ({source['url']})"
 
 
+_ONE_MINUTE = 1 / 60
+
+
 def _format_hours(hours: float) -> str:
+    if hours < _ONE_MINUTE:
+        return "less than a minute"
     if hours < 0.2:
         return "a few minutes"
     return f"about {hours * 60:.0f} minutes" if hours < 2 else f"about {hours:.0f} hours"

@@ -16,7 +16,7 @@ import re
 import shlex
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from io import TextIOWrapper
@@ -137,6 +137,8 @@ MEANT: dict[str, str] = {
     "browse": "serve",
     "check": "verify",
     "compare": "diff",
+    "config": "sites set",
+    "curl": "add",
     "delete": "remove",
     "download": "add",
     "dump": "export",
@@ -150,6 +152,7 @@ MEANT: dict[str, str] = {
     "list": "sites list",
     "log": "runs",
     "ls": "sites list",
+    "mirror": "crawl",
     "read": "show",
     "rss": "feed",
     "rm": "remove",
@@ -164,6 +167,7 @@ MEANT: dict[str, str] = {
     "version": "--version",
     "view": "show",
     "web": "serve",
+    "wget": "add",
 }
 """Maps the names that other programs have for a command to the command."""
 
@@ -179,6 +183,44 @@ BELOW_MEANT: dict[str, str] = {
     "rm": "remove",
 }
 """The same for the commands below `archiver sites`, `archiver searches` and `archiver runs`."""
+
+
+MEANT_OPTIONS: dict[str, tuple[str, ...]] = {
+    "-O": ("--output",),
+    "-a": ("--archive",),
+    "-f": ("--format", "--style"),
+    "-l": ("--limit",),
+    "-n": ("--limit", "--dry-run"),
+    "-o": ("--output",),
+    "-q": ("--quiet",),
+    "-w": ("--delay", "--workers"),
+    "-y": ("--yes",),
+    "--file": ("--output",),
+    "--force": ("--again", "--full"),
+    "--format": ("--style",),
+    "--from": ("--since",),
+    "--input-file": ("--from",),
+    "--out": ("--output",),
+    "--output-document": ("--output",),
+    "--output-file": ("--output",),
+    "--page-requisites": ("--requisites",),
+    "--silent": ("--quiet",),
+    "--to": ("--until",),
+    "--wait": ("--delay",),
+}
+"""Maps options of other programs, and those of one letter, to the options here; a command has one of them or none."""
+
+
+_RECURSIVE = frozenset({"-m", "-r", "--mirror", "--recursive"})
+"""Options with which other programs follow the links of a site."""
+
+
+_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
+"""The signs that word processors and web pages make of a hyphen."""
+
+
+_HARD_SPACES = "\u00a0\u2007\u202f"
+"""The non-breaking spaces, which a shell does not take for a space."""
 
 
 class CommandError(click.ClickException):
@@ -198,6 +240,10 @@ _PLAIN_ENGLISH = (
     (r"(.+) is not in the range (\S+)<=x<=(\S+)\.", r"\1 is not between \2 and \3."),
     (r"(.+) is not a valid integer(?: range)?\.", r"\1 is not a whole number."),
     (r"(.+) is not a valid float(?: range)?\.", r"\1 is not a number."),
+    (
+        r"('(?i:bib|bibtex|ris|csl|csl-json|apa|chicago|mla)' is not one of 'jsonl', .+)\.",
+        r"\1; 'archiver cite --query QUERY --style STYLE' writes citations.",
+    ),
 )
 
 
@@ -205,7 +251,55 @@ def _in_plain_english(message: str) -> str:
     """Returns a message of click about a wrong value, in the words that people use for numbers."""
     for pattern, plain in _PLAIN_ENGLISH:
         message = re.sub(pattern, plain, message)
+    number = _GROUPED_OR_ABBREVIATED.match(message)
+    if decimal := re.fullmatch(r"'(0,\d+|\d+,\d\d?)' is not a number\.", message):
+        message = f"{message.removesuffix('.')}: write {decimal[1].replace(',', '.')}."
+    elif number and message.endswith("number."):
+        digits = re.sub(r"\D", "", number["digits"]) + {"k": "000", "m": "000000"}.get(number["unit"].lower(), "")
+        message = f"{message.removesuffix('.')}: write {digits}."
     return message
+
+
+_GROUPED_OR_ABBREVIATED = re.compile(
+    r"'(?P<digits>\d{1,3}(?:[,. _'\u00a0\u202f]\d{3})+|\d+)(?P<unit>[kKmM]?)' is not a"
+)
+
+
+def _advise_on_option(option: str, command: click.Command) -> str:
+    """Returns a sentence about the option of a command that an option of another program stands for; "" if there is
+    none.
+    """
+    own = {name for one in command.params for name in one.opts}
+    meant = next((name for name in MEANT_OPTIONS.get(option, ()) if name in own), "")
+    if meant:
+        return f" Did you mean {meant!r}?"
+    if option[1:].isdecimal():
+        return " There are no negative IDs." if command.name in ("show", "cite", "diff", "open", "remove") else ""
+    if option in _RECURSIVE:
+        return " 'archiver crawl URL' finds all posts of a site without an option."
+    return ""
+
+
+def _refuse_miscopied(command: click.Command | None, args: Sequence[str]) -> None:
+    """Raises UsageError if an argument is an option of the command that was changed when it was copied from a text: its
+    hyphens became dashes, or the space after it became a non-breaking one.
+    """
+    while isinstance(command, click.Group) and args:
+        command, args = command.commands.get(args[0]), args[1:]
+    if command is None:
+        return
+    own = {name for one in command.params for name in one.opts if name.startswith("-")}
+    for arg in args:
+        if arg == "--":
+            return
+        word = arg.lstrip(f"-{_DASHES}")
+        name = "-" * min(len(word), 2) + re.split(f"[={_HARD_SPACES}]", word, maxsplit=1)[0]
+        if arg.removesuffix(word).strip("-") and name in own:
+            kind = "An option" if len(word) > 1 else "An option of one letter"
+            hyphens = "two hyphens" if len(word) > 1 else "a hyphen"
+            raise click.NoSuchOption(arg, f"{arg!r} begins with a dash. {kind} begins with {hyphens}: {name}.")
+        if arg.startswith("-") and name in own and re.match(f"[^={_HARD_SPACES}]+[{_HARD_SPACES}]", word):
+            raise click.UsageError(f"A non-breaking space follows {name}. Type a space in its place.")
 
 
 def _guess(word: str, known: Iterable[str]) -> str:
@@ -271,15 +365,25 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Finds the command that `args` begin with. Raises NoSuchCommand, which names the command that was meant."""
         try:
-            return super().resolve_command(ctx, args)
+            found = super().resolve_command(ctx, args)
         except click.UsageError as error:
             if ctx.resilient_parsing or args[0].startswith("-"):
                 raise
             meant = MEANT.get(args[0].lower())
-            advice = f" Did you mean 'archiver {meant}'?" if meant else _guess(args[0], self.list_commands(ctx))
+            if any(one in args[0] for one in _HARD_SPACES):
+                advice = " It contains a non-breaking space. Type a space in its place."
+            elif meant:
+                advice = f" Did you mean 'archiver {meant}'?"
+            elif "://" in args[0] or args[0].startswith("www."):
+                advice = " Write 'archiver crawl URL' for a site, or 'archiver add URL' for one page."
+            else:
+                advice = _guess(args[0], self.list_commands(ctx))
             raise click.exceptions.NoSuchCommand(
                 args[0], f"There is no command {args[0]!r}.{advice}", ctx=ctx
             ) from error
+        if not ctx.resilient_parsing:
+            _refuse_miscopied(found[1], found[2])
+        return found
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parses the options before the command. Raises NoSuchOption, which says where an option of a command goes."""
@@ -319,6 +423,9 @@ class LazyGroup(click.Group):
         except ArchiverError as error:
             raise (WrongUsage if isinstance(error, USAGE_ERRORS) else CommandError)(str(error)) from error
         except click.NoSuchOption as error:
+            advice = _advise_on_option(error.option_name, error.ctx.command) if error.ctx else ""
+            if advice and "Did you mean" not in error.message:
+                raise click.NoSuchOption(error.option_name, f"{error.message}{advice}", ctx=error.ctx) from None
             if error.possibilities:
                 advice = _guess(error.option_name, error.possibilities)
                 raise click.NoSuchOption(error.option_name, f"{error.message}{advice}", ctx=error.ctx) from None
@@ -329,6 +436,8 @@ class LazyGroup(click.Group):
             below = error.ctx.command.list_commands(error.ctx)
             meant = BELOW_MEANT.get(error.command_name.lower())
             advice = f" Did you mean {meant!r}?" if meant in below else _guess(error.command_name, below)
+            if not advice and error.ctx.info_name == "sites" and re.search(r"[.:]", error.command_name):
+                advice = f" Did you mean 'archiver sites show {error.command_name}'?"
             message = f"There is no command '{error.ctx.info_name} {error.command_name}'.{advice}"
             raise click.exceptions.NoSuchCommand(error.command_name, message, ctx=error.ctx) from None
         except click.BadParameter as error:
@@ -420,7 +529,7 @@ add_completion_class(LineBashComplete)
 
 
 @click.command(short_help="Print the tab completion script for a shell.")
-@click.argument("shell", type=click.Choice(SHELLS), metavar="bash|zsh|fish")
+@click.argument("shell", type=click.Choice(SHELLS, case_sensitive=False), metavar="bash|zsh|fish")
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
     """Print the tab completion script for a shell.

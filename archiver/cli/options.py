@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -15,7 +16,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from archiver.cli.terminal import strip_control_characters
-from archiver.errors import ArchiverError, UnreadableInput
+from archiver.errors import ArchiveNotFound, ArchiverError, UnreadableInput
 from archiver.fields import EVIDENCE
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class QueryCommand(click.Command):
     meant as an option more often than as a word.
     """
 
-    meant: ClassVar[dict[str, str]] = {"-n": "--limit"}
+    meant: ClassVar[dict[str, str]] = {"-n": "--limit", "-q": "--quiet", "-O": "--output"}
     """Maps options that other programs have to what does the same here."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -59,7 +60,10 @@ class QueryCommand(click.Command):
             formatter.write_dl([("-h, --help" if name == "--help" else name, text) for name, text in records])
 
     def _no_such_option(self, option: str) -> click.NoSuchOption:
-        instead = f" Did you mean {self.meant[option]}?" if option in self.meant else ""
+        meant = self.meant.get(option, "")
+        if meant.startswith("--") and not any(meant in one.opts for one in self.params):
+            meant = ""
+        instead = f" Did you mean {meant}?" if meant else ""
         return click.NoSuchOption(
             option,
             f"No such option {option!r}.{instead} To leave out articles that contain the word {option[1]!r}, write "
@@ -301,7 +305,7 @@ def capture_filter_options(function: F) -> F:
         "--field",
         "fields",
         multiple=True,
-        type=click.Choice(EVIDENCE),
+        type=click.Choice(EVIDENCE, case_sensitive=False),
         metavar="NAME",
         help="Only this field; may be repeated: " + ", ".join(EVIDENCE) + ".",
     )
@@ -359,6 +363,25 @@ def list_options(function: F) -> F:
 _LIST_FORMS = {"json": "a JSON array", "jsonl": "one JSON object per line", "csv": "CSV"}
 
 
+def note_other_archive(archive: str, *, is_needed: bool = False, quiet: bool = False) -> None:
+    """Prints a notice if a command that makes an archive is about to make a second one in a wrong folder: this archive
+    does not exist, but one in a folder above does. Raises ArchiveNotFound instead if the archive `is_needed`.
+    """
+    from archiver.storage.archive_opening_and_transactions import archive_around
+
+    file = Path(archive)
+    if file.exists() or not (other := archive_around(file)):
+        return
+    if is_needed:
+        raise ArchiveNotFound(archive, (), other)
+    if not quiet:
+        click.echo(
+            f"A new archive is made at {archive}. There is one at {other} already; --archive {shlex.quote(other)} uses "
+            "that.",
+            err=True,
+        )
+
+
 def is_default(name: str) -> bool:
     """Returns True if the parameter with this name was not given, neither on the command line nor in the
     environment.
@@ -373,7 +396,7 @@ def log_format_option(function: F) -> F:
     """
     return click.option(
         "--log-format",
-        type=click.Choice(["text", "json"]),
+        type=click.Choice(["text", "json"], case_sensitive=False),
         help="Write log/crawl.log as lines of text, or as one JSON object per line.",
     )(function)
 

@@ -370,8 +370,9 @@ def advise(plans: Sequence[Plan], query: Query) -> Advice:
     corrected = replace(query, text=text)
     words = _correct_words(plans, corrected)
     corrected = replace(corrected, text=_replace_words(corrected.text, {old: new for old, new in words.items() if new}))
-    changes += [f"{new} instead of {old}" for old, new in words.items() if new]
-    if missing := [repr(old) for old, new in words.items() if not new]:
+    typed = _spellings(query.text, words)
+    changes += [f"{new} instead of {typed.get(old, old)}" for old, new in words.items() if new]
+    if missing := [repr(typed.get(old, old)) for old, new in words.items() if not new]:
         notes.append(f"No article contains {' or '.join((', '.join(missing[:-1]) or missing[0], *missing[1:][-1:]))}.")
     for kind, value in _unknown_names(plans, query):
         similar = _similar_names(plans, kind, value)

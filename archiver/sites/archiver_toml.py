@@ -52,11 +52,14 @@ def toml_position(text: str, path: TOMLPath) -> tuple[int, int]:
 
 
 _BARE_TEXT = lazy_regex(r"""[^\W\d_][^\s"'#,\[\]{}]*|[~./][^\s"'#,\[\]{}]*""")
+_CURLY_QUOTES = tuple("\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb")
 _TRUTH = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
 
 
 def _value_hint(line: str) -> str:
     """Returns what to write in place of the invalid TOML value with which a line begins; "" if that is unclear."""
+    if line[:1] in _CURLY_QUOTES:
+        return f': write straight quotation marks (") instead of {line[0]}'
     match = _BARE_TEXT.match(line)
     if match is None:
         return ""
@@ -323,7 +326,8 @@ def load_config() -> Config:
     try:
         text = file.read_text(encoding="utf-8-sig")  # some editors write a byte order mark
     except OSError as error:
-        raise UnreadableInput(str(file), error.strerror or str(error)) from error
+        source = " (it is named by ARCHIVER_CONFIG)" if os.environ.get("ARCHIVER_CONFIG") else ""
+        raise UnreadableInput(str(file), f"{error.strerror or error}{source}") from error
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode("utf-8")
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")

@@ -42,7 +42,33 @@ MISTAKES: tuple[tuple[str, int, str], ...] = (
     ("-V", 2, "Did you mean '--version'?"),
     ("--verison", 2, "Did you mean '--version'?"),
     ("completion powershell", 2, "'powershell' is not one of 'bash', 'zsh', 'fish'"),
+    ("https://harbour.example/", 2, "Write 'archiver crawl URL' for a site, or 'archiver add URL' for one page."),
+    ("www.harbour.example", 2, "Write 'archiver crawl URL' for a site"),
+    ("wget https://harbour.example/", 2, "Did you mean 'archiver add'?"),
+    ("config delay=2", 2, "Did you mean 'archiver sites set'?"),
+    ("sites harbour.example", 2, "Did you mean 'archiver sites show harbour.example'?"),
     # options
+    ("search tide \u2013since 2024", 2, "begins with a dash. An option begins with two hyphens: --since."),
+    ("search tide \u2014since=2024", 2, "An option begins with two hyphens: --since."),
+    ("sites set \u2013\u2013tag news delay=2", 2, "An option begins with two hyphens: --tag."),
+    ("feed tide \u2013o x.xml", 2, "An option of one letter begins with a hyphen: -o."),
+    ("search tide --since\u00a02024", 2, "A non-breaking space follows --since. Type a space in its place."),
+    ("search\u00a0tide", 2, "It contains a non-breaking space. Type a space in its place."),
+    ("search tide -O x.csv", 2, "'archiver export QUERY -o FILE'"),
+    ("export -f bibtex", 2, "'archiver cite --query QUERY --style STYLE' writes citations."),
+    ("show -1", 2, "No such option '-1'. There are no negative IDs."),
+    ("crawl --delay 0,5", 2, "'0,5' is not a number: write 0.5."),
+    ("crawl -q", 2, "No such option '-q'. Did you mean '--quiet'?"),
+    ("crawl --mirror https://harbour.example/", 2, "'archiver crawl URL' finds all posts of a site without an option."),
+    ("crawl -r https://harbour.example/", 2, "'archiver crawl URL' finds all posts of a site without an option."),
+    ("crawl --wait 1 https://harbour.example/", 2, "Did you mean '--delay'?"),
+    ("add --input-file urls.txt", 2, "Did you mean '--from'?"),
+    ("export --output-document x.csv", 2, "Did you mean '--output'?"),
+    ("export -O x.csv", 2, "Did you mean --output?"),
+    ("cite 1 -f ris", 2, "Did you mean '--style'?"),
+    ("cite 1 --format ris", 2, "Did you mean '--style'?"),
+    ("search tide --limit 1,000", 2, "'1,000' is not a whole number: write 1000."),
+    ("search tide --limit 2k", 2, "'2k' is not a whole number: write 2000."),
     ("search tide -n 3", 2, "No such option '-n'. Did you mean --limit?"),
     ("search tide -o x.json", 2, "'archiver export QUERY -o FILE'"),
     ("search -x tide", 2, "write NOT x, or put the words after --"),
@@ -73,6 +99,8 @@ MISTAKES: tuple[tuple[str, int, str], ...] = (
     ("search auther:Ada", 1, "archiver search author:Ada"),
     ("search lighthuse", 1, "archiver search lighthouse"),
     ("search zebra", 1, "No article contains 'zebra'"),
+    ("search M\u00fcllerstra\u00dfe", 1, "No article contains 'M\u00fcllerstra\u00dfe'"),
+    ("search \u043c\u0451\u0434", 1, "No article contains '\u043c\u0451\u0434'"),
     ("search lamp zebra", 1, "archiver search lamp"),
     ("search --category Habour", 1, "No article has the category 'Habour'; did you mean 'Harbour'?"),
     ("search --category Cookery", 1, "The categories are Harbour"),
@@ -94,6 +122,10 @@ MISTAKES: tuple[tuple[str, int, str], ...] = (
     # articles
     ("show", 2, "Missing argument 'ID|URL...'"),
     ("show 99", 1, "The archive has no article '99'"),
+    ("show '#1'", 1, "has no article '#1': write an ID as a number only: 1."),
+    ("show 1,2", 1, "write numbers with spaces between them: 1 2."),
+    ("diff 1 1..2", 1, "write numbers with spaces between them: 1 2."),
+    ("show fog", 1, "'archiver search fog' finds articles by their words."),
     ("show 1 2 --revision 1", 2, "--revision needs exactly one article"),
     ("show https://harbour.example/2024/04/fogg", 1, "did you mean 'https://harbour.example/2024/04/fog'?"),
     ("show 1 --revision 9", 1, "it has revisions 1 to 2"),
@@ -133,6 +165,8 @@ MISTAKES: tuple[tuple[str, int, str], ...] = (
     ("import nope.warc", 1, "nope.warc cannot be read: there is no such file or folder"),
     ("extract nope.html", 1, "nope.html cannot be read: there is no such file or folder"),
     ("restore nope.db", 1, "nope.db cannot be restored: there is no such file"),
+    ("extract ''", 1, "give the URL of a page, or the name of a file or folder"),
+    ("backup disk/", 2, "disk/ is a folder. Name a file in it, such as disk/archive.db."),
     ("merge nope.db", 1, "nope.db cannot be read: there is no such file"),
     ("status --archive archiv.db", 1, "There is no archive at archiv.db; did you mean 'archive.db'?"),
     ("status --archive archive.db/x.db", 1, "archive.db is a file, not a folder"),
@@ -142,12 +176,14 @@ MISTAKES: tuple[tuple[str, int, str], ...] = (
     ("sites set harbour.example dealy=3", 2, "did you mean 'delay'?"),
     ("sites set harbour.example delay=fast", 2, "'fast' is not a number"),
     ("sites set harbour.example", 2, "Give the settings to change as KEY=VALUE"),
+    ("sites tag harbour.example news", 2, "The tag comes first: 'archiver sites tag news harbour.example'."),
     ("sites add https://quay.example/2024/05/a-post", 2, "'archiver add https://quay.example/2024/05/a-post'"),
     ("sites add http://", 2, "write it like https://blog.example.org/"),
     ("sites remove harbour.example", 1, "add --with-articles to remove them too"),
     ("crawl htp://blog.example.org", 2, "only http and https can be crawled, not htp"),
     ("crawl example", 2, "'example' has no domain"),
     ("crawl --tag news", 2, "No site has the tag 'news'"),
+    ("crawl https://harbour.example/2024/03/tides", 2, "looks like one post: 'archiver add"),
     ("crawl --limit 0", 2, "'--limit': 0 is too small: the least is 1"),
     ("crawl --full --missing", 2, "--full cannot be combined with --missing"),
     ("runs undo 99", 1, "There is no run 99"),
@@ -221,6 +257,33 @@ def test_a_mistyped_address_leaves_nothing_behind(folder: Path, address: str, sa
     assert "nothing was added to the archive" in done.stderr
 
 
+def test_a_mistyped_variable_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARCHIVER_ARCHVE", "other.db")
+    monkeypatch.setenv("ARCHIVER_WEBHOOK", "https://hooks.example/")
+    checks = json.loads(Runner().invoke(cli, ["doctor", "--json"]).stdout)
+    assert [one["text"] for one in checks if one["check"] == "variables"] == [
+        "ARCHIVER_ARCHVE is set, but nothing reads it; did you mean ARCHIVER_ARCHIVE?"
+    ]
+
+
+def test_a_missing_file_of_a_variable_names_the_variable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARCHIVER_CONFIG", "nope.toml")
+    result = Runner().invoke(cli, ["sites", "show", "harbour.example"])
+    assert "nope.toml cannot be read: No such file or directory (it is named by ARCHIVER_CONFIG)." in result.stderr
+
+
+def test_curly_quotation_marks_in_the_settings_are_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARCHIVER_CONFIG", str(folder.parent / "curly.toml"))
+    (folder.parent / "curly.toml").write_text("contact = \u201cme@example.org\u201d\n", encoding="utf-8")
+    result = Runner().invoke(cli, ["sites", "show", "harbour.example"])
+    assert 'line 1, column 11: invalid value: write straight quotation marks (") instead of \u201c.' in result.stderr
+
+
+def test_a_first_crawl_without_an_archive_says_that_it_is_a_demonstration(tmp_path: Path) -> None:
+    done = run("archiver", "crawl", environment=without_proxies(), folder=tmp_path)
+    assert "There is no archive with sites at output/archive.db, so the demonstration blog is crawled." in done.stderr
+
+
 def test_a_mistyped_address_makes_no_archive(tmp_path: Path) -> None:
     done = run(
         "archiver", "crawl", "http://127.0.0.1:1/", "--archive", str(tmp_path / "new.db"), environment=without_proxies()
@@ -237,6 +300,63 @@ def test_a_site_that_answered_once_stays(tmp_path: Path) -> None:
         assert run(*words, environment=without_proxies()).returncode == 0
     assert run(*words, environment=without_proxies()).returncode == 1
     with closing(sqlite3.connect(archive)) as db:
+        assert db.execute("select count(*) from sites").fetchone() == (1,)
+
+
+@pytest.mark.parametrize(("below", "meant"), [("output", "archive.db"), ("notes/old", "../../output/archive.db")])
+def test_an_archive_of_another_folder_is_named(
+    indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, below: str, meant: str
+) -> None:
+    shutil.copytree(indexed, tmp_path / "output")
+    (tmp_path / below).mkdir(parents=True, exist_ok=True)
+    monkeypatch.chdir(tmp_path / below)
+    result = Runner().invoke(cli, ["status"])
+    assert f"There is no archive at output/archive.db; did you mean '--archive {meant}'?" in result.stderr
+
+
+def test_a_crawl_in_a_wrong_folder_makes_no_second_archive_in_silence(
+    indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(indexed, tmp_path / "output")
+    (tmp_path / "notes").mkdir()
+    monkeypatch.chdir(tmp_path / "notes")
+    result = Runner().invoke(cli, ["crawl"])
+    assert (result.exit_code, list(Path().iterdir())) == (1, [])
+    assert "did you mean '--archive ../output/archive.db'?" in result.stderr
+    for command in ("crawl", "add"):
+        result = Runner().invoke(cli, [command, "http://127.0.0.1:1/"])
+        assert "There is one at ../output/archive.db already" in result.stderr
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["export", "-f", "CSV"],
+        ["cite", "1", "--style", "RIS"],
+        ["completion", "ZSH"],
+        ["status", "--sort", "Name"],
+        ["extract", "page.html", "--url", "https://harbour.example/a", "-f", "TEXT"],
+    ],
+)
+def test_the_case_of_a_chosen_word_is_ignored(words: list[str], folder: Path) -> None:
+    page_file = folder / "page.html"
+    page_file.write_text("<title>A</title><article><h1>A title</h1><p>A text about the tide.</p></article>")
+    as_typed, lower = (Runner().invoke(cli, [*words[:-1], last]) for last in (words[-1], words[-1].lower()))
+    page_file.unlink()
+    assert as_typed.exit_code in {0, 1}
+    assert (as_typed.exit_code, as_typed.stdout) == (lower.exit_code, lower.stdout)
+    assert as_typed.exception is None or isinstance(as_typed.exception, SystemExit)
+
+
+def test_an_article_of_the_archive_is_no_new_site(tmp_path: Path) -> None:
+    words = ["archiver", "crawl", "--archive", str(tmp_path / "a.db")]
+    with serving({"/": home("/a-post/"), "/a-post/": page("A post")}) as site:
+        assert run(*words, site.url, environment=without_proxies()).returncode == 0
+        done = run(*words, f"{site.url}a-post/", environment=without_proxies())
+    assert done.returncode == 2
+    assert "crawls the site that the archive has it in" in done.stderr
+    with closing(sqlite3.connect(tmp_path / "a.db")) as db:
         assert db.execute("select count(*) from sites").fetchone() == (1,)
 
 

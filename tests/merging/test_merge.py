@@ -102,7 +102,7 @@ def test_invalid_archives_are_refused(tmp_path: Path) -> None:
     link.symlink_to(into)
     for name, kind in (
         ("text.db", "NotAnArchive"),
-        ("none.db", "ArchiveNotFound"),
+        ("none.db", "UnreadableInput"),
         ("link.db", "MergeRefused"),
         ("a/archive.db", "MergeRefused"),
         ("a", "NotAnArchive"),

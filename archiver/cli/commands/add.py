@@ -16,6 +16,7 @@ from archiver.cli.commands.search import update_search_index
 from archiver.cli.options import (
     archive_option,
     json_option,
+    note_other_archive,
     pass_options_as,
     politeness_options,
     read_bytes,
@@ -60,7 +61,7 @@ class AddCommandOptions:
 @click.option("--again", is_flag=True, help="Fetch pages that are archived again, too: an edit becomes a revision.")
 @click.option(
     "--requisites",
-    type=click.Choice(MODES),
+    type=click.Choice(MODES, case_sensitive=False),
     metavar="none|lead|all",
     help="What else to capture of each page: its lead image, all images, stylesheets and fonts, or nothing  [default: "
     "the site's setting, or lead]",
@@ -94,6 +95,7 @@ def add(options: AddCommandOptions) -> None:
     if not addresses:
         raise click.UsageError("Give the URL of at least one page, a list with --from FILE, or - for standard input.")
     silent = options.quiet or options.as_json
+    note_other_archive(options.archive, quiet=silent)
     pages, signum = add_pages(
         Path(options.archive),
         addresses,

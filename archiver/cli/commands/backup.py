@@ -33,8 +33,17 @@ class BackupOptions:
     archive: str
 
 
+def _read_backup_file(_: click.Context, __: click.Parameter, file: str) -> Path:
+    """click callback for FILE. Raises BadParameter for the name of a folder that does not exist: pathlib drops the
+    slash at its end, so that the backup would be a file of that name.
+    """
+    if file.endswith("/") and not Path(file).exists():
+        raise click.BadParameter(f"{file} is a folder. Name a file in it, such as {file.rstrip('/')}/archive.db.")
+    return Path(file)
+
+
 @click.command(short_help="Copy the archive, even during a crawl.")
-@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("file", metavar="FILE", type=click.Path(), callback=_read_backup_file)
 @click.option(
     "--captures",
     "with_captures",

@@ -28,6 +28,7 @@ from archiver.cli.options import (
     complete,
     json_option,
     log_format_option,
+    note_other_archive,
     pass_options_as,
     politeness_options,
     tag_option,
@@ -45,12 +46,13 @@ from archiver.cli.run_and_health_output import (
 )
 from archiver.cli.terminal import format_time
 from archiver.discovery.url_classifier_and_patterns import looks_like_post
-from archiver.errors import LooksLikePost, TagNotFound, count_typos
+from archiver.errors import ArticleNotFound, ArticleRemoved, LooksLikePost, TagNotFound, count_typos
 from archiver.health.notification_messages_and_channels import notify_after_runs
 from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlResult, make_plan, print_notice
 from archiver.scheduling.crawl_process_and_pool import run_plans
 from archiver.sites.archiver_toml import effective_settings
 from archiver.storage.archive_opening_and_transactions import discard_empty_archive, opened
+from archiver.storage.article_tables.article_record_reader import find_article
 from archiver.storage.page_requisite_records import MODES
 from archiver.storage.run_records_and_statistics import current_site_names
 from archiver.storage.sites_settings_and_rules import forget_unanswered_site, page_objects_of_site, tags_of_sites
@@ -167,7 +169,7 @@ class _Day(click.DateTime):
 )
 @click.option(
     "--requisites",
-    type=click.Choice(MODES),
+    type=click.Choice(MODES, case_sensitive=False),
     metavar="none|lead|all",
     help="What else to capture for each new or changed post: its lead image, all images, stylesheets and fonts "
     "of the page, or nothing  [default: the site's setting, or lead]",
@@ -277,6 +279,12 @@ def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
         if tag and not sites:
             raise TagNotFound(tag, {one for row in known for one in row["tags"]})
         excluded = {url for url, own in settings.items() if own.get("crawl") is False}
+        note_other_archive(options.archive, is_needed=not (sites or options.demo), quiet=options.is_silent)
+        if not (sites or known or options.demo or options.is_silent):
+            print_notice(
+                f"There is no archive with sites at {options.archive}, so the demonstration blog is crawled. 'archiver "
+                "crawl URL' crawls a site."
+            )
         urls = _resolve_start_urls(
             sites, {row["name"]: row["start_url"] for row in known}, options.demo, stack, excluded
         )
@@ -299,11 +307,13 @@ def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
 
 
 def _ask_about_post(options: CrawlOptions, url: str, known: Sequence[dict[str, Any]]) -> str:
-    """Returns the start URL to crawl: `url` unless it looks like one post and is no site of the archive (`known`). Then
-    the person at the terminal chooses: to crawl the site of the post, or to archive only the post, which ends the
-    command. Raises LooksLikePost if there is no terminal.
+    """Returns the start URL to crawl: `url` unless it looks like one post, or is an article of the archive, and is no
+    site of the archive (`known`). Then the person at the terminal chooses: to crawl the site of the post, or to archive
+    only the post, which ends the command. Raises LooksLikePost if there is no terminal.
     """
-    if any(row["name"] == Scope.of(url).name for row in known) or not looks_like_post(url):
+    if any(row["name"] == Scope.of(url).name for row in known):
+        return url
+    if not looks_like_post(url) and not (known and _is_article(options.archive, url)):
         return url
     parts = urlsplit(url)
     around = max(
@@ -318,7 +328,7 @@ def _ask_about_post(options: CrawlOptions, url: str, known: Sequence[dict[str, A
     click.echo(f"{url} looks like one post.", err=True)
     chosen = click.prompt(
         f"Archive only this [page], or crawl the whole [site] {home}?",
-        type=click.Choice(["page", "site"]),
+        type=click.Choice(["page", "site"], case_sensitive=False),
         show_choices=False,
         prompt_suffix=" ",
         err=True,
@@ -337,6 +347,15 @@ def _ask_about_post(options: CrawlOptions, url: str, known: Sequence[dict[str, A
         contact=options.contact,
     )
     return context.exit(0)
+
+
+def _is_article(archive: str, url: str) -> bool:
+    """Returns True if the archive has an article that was seen at this URL."""
+    with opened(archive, read_only=True) as db:
+        try:
+            return bool(find_article(db, url))
+        except (ArticleNotFound, ArticleRemoved):
+            return False
 
 
 def _note_new_sites(archive: str, urls: Collection[str], known: Collection[str]) -> None:

@@ -66,7 +66,7 @@ class ExportOptions:
 @click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Write at most N articles.")
 @click.option(
     "--fold",
-    type=click.Choice(("text", "cluster", "none")),
+    type=click.Choice(("text", "cluster", "none"), case_sensitive=False),
     is_flag=False,
     flag_value="text",
     default="none",
@@ -78,7 +78,7 @@ class ExportOptions:
     "-f",
     "--format",
     "form",
-    type=click.Choice((*FORMATS, *FOLDER_FORMATS, "epub", "wacz")),
+    type=click.Choice((*FORMATS, *FOLDER_FORMATS, "epub", "wacz"), case_sensitive=False),
     help="; ".join(f"{f.name}: {f.doc}" for f in FORMATS.values())
     + "; markdown, html, tei: a folder with a file for each article; epub: a book; wacz: the captures of the articles"
     "  [default: as the extension of FILE says, or jsonl]",

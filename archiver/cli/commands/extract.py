@@ -59,6 +59,9 @@ class ExtractOptions:
     contact: str | None
 
 
+_FORM = click.Choice(("json", "text", "markdown", "html", "tei"), case_sensitive=False)
+
+
 @click.command(short_help="Extract an article from one page, without an archive.")
 @click.argument("file", metavar="URL|FILE|FOLDER|-", type=click.Path())
 @click.option("--url", metavar="URL", help="The URL that the page in FILE was served at. Required for a file.")
@@ -66,14 +69,14 @@ class ExtractOptions:
     "-f",
     "--format",
     "form",
-    type=click.Choice(("json", "text", "markdown", "html", "tei")),
+    type=_FORM,
     default="json",
     show_default=True,
     help="json: all fields; text: title, date, authors and body as plain text; markdown, html, tei: the article with "
     "the structure of its text.",
 )
-@click.option("--json", "form", flag_value="json", help="Same as -f json.")
-@click.option("--text", "form", flag_value="text", help="Same as -f text.")
+@click.option("--json", "form", type=_FORM, flag_value="json", help="Same as -f json.")
+@click.option("--text", "form", type=_FORM, flag_value="text", help="Same as -f text.")
 @click.option("--evidence", is_flag=True, help="Show all candidates of each field, and why one of them was chosen.")
 @click.option(
     "--rules",
@@ -118,7 +121,7 @@ def extract(options: ExtractOptions) -> None:
     2 wrong usage.
     """
     file, form, evidence, rules, case = options.file, options.form, options.evidence, options.rules, options.case
-    if Path(file).is_dir():
+    if file and Path(file).is_dir():
         if options.url or rules or case or evidence or form not in ("json", "text"):
             raise click.UsageError(
                 f"{file} is a folder with cases: only --json or --text can be given with it. A case that is saved with "
@@ -216,6 +219,8 @@ def _fetch(options: ExtractOptions) -> _Source:
 def _read_file(file: str, url: str | None) -> _Source:
     from archiver.urls import start_address
 
+    if not file.strip():
+        raise UnreadableInput(repr(file), "give the URL of a page, or the name of a file or folder")
     if file != "-" and not Path(file).exists():
         is_address = re.match(r"[\w.-]+\.[^\W\d_]{2,}(?::\d+)?/|(?:localhost|[\d.]+):\d+", file)
         advice = f"; a page is fetched if its URL begins with its scheme: {start_address(file)}" if is_address else ""

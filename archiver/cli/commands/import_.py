@@ -651,6 +651,9 @@ def _format_file_summary(summary: dict[str, Any]) -> list[str]:
     named = [(file["file"], p) for file in summary["files"] for p in file["listed"]]
     lines += format_problems(named, summary["problems"])
     rate = summary["records"] / summary["seconds"] if summary["seconds"] else 0.0
-    lines.append("  " + ", ".join([*describe_new_rows(summary), f"{summary['seconds']:.1f} s, {rate:,.0f} records/s"]))
+    lines.append(
+        "  "
+        + ", ".join([*describe_new_rows(summary), f"{summary['seconds']:.1f} s, {count_noun(round(rate), 'record')}/s"])
+    )
     lines.append(f"  archive: {summary['archive']}")
     return [strip_control_characters(line) for line in lines]

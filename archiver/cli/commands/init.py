@@ -94,7 +94,7 @@ class _Answers:
 @click.option(
     "--run",
     "starter",
-    type=click.Choice(STARTERS),
+    type=click.Choice(STARTERS, case_sensitive=False),
     help="How crawls are started: by hand, or by files that are written for systemd, cron or Docker  [default: hand]",
 )
 @click.option("--crawl/--no-crawl", default=None, help="Crawl the sites at the end, or not, without asking.")
@@ -195,7 +195,11 @@ def _ask(options: InitOptions) -> _Answers:
     starter = options.starter
     if starter is None:
         question = "5. What starts the crawls"
-        starter = "hand" if options.yes else click.prompt(question, type=click.Choice(STARTERS), default="hand")
+        starter = (
+            "hand"
+            if options.yes
+            else click.prompt(question, type=click.Choice(STARTERS, case_sensitive=False), default="hand")
+        )
     read_setting(f"cadence={cadence}")
     if contact:
         _check_contact(contact)

@@ -68,9 +68,10 @@ def merge(others: tuple[str, ...], quiet: bool, as_json: bool, archive: str) -> 
 
 
 def _format_merged(other: str, merged: MergeResult) -> list[str]:
+    revised = f" ({merged.revised:,} of them with new revisions)" if merged.revised else ""
     parts = [
         count_noun(merged.articles, "new article"),
-        *([f"{merged.joined:,} known ({merged.revised:,} of them with new revisions)"] if merged.joined else []),
+        *([f"{merged.joined:,} known{revised}"] if merged.joined else []),
         count_noun(merged.captures, "capture"),
         count_noun(merged.pages, "URL"),
     ]

@@ -122,7 +122,7 @@ class DatasetBasis:
 )
 @click.option(
     "--fold",
-    type=click.Choice(("text", "cluster", "none")),
+    type=click.Choice(("text", "cluster", "none"), case_sensitive=False),
     default="none",
     show_default=True,
     help="Include only one of several articles with the same text (text) or of near-duplicates (cluster).",
@@ -136,7 +136,7 @@ class DatasetBasis:
 )
 @click.option(
     "--partition",
-    type=click.Choice(("auto", "none", "year", "site")),
+    type=click.Choice(("auto", "none", "year", "site"), case_sensitive=False),
     default="auto",
     show_default=True,
     help="Split the articles into files; auto: by year if there are 250,000 or more.",

@@ -65,6 +65,7 @@ class _Search(OptionalValueCommand):
     meant: ClassVar[dict[str, str]] = {
         **QueryCommand.meant,
         "-o": "'archiver export QUERY -o FILE'",
+        "-O": "'archiver export QUERY -o FILE'",
         "-f": "--json, --jsonl or --csv",
     }
     optional: ClassVar[dict[str, OptionalValue]] = {
@@ -150,7 +151,7 @@ class FeedOptions:
 @click.option("--all", "duplicates", is_flag=True, help="Show all articles, also those with the same text.")
 @click.option(
     "--fold",
-    type=click.Choice(FOLDS),
+    type=click.Choice(FOLDS, case_sensitive=False),
     help="Combine articles with the same text (text) or near-duplicates (cluster) into one result, or show all of "
     "them (none, same as --all)  [default: text]",
 )
@@ -164,7 +165,7 @@ class FeedOptions:
 @click.option(
     "--histogram",
     "histogram",
-    type=click.Choice((*_UNITS, "auto")),
+    type=click.Choice((*_UNITS, "auto"), case_sensitive=False),
     metavar="[year|month|day]",
     help="Count results by time, and show periods without archived articles.",
 )
@@ -176,7 +177,7 @@ class FeedOptions:
     help="Show which share of the archived articles (those that match QUERY and the options) contains this word, "
     "phrase or query, over time; may be repeated to compare several.",
 )
-@click.option("--by", type=click.Choice(_UNITS), help="Period for --trend: year, month or day.")
+@click.option("--by", type=click.Choice(_UNITS, case_sensitive=False), help="Period for --trend: year, month or day.")
 @click.option(
     "--plot",
     metavar="FILE",
@@ -590,7 +591,7 @@ _FEED_FORMATS = {".xml": ("atom",), ".atom": ("atom",), ".json": ("json",)}
     "-f",
     "--format",
     "form",
-    type=click.Choice(["atom", "json"]),
+    type=click.Choice(["atom", "json"], case_sensitive=False),
     help="atom: RFC 4287; json: JSON Feed 1.1  [default: as the extension of FILE says, or atom]",
 )
 @click.option(

@@ -197,7 +197,7 @@ def _format_fields(record: dict[str, Any], revisions: list[dict[str, Any]]) -> l
         ("aliases", " ".join(record["aliases"])),
         ("revision", _describe_number(record["revision"], revisions)),
         ("revisions", "; ".join(edits) if len(edits) > 1 else ""),
-        ("seen", f"{format_time(record['first_seen'])} to {format_time(record['last_seen'])}"),
+        ("seen", " to ".join(dict.fromkeys(format_time(record[name]) for name in ("first_seen", "last_seen")))),
         ("gone", f"since {format_time(record['gone_at'])}" if record["gone_at"] else ""),
         ("same text as", str(record["duplicate_of"] or "")),
         (
@@ -275,7 +275,11 @@ _STYLES = ("bibtex", "ris", "csl-json", "apa", "chicago", "mla")
 @click.argument("articles", metavar="[ID|URL]...", nargs=-1, shell_complete=complete("article"))
 @click.option("--query", metavar="QUERY", help="Also cite all results of this search, best first.")
 @click.option(
-    "--style", type=click.Choice(_STYLES), default="bibtex", show_default=True, help="Format of the references."
+    "--style",
+    type=click.Choice(_STYLES, case_sensitive=False),
+    default="bibtex",
+    show_default=True,
+    help="Format of the references.",
 )
 @click.option(
     "--revision",
@@ -283,7 +287,13 @@ _STYLES = ("bibtex", "ris", "csl-json", "apa", "chicago", "mla")
     metavar="N",
     help="Cite revision N of an article  [default: the current one]",
 )
-@click.option("--json", "style", flag_value="csl-json", help="The same as --style csl-json.")
+@click.option(
+    "--json",
+    "style",
+    type=click.Choice(_STYLES, case_sensitive=False),
+    flag_value="csl-json",
+    help="The same as --style csl-json.",
+)
 @archive_option
 def cite(articles: tuple[str, ...], query: str | None, style: str, revision: int | None, archive: str) -> None:
     """Print citations of articles for a reference manager, LaTeX or a list of references.

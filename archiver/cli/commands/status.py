@@ -101,7 +101,7 @@ def _read_levels(context: click.Context, parameter: click.Parameter, value: str)
 )
 @click.option(
     "--sort",
-    type=click.Choice(SORTS),
+    type=click.Choice(SORTS, case_sensitive=False),
     default="health",
     show_default=True,
     help="Order of the table: the worst, most, latest or soonest first.",

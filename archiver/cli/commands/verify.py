@@ -22,7 +22,7 @@ import click
 from archiver import __version__
 from archiver.cli.options import archive_option, complete, json_option, pass_options_as
 from archiver.cli.terminal import count_noun, format_time, print_json, print_lines, show_stage_progress, styled_line
-from archiver.errors import ArchiverError
+from archiver.errors import ArchiverError, count_typos
 
 if TYPE_CHECKING:
     from archiver.maintenance.archive_verification_and_repair import VerifyResult
@@ -295,6 +295,7 @@ def doctor(as_json: bool, archive: str) -> None:
         _diagnose_versions(),
         _diagnose_extras(),
         _diagnose_settings(),
+        *_diagnose_environment(),
         _diagnose_disk(path),
         _diagnose_browser(),
         *_diagnose_archive(path, now),
@@ -341,6 +342,22 @@ def _is_installed(package: str) -> bool:
     except metadata.PackageNotFoundError:
         return False
     return True
+
+
+_VARIABLES = ("ARCHIVER_ARCHIVE", "ARCHIVER_CONFIG", "ARCHIVER_CONTACT", "ARCHIVER_MEMORY", "ARCHIVER_WEB_MEMORY")
+
+
+def _diagnose_environment() -> list[Diagnosis]:
+    """Returns a note for each environment variable that seems to be one of the program's, mistyped."""
+    return [
+        Diagnosis("variables", "note", f"{name} is set, but nothing reads it; did you mean {known}?")
+        for name in os.environ
+        for known in _VARIABLES
+        if name not in _VARIABLES and count_typos(name, known, _MOST_TYPOS) <= _MOST_TYPOS
+    ]
+
+
+_MOST_TYPOS = 2
 
 
 def _diagnose_settings() -> Diagnosis:

@@ -196,7 +196,8 @@ def _is_excluded_by_learned_rule(found: dict[str, Any]) -> bool:
 
 def _format_source(source: dict[str, Any]) -> str:
     origin = " ".join(part for part in (source["source"], source["found_on"]) if part)
-    return f"{origin} ({source['first_seen'][:10]} to {source['last_seen'][:10]})"
+    days = dict.fromkeys((source["first_seen"][:10], source["last_seen"][:10]))
+    return f"{origin} ({' to '.join(days)})"
 
 
 def _format_capture_times(source: dict[str, Any]) -> str:
