@@ -39,7 +39,7 @@ EXCEPTIONS = {
     "datasets/snapshot_writer.py": "columns of references.csv, and properties of a GeoJSON feature",
     "search/citations.py": "BibTeX's fields",
     "maintenance/merge_archive_articles.py": "numbers that only one archive knows",
-    "web/change_pages.py": "what the page compares in a way of its own",
+    "web/what_changed_page_and_feed.py": "what the page compares in a way of its own",
     "web/datasette_app.py": "columns of the first screen of a table",
     "web/article_pages.py": "what has a place of its own on one page",
 }

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from archiver.cli.options import (
+from archiver.cli.shared_options_and_completion import (
     archive_option,
     complete,
     complete_setting,
@@ -28,7 +28,7 @@ from archiver.cli.options import (
     tag_option,
     workers_option,
 )
-from archiver.cli.terminal import count_noun, open_output, print_json, print_lines, styled_line
+from archiver.cli.terminal_output import count_noun, open_output, print_json, print_lines, styled_line
 from archiver.errors import ArchiverError
 from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlPlan, host_of, make_plan
 from archiver.storage.archive_opening_and_transactions import writing

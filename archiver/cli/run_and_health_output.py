@@ -15,8 +15,8 @@ from typing import Any
 import click
 
 from archiver import __version__
-from archiver.cli.options import DEFAULT_ARCHIVE
-from archiver.cli.terminal import count_noun, format_time, open_output, print_json, print_lines, styled_line
+from archiver.cli.shared_options_and_completion import DEFAULT_ARCHIVE
+from archiver.cli.terminal_output import count_noun, format_time, open_output, print_json, print_lines, styled_line
 from archiver.errors import ArchiverError
 from archiver.health.accepted_findings_and_health_inputs import accept_findings_of, read_health, read_move_advice
 from archiver.health.health_report_and_metrics import OverallHealth, format_metrics, health_as_json, judge_all

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 from sqlite_utils import Database
 
-from archiver.cli.options import DEFAULT_ARCHIVE
-from archiver.cli.terminal import (
+from archiver.cli.shared_options_and_completion import DEFAULT_ARCHIVE
+from archiver.cli.terminal_output import (
     console,
     count_noun,
     open_output,

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 import click
 from rich.cells import cell_len
 
-from archiver.cli.terminal import count_noun, format_percent, has_colours, strip_control_characters
+from archiver.cli.terminal_output import count_noun, format_percent, has_colours, strip_control_characters
 from archiver.health.health_rules import LEVELS
 from archiver.health.site_status_table_and_history import HistoricalRun, Measure, SiteRow, measures_of
 from archiver.storage.column_values import stored_time

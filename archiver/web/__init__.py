@@ -2,8 +2,10 @@
 
     datasette_app.py      builds and runs the application; Datasette's hooks: routes, menu links, response headers
     dispatch.py           the table of pages; turns a request into a response
-    web_requests.py       requests, responses, and searches as URL arguments; rejects unsafe requests
-    *_pages.py            the pages; search_widgets.py has their charts and maps, search_filters.py their filters
+    page_requests_and_responses.py
+                          requests, responses, and searches as URL arguments; rejects unsafe requests
+    *_pages.py, *_page*.py
+                          the pages; search_charts_and_map.py has their charts and maps, search_filters.py their filters
                           and what is said about a search that finds nothing
     replay.py             captured pages made safe, and Memento addresses
     templates/, static/   one template per page, all based on layout.html; style sheets and scripts

@@ -60,11 +60,8 @@ from archiver.storage.article_tables import article_record_reader as records
 from archiver.storage.article_tables.article_record_reader import cluster_of
 from archiver.storage.article_tables.captures_redirects_and_import_records import captured_urls
 from archiver.storage.page_requisite_records import captured_lead_image
-from archiver.web.capture_pages import make_payload_response, read_capture
-from archiver.web.replay import build_memento_url, format_timestamp
-from archiver.web.search_widgets import MapDot, map_canvas, map_position
-from archiver.web.site_pages import identify_sites, name_sites
-from archiver.web.web_requests import (
+from archiver.web.capture_and_memento_pages import make_payload_response, read_capture
+from archiver.web.page_requests_and_responses import (
     MANY,
     ArchiveRequest,
     CannotAnswer,
@@ -77,6 +74,9 @@ from archiver.web.web_requests import (
     parse_query,
     parse_revision,
 )
+from archiver.web.replay import build_memento_url, format_timestamp
+from archiver.web.search_charts_and_map import MapDot, map_canvas, map_position
+from archiver.web.site_pages import identify_sites, name_sites
 
 _MAX_SIMILAR = 5
 _MAX_COPIES = 8

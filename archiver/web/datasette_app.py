@@ -50,7 +50,7 @@ from archiver.web.dispatch import (
     serve_static_file,
     static_url,
 )
-from archiver.web.web_requests import Application, build_url, guard_application
+from archiver.web.page_requests_and_responses import Application, build_url, guard_application
 
 # The archive as a Datasette database, for its tables and custom SQL.
 

@@ -54,10 +54,9 @@ from archiver.errors import (
 from archiver.health.health_report_and_metrics import Failure, ProbeResult
 from archiver.search.query_parser import token_end
 from archiver.storage.archive_opening_and_transactions import environment_error, is_environment_error
-from archiver.web import web_requests
+from archiver.web import page_requests_and_responses as web_requests
 from archiver.web.archive_access import DATABASE, ServedArchive, get_served_archive
-from archiver.web.rendering import render_page
-from archiver.web.web_requests import (
+from archiver.web.page_requests_and_responses import (
     FORM_PAGES,
     LABELS,
     ArchiveRequest,
@@ -69,6 +68,7 @@ from archiver.web.web_requests import (
     build_url,
     reader_sentence,
 )
+from archiver.web.rendering import render_page
 
 # The pages.
 
@@ -110,18 +110,18 @@ class PageRoute:
 
 PAGES: tuple[PageRoute, ...] = (
     PageRoute("/", "front_page.front_page"),
-    PageRoute("/search", "search_pages.search_page", "Search"),
-    PageRoute("/changes", "change_pages.changes_page", "What changed"),
-    PageRoute("/changes/feed", "change_pages.changes_feed"),
-    PageRoute("/trends", "search_pages.trends_page", "Trends"),
-    PageRoute("/concordance", "search_pages.concordance_page", "Concordance"),
-    PageRoute("/searches", "search_pages.searches_page", "Saved searches"),
-    PageRoute("/searches/{name}", "search_pages.saved_search_page"),
-    PageRoute("/searches/{name}/feed", "search_pages.feed_page"),
-    PageRoute("/search/feed", "collections_and_feeds.search_feed_page"),
-    PageRoute("/search/follow", "collections_and_feeds.follow_page"),
-    PageRoute("/collection", "collections_and_feeds.collection_page", "Collection"),
-    PageRoute("/export", "search_pages.export_page"),
+    PageRoute("/search", "search_trend_and_concordance_pages.search_page", "Search"),
+    PageRoute("/changes", "what_changed_page_and_feed.changes_page", "What changed"),
+    PageRoute("/changes/feed", "what_changed_page_and_feed.changes_feed"),
+    PageRoute("/trends", "search_trend_and_concordance_pages.trends_page", "Trends"),
+    PageRoute("/concordance", "search_trend_and_concordance_pages.concordance_page", "Concordance"),
+    PageRoute("/searches", "search_trend_and_concordance_pages.searches_page", "Saved searches"),
+    PageRoute("/searches/{name}", "search_trend_and_concordance_pages.saved_search_page"),
+    PageRoute("/searches/{name}/feed", "search_trend_and_concordance_pages.feed_page"),
+    PageRoute("/search/feed", "collection_and_feed_pages.search_feed_page"),
+    PageRoute("/search/follow", "collection_and_feed_pages.follow_page"),
+    PageRoute("/collection", "collection_and_feed_pages.collection_page", "Collection"),
+    PageRoute("/export", "search_trend_and_concordance_pages.export_page"),
     PageRoute("/sites", "site_pages.sites_page", "Sites"),
     PageRoute("/site/{name*}", "site_pages.site_page"),
     PageRoute("/article/{id}", "article_pages.article_page"),
@@ -132,13 +132,13 @@ PAGES: tuple[PageRoute, ...] = (
     PageRoute("/article/{id}/diff", "article_pages.diff_page"),
     PageRoute("/article/{id}/cite/{style}", "article_pages.cite_page"),
     PageRoute("/article/{id}/image", "article_pages.image_page"),
-    PageRoute("/article/{id}/captures", "capture_pages.article_captures_page"),
-    PageRoute("/capture/{number}", "capture_pages.capture_page"),
-    PageRoute("/capture/{number}/record", "capture_pages.record_page"),
-    PageRoute("/capture/{number}/payload", "capture_pages.payload_page"),
-    PageRoute("/captures/{place*}", "capture_pages.url_captures_page", names_address=True),
-    PageRoute("/view/{place*}", "capture_pages.view_page", names_address=True),
-    PageRoute("/web/{place*}", "capture_pages.memento_page", names_address=True),
+    PageRoute("/article/{id}/captures", "capture_and_memento_pages.article_captures_page"),
+    PageRoute("/capture/{number}", "capture_and_memento_pages.capture_page"),
+    PageRoute("/capture/{number}/record", "capture_and_memento_pages.record_page"),
+    PageRoute("/capture/{number}/payload", "capture_and_memento_pages.payload_page"),
+    PageRoute("/captures/{place*}", "capture_and_memento_pages.url_captures_page", names_address=True),
+    PageRoute("/view/{place*}", "capture_and_memento_pages.view_page", names_address=True),
+    PageRoute("/web/{place*}", "capture_and_memento_pages.memento_page", names_address=True),
 )
 
 

@@ -26,10 +26,10 @@ from archiver.search.word_splitting import split_into_words
 from archiver.storage.column_values import stored_texts
 from archiver.storage.completeness_and_url_history import PostCounts, count_posts_of_sites
 from archiver.web.archive_access import get_cached
-from archiver.web.change_pages import DELETIONS, EDITS, SHOWN, ChangeFilter, link_of, load_changes
-from archiver.web.search_pages import search_page
+from archiver.web.page_requests_and_responses import PARSERS, ArchiveRequest, PageResponse
+from archiver.web.search_trend_and_concordance_pages import search_page
 from archiver.web.site_pages import HomePage, find_home_page, find_icon
-from archiver.web.web_requests import PARSERS, ArchiveRequest, PageResponse
+from archiver.web.what_changed_page_and_feed import DELETIONS, EDITS, SHOWN, ChangeFilter, link_of, load_changes
 
 _SEARCH_ARGUMENTS = frozenset({"q", "by", "values", *OPTIONS, *PARSERS})
 _SITES, _ARTICLES, _CHANGES = 12, 6, 5

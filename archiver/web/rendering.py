@@ -19,7 +19,7 @@ from archiver.items import format_degrees
 from archiver.search.citations import format_coins
 from archiver.search.concordance import text_direction
 from archiver.search.query_plans_hits_and_facets import format_published
-from archiver.web.web_requests import PageResponse, WebRequest, without_commands
+from archiver.web.page_requests_and_responses import PageResponse, WebRequest, without_commands
 
 # Templates.
 

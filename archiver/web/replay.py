@@ -26,7 +26,7 @@ from archiver.errors import BadAddress
 from archiver.extraction.page import Page
 from archiver.storage.article_tables.captures_redirects_and_import_records import Row, time_of
 from archiver.urls import asset_address, srcset_urls
-from archiver.web.web_requests import ArchiveRequest, CannotAnswer
+from archiver.web.page_requests_and_responses import ArchiveRequest, CannotAnswer
 
 # Memento (RFC 7089): addresses, Link headers and TimeMaps.
 

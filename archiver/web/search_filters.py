@@ -21,9 +21,9 @@ from archiver.search.query_plans_hits_and_facets import FACETS, count_facets, pl
 from archiver.search.query_tree import DEFAULT_KM, Box, Key, circle_bounds
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.web.archive_access import get_cached, strip_paging
+from archiver.web.page_requests_and_responses import ArchiveRequest, SearchLinks, format_query, make_search_link
 from archiver.web.rendering import name_language
 from archiver.web.site_pages import identify_sites
-from archiver.web.web_requests import ArchiveRequest, SearchLinks, format_query, make_search_link
 
 # Facets.
 

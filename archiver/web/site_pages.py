@@ -48,10 +48,8 @@ from archiver.storage.sites_settings_and_rules import (
     tags_of_sites,
 )
 from archiver.web.archive_access import get_cached
-from archiver.web.capture_pages import read_capture
-from archiver.web.replay import memento_url_of
-from archiver.web.search_widgets import build_bars
-from archiver.web.web_requests import (
+from archiver.web.capture_and_memento_pages import read_capture
+from archiver.web.page_requests_and_responses import (
     ArchiveRequest,
     CannotAnswer,
     PageResponse,
@@ -59,6 +57,8 @@ from archiver.web.web_requests import (
     parse_offset,
     reader_sentence,
 )
+from archiver.web.replay import memento_url_of
+from archiver.web.search_charts_and_map import build_bars
 
 _RUNS = 20
 _OUTCOMES = {"not-article": "not an article", "out-of-scope": "out of scope", "trap": "crawler trap"}

@@ -13,7 +13,7 @@ import click
 import scrapy.core.downloader.contextfactory  # noqa: F401
 
 from archiver.cli.commands.search import update_search_index
-from archiver.cli.options import (
+from archiver.cli.shared_options_and_completion import (
     archive_option,
     json_option,
     note_other_archive,
@@ -22,7 +22,7 @@ from archiver.cli.options import (
     read_bytes,
     workers_option,
 )
-from archiver.cli.terminal import count_noun, print_json, print_lines, styled_line
+from archiver.cli.terminal_output import count_noun, print_json, print_lines, styled_line
 from archiver.scheduling.adding_named_pages import AddOptions, NamedPage, PageOutcome, add_pages
 from archiver.storage.page_requisite_records import MODES
 

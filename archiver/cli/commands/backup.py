@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import archive_option, json_option, pass_options_as
-from archiver.cli.terminal import confirm, count_noun, exit_on_sigterm, format_time, print_json, show_stage_progress
+from archiver.cli.shared_options_and_completion import archive_option, json_option, pass_options_as
+from archiver.cli.terminal_output import (
+    confirm,
+    count_noun,
+    exit_on_sigterm,
+    format_time,
+    print_json,
+    show_stage_progress,
+)
 
 if TYPE_CHECKING:
     from archiver.maintenance.backup_run_and_removed_posts import BackupResult

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import archive_option, complete, list_options
-from archiver.cli.terminal import (
+from archiver.cli.shared_options_and_completion import archive_option, complete, list_options
+from archiver.cli.terminal_output import (
     count_noun,
     format_percent,
     format_time,

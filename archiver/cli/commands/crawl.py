@@ -23,17 +23,6 @@ import click
 import scrapy.core.downloader.contextfactory  # noqa: F401
 
 from archiver.cli.commands.search import update_search_index
-from archiver.cli.options import (
-    archive_option,
-    complete,
-    json_option,
-    log_format_option,
-    note_other_archive,
-    pass_options_as,
-    politeness_options,
-    tag_option,
-    workers_option,
-)
 from archiver.cli.run_and_health_output import (
     format_health,
     format_run_summary,
@@ -44,7 +33,18 @@ from archiver.cli.run_and_health_output import (
     read_health_after_crawl,
     suggest_searches,
 )
-from archiver.cli.terminal import format_time
+from archiver.cli.shared_options_and_completion import (
+    archive_option,
+    complete,
+    json_option,
+    log_format_option,
+    note_other_archive,
+    pass_options_as,
+    politeness_options,
+    tag_option,
+    workers_option,
+)
+from archiver.cli.terminal_output import format_time
 from archiver.discovery.url_classifier_and_patterns import looks_like_post
 from archiver.errors import ArticleNotFound, ArticleRemoved, LooksLikePost, TagNotFound, count_typos
 from archiver.health.notification_messages_and_channels import notify_after_runs

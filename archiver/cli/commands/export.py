@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archiver.cli.options import (
+from archiver.cli.shared_options_and_completion import (
     QueryCommand,
     QueryOptions,
     archive_option,
@@ -18,7 +18,7 @@ from archiver.cli.options import (
     query_options,
     refuse_unknown_options,
 )
-from archiver.cli.terminal import count_noun, open_output
+from archiver.cli.terminal_output import count_noun, open_output
 from archiver.datasets.record_formats import FORMATS
 
 if TYPE_CHECKING:

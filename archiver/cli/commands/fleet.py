@@ -18,8 +18,8 @@ import click
 
 from archiver.cli.commands.import_ import DAY, parse_last_day
 from archiver.cli.commands.reextract import forget_page_objects_option, parse_time_bounds
-from archiver.cli.options import archive_option, capture_filter_options, json_option
-from archiver.cli.terminal import count_noun, format_time, print_details, print_json, print_table
+from archiver.cli.shared_options_and_completion import archive_option, capture_filter_options, json_option
+from archiver.cli.terminal_output import count_noun, format_time, print_details, print_json, print_table
 from archiver.fields import EVIDENCE
 
 if TYPE_CHECKING:
@@ -493,7 +493,7 @@ def collect(storage: str, apart: Path | None, unfinished: bool, quiet: bool, as_
     """
     from dataclasses import asdict
 
-    from archiver.cli.terminal import show_stage_progress
+    from archiver.cli.terminal_output import show_stage_progress
     from archiver.fleet.shard_storage_and_manifests import ShardStorage, storage_owner
     from archiver.fleet.shard_transfer_and_collection import (
         CollectedShards,

@@ -18,7 +18,7 @@ import click
 from click.core import ParameterSource
 
 from archiver.cli.commands.remove import Takedown, remove_posts
-from archiver.cli.options import (
+from archiver.cli.shared_options_and_completion import (
     DEFAULT_ARCHIVE,
     QueryCommand,
     QueryOptions,
@@ -29,7 +29,7 @@ from archiver.cli.options import (
     query_options,
     refuse_unknown_options,
 )
-from archiver.cli.terminal import count_noun, exit_on_sigterm, print_json, print_table
+from archiver.cli.terminal_output import count_noun, exit_on_sigterm, print_json, print_table
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

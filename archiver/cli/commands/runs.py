@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import click
 
-from archiver.cli.options import archive_option, complete, json_option, list_options
-from archiver.cli.terminal import count_noun, format_time, print_json, print_table, print_values
+from archiver.cli.shared_options_and_completion import archive_option, complete, json_option, list_options
+from archiver.cli.terminal_output import count_noun, format_time, print_json, print_table, print_values
 
 
 @click.group(short_help="List the runs of crawls, and undo one.", invoke_without_command=True)

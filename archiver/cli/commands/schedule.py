@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import (
+from archiver.cli.shared_options_and_completion import (
     archive_option,
     list_options,
     log_format_option,
@@ -20,7 +20,7 @@ from archiver.cli.options import (
     politeness_options,
     workers_option,
 )
-from archiver.cli.terminal import count_noun, format_time, print_table, print_values
+from archiver.cli.terminal_output import count_noun, format_time, print_table, print_values
 
 if TYPE_CHECKING:
     from archiver.scheduling.crawl_plans_and_results import CrawlOutcome

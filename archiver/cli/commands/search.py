@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
-from archiver.cli.options import (
+from archiver.cli.shared_options_and_completion import (
     OptionalValue,
     OptionalValueCommand,
     QueryCommand,
@@ -32,7 +32,7 @@ from archiver.cli.options import (
     query_options,
     refuse_unknown_options,
 )
-from archiver.cli.terminal import (
+from archiver.cli.terminal_output import (
     count_noun,
     format_time,
     open_output,

@@ -13,7 +13,7 @@ from urllib.request import ProxyHandler, build_opener
 
 import click
 
-from archiver.cli.options import archive_option, complete
+from archiver.cli.shared_options_and_completion import archive_option, complete
 
 
 @click.command(short_help="Browse the archive in a web browser.")

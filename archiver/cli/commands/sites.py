@@ -20,8 +20,15 @@ from archiver.cli.bulk_site_commands_and_check import (
     set_,
     tag,
 )
-from archiver.cli.options import archive_option, complete, json_option, list_options, read_bytes, tag_option
-from archiver.cli.terminal import (
+from archiver.cli.shared_options_and_completion import (
+    archive_option,
+    complete,
+    json_option,
+    list_options,
+    read_bytes,
+    tag_option,
+)
+from archiver.cli.terminal_output import (
     confirm,
     count_noun,
     format_time,

@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import archive_option, complete, list_options, pass_options_as, tag_option
-from archiver.cli.terminal import (
+from archiver.cli.shared_options_and_completion import (
+    archive_option,
+    complete,
+    list_options,
+    pass_options_as,
+    tag_option,
+)
+from archiver.cli.terminal_output import (
     count_noun,
     format_time,
     print_json,

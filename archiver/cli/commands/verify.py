@@ -20,8 +20,15 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from archiver import __version__
-from archiver.cli.options import archive_option, complete, json_option, pass_options_as
-from archiver.cli.terminal import count_noun, format_time, print_json, print_lines, show_stage_progress, styled_line
+from archiver.cli.shared_options_and_completion import archive_option, complete, json_option, pass_options_as
+from archiver.cli.terminal_output import (
+    count_noun,
+    format_time,
+    print_json,
+    print_lines,
+    show_stage_progress,
+    styled_line,
+)
 from archiver.errors import ArchiverError, count_typos
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from archiver.cli.options import archive_option, complete, json_option
-from archiver.cli.terminal import count_noun, format_time, print_details, print_json, print_lines, styled_line
+from archiver.cli.shared_options_and_completion import archive_option, complete, json_option
+from archiver.cli.terminal_output import count_noun, format_time, print_details, print_json, print_lines, styled_line
 
 _OUTCOMES = {
     "due": "waiting to be fetched",

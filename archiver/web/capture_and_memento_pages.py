@@ -42,16 +42,9 @@ from archiver.storage.tombstones import is_payload_removed, tombstone_at, tombst
 from archiver.urls import asset_address, urlkey
 from archiver.warc.warc_records import StoredResponse, compute_payload_digest, read_record
 from archiver.warc.warc_repair_rewriting_and_digests import CheckedRecord, check_record_at
-from archiver.web import replay, web_requests
-from archiver.web.replay import (
-    POLICY,
-    build_memento_url,
-    find_requisites,
-    format_timestamp,
-    parse_memento_address,
-    sanitize_page,
-)
-from archiver.web.web_requests import (
+from archiver.web import page_requests_and_responses as web_requests
+from archiver.web import replay
+from archiver.web.page_requests_and_responses import (
     MANY,
     ArchiveRequest,
     CannotAnswer,
@@ -60,6 +53,14 @@ from archiver.web.web_requests import (
     find_capture_row,
     find_requested_article,
     parse_offset,
+)
+from archiver.web.replay import (
+    POLICY,
+    build_memento_url,
+    find_requisites,
+    format_timestamp,
+    parse_memento_address,
+    sanitize_page,
 )
 
 

@@ -29,10 +29,10 @@ from archiver.storage.article_tables.captures_redirects_and_import_records impor
 from archiver.storage.page_requisite_records import captured_lead_image
 from archiver.storage.sites_settings_and_rules import find_site
 from archiver.web.archive_access import get_cached
-from archiver.web.collections_and_feeds import answer_feed
+from archiver.web.collection_and_feed_pages import answer_feed
+from archiver.web.page_requests_and_responses import ArchiveRequest, CannotAnswer, PageResponse, RawResponse
 from archiver.web.replay import build_memento_url
 from archiver.web.site_pages import identify_sites
-from archiver.web.web_requests import ArchiveRequest, CannotAnswer, PageResponse, RawResponse
 
 # Which changes there are.
 

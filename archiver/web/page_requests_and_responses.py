@@ -128,7 +128,7 @@ class PageResponse:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     policy: str = ""
-    """The page's Content-Security-Policy, if it differs from `archiver.web.web_requests.OWN`."""
+    """The page's Content-Security-Policy, if it differs from `archiver.web.page_requests_and_responses.OWN`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class RawResponse:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     policy: str = ""
-    """The response's Content-Security-Policy, if it differs from `archiver.web.web_requests.INERT`."""
+    """The response's Content-Security-Policy, if it differs from `archiver.web.page_requests_and_responses.INERT`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,8 @@ from archiver.search.histograms_trends_and_charts import (
 from archiver.search.query_tree import Box
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.web.archive_access import get_cached, strip_paging
+from archiver.web.page_requests_and_responses import ArchiveRequest, SearchLinks
 from archiver.web.rendering import name_period
-from archiver.web.web_requests import ArchiveRequest, SearchLinks
 
 # The shown periods: an article dated 9998 must not squeeze all others into one bar.
 

@@ -1,4 +1,6 @@
-"""Options that several commands share: the archive, politeness, the query and JSON output."""
+"""Options that several commands share (the archive, politeness, the query, JSON output), and the completion of their
+values in a shell.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 import click
 from click.shell_completion import CompletionItem
 
-from archiver.cli.terminal import strip_control_characters
+from archiver.cli.terminal_output import strip_control_characters
 from archiver.errors import ArchiveNotFound, ArchiverError, UnreadableInput
 from archiver.fields import EVIDENCE
 

@@ -16,9 +16,7 @@ from archiver.search.citations import STYLE_NAMES, STYLES, build_citation
 from archiver.search.feeds import TYPES, Feed, FeedFormat, changes_feed, write_atom, write_json_feed
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.storage.article_tables.article_record_reader import find_article, records
-from archiver.web.search_pages import EXPORT_FORMATS
-from archiver.web.site_pages import identify_sites, name_sites
-from archiver.web.web_requests import (
+from archiver.web.page_requests_and_responses import (
     LONG,
     MANY,
     ArchiveRequest,
@@ -31,6 +29,8 @@ from archiver.web.web_requests import (
     parse_offset,
     parse_query,
 )
+from archiver.web.search_trend_and_concordance_pages import EXPORT_FORMATS
+from archiver.web.site_pages import identify_sites, name_sites
 
 # Collections.
 

@@ -43,29 +43,7 @@ from archiver.search.sorting_and_duplicate_folding import FOLDS, Sort
 from archiver.storage.article_tables.article_record_reader import records
 from archiver.storage.page_requisite_records import captured_lead_image
 from archiver.web.archive_access import get_cached, strip_paging
-from archiver.web.replay import build_memento_url, format_timestamp
-from archiver.web.search_filters import (
-    MAX_VALUES,
-    VALUES,
-    Facet,
-    build_facets,
-    example_terms,
-    give_advice,
-    list_active_filters,
-    name_article,
-    show_titles,
-    sites_in,
-)
-from archiver.web.search_widgets import (
-    FEW_ARTICLES,
-    build_bars,
-    build_map,
-    build_trend_plot,
-    densest_window,
-    format_percent,
-)
-from archiver.web.site_pages import identify_sites
-from archiver.web.web_requests import (
+from archiver.web.page_requests_and_responses import (
     MAX_HITS,
     PAGE_SIZE,
     ArchiveRequest,
@@ -80,6 +58,28 @@ from archiver.web.web_requests import (
     make_search_link,
     parse_query,
 )
+from archiver.web.replay import build_memento_url, format_timestamp
+from archiver.web.search_charts_and_map import (
+    FEW_ARTICLES,
+    build_bars,
+    build_map,
+    build_trend_plot,
+    densest_window,
+    format_percent,
+)
+from archiver.web.search_filters import (
+    MAX_VALUES,
+    VALUES,
+    Facet,
+    build_facets,
+    example_terms,
+    give_advice,
+    list_active_filters,
+    name_article,
+    show_titles,
+    sites_in,
+)
+from archiver.web.site_pages import identify_sites
 
 SORTS = (
     ("", "Relevance"),
