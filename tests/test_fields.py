@@ -40,7 +40,7 @@ EXCEPTIONS = {
     "search/citations.py": "BibTeX's fields",
     "maintenance/merge_archive_articles.py": "numbers that only one archive knows",
     "web/what_changed_page_and_feed.py": "what the page compares in a way of its own",
-    "web/datasette_app.py": "columns of the first screen of a table",
+    "web/web_server_and_datasette_app.py": "columns of the first screen of a table",
     "web/article_pages.py": "what has a place of its own on one page",
 }
 """Files that name three fields or more in one literal, and these fields."""

@@ -26,7 +26,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.datasets import cross_archive_duplicates, snapshot_tables
+from archiver.datasets import cross_archive_copies_and_decisions as cross_archive_duplicates
+from archiver.datasets import snapshot_tables
 from archiver.datasets.dataset_card_plots_and_checklist import CardSources, card_text, draw_plots, site_coverages
 from archiver.datasets.dataset_metadata import (
     DatasetFile,

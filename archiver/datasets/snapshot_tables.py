@@ -34,7 +34,7 @@ from archiver.datasets.withheld_text_and_leaked_passages import (
     words_of_text,
 )
 from archiver.errors import ExtraMissing
-from archiver.extraction.authors.person_names import is_organization
+from archiver.extraction.authors.byline_splitting_and_person_names import is_organization
 from archiver.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLISHED, STORED_LISTS, Shape
 from archiver.items import ORGANIZATIONS
 from archiver.markup.markdown_writer import to_markdown

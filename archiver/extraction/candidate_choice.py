@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors.person_names import WEAK_ACCOUNTS, is_organization, is_person
+from archiver.extraction.authors.byline_splitting_and_person_names import WEAK_ACCOUNTS, is_organization, is_person
 from archiver.extraction.date_parser import AddressDate, Moment
 from archiver.extraction.page import Page, language_tag
 from archiver.extraction.post_locator import title_in_url, title_similarity

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from archiver.extraction.authors.person_names import WEAK_ACCOUNTS
+from archiver.extraction.authors.byline_splitting_and_person_names import WEAK_ACCOUNTS
 from archiver.extraction.candidate_choice import MAX_SHOWN
 from archiver.extraction.post_locator import title_in_url
 from archiver.extraction.template.site_rules_and_constants import BY_HAND

@@ -20,7 +20,7 @@ from lxml.etree import _Element as Element
 from archiver.extraction import candidate_choice
 from archiver.extraction import categories_and_tags as _categories
 from archiver.extraction import date_candidates as _dates
-from archiver.extraction import geotags as _geotags
+from archiver.extraction import geotag_merging_and_publisher_place as _geotags
 from archiver.extraction import title as _title
 from archiver.extraction.authors import agency_and_outlet_credits as credits
 from archiver.extraction.authors import author_candidates as _authors
@@ -28,8 +28,8 @@ from archiver.extraction.authors.heading_byline import BylineBlock
 from archiver.extraction.body import NO_TEXT, RenderedText, below_title_line, hint_body, render_container
 from archiver.extraction.body import extract_body as read_body
 from archiver.extraction.date_parser import Moment, url_date, visible_date
-from archiver.extraction.geotags import geotag_evidence as geo_evidence
-from archiver.extraction.geotags import geotags, parse_place_key, with_publisher_role
+from archiver.extraction.geotag_merging_and_publisher_place import geotag_evidence as geo_evidence
+from archiver.extraction.geotag_merging_and_publisher_place import geotags, parse_place_key, with_publisher_role
 from archiver.extraction.page import Page
 from archiver.extraction.page_classifier import (
     UNDATED,

@@ -16,7 +16,7 @@ from sqlite_utils import Database
 
 from archiver.articles.article_comparison import is_further_part
 from archiver.articles.post_verdicts_by_page_form import POST_FORM_RULE
-from archiver.articles.revision_insertion_and_kept_values import (
+from archiver.articles.revision_order_reverts_and_kept_values import (
     differing_fields,
     edits_after_reextraction,
     kept_fields,

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from sqlite_utils import Database
 
-from archiver.articles.revision_insertion_and_kept_values import page_objects_named
+from archiver.articles.revision_order_reverts_and_kept_values import page_objects_named
 from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound, TagNotFound, did_you_mean
 from archiver.fields import EVIDENCE, LINKS
 from archiver.frontier.fetch_order_revisits_and_crawl_times import DEFAULT_CADENCE, parse_blackout, parse_cadence

@@ -1,6 +1,7 @@
 """The web interface of `archiver serve`, built on Datasette.
 
-    datasette_app.py      builds and runs the application; Datasette's hooks: routes, menu links, response headers
+    web_server_and_datasette_app.py
+                          builds and runs the application; Datasette's hooks: routes, menu links, response headers
     dispatch.py           the table of pages; turns a request into a response
     page_requests_and_responses.py
                           requests, responses, and searches as URL arguments; rejects unsafe requests

@@ -172,7 +172,7 @@ def attach_served_archive(datasette: Any, site: ServedArchive) -> None:
 
 
 def get_served_archive(datasette: Any) -> ServedArchive:
-    """Returns the archive that a Datasette instance serves. Raises KeyError if `archiver.web.datasette_app` did
-    not create the instance.
+    """Returns the archive that a Datasette instance serves. Raises KeyError if an instance was not created by
+    `archiver.web.web_server_and_datasette_app`.
     """
     return _SITES[datasette]

@@ -76,7 +76,7 @@ from archiver.web.page_requests_and_responses import (
 )
 from archiver.web.replay import build_memento_url, format_timestamp
 from archiver.web.search_charts_and_map import MapDot, map_canvas, map_position
-from archiver.web.site_pages import identify_sites, name_sites
+from archiver.web.site_and_metrics_pages import identify_sites, name_sites
 
 _MAX_SIMILAR = 5
 _MAX_COPIES = 8

@@ -30,7 +30,7 @@ from archiver.web.page_requests_and_responses import (
     parse_query,
 )
 from archiver.web.search_trend_and_concordance_pages import EXPORT_FORMATS
-from archiver.web.site_pages import identify_sites, name_sites
+from archiver.web.site_and_metrics_pages import identify_sites, name_sites
 
 # Collections.
 

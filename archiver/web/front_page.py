@@ -28,7 +28,7 @@ from archiver.storage.completeness_and_url_history import PostCounts, count_post
 from archiver.web.archive_access import get_cached
 from archiver.web.page_requests_and_responses import PARSERS, ArchiveRequest, PageResponse
 from archiver.web.search_trend_and_concordance_pages import search_page
-from archiver.web.site_pages import HomePage, find_home_page, find_icon
+from archiver.web.site_and_metrics_pages import HomePage, find_home_page, find_icon
 from archiver.web.what_changed_page_and_feed import DELETIONS, EDITS, SHOWN, ChangeFilter, link_of, load_changes
 
 _SEARCH_ARGUMENTS = frozenset({"q", "by", "values", *OPTIONS, *PARSERS})

@@ -23,7 +23,7 @@ from archiver.search.query_with_filters_and_sort import Query
 from archiver.web.archive_access import get_cached, strip_paging
 from archiver.web.page_requests_and_responses import ArchiveRequest, SearchLinks, format_query, make_search_link
 from archiver.web.rendering import name_language
-from archiver.web.site_pages import identify_sites
+from archiver.web.site_and_metrics_pages import identify_sites
 
 # Facets.
 

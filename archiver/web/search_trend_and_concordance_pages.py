@@ -79,7 +79,7 @@ from archiver.web.search_filters import (
     show_titles,
     sites_in,
 )
-from archiver.web.site_pages import identify_sites
+from archiver.web.site_and_metrics_pages import identify_sites
 
 SORTS = (
     ("", "Relevance"),

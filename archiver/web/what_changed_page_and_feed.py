@@ -32,7 +32,7 @@ from archiver.web.archive_access import get_cached
 from archiver.web.collection_and_feed_pages import answer_feed
 from archiver.web.page_requests_and_responses import ArchiveRequest, CannotAnswer, PageResponse, RawResponse
 from archiver.web.replay import build_memento_url
-from archiver.web.site_pages import identify_sites
+from archiver.web.site_and_metrics_pages import identify_sites
 
 # Which changes there are.
 

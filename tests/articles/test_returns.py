@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.articles.revision_insertion_and_kept_values import (
+from archiver.articles.revision_order_reverts_and_kept_values import (
     ALTERNATION_PERIOD,
     MAX_REVERTS,
     PastRevision,

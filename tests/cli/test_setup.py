@@ -133,7 +133,7 @@ def test_open_uses_a_running_server_only_if_it_serves_this_archive(
 def test_open_serves_the_archive_if_nobody_does(
     run: Run, archive: Path, opened_pages: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from archiver.web import datasette_app
+    from archiver.web import web_server_and_datasette_app as datasette_app
 
     def serve(path: Path, host: str, port: int, public_url: str, on_listening: Any, names: Any) -> None:
         on_listening(f"http://{host}:{port}/")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.extraction.authors.person_names import DOUBTFUL, downgrade_doubtful_authors
+from archiver.extraction.authors.byline_splitting_and_person_names import DOUBTFUL, downgrade_doubtful_authors
 from archiver.extraction.page import parse_page
 from archiver.items import Candidate
 

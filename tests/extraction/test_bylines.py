@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from lxml.html import fromstring
 
+from archiver.extraction.authors.byline_splitting_and_person_names import is_organization, is_plain_name
 from archiver.extraction.authors.heading_byline import names_of_line
-from archiver.extraction.authors.person_names import is_organization, is_plain_name
 from archiver.extraction.page import parse_page
 from archiver.extraction.page_extraction_and_rule_reading import extract_page
 from archiver.items import ORGANIZATIONS, Article

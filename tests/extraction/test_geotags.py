@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.geotags import merge_geotags, publisher_places, with_publisher_role
+from archiver.extraction.geotag_merging_and_publisher_place import merge_geotags, publisher_places, with_publisher_role
 from archiver.extraction.page import parse_page
 from archiver.extraction.page_extraction_and_rule_reading import extract_page
 from archiver.items import Article, GeoTag

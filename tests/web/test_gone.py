@@ -10,7 +10,7 @@ import pytest
 
 from archiver.errors import ArchiveNotFound
 from archiver.storage.archive_opening_and_transactions import open_archive
-from archiver.web.datasette_app import application
+from archiver.web.web_server_and_datasette_app import application
 from tests.archive_fixture import make_archive
 
 PAGES = (

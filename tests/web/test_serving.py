@@ -25,8 +25,8 @@ from archiver.search.index_refresh_opening_and_check import refresh_index
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.full_text_and_saved_searches import index_folder
 from archiver.web.archive_access import ArchivePool
-from archiver.web.datasette_app import EXAMPLES
 from archiver.web.dispatch import static_url
+from archiver.web.web_server_and_datasette_app import EXAMPLES
 from tests import processes
 from tests.archive_fixture import make_archive
 from tests.runner import Runner, fault
@@ -421,7 +421,7 @@ def test_a_fault_is_reported_without_details(tmp_path: Path) -> None:
     assert answer.status == 500
     assert "sqlite" not in answer.text
     assert "no such table: runs" in log
-    assert "site_pages.py" in log
+    assert "site_and_metrics_pages.py" in log
     assert "quicksand" not in log
     assert "╭" not in log
 

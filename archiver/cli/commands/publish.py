@@ -615,7 +615,7 @@ def _push_dataset(folder: Path, options: PublishOptions) -> None:
 def _explain_decisions(
     archives: tuple[str, ...], what: str, rules: PublicationRules, cutoff: str, as_json: bool
 ) -> None:
-    from archiver.datasets.cross_archive_duplicates import explain_decision
+    from archiver.datasets.cross_archive_copies_and_decisions import explain_decision
     from archiver.datasets.publication_rules_and_tiers import DOCS
     from archiver.storage.archive_opening_and_transactions import opened
 

@@ -79,8 +79,8 @@ def _serve(
     from archiver.sites.archiver_toml import load_config
 
     try:
-        from archiver.web.datasette_app import is_loopback
-        from archiver.web.datasette_app import serve as run
+        from archiver.web.web_server_and_datasette_app import is_loopback
+        from archiver.web.web_server_and_datasette_app import serve as run
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("archiver"):
             raise

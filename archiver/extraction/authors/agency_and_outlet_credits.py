@@ -9,7 +9,13 @@ from itertools import islice
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from archiver.extraction.authors.person_names import AMBIGUOUS, BY, KNOWN_AGENCIES, looks_personal, split_names
+from archiver.extraction.authors.byline_splitting_and_person_names import (
+    AMBIGUOUS,
+    BY,
+    KNOWN_AGENCIES,
+    looks_personal,
+    split_names,
+)
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text

@@ -13,8 +13,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.authors import author_markup_and_marked_lines as author_markup
 from archiver.extraction.authors.byline_finder import CommentSection, find_signatures, signatures_in_text
-from archiver.extraction.authors.heading_byline import BylineBlock
-from archiver.extraction.authors.person_names import (
+from archiver.extraction.authors.byline_splitting_and_person_names import (
     OTHER_PART,
     WEAK_ACCOUNTS,
     downgrade_doubtful_authors,
@@ -25,6 +24,7 @@ from archiver.extraction.authors.person_names import (
     is_organization,
     split_names,
 )
+from archiver.extraction.authors.heading_byline import BylineBlock
 from archiver.extraction.category_and_tag_links import text_before
 from archiver.extraction.metadata_microdata_and_json_articles import Node, is_article_item, item_of, types
 from archiver.extraction.page import Page

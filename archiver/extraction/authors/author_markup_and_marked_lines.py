@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors.person_names import word_set
+from archiver.extraction.authors.byline_splitting_and_person_names import word_set
 from archiver.extraction.text_normalization_and_formulas import clean_text
 from archiver.markup import lazy_regex
 

@@ -20,7 +20,7 @@ from archiver.extraction.authors.author_markup_and_marked_lines import (
     nodes_after,
     nodes_before,
 )
-from archiver.extraction.authors.person_names import (
+from archiver.extraction.authors.byline_splitting_and_person_names import (
     AND,
     BEHALF,
     BY,

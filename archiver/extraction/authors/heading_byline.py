@@ -11,7 +11,7 @@ from itertools import islice
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors.person_names import (
+from archiver.extraction.authors.byline_splitting_and_person_names import (
     BEHALF,
     BRACKETS,
     BY,

@@ -17,8 +17,8 @@ from archiver.extraction import categories_and_tags as _categories
 from archiver.extraction import date_candidates as _dates
 from archiver.extraction.authors import author_candidates as _authors
 from archiver.extraction.authors.author_candidates import names_of_element
+from archiver.extraction.authors.byline_splitting_and_person_names import split_names
 from archiver.extraction.authors.heading_byline import BylineBlock, byline_beside_heading, names_of_line
-from archiver.extraction.authors.person_names import split_names
 from archiver.extraction.candidate_choice import resolve_published
 from archiver.extraction.category_and_tag_links import (
     Kind,

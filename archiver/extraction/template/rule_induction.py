@@ -19,7 +19,7 @@ from archiver.extraction.authors.heading_byline import BylineBlock
 from archiver.extraction.body import render_container
 from archiver.extraction.body_blocks import text_width
 from archiver.extraction.date_parser import Moment
-from archiver.extraction.geotags import format_place_key, publisher_places
+from archiver.extraction.geotag_merging_and_publisher_place import format_place_key, publisher_places
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import ALIKE as ALIKE_TITLES
 from archiver.extraction.post_locator import Post, declared_titles, title_similarity

@@ -22,7 +22,7 @@ from archiver.articles.article_comparison import (
     with_finer_time,
     with_unconfirmed,
 )
-from archiver.articles.revision_insertion_and_kept_values import PastRevision, Revert, find_revert
+from archiver.articles.revision_order_reverts_and_kept_values import PastRevision, Revert, find_revert
 from archiver.fields import LINKS, PAGE_FIELDS, PAGE_LISTS, PAGE_TIMES, PROSE, STORED_LISTS
 from archiver.items import Article, GeoTag
 from archiver.markup.marks import pack_marks, unpack_marks

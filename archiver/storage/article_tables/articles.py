@@ -32,7 +32,7 @@ from archiver.articles.article_comparison import (
     with_finer_time,
     with_unconfirmed,
 )
-from archiver.articles.revision_insertion_and_kept_values import lost_page_object_values, with_page_object_values
+from archiver.articles.revision_order_reverts_and_kept_values import lost_page_object_values, with_page_object_values
 from archiver.articles.suspicious_changes_and_impossible_values import HoldRule
 from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article
@@ -144,7 +144,7 @@ class Change(StrEnum):
 
     - REEXTRACTED: the post is unchanged, but its extraction differs.
     - REVERTED: the post repeats an earlier revision, which becomes the current one again
-      (`articles.revision_insertion_and_kept_values`).
+      (`articles.revision_order_reverts_and_kept_values`).
     - STUB: the page shows only a stub of the stored text.
     - COPY: the page is at a second URL of the post.
     """

@@ -15,7 +15,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.articles.article_comparison import changed_fields, is_part_url, is_stub, meaning_digest
-from archiver.articles.revision_insertion_and_kept_values import (
+from archiver.articles.revision_order_reverts_and_kept_values import (
     Changed,
     Placement,
     RevisionRun,
@@ -373,7 +373,7 @@ def _enter_as_newest(
     redirected to its page; `extract_again` extracts a stored capture without source hints.
 
     Up to MOST_RETURNS reverts are stored as revisions. Further reverts are only counted, as in a crawl
-    (`articles.revision_insertion_and_kept_values`).
+    (`articles.revision_order_reverts_and_kept_values`).
     """
     run = _as_run(extracted)
     before = RevisionRun(

@@ -1,4 +1,5 @@
-"""Finds duplicates across several archives that are published together as one dataset, without merging the archives.
+"""Finds the copies of a text across several archives that are published together as one dataset, and applies the
+strictest decision about any of them to all. The archives are not merged.
 
 Equal texts are found by their digests. Near-duplicates are found as within one archive: texts that share some of the
 MinHash keys which each archive stores are compared word by word.
