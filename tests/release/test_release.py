@@ -178,6 +178,7 @@ def steps(page: str) -> list[tuple[str, str]]:
         ("docs/tutorial.md", []),
         ("docs/search.md", ["archiver crawl --demo --quiet"] * 2),
         ("docs/data.md", ["archiver crawl --demo --quiet"] * 2),
+        ("docs/datasets.md", ["archiver crawl --demo --quiet"] * 2),
         ("docs/from-another-tool.md", []),
     ],
 )
