@@ -177,6 +177,8 @@ def steps(page: str) -> list[tuple[str, str]]:
         ("README.md", ["archiver crawl --demo --quiet"] * 2),
         ("docs/tutorial.md", []),
         ("docs/search.md", ["archiver crawl --demo --quiet"] * 2),
+        ("docs/data.md", ["archiver crawl --demo --quiet"] * 2),
+        ("docs/datasets.md", ["archiver crawl --demo --quiet"] * 2),
         ("docs/from-another-tool.md", []),
     ],
 )
