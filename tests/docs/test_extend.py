@@ -55,11 +55,11 @@ def run(shown: str, names: dict[str, object]) -> None:
 
 
 def test_the_shell_prints_what_the_docs_show(html: bytes) -> None:
-    run(block("console"), {"response": HtmlResponse(URL, body=html, encoding="utf-8")})
+    run(block("text"), {"response": HtmlResponse(URL, body=html, encoding="utf-8")})
 
 
 def test_selectors_of_the_shell_are_those_of_the_rules() -> None:
-    tried = {ast.literal_eval(s) for s in re.findall(r'response\.\w+\((".*?")\)', block("console"))}
+    tried = {ast.literal_eval(s) for s in re.findall(r'response\.\w+\((".*?")\)', block("text"))}
     rules = from_toml(block("toml"), "docs/extend.md", by_hand=True)
     used = {selector for name, rule in rules.fields.items() if name != "body" for selector in rule.select}
     assert used <= tried
@@ -83,7 +83,7 @@ def test_an_error_is_reported_as_shown(html: bytes, tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     Path("page.html").write_bytes(html)
     Path("mistake.toml").write_text("[title]\nselect = 'h1:::text'\n", encoding="utf-8")
-    command, expected = block("console", 1).strip().split("\n")
+    command, expected = block("text", 1).strip().split("\n")
     result = CliRunner().invoke(cli, command.removeprefix("$ archiver ").split())
     assert result.exit_code == 2
     assert result.stderr.strip() == expected
@@ -169,7 +169,7 @@ def test_the_commands_for_page_objects_print_what_is_shown() -> None:
     evidence, save = [words for words in commands("extract page.html") if "--rules" not in words]
     assert "HarbourPost, harbour.py:8" in CliRunner().invoke(cli, evidence).stdout
     assert CliRunner().invoke(cli, save).exit_code == 0
-    command, expected = block("console", 2).strip().split("\n")
+    command, expected = block("text", 2).strip().split("\n")
     result = CliRunner().invoke(cli, command.removeprefix("$ archiver ").split())
     assert (result.exit_code, result.stdout.strip()) == (0, expected)
 
@@ -177,7 +177,7 @@ def test_the_commands_for_page_objects_print_what_is_shown() -> None:
 def test_a_mistake_in_a_page_object_is_reported_as_shown(harbour: Path) -> None:
     file = harbour / "page_objects" / "harbour.py"
     file.write_text(file.read_text(encoding="utf-8").replace("def authors", "def autors"), encoding="utf-8")
-    command, expected = block("console", 3).strip().split("\n")
+    command, expected = block("text", 3).strip().split("\n")
     result = CliRunner().invoke(cli, command.removeprefix("$ archiver ").split())
     assert result.exit_code == 2
     assert result.stderr.strip() == expected

@@ -180,6 +180,10 @@ def steps(page: str) -> list[tuple[str, str]]:
         ("docs/data.md", ["archiver crawl --demo --quiet"] * 2),
         ("docs/datasets.md", ["archiver crawl --demo --quiet"] * 2),
         ("docs/from-another-tool.md", []),
+        ("docs/crawl.md", []),
+        ("docs/import.md", ["archiver crawl --demo --quiet"] * 2),
+        ("docs/operate.md", ["archiver crawl --demo --quiet"] * 2),
+        ("docs/extend.md", ["archiver crawl --demo --quiet"] * 2),
     ],
 )
 def test_output_shown_in_the_docs_is_correct(page: str, before: list[str], installed: Path, tmp_path: Path) -> None:
