@@ -10,7 +10,7 @@ BIN = $(VENV)/bin
 
 # What the tests need beside Python, by the names of Debian's packages.
 TEST_PACKAGES = wordpress wordpress-theme-twentytwentyfive php-cli php-mysql php-xml php-mbstring mariadb-server \
-	postgresql chromium chromium-driver chromium-headless-shell systemd zsh fish mandoc prometheus
+	postgresql chromium chromium-driver chromium-headless-shell systemd zsh fish mandoc prometheus sqlite3
 
 .DEFAULT_GOAL := help
 .PHONY: help crawl serve demo test test-all check soak lint test-deps lock docs bench release clean

@@ -176,8 +176,8 @@ def steps(page: str) -> list[tuple[str, str]]:
     [
         ("README.md", ["archiver crawl --demo --quiet"] * 2),
         ("docs/tutorial.md", []),
-        ("docs/search.md", ["archiver crawl --demo --quiet"] * 2),
-        ("docs/data.md", ["archiver crawl --demo --quiet"] * 2),
+        pytest.param("docs/search.md", ["archiver crawl --demo --quiet"] * 2, marks=pytest.mark.needs("sqlite3")),
+        pytest.param("docs/data.md", ["archiver crawl --demo --quiet"] * 2, marks=pytest.mark.needs("sqlite3")),
         ("docs/datasets.md", ["archiver crawl --demo --quiet"] * 2),
         ("docs/from-another-tool.md", []),
         ("docs/crawl.md", []),
