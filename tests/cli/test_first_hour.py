@@ -324,8 +324,10 @@ def test_a_crawl_in_a_wrong_folder_makes_no_second_archive_in_silence(
     assert (result.exit_code, list(Path().iterdir())) == (1, [])
     assert "did you mean '--archive ../output/archive.db'?" in result.stderr
     for command in ("crawl", "add"):
-        result = Runner().invoke(cli, [command, "http://127.0.0.1:1/"])
-        assert "There is one at ../output/archive.db already" in result.stderr
+        done = subprocess.run(
+            [sys.executable, "-m", "archiver", command, "http://127.0.0.1:1/"], capture_output=True, text=True
+        )
+        assert "There is one at ../output/archive.db already" in done.stderr
 
 
 @pytest.mark.usefixtures("folder")

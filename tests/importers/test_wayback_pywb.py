@@ -158,7 +158,9 @@ def test_captures_of_a_crawl_are_not_fetched(world: World, tmp_path: Path) -> No
 def test_timemap_lists_one_page(world: World, tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     found = fetch(archive, world, f"{PAST}/2009/boats/", "--exact", service="timemap/link/")
-    assert (found["listed"], found["fetched"], found["new"], found["revised"]) == (3, 3, 1, 2)
+    # "revised" counts an article once a batch, and how many captures a batch holds depends on how fast they arrive.
+    assert (found["listed"], found["fetched"], found["new"]) == (3, 3, 1)
+    assert rows(archive, "select revision from revisions order by 1") == [(1,), (2,), (3,)]
     again = fetch(archive, world, f"{PAST}/2009/boats/", "--exact", service="timemap/link/")
     assert (again["here"], again["fetched"]) == (3, 0)
     nothing = fetch(archive, world, f"{PAST}/never/", "--exact", service="timemap/link/")
