@@ -93,6 +93,7 @@ SLOW = (
     "bench/test_archive",
     "bench/test_clusters",
     "cli/test_add",
+    "cli/test_first_hour",
     "cli/test_schedule",
     "cli/test_setup",
     "cli/test_without_extras",

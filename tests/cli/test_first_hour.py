@@ -390,6 +390,7 @@ class Interrupts:
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Interrupts)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests may be started by a process that ignores Ctrl-C
 from archiver.__main__ import main
 main()
 """
