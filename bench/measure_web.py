@@ -78,7 +78,7 @@ def measure(archive: Path, each: int) -> dict[str, dict[str, Any]]:
     """Return a row for each class of pages. The first request of each, which loads templates, is not counted."""
     for name, query in _SAVED.items():
         ran = run([sys.executable, "-m", "archiver", "search", query, "--save", name, "--archive", str(archive)])
-        if ran.code and "there is one of this name" not in ran.err:
+        if ran.code and "the name is in use" not in ran.err:
             raise SystemExit(f"The search was not saved: {ran.err[-2000:]}")
     server = subprocess.Popen(
         [sys.executable, "-m", "archiver", "serve", "--archive", str(archive), "--port", "0"],

@@ -102,12 +102,21 @@ def _pages(archive: Path) -> Records:
             "redirect": row["redirect_urlkey"],
             "article": row["redirect_urlkey"] or row["article"],
             "sources": sources,
-            "lead": row["hint"],
+            "lead": _without_listed_categories(row["hint"]),
             "fetched": row["fetched_at"] is not None,
             "captured": row["capture_id"] is not None,
         }
     db.close()
     return out
+
+
+def _without_listed_categories(hint: str | None) -> str | None:
+    """Whether a list is read before its posts depends on the order of the answers, and only then do posts that show
+    their categories have those of the list in their hint, too. They do not use them, and `_articles` compares what
+    articles have.
+    """
+    kept = {name: value for name, value in json.loads(hint or "{}").items() if name != "listed_categories"}
+    return json.dumps(kept, sort_keys=True) if kept else None
 
 
 def _open(archive: Path) -> sqlite3.Connection:
