@@ -95,12 +95,12 @@ def build_facets(request: ArchiveRequest, query: Query, links: SearchLinks) -> t
     shown: dict[str, list[tuple[str, int]]] = {}
     for name, values in counts.items():
         if name == searched:
-            known: dict[str, Any] = get_cached(request.db, "site identities", None, dict) if name == "site" else {}
+            known = identify_sites(request, [value for value, _ in values]) if name == "site" else {}
             values = [
                 pair
                 for pair in values
                 if fold_name(finding) in fold_name(_shown(name, pair[0]))
-                or (pair[0] in known and fold_name(finding) in fold_name(known[pair[0]].title))
+                or (name == "site" and fold_name(finding) in fold_name(known[pair[0]].title))
             ]
         shown[name] = values[: MORE_VALUES if name in (more, searched) else VALUES]
     link = links.reserve(2 * sum(map(len, shown.values())))
