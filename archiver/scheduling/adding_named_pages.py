@@ -311,8 +311,8 @@ def _judge(adding: _Addition, found: Mapping[str, Any], result: CrawlResult) -> 
 
 
 def _advise_crawl(found: Mapping[str, Any]) -> str:
-    """Returns the reason why a page that lists posts is not an article, with the command that archives the posts. Returns
-    "" for other pages.
+    """Returns the reason why a page that lists posts is not an article, with the command that archives the posts.
+    Returns "" for other pages.
     """
     if found["outcome"] != Outcome.NOT_ARTICLE or found["kind"] not in (PageKind.LISTING, PageKind.FEED):
         return ""

@@ -164,7 +164,7 @@ def choose_tint(site: str) -> int:
 
 
 def first_letter(site: str) -> str:
-    """Returns the letter or digit on the icon of a site: that of the first word that is not an article ("The Quay": Q)."""
+    """Returns the letter or digit on the icon of a site: that of the first word after an article ("The Quay": Q)."""
     name = _ARTICLE.sub("", site.removeprefix("www."), count=1)
     return next((letter.upper() for letter in name if letter.isalnum()), "?")
 
