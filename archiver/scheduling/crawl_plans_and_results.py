@@ -77,12 +77,15 @@ remain due.
 class CrawlPlan:
     """The plan for crawling a site: its start URL, the seconds between requests, and the contact for the User-Agent. If
     `pages` are given, only the pages at these URLs are fetched.
+
+    `connections` is the maximum number of requests at a time if there is no delay. With a delay, it is 1.
     """
 
     url: str
     delay: float
     contact: str
     pages: tuple[str, ...] = ()
+    connections: int = 4
 
 
 @dataclass(frozen=True, slots=True)

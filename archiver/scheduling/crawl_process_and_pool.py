@@ -175,7 +175,7 @@ class CrawlerGroup:
             {
                 "DOWNLOAD_DELAY": plan.delay,
                 "USER_AGENT": user_agent(plan.contact),
-                "CONCURRENT_REQUESTS_PER_DOMAIN": 1 if plan.delay else 4,
+                "CONCURRENT_REQUESTS_PER_DOMAIN": 1 if plan.delay else plan.connections,
             },
             priority="cmdline",
         )

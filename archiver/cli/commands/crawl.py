@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from archiver.spiders.crawl_run_archive_and_post_judgement import Only
 
 
-_THIS_MACHINE = "http://127.0.0.1"  # the demonstration blog is served there
+_DEMONSTRATION = "http://127.0.0.1:28080/"  # not imported from its module, which few crawls need
 _MOST_TYPOS = 2
 _LETTERS_PER_TYPO = 4
 
@@ -303,6 +303,8 @@ def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
         plans = [
             make_plan(url, settings.get(url, {}), options.delay, options.contact, known=url in settings) for url in urls
         ]
+        # With one connection, the articles get the numbers that the documentation shows.
+        plans = [replace(plan, connections=1) if plan.url == _DEMONSTRATION else plan for plan in plans]
         return run_plans(plans, options.order(), options.workers)
 
 
@@ -434,15 +436,12 @@ def _resolve_start_urls(
                 "All sites of the archive have crawl=no. Name one ('archiver sites list' shows them), or use "
                 "'archiver sites set SITE crawl=yes'."
             )
-    if not demo and urls and not any(url.startswith(_THIS_MACHINE) for url in urls):
-        return list(dict.fromkeys(urls))
-    from archiver.demo.demo_server import HOST, PORT, serve  # not at the top, because few crawls need it
-
-    blog = f"http://{HOST}:{PORT}/"
     if demo or not urls:
-        urls.append(blog)
-    if blog in urls:
-        stack.enter_context(serve(port=PORT, edition=2 if blog in known.values() else 1))
+        urls.append(_DEMONSTRATION)
+    if _DEMONSTRATION in urls:
+        from archiver.demo.demo_server import serve  # not at the top, because few crawls need it
+
+        stack.enter_context(serve(edition=2 if _DEMONSTRATION in known.values() else 1))
     return list(dict.fromkeys(urls))
 
 
