@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from archiver.middlewares import request_filters
-from archiver.middlewares.request_filters import OncePerOrigin
+from archiver import middlewares
+from archiver.middlewares import OncePerOrigin
 
 
 def test_many_requests_wait_for_one_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,7 +24,7 @@ def test_many_requests_wait_for_one_read(monkeypatch: pytest.MonkeyPatch) -> Non
         assert await asyncio.gather(*(files.get("a") for _ in range(5))) == ["a 1"] * 5
         assert await files.get("b") == "b 2"
         assert await files.get("a") == "a 1"
-        monkeypatch.setattr(request_filters, "FRESH_FOR", timedelta(0))
+        monkeypatch.setattr(middlewares, "FRESH_FOR", timedelta(0))
         assert await files.get("a") == "a 3"
 
     asyncio.run(everything())

@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from archiver.middlewares.warc_capture_bodies_and_retries import is_truncated
+from archiver.middlewares import is_truncated
 
 TEXT = b"".join(b"%d boats before dawn, " % n for n in range(400))
 MEMBERS = gzip.compress(TEXT[:900]) + gzip.compress(TEXT[900:])

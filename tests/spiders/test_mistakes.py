@@ -30,7 +30,7 @@ PAGES: dict[str, Any] = {"/": home("/one/"), "/one/": page("The first")}
         ("archiver.spiders.crawl_run_archive_and_post_judgement", "CrawlRun.__init__"),
         ("archiver.spiders.crawl_run_archive_and_post_judgement", "TrapDetector"),
         ("archiver.extensions.shared_crawl_state", "OutageGuard"),
-        ("archiver.middlewares.warc_capture_bodies_and_retries", "LimitsMiddleware.from_crawler"),
+        ("archiver.middlewares", "LimitsMiddleware.from_crawler"),
         ("archiver.spiders.page_queue", "PageQueue.take"),
     ],
 )
