@@ -17,10 +17,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from archiver.cli.shared_options_and_completion import (
+from archiver.cli.shared_options import (
     archive_option,
-    complete,
-    complete_setting,
     format_of_file,
     json_option,
     politeness_options,
@@ -28,6 +26,7 @@ from archiver.cli.shared_options_and_completion import (
     tag_option,
     workers_option,
 )
+from archiver.cli.shell_completion import complete, complete_setting
 from archiver.cli.terminal_output import count_noun, open_output, print_json, print_lines, styled_line
 from archiver.errors import ArchiverError
 from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlPlan, host_of, make_plan

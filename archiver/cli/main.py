@@ -13,7 +13,6 @@ import importlib
 import keyword
 import os
 import re
-import shlex
 import signal
 import sys
 from collections.abc import Iterable, Sequence
@@ -23,13 +22,7 @@ from io import TextIOWrapper
 from typing import Any
 
 import click
-from click.shell_completion import (
-    BashComplete,
-    CompletionItem,
-    add_completion_class,
-    get_completion_class,
-    split_arg_string,
-)
+from click.shell_completion import CompletionItem
 
 import archiver
 from archiver.errors import (
@@ -129,7 +122,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry(
         "doctor", "Set up", "Check the installation: versions, extras, disk, contact, clock, index.", "commands.verify"
     ),
-    CommandEntry("completion", "Set up", "Print the tab completion script for a shell.", "main"),
+    CommandEntry("completion", "Set up", "Print the tab completion script for a shell.", "shell_completion"),
 )
 
 
@@ -337,6 +330,8 @@ class LazyGroup(click.Group):
         if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # set by `archiver.__main__` while this was imported
             signal.signal(signal.SIGINT, signal.default_int_handler)
         gc.set_threshold(_GARBAGE_THRESHOLD, *gc.get_threshold()[1:])
+        if "_ARCHIVER_COMPLETE" in os.environ:
+            importlib.import_module("archiver.cli.shell_completion")  # registers the completion of bash
         try:
             try:
                 return super().main(*args, **named)
@@ -467,84 +462,3 @@ def cli() -> None:
       archiver crawl https://blog.example.org
       archiver search "climate report" --since 2023
     """
-
-
-# `archiver completion`
-
-SHELLS = ("bash", "zsh", "fish")
-
-
-class LineBashComplete(BashComplete):
-    """Completion in bash that takes the command line as it was typed. Bash splits words at colons and equal signs,
-    such as those of `author:Tom` and of a host with a port, and does not quote what is completed.
-
-    If there are several candidates, bash shows the title of an article after its ID.
-    """
-
-    source_template = (
-        BashComplete.source_template.replace(
-            "env COMP_WORDS=",
-            'env COMP_LINE="${COMP_LINE:0:COMP_POINT}" COMP_BREAKS="$COMP_WORDBREAKS" COMP_TYPE="$COMP_TYPE" '
-            "COMP_WORDS=",
-        )
-        .replace("read type value", "read -r type value")
-        .replace("COMPREPLY+=($value)", 'COMPREPLY+=("$value"); [[ $value != *[:=] ]] || compopt -o nospace')
-    )
-
-    def get_completion_args(self) -> tuple[list[str], str]:
-        line = os.environ.get("COMP_LINE", "")
-        if not line:
-            return super().get_completion_args()
-        words = split_arg_string(line)
-        incomplete = "" if line[-1].isspace() and not line.endswith("\\ ") else words.pop()
-        return words[1:], incomplete
-
-    def complete(self) -> str:
-        args, incomplete = self.get_completion_args()
-        found = self.get_completions(args, incomplete)
-        breaks = [incomplete.rfind(sign) for sign in ":=" if sign in os.environ.get("COMP_BREAKS", "")]
-        kept = max(breaks, default=-1) + 1
-        is_quoted = _has_open_quote(os.environ.get("COMP_LINE", ""))
-        shows_titles = len(found) > 1 and os.environ.get("COMP_TYPE") == str(ord("?"))
-        lines = []
-        for one in found:
-            value = one.value[kept:]
-            if one.type == "plain" and not is_quoted:
-                value = re.sub(r"([\s\\'\"$`&|;<>()*?!#~\[\]{}])", r"\\\1", value)
-            if shows_titles and one.is_titled and one.help:
-                value += f"  ({one.help})"
-            lines.append(f"{one.type},{value}")
-        return "\n".join(lines)
-
-
-def _has_open_quote(line: str) -> bool:
-    try:
-        shlex.split(line)
-    except ValueError as error:
-        return "quotation" in str(error)
-    return False
-
-
-add_completion_class(LineBashComplete)
-
-
-@click.command(short_help="Print the tab completion script for a shell.")
-@click.argument("shell", type=click.Choice(SHELLS, case_sensitive=False), metavar="bash|zsh|fish")
-@click.pass_context
-def completion(ctx: click.Context, shell: str) -> None:
-    """Print the tab completion script for a shell.
-
-    \b
-    Examples:
-      archiver completion bash > ~/.local/share/bash-completion/completions/archiver
-      archiver completion zsh > ~/.zfunc/_archiver
-      archiver completion fish > ~/.config/fish/completions/archiver.fish
-
-    Zsh reads that folder if ~/.zshrc has 'fpath+=~/.zfunc' before 'compinit'. For the current shell only:
-    eval "$(archiver completion bash)"
-    """
-    kind = get_completion_class(shell)
-    assert kind is not None
-    completer = kind(ctx.find_root().command, {}, "archiver", "_ARCHIVER_COMPLETE")
-    # Not source(), which for bash starts the installed bash to check its version.
-    click.echo(completer.source_template % completer.source_vars())

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from archiver import __version__
-from archiver.cli.shared_options_and_completion import DEFAULT_ARCHIVE
+from archiver.cli.shared_options import DEFAULT_ARCHIVE
 from archiver.cli.terminal_output import count_noun, format_time, open_output, print_json, print_lines, styled_line
 from archiver.errors import ArchiverError
 from archiver.health.accepted_findings_and_health_inputs import accept_findings_of, read_health, read_move_advice

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 from sqlite_utils import Database
 
-from archiver.cli.shared_options_and_completion import DEFAULT_ARCHIVE
+from archiver.cli.shared_options import DEFAULT_ARCHIVE
 from archiver.cli.terminal_output import (
     console,
     count_noun,

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from click.shell_completion import get_completion_class
 
-from archiver.cli.main import SHELLS, cli
+from archiver.cli.main import cli
+from archiver.cli.shell_completion import SHELLS
 from tests.archive_fixture import make_archive
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ import click
 import scrapy.core.downloader.contextfactory  # noqa: F401
 
 from archiver.cli.commands.search import update_search_index
-from archiver.cli.shared_options_and_completion import (
+from archiver.cli.shared_options import (
     archive_option,
     json_option,
     note_other_archive,

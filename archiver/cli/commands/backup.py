@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.shared_options_and_completion import archive_option, json_option, pass_options_as
+from archiver.cli.shared_options import archive_option, json_option, pass_options_as
 from archiver.cli.terminal_output import (
     confirm,
     count_noun,

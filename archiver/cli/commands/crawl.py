@@ -33,9 +33,8 @@ from archiver.cli.run_and_health_output import (
     read_health_after_crawl,
     suggest_searches,
 )
-from archiver.cli.shared_options_and_completion import (
+from archiver.cli.shared_options import (
     archive_option,
-    complete,
     json_option,
     log_format_option,
     note_other_archive,
@@ -44,6 +43,7 @@ from archiver.cli.shared_options_and_completion import (
     tag_option,
     workers_option,
 )
+from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import format_time
 from archiver.discovery.url_classifier_and_patterns import looks_like_post
 from archiver.errors import ArticleNotFound, ArticleRemoved, LooksLikePost, TagNotFound, count_typos

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archiver.cli.shared_options_and_completion import (
+from archiver.cli.shared_options import (
     QueryCommand,
     QueryOptions,
     archive_option,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.shared_options_and_completion import is_default, pass_options_as, politeness_options, read_bytes
+from archiver.cli.shared_options import is_default, pass_options_as, politeness_options, read_bytes
 from archiver.cli.terminal_output import (
     format_time,
     print_json,

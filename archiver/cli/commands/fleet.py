@@ -18,7 +18,7 @@ import click
 
 from archiver.cli.commands.import_ import DAY, parse_last_day
 from archiver.cli.commands.reextract import forget_page_objects_option, parse_time_bounds
-from archiver.cli.shared_options_and_completion import archive_option, capture_filter_options, json_option
+from archiver.cli.shared_options import archive_option, capture_filter_options, json_option
 from archiver.cli.terminal_output import count_noun, format_time, print_details, print_json, print_table
 from archiver.fields import EVIDENCE
 

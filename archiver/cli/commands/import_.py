@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import click
 
 from archiver.cli.commands.search import update_search_index
-from archiver.cli.shared_options_and_completion import archive_option, json_option, pass_options_as
+from archiver.cli.shared_options import archive_option, json_option, pass_options_as
 from archiver.cli.terminal_output import count_noun, print_json, strip_control_characters
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from archiver.cli.shared_options_and_completion import DEFAULT_ARCHIVE, pass_options_as
+from archiver.cli.shared_options import DEFAULT_ARCHIVE, pass_options_as
 from archiver.cli.terminal_output import open_output
 from archiver.errors import ArchiverError, BadContact
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.shared_options_and_completion import archive_option, json_option
+from archiver.cli.shared_options import archive_option, json_option
 from archiver.cli.terminal_output import count_noun, print_json, strip_control_characters
 from archiver.errors import UnreadableInput
 

@@ -18,17 +18,17 @@ import click
 from click.core import ParameterSource
 
 from archiver.cli.commands.remove import Takedown, remove_posts
-from archiver.cli.shared_options_and_completion import (
+from archiver.cli.shared_options import (
     DEFAULT_ARCHIVE,
     QueryCommand,
     QueryOptions,
     archive_option,
-    complete,
     json_option,
     pass_options_as,
     query_options,
     refuse_unknown_options,
 )
+from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import count_noun, exit_on_sigterm, print_json, print_table
 
 if TYPE_CHECKING:

@@ -15,13 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.shared_options_and_completion import (
-    archive_option,
-    capture_filter_options,
-    complete,
-    json_option,
-    pass_options_as,
-)
+from archiver.cli.shared_options import archive_option, capture_filter_options, json_option, pass_options_as
+from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import count_noun, print_json, print_lines, print_table, styled_line
 from archiver.fields import EVIDENCE, PROSE, STORED_LISTS
 

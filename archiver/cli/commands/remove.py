@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.shared_options_and_completion import archive_option, complete, json_option, pass_options_as
+from archiver.cli.shared_options import archive_option, json_option, pass_options_as
+from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import (
     confirm,
     count_noun,

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import click
 
-from archiver.cli.shared_options_and_completion import archive_option, complete, json_option, list_options
+from archiver.cli.shared_options import archive_option, json_option, list_options
+from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import count_noun, format_time, print_json, print_table, print_values
 
 

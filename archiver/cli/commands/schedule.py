@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.shared_options_and_completion import (
+from archiver.cli.shared_options import (
     archive_option,
     list_options,
     log_format_option,

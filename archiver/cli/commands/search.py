@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
-from archiver.cli.shared_options_and_completion import (
+from archiver.cli.shared_options import (
     OptionalValue,
     OptionalValueCommand,
     QueryCommand,
     QueryOptions,
     archive_option,
     archives_option,
-    complete,
     format_of_file,
     is_default,
     json_option,
@@ -32,6 +31,7 @@ from archiver.cli.shared_options_and_completion import (
     query_options,
     refuse_unknown_options,
 )
+from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import (
     count_noun,
     format_time,

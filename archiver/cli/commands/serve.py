@@ -13,7 +13,8 @@ from urllib.request import ProxyHandler, build_opener
 
 import click
 
-from archiver.cli.shared_options_and_completion import archive_option, complete
+from archiver.cli.shared_options import archive_option
+from archiver.cli.shell_completion import complete
 
 
 @click.command(short_help="Browse the archive in a web browser.")

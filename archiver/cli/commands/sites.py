@@ -20,14 +20,8 @@ from archiver.cli.bulk_site_commands_and_check import (
     set_,
     tag,
 )
-from archiver.cli.shared_options_and_completion import (
-    archive_option,
-    complete,
-    json_option,
-    list_options,
-    read_bytes,
-    tag_option,
-)
+from archiver.cli.shared_options import archive_option, json_option, list_options, read_bytes, tag_option
+from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import (
     confirm,
     count_noun,

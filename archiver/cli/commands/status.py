@@ -12,13 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.shared_options_and_completion import (
-    archive_option,
-    complete,
-    list_options,
-    pass_options_as,
-    tag_option,
-)
+from archiver.cli.shared_options import archive_option, list_options, pass_options_as, tag_option
+from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import (
     count_noun,
     format_time,

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from archiver.cli.shared_options_and_completion import archive_option, complete, json_option
+from archiver.cli.shared_options import archive_option, json_option
+from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import count_noun, format_time, print_details, print_json, print_lines, styled_line
 
 _OUTCOMES = {

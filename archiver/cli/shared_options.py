@@ -1,6 +1,4 @@
-"""Options that several commands share (the archive, politeness, the query, JSON output), and the completion of their
-values in a shell.
-"""
+"""Options that several commands share: the archive, politeness, the query, JSON output."""
 
 from __future__ import annotations
 
@@ -15,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import click
-from click.shell_completion import CompletionItem
 
-from archiver.cli.terminal_output import strip_control_characters
+from archiver.cli.shell_completion import complete, complete_query
 from archiver.errors import ArchiveNotFound, ArchiverError, UnreadableInput
 from archiver.fields import EVIDENCE
 
@@ -185,77 +182,6 @@ def _to_archive_error(error: Exception, archive: Any) -> ArchiverError | None:
     else:
         own = is_environment_error(error)
     return environment_error(error, path) if own else None
-
-
-# Tab completion of values.
-
-_NOTE_LETTERS = 60
-Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
-
-
-def complete(*kinds: str) -> Completer:
-    """Returns a function that completes values of these kinds (see `values_beginning_with`) from the archive of the
-    command, for the argument `shell_complete` of click. It offers nothing if there is no archive.
-    """
-
-    def completer(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        return [
-            CompletionItem(value, help=note, is_titled=kind in ("article", "run"))
-            for kind in kinds
-            for value, note in _known_values(ctx, kind, incomplete)
-        ]
-
-    return completer
-
-
-def _known_values(ctx: click.Context, kind: str, prefix: str) -> list[tuple[str, str]]:
-    from archiver.storage.archive_opening_and_transactions import opened
-    from archiver.storage.column_values import values_beginning_with
-
-    archive = ctx.params.get("archive") or next(iter(ctx.params.get("archives") or ()), DEFAULT_ARCHIVE)
-    try:
-        with opened(archive, read_only=True) as db:
-            found = values_beginning_with(db, kind, prefix)
-    except (ArchiverError, OSError):
-        return []
-    return [
-        (value, " ".join(strip_control_characters(note).split())[:_NOTE_LETTERS])
-        for value, note in found
-        if value.isprintable()
-    ]
-
-
-_NAMED_IN_QUERY = ("site", "author", "category", "tag", "language")
-
-
-def complete_query(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Completes a word of a query: the name of a field or predicate, or its value ("is:go" to "is:gone")."""
-    from archiver.fields import ACCESS, MEANING
-    from archiver.search.query_parser import COLUMN_OF
-    from archiver.search.query_tree import HAS, IS, PREDICATES
-
-    fixed = {"is": IS, "has": HAS, "access": ACCESS, "changed": ("any", *MEANING)}
-    minus = incomplete[: incomplete.startswith("-")]
-    field, colon, value = incomplete.removeprefix("-").partition(":")
-    if not colon:
-        names = dict.fromkeys((*COLUMN_OF, *PREDICATES))
-        return [CompletionItem(f"{minus}{name}:") for name in names if name.startswith(field.lower())]
-    if field in fixed:
-        return [CompletionItem(f"{minus}{field}:{one}") for one in fixed[field] if one.startswith(value)]
-    kind = next((one for one in _NAMED_IN_QUERY if COLUMN_OF.get(one, one) == COLUMN_OF.get(field, field)), "")
-    found = _known_values(ctx, kind, value.lstrip('"')) if kind else []
-    return [
-        CompletionItem(f'{minus}{field}:"{name}"' if " " in name else f"{minus}{field}:{name}", help=note)
-        for name, note in found
-    ]
-
-
-def complete_setting(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Completes an argument of `archiver sites set`: the name of a site or of a setting."""
-    from archiver.storage.sites_settings_and_rules import SETTINGS
-
-    settings = [CompletionItem(f"{one.name}=", help=one.doc) for one in SETTINGS if one.name.startswith(incomplete)]
-    return [*settings, *complete("site")(ctx, parameter, incomplete)]
 
 
 def politeness_options(function: F) -> F:
