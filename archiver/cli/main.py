@@ -41,8 +41,8 @@ from archiver.errors import (
     ContactMissing,
     LooksLikePost,
     TagNotFound,
-    count_typos,
 )
+from archiver.similar_words_and_plurals import count_typos
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 USAGE_ERRORS = (

@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from archiver.errors import OutputNotWritable
-from archiver.errors import count_noun as count_noun
+from archiver.similar_words_and_plurals import count_noun as count_noun
 
 if TYPE_CHECKING:
     from rich.console import Console

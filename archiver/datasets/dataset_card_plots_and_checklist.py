@@ -35,9 +35,9 @@ from archiver.datasets.snapshot_tables import (
     read_table,
     table_files,
 )
-from archiver.errors import count_noun
 from archiver.items import format_degrees
 from archiver.search.histograms_trends_and_charts import Histogram, Period, histogram_svg
+from archiver.similar_words_and_plurals import count_noun
 from archiver.storage.article_tables.near_duplicate_clusters import LEAST_MET
 
 # The checklist of a reviewer, and where a dataset answers each of its points.

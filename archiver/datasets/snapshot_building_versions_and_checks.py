@@ -71,9 +71,10 @@ from archiver.datasets.snapshot_writer import (
     write_views,
 )
 from archiver.datasets.wacz_package import pack_wacz
-from archiver.errors import BadQuery, NotASnapshot, NothingToPublish, SnapshotRefused, count_noun
+from archiver.errors import BadQuery, NotASnapshot, NothingToPublish, SnapshotRefused
 from archiver.search.federated import Shard, shards_with_sites
 from archiver.search.query_plans_hits_and_facets import matching_ids
+from archiver.similar_words_and_plurals import count_noun
 from archiver.storage.archive_opening_and_transactions import opened
 
 # Building next to the target folder, so that a snapshot replaces the folder either completely or not at all.

@@ -21,7 +21,6 @@ from urllib.parse import urlsplit
 
 from sqlite_utils import Database
 
-from archiver.errors import count_noun
 from archiver.fields import MEASURED
 from archiver.health.accepted_findings_and_health_inputs import finding_as_json, is_crawled, measure_growth, read_health
 from archiver.health.backup_and_check_health import ArchiveSafety, judge_safety, read_safety
@@ -35,6 +34,7 @@ from archiver.health.simultaneous_site_failures import (
     read_common_causes,
 )
 from archiver.politeness.robots_and_usage_statements import parse_robots
+from archiver.similar_words_and_plurals import count_noun
 from archiver.sites.archiver_toml import Config, load_config, unused_groups
 from archiver.sites.group_quotas_and_blackouts import read_group_quotas
 from archiver.storage.archive_opening_and_transactions import free_bytes, path_of

@@ -16,7 +16,6 @@ from statistics import median
 from typing import Literal
 
 from archiver.articles.suspicious_changes_and_impossible_values import MASS_RULES, REASONS, HoldRule
-from archiver.errors import count_noun
 from archiver.fields import ESSENTIAL, MEASURED
 from archiver.frontier.fetch_order_revisits_and_crawl_times import format_period
 from archiver.health.lost_fields_bursts_and_silences import (
@@ -31,6 +30,7 @@ from archiver.health.lost_fields_bursts_and_silences import (
     group_drops,
     is_far,
 )
+from archiver.similar_words_and_plurals import count_noun
 from archiver.storage.run_records_and_statistics import MeasuredRun, combine_statistics
 from archiver.storage.site_statistics_for_health import AcceptedPages, Deletions, PostDay, RepeatedValue, SiteContent
 from archiver.storage.sites_settings_and_rules import PageObjectUse

@@ -13,12 +13,12 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.errors import count_noun
 from archiver.frontier.fetch_order_revisits_and_crawl_times import RecrawlTime
 from archiver.health.accepted_findings_and_health_inputs import read_healths
 from archiver.health.health_report_and_metrics import health_as_json
 from archiver.health.health_rules import LEVELS, Health
 from archiver.health.simultaneous_site_failures import FOLDED_CODES, CommonCause
+from archiver.similar_words_and_plurals import count_noun
 from archiver.sites.archiver_toml import Config, effective_settings
 from archiver.sites.group_quotas_and_blackouts import read_group_quotas
 from archiver.storage.column_values import settings_of, stored_time

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from archiver.errors import count_noun
+from archiver.similar_words_and_plurals import count_noun
 
 BUSY = frozenset({429, 503})
 """The statuses with which a host says that it is busy: Too Many Requests (RFC 6585, section 4) and Service Unavailable

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.errors import BadQuery, count_typos, similar_words
+from archiver.errors import BadQuery
 from archiver.fields import LIST_FIELDS_BY_QUERY_NAME, WEIGHTS
 from archiver.search.index_schema_and_documents import (
     FOLDED_NAMES,
@@ -29,6 +29,7 @@ from archiver.search.query_tree import PREDICATES, And, Key, Near, Node, Or, Ter
 from archiver.search.query_with_filters_and_sort import Query, query_as_options, ranking_terms
 from archiver.search.tantivy_index_damage_and_state import Searcher
 from archiver.search.word_splitting import is_run_letter, lookup_words, split_into_words, words_with_places
+from archiver.similar_words_and_plurals import count_typos, similar_words
 
 # Words of the index that are spelled like a given word.
 

@@ -16,7 +16,7 @@ from typing import Any
 import tantivy
 from sqlite_utils import Database
 
-from archiver.errors import ArticleNotFound, BadQuery, did_you_mean
+from archiver.errors import ArticleNotFound, BadQuery
 from archiver.fields import BY_NAME, HIT_FIELDS, WEIGHTS
 from archiver.fields import FACETS as FACETED
 from archiver.search.index_refresh_opening_and_check import open_searcher
@@ -46,6 +46,7 @@ from archiver.search.sorting_and_duplicate_folding import (
 )
 from archiver.search.tantivy_index_damage_and_state import Searcher
 from archiver.search.word_splitting import lookup_words, split_into_words
+from archiver.similar_words_and_plurals import did_you_mean
 
 # Similar articles: articles on the same topic, found by the words that distinguish an article from others.
 

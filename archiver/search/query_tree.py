@@ -25,8 +25,9 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.errors import BadQuery, did_you_mean
+from archiver.errors import BadQuery
 from archiver.fields import ACCESS, HAS_FIELDS, LINKS, MEANING
+from archiver.similar_words_and_plurals import did_you_mean
 
 # The nodes of the tree.
 

@@ -22,11 +22,12 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.errors import ArchiverError, BadSearchName, SavedSearchNotFound, SavedSearchUnreadable, count_noun
+from archiver.errors import ArchiverError, BadSearchName, SavedSearchNotFound, SavedSearchUnreadable
 from archiver.markup import lazy_regex
 from archiver.search.feeds import Feed, entry_of_hit, write_atom
 from archiver.search.query_plans_hits_and_facets import Hit, Listing, format_published, list_matches
 from archiver.search.query_with_filters_and_sort import Query, query_as_options
+from archiver.similar_words_and_plurals import count_noun
 from archiver.storage import full_text_and_saved_searches as stored
 from archiver.storage.archive_opening_and_transactions import writing
 

@@ -34,7 +34,7 @@ from lxml.etree import _Element as Element
 from lxml.html import HTMLParser
 from parsel import Selector, SelectorList
 
-from archiver.errors import BadPageObject, UnreadableInput, did_you_mean
+from archiver.errors import BadPageObject, UnreadableInput
 from archiver.extraction.authors.heading_byline import BylineBlock
 from archiver.extraction.body import body_of_html, render_container
 from archiver.extraction.date_candidates import date_of_element
@@ -57,6 +57,7 @@ from archiver.items import (
 )
 from archiver.markup import lazy_regex
 from archiver.markup.marks import captions_of, pack_marks
+from archiver.similar_words_and_plurals import did_you_mean
 from archiver.sites.archiver_toml import load_config
 
 GROUP = "archiver.page_objects"

@@ -22,7 +22,6 @@ from archiver.discovery.url_classifier_and_patterns import (
     pattern_of,
     series_of,
 )
-from archiver.errors import count_noun
 from archiver.extraction.category_and_tag_links import (
     categories_of_entries,
     category_of_listing,
@@ -55,6 +54,7 @@ from archiver.items import (
 )
 from archiver.politeness.robots_and_usage_statements import statements_of_page
 from archiver.politeness.throttle import BUSY
+from archiver.similar_words_and_plurals import count_noun
 from archiver.spiders.page_request import MOST_REDIRECTS, FetchedPage, PageRequest, ParsedPage
 from archiver.storage.article_tables.multipage_articles import CLAIMED_PART_RULE, part_reason
 from archiver.urls import Scope, normalize, urlkey

@@ -16,9 +16,9 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.errors import count_noun
 from archiver.fields import GEOTAG_KEYS, LINKS, Shape
 from archiver.markup.marks import Packed, pack_marks, unpack_marks
+from archiver.similar_words_and_plurals import count_noun
 
 _DEGREES = frozenset({"latitude", "longitude", "precision"})
 

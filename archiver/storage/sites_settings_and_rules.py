@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from sqlite_utils import Database
 
 from archiver.articles.revision_order_reverts_and_kept_values import page_objects_named
-from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound, TagNotFound, did_you_mean
+from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound, TagNotFound
 from archiver.fields import EVIDENCE, LINKS
 from archiver.frontier.fetch_order_revisits_and_crawl_times import DEFAULT_CADENCE, parse_blackout, parse_cadence
 from archiver.frontier.post_and_excluded_page_samples import DEFAULT_SAMPLE
@@ -30,6 +30,7 @@ from archiver.items import (
     DiscoverySource,
     PageKind,
 )
+from archiver.similar_words_and_plurals import did_you_mean
 from archiver.storage.archive_opening_and_transactions import path_of, writing
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.column_values import settings_of, stored_time

@@ -10,10 +10,11 @@ import click
 import pytest
 
 from archiver.cli.main import cli
-from archiver.errors import ArchiveNotFound, DiskFull, ExtraMissing, SiteNotEmpty, count_noun
+from archiver.errors import ArchiveNotFound, DiskFull, ExtraMissing, SiteNotEmpty
 from archiver.fields import BY_NAME
 from archiver.health.health_report_and_metrics import judge_archive
 from archiver.politeness.throttle import RunLimits
+from archiver.similar_words_and_plurals import count_noun
 from tests.cli.conftest import Run
 
 

@@ -46,10 +46,11 @@ from archiver.cli.shared_options import (
 from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import format_time
 from archiver.discovery.url_classifier_and_patterns import looks_like_post
-from archiver.errors import ArticleNotFound, ArticleRemoved, LooksLikePost, TagNotFound, count_typos
+from archiver.errors import ArticleNotFound, ArticleRemoved, LooksLikePost, TagNotFound
 from archiver.health.notification_messages_and_channels import notify_after_runs
 from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlResult, make_plan, print_notice
 from archiver.scheduling.crawl_process_and_pool import run_plans
+from archiver.similar_words_and_plurals import count_typos
 from archiver.sites.archiver_toml import effective_settings
 from archiver.storage.archive_opening_and_transactions import discard_empty_archive, opened
 from archiver.storage.article_tables.article_record_reader import find_article

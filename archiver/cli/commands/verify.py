@@ -30,7 +30,8 @@ from archiver.cli.terminal_output import (
     show_stage_progress,
     styled_line,
 )
-from archiver.errors import ArchiverError, count_typos
+from archiver.errors import ArchiverError
+from archiver.similar_words_and_plurals import count_typos
 
 if TYPE_CHECKING:
     from archiver.maintenance.archive_verification_and_repair import VerifyResult
