@@ -1,10 +1,10 @@
-"""Decides whether two extracted articles are the same post, whether a change is an edit, and which pages form one post.
+"""Decides whether two extracted articles are the same post, and whether a change is an edit.
 
 The content digest depends only on a post's text, not on its title. The meaning digest changes if a reader would call
 the change an edit: it is made from the fields marked `meaning` in the field table, without white space, advertising or
 machine-generated dates.
 
-Also decides which of two addresses of a post is its display address, which a person would cite. All functions are pure.
+All functions are pure.
 """
 
 from __future__ import annotations
@@ -14,18 +14,15 @@ import json
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl
 
-from archiver.discovery.url_classifier_and_patterns import path_and_query
 from archiver.fields import ADDED, MEANING, with_following
 from archiver.items import REFUSED, Article, GeoTag
 from archiver.markup import lazy_regex
 from archiver.markup.marks import meaning_of_marks
-from archiver.urls import names_post, urlkey
 
 # Texts in comparable form: with plain typography, and without lines that programs insert.
 
@@ -330,12 +327,6 @@ def _have_same_time(a: Article, b: Article) -> bool:
     return abs((a.published - b.published).total_seconds()) < seconds
 
 
-# Posts over several pages: deciding which pages belong to one post, and joining their texts as one body.
-
-_MAX_PAGER_LENGTH = 120
-_MAX_SEAM = 6
-
-
 def is_other_post(first: Article, other: Article) -> bool:
     """Returns True if two pages certainly belong to different posts: their post IDs differ, or their dates are more
     than one day apart.
@@ -344,131 +335,3 @@ def is_other_post(first: Article, other: Article) -> bool:
         return True
     days = (first.published.date() - other.published.date()).days if first.published and other.published else 0
     return abs(days) > 1
-
-
-def is_further_part(first: Article, part: Article) -> bool:
-    """Returns True if a page (`part`) can be a further page of the post with the first page `first`. Their post IDs and
-    dates must agree as far as both have them, and so must the titles.
-
-    The titles agree if one of the further page's title candidates is the first page's title, with or without a page
-    number. A further page may have no title.
-    """
-    if is_other_post(first, part):
-        return False
-    titles = {_without_page_number(t) for t in (part.title, *(e.value for e in part.evidence if e.field == "title"))}
-    from archiver.extraction.pagination import MARK  # imported late: this loads lxml, which a search does not need
-
-    return fold_words(MARK.sub("", first.title)) in titles or (not part.title and bool(part.body))
-
-
-def _without_page_number(title: str) -> str:
-    from archiver.extraction.pagination import BARE_MARK, MARK
-
-    return fold_words(BARE_MARK.sub("", MARK.sub("", title)))
-
-
-def repeats_part(text: str, before: Sequence[str]) -> bool:
-    """Returns True if the `text` of a page equals the text of one of the pages before it (`before`). Some web servers
-    answer a request for a page that does not exist with the first or last page of the post.
-    """
-    return bool(text) and fold_words(text) in {fold_words(t) for t in before}
-
-
-def join_parts(texts: Sequence[str]) -> str:
-    """Joins the texts of a post's pages, in order, into one body without repetitions.
-
-    An introduction that each page repeats above its text is kept only from the first page, and a note that each page
-    repeats below its text only from the last page. A paragraph that ends one page and begins the next is kept once.
-    Paragraphs that only link to the other pages are dropped.
-    """
-    pages = [_without_page_links(text.split("\n\n")) for text in texts if text.strip()]
-    if len(texts) < 2 or not pages:
-        return texts[0] if texts else ""
-    foot = min((_count_common_start(pages[0][::-1], page[::-1]) for page in pages[1:]), default=0)
-    out = list(pages[0])
-    for page in pages[1:]:
-        fresh = page[_count_common_start(pages[0], page) :]
-        if foot and out and len(fresh) >= foot:
-            del out[-foot:]
-        out += fresh[_count_repeated_at_seam(out, fresh) :]
-    return "\n\n".join(out)
-
-
-def _without_page_links(paragraphs: list[str]) -> list[str]:
-    return [
-        p
-        for at, p in enumerate(paragraphs)
-        if not (at in (0, 1, len(paragraphs) - 2, len(paragraphs) - 1) and _is_page_links(p))
-    ]
-
-
-def _is_page_links(paragraph: str) -> bool:
-    from archiver.extraction.pagination import PAGER
-
-    return (
-        len(paragraph) <= _MAX_PAGER_LENGTH and bool(re.search(r"\w", paragraph)) and bool(PAGER.fullmatch(paragraph))
-    )
-
-
-def _count_common_start(a: list[str], b: list[str]) -> int:
-    """Returns how many paragraphs two pages have in common at their beginning."""
-    count = 0
-    for one, other in zip(a, b, strict=False):
-        if not fold_words(one) or fold_words(one) != fold_words(other):
-            break
-        count += 1
-    return count
-
-
-def _count_repeated_at_seam(before: list[str], after: list[str]) -> int:
-    """Returns how many paragraphs at the end of one page (`before`) are repeated at the beginning of the next page
-    (`after`).
-    """
-    ends = [fold_words(p) for p in before[-_MAX_SEAM:]]
-    begins = [fold_words(p) for p in after[:_MAX_SEAM]]
-    for n in range(min(len(ends), len(begins)), 0, -1):
-        if all(begins[:n]) and ends[-n:] == begins[:n]:
-            return n
-    return 0
-
-
-@dataclass(frozen=True, slots=True)
-class KnownAddress:
-    """An address at which a post was read.
-
-    - `is_short`: a page of the post declares it as its shortlink.
-    - `is_given`: a feed, sitemap or API listed it in this crawl, or another page of the post has it in og:url or
-      JSON-LD.
-    - `is_canonical`: a page of the post declares it as canonical.
-    """
-
-    url: str
-    is_short: bool = False
-    is_given: bool = False
-    is_canonical: bool = False
-
-    @property
-    def is_readable(self) -> bool:
-        """Returns True unless the address is the shortlink or identifies the post by a number. Examples of such numbers
-        are ?p=12 and, in a static copy of a site, index.html%3Fp=12.html.
-        """
-        _, query = path_and_query(self.url)
-        return not self.is_short and not names_post((k, v) for k, v in parse_qsl(query) if v.isdigit())
-
-
-def is_more_readable(here: KnownAddress, there: KnownAddress) -> bool | None:
-    """Returns True if only `here` is readable, False if only `there` is readable, and None if both or neither of them
-    are.
-    """
-    return None if here.is_readable == there.is_readable else here.is_readable
-
-
-def is_preferred(here: KnownAddress, there: KnownAddress) -> bool | None:
-    """Returns True if `here` is the better of two addresses that both respond, False if `there` is the better one, and
-    None if nothing distinguishes them.
-
-    The first of these differences decides: which address is readable, which is given (`is_given`), which is declared
-    canonical, and which is shorter.
-    """
-    one, other = ((a.is_readable, a.is_given, a.is_canonical, -len(urlkey(a.url))) for a in (here, there))
-    return None if one == other else one > other

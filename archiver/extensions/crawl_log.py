@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from archiver.sites.archiver_toml import Log
+from archiver.storage.archive_opening_and_transactions import environment_error
 
 SUMMARY = "archiver.run"
 """The logger for the one-line summary that each run writes at its end."""
@@ -161,3 +162,20 @@ def install_crawl_log(path: Path, options: Log) -> None:
         handler.close()
     logging.root.setLevel(logging.NOTSET)
     logging.root.addHandler(CrawlLogHandler(path, options))
+
+
+def prepare_log_file(archive: Path) -> Path:
+    """Returns the path of the log file for crawls, in the folder `log` next to the archive. Raises an ArchiverError if
+    it cannot be written.
+
+    Also makes the logging module silent about write errors, because it would repeat the same error for each message.
+    """
+    log = archive.parent / "log" / "crawl.log"
+    try:
+        log.parent.mkdir(exist_ok=True)
+        with log.open("a"):
+            pass
+    except OSError as error:
+        raise environment_error(error, archive) from error
+    logging.raiseExceptions = False
+    return log

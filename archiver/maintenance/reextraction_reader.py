@@ -14,7 +14,6 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.article_comparison import is_further_part
 from archiver.articles.post_verdicts_by_page_form import POST_FORM_RULE
 from archiver.articles.revision_order_reverts_and_kept_values import (
     differing_fields,
@@ -57,6 +56,7 @@ from archiver.storage.article_tables.field_candidate_evidence import (
 from archiver.storage.article_tables.historical_revisions import ExtractWithoutHints
 from archiver.storage.article_tables.multipage_articles import (
     StoredPart,
+    is_further_part,
     join_stored_parts,
     marked_body,
     parts_of,

@@ -1,5 +1,4 @@
-"""The plans and results of crawls as plain values, which processes send to one another; notices to the user; and the
-log file of crawls.
+"""The plans and results of crawls as plain values, which processes send to one another, and notices to the user.
 
 Imports neither Scrapy nor Twisted, because commands that start no crawl use this module, too.
 """
@@ -18,7 +17,6 @@ from urllib.parse import urlsplit
 from archiver.errors import ArchiverError
 from archiver.frontier.post_and_excluded_page_samples import EditEstimate
 from archiver.sites.crawler_identity import contact_of, delay_for
-from archiver.storage.archive_opening_and_transactions import environment_error
 from archiver.storage.run_records_and_statistics import Counts
 
 if TYPE_CHECKING:
@@ -48,23 +46,6 @@ def print_notice(sentence: str) -> None:
 def send_notices_to(show: Callable[[str], None] | None) -> None:
     """Makes `show` receive all further notices to the user, which are also written to the log. None stops this."""
     logging.getLogger("archiver.notice").handlers = [NoticeHandler(show)] if show else []
-
-
-def prepare_log_file(archive: Path) -> Path:
-    """Returns the path of the log file for crawls, in the folder `log` next to the archive. Raises an ArchiverError if
-    it cannot be written.
-
-    Also makes the logging module silent about write errors, because it would repeat the same error for each message.
-    """
-    log = archive.parent / "log" / "crawl.log"
-    try:
-        log.parent.mkdir(exist_ok=True)
-        with log.open("a"):
-            pass
-    except OSError as error:
-        raise environment_error(error, archive) from error
-    logging.raiseExceptions = False
-    return log
 
 
 GRACE = 5.0

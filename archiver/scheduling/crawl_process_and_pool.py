@@ -28,7 +28,7 @@ from scrapy.settings import Settings
 from twisted.internet.defer import Deferred, succeed
 
 from archiver.errors import ArchiveInUse, ArchiverError, BadPageObject, HostInUse
-from archiver.extensions.crawl_log import install_crawl_log, log_as
+from archiver.extensions.crawl_log import install_crawl_log, log_as, prepare_log_file
 from archiver.extensions.progress import Leave, Line, Screen, Terminal
 from archiver.extensions.shared_crawl_state import ArchiveExtension
 from archiver.maintenance.takedown import finish_pending_takedowns
@@ -42,7 +42,6 @@ from archiver.scheduling.crawl_plans_and_results import (
     count_cores,
     group_by_host,
     not_started_result,
-    prepare_log_file,
     print_notice,
     send_notices_to,
 )

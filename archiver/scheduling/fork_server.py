@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from archiver.errors import ArchiverError
-from archiver.scheduling.crawl_plans_and_results import prepare_log_file
+from archiver.extensions.crawl_log import prepare_log_file
 
 END_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 """Signals that end a crawl. They are blocked in a new process until it calls `unblock_end_signals`."""

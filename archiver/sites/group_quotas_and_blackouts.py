@@ -1,21 +1,72 @@
-"""Determines when quotas of groups and blackout hours postpone a scheduled crawl, and how they limit a running one."""
+"""The limits of a run (pages, megabytes, minutes), and the quotas of groups and blackout hours: when they postpone a
+scheduled crawl, and how they limit a running one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlite_utils import Database
 
 from archiver.frontier.fetch_order_revisits_and_crawl_times import RecrawlTime
-from archiver.politeness.throttle import RunLimits
+from archiver.similar_words_and_plurals import count_noun
 from archiver.sites.archiver_toml import Config, Quota
 from archiver.storage.crawl_schedule import Scheduled, blackout_of
 from archiver.storage.run_records_and_statistics import usage_since
 from archiver.storage.sites_settings_and_rules import tags_of_sites
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """The number of pages, megabytes and minutes that one run may use. 0 means no limit. A megabyte is 1,000,000 bytes
+    as received. The fields have the names of the site's settings.
+    """
+
+    max_pages: int = 0
+    max_megabytes: float = 0.0
+    max_minutes: float = 0.0
+    causes: Mapping[str, str] = field(default_factory=dict)
+    """Phrases that say where a limit comes from, by the name of the limit. Limits in the site's own settings have none.
+    """
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> RunLimits:
+        """Returns the limits in a site's settings."""
+        return cls(
+            int(settings.get("max_pages") or 0),
+            float(settings.get("max_megabytes") or 0),
+            float(settings.get("max_minutes") or 0),
+        )
+
+    def reduced(self, name: str, most: float, cause: str) -> RunLimits:
+        """Returns the limits with the limit `name` reduced to `most`, unless it is already lower. `cause` is a phrase
+        that says where the lower limit comes from.
+        """
+        current = getattr(self, name)
+        if current and current <= most:
+            return self
+        changes: dict[str, Any] = {name: most, "causes": {**self.causes, name: cause}}
+        return replace(self, **changes)
+
+    def reached_limit(self, pages: int, size: int, seconds: float) -> str:
+        """Returns a phrase for the limit that a run has reached, with the name of its setting; "" if the run has
+        reached no limit. `pages`, `size` (in bytes) and `seconds` are what the run has fetched and how long it has run.
+        """
+        rows = (
+            ("max_pages", pages, count_noun(self.max_pages, "page")),
+            ("max_megabytes", size / 1e6, f"{self.max_megabytes:g} MB"),
+            ("max_minutes", seconds / 60, f"{self.max_minutes:g} minute{'' if self.max_minutes == 1 else 's'}"),
+        )
+        for name, used, words in rows:
+            most = getattr(self, name)
+            if most and used >= most:
+                return self.causes.get(name) or f"the site's budget of {words} ({name})"
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

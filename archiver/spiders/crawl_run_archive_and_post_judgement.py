@@ -43,10 +43,10 @@ from archiver.maintenance.late_hint_and_constant_reextraction import (
 )
 from archiver.maintenance.page_reclassification import Rejudging, RejudgingTally, judge_site, rejudge
 from archiver.maintenance.reextraction_reader import extract_from_capture
-from archiver.politeness.throttle import MAX_RETRY_AFTER, RunLimits
+from archiver.politeness.throttle import MAX_RETRY_AFTER
 from archiver.sites.archiver_toml import effective_settings, load_config
 from archiver.sites.crawler_identity import needs_contact
-from archiver.sites.group_quotas_and_blackouts import limit_scheduled_run
+from archiver.sites.group_quotas_and_blackouts import RunLimits, limit_scheduled_run
 from archiver.sites.page_objects import load_page_objects
 from archiver.spiders.requisite_queue import Requisites
 from archiver.spiders.run_endings_and_outage_guards import RunEnding, RunResult, internal_error

@@ -24,7 +24,6 @@ from scrapy.exceptions import CloseSpider
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
-from archiver.articles.article_comparison import is_further_part, repeats_part
 from archiver.discovery.cdx_and_timemaps import REDIRECTS
 from archiver.discovery.page_links_and_well_known_urls import is_redirector
 from archiver.discovery.page_requisites import ACCEPT
@@ -63,7 +62,7 @@ from archiver.spiders.run_endings_and_outage_guards import (
     wall_sentence,
 )
 from archiver.spiders.trap_detector import WALLS
-from archiver.storage.article_tables.multipage_articles import part_reason
+from archiver.storage.article_tables.multipage_articles import is_further_part, part_reason, repeats_part
 from archiver.storage.page_requisite_records import MODES, FetchedRequisite, Mode
 from archiver.urls import Scope, normalize, start_address, urlkey
 

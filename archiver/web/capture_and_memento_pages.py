@@ -565,7 +565,7 @@ def view_page(request: ArchiveRequest) -> PageResponse | RawResponse:
             **_find_shown_article(request, row),
         },
         headers=replay.memento_headers(request, where.url, rows),
-        policy=f"{web_requests.OWN}; frame-src 'self'",
+        policy=f"{web_requests.OWN_POLICY}; frame-src 'self'",
     )
 
 

@@ -337,7 +337,7 @@ _STATUS: dict[type[Exception], int] = {
     IndexMissing: 503,
     IndexDamaged: 503,
 }
-_POLICIES = {"own": web_requests.OWN, "inert": web_requests.INERT}
+_POLICIES = {"own": web_requests.OWN_POLICY, "inert": web_requests.INERT}
 _TOO_LONG = "This takes longer than a page may. Narrow it by site or date."
 
 

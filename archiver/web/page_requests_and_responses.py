@@ -2,18 +2,13 @@
 
 In `?q=flood&site=blog.example.org&since=2023`, the names are the names of options of `archiver search`; `q` is its
 QUERY.
-
-Unsafe requests are rejected, and every response has security headers. A web page could read an archive on the reader's
-machine through a host name that resolves to 127.0.0.1 (DNS rebinding), so only known host names are answered. It could
-also make the reader's browser send slow requests by embedding them as images or frames; the Fetch Metadata Request
-Headers (W3C) distinguish these from links that a reader follows.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -22,7 +17,6 @@ from urllib.parse import quote
 
 from sqlite_utils import Database
 
-from archiver.datasets.record_formats import harmless_text
 from archiver.errors import (
     ArchiverError,
     ArticleNotFound,
@@ -37,7 +31,6 @@ from archiver.search.query_tree import parse_box, parse_point
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.storage.article_tables.article_record_reader import find_article
 from archiver.storage.tombstones import tombstones
-from archiver.web.archive_access import ServedArchive
 
 # Requests and responses as plain values, independent of Datasette.
 
@@ -128,7 +121,7 @@ class PageResponse:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     policy: str = ""
-    """The page's Content-Security-Policy, if it differs from `archiver.web.page_requests_and_responses.OWN`."""
+    """The page's Content-Security-Policy, if it differs from `archiver.web.page_requests_and_responses.OWN_POLICY`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -451,7 +444,7 @@ def collection_fingerprint(found: Sequence[dict[str, Any]]) -> str:
 
 # Security headers.
 
-OWN = (
+OWN_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -466,112 +459,3 @@ EVERYWHERE: Mapping[str, str] = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-
-
-# The guard.
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-_METHODS = ("GET", "HEAD")
-_REFUSED = re.compile(rb"(?:^|&)(_timelimit|_trace)=")
-"""Arguments of Datasette for developers. (An invalid time limit would be an internal error; a trace, an HTML page.)"""
-_INTERNAL = ("/-/archiver/", "/-/metrics", "/-/health")
-"""The allowed paths below /-/: our static files, metrics and health. Datasette's pages there show settings and file
-paths, and our templates need none of its scripts and styles.
-"""
-
-
-def guard_application(application: Application, site: Callable[[], ServedArchive]) -> Application:
-    """Wraps an ASGI application so that unsafe requests are rejected and security headers are added. `site` is called
-    for each request and returns the served archive.
-    """
-
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await application(scope, receive, send)
-            return
-
-        is_csv = scope["path"].endswith(".csv")
-
-        async def sent(message: MutableMapping[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                message = {**message, "headers": list(_add_default_headers(message.get("headers", [])))}
-            elif is_csv and message.get("body"):
-                message = {**message, "body": _make_row_harmless(message["body"])}
-            await send(message)
-
-        if refusal := _check_request(scope, site()):
-            await _send_refusal(sent, *refusal)
-        else:
-            await application(scope, receive, sent)
-
-    return answer
-
-
-_CELL = re.compile(rb'(^|,)(?:"((?:[^"]|"")*+)"|([^,"\r\n]*+))')
-
-
-def _make_row_harmless(row: bytes) -> bytes:
-    """Returns a row of the CSV of Datasette, which sends one row at a time, so that no cell is a formula."""
-
-    def clean(cell: re.Match[bytes]) -> bytes:
-        comma, quoted, bare = cell.groups()
-        if quoted is None:
-            return bytes(comma + harmless_text(bare.decode()).encode())
-        return bytes(comma + b'"' + harmless_text(quoted.decode()).encode() + b'"')
-
-    cleaned: bytes = _CELL.sub(clean, row)
-    return cleaned
-
-
-def _check_request(scope: Scope, site: ServedArchive) -> tuple[int, str] | None:
-    sent = {name: value.decode("latin-1") for name, value in scope["headers"]}
-    host = sent.get(b"host", "")
-    if site.hosts and _normalize_host(host) not in site.hosts:
-        return 421, (
-            "This server only answers requests for " + ", ".join(sorted(site.hosts)) + ". If it has another public "
-            "name, set --public-url.\n"
-        )
-    if sent.get(b"sec-fetch-site") == "cross-site" and sent.get(b"sec-fetch-dest", "document") != "document":
-        return 403, "A page of another site requested this. Open it directly instead.\n"
-    if scope["method"] not in _METHODS:
-        return 405, "The archive is read-only; use GET or HEAD.\n"
-    path = scope["path"]
-    if site.base != "/" and path.startswith(site.base):
-        path = "/" + path[len(site.base) :]
-    if refused := _REFUSED.search(scope["query_string"]):
-        return 400, f"This server has no argument {refused[1].decode()}.\n"
-    # Datasette redirects a path with trailing slashes to the rest of it, which could be another host ("//host/"; to a
-    # browser, "/\\host/" is the same).
-    if path.startswith(("//", "/\\")) or (path.startswith("/-/") and not path.startswith(_INTERNAL)):
-        return 404, "There is no such page.\n"
-    return None
-
-
-def _normalize_host(host: str) -> str:
-    """Returns the host name of "name:port" in normalised form; an IPv6 address keeps its brackets."""
-    return (host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]).lower().rstrip(".")
-
-
-def _add_default_headers(sent: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    present = {name.lower() for name, _ in sent}
-    defaults = {"content-security-policy": OWN, **EVERYWHERE}
-    return [
-        *sent,
-        *((name.encode(), value.encode()) for name, value in defaults.items() if name.encode() not in present),
-    ]
-
-
-async def _send_refusal(send: Send, status: int, sentence: str) -> None:
-    allow = [(b"allow", b"GET, HEAD")] if status == 405 else []
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [(b"content-type", b"text/plain; charset=utf-8"), *allow],
-        }
-    )
-    await send({"type": "http.response.body", "body": sentence.encode()})

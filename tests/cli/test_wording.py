@@ -13,8 +13,8 @@ from archiver.cli.main import cli
 from archiver.errors import ArchiveNotFound, DiskFull, ExtraMissing, SiteNotEmpty
 from archiver.fields import BY_NAME
 from archiver.health.health_report_and_metrics import judge_archive
-from archiver.politeness.throttle import RunLimits
 from archiver.similar_words_and_plurals import count_noun
+from archiver.sites.group_quotas_and_blackouts import RunLimits
 from tests.cli.conftest import Run
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from archiver.extensions.crawl_log import prepare_log_file
 from archiver.fleet import leases_and_leased_processes as leases
 from archiver.fleet.leases_and_leased_processes import monotonic_seconds
 from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage_and_manifests import ShardStorage
 from archiver.fleet.shard_transfer_and_collection import ARCHIVE
-from archiver.scheduling.crawl_plans_and_results import prepare_log_file
 from archiver.scheduling.fork_server import fork_crawl
 from archiver.storage.archive_opening_and_transactions import open_archive
 from tests.fleet import hosts

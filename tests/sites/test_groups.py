@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 
 from archiver.cli.main import cli
 from archiver.errors import BadConfig
-from archiver.politeness.throttle import RunLimits
 from archiver.sites.archiver_toml import Config, Quota, effective_settings, parse_config
-from archiver.sites.group_quotas_and_blackouts import limit_scheduled_run, read_group_quotas
+from archiver.sites.group_quotas_and_blackouts import RunLimits, limit_scheduled_run, read_group_quotas
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.crawl_schedule import DueSites, scheduled_sites
 from archiver.storage.pages import stamp

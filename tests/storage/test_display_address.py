@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.articles.article_comparison import KnownAddress, is_preferred
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 from archiver.storage.archive_opening_and_transactions import writing
+from archiver.storage.article_tables.article_urls_and_identification import KnownAddress, is_preferred
 from archiver.storage.page_discoveries import record_discovered_urls
 from tests.proved_archive import QUAY, START, Run, text
 from tests.proved_archive import page as post_page

@@ -166,8 +166,8 @@ def import_wayback(options: ImportOptions) -> None:
     """Imports captures from an online web archive and prints a summary. Exits with the exit code of the import if that
     is not 0.
     """
+    from archiver.extensions.crawl_log import prepare_log_file
     from archiver.importers.wayback_import_and_mementos import WaybackImport
-    from archiver.scheduling.crawl_plans_and_results import prepare_log_file
     from archiver.sites.crawler_identity import contact_of, user_agent
 
     until = _end_of_day(options.last_day)

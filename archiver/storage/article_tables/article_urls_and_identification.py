@@ -1,4 +1,5 @@
-"""The URLs of articles, and identification: finds the stored article to which an extracted article belongs.
+"""The URLs of articles (which of them a person would cite, and which are aliases), and identification: finds the stored
+article to which an extracted article belongs.
 
 An article has one own URL, and may have aliases. All functions expect to run inside the caller's transaction.
 """
@@ -6,16 +7,19 @@ An article has one own URL, and may have aliases. All functions expect to run in
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 from sqlite_utils import Database
 
 from archiver.articles.article_comparison import are_same_post, content_digest
+from archiver.discovery.url_classifier_and_patterns import path_and_query
 from archiver.items import Article
 from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.pages import resolve_redirects, stamp
-from archiver.urls import urlkey
+from archiver.urls import names_post, urlkey
 
 
 def add_alias(db: Database, target_key: str, alias: str, at: datetime) -> tuple[int | None, bool]:
@@ -236,3 +240,45 @@ def _address_before(db: Database, article_id: int, key: str) -> str | None:
 
 def _at_address(db: Database, key: str) -> dict[str, Any] | None:
     return article_where(db, "id = (select article_id from article_urls where urlkey = ?)", [key])
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAddress:
+    """An address at which a post was read.
+
+    - `is_short`: a page of the post declares it as its shortlink.
+    - `is_given`: a feed, sitemap or API listed it in this crawl, or another page of the post has it in og:url or
+      JSON-LD.
+    - `is_canonical`: a page of the post declares it as canonical.
+    """
+
+    url: str
+    is_short: bool = False
+    is_given: bool = False
+    is_canonical: bool = False
+
+    @property
+    def is_readable(self) -> bool:
+        """Returns True unless the address is the shortlink or identifies the post by a number. Examples of such numbers
+        are ?p=12 and, in a static copy of a site, index.html%3Fp=12.html.
+        """
+        _, query = path_and_query(self.url)
+        return not self.is_short and not names_post((k, v) for k, v in parse_qsl(query) if v.isdigit())
+
+
+def is_more_readable(here: KnownAddress, there: KnownAddress) -> bool | None:
+    """Returns True if only `here` is readable, False if only `there` is readable, and None if both or neither of them
+    are.
+    """
+    return None if here.is_readable == there.is_readable else here.is_readable
+
+
+def is_preferred(here: KnownAddress, there: KnownAddress) -> bool | None:
+    """Returns True if `here` is the better of two addresses that both respond, False if `there` is the better one, and
+    None if nothing distinguishes them.
+
+    The first of these differences decides: which address is readable, which is given (`is_given`), which is declared
+    canonical, and which is shorter.
+    """
+    one, other = ((a.is_readable, a.is_given, a.is_canonical, -len(urlkey(a.url))) for a in (here, there))
+    return None if one == other else one > other

@@ -18,12 +18,9 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.articles.article_comparison import (
-    KnownAddress,
     changed_fields,
     content_digest,
-    is_more_readable,
     is_part_url,
-    is_preferred,
     is_stub,
     is_wall_text,
     meaning_digest,
@@ -60,10 +57,13 @@ from archiver.storage.article_tables.article_and_revision_rows import (
     write_revision,
 )
 from archiver.storage.article_tables.article_urls_and_identification import (
+    KnownAddress,
     add_aliases,
     article_where,
     enter_addresses,
     find_article_of,
+    is_more_readable,
+    is_preferred,
     make_own_url,
     urls_redirecting_to,
 )

@@ -1,18 +1,20 @@
-"""Posts that are split over several pages: their pages in the table `article_parts`, and the body joined from them.
+"""Posts that are split over several pages: which pages form one post, their rows in
+the table `article_parts`, and the body joined from them.
 
-All functions expect to run inside the caller's transaction.
+All functions that take a database expect to run inside the caller's transaction.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.article_comparison import join_parts
+from archiver.articles.article_comparison import fold_words, is_other_post
 from archiver.items import (
     Article,
     DiscoveredURL,
@@ -286,3 +288,93 @@ def release_parts(db: Database, post: str, keep: set[str], *, only_claims: bool 
             db.execute("delete from article_parts where urlkey = ?", [key])
             db.execute("update pages set kind = 'unknown' where urlkey = ?", [key])
             pages.make_due_again(db, key, _RELEASED, unconditional=True)
+
+
+_MAX_SEAM = 6
+_MAX_PAGER_LENGTH = 120
+
+
+def is_further_part(first: Article, part: Article) -> bool:
+    """Returns True if a page (`part`) can be a further page of the post with the first page `first`. Their post IDs and
+    dates must agree as far as both have them, and so must the titles.
+
+    The titles agree if one of the further page's title candidates is the first page's title, with or without a page
+    number. A further page may have no title.
+    """
+    if is_other_post(first, part):
+        return False
+    titles = {_without_page_number(t) for t in (part.title, *(e.value for e in part.evidence if e.field == "title"))}
+    from archiver.extraction.pagination import MARK  # imported late: this loads lxml, which a search does not need
+
+    return fold_words(MARK.sub("", first.title)) in titles or (not part.title and bool(part.body))
+
+
+def _without_page_number(title: str) -> str:
+    from archiver.extraction.pagination import BARE_MARK, MARK
+
+    return fold_words(BARE_MARK.sub("", MARK.sub("", title)))
+
+
+def repeats_part(text: str, before: Sequence[str]) -> bool:
+    """Returns True if the `text` of a page equals the text of one of the pages before it (`before`). Some web servers
+    answer a request for a page that does not exist with the first or last page of the post.
+    """
+    return bool(text) and fold_words(text) in {fold_words(t) for t in before}
+
+
+def join_parts(texts: Sequence[str]) -> str:
+    """Joins the texts of a post's pages, in order, into one body without repetitions.
+
+    An introduction that each page repeats above its text is kept only from the first page, and a note that each page
+    repeats below its text only from the last page. A paragraph that ends one page and begins the next is kept once.
+    Paragraphs that only link to the other pages are dropped.
+    """
+    pages = [_without_page_links(text.split("\n\n")) for text in texts if text.strip()]
+    if len(texts) < 2 or not pages:
+        return texts[0] if texts else ""
+    foot = min((_count_common_start(pages[0][::-1], page[::-1]) for page in pages[1:]), default=0)
+    out = list(pages[0])
+    for page in pages[1:]:
+        fresh = page[_count_common_start(pages[0], page) :]
+        if foot and out and len(fresh) >= foot:
+            del out[-foot:]
+        out += fresh[_count_repeated_at_seam(out, fresh) :]
+    return "\n\n".join(out)
+
+
+def _without_page_links(paragraphs: list[str]) -> list[str]:
+    return [
+        p
+        for at, p in enumerate(paragraphs)
+        if not (at in (0, 1, len(paragraphs) - 2, len(paragraphs) - 1) and _is_page_links(p))
+    ]
+
+
+def _is_page_links(paragraph: str) -> bool:
+    from archiver.extraction.pagination import PAGER
+
+    return (
+        len(paragraph) <= _MAX_PAGER_LENGTH and bool(re.search(r"\w", paragraph)) and bool(PAGER.fullmatch(paragraph))
+    )
+
+
+def _count_common_start(a: list[str], b: list[str]) -> int:
+    """Returns how many paragraphs two pages have in common at their beginning."""
+    count = 0
+    for one, other in zip(a, b, strict=False):
+        if not fold_words(one) or fold_words(one) != fold_words(other):
+            break
+        count += 1
+    return count
+
+
+def _count_repeated_at_seam(before: list[str], after: list[str]) -> int:
+    """Returns how many paragraphs at the end of one page (`before`) are repeated at the beginning of the next page
+    (`after`).
+    """
+    ends = [fold_words(p) for p in before[-_MAX_SEAM:]]
+    begins = [fold_words(p) for p in after[:_MAX_SEAM]]
+    for n in range(min(len(ends), len(begins)), 0, -1):
+        if all(begins[:n]) and ends[-n:] == begins[:n]:
+            return n
+    return 0
