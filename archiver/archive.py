@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from archiver.extraction.field_value_explanations import FieldExplanation, explain
 from archiver.fields import OPTIONS
 from archiver.search.concordance import WIDTH, Concordance, concordance
-from archiver.search.histograms_trends_and_charts import Histogram, Trend, histogram, trend
-from archiver.search.query_plans_hits_and_facets import Results, count_facets, matching_ids, run
+from archiver.search.histograms_trends_maps_and_charts import Histogram, Trend, histogram, trend
 from archiver.search.query_with_filters_and_sort import Query
+from archiver.search.search_hits_facets_and_similar_articles import Results, count_facets, matching_ids, run
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.article_tables.article_record_reader import (
     Record,
@@ -140,7 +140,7 @@ class Archive:
         authors: list<item: string>
           child 0, item: string
         """
-        from archiver.datasets.record_formats import arrow_table
+        from archiver.datasets.export_formats_and_parquet_tables import arrow_table
 
         return arrow_table(self.articles(query, **filters))
 

@@ -137,7 +137,7 @@ class Table:
         id: string
         reason: string
         """
-        from archiver.datasets.record_formats import arrow_schema, import_arrow
+        from archiver.datasets.export_formats_and_parquet_tables import arrow_schema, import_arrow
 
         if not self.files:
             return arrow_schema((column.name, column.kind) for column in self._table.columns)
@@ -170,7 +170,7 @@ class Table:
         >>> load("datasets/harbour-1.0.0").articles.count
         9
         """
-        from archiver.datasets.record_formats import import_arrow
+        from archiver.datasets.export_formats_and_parquet_tables import import_arrow
 
         if self._without_copies:
             return int(self.to_arrow(["is_copy"]).num_rows)
@@ -230,7 +230,7 @@ class Table:
         id: string
         words: int64
         """
-        from archiver.datasets.record_formats import import_arrow
+        from archiver.datasets.export_formats_and_parquet_tables import import_arrow
 
         arrow, parquet = import_arrow()
         names = list(self.columns if columns is None else columns)
@@ -274,7 +274,7 @@ class Table:
 
 
 def _split_of_file(file: Path) -> str:
-    from archiver.datasets.record_formats import import_arrow
+    from archiver.datasets.export_formats_and_parquet_tables import import_arrow
 
     metadata = import_arrow()[1].read_metadata(file)
     if not metadata.num_row_groups:

@@ -62,7 +62,7 @@ from archiver.politeness.robots_and_usage_statements import (
     parse_tdm_file,
 )
 from archiver.politeness.throttle import BUSY
-from archiver.spiders.page_request import (
+from archiver.spiders.page_request_and_fetched_page import (
     FetchNotes,
     HostFileRequest,
     PageRequest,

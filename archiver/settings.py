@@ -124,5 +124,5 @@ EXTENSIONS: dict[str, Any] = {
     "scrapy.extensions.logstats.LogStats": None,
     "archiver.extensions.shared_crawl_state.ArchiveExtension": 300,
     "archiver.extensions.throttle_slots.ThrottleExtension": 400,
-    "archiver.extensions.progress.Progress": 500,
+    "archiver.extensions.crawl_progress_display.Progress": 500,
 }

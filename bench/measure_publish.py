@@ -12,9 +12,9 @@ from process import archiver
 from table import Column, whole
 
 from archiver.datasets import snapshot_tables
-from archiver.datasets.publication_rules_and_tiers import parse_publication_rules
-from archiver.datasets.record_formats import ParquetTable
-from archiver.datasets.snapshot_request_and_selection import choose_articles, decide_tiers, order_articles
+from archiver.datasets.export_formats_and_parquet_tables import ParquetTable
+from archiver.datasets.publication_rules_tiers_and_licences import parse_publication_rules
+from archiver.datasets.snapshot_request_selection_and_statistics import choose_articles, decide_tiers, order_articles
 from archiver.datasets.snapshot_tables import ARTICLES
 from archiver.storage.archive_opening_and_transactions import open_archive
 

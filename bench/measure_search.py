@@ -17,10 +17,10 @@ from search_peers import Queries, Times, measured
 from table import Column, tenths, whole
 
 from archiver.archive import Archive
-from archiver.search.histograms_trends_and_charts import UNITS
+from archiver.search.histograms_trends_maps_and_charts import UNITS
 from archiver.search.index_refresh_opening_and_check import open_searcher, refresh_index
 from archiver.storage.archive_opening_and_transactions import open_archive
-from archiver.storage.full_text_and_saved_searches import index_folder
+from archiver.storage.full_text_index_and_saved_searches import index_folder
 
 COLUMNS = (
     Column("queries", "queries", form=whole),

@@ -21,7 +21,7 @@ from tantivy import Query
 
 from archiver.search.index_schema_and_documents import index_schema
 from archiver.search.word_splitting import split_into_words
-from archiver.storage.full_text_and_saved_searches import index_folder
+from archiver.storage.full_text_index_and_saved_searches import index_folder
 
 Queries = dict[str, list[tuple[str, bool]]]
 """The queries of each class: their words, and whether these are a phrase."""

@@ -18,7 +18,7 @@ from sqlite_utils import Database  # noqa: E402
 
 from archiver.cli.main import COMMANDS, cli  # noqa: E402
 from archiver.fields import CAPTURE_KEYS, FIELDS, GEOTAG_KEYS  # noqa: E402
-from archiver.storage import full_text_and_saved_searches as search_tables  # noqa: E402
+from archiver.storage import full_text_index_and_saved_searches as search_tables  # noqa: E402
 from archiver.storage.schema_and_migrations import migrations  # noqa: E402
 
 WIDTH = 100

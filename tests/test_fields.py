@@ -13,12 +13,12 @@ import pytest
 from sqlite_utils import Database
 
 from archiver import fields
-from archiver.datasets.publication_rules_and_tiers import Tier
+from archiver.datasets.publication_rules_tiers_and_licences import Tier
 from archiver.datasets.snapshot_tables import ARTICLES
-from archiver.extraction.template.field_reader import READERS
+from archiver.extraction.template.site_rule_field_reader import READERS
 from archiver.fields import BY_NAME, FIELDS, Field
 from archiver.items import Article, GeoTag, Mark, SourceHint
-from archiver.search.query_plans_hits_and_facets import Hit
+from archiver.search.search_hits_facets_and_similar_articles import Hit
 from archiver.storage.schema_and_migrations import make_schema
 
 PACKAGE = Path(__file__).parents[1] / "archiver"
@@ -33,7 +33,7 @@ TYPES = {
 MOST = 2
 """The number of field names that a literal may contain before it counts as a list of fields."""
 EXCEPTIONS = {
-    "cli/commands/show.py": "rows of one screen, each with a heading and a form of its own",
+    "cli/commands/show_and_cite.py": "rows of one screen, each with a heading and a form of its own",
     "extraction/template/rule_induction.py": "an order of preference",
     "datasets/snapshot_tables.py": "what tells the region of a telephone number",
     "datasets/snapshot_writer.py": "columns of references.csv, and properties of a GeoJSON feature",

@@ -29,7 +29,7 @@ from archiver.cli.shared_options import (
 from archiver.cli.shell_completion import complete, complete_setting
 from archiver.cli.terminal_output import count_noun, open_output, print_json, print_lines, styled_line
 from archiver.errors import ArchiverError
-from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlPlan, host_of, make_plan
+from archiver.scheduling.crawl_plans_results_and_notices import CommonOptions, CrawlPlan, host_of, make_plan
 from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.locks import lock_host
 from archiver.urls import Scope
@@ -393,7 +393,7 @@ def check(
     Exit code: 0 all sites can be crawled; 1 a site cannot be crawled or has no posts, or a page object failed or cannot
     be used; 2 wrong usage.
     """
-    from archiver.sites.page_objects import load_page_objects
+    from archiver.sites.page_objects_and_test_cases import load_page_objects
 
     selected = _select_sites(archive, names, tag)
     if not selected:
@@ -435,7 +435,7 @@ def _plan_checks(
 
     `selected` maps the start URL of each site to its effective settings; `plan_for` makes the plan from both.
     """
-    from archiver.sites.page_objects import load_page_objects
+    from archiver.sites.page_objects_and_test_cases import load_page_objects
 
     page_objects = load_page_objects()
     plans: list[CrawlPlan] = []
@@ -482,7 +482,7 @@ def _crawl_samples(
     each site. `selected` maps start URLs to effective settings, and `rules` maps start URLs to the site rules (TOML)
     with which the posts are extracted.
     """
-    from archiver.health.health_report_and_metrics import make_trial_report
+    from archiver.health.health_report_metrics_and_probe import make_trial_report
     from archiver.scheduling.crawl_process_and_pool import run_plans
     from archiver.storage.archive_opening_and_transactions import opened
     from archiver.storage.sites_settings_and_rules import add_site, store_handwritten_rules

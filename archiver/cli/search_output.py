@@ -25,12 +25,19 @@ from archiver.cli.terminal_output import (
     strip_control_characters,
     styled_line,
 )
-from archiver.search import histograms_trends_and_charts as histograms_and_trends
+from archiver.search import histograms_trends_maps_and_charts as histograms_and_trends
 from archiver.search.concordance import concordance as lines_of
-from archiver.search.federated import FederatedHit, FederatedQuery, Shard, load_federated_page, plan_federated_query
-from archiver.search.histograms_trends_and_charts import histogram_of_plans, trend_over_archives
+from archiver.search.federated_search import (
+    FederatedHit,
+    FederatedQuery,
+    Shard,
+    load_federated_page,
+    plan_federated_query,
+)
+from archiver.search.histograms_trends_maps_and_charts import histogram_of_plans, trend_over_archives
 from archiver.search.query_corrections_and_advice import advise
-from archiver.search.query_plans_hits_and_facets import (
+from archiver.search.query_with_filters_and_sort import Query, query_as_options
+from archiver.search.search_hits_facets_and_similar_articles import (
     COLUMNS,
     Plan,
     count_facets_over_plans,
@@ -39,16 +46,15 @@ from archiver.search.query_plans_hits_and_facets import (
     plan_query,
     run,
 )
-from archiver.search.query_with_filters_and_sort import Query, query_as_options
 from archiver.storage.archive_opening_and_transactions import opened
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from archiver.cli.commands.search import SearchOptions
+    from archiver.cli.commands.search_saved_searches_feed_and_index import SearchOptions
     from archiver.search.concordance import Concordance, ConcordanceLine
-    from archiver.search.histograms_trends_and_charts import Histogram, Period, Series, Trend
-    from archiver.search.query_plans_hits_and_facets import Hit
+    from archiver.search.histograms_trends_maps_and_charts import Histogram, Period, Series, Trend
+    from archiver.search.search_hits_facets_and_similar_articles import Hit
 
 # Hits
 
@@ -57,7 +63,7 @@ _MAX_NAMED = 8
 
 
 def print_csv(values: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
-    from archiver.datasets.record_formats import write_csv
+    from archiver.datasets.export_formats_and_parquet_tables import write_csv
 
     write_csv(values, sys.stdout.buffer, columns)
 
@@ -239,7 +245,7 @@ def _format_periods(state: str, periods: list[Period]) -> Iterator[tuple[str, in
     these periods, there is a row (period, number of matches) for each; otherwise there is a single row (first to last
     period, text).
     """
-    from archiver.search.histograms_trends_and_charts import STATES
+    from archiver.search.histograms_trends_maps_and_charts import STATES
 
     if state in ("matched", "none"):
         yield from ((period.period, period.articles) for period in periods)

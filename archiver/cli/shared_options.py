@@ -218,7 +218,7 @@ def _check_period(_: click.Context, __: click.Parameter, value: str | None) -> s
     """
     if value:
         from archiver.errors import BadQuery
-        from archiver.search.query_tree import parse_period
+        from archiver.search.query_tree_and_predicates import parse_period
 
         try:
             parse_period(value)
@@ -436,7 +436,7 @@ class QueryOptions:
         """Builds the query from these options. `limit`, `duplicates`, `fold` and `recent` are attributes of the Query
         that each command sets itself. The words of QUERY are joined with spaces. Raises BadQuery for a malformed place.
         """
-        from archiver.search.query_tree import parse_box, parse_point
+        from archiver.search.query_tree_and_predicates import parse_box, parse_point
         from archiver.search.query_with_filters_and_sort import Query
 
         values = {one.name: getattr(self, one.name) for one in fields(self)} | {

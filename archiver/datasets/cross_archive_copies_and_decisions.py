@@ -16,9 +16,21 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.near_duplicates import SKETCH_VERSION, UnionFind, minhash, near_duplicate, wording_of
-from archiver.datasets.publication_rules_and_tiers import Decision, PublicationRules, Reason, Tier, limit_decision
-from archiver.datasets.snapshot_request_and_selection import (
+from archiver.articles.near_duplicates_and_cluster_source import (
+    SKETCH_VERSION,
+    UnionFind,
+    minhash,
+    near_duplicate,
+    wording_of,
+)
+from archiver.datasets.publication_rules_tiers_and_licences import (
+    Decision,
+    PublicationRules,
+    Reason,
+    Tier,
+    limit_decision,
+)
+from archiver.datasets.snapshot_request_selection_and_statistics import (
     NEWEST,
     choose_articles,
     decide_tiers,

@@ -16,14 +16,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from archiver.articles.near_duplicates import HAN, LONG_PASSAGES, SHORT_PASSAGES, SLOTS, SPACED, THAI
-from archiver.datasets.dataset_metadata import DatasetAbout, DatasetFile, licence_name, tables_present
+from archiver.articles.near_duplicates_and_cluster_source import HAN, LONG_PASSAGES, SHORT_PASSAGES, SLOTS, SPACED, THAI
+from archiver.datasets.dataset_metadata_files import DatasetAbout, DatasetFile, licence_name, tables_present
+from archiver.datasets.export_formats_and_parquet_tables import import_arrow
 from archiver.datasets.ngrams import MIN_ARTICLES
 from archiver.datasets.personal_data_removal import EMAIL, TELEPHONE
-from archiver.datasets.publication_rules_and_tiers import DOCS, Tier
-from archiver.datasets.record_formats import import_arrow
+from archiver.datasets.publication_rules_tiers_and_licences import DOCS, Tier
 from archiver.datasets.snapshot_changes import single_line
-from archiver.datasets.snapshot_request_and_selection import SnapshotStatistics
+from archiver.datasets.snapshot_request_selection_and_statistics import SnapshotStatistics
 from archiver.datasets.snapshot_tables import (
     ARTICLES,
     COVERAGE,
@@ -36,7 +36,7 @@ from archiver.datasets.snapshot_tables import (
     table_files,
 )
 from archiver.items import format_degrees
-from archiver.search.histograms_trends_and_charts import Histogram, Period, histogram_svg
+from archiver.search.histograms_trends_maps_and_charts import Histogram, Period, histogram_svg
 from archiver.similar_words_and_plurals import count_noun
 from archiver.storage.article_tables.near_duplicate_clusters import LEAST_MET
 

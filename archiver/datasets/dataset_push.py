@@ -29,8 +29,8 @@ from urllib.error import HTTPError
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from archiver.datasets.dataset_metadata import DEFAULT_PUBLISHER, UNKNOWN_LICENCE
-from archiver.datasets.publication_rules_and_tiers import parse_publication_rules
+from archiver.datasets.dataset_metadata_files import DEFAULT_PUBLISHER, UNKNOWN_LICENCE
+from archiver.datasets.publication_rules_tiers_and_licences import parse_publication_rules
 from archiver.datasets.snapshot_building_versions_and_checks import (
     check_snapshot,
     read_rebuild,

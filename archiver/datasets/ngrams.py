@@ -19,7 +19,7 @@ from itertools import accumulate, chain
 from pathlib import Path
 from typing import IO, Any
 
-from archiver.datasets.record_formats import import_arrow
+from archiver.datasets.export_formats_and_parquet_tables import import_arrow
 from archiver.datasets.withheld_text_and_leaked_passages import BATCH_BYTES, Bitmap, HashedTexts
 
 MAX_N = 5

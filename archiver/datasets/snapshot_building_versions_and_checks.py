@@ -29,7 +29,7 @@ from sqlite_utils import Database
 from archiver.datasets import cross_archive_copies_and_decisions as cross_archive_duplicates
 from archiver.datasets import snapshot_tables
 from archiver.datasets.dataset_card_plots_and_checklist import CardSources, card_text, draw_plots, site_coverages
-from archiver.datasets.dataset_metadata import (
+from archiver.datasets.dataset_metadata_files import (
     DatasetFile,
     citation_cff,
     citation_line,
@@ -41,11 +41,11 @@ from archiver.datasets.dataset_metadata import (
     ro_crate_json,
     write_dictionary,
 )
+from archiver.datasets.export_formats_and_parquet_tables import import_arrow
 from archiver.datasets.personal_data_removal import FoundContact, Pseudonymizer, has_name, key_fingerprint
-from archiver.datasets.publication_rules_and_tiers import PublicationRules, parse_publication_rules
-from archiver.datasets.record_formats import import_arrow
+from archiver.datasets.publication_rules_tiers_and_licences import PublicationRules, parse_publication_rules
 from archiver.datasets.snapshot_changes import changes_text
-from archiver.datasets.snapshot_request_and_selection import (
+from archiver.datasets.snapshot_request_selection_and_statistics import (
     PARTITION_ROWS,
     SnapshotRequest,
     SnapshotStatistics,
@@ -72,8 +72,8 @@ from archiver.datasets.snapshot_writer import (
 )
 from archiver.datasets.wacz_package import pack_wacz
 from archiver.errors import BadQuery, NotASnapshot, NothingToPublish, SnapshotRefused
-from archiver.search.federated import Shard, shards_with_sites
-from archiver.search.query_plans_hits_and_facets import matching_ids
+from archiver.search.federated_search import Shard, shards_with_sites
+from archiver.search.search_hits_facets_and_similar_articles import matching_ids
 from archiver.similar_words_and_plurals import count_noun
 from archiver.storage.archive_opening_and_transactions import opened
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from archiver.datasets.record_formats import import_arrow
-from archiver.datasets.snapshot_request_and_selection import SnapshotRequest, SnapshotStatistics
+from archiver.datasets.export_formats_and_parquet_tables import import_arrow
+from archiver.datasets.snapshot_request_selection_and_statistics import SnapshotRequest, SnapshotStatistics
 from archiver.datasets.snapshot_tables import (
     ARTICLES,
     REVISIONS,

@@ -1,6 +1,7 @@
 """Defines the tables of a snapshot with their columns, and reads their rows from an archive as a stream.
 
-Before rows can be read, `snapshot_request_and_selection.choose_articles` must have chosen the articles of the archive.
+Before rows can be read, `snapshot_request_selection_and_statistics.choose_articles` must have chosen the articles of
+the archive.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from typing import Any, Literal, NamedTuple
 
 from sqlite_utils import Database
 
+from archiver.datasets.export_formats_and_parquet_tables import import_arrow, moment_of
 from archiver.datasets.personal_data_removal import count_replacements
-from archiver.datasets.publication_rules_and_tiers import Tier
-from archiver.datasets.record_formats import import_arrow, moment_of
-from archiver.datasets.snapshot_request_and_selection import NEWEST
+from archiver.datasets.publication_rules_tiers_and_licences import Tier
+from archiver.datasets.snapshot_request_selection_and_statistics import NEWEST
 from archiver.datasets.withheld_text_and_leaked_passages import (
     PASSAGE_WORDS,
     LeakedPassages,

@@ -18,13 +18,14 @@ from slugify import slugify
 from sqlite_utils import Database
 
 from archiver import datasets
-from archiver.datasets import record_formats, snapshot_tables
+from archiver.datasets import export_formats_and_parquet_tables as record_formats
+from archiver.datasets import snapshot_tables
 from archiver.datasets import withheld_text_and_leaked_passages as withheld_text
+from archiver.datasets.export_formats_and_parquet_tables import ParquetTable
 from archiver.datasets.ngrams import Ngrams
-from archiver.datasets.publication_rules_and_tiers import Tier
-from archiver.datasets.record_formats import ParquetTable
+from archiver.datasets.publication_rules_tiers_and_licences import Tier
 from archiver.datasets.snapshot_changes import compare_snapshots, hiding_difference, without_old_headline
-from archiver.datasets.snapshot_request_and_selection import SnapshotStatistics, first_copies, parse_rebuild
+from archiver.datasets.snapshot_request_selection_and_statistics import SnapshotStatistics, first_copies, parse_rebuild
 from archiver.datasets.snapshot_tables import (
     ARTICLES,
     CAPTURES,

@@ -22,8 +22,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any
 
-from archiver.datasets.publication_rules_and_tiers import Tier
-from archiver.datasets.record_formats import import_arrow
+from archiver.datasets.export_formats_and_parquet_tables import import_arrow
+from archiver.datasets.publication_rules_tiers_and_licences import Tier
 from archiver.fields import BY_NAME, QUOTING, published_from
 
 PASSAGE_WORDS = 8

@@ -31,7 +31,7 @@ from archiver.discovery.wordpress_api import api_endpoint
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.markup import lazy_regex
 from archiver.platforms.css_and_xpath_evaluator import Index
-from archiver.platforms.platform_table import platform_tables
+from archiver.platforms.platform_table_and_detection import platform_tables
 from archiver.urls import Scope, normalize, urlkey
 
 # Well-known addresses. Each guess costs a request.

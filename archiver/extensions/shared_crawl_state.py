@@ -27,10 +27,10 @@ from archiver.extensions.throttle_slots import HOST_GIVEN_UP, SharedThrottle, Th
 from archiver.guarded_download_handler import REQUEST_SENT
 from archiver.items import Outcome, PageKind, PageResult
 from archiver.politeness.network_address_policy import permission_for
-from archiver.sites.crawler_identity import names_contact
+from archiver.sites.crawler_identity_and_delay import names_contact
 from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlOrder, CrawlRun
 from archiver.spiders.page_queue import PageQueue
-from archiver.spiders.page_request import requisite_of
+from archiver.spiders.page_request_and_fetched_page import requisite_of
 from archiver.spiders.run_endings_and_outage_guards import (
     OutageGuard,
     RunEnding,

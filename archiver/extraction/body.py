@@ -31,7 +31,7 @@ from archiver.extraction.boilerplate import (
 from archiver.extraction.category_and_tag_links import kind_of_address
 from archiver.extraction.date_parser import text_around_date
 from archiver.extraction.metadata_microdata_and_json_articles import article_html
-from archiver.extraction.page import Page, parse_page
+from archiver.extraction.page_parsing_and_javascript_check import Page, parse_page
 from archiver.extraction.post_locator import (
     MEDIA_TAGS,
     TITLE_PARTS,
@@ -45,7 +45,7 @@ from archiver.items import Mark, SourceHint, is_from_api
 from archiver.markup import lazy_regex
 from archiver.markup.marks import carry_marks
 from archiver.platforms.css_and_xpath_evaluator import is_below
-from archiver.platforms.platform_table import by_name, platform_tables
+from archiver.platforms.platform_table_and_detection import by_name, platform_tables
 
 _ASCII_SIGNS = bytes(n for n in range(128) if not chr(n).isalnum())
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})

@@ -26,7 +26,7 @@ from archiver.extraction.body_blocks import (
     is_card,
     media_of,
 )
-from archiver.extraction.page import Page
+from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, tidy_body
 from archiver.items import Mark
 from archiver.markup import lazy_regex

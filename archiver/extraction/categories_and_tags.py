@@ -13,7 +13,7 @@ from lxml.etree import _Element as Element
 from slugify import slugify
 
 from archiver.extraction.authors.author_markup_and_marked_lines import leads_to_person
-from archiver.extraction.candidate_choice import resolve_terms
+from archiver.extraction.candidate_choice_and_declared_fields import resolve_terms
 from archiver.extraction.category_and_tag_links import (
     FOLDER_WORDS,
     Kind,
@@ -33,14 +33,14 @@ from archiver.extraction.category_and_tag_links import (
     texts_of_links,
     unique_terms,
 )
-from archiver.extraction.page import Page
+from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post, unshown_article
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
 from archiver.extraction.visible_dates import names_a_date
 from archiver.items import Candidate, SourceHint, is_from_api
 from archiver.markup import lazy_regex
 from archiver.platforms.css_and_xpath_evaluator import is_below
-from archiver.platforms.platform_table import by_name
+from archiver.platforms.platform_table_and_detection import by_name
 
 # WordPress's post class contains all terms of the post, as category-SLUG and tag-SLUG. The names of the terms are taken
 # from the page.

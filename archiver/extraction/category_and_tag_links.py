@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from lxml.etree import _Element as Element
 
 from archiver.extraction.boilerplate import boilerplate_word
-from archiver.extraction.page import Page
+from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post, is_outside_posts
 from archiver.extraction.text_normalization_and_formulas import CaselessPattern, clean_text, element_line, fold_text
 from archiver.markup import lazy_regex

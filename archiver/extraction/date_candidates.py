@@ -23,13 +23,13 @@ from archiver.extraction.date_parser import (
     visible_date,
 )
 from archiver.extraction.metadata_microdata_and_json_articles import is_article_item, item_of, types
-from archiver.extraction.page import Page
+from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post, script_article
 from archiver.extraction.text_normalization_and_formulas import element_line
 from archiver.extraction.visible_dates import RefusedDate, VisibleDate, dates_at_second_look, visible_dates
 from archiver.items import REFUSED, Candidate, Evidence, SourceHint, is_from_api
 from archiver.markup import lazy_regex
-from archiver.platforms.platform_table import by_name
+from archiver.platforms.platform_table_and_detection import by_name
 
 # Dates in the data of a page's scripts, such as the state of a framework. The data are JSON, or JSON in JSON strings.
 

@@ -1,7 +1,7 @@
 """Explains why a field has its value: its candidates, which of them won, and the reason in one line.
 
 This module decides nothing. From an article and its stored evidence, it reconstructs the choice that
-`extraction.candidate_choice` made. So it can explain an article in an archive as well as a page.
+`candidate_choice_and_declared_fields` made. So it can explain an article in an archive as well as a page.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from archiver.extraction.authors.byline_splitting_and_person_names import WEAK_ACCOUNTS
-from archiver.extraction.candidate_choice import MAX_SHOWN
+from archiver.extraction.candidate_choice_and_declared_fields import MAX_SHOWN
 from archiver.extraction.post_locator import title_in_url
 from archiver.extraction.template.site_rules_and_constants import BY_HAND
 from archiver.extraction.text_normalization_and_formulas import fold_text

@@ -19,7 +19,7 @@ from archiver.extraction.geo_markup import (
     geo_properties,
     kml_links,
 )
-from archiver.extraction.page import Page
+from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text_normalization_and_formulas import fold_text
 from archiver.items import Evidence, GeoTag, SourceHint, format_degrees

@@ -27,7 +27,7 @@ from archiver.extraction.date_parser import (
     text_around_date,
     visible_date,
 )
-from archiver.extraction.page import Page
+from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line
 from archiver.markup import lazy_regex

@@ -51,7 +51,7 @@ from archiver.urls import Scope, normalize
 from archiver.warc.decompressing_stream import ByteStream, StreamPosition
 from archiver.warc.foreign_captures import CAPTURE_KINDS
 from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecords
-from archiver.warc.http_response import may_be_page
+from archiver.warc.http_response_parser import may_be_page
 from archiver.warc.import_problems import Problem, ProblemKind
 
 if TYPE_CHECKING:
@@ -397,7 +397,7 @@ def _reextract(archive: Path, order: TaskOrder) -> TaskEnd:
     """
     from archiver.maintenance.reextraction_reader import ReextractedArticle, ReextractionRequest, select_articles
     from archiver.maintenance.reextraction_run import begin_reextraction, reextract, reextract_all
-    from archiver.sites.page_objects import load_page_objects
+    from archiver.sites.page_objects_and_test_cases import load_page_objects
 
     options = order.task.options
     request = ReextractionRequest(

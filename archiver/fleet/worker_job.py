@@ -44,11 +44,11 @@ from archiver.fleet.shard_transfer_and_collection import (
     restore,
 )
 from archiver.frontier.fetch_order_revisits_and_crawl_times import stable_fraction
-from archiver.scheduling.crawl_plans_and_results import CrawlResult
-from archiver.sites.crawler_identity import delay_for
+from archiver.scheduling.crawl_plans_results_and_notices import CrawlResult
+from archiver.sites.crawler_identity_and_delay import delay_for
 from archiver.storage.archive_opening_and_transactions import opened, writing
 from archiver.storage.crawl_schedule import cadence_of, scheduled_site
-from archiver.storage.pages import moment
+from archiver.storage.pages_and_source_hints import moment
 from archiver.storage.run_records_and_statistics import Counts
 from archiver.storage.sites_settings_and_rules import add_site
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from archiver.health.health_rules import HealthFinding, Level
+from archiver.health.site_health_rules import HealthFinding, Level
 from archiver.sites.archiver_toml import Maintenance
 from archiver.storage.backup_and_check_records import (
     BackupRecord,

@@ -31,13 +31,7 @@ from sqlite_utils import Database
 from w3lib.url import safe_url_string
 
 from archiver.errors import ArchiveDamaged, ArchiverError
-from archiver.health.accepted_findings_and_health_inputs import (
-    drop_obsolete_acceptances,
-    has_accepted_findings,
-    record_health,
-)
-from archiver.health.health_report_and_metrics import OverallHealth, judge_all, look_at_archive, read_looks
-from archiver.health.health_rules import LEVELS, HealthFinding
+from archiver.health.health_report_metrics_and_probe import OverallHealth, judge_all, look_at_archive, read_looks
 from archiver.health.notification_policy import (
     HealthChange,
     Look,
@@ -57,6 +51,12 @@ from archiver.health.notification_records import (
     read_faults,
     record_delivery,
     write_faults,
+)
+from archiver.health.site_health_rules import LEVELS, HealthFinding
+from archiver.health.stored_health_inputs_and_accepted_findings import (
+    drop_obsolete_acceptances,
+    has_accepted_findings,
+    record_health,
 )
 from archiver.sites.archiver_toml import (
     CHANNELS,

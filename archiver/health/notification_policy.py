@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from archiver.health.health_rules import LEVELS, HealthFinding, Level, worst_level
+from archiver.health.site_health_rules import LEVELS, HealthFinding, Level, worst_level
 from archiver.sites.archiver_toml import NotificationPolicy
 
 WINDOW = 10

@@ -14,17 +14,17 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.frontier.fetch_order_revisits_and_crawl_times import RecrawlTime
-from archiver.health.accepted_findings_and_health_inputs import read_healths
-from archiver.health.health_report_and_metrics import health_as_json
-from archiver.health.health_rules import LEVELS, Health
+from archiver.health.health_report_metrics_and_probe import health_as_json
 from archiver.health.simultaneous_site_failures import FOLDED_CODES, CommonCause
+from archiver.health.site_health_rules import LEVELS, Health
+from archiver.health.stored_health_inputs_and_accepted_findings import read_healths
 from archiver.similar_words_and_plurals import count_noun
 from archiver.sites.archiver_toml import Config, effective_settings
-from archiver.sites.group_quotas_and_blackouts import read_group_quotas
-from archiver.storage.column_values import settings_of, stored_time
+from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
+from archiver.storage.column_values_and_completions import settings_of, stored_time
 from archiver.storage.completeness_and_url_history import PostCounts, count_posts_of_sites
 from archiver.storage.crawl_schedule import scheduled_site, scheduled_sites
-from archiver.storage.pages import stamp
+from archiver.storage.pages_and_source_hints import stamp
 from archiver.storage.run_records_and_statistics import as_shown
 from archiver.storage.sites_settings_and_rules import Mute, read_mute, tags_of_sites
 

@@ -20,7 +20,7 @@ from archiver.errors import UnreadableInput
 from archiver.urls import normalize
 from archiver.warc.foreign_captures import CAPTURE_KINDS, warc_date
 from archiver.warc.foreign_warc_arc_wacz_reader import MAGIC, RECORDS, MemberStream, WACZMember, read_wacz_members
-from archiver.warc.http_response import may_be_page
+from archiver.warc.http_response_parser import may_be_page
 from archiver.warc.import_problems import Problem, ProblemKind
 
 # Selection of records by site or host and by the time of capture.

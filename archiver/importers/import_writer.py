@@ -20,8 +20,8 @@ from archiver.maintenance.reextraction_reader import make_reader_without_hints
 from archiver.storage import tombstones
 from archiver.storage.archive_opening_and_transactions import is_environment_error, open_archive, writing
 from archiver.storage.article_tables import captures_redirects_and_import_records as captures
+from archiver.storage.article_tables.article_storing_and_withdrawal import Change, Stored
 from archiver.storage.article_tables.article_urls_and_identification import add_aliases
-from archiver.storage.article_tables.articles import Change, Stored
 from archiver.storage.article_tables.captures_redirects_and_import_records import (
     HistoricalRedirect,
     ImportCounts,
@@ -41,7 +41,7 @@ from archiver.storage.article_tables.historical_revisions import (
 )
 from archiver.storage.capture_recovery import forget_lost
 from archiver.storage.locks import lock_site
-from archiver.storage.pages import moment, stamp
+from archiver.storage.pages_and_source_hints import moment, stamp
 from archiver.storage.sites_settings_and_rules import SiteLookup, SiteScope
 from archiver.urls import urlkey
 from archiver.warc.foreign_captures import ForeignCapture

@@ -24,13 +24,13 @@ from sqlite_utils import Database
 
 from archiver.articles.suspicious_changes_and_impossible_values import drop_impossible_values
 from archiver.discovery.cdx_and_timemaps import REDIRECTS
-from archiver.extraction.page import parse_page
-from archiver.extraction.page_extraction_and_rule_reading import extract_page
+from archiver.extraction.article_extraction_with_site_rules import extract_page
+from archiver.extraction.page_parsing_and_javascript_check import parse_page
 from archiver.extraction.template.site_rules_and_constants import SiteRules
 from archiver.importers.import_inputs_and_record_filter import RecordSelector
 from archiver.items import Article, PageKind, UsageStatement
 from archiver.politeness.robots_and_usage_statements import statements_of_headers, statements_of_page
-from archiver.sites.page_objects import NONE, PageObjects, load_page_objects
+from archiver.sites.page_objects_and_test_cases import NONE, PageObjects, load_page_objects
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.article_tables.article_and_revision_rows import extractor_of
 from archiver.storage.article_tables.captures_redirects_and_import_records import (
@@ -44,7 +44,7 @@ from archiver.urls import normalize, urlkey
 from archiver.warc.decompressing_stream import ByteStream, StreamPosition
 from archiver.warc.foreign_captures import ForeignCapture, RecordPair, RecordPairs, foreign_capture_in
 from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecords
-from archiver.warc.http_response import HTTPResponse
+from archiver.warc.http_response_parser import HTTPResponse
 from archiver.warc.import_problems import Problem, ProblemKind
 from archiver.warc.warc_records import Exchange
 

@@ -48,12 +48,12 @@ from archiver.discovery.cdx_and_timemaps import (
 from archiver.discovery.safe_xml_and_json_parsing import decode, plain_text
 from archiver.importers.import_writer import ImportSource, ImportTarget
 from archiver.importers.record_batches_and_classification import ReadRecord, RecordKind, RecordReader
-from archiver.sites.page_objects import load_page_objects
+from archiver.sites.page_objects_and_test_cases import load_page_objects
 from archiver.storage import tombstones
 from archiver.storage.archive_opening_and_transactions import open_archive, writing
 from archiver.storage.article_tables import captures_redirects_and_import_records as captures
 from archiver.storage.article_tables.captures_redirects_and_import_records import MOST_PROBLEMS, ImportCounts
-from archiver.storage.full_text_and_saved_searches import batch_indexing
+from archiver.storage.full_text_index_and_saved_searches import batch_indexing
 from archiver.urls import Scope, normalize, urlkey
 from archiver.warc.content_codings_and_digests import Decoding, decode_content, matches_digest, parse_digest
 from archiver.warc.decompressing_stream import StreamPosition

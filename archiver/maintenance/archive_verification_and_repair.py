@@ -38,7 +38,7 @@ from archiver.maintenance.verify_database import (
     normalize_sql,
     read_schema_objects,
 )
-from archiver.storage import page_discoveries
+from archiver.storage import page_discoveries_and_counts as page_discoveries
 from archiver.storage.archive_opening_and_transactions import environment_error, open_archive, opened, writing
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.article_tables.article_and_revision_rows import (

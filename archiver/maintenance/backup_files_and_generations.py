@@ -40,7 +40,7 @@ from archiver.maintenance.verify_captures import find_flaws
 from archiver.maintenance.verify_database import FTS, check_schema, counted_noun
 from archiver.storage.archive_opening_and_transactions import FULL_ERRORS, environment_error, free_bytes, open_archive
 from archiver.storage.backup_and_check_records import has_integrity_records, read_backups
-from archiver.storage.pages import stamp
+from archiver.storage.pages_and_source_hints import stamp
 from archiver.warc.warc_and_cdxj_writer import held_finished, index_of, sync_folder
 from archiver.warc.warc_records import parse_capture, read_record_at
 from archiver.warc.warc_repair_rewriting_and_digests import repair_warc

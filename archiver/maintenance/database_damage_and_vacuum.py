@@ -17,7 +17,7 @@ from archiver.errors import ArchiveBusy, NotEnoughSpace
 from archiver.markup import lazy_regex
 from archiver.storage.archive_opening_and_transactions import environment_error, free_bytes, open_archive, writing
 from archiver.storage.locks import lock_holder
-from archiver.storage.pages import delete_unused_hints
+from archiver.storage.pages_and_source_hints import delete_unused_hints
 
 _MOST_MESSAGES = 20
 _MOST_NAMED = 5

@@ -54,7 +54,14 @@ from archiver.storage.article_tables.article_and_revision_rows import article_fr
 from archiver.storage.article_tables.field_candidate_evidence import decode_evidence
 from archiver.storage.page_forms_and_verdicts import PageToRejudge
 from archiver.storage.page_result_writer import StoringRun
-from archiver.storage.pages import HINT_IS_LATE, LATEST_HINT, drop_hint_text, hint_from_json, is_text_from_source, stamp
+from archiver.storage.pages_and_source_hints import (
+    HINT_IS_LATE,
+    LATEST_HINT,
+    drop_hint_text,
+    hint_from_json,
+    is_text_from_source,
+    stamp,
+)
 from archiver.storage.run_records_and_statistics import Counts
 from archiver.storage.sites_settings_and_rules import add_constants, rules_valid_at
 

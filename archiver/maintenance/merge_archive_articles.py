@@ -17,14 +17,19 @@ from sqlite_utils import Database
 from archiver.articles.article_comparison import meaning_digest
 from archiver.fields import LATEST
 from archiver.items import Article
-from archiver.maintenance.merge_captures_and_pages import CaptureMerge
+from archiver.maintenance.merge_captures_pages_and_tombstones import CaptureMerge
 from archiver.markup import lazy_regex
 from archiver.storage.article_tables import captures_redirects_and_import_records as captures
 from archiver.storage.article_tables import field_candidate_evidence as evidence
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.article_tables.article_and_revision_rows import article_from_row, write_facets
+from archiver.storage.article_tables.article_storing_and_withdrawal import (
+    Change,
+    settle_duplicates,
+    withdraw_article,
+    withdrawal_of,
+)
 from archiver.storage.article_tables.article_urls_and_identification import find_article_of
-from archiver.storage.article_tables.articles import Change, settle_duplicates, withdraw_article, withdrawal_of
 from archiver.storage.article_tables.field_candidate_evidence import (
     Entry,
     encode_evidence,
@@ -39,7 +44,7 @@ from archiver.storage.article_tables.historical_revisions import (
     enter_historical_article,
     revision_runs_of,
 )
-from archiver.storage.pages import moment
+from archiver.storage.pages_and_source_hints import moment
 from archiver.storage.tombstones import Tombstone, next_article_id, tombstone_of
 
 # New articles.

@@ -17,14 +17,14 @@ from sqlite_utils import Database
 
 from archiver.articles.post_verdicts_by_page_form import SiteVerdicts, judge_article, judge_forms
 from archiver.articles.suspicious_changes_and_impossible_values import drop_impossible_values
-from archiver.extraction.page import parse_page
+from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.page_classifier import Answer
-from archiver.extraction.page_extraction_and_rule_reading import extract_page
+from archiver.extraction.page_parsing_and_javascript_check import parse_page
 from archiver.extraction.template.page_form_and_date_slot import date_slot, page_form
 from archiver.extraction.template.site_rules_and_constants import SiteRules
 from archiver.items import Article, Outcome, PageForm, PageKind, PageResult, SourceHint
 from archiver.maintenance.reextraction_reader import RulesByTime, read_response
-from archiver.sites.page_objects import load_page_objects
+from archiver.sites.page_objects_and_test_cases import load_page_objects
 from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.page_forms_and_verdicts import (
     PageToRejudge,
@@ -38,7 +38,7 @@ from archiver.storage.page_forms_and_verdicts import (
     store_verdicts,
 )
 from archiver.storage.page_result_writer import Storing, StoringRun, store_again
-from archiver.storage.pages import hint_of_capture, moment
+from archiver.storage.pages_and_source_hints import hint_of_capture, moment
 from archiver.storage.run_records_and_statistics import Counts
 from archiver.storage.sites_settings_and_rules import rules_valid_at
 

@@ -26,15 +26,15 @@ from archiver.articles.revision_order_reverts_and_kept_values import (
 )
 from archiver.articles.suspicious_changes_and_impossible_values import drop_impossible_values
 from archiver.errors import ArticleNotFound, SiteNotFound, UnreadableInput
-from archiver.extraction.page import Page, parse_page
+from archiver.extraction.article_extraction_with_site_rules import extract_page, garbage_collection_paused
 from archiver.extraction.page_classifier import Answer
-from archiver.extraction.page_extraction_and_rule_reading import extract_page, garbage_collection_paused
+from archiver.extraction.page_parsing_and_javascript_check import Page, parse_page
 from archiver.extraction.template.rule_induction import Sample, reports_whole_post
 from archiver.extraction.template.site_rules_and_constants import SiteConstants, SiteRules
 from archiver.extraction.template.template_learning_and_checking import learn_with_constants, read_without_constants
 from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article, MarkedText, PageKind, SourceHint
-from archiver.sites.page_objects import load_page_objects
+from archiver.sites.page_objects_and_test_cases import load_page_objects
 from archiver.storage.article_tables.article_and_revision_rows import (
     article_from_revision,
     article_from_row,
@@ -62,7 +62,7 @@ from archiver.storage.article_tables.multipage_articles import (
     parts_of,
     with_body,
 )
-from archiver.storage.pages import hint_of_capture, late_hint, latest_hint, moment
+from archiver.storage.pages_and_source_hints import hint_of_capture, late_hint, latest_hint, moment
 from archiver.storage.sites_settings_and_rules import SiteLookup, find_site, rules_valid_at
 from archiver.urls import urlkey
 from archiver.warc.warc_records import StoredResponse, compute_payload_digest, read_record

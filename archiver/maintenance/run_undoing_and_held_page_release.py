@@ -17,18 +17,18 @@ from sqlite_utils import Database
 
 from archiver.articles.suspicious_changes_and_impossible_values import HoldRule, drop_impossible_values
 from archiver.errors import RunNotFound
-from archiver.extraction.page import parse_page
-from archiver.extraction.page_extraction_and_rule_reading import extract_page
+from archiver.extraction.article_extraction_with_site_rules import extract_page
+from archiver.extraction.page_parsing_and_javascript_check import parse_page
 from archiver.items import Article, Outcome, PageKind, PageResult
 from archiver.maintenance.reextraction_reader import RulesByTime, read_response
-from archiver.sites.page_objects import load_page_objects
+from archiver.sites.page_objects_and_test_cases import load_page_objects
 from archiver.storage.archive_opening_and_transactions import writing
-from archiver.storage.article_tables.articles import undo_gone, undo_revision, withdraw_article
+from archiver.storage.article_tables.article_storing_and_withdrawal import undo_gone, undo_revision, withdraw_article
 from archiver.storage.article_tables.field_candidate_evidence import forget_evidence_kinds
 from archiver.storage.article_tables.multipage_articles import parts_of
 from archiver.storage.held_pages_and_recent_changes import make_held_due, release_page, remember_accepted_gains
 from archiver.storage.page_result_writer import Storing, StoringRun, store_again
-from archiver.storage.pages import EPOCH, hint_of_capture, moment, stamp
+from archiver.storage.pages_and_source_hints import EPOCH, hint_of_capture, moment, stamp
 from archiver.storage.run_records_and_statistics import Counts, forget_run_health
 
 # Undoing a run.

@@ -38,11 +38,11 @@ from archiver.storage.archive_opening_and_transactions import (
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.article_tables.article_and_revision_rows import article_from_revision, revision_rows
 from archiver.storage.article_tables.article_record_reader import record_id_of
-from archiver.storage.article_tables.articles import settle_duplicates
+from archiver.storage.article_tables.article_storing_and_withdrawal import settle_duplicates
 from archiver.storage.capture_recovery import forget_lost
-from archiver.storage.full_text_and_saved_searches import delete_search_index
+from archiver.storage.full_text_index_and_saved_searches import delete_search_index
 from archiver.storage.locks import lock_archive_exclusively
-from archiver.storage.pages import last_rowid, stamp
+from archiver.storage.pages_and_source_hints import last_rowid, stamp
 from archiver.storage.tombstones import Tombstone, pending_takedowns, tombstones
 from archiver.urls import urlkey, urlkey_or_empty
 from archiver.warc.warc_records import read_record

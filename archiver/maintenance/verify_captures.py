@@ -22,7 +22,7 @@ from sqlite_utils import Database
 from archiver.items import Capture
 from archiver.maintenance.verify_database import VerifyFinding, counted_noun
 from archiver.storage.page_requisite_records import requisite_captures
-from archiver.storage.pages import stamp
+from archiver.storage.pages_and_source_hints import stamp
 from archiver.warc.warc_and_cdxj_writer import index_of, make_cdxj_line, open_index_of
 from archiver.warc.warc_repair_rewriting_and_digests import CheckedRecord, check_record_at, check_records
 

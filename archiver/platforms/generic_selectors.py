@@ -4,7 +4,7 @@ h-entry (microformats2).
 
 from __future__ import annotations
 
-from archiver.platforms.platform_table import Platform
+from archiver.platforms.platform_table_and_detection import Platform
 
 GENERIC = Platform(
     name="generic",

@@ -22,13 +22,13 @@ from archiver.discovery.url_classifier_and_patterns import origin_of
 from archiver.errors import ArticleRemoved, BadAddress, HostNotFound, PageNotFetched, URLNotFound
 from archiver.items import Outcome, PageKind
 from archiver.maintenance.reextraction_reader import read_response
-from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlPlan, CrawlResult, make_plan
+from archiver.scheduling.crawl_plans_results_and_notices import CommonOptions, CrawlPlan, CrawlResult, make_plan
 from archiver.scheduling.crawl_process_and_pool import run_plans
 from archiver.sites.archiver_toml import effective_settings
 from archiver.storage.archive_opening_and_transactions import discard_empty_archive, opened, writing
 from archiver.storage.completeness_and_url_history import url_history
-from archiver.storage.full_text_and_saved_searches import archive_mark
-from archiver.storage.pages import capture_of_page, forget_missing_pages, moment, page_row
+from archiver.storage.full_text_index_and_saved_searches import archive_mark
+from archiver.storage.pages_and_source_hints import capture_of_page, forget_missing_pages, moment, page_row
 from archiver.storage.sites_settings_and_rules import SiteLookup, find_site, forget_unanswered_site, remove_site
 from archiver.storage.tombstones import tombstone_at
 from archiver.urls import normalize, start_address, urlkey

@@ -29,10 +29,10 @@ from twisted.internet.defer import Deferred, succeed
 
 from archiver.errors import ArchiveInUse, ArchiverError, BadPageObject, HostInUse
 from archiver.extensions.crawl_log import install_crawl_log, log_as, prepare_log_file
-from archiver.extensions.progress import Leave, Line, Screen, Terminal
+from archiver.extensions.crawl_progress_display import Leave, Line, Screen, Terminal
 from archiver.extensions.shared_crawl_state import ArchiveExtension
 from archiver.maintenance.takedown import finish_pending_takedowns
-from archiver.scheduling.crawl_plans_and_results import (
+from archiver.scheduling.crawl_plans_results_and_notices import (
     GRACE,
     CommonOptions,
     CrawlOutcome,
@@ -47,7 +47,7 @@ from archiver.scheduling.crawl_plans_and_results import (
 )
 from archiver.scheduling.fork_server import END_SIGNALS, fork_crawl, unblock_end_signals
 from archiver.sites.archiver_toml import load_config
-from archiver.sites.crawler_identity import user_agent
+from archiver.sites.crawler_identity_and_delay import user_agent
 from archiver.spiders.run_endings_and_outage_guards import internal_error
 from archiver.spiders.site_spider import SiteSpider
 from archiver.storage.archive_opening_and_transactions import environment_error, stop_waiting_for_locks
@@ -366,7 +366,7 @@ def run_pool_worker(link: Connection, order: CommonOptions, every: float) -> Non
     """
     send_notices_to(None if order.quiet else lambda sentence: send(link, Notice(sentence)))
     if order.progress:
-        from archiver.extensions.progress import show_progress_on
+        from archiver.extensions.crawl_progress_display import show_progress_on
 
         show_progress_on(_RemoteScreen(link, every))
     with link:

@@ -33,7 +33,7 @@ def start_fork_server() -> None:
     """
     # Start the tracker before signals are blocked, because its start unblocks them.
     resource_tracker.ensure_running()
-    _SERVER.set_forkserver_preload(["archiver.scheduling.preload"])
+    _SERVER.set_forkserver_preload(["archiver.scheduling.fork_server_preload"])
     # A terminal and systemd signal every process. The server must survive that, because it reports how each crawl
     # process ended.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, END_SIGNALS)

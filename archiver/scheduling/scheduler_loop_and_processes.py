@@ -25,10 +25,10 @@ from sqlite_utils import Database
 
 from archiver.errors import ArchiveLocked, ArchiverError, BadConfig, UnreadableInput
 from archiver.frontier.fetch_order_revisits_and_crawl_times import start_interval
-from archiver.health.health_report_and_metrics import RESERVE
+from archiver.health.health_report_metrics_and_probe import RESERVE
 from archiver.health.notification_policy import next_release
 from archiver.maintenance.partial_check_and_damage_causes import is_part_due
-from archiver.scheduling.crawl_plans_and_results import (
+from archiver.scheduling.crawl_plans_results_and_notices import (
     GRACE,
     CommonOptions,
     CrawlOutcome,
@@ -39,10 +39,10 @@ from archiver.scheduling.crawl_plans_and_results import (
     print_notice,
 )
 from archiver.scheduling.fork_server import fork, fork_crawl, unblock_end_signals
-from archiver.scheduling.service_files_and_sd_notify import ServiceManager
+from archiver.scheduling.service_files_dashboards_and_sd_notify import ServiceManager
 from archiver.sites.archiver_toml import Config, Maintenance, effective_settings, load_config, unused_groups
-from archiver.sites.crawler_identity import delay_for
-from archiver.sites.group_quotas_and_blackouts import read_group_quotas
+from archiver.sites.crawler_identity_and_delay import delay_for
+from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
 from archiver.storage.archive_opening_and_transactions import environment_error, free_bytes, open_archive, opened
 from archiver.storage.crawl_schedule import DueSites, Scheduled
 from archiver.storage.locks import check_is_running, record_heartbeat

@@ -31,7 +31,7 @@ from archiver.search.tantivy_index_damage_and_state import (
     openable_folder,
 )
 from archiver.storage.archive_opening_and_transactions import is_writable, open_archive
-from archiver.storage.full_text_and_saved_searches import delete_index_files, index_folder, index_locked
+from archiver.storage.full_text_index_and_saved_searches import delete_index_files, index_folder, index_locked
 
 _BATCH = 100
 _HEAP_BYTES = 24 << 20

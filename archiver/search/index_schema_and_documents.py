@@ -28,7 +28,7 @@ from archiver.fields import (
     PAGE_LISTS,
     WEIGHTS,
 )
-from archiver.search.query_tree import HAS, IS, local_seconds, point_key, utc_seconds
+from archiver.search.query_tree_and_predicates import HAS, IS, local_seconds, point_key, utc_seconds
 from archiver.search.word_splitting import split_into_words
 
 # Names are compared in folded form, so that spelling variants of a name are equal.
@@ -321,7 +321,7 @@ def numeric_fields(row: Row) -> dict[str, int]:
 
 def index_keys(row: Row) -> Iterator[str]:
     """Yields the exact index keys of an article, such as is:gone or language:en, which the nodes of
-    `archiver.search.query_tree` look up.
+    `archiver.search.query_tree_and_predicates` look up.
     """
     yield from (name for name, so in _FLAGS.items() if so(row))
     if (row["duplicate_of"] or row["id"]) != row["id"]:

@@ -17,7 +17,7 @@ from sqlite_utils import Database
 from archiver.errors import BadQuery
 from archiver.search.index_schema_and_documents import index_text
 from archiver.search.query_parser import parse_query
-from archiver.search.query_tree import (
+from archiver.search.query_tree_and_predicates import (
     DEFAULT_KM,
     And,
     InBox,
@@ -30,7 +30,7 @@ from archiver.search.query_tree import (
     language_term,
     time_term,
 )
-from archiver.search.sorting_and_duplicate_folding import FOLDS, Fold
+from archiver.search.sorting_recency_and_duplicate_folding import FOLDS, Fold
 from archiver.storage.sites_settings_and_rules import site_with_page
 
 SORTS: dict[str, str] = {
@@ -58,8 +58,9 @@ class Query:
       newest first.
     - `limit`: None means no limit.
     - `recent`: if given, newer articles rank higher: a score halves with this many days of age (see
-      `sorting_and_duplicate_folding`).
-    - `fold`: a key of `sorting_and_duplicate_folding.FOLDS`; "" means "none" if `duplicates` is True, otherwise "text".
+      `sorting_recency_and_duplicate_folding`).
+    - `fold`: a key of `sorting_recency_and_duplicate_folding.FOLDS`; "" means "none" if `duplicates` is
+      True, otherwise "text".
     - `stem`: if True, other forms of English words that are not in quotation marks are found, too.
     - `like`: the ID or a URL of an article; only articles on the same topic are found.
     """

@@ -26,14 +26,14 @@ from archiver.discovery.cdx_and_timemaps import query_url, service_address, site
 from archiver.discovery.soft404_and_walls import SoftNotFoundProfile
 from archiver.errors import ArchiverError, SiteMoved, SiteRemoved
 from archiver.extensions.crawl_log import log_as
-from archiver.extraction.page import Page
 from archiver.extraction.page_classifier import Answer
+from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.template.page_form_and_date_slot import page_form
 from archiver.extraction.template.site_rules_and_constants import SiteRules
 from archiver.extraction.template.template_learning_and_checking import TemplateLearner
-from archiver.frontier.pattern_budgets_and_equivalent_urls import RedirectForms
+from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import RedirectForms
 from archiver.frontier.post_and_excluded_page_samples import DEFAULT_SAMPLE
-from archiver.health.accepted_findings_and_health_inputs import record_run_health
+from archiver.health.stored_health_inputs_and_accepted_findings import record_run_health
 from archiver.items import Article, Capture, DiscoveredURL, DiscoverySource, PageKind, SourceHint, reports_post
 from archiver.maintenance.late_hint_and_constant_reextraction import (
     LateHintReading,
@@ -45,14 +45,14 @@ from archiver.maintenance.page_reclassification import Rejudging, RejudgingTally
 from archiver.maintenance.reextraction_reader import extract_from_capture
 from archiver.politeness.throttle import MAX_RETRY_AFTER
 from archiver.sites.archiver_toml import effective_settings, load_config
-from archiver.sites.crawler_identity import needs_contact
-from archiver.sites.group_quotas_and_blackouts import RunLimits, limit_scheduled_run
-from archiver.sites.page_objects import load_page_objects
+from archiver.sites.crawler_identity_and_delay import needs_contact
+from archiver.sites.page_objects_and_test_cases import load_page_objects
+from archiver.sites.run_limits_quotas_and_blackouts import RunLimits, limit_scheduled_run
 from archiver.spiders.requisite_queue import Requisites
 from archiver.spiders.run_endings_and_outage_guards import RunEnding, RunResult, internal_error
 from archiver.spiders.trap_detector import TrapDetector
 from archiver.storage import completeness_and_url_history as completeness
-from archiver.storage import pages
+from archiver.storage import pages_and_source_hints as pages
 from archiver.storage.archive_opening_and_transactions import (
     PATIENCE,
     archive_faults,
@@ -61,7 +61,7 @@ from archiver.storage.archive_opening_and_transactions import (
     writing,
 )
 from archiver.storage.article_tables.article_and_revision_rows import extractor_of
-from archiver.storage.article_tables.articles import replace_extraction
+from archiver.storage.article_tables.article_storing_and_withdrawal import replace_extraction
 from archiver.storage.capture_recovery import ArchiveFileGuard, recover, warc_prefix
 from archiver.storage.completeness_and_url_history import count_responding_sources, record_cdx_list
 from archiver.storage.delisted_posts_and_edit_samples import (
@@ -73,7 +73,7 @@ from archiver.storage.delisted_posts_and_edit_samples import (
 )
 from archiver.storage.held_pages_and_recent_changes import count_held, count_taken_back, hold_of
 from archiver.storage.locks import HeldLock, lock_host, lock_site
-from archiver.storage.page_discoveries import record_discovered_urls
+from archiver.storage.page_discoveries_and_counts import record_discovered_urls
 from archiver.storage.page_forms_and_verdicts import is_promised, stored_verdicts
 from archiver.storage.page_requisite_records import DEFAULT_MODE, Mode
 from archiver.storage.page_result_writer import PageWriter, StoringRun

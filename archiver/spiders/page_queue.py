@@ -18,11 +18,11 @@ from archiver.discovery.page_links_and_well_known_urls import well_known_urls
 from archiver.frontier.fetch_order_revisits_and_crawl_times import SIDE_LISTING_PRIORITY
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlRun
-from archiver.spiders.page_request import MOST_REDIRECTS, PageRequest, ParsedPage, page_request
+from archiver.spiders.page_request_and_fetched_page import MOST_REDIRECTS, PageRequest, ParsedPage, page_request
 from archiver.storage import completeness_and_url_history as completeness
 from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_exclusions
 from archiver.storage import delisted_posts_and_edit_samples as listed_posts
-from archiver.storage import pages as page_table
+from archiver.storage import pages_and_source_hints as page_table
 from archiver.storage.article_tables import multipage_articles
 from archiver.storage.completeness_and_url_history import count_listed_pages_online, find_known_sources
 from archiver.storage.crawl_traps_redirect_loops_and_host_files import REDIRECTING, redirected_from

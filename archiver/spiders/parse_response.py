@@ -22,16 +22,16 @@ from archiver.discovery.url_classifier_and_patterns import (
     pattern_of,
     series_of,
 )
+from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.category_and_tag_links import (
     categories_of_entries,
     category_of_listing,
     entries_of_listing,
     is_beside_list,
 )
-from archiver.extraction.page import JAVASCRIPT_REASON, Page, needs_javascript
-from archiver.extraction.page import parse_page as parse_html
 from archiver.extraction.page_decoding_and_mojibake import unpack_undeclared
-from archiver.extraction.page_extraction_and_rule_reading import extract_page
+from archiver.extraction.page_parsing_and_javascript_check import JAVASCRIPT_REASON, Page, needs_javascript
+from archiver.extraction.page_parsing_and_javascript_check import parse_page as parse_html
 from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.extraction.template.page_form_and_date_slot import date_slot, page_form
 from archiver.frontier.fetch_order_revisits_and_crawl_times import SOURCE_KINDS
@@ -55,7 +55,7 @@ from archiver.items import (
 from archiver.politeness.robots_and_usage_statements import statements_of_page
 from archiver.politeness.throttle import BUSY
 from archiver.similar_words_and_plurals import count_noun
-from archiver.spiders.page_request import MOST_REDIRECTS, FetchedPage, PageRequest, ParsedPage
+from archiver.spiders.page_request_and_fetched_page import MOST_REDIRECTS, FetchedPage, PageRequest, ParsedPage
 from archiver.storage.article_tables.multipage_articles import CLAIMED_PART_RULE, part_reason
 from archiver.urls import Scope, normalize, urlkey
 

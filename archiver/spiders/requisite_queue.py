@@ -14,11 +14,11 @@ from archiver.discovery.cdx_and_timemaps import REDIRECTS
 from archiver.discovery.page_requisites import KEPT_STATUSES, image_size, requisites_of_stylesheet
 from archiver.discovery.safe_xml_and_json_parsing import decode
 from archiver.items import Capture, Outcome, Requisite, RequisiteKind
-from archiver.spiders.page_request import FetchedPage, RequisiteRequest, requisite_request
+from archiver.spiders.page_request_and_fetched_page import FetchedPage, RequisiteRequest, requisite_request
 from archiver.storage import page_requisite_records as requisites
 from archiver.storage.archive_opening_and_transactions import PATIENCE, writing
 from archiver.storage.page_requisite_records import FetchedRequisite, Mode
-from archiver.storage.pages import moment
+from archiver.storage.pages_and_source_hints import moment
 from archiver.storage.run_records_and_statistics import Counts
 from archiver.urls import asset_address
 from archiver.warc.warc_records import Exchange, Original

@@ -28,8 +28,8 @@ from scrapy.exceptions import (
 from archiver.frontier.post_and_excluded_page_samples import EditEstimate
 from archiver.guarded_download_handler import ForbiddenByRobots, HostBusy, Refusal, RobotsUnreadable, tls_problem
 from archiver.items import Outcome, PageResult
-from archiver.spiders.page_request import PageRequest
-from archiver.storage.pages import quarantine_gone
+from archiver.spiders.page_request_and_fetched_page import PageRequest
+from archiver.storage.pages_and_source_hints import quarantine_gone
 
 if TYPE_CHECKING:
     from scrapy.core.engine import ExecutionEngine

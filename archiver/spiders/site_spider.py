@@ -37,10 +37,10 @@ from archiver.frontier.fetch_order_revisits_and_crawl_times import SOURCE_KINDS,
 from archiver.guarded_download_handler import HostBusy, RobotsUnreadable, RunEnded
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.politeness.network_address_policy import Permission
-from archiver.sites.crawler_identity import contact_of, names_contact, user_agent
+from archiver.sites.crawler_identity_and_delay import contact_of, names_contact, user_agent
 from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlOrder, Only
 from archiver.spiders.page_queue import SourceGuesses
-from archiver.spiders.page_request import (
+from archiver.spiders.page_request_and_fetched_page import (
     FetchedPage,
     FetchNotes,
     PageRequest,

@@ -27,7 +27,7 @@ from archiver.discovery.url_classifier_and_patterns import (
     series_of,
 )
 from archiver.frontier.fetch_order_revisits_and_crawl_times import SIDE_LISTING_PRIORITY, SOURCE_KINDS, VOUCHING_SOURCES
-from archiver.frontier.pattern_budgets_and_equivalent_urls import (
+from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import (
     BELOW_POST,
     ENOUGH_VIEWS,
     EQUIVALENT_URL_RULE,
@@ -52,7 +52,7 @@ from archiver.frontier.post_and_excluded_page_samples import SetAsidePages
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_exclusions
 from archiver.storage.crawl_traps_redirect_loops_and_host_files import AddressState, DiscoveryReport
-from archiver.storage.pages import EPOCH, stamp
+from archiver.storage.pages_and_source_hints import EPOCH, stamp
 from archiver.urls import Scope, urlkey
 
 REPEATED = "repeated listing"

@@ -13,8 +13,8 @@ from typing import Literal
 
 from sqlite_utils import Database
 
-from archiver.storage.column_values import stored_time
-from archiver.storage.pages import last_rowid, stamp
+from archiver.storage.column_values_and_completions import stored_time
+from archiver.storage.pages_and_source_hints import last_rowid, stamp
 
 DATABASE = "database"
 """The name of the unit that stands for the whole database file. The damage that checks of the whole file find belongs

@@ -12,7 +12,7 @@ from slugify import slugify
 from sqlite_utils import Database
 
 from archiver.errors import ArchiveMoved
-from archiver.storage import pages
+from archiver.storage import pages_and_source_hints as pages
 from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.page_requisite_records import refetch_lost_requisite
 from archiver.warc.warc_repair_rewriting_and_digests import RepairedFile, find_unfinished_files, repair_warc

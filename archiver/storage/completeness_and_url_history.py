@@ -24,15 +24,20 @@ from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 from archiver.similar_words_and_plurals import count_noun
 from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_exclusions
 from archiver.storage import page_requisite_records as requisites
-from archiver.storage.article_tables.articles import count_withdrawn
+from archiver.storage.article_tables.article_storing_and_withdrawal import count_withdrawn
 from archiver.storage.article_tables.captures_redirects_and_import_records import usage_statements_of
-from archiver.storage.column_values import stored_object
+from archiver.storage.column_values_and_completions import stored_object
 from archiver.storage.delisted_posts_and_edit_samples import delisted_posts, edit_estimate, unlisted_posts
 from archiver.storage.held_pages_and_recent_changes import held_pages
-from archiver.storage.page_discoveries import Count, page_counts, page_counts_of_sites, record_discovered_urls
+from archiver.storage.page_discoveries_and_counts import (
+    Count,
+    page_counts,
+    page_counts_of_sites,
+    record_discovered_urls,
+)
 from archiver.storage.page_forms_and_verdicts import untaken_pages
 from archiver.storage.page_requisite_records import requisite_at
-from archiver.storage.pages import EPOCH, LATEST_HINT, PAGE_REQUEST_QUERY, moment, stamp
+from archiver.storage.pages_and_source_hints import EPOCH, LATEST_HINT, PAGE_REQUEST_QUERY, moment, stamp
 from archiver.storage.run_records_and_statistics import as_shown, latest_samples, unrecorded_links
 from archiver.storage.tombstones import tombstone_at, tombstones
 from archiver.urls import Scope, normalize, start_address, urlkey

@@ -21,7 +21,7 @@ from archiver.frontier.fetch_order_revisits_and_crawl_times import (
     parse_blackout,
     parse_cadence,
 )
-from archiver.storage.column_values import stored_object, stored_time
+from archiver.storage.column_values_and_completions import stored_object, stored_time
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,16 +24,16 @@ from archiver.frontier.fetch_order_revisits_and_crawl_times import (
     claim_of,
     reasons_of_claim,
 )
-from archiver.frontier.pattern_budgets_and_equivalent_urls import (
+from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import (
     EQUIVALENT_URL_RULE,
     PATTERN_BUDGET_RULE,
     SourceCoverage,
 )
 from archiver.items import DiscoverySource, Outcome, PageKind
 from archiver.politeness.robots_and_usage_statements import HostFile, Robots
-from archiver.storage import pages
-from archiver.storage.page_discoveries import page_counts
-from archiver.storage.pages import moment, stamp
+from archiver.storage import pages_and_source_hints as pages
+from archiver.storage.page_discoveries_and_counts import page_counts
+from archiver.storage.pages_and_source_hints import moment, stamp
 from archiver.urls import urlkey
 
 LEARNED_RULES = (PATTERN_BUDGET_RULE, EQUIVALENT_URL_RULE)

@@ -36,7 +36,7 @@ from archiver.frontier.post_and_excluded_page_samples import (
     choose_sample,
 )
 from archiver.items import NO_LONGER_LISTED, STILL_ONLINE, UNLISTED, DiscoverySource, ListedPosts
-from archiver.storage.pages import EPOCH, make_pages_due, moment, stamp
+from archiver.storage.pages_and_source_hints import EPOCH, make_pages_due, moment, stamp
 from archiver.storage.run_records_and_statistics import MeasuredRun
 
 T = TypeVar("T")

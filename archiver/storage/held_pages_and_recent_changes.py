@@ -51,8 +51,14 @@ from archiver.storage.article_tables.article_and_revision_rows import (
     repeats_revision,
     revision_rows,
 )
-from archiver.storage.article_tables.articles import answering_address, is_move, undo_gone, undo_revision, withdrawal_of
-from archiver.storage.pages import EPOCH, PageState, latest_hint, moment, stamp
+from archiver.storage.article_tables.article_storing_and_withdrawal import (
+    answering_address,
+    is_move,
+    undo_gone,
+    undo_revision,
+    withdrawal_of,
+)
+from archiver.storage.pages_and_source_hints import EPOCH, PageState, latest_hint, moment, stamp
 from archiver.urls import urlkey
 
 _FEW = 20

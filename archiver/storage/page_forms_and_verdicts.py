@@ -33,7 +33,7 @@ from archiver.articles.post_verdicts_by_page_form import (
 from archiver.extraction.page_classifier import GUESSES
 from archiver.extraction.template.site_rules_and_constants import BY_HAND, DATED_BY_HAND
 from archiver.items import Outcome, PageForm, PageKind
-from archiver.storage.pages import last_rowid, stamp
+from archiver.storage.pages_and_source_hints import last_rowid, stamp
 
 _BARE = 100
 """A page with fewer characters of text than this may be an empty page of a calendar or the like."""

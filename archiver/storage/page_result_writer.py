@@ -41,18 +41,12 @@ from archiver.items import (
 from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_exclusions
 from archiver.storage import delisted_posts_and_edit_samples as listed_posts
 from archiver.storage import page_requisite_records as requisites
-from archiver.storage import pages, tombstones
+from archiver.storage import pages_and_source_hints as pages
+from archiver.storage import tombstones
 from archiver.storage.archive_opening_and_transactions import PATIENCE, is_environment_error, writing
 from archiver.storage.article_tables import multipage_articles
 from archiver.storage.article_tables.article_and_revision_rows import Reread, article_from_row, extractor_of
-from archiver.storage.article_tables.article_urls_and_identification import (
-    add_alias,
-    find_article_of,
-    is_borrowed_address,
-    is_unknown,
-    release_borrowed_address,
-)
-from archiver.storage.article_tables.articles import (
+from archiver.storage.article_tables.article_storing_and_withdrawal import (
     Change,
     NewArticle,
     Observation,
@@ -69,9 +63,16 @@ from archiver.storage.article_tables.articles import (
     store_identified,
     withdraw_article,
 )
+from archiver.storage.article_tables.article_urls_and_identification import (
+    add_alias,
+    find_article_of,
+    is_borrowed_address,
+    is_unknown,
+    release_borrowed_address,
+)
 from archiver.storage.article_tables.captures_redirects_and_import_records import enter_captures
 from archiver.storage.crawl_traps_redirect_loops_and_host_files import Trust
-from archiver.storage.full_text_and_saved_searches import batch_indexing
+from archiver.storage.full_text_index_and_saved_searches import batch_indexing
 from archiver.storage.held_pages_and_recent_changes import (
     FetchedPost,
     forget_old_changes,
@@ -83,7 +84,7 @@ from archiver.storage.held_pages_and_recent_changes import (
     release_former_address,
     unusual_changes,
 )
-from archiver.storage.page_discoveries import record_discovered_urls, store_listed_categories
+from archiver.storage.page_discoveries_and_counts import record_discovered_urls, store_listed_categories
 from archiver.storage.page_forms_and_verdicts import SiteForms
 from archiver.storage.run_records_and_statistics import Counts, RunStatistics, check_run, crawl_started
 from archiver.urls import urlkey

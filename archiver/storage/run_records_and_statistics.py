@@ -18,9 +18,9 @@ from archiver.errors import SiteRemoved
 from archiver.fields import MEASURED, WEIGHED
 from archiver.items import FOREIGN_FEED, Article, DiscoverySource, Evidence, Outcome, PageKind, PageResult
 from archiver.storage.archive_opening_and_transactions import path_of
-from archiver.storage.column_values import stored_object, stored_time
+from archiver.storage.column_values_and_completions import stored_object, stored_time
 from archiver.storage.locks import is_site_locked
-from archiver.storage.pages import EPOCH, last_rowid, stamp
+from archiver.storage.pages_and_source_hints import EPOCH, last_rowid, stamp
 from archiver.urls import Scope
 
 # -- the tables sites and runs

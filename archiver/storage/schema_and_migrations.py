@@ -23,7 +23,7 @@ from archiver import fields
 from archiver.fields import INDEXED, LATEST, fields_with_choice
 from archiver.storage.article_tables.article_and_revision_rows import LISTS, TEXTS, with_missing_fields
 from archiver.storage.article_tables.field_candidate_evidence import FORM, FROM_ENTRIES, entry_column
-from archiver.storage.full_text_and_saved_searches import COLUMNS, MARK, TOKENIZER
+from archiver.storage.full_text_index_and_saved_searches import COLUMNS, MARK, TOKENIZER
 
 REMOVED = "removed"
 """The rule of pages whose URLs belong to posts that were removed from the archive."""

@@ -33,10 +33,10 @@ from archiver.items import (
 from archiver.similar_words_and_plurals import did_you_mean
 from archiver.storage.archive_opening_and_transactions import path_of, writing
 from archiver.storage.article_tables import near_duplicate_clusters
-from archiver.storage.column_values import settings_of, stored_time
-from archiver.storage.page_discoveries import record_discovered_urls, replace_page_references
+from archiver.storage.column_values_and_completions import settings_of, stored_time
+from archiver.storage.page_discoveries_and_counts import record_discovered_urls, replace_page_references
 from archiver.storage.page_requisite_records import MODES
-from archiver.storage.pages import stamp
+from archiver.storage.pages_and_source_hints import stamp
 from archiver.storage.run_records_and_statistics import as_shown, ensure_site, moved_site
 from archiver.urls import Scope, start_address
 

@@ -2,13 +2,17 @@
 
     web_server_and_datasette_app.py
                           builds and runs the application; Datasette's hooks: routes, menu links, response headers
-    dispatch.py           the table of pages; turns a request into a response
-    page_requests_and_responses.py
-                          requests, responses, and searches as URL arguments; rejects unsafe requests
+                          and errors; refuses unsafe requests
+    web_routes_responses_and_static_files.py
+                          the table of pages; turns a request into a response
+    web_requests_responses_and_query_urls.py
+                          requests, responses, and searches as URL arguments
     *_pages.py, *_page*.py
-                          the pages; search_charts_and_map.py has their charts and maps, search_filters.py their filters
-                          and what is said about a search that finds nothing
-    replay.py             captured pages made safe, and Memento addresses
+                          the pages; search_charts_and_map.py has their charts and maps,
+                          search_facets_filters_and_advice.py their filters and what is said about a search that finds
+                          nothing
+    memento_addresses_and_safe_replay.py
+                          captured pages made safe, and Memento addresses
     templates/, static/   one template per page, all based on layout.html; style sheets and scripts
 
 Pages use `archiver.search` and `archiver.storage` like the commands do, so both show the same. Nothing here writes

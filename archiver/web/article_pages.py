@@ -41,10 +41,9 @@ from archiver.search.citations import (
     reference_html,
     schema_org,
 )
-from archiver.search.histograms_trends_and_charts import bounding_view
-from archiver.search.query_plans_hits_and_facets import Hit, matching_ids, plan_query, run
+from archiver.search.histograms_trends_maps_and_charts import bounding_view
 from archiver.search.query_with_filters_and_sort import Query
-from archiver.search.revision_diff import (
+from archiver.search.revision_diff_as_data_or_html import (
     DiffRow,
     diff_as_data,
     edited_fields_html,
@@ -54,14 +53,18 @@ from archiver.search.revision_diff import (
     previous_revision,
     text_direction,
 )
-from archiver.search.snippets import Row, find_occurrences, highlight_line, highlight_terms
+from archiver.search.search_hits_facets_and_similar_articles import Hit, matching_ids, plan_query, run
+from archiver.search.snippets_and_highlighting import Row, find_occurrences, highlight_line, highlight_terms
 from archiver.search.word_splitting import split_into_words
 from archiver.storage.article_tables import article_record_reader as records
 from archiver.storage.article_tables.article_record_reader import cluster_of
 from archiver.storage.article_tables.captures_redirects_and_import_records import captured_urls
 from archiver.storage.page_requisite_records import captured_lead_image
 from archiver.web.capture_and_memento_pages import make_payload_response, read_capture
-from archiver.web.page_requests_and_responses import (
+from archiver.web.memento_addresses_and_safe_replay import build_memento_url, format_timestamp
+from archiver.web.search_charts_and_map import MapDot, map_canvas, map_position
+from archiver.web.site_and_metrics_pages import identify_sites, name_sites
+from archiver.web.web_requests_responses_and_query_urls import (
     MANY,
     ArchiveRequest,
     CannotAnswer,
@@ -74,9 +77,6 @@ from archiver.web.page_requests_and_responses import (
     parse_query,
     parse_revision,
 )
-from archiver.web.replay import build_memento_url, format_timestamp
-from archiver.web.search_charts_and_map import MapDot, map_canvas, map_position
-from archiver.web.site_and_metrics_pages import identify_sites, name_sites
 
 _MAX_SIMILAR = 5
 _MAX_COPIES = 8

@@ -23,7 +23,7 @@ from sqlite_utils import Database
 from archiver.discovery.cdx_and_timemaps import parse_http_date
 from archiver.discovery.page_requisites import requisites_of_page, requisites_of_stylesheet, rewrite_stylesheet_urls
 from archiver.errors import ArticleRemoved, CaptureUnreadable, NotCaptured, UnreadableInput
-from archiver.extraction.page import parse_page
+from archiver.extraction.page_parsing_and_javascript_check import parse_page
 from archiver.maintenance.reextraction_reader import find_payload_row
 from archiver.storage.article_tables import article_record_reader as records
 from archiver.storage.article_tables.captures_redirects_and_import_records import (
@@ -42,9 +42,17 @@ from archiver.storage.tombstones import is_payload_removed, tombstone_at, tombst
 from archiver.urls import asset_address, urlkey
 from archiver.warc.warc_records import StoredResponse, compute_payload_digest, read_record
 from archiver.warc.warc_repair_rewriting_and_digests import CheckedRecord, check_record_at
-from archiver.web import page_requests_and_responses as web_requests
-from archiver.web import replay
-from archiver.web.page_requests_and_responses import (
+from archiver.web import memento_addresses_and_safe_replay as replay
+from archiver.web import web_requests_responses_and_query_urls as web_requests
+from archiver.web.memento_addresses_and_safe_replay import (
+    POLICY,
+    build_memento_url,
+    find_requisites,
+    format_timestamp,
+    parse_memento_address,
+    sanitize_page,
+)
+from archiver.web.web_requests_responses_and_query_urls import (
     MANY,
     ArchiveRequest,
     CannotAnswer,
@@ -53,14 +61,6 @@ from archiver.web.page_requests_and_responses import (
     find_capture_row,
     find_requested_article,
     parse_offset,
-)
-from archiver.web.replay import (
-    POLICY,
-    build_memento_url,
-    find_requisites,
-    format_timestamp,
-    parse_memento_address,
-    sanitize_page,
 )
 
 

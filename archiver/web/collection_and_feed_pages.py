@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from archiver.errors import ArticleNotFound, ArticleRemoved
+from archiver.search.atom_and_json_feeds import TYPES, Feed, FeedFormat, changes_feed, write_atom, write_json_feed
 from archiver.search.citations import STYLE_NAMES, STYLES, build_citation
-from archiver.search.feeds import TYPES, Feed, FeedFormat, changes_feed, write_atom, write_json_feed
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.storage.article_tables.article_record_reader import find_article, records
-from archiver.web.page_requests_and_responses import (
+from archiver.web.search_pages_and_exports import EXPORT_FORMATS
+from archiver.web.site_and_metrics_pages import identify_sites, name_sites
+from archiver.web.web_requests_responses_and_query_urls import (
     LONG,
     MANY,
     ArchiveRequest,
@@ -29,8 +31,6 @@ from archiver.web.page_requests_and_responses import (
     parse_offset,
     parse_query,
 )
-from archiver.web.search_trend_and_concordance_pages import EXPORT_FORMATS
-from archiver.web.site_and_metrics_pages import identify_sites, name_sites
 
 # Collections.
 

@@ -9,7 +9,7 @@ from unicodedata import east_asian_width
 
 from archiver.errors import BadQuery
 from archiver.items import format_degrees
-from archiver.search.histograms_trends_and_charts import (
+from archiver.search.histograms_trends_maps_and_charts import (
     MAP_WIDTH,
     STATES,
     GeoGrid,
@@ -21,11 +21,11 @@ from archiver.search.histograms_trends_and_charts import (
     round_up,
     spot_radius,
 )
-from archiver.search.query_tree import Box
+from archiver.search.query_tree_and_predicates import Box
 from archiver.search.query_with_filters_and_sort import Query
-from archiver.web.archive_access import get_cached, strip_paging
-from archiver.web.page_requests_and_responses import ArchiveRequest, SearchLinks
-from archiver.web.rendering import name_period
+from archiver.web.archive_connections_and_cache import get_cached, strip_paging
+from archiver.web.template_rendering import name_period
+from archiver.web.web_requests_responses_and_query_urls import ArchiveRequest, SearchLinks
 
 # The shown periods: an article dated 9998 must not squeeze all others into one bar.
 

@@ -14,11 +14,16 @@ from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.errors import ArchiverError, IndexMissing
-from archiver.extraction.page import Page, parse_page
+from archiver.extraction.page_parsing_and_javascript_check import Page, parse_page
 from archiver.extraction.template.site_rules_and_constants import to_toml
-from archiver.extraction.title import site_names
-from archiver.health.accepted_findings_and_health_inputs import read_health, read_healths
-from archiver.health.health_report_and_metrics import CONTENT_TYPE, format_metrics, health_as_json, judge_all, probe
+from archiver.extraction.title_candidates_and_site_names import site_names
+from archiver.health.health_report_metrics_and_probe import (
+    CONTENT_TYPE,
+    format_metrics,
+    health_as_json,
+    judge_all,
+    probe,
+)
 from archiver.health.site_status_table_and_history import (
     HistoricalRun,
     Measure,
@@ -27,6 +32,7 @@ from archiver.health.site_status_table_and_history import (
     read_history,
     read_next_run,
 )
+from archiver.health.stored_health_inputs_and_accepted_findings import read_health, read_healths
 from archiver.items import SOURCE_NAMES, Outcome
 from archiver.search.citations import CitedArticle
 from archiver.search.query_with_filters_and_sort import Query
@@ -47,9 +53,11 @@ from archiver.storage.sites_settings_and_rules import (
     rules_valid_at,
     tags_of_sites,
 )
-from archiver.web.archive_access import get_cached
+from archiver.web.archive_connections_and_cache import get_cached
 from archiver.web.capture_and_memento_pages import read_capture
-from archiver.web.page_requests_and_responses import (
+from archiver.web.memento_addresses_and_safe_replay import memento_url_of
+from archiver.web.search_charts_and_map import build_bars
+from archiver.web.web_requests_responses_and_query_urls import (
     ArchiveRequest,
     CannotAnswer,
     PageResponse,
@@ -57,8 +65,6 @@ from archiver.web.page_requests_and_responses import (
     parse_offset,
     reader_sentence,
 )
-from archiver.web.replay import memento_url_of
-from archiver.web.search_charts_and_map import build_bars
 
 _RUNS = 20
 _OUTCOMES = {"not-article": "not an article", "out-of-scope": "out of scope", "trap": "crawler trap"}

@@ -32,13 +32,13 @@ from datasette.plugins import pm
 from datasette.utils.asgi import Forbidden, Request, Response
 from jinja2 import ChoiceLoader, FileSystemLoader
 
-from archiver.datasets.record_formats import harmless_text
+from archiver.datasets.export_formats_and_parquet_tables import harmless_text
 from archiver.errors import BadPublicURL, CannotListen
 from archiver.search.index_schema_and_documents import fold_name
-from archiver.search.query_tree import distance_km
+from archiver.search.query_tree_and_predicates import distance_km
 from archiver.sites.archiver_toml import Serve
 from archiver.storage.archive_opening_and_transactions import must_open_immutable, open_archive
-from archiver.web.archive_access import (
+from archiver.web.archive_connections_and_cache import (
     DATABASE,
     ArchivePool,
     PerThread,
@@ -46,7 +46,8 @@ from archiver.web.archive_access import (
     attach_served_archive,
     get_served_archive,
 )
-from archiver.web.dispatch import (
+from archiver.web.web_requests_responses_and_query_urls import EVERYWHERE, OWN_POLICY, build_url
+from archiver.web.web_routes_responses_and_static_files import (
     NAVIGATION,
     OWN,
     PAGES,
@@ -57,7 +58,6 @@ from archiver.web.dispatch import (
     serve_static_file,
     static_url,
 )
-from archiver.web.page_requests_and_responses import EVERYWHERE, OWN_POLICY, build_url
 
 # The archive as a Datasette database, for its tables and custom SQL.
 

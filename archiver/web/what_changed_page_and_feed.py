@@ -22,17 +22,22 @@ from archiver.articles.word_diff import DiffOp, Piece, word_diff
 from archiver.errors import ArticleNotFound, RevisionNotFound
 from archiver.markup import lazy_regex
 from archiver.markup.marks import IMAGES, meaning_of_marks, unpack_marks
-from archiver.search.feeds import TYPES, Feed, FeedEntry, write_atom
-from archiver.search.revision_diff import edited_fields_html, pieces_as_html, previous_revision, text_direction
+from archiver.search.atom_and_json_feeds import TYPES, Feed, FeedEntry, write_atom
+from archiver.search.revision_diff_as_data_or_html import (
+    edited_fields_html,
+    pieces_as_html,
+    previous_revision,
+    text_direction,
+)
 from archiver.storage.article_tables import article_record_reader as records
 from archiver.storage.article_tables.captures_redirects_and_import_records import captured_urls
 from archiver.storage.page_requisite_records import captured_lead_image
 from archiver.storage.sites_settings_and_rules import find_site
-from archiver.web.archive_access import get_cached
+from archiver.web.archive_connections_and_cache import get_cached
 from archiver.web.collection_and_feed_pages import answer_feed
-from archiver.web.page_requests_and_responses import ArchiveRequest, CannotAnswer, PageResponse, RawResponse
-from archiver.web.replay import build_memento_url
+from archiver.web.memento_addresses_and_safe_replay import build_memento_url
 from archiver.web.site_and_metrics_pages import identify_sites
+from archiver.web.web_requests_responses_and_query_urls import ArchiveRequest, CannotAnswer, PageResponse, RawResponse
 
 # Which changes there are.
 

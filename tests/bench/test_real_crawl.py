@@ -18,7 +18,11 @@ SAMPLED = Path(__file__).parents[2] / "bench" / "sampled.py"
     ("stack", "stage"),
     [
         (
-            ["re/__init__.py compile", "archiver/extraction/title.py <module>", "<frozen importlib._bootstrap> _load"],
+            [
+                "re/__init__.py compile",
+                "archiver/extraction/title_candidates_and_site_names.py <module>",
+                "<frozen importlib._bootstrap> _load",
+            ],
             "imports",
         ),
         (["archiver/extraction/body.py _render", "scrapy/core/engine.py crawl"], "extraction"),

@@ -19,7 +19,7 @@ from rich.cells import cell_len
 from archiver.cli.search_output import align_keyword, draw_histogram, draw_trend, format_share
 from archiver.errors import BadQuery, ExtraMissing
 from archiver.search.concordance import ConcordanceLine
-from archiver.search.histograms_trends_and_charts import Histogram, Period, Series, Trend, histogram_svg, trend_svg
+from archiver.search.histograms_trends_maps_and_charts import Histogram, Period, Series, Trend, histogram_svg, trend_svg
 from tests.cli.conftest import Run
 from tests.runner import failure
 

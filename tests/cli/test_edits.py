@@ -13,7 +13,7 @@ from archiver.cli.commands.diff import print_edits
 from archiver.cli.commands.extract import print_explanations
 from archiver.extraction.field_value_explanations import FieldExplanation
 from archiver.items import UNCONFIRMED, Evidence
-from archiver.search.revision_diff import diff_page_html, text_direction
+from archiver.search.revision_diff_as_data_or_html import diff_page_html, text_direction
 from tests.cli.conftest import Run
 
 BASE: dict[str, Any] = {

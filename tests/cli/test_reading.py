@@ -17,7 +17,7 @@ from typing import Any
 import click
 import pytest
 
-from archiver.datasets.record_formats import FORMATS
+from archiver.datasets.export_formats_and_parquet_tables import FORMATS
 from archiver.errors import ExtraMissing
 from archiver.fields import FIELDS
 from archiver.items import Evidence

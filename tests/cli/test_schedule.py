@@ -22,7 +22,7 @@ from archiver.cli.commands.schedule import _print_result
 from archiver.cli.main import cli
 from archiver.errors import ArchiverError, ContactMissing
 from archiver.scheduling import scheduler_loop_and_processes as daemon
-from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlOutcome, CrawlResult
+from archiver.scheduling.crawl_plans_results_and_notices import CommonOptions, CrawlOutcome, CrawlResult
 from archiver.scheduling.scheduler_loop_and_processes import CrawlProcessHandle, SiteCrawl, begin_crawl
 from archiver.sites.archiver_toml import Config, effective_settings
 from archiver.storage.archive_opening_and_transactions import open_archive

@@ -17,7 +17,7 @@ import pytest
 from lxml import etree
 from sqlite_utils import Database
 
-from archiver.search.feeds import ATOM
+from archiver.search.atom_and_json_feeds import ATOM
 from archiver.storage.archive_opening_and_transactions import open_archive
 from tests.cli.conftest import Run
 from tests.health.receivers import Postmaster, serving

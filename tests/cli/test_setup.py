@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from archiver.cli.commands import init as init_module
-from archiver.cli.commands import serve as serve_module
+from archiver.cli.commands import serve_and_open as serve_module
 from archiver.sites.archiver_toml import parse_config
 from tests.cli.conftest import Run
 from tests.processes import run as run_process

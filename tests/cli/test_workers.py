@@ -17,7 +17,7 @@ import pytest
 
 from archiver.errors import ArchiveInUse, BadSetting
 from archiver.scheduling import crawl_process_and_pool
-from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlPlan, count_cores, group_by_host
+from archiver.scheduling.crawl_plans_results_and_notices import CommonOptions, CrawlPlan, count_cores, group_by_host
 from archiver.storage.locks import lock_site
 from tests import processes
 from tests.faults.sound import flaws

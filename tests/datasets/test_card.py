@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from archiver import dataset as datasets
-from archiver.datasets.snapshot_request_and_selection import least_words
+from archiver.datasets.snapshot_request_selection_and_statistics import least_words
 from archiver.items import Mark, UsageStatement
 from tests.datasets.published import CC_BY, FREE, LIGHT, NEAR, Post, make, publish, rows, text
 

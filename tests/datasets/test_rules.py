@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.datasets.publication_rules_and_tiers import (
+from archiver.datasets.publication_rules_tiers_and_licences import (
     Tier,
     is_listed,
     licence_url,

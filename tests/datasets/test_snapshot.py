@@ -19,7 +19,7 @@ import click
 import pyarrow.parquet as pq
 import pytest
 
-from archiver.datasets.dataset_metadata import DatasetFile
+from archiver.datasets.dataset_metadata_files import DatasetFile
 from archiver.datasets.snapshot_building_versions_and_checks import write_descriptions
 from archiver.errors import SnapshotRefused
 from archiver.storage.archive_opening_and_transactions import open_archive

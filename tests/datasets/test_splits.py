@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.datasets import record_formats, snapshot_writer
-from archiver.datasets.snapshot_request_and_selection import parse_split_dates, parse_splits, split_of
+from archiver.datasets import export_formats_and_parquet_tables as record_formats
+from archiver.datasets import snapshot_writer
+from archiver.datasets.snapshot_request_selection_and_statistics import parse_split_dates, parse_splits, split_of
 from archiver.errors import BadSplits
 from tests.datasets.published import NEAR, Post, contents, make, publish, rows, text
 

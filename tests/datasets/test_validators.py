@@ -13,7 +13,7 @@ import pytest
 import sqlite_utils
 
 from archiver.datasets import snapshot_writer
-from archiver.datasets.dataset_metadata import missing_properties
+from archiver.datasets.dataset_metadata_files import missing_properties
 from archiver.datasets.snapshot_tables import TABLES
 from tests.datasets.published import CC_BY, FREE, POSTS, Post, contents, make, publish, rows
 

@@ -24,7 +24,7 @@ from archiver.discovery.safe_xml_and_json_parsing import parse_json
 from archiver.discovery.timestamp_parser import parse_time, parse_timestamp
 from archiver.items import DiscoveredURL, PageKind, SourceHint
 from archiver.platforms.css_and_xpath_evaluator import Index
-from archiver.platforms.platform_table import platform_tables
+from archiver.platforms.platform_table_and_detection import platform_tables
 from archiver.urls import Scope, normalize
 from tests.waiting import bounded_work
 

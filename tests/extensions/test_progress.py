@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.extensions.progress import Line, Terminal
+from archiver.extensions.crawl_progress_display import Line, Terminal
 
 
 def test_progress_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ import pytest
 from lxml.html import fromstring
 
 from archiver.extraction import categories_and_tags
+from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.categories_and_tags import BOTH_KINDS, choose_terms, term_candidates, terms_of_kind
 from archiver.extraction.category_and_tag_links import (
     categories_of_entries,
@@ -22,8 +23,7 @@ from archiver.extraction.category_and_tag_links import (
     texts_of_links,
     unique_terms,
 )
-from archiver.extraction.page import parse_page
-from archiver.extraction.page_extraction_and_rule_reading import extract_page
+from archiver.extraction.page_parsing_and_javascript_check import parse_page
 from archiver.extraction.post_locator import Post, locate_post
 from archiver.items import SourceHint
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import archiver
+from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.field_value_explanations import FIELDS, FieldExplanation, explain, explanations_as_data
-from archiver.extraction.page import parse_page
-from archiver.extraction.page_extraction_and_rule_reading import extract_page
+from archiver.extraction.page_parsing_and_javascript_check import parse_page
 from archiver.extraction.template.site_rules_and_constants import from_toml
 from archiver.items import IN_FUTURE, REFUSED, Evidence, PageKind
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from archiver.extraction.page import parse_page
-from archiver.extraction.page_extraction_and_rule_reading import extract_page
-from archiver.extraction.template.field_reader import read_field
+from archiver.extraction.article_extraction_with_site_rules import extract_page
+from archiver.extraction.page_parsing_and_javascript_check import parse_page
 from archiver.extraction.template.rule_induction import MIN_POSTS, learn_rules
+from archiver.extraction.template.site_rule_field_reader import read_field
 from archiver.extraction.template.site_rules_and_constants import Rule, SiteRules, from_toml, to_toml
 from archiver.items import Article, PageKind, SourceHint
 from tests.small_sites import (

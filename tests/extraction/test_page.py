@@ -13,7 +13,7 @@ import archiver
 from archiver.extraction import post_locator, visible_dates
 from archiver.extraction.body import body_of_html
 from archiver.extraction.body_blocks import lay_out, written_text
-from archiver.extraction.page import Page, parse_page
+from archiver.extraction.page_parsing_and_javascript_check import Page, parse_page
 from archiver.extraction.text_normalization_and_formulas import (
     CaselessPattern,
     clean_text,

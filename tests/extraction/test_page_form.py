@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from archiver.extraction.page import parse_page
-from archiver.extraction.page_extraction_and_rule_reading import extract_page
+from archiver.extraction.article_extraction_with_site_rules import extract_page
+from archiver.extraction.page_parsing_and_javascript_check import parse_page
 from archiver.extraction.template.page_form_and_date_slot import (
     HEAD_SLOT,
     address_pattern,

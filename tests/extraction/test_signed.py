@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import archiver
 from archiver.extraction.authors import byline_finder
 from archiver.extraction.authors.byline_finder import find_signatures, signatures_in_text
-from archiver.extraction.page import parse_page
+from archiver.extraction.page_parsing_and_javascript_check import parse_page
 from archiver.extraction.post_locator import locate_post
 from tests.waiting import bounded_work
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.page import language_tag
+from archiver.extraction.page_parsing_and_javascript_check import language_tag
 from archiver.extraction.text_language import (
     ROWS,
     SCRIPTS,

@@ -7,9 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver import extract
-from archiver.extraction import candidate_choice
+from archiver.extraction import candidate_choice_and_declared_fields as candidate_choice
 from archiver.extraction.post_locator import title_in_url, title_similarity
-from archiver.extraction.title import repair_mojibake_title, restore_lost_characters, without_section, without_site
+from archiver.extraction.title_candidates_and_site_names import (
+    repair_mojibake_title,
+    restore_lost_characters,
+    without_section,
+    without_site,
+)
 from archiver.items import Candidate
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.discovery.url_classifier_and_patterns import NO_PATTERN, URLPattern
-from archiver.frontier.pattern_budgets_and_equivalent_urls import (
+from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import (
     ALLOWED,
     ENOUGH,
     EquivalentURLs,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.health.health_rules import HealthFinding, HealthInputs, JudgedRun, judge_site
+from archiver.health.site_health_rules import HealthFinding, HealthInputs, JudgedRun, judge_site
 from archiver.items import Article, Outcome, PageKind, PageResult
 from archiver.storage.held_pages_and_recent_changes import HeldPage
 from archiver.storage.run_records_and_statistics import MeasuredRun, RunStatistics

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from archiver.fields import MEASURED
 from archiver.frontier.fetch_order_revisits_and_crawl_times import Every, PastRun, RecrawlTime
-from archiver.health.accepted_findings_and_health_inputs import Acceptance, measure_growth, without_accepted
-from archiver.health.health_report_and_metrics import judge_archive
-from archiver.health.health_rules import (
+from archiver.health.health_report_metrics_and_probe import judge_archive
+from archiver.health.lost_fields_bursts_and_silences import chance_of_so_few, chance_of_so_many, is_far
+from archiver.health.site_health_rules import (
     START_PAGE_ADVICE,
     TRY_AGAIN,
     HealthFinding,
@@ -26,12 +26,12 @@ from archiver.health.health_rules import (
     SilentSource,
     judge_site,
 )
-from archiver.health.lost_fields_bursts_and_silences import chance_of_so_few, chance_of_so_many, is_far
+from archiver.health.stored_health_inputs_and_accepted_findings import Acceptance, measure_growth, without_accepted
 from archiver.items import Article, DiscoveredURL, Evidence, Outcome, PageKind, PageResult
 from archiver.items import DiscoverySource as Source_
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.crawl_schedule import Scheduled
-from archiver.storage.pages import stamp
+from archiver.storage.pages_and_source_hints import stamp
 from archiver.storage.run_records_and_statistics import MeasuredRun, RunStatistics
 from archiver.storage.site_statistics_for_health import PostDay
 

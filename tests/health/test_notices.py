@@ -24,7 +24,7 @@ from archiver.scheduling import scheduler_loop_and_processes as daemon
 from archiver.sites.archiver_toml import parse_config
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.backup_and_check_records import Damage, record_checked_units
-from archiver.storage.pages import stamp
+from archiver.storage.pages_and_source_hints import stamp
 from tests.archive_fixture import make_archive
 from tests.damage import damage_table
 from tests.health.receivers import Hook, Postmaster, serving

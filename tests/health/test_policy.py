@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.health.health_rules import LEVELS, HealthFinding, Level
 from archiver.health.notification_policy import (
     Fault,
     HealthChange,
@@ -24,6 +23,7 @@ from archiver.health.notification_policy import (
     observe,
     release,
 )
+from archiver.health.site_health_rules import LEVELS, HealthFinding, Level
 from archiver.sites.archiver_toml import NotificationPolicy
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)

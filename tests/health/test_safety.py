@@ -10,7 +10,7 @@ import pytest
 
 from archiver.errors import BadConfig
 from archiver.health.backup_and_check_health import ArchiveSafety, judge_safety
-from archiver.health.health_rules import HealthFinding
+from archiver.health.site_health_rules import HealthFinding
 from archiver.sites.archiver_toml import Maintenance, parse_config
 from archiver.storage.backup_and_check_records import BackupRecord, Damage
 from tests.proved_archive import make

@@ -18,16 +18,10 @@ from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.cli.main import cli
-from archiver.cli.status_table_output import TableLayout, format_history, format_site_table
+from archiver.cli.status_table_and_history_output import TableLayout, format_history, format_site_table
 from archiver.frontier.fetch_order_revisits_and_crawl_times import RecrawlTime
-from archiver.health.accepted_findings_and_health_inputs import (
-    accept_findings_of,
-    read_health,
-    read_healths,
-    record_run_health,
-)
-from archiver.health.health_rules import Health, HealthFinding
 from archiver.health.simultaneous_site_failures import CommonCause
+from archiver.health.site_health_rules import Health, HealthFinding
 from archiver.health.site_status_table_and_history import (
     HistoricalRun,
     SiteRow,
@@ -37,11 +31,17 @@ from archiver.health.site_status_table_and_history import (
     read_site_table,
     sort_rows,
 )
+from archiver.health.stored_health_inputs_and_accepted_findings import (
+    accept_findings_of,
+    read_health,
+    read_healths,
+    record_run_health,
+)
 from archiver.sites.archiver_toml import Config, parse_config
 from archiver.storage.archive_opening_and_transactions import open_archive, writing
 from archiver.storage.completeness_and_url_history import PostCounts, site_completeness
 from archiver.storage.locks import lock_site
-from archiver.storage.pages import stamp
+from archiver.storage.pages_and_source_hints import stamp
 from archiver.storage.run_records_and_statistics import Counts, begin_run, end_run, forget_run_health
 from archiver.storage.sites_settings_and_rules import add_site, add_tags, list_sites
 from archiver.urls import urlkey

@@ -11,7 +11,7 @@ from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, Pa
 from archiver.spiders import page_queue
 from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlOrder, CrawlRun
 from archiver.spiders.page_queue import PageQueue
-from archiver.spiders.page_request import FetchedPage, PageRequest
+from archiver.spiders.page_request_and_fetched_page import FetchedPage, PageRequest
 from archiver.spiders.parse_response import SiteContext, parse_page
 from archiver.spiders.run_endings_and_outage_guards import RunEnding
 from archiver.urls import Scope, urlkey

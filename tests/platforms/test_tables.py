@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from archiver.platforms.css_and_xpath_evaluator import Index, compile_selector, element_selector, selector_error
-from archiver.platforms.platform_table import Platform, by_name, detect_platform, platform_tables
+from archiver.platforms.platform_table_and_detection import Platform, by_name, detect_platform, platform_tables
 
 
 def index(html: str) -> Index:

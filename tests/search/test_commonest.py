@@ -13,10 +13,10 @@ from sqlite_utils import Database
 from archiver.archive import Archive, make_query
 from archiver.search import tantivy_index_damage_and_state as tantivy_index
 from archiver.search.index_refresh_opening_and_check import refresh_index
-from archiver.search.query_plans_hits_and_facets import run
+from archiver.search.search_hits_facets_and_similar_articles import run
 from archiver.search.tantivy_index_damage_and_state import common_words, needs_new_common_words
 from archiver.storage.archive_opening_and_transactions import open_archive
-from archiver.storage.full_text_and_saved_searches import index_folder
+from archiver.storage.full_text_index_and_saved_searches import index_folder
 from tests.archive_fixture import make_archive
 from tests.search.writing import write
 

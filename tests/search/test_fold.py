@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from archiver.archive import Archive, make_query
-from archiver.search.query_plans_hits_and_facets import matching_ids, run
-from archiver.search.sorting_and_duplicate_folding import FOLDS
+from archiver.search.search_hits_facets_and_similar_articles import matching_ids, run
+from archiver.search.sorting_recency_and_duplicate_folding import FOLDS
 from archiver.storage.archive_opening_and_transactions import open_archive
 from tests.search.writing import beside, write
 

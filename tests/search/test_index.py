@@ -24,7 +24,7 @@ from archiver.search import index_refresh_opening_and_check as index_refresh
 from archiver.search import tantivy_index_damage_and_state as tantivy_index
 from archiver.search.index_refresh_opening_and_check import check_index
 from archiver.storage.archive_opening_and_transactions import open_archive, writing
-from archiver.storage.full_text_and_saved_searches import index_folder
+from archiver.storage.full_text_index_and_saved_searches import index_folder
 from tests import processes
 from tests.archive_fixture import make_archive
 from tests.runner import Runner, fault

@@ -73,7 +73,7 @@ def test_near_finds_nearby_words(texts: tuple[Path, dict[int, list[str]]], terms
 def test_frequent_prefixes_within_phrases_are_refused(
     texts: tuple[Path, dict[int, list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("archiver.search.query_compiler._MAX_PREFIX_MATCHES", 100)
+    monkeypatch.setattr("archiver.search.query_compiler_and_stemming._MAX_PREFIX_MATCHES", 100)
     with Archive(texts[0]) as archive:
         for query in ("a* NEAR b", '"b a"*', "NEAR(c b a*)"):
             with pytest.raises(BadQuery):

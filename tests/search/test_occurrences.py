@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from archiver.search import snippets as module
-from archiver.search.snippets import Place, Row, find_occurrences, occurrences_among_words
+from archiver.search import snippets_and_highlighting as module
+from archiver.search.snippets_and_highlighting import Place, Row, find_occurrences, occurrences_among_words
 from archiver.search.word_splitting import MAX_WORD, normalized_text, split_into_words
 
 PIECES = (

@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery, SiteNotFound
-from archiver.search.histograms_trends_and_charts import MAX_PERIODS, UNITS, Histogram, date_of_seconds, period_range
+from archiver.search.histograms_trends_maps_and_charts import (
+    MAX_PERIODS,
+    UNITS,
+    Histogram,
+    date_of_seconds,
+    period_range,
+)
 from archiver.storage.archive_opening_and_transactions import open_archive
 from tests.archive_fixture import make_archive
 from tests.search.writing import archive_with_a_frequent_prefix

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.articles.word_diff import DiffOp, Piece, word_diff
-from archiver.search.revision_diff import DiffRow, paragraph_rows, pieces_as_html
+from archiver.search.revision_diff_as_data_or_html import DiffRow, paragraph_rows, pieces_as_html
 
 TEXTS = st.text("ab \n", max_size=40)
 

@@ -19,10 +19,10 @@ from lxml import etree
 from sqlite_utils import Database
 
 from archiver.errors import BadQuery, BadSearchName, SavedSearchNotFound, SavedSearchUnreadable
-from archiver.search import saved_search
-from archiver.search.feeds import ATOM
+from archiver.search import saved_searches_with_feed_and_mail as saved_search
+from archiver.search.atom_and_json_feeds import ATOM
 from archiver.search.query_with_filters_and_sort import Query, query_as_options
-from archiver.search.saved_search import atom_feed
+from archiver.search.saved_searches_with_feed_and_mail import atom_feed
 from archiver.storage.archive_opening_and_transactions import open_archive
 from tests.archive_fixture import NOW, make_archive
 from tests.processes import SERVER

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from archiver.archive import make_query
-from archiver.search.query_compiler import stem, stem_prefixes
-from archiver.search.query_plans_hits_and_facets import run
+from archiver.search.query_compiler_and_stemming import stem, stem_prefixes
+from archiver.search.search_hits_facets_and_similar_articles import run
 from archiver.storage.archive_opening_and_transactions import open_archive
 from tests.search.writing import write
 

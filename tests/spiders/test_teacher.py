@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from archiver import __version__
-from archiver.extraction.page import parse_page
+from archiver.extraction.page_parsing_and_javascript_check import parse_page
 from archiver.extraction.template.site_rules_and_constants import SiteRules
 from archiver.extraction.template.template_learning_and_checking import ENOUGH, Judge, NoJudge, TemplateLearner
 from archiver.items import Article, PageKind

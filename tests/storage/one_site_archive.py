@@ -12,7 +12,7 @@ from sqlite_utils import Database
 
 from archiver.items import Article
 from archiver.storage.archive_opening_and_transactions import open_archive
-from archiver.storage.article_tables.articles import Observation, Stored, store_article
+from archiver.storage.article_tables.article_storing_and_withdrawal import Observation, Stored, store_article
 
 SITE = "low.example"
 AT = datetime(2024, 5, 1, tzinfo=UTC)

@@ -24,7 +24,7 @@ from archiver.items import Article
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.article_tables.article_record_reader import cluster_by_number, cluster_of, find_cluster
 from archiver.storage.article_tables.article_record_reader import clusters as listed
-from archiver.storage.article_tables.articles import Observation, store_article
+from archiver.storage.article_tables.article_storing_and_withdrawal import Observation, store_article
 from archiver.storage.article_tables.near_duplicate_clusters import rebuild
 from archiver.storage.sites_settings_and_rules import remove_site
 from tests.storage.one_site_archive import AT, archive_of_one_site

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from archiver.archive import Archive
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Evidence, Outcome, PageKind, PageResult
-from archiver.storage.article_tables.articles import Change
+from archiver.storage.article_tables.article_storing_and_withdrawal import Change
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from tests.storage.one_site_archive import AT, POST, TEXT, archive_of_one_site, store
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from archiver.search.query_tree import PREDICATES, ByRows
+from archiver.search.query_tree_and_predicates import PREDICATES, ByRows
 from archiver.storage import completeness_and_url_history as completeness
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.article_tables import article_record_reader as records
 from archiver.storage.completeness_and_url_history import site_completeness
-from archiver.storage.pages import EPOCH, due_pages
+from archiver.storage.pages_and_source_hints import EPOCH, due_pages
 from archiver.storage.site_statistics_for_health import read_deletions, read_post_days, read_site_content
 from archiver.storage.sites_settings_and_rules import find_site
 from tests.archive_fixture import make_archive

@@ -224,14 +224,14 @@ def test_the_kept_archive_counts_as_a_place_that_holds_removed_posts(archive: Pa
 
 
 KILLS = [
-    KilledCall("restore", "_copy_database", 1, True),
-    KilledCall("restore", "_carry_over", 1, True),
-    KilledCall("restore", "_keep_replaced", 1, False),
-    KilledCall("restore", "_keep_replaced", 1, True),
-    KilledCall("restore", "delete_search_index", 1, False),
-    KilledCall("restore", "copy_file", 1, True),
-    KilledCall("restore", "copy_file", 2, True),
-    KilledCall("restore", "finish_takedowns", 1, False),
+    KilledCall("restore_backup", "_copy_database", 1, True),
+    KilledCall("restore_backup", "_carry_over", 1, True),
+    KilledCall("restore_backup", "_keep_replaced", 1, False),
+    KilledCall("restore_backup", "_keep_replaced", 1, True),
+    KilledCall("restore_backup", "delete_search_index", 1, False),
+    KilledCall("restore_backup", "copy_file", 1, True),
+    KilledCall("restore_backup", "copy_file", 2, True),
+    KilledCall("restore_backup", "finish_takedowns", 1, False),
 ]
 
 

@@ -12,8 +12,8 @@ import pytest
 from sqlite_utils import Database
 
 from archiver import __version__
-from archiver.datasets.record_formats import FORMATS
-from archiver.health.health_report_and_metrics import format_metrics, judge_all
+from archiver.datasets.export_formats_and_parquet_tables import FORMATS
+from archiver.health.health_report_metrics_and_probe import format_metrics, judge_all
 from archiver.search.citations import STYLES, build_citation
 from archiver.sites.archiver_toml import effective_settings
 from archiver.storage.archive_opening_and_transactions import open_archive

@@ -25,7 +25,7 @@ from archiver.storage.article_tables.article_and_revision_rows import (
     revision_rows,
 )
 from archiver.storage.article_tables.article_record_reader import revision_record
-from archiver.storage.article_tables.articles import Observation, store_article
+from archiver.storage.article_tables.article_storing_and_withdrawal import Observation, store_article
 from archiver.storage.schema_and_migrations import migrations
 
 AT = datetime(2024, 5, 1, 8, tzinfo=UTC)

@@ -13,8 +13,8 @@ from click.testing import Result
 from archiver.cli.main import cli
 from archiver.maintenance import database_damage_and_vacuum as vacuuming
 from archiver.maintenance.archive_verification_and_repair import verify
-from archiver.search.query_plans_hits_and_facets import run
 from archiver.search.query_with_filters_and_sort import Query
+from archiver.search.search_hits_facets_and_similar_articles import run
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.locks import lock_site
 from tests.proved_archive import make

@@ -19,7 +19,7 @@ from archiver.warc.content_codings_and_digests import parse_digest
 from archiver.warc.decompressing_stream import StreamPosition
 from archiver.warc.foreign_captures import ForeignCapture, foreign_capture_in, warc_date
 from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecord
-from archiver.warc.http_response import dechunk, parse_http_response
+from archiver.warc.http_response_parser import dechunk, parse_http_response
 from archiver.warc.import_problems import Problem, ProblemKind
 from tests.importers.files import http, page, sha1
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from lxml import etree, html
 
-from archiver.search.feeds import ATOM
+from archiver.search.atom_and_json_feeds import ATOM
 from archiver.web.collection_and_feed_pages import MAX_NOTE
 from tests.web.conftest import Served
 

@@ -23,9 +23,9 @@ from archiver.cli.main import cli
 from archiver.errors import ArchiveNotFound
 from archiver.search.index_refresh_opening_and_check import refresh_index
 from archiver.storage.archive_opening_and_transactions import open_archive
-from archiver.storage.full_text_and_saved_searches import index_folder
-from archiver.web.archive_access import ArchivePool
-from archiver.web.dispatch import static_url
+from archiver.storage.full_text_index_and_saved_searches import index_folder
+from archiver.web.archive_connections_and_cache import ArchivePool
+from archiver.web.web_routes_responses_and_static_files import static_url
 from archiver.web.web_server_and_datasette_app import EXAMPLES
 from tests import processes
 from tests.archive_fixture import make_archive

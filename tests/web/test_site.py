@@ -13,7 +13,7 @@ from lxml import html
 
 from archiver.cli.main import cli
 from archiver.storage.archive_opening_and_transactions import open_archive
-from archiver.web.page_requests_and_responses import without_commands
+from archiver.web.web_requests_responses_and_query_urls import without_commands
 from tests.proved_archive import QUAY, START, Run
 from tests.proved_archive import page as post_page
 from tests.proved_archive import text as paragraphs

@@ -22,8 +22,8 @@ import click
 # Scrapy inspects the whole stack when it imports this. That takes a tenth of a second more from a deeper import.
 import scrapy.core.downloader.contextfactory  # noqa: F401
 
-from archiver.cli.commands.search import update_search_index
-from archiver.cli.run_and_health_output import (
+from archiver.cli.commands.search_saved_searches_feed_and_index import update_search_index
+from archiver.cli.crawl_health_and_notification_output import (
     format_health,
     format_run_summary,
     has_unusable_content,
@@ -48,7 +48,7 @@ from archiver.cli.terminal_output import format_time
 from archiver.discovery.url_classifier_and_patterns import looks_like_post
 from archiver.errors import ArticleNotFound, ArticleRemoved, LooksLikePost, TagNotFound
 from archiver.health.notification_messages_and_channels import notify_after_runs
-from archiver.scheduling.crawl_plans_and_results import CommonOptions, CrawlResult, make_plan, print_notice
+from archiver.scheduling.crawl_plans_results_and_notices import CommonOptions, CrawlResult, make_plan, print_notice
 from archiver.scheduling.crawl_process_and_pool import run_plans
 from archiver.similar_words_and_plurals import count_typos
 from archiver.sites.archiver_toml import effective_settings
@@ -252,7 +252,9 @@ def _check_page_objects(archive: str, urls: Sequence[str], known: Collection[str
 
     if not load_config().page_objects:
         return
-    from archiver.sites.page_objects import load_page_objects  # it loads lxml, which this process may not need
+    from archiver.sites.page_objects_and_test_cases import (
+        load_page_objects,  # it loads lxml, which this process may not need
+    )
 
     page_objects = load_page_objects()
     if not page_objects.broken:

@@ -129,7 +129,7 @@ class _Comparison:
         return {one["revision"]: one for one in self.rows}
 
     def as_data(self) -> dict[str, Any]:
-        from archiver.search.revision_diff import diff_as_data
+        from archiver.search.revision_diff_as_data_or_html import diff_as_data
 
         return diff_as_data(self.before, self.after, self.rows) | {"url": self.url}
 
@@ -138,7 +138,7 @@ def _load(opened: Archive, article: str, numbers: Sequence[int]) -> _Comparison:
     """Loads the revisions to compare: those with these numbers, or the current and the previous one. Raises
     ArticleNotFound and RevisionNotFound.
     """
-    from archiver.search.revision_diff import previous_revision
+    from archiver.search.revision_diff_as_data_or_html import previous_revision
 
     current = opened.article(article)
     rows = opened.revisions(current["id"])
@@ -181,7 +181,7 @@ def _taken_back(revision: dict[str, Any]) -> str:
 
 
 def _write_page(target: str, before: dict[str, Any], after: dict[str, Any], revisions: dict[int, Any]) -> None:
-    from archiver.search.revision_diff import diff_page_html
+    from archiver.search.revision_diff_as_data_or_html import diff_page_html
 
     def observed(record: dict[str, Any]) -> str:
         return format_time(revisions.get(record["revision"], {}).get("observed_at"))
@@ -221,7 +221,7 @@ def print_edits(before: dict[str, Any], after: dict[str, Any]) -> None:
     """Prints each field that differs between two revisions of an article, given as records. The body comes last, with
     only its edited paragraphs.
     """
-    from archiver.search.revision_diff import changed_values, edited_lists, edited_texts
+    from archiver.search.revision_diff_as_data_or_html import changed_values, edited_lists, edited_texts
 
     texts, lists = edited_texts(before, after), edited_lists(before, after)
     changed = changed_values(before, after)
@@ -292,7 +292,7 @@ def _edited_paragraphs_only(pieces: Iterable[Piece]) -> Iterator[_Pieces]:
 
 
 def _format_value(value: Any) -> str:
-    from archiver.search.revision_diff import as_text
+    from archiver.search.revision_diff_as_data_or_html import as_text
 
     if isinstance(value, list):
         return ", ".join(map(as_text, value)) or "none"

@@ -19,7 +19,7 @@ from archiver.cli.shared_options import (
     refuse_unknown_options,
 )
 from archiver.cli.terminal_output import count_noun, open_output
-from archiver.datasets.record_formats import FORMATS
+from archiver.datasets.export_formats_and_parquet_tables import FORMATS
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -118,7 +118,7 @@ def export(options: ExportOptions) -> None:
 
     Exit code: 0 done; 1 nothing found, so that no file is written, or some captures cannot be read; 2 wrong usage.
     """
-    from archiver.search.query_plans_hits_and_facets import matching_ids
+    from archiver.search.search_hits_facets_and_similar_articles import matching_ids
     from archiver.storage.archive_opening_and_transactions import opened
 
     query = options.query
@@ -169,7 +169,7 @@ def _write_records(db: Database, ids: list[int], form: str, output: str, title: 
     """Writes the articles to the file `output` in one of the formats with one record per article (`form`), and returns
     their number. `title` is the title of an e-book; if it is "", the book is named after its file.
     """
-    from archiver.datasets.tei_epub_and_markdown_files import FILE_FORMATS, write_epub, write_folder
+    from archiver.datasets.tei_epub_markdown_and_html_files import FILE_FORMATS, write_epub, write_folder
     from archiver.storage.article_tables.article_record_reader import records
 
     if form in FOLDER_FORMATS:

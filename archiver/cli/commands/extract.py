@@ -26,14 +26,14 @@ from archiver.cli.terminal_output import (
 from archiver.errors import OutputNotWritable, UnreadableInput
 from archiver.fields import FIELDS
 from archiver.items import UNCONFIRMED
-from archiver.search.query_plans_hits_and_facets import format_published
+from archiver.search.search_hits_facets_and_similar_articles import format_published
 
 if TYPE_CHECKING:
     from archiver.extraction.field_value_explanations import FieldExplanation
-    from archiver.extraction.page import Page
+    from archiver.extraction.page_parsing_and_javascript_check import Page
     from archiver.extraction.template.site_rules_and_constants import SiteRules
     from archiver.items import Article
-    from archiver.sites.page_objects import LoadedPageObject, PageObjects
+    from archiver.sites.page_objects_and_test_cases import LoadedPageObject, PageObjects
 
 _HOW_TO_MAKE_POST = (
     'If it is one, write what marks the posts of the site into a file of rules ([site] post = ["body.single-post"]), '
@@ -130,11 +130,11 @@ def extract(options: ExtractOptions) -> None:
         _run_cases(Path(file), as_json=form == "json" and not is_default("form"))
         return
     source = _fetch(options) if _is_url(file) else _read_file(file, options.url)
+    from archiver.extraction.article_extraction_with_site_rules import extract_page
     from archiver.extraction.field_value_explanations import explain, explanations_as_data
-    from archiver.extraction.page import parse_page
-    from archiver.extraction.page_extraction_and_rule_reading import extract_page
+    from archiver.extraction.page_parsing_and_javascript_check import parse_page
     from archiver.markup.marks import pack_marks
-    from archiver.sites.page_objects import load_page_objects, parse_rules
+    from archiver.sites.page_objects_and_test_cases import load_page_objects, parse_rules
 
     html = source.html
     at = source.at or (datetime.now(UTC) if case else None)
@@ -163,7 +163,7 @@ def extract(options: ExtractOptions) -> None:
     if form != "json":
         if evidence:
             raise click.UsageError(f"--evidence needs -f json or -f text, not -f {form}.")
-        from archiver.datasets.tei_epub_and_markdown_files import FILE_FORMATS, article_record
+        from archiver.datasets.tei_epub_markdown_and_html_files import FILE_FORMATS, article_record
 
         click.echo(FILE_FORMATS[form].write(article_record(found)), nl=False)
         return
@@ -177,7 +177,7 @@ def extract(options: ExtractOptions) -> None:
 def _reason_not_html(data: bytes, text: str) -> str:
     """Returns why a file is not an HTML page, given its bytes and its decoded text; "" if it may be one."""
     from archiver.extraction.page_decoding_and_mojibake import unpack_undeclared
-    from archiver.warc.http_response import is_binary
+    from archiver.warc.http_response_parser import is_binary
 
     unpacked, _ = unpack_undeclared(data)
     if is_binary(unpacked[:_START]):
@@ -234,7 +234,7 @@ def _run_cases(folder: Path, *, as_json: bool) -> None:
     """Runs all case folders in a folder and prints the differences of each case from its expected result, as JSON if
     `as_json` is True. Exits with code 1 if there are any.
     """
-    from archiver.sites.page_objects import find_cases, load_page_objects
+    from archiver.sites.page_objects_and_test_cases import find_cases, load_page_objects
 
     page_objects = load_page_objects()
     page_objects.check()
@@ -263,7 +263,7 @@ def _run_case(folder: Path, page_objects: PageObjects) -> tuple[str | None, list
     """Runs one case. Returns the name of its page object (None if there is none), and a sentence for each difference
     from the expected result.
     """
-    from archiver.sites.page_objects import (
+    from archiver.sites.page_objects_and_test_cases import (
         EXPECTED,
         case_differences,
         failures_of,
@@ -301,7 +301,7 @@ def _save_case(folder: Path, used: LoadedPageObject | None, case: _Case, article
     page's address, if there is one.
     """
     from archiver.fields import EVIDENCE
-    from archiver.sites.page_objects import why_unused, write_case
+    from archiver.sites.page_objects_and_test_cases import why_unused, write_case
 
     if used and (why := why_unused(used, article)):
         raise click.UsageError(f"No case was saved, because {why}. {_HOW_TO_MAKE_POST}")
@@ -342,7 +342,7 @@ def _note_empty_fields(used: LoadedPageObject, article: Article, *, has_rules: b
     (`has_rules`).
     """
     from archiver.items import PAGE_OBJECT, PAGE_OBJECT_FAILED
-    from archiver.sites.page_objects import why_unused
+    from archiver.sites.page_objects_and_test_cases import why_unused
 
     if why := why_unused(used, article):
         click.echo(f"{why}." if has_rules else f"{why}. {_HOW_TO_MAKE_POST}", err=True)

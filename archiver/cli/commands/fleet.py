@@ -359,7 +359,7 @@ def worker(
     from archiver.fleet.job_queue_and_workers import Worker
     from archiver.fleet.shard_transfer_and_collection import lock_work_folder
     from archiver.fleet.worker_job import WorkerContext
-    from archiver.scheduling.crawl_plans_and_results import count_cores
+    from archiver.scheduling.crawl_plans_results_and_notices import count_cores
 
     slots = slots or count_cores()
     logging.basicConfig(

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from archiver.cli.commands.search import update_search_index
+from archiver.cli.commands.search_saved_searches_feed_and_index import update_search_index
 from archiver.cli.shared_options import archive_option, json_option, pass_options_as
 from archiver.cli.terminal_output import count_noun, print_json, strip_control_characters
 
@@ -168,7 +168,7 @@ def import_wayback(options: ImportOptions) -> None:
     """
     from archiver.extensions.crawl_log import prepare_log_file
     from archiver.importers.wayback_import_and_mementos import WaybackImport
-    from archiver.sites.crawler_identity import contact_of, user_agent
+    from archiver.sites.crawler_identity_and_delay import contact_of, user_agent
 
     until = _end_of_day(options.last_day)
     site, url = _find_site(options.archive, options.wayback or "")
@@ -269,9 +269,9 @@ def _fetch_captures(run: Any, agent: str, log: Path | None, *, shown: bool) -> i
     from scrapy.settings import Settings
 
     from archiver.extensions.crawl_log import install_crawl_log, log_as
-    from archiver.extensions.progress import Leave, Terminal
+    from archiver.extensions.crawl_progress_display import Leave, Terminal
     from archiver.importers.wayback_spider import WaybackSpider, make_settings
-    from archiver.scheduling.crawl_plans_and_results import GRACE
+    from archiver.scheduling.crawl_plans_results_and_notices import GRACE
     from archiver.scheduling.crawl_process_and_pool import CrawlProcess
     from archiver.sites.archiver_toml import load_config
 
@@ -303,7 +303,7 @@ def _start_progress_display(run: Any, terminal: Any) -> None:
     """Starts drawing the progress of an import from a web archive on the terminal at regular intervals."""
     from twisted.internet.task import LoopingCall
 
-    from archiver.extensions.progress import Line
+    from archiver.extensions.crawl_progress_display import Line
 
     def draw() -> None:
         result = run.result
@@ -519,7 +519,7 @@ def import_(options: ImportOptions) -> None:
     Exit code: 0 everything was imported; 1 some records or files had problems (they are listed; the rest was imported),
     or the web archive did not answer; 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
-    from archiver.sites.page_objects import load_page_objects
+    from archiver.sites.page_objects_and_test_cases import load_page_objects
 
     load_page_objects().check()
     if options.wayback:
@@ -558,7 +558,7 @@ def _import_files(options: ImportOptions) -> tuple[list[FileResult], int]:
     from archiver.importers.import_inputs_and_record_filter import check_inputs_exist
     from archiver.importers.import_run import ImportProgress, ImportRun
     from archiver.maintenance.takedown import finish_pending_takedowns
-    from archiver.scheduling.crawl_plans_and_results import print_notice
+    from archiver.scheduling.crawl_plans_results_and_notices import print_notice
 
     check_inputs_exist(options.files)
     chosen, archive = options.record_filter(), Path(options.archive)

@@ -14,7 +14,7 @@ from archiver.cli.terminal_output import count_noun, print_json, strip_control_c
 from archiver.errors import UnreadableInput
 
 if TYPE_CHECKING:
-    from archiver.maintenance.merge import MergeResult
+    from archiver.maintenance.merge_archives import MergeResult
 
 _SHOWN = 5
 
@@ -40,8 +40,8 @@ def merge(others: tuple[str, ...], quiet: bool, as_json: bool, archive: str) -> 
 
     Exit code: 0 done; 1 an archive cannot be merged, or lacks WARC files; 2 wrong usage.
     """
-    from archiver.maintenance.merge import merge as merge_archive
-    from archiver.maintenance.merge import refuse_itself
+    from archiver.maintenance.merge_archives import merge as merge_archive
+    from archiver.maintenance.merge_archives import refuse_itself
     from archiver.maintenance.takedown import archive_without_writers
     from archiver.storage.archive_opening_and_transactions import open_archive
     from archiver.storage.locks import lock_archive_shared

@@ -104,8 +104,8 @@ def reextract(options: ReextractOptions) -> None:
     from archiver.maintenance.reextraction_reader import build_reextraction_request, select_articles
     from archiver.maintenance.reextraction_run import count_cores, reextract_all
     from archiver.maintenance.reextraction_run import reextract as run
-    from archiver.sites.page_objects import load_page_objects
-    from archiver.storage.pages import stamp
+    from archiver.sites.page_objects_and_test_cases import load_page_objects
+    from archiver.storage.pages_and_source_hints import stamp
 
     load_page_objects().check()
     file, started = Path(options.archive), time.monotonic()
@@ -163,8 +163,8 @@ def parse_time_bounds(since: str | None, until: str | None) -> dict[str, str]:
     times (UTC). Returns a dict with the keys "since" and "until"; the key of an option that is not given is missing.
     Raises BadQuery for an invalid date.
     """
-    from archiver.search.query_tree import Period, parse_period
-    from archiver.storage.pages import stamp
+    from archiver.search.query_tree_and_predicates import Period, parse_period
+    from archiver.storage.pages_and_source_hints import stamp
 
     out = {}
     for name, given in (("since", since), ("until", until)):
@@ -321,7 +321,7 @@ def _format_example(name: str, before: Article, after: Article) -> str:
         return " ".join(
             "".join(marks[p.op].format(_shorten(p.text, last=n < min(first, 1))) for n, p in enumerate(shown)).split()
         )
-    from archiver.search.revision_diff import as_text
+    from archiver.search.revision_diff_as_data_or_html import as_text
 
     def words(article: Article) -> str:
         value = _field_as_json(name, article)
@@ -345,7 +345,7 @@ def _rejudge_sites(archive: Path, words: Sequence[str], *, dry_run: bool, as_jso
 
     Exits with code 1 if a capture cannot be read. Raises SiteNotFound, and ArchiveInUse if a site is being crawled.
     """
-    from archiver.sites.page_objects import load_page_objects
+    from archiver.sites.page_objects_and_test_cases import load_page_objects
     from archiver.storage.archive_opening_and_transactions import environment_error, opened
     from archiver.storage.locks import lock_site
     from archiver.storage.sites_settings_and_rules import find_site, list_sites

@@ -287,7 +287,7 @@ def _allow_posts(archive: Path, posts: tuple[str, ...], as_json: bool) -> None:
     from archiver.errors import ArticleNotRemoved
     from archiver.maintenance.takedown import archive_without_writers, finish_takedowns
     from archiver.storage.archive_opening_and_transactions import writing
-    from archiver.storage.pages import EPOCH, stamp
+    from archiver.storage.pages_and_source_hints import EPOCH, stamp
     from archiver.storage.tombstones import allow_again, tombstone_named
 
     with archive_without_writers(archive) as db:

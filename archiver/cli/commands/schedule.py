@@ -23,7 +23,7 @@ from archiver.cli.shared_options import (
 from archiver.cli.terminal_output import count_noun, format_time, print_table, print_values
 
 if TYPE_CHECKING:
-    from archiver.scheduling.crawl_plans_and_results import CrawlOutcome
+    from archiver.scheduling.crawl_plans_results_and_notices import CrawlOutcome
     from archiver.storage.crawl_schedule import Scheduled
 
 
@@ -96,7 +96,7 @@ def schedule(options: ScheduleOptions) -> None:
     if options.folder:
         raise click.UsageError("--output needs --systemd, --cron, --docker or --monitoring.")
     from archiver.sites.archiver_toml import effective_settings, load_config
-    from archiver.sites.group_quotas_and_blackouts import read_group_quotas
+    from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
     from archiver.storage.archive_opening_and_transactions import open_archive, opened
     from archiver.storage.crawl_schedule import scheduled_sites
 
@@ -116,7 +116,7 @@ def _run_scheduler(options: ScheduleOptions) -> int:
     """Crawls sites when they are due or, with --once, only those that are due now. Returns the exit code."""
     from archiver.errors import SchedulerAlreadyRunning
     from archiver.health.notification_messages_and_channels import notify_after_runs
-    from archiver.scheduling.crawl_plans_and_results import CommonOptions, print_notice
+    from archiver.scheduling.crawl_plans_results_and_notices import CommonOptions, print_notice
     from archiver.scheduling.scheduler_loop_and_processes import Daemon, DaemonOptions
     from archiver.storage.locks import lock_schedule
 
@@ -164,7 +164,7 @@ def _run_scheduler(options: ScheduleOptions) -> int:
 def _note_next_due_time(archive: Path) -> None:
     """Says on stderr that nothing was due, and when the next site is."""
     from archiver.sites.archiver_toml import effective_settings, load_config
-    from archiver.sites.group_quotas_and_blackouts import read_group_quotas
+    from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
     from archiver.storage.archive_opening_and_transactions import opened
     from archiver.storage.crawl_schedule import scheduled_sites
 
@@ -184,7 +184,7 @@ def _check_part_if_due(archive: Path) -> None:
     released.
     """
     from archiver.errors import ArchiverError
-    from archiver.scheduling.crawl_plans_and_results import print_notice
+    from archiver.scheduling.crawl_plans_results_and_notices import print_notice
     from archiver.scheduling.scheduler_loop_and_processes import check_part_and_report, due_partial_check
 
     try:
@@ -275,7 +275,7 @@ def _format_row(one: Scheduled, now: datetime) -> dict[str, Any]:
 
 def _print_files(kind: str, folder: str | None, archive: str) -> None:
     from archiver.errors import OutputNotWritable
-    from archiver.scheduling.service_files_and_sd_notify import make_service_files, runs_as_root
+    from archiver.scheduling.service_files_dashboards_and_sd_notify import make_service_files, runs_as_root
 
     files = make_service_files(kind, archive)
     place = Path(archive).resolve().parent

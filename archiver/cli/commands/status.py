@@ -28,7 +28,7 @@ from archiver.items import SOURCE_NAMES
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from archiver.health.health_rules import Health
+    from archiver.health.site_health_rules import Health
 
 _RUN_COUNTS = ("new", "revised", "unchanged", "aliased", "gone", "held", "refused", "failed")
 
@@ -156,15 +156,15 @@ def status(options: StatusOptions) -> None:
     """
     _reject_combinations(options)
     if options.prometheus is not None:
-        from archiver.cli.run_and_health_output import write_metrics
+        from archiver.cli.crawl_health_and_notification_output import write_metrics
 
         write_metrics(options.archive, options.prometheus)
     elif options.notify or options.try_notify:
-        from archiver.cli.run_and_health_output import show_deliveries
+        from archiver.cli.crawl_health_and_notification_output import show_deliveries
 
         sys.exit(show_deliveries(options.archive, trial=options.try_notify))
     elif options.health_only:
-        from archiver.cli.run_and_health_output import show_health
+        from archiver.cli.crawl_health_and_notification_output import show_health
 
         sys.exit(show_health(options.archive, options.site, options.as_json))
     elif options.missing:
@@ -208,7 +208,7 @@ def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[st
     """Opens the archive read-only for the duration of the `with` block. Yields the archive and the rows of the selected
     sites.
     """
-    from archiver.health.accepted_findings_and_health_inputs import read_healths
+    from archiver.health.stored_health_inputs_and_accepted_findings import read_healths
     from archiver.storage.archive_opening_and_transactions import opened
     from archiver.storage.sites_settings_and_rules import find_site, list_sites, site_ids_with_tag
 
@@ -224,8 +224,8 @@ def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[st
 
 
 def _accept_findings(options: StatusOptions) -> None:
-    from archiver.cli.run_and_health_output import accept_findings
-    from archiver.health.accepted_findings_and_health_inputs import read_health
+    from archiver.cli.crawl_health_and_notification_output import accept_findings
+    from archiver.health.stored_health_inputs_and_accepted_findings import read_health
 
     with _open_sites(options) as (db, (site,)):
         health = read_health(db, site, datetime.now(UTC))
@@ -234,12 +234,12 @@ def _accept_findings(options: StatusOptions) -> None:
 
 def _print_table(options: StatusOptions) -> None:
     """Prints the table of the selected sites. Exits with code 1 if a crawled site is not complete."""
-    from archiver.cli.run_and_health_output import format_findings
-    from archiver.cli.status_table_output import print_site_table, summarize_rows
+    from archiver.cli.crawl_health_and_notification_output import format_findings
+    from archiver.cli.status_table_and_history_output import print_site_table, summarize_rows
     from archiver.health.backup_and_check_health import find_unsafe
-    from archiver.health.health_report_and_metrics import judge_groups
-    from archiver.health.health_rules import Health
+    from archiver.health.health_report_metrics_and_probe import judge_groups
     from archiver.health.simultaneous_site_failures import judge_common_causes, read_common_causes
+    from archiver.health.site_health_rules import Health
     from archiver.health.site_status_table_and_history import fold_common_causes, read_site_table, sort_rows
     from archiver.sites.archiver_toml import load_config
     from archiver.storage.archive_opening_and_transactions import opened
@@ -281,12 +281,12 @@ def _describe_no_sites(options: StatusOptions, *, has_sites: bool) -> str:
 
 def _print_sites(options: StatusOptions) -> None:
     """Prints the completeness and health of each selected site. Exits with code 1 if a crawled site is not complete."""
-    from archiver.cli.run_and_health_output import format_findings
-    from archiver.health.accepted_findings_and_health_inputs import read_health
+    from archiver.cli.crawl_health_and_notification_output import format_findings
     from archiver.health.backup_and_check_health import find_unsafe
-    from archiver.health.health_report_and_metrics import health_as_json
-    from archiver.health.health_rules import Health
+    from archiver.health.health_report_metrics_and_probe import health_as_json
+    from archiver.health.site_health_rules import Health
     from archiver.health.site_status_table_and_history import describe_next_run, read_history, read_next_run
+    from archiver.health.stored_health_inputs_and_accepted_findings import read_health
     from archiver.sites.archiver_toml import load_config
     from archiver.storage.completeness_and_url_history import site_completeness
     from archiver.storage.sites_settings_and_rules import read_mute
@@ -320,7 +320,7 @@ def _print_sites(options: StatusOptions) -> None:
 
 
 def _print_site(state: dict[str, Any], health: Health) -> None:
-    from archiver.cli.run_and_health_output import format_findings
+    from archiver.cli.crawl_health_and_notification_output import format_findings
 
     platform = f" ({state['platform']})" if state["platform"] else ""
     next_run = f"next: {_describe_next(state['next_run'])}"
@@ -352,7 +352,7 @@ def _print_site(state: dict[str, Any], health: Health) -> None:
 
 
 def _print_history(rows: list[dict[str, Any]]) -> None:
-    from archiver.cli.status_table_output import can_print_blocks, format_history
+    from archiver.cli.status_table_and_history_output import can_print_blocks, format_history
     from archiver.health.site_status_table_and_history import HistoricalRun
 
     runs = [HistoricalRun(**row) for row in rows]

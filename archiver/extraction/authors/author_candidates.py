@@ -27,12 +27,12 @@ from archiver.extraction.authors.byline_splitting_and_person_names import (
 from archiver.extraction.authors.heading_byline import BylineBlock
 from archiver.extraction.category_and_tag_links import text_before
 from archiver.extraction.metadata_microdata_and_json_articles import Node, is_article_item, item_of, types
-from archiver.extraction.page import Page
+from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post, unshown_article
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
 from archiver.items import ORGANIZATIONS, Candidate, Evidence, SourceHint, is_from_api
 from archiver.markup import lazy_regex
-from archiver.platforms.platform_table import by_name
+from archiver.platforms.platform_table_and_detection import by_name
 
 Names = tuple[str, ...]
 _MAX_COUNT, _MAX_LABEL = 12, 60

@@ -25,7 +25,7 @@ from archiver.extraction.authors.byline_splitting_and_person_names import (
 from archiver.extraction.boilerplate import is_footer_name
 from archiver.extraction.category_and_tag_links import kind_of_address
 from archiver.extraction.date_parser import Moment, text_around_date
-from archiver.extraction.page import Page
+from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import LINE_RULES, Post, is_outside_posts
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line
 from archiver.extraction.visible_dates import (

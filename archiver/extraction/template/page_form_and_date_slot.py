@@ -11,7 +11,7 @@ from zlib import crc32
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.page import Page
+from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.text_normalization_and_formulas import element_line, fold_text
 from archiver.items import PAGE_OBJECT, PAGE_OBJECT_FAILED, PAGE_OBJECT_KEPT, REFUSED, Article, Evidence, PageForm
 from archiver.markup import lazy_regex

@@ -20,10 +20,10 @@ from archiver.extraction.body import render_container
 from archiver.extraction.body_blocks import text_width
 from archiver.extraction.date_parser import Moment
 from archiver.extraction.geotag_merging_and_publisher_place import format_place_key, publisher_places
-from archiver.extraction.page import Page
+from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import ALIKE as ALIKE_TITLES
 from archiver.extraction.post_locator import Post, declared_titles, title_similarity
-from archiver.extraction.template.field_reader import (
+from archiver.extraction.template.site_rule_field_reader import (
     READERS,
     Memory,
     Value,

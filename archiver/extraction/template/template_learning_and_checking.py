@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
+from archiver.extraction.article_extraction_with_site_rules import extract_page, garbage_collection_paused
 from archiver.extraction.category_and_tag_links import FOLDER_WORDS
-from archiver.extraction.page import Page, parse_page
 from archiver.extraction.page_classifier import Answer
 from archiver.extraction.page_decoding_and_mojibake import DecodedText
-from archiver.extraction.page_extraction_and_rule_reading import extract_page, garbage_collection_paused
+from archiver.extraction.page_parsing_and_javascript_check import Page, parse_page
 from archiver.extraction.template.rule_induction import MIN_POSTS, Sample, learn_rules, reports_whole_post, text_f1
 from archiver.extraction.template.site_rules_and_constants import ReadPost, SiteConstants, SiteRules, find_constants
 from archiver.extraction.text_normalization_and_formulas import element_line, fold_text
-from archiver.extraction.title import site_names
+from archiver.extraction.title_candidates_and_site_names import site_names
 from archiver.items import Article, PageKind, SourceHint
 
 ENOUGH = 25

@@ -27,7 +27,7 @@ from archiver.fields import LINKS, PAGE_FIELDS, PAGE_LISTS, PAGE_TIMES, PROSE, S
 from archiver.items import Article, GeoTag
 from archiver.markup.marks import pack_marks, unpack_marks
 from archiver.storage.article_tables.field_candidate_evidence import Entry, compact_json, decode_evidence, pack_evidence
-from archiver.storage.pages import insert_row, moment, stamp
+from archiver.storage.pages_and_source_hints import insert_row, moment, stamp
 
 # -- SQL for revisions: the row of the current revision has only the fields that differ from `articles`, so that no text
 # is stored twice

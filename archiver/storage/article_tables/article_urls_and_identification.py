@@ -18,7 +18,7 @@ from archiver.articles.article_comparison import are_same_post, content_digest
 from archiver.discovery.url_classifier_and_patterns import path_and_query
 from archiver.items import Article
 from archiver.storage.article_tables.article_and_revision_rows import article_from_row
-from archiver.storage.pages import resolve_redirects, stamp
+from archiver.storage.pages_and_source_hints import resolve_redirects, stamp
 from archiver.urls import names_post, urlkey
 
 

@@ -1,5 +1,5 @@
-"""The table `captures`: stores captures, finds the captures of a URL or an article by time, and reads their usage
-statements.
+"""Captures with their usage statements, redirects of the past, and the records of imports: stores captures, finds
+those of a URL or an article by time, and keeps how far the import of a file has come.
 
 For imports of historical captures, also records past redirects and gone pages, which captures are known, and unresolved
 revisit records. All functions expect to run inside the caller's transaction.
@@ -19,7 +19,7 @@ from sqlite_utils import Database
 from archiver.errors import ArticleRemoved, NotCaptured
 from archiver.frontier.fetch_order_revisits_and_crawl_times import next_fetch_time, priority
 from archiver.items import Capture, DiscoverySource, Outcome, PageKind, UsageStatement
-from archiver.storage.pages import last_rowid, moment, stamp
+from archiver.storage.pages_and_source_hints import last_rowid, moment, stamp
 from archiver.storage.tombstones import tombstone_at
 from archiver.urls import asset_address, normalize, urlkey
 from archiver.warc.foreign_captures import ForeignCapture

@@ -40,8 +40,7 @@ from archiver.storage.article_tables.article_and_revision_rows import (
     store_superseded,
     write_revision,
 )
-from archiver.storage.article_tables.article_urls_and_identification import add_aliases, find_article_of
-from archiver.storage.article_tables.articles import (
+from archiver.storage.article_tables.article_storing_and_withdrawal import (
     Change,
     Observation,
     Stored,
@@ -50,6 +49,7 @@ from archiver.storage.article_tables.articles import (
     overwrite,
     store_article,
 )
+from archiver.storage.article_tables.article_urls_and_identification import add_aliases, find_article_of
 from archiver.storage.article_tables.captures_redirects_and_import_records import redirects_to
 from archiver.storage.article_tables.field_candidate_evidence import (
     decode_evidence,
@@ -58,7 +58,7 @@ from archiver.storage.article_tables.field_candidate_evidence import (
     pack_evidence,
 )
 from archiver.storage.article_tables.multipage_articles import parts_of, with_body
-from archiver.storage.pages import moment, stamp
+from archiver.storage.pages_and_source_hints import moment, stamp
 from archiver.urls import urlkey
 
 # -- the revisions of an article, each as a run: the consecutive captures that show it

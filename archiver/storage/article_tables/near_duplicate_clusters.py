@@ -21,7 +21,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.near_duplicates import (
+from archiver.articles.near_duplicates_and_cluster_source import (
     SKETCH_VERSION,
     ClusterMember,
     NearDuplicate,
@@ -35,7 +35,7 @@ from archiver.articles.near_duplicates import (
     wording_of,
 )
 from archiver.storage.archive_opening_and_transactions import writing
-from archiver.storage.pages import last_rowid, moment
+from archiver.storage.pages_and_source_hints import last_rowid, moment
 from archiver.urls import urlkey_or_empty
 
 # -- LSH bands, which show which articles may be near-duplicates of an article

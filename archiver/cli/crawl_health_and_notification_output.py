@@ -1,0 +1,451 @@
+"""Prints the summary of a crawl, the health of sites, and the results of notifications."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from archiver import __version__
+from archiver.cli.shared_options import DEFAULT_ARCHIVE
+from archiver.cli.terminal_output import count_noun, format_time, open_output, print_json, print_lines, styled_line
+from archiver.errors import ArchiverError
+from archiver.health.health_report_metrics_and_probe import OverallHealth, format_metrics, health_as_json, judge_all
+from archiver.health.notification_messages_and_channels import (
+    find_unused_tags,
+    make_all_channels,
+    notify,
+    send_test_messages,
+)
+from archiver.health.site_health_rules import CONTENT_CODES, Health, HealthFinding, Level
+from archiver.health.stored_health_inputs_and_accepted_findings import accept_findings_of, read_health, read_move_advice
+from archiver.items import format_degrees
+from archiver.sites.archiver_toml import config_file, effective_settings, load_config
+from archiver.storage.archive_opening_and_transactions import environment_error, open_archive, opened, writing
+from archiver.storage.backup_and_check_records import BackupRecord, read_backups
+from archiver.storage.locks import scheduler_process
+from archiver.storage.sites_settings_and_rules import Mute, find_site, read_mute
+
+# Health, also as exit codes for monitoring
+
+STYLES: dict[Level, str] = {"green": "green", "amber": "yellow", "red": "bold red", "unknown": "dim"}
+EXIT_CODES: dict[Level, int] = {"green": 0, "unknown": 0, "amber": 1, "red": 2}
+"""The exit codes of Nagios plugins: OK, WARNING, CRITICAL."""
+
+
+def read_overall_health(archive: str, now: datetime | None = None) -> OverallHealth:
+    """Reads the health of the archive and all its sites, as of `now` (None: the current time). Raises the errors of
+    `open_archive`, even if only a part of the archive cannot be read.
+    """
+    path = Path(archive)
+    try:
+        with opened(path, read_only=True) as db:
+            return judge_all(db, path, scheduler_process(path), now or datetime.now(UTC), effective_settings(db))
+    except sqlite3.Error as error:
+        raise environment_error(error, path) from error
+
+
+def show_health(archive: str, site: str | None, as_data: bool) -> int:
+    """Prints a line per health finding for `archiver status --health`, and returns the exit code. An archive that
+    cannot be read counts as red. `site` names the only site to show, None for all; if `as_data` is True, prints JSON.
+    """
+    try:
+        found = read_overall_health(archive)
+        if site:
+            found = _keep_site(archive, found, site)
+    except ArchiverError as error:
+        backup = _last_backup(archive)
+        if as_data:
+            last = {"last_backup": backup.path} if backup else {}
+            click.echo(json.dumps({"state": "red", "error": str(error), **last}, ensure_ascii=False))
+        else:
+            made = f" The last good backup is {backup.path}, of {backup.made_at:%Y-%m-%d %H:%M} UTC." if backup else ""
+            click.echo(f"red: {error}{made}")
+        return EXIT_CODES["red"]
+    if as_data:
+        print_json(found.as_json())
+        return EXIT_CODES[found.state]
+    print_lines(styled_line((found.state, STYLES[found.state]), f": {_count_states(found)}"))
+    print_lines(
+        *(_format_site_finding("archive", one) for one in found.archive_health.findings),
+        *(_format_site_finding(name, one) for name, one in found.listed_findings()),
+        *(_format_mute(row["name"], mute) for row, _ in found.sites if (mute := read_mute(row, found.at))),
+    )
+    return EXIT_CODES[found.state]
+
+
+def _last_backup(archive: str) -> BackupRecord | None:
+    """Returns the last good backup that a damaged archive has on record; None if its records cannot be read or name
+    none.
+    """
+    with suppress(ArchiverError, sqlite3.Error), opened(archive, read_only=True) as db:
+        return next((one for one in read_backups(db) if one.made_at), None)
+    return None
+
+
+def write_metrics(archive: str, file: str) -> None:
+    """Writes the metrics for `archiver status --prometheus` to a file, which appears only when it is complete."""
+    path = Path(archive)
+    with opened(path, read_only=True) as db:
+        text = format_metrics(
+            db, judge_all(db, path, scheduler_process(path), datetime.now(UTC), effective_settings(db)), __version__
+        )
+    with open_output(file) as out:
+        out.write(text.encode())
+
+
+def show_deliveries(archive: str, *, trial: bool) -> int:
+    """Sends the notifications that are due, for `archiver status --notify`, or, if `trial` is True, a test message for
+    --try-notify. Prints the result per channel. Returns 1 if a message was not sent or no channel is configured,
+    otherwise 0.
+    """
+    with opened(archive, read_only=True) as db:
+        unused = find_unused_tags(db, load_config().notify)
+    if not make_all_channels(load_config().notify):
+        click.echo(f"No notifications are configured in {config_file()}; docs/operate.md shows how.", err=True)
+        return 1
+    sent = send_test_messages(archive) if trial else notify(Path(archive))
+    for channel, failure in sent:
+        click.echo(f"{channel}: {failure or 'sent'}", err=bool(failure))
+    for policy, tag in unused if trial else ():
+        click.echo(f"{policy}: no site has the tag {tag!r} ('archiver sites tag' adds it)", err=True)
+    if not sent:
+        click.echo("Nothing to send: nothing has changed, or archiver.toml delays the notifications.")
+    return 1 if any(failure for _, failure in sent) or (trial and unused) else 0
+
+
+def has_unusable_content(health: dict[str, Any]) -> bool:
+    """Returns True if the health of a site, given as JSON, has a red finding about the content that was stored or
+    fetched.
+    """
+    return any(one["level"] == "red" and one["code"] in CONTENT_CODES for one in health["findings"])
+
+
+def format_findings(health: Health) -> list[Any]:
+    """Formats the health of a site: a line per finding or, if the site is green, a line that says so."""
+    if not health.findings:
+        return [styled_line((health.state, STYLES[health.state]), indent=2)] if health.state == "green" else []
+    return [styled_line((one.level, STYLES[one.level]), f": {one.sentence}", indent=2) for one in health.findings]
+
+
+def accept_findings(archive: str, site: str, health: Health, now: datetime) -> None:
+    with opened(archive) as db, writing(db):
+        accept_findings_of(db, find_site(db, site)["id"], health.findings, now)
+    click.echo(
+        f"{site}: {count_noun(len(health.findings), 'finding')} accepted"
+        if health.findings
+        else f"{site}: there is nothing to accept"
+    )
+
+
+def _keep_site(archive: str, found: OverallHealth, site: str) -> OverallHealth:
+    with opened(archive, read_only=True) as db:
+        name = find_site(db, site)["name"]
+    return OverallHealth(
+        found.at,
+        Health("green"),
+        tuple(one for one in found.sites if one[0]["name"] == name),
+        found.next_crawls,
+        found.free,
+    )
+
+
+def _format_site_finding(name: str, one: HealthFinding) -> Any:
+    return styled_line((one.level, STYLES[one.level]), "  ", (name, "bold"), f": {one.sentence}")
+
+
+def _format_mute(name: str, mute: Mute) -> Any:
+    return styled_line(("note", "dim"), "  ", (name, "bold"), f": {mute}")
+
+
+def _count_states(found: OverallHealth) -> str:
+    """Counts the sites by health: "3 sites (1 red, 2 green)", or "1 site (green)"."""
+    states = [health.state for _, health in found.sites]
+    counts = [f"{states.count(level):,} {level}" for level in ("red", "amber", "green") if level in states]
+    if "unknown" in states:
+        counts.append(f"{states.count('unknown'):,} never crawled")
+    if not counts:
+        return "no sites yet"
+    shown = counts[0].partition(" ")[2] if len(counts) == 1 else ", ".join(counts)
+    return f"{count_noun(len(states), 'site')} ({shown})"
+
+
+# The changes of articles, in the order in which they are printed: key of the count, singular, plural.
+_CHANGES = (
+    ("new", "new article", "new articles"),
+    ("revised", "revised", "revised"),
+    ("unchanged", "unchanged", "unchanged"),
+    ("aliased", "new alias", "new aliases"),
+    ("duplicate", "duplicate", "duplicates"),
+    ("gone", "gone", "gone"),
+)
+
+_FEW_PAGES = 5  # a site with fewer pages than this may have no posts yet
+
+
+def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
+    """Summarizes a crawl in a few lines. `result` is what `archiver crawl --json` prints."""
+    changes = [
+        f"{result[key]:,} {one if result[key] == 1 else many}"
+        for key, one, many in _CHANGES
+        if result[key] or key == "new"
+    ]
+    lines = [f"{result['site']}: {', '.join(changes)}"]
+    rate = result["fetched"] / result["seconds"] if result["seconds"] else 0.0
+    lines.append(
+        f"  {count_noun(max(0, result['found']), 'URL')} found, {count_noun(result['requests'], 'request')} "
+        f"({result['bytes'] / 1e6:.1f} MB), {result['seconds']:.1f} s, {rate:.1f} pages/s"
+    )
+    lines += _format_earlier_runs(result)
+    if result["trapped"] > 0:  # negative if this run sampled pages that an earlier run skipped
+        lines.append(
+            f"  {count_noun(result['trapped'], 'URL')} skipped: crawler traps or set aside "
+            f"('archiver status {result['site']}' lists them)"
+        )
+    if result["refused"]:
+        lines.append(f"  {result['refused']:,} refused (by robots.txt, a password, or the server)")
+    if result["held"]:
+        lines.append(f"  {_format_held(result)}")
+    if result["accepted"]:
+        lines.append(
+            f"  {count_noun(result['accepted'], 'held page was', 'held pages were')} accepted after three identical "
+            "fetches ('archiver runs undo RUN' takes that back)"
+        )
+    if result["rejudged"] or result["withdrawn"]:
+        lines.append(
+            f"  by comparison of the site's pages: {count_noun(result['rejudged'], 'page')} stored as posts, "
+            f"{count_noun(result['withdrawn'], 'article')} withdrawn"
+        )
+    if result["requisite_requests"]:
+        failed = f", {result['requisites_failed']:,} failed" if result["requisites_failed"] else ""
+        lines.append(
+            f"  images and other files: {result['requisites']:,} captured{failed}; "
+            f"{count_noun(result['requisite_requests'], 'request')}"
+        )
+    for reason, number in result["failures"].items():
+        lines.append(f"  {number:,} failed: {reason}; the next crawl will retry")
+    if result["edits"] and result["outcome"] != "failed":
+        lines.append(f"  {result['edits']['sentence']}")
+    if result["outcome"] == "interrupted":
+        lines.append("  interrupted; the next crawl continues from here")
+    elif result["reason"] and result["outcome"] == "finished":
+        lines.append(f"  stopped at {result['reason']}; {count_noun(result['due'], 'URL')} still due")
+    elif result["outcome"] == "waiting":
+        lines.append(f"  {count_noun(result['due'], 'URL')} still due; the next crawl continues from here")
+    lines.append(f"  archive: {archive}")
+    return lines
+
+
+def _format_earlier_runs(result: dict[str, Any]) -> list[str]:
+    """Returns lines about what a run finished, or took back, of earlier runs."""
+    lines = []
+    if result["continued_full"]:
+        began = format_time(result["continued_full"])
+        lines.append(f"  this run also fetched what the 'crawl --full' of {began} had left")
+    if result["taken_back"]:
+        edits = count_noun(result["taken_back"], "edit")
+        lines.append(f"  {edits} of earlier runs taken back: part of the same fault")
+    return lines
+
+
+def _format_held(result: dict[str, Any]) -> str:
+    """Returns a phrase about the pages that a run has held: how many are still held at its end, and whether others were
+    released.
+    """
+    still = result["held"] if result["still_held"] is None else result["still_held"]
+    if not still:
+        return "pages were held, and released because they show their posts again"
+    their, them = ("its", "it") if still == 1 else ("their", "them")
+    others = "; others were held, and released because they show their posts again" if result["held"] > still else ""
+    return (
+        f"{count_noun(still, 'page')} held: {their} new state was not stored ('archiver status {result['site']}' "
+        f"lists {them}){others}"
+    )
+
+
+def note_missing_posts(archive: str, site: str, outcome: str) -> list[str]:
+    """Returns a line (in a list) that says that none of a site's pages is a post. Returns [] if there are posts, if the
+    crawl did not finish (`outcome` is the outcome of its run), or if it read only a few pages.
+    """
+    if outcome != "finished":
+        return []
+    try:
+        db = open_archive(archive, read_only=True)
+    except ArchiverError:
+        return []
+    try:
+        read, example = db.execute(
+            "select count(*), min(p.url) from pages p join sites s on s.id = p.site_id where s.name = ? and "
+            "p.outcome = 'not-article' and p.kind in ('listing', 'page', 'other') and "
+            "not exists (select 1 from articles a where a.site = s.name)",
+            [site],
+        ).fetchone()
+    finally:
+        db.close()
+    return (
+        [
+            f"  none of the {read} pages of {site} is a post; 'archiver why URL' explains why, for example "
+            f"'archiver why {example}'"
+        ]
+        if read >= _FEW_PAGES
+        else []
+    )
+
+
+def note_posts_outside(archive: str, site: str) -> list[str]:
+    """Returns a line (in a list) that says that a site without articles has posts outside its folder, and which crawl
+    finds them. Returns [] if there are none.
+    """
+    try:
+        db = open_archive(archive, read_only=True)
+    except ArchiverError:
+        return []
+    try:
+        start, host, outside = db.execute(
+            "select s.start_url, s.host, count(*) from pages p join sites s on s.id = p.site_id where s.name = ? and "
+            "p.outcome = 'out-of-scope' and p.kind in ('post', 'unknown') and p.url like '%://' || s.host || '/%' and "
+            "s.path <> '/' and not exists (select 1 from articles a where a.site = s.name)",
+            [site],
+        ).fetchone()
+    finally:
+        db.close()
+    if not outside:
+        return []
+    home = f"{start.partition('://')[0]}://{host}/"
+    return [
+        f"  {count_noun(outside, 'page')} of {host} that {site} lists {'is' if outside == 1 else 'are'} outside it: "
+        f"'archiver crawl {shlex.quote(home)}' crawls the whole host"
+    ]
+
+
+_SHOWN_BY_OUTCOME = ("failed", "waiting", "interrupted")
+
+
+def read_health_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Returns the health of each of these sites by name, as `archiver status --json` shows it; {} if the archive cannot
+    be read.
+    """
+    selected = set(sites)
+    try:
+        db = open_archive(archive, read_only=True)
+    except ArchiverError:
+        return {}
+    try:
+        rows = [row for row in list(db.query("select * from sites")) if row["name"] in selected]
+        return {row["name"]: health_as_json(read_health(db, row, datetime.now(UTC))) for row in rows}
+    finally:
+        db.close()
+
+
+def read_advice_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, str]:
+    """Returns a dict with advice for those of these sites, by name, that seem to have moved to another address; {} if
+    the archive cannot be read.
+    """
+    selected = set(sites)
+    if not selected:
+        return {}
+    try:
+        db = open_archive(archive, read_only=True)
+    except ArchiverError:
+        return {}
+    try:
+        rows = [row for row in list(db.query("select * from sites")) if row["name"] in selected]
+        return {row["name"]: advice for row in rows if (advice := read_move_advice(db, row))}
+    finally:
+        db.close()
+
+
+def format_health(health: dict[str, Any] | None) -> list[str]:
+    """Returns a line for each finding of a site, except findings that the summary of its crawl already shows. `health`
+    is as in the output of `archiver status --json`; None if it is unknown.
+    """
+    return [
+        f"  {one['level']}: {one['sentence']}"
+        for one in (health or {"findings": []})["findings"]
+        if one["code"] not in _SHOWN_BY_OUTCOME
+    ]
+
+
+def suggest_searches(archive: str, site: str, new: int) -> list[str]:
+    """Returns lines with up to three example searches that find something of a site that was crawled. Returns [] if the
+    crawl stored no new articles (`new` is 0).
+    """
+    if not new:
+        return []
+    try:
+        db = open_archive(archive, read_only=True)
+    except ArchiverError:
+        return []
+    try:
+        hints = [
+            _suggest_word(db, site),
+            _suggest_option(db, site, "category", "categories", "article_categories", "category_id"),
+            _suggest_option(db, site, "author", "authors", "article_authors", "author_id"),
+            _suggest_place(db, site),
+        ]
+        if not any(hints) and db.execute("select count(*) from sites").fetchone()[0] > 1:
+            hints[0] = f"--site {shlex.quote(site)}"
+    finally:
+        db.close()
+    options = "" if archive == DEFAULT_ARCHIVE else f" --archive {shlex.quote(archive)}"
+    chosen = [h for h in (hints[0], hints[3], hints[1], hints[2]) if h][:3]
+    return ["Try:", *(f"  archiver search {h}{options}" for h in chosen)] if chosen else []
+
+
+_LOOKED_AT = 500
+_SHORTEST = 4
+_COMMON = 0.3
+"""A word that occurs in more than this share of the articles is not suggested: it may be a stop word."""
+
+
+def _suggest_word(db: Any, site: str) -> str:
+    """Returns a word that occurs in several titles but not in most articles, quoted for a shell; "" if there is none,
+    as in an archive with one article.
+    """
+    from archiver.search.word_splitting import is_run_letter, split_into_words
+
+    rows = db.execute(
+        "select title, substr(body, 1, 20000) from articles where duplicate_of is null and site = ? "
+        "order by id desc limit ?",
+        [site, _LOOKED_AT],
+    ).fetchall()
+    titles: Counter[str] = Counter()
+    shown: dict[str, str] = {}
+    for title, _ in rows:
+        for word in {word.strip(".,:;!?\"'()[]") for word in (title or "").split()}:
+            folded = split_into_words(word)
+            if len(folded) == 1 and len(word) >= _SHORTEST and word.isalpha() and not is_run_letter(word[0]):
+                titles[folded[0]] += 1
+                shown.setdefault(folded[0], word)
+    candidates = sorted((word for word in titles if titles[word] > 1), key=lambda one: (-titles[one], -len(one), one))
+    texts = [{*split_into_words(title or ""), *split_into_words(body or "")} for title, body in rows if candidates]
+    for word in candidates[:20]:
+        if sum(word in text for text in texts) <= _COMMON * len(rows):
+            return shlex.quote(shown[word])
+    return ""
+
+
+def _suggest_option(db: Any, site: str, option: str, table: str, link: str, key: str) -> str:
+    row = db.execute(
+        f"select t.name from {table} t join {link} l on l.{key} = t.id join articles a on a.id = l.article_id "
+        "where a.site = ? group by t.id order by count(*) desc, t.name limit 1",
+        [site],
+    ).fetchone()
+    return f"--{option} {shlex.quote(row[0])}" if row else ""
+
+
+def _suggest_place(db: Any, site: str) -> str:
+    row = db.execute(
+        "select latitude, longitude from geotags g join articles a on a.id = g.article_id "
+        "where latitude is not null and role = 'content' and a.site = ? order by g.id limit 1",
+        [site],
+    ).fetchone()
+    return f"--near {format_degrees(*row)} --within 50" if row else ""

@@ -1,0 +1,402 @@
+"""Merges another archive into this one. Each transaction leaves this archive consistent.
+
+In this module, "theirs" is the archive that is read, and "own" is the archive into which it is merged.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.errors import MergeRefused
+from archiver.maintenance.merge_archive_articles import (
+    TheirArticle,
+    add_article,
+    find_own_article,
+    find_own_tombstone,
+    merge_article,
+    merge_parts,
+    read_article_batches,
+    read_their_article,
+)
+from archiver.maintenance.merge_captures_pages_and_tombstones import (
+    CaptureMerge,
+    copy_files,
+    create_requisite_ids,
+    link_requisites,
+    merge_page,
+    merge_requisite,
+    merge_searches,
+    merge_tombstones,
+    reopen_takedowns,
+)
+from archiver.maintenance.reextraction_reader import make_reader_without_hints
+from archiver.maintenance.takedown import erase_records, finish_takedowns, read_texts
+from archiver.storage.archive_opening_and_transactions import open_archive, writing
+from archiver.storage.full_text_index_and_saved_searches import batch_indexing
+from archiver.storage.pages_and_source_hints import last_rowid
+from archiver.storage.run_records_and_statistics import current_site_names, moved_site
+from archiver.storage.schema_and_migrations import migrations
+from archiver.storage.sites_settings_and_rules import SiteLookup
+from archiver.storage.tombstones import Tombstone, keep_url_out, pending_takedowns
+
+# Opening the other archive unchanged, at the current schema.
+
+_COPY = ".merging-"
+
+
+def refuse_itself(path: Path, into: Path) -> None:
+    """Raises MergeRefused if both paths are the same archive."""
+    if path.exists() and into.exists() and path.samefile(into):
+        raise MergeRefused(str(path), "it is the same archive")
+
+
+@contextmanager
+def open_for_merge(path: Path, into: Path) -> Iterator[Database]:
+    """Context manager that opens the archive at `path` in a read transaction. An archive with an older schema is copied
+    into the folder of the archive `into`, and the copy is migrated and opened instead.
+
+    Raises MergeRefused if both paths are the same archive, and the errors of `open_archive`, such as ArchiveNotFound,
+    NotAnArchive and ArchiveTooNew.
+    """
+    refuse_itself(path, into)
+    db = open_archive(path, read_only=True, to_copy=True)
+    try:
+        if not migrations.pending(db):
+            yield from _in_read_transaction(db)
+            return
+        for left in into.parent.glob(f"{_COPY}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=_COPY, dir=into.parent) as folder:
+            copy = Path(folder) / "archive.db"
+            with Database(copy, execute_plugins=False) as target:
+                db.conn.backup(target.conn)
+            migrated = open_archive(copy)
+            try:
+                yield from _in_read_transaction(migrated)
+            finally:
+                migrated.close()
+    finally:
+        db.close()
+
+
+def _in_read_transaction(db: Database) -> Iterator[Database]:
+    db.execute("begin")
+    db.execute("select count(*) from sqlite_master").fetchone()
+    try:
+        yield db
+    finally:
+        if db.conn.in_transaction:
+            db.rollback()
+
+
+# Sites, runs, imports, site rules and host files of the other archive.
+
+IDMap = dict[int, int]
+"""Maps IDs of the other archive to IDs of this one."""
+
+
+def merge_sites(db: Database, theirs: Database) -> IDMap:
+    """Merges the sites of the other archive (`theirs`) by name. Returns a map from each site's ID in the other archive
+    to its ID in this one. For a site in both archives, the settings in this archive take precedence.
+    """
+    ids: IDMap = {}
+    for row in theirs.query("select * from sites order by id"):
+        own = next(iter(db.query("select * from sites where name = ?", [row["name"]])), None)
+        own = own or moved_site(db, row["name"])
+        if own is None:
+            db.table("sites").insert({k: v for k, v in row.items() if k not in ("id", "warc_file")})
+            ids[row["id"]] = last_rowid(db)
+            continue
+        settings = json.loads(row["settings"] or "{}") | json.loads(own["settings"] or "{}")
+        if own["settings"] == "{}" and json.loads(row["settings"] or "{}") == {"crawl": False}:
+            settings = {}  # an import added the site to the other archive, but a crawl or a person added it to this one
+        db.table("sites").update(
+            own["id"],
+            {
+                "settings": json.dumps(settings, ensure_ascii=False) if settings else "{}",
+                "added_at": min(own["added_at"], row["added_at"]),
+                **{
+                    name: own[name] or row[name]
+                    for name in ("platform", "soft_not_found", "soft_not_found_at", "untrusted")
+                },
+                "quiet_until": max(filter(None, (own["quiet_until"], row["quiet_until"])), default=None),
+            },
+        )
+        ids[row["id"]] = own["id"]
+    for row in theirs.query("select * from former_sites"):
+        if db.execute("select 1 from sites where name = ?", [row["name"]]).fetchone() is None:
+            db.table("former_sites").insert({**row, "site_id": ids[row["site_id"]]}, ignore=True)
+    for site, tag in theirs.execute("select site_id, tag from site_tags"):
+        db.execute("insert or ignore into site_tags (site_id, tag) values (?, ?)", [ids[site], tag])
+    return ids
+
+
+def merge_runs(db: Database, theirs: Database, sites: IDMap) -> IDMap:
+    """Merges the crawl runs of the other archive. Returns a map from each run's ID in the other archive to its ID in
+    this one. Two runs are the same if their site and start time are equal. A run that never ended in the other archive
+    is entered as interrupted.
+    """
+    ids: IDMap = {}
+    for row in theirs.query("select * from runs order by id"):
+        site = sites[row["site_id"]]
+        own = db.execute(
+            "select id from runs where site_id = ? and started_at = ?", [site, row["started_at"]]
+        ).fetchone()
+        if own is None:
+            db.table("runs").insert(
+                {
+                    **{k: v for k, v in row.items() if k != "id"},
+                    "site_id": site,
+                    "outcome": row["outcome"] or "interrupted",
+                    "reason": row["reason"]
+                    or ("" if row["outcome"] else "the run was not finished when its archive was merged"),
+                }
+            )
+        ids[row["id"]] = own[0] if own else last_rowid(db)
+    return ids
+
+
+def merge_imports(db: Database, theirs: Database) -> IDMap:
+    """Merges the import runs of the other archive. Returns a map from each import's ID in the other archive to its ID
+    in this one. Two imports are the same if their file, options and start time are equal. An import that was
+    interrupted in the other archive cannot be continued in this one; the next import of its file starts from the
+    beginning.
+    """
+    ids: IDMap = {}
+    for row in theirs.query("select * from imports order by id"):
+        key = [row["digest"], row["options"], row["started_at"]]
+        own = db.execute("select id from imports where digest = ? and options is ? and started_at = ?", key).fetchone()
+        if own is None:
+            db.table("imports").insert(
+                {
+                    **{k: v for k, v in row.items() if k != "id"},
+                    "warc_file": None,
+                    "warc_end": None,
+                    "outcome": row["outcome"] or "limited",
+                    "member_offset": row["member_offset"] if row["outcome"] else 0,
+                    "inner_offset": row["inner_offset"] if row["outcome"] else 0,
+                }
+            )
+        ids[row["id"]] = own[0] if own else last_rowid(db)
+    return ids
+
+
+def merge_rules(db: Database, theirs: Database, sites: IDMap) -> IDMap:
+    """Merges the site rules of the other archive. Returns a map from the ID of each version of rules in the other
+    archive to its ID in this one.
+
+    If both archives have rules for a site, the rules of this archive stay in use. The other rules are stored only
+    because articles that were extracted with them refer to them.
+    """
+    has = {row[0]: row[1] for row in db.execute("select site_id, max(by_hand) from site_rules group by 1")}
+    ids: IDMap = {}
+    for row in theirs.query("select * from site_rules order by id"):
+        site = sites[row["site_id"]]
+        own = db.execute(
+            "select id from site_rules where site_id = ? and toml = ? and learned_at = ?",
+            [site, row["toml"], row["learned_at"]],
+        ).fetchone()
+        if own is None:
+            kept = (
+                {"by_hand": 0, "since": row["learned_at"], "until": row["learned_at"]}
+                if site in has and (has[site] or not row["by_hand"])
+                else {}
+            )
+            db.table("site_rules").insert({**{k: v for k, v in row.items() if k != "id"}, "site_id": site, **kept})
+        ids[row["id"]] = own[0] if own else last_rowid(db)
+    return ids
+
+
+def merge_hosts(db: Database, theirs: Database) -> None:
+    """Merges the stored robots.txt and tdmrep.json files of hosts. If both archives contain a file, the copy that was
+    fetched later is kept.
+    """
+    for row in theirs.query("select * from host_files"):
+        _upsert(db, "host_files", row, ("origin", "name"), "excluded.fetched_at > host_files.fetched_at")
+
+
+def merge_historical_pages(db: Database, theirs: Database, imports: IDMap) -> None:
+    """Merges what past imports have stored about captures that did not become articles: pages that are not posts, other
+    responses, and revisit records whose payload was not found. Later imports use these rows.
+    """
+    for row in theirs.query("select * from historical_pages"):
+        db.execute("insert into historical_pages (key, kind) values (:key, :kind) on conflict do nothing", row)
+    for table in ("historical_responses", "unresolved_revisits"):
+        for row in theirs.query(f"select * from {table}"):
+            values = {k: v for k, v in row.items() if k != "id"} | {"import_id": imports.get(row["import_id"] or 0)}
+            names = ", ".join(values)
+            db.execute(
+                f"insert into {table} ({names}) values ({', '.join(f':{name}' for name in values)}) "
+                "on conflict do nothing",
+                values,
+            )
+
+
+def _upsert(db: Database, table: str, row: dict[str, Any], key: tuple[str, ...], newer: str) -> None:
+    names = ", ".join(row)
+    others = ", ".join(f"{name} = excluded.{name}" for name in row if name not in key)
+    db.execute(
+        f"insert into {table} ({names}) values ({', '.join(f':{name}' for name in row)}) "
+        f"on conflict ({', '.join(key)}) do update set {others} where {newer}",
+        row,
+    )
+
+
+# The merge itself.
+
+_BATCH = 50
+_ROWS = 500
+Progress = Callable[[str, int, int], None]
+"""A function that is called during the merge with a name for the current step, the number of items done, and the
+total."""
+
+
+@dataclass
+class MergeResult:
+    """The result of a merge, as counts unless stated otherwise.
+
+    - `articles`: new articles.
+    - `joined`: articles that this archive already had.
+    - `revised`: those of the `joined` articles that got a new revision.
+    - `removed`: posts that were left out because this archive contains their tombstones.
+    - `lost`: the names of WARC files that the other archive lacks.
+    - `searches_kept_out`: the names of saved searches that were not copied because this archive has a different query
+      under the same name.
+    """
+
+    articles: int = 0
+    joined: int = 0
+    revised: int = 0
+    removed: int = 0
+    captures: int = 0
+    pages: int = 0
+    files: int = 0
+    takedowns: int = 0
+    searches: int = 0
+    lost: list[str] = field(default_factory=list)
+    searches_kept_out: list[str] = field(default_factory=list)
+
+
+def merge(db: Database, archive: Path, other: Path, progress: Progress = lambda what, done, of: None) -> MergeResult:
+    """Merges the archive `other` into this one. No other program may write to either archive meanwhile.
+
+    Raises the errors of `open_for_merge`, and storage errors. What was merged before an error is kept, and repeating
+    the merge continues it. The memory needed is that for the captures of one post and for one ID per site and run.
+    """
+    with open_for_merge(other, archive) as theirs:
+        merging = _Merge(db, archive, theirs, other.parent, progress)
+        out = merging.run()
+    if merging.removed:
+        # Merged feeds and listings may quote these posts. Only the other archive contains the texts of these posts, so
+        # quotes of them must be removed now.
+        erase_records(db, archive.parent, merging.removed.values(), progress, merging.texts)
+    if pending_takedowns(db):
+        progress("tombstones", 0, 1)
+        finish_takedowns(db, archive)
+    return out
+
+
+class _Merge:
+    def __init__(self, db: Database, archive: Path, theirs: Database, folder: Path, progress: Progress) -> None:
+        self._db, self._archive, self._theirs, self._other, self._progress = db, archive, theirs, folder, progress
+        self._out = MergeResult()
+        self.removed: dict[int, Tombstone] = {}
+        self.texts: list[tuple[str, str]] = []
+
+    def run(self) -> MergeResult:
+        db, theirs, out = self._db, self._theirs, self._out
+        with writing(db):
+            self._sites = merge_sites(db, theirs)
+            self._runs = merge_runs(db, theirs, self._sites)
+            imports = merge_imports(db, theirs)
+            self._rules = merge_rules(db, theirs, self._sites)
+            merge_hosts(db, theirs)
+            merge_historical_pages(db, theirs, imports)
+            out.takedowns = merge_tombstones(db, theirs)
+        names, out.lost = copy_files(db, theirs, self._archive.parent, self._other, self._progress)
+        out.files = len(names)
+        self._captures = CaptureMerge(db, theirs, names, self._runs, imports)
+        self._without_hints = make_reader_without_hints(db, self._archive.parent, SiteLookup(db), datetime.now(UTC))
+        self._articles()
+        self._each_row("captures", self._capture)
+        self._each_row("pages", self._page)
+        self._each_row("requisites", self._requisite)
+        with writing(db):
+            link_requisites(db, theirs)
+            out.searches, out.searches_kept_out = merge_searches(db, theirs)
+        out.captures = self._captures.new
+        return out
+
+    def _articles(self) -> None:
+        db, done = self._db, 0
+        db.execute("create temp table if not exists merged_articles (theirs integer primary key, ours integer)")
+        db.execute("delete from merged_articles")
+        create_requisite_ids(db)
+        names = current_site_names(db)
+        total = self._theirs.execute("select count(*) from articles").fetchone()[0]
+        for batch in read_article_batches(self._theirs, _BATCH):
+            with writing(db), batch_indexing(db):
+                for row in batch:
+                    row["site"] = names.get(row["site"], row["site"])
+                    number = self._article(read_their_article(self._theirs, row))
+                    db.execute("insert into merged_articles values (?, ?)", [row["id"], number])
+                reopen_takedowns(db, self._captures.removed)
+            done += len(batch)
+            self._progress("articles", done, total)
+
+    def _article(self, post: TheirArticle) -> int | None:
+        db, out = self._db, self._out
+        if (tombstone := find_own_tombstone(db, post)) is not None:
+            out.removed += 1
+            self.removed[tombstone.id] = tombstone
+            self.texts += read_texts(self._theirs, post.row["id"])
+            for one in post.addresses:
+                keep_url_out(db, tombstone, one["url"], captured=False)
+            return None
+        merge_parts(db, self._theirs, post.row["urlkey"])
+        own = find_own_article(db, post)
+        if own is None:
+            out.articles += 1
+            return add_article(db, self._theirs, post, self._captures, self._runs, self._rules)
+        out.joined += 1
+        out.revised += merge_article(
+            db, self._theirs, post, own["id"], self._captures, self._without_hints, self._rules
+        )
+        return int(own["id"])
+
+    def _each_row(self, table: str, enter: Callable[[dict[str, Any]], None]) -> None:
+        """Calls `enter` for every row of a table of the other archive. Each transaction covers at most _ROWS rows."""
+        last, done = 0, 0
+        total = self._theirs.execute(f"select count(*) from {table}").fetchone()[0]
+        while rows := list(
+            self._theirs.query(f"select * from {table} where id > ? order by id limit ?", [last, _ROWS])
+        ):
+            with writing(self._db):
+                for row in rows:
+                    enter(row)
+                reopen_takedowns(self._db, self._captures.removed)
+            last, done = rows[-1]["id"], done + len(rows)
+            self._progress(table, done, total)
+
+    def _requisite(self, row: dict[str, Any]) -> None:
+        merge_requisite(self._db, row, self._sites[row["site_id"]], self._captures)
+
+    def _capture(self, row: dict[str, Any]) -> None:
+        self._captures.enter(row)
+
+    def _page(self, row: dict[str, Any]) -> None:
+        found = self._db.execute("select ours from merged_articles where theirs = ?", [row["article_id"]]).fetchone()
+        merge_page(
+            self._db, self._theirs, row, self._sites[row["site_id"]], found[0] if found else None, self._captures
+        )
+        self._out.pages += 1

@@ -1,0 +1,827 @@
+"""Stores extracted articles: as new articles, revisions, reverts or duplicates. Also marks posts as gone, withdraws
+articles whose pages proved not to be posts, and undoes a run's change of an article.
+
+One post is one row of `articles`, however many URLs it has. The rows and captures of a withdrawn article stay, and
+undoing a change deletes nothing.
+
+All functions expect to run inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.articles.article_comparison import (
+    changed_fields,
+    content_digest,
+    is_part_url,
+    is_stub,
+    is_wall_text,
+    meaning_digest,
+    no_longer_shows,
+    unconfirmed_fields,
+    with_finer_time,
+    with_unconfirmed,
+)
+from archiver.articles.revision_order_reverts_and_kept_values import lost_page_object_values, with_page_object_values
+from archiver.articles.suspicious_changes_and_impossible_values import HoldRule
+from archiver.fields import EVIDENCE, LATEST
+from archiver.items import Article
+from archiver.storage.article_tables import near_duplicate_clusters
+from archiver.storage.article_tables.article_and_revision_rows import (
+    FirstRevision,
+    NewRevision,
+    Reread,
+    article_from_revision,
+    article_from_row,
+    article_row,
+    count_revert,
+    edited_fields,
+    last_revision,
+    repeats_revision,
+    revert_of,
+    revision_rows,
+    rewrite_revision,
+    shorten_current,
+    store_superseded,
+    used_site_rules,
+    write_facets,
+    write_first_revisions,
+    write_new_facets,
+    write_revision,
+)
+from archiver.storage.article_tables.article_urls_and_identification import (
+    KnownAddress,
+    add_aliases,
+    article_where,
+    enter_addresses,
+    find_article_of,
+    is_more_readable,
+    is_preferred,
+    make_own_url,
+    urls_redirecting_to,
+)
+from archiver.storage.article_tables.field_candidate_evidence import (
+    Entry,
+    decode_evidence,
+    encode_evidence,
+    entries,
+    has_unconfirmed,
+    kept_values,
+    mark_kept,
+    mark_unconfirmed,
+    merge_evidence,
+    unpack_evidence,
+)
+from archiver.storage.article_tables.near_duplicate_clusters import ArticleText
+from archiver.storage.capture_recovery import set_missing_capture
+from archiver.storage.column_values_and_completions import stored_time
+from archiver.storage.pages_and_source_hints import insert_row, late_hint, resolve_redirects, stamp, update_row
+from archiver.storage.tombstones import NEXT_ARTICLE_ID
+from archiver.urls import normalize, urlkey
+
+# -- duplicates: among articles with equal texts, the one published first is the original
+
+_ORDER = "order by datetime(published) is null, datetime(published), id"
+
+
+_IS_WITHDRAWN = "select 1 from withdrawn_articles where article_id = ?"
+_LIVE = "(id not in (select article_id from withdrawn_articles))"
+
+
+def settle_duplicates(db: Database, digest: str | None, newcomer: int | None = None) -> bool:
+    """Chooses the original among the articles whose text has this digest (the one published first) and marks the others
+    as its duplicates. A withdrawn article is neither an original nor a duplicate. Returns True if several articles have
+    the digest.
+
+    If `newcomer` (the ID of a new article) is given, the other articles have been marked before, so the newcomer is
+    compared only with their original. This saves time, because the same notice may be repeated thousands of times.
+    """
+    if not digest:
+        return False
+    if newcomer is not None:
+        other = db.execute(
+            f"select ifnull(duplicate_of, id) from articles where content_digest = ? and id <> ? and {_LIVE} limit 1",
+            [digest, newcomer],
+        ).fetchone()
+        if other is None:
+            return False
+        pair = [newcomer, other[0]]
+        first = db.execute(
+            f"select id from articles where id in (?, ?) and content_digest = ? and {_LIVE} {_ORDER} limit 1",
+            [*pair, digest],
+        ).fetchone()
+        if first[0] == other[0] and not db.execute(_IS_WITHDRAWN, [newcomer]).fetchone():
+            db.execute("update articles set duplicate_of = ? where id = ?", pair[::-1])
+            return True
+    db.execute(
+        "update articles set duplicate_of = null where content_digest = ? and duplicate_of is not null "
+        f"and not {_LIVE}",
+        [digest],
+    )
+    query = f"select id from articles where content_digest = ? and {_LIVE} {_ORDER}"
+    ids = [row[0] for row in db.execute(query, [digest])]
+    for article_id in ids:
+        original = None if article_id == ids[0] else ids[0]
+        db.execute(
+            "update articles set duplicate_of = ? where id = ? and duplicate_of is not ?",
+            [original, article_id, original],
+        )
+    return len(ids) > 1
+
+
+# -- storing an extracted article
+
+
+class Change(StrEnum):
+    """How storing an extracted article changed the archive.
+
+    - REEXTRACTED: the post is unchanged, but its extraction differs.
+    - REVERTED: the post repeats an earlier revision, which becomes the current one again
+      (`articles.revision_order_reverts_and_kept_values`).
+    - STUB: the page shows only a stub of the stored text.
+    - COPY: the page is at a second URL of the post.
+    """
+
+    NEW = "new"
+    REVISED = "revised"
+    UNCHANGED = "unchanged"
+    REEXTRACTED = "reextracted"
+    REVERTED = "reverted"
+    STUB = "stub"
+    GONE = "gone"
+    COPY = "copy"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The result of storing an extracted article: its ID, what changed in the archive, and the fields that changed.
+
+    `aliases` are the URLs that were added to the article. `shares_text` is True if the article is new and its text
+    equals that of another article. If the change is REVERTED, `back` is the number of the revision that is current
+    again.
+    """
+
+    article_id: int
+    change: Change
+    changed: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    shares_text: bool = False
+    back: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The time and circumstances in which an extracted article was observed. `redirects` are the URLs that led to its
+    page; `extractor` is None if the article was assembled from stored data. `run_started` is when the crawl began.
+    """
+
+    at: datetime
+    run_started: datetime
+    capture_id: int | None = None
+    run_id: int | None = None
+    redirects: tuple[str, ...] = ()
+    extractor: str | None = None
+
+
+def store_article(
+    db: Database,
+    site: str,
+    article: Article,
+    observed: Observation,
+    *,
+    reread: Reread = lambda row: (),
+    completes: bool = False,
+) -> Stored:
+    """Stores an article extracted from a page: as a new article, as a new revision of an existing one, or only as the
+    time it was last seen. `observed` says when and in which run.
+
+    If another version of the extractor extracted the stored article, a difference need not be an edit. To find out,
+    `reread` extracts the stored article's capture again. `completes` is True if the stored text lacks pages of the post
+    that could not be fetched. Adding these pages is not an edit.
+    """
+    row = find_article_of(db, site, article, observed.redirects)
+    article = keep_page_object_values(db, row, article)
+    return store_identified(db, row, site, article, observed, reread=reread, completes=completes)
+
+
+def keep_page_object_values(db: Database, row: dict[str, Any] | None, article: Article) -> Article:
+    """Returns `article` with the stored value of each field that a page object returned earlier but cannot return now.
+    The article's evidence says for which fields this is so. `row` is the stored article; None if the article is new.
+    """
+    if row is None or not has_page_object(row):
+        return article
+    then = decode_evidence(db, row)
+    marks = lost_page_object_values(then, article)
+    return with_page_object_values(article_from_row(row), then, article, row["extractor"], marks)
+
+
+def has_page_object(row: dict[str, Any]) -> bool:
+    """Returns True if the stored article in `row` was extracted with a page object."""
+    return "@" in (row["extractor"] or "")
+
+
+def store_identified(
+    db: Database,
+    row: dict[str, Any] | None,
+    site: str,
+    article: Article,
+    observed: Observation,
+    *,
+    reread: Reread = lambda row: (),
+    completes: bool = False,
+) -> Stored:
+    """Stores an extracted article for a caller that has already found the stored article to which it belongs: `row`,
+    None if the article is new. All other parameters, and the result, are those of `store_article`.
+    """
+    if row is None:
+        return _insert(db, site, article, observed)
+    old = article_from_row(row)
+    if observed.run_id is not None:
+        article = with_finer_time(old, article)
+    known = _KnownArticle(db, row, old, article, observed).with_unconfirmed(reread)
+    return (
+        known.store_as_stub()
+        or known.store_as_gone()
+        or known.store_as_copy()
+        or known.store(reread, completes=completes)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _KnownArticle:
+    """Stores an extracted article (`article`) of a post that is already stored. `row` is the stored article's row, and
+    `old` is the stored article as an Article. `unconfirmed` are the fields whose values are taken from `old` because
+    the page no longer shows them.
+    """
+
+    db: Database
+    row: dict[str, Any]
+    old: Article
+    article: Article
+    observed: Observation
+    unconfirmed: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> int:
+        return int(self.row["id"])
+
+    @property
+    def has_moved(self) -> bool:
+        return bool(urlkey(self.article.url) != self.row["urlkey"])
+
+    def with_unconfirmed(self, reread: Reread) -> _KnownArticle:
+        """Returns a copy in which `article` has the stored values of fields that the crawled page no longer shows. A
+        field stays empty if today's extractor does not find it in the stored capture either; `reread` extracts this
+        capture.
+        """
+        names = unconfirmed_fields(self.old, self.article) if self.observed.run_id is not None else ()
+        if names and self.observed.extractor not in (None, self.row["extractor"]):
+            readings = reread(self.row)
+            names = tuple(n for n in names if not readings or any(getattr(one, n) for one in readings))
+        if not names:
+            return self
+        return replace(self, article=with_unconfirmed(self.old, self.article, names), unconfirmed=names)
+
+    @property
+    def _replaces_wall(self) -> bool:
+        """True if the stored text is that of a wall, and the crawled page shows an earlier revision again."""
+        is_wall = self.observed.run_id is not None and is_wall_text(self.old.body)
+        return is_wall and repeats_revision(self.db, self.row, self.article)
+
+    def store_as_stub(self) -> Stored | None:
+        if is_stub(self.old.body, self.article.body) and not self._replaces_wall:
+            mark_seen(self.db, self.id, self.observed.at)
+            return Stored(self.id, Change.STUB)
+        return None
+
+    def store_as_gone(self) -> Stored | None:
+        if self.has_moved or not no_longer_shows(self.old, self.article) or self._replaces_wall:
+            return None
+        gone = mark_gone(self.db, self.row["urlkey"], self.observed.at)
+        return Stored(self.id, Change.GONE, ("gone_at",) if gone else ())
+
+    def store_as_copy(self) -> Stored | None:
+        """If the URL of the page is a second URL of a post that has not moved, stores it as an alias; the post itself
+        is unchanged. Otherwise returns None.
+        """
+        if not self.has_moved:
+            return None
+        here = urlkey(self.article.url)
+        part = is_part_url(here, self.row["urlkey"])
+        if not part and is_move(self.db, self.row, self.article, self.observed.run_started):
+            return None
+        urls = [self.article.url, *self.observed.redirects, *urls_redirecting_to(self.db, here)]
+        aliases = [] if part else add_aliases(self.db, self.id, urls, "copy", self.observed.at)
+        mark_seen(self.db, self.id, self.observed.at)
+        return Stored(self.id, Change.COPY, aliases=tuple(aliases))
+
+    def store(self, reread: Reread, *, completes: bool) -> Stored:
+        """Stores an article extracted at the post's own URL. If the site edited the post, the article becomes a new
+        revision or a revert. If only the extraction differs, the current revision is corrected. If nothing differs,
+        only the time at which the post was last seen is stored. `reread` and `completes` are those of `store_article`.
+        """
+        aliases = enter_addresses(self.db, self.id, self.article, self.observed.redirects, self.observed.at)
+        if self.has_moved:
+            aliases.append(self.row["url"])
+            if _answers(self.db, self.row["urlkey"], self.observed.run_started):
+                self.db.execute("update article_urls set kind = 'copy' where urlkey = ?", [self.row["urlkey"]])
+        changed = changed_fields(self.old, self.article)
+        edited = self._edited_fields(changed, reread, completes=completes)
+        if edited:
+            return self._store_revision(edited, tuple(aliases))
+        if changed and (completes or self.article.read_by or not used_site_rules(self.row["extractor"])):
+            return self._store_reextraction(changed, tuple(aliases))
+        return self._store_as_seen(tuple(aliases))
+
+    def _edited_fields(self, changed: tuple[str, ...], reread: Reread, *, completes: bool) -> tuple[str, ...]:
+        """Returns the fields among `changed` that the site has edited, without fields that differ only because the
+        extractor has changed or because sources reported them late. `reread` and `completes` are those of
+        `store_article`.
+        """
+        extractor, edited = self.observed.extractor, changed
+        is_reread = changed and extractor is not None and (extractor != self.row["extractor"] or self._has_late_hint())
+        if is_reread and (readings := reread(self.row)):
+            edited = edited_fields(decode_evidence(self.db, self.row), self.article, changed, readings)
+        if (
+            completes
+            and edited == ("body",)
+            and (set(self.old.body.split("\n\n")) < set(self.article.body.split("\n\n")))
+        ):
+            return ()
+        return edited
+
+    def _has_late_hint(self) -> bool:
+        return late_hint(self.db, self.row["urlkey"], self.row["capture_id"]) is not None
+
+    @property
+    def _seen(self) -> dict[str, Any]:
+        return {"last_seen": stamp(self.observed.at), "gone_at": None}
+
+    @property
+    def _evidence(self) -> list[Entry] | None:
+        """Returns the evidence of the article and of the fields that keep their stored value; None if no field does."""
+        marks = kept_values(self.article)
+        kept = {*self.unconfirmed, *(one.field for one in marks)}
+        if not kept:
+            return None
+        row, fields = self.row, [name for name in (*EVIDENCE, "encoding") if name not in kept]
+        own = row["extractor"], row["capture_id"], row["read_at"]
+        merged = merge_evidence(decode_evidence(self.db, row), self.article, fields, own=own)
+        return mark_kept(mark_unconfirmed(merged, self.unconfirmed, stamp(self.observed.at)), marks)
+
+    def _store_reextraction(self, changed: tuple[str, ...], aliases: tuple[str, ...]) -> Stored:
+        seen, evidence = self.observed, self._evidence
+        overwrite(
+            self.db, self.row, self.article, seen.extractor, evidence=evidence, **self._seen, read_at=stamp(seen.at)
+        )
+        rewrite_revision(self.db, self.id, self.row["revision"], self.article)
+        set_missing_capture(self.db, self.id, seen.capture_id)
+        return Stored(self.id, Change.REEXTRACTED, changed, aliases)
+
+    def _store_as_seen(self, aliases: tuple[str, ...]) -> Stored:
+        db, row, article, seen = self.db, self.row, self.article, self.observed
+        set_missing_capture(db, self.id, seen.capture_id)
+        values = latest_values(db, row, article, (seen.extractor, seen.capture_id, stamp(seen.at)))
+        if self.unconfirmed or has_unconfirmed(row) or has_page_object(row):
+            marked = mark_unconfirmed(decode_evidence(db, row | values), self.unconfirmed, stamp(seen.at))
+            if seen.extractor is not None:
+                marked = mark_kept(marked, kept_values(article))
+            values["evidence"] = encode_evidence(db, marked, row | values)
+        update_row(
+            db,
+            "articles",
+            self.id,
+            {
+                **values,
+                **self._seen,
+                "urlkey": urlkey(article.url),
+                "post_id": article.post_id or row["post_id"],
+                "guid": article.guid or row["guid"],
+            },
+        )
+        return Stored(self.id, Change.UNCHANGED, aliases=aliases)
+
+    def _store_revision(self, edited: tuple[str, ...], aliases: tuple[str, ...]) -> Stored:
+        """Stores the article as a new revision or, if it equals an earlier revision, makes that one current again.
+        `edited` are the fields that the site edited; `aliases` are URLs that were just added, for the result.
+        """
+        db, row, article, observed = self.db, self.row, self.article, self.observed
+        store_superseded(db, row)
+        revert = revert_of(db, row, article, observed.at)
+        only_counted = revert is not None and revert.counted
+        number = revert.of if revert and only_counted else last_revision(db, self.id) + 1
+        overwrite(
+            db,
+            row,
+            article,
+            observed.extractor,
+            evidence=self._evidence,
+            **self._seen,
+            revision=number,
+            capture_id=observed.capture_id or row["capture_id"],
+            read_at=stamp(observed.at),
+        )
+        if only_counted:
+            count_revert(db, self.id, number, observed.at)
+            rewrite_revision(db, self.id, number, article)
+            return Stored(self.id, Change.REVERTED, edited, aliases, back=number)
+        write_revision(
+            db,
+            self.id,
+            NewRevision(
+                number,
+                article,
+                observed.at,
+                edited,
+                observed.capture_id,
+                observed.run_id,
+                previous=row["revision"],
+                same_as=revert.of if revert else None,
+            ),
+        )
+        return Stored(self.id, Change.REVISED, edited, aliases)
+
+
+def latest_values(db: Database, row: dict[str, Any], article: Article, extraction: tuple[Any, ...]) -> dict[str, Any]:
+    """Returns the columns of a stored article (`row`) that change although its post has not changed: the fields marked
+    `latest` in the field table, which always have the newest value that a page showed, and their evidence.
+
+    `extraction` is the extractor's version, the ID of the capture and the time of the new extraction.
+    """
+    values = {k: v for k, v in article_row(article).items() if k in LATEST and v not in (None, "")}
+    fresh = [name for name in values if name != "url" and values[name] != row[name]]
+    if fresh:
+        mix = merge_evidence(decode_evidence(db, row), article, fresh, other=extraction)
+        values["evidence"] = encode_evidence(db, mix, row | values)
+    return values
+
+
+def replace_extraction(db: Database, before: Article, after: Article, extractor: str, run_id: int) -> bool:
+    """Replaces the stored article `before` with `after`, another extraction of the same page, without a new revision.
+    `extractor` is the value for the column of this name.
+
+    Returns False and changes nothing if `before` is no longer stored, if `after` lacks values that a page object
+    returned, or if the article's capture is not of this run. A capture of another run may contain values that are now
+    missing from the page.
+    """
+    row = article_where(db, "urlkey = ? and gone_at is null", [urlkey(before.url)])
+    if row is None or changed_fields(article_from_row(row), before):
+        return False
+    if has_page_object(row) and lost_page_object_values(decode_evidence(db, row), after):
+        return False
+    if not db.execute("select 1 from captures where id = ? and run_id = ?", [row["capture_id"], run_id]).fetchone():
+        return False
+    overwrite(db, row, after, extractor)
+    rewrite_revision(db, row["id"], row["revision"], after)
+    return True
+
+
+def overwrite(
+    db: Database,
+    row: dict[str, Any],
+    article: Article,
+    extractor: str | None,
+    *,
+    evidence: list[Entry] | None = None,
+    **more: Any,
+) -> None:
+    """Overwrites the current state of an article (its row), its authors, categories, tags and places, and its
+    duplicates with an extracted article. If `extractor` is None, the stored value of this column is kept.
+
+    `evidence` must be given if it comes from several extractions. By default the evidence of `article` is stored or, if
+    there is none, the stored evidence is kept. `more` are values for further columns.
+    """
+    article_id, digest = row["id"], content_digest(article.body)
+    if evidence is None:
+        evidence = entries(article) if article.evidence else decode_evidence(db, row)
+    now = article_row(article)
+    update_row(
+        db,
+        "articles",
+        article_id,
+        {
+            **now,
+            "urlkey": urlkey(article.url),
+            "content_digest": digest or None,
+            "post_id": article.post_id or row["post_id"],
+            "guid": article.guid or row["guid"],
+            "meaning_digest": meaning_digest(article),
+            "evidence": encode_evidence(db, evidence, now),
+            "extractor": row["extractor"] if extractor is None else extractor,
+            **more,
+        },
+    )
+    if digest != row["content_digest"]:
+        db.execute("update articles set duplicate_of = null where id = ?", [article_id])
+    for text in {digest, row["content_digest"]}:
+        settle_duplicates(db, text)
+    write_facets(db, article_id, article)
+    near_duplicate_clusters.update_cluster(db, article_id, was=row["body"] if digest != row["content_digest"] else None)
+
+
+def mark_gone(db: Database, key: str, at: datetime) -> int | None:
+    """Marks the article whose current URL has this urlkey as gone; returns its ID, or None if no article was marked.
+
+    The post is not marked if only an old URL of a moved post is gone, or if the post is still online at another of its
+    URLs (`answering_address`), which then becomes its own URL.
+    """
+    row = db.execute("select id from articles where urlkey = ? and gone_at is null", [key]).fetchone()
+    if not row:
+        return None
+    if other := answering_address(db, row[0], key):
+        make_own_url(db, row[0], other)
+        return None
+    db.execute("update articles set gone_at = ? where id = ?", [stamp(at), row[0]])
+    return int(row[0])
+
+
+def gone_since(db: Database, key: str) -> datetime | None:
+    """Returns when the article at this urlkey was first found gone; None if it is not gone."""
+    row = db.execute("select gone_at from articles where urlkey = ? and gone_at is not null", [key]).fetchone()
+    return stored_time(row[0]) if row else None
+
+
+def answering_address(db: Database, article_id: int, key: str) -> str | None:
+    """Returns the urlkey of another URL than `key` that shows the article without a redirect; None if there is none. A
+    former URL counts only if it was fetched later than `key`.
+    """
+    row = db.execute(
+        "select a.urlkey from article_urls a join pages p on p.urlkey = a.urlkey and p.article_id = a.article_id "
+        "where a.article_id = ? and a.urlkey <> ? and p.redirect_urlkey is null "
+        "and p.outcome in ('archived', 'unchanged', 'duplicate') and (a.kind = 'copy' "
+        "or p.fetched_at >= (select o.fetched_at from pages o where o.urlkey = ?)) order by p.fetched_at desc limit 1",
+        [article_id, key, key],
+    ).fetchone()
+    return row[0] if row else None
+
+
+def edited_at(db: Database, article_id: int | None) -> datetime | None:
+    """Returns when an article's newest edit was first seen; None if the article was never edited, or if there is no
+    article (`article_id` is None).
+    """
+    if article_id is None:
+        return None
+    row = db.execute(
+        "select max(observed_at) from revisions where article_id = ? and revision > 1", [article_id]
+    ).fetchone()
+    return datetime.fromisoformat(row[0]) if row[0] else None
+
+
+def publication_time(db: Database, article_id: int | None) -> datetime | None:
+    """Returns when an article was published; None if unknown, or if there is no article (`article_id` is None)."""
+    if article_id is None:
+        return None
+    row = db.execute("select published from articles where id = ?", [article_id]).fetchone()
+    return stored_time(row[0]) if row else None
+
+
+def mark_seen(db: Database, article_id: int, at: datetime) -> None:
+    """Records that a post was seen online and unchanged at this time."""
+    db.execute("update articles set last_seen = ?, gone_at = null where id = ?", [stamp(at), article_id])
+
+
+def is_move(db: Database, row: dict[str, Any], article: Article, run_started: datetime) -> bool:
+    """Returns True if the URL where `article` was extracted becomes the own URL of a stored post (`row`); False if it
+    is only a second URL of the post. `run_started` is the start of the present crawl.
+
+    If both URLs answer, `articles.article_comparison.is_preferred` decides. If the old URL is gone, the new one becomes
+    the post's own. Otherwise the first of these that applies decides:
+
+    - the canonical URL;
+    - the old URL, if it redirects to the new one;
+    - for a post with a platform ID, whether this crawl began after the post was last seen at its old URL.
+    """
+    here, there = urlkey(article.url), row["urlkey"]
+    if not row["gone_at"] and _answers(db, there):
+        new, old = (_known_address(db, url, row, article, run_started) for url in (article.url, row["url"]))
+        compare = is_preferred if _answers(db, there, run_started) else is_more_readable
+        if (preferred := compare(new, old)) is not None:
+            return preferred
+    if row["gone_at"] or _is_gone(db, there):
+        return True
+    if article.canonical_url:
+        declared = urlkey(article.canonical_url)
+        if declared in (here, there):
+            return declared == here
+    if row["canonical_url"] and urlkey(row["canonical_url"]) == here:
+        return True
+    if (
+        resolve_redirects(db, there) == here
+        or db.execute(
+            "select 1 from historical_responses where urlkey = ? and kind = 'redirect' and target = ?", [there, here]
+        ).fetchone()
+    ):
+        return True
+    return bool(article.post_id) and row["last_seen"] < stamp(run_started)
+
+
+def _answers(db: Database, key: str, since: datetime | None = None) -> bool:
+    """Returns True if the page at this urlkey showed its post, without a redirect, when it was last fetched. If `since`
+    is given, the page must also have been fetched after that time.
+    """
+    return (
+        db.execute(
+            "select 1 from pages where urlkey = ? and outcome in ('archived', 'unchanged', 'duplicate') "
+            "and redirect_urlkey is null and fetched_at >= ?",
+            [key, stamp(since) if since else ""],
+        ).fetchone()
+        is not None
+    )
+
+
+def _is_gone(db: Database, key: str) -> bool:
+    """Returns True if the page at this urlkey was gone when it was last fetched. This includes pages that are held
+    because most pages of the site seem to be gone.
+    """
+    query = "select 1 from pages where urlkey = ? and (outcome = 'gone' or (outcome = 'held' and rule = ?))"
+    return db.execute(query, [key, HoldRule.MASS_GONE]).fetchone() is not None
+
+
+def _known_address(
+    db: Database, url: str, row: dict[str, Any], article: Article, run_started: datetime
+) -> KnownAddress:
+    """Returns what is known of `url`, an address of a post, to decide which of its addresses is preferred. `url` is
+    either the address in `row`, the stored article, or the address at which `article` was just extracted.
+    """
+    key, read_at = urlkey(url), urlkey(article.url)
+    listed = db.execute(
+        "select 1 from page_discoveries d join pages p on p.id = d.page_id where p.urlkey = ? "
+        "and d.source in ('feed', 'sitemap', 'api') and coalesce(d.last_seen, d.first_seen) >= ?",
+        [key, stamp(run_started)],
+    ).fetchone()
+    declared = (article.canonical_url, row["canonical_url"])
+    short = normalize(article.short_url) if article.short_url else None
+    return KnownAddress(
+        url,
+        is_short=short is not None and urlkey(short) == key,
+        # A page's own statement does not count: many themes set og:url to the address that was requested.
+        is_given=listed is not None or (key != read_at and key in map(urlkey, article.given_urls)),
+        is_canonical=any(one and urlkey(one) == key for one in declared),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NewArticle:
+    """A new article of which only the row of `articles` is stored so far. `meaning` is its meaning digest."""
+
+    id: int
+    site: str
+    article: Article
+    observed: Observation
+    meaning: str
+
+
+def insert_article(db: Database, site: str, article: Article, observed: Observation) -> NewArticle:
+    """Inserts the row of a new article. `complete_articles` must follow before anything changes the article."""
+    seen = stamp(observed.at)
+    now = article_row(article)
+    meaning = meaning_digest(article)
+    row = {
+        **now,
+        "site": site,
+        "revision": 1,
+        "first_seen": seen,
+        "last_seen": seen,
+        "urlkey": urlkey(article.url),
+        "post_id": article.post_id or None,
+        "guid": article.guid or None,
+        "platform": article.platform or None,
+        "content_digest": content_digest(article.body) or None,
+        "meaning_digest": meaning,
+        "capture_id": observed.capture_id,
+        "evidence": encode_evidence(db, entries(article), now) if article.evidence else None,
+        "extractor": observed.extractor,
+        "read_at": seen,
+    }
+    return NewArticle(insert_row(db, "articles", row, row_id=NEXT_ARTICLE_ID), site, article, observed, meaning)
+
+
+def complete_articles(db: Database, new: Sequence[NewArticle]) -> None:
+    """Stores the authors, categories, tags, places and first revisions of new articles whose texts no other article
+    has, and puts them into the clusters of their near-duplicates.
+    """
+    _write_facets_and_revisions(db, new)
+    texts = [ArticleText(one.id, None, one.site, one.article.title, one.article.body) for one in new]
+    near_duplicate_clusters.assign_clusters(db, texts)
+
+
+def _write_facets_and_revisions(db: Database, new: Sequence[NewArticle]) -> None:
+    write_new_facets(db, [(one.id, one.article) for one in new])
+    revisions = [
+        FirstRevision(
+            one.id, stamp(one.observed.at), one.observed.run_id, one.observed.capture_id, one.article.title, one.meaning
+        )
+        for one in new
+    ]
+    write_first_revisions(db, revisions)
+
+
+def _insert(db: Database, site: str, article: Article, observed: Observation) -> Stored:
+    new = insert_article(db, site, article, observed)
+    aliases = enter_addresses(db, new.id, article, observed.redirects, observed.at, new=True)
+    _write_facets_and_revisions(db, [new])
+    shares_text = settle_duplicates(db, content_digest(article.body), new.id)
+    near_duplicate_clusters.assign_cluster(db, new.id)
+    return Stored(new.id, Change.NEW, aliases=tuple(aliases), shares_text=shares_text)
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """The time at which an article was withdrawn (ISO 8601, UTC), and the reason."""
+
+    at: str
+    reason: str
+
+
+def withdraw_article(db: Database, article_id: int, reason: str, at: datetime) -> bool:
+    """Marks an article as withdrawn, so that searches and datasets leave it out. Returns False if it was already
+    withdrawn.
+    """
+    if withdrawal_of(db, article_id) is not None:
+        return False
+    db.execute(
+        "insert into withdrawn_articles (article_id, withdrawn_at, reason) values (?, ?, ?)",
+        [article_id, stamp(at), reason],
+    )
+    _settle_copies(db, article_id)
+    return True
+
+
+def restore_article(db: Database, article_id: int) -> bool:
+    """Ends the withdrawal of an article, so that it counts as a post again. Returns False if it was not withdrawn."""
+    if not db.execute("delete from withdrawn_articles where article_id = ?", [article_id]).rowcount:
+        return False
+    _settle_copies(db, article_id)
+    return True
+
+
+def _settle_copies(db: Database, article_id: int) -> None:
+    """Chooses a new original among the articles with the same text as this article."""
+    row = db.execute("select content_digest from articles where id = ?", [article_id]).fetchone()
+    settle_duplicates(db, row[0] if row else None)
+
+
+def count_withdrawn(db: Database, site: str) -> int:
+    """Returns the number of a site's articles that are withdrawn."""
+    query = "select count(*) from withdrawn_articles w join articles a on a.id = w.article_id where a.site = ?"
+    return int(db.execute(query, [site]).fetchone()[0])
+
+
+def withdrawal_of(db: Database, article_id: int) -> Withdrawal | None:
+    """Returns when and why an article was withdrawn; None if it was not withdrawn."""
+    row = db.execute(
+        "select withdrawn_at, reason from withdrawn_articles where article_id = ?", [article_id]
+    ).fetchone()
+    return Withdrawal(*row) if row else None
+
+
+def undo_revision(db: Database, article_id: int, number: int, at: datetime) -> bool:
+    """Marks revision `number` as undone, and makes the revision that was current before it current again. The article
+    keeps its present URL, since a post may have moved in the meantime.
+
+    Returns False and changes nothing if revision `number` is the first revision or is not the current one.
+    """
+    row = next(iter(db.query("select * from articles where id = ?", [article_id])), None)
+    if row is None or row["revision"] != number:
+        return False
+    found = db.execute(
+        "select coalesce(previous, revision - 1) from revisions where article_id = ? and revision = ? and revision > 1",
+        [article_id, number],
+    ).fetchone()
+    before = (
+        next(iter(revision_rows(db, "r.article_id = ? and r.revision = ?", [article_id, found[0]])), None)
+        if found
+        else None
+    )
+    if before is None:
+        return False
+    store_superseded(db, row)
+    overwrite(
+        db,
+        row,
+        replace(article_from_revision(before), url=row["url"]),
+        before["extractor"],
+        evidence=unpack_evidence(before["evidence"]),
+        revision=before["revision"],
+        capture_id=before["capture_id"] or row["capture_id"],
+        read_at=before["read_at"],
+    )
+    shorten_current(db, article_id)
+    db.execute(
+        "update revisions set undone_at = ? where article_id = ? and revision = ?", [stamp(at), article_id, number]
+    )
+    return True
+
+
+def undo_gone(db: Database, article_id: int) -> bool:
+    """Marks a post as online again. Returns False if it was not marked as gone."""
+    return bool(
+        db.execute("update articles set gone_at = null where id = ? and gone_at is not null", [article_id]).rowcount
+    )

@@ -1,0 +1,657 @@
+"""The web pages related to search: results, concordance, trends, saved searches and exports."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import accumulate
+from types import MappingProxyType
+from typing import IO, Any
+
+from sqlite_utils import Database
+
+from archiver.errors import BadQuery
+from archiver.fields import FIELDS, OPTIONS
+from archiver.search.citations import STYLES, build_citation
+from archiver.search.concordance import MAX_WIDTH, WIDTH, concordance
+from archiver.search.histograms_trends_maps_and_charts import MAX_TERMS, UNITS, Trend, trend
+from archiver.search.query_compiler_and_stemming import has_ranking_terms
+from archiver.search.query_corrections_and_advice import correct_spelling
+from archiver.search.query_with_filters_and_sort import Query, query_as_options
+from archiver.search.saved_searches_with_feed_and_mail import (
+    WHY,
+    atom_feed,
+    find_saved_search,
+    last_reported,
+    peek_saved_search,
+    saved_search_states,
+)
+from archiver.search.search_hits_facets_and_similar_articles import (
+    Hit,
+    count_facets,
+    hit_as_dict,
+    matching_ids,
+    plan_query,
+    run,
+    sort_order,
+)
+from archiver.search.snippets_and_highlighting import highlight_line, highlight_terms
+from archiver.search.sorting_recency_and_duplicate_folding import FOLDS, Sort
+from archiver.storage.article_tables.article_record_reader import records
+from archiver.storage.page_requisite_records import captured_lead_image
+from archiver.web.archive_connections_and_cache import get_cached, strip_paging
+from archiver.web.memento_addresses_and_safe_replay import build_memento_url, format_timestamp
+from archiver.web.search_charts_and_map import (
+    FEW_ARTICLES,
+    build_bars,
+    build_map,
+    build_trend_plot,
+    densest_window,
+    format_percent,
+)
+from archiver.web.search_facets_filters_and_advice import (
+    MAX_VALUES,
+    VALUES,
+    Facet,
+    build_facets,
+    example_terms,
+    give_advice,
+    list_active_filters,
+    name_article,
+    show_titles,
+    sites_in,
+)
+from archiver.web.site_and_metrics_pages import identify_sites
+from archiver.web.web_requests_responses_and_query_urls import (
+    MAX_HITS,
+    PAGE_SIZE,
+    ArchiveRequest,
+    CannotAnswer,
+    Download,
+    PageResponse,
+    RawResponse,
+    SearchLinks,
+    collected_articles,
+    format_query,
+    make_reading_link,
+    make_search_link,
+    parse_query,
+)
+
+SORTS = (
+    ("", "Relevance"),
+    ("-date", "Newest"),
+    ("date", "Oldest"),
+    ("title", "Title"),
+    ("site", "Site"),
+    ("-added", "Recently archived"),
+    ("distance", "Distance"),
+)
+_MAIN_SORTS = ("relevance", "-date", "date")
+"""The orders that are shown above the results. The others are in the filters."""
+_PAGE_SIZES = (PAGE_SIZE, 50, MAX_HITS)
+_UNITS = ("year", "month", "day")
+_FIELDS = ("since", "until", "near", "within", "bbox", "sort", "fold", "stem", "recent", "by", "q")
+"""The arguments of a search URL for which the search form has a visible field. Other arguments become hidden fields of
+the form."""
+_ARGUMENTS = (*_FIELDS, *OPTIONS, "like", "limit", "offset", "values", "more", "facet", "find")
+"""All arguments that a search page understands."""
+
+
+_MOST_FOLDED = 50
+"""A hit lists at most this many of the articles that are folded beneath it."""
+_MOST_NEW = 100
+"""The page of a saved search shows at most this many new results."""
+
+
+def search_page(request: ArchiveRequest) -> PageResponse:
+    """Returns the page with the results of a search, their chart, map and facets."""
+    query = parse_query(request)
+    if request.one("by") not in ("", *_UNITS):
+        raise BadQuery(f"by {request.one('by')}", f"articles are counted by {', '.join(_UNITS)}")
+    found = run(request.db, query)
+    links = SearchLinks(request, query)
+    advice = give_advice(request, query, found.total, _ARGUMENTS)
+    if request.form == "json":
+        values = _parse_value_count(request)
+        counts = get_cached(
+            request.db, "facets", (strip_paging(query), values), lambda: count_facets(request.db, query, values)
+        )
+        return PageResponse(
+            "search.html",
+            {},
+            {
+                "total": found.total,
+                "offset": query.offset,
+                "hits": [hit_as_dict(hit) for hit in found.hits],
+                "facets": {name: dict(values) for name, values in counts.items()},
+                "histogram": asdict(build_bars(request, query, request.one("by"), links).found),
+                **advice.as_dict(),
+            },
+        )
+    active = list_active_filters(request.db, query, links)
+    facets = build_facets(request, query, links) if found.total or query != Query(query.text, limit=query.limit) else ()
+    identities = identify_sites(request, [*_sites_of(found.hits), *sites_in(facets, active)])
+    facets, active = show_titles(facets, active, {name: one.title for name, one in identities.items()})
+    plan = plan_query(request.db, query)
+    in_titles = highlight_terms(plan.node, "title")
+    return PageResponse(
+        "search.html",
+        {
+            "query": query,
+            "found": found,
+            "most_folded": _MOST_FOLDED,
+            "titles": {
+                hit.id: highlight_line(unicodedata.normalize("NFC", hit.title or ""), in_titles) for hit in found.hits
+            },
+            "reading": {
+                hit.id: make_reading_link(request, query, hit.id, query.offset + n)
+                for n, hit in enumerate(found.hits, 1)
+            },
+            "extras": load_extras(request, [hit.id for hit in found.hits]),
+            "identities": identities,
+            "main_language": _main_language(facets),
+            "heading": query.text or (f"Similar to {name_article(request.db, query.like)}" if query.like else ""),
+            "facets": facets,
+            "chart": build_bars(request, query, request.one("by"), links) if found.total else None,
+            "map": build_map(request, query, links) if found.total else None,
+            "links": links,
+            "active_filters": active,
+            "advice": advice,
+            "pages": _build_paging(request, query, found.total),
+            "orders": _list_orders(request, query, sort_order(plan), has_ranking_terms(plan.node)),
+            "sizes": [
+                (size, make_search_link(request, replace(query, limit=size)), size == query.limit)
+                for size in _PAGE_SIZES
+                if found.total > _PAGE_SIZES[0]
+            ],
+            "hidden": [pair for pair in format_query(query) if pair[0] not in (*_FIELDS, "offset")],
+            "args": request.args,
+            "sorts": [pair for pair in SORTS if pair[0] != "distance" or query.near],
+            "folds": FOLDS,
+            "kinds": EXPORT_FORMATS,
+            "export": [pair for pair in format_query(query) if pair[0] not in ("limit", "offset")],
+            "twin": request.link("/search.json", format_query(query)),
+            "options": query_as_options(query),
+            "examples": () if found.total else example_terms(request.db),
+            "others": [
+                (label, make_search_link(request, query, path))
+                for label, path in (("Trend of this search", "/trends"), ("Concordance", "/concordance"))
+                if query.text
+            ],
+        },
+        None,
+    )
+
+
+def _sites_of(hits: Iterable[Hit]) -> list[str]:
+    """Returns the names of the sites of hits and of the articles that are folded beneath them."""
+    return [name for hit in hits for name in (hit.site, *(one.site for one in hit.folded[:_MOST_FOLDED]))]
+
+
+def _parse_value_count(request: ArchiveRequest) -> int:
+    """Returns how many values of each facet the request wants. Raises BadQuery if the argument is invalid."""
+    text = request.one("values", str(VALUES))
+    if not (text.isascii() and text.isdigit() and int(text[:9])):
+        raise BadQuery(f"values {text}", "it must be a whole number greater than 0")
+    return min(int(text[:9]), MAX_VALUES)
+
+
+def _list_orders(request: ArchiveRequest, query: Query, current: Sort, is_ranked: bool) -> list[tuple[str, str, bool]]:
+    """Returns the orders to choose above the results: (label, URL, True for the current one)."""
+    names = {name or "relevance": label for name, label in SORTS}
+    shown = [name for name in _MAIN_SORTS if is_ranked or name != "relevance"]
+    own = f"{'-' * (current.down and current.field != 'relevance')}{current.field}"
+    if own not in shown and own in names:
+        shown.append(own)
+    return [
+        (names[name], make_search_link(request, replace(query, sort="" if name == "relevance" else name)), name == own)
+        for name in shown
+    ]
+
+
+def _main_language(facets: Sequence[Facet]) -> str:
+    """Returns the name of the language in which most of the found articles are written; "" if there is none."""
+    return next((facet.values[0].text for facet in facets if facet.name == "language" and facet.values), "")
+
+
+_LARGEST_IMAGE = 500_000
+"""A lead image with more bytes is not shown in a list of results, where images have the size of a stamp."""
+_SMALLEST_IMAGE = 48
+
+
+@dataclass(frozen=True, slots=True)
+class HitExtras:
+    """What a list of results shows of an article beside its hit: its number of versions, the URL of its capture on this
+    server ("" if it has none), and whether its lead image is captured and large enough to be seen.
+    """
+
+    versions: int
+    capture: str
+    has_image: bool
+
+
+def load_extras(request: ArchiveRequest, ids: Sequence[int]) -> dict[int, HitExtras]:
+    """Returns the extras of articles by ID."""
+    rows = request.db.query(
+        "select a.id, a.revision, a.image, c.url, c.captured_at from articles a "
+        "left join captures c on c.id = a.capture_id where a.id in (select value from json_each(?))",
+        [json.dumps(list(ids))],
+    )
+    return {
+        row["id"]: HitExtras(
+            row["revision"] if isinstance(row["revision"], int) else 1,
+            build_memento_url(request, f"view/{format_timestamp(row)}/", row["url"])
+            if row["captured_at"] and row["url"]
+            else "",
+            bool(row["image"]) and _is_seen(captured_lead_image(request.db, row["id"])),
+        )
+        for row in rows
+    }
+
+
+def _is_seen(image: dict[str, Any] | None) -> bool:
+    if image is None or image["capture"] is None or not str(image["media_type"] or "").startswith("image/"):
+        return False
+    sizes = [image[name] for name in ("width", "height") if isinstance(image[name], int)]
+    return (image["bytes"] or 0) <= _LARGEST_IMAGE and all(size >= _SMALLEST_IMAGE for size in sizes)
+
+
+def _build_paging(request: ArchiveRequest, query: Query, total: int) -> dict[str, object]:
+    size = query.limit or 1
+    number, last = query.offset // size + 1, max(1, -(-total // size))
+
+    def link(to: int) -> str:
+        return request.link("/search", format_query(replace(query, offset=(to - 1) * size)))
+
+    near = sorted({1, last, *range(max(number - 2, 1), min(number + 2, last) + 1)})
+    numbers: list[tuple[int, str]] = []
+    for before, to in zip([0, *near], near, strict=False):
+        numbers += [(0, "")] * (to > before + 1) + [(to, link(to))]
+    return {
+        "number": number,
+        "last": last,
+        "first": link(1),
+        "before": link(number - 1) if number > 1 else "",
+        "after": link(number + 1) if number < last else "",
+        "numbers": numbers,
+    }
+
+
+# Concordance.
+
+LINES = 100
+_PAGE_WIDTH = 55
+"""The characters before and after a word that fit on a page."""
+CONCORDANCE_SORTS = (
+    ("", "Newest"),
+    ("date", "Oldest"),
+    ("left", "Words before"),
+    ("right", "Words after"),
+)
+
+
+def concordance_page(request: ArchiveRequest) -> PageResponse:
+    """Returns the page with every occurrence of the search terms in context."""
+    query = parse_query(request)
+    query = replace(query, limit=LINES if not request.one("limit") else query.limit)
+    text = request.one("width", str(WIDTH if request.form == "json" else _PAGE_WIDTH))
+    if not (text.isascii() and text.isdigit()):
+        raise BadQuery(f"width {text}", f"the width must be 0 to {MAX_WIDTH} characters")
+    found = concordance(request.db, query, min(int(text[:4]), MAX_WIDTH + 1)) if query.text else None
+    lines = [asdict(one) for one in found.lines] if found else []
+    if request.form == "json":
+        return PageResponse("concordance.html", {}, lines)
+    for line in lines:  # letters of East Asian scripts are twice as wide
+        line["before"] = _fit(line["before"][::-1], int(text))[::-1]
+        line["after"] = _fit(line["after"], int(text))
+    args = [pair for pair in format_query(query) if pair[0] not in ("limit", "offset")] + [("width", text)]
+    size = query.limit or LINES
+
+    def link(offset: int) -> str:
+        return request.link("/concordance", [*args, ("offset", offset)])
+
+    return PageResponse(
+        "concordance.html",
+        {
+            "query": query,
+            "found": found,
+            "lines": lines,
+            "width": text,
+            "spellings": ()
+            if lines or not query.text
+            else [
+                (
+                    one.text,
+                    make_search_link(request, replace(query, text=one.text, limit=PAGE_SIZE), "/concordance"),
+                    one.total,
+                )
+                for one in correct_spelling(request.db, query)
+            ],
+            "examples": ()
+            if lines
+            else [
+                (term, request.link("/concordance", [("q", f'"{term}"' if " " in term else term)]))
+                for term in example_terms(request.db)
+            ],
+            "sorts": CONCORDANCE_SORTS,
+            "before": link(max(query.offset - size, 0)) if query.offset else "",
+            "after": link(query.offset + size) if found and found.more else "",
+            "hidden": [pair for pair in args if pair[0] not in ("q", "since", "until", "sort", "width")],
+            "articles": make_search_link(request, replace(query, limit=20, sort="")),
+            "twin": request.link("/concordance.json", args),
+        },
+        None,
+    )
+
+
+def _fit(text: str, width: int) -> str:
+    """Returns the beginning of a text that takes at most `width` columns."""
+    columns = list(accumulate(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text))
+    return text[: bisect_right(columns, width)]
+
+
+# Trends.
+
+_EMPTY_FIELDS = 3
+MAX_PERIODS = 400
+"""A page shows at most this many periods; the JSON contains all of them."""
+_TREND_FIELDS = ("q", "since", "until", "limit", "offset", "sort", "fold")
+
+
+def trends_page(request: ArchiveRequest) -> PageResponse:
+    """Returns the page that shows the share of articles that match each term over time, as a chart and a table."""
+    query = parse_query(request)
+    terms = request.many("term")
+    if not terms and query.text:  # for a link from a search, the search text becomes the term, and the filters stay
+        terms, query = (query.text,), replace(query, text="")
+    unit = request.one("by")
+    found = trend(request.db, query, terms, unit) if terms else None
+    if found and not unit and request.form != "json" and _is_sparse(found):
+        unit = "year"
+        found = trend(request.db, query, terms, unit)
+    if request.form == "json":
+        return PageResponse("trends.html", {}, asdict(found) if found else {"series": []})
+    shown = _densest_periods(found) if found else None
+    empty = min(_EMPTY_FIELDS if not terms else 1, MAX_TERMS - len(terms))
+    links = SearchLinks(request, query)
+    reserved = links.reserve((len(shown.periods) + 1) * len(shown.series)) if shown else None
+
+    def link(term: str, period: str) -> str:
+        since, until = period or query.since, period or query.until
+        other = replace(query, text=_combine_texts(query.text, term), fold="none", since=since, until=until)
+        return reserved(other) if reserved else ""
+
+    return PageResponse(
+        "trends.html",
+        {
+            "found": found,
+            "plot": build_trend_plot(shown, link) if shown and shown.periods else None,
+            "query": query,
+            "fields": [*terms, *[""] * empty],
+            "unit": request.one("by"),
+            "units": tuple(UNITS),
+            "rows": _build_table(shown, link) if shown else (),
+            "hidden_periods": len(found.periods) - len(shown.periods) if found and shown else 0,
+            "hidden": [pair for pair in format_query(query) if pair[0] not in _TREND_FIELDS],
+            "few": FEW_ARTICLES,
+            "spellings": [*_other_terms(request, found)] if found else (),
+            "examples": () if terms else _pair_examples(request),
+            "twin": request.link(
+                "/trends.json", [*format_query(query), ("by", unit), *(("term", term) for term in terms)]
+            ),
+        },
+        None,
+    )
+
+
+def _is_sparse(found: Trend) -> bool:
+    """Returns True if most periods of a trend have too few articles for a share to mean anything."""
+    numbers = [number for number in found.archived if number]
+    return found.unit != "year" and 2 * sum(number < FEW_ARTICLES for number in numbers) > len(numbers)
+
+
+def _other_terms(request: ArchiveRequest, found: Trend) -> Iterator[tuple[str, str, int]]:
+    """Yields (term, URL, number of articles) for each term of a trend that is in no article and may be misspelt. The
+    URL is that of the trend with the corrected term.
+    """
+    for one in found.series:
+        if not one.total:
+            for other in correct_spelling(request.db, Query(one.term), 1):
+                args = [
+                    (name, other.text if (name, value.strip()) == ("term", one.term) else value)
+                    for name, value in request.args
+                ]
+                yield other.text, request.link("/trends", args), other.total
+
+
+def _pair_examples(request: ArchiveRequest) -> list[tuple[str, str]]:
+    """Returns example trends of two words each, as (label, URL) pairs."""
+    terms = example_terms(request.db)
+    pairs = [terms[n : n + 2] for n in range(0, len(terms), 2)]
+    return [(" and ".join(pair), request.link("/trends", [("term", term) for term in pair])) for pair in pairs if pair]
+
+
+def _densest_periods(found: Trend) -> Trend:
+    """Limits a trend to the consecutive periods with the most matches, if the trend has too many periods for a page."""
+    start, end = densest_window(
+        [sum(one.articles[n] for one in found.series) for n in range(len(found.periods))], found.archived, MAX_PERIODS
+    )
+    series = (replace(one, articles=one.articles[start:end], shares=one.shares[start:end]) for one in found.series)
+    return replace(found, periods=found.periods[start:end], archived=found.archived[start:end], series=tuple(series))
+
+
+def _combine_texts(text: str, term: str) -> str:
+    """Returns the text of a query that requires both a search text and a term."""
+    return f"({text}) ({term})" if text else term
+
+
+def _build_table(found: Trend, link: Callable[[str, str], str]) -> list[tuple[str, int, list[tuple[int, str, str]]]]:
+    """Returns the rows of a trend's table: the period, its number of archived articles, and for each term the matches,
+    their share and the link to them.
+    """
+    return [
+        (
+            period,
+            found.archived[n],
+            [
+                (one.articles[n], format_percent(one.shares[n]), link(one.term, period) if one.articles[n] else "")
+                for one in found.series
+            ],
+        )
+        for n, period in enumerate(found.periods)
+    ]
+
+
+# Saved searches.
+
+
+def searches_page(request: ArchiveRequest) -> PageResponse:
+    """Returns the page with the list of saved searches, with their numbers of matches and new matches."""
+    found = get_cached(request.db, "saved searches", None, lambda: saved_search_states(request.db))
+    data = [
+        {
+            "name": one.saved.name,
+            "query": query_as_options(one.saved.query),
+            "saved_at": one.saved.saved_at,
+            "ran_at": one.saved.ran_at if one.saved.ran_at != one.saved.saved_at else None,
+            "total": one.total,
+            "new": one.new,
+            "error": one.error,
+        }
+        for one in found
+    ]
+    rows = [
+        {
+            **row,
+            "href": _saved_search_link(request, one.saved.name),
+            "all": "" if one.error else make_search_link(request, one.saved.query),
+            "feed": request.link(f"/searches/{one.saved.name}/feed"),
+        }
+        for row, one in zip(data, found, strict=True)
+    ]
+    return PageResponse("searches.html", {"searches": rows}, data)
+
+
+def _saved_search_link(request: ArchiveRequest, name: str) -> str:
+    return request.link(f"/searches/{name}", [("_format", "html" if name.endswith(".json") else "")])
+
+
+def saved_search_page(request: ArchiveRequest) -> PageResponse:
+    """Returns the page of a saved search with its new matches. The matches count as new until `archiver searches run`
+    shows them.
+    """
+    result = peek_saved_search(request.db, request.named["name"])
+    saved = result.saved
+    data = {
+        "name": saved.name,
+        "query": query_as_options(saved.query),
+        "since": result.since,
+        "total": result.total,
+        "new": [{**hit_as_dict(one.hit), "reason": one.why} for one in result.new],
+    }
+    return PageResponse(
+        "saved_search.html",
+        {
+            "saved": saved,
+            "options": query_as_options(saved.query),
+            "result": result,
+            "identities": identify_sites(request, _sites_of(one.hit for one in result.new[:_MOST_NEW])),
+            "most_folded": _MOST_FOLDED,
+            "most_new": _MOST_NEW,
+            "why": WHY,
+            "all": make_search_link(request, saved.query),
+            "feed": request.link(f"/searches/{saved.name}/feed"),
+        },
+        data,
+    )
+
+
+_ENTRIES = 100
+
+
+def feed_page(request: ArchiveRequest) -> RawResponse:
+    """Returns the matches that a saved search has reported as an Atom feed (RFC 4287)."""
+    saved = find_saved_search(request.db, request.named["name"])
+    return RawResponse(
+        atom_feed(
+            saved,
+            last_reported(request.db, saved.name, _ENTRIES),
+            own_url=request.origin + request.link(f"/searches/{saved.name}/feed"),
+        ),
+        "application/atom+xml; charset=utf-8",
+    )
+
+
+# Exports of results and collections, in the formats of `archiver export` and `archiver cite`.
+
+
+Write = Callable[[Database, Sequence[int], IO[bytes]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFormat:
+    """A format in which articles can be exported. `name` is used in URLs, `label` on pages. `ending` is the suffix of
+    the file name. `write` writes the file. `columns` are the columns to choose from, if the format has any.
+    """
+
+    name: str
+    label: str
+    media_type: str
+    ending: str
+    write: Write
+    columns: tuple[str, ...] = ()
+
+
+def _format_writer(name: str) -> Write:
+    def write(db: Database, ids: Sequence[int], out: IO[bytes]) -> None:
+        from archiver.datasets.export_formats_and_parquet_tables import FORMATS
+
+        FORMATS[name].write(records(db, ids), out)
+
+    return write
+
+
+def _write_csv(db: Database, ids: Sequence[int], out: IO[bytes], columns: tuple[str, ...] = ()) -> None:
+    """Writes articles as CSV that a spreadsheet can open without running anything; with all columns by default."""
+    from archiver.datasets.export_formats_and_parquet_tables import write_csv
+
+    write_csv(records(db, ids), out, columns or CSV_COLUMNS, harmless=True)
+
+
+def _citation_writer(name: str, titles: Mapping[str, str] = MappingProxyType({})) -> Write:
+    """Returns the writer of a citation style. It names each site by its title in `titles`, or else by its name."""
+
+    def write(db: Database, ids: Sequence[int], out: IO[bytes]) -> None:
+        cited = map(build_citation, records(db, ids))
+        named = [replace(one, site=titles.get(one.site, one.site)) for one in cited]
+        out.write(STYLES[name](named).encode("utf-8", "replace"))
+
+    return write
+
+
+def _site_titles(request: ArchiveRequest, ids: Sequence[int]) -> dict[str, str]:
+    """Returns the titles of the sites of articles by the names of the sites."""
+    sites = request.db.execute(
+        "select distinct site from articles where id in (select value from json_each(?))", [json.dumps(ids)]
+    ).fetchall()
+    known = identify_sites(request, [name for (name,) in sites], _MOST_SITES_NAMED)
+    return {name: one.title for name, one in known.items()}
+
+
+_MOST_SITES_NAMED = 100
+"""For a file of citations, at most this many home pages are read for the titles of sites."""
+CSV_COLUMNS = tuple(field.name for field in FIELDS)
+EXPORT_FORMATS: dict[str, ExportFormat] = {
+    kind.name: kind
+    for kind in (
+        ExportFormat("csv", "CSV", "text/csv; charset=utf-8; header=present", "csv", _write_csv, CSV_COLUMNS),
+        ExportFormat("jsonl", "JSON Lines", "application/jsonl; charset=utf-8", "jsonl", _format_writer("jsonl")),
+        ExportFormat("geojson", "GeoJSON", "application/geo+json; charset=utf-8", "geojson", _format_writer("geojson")),
+        ExportFormat("bibtex", "BibTeX", "application/x-bibtex; charset=utf-8", "bib", _citation_writer("bibtex")),
+        ExportFormat(
+            "ris", "RIS", "application/x-research-info-systems; charset=utf-8", "ris", _citation_writer("ris")
+        ),
+        ExportFormat(
+            "csl-json",
+            "CSL-JSON",
+            "application/vnd.citationstyles.csl+json; charset=utf-8",
+            "json",
+            _citation_writer("csl-json"),
+        ),
+    )
+}
+
+
+def find_ids(db: Database, query: Query) -> list[int]:
+    """Returns the IDs of all results of a search, in the order of the results page and with the same duplicates folded.
+    Raises BadQuery, SiteNotFound or IndexMissing.
+    """
+    return list(matching_ids(db, replace(query, limit=None, offset=0)))
+
+
+def export_page(request: ArchiveRequest) -> Download:
+    """Returns a file with the results of a search or, if the URL has arguments `id`, with the articles of a collection.
+    The argument `as` selects the format, such as `as=csv`; for CSV, the arguments `column` select the columns.
+    """
+    if (name := request.one("as")) not in EXPORT_FORMATS:
+        raise CannotAnswer(f"export as {name}", f"the formats are {', '.join(EXPORT_FORMATS)}")
+    kind = EXPORT_FORMATS[name]
+    columns = request.many("column")
+    if unknown := next((one for one in columns if one not in kind.columns), ""):
+        known = f"the columns are {', '.join(kind.columns)}" if kind.columns else "only CSV has columns to choose"
+        raise CannotAnswer(f"column {unknown}", known)
+    named = request.many("id")
+    ids = collected_articles(request.db, named).ids if named else find_ids(request.db, parse_query(request))
+    write_all = _citation_writer(name, _site_titles(request, ids)) if name in STYLES else kind.write
+
+    def write(db: Database, out: IO[bytes]) -> None:
+        if columns:
+            _write_csv(db, ids, out, columns)
+        else:
+            write_all(db, ids, out)
+
+    return Download(write, kind.media_type, f"{'collection' if named else 'search'}.{kind.ending}")
