@@ -73,7 +73,7 @@ def import_(
 
     Exit code: 0 all lines were valid; 1 some were not; 2 wrong usage.
     """
-    from archiver.sites.site_lists import SiteEntry, read_site_list
+    from archiver.sites.site_list_reader import SiteEntry, read_site_list
     from archiver.storage.archive_opening_and_transactions import opened
     from archiver.storage.sites_settings_and_rules import EnteredSites, SiteToEnter, enter_sites, read_setting
 

@@ -88,15 +88,15 @@ class CommandEntry:
 COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("init", "Set up", "Set up an archive: settings, sites, and how they are crawled."),
     CommandEntry("crawl", "Collect", "Crawl sites into the archive."),
-    CommandEntry("add", "Collect", "Archive single pages, without crawling their sites."),
+    CommandEntry("add", "Collect", "Archive single pages, without crawling their sites.", "commands.add_single_pages"),
     CommandEntry("schedule", "Collect", "Crawl each site when it is due."),
     CommandEntry("fleet", "Collect", "Crawl, import and re-extract on many machines."),
     CommandEntry("import", "Collect", "Import captures from WARC, ARC and WACZ files or from a web archive."),
     CommandEntry("merge", "Collect", "Merge other archives into this one."),
     CommandEntry("sites", "Collect", "List and change the sites of the archive."),
-    CommandEntry("runs", "Collect", "List the runs of crawls, and undo one."),
+    CommandEntry("runs", "Collect", "List the runs of crawls, and undo one.", "commands.runs_and_undo"),
     CommandEntry("reextract", "Collect", "Extract stored captures again with the current extraction."),
-    CommandEntry("remove", "Collect", "Remove posts and their captures permanently."),
+    CommandEntry("remove", "Collect", "Remove posts and their captures permanently.", "commands.remove_posts"),
     CommandEntry(
         "withdraw",
         "Collect",
@@ -129,7 +129,9 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("open", "Read", "Open an article in the web browser.", "commands.serve_and_open"),
     CommandEntry("show", "Read", "Show articles.", "commands.show_and_cite"),
     CommandEntry("diff", "Read", "Compare two revisions of an article."),
-    CommandEntry("clusters", "Read", "List clusters of near-duplicates, or show one."),
+    CommandEntry(
+        "clusters", "Read", "List clusters of near-duplicates, or show one.", "commands.clusters_of_near_duplicates"
+    ),
     CommandEntry("cite", "Read", "Print citations of articles.", "commands.show_and_cite"),
     CommandEntry("export", "Share", "Export articles as JSON Lines, CSV, GeoJSON or Parquet, or captures as WACZ."),
     CommandEntry(

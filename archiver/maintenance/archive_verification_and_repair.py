@@ -26,9 +26,9 @@ from archiver.articles.article_comparison import content_digest, meaning_digest
 from archiver.fields import LATEST, LINKS, PAGE_FIELDS
 from archiver.items import Article
 from archiver.maintenance import reextraction_reader as reextraction
-from archiver.maintenance import verify_captures, verify_database
+from archiver.maintenance import verify_database
+from archiver.maintenance import verify_warc_files_and_captures as verify_captures
 from archiver.maintenance.database_damage_and_vacuum import find_database_damage
-from archiver.maintenance.verify_captures import ExaminedWARC, WARCJob, examine_warc, make_index_lines
 from archiver.maintenance.verify_database import (
     DERIVED_TABLES,
     FTS,
@@ -38,7 +38,8 @@ from archiver.maintenance.verify_database import (
     normalize_sql,
     read_schema_objects,
 )
-from archiver.storage import page_discoveries_and_counts as page_discoveries
+from archiver.maintenance.verify_warc_files_and_captures import ExaminedWARC, WARCJob, examine_warc, make_index_lines
+from archiver.storage import page_discoveries_counts_and_source_trust as page_discoveries
 from archiver.storage.archive_opening_and_transactions import environment_error, open_archive, opened, writing
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.article_tables.article_and_revision_rows import (

@@ -36,8 +36,8 @@ from archiver.maintenance.database_damage_and_vacuum import (
     find_database_damage,
     stored_tables,
 )
-from archiver.maintenance.verify_captures import find_flaws
 from archiver.maintenance.verify_database import FTS, check_schema, counted_noun
+from archiver.maintenance.verify_warc_files_and_captures import find_flaws
 from archiver.storage.archive_opening_and_transactions import FULL_ERRORS, environment_error, free_bytes, open_archive
 from archiver.storage.backup_and_check_records import has_integrity_records, read_backups
 from archiver.storage.pages_and_source_hints import stamp

@@ -29,7 +29,7 @@ from archiver.maintenance.backup_files_and_generations import (
     made_at,
     prune,
 )
-from archiver.maintenance.verify_captures import find_warc_files
+from archiver.maintenance.verify_warc_files_and_captures import find_warc_files
 from archiver.storage.archive_opening_and_transactions import environment_error, is_writable, opened, writing
 from archiver.storage.backup_and_check_records import (
     BackupRecord,

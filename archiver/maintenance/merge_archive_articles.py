@@ -17,7 +17,7 @@ from sqlite_utils import Database
 from archiver.articles.article_comparison import meaning_digest
 from archiver.fields import LATEST
 from archiver.items import Article
-from archiver.maintenance.merge_captures_pages_and_tombstones import CaptureMerge
+from archiver.maintenance.merge_captures_pages_searches_and_tombstones import CaptureMerge
 from archiver.markup import lazy_regex
 from archiver.storage.article_tables import captures_redirects_and_import_records as captures
 from archiver.storage.article_tables import field_candidate_evidence as evidence

@@ -28,7 +28,7 @@ from archiver.maintenance.merge_archive_articles import (
     read_article_batches,
     read_their_article,
 )
-from archiver.maintenance.merge_captures_pages_and_tombstones import (
+from archiver.maintenance.merge_captures_pages_searches_and_tombstones import (
     CaptureMerge,
     copy_files,
     create_requisite_ids,

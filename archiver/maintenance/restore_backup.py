@@ -30,9 +30,9 @@ from archiver.maintenance.backup_files_and_generations import (
     made_at,
     size_of,
 )
-from archiver.maintenance.merge_captures_pages_and_tombstones import merge_tombstones
+from archiver.maintenance.merge_captures_pages_searches_and_tombstones import merge_tombstones
 from archiver.maintenance.takedown import finish_takedowns
-from archiver.maintenance.verify_captures import find_flaws, find_warc_files, make_index_lines
+from archiver.maintenance.verify_warc_files_and_captures import find_flaws, find_warc_files, make_index_lines
 from archiver.storage.archive_opening_and_transactions import (
     archive_faults,
     free_bytes,

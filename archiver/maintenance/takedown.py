@@ -26,7 +26,7 @@ from sqlite_utils import Database
 from archiver.articles.article_comparison import fold_words
 from archiver.errors import ArchiveLocked, ArchiverError, UnreadableInput
 from archiver.fields import LINKS
-from archiver.maintenance.verify_captures import is_being_written
+from archiver.maintenance.verify_warc_files_and_captures import is_being_written
 from archiver.markup import lazy_regex
 from archiver.storage.archive_opening_and_transactions import (
     environment_error,

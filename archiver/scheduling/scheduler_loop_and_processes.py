@@ -24,7 +24,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.errors import ArchiveLocked, ArchiverError, BadConfig, UnreadableInput
-from archiver.frontier.fetch_order_revisits_and_crawl_times import start_interval
+from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import start_interval
 from archiver.health.health_report_metrics_and_probe import RESERVE
 from archiver.health.notification_policy import next_release
 from archiver.maintenance.partial_check_and_damage_causes import is_part_due

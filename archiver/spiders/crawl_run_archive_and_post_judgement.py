@@ -73,7 +73,7 @@ from archiver.storage.delisted_posts_and_edit_samples import (
 )
 from archiver.storage.held_pages_and_recent_changes import count_held, count_taken_back, hold_of
 from archiver.storage.locks import HeldLock, lock_host, lock_site
-from archiver.storage.page_discoveries_and_counts import record_discovered_urls
+from archiver.storage.page_discoveries_counts_and_source_trust import record_discovered_urls
 from archiver.storage.page_forms_and_verdicts import is_promised, stored_verdicts
 from archiver.storage.page_requisite_records import DEFAULT_MODE, Mode
 from archiver.storage.page_result_writer import PageWriter, StoringRun

@@ -19,7 +19,7 @@ from sqlite_utils import Database
 
 from archiver.discovery.url_classifier_and_patterns import matching_trap_rule, trap_reason
 from archiver.errors import ArticleRemoved, URLNotFound
-from archiver.frontier.fetch_order_revisits_and_crawl_times import next_fetch_time
+from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import next_fetch_time
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 from archiver.similar_words_and_plurals import count_noun
 from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_exclusions
@@ -29,7 +29,7 @@ from archiver.storage.article_tables.captures_redirects_and_import_records impor
 from archiver.storage.column_values_and_completions import stored_object
 from archiver.storage.delisted_posts_and_edit_samples import delisted_posts, edit_estimate, unlisted_posts
 from archiver.storage.held_pages_and_recent_changes import held_pages
-from archiver.storage.page_discoveries_and_counts import (
+from archiver.storage.page_discoveries_counts_and_source_trust import (
     Count,
     page_counts,
     page_counts_of_sites,

@@ -1,5 +1,5 @@
-"""Reads and writes what keeps a crawl from fetching a page: trap rules and the evidence for them, redirect loops, dates
-and validators of a server that proved false, and files about a host such as robots.txt.
+"""Reads and writes what keeps a crawl from fetching a page: trap rules and the evidence for them, redirect loops, and
+files about a host such as robots.txt.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -7,22 +7,15 @@ All functions expect to run inside the caller's transaction.
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.frontier.fetch_order_revisits_and_crawl_times import (
-    VALIDATORS,
+from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import (
     VOUCHING_SOURCES,
-    ClaimTally,
-    are_claims_believed,
-    claim_of,
-    reasons_of_claim,
 )
 from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import (
     EQUIVALENT_URL_RULE,
@@ -32,7 +25,7 @@ from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import (
 from archiver.items import DiscoverySource, Outcome, PageKind
 from archiver.politeness.robots_and_usage_statements import HostFile, Robots
 from archiver.storage import pages_and_source_hints as pages
-from archiver.storage.page_discoveries_and_counts import page_counts
+from archiver.storage.page_discoveries_counts_and_source_trust import page_counts
 from archiver.storage.pages_and_source_hints import moment, stamp
 from archiver.urls import urlkey
 
@@ -420,74 +413,6 @@ def redirected_from(db: Database, page_id: int, most: int) -> tuple[str, ...]:
         before = db.execute("select id from pages where urlkey = ?", [key]).fetchone()
         current = before[0] if before else None
     return tuple(found)
-
-
-# -- claims of a server that are not trusted
-
-
-class Trust:
-    """Records which claims of a site's server about changes are trusted. Such claims are the dates in its feeds,
-    sitemaps and APIs, their other details besides title and text, and its validators (ETag, Last-Modified).
-
-    Reads and writes the site's column `untrusted`, which holds the claims that proved false (see
-    `frontier.fetch_order_revisits_and_crawl_times`), each with the time when it proved false. Claims are tested while a
-    run's results are written.
-    """
-
-    def __init__(self, db: Database, site: dict[str, Any], now: datetime, revisit: timedelta) -> None:
-        self._db, self._site_id, self._now, self._revisit = db, site["id"], now, revisit
-        self._since: dict[str, str] = json.loads(site.get("untrusted") or "{}")
-        self._tallies: dict[str, ClaimTally] = defaultdict(ClaimTally)
-
-    @contextmanager
-    def restored_on_error(self) -> Iterator[None]:
-        """A context manager that restores this object's state from before the block if the block raises, because its
-        transaction is rolled back too.
-        """
-        since, tallies = dict(self._since), {name: replace(tally) for name, tally in self._tallies.items()}
-        try:
-            yield
-        except BaseException:
-            self._since, self._tallies = since, defaultdict(ClaimTally, tallies)
-            raise
-
-    @property
-    def in_validators(self) -> bool:
-        """Returns True if the server's validators are trusted, so that pages may be requested conditionally."""
-        return self.in_claim(VALIDATORS)
-
-    def in_claim(self, claim: str) -> bool:
-        """Returns True if a claim of change is trusted, so that it makes a page due. `claim` is its name (from
-        `dates_claim` or `details_claim`).
-        """
-        return are_claims_believed(pages.moment(self._since.get(claim)), self._now)
-
-    def judge_claim(self, reason: str, *, changed: bool) -> None:
-        """Tests a source's claim that a page changed. The claim was the `reason` why the page was due; `changed` is
-        True if the page really had changed.
-
-        A claim that proves false is no longer trusted, and the other pages that the source reported as changed are
-        postponed to the site's revisit period.
-        """
-        claim = claim_of(reason)
-        if not claim:
-            return
-        tally = self._tallies[claim]
-        tally.called += 1
-        tally.true += changed
-        if tally.lies and self.in_claim(claim):
-            self._distrust(claim)
-            for phrase in reasons_of_claim(claim):
-                pages.postpone_pages(self._db, self._site_id, phrase, self._now + self._revisit)
-
-    def distrust_validators(self) -> None:
-        """Stops trusting the server's validators, because a page changed although its validator did not."""
-        if self.in_validators:
-            self._distrust(VALIDATORS)
-
-    def _distrust(self, claim: str) -> None:
-        self._since[claim] = pages.stamp(self._now)
-        self._db.table("sites").update(self._site_id, {"untrusted": json.dumps(self._since)})
 
 
 # -- files about a host (robots.txt, tdmrep.json), as they were last fetched

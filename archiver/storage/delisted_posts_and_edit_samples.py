@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
-from archiver.frontier.fetch_order_revisits_and_crawl_times import (
+from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import (
     MIN_CLAIMS,
     are_claims_believed,
     dates_claim,

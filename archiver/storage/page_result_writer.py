@@ -18,7 +18,7 @@ from sqlite_utils import Database
 
 from archiver.articles.post_verdicts_by_page_form import OTHER_FORM_RULE
 from archiver.articles.suspicious_changes_and_impossible_values import REASONS, HoldRule, is_redated
-from archiver.frontier.fetch_order_revisits_and_crawl_times import (
+from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import (
     DEFAULT_REVISIT,
     MAY_BE_NEW_POST,
     SOURCE_KINDS,
@@ -71,7 +71,6 @@ from archiver.storage.article_tables.article_urls_and_identification import (
     release_borrowed_address,
 )
 from archiver.storage.article_tables.captures_redirects_and_import_records import enter_captures
-from archiver.storage.crawl_traps_redirect_loops_and_host_files import Trust
 from archiver.storage.full_text_index_and_saved_searches import batch_indexing
 from archiver.storage.held_pages_and_recent_changes import (
     FetchedPost,
@@ -84,7 +83,11 @@ from archiver.storage.held_pages_and_recent_changes import (
     release_former_address,
     unusual_changes,
 )
-from archiver.storage.page_discoveries_and_counts import record_discovered_urls, store_listed_categories
+from archiver.storage.page_discoveries_counts_and_source_trust import (
+    Trust,
+    record_discovered_urls,
+    store_listed_categories,
+)
 from archiver.storage.page_forms_and_verdicts import SiteForms
 from archiver.storage.run_records_and_statistics import Counts, RunStatistics, check_run, crawl_started
 from archiver.urls import urlkey

@@ -19,7 +19,11 @@ from sqlite_utils import Database
 from archiver.articles.revision_order_reverts_and_kept_values import page_objects_named
 from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound, TagNotFound
 from archiver.fields import EVIDENCE, LINKS
-from archiver.frontier.fetch_order_revisits_and_crawl_times import DEFAULT_CADENCE, parse_blackout, parse_cadence
+from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import (
+    DEFAULT_CADENCE,
+    parse_blackout,
+    parse_cadence,
+)
 from archiver.frontier.post_and_excluded_page_samples import DEFAULT_SAMPLE
 from archiver.items import (
     NO_LONGER_READS,
@@ -34,7 +38,7 @@ from archiver.similar_words_and_plurals import did_you_mean
 from archiver.storage.archive_opening_and_transactions import path_of, writing
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.column_values_and_completions import settings_of, stored_time
-from archiver.storage.page_discoveries_and_counts import record_discovered_urls, replace_page_references
+from archiver.storage.page_discoveries_counts_and_source_trust import record_discovered_urls, replace_page_references
 from archiver.storage.page_requisite_records import MODES
 from archiver.storage.pages_and_source_hints import stamp
 from archiver.storage.run_records_and_statistics import as_shown, ensure_site, moved_site

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.frontier.fetch_order_revisits_and_crawl_times import (
+from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import (
     Adaptive,
     Cadence,
     Cron,

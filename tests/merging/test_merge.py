@@ -185,8 +185,8 @@ def test_a_crawl_continues_after_merging_two_crawls_of_a_blog(demo: Demo, tmp_pa
 
 
 MOMENTS = [
-    KilledCall("merge_captures_pages_and_tombstones", "transfer_warc", 1, True),
-    KilledCall("merge_captures_pages_and_tombstones", "transfer_warc", 2, False),
+    KilledCall("merge_captures_pages_searches_and_tombstones", "transfer_warc", 1, True),
+    KilledCall("merge_captures_pages_searches_and_tombstones", "transfer_warc", 2, False),
     KilledCall("merge_archives", "add_article", 1, True),
     KilledCall("merge_archives", "merge_article", 1, True),
     KilledCall("merge_archives", "merge_page", 1, True),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.frontier.fetch_order_revisits_and_crawl_times import (
+from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import (
     MIN_CLAIMS,
     TRUST_AGAIN_AFTER,
     ClaimTally,
@@ -23,7 +23,7 @@ from archiver.frontier.fetch_order_revisits_and_crawl_times import (
 from archiver.frontier.post_and_excluded_page_samples import DEFAULT_SAMPLE
 from archiver.items import DiscoverySource, Outcome, PageKind
 from archiver.storage.archive_opening_and_transactions import open_archive, writing
-from archiver.storage.crawl_traps_redirect_loops_and_host_files import Trust
+from archiver.storage.page_discoveries_counts_and_source_trust import Trust
 from archiver.storage.run_records_and_statistics import ensure_site
 from tests.spiders.crawling import archiver
 from tests.spiders.site_server import Answer, SiteServer, home, page, serving

@@ -18,7 +18,7 @@ import pytest
 from warcio.archiveiterator import ArchiveIterator
 
 from archiver.maintenance.archive_verification_and_repair import verify
-from archiver.maintenance.verify_captures import find_flaws
+from archiver.maintenance.verify_warc_files_and_captures import find_flaws
 from archiver.sites.archiver_toml import Warc, parse_config
 from archiver.storage.archive_opening_and_transactions import opened
 from archiver.storage.capture_recovery import recover

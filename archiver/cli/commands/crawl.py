@@ -340,7 +340,7 @@ def _ask_about_post(options: CrawlOptions, url: str, known: Sequence[dict[str, A
     )
     if chosen == "site":
         return home
-    from archiver.cli.commands.add import add  # not at the top, because few crawls need it
+    from archiver.cli.commands.add_single_pages import add  # not at the top, because few crawls need it
 
     context = click.get_current_context()
     context.invoke(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from archiver.cli.commands.remove import Takedown, remove_posts
+from archiver.cli.commands.remove_posts import Takedown, remove_posts
 from archiver.cli.shared_options import (
     DEFAULT_ARCHIVE,
     QueryCommand,

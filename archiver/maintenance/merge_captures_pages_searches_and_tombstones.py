@@ -17,7 +17,7 @@ from sqlite_utils import Database
 
 from archiver.maintenance.takedown import enter_tombstone, find_urls_of_post
 from archiver.storage import full_text_index_and_saved_searches as stored
-from archiver.storage.page_discoveries_and_counts import discovery_place
+from archiver.storage.page_discoveries_counts_and_source_trust import discovery_place
 from archiver.storage.pages_and_source_hints import EPOCH, insert_row, last_rowid
 from archiver.storage.run_records_and_statistics import current_site_names
 from archiver.storage.tombstones import allow_again, is_payload_removed, tombstone_at, tombstones

@@ -1,5 +1,5 @@
-"""Records discovered URLs in the pages table, the discovery sources that reported each page, and the counts of pages
-per source.
+"""Records discovered URLs in the pages table, the discovery sources that reported each page, the counts of pages per
+source, and which claims of sources about changes are trusted.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -7,9 +7,11 @@ All functions expect to run inside the caller's transaction.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlite_utils import Database
@@ -22,11 +24,16 @@ from archiver.discovery.source_hint_changes_and_merging import (
     source_key,
 )
 from archiver.discovery.url_classifier_and_patterns import outcome_of_trap_rule, trap_reason
-from archiver.frontier.fetch_order_revisits_and_crawl_times import (
+from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import (
+    VALIDATORS,
     VOUCHING_SOURCES,
     Believes,
+    ClaimTally,
     KnownPage,
+    are_claims_believed,
+    claim_of,
     priority,
+    reasons_of_claim,
     refetch_reason,
 )
 from archiver.items import DiscoveredURL, DiscoverySource, ListedCategories, Outcome, PageKind, SourceHint
@@ -38,6 +45,8 @@ from archiver.storage.pages_and_source_hints import (
     known_pages,
     latest_hint,
     make_due_again,
+    moment,
+    postpone_pages,
     stamp,
     store_hint,
 )
@@ -386,3 +395,71 @@ def store_listed_categories(db: Database, listed: Iterable[ListedCategories]) ->
             continue
         hint = replace(latest, listed_categories=names)
         store_hint(db, page_id, hint, json.loads(digests or "{}"), completes=before.issubset(names))
+
+
+# -- claims of a server that are not trusted
+
+
+class Trust:
+    """Records which claims of a site's server about changes are trusted. Such claims are the dates in its feeds,
+    sitemaps and APIs, their other details besides title and text, and its validators (ETag, Last-Modified).
+
+    Reads and writes the site's column `untrusted`, which holds the claims that proved false (see
+    `frontier.fetch_order_revisits_source_trust_and_cadence`), each with the time when it proved false. Claims are
+    tested while a run's results are written.
+    """
+
+    def __init__(self, db: Database, site: dict[str, Any], now: datetime, revisit: timedelta) -> None:
+        self._db, self._site_id, self._now, self._revisit = db, site["id"], now, revisit
+        self._since: dict[str, str] = json.loads(site.get("untrusted") or "{}")
+        self._tallies: dict[str, ClaimTally] = defaultdict(ClaimTally)
+
+    @contextmanager
+    def restored_on_error(self) -> Iterator[None]:
+        """A context manager that restores this object's state from before the block if the block raises, because its
+        transaction is rolled back too.
+        """
+        since, tallies = dict(self._since), {name: replace(tally) for name, tally in self._tallies.items()}
+        try:
+            yield
+        except BaseException:
+            self._since, self._tallies = since, defaultdict(ClaimTally, tallies)
+            raise
+
+    @property
+    def in_validators(self) -> bool:
+        """Returns True if the server's validators are trusted, so that pages may be requested conditionally."""
+        return self.in_claim(VALIDATORS)
+
+    def in_claim(self, claim: str) -> bool:
+        """Returns True if a claim of change is trusted, so that it makes a page due. `claim` is its name (from
+        `dates_claim` or `details_claim`).
+        """
+        return are_claims_believed(moment(self._since.get(claim)), self._now)
+
+    def judge_claim(self, reason: str, *, changed: bool) -> None:
+        """Tests a source's claim that a page changed. The claim was the `reason` why the page was due; `changed` is
+        True if the page really had changed.
+
+        A claim that proves false is no longer trusted, and the other pages that the source reported as changed are
+        postponed to the site's revisit period.
+        """
+        claim = claim_of(reason)
+        if not claim:
+            return
+        tally = self._tallies[claim]
+        tally.called += 1
+        tally.true += changed
+        if tally.lies and self.in_claim(claim):
+            self._distrust(claim)
+            for phrase in reasons_of_claim(claim):
+                postpone_pages(self._db, self._site_id, phrase, self._now + self._revisit)
+
+    def distrust_validators(self) -> None:
+        """Stops trusting the server's validators, because a page changed although its validator did not."""
+        if self.in_validators:
+            self._distrust(VALIDATORS)
+
+    def _distrust(self, claim: str) -> None:
+        self._since[claim] = stamp(self._now)
+        self._db.table("sites").update(self._site_id, {"untrusted": json.dumps(self._since)})
