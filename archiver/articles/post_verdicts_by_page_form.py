@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from archiver.extraction.page_classifier import Answer, is_declared
-from archiver.extraction.template.page_form_and_date_slot import HEAD_SLOT, date_slot, shows_one_date
+from archiver.extraction.template.page_form_fingerprint_and_date_slot import HEAD_SLOT, date_slot, shows_one_date
 from archiver.items import Article, PageForm, PageKind
 from archiver.markup import lazy_regex
 

@@ -103,7 +103,12 @@ COMMANDS: tuple[CommandEntry, ...] = (
         "Remove posts from the archive and from all future dataset builds.",
         "commands.publish_and_withdraw",
     ),
-    CommandEntry("extract", "Collect", "Extract an article from one page, without an archive."),
+    CommandEntry(
+        "extract",
+        "Collect",
+        "Extract an article from one page, without an archive.",
+        "commands.extract_page_and_run_cases",
+    ),
     CommandEntry("status", "Check", "Show what was found and archived, and what is missing."),
     CommandEntry("why", "Check", "Explain what happened to a URL."),
     CommandEntry(

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from lxml.etree import _Element as Element
 
 from archiver.extraction import candidate_choice_and_declared_fields as candidate_choice
-from archiver.extraction import categories_and_tags as _categories
+from archiver.extraction import category_and_tag_candidates as _categories
 from archiver.extraction import date_candidates as _dates
 from archiver.extraction import geotag_merging_and_publisher_place as _geotags
 from archiver.extraction import title_candidates_and_site_names as _title

@@ -30,7 +30,7 @@ from archiver.extraction.boilerplate import (
 )
 from archiver.extraction.category_and_tag_links import kind_of_address
 from archiver.extraction.date_parser import text_around_date
-from archiver.extraction.metadata_microdata_and_json_articles import article_html
+from archiver.extraction.page_metadata_and_articles_in_scripts import article_html
 from archiver.extraction.page_parsing_and_javascript_check import Page, parse_page
 from archiver.extraction.post_locator import (
     MEDIA_TAGS,

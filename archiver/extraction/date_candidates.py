@@ -22,7 +22,7 @@ from archiver.extraction.date_parser import (
     url_date,
     visible_date,
 )
-from archiver.extraction.metadata_microdata_and_json_articles import is_article_item, item_of, types
+from archiver.extraction.page_metadata_and_articles_in_scripts import is_article_item, item_of, types
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post, script_article
 from archiver.extraction.text_normalization_and_formulas import element_line

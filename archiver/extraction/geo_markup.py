@@ -20,7 +20,7 @@ from archiver.extraction.coordinate_and_map_link_parser import (
     parse_position,
     valid_position,
 )
-from archiver.extraction.metadata_microdata_and_json_articles import Node, is_article_item, item_of, types
+from archiver.extraction.page_metadata_and_articles_in_scripts import Node, is_article_item, item_of, types
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text

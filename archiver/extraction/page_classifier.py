@@ -19,7 +19,7 @@ from archiver.extraction.authors.heading_byline import BylineBlock, byline_besid
 from archiver.extraction.body_blocks import UNREAD
 from archiver.extraction.category_and_tag_links import kind_of_address
 from archiver.extraction.date_parser import Moment, is_zero_date, url_date, visible_date
-from archiver.extraction.metadata_microdata_and_json_articles import ARTICLE_TYPES, types
+from archiver.extraction.page_metadata_and_articles_in_scripts import ARTICLE_TYPES, types
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post, locate_post, unshown_article
 from archiver.extraction.text_normalization_and_formulas import element_line

@@ -17,8 +17,8 @@ from parsel import Selector, SelectorList
 
 from archiver.errors import BadRules
 from archiver.extraction.date_parser import url_date
-from archiver.extraction.metadata_microdata_and_json_articles import PageMetadata
 from archiver.extraction.page_decoding_and_mojibake import UNFIT, DecodedText, decode_page
+from archiver.extraction.page_metadata_and_articles_in_scripts import PageMetadata
 from archiver.extraction.template.site_rules_and_constants import SiteConstants
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, has_text, write_formulas
 from archiver.markup import lazy_regex

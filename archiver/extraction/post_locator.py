@@ -14,9 +14,9 @@ from urllib.parse import unquote, urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction import metadata_microdata_and_json_articles as metadata
+from archiver.extraction import page_metadata_and_articles_in_scripts as metadata
 from archiver.extraction.date_parser import text_around_date
-from archiver.extraction.metadata_microdata_and_json_articles import Node
+from archiver.extraction.page_metadata_and_articles_in_scripts import Node
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.text_normalization_and_formulas import element_line, fold_text, has_longer_line, has_text
 from archiver.markup import lazy_regex

@@ -10,7 +10,7 @@ from functools import lru_cache
 from lxml.etree import _Element as Element
 
 from archiver.extraction.date_parser import text_around_date
-from archiver.extraction.metadata_microdata_and_json_articles import is_article_item, item_of
+from archiver.extraction.page_metadata_and_articles_in_scripts import is_article_item, item_of
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import (
     TITLE_PARTS,

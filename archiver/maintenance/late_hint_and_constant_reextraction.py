@@ -52,7 +52,7 @@ from archiver.maintenance.reextraction_run import (
 from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.article_tables.field_candidate_evidence import decode_evidence
-from archiver.storage.page_forms_and_verdicts import PageToRejudge
+from archiver.storage.page_form_evidence_and_post_verdicts import PageToRejudge
 from archiver.storage.page_result_writer import StoringRun
 from archiver.storage.pages_and_source_hints import (
     HINT_IS_LATE,

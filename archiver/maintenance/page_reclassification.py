@@ -20,13 +20,13 @@ from archiver.articles.suspicious_changes_and_impossible_values import drop_impo
 from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.page_classifier import Answer
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
-from archiver.extraction.template.page_form_and_date_slot import date_slot, page_form
+from archiver.extraction.template.page_form_fingerprint_and_date_slot import date_slot, page_form
 from archiver.extraction.template.site_rules_and_constants import SiteRules
 from archiver.items import Article, Outcome, PageForm, PageKind, PageResult, SourceHint
 from archiver.maintenance.reextraction_reader import RulesByTime, read_response
 from archiver.sites.page_objects_and_test_cases import load_page_objects
 from archiver.storage.archive_opening_and_transactions import writing
-from archiver.storage.page_forms_and_verdicts import (
+from archiver.storage.page_form_evidence_and_post_verdicts import (
     PageToRejudge,
     SiteForms,
     forms_of_site,

@@ -28,7 +28,7 @@ from archiver.errors import ArchiverError, SiteMoved, SiteRemoved
 from archiver.extensions.crawl_log import log_as
 from archiver.extraction.page_classifier import Answer
 from archiver.extraction.page_parsing_and_javascript_check import Page
-from archiver.extraction.template.page_form_and_date_slot import page_form
+from archiver.extraction.template.page_form_fingerprint_and_date_slot import page_form
 from archiver.extraction.template.site_rules_and_constants import SiteRules
 from archiver.extraction.template.template_learning_and_checking import TemplateLearner
 from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import RedirectForms
@@ -74,7 +74,7 @@ from archiver.storage.delisted_posts_and_edit_samples import (
 from archiver.storage.held_pages_and_recent_changes import count_held, count_taken_back, hold_of
 from archiver.storage.locks import HeldLock, lock_host, lock_site
 from archiver.storage.page_discoveries_counts_and_source_trust import record_discovered_urls
-from archiver.storage.page_forms_and_verdicts import is_promised, stored_verdicts
+from archiver.storage.page_form_evidence_and_post_verdicts import is_promised, stored_verdicts
 from archiver.storage.page_requisite_records import DEFAULT_MODE, Mode
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.run_records_and_statistics import (

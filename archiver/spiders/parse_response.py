@@ -33,7 +33,7 @@ from archiver.extraction.page_decoding_and_mojibake import unpack_undeclared
 from archiver.extraction.page_parsing_and_javascript_check import JAVASCRIPT_REASON, Page, needs_javascript
 from archiver.extraction.page_parsing_and_javascript_check import parse_page as parse_html
 from archiver.extraction.pagination import MAX_PARTS, part_urls
-from archiver.extraction.template.page_form_and_date_slot import date_slot, page_form
+from archiver.extraction.template.page_form_fingerprint_and_date_slot import date_slot, page_form
 from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import SOURCE_KINDS
 from archiver.items import (
     EMPTY_SITEMAP,

@@ -35,7 +35,7 @@ from archiver.storage.page_discoveries_counts_and_source_trust import (
     page_counts_of_sites,
     record_discovered_urls,
 )
-from archiver.storage.page_forms_and_verdicts import untaken_pages
+from archiver.storage.page_form_evidence_and_post_verdicts import untaken_pages
 from archiver.storage.page_requisite_records import requisite_at
 from archiver.storage.pages_and_source_hints import EPOCH, LATEST_HINT, PAGE_REQUEST_QUERY, moment, stamp
 from archiver.storage.run_records_and_statistics import as_shown, latest_samples, unrecorded_links

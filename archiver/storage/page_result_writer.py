@@ -88,7 +88,7 @@ from archiver.storage.page_discoveries_counts_and_source_trust import (
     record_discovered_urls,
     store_listed_categories,
 )
-from archiver.storage.page_forms_and_verdicts import SiteForms
+from archiver.storage.page_form_evidence_and_post_verdicts import SiteForms
 from archiver.storage.run_records_and_statistics import Counts, RunStatistics, check_run, crawl_started
 from archiver.urls import urlkey
 

@@ -20,7 +20,7 @@ from archiver.articles.post_verdicts_by_page_form import (
     patterns_of_posts,
     similarity,
 )
-from archiver.extraction.template.page_form_and_date_slot import HEAD_SLOT
+from archiver.extraction.template.page_form_fingerprint_and_date_slot import HEAD_SLOT
 from archiver.items import Article, Evidence, PageForm, PageKind
 
 SHELL = frozenset(range(1, 21))

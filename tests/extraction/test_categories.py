@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 from lxml.html import fromstring
 
-from archiver.extraction import categories_and_tags
+from archiver.extraction import category_and_tag_candidates as categories_and_tags
 from archiver.extraction.article_extraction_with_site_rules import extract_page
-from archiver.extraction.categories_and_tags import BOTH_KINDS, choose_terms, term_candidates, terms_of_kind
+from archiver.extraction.category_and_tag_candidates import BOTH_KINDS, choose_terms, term_candidates, terms_of_kind
 from archiver.extraction.category_and_tag_links import (
     categories_of_entries,
     category_of_listing,

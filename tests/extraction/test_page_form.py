@@ -8,7 +8,7 @@ import pytest
 
 from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
-from archiver.extraction.template.page_form_and_date_slot import (
+from archiver.extraction.template.page_form_fingerprint_and_date_slot import (
     HEAD_SLOT,
     address_pattern,
     date_slot,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver import extract
-from archiver.extraction.metadata_microdata_and_json_articles import PageMetadata, Scripts, repair_json
+from archiver.extraction.page_metadata_and_articles_in_scripts import PageMetadata, Scripts, repair_json
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
 
 URL = "https://example.org/a"

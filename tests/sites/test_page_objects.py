@@ -17,7 +17,7 @@ from archiver.errors import ArchiverError, BadConfig, BadPageObject
 from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.field_value_explanations import explain
 from archiver.extraction.page_parsing_and_javascript_check import Page, parse_page
-from archiver.extraction.template.page_form_and_date_slot import date_slot
+from archiver.extraction.template.page_form_fingerprint_and_date_slot import date_slot
 from archiver.fields import EVIDENCE
 from archiver.items import PAGE_OBJECT, PAGE_OBJECT_FAILED, Article, GeoTag, PageKind
 from archiver.sites.archiver_toml import parse_config

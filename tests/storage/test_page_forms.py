@@ -11,10 +11,10 @@ from sqlite_utils import Database
 
 from archiver.articles.post_verdicts_by_page_form import FormVerdict, SiteVerdicts
 from archiver.items import DiscoveredURL, DiscoverySource, PageForm, PageKind
-from archiver.storage import page_forms_and_verdicts as page_forms
+from archiver.storage import page_form_evidence_and_post_verdicts as page_forms
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.page_discoveries_counts_and_source_trust import record_discovered_urls
-from archiver.storage.page_forms_and_verdicts import SiteForms, forms_of_site, page_id_at, store_verdicts
+from archiver.storage.page_form_evidence_and_post_verdicts import SiteForms, forms_of_site, page_id_at, store_verdicts
 from archiver.storage.run_records_and_statistics import ensure_site
 from archiver.storage.sites_settings_and_rules import remove_site
 from archiver.urls import urlkey

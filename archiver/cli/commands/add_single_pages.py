@@ -23,7 +23,7 @@ from archiver.cli.shared_options import (
     workers_option,
 )
 from archiver.cli.terminal_output import count_noun, print_json, print_lines, styled_line
-from archiver.scheduling.adding_named_pages import AddOptions, NamedPage, PageOutcome, add_pages
+from archiver.scheduling.single_page_archiving_and_fetching import AddOptions, NamedPage, PageOutcome, add_pages
 from archiver.storage.page_requisite_records import MODES
 
 _STYLES: dict[PageOutcome, str] = {"new": "green", "revised": "green", "unchanged": "dim", "known": "dim"}

@@ -137,7 +137,7 @@ def _print_whole(opened: Archive, record: dict[str, Any], options: ShowOptions) 
     image = captured_lead_image(opened.db, record["id"])
     _print_article(record, opened.revisions(record["id"]), cluster_of(opened.db, record["id"]), image)
     if options.evidence:
-        from archiver.cli.commands.extract import print_explanations
+        from archiver.cli.commands.extract_page_and_run_cases import print_explanations
 
         readers = opened.readers(record["id"], options.revision)
         print_lines("")

@@ -26,7 +26,7 @@ from archiver.extraction.authors.byline_splitting_and_person_names import (
 )
 from archiver.extraction.authors.heading_byline import BylineBlock
 from archiver.extraction.category_and_tag_links import text_before
-from archiver.extraction.metadata_microdata_and_json_articles import Node, is_article_item, item_of, types
+from archiver.extraction.page_metadata_and_articles_in_scripts import Node, is_article_item, item_of, types
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post, unshown_article
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from archiver.extraction.metadata_microdata_and_json_articles import types
+from archiver.extraction.page_metadata_and_articles_in_scripts import types
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.text_normalization_and_formulas import CaselessPattern, clean_text, fold_text
 from archiver.items import Candidate

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from lxml.etree import _Element as Element
 
 from archiver.extraction import candidate_choice_and_declared_fields as candidate_choice
-from archiver.extraction import categories_and_tags as _categories
+from archiver.extraction import category_and_tag_candidates as _categories
 from archiver.extraction import date_candidates as _dates
 from archiver.extraction.authors import author_candidates as _authors
 from archiver.extraction.authors.author_candidates import names_of_element

@@ -210,7 +210,7 @@ def _fetch(options: ExtractOptions) -> _Source:
     """Fetches the page that `file` names. Raises UsageError if a `url` is given, too."""
     if options.url:
         raise click.UsageError("--url is the URL of a page in a file. Leave it out for a page that is fetched.")
-    from archiver.scheduling.adding_named_pages import fetch_page
+    from archiver.scheduling.single_page_archiving_and_fetching import fetch_page
 
     found = fetch_page(options.file, delay=options.delay, contact=options.contact)
     return _Source(found.url, found.url, found.body, found.content_type, found.at)
