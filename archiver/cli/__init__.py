@@ -1,1 +1,1 @@
-"""The command line of archiver: one file per command in `commands`; `main` defines the command group."""
+"""The command line of archiver: the commands are in `commands`; `main` defines the command group."""

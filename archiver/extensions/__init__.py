@@ -1,0 +1,1 @@
+"""Scrapy extensions: the state of a crawl, its throttle, its progress and its log."""

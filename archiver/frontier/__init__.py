@@ -1,0 +1,1 @@
+"""Decides which pages are fetched next, and when they are fetched again. All functions are pure."""

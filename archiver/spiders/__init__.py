@@ -1,0 +1,1 @@
+"""Scrapy spiders: the spider that crawls a site, and what one run of it consists of."""

@@ -1,0 +1,1 @@
+"""WARC files and their CDXJ indexes: writes those of the archive, and reads those of other programs."""

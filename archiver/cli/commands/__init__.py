@@ -1,0 +1,1 @@
+"""The commands of `archiver`: each file has one command, or a few that belong together."""

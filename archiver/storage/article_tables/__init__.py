@@ -1,0 +1,1 @@
+"""The tables of articles: revisions, captures, evidence, near-duplicate clusters."""
