@@ -14,7 +14,7 @@ from typing import Literal
 
 Shape = Literal["text", "integer", "time", "texts", "geotags", "marks", "capture"]
 """The form of a field's values. `time` is ISO 8601 with a zone, `texts` is a list of strings, `geotags` is a list of
-objects, `marks` is a list of arrays (`archiver.markup.marks`), and `capture` is one object."""
+objects, `marks` is a list of arrays (`archiver.markup.text_marks`), and `capture` is one object."""
 Choice = Literal["", "weighed", "text", "collected", "places", "first"]
 """How the value of a field is chosen from the content of a page.
 

@@ -141,7 +141,7 @@ class Mark:
     """One mark of an article's markup. It says what a range of the body is, such as a link or a heading.
 
     - `offset`, `length`: the range, in characters of the body. An image or a recording has length 0.
-    - `kind`: the name of the HTML element with this meaning (a, h2, li, pre, td ...), see `archiver.markup.marks`.
+    - `kind`: the name of the HTML element with this meaning (a, h2, li, pre, td ...), see `archiver.markup.text_marks`.
     - `value`: the URL of a link, image or recording; the language of a code block; the numbering of an ordered list;
       the name of an anchor.
     - `alt`, `caption`: the alternative text and the caption of an image; the title of a recording.
@@ -352,7 +352,7 @@ class Article:
     - `part`, `part_of`: the number of this page, and the URL of the first page unless this is the first page.
     - `whole_at`: the URL of a page that shows the complete post. It is this page's own URL if `body` is complete.
     - `captions`: the captions and alternative texts of the images in the body.
-    - `markup`: the marks of the body, in document order (`archiver.markup.marks`).
+    - `markup`: the marks of the body, in document order (`archiver.markup.text_marks`).
     - `read_by`: the version of the site rules used to extract the article ("rules-3"). It is "" if none were used, and
       "rules-3 in part" if the article was extracted without rules and only hand-written rules were then applied. The
       name of a page object follows, with the digest of its source ("rules-3 + HarbourPost@1a2b3c4d").
@@ -407,14 +407,14 @@ class Article:
     @property
     def links(self) -> tuple[Link, ...]:
         """The links in the body, in reading order."""
-        from archiver.markup.marks import links_of
+        from archiver.markup.text_marks import links_of
 
         return links_of(self.body, self.markup)
 
     @property
     def images(self) -> tuple[Image, ...]:
         """The images in the body, in reading order."""
-        from archiver.markup.marks import images_of
+        from archiver.markup.text_marks import images_of
 
         return images_of(self.markup)
 

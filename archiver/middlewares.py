@@ -37,8 +37,8 @@ from scrapy.http.request import NO_CALLBACK
 from archiver.discovery.page_requisites import type_mismatch
 from archiver.discovery.url_classifier_and_patterns import origin_of
 from archiver.errors import ArchiveLocked, ArchiverError
+from archiver.extensions.download_slot_throttle import ThrottleExtension, host_of
 from archiver.extensions.shared_crawl_state import ArchiveExtension
-from archiver.extensions.throttle_slots import ThrottleExtension, host_of
 from archiver.guarded_download_handler import (
     ForbiddenByRobots,
     HostBusy,

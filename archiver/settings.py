@@ -32,7 +32,7 @@ PAST_WAIT = 2.0
 PAST_LIST_TIMEOUT = 180
 CONCURRENT_REQUESTS = 16
 CONCURRENT_REQUESTS_PER_DOMAIN = 1
-DOWNLOADER = "archiver.extensions.throttle_slots.CountingDownloader"
+DOWNLOADER = "archiver.extensions.download_slot_throttle.CountingDownloader"
 RETRY_TIMES = 2
 # The time limit in seconds for a whole response, from the DNS lookup to the last byte.
 DOWNLOAD_TIMEOUT = 60
@@ -123,6 +123,6 @@ ITEM_PIPELINES: dict[str, Any] = {
 EXTENSIONS: dict[str, Any] = {
     "scrapy.extensions.logstats.LogStats": None,
     "archiver.extensions.shared_crawl_state.ArchiveExtension": 300,
-    "archiver.extensions.throttle_slots.ThrottleExtension": 400,
+    "archiver.extensions.download_slot_throttle.ThrottleExtension": 400,
     "archiver.extensions.crawl_progress_display.Progress": 500,
 }

@@ -14,7 +14,7 @@ import pytest
 
 from archiver.archive import Archive
 from archiver.demo.demo_server import Demo, Theme, serve
-from archiver.markup.marks import images_of, unpack_marks
+from archiver.markup.text_marks import images_of, unpack_marks
 from tests.processes import run, without_proxies
 from tests.spiders import crawling
 

@@ -22,7 +22,7 @@ from archiver.articles.article_comparison import fold_words
 from archiver.datasets.withheld_text_and_leaked_passages import AUTHOR_FIELDS, SEPARATORS, UNSPACED
 from archiver.errors import ExtraMissing
 from archiver.fields import PERSONS, WRITTEN
-from archiver.markup.marks import is_contact, unpack_marks
+from archiver.markup.text_marks import is_contact, unpack_marks
 
 SHORTEST_KEY = 16
 """The minimum length of a key in bytes. Shorter keys could be found by brute force."""

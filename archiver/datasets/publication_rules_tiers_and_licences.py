@@ -1,4 +1,5 @@
-"""Decides how much of a record may be published (its tier), and parses the operator's publication rules.
+"""Decides how much of a record may be published (its tier), parses the operator's publication rules, and knows the
+licences.
 
 The decision is based on statements that permit a tier and statements that limit the record to a tier. They come from
 the operator, from the site's definition, from the page as it was captured, and from the decisions on copies of its

@@ -39,7 +39,7 @@ from archiver.extraction.authors.byline_splitting_and_person_names import is_org
 from archiver.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLISHED, STORED_LISTS, Shape
 from archiver.items import ORGANIZATIONS
 from archiver.markup.markdown_writer import to_markdown
-from archiver.markup.marks import carry_marks, is_contact, links_of, unpack_marks, without_texts
+from archiver.markup.text_marks import carry_marks, is_contact, links_of, unpack_marks, without_texts
 from archiver.storage.article_tables.article_record_reader import FIRST_ADDRESS, record_id, record_id_of_first
 from archiver.storage.article_tables.field_candidate_evidence import FROM_ENTRIES, entry_column
 from archiver.storage.tombstones import tombstones

@@ -25,7 +25,7 @@ from archiver.fields import FIELDS, names
 from archiver.items import Article, Mark
 from archiver.markup.html_writer import to_html
 from archiver.markup.markdown_writer import to_markdown
-from archiver.markup.marks import (
+from archiver.markup.text_marks import (
     ANCHOR,
     CELLS,
     HEADINGS,

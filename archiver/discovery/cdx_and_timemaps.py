@@ -21,7 +21,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
-from archiver.discovery.safe_xml_and_json_parsing import MAX_TARGETS, decode, inflate, plain_text
+from archiver.discovery.safe_xml_json_and_html_parsing import MAX_TARGETS, decode, inflate, plain_text
 from archiver.discovery.url_classifier_and_patterns import FILE, ClassifiedLink, classify_link, pattern_of
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.markup import lazy_regex

@@ -20,7 +20,7 @@ from urllib.parse import urljoin
 
 from lxml import etree
 
-from archiver.discovery.safe_xml_and_json_parsing import plain_text, replace_controls
+from archiver.discovery.safe_xml_json_and_html_parsing import plain_text, replace_controls
 from archiver.items import GeoTag
 from archiver.markup import lazy_regex
 from archiver.urls import normalize

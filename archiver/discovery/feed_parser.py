@@ -20,7 +20,7 @@ from archiver.discovery.feed_items_and_geotags import (
     qualified_name,
     title_text,
 )
-from archiver.discovery.safe_xml_and_json_parsing import (
+from archiver.discovery.safe_xml_json_and_html_parsing import (
     MAX_TARGETS,
     decode,
     document_text,

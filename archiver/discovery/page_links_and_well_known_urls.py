@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 from lxml import etree
 
-from archiver.discovery.safe_xml_and_json_parsing import MAX_TARGETS
+from archiver.discovery.safe_xml_json_and_html_parsing import MAX_TARGETS
 from archiver.discovery.url_classifier_and_patterns import (
     ClassifiedLink,
     classify_link,

@@ -13,8 +13,8 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 from twisted.internet.task import LoopingCall
 
+from archiver.extensions.download_slot_throttle import ThrottleExtension
 from archiver.extensions.shared_crawl_state import ArchiveExtension
-from archiver.extensions.throttle_slots import ThrottleExtension
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar

@@ -23,7 +23,7 @@ from twisted.internet.task import LoopingCall
 
 from archiver.errors import ArchiverError
 from archiver.extensions.crawl_log import SUMMARY
-from archiver.extensions.throttle_slots import HOST_GIVEN_UP, SharedThrottle, ThrottleExtension
+from archiver.extensions.download_slot_throttle import HOST_GIVEN_UP, SharedThrottle, ThrottleExtension
 from archiver.guarded_download_handler import REQUEST_SENT
 from archiver.items import Outcome, PageKind, PageResult
 from archiver.politeness.network_address_policy import permission_for

@@ -56,7 +56,7 @@ from archiver.extraction.template.site_rules_and_constants import BY_HAND, DATED
 from archiver.extraction.text_normalization_and_formulas import fold_text, has_text
 from archiver.fields import WEIGHED
 from archiver.items import CONSTANT, Article, Evidence, PageKind, SourceHint
-from archiver.markup.marks import captions_of
+from archiver.markup.text_marks import captions_of
 from archiver.platforms.css_and_xpath_evaluator import is_below
 from archiver.platforms.platform_table_and_detection import by_name
 

@@ -31,7 +31,16 @@ from archiver.extraction.text_normalization_and_formulas import clean_text, elem
 from archiver.items import Mark
 from archiver.markup import lazy_regex
 from archiver.markup.html_writer import ANCHOR_PREFIX
-from archiver.markup.marks import ALIGNMENTS, ANCHOR, HEADINGS, ITEMS, NUMBER_STYLES, SPANS, is_safe_url, is_web_url
+from archiver.markup.text_marks import (
+    ALIGNMENTS,
+    ANCHOR,
+    HEADINGS,
+    ITEMS,
+    NUMBER_STYLES,
+    SPANS,
+    is_safe_url,
+    is_web_url,
+)
 from archiver.urls import asset_address, widest_in_srcset
 
 _INLINE_KINDS = {

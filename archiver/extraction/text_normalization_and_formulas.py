@@ -13,7 +13,7 @@ from lxml import etree
 from lxml.etree import _Element as Element
 
 from archiver.markup import lazy_regex
-from archiver.markup.marks import CELLS
+from archiver.markup.text_marks import CELLS
 from archiver.platforms.css_and_xpath_evaluator import Index
 
 _INVISIBLE = lazy_regex("[\u200b\u2060\ufeff\u00ad\u200e\u200f\u202a-\u202e\u2066-\u2069]")

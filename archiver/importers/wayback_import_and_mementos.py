@@ -45,7 +45,7 @@ from archiver.discovery.cdx_and_timemaps import (
     parse_timemap,
     requested_limit,
 )
-from archiver.discovery.safe_xml_and_json_parsing import decode, plain_text
+from archiver.discovery.safe_xml_json_and_html_parsing import decode, plain_text
 from archiver.importers.import_writer import ImportSource, ImportTarget
 from archiver.importers.record_batches_and_classification import ReadRecord, RecordKind, RecordReader
 from archiver.sites.page_objects_and_test_cases import load_page_objects

@@ -27,7 +27,7 @@ from scrapy.exceptions import (
 from scrapy.http import Request, Response
 from scrapy.http.request import NO_CALLBACK
 
-from archiver.extensions.throttle_slots import SharedThrottle, ThrottleExtension
+from archiver.extensions.download_slot_throttle import SharedThrottle, ThrottleExtension
 from archiver.guarded_download_handler import ForbiddenByRobots, HostBusy, RobotsUnreadable
 from archiver.importers.wayback_import_and_mementos import (
     CAPTURE_SECONDS,

@@ -11,7 +11,7 @@ from itertools import starmap
 from urllib.parse import unquote
 
 from archiver.items import Mark
-from archiver.markup.marks import (
+from archiver.markup.text_marks import (
     ANCHOR,
     CELLS,
     HEADINGS,

@@ -11,7 +11,7 @@ from html import escape
 
 from archiver.items import Mark
 from archiver.markup import lazy_regex
-from archiver.markup.marks import (
+from archiver.markup.text_marks import (
     ANCHOR,
     CELLS,
     HEADINGS,

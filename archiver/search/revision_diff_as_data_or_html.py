@@ -18,7 +18,7 @@ from typing import Any
 from archiver.articles.word_diff import DiffOp, Piece, set_diff, word_diff
 from archiver.fields import BY_NAME, COMPARED, PROSE
 from archiver.items import format_degrees
-from archiver.markup.marks import IMAGES, unpack_marks
+from archiver.markup.text_marks import IMAGES, unpack_marks
 
 # The differences as data.
 

@@ -30,8 +30,8 @@ from archiver.discovery.page_requisites import ACCEPT
 from archiver.discovery.soft404_and_walls import SoftNotFoundProfile, profile_from_json
 from archiver.discovery.url_classifier_and_patterns import FILE, SCOPE, is_asset, origin_of, with_origin
 from archiver.errors import ArchiverError, BadArgument
+from archiver.extensions.download_slot_throttle import ThrottleExtension
 from archiver.extensions.shared_crawl_state import ArchiveExtension
-from archiver.extensions.throttle_slots import ThrottleExtension
 from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import SOURCE_KINDS, VOUCHING_SOURCES
 from archiver.guarded_download_handler import HostBusy, RobotsUnreadable, RunEnded

@@ -17,7 +17,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.fields import GEOTAG_KEYS, LINKS, Shape
-from archiver.markup.marks import Packed, pack_marks, unpack_marks
+from archiver.markup.text_marks import Packed, pack_marks, unpack_marks
 from archiver.similar_words_and_plurals import count_noun
 
 _DEGREES = frozenset({"latitude", "longitude", "precision"})

@@ -31,7 +31,7 @@ from archiver.extraction.text_language import ROWS
 from archiver.fields import FIELDS, LINKS
 from archiver.items import Evidence, Mark
 from archiver.markup.html_writer import to_html
-from archiver.markup.marks import IMAGES, unpack_marks
+from archiver.markup.text_marks import IMAGES, unpack_marks
 from archiver.search.citations import (
     STYLE_NAMES,
     STYLES,

@@ -21,7 +21,7 @@ from sqlite_utils import Database
 from archiver.articles.word_diff import DiffOp, Piece, word_diff
 from archiver.errors import ArticleNotFound, RevisionNotFound
 from archiver.markup import lazy_regex
-from archiver.markup.marks import IMAGES, meaning_of_marks, unpack_marks
+from archiver.markup.text_marks import IMAGES, meaning_of_marks, unpack_marks
 from archiver.search.atom_and_json_feeds import TYPES, Feed, FeedEntry, write_atom
 from archiver.search.revision_diff_as_data_or_html import (
     edited_fields_html,

@@ -18,7 +18,7 @@ from process import archiver, crawl, export
 from table import Column, rate, tenths
 
 from archiver.markup.markdown_writer import to_markdown
-from archiver.markup.marks import unpack_marks
+from archiver.markup.text_marks import unpack_marks
 from built_sites.blog import Blog, Change, changed, load
 from built_sites.builder import Builder, RunningSite, Shown
 from built_sites.installation import BuildError, NotInstalledError

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from archiver.discovery import feed_items_and_geotags as feed_items
 from archiver.discovery import page_links_and_well_known_urls as link_reader
-from archiver.discovery import safe_xml_and_json_parsing as safe_parsing
+from archiver.discovery import safe_xml_json_and_html_parsing as safe_parsing
 from archiver.discovery import sitemaps, soft404_and_walls, wordpress_api
 from archiver.discovery import url_classifier_and_patterns as url_classifier
 from archiver.discovery.feed_parser import looks_like_feed, parse_feed
-from archiver.discovery.safe_xml_and_json_parsing import parse_json
+from archiver.discovery.safe_xml_json_and_html_parsing import parse_json
 from archiver.discovery.timestamp_parser import parse_time, parse_timestamp
 from archiver.items import DiscoveredURL, PageKind, SourceHint
 from archiver.platforms.css_and_xpath_evaluator import Index

@@ -13,7 +13,7 @@ from scrapy.core.downloader import Slot
 from scrapy.utils.test import get_crawler
 from twisted.internet.defer import Deferred
 
-from archiver.extensions.throttle_slots import CountingDownloader
+from archiver.extensions.download_slot_throttle import CountingDownloader
 
 LIMIT = 4
 

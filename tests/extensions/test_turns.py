@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from archiver.extensions.throttle_slots import SharedThrottle
+from archiver.extensions.download_slot_throttle import SharedThrottle
 
 
 def test_crawls_of_one_folder_take_turns_at_a_host(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from archiver.extraction.body_markup import find_markup
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
 from archiver.extraction.text_normalization_and_formulas import tidy_body
 from archiver.items import MarkedText
-from archiver.markup.marks import RECORDINGS
+from archiver.markup.text_marks import RECORDINGS
 
 URL = "https://round.example/2024/post"
 

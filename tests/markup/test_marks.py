@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.items import Image, Link, Mark, MarkedText
-from archiver.markup.marks import (
+from archiver.markup.text_marks import (
     KINDS,
     captions_of,
     carry_marks,

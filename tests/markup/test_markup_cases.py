@@ -15,7 +15,7 @@ import pytest
 from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
 from archiver.items import Article
-from archiver.markup.marks import pack_marks, unpack_marks
+from archiver.markup.text_marks import pack_marks, unpack_marks
 from tests.markup.read_again import read_html
 
 CASES = Path(__file__).parent.parent / "cases" / "markup"

@@ -11,7 +11,7 @@ from archiver import extract
 from archiver.datasets.tei_epub_markdown_and_html_files import TEI_NAMESPACE, to_tei
 from archiver.markup.html_writer import to_html
 from archiver.markup.markdown_writer import to_markdown
-from archiver.markup.marks import BLOCKS, INLINE, pack_marks
+from archiver.markup.text_marks import BLOCKS, INLINE, pack_marks
 from tests.markup.read_again import URL, read_html
 
 TAGS = {*BLOCKS, *INLINE, "figure", "figcaption", "img", "br", "div", "hr", "span", "rp", "rt"} - {"math"}

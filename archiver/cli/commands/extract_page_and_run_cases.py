@@ -133,7 +133,7 @@ def extract(options: ExtractOptions) -> None:
     from archiver.extraction.article_extraction_with_site_rules import extract_page
     from archiver.extraction.field_value_explanations import explain, explanations_as_data
     from archiver.extraction.page_parsing_and_javascript_check import parse_page
-    from archiver.markup.marks import pack_marks
+    from archiver.markup.text_marks import pack_marks
     from archiver.sites.page_objects_and_test_cases import load_page_objects, parse_rules
 
     html = source.html

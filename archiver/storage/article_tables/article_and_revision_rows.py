@@ -25,7 +25,7 @@ from archiver.articles.article_comparison import (
 from archiver.articles.revision_order_reverts_and_kept_values import PastRevision, Revert, find_revert
 from archiver.fields import LINKS, PAGE_FIELDS, PAGE_LISTS, PAGE_TIMES, PROSE, STORED_LISTS
 from archiver.items import Article, GeoTag
-from archiver.markup.marks import pack_marks, unpack_marks
+from archiver.markup.text_marks import pack_marks, unpack_marks
 from archiver.storage.article_tables.field_candidate_evidence import Entry, compact_json, decode_evidence, pack_evidence
 from archiver.storage.pages_and_source_hints import insert_row, moment, stamp
 

@@ -25,7 +25,7 @@ from archiver.items import (
     PageKind,
     PageResult,
 )
-from archiver.markup.marks import captions_of, join_marks, pack_marks, unpack_marks
+from archiver.markup.text_marks import captions_of, join_marks, pack_marks, unpack_marks
 from archiver.storage import pages_and_source_hints as pages
 from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.article_tables.article_urls_and_identification import add_aliases
