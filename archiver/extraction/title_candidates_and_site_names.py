@@ -1,5 +1,5 @@
-"""Collects title candidates (the heading of the post, the titles that the page declares, the title in a feed or API), and
-finds the names of the site, which are not part of a title.
+"""Collects title candidates (the heading of the post, the titles that the page declares, the title in a feed or API),
+and finds the names of the site, which are not part of a title.
 """
 
 from __future__ import annotations
