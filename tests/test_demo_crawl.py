@@ -130,3 +130,20 @@ def test_a_second_crawl_shows_what_changed_and_asks_for_little(crawled: tuple[De
     state, *findings = archiver("status", "--health", "--archive", str(archive)).stdout.splitlines()
     assert (state, len(findings)) == ("green: 1 site (green)", 1)
     assert all(demo.blog.url(post) in findings[0] for post in demo.blog.every_post if post.gone)
+    shown = json.loads(archiver("runs", "show", "2", "--json", "--archive", str(archive)).stdout)
+    [gone] = [p for p in demo.blog.every_post if p.gone]
+    assert [(one["change"], one["url"]) for one in shown] == [
+        ("new", demo.blog.url(demo.blog.post(105))),
+        *[("revised", url) for url, record in found.items() if record["revision"] == 2],
+        ("alias", demo.blog.url(moved)),
+        ("gone", demo.blog.url(gone)),
+    ]
+    details = [one["details"] for one in shown]
+    assert details == ["", "title, body", "body, markup", "new address", "the server answers 410"]
+
+
+def test_a_run_shows_the_articles_that_it_stored(crawled: tuple[Demo, Path]) -> None:
+    _, archive = crawled
+    shown = json.loads(archiver("runs", "show", "1", "--json", "--archive", str(archive)).stdout)
+    assert len(shown) == rows(archive, "select count(*) from revisions where run_id = 1 and revision = 1")[0][0]
+    assert {one["change"] for one in shown} == {"new"}

@@ -32,6 +32,7 @@ from archiver.sites.archiver_toml import config_file, effective_settings, load_c
 from archiver.storage.archive_opening_and_transactions import environment_error, open_archive, opened, writing
 from archiver.storage.backup_and_check_records import BackupRecord, read_backups
 from archiver.storage.locks import scheduler_process
+from archiver.storage.run_records_and_statistics import Counts
 from archiver.storage.sites_settings_and_rules import Mute, find_site, read_mute
 
 # Health, also as exit codes for monitoring
@@ -374,17 +375,25 @@ def format_health(health: dict[str, Any] | None) -> list[str]:
     ]
 
 
-def suggest_searches(archive: str, site: str, new: int) -> list[str]:
-    """Returns lines with up to three example searches that find something of a site that was crawled. Returns [] if the
-    crawl stored no new articles (`new` is 0).
+def suggest_commands(archive: str, site: str, counts: Counts) -> list[str]:
+    """Returns lines with commands to try after a crawl of a site: up to three searches that find something of it after
+    the first crawl, and after a later one the command that shows its changes. Returns [] if it changed nothing.
     """
-    if not new:
+    if not (counts.new or counts.revised or counts.gone):
         return []
     try:
         db = open_archive(archive, read_only=True)
     except ArchiverError:
         return []
+    options = "" if archive == DEFAULT_ARCHIVE else f" --archive {shlex.quote(archive)}"
     try:
+        last, has_earlier = db.execute(
+            "select max(r.id), max(r.id) > min(iif(r.new > 0, r.id, null)) from runs r "
+            "join sites s on s.id = r.site_id where s.name = ?",
+            [site],
+        ).fetchone()
+        if has_earlier:
+            return ["Try:", f"  archiver runs show {last}{options}"]
         hints = [
             _suggest_word(db, site),
             _suggest_option(db, site, "category", "categories", "article_categories", "category_id"),
@@ -395,7 +404,6 @@ def suggest_searches(archive: str, site: str, new: int) -> list[str]:
             hints[0] = f"--site {shlex.quote(site)}"
     finally:
         db.close()
-    options = "" if archive == DEFAULT_ARCHIVE else f" --archive {shlex.quote(archive)}"
     chosen = [h for h in (hints[0], hints[3], hints[1], hints[2]) if h][:3]
     return ["Try:", *(f"  archiver search {h}{options}" for h in chosen)] if chosen else []
 

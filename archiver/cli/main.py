@@ -327,6 +327,16 @@ def _refuse_miscopied(command: click.Command | None, args: Sequence[str]) -> Non
             raise click.UsageError(f"A non-breaking space follows {name}. Type a space in its place.")
 
 
+def _advise_below(group: str | None, word: str, commands: list[str]) -> str:
+    """Returns a sentence with what was meant by `word`, which is none of the `commands` of a group, or ""."""
+    if group == "sites" and re.search(r"[.:]", word):
+        return f" Did you mean 'archiver sites show {word}'?"
+    if group == "runs" and word.isdecimal():
+        return f" Did you mean 'archiver runs show {word}'?"
+    meant = BELOW_MEANT.get(word.lower())
+    return f" Did you mean {meant!r}?" if meant in commands else _guess(word, commands)
+
+
 def _guess(word: str, known: Iterable[str]) -> str:
     """Returns a question for the known word that is most similar to a mistyped word; "" if none is similar."""
     found = min(known, key=lambda one: count_typos(word.lower(), one, len(word)), default="")
@@ -460,11 +470,7 @@ class LazyGroup(click.Group):
         except click.exceptions.NoSuchCommand as error:
             if error.ctx is None or error.ctx is ctx or not isinstance(error.ctx.command, click.Group):
                 raise
-            below = error.ctx.command.list_commands(error.ctx)
-            meant = BELOW_MEANT.get(error.command_name.lower())
-            advice = f" Did you mean {meant!r}?" if meant in below else _guess(error.command_name, below)
-            if not advice and error.ctx.info_name == "sites" and re.search(r"[.:]", error.command_name):
-                advice = f" Did you mean 'archiver sites show {error.command_name}'?"
+            advice = _advise_below(error.ctx.info_name, error.command_name, error.ctx.command.list_commands(error.ctx))
             message = f"There is no command '{error.ctx.info_name} {error.command_name}'.{advice}"
             raise click.exceptions.NoSuchCommand(error.command_name, message, ctx=error.ctx) from None
         except click.BadParameter as error:

@@ -269,6 +269,7 @@ class MergeResult:
     - `joined`: articles that this archive already had.
     - `revised`: those of the `joined` articles that got a new revision.
     - `removed`: posts that were left out because this archive contains their tombstones.
+    - `captures`, `pages`: new captures; pages that are new or changed.
     - `lost`: the names of WARC files that the other archive lacks.
     - `searches_kept_out`: the names of saved searches that were not copied because this archive has a different query
       under the same name.
@@ -396,7 +397,6 @@ class _Merge:
 
     def _page(self, row: dict[str, Any]) -> None:
         found = self._db.execute("select ours from merged_articles where theirs = ?", [row["article_id"]]).fetchone()
-        merge_page(
+        self._out.pages += merge_page(
             self._db, self._theirs, row, self._sites[row["site_id"]], found[0] if found else None, self._captures
         )
-        self._out.pages += 1

@@ -198,14 +198,17 @@ _FETCH_COLUMNS = (
 
 def merge_page(
     db: Database, theirs: Database, row: Row, site_id: int, article_id: int | None, captures: CaptureMerge
-) -> None:
-    """Merges a page of the other archive, given as its row, into the pages table. `article_id` is the ID in this
-    archive of the article that the page shows, None if it shows none. If both archives have fetched the page, the
-    result of the later fetch is kept. A page that neither archive has fetched is trap-excluded only if both archives
-    have excluded it.
+) -> bool:
+    """Merges a page of the other archive, given as its row, into the pages table. Returns True if the page is new or
+    changed in this archive.
+
+    `article_id` is the ID in this archive of the article that the page shows, None if it shows none. If both archives
+    have fetched the page, the result of the later fetch is kept. A page that neither archive has fetched is
+    trap-excluded only if both archives have excluded it.
     """
     own = next(iter(db.query("select * from pages where urlkey = ?", [row["urlkey"]])), None)
     newer = own is None or _is_newer(own, row)
+    news: Row = {}
     if own is None:
         db.table("pages").insert(
             {
@@ -226,6 +229,7 @@ def merge_page(
             )
     _merge_sources(db, theirs, row["id"], page_id)
     _merge_hints(db, theirs, _SamePage(row["id"], page_id, newer), captures)
+    return own is None or bool(news)
 
 
 def _is_newer(own: Row, row: Row) -> bool:

@@ -1,5 +1,5 @@
-"""What a person decides about doubtful changes of a crawl: takes back the changes of a run, or releases the held pages
-of a site.
+"""What a person sees of the changes of a run, and decides about doubtful ones: lists the changes of a run, takes them
+back, or releases the held pages of a site.
 
 Undoing a run deletes no revision, capture or article: a revision stays in the history, marked as undone, and a new
 article is withdrawn. Releasing held pages either makes them due, or accepts them, that is, stores the new state that
@@ -65,7 +65,7 @@ def undo_run(db: Database, number: int, at: datetime, *, dry_run: bool = False) 
 
     Raises RunNotFound if there is no such run, or if it was undone before.
     """
-    row = _find_run(db, number)
+    row = _run_to_undo(db, number)
     with writing(db):
         db.execute("savepoint undoing")
         done = _Undoing(db, row, at, UndoneRun(number, row["site"])).undo()
@@ -76,15 +76,17 @@ def undo_run(db: Database, number: int, at: datetime, *, dry_run: bool = False) 
     return done
 
 
-def _find_run(db: Database, number: int) -> dict[str, Any]:
-    row = next(
-        iter(
-            db.query("select r.*, s.name as site from runs r join sites s on s.id = r.site_id where r.id = ?", [number])
-        ),
-        None,
-    )
+def _run(db: Database, number: int) -> dict[str, Any]:
+    """Returns the row of a run, with the name of its site as `site`. Raises RunNotFound if there is no such run."""
+    rows = db.query("select r.*, s.name as site from runs r join sites s on s.id = r.site_id where r.id = ?", [number])
+    row = next(rows, None)
     if row is None:
         raise RunNotFound(str(number), f"There is no run {number}. 'archiver runs' lists the runs.")
+    return row
+
+
+def _run_to_undo(db: Database, number: int) -> dict[str, Any]:
+    row = _run(db, number)
     if row["undone_at"]:
         raise RunNotFound(
             str(number), f"Run {number} was undone before, at {row['undone_at'][:16].replace('T', ' ')} UTC."
@@ -148,8 +150,60 @@ class _Undoing:
         return new
 
 
-def list_runs(db: Database, site_id: int | None = None, limit: int = _MAX_RUNS) -> list[dict[str, Any]]:
-    """Returns the runs of a site, or of all sites if `site_id` is None, newest first.
+_CHANGES = {
+    "new": (
+        "select a.id as article, a.title, a.url, '' as details from revisions r join articles a on a.id = r.article_id "
+        "where r.run_id = :run and r.revision = 1 order by a.id"
+    ),
+    "revised": (
+        "select a.id as article, a.title, a.url, (select group_concat(value, ', ') from json_each(r.changed)) || "
+        "iif(r.undone_at is null, '', ' (taken back)') as details from revisions r "
+        "join articles a on a.id = r.article_id where r.run_id = :run and r.revision > 1 order by a.id, r.revision"
+    ),
+    "alias": (
+        "select a.id as article, a.title, s.url, iif(s.kind = 'url', 'new address', s.kind) as details from aliases s "
+        "join articles a on a.id = s.article_id where a.site = :site and s.first_seen between :begin and :end "
+        "and a.first_seen < :begin order by a.id, s.url"
+    ),
+    "gone": (
+        "select a.id as article, a.title, a.url, (select max(p.reason) from pages p where p.article_id = a.id "
+        "and p.outcome = 'gone') as details from articles a where a.site = :site and a.gone_at between :begin and :end "
+        "order by a.id"
+    ),
+    "held": (
+        "select p.article_id as article, a.title, p.url, h.rule as details from held_pages h "
+        "join pages p on p.id = h.page_id left join articles a on a.id = p.article_id where h.run_id = :run "
+        "order by p.url"
+    ),
+    "failed": (
+        "select p.article_id as article, a.title, p.url, p.reason as details from pages p "
+        "left join articles a on a.id = p.article_id where p.site_id = :site_id and p.outcome = 'failed' "
+        "and p.fetched_at between :begin and :end order by p.url"
+    ),
+}
+"""The queries of what a run did, by the kind of change."""
+
+
+def list_run_changes(db: Database, number: int) -> list[dict[str, Any]]:
+    """Returns what a run did to articles, in the order of `_CHANGES`. Deleted posts, held pages and failed pages are
+    listed only as long as they are in that state.
+
+    Keys: change (new, revised, alias, gone, held or failed), article (the ID, or None), title, url, and details (the
+    changed fields of a revision, the kind of an alias, why a post is gone or a page failed, or the rule that held it).
+
+    Raises RunNotFound if there is no such run.
+    """
+    run = _run(db, number)
+    values = {"run": number, **{name: run[name] for name in ("site", "site_id")}}
+    values |= {"begin": run["started_at"], "end": run["finished_at"] or stamp(datetime.max)}
+    return [{"change": change, **one} for change, query in _CHANGES.items() for one in db.query(query, values)]
+
+
+def list_runs(
+    db: Database, site_id: int | None = None, number: int | None = None, limit: int = _MAX_RUNS
+) -> list[dict[str, Any]]:
+    """Returns the runs of a site, or of all sites if `site_id` is None, newest first; only the run with the ID `number`
+    if it is given.
 
     Keys: run (the ID), site, started_at, outcome, reason, the counts new, revised, gone, held, accepted (held pages
     whose new state was stored) and failed, taken_back (how many of the run's revisions were undone), and undone_at.
@@ -160,9 +214,9 @@ def list_runs(db: Database, site_id: int | None = None, limit: int = _MAX_RUNS) 
             "r.accepted, r.failed, coalesce(u.revisions, 0) as taken_back, r.undone_at "
             "from runs r join sites s on s.id = r.site_id "
             "left join (select run_id, count(*) as revisions from revisions where undone_at is not null "
-            "group by run_id) u on u.run_id = r.id where ? is null or r.site_id = ? "
-            "order by r.id desc limit ?",
-            [site_id, site_id, limit],
+            "group by run_id) u on u.run_id = r.id where (:site is null or r.site_id = :site) "
+            "and (:run is null or r.id = :run) order by r.id desc limit :limit",
+            {"site": site_id, "run": number, "limit": limit},
         )
     )
 

@@ -187,6 +187,8 @@ MISTAKES: tuple[tuple[str, int, str], ...] = (
     ("crawl --limit 0", 2, "'--limit': 0 is too small: the least is 1"),
     ("crawl --full --missing", 2, "--full cannot be combined with --missing"),
     ("runs undo 99", 1, "There is no run 99"),
+    ("runs show 99", 1, "There is no run 99"),
+    ("runs 7", 2, "Did you mean 'archiver runs show 7'?"),
 )
 
 SENTENCE = re.compile(r"(?:Error: )?[A-Z'\".\w].*[.?!)]$")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import pty
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from click.testing import CliRunner
 
 import archiver
 from archiver.cli.main import COMMANDS, cli
+from archiver.cli.run_and_health_output import suggest_commands
 from archiver.errors import ArchiverError, ContactMissing
+from archiver.storage.run_records_and_statistics import Counts
 from tests.runner import Runner, fault, in_process
 from tests.spiders.site_server import home, serving
 
@@ -195,3 +198,21 @@ def test_a_day_that_cannot_be_read_is_refused_in_one_sentence() -> None:
     done = in_process("crawl", "--since", "yesterday", "https://low.example")
     assert done.exit_code == 2
     assert "'yesterday' is not a date. Use a day such as 2024-05-31." in done.stderr
+
+
+def suggested_after(archive: Path, **counts: int) -> list[str]:
+    return suggest_commands(str(archive), "harbour.example", Counts(**counts))
+
+
+def test_a_first_crawl_suggests_searches(own_archive: Path) -> None:
+    with closing(sqlite3.connect(own_archive)) as db, db:
+        db.execute("delete from runs where id > 1")
+    assert suggested_after(own_archive, new=2)[1].startswith("  archiver search ")
+
+
+def test_a_later_crawl_suggests_the_command_that_shows_its_changes(archive: Path) -> None:
+    assert suggested_after(archive, revised=1) == ["Try:", f"  archiver runs show 2 --archive {archive}"]
+
+
+def test_a_crawl_that_changed_nothing_suggests_nothing(archive: Path) -> None:
+    assert suggested_after(archive, unchanged=3) == []

@@ -41,6 +41,13 @@ def test_a_merge_into_an_empty_archive_is_complete(tmp_path: Path) -> None:
     assert rows(into, duplicate) == rows(whole, duplicate)
 
 
+def test_a_repeated_merge_counts_nothing_but_known_articles(tmp_path: Path) -> None:
+    whole, into = make_all(tmp_path / "a"), tmp_path / "b" / "archive.db"
+    first, again = (json.loads(command(into, "merge", str(whole), "--json").output)[0] for _ in range(2))
+    assert first["pages"] > 0
+    assert {name for name, count in again.items() if isinstance(count, int) and count} == {"joined"}
+
+
 def test_files_with_the_same_name_are_both_kept(tmp_path: Path) -> None:
     a, b = make(tmp_path / "a", A), make(tmp_path / "b", [Seen(0, 5, 1)])
     names = [{file.name for file in (one.parent / "warc").iterdir()} for one in (a, b)]

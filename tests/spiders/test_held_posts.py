@@ -43,6 +43,22 @@ def test_why_says_that_a_page_is_held(cut: tuple[SiteServer, Path]) -> None:
     assert "held: its new state is not stored until it is confirmed" in said
 
 
+def test_a_run_shows_the_pages_that_it_held(cut: tuple[SiteServer, Path]) -> None:
+    site, archive = cut
+    shown = json.loads(archiver("runs", "show", "2", "--json", archive=archive).stdout)
+    assert {(one["change"], one["url"]) for one in shown} == {("held", f"{site.url}log-{n}/") for n in range(COUNT)}
+
+
+def test_a_run_shows_the_pages_that_failed(cut: tuple[SiteServer, Path]) -> None:
+    site, archive = cut
+    site.pages["/log-1/"] = Answer(b"", status=500)
+    crawl(site.url, "--full", archive=archive)
+    shown = json.loads(archiver("runs", "show", "3", "--json", archive=archive).stdout)
+    assert [(one["change"], one["url"]) for one in shown if one["change"] == "failed"] == [
+        ("failed", f"{site.url}log-1/")
+    ]
+
+
 def test_status_says_which_archived_posts_its_table_counts_as_held(cut: tuple[SiteServer, Path]) -> None:
     site, archive = cut
     shown = archiver("status", site.url, archive=archive).stdout

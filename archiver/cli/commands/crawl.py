@@ -31,7 +31,7 @@ from archiver.cli.crawl_health_and_notification_output import (
     note_posts_outside,
     read_advice_after_crawl,
     read_health_after_crawl,
-    suggest_searches,
+    suggest_commands,
 )
 from archiver.cli.shared_options import (
     archive_option,
@@ -416,7 +416,7 @@ def _print_results(archive: str, results: list[CrawlResult], found: dict[str, di
         )
     ]
     if len(results) == 1:
-        lines += suggest_searches(archive, results[0].site, results[0].counts.new)
+        lines += suggest_commands(archive, results[0].site, results[0].counts)
     for line in lines:
         click.echo(line)
 

@@ -1,8 +1,9 @@
-"""`archiver runs` lists the runs of crawls, and undoes what one of them did to articles."""
+"""`archiver runs` lists the runs of crawls, shows what one of them did to articles, and undoes it."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
@@ -11,7 +12,7 @@ from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import count_noun, format_time, print_json, print_table, print_values
 
 
-@click.group(short_help="List the runs of crawls, and undo one.", invoke_without_command=True)
+@click.group(short_help="List the runs of crawls, show or undo one.", invoke_without_command=True)
 @list_options
 @archive_option
 @click.pass_context
@@ -22,6 +23,7 @@ def runs(context: click.Context, form: str | None, archive: str) -> None:
     Examples:
       archiver runs
       archiver runs list blog.example.org --json
+      archiver runs show 12
       archiver runs undo 12 --dry-run
     """
     if context.invoked_subcommand is None:
@@ -40,6 +42,44 @@ def list_(site: str | None, form: str | None, archive: str) -> None:
       archiver runs list blog.example.org
     """
     _print_list(site, form, archive)
+
+
+@runs.command()
+@click.argument("run", type=int, shell_complete=complete("run"))
+@list_options
+@archive_option
+def show(run: int, form: str | None, archive: str) -> None:
+    """Show what RUN did: new articles, edits, new addresses, deleted posts, held and failed pages.
+
+    Deleted posts are shown as long as they are gone, held pages as long as they are held, and failed pages until they
+    are fetched.
+
+    \b
+    Examples:
+      archiver runs show 12
+      archiver runs show 12 --json
+
+    Exit code: 0 done; 1 there is no such run.
+    """
+    from archiver.maintenance.run_undoing_and_held_page_release import list_run_changes, list_runs
+    from archiver.storage.archive_opening_and_transactions import opened
+
+    with opened(archive, read_only=True) as db:
+        changes = list_run_changes(db, run)
+        found = list_runs(db, number=run)
+    if form:
+        print_values(changes, form)
+        return
+    _print_runs(found)
+    if not changes:
+        click.echo(f"Run {run} changed no article.")
+        return
+    click.echo()
+    headers = ("change", "article", "title", "details", "url")
+    rows = [(one["change"], str(one["article"] or ""), one["title"], one["details"], one["url"]) for one in changes]
+    print_table(headers, rows, numbers=(1,))
+    if any(one["change"] == "revised" for one in changes):
+        click.echo("'archiver diff ARTICLE' shows an edit.")
 
 
 @runs.command()
@@ -93,6 +133,10 @@ def _print_list(site: str | None, form: str | None, archive: str) -> None:
     if not found:
         click.echo("There are no runs yet. 'archiver crawl URL' starts one.")
         return
+    _print_runs(found)
+
+
+def _print_runs(found: list[dict[str, Any]]) -> None:
     headers = (
         "run",
         "site",
