@@ -15,11 +15,11 @@ from pathlib import Path
 
 import click
 import pytest
+from archiver.cli.run_and_health_output import suggest_commands
 from click.testing import CliRunner
 
 import archiver
 from archiver.cli.main import COMMANDS, cli
-from archiver.cli.run_and_health_output import suggest_commands
 from archiver.errors import ArchiverError, ContactMissing
 from archiver.storage.run_records_and_statistics import Counts
 from tests.runner import Runner, fault, in_process
