@@ -94,7 +94,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("import", "Collect", "Import captures from WARC, ARC and WACZ files or from a web archive."),
     CommandEntry("merge", "Collect", "Merge other archives into this one."),
     CommandEntry("sites", "Collect", "List and change the sites of the archive."),
-    CommandEntry("runs", "Collect", "List the runs of crawls, and undo one.", "commands.runs_and_undo"),
+    CommandEntry("runs", "Collect", "List the runs of crawls, show or undo one.", "commands.runs_and_undo"),
     CommandEntry("reextract", "Collect", "Extract stored captures again with the current extraction."),
     CommandEntry("remove", "Collect", "Remove posts and their captures permanently.", "commands.remove_posts"),
     CommandEntry(

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import click
 import pytest
-from archiver.cli.run_and_health_output import suggest_commands
 from click.testing import CliRunner
 
 import archiver
+from archiver.cli.crawl_health_and_notification_output import suggest_commands
 from archiver.cli.main import COMMANDS, cli
 from archiver.errors import ArchiverError, ContactMissing
 from archiver.storage.run_records_and_statistics import Counts
