@@ -334,8 +334,8 @@ def pages_to_rejudge(
 
 @dataclass(frozen=True, slots=True)
 class UntakenPages:
-    """Pages that have the form of the site's posts, but were not stored as posts: their number, the `rule` that decided
-    that they are not posts, and the URL of one of them.
+    """Pages that look like the site's posts, but were not stored as posts: their number, the `rule` that decided that
+    they are not posts, and the URL of one of them.
     """
 
     rule: str
@@ -343,19 +343,67 @@ class UntakenPages:
     example: str
 
 
+_BY_ADDRESS = frozenset(("date address", "listing address", "page address"))
+_BY_APPEARANCE = GUESSES - _BY_ADDRESS - {"documentation", "kind given by its source", "search form", OTHER_FORM_RULE}
+"""The rules by which only the appearance of a page decides, and neither its address nor the site's other pages."""
+_MIN_POSTS = 3
+_NEARLY_ALL = 0.9
+_IS_ENTRY = (
+    "exists (select 1 from page_discoveries d where d.page_id = p.id and d.source in ('listing', 'feed', 'api'))"
+)
+
+
 def untaken_pages(db: Database, site_id: int) -> list[UntakenPages]:
-    """Returns the pages of a site that have the form of its posts but were not stored as posts. They are grouped by
-    rule; the most frequent rule comes first.
+    """Returns the pages of a site that look like its posts but were not stored as posts. They are grouped by rule; the
+    most frequent rule comes first.
+
+    Pages that a listing, a feed or an API shows as entries look like posts if they have the form of posts, or if most
+    pages with addresses of their pattern are posts and nothing but their appearance speaks against it. Other pages look
+    like posts if they have the form of posts, which are not entries either, and if their address says nothing else.
     """
     rows = db.execute(
         # The tables are joined in this order because a site has few pages that are not articles and many that are
         # posts.
-        "select coalesce(p.rule, ''), count(*), min(p.url) from pages p cross join page_forms f on f.page_id = p.id "
-        "cross join forms o on o.id = f.form_id where p.site_id = ? and p.outcome = 'not-article' and o.kind = 'post' "
-        "group by 1 order by 2 desc, 1",
-        [site_id],
-    )
-    return [UntakenPages(*row) for row in rows]
+        f"select coalesce(p.rule, ''), p.url, o.id, o.kind = 'post', o.address, {_IS_ENTRY} "
+        "from pages p cross join page_forms f on f.page_id = p.id cross join forms o on o.id = f.form_id "
+        "where p.site_id = ? and p.outcome = 'not-article' and (o.kind = 'post' or o.kind is null and p.rule in "
+        "(select value from json_each(?)))",
+        [site_id, json.dumps(sorted(_BY_APPEARANCE))],
+    ).fetchall()
+    listed = {form_id for _, _, form_id, has_form, _, is_entry in rows if has_form and not is_entry}
+    listed = {form_id for form_id in listed if _are_entries(db, form_id)}
+    of_posts = {address for _, _, _, has_form, address, is_entry in rows if is_entry and not has_form}
+    of_posts = {address for address in of_posts if _is_address_of_posts(db, site_id, address)}
+    found: dict[str, list[str]] = {}
+    for rule, url, form_id, has_form, address, is_entry in rows:
+        if is_entry:
+            looks_like_post = has_form or address in of_posts
+        else:
+            looks_like_post = has_form and form_id not in listed and rule not in _BY_ADDRESS
+        if looks_like_post:
+            found.setdefault(rule, []).append(url)
+    ordered = sorted(found.items(), key=lambda one: (-len(one[1]), one[0]))
+    return [UntakenPages(rule, len(urls), min(urls)) for rule, urls in ordered]
+
+
+def _is_address_of_posts(db: Database, site_id: int, address: str) -> bool:
+    """Returns True if at least three posts, and most pages, with addresses of this pattern were stored as posts."""
+    pages, posts = db.execute(
+        f"select count(*), coalesce(sum(p.outcome in {_TAKEN}), 0) from forms o join page_forms f on f.form_id = o.id "
+        "join pages p on p.id = f.page_id where o.site_id = ? and o.address = ?",
+        [site_id, address],
+    ).fetchone()
+    return bool(posts >= _MIN_POSTS and 2 * posts > pages)
+
+
+def _are_entries(db: Database, form_id: int) -> bool:
+    """Returns True if a listing, a feed or an API shows nearly all posts of a form as entries."""
+    posts, entries = db.execute(
+        f"select count(*), coalesce(sum({_IS_ENTRY}), 0) from page_forms f join pages p on p.id = f.page_id "
+        f"where f.form_id = ? and p.outcome in {_TAKEN}",
+        [form_id],
+    ).fetchone()
+    return bool(entries >= _NEARLY_ALL * posts)
 
 
 def pages_without_form(db: Database, site_id: int) -> Iterator[tuple[int, str, int, bool]]:
