@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from archiver import extract
 from archiver.extraction import candidate_choice
-from archiver.extraction.post_locator import title_in_url, title_similarity
+from archiver.extraction.page import parse_page
+from archiver.extraction.post_locator import names_in_headings, title_in_url, title_similarity
 from archiver.extraction.title import repair_mojibake_title, restore_lost_characters, without_section, without_site
 from archiver.items import Candidate
 
@@ -62,6 +63,28 @@ def test_a_first_heading_with_the_name_of_the_site_is_not_the_title(
 ) -> None:
     page = _PAGE.format(title=title, first=first, kind="post", heading=heading)
     assert extract(page.encode(), f"http://quay.example{path}").title == expected
+
+
+_BANNER = """<html lang="en"><head><title>{title}</title></head><body>{banner}
+<div class="text"><h2>{heading}</h2><p>12 March 2024</p><p>The ferry moves to the north quay on Monday, since the old
+pier is closed for repairs until June, and the new timetable hangs at both landings.</p></div></body></html>"""
+_MENU = '<nav><a href="/posts/">Posts</a><a href="/about/">About</a></nav>'
+
+
+@pytest.mark.parametrize("title", [f"{_MOVES} - {_NAME}", f"{_NAME} | {_MOVES}", f"{_MOVES} - Ferries - {_NAME}"])
+@pytest.mark.parametrize(
+    ("banner", "is_name"),
+    [
+        (f"<header><h1>{_NAME}</h1>{_MENU}</header>", True),
+        (f"<header><h2>{_NAME}</h2>{_MENU}</header>", True),
+        (f"<header><h2>{_NAME}</h2></header>{_MENU}", False),
+    ],
+)
+def test_a_heading_above_the_menu_that_title_has_beside_a_heading_below_is_the_name(
+    title: str, banner: str, is_name: bool
+) -> None:
+    page = parse_page(_BANNER.format(title=title, banner=banner, heading=_MOVES), "http://quay.example/17")
+    assert (_NAME in names_in_headings(page)) is is_name
 
 
 def test_mojibake_in_a_title_is_repaired() -> None:
