@@ -33,6 +33,7 @@ from archiver.markup import lazy_regex
 
 _SEPARATOR = lazy_regex(r"\s+[|·•»«›‹–—:~/\\-]+\s+|\s*[｜|»«]\s*|(?<=\S)_(?=\S)|\s+::\s+|(?<=\S):\s+|\s*—\s*")
 _BAR = lazy_regex(r"\s+[|·•»]\s+|\s*｜\s*")
+_BARS = ("| ", "｜")
 _MAX_LOST = 5
 _LOST, _LOST_IN_WORD = lazy_regex("[?\ufffd]"), lazy_regex(r"\w\?\w")
 _PERMALINK = lazy_regex(r"\s*[#¶§🔗∞]\s*$")
@@ -199,9 +200,11 @@ def without_site(title: str, names: list[str], host: str, path: str = "") -> str
 
 
 def _is_name_only(title: str, names: list[str]) -> bool:
-    """Returns True if a title consists only of the site's name and a separator, as it does if a post has no title."""
+    """Returns True if a title consists only of the site's name and a separator, as it does if a post has no title. What
+    follows a bar at the beginning is a name, even if it is not one of the known `names`.
+    """
     rest = SIGNS_AT_START.sub("", SIGNS_AT_END.sub("", title))
-    return rest != title and fold_text(rest) in {fold_text(name) for name in names}
+    return rest != title and (title.startswith(_BARS) or fold_text(rest) in {fold_text(name) for name in names})
 
 
 def _host_labels(host: str) -> set[str]:

@@ -33,6 +33,7 @@ from archiver.items import Candidate
         ("Lumo moves the ferry", ["Lumo"], "h.example", "/lumo-moves-the-ferry", "Lumo moves the ferry"),
         ("Ferry - Harbour", ["Harbour"], "h.example", "/a", "Ferry"),
         ("| Harbour News", ["Harbour News"], "h.example", "/a", ""),
+        ("| Notes from the harbour", [], "h.example", "/a", ""),
         ("Harbour News -", ["Harbour News"], "h.example", "/a", ""),
         ("Harbour News", ["Harbour News"], "h.example", "/a", "Harbour News"),
     ],
