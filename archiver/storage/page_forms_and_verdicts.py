@@ -346,44 +346,72 @@ class UntakenPages:
 _BY_ADDRESS = frozenset(("date address", "listing address", "page address"))
 _BY_APPEARANCE = GUESSES - _BY_ADDRESS - {"documentation", "kind given by its source", "search form", OTHER_FORM_RULE}
 """The rules by which only the appearance of a page decides, and neither its address nor the site's other pages."""
-_MIN_POSTS = 3
-_NEARLY_ALL = 0.9
-_IS_ENTRY = (
-    "exists (select 1 from page_discoveries d where d.page_id = p.id and d.source in ('listing', 'feed', 'api'))"
-)
+_MIN_POSTS, _MIN_ENTRIES = 3, 2
+_IS_ENTRY = "exists (select 1 from page_discoveries d where d.page_id = p.id and d.source = 'listing')"
 
 
 def untaken_pages(db: Database, site_id: int) -> list[UntakenPages]:
     """Returns the pages of a site that look like its posts but were not stored as posts. They are grouped by rule; the
     most frequent rule comes first.
 
-    Pages that a listing, a feed or an API shows as entries look like posts if they have the form of posts, or if most
-    pages with addresses of their pattern are posts and nothing but their appearance speaks against it. Other pages look
-    like posts if they have the form of posts, which are not entries either, and if their address says nothing else.
+    Pages that a listing of posts shows as entries look like posts if they have the form of posts, or if most pages with
+    addresses of their pattern are posts and nothing but their appearance speaks against it. Other pages look like posts
+    if they have the form of posts, which are not entries either, and if their address says nothing else. That a feed
+    lists a page proves nothing: some feeds list all pages of a site, and an entry with a date is always a post.
     """
     rows = db.execute(
         # The tables are joined in this order because a site has few pages that are not articles and many that are
         # posts.
-        f"select coalesce(p.rule, ''), p.url, o.id, o.kind = 'post', o.address, {_IS_ENTRY} "
+        "select coalesce(p.rule, ''), p.url, o.id, o.kind = 'post', o.address, "
+        "(select d.found_on_page_id from page_discoveries d where d.page_id = p.id and d.source = 'listing') "
         "from pages p cross join page_forms f on f.page_id = p.id cross join forms o on o.id = f.form_id "
         "where p.site_id = ? and p.outcome = 'not-article' and (o.kind = 'post' or o.kind is null and p.rule in "
         "(select value from json_each(?)))",
         [site_id, json.dumps(sorted(_BY_APPEARANCE))],
     ).fetchall()
-    listed = {form_id for _, _, form_id, has_form, _, is_entry in rows if has_form and not is_entry}
+    lists = {number for number in {row[-1] for row in rows} if number is not None and _lists_posts(db, number)}
+    suspects = [
+        _Suspect(rule, url, form_id, bool(has_form), address, number in lists)
+        for rule, url, form_id, has_form, address, number in rows
+    ]
+    listed = {one.form_id for one in suspects if one.has_form and not one.is_entry}
     listed = {form_id for form_id in listed if _are_entries(db, form_id)}
-    of_posts = {address for _, _, _, has_form, address, is_entry in rows if is_entry and not has_form}
+    of_posts = {one.address for one in suspects if one.is_entry and not one.has_form}
     of_posts = {address for address in of_posts if _is_address_of_posts(db, site_id, address)}
     found: dict[str, list[str]] = {}
-    for rule, url, form_id, has_form, address, is_entry in rows:
-        if is_entry:
-            looks_like_post = has_form or address in of_posts
+    for one in suspects:
+        if one.is_entry:
+            looks_like_post = one.has_form or one.address in of_posts
         else:
-            looks_like_post = has_form and form_id not in listed and rule not in _BY_ADDRESS
+            looks_like_post = one.has_form and one.form_id not in listed and one.rule not in _BY_ADDRESS
         if looks_like_post:
-            found.setdefault(rule, []).append(url)
+            found.setdefault(one.rule, []).append(one.url)
     ordered = sorted(found.items(), key=lambda one: (-len(one[1]), one[0]))
     return [UntakenPages(rule, len(urls), min(urls)) for rule, urls in ordered]
+
+
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    """A page that may be a post although it was not stored as one. `has_form`: its form is a form of posts; `is_entry`:
+    a listing of posts shows it.
+    """
+
+    rule: str
+    url: str
+    form_id: int
+    has_form: bool
+    address: str
+    is_entry: bool
+
+
+def _lists_posts(db: Database, listing_id: int) -> bool:
+    """Returns True if at least two entries, and most entries, of a listing page were stored as posts."""
+    entries, posts = db.execute(
+        f"select count(*), coalesce(sum(p.outcome in {_TAKEN}), 0) from pages l "
+        "join json_each('[' || coalesce(l.listed, '') || ']') e join pages p on p.id = e.value where l.id = ?",
+        [listing_id],
+    ).fetchone()
+    return bool(posts >= _MIN_ENTRIES and 2 * posts > entries)
 
 
 def _is_address_of_posts(db: Database, site_id: int, address: str) -> bool:
@@ -397,13 +425,13 @@ def _is_address_of_posts(db: Database, site_id: int, address: str) -> bool:
 
 
 def _are_entries(db: Database, form_id: int) -> bool:
-    """Returns True if a listing, a feed or an API shows nearly all posts of a form as entries."""
+    """Returns True if listings show most posts of a form as entries."""
     posts, entries = db.execute(
         f"select count(*), coalesce(sum({_IS_ENTRY}), 0) from page_forms f join pages p on p.id = f.page_id "
         f"where f.form_id = ? and p.outcome in {_TAKEN}",
         [form_id],
     ).fetchone()
-    return bool(entries >= _NEARLY_ALL * posts)
+    return bool(2 * entries > posts)
 
 
 def pages_without_form(db: Database, site_id: int) -> Iterator[tuple[int, str, int, bool]]:

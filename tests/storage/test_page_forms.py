@@ -42,9 +42,9 @@ def site_id(db: Database) -> int:
     return int(db.execute("select id from sites").fetchone()[0])
 
 
-def page(db: Database, number: int, source: DiscoverySource = DiscoverySource.LINK) -> int:
+def page(db: Database, number: int, source: DiscoverySource = DiscoverySource.LINK, found_on: str = "") -> int:
     url = f"https://quay.example/{number}/"
-    record_discovered_urls(db, site_id(db), [DiscoveredURL(url, source)], NOW)
+    record_discovered_urls(db, site_id(db), [DiscoveredURL(url, source, found_on=found_on)], NOW)
     found = page_id_at(db, urlkey(url))
     assert found is not None
     return found
@@ -117,11 +117,13 @@ def test_verdicts_are_stored_with_their_reason(db: Database) -> None:
 @dataclass(frozen=True, slots=True)
 class Doubted:
     """A page beside ten posts whose form was judged to be of posts or not judged (`verdict`), that was set aside by
-    `rule`. The posts have the address pattern "s/s" and the source `posts_from`.
+    `rule`. The posts have the address pattern "s/s" and the source `posts_from`. `beside_posts`: the listing that shows
+    the page shows posts, too.
     """
 
     rule: str = "undated"
     source: DiscoverySource = DiscoverySource.LISTING
+    beside_posts: bool = True
     address: str = "s/s"
     tokens: frozenset[int] = TOKENS
     verdict: PageKind | None = None
@@ -136,9 +138,12 @@ FORM_OF_POSTS, LINK = PageKind.POST, DiscoverySource.LINK
     [
         (Doubted(), True),
         (Doubted("list of links"), True),
+        (Doubted(beside_posts=False), False),
+        (Doubted(beside_posts=False, verdict=FORM_OF_POSTS), False),
         (Doubted("page address"), False),
         (Doubted(source=LINK), False),
-        (Doubted(source=DiscoverySource.FEED), True),
+        (Doubted(source=DiscoverySource.FEED), False),
+        (Doubted(source=DiscoverySource.FEED, verdict=FORM_OF_POSTS), False),
         (Doubted(tokens=frozenset({1})), True),
         (Doubted(address="s"), False),
         (Doubted(verdict=FORM_OF_POSTS), True),
@@ -154,7 +159,11 @@ def test_a_page_that_looks_like_the_posts_is_told(db: Database, doubted: Doubted
     for n in range(10):
         forms.record(page(db, n, doubted.posts_from), PageForm(TOKENS, "s/s"))
     db.execute("update pages set outcome = 'archived'")
-    number = page(db, 90, doubted.source)
+    ids = [row[0] for row in db.execute("select id from pages")]
+    home = page(db, 80)
+    shown = ids if doubted.beside_posts else ids[:1]
+    db.execute("update pages set kind = 'listing', listed = ? where id = ?", [",".join(map(str, shown)), home])
+    number = page(db, 90, doubted.source, found_on="https://quay.example/80/")
     form = forms.record(number, PageForm(doubted.tokens, doubted.address))
     db.execute("update pages set outcome = 'not-article', rule = ? where id = ?", [doubted.rule, number])
     db.execute("update forms set kind = ? where id = ?", [doubted.verdict, form])
