@@ -337,7 +337,7 @@ def _is_meta_part(el: Element) -> bool:
 def meta_blocks_in(body: Element) -> tuple[Element, ...]:
     """Returns the meta blocks at the start and the end of the element that holds a post's text."""
     top = body
-    while len(top) == 1 and not (top.text or "").strip() and top[0].tag in _LAYOUT_TAGS:
+    while len(top) == 1 and not (top.text or "").strip() and top[0].tag in _LAYOUT_TAGS | {"article"}:
         top = top[0]
     found: list[Element] = []
     if not (top.text or "").strip():
