@@ -242,8 +242,7 @@ class _Page:
             self.traps.setdefault(
                 known.url, DiscoveredURL(known.url, DiscoverySource.LINK, found_on=self.url, trap=known.rule)
             )
-        is_other = known.role == "page" and known.url != self.url and not self._is_page_zero(known.url)
-        return known if is_other else None
+        return known if known.role == "page" and known.url != self.url else None
 
     def _anchor(self, element: etree._Element) -> None:
         known = self._classify(element.get("href"))
@@ -279,6 +278,8 @@ class _Page:
             self.found[address] = DiscoveredURL(address, source, kind, self.url)
 
     def _pager(self, address: str) -> None:
+        if self._is_page_zero(address):
+            return
         kind = kind_by_address(address, self.scope.path)
         self.pagers.setdefault(address, DiscoveredURL(address, DiscoverySource.LINK, kind, self.url))
 

@@ -346,7 +346,7 @@ class UntakenPages:
 _BY_ADDRESS = frozenset(("date address", "listing address", "page address"))
 _BY_APPEARANCE = GUESSES - _BY_ADDRESS - {"documentation", "kind given by its source", "search form", OTHER_FORM_RULE}
 """The rules by which only the appearance of a page decides, and neither its address nor the site's other pages."""
-_MIN_POSTS, _MIN_ENTRIES = 3, 2
+_MIN_POSTS, _MIN_ENTRIES, _MOST_ENTRIES = 3, 2, 500
 _IS_ENTRY = "exists (select 1 from page_discoveries d where d.page_id = p.id and d.source = 'listing')"
 
 
@@ -366,8 +366,8 @@ def untaken_pages(db: Database, site_id: int) -> list[UntakenPages]:
         "(select d.found_on_page_id from page_discoveries d where d.page_id = p.id and d.source = 'listing') "
         "from pages p cross join page_forms f on f.page_id = p.id cross join forms o on o.id = f.form_id "
         "where p.site_id = ? and p.outcome = 'not-article' and (o.kind = 'post' or o.kind is null and p.rule in "
-        "(select value from json_each(?)))",
-        [site_id, json.dumps(sorted(_BY_APPEARANCE))],
+        f"({', '.join('?' * len(_BY_APPEARANCE))}))",
+        [site_id, *sorted(_BY_APPEARANCE)],
     ).fetchall()
     lists = {number for number in {row[-1] for row in rows} if number is not None and _lists_posts(db, number)}
     suspects = [
@@ -405,13 +405,13 @@ class _Suspect:
 
 
 def _lists_posts(db: Database, listing_id: int) -> bool:
-    """Returns True if at least two entries, and most entries, of a listing page were stored as posts."""
-    entries, posts = db.execute(
-        f"select count(*), coalesce(sum(p.outcome in {_TAKEN}), 0) from pages l "
-        "join json_each('[' || coalesce(l.listed, '') || ']') e join pages p on p.id = e.value where l.id = ?",
-        [listing_id],
+    """Returns True if at least two entries, and most of the first 500, of a listing page were stored as posts."""
+    row: Any = db.execute("select listed from pages where id = ?", [listing_id]).fetchone()
+    entries = list(map(int, row[0].split(",")))[:_MOST_ENTRIES] if row and row[0] else []
+    (posts,) = db.execute(
+        f"select count(*) from pages where id in ({', '.join('?' * len(entries))}) and outcome in {_TAKEN}", entries
     ).fetchone()
-    return bool(posts >= _MIN_ENTRIES and 2 * posts > entries)
+    return bool(posts >= _MIN_ENTRIES and 2 * posts > len(entries))
 
 
 def _is_address_of_posts(db: Database, site_id: int, address: str) -> bool:

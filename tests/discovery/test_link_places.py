@@ -112,7 +112,12 @@ def test_the_api_is_looked_for_on_demand() -> None:
         ("/news?cat=3", "/news?page=0", True),
     ],
 )
-def test_page_zero_of_a_list_is_the_list_itself(page: str, link: str, is_followed: bool) -> None:
+def test_page_zero_in_the_pager_of_a_list_is_the_list_itself(page: str, link: str, is_followed: bool) -> None:
     index = Index(lxml.html.fromstring(f"<html><body><nav class='pager'><a href='{link}'>Next</a></nav></body></html>"))
     found = parse_links(index, f"https://example.org{page}", SCOPE)
     assert bool(found.next_pages or found.links) is is_followed
+
+
+def test_a_post_with_the_number_zero_is_followed() -> None:
+    index = Index(lxml.html.fromstring("<html><body><p><a href='/p/0/'>The zeroth note</a></p></body></html>"))
+    assert [one.url for one in parse_links(index, "https://example.org/", SCOPE).links] == ["https://example.org/p/0/"]

@@ -467,7 +467,7 @@ def test_status_says_what_was_withdrawn_and_what_looks_like_a_post(
     )
     strange = diary.shell("Not yet", f'{main}<div class="pod"><a href="/d/1.html">later</a></div></div>')
     pages = {**diary.pages(), "/d/90.html": strange}
-    pages["/m/3.html"] = diary.listing("Month 3", ["/d/90.html", "/d/6.html", "/d/7.html"])
+    pages["/m/3.html"] = diary.listing("Month 3", ["/d/90.html", "/d/21.html", "/d/22.html"])
     with crawled(pages, tmp_path) as (_, archive):
         (state,) = json.loads(archiver("status", "--long", "--json", archive=archive).stdout)
         assert [(one["pages"], one["example"][-10:]) for one in state["untaken"]] == [(1, "/d/90.html")]
