@@ -97,8 +97,11 @@ def crawl(start: str, archive: Path, *options: str, **environment: str) -> tuple
 
 
 def export(archive: Path, to: Path) -> Path:
+    """Exports all articles. An archive without articles gives an empty file."""
     ran = archiver("export", "-f", "jsonl", "-o", str(to), "--archive", str(archive))
-    if ran.code:
+    if ran.code == 1 and "Nothing found" in ran.err:
+        to.write_text("", encoding="utf-8")
+    elif ran.code:
         raise SystemExit(f"The export of {archive} failed: {ran.err[-2000:]}")
     return to
 

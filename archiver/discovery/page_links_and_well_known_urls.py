@@ -23,6 +23,7 @@ from archiver.discovery.url_classifier_and_patterns import (
     is_part_feed,
     kind_by_address,
     origin_of,
+    page_number,
     path_and_query,
     series_of,
     with_origin,
@@ -102,6 +103,7 @@ _LINK_RELS = frozenset({"canonical", "alternate", "sitemap", "amphtml", *_NEXT_R
 _NEXT_DATA = ("data-next-url", "data-next-page-url", "data-next-page", "data-load-more-url")
 _MOST_NEXT_DATA = 20
 _LISTING_ENTRIES = 3
+_ZERO, _TAIL = lazy_regex(r"(?<!\d)0(?!\d)"), 20  # a page number is in the last characters of an address
 _MAX_URL_LENGTH = 4_000  # links with more characters than this are ignored, since they would fill the cache
 _MOST_SITE_LINKS = 2_048
 _MAX_TRAPS = 200
@@ -276,6 +278,8 @@ class _Page:
             self.found[address] = DiscoveredURL(address, source, kind, self.url)
 
     def _pager(self, address: str) -> None:
+        if self._is_page_zero(address):
+            return
         kind = kind_by_address(address, self.scope.path)
         self.pagers.setdefault(address, DiscoveredURL(address, DiscoverySource.LINK, kind, self.url))
 
@@ -287,6 +291,15 @@ class _Page:
             return True
         own = series_of(self.url).partition("#")[0].rstrip("/?")
         return bool(own) and own == path_and_query(address)[0].rstrip("/")
+
+    def _is_page_zero(self, address: str) -> bool:
+        """Returns True if an address is "page 0" of this page. Some themes link to it from the first page of a listing,
+        where there is no previous page: it does not exist, or shows the same as this page.
+        """
+        if not _ZERO.search(address[-_TAIL:]) or page_number(address) != 0:
+            return False
+        path, query = path_and_query(self.url)
+        return not query and series_of(address).partition("#")[0].rstrip("/?") == path.rstrip("/")
 
     def _link(self, element: etree._Element) -> None:
         href = element.get("href")

@@ -1203,7 +1203,7 @@ def _text_of_entry(post: Post, plan: BlockLayout, title: str, beside: BylineBloc
         plan = _without_meta_blocks(post, plan, main)
         if inside := _render_post(post, plan, main, _known_boilerplate(post.page, title, beside, main)):
             top, found = main, Body(inside, found.source, f"<{main.tag}>", found.confidence)
-        elif _shows_only_media(plan, main):
+        elif _shows_only_media(post, plan, main):
             return Body(inside, "position", f"<{main.tag}>", 0.6)
     short = _short_text(post, plan, title, beside)
     is_around = article is not None and article is not top and is_below(article, top)
@@ -1214,10 +1214,11 @@ def _text_of_entry(post: Post, plan: BlockLayout, title: str, beside: BylineBloc
     return short or (found if found.text else _last_resort(post.page))
 
 
-def _shows_only_media(plan: BlockLayout, el: Element) -> bool:
-    """Returns True if an element contains a picture or a recording, and no text in the layout `plan`."""
+def _shows_only_media(post: Post, plan: BlockLayout, el: Element) -> bool:
+    """Returns True if an element contains a picture or a recording, and no text in the layout `plan` but the title."""
     lo, hi = plan.spans.get(el, (0, 0))
-    return lo == hi and next(el.iter(*MEDIA_TAGS), None) is not None
+    is_bare = all(block.element is post.title for block in plan.blocks[lo:hi])
+    return is_bare and next(el.iter(*MEDIA_TAGS), None) is not None
 
 
 def _has_prose(plan: BlockLayout, weights: list[float], top: Element) -> bool:

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors.heading_byline import BylineBlock
+from archiver.extraction.authors.heading_byline import CHANGED_BESIDE_HEADING, BylineBlock
 from archiver.extraction.date_parser import (
     MODIFIED,
     AddressDate,
@@ -267,7 +267,7 @@ def _add_last_resort(
     the date of the last change, dates in data that may not be about the post, and dates in addresses of images.
     """
     _add_from_second_look(page, post, out)
-    out.add(beside.modified, "byline", "changed, beside the heading", 0.42, True)
+    out.add(beside.modified, "byline", CHANGED_BESIDE_HEADING, 0.42, True)
     for one in changed[:1]:
         out.add(one.moment, "shown", f"changed, {one.where} {_element_name(one.element)}", 0.4, True)
     for key in _MODIFIED:

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors.heading_byline import BylineBlock, byline_beside_heading
+from archiver.extraction.authors.heading_byline import CHANGED_BESIDE_HEADING, BylineBlock, byline_beside_heading
 from archiver.extraction.body_blocks import UNREAD
 from archiver.extraction.category_and_tag_links import kind_of_address
 from archiver.extraction.date_parser import Moment, is_zero_date, url_date, visible_date
@@ -91,6 +91,7 @@ _STRETCHED = lazy_regex(
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous", "bookmark", "nofollow", "external", "tag", "author"})
 _MANY = 60
 _NEAR_HEADING = 30
+_IN_MENU = 3
 _DATE_LENGTH = 40  # in a list of posts, at most this many characters accompany a title: a date, the number of comments
 # Matches the address of a year, month or day. If the year follows another date, as in "/2022/03/15/1984/", it is the
 # address of a post.
@@ -843,7 +844,7 @@ def _by_date(context: _Context) -> Answer | None:
         c.confidence > 0.6 and (c.visible or c.source in ("microdata", "rdfa")) for c in found
     ):
         return PageKind.POST, "dated"
-    if (named or length >= 100) and any(_is_changed_beside_heading(c) for c in found) and _has_terms_below(context):
+    if (named or length >= 100) and any(map(_is_changed_beside_heading, found)) and _is_changed_post(context):
         return PageKind.POST, "dated"
     address = url_date(page.path)
     if (length >= 100 or (named and post.title is not None)) and address and address.day is not None:
@@ -857,18 +858,40 @@ def _is_changed_beside_heading(found: Candidate[Moment]) -> bool:
     """Returns True for the time of the last change in the line below the heading ("Last updated at ..."). Some themes
     show no other time of a post.
     """
-    return found.source == "byline" and found.locator.startswith("changed")
+    return found.source == "byline" and found.locator == CHANGED_BESIDE_HEADING
 
 
-def _has_terms_below(context: _Context) -> bool:
-    """Returns True if a link to a category or tag follows the heading within a few elements. Posts have them; manuals,
-    which also say when they were changed, do not.
+def _is_changed_post(context: _Context) -> bool:
+    """Returns True if a page that only says when it was changed is a post: a link to a category or tag follows the
+    heading within a few elements, and the page is not in its own menu. Manuals also say when they were changed, and
+    some of their pages have tags, but their menu leads to every page.
     """
     title, order = context.post.title, context.page.index.order
     if title is None:
         return False
     near = (a for a in context.page.index.tag("a") if order[title] < order[a] <= order[title] + _NEAR_HEADING)
-    return any(kind_of_address(a.get("href") or "") in ("category", "tag") for a in near)
+    has_terms = any(kind_of_address(a.get("href") or "") in ("category", "tag") for a in near)
+    return has_terms and not _is_in_own_menu(context.page)
+
+
+def _is_in_own_menu(page: Page) -> bool:
+    """Returns True if a list or menu of the page contains a link to the page itself and links to at least three other
+    pages of the site. Links to the folders above the page (breadcrumbs) and to its translations do not count.
+    """
+    for own in page.index.tag("a"):
+        if not _leads_to_own_page(page, own):
+            continue
+        menu = next(own.iterancestors("ul", "ol", "nav"), None)
+        links = (a for a in menu.iter("a") if not a.get("hreflang")) if menu is not None else ()
+        others = {url.partition("#")[0].rstrip("/") for a in links if (url := _other_page(page, a))}
+        if sum(_host(url) in _own_hosts(page) and not page.url.startswith(f"{url}/") for url in others) >= _IN_MENU:
+            return True
+    return False
+
+
+def _leads_to_own_page(page: Page, a: Element) -> bool:
+    href = a.get("href") or ""
+    return not href.startswith("#") and page.join(href).partition("#")[0].rstrip("/") in page.addresses
 
 
 def _is_of_article(page: Page, found: Candidate[Moment]) -> bool:

@@ -81,6 +81,11 @@ _PART_OF_POST = lazy_regex(
     r"(?:(?:comment-)?page[/-]?)?\d+$|(?:amp|attachment|print|embed|comments?|feed|trackback|index\.\w+)(?:$|/)",
     re.IGNORECASE,
 )
+_SIGN = r"[|·•»«›‹–—:~_｜-]"
+_SIGN_AT_END, SIGNS_AT_END = lazy_regex(rf"{_SIGN}\s*$"), lazy_regex(r"[\s|·•»«›‹–—:~_｜-]+$")
+_SIGN_AT_START, SIGNS_AT_START = lazy_regex(rf"\s*{_SIGN}"), lazy_regex(r"^[\s|·•»«›‹–—:~_｜-]+")
+_POST_CLASS = lazy_regex(r"(?:^|[\s_-])(?:h-?entry|post|entry|article|blog-?post)(?:$|[\s_-])", re.IGNORECASE)
+_NAMES = 10  # the site's name is looked for in the first headings of a page
 _UNLIKE, _HARDLY_ANY_TEXT = 0.4, 200
 _SHOWS_LITTLE = 1_000
 ALIKE = 0.6
@@ -152,17 +157,58 @@ def _is_home_of(page: Page, url: str) -> bool:
     return is_above and ("/" in rest or folder.count("/") == 2)
 
 
-def names_in_banner(page: Page) -> list[str]:
-    """Returns the headings above the site's menu that are the last part of <title>, if the first part is a heading
-    below them: "Post - Site" with an <h1> for the site and an <h2> for the post.
+def names_in_headings(page: Page) -> list[str]:
+    """Returns the headings of a page that are the site's name, although they do not link to its home page. <title> has
+    the name before or after another text, which is the title of the post.
+
+    Only the first <h1> and headings above the site's menu may be the name.
     """
-    first, *between = map(fold_text, TITLE_PARTS.split(page.head_title))
-    if not between or not first:
-        return []
-    headings = [(fold_text(text), text, e) for e in page.index.tag("h1", "h2")[:_HEADINGS] if (text := element_line(e))]
-    titles = [n for n, (folded, _, _) in enumerate(headings) if folded == first]
-    last = titles[-1] if titles else 0
-    return [text for folded, text, e in headings[:last] if folded == between[-1] and _is_above_menu(e)]
+    first = next(iter(page.index.tag("h1")), None)
+    headings = [(text, e) for e in page.index.tag("h1", "h2")[:_NAMES] if (text := element_line(e))]
+    out: list[str] = []
+    for number, (name, el) in enumerate(headings):
+        title = without_name_behind(page.head_title, name) or without_name_before(page.head_title, name)
+        if not title or not (el is first or _is_above_menu(el)):
+            continue
+        wanted = {fold_text(title), fold_text(TITLE_PARTS.split(title)[0])}
+        same = [n for n, (text, _) in enumerate(headings) if n != number and fold_text(text) in wanted]
+        is_above_title = any(n > number for n in same) and _is_above_menu(el)
+        if is_above_title or _is_title_of_post(page, title, name, [el, *(headings[n][1] for n in same)]):
+            out.append(name)
+    return out
+
+
+def _is_title_of_post(page: Page, title: str, name: str, headings: Sequence[Element]) -> bool:
+    """Returns True if the address or the markup of a page proves that `title`, a part of <title>, is the title of its
+    post, and `name` is not. `headings` are the heading with the name and those with the title.
+
+    The slug in the address has the words of the title and not those of the name, or the title is the heading of a post
+    that does not contain the name.
+    """
+    slug = page.path.rstrip("/").rpartition("/")[2]  # the folders above may have the words of the name
+    if title_in_url(name, slug):
+        return False
+    if title_in_url(title, slug) >= ALIKE:
+        return True
+    around = set(headings[0].iterancestors())
+    posts = (up for el in headings[1:] for up in el.iterancestors() if up not in around)
+    return any(up.tag == "article" or _POST_CLASS.search(up.get("class", "")) for up in posts)
+
+
+def without_name_behind(title: str, name: str) -> str:
+    """Returns a title without a separator and the site's name at its end; "" if the title does not end with these."""
+    if not name or not title.casefold().endswith(name.casefold()):
+        return ""
+    head = title[: len(title) - len(name)]
+    return SIGNS_AT_END.sub("", head) if _SIGN_AT_END.search(head) else ""
+
+
+def without_name_before(title: str, name: str) -> str:
+    """Returns a title without the site's name and a separator at its beginning; "" if it does not begin with these."""
+    if not name or not title.casefold().startswith(name.casefold()):
+        return ""
+    tail = title[len(name) :]
+    return SIGNS_AT_START.sub("", tail) if _SIGN_AT_START.match(tail) else ""
 
 
 def _is_above_menu(heading: Element) -> bool:
@@ -291,7 +337,7 @@ def _is_meta_part(el: Element) -> bool:
 def meta_blocks_in(body: Element) -> tuple[Element, ...]:
     """Returns the meta blocks at the start and the end of the element that holds a post's text."""
     top = body
-    while len(top) == 1 and not (top.text or "").strip() and top[0].tag in _LAYOUT_TAGS:
+    while len(top) == 1 and not (top.text or "").strip() and top[0].tag in _LAYOUT_TAGS | {"article"}:
         top = top[0]
     found: list[Element] = []
     if not (top.text or "").strip():
@@ -653,7 +699,7 @@ class _TitleSearch:
     def __init__(self, post: Post, *, refuses: bool = True) -> None:
         self.post, self.index = post, post.page.index
         self.refuses = refuses and bool(post.page.constants.titles)
-        self.site = {fold_text(n) for n in (*post.page.data.names_of_site(), *names_in_banner(post.page))}
+        self.site = {fold_text(n) for n in (*post.page.data.names_of_site(), *names_in_headings(post.page))}
         self.entry = _post_of(post.body) if post.body is not None else None
         self.declared = declared_titles(post.page)
         self.names = {fold_text(t) for t in self.declared}

@@ -13,14 +13,18 @@ from archiver.extraction.date_parser import text_around_date
 from archiver.extraction.page_metadata_and_articles_in_scripts import is_article_item, item_of
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import (
+    SIGNS_AT_END,
+    SIGNS_AT_START,
     TITLE_PARTS,
     Post,
     leads_home,
-    names_in_banner,
+    names_in_headings,
     other_headings,
     title_in_url,
     title_similarity,
     unshown_article,
+    without_name_before,
+    without_name_behind,
 )
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
 from archiver.extraction.visible_dates import names_a_date
@@ -29,20 +33,17 @@ from archiver.markup import lazy_regex
 
 _SEPARATOR = lazy_regex(r"\s+[|·•»«›‹–—:~/\\-]+\s+|\s*[｜|»«]\s*|(?<=\S)_(?=\S)|\s+::\s+|(?<=\S):\s+|\s*—\s*")
 _BAR = lazy_regex(r"\s+[|·•»]\s+|\s*｜\s*")
+_BARS = ("| ", "｜")
 _MAX_LOST = 5
 _LOST, _LOST_IN_WORD = lazy_regex("[?\ufffd]"), lazy_regex(r"\w\?\w")
 _PERMALINK = lazy_regex(r"\s*[#¶§🔗∞]\s*$")
 
 
 _MANGLED = lazy_regex("[\u00c2\u00c3\u00e2\u00d0\u00d1][\u0080-\u00bf\u20ac\u2122\u0153]")
-_SIGN = r"[|·•»«›‹–—:~_｜-]"
-_SIGN_AT_END, _SIGNS_AT_END = lazy_regex(rf"{_SIGN}\s*$"), lazy_regex(r"[\s|·•»«›‹–—:~_｜-]+$")
-_SIGN_AT_START, _SIGNS_AT_START = lazy_regex(rf"\s*{_SIGN}"), lazy_regex(r"^[\s|·•»«›‹–—:~_｜-]+")
 _TERM_RELS = frozenset({"category", "tag", "author"})
 _BYLINE = lazy_regex(
     r"(?:^|[\s_-])(?:by-?line|entry-?meta|post-?meta|cat-?links|posted-?(?:on|by|in))(?:$|[\s_-])", re.IGNORECASE
 )
-_POST = lazy_regex(r"(?:^|[\s_-])(?:h-?entry|post|entry|article|blog-?post)(?:$|[\s_-])", re.IGNORECASE)
 _DATE_LABEL = 16  # at most this many characters accompany a date, such as "Posted on"
 _HIDDEN = lazy_regex(r"screen-reader|sr-only|visually-hidden|headerlink|anchor-?link")
 _SITE_TITLES = (
@@ -104,8 +105,7 @@ def _site_names(page: Page) -> list[str]:
     headings = [e for e in page.index.tag("h1", "h2")[:_HEADINGS] if leads_home(page, e)]
     names += [t for e in headings if (t := element_line(e)) and len(t) < 80]
     names += _names_in_home_links(page)
-    names += names_in_banner(page)
-    names += _names_in_first_heading(page)
+    names += names_in_headings(page)
     return list(dict.fromkeys(n for n in names if n))
 
 
@@ -115,25 +115,6 @@ def _names_in_home_links(page: Page) -> list[str]:
     known = {fold_text(page.head_title), parts[0], parts[-1]} - {""}
     links = page.index.tag("a")[:_LINKS_HOME] if known else []
     return [t for a in links if (t := element_line(a)) and fold_text(t) in known and leads_home(page, a)]
-
-
-def _names_in_first_heading(page: Page) -> list[str]:
-    """Returns the text of the first <h1> if <title> has it before or after another text, and that is the post's title:
-    the page's address has the words of the other text only, or it is the heading of a post that does not contain the
-    <h1>. Many templates show the site's name as an <h1> without a link.
-    """
-    first = next(iter(page.index.tag("h1")), None)
-    text = element_line(first) if first is not None else ""
-    other = _without_name_behind(page.head_title, text) or _without_name_before(page.head_title, text)
-    slug = page.path.rstrip("/").rpartition("/")[2]  # the folders above may have the words of the name
-    if not other or first is None or title_in_url(text, slug):
-        return []
-    if title_in_url(other, slug) >= _ALIKE:
-        return [text]
-    same = [e for e in page.index.tag("h1", "h2")[:_HEADINGS] if fold_text(element_line(e)) == fold_text(other)]
-    around = set(first.iterancestors())
-    posts = (up for el in same for up in el.iterancestors() if up not in around)
-    return [text] if any(up.tag == "article" or _POST.search(up.get("class", "")) for up in posts) else []
 
 
 def _is_long_title(text: str, declared: str) -> bool:
@@ -200,9 +181,9 @@ def without_site(title: str, names: list[str], host: str, path: str = "") -> str
         return ""
     bare = re.sub(r"^www\d?\.", "", host.partition(":")[0])
     for name in sorted(names, key=len, reverse=True):
-        if cut := _without_name_behind(title, name):
+        if cut := without_name_behind(title, name):
             return without_site(cut, names, host, path)
-        if cut := _without_name_before(title, name):
+        if cut := without_name_before(title, name):
             return cut
     known = ({fold_text(n) for n in names} | _host_labels(bare)) - {""}
     cuts = list(_SEPARATOR.finditer(title))
@@ -219,9 +200,11 @@ def without_site(title: str, names: list[str], host: str, path: str = "") -> str
 
 
 def _is_name_only(title: str, names: list[str]) -> bool:
-    """Returns True if a title consists only of the site's name and a separator, as it does if a post has no title."""
-    rest = _SIGNS_AT_START.sub("", _SIGNS_AT_END.sub("", title))
-    return rest != title and fold_text(rest) in {fold_text(name) for name in names}
+    """Returns True if a title consists only of the site's name and a separator, as it does if a post has no title. What
+    follows a bar at the beginning is a name, even if it is not one of the known `names`.
+    """
+    rest = SIGNS_AT_START.sub("", SIGNS_AT_END.sub("", title))
+    return rest != title and (title.startswith(_BARS) or fold_text(rest) in {fold_text(name) for name in names})
 
 
 def _host_labels(host: str) -> set[str]:
@@ -234,22 +217,6 @@ def _host_labels(host: str) -> set[str]:
 def _is_initials(part: str, names: list[str]) -> bool:
     """Returns True if the last part of a title consists of the initials of one of the site's names."""
     return bool(_INITIALS.match(part)) and any(part == _initials(n) for n in names)
-
-
-def _without_name_behind(title: str, name: str) -> str:
-    """Returns a title without a separator and the site's name at its end; "" if the title does not end with these."""
-    if not name or not title.casefold().endswith(name.casefold()):
-        return ""
-    head = title[: len(title) - len(name)]
-    return _SIGNS_AT_END.sub("", head) if _SIGN_AT_END.search(head) else ""
-
-
-def _without_name_before(title: str, name: str) -> str:
-    """Returns a title without the site's name and a separator at its beginning; "" if it does not begin with these."""
-    if not name or not title.casefold().startswith(name.casefold()):
-        return ""
-    tail = title[len(name) :]
-    return _SIGNS_AT_START.sub("", tail) if _SIGN_AT_START.match(tail) else ""
 
 
 def _after_name(title: str, names: list[str], path: str) -> str:

@@ -738,16 +738,18 @@ def _level_of_pages(pages: int, content: SiteContent) -> Level:
 
 
 def _judge_untaken(content: SiteContent, site: str) -> HealthFinding | None:
-    level = _level_of_pages(content.untaken, content)
-    if level == "green":
+    """Returns a finding if pages that look like posts were not stored: red if these are more than the articles, amber
+    if they are at least 2% as many. Even one page counts, since it may be a post that is lost.
+    """
+    if not content.untaken or content.untaken < _SMALL * content.articles:
         return None
+    pages = count_noun(content.untaken, "page looks like a post but was", "pages look like posts but were")
     return HealthFinding(
         "untaken",
-        level,
-        f"{content.untaken:,} pages look like posts but were not stored, mostly because of rule "
-        f"{content.untaken_rule!r}, for example {content.untaken_example}: 'archiver why URL' shows what was read, "
-        f"'archiver reextract {site} --pages' judges them again, and 'archiver sites rules {site} --set FILE' takes a "
-        "rule 'post' that says what marks a post.",
+        "red" if content.untaken > content.articles else "amber",
+        f"{pages} not stored (rule {content.untaken_rule!r}), for example {content.untaken_example}: "
+        f"'archiver why URL' shows what was read, 'archiver reextract {site} --pages' judges them again, and "
+        f"'archiver sites rules {site} --set FILE' takes a rule 'post' that says what marks a post.",
         figure=content.untaken,
     )
 

@@ -67,6 +67,7 @@ from archiver.storage.completeness_and_url_history import count_responding_sourc
 from archiver.storage.delisted_posts_and_edit_samples import (
     count_unseen_posts,
     edit_estimate,
+    make_archive_list_due,
     make_leading_lists_due,
     make_sample_due,
     samples_of,
@@ -359,6 +360,7 @@ class CrawlRun:
                 pages.make_due(self.db, site_id, self.started, everything=everything)
                 if not everything:
                     make_leading_lists_due(self.db, site_id)
+                    make_archive_list_due(self.db, site_id)
                 self._sample_posts()
                 for key in {urlkey(self.start_url), self.seed_key}:
                     make_seed_due(self.db, key)

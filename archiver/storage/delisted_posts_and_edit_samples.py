@@ -187,6 +187,48 @@ def _shown_every_run(db: Database, site_id: int, page_ids: Sequence[int]) -> Ite
         yield from map(int, listed.split(","))
 
 
+# -- older posts, on sites that only their lists describe
+
+_LONGEST_LISTS = 5
+_OLDER_REASON = "it shows most of the site's older posts"
+_HAS_SITEMAP_OR_API = (
+    "select 1 from pages where site_id = ? and kind in ('sitemap', 'api') and outcome = 'not-article' limit 1"
+)
+
+
+def make_archive_list_due(db: Database, site_id: int) -> None:
+    """Makes due the listing page that shows most of the site's older posts, if it shows at least half of them. Older
+    posts are those that neither a feed nor the home page shows now. Many blogs have such a page ("Archive"), and a post
+    that was deleted disappears from it. Nothing is made due if the site has a sitemap or an API, which say the same.
+    """
+    if db.execute(_HAS_SITEMAP_OR_API, [site_id]).fetchone():
+        return
+    (posts,) = db.execute(
+        "select count(*) from articles where site = (select name from sites where id = ?) and gone_at is null",
+        [site_id],
+    ).fetchone()
+    every_run = db.execute(
+        "select listed from pages where site_id = ? and listed > '' and (kind = 'feed' or kind = 'listing' and "
+        "priority = 0)",
+        [site_id],
+    ).fetchall()
+    shown = {int(number) for (listed,) in every_run for number in listed.split(",")}
+    older = posts - _count_posts(db, shown)
+    lists = db.execute(
+        "select id, listed from pages where site_id = ? and kind = 'listing' and priority > 0 and listed > '' "
+        "and outcome in ('not-article', 'unchanged') order by length(listed) desc, priority, id limit ?",
+        [site_id, _LONGEST_LISTS],
+    ).fetchall()
+    counts = {page_id: _count_posts(db, set(map(int, listed.split(","))) - shown) for page_id, listed in lists}
+    best = max(counts, key=lambda page_id: counts[page_id], default=None)
+    if best is not None and older > 0 and 2 * counts[best] >= older:
+        make_pages_due(db, [best], _OLDER_REASON)
+
+
+def _count_posts(db: Database, page_ids: Iterable[int]) -> int:
+    return sum(page.is_post for page in _listed_pages(db, page_ids).values())
+
+
 # -- posts that vanish together, on sites that only their lists describe
 
 _MOST_LISTS = 20
@@ -199,10 +241,7 @@ def make_lists_due(db: Database, site_id: int, gone: Iterable[str], run_started:
     urlkeys), since these may have other addresses now. At most 20 are made due, and none if the site has a sitemap or
     an API. Returns their number.
     """
-    complete = (
-        "select 1 from pages where site_id = ? and kind in ('sitemap', 'api') and outcome = 'not-article' limit 1"
-    )
-    if db.execute(complete, [site_id]).fetchone():
+    if db.execute(_HAS_SITEMAP_OR_API, [site_id]).fetchone():
         return 0
     posts = set(_page_ids(db, gone))
     rows = db.execute(

@@ -334,8 +334,8 @@ def pages_to_rejudge(
 
 @dataclass(frozen=True, slots=True)
 class UntakenPages:
-    """Pages that have the form of the site's posts, but were not stored as posts: their number, the `rule` that decided
-    that they are not posts, and the URL of one of them.
+    """Pages that look like the site's posts, but were not stored as posts: their number, the `rule` that decided that
+    they are not posts, and the URL of one of them.
     """
 
     rule: str
@@ -343,19 +343,95 @@ class UntakenPages:
     example: str
 
 
+_BY_ADDRESS = frozenset(("date address", "listing address", "page address"))
+_BY_APPEARANCE = GUESSES - _BY_ADDRESS - {"documentation", "kind given by its source", "search form", OTHER_FORM_RULE}
+"""The rules by which only the appearance of a page decides, and neither its address nor the site's other pages."""
+_MIN_POSTS, _MIN_ENTRIES, _MOST_ENTRIES = 3, 2, 500
+_IS_ENTRY = "exists (select 1 from page_discoveries d where d.page_id = p.id and d.source = 'listing')"
+
+
 def untaken_pages(db: Database, site_id: int) -> list[UntakenPages]:
-    """Returns the pages of a site that have the form of its posts but were not stored as posts. They are grouped by
-    rule; the most frequent rule comes first.
+    """Returns the pages of a site that look like its posts but were not stored as posts. They are grouped by rule; the
+    most frequent rule comes first.
+
+    Pages that a listing of posts shows as entries look like posts if they have the form of posts, or if most pages with
+    addresses of their pattern are posts and nothing but their appearance speaks against it. Other pages look like posts
+    if they have the form of posts, which are not entries either, and if their address says nothing else. That a feed
+    lists a page proves nothing: some feeds list all pages of a site, and an entry with a date is always a post.
     """
     rows = db.execute(
         # The tables are joined in this order because a site has few pages that are not articles and many that are
         # posts.
-        "select coalesce(p.rule, ''), count(*), min(p.url) from pages p cross join page_forms f on f.page_id = p.id "
-        "cross join forms o on o.id = f.form_id where p.site_id = ? and p.outcome = 'not-article' and o.kind = 'post' "
-        "group by 1 order by 2 desc, 1",
-        [site_id],
-    )
-    return [UntakenPages(*row) for row in rows]
+        "select coalesce(p.rule, ''), p.url, o.id, o.kind = 'post', o.address, "
+        "(select d.found_on_page_id from page_discoveries d where d.page_id = p.id and d.source = 'listing') "
+        "from pages p cross join page_forms f on f.page_id = p.id cross join forms o on o.id = f.form_id "
+        "where p.site_id = ? and p.outcome = 'not-article' and (o.kind = 'post' or o.kind is null and p.rule in "
+        f"({', '.join('?' * len(_BY_APPEARANCE))}))",
+        [site_id, *sorted(_BY_APPEARANCE)],
+    ).fetchall()
+    lists = {number for number in {row[-1] for row in rows} if number is not None and _lists_posts(db, number)}
+    suspects = [
+        _Suspect(rule, url, form_id, bool(has_form), address, number in lists)
+        for rule, url, form_id, has_form, address, number in rows
+    ]
+    listed = {one.form_id for one in suspects if one.has_form and not one.is_entry}
+    listed = {form_id for form_id in listed if _are_entries(db, form_id)}
+    of_posts = {one.address for one in suspects if one.is_entry and not one.has_form}
+    of_posts = {address for address in of_posts if _is_address_of_posts(db, site_id, address)}
+    found: dict[str, list[str]] = {}
+    for one in suspects:
+        if one.is_entry:
+            looks_like_post = one.has_form or one.address in of_posts
+        else:
+            looks_like_post = one.has_form and one.form_id not in listed and one.rule not in _BY_ADDRESS
+        if looks_like_post:
+            found.setdefault(one.rule, []).append(one.url)
+    ordered = sorted(found.items(), key=lambda one: (-len(one[1]), one[0]))
+    return [UntakenPages(rule, len(urls), min(urls)) for rule, urls in ordered]
+
+
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    """A page that may be a post although it was not stored as one. `has_form`: its form is a form of posts; `is_entry`:
+    a listing of posts shows it.
+    """
+
+    rule: str
+    url: str
+    form_id: int
+    has_form: bool
+    address: str
+    is_entry: bool
+
+
+def _lists_posts(db: Database, listing_id: int) -> bool:
+    """Returns True if at least two entries, and most of the first 500, of a listing page were stored as posts."""
+    row: Any = db.execute("select listed from pages where id = ?", [listing_id]).fetchone()
+    entries = list(map(int, row[0].split(",")))[:_MOST_ENTRIES] if row and row[0] else []
+    (posts,) = db.execute(
+        f"select count(*) from pages where id in ({', '.join('?' * len(entries))}) and outcome in {_TAKEN}", entries
+    ).fetchone()
+    return bool(posts >= _MIN_ENTRIES and 2 * posts > len(entries))
+
+
+def _is_address_of_posts(db: Database, site_id: int, address: str) -> bool:
+    """Returns True if at least three posts, and most pages, with addresses of this pattern were stored as posts."""
+    pages, posts = db.execute(
+        f"select count(*), coalesce(sum(p.outcome in {_TAKEN}), 0) from forms o join page_forms f on f.form_id = o.id "
+        "join pages p on p.id = f.page_id where o.site_id = ? and o.address = ?",
+        [site_id, address],
+    ).fetchone()
+    return bool(posts >= _MIN_POSTS and 2 * posts > pages)
+
+
+def _are_entries(db: Database, form_id: int) -> bool:
+    """Returns True if listings show most posts of a form as entries."""
+    posts, entries = db.execute(
+        f"select count(*), coalesce(sum({_IS_ENTRY}), 0) from page_forms f join pages p on p.id = f.page_id "
+        f"where f.form_id = ? and p.outcome in {_TAKEN}",
+        [form_id],
+    ).fetchone()
+    return bool(2 * entries > posts)
 
 
 def pages_without_form(db: Database, site_id: int) -> Iterator[tuple[int, str, int, bool]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import lxml.html
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml.etree import _Element as Element
@@ -94,3 +95,29 @@ def test_the_api_is_looked_for_on_demand() -> None:
     index = Index(lxml.html.fromstring(html))
     assert parse_links(index, URL, SCOPE).api == "https://example.org/wp-json/"
     assert parse_links(index, URL, SCOPE, with_api=False).api is None
+
+
+@pytest.mark.parametrize(
+    ("page", "link", "is_followed"),
+    [
+        ("/", "/page/0/", False),
+        ("/tags/नाव/", "/tags/नाव/page/0/", False),
+        ("/news", "/news?page=0", False),
+        ("/blog/", "/blog/page-0.html", False),
+        ("/", "/page/2/", True),
+        ("/", "/page/10/", True),
+        ("/news/page/1", "/news/page/0", True),
+        ("/", "/news/page/0", True),
+        ("/news", "/news?cat=3&page=0", True),
+        ("/news?cat=3", "/news?page=0", True),
+    ],
+)
+def test_page_zero_in_the_pager_of_a_list_is_the_list_itself(page: str, link: str, is_followed: bool) -> None:
+    index = Index(lxml.html.fromstring(f"<html><body><nav class='pager'><a href='{link}'>Next</a></nav></body></html>"))
+    found = parse_links(index, f"https://example.org{page}", SCOPE)
+    assert bool(found.next_pages or found.links) is is_followed
+
+
+def test_a_post_with_the_number_zero_is_followed() -> None:
+    index = Index(lxml.html.fromstring("<html><body><p><a href='/p/0/'>The zeroth note</a></p></body></html>"))
+    assert [one.url for one in parse_links(index, "https://example.org/", SCOPE).links] == ["https://example.org/p/0/"]

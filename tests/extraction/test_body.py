@@ -11,7 +11,7 @@ from archiver.extraction.authors.heading_byline import BylineBlock
 from archiver.extraction.body import body_of_html, extract_body, render_container
 from archiver.extraction.boilerplate import boilerplate_word, ends_the_post, is_notice, points_to_other_page
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
-from archiver.extraction.post_locator import locate_post
+from archiver.extraction.post_locator import Post, locate_post
 
 URL = "https://example.org/a"
 PROSE = "The ferry did not sail on Monday, because the captain had lost his keys in the harbour."
@@ -30,6 +30,15 @@ def test_a_container_is_rendered_with_the_usual_and_extra_pruning() -> None:
     top = page.index.select("#t")[0]
     assert render_container(page, post, top, "", BylineBlock()).text == f"{PROSE}\n\nOur shop is open."
     assert render_container(page, post, top, "", BylineBlock(), ["p.x"]).text == PROSE
+
+
+def test_the_byline_in_the_footer_of_a_short_post_is_not_its_text() -> None:
+    footer = """<footer><p><time datetime="2022-05-08">8 May 2022</time></p>
+<address>By <a href="/author/ada">Ada Fenwick</a></address></footer>"""
+    page = parse_page(f"<main><article><h2>Closed</h2><p>The oven rests.</p>{footer}</article></main>", URL)
+    (main,) = page.index.tag("main")
+    post = Post(page, body=main, holder=main)
+    assert render_container(page, post, main, "Closed", BylineBlock()).text == "The oven rests."
 
 
 @pytest.mark.parametrize("names", ["share-bar", "ShareBar_bar__k2", "author_bio", "PostMeta", "post__meta"])

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from archiver.extraction.article_extraction_with_site_rules import extract_page
+from archiver.extraction.authors.heading_byline import CHANGED_BESIDE_HEADING
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
 from archiver.extraction.template.page_form_fingerprint_and_date_slot import (
     HEAD_SLOT,
@@ -142,3 +143,17 @@ def test_a_date_that_a_rule_reads_in_the_head_is_told_from_one_that_is_shown(
     day = datetime(2024, 5, 1, tzinfo=UTC)
     found = (Evidence("published", "2024-05-01", source, locator, 0.9),)
     assert (date_slot(Article("u", "Rain", published=day, evidence=found)) == HEAD_SLOT) is is_in_head
+
+
+@pytest.mark.parametrize(
+    ("value", "locator", "is_shown"),
+    [
+        ("2024-05-01", CHANGED_BESIDE_HEADING, True),
+        ("2024-05-02", CHANGED_BESIDE_HEADING, False),
+        ("2024-05-01", "changed, near time", False),
+    ],
+)
+def test_posts_may_show_only_when_they_were_changed(value: str, locator: str, is_shown: bool) -> None:
+    day = datetime(2024, 5, 1, tzinfo=UTC)
+    found = (Evidence("published", value, "byline", locator, 0.42),)
+    assert bool(date_slot(Article("u", "Rain", published=day, evidence=found))) is is_shown

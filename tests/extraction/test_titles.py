@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from archiver import extract
 from archiver.extraction import candidate_choice_and_declared_fields as candidate_choice
-from archiver.extraction.post_locator import title_in_url, title_similarity
+from archiver.extraction.page_parsing_and_javascript_check import parse_page
+from archiver.extraction.post_locator import names_in_headings, title_in_url, title_similarity
 from archiver.extraction.title_candidates_and_site_names import (
     repair_mojibake_title,
     restore_lost_characters,
@@ -37,6 +38,7 @@ from archiver.items import Candidate
         ("Lumo moves the ferry", ["Lumo"], "h.example", "/lumo-moves-the-ferry", "Lumo moves the ferry"),
         ("Ferry - Harbour", ["Harbour"], "h.example", "/a", "Ferry"),
         ("| Harbour News", ["Harbour News"], "h.example", "/a", ""),
+        ("| Notes from the harbour", [], "h.example", "/a", ""),
         ("Harbour News -", ["Harbour News"], "h.example", "/a", ""),
         ("Harbour News", ["Harbour News"], "h.example", "/a", "Harbour News"),
     ],
@@ -67,6 +69,28 @@ def test_a_first_heading_with_the_name_of_the_site_is_not_the_title(
 ) -> None:
     page = _PAGE.format(title=title, first=first, kind="post", heading=heading)
     assert extract(page.encode(), f"http://quay.example{path}").title == expected
+
+
+_BANNER = """<html lang="en"><head><title>{title}</title></head><body>{banner}
+<div class="text"><h2>{heading}</h2><p>12 March 2024</p><p>The ferry moves to the north quay on Monday, since the old
+pier is closed for repairs until June, and the new timetable hangs at both landings.</p></div></body></html>"""
+_MENU = '<nav><a href="/posts/">Posts</a><a href="/about/">About</a></nav>'
+
+
+@pytest.mark.parametrize("title", [f"{_MOVES} - {_NAME}", f"{_NAME} | {_MOVES}", f"{_MOVES} - Ferries - {_NAME}"])
+@pytest.mark.parametrize(
+    ("banner", "is_name"),
+    [
+        (f"<header><h1>{_NAME}</h1>{_MENU}</header>", True),
+        (f"<header><h2>{_NAME}</h2>{_MENU}</header>", True),
+        (f"<header><h2>{_NAME}</h2></header>{_MENU}", False),
+    ],
+)
+def test_a_heading_above_the_menu_that_title_has_beside_a_heading_below_is_the_name(
+    title: str, banner: str, is_name: bool
+) -> None:
+    page = parse_page(_BANNER.format(title=title, banner=banner, heading=_MOVES), "http://quay.example/17")
+    assert (_NAME in names_in_headings(page)) is is_name
 
 
 def test_mojibake_in_a_title_is_repaired() -> None:

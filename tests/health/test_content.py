@@ -156,7 +156,7 @@ def test_entries_of_lists_without_a_date_outnumber_the_articles(articles: int, u
     assert found == ([("undated", level)] if level else [])
 
 
-@pytest.mark.parametrize(("untaken", "level"), [(0, ""), (4, ""), (5, "amber"), (100, "amber"), (101, "red")])
+@pytest.mark.parametrize(("untaken", "level"), [(0, ""), (1, ""), (2, "amber"), (100, "amber"), (101, "red")])
 def test_pages_that_look_like_posts_and_were_not_taken(untaken: int, level: str) -> None:
     content = SiteContent(articles=100, pages=120, untaken=untaken, untaken_rule="undated")
     assert [(one.code, one.level) for one in judge(content)] == ([("untaken", level)] if level else [])

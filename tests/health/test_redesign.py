@@ -109,7 +109,7 @@ def test_missing_dates_are_reported_with_start_and_advice(blog: Blog) -> None:
     assert done.returncode == 0
     assert rows(blog.archive, "select count(*) from articles where published is null") == [(4,)]
     found = blog.status()
-    assert set(found) == {"coverage published", "source feed", "posts pages"}
+    assert set(found) == {"coverage published", "source feed", "posts pages", "untaken"}
     assert " 8 " in found["posts pages"]["sentence"]
     assert f"{blog.server.url}feed.xml" in found["source feed"]["sentence"]
     finding = found["coverage published"]

@@ -290,15 +290,16 @@ def test_new_posts_of_a_blog_that_only_its_own_list_shows(tmp_path: Path) -> Non
 
 def test_lists_are_not_fetched_again_if_the_home_page_shows_the_newest_posts(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
-    posts = [f"/post-{n}/" for n in range(12)]
+    posts = [f"/post-{n}/" for n in range(18)]
     days = {link: f"2024-05-{28 - n}" for n, link in enumerate(posts)}
+    lists = [f"/list-{n}/" for n in range(3)]  # each shows a third of the older posts
     pages: Pages = {
-        "/": home(*posts[:6], "/all/"),
-        "/all/": home(*posts),
+        "/": home(*posts[:6], *lists),
+        **{link: home(*posts[6 + 4 * n : 10 + 4 * n]) for n, link in enumerate(lists)},
         **{link: page(f"Title {link}", date=day) for link, day in days.items()},
     }
     with serving(pages) as site:
-        assert counts(site.url, archive=archive)["new"] == 12
+        assert counts(site.url, archive=archive)["new"] == 18
         archiver("sites", "set", site.url, "sample_posts=0", archive=archive)
         site.requests.clear()
         counts(site.url, archive=archive)

@@ -467,10 +467,49 @@ def test_status_says_what_was_withdrawn_and_what_looks_like_a_post(
     )
     strange = diary.shell("Not yet", f'{main}<div class="pod"><a href="/d/1.html">later</a></div></div>')
     pages = {**diary.pages(), "/d/90.html": strange}
-    pages["/m/3.html"] = diary.listing("Month 3", ["/d/90.html", "/d/6.html", "/d/7.html"])
+    pages["/m/3.html"] = diary.listing("Month 3", ["/d/90.html", "/d/21.html", "/d/22.html"])
     with crawled(pages, tmp_path) as (_, archive):
         (state,) = json.loads(archiver("status", "--long", "--json", archive=archive).stdout)
         assert [(one["pages"], one["example"][-10:]) for one in state["untaken"]] == [(1, "/d/90.html")]
+
+
+def notebook(*, with_menu: bool) -> Pages:
+    """Returns a site whose pages say only when they were changed. All but one have tags, and a list shows all of them.
+    With a menu of all pages on each page, it is a manual.
+    """
+    dice = Random(11)
+    titles = {f"/n/{n}/": made_title(dice, n) for n in range(12)}
+    items = "".join(f'<li><a href="{path}">{title}</a></li>' for path, title in titles.items())
+    menu = f"<nav><ul>{items}</ul></nav>" if with_menu else ""
+
+    def page(title: str, main: str) -> Answer:
+        shell = f"<!doctype html><html lang='en'><head><title>{title}</title></head><body>{menu}<main>{main}</main>"
+        return Answer(f"{shell}</body></html>".encode())
+
+    def entry(number: int, title: str) -> Answer:
+        tags = '<p class="tags"><a href="/tags/rope/">rope</a></p>' if number else ""
+        text = "".join(f"<p>{made_paragraph(dice)}</p>" for _ in range(3))
+        return page(
+            title,
+            f"""<article class="note"><header class="top"><h1 class="name">{title}</h1>
+<p class="row"><span class="when">Last updated on May {number + 1}, 2024</span></p>{tags}</header>
+<div class="text">{text}</div><footer class="end">Thank you for reading.</footer></article>""",
+        )
+
+    heads = "".join(f'<div><h2><a href="{path}">{title}</a></h2></div>' for path, title in titles.items())
+    pages: Pages = {path: entry(n, title) for n, (path, title) in enumerate(titles.items())}
+    return {"/": page("Notes", f"<h1>Notes</h1>{heads}"), "/tags/rope/": page("rope", heads), **pages}
+
+
+def test_a_post_without_tags_among_posts_that_say_only_when_they_were_changed(tmp_path: Path) -> None:
+    with crawled(notebook(with_menu=False), tmp_path) as (_, archive):
+        assert posts(archive, "/n/") == {f"{n}/" for n in range(12)}
+
+
+def test_pages_of_a_manual_with_tags_that_say_when_they_were_changed_are_no_posts(tmp_path: Path) -> None:
+    with serving(notebook(with_menu=True)) as server:
+        crawl(server.url, archive=tmp_path / "archive.db")
+    assert posts(tmp_path / "archive.db", "/n/") == set()
 
 
 def test_a_merge_keeps_what_is_withdrawn(handbook: tuple[SiteServer, Path], tmp_path: Path) -> None:

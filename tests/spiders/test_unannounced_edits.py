@@ -21,16 +21,24 @@ DAY = date(2020, 3, 1)
 
 class Blog:
     """A blog with numbered posts, the newest first on its home page, `a_page` posts on each page of it, and the newest
-    `in_feed` in its feed. With `lastmod_after` it has a sitemap, which gives a lastmod so long after publication.
+    `in_feed` in its feed. With `lastmod_after` it has a sitemap, which gives a lastmod so long after publication. With
+    `has_archive` the page /archive/ shows all posts.
     """
 
     def __init__(
-        self, posts: Iterable[int], a_page: int = 100, in_feed: int = 100, lastmod_after: timedelta | None = None
+        self,
+        posts: Iterable[int],
+        a_page: int = 100,
+        in_feed: int = 100,
+        lastmod_after: timedelta | None = None,
+        *,
+        has_archive: bool = False,
     ) -> None:
         self.posts = sorted(posts, reverse=True)
         self.edited: set[int] = set()
         self.pages: dict[str, Any] = {}
         self._a_page, self._in_feed, self._lastmod_after = a_page, in_feed, lastmod_after
+        self._has_archive = has_archive
 
     def publish(self, url: str) -> None:
         self.pages.clear()
@@ -44,6 +52,8 @@ class Blog:
             self.pages[f"/entry-{post}/"] = answer
         for number, start in enumerate(range(0, len(self.posts), self._a_page), 1):
             self.pages["/" if number == 1 else f"/page/{number}/"] = self._list(number, start)
+        if self._has_archive:
+            self.pages["/archive/"] = self._page(self.posts, "")
         self.pages["/feed.xml"] = Answer(self._feed(url).encode(), headers={"Content-Type": "application/rss+xml"})
         if self._lastmod_after is not None:
             body = self._sitemap(url, self._lastmod_after).encode()
@@ -57,11 +67,14 @@ class Blog:
         return f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{entries}</urlset>'
 
     def _list(self, number: int, start: int) -> Answer:
-        items = "".join(
-            f'<li><h2 class="entry-title"><a href="/entry-{post}/">Entry {post}</a></h2></li>'
-            for post in self.posts[start : start + self._a_page]
-        )
         older = f'<a rel="next" href="/page/{number + 1}/">Older</a>' if start + self._a_page < len(self.posts) else ""
+        older += '</div><div><a href="/archive/">Archive</a>' if self._has_archive else ""
+        return self._page(self.posts[start : start + self._a_page], older)
+
+    def _page(self, posts: Iterable[int], older: str) -> Answer:
+        items = "".join(
+            f'<li><h2 class="entry-title"><a href="/entry-{post}/">Entry {post}</a></h2></li>' for post in posts
+        )
         head = '<link rel="alternate" type="application/rss+xml" href="/feed.xml">'
         return Answer(
             f'<html lang="en"><head><title>The Test Blog</title>{head}</head><body><ul>{items}</ul>'
@@ -100,6 +113,30 @@ def test_a_post_that_feed_and_home_page_no_longer_list_is_found_gone(tmp_path: P
         assert counts(site.url, archive=archive)["gone"] == 1
         assert requested_posts(site) == {"/entry-6/"}
     assert rows(archive, "select title from articles where gone_at is not null") == [("Entry 6",)]
+
+
+@pytest.mark.parametrize(
+    ("blog", "gone", "reads_archive"),
+    [
+        (Blog(range(20), a_page=4, in_feed=3, has_archive=True), 1, True),
+        (Blog(range(20), a_page=4, in_feed=3), 0, False),
+        (Blog(range(20), a_page=4, in_feed=3, lastmod_after=timedelta(0), has_archive=True), 1, False),
+    ],
+    ids=["archive", "neither", "sitemap"],
+)
+def test_an_old_post_that_leaves_the_page_of_all_posts_is_found_gone(
+    blog: Blog, gone: int, reads_archive: bool, tmp_path: Path
+) -> None:
+    archive = tmp_path / "a.db"
+    with archived(blog, archive, "sample_posts=0") as site:
+        blog.posts.remove(6)
+        blog.publish(site.url)
+        found = counts(site.url, archive=archive)["gone"]
+        assert (found, "/archive/" in site.requests, requested_posts(site)) == (
+            gone,
+            reads_archive,
+            {"/entry-6/"} if gone else set(),
+        )
 
 
 def test_a_gone_post_that_only_the_home_page_lists_again_is_online(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,13 @@ from archiver.items import DiscoveredURL, DiscoverySource, PageForm, PageKind
 from archiver.storage import page_form_evidence_and_post_verdicts as page_forms
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.page_discoveries_counts_and_source_trust import record_discovered_urls
-from archiver.storage.page_form_evidence_and_post_verdicts import SiteForms, forms_of_site, page_id_at, store_verdicts
+from archiver.storage.page_form_evidence_and_post_verdicts import (
+    SiteForms,
+    forms_of_site,
+    page_id_at,
+    store_verdicts,
+    untaken_pages,
+)
 from archiver.storage.run_records_and_statistics import ensure_site
 from archiver.storage.sites_settings_and_rules import remove_site
 from archiver.urls import urlkey
@@ -35,9 +42,9 @@ def site_id(db: Database) -> int:
     return int(db.execute("select id from sites").fetchone()[0])
 
 
-def page(db: Database, number: int, source: DiscoverySource = DiscoverySource.LINK) -> int:
+def page(db: Database, number: int, source: DiscoverySource = DiscoverySource.LINK, found_on: str = "") -> int:
     url = f"https://quay.example/{number}/"
-    record_discovered_urls(db, site_id(db), [DiscoveredURL(url, source)], NOW)
+    record_discovered_urls(db, site_id(db), [DiscoveredURL(url, source, found_on=found_on)], NOW)
     found = page_id_at(db, urlkey(url))
     assert found is not None
     return found
@@ -105,6 +112,63 @@ def test_verdicts_are_stored_with_their_reason(db: Database) -> None:
     assert number is not None
     store_verdicts(db, site_id(db), SiteVerdicts.of([FormVerdict(number, PageKind.POST, "because")]), NOW)
     assert list(db.execute("select kind, reason from forms")) == [("post", "because")]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """A page beside ten posts whose form was judged to be of posts or not judged (`verdict`), that was set aside by
+    `rule`. The posts have the address pattern "s/s" and the source `posts_from`. `beside_posts`: the listing that shows
+    the page shows posts, too.
+    """
+
+    rule: str = "undated"
+    source: DiscoverySource = DiscoverySource.LISTING
+    beside_posts: bool = True
+    address: str = "s/s"
+    tokens: frozenset[int] = TOKENS
+    verdict: PageKind | None = None
+    posts_from: DiscoverySource = DiscoverySource.LISTING
+
+
+FORM_OF_POSTS, LINK = PageKind.POST, DiscoverySource.LINK
+
+
+@pytest.mark.parametrize(
+    ("doubted", "is_untaken"),
+    [
+        (Doubted(), True),
+        (Doubted("list of links"), True),
+        (Doubted(beside_posts=False), False),
+        (Doubted(beside_posts=False, verdict=FORM_OF_POSTS), False),
+        (Doubted("page address"), False),
+        (Doubted(source=LINK), False),
+        (Doubted(source=DiscoverySource.FEED), False),
+        (Doubted(source=DiscoverySource.FEED, verdict=FORM_OF_POSTS), False),
+        (Doubted(tokens=frozenset({1})), True),
+        (Doubted(address="s"), False),
+        (Doubted(verdict=FORM_OF_POSTS), True),
+        (Doubted("page address", verdict=FORM_OF_POSTS), True),
+        (Doubted(source=LINK, verdict=FORM_OF_POSTS), False),
+        (Doubted(source=LINK, verdict=FORM_OF_POSTS, posts_from=LINK), True),
+        (Doubted("page address", LINK, verdict=FORM_OF_POSTS, posts_from=LINK), False),
+        (Doubted(verdict=PageKind.PAGE), False),
+    ],
+)
+def test_a_page_that_looks_like_the_posts_is_told(db: Database, doubted: Doubted, is_untaken: bool) -> None:
+    forms = SiteForms(db, site_id(db))
+    for n in range(10):
+        forms.record(page(db, n, doubted.posts_from), PageForm(TOKENS, "s/s"))
+    db.execute("update pages set outcome = 'archived'")
+    ids = [row[0] for row in db.execute("select id from pages")]
+    home = page(db, 80)
+    shown = ids if doubted.beside_posts else ids[:1]
+    db.execute("update pages set kind = 'listing', listed = ? where id = ?", [",".join(map(str, shown)), home])
+    number = page(db, 90, doubted.source, found_on="https://quay.example/80/")
+    form = forms.record(number, PageForm(doubted.tokens, doubted.address))
+    db.execute("update pages set outcome = 'not-article', rule = ? where id = ?", [doubted.rule, number])
+    db.execute("update forms set kind = ? where id = ?", [doubted.verdict, form])
+    found = [(one.rule, one.pages, one.example) for one in untaken_pages(db, site_id(db))]
+    assert found == ([(doubted.rule, 1, "https://quay.example/90/")] if is_untaken else [])
 
 
 def test_a_removed_site_leaves_no_forms(db: Database) -> None:

@@ -266,6 +266,10 @@ _CJK_LABEL = lazy_regex(
 )
 
 
+CHANGED_BESIDE_HEADING = "changed, beside the heading"
+"""The locator of a date of the last change that is in the byline, used as the date of publication."""
+
+
 @dataclass(frozen=True, slots=True)
 class BylineBlock:
     """The byline next to a post's heading: the `names` of the authors, the date of publication (`moment`), the date of

@@ -11,6 +11,7 @@ from zlib import crc32
 
 from lxml.etree import _Element as Element
 
+from archiver.extraction.authors.heading_byline import CHANGED_BESIDE_HEADING
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.text_normalization_and_formulas import element_line, fold_text
 from archiver.items import PAGE_OBJECT, PAGE_OBJECT_FAILED, PAGE_OBJECT_KEPT, REFUSED, Article, Evidence, PageForm
@@ -156,12 +157,17 @@ def date_slot(article: Article) -> int:
     not show it. The number is equal for all pages that show the date in the same place.
 
     It is also 0 if the date is uncertain, or is only declared in the head or in the address. If a learned rule reads
-    the date from the head, it is unknown whether the page shows it, and the result is `HEAD_SLOT`.
+    the date from the head, it is unknown whether the page shows it, and the result is `HEAD_SLOT`. A date of the last
+    change in the byline counts if the page shows no other date and its post has this one.
     """
-    found = [
-        e for e in article.evidence if e.field == "published" and e.source not in _NOT_SHOWN and e.confidence > _CERTAIN
+    shown = [e for e in article.evidence if e.field == "published" and e.source not in _NOT_SHOWN]
+    if article.published is None:
+        return 0
+    day = article.published.date().isoformat()
+    found = [e for e in shown if e.confidence > _CERTAIN] or [
+        e for e in shown if e.locator == CHANGED_BESIDE_HEADING and e.value.startswith(day)
     ]
-    if article.published is None or not found:
+    if not found:
         return 0
     best = max(found, key=lambda e: e.confidence)
     return HEAD_SLOT if best.locator.startswith(_IN_HEAD) else _hash(_slot_of(best))
