@@ -24,7 +24,11 @@ from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_
 from archiver.storage import delisted_posts_and_edit_samples as listed_posts
 from archiver.storage import pages as page_table
 from archiver.storage.article_tables import multipage_articles
-from archiver.storage.completeness_and_url_history import count_listed_pages_online, find_known_sources
+from archiver.storage.completeness_and_url_history import (
+    count_listed_pages_online,
+    find_known_sources,
+    has_set_back_posts,
+)
 from archiver.storage.crawl_traps_redirect_loops_and_host_files import REDIRECTING, redirected_from
 from archiver.storage.run_records_and_statistics import check_run
 from archiver.urls import Scope, urlkey
@@ -373,3 +377,10 @@ class PageQueue:
         """
         self._run.writer.flush()
         return count_listed_pages_online(self._run.db, self._run.site["id"], source, found_on)
+
+    def is_set_back(self, targets: Sequence[DiscoveredURL]) -> bool:
+        """Writes pending results, then returns True if a source lists posts with earlier times of change than before
+        (see `has_set_back_posts`).
+        """
+        self._run.writer.flush()
+        return has_set_back_posts(self._run.db, targets)

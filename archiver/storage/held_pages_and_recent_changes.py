@@ -40,6 +40,7 @@ from archiver.articles.suspicious_changes_and_impossible_values import (
     gains,
     is_confirmed,
     is_cut_off,
+    is_unshown,
     is_unusual,
     suspicion,
 )
@@ -769,6 +770,8 @@ def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageRe
         return rule
     if old.body != new.body and _shows_text_of_site(db, site_id, post, new):
         return HoldRule.SHARED_TEXT
+    if changed and is_unshown(old, new):
+        return HoldRule.UNSHOWN
     if not changed or not is_run_held(db, site_id, HoldRule.MASS_CHANGE) or has_accepted_gain(db, site_id, old, new):
         return None
     if post.announced:  # the feed of a hacked site announces the same advertising

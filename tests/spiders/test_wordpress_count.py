@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -19,6 +22,7 @@ class WordPress(dict[str, Any]):
     def __init__(self, numbers: range) -> None:
         super().__init__({"/": home("/1/", head="<link rel='https://api.w.org/' href='/wp-json/'>")})
         self.posts: dict[int, str] = {}
+        self.titles: dict[int, str] = {}
         for number in numbers:
             self.add(number, "2024-05-01")
 
@@ -38,6 +42,7 @@ class WordPress(dict[str, Any]):
             {
                 "id": n,
                 "link": f"/{n}/",
+                "title": {"rendered": self.titles.get(n, f"Title {n}")},
                 **{
                     f"{when}{zone}": f"{self.posts[n]}T08:00:00"
                     for when in ("date", "modified")
@@ -71,3 +76,28 @@ def test_a_deleted_post_is_noticed_although_another_was_added(tmp_path: Path) ->
         second = counts(site.url, archive=archive)
     assert (second["new"], second["gone"]) == (1, 1)
     assert rows(archive, "select url from articles where gone_at is not null") == [(f"{site.url}50/",)]
+
+
+def test_values_of_an_api_that_was_restored_from_a_backup_are_read_again(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    pages = WordPress(range(1, 4))
+    with serving(pages) as site:
+
+        def crawl_next_day() -> None:
+            if archive.exists():
+                with closing(sqlite3.connect(archive)) as db, db:
+                    db.execute("update pages set fetched_at = datetime(fetched_at, '-1 day') || '+00:00'")
+            counts(site.url, archive=archive)
+
+        crawl_next_day()
+        pages.posts = dict.fromkeys(pages.posts, f"{datetime.now(UTC):%F}")
+        pages.titles = {n: f"Draft {n} of the editors" for n in pages.posts}
+        crawl_next_day()
+        assert rows(archive, "select distinct rule from held_pages") == [("unshown",)]
+        assert rows(archive, "select title from articles order by url") == [(f"Title {n}",) for n in range(1, 4)]
+        pages.posts = dict.fromkeys(pages.posts, "2024-05-01")
+        pages.titles.clear()
+        crawl_next_day()
+    hints = rows(archive, "select hint ->> '$.title' from source_hints where digests is not null order by page_id")
+    assert hints == [(f"Title {n}",) for n in range(1, 4)]
+    assert rows(archive, "select count(*) from held_pages") == [(0,)]
