@@ -13,6 +13,7 @@ from datetime import UTC, timedelta
 from typing import Any
 
 from archiver.articles.article_comparison import is_other_post
+from archiver.articles.suspicious_changes_and_impossible_values import HoldRule
 from archiver.discovery import soft404_and_walls
 from archiver.discovery.page_links_and_well_known_urls import well_known_urls
 from archiver.frontier.fetch_order_revisits_and_crawl_times import SIDE_LISTING_PRIORITY
@@ -30,6 +31,7 @@ from archiver.storage.completeness_and_url_history import (
     has_set_back_posts,
 )
 from archiver.storage.crawl_traps_redirect_loops_and_host_files import REDIRECTING, redirected_from
+from archiver.storage.held_pages_and_recent_changes import is_run_held
 from archiver.storage.run_records_and_statistics import check_run
 from archiver.urls import Scope, urlkey
 
@@ -265,7 +267,11 @@ class PageQueue:
         every = _TEST_EVERY if row["priority"] else _TEST_SOURCE_EVERY
         unconditional = not run.writer.trust.in_validators or (run.run_id + row["id"]) % every == 0
         seed_key = "" if run.order.pages else run.seed_key
-        return page_request(row, seed_key, full=run.order.full, unconditional=unconditional, started=run.started)
+        full = run.order.full or (
+            # The API may have corrected posts without saying that they changed.
+            row["kind"] == PageKind.API and is_run_held(run.db, run.site["id"], HoldRule.UNSHOWN)
+        )
+        return page_request(row, seed_key, full=full, unconditional=unconditional, started=run.started)
 
     def _is_too_old(self, page: PageRequest) -> bool:
         since, published = self._run.order.since, page.hint.published if page.hint else None

@@ -231,8 +231,8 @@ _CHANGED = (HoldRule.MASS_CHANGE, HoldRule.SHARED_CHANGE)
 
 
 def is_run_held(db: Database, site_id: int, rule: HoldRule) -> bool:
-    """Returns True if pages of the site are held by this rule, MASS_CHANGE or MASS_GONE. Other pages that change are
-    then held, too. A page that is held by SHARED_CHANGE counts as one by MASS_CHANGE.
+    """Returns True if pages of the site are held by this rule. If it is MASS_CHANGE or MASS_GONE, other pages that
+    change are then held, too. A page that is held by SHARED_CHANGE counts as one by MASS_CHANGE.
     """
     rules = _CHANGED if rule is HoldRule.MASS_CHANGE else (rule, rule)
     return (
