@@ -322,6 +322,15 @@ def test_edits_that_a_source_announced_are_no_fault(site: Site) -> None:
     assert (counts.held, counts.revised) == (0, 10)
 
 
+@pytest.mark.parametrize(("source", "found"), [("feed", ["Coast"]), ("meta", ["Coast", "nets"])])
+def test_a_tag_is_no_category_because_a_feed_lists_it(site: Site, source: str, found: list[str]) -> None:
+    site.crawl(1, [post(50, categories=("Coast",), tags=("nets",))])
+    bare = post(50, categories=("Coast", "nets"), tags=(), evidence=(Evidence("categories", "Coast", source),))
+    site.crawl(2, [bare])
+    row = site.articles()[url_of(50)]
+    assert (json.loads(row["categories"]), json.loads(row["tags"])) == (found, ["nets"])
+
+
 @pytest.mark.parametrize("source", ["api", "heading"])
 def test_a_title_that_the_page_shows_is_an_edit(site: Site, source: str) -> None:
     new = replace(post(3), title="Post 3, again")
