@@ -19,7 +19,7 @@ from archiver.discovery.page_links_and_well_known_urls import well_known_urls
 from archiver.frontier.fetch_order_revisits_and_crawl_times import SIDE_LISTING_PRIORITY
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlRun
-from archiver.spiders.page_request import MOST_REDIRECTS, PageRequest, ParsedPage, page_request
+from archiver.spiders.page_request import LOOK_BACK, MOST_REDIRECTS, PageRequest, ParsedPage, page_request
 from archiver.storage import completeness_and_url_history as completeness
 from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_exclusions
 from archiver.storage import delisted_posts_and_edit_samples as listed_posts
@@ -31,7 +31,7 @@ from archiver.storage.completeness_and_url_history import (
     has_set_back_posts,
 )
 from archiver.storage.crawl_traps_redirect_loops_and_host_files import REDIRECTING, redirected_from
-from archiver.storage.held_pages_and_recent_changes import is_run_held
+from archiver.storage.held_pages_and_recent_changes import held_since
 from archiver.storage.run_records_and_statistics import check_run
 from archiver.urls import Scope, urlkey
 
@@ -267,11 +267,13 @@ class PageQueue:
         every = _TEST_EVERY if row["priority"] else _TEST_SOURCE_EVERY
         unconditional = not run.writer.trust.in_validators or (run.run_id + row["id"]) % every == 0
         seed_key = "" if run.order.pages else run.seed_key
-        full = run.order.full or (
+        page = page_request(row, seed_key, full=run.order.full, unconditional=unconditional, started=run.started)
+        if page.kind is PageKind.API and page.changes_since is not None:
             # The API may have corrected posts without saying that they changed.
-            row["kind"] == PageKind.API and is_run_held(run.db, run.site["id"], HoldRule.UNSHOWN)
-        )
-        return page_request(row, seed_key, full=full, unconditional=unconditional, started=run.started)
+            held = held_since(run.db, run.site["id"], HoldRule.UNSHOWN)
+            since = min(page.changes_since, held - LOOK_BACK) if held else page.changes_since
+            return replace(page, changes_since=since)
+        return page
 
     def _is_too_old(self, page: PageRequest) -> bool:
         since, published = self._run.order.since, page.hint.published if page.hint else None

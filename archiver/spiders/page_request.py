@@ -288,7 +288,7 @@ def fetched_page(response: Response) -> FetchedPage:
 
 
 _CLOCK_MARGIN = timedelta(days=1)
-_LOOK_BACK = timedelta(days=8)
+LOOK_BACK = timedelta(days=8)
 """The first time on a day, an API is asked for the posts that changed in this period, not only since the last run.
 It may have returned wrong content for them, and returns the right content now with unchanged times."""
 
@@ -331,7 +331,7 @@ def page_request(
         judged=_is_judged(row, kind),
         step="changes" if only_changes else "posts",
         looks_back=is_first_today,
-        changes_since=fetched_at - (_LOOK_BACK if is_first_today else _CLOCK_MARGIN) if fetched_at else None,
+        changes_since=fetched_at - (LOOK_BACK if is_first_today else _CLOCK_MARGIN) if fetched_at else None,
     )
 
 

@@ -231,8 +231,8 @@ _CHANGED = (HoldRule.MASS_CHANGE, HoldRule.SHARED_CHANGE)
 
 
 def is_run_held(db: Database, site_id: int, rule: HoldRule) -> bool:
-    """Returns True if pages of the site are held by this rule. If it is MASS_CHANGE or MASS_GONE, other pages that
-    change are then held, too. A page that is held by SHARED_CHANGE counts as one by MASS_CHANGE.
+    """Returns True if pages of the site are held by this rule, MASS_CHANGE or MASS_GONE. Other pages that change are
+    then held, too. A page that is held by SHARED_CHANGE counts as one by MASS_CHANGE.
     """
     rules = _CHANGED if rule is HoldRule.MASS_CHANGE else (rule, rule)
     return (
@@ -243,6 +243,16 @@ def is_run_held(db: Database, site_id: int, rule: HoldRule) -> bool:
         ).fetchone()
         is not None
     )
+
+
+def held_since(db: Database, site_id: int, rule: HoldRule) -> datetime | None:
+    """Returns since when pages of the site are held by this rule; None if none is."""
+    (since,) = db.execute(
+        "select min(h.held_since) from held_pages h join pages p on p.id = h.page_id "
+        "where p.site_id = ? and h.rule = ?",
+        [site_id, rule],
+    ).fetchone()
+    return moment(since)
 
 
 def is_left_from_fault(db: Database, site_id: int, key: str, article_id: int) -> bool:

@@ -113,9 +113,9 @@ def test_values_of_an_api_that_was_restored_from_a_backup_are_read_again(tmp_pat
     check_repaired(archive, pages)
 
 
-def test_an_api_whose_values_are_held_is_read_whole(tmp_path: Path) -> None:
+def test_an_api_is_asked_again_for_posts_whose_values_are_held(tmp_path: Path) -> None:
     archive, pages = tmp_path / "a.db", WordPress(range(1, 4))
     with serving(pages) as site:
         crawl_with_wrong_titles(site, pages, archive, f"{datetime.now(UTC) - timedelta(days=4):%F}")
-        counts(site.url, archive=archive)  # asks for the changes of the last day, among which no post is
+        counts(site.url, archive=archive)  # else it would ask for the changes of the last day, among which no post is
     check_repaired(archive, pages)
