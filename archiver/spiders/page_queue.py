@@ -31,7 +31,7 @@ from archiver.storage.completeness_and_url_history import (
     has_set_back_posts,
 )
 from archiver.storage.crawl_traps_redirect_loops_and_host_files import REDIRECTING, redirected_from
-from archiver.storage.held_pages_and_recent_changes import held_since
+from archiver.storage.held_pages_and_recent_changes import last_run_before_hold
 from archiver.storage.run_records_and_statistics import check_run
 from archiver.urls import Scope, urlkey
 
@@ -270,8 +270,8 @@ class PageQueue:
         page = page_request(row, seed_key, full=run.order.full, unconditional=unconditional, started=run.started)
         if page.kind is PageKind.API and page.changes_since is not None:
             # The API may have corrected posts without saying that they changed.
-            held = held_since(run.db, run.site["id"], HoldRule.UNSHOWN)
-            since = min(page.changes_since, held - LOOK_BACK) if held else page.changes_since
+            before = last_run_before_hold(run.db, run.site["id"], HoldRule.UNSHOWN)
+            since = min(page.changes_since, before - LOOK_BACK) if before else page.changes_since
             return replace(page, changes_since=since)
         return page
 

@@ -245,14 +245,14 @@ def is_run_held(db: Database, site_id: int, rule: HoldRule) -> bool:
     )
 
 
-def held_since(db: Database, site_id: int, rule: HoldRule) -> datetime | None:
-    """Returns since when pages of the site are held by this rule; None if none is."""
-    (since,) = db.execute(
-        "select min(h.held_since) from held_pages h join pages p on p.id = h.page_id "
-        "where p.site_id = ? and h.rule = ?",
-        [site_id, rule],
+def last_run_before_hold(db: Database, site_id: int, rule: HoldRule) -> datetime | None:
+    """Returns when the last run began before pages of the site were first held by this rule; None if none is held."""
+    (began,) = db.execute(
+        "select max(r.started_at) from runs r where r.site_id = :site and r.id < (select min(h.run_id) "
+        "from held_pages h join pages p on p.id = h.page_id where p.site_id = :site and h.rule = :rule)",
+        {"site": site_id, "rule": rule},
     ).fetchone()
-    return moment(since)
+    return moment(began)
 
 
 def is_left_from_fault(db: Database, site_id: int, key: str, article_id: int) -> bool:
