@@ -235,6 +235,16 @@ def with_finer_time(old: Article, new: Article) -> Article:
     return replace(new, published=old.published, published_precision=old.published_precision)
 
 
+def without_known_tags(old: Article, new: Article) -> Article:
+    """Returns the new state of an article without categories that are known as tags (of `old`), if only a feed gives
+    its categories. A feed does not distinguish categories from tags; the page did, as long as it showed them.
+    """
+    if new.tags or not old.tags or {one.source for one in new.evidence if one.field == "categories"} != {"feed"}:
+        return new
+    tags = set(old.tags).difference(old.categories)
+    return replace(new, categories=tuple(name for name in new.categories if name not in tags))
+
+
 def with_unconfirmed(old: Article, new: Article, names: Sequence[str]) -> Article:
     """Returns the new state of an article with the values of these fields from the old one."""
     values: dict[str, Any] = {name: getattr(old, name) for name in with_following(names)}

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -47,6 +47,7 @@ class HoldRule(StrEnum):
     - NOT_A_POST: it no longer looks like a post.
     - STILL_LISTED: it is gone, although a feed, sitemap or API still lists it.
     - MASS_CHANGE, MASS_GONE: it changed, or is gone, together with an unusual share of the site's posts.
+    - UNSHOWN: only a feed or the API gives its new title or day of publication, and it still shows the stored one.
     - SHARED_CHANGE: as MASS_CHANGE, and the same was added to other held pages (see `gains`).
     """
 
@@ -59,6 +60,7 @@ class HoldRule(StrEnum):
     MASS_CHANGE = "mass-change"
     MASS_GONE = "mass-gone"
     SHARED_CHANGE = "shared-change"
+    UNSHOWN = "unshown"
 
 
 MASS_RULES = frozenset({HoldRule.MASS_CHANGE, HoldRule.MASS_GONE, HoldRule.SHARED_CHANGE})
@@ -75,6 +77,7 @@ REASONS = {
     HoldRule.STILL_LISTED: "it is gone, but a feed, sitemap or API lists it",
     HoldRule.MASS_CHANGE: "an unusual share of the site's posts changed at once",
     HoldRule.MASS_GONE: "an unusual share of the site's posts disappeared at once",
+    HoldRule.UNSHOWN: "a feed or the API gives another title or date than it shows",
     HoldRule.SHARED_CHANGE: "it gained the same text, title words or date as other posts of the site",
 }
 """For each rule, the reason why a page is held, as a phrase."""
@@ -98,6 +101,38 @@ def suspicion(old: Article, new: Article) -> HoldRule | None:
     if before and count_letters(new.body) < before * _SHARE:
         return HoldRule.OTHER_TEXT if no_longer_shows(old, new) else HoldRule.SHORTER
     return HoldRule.OTHER_TEXT if is_other_page(old, new) else None
+
+
+_REPORTING = frozenset({"api", "feed"})
+"""The sources (`Evidence.source`) of values that are not from the page."""
+_ADDRESS = "address"
+"""The source of a date in a page's address, which stays when the author changes the date."""
+
+
+def is_unshown(old: Article, new: Article) -> bool:
+    """Returns True if only a feed or the API gives the new title of a post, or its new day of publication, and its page
+    still shows the stored one. The source may be wrong, or the page an old copy from a cache.
+    """
+    title = _is_only_reported(new, "title", fold_words, old.title, new.title)
+    if title or not (old.published and new.published):
+        return title
+    return _is_only_reported(new, "published", _day, old.published.isoformat(), new.published.isoformat())
+
+
+def _day(time: str) -> str:
+    return time[:10]
+
+
+def _is_only_reported(article: Article, field: str, fold: Callable[[str], str], old: str, new: str) -> bool:
+    """Returns True if only a feed or the API gives the value `new` of a field, and the page of `article` shows the
+    value `old`. Values are compared in the form that `fold` gives them.
+    """
+    if not old or fold(old) == fold(new):
+        return False
+    found = [(fold(one.value), one.source) for one in article.evidence if one.field == field]
+    given = {source for value, source in found if value == fold(new)}
+    shown = {source for value, source in found if value == fold(old)} - _REPORTING - {_ADDRESS}
+    return bool(given) and given <= _REPORTING and bool(shown)
 
 
 _LEAST_HEAD = 40

@@ -13,19 +13,31 @@ from datetime import UTC, timedelta
 from typing import Any
 
 from archiver.articles.article_comparison import is_other_post
+from archiver.articles.suspicious_changes_and_impossible_values import HoldRule
 from archiver.discovery import soft404_and_walls
 from archiver.discovery.page_links_and_well_known_urls import well_known_urls
 from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import SIDE_LISTING_PRIORITY
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlRun
-from archiver.spiders.page_request_and_fetched_page import MOST_REDIRECTS, PageRequest, ParsedPage, page_request
+from archiver.spiders.page_request_and_fetched_page import (
+    LOOK_BACK,
+    MOST_REDIRECTS,
+    PageRequest,
+    ParsedPage,
+    page_request,
+)
 from archiver.storage import completeness_and_url_history as completeness
 from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_exclusions
 from archiver.storage import delisted_posts_and_edit_samples as listed_posts
 from archiver.storage import pages_and_source_hints as page_table
 from archiver.storage.article_tables import multipage_articles
-from archiver.storage.completeness_and_url_history import count_listed_pages_online, find_known_sources
+from archiver.storage.completeness_and_url_history import (
+    count_listed_pages_online,
+    find_known_sources,
+    has_set_back_posts,
+)
 from archiver.storage.crawl_traps_redirect_loops_and_host_files import REDIRECTING, redirected_from
+from archiver.storage.held_pages_and_recent_changes import last_run_before_hold
 from archiver.storage.run_records_and_statistics import check_run
 from archiver.urls import Scope, urlkey
 
@@ -261,7 +273,13 @@ class PageQueue:
         every = _TEST_EVERY if row["priority"] else _TEST_SOURCE_EVERY
         unconditional = not run.writer.trust.in_validators or (run.run_id + row["id"]) % every == 0
         seed_key = "" if run.order.pages else run.seed_key
-        return page_request(row, seed_key, full=run.order.full, unconditional=unconditional, started=run.started)
+        page = page_request(row, seed_key, full=run.order.full, unconditional=unconditional, started=run.started)
+        if page.kind is PageKind.API and page.changes_since is not None:
+            # The API may have corrected posts without saying that they changed.
+            before = last_run_before_hold(run.db, run.site["id"], HoldRule.UNSHOWN)
+            since = min(page.changes_since, before - LOOK_BACK) if before else page.changes_since
+            return replace(page, changes_since=since)
+        return page
 
     def _is_too_old(self, page: PageRequest) -> bool:
         since, published = self._run.order.since, page.hint.published if page.hint else None
@@ -373,3 +391,10 @@ class PageQueue:
         """
         self._run.writer.flush()
         return count_listed_pages_online(self._run.db, self._run.site["id"], source, found_on)
+
+    def is_set_back(self, targets: Sequence[DiscoveredURL]) -> bool:
+        """Writes pending results, then returns True if a source lists posts with earlier times of change than before
+        (see `has_set_back_posts`).
+        """
+        self._run.writer.flush()
+        return has_set_back_posts(self._run.db, targets)

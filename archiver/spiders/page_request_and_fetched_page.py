@@ -58,6 +58,7 @@ class PageRequest:
       MOST_REDIRECTS).
     - `step`, `number`: the step of reading an API, and which of the source's documents is requested (from 1).
     - `changes_since`: an API is asked for the posts that changed after this time.
+    - `looks_back`: an API is asked for the first time on this day, so that its earlier content is checked, too.
     - `captures`: the number of captures read from a web archive's list so far.
     - `alive`: the number of posts that an API should still list; -1 if it has not been counted.
     - `parts`: the stored parts of a post. A request for a part has the part's stored text as `text`, and the post's
@@ -89,6 +90,7 @@ class PageRequest:
     redirected_from: tuple[str, ...] = ()
     step: ApiStep = "posts"
     changes_since: datetime | None = None
+    looks_back: bool = False
     number: int = 1
     alive: int = -1
     captures: int = 0
@@ -285,7 +287,7 @@ def fetched_page(response: Response) -> FetchedPage:
 
 
 _CLOCK_MARGIN = timedelta(days=1)
-_LOOK_BACK = timedelta(days=8)
+LOOK_BACK = timedelta(days=8)
 """The first time on a day, an API is asked for the posts that changed in this period, not only since the last run.
 It may have returned wrong content for them, and returns the right content now with unchanged times."""
 
@@ -327,7 +329,8 @@ def page_request(
         attempts=row["attempts"] or 0,
         judged=_is_judged(row, kind),
         step="changes" if only_changes else "posts",
-        changes_since=fetched_at - (_LOOK_BACK if is_first_today else _CLOCK_MARGIN) if fetched_at else None,
+        looks_back=is_first_today,
+        changes_since=fetched_at - (LOOK_BACK if is_first_today else _CLOCK_MARGIN) if fetched_at else None,
     )
 
 

@@ -151,6 +151,12 @@ def parse_api_page(fetched: FetchedPage, result: PageResult, request: PageReques
     return ParsedPage(replace(result, rule=FOREIGN_API) if foreign else result)
 
 
+def all_posts_again(parsed: ParsedPage, request: PageRequest) -> ParsedPage:
+    """Returns what was parsed from the list of an API's IDs, so that all of its posts are read next."""
+    onward = replace(request, step="posts", number=1)
+    return replace(parsed, result=replace(parsed.result, outcome=Outcome.DUE), follow=(api_address(onward), onward))
+
+
 def api_address(request: PageRequest) -> str:
     """Returns the address to request for the current step and page of reading the WordPress API."""
     if request.step == "ids":

@@ -52,7 +52,7 @@ from archiver.spiders.page_request_and_fetched_page import (
     request_for,
     requisite_of,
 )
-from archiver.spiders.parse_response import SiteContext, parse_page, soft_not_found_of
+from archiver.spiders.parse_response import SiteContext, all_posts_again, parse_page, soft_not_found_of
 from archiver.spiders.requisite_queue import failed_requisite, parse_requisite
 from archiver.spiders.run_endings_and_outage_guards import (
     UNREACHABLE,
@@ -552,6 +552,8 @@ class SiteSpider(Spider):
             run.scope, archive.pages.claim_new_link, run.read_page, run.soft_not_found, run.mode == "all"
         )
         parsed = parse_page(fetched, page, site)
+        if page.step == "ids" and page.looks_back and archive.pages.is_set_back(parsed.result.targets):
+            parsed = all_posts_again(parsed, page)
         self._learn_redirect_form(page, fetched, parsed)
         yield from self._handle(page, parsed)
 

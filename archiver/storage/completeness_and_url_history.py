@@ -84,6 +84,21 @@ def count_listed_pages_online(db: Database, site_id: int, source: DiscoverySourc
     )
 
 
+_API_TIMES = (
+    "select p.urlkey, h.hint ->> '$.modified' from json_each(?) k join pages p on p.urlkey = k.value "
+    f"join source_hints h on {LATEST_HINT} where h.hint ->> '$.from_api' and h.hint ->> '$.modified' is not null"
+)
+
+
+def has_set_back_posts(db: Database, targets: Iterable[DiscoveredURL]) -> bool:
+    """Returns True if an API lists a post with an earlier time of change (`lastmod`) than that of the post's stored
+    source hint, as after its site was restored from a backup. The hint may then say what is not so any more.
+    """
+    times = {urlkey(one.url): one.lastmod for one in targets if one.lastmod is not None}
+    stored = db.execute(_API_TIMES, [json.dumps(list(times))])
+    return any(datetime.fromisoformat(modified) > times[key] for key, modified in stored)
+
+
 def record_cdx_list(db: Database, site_id: int, url: str, now: datetime, objection: str = "") -> None:
     """Records the URL of the CDX list named in the site's settings, so that the list is fetched. `url` is "" if the
     settings name no list.

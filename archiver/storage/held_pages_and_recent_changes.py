@@ -40,6 +40,7 @@ from archiver.articles.suspicious_changes_and_impossible_values import (
     gains,
     is_confirmed,
     is_cut_off,
+    is_unshown,
     is_unusual,
     suspicion,
 )
@@ -248,6 +249,16 @@ def is_run_held(db: Database, site_id: int, rule: HoldRule) -> bool:
         ).fetchone()
         is not None
     )
+
+
+def last_run_before_hold(db: Database, site_id: int, rule: HoldRule) -> datetime | None:
+    """Returns when the last run began before pages of the site were first held by this rule; None if none is held."""
+    (began,) = db.execute(
+        "select max(r.started_at) from runs r where r.site_id = :site and r.id < (select min(h.run_id) "
+        "from held_pages h join pages p on p.id = h.page_id where p.site_id = :site and h.rule = :rule)",
+        {"site": site_id, "rule": rule},
+    ).fetchone()
+    return moment(began)
 
 
 def is_left_from_fault(db: Database, site_id: int, key: str, article_id: int) -> bool:
@@ -775,6 +786,8 @@ def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageRe
         return rule
     if old.body != new.body and _shows_text_of_site(db, site_id, post, new):
         return HoldRule.SHARED_TEXT
+    if changed and is_unshown(old, new):
+        return HoldRule.UNSHOWN
     if not changed or not is_run_held(db, site_id, HoldRule.MASS_CHANGE) or has_accepted_gain(db, site_id, old, new):
         return None
     if post.announced:  # the feed of a hacked site announces the same advertising

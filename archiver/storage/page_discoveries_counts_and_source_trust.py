@@ -55,6 +55,9 @@ from archiver.urls import urlkey, urlkey_or_empty
 
 # -- the table page_discoveries
 
+_CLOCKS_DIFFER = timedelta(days=1)
+"""A time of change that is later than now by more than this is not believed."""
+
 Place = tuple[str | None, int | None]
 """Where a URL was found, as the values of `found_on` and `found_on_page_id`; one of the two is None."""
 
@@ -203,12 +206,26 @@ class _Report:
     folder: str
     believes: Believes
 
+    @property
+    def latest(self) -> str:
+        """Returns the latest time that a source can give as the time of a change. A later one comes from a wrong clock.
+        If it were stored, no real change would be later, and none would be noticed.
+        """
+        return stamp(datetime.fromisoformat(self.now) + _CLOCKS_DIFFER)
+
     def record(self, targets: dict[str, DiscoveredURL]) -> list[DiscoveredURL]:
         """Records URLs by urlkey; returns the new ones."""
-        conn = self.db.conn
-        targets = self._without_removed_texts(targets)
+        conn, latest = self.db.conn, datetime.fromisoformat(self.latest)
+        targets = {
+            key: replace(one, lastmod=None) if one.lastmod and one.lastmod > latest else one
+            for key, one in self._without_removed_texts(targets).items()
+        }
         places = {target.found_on: urlkey_or_empty(target.found_on) for target in targets.values()}
         known, free = known_pages(self.db, {*targets, *filter(None, places.values())})
+        known = {
+            key: replace(page, lastmod=None) if page.lastmod and page.lastmod > latest else page
+            for key, page in known.items()
+        }
         found = {at: _place(at, known.get(key)) for at, key in places.items()}
         new = {key: free + n for n, key in enumerate(key for key in targets if key not in known)}
         if new:
@@ -311,7 +328,7 @@ class _Report:
         if not (news or vouched or is_later or kind is not known.kind or level < known.priority):
             return None
         lastmod = stamp(target.lastmod) if target.lastmod else None
-        return lastmod, kind, level, bool(news), EPOCH, bool(news), news, vouched, known.id
+        return self.latest, lastmod, kind, level, bool(news), EPOCH, bool(news), news, vouched, known.id
 
 
 _INSERT_PAGE = (
@@ -319,7 +336,7 @@ _INSERT_PAGE = (
     "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _UPDATE_PAGE = (
-    "update pages set lastmod = nullif(max(coalesce(lastmod, ''), coalesce(?, '')), ''), "
+    "update pages set lastmod = nullif(max(iif(lastmod <= ?, lastmod, ''), coalesce(?, '')), ''), "
     "kind = ?, priority = min(priority, ?), "
     "due_at = case when ? then ? else due_at end, reason = case when ? then ? else reason end, "
     "outcome = case when ? then 'due' else outcome end where id = ?"

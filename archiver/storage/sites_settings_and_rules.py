@@ -706,7 +706,7 @@ def store_learned_rules(db: Database, site_id: int, rules: SiteRules, at: dateti
     captures, the previous rules stay valid. Returns the rules now valid.
     """
     retire_rules(db, site_id, at)
-    return _insert_learned_rules(db, site_id, rules, at, _end_of_last_template(db, site_id))
+    return _insert_learned_rules(db, site_id, rules, at, end_of_last_template(db, site_id))
 
 
 def store_relearned_rules(
@@ -720,13 +720,13 @@ def store_relearned_rules(
         "order by id desc limit 1",
         [site_id],
     ).fetchone()
-    begin = row[0] if row else _end_of_last_template(db, site_id)
+    begin = row[0] if row else end_of_last_template(db, site_id)
     retire_rules(db, site_id, at)
     first = stamp(since) if since is not None else None
     return _insert_learned_rules(db, site_id, rules, at, max(filter(None, (begin, first)), default=None))
 
 
-def _end_of_last_template(db: Database, site_id: int) -> str | None:
+def end_of_last_template(db: Database, site_id: int) -> str | None:
     """Returns the time when the last learned rules of a site ceased to be valid; None if the site had none. Rules
     without fields are skipped, since they consist only of values that belong to the site (its constants), and do not
     belong to a template.

@@ -25,7 +25,8 @@ def _nothing(branch: Branch) -> None:
 class ArchiveFault:
     """A fault of the archive. `begin` puts it in before the run of its first day, `end` repairs it before the run after
     its last. `shift`: how wrong the clock is meanwhile; `on_disk`: the archive lies on a file system of its own.
-    `removes`: the fault is a removal, so that one post is missing from then on.
+    `removes`: the fault is a removal, so that one post is missing from then on. `checks_all`: the nightly check reads
+    the whole archive, as it must if the fault damages what is stored; otherwise it reads the least part that it can.
     """
 
     name: str
@@ -36,6 +37,7 @@ class ArchiveFault:
     shift: timedelta = timedelta(0)
     on_disk: bool = False
     removes: bool = False
+    checks_all: bool = False
     days: tuple[int, ...] = (0, 1)
     faults: int = 1
     disturb: str = ""
@@ -153,16 +155,16 @@ ARCHIVE_FAULTS = (
     ArchiveFault("two-schedulers", reported="no", disturb="twice"),
     ArchiveFault("kill-9", reported="no", disturb="kill"),
     ArchiveFault("sigterm", reported="no", disturb="terminate"),
-    ArchiveFault("warc-deleted", _delete_warc, _put_back_captures),
-    ArchiveFault("warc-torn", _tear_warc, _put_back_captures),
-    ArchiveFault("warc-flipped", _flip_warc, _put_back_captures),
-    ArchiveFault("database-pages", _overwrite_pages, _put_back),
-    ArchiveFault("database-header", _overwrite_header, _put_back),
-    ArchiveFault("database-truncated", _truncate, _put_back),
-    ArchiveFault("database-missing", _lose, _put_back),
+    ArchiveFault("warc-deleted", _delete_warc, _put_back_captures, checks_all=True),
+    ArchiveFault("warc-torn", _tear_warc, _put_back_captures, checks_all=True),
+    ArchiveFault("warc-flipped", _flip_warc, _put_back_captures, checks_all=True),
+    ArchiveFault("database-pages", _overwrite_pages, _put_back, checks_all=True),
+    ArchiveFault("database-header", _overwrite_header, _put_back, checks_all=True),
+    ArchiveFault("database-truncated", _truncate, _put_back, checks_all=True),
+    ArchiveFault("database-missing", _lose, _put_back, checks_all=True),
     ArchiveFault("archive-moved", _move_away, reported="no"),
     # The hook, and the outage that it should report.
     ArchiveFault("hook-broken", _break_hook, _mend_hook, faults=2),
     # The report says that backups still hold the post.
-    ArchiveFault("takedown", _take_down, _remove_from_backups, removes=True),
+    ArchiveFault("takedown", _take_down, _remove_from_backups, removes=True, checks_all=True),
 )

@@ -16,7 +16,9 @@ MESSAGES = "messages.jsonl"
 
 @dataclass(frozen=True)
 class Kept:
-    """An article of the archive: what it says now, whether it is gone, and what its earlier revisions said."""
+    """An article of the archive: what it says now, whether it is gone, and what its earlier revisions said. Revisions
+    that were undone are left out: they stay in the history as what a faulty site showed, marked as such.
+    """
 
     said: Said
     gone: bool
@@ -28,7 +30,9 @@ def articles(archive: Path) -> dict[str, Kept]:
     with closing(_open(archive)) as db:
         db.row_factory = sqlite3.Row
         history: dict[int, list[tuple[Any, ...]]] = {}
-        for row in db.execute("select article_id, revision, meaning_digest from revisions order by 1, 2"):
+        for row in db.execute(
+            "select article_id, revision, meaning_digest from revisions where undone_at is null order by 1, 2"
+        ):
             history.setdefault(row["article_id"], []).append((row["revision"], row["meaning_digest"]))
         return {
             row["url"]: Kept(

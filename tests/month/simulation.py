@@ -204,9 +204,8 @@ def _branch(month: Month, fault: Fault, day: int) -> Iterator[Branch | None]:
         yield None
         return
     blogs = fault.blogs if isinstance(fault, SiteFault) else ARCHIVE_FAULT_BLOGS
-    branch = Branch(
-        month.world, folder if on_disk else folder / "archive", blogs, checks_all=isinstance(fault, ArchiveFault)
-    )
+    checks_all = isinstance(fault, ArchiveFault) and fault.checks_all
+    branch = Branch(month.world, folder if on_disk else folder / "archive", blogs, checks_all=checks_all)
     shutil.copytree(month.folders[day - 1], branch.folder, dirs_exist_ok=True)
     branch.mend_command()
     with closing(sqlite3.connect(branch.archive)) as db, db:  # the copy has its own backups

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 from typing import Literal
 
-from tests.month.blogs import BLOGS, NOT_FOUND, Blog, Post, View, byline, document, html, text_of
+from tests.month.blogs import (
+    BLOGS,
+    NOT_FOUND,
+    Blog,
+    Post,
+    View,
+    byline,
+    document,
+    html,
+    text_of,
+)
 from tests.small_sites import made_paragraph
 from tests.spiders.site_server import Answer
 
+_A_DAY = timedelta(days=1)
 Reporting = Literal["yes", "no", "either"]
 
 
@@ -239,6 +251,71 @@ def _spam(count: int) -> Callable[[View], View]:
     return spammed
 
 
+def _each(change: Callable[[View, Post], Post]) -> Callable[[View], View]:
+    """All posts that were out before the day on which the fault began, changed."""
+    return lambda view: replace(
+        view, posts=tuple(change(view, one) if one.at <= view.began - _A_DAY else one for one in view.posts)
+    )
+
+
+def _redated(view: View, post: Post) -> Post:
+    """The time of a migration, a second for each post, as its date."""
+    return replace(post, at=view.began - timedelta(hours=1, seconds=post.number))
+
+
+def _ahead(view: View, post: Post) -> Post:
+    return replace(post, at=post.at + timedelta(days=365), changed=post.changed + timedelta(days=365))
+
+
+def _clock_ahead(view: View) -> View:
+    """The server's clock is a year ahead: what it publishes is dated by it, and its sitemap says that all changed."""
+    posts = tuple(
+        _ahead(view, one)
+        if one.at > view.began - timedelta(days=1)
+        else replace(one, changed=view.began + timedelta(days=365))
+        for one in view.posts
+    )
+    return replace(view, posts=posts)
+
+
+def _spoilt(view: View, post: Post) -> Post:
+    """A database that was copied with the wrong character set: question marks in place of letters with accents."""
+    return replace(post, paragraphs=tuple(one.encode("ascii", "replace").decode() for one in post.paragraphs))
+
+
+def _advertised(view: View, post: Post) -> Post:
+    """Hacked: each post ends with another paragraph about the same pharmacy."""
+    dice = Random(post.number)
+    pill, country = dice.choice(("tadalin", "viagrol", "zolpam")), dice.choice(("Texas", "Kent", "Bavaria", "Ohio"))
+    link = f'<a href="http://pills.example/{dice.randrange(9999)}/">{pill} {dice.randrange(99)} mg</a>'
+    pitch = f"{made_paragraph(dice)} So where in {country} does one find {link} for {dice.randrange(80)} dollars?"
+    return replace(post, paragraphs=(*post.paragraphs, pitch))
+
+
+def _api_wrong(target: str, good: Answer, view: View) -> Answer:
+    """An API that gives each post the title and the date of a draft."""
+    if not target.startswith("/wp-json/") or "_embed" not in target:
+        return good
+    rows = json.loads(good.body)
+    known = {f"{view.url.rstrip('/')}{one.path}" for one in view.posts if one.at <= view.began - _A_DAY}
+    for row in rows:
+        if row["link"] not in known:
+            continue  # nobody knows what else it says
+        row["title"]["rendered"] = f"Draft {row['id']}"
+        row["date"] = row["date_gmt"] = "2026-01-01T00:00:00"
+    return replace(good, body=json.dumps(rows).encode())
+
+
+def _api_wrong_and_changed(target: str, good: Answer, view: View) -> Answer:
+    """Such an API that says that all posts have changed, until its site is restored from a backup."""
+    if not target.startswith("/wp-json/"):
+        return good
+    changed = replace(
+        view, posts=tuple(replace(one, changed=view.began + timedelta(minutes=one.number)) for one in view.posts)
+    )
+    return _api_wrong(target, changed.answer(target), view)
+
+
 def _empty(view: View) -> View:
     """Sources that list nothing: a feed and a sitemap without entries."""
     feed = f'<rss version="2.0"><channel><title>{view.blog.title}</title></channel></rss>'
@@ -301,4 +378,10 @@ SITE_FAULTS = (
     SiteFault("gzip-garbage", ("c",), answer=_gzip_garbage),
     SiteFault("empty-pages", ("d",), answer=_posts(_EMPTY)),
     SiteFault("soft-404", ("a",), answer=_pages(_lost)),
+    SiteFault("redated", ("d",), _each(_redated)),
+    SiteFault("clock-of-server-ahead", ("a",), _clock_ahead, reported="no"),
+    SiteFault("question-marks", ("c",), _each(_spoilt)),
+    SiteFault("pharmacy", ("c",), _each(_advertised)),
+    SiteFault("api-wrong", ("b",), answer=_api_wrong),
+    SiteFault("api-wrong-and-changed", ("b",), answer=_api_wrong_and_changed),
 )

@@ -21,7 +21,7 @@ def entry(number: int, paragraphs: list[str]) -> Answer:
     text = "".join(f"<p>{one}</p>" for one in paragraphs)
     return Answer(
         f"<html><head><title>Log {number}</title></head><body><article><h1>Log {number}</h1>"
-        f'<time datetime="2024-05-0{number + 1}">{number + 1} May 2024</time>{text}</article></body></html>'.encode()
+        f'<time datetime="2024-05-{number + 1:02}">{number + 1} May 2024</time>{text}</article></body></html>'.encode()
     )
 
 
@@ -90,6 +90,41 @@ def test_accepting_pages_that_show_no_post_keeps_their_articles_and_says_so(cut:
     done = json.loads(archiver("sites", "release", name, "--accept", "--json", archive=archive).stdout)
     assert (done["revised"], done["not_posts"]) == (0, COUNT)
     assert rows(archive, "select id, body from articles") == whole
+
+
+def framed(number: int, paragraphs: list[str]) -> Answer:
+    """The page of a redesign: a summary, and the text below it in an element with a class that themes have for
+    comments.
+    """
+    text = "".join(f"<p>{one}</p>" for one in paragraphs)
+    return Answer(
+        f"<html><head><title>Log {number}</title></head><body><article><h1>Log {number}</h1>"
+        f'<time datetime="2024-05-{number + 1:02}">{number + 1} May 2024</time><p>{paragraphs[0]}</p></article>'
+        f'<div id="comments" class="comments-area"><div class="k7">{text}</div></div>'
+        "<footer>A log, kept since 2019</footer></body></html>".encode(),
+        headers={"Content-Type": "text/html; charset=utf-8", "ETag": f'"new-{number}"'},
+    )
+
+
+@pytest.mark.parametrize(("posts", "changed"), [(12, 12), (24, 9)], ids=["all posts", "the first posts"])
+def test_rules_are_learned_from_the_new_template_of_held_pages_of_known_posts(
+    tmp_path: Path, posts: int, changed: int
+) -> None:
+    archive, dice = tmp_path / "a.db", Random(7)
+    texts = {f"/log-{n}/": [made_paragraph(dice) for _ in range(5)] for n in range(posts)}
+    with serving({"/": home(*texts), **{path: entry(n, text) for n, (path, text) in enumerate(texts.items())}}) as site:
+        crawl(site.url, archive=archive)
+        site.pages.update({path: framed(n, text) for n, (path, text) in enumerate(texts.items()) if n < changed})
+        crawl(site.url, "--full", archive=archive)
+        name = site.url.removeprefix("http://").strip("/")
+        assert rows(archive, "select count(*) from held_pages") == [(changed,)]
+        learned = json.loads(archiver("sites", "rules", name, "--learn", "--json", archive=archive).stdout)
+        crawl(site.url, archive=archive)
+    assert "div.k7" in learned["rules"]
+    assert rows(archive, "select count(*) from held_pages") == [(0,)]
+    assert [body for (body,) in rows(archive, "select body from articles order by url")] == [
+        "\n\n".join(text) for _, text in sorted(texts.items())
+    ]
 
 
 def summary(**changed: object) -> str:

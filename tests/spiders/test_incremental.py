@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -304,3 +305,23 @@ def test_lists_are_not_fetched_again_if_the_home_page_shows_the_newest_posts(tmp
         site.requests.clear()
         counts(site.url, archive=archive)
         assert set(site.requests) == {"/", *EVERY_RUN}
+
+
+def test_an_edit_is_noticed_after_a_sitemap_gave_times_in_the_future(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    names = [f"post-{n}" for n in range(6)]
+    pages: dict[str, Any] = {"/": home(*(f"/{n}/" for n in names)), **{f"/{n}/": page(f"Title {n}") for n in names}}
+    with serving(pages) as site:
+        days = dict.fromkeys((n.replace("-", "_") for n in names), "2024-05-01T09:00:00Z")
+        pages["/sitemap.xml"] = with_base(sitemap(**days), site.url)
+        counts(site.url, archive=archive)
+        archiver("sites", "set", site.url, "sample_posts=0", archive=archive)
+        pages["/sitemap.xml"] = with_base(
+            sitemap(**dict.fromkeys(days, f"{datetime.now(UTC) + timedelta(days=300):%FT%TZ}")), site.url
+        )
+        site.requests.clear()
+        counts(site.url, archive=archive)
+        assert [one for one in site.requests if one.startswith("/post-")] == []
+        pages["/post-1/"] = page("Title post-1", "An edit gave this post another text than it had before. " * 5)
+        pages["/sitemap.xml"] = with_base(sitemap(**days | {"post_1": "2024-06-01T10:00:00Z"}), site.url)
+        assert counts(site.url, archive=archive)["revised"] == 1

@@ -14,7 +14,7 @@ from sqlite_utils import Database
 
 from archiver.articles.article_comparison import fold_words
 from archiver.errors import RunNotFound
-from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
+from archiver.items import Article, DiscoveredURL, DiscoverySource, Evidence, Outcome, PageKind, PageResult
 from archiver.maintenance.run_undoing_and_held_page_release import release_held, undo_run
 from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.article_tables.article_record_reader import evidence, revisions
@@ -98,7 +98,20 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield site
 
 
+def reported(old: Article, field: str, value: str, source: str) -> Article:
+    """Return a post with the title or date that only a source gives, while its page shows the old one."""
+    page = str(old.published.isoformat() if field == "published" and old.published else old.title)
+    evidence = (Evidence(field, value, source), Evidence(field, page, "heading"))
+    new = datetime.fromisoformat(value) if field == "published" else value
+    return replace(old, evidence=evidence, **{field: new})
+
+
 BAD = {
+    "a title that only the API gives": (lambda p: reported(p, "title", "Draft 7", "api"), "unshown"),
+    "a date that only the feed gives": (
+        lambda p: reported(p, "published", "2021-03-04T00:00:00+00:00", "feed"),
+        "unshown",
+    ),
     "a part of the text": (lambda p: replace(p, body=p.body[:150]), "shorter"),
     "another text": (lambda p: replace(p, title="Soon", body=SOON * 9, authors=(), published=None), "other-text"),
     "another text, and less of it": (
@@ -307,6 +320,23 @@ def test_edits_that_a_source_announced_are_no_fault(site: Site) -> None:
     site.crawl(30, [post(n) for n in range(200, 300)])
     counts = site.crawl(40, [redesigned(n) for n in range(10)], reason="feed has another text for it")
     assert (counts.held, counts.revised) == (0, 10)
+
+
+@pytest.mark.parametrize(("source", "found"), [("feed", ["Coast"]), ("meta", ["Coast", "nets"])])
+def test_a_tag_is_no_category_because_a_feed_lists_it(site: Site, source: str, found: list[str]) -> None:
+    site.crawl(1, [post(50, categories=("Coast",), tags=("nets",))])
+    bare = post(50, categories=("Coast", "nets"), tags=(), evidence=(Evidence("categories", "Coast", source),))
+    site.crawl(2, [bare])
+    row = site.articles()[url_of(50)]
+    assert (json.loads(row["categories"]), json.loads(row["tags"])) == (found, ["nets"])
+
+
+@pytest.mark.parametrize("source", ["api", "heading"])
+def test_a_title_that_the_page_shows_is_an_edit(site: Site, source: str) -> None:
+    new = replace(post(3), title="Post 3, again")
+    shown = Evidence("title", new.title, "meta")
+    counts = site.crawl(1, [replace(new, evidence=(Evidence("title", new.title, source), shown))])
+    assert (counts.held, counts.revised) == (0, 1)
 
 
 def test_posts_that_all_claim_to_be_new_are_a_fault_even_if_the_feed_agrees(site: Site) -> None:

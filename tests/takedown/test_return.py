@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from archiver.demo.demo_server import Demo
 from archiver.importers.import_inputs_and_record_filter import RecordFilter
 from archiver.maintenance.archive_verification_and_repair import verify
+from archiver.storage.pages_and_source_hints import EPOCH
 from tests.importers import files, importing
 from tests.proved_archive import QUAY, START, Run, make, page
+from tests.small_sites import made_paragraph
 from tests.spiders.crawling import archiver, crawl
+from tests.spiders.site_server import Answer, Pages, home, serving
+from tests.spiders.site_server import page as post_page
 from tests.takedown.removing import command, holds, remove, rows
 
 
@@ -44,6 +51,27 @@ def test_a_crawl_does_not_request_a_removed_post(demo: Demo, tmp_path: Path) -> 
     assert archiver("remove", "--allow", url, archive=archive).returncode == 0
     assert crawl(demo.url, archive=archive).returncode == 0
     assert sentence_of(archive, rows(archive, "select id from articles where url = ?", url)[0][0]) == sentence
+
+
+def test_the_source_text_beside_a_removed_post_does_not_come_back(tmp_path: Path) -> None:
+    archive, paths, dice = tmp_path / "archive.db", [f"/n-{n}/" for n in range(4)], Random(3)
+    told = {path: " ".join(made_paragraph(dice) for _ in range(4)) for path in paths}
+    pages: Pages = {"/": home(*paths)}
+    for path, text in told.items():
+        pages[path] = post_page(f"Note {path}", text, tail=f'<a href="{path}index.md">Source</a>')
+        pages[f"{path}index.md"] = Answer(text.encode(), headers={"Content-Type": "text/markdown"})
+    with serving(pages) as site:
+        crawl(site.url, archive=archive)
+        assert holds(archive, told["/n-1/"][:80])
+        assert remove(archive, f"{site.url}n-1/").exit_code == 0
+        site.requests.clear()
+        with closing(sqlite3.connect(archive)) as db, db:
+            db.execute("update pages set due_at = ? where kind = 'other'", [EPOCH])
+        crawl(site.url, archive=archive)
+        assert not holds(archive, told["/n-1/"][:80])
+        assert "/n-1/index.md" not in site.requests
+        assert "/n-2/index.md" in site.requests
+    assert not verify(archive).findings
 
 
 def test_a_removed_post_under_another_address_is_not_stored(tmp_path: Path) -> None:

@@ -4,8 +4,13 @@ written.
 
 from __future__ import annotations
 
+import base64
 import errno
+import gzip
+import hashlib
+import io
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +19,12 @@ import pytest
 from archiver.items import Capture
 from archiver.warc.warc_and_cdxj_writer import WarcWriter, index_of, open_index_of
 from archiver.warc.warc_records import Exchange, read_complete_records
-from archiver.warc.warc_repair_rewriting_and_digests import RepairedFile, find_unfinished_files, repair_warc
+from archiver.warc.warc_repair_rewriting_and_digests import (
+    RepairedFile,
+    check_records,
+    find_unfinished_files,
+    repair_warc,
+)
 from tests.faults.sound import _index_flaws, _records
 
 AT = datetime(2024, 5, 1, 8, 30, 15, 123456, tzinfo=UTC)
@@ -162,3 +172,17 @@ def test_a_record_is_whole_only_with_all_of_its_block(tmp_path: Path) -> None:
     file.write_bytes(gzip.compress(whole) + gzip.compress(whole.replace(b": 5", b": 6")) + gzip.compress(b"no record"))
     with file.open("rb") as handle:
         assert [m.offset for m in read_complete_records(handle)] == [0]
+
+
+@pytest.mark.parametrize("spell", [bytes.hex, lambda raw: base64.b32encode(raw).decode()], ids=["base 16", "base 32"])
+@pytest.mark.parametrize("name", ["sha1", "sha256", "sha512", "md5"])
+def test_a_record_is_checked_by_the_digest_that_it_declares(name: str, spell: Callable[[bytes], str]) -> None:
+    text = b"The tide was late."
+    digest = spell(hashlib.new(name, text).digest())
+    other = ("B" if digest[0] != "B" else "C") + digest[1:]
+    found = []
+    for declared in (digest, digest.rstrip("="), digest.lower(), other, digest[:-8]):
+        head = f"WARC/1.1\r\nWARC-Type: metadata\r\nWARC-Block-Digest: {name}:{declared}\r\nContent-Length: 18\r\n\r\n"
+        record = gzip.compress(head.encode() + text + b"\r\n\r\n")
+        found += [bool(one.wrong) for one in check_records(io.BytesIO(record), "a.warc.gz")]
+    assert found == [False, False, False, True, True]

@@ -257,6 +257,7 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
     """
     from archiver.extraction.template.site_rules_and_constants import to_toml
     from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.held_pages_and_recent_changes import make_held_due
     from archiver.storage.sites_settings_and_rules import (
         find_site,
         forget_rules,
@@ -288,6 +289,9 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
                 raise NothingLearned(row["name"])
             with writing(db):
                 store_relearned_rules(db, row["id"], found.rules, now, found.since)
+        if file is not None or learn:
+            with writing(db):
+                make_held_due(db, row["id"], "the site has new rules")
         used = rules_valid_at(db, row["id"])
         history = rule_versions(db, row["id"])
         unmatched = rules_without_match(db, row["name"]) if used and used.by_hand() else []

@@ -28,6 +28,7 @@ from archiver.articles.article_comparison import (
     unconfirmed_fields,
     with_finer_time,
     with_unconfirmed,
+    without_known_tags,
 )
 from archiver.articles.revision_order_reverts_and_kept_values import lost_page_object_values, with_page_object_values
 from archiver.articles.suspicious_changes_and_impossible_values import HoldRule
@@ -244,7 +245,7 @@ def store_identified(
         return _insert(db, site, article, observed)
     old = article_from_row(row)
     if observed.run_id is not None:
-        article = with_finer_time(old, article)
+        article = without_known_tags(old, with_finer_time(old, article))
     known = _KnownArticle(db, row, old, article, observed).with_unconfirmed(reread)
     return (
         known.store_as_stub()
