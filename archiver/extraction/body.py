@@ -1178,7 +1178,33 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
     boxed = _text_below_title(post, plan, title, beside)
     if boxed is not None and (len(text) < len(boxed) + _LITTLE or not _has_prose(plan, weights, top)):
         return Body(boxed, "position", "below the title", 0.6)
+    if (column := _column_of_meta_block(post, plan, top)) is not None:
+        plan = _without_meta_blocks(post, plan, column)
+        known = _known_boilerplate(page, title, beside, column)
+        # The paragraphs are tried alone since a link counts as the text of a post only where it is all of it.
+        tried = (column, *islice(column.iterchildren("p", "blockquote"), _TRIED))
+        texts = [text for el in tried if (text := _render_post(post, plan, el, known))]
+        return Body(texts[0] if texts else NO_TEXT, "position", f"<{column.tag}>", 0.6)
     return _text_of_entry(post, plan, title, beside, found, top)
+
+
+_LINE_TAGS = ("div", "p", "span", "ul", "dl", "header", "h4", "h5", "h6")
+
+
+def _column_of_meta_block(post: Post, plan: BlockLayout, top: Element) -> Element | None:
+    """Returns the element around the first line with the post's date or authors, if that line is below a heading that
+    is outside of this element, as above the columns of a page; otherwise None. The element is inside `top`, which
+    contains the other columns, too.
+    """
+    if post.title is None or post.page.main_content is not None or _article(post) is not None:
+        return None
+    start, order = post.page.index.order[post.title], post.page.index.order
+    lines = (e for e in top.iter(*_LINE_TAGS) if order[e] > start and not post.is_noise(e) and is_meta_block(e))
+    line = next(lines, None)
+    column = line.getparent() if line is not None else None
+    if column is None or not is_below(column, top) or is_below(post.title, column):
+        return None
+    return column if _has_content(plan, column) else None
 
 
 def _without_meta_blocks(post: Post, plan: BlockLayout, top: Element) -> BlockLayout:
