@@ -116,14 +116,15 @@ def boilerplate_spans(
     whole = size[hi] - size[lo]
     found: dict[str, list[tuple[int, int]]] = {}
     for el, (a, z) in layout.spans.items():
-        if a == z or a < lo or z > hi or (a == lo and z == hi):
+        if a == z or a < lo or z > hi or (a == lo and z == hi and el.tag != "figcaption"):
             continue
         if el.tag in _OWN_TEXT and not _is_caption_cell(el) and not _is_comment(layout, el):
             continue
         why = _boilerplate_mark(layout, el)
         if not why:
             continue  # true of most elements
-        is_small = why == _COMMENTS or size[z] - size[a] <= share * whole or _is_below_text(why, size[a] - size[lo])
+        limit = max(share * whole, _MAX_CAPTION if why == "figcaption" else 0.0)
+        is_small = why == _COMMENTS or size[z] - size[a] <= limit or _is_below_text(why, size[a] - size[lo])
         is_code = sum(b.size for b in layout.blocks[a:z] if b.is_code) > (size[z] - size[a]) / 2
         if is_small and not is_code and not _is_text_after_all(why, el, layout.blocks[a:z]):
             found.setdefault(why, []).append((a, z))
@@ -131,9 +132,19 @@ def boilerplate_spans(
     sound = [
         spans
         for why, spans in found.items()
-        if why in LONG or why == _COMMENTS or covered_total(spans, size) <= share * whole
+        if why in LONG
+        or why == _COMMENTS
+        or covered_total(spans, size) <= share * whole
+        or _is_one_caption(why, spans, size)
     ]
     return [span for spans in sound for span in spans]
+
+
+def _is_one_caption(why: str, spans: list[tuple[int, int]], size: list[float]) -> bool:
+    """Returns True if a mark (`why`) is that of one short caption, which is no text even where a post has nothing else.
+    Several captions, or a long one, may tell the story.
+    """
+    return why == "figcaption" and len(spans) == 1 and covered_total(spans, size) <= _MAX_CAPTION
 
 
 def _boilerplate_mark(layout: BlockLayout, el: Element) -> str:
@@ -215,6 +226,7 @@ _ABSOLUTE = lazy_regex(r"(?:https?:)?//", re.IGNORECASE)
 _HOST = lazy_regex(r"(?:https?:)?//[^/?#:]+", re.IGNORECASE)
 _LISTS = frozenset({"ul", "ol", "dl", "table", "div", "section"})
 _NO_CARD = frozenset({"body", "main", *HEADINGS})
+_MAX_CAPTION = 200.0
 _CARD_LEVELS, _CARD_LINES = 4, 6
 """A link without text is at most `_CARD_LEVELS` levels below its card, which has at most `_CARD_LINES` blocks."""
 _MAX_LABEL, _MAX_TEASER, _BEFORE_TITLE, _TEXT_ABOVE_LIST = 60, 500, 25, 60.0
@@ -1092,7 +1104,7 @@ def _starts_like(part: str, whole: str) -> bool:
 def _elements_to_skip(page: Page, extra: Iterable[str] = ()) -> set[Element]:
     generic = by_name("generic")
     index = page.index
-    rules = index.present(page.platform.drop)
+    rules = index.present(page.platform.drop + page.platform.walls)
     if page.platform is not generic:
         rules += index.present(generic.drop)
     own = (e for selector in extra for e in page.ask(selector) if not isinstance(e, str))

@@ -607,6 +607,7 @@ articles. `_SHARED_VALUE_LIMITS` lists the fields with another limit.
 """
 _SMALL = 0.02
 _MIXED = 0.2
+_DATELESS = 0.1
 _CONTENT_LEVELS: dict[str, Level] = {"title": "red", "body": "red"}
 CONTENT_CODES = frozenset(
     {
@@ -618,6 +619,8 @@ CONTENT_CODES = frozenset(
         "held",
         "constant",
         "empty-body",
+        "no-date",
+        "subscribers",
         "mixed-body",
         "page-object",
     }
@@ -640,15 +643,7 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
         yield finding
     if content.held:
         yield _judge_held(content, known.site, runs[0].measured.outcomes)
-    if content.empty >= _AT_LEAST and content.empty > _SHARED_VALUE_LIMITS["body"] * content.articles:
-        yield HealthFinding(
-            "empty-body",
-            "red" if 2 * content.empty > content.articles else "amber",
-            f"{content.empty:,} of {content.articles:,} articles have neither text nor a picture, for example "
-            f"{content.empty_example}: 'archiver show URL --evidence' shows what was read; if the page has text, "
-            f"'archiver sites rules {known.site} --set' takes a rule that says where it is.",
-            figure=content.empty / content.articles,
-        )
+    yield from _judge_missing_fields(content, known.site)
     if finding := _judge_mixed(content, known.site):
         yield finding
     for use in content.failed:
@@ -659,6 +654,36 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
             and one.articles >= _SHARED_VALUE_LIMITS.get(one.field, _SHARED_VALUE_LIMIT) * content.articles
         ):
             yield _repeated_value(one, content.articles, known.site)
+
+
+def _judge_missing_fields(content: SiteContent, site: str) -> Iterator[HealthFinding]:
+    """Yields findings about articles without text, without a date, or without the part that only subscribers may read."""
+    if content.empty >= _AT_LEAST and content.empty > _SHARED_VALUE_LIMITS["body"] * content.articles:
+        yield HealthFinding(
+            "empty-body",
+            "red" if 2 * content.empty > content.articles else "amber",
+            f"{content.empty:,} of {content.articles:,} articles have neither text nor a picture, for example "
+            f"{content.empty_example}: 'archiver show URL --evidence' shows what was read; if the page has text, "
+            f"'archiver sites rules {site} --set' takes a rule that says where it is.",
+            figure=content.empty / content.articles,
+        )
+    if content.dateless >= _SEVERAL and content.dateless >= _DATELESS * content.articles:
+        yield HealthFinding(
+            "no-date",
+            "amber",
+            f"{content.dateless:,} of {content.articles:,} articles have no date of publication, for example "
+            f"{content.dateless_example}: 'archiver show URL --evidence' shows what was read; if the page shows one, "
+            f"'archiver sites rules {site} --set' takes a rule that says where it is.",
+            figure=content.dateless / content.articles,
+        )
+    if content.closed:
+        yield HealthFinding(
+            "subscribers",
+            "green",
+            f"{content.closed:,} of {content.articles:,} articles are open only to subscribers, their pages say: "
+            f"the archive has only what everybody may read, for example of {content.closed_example}.",
+            figure=content.closed / content.articles,
+        )
 
 
 def _judge_mixed(content: SiteContent, site: str) -> HealthFinding | None:
