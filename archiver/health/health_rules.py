@@ -657,7 +657,7 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
 
 
 def _judge_missing_fields(content: SiteContent, site: str) -> Iterator[HealthFinding]:
-    """Yields findings about articles without text, without a date, or without the part that only subscribers may read."""
+    """Yields findings about articles without text, without a date, or with a part for subscribers only."""
     if content.empty >= _AT_LEAST and content.empty > _SHARED_VALUE_LIMITS["body"] * content.articles:
         yield HealthFinding(
             "empty-body",
