@@ -1196,7 +1196,7 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
         # The paragraphs are tried alone since a link counts as the text of a post only where it is all of it.
         tried = (column, *islice(column.iterchildren("p", "blockquote"), _TRIED))
         texts = [text for el in tried if (text := _render_post(post, plan, el, known))]
-        return Body(texts[0] if texts else NO_TEXT, "position", f"<{column.tag}>", 0.6)
+        return Body(texts[0] if texts else RenderedText("", page, column, plan), "position", f"<{column.tag}>", 0.6)
     return _text_of_entry(post, plan, title, beside, found, top)
 
 
@@ -1245,11 +1245,21 @@ def _text_of_entry(post: Post, plan: BlockLayout, title: str, beside: BylineBloc
             return Body(inside, "position", f"<{main.tag}>", 0.6)
     short = _short_text(post, plan, title, beside)
     is_around = article is not None and article is not top and is_below(article, top)
-    if is_around and short is not None and not short.text:
-        return short  # the post consists of a picture, and the text that was found is not part of it
+    if article is not None and is_around and short is not None and _is_only_picture(short, article):
+        # The text that was found is not part of the post.
+        return replace(short, rendered=RenderedText("", post.page, article, plan)) if short.text else short
     if found.text and not _is_outside_entry(post, top):
         return found
     return short or (found if found.text else _last_resort(post.page))
+
+
+def _is_only_picture(short: Body, article: Element) -> bool:
+    """Returns True if the text `short` of an <article> is empty, or consists of links beside a picture."""
+    if not short.text:
+        return True
+    if any(3 * block.linked < 2 * block.size for block in short.rendered.blocks):
+        return False
+    return next(article.iter(*MEDIA_TAGS), None) is not None
 
 
 def _shows_only_media(plan: BlockLayout, el: Element) -> bool:

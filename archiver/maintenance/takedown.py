@@ -326,6 +326,8 @@ class ErasureScope:
     - `own`: the IDs of the articles' captures.
     - `sites`: the names of the articles' sites.
     - `words`: detects quotes of the articles' texts.
+    - `sources`: the URLs of plain texts, such as the Markdown sources of posts, that quote the articles. They are
+      collected while the records are searched.
     """
 
     ids: set[int]
@@ -335,6 +337,7 @@ class ErasureScope:
     own: set[int] = field(default_factory=set)
     sites: set[str] = field(default_factory=set)
     words: QuoteDetector = field(default_factory=lambda: QuoteDetector(()))
+    sources: set[str] = field(default_factory=set)
 
 
 def erase_records(
@@ -346,8 +349,10 @@ def erase_records(
     A record is removed if it has a URL or a payload of one of the posts. Feeds, API responses and listings of a post's
     site are also removed if they quote eight consecutive words of the post. A record on which another article depends
     is kept. If such a record is a revisit record of a removed payload, it is first turned into a response with that
-    payload. Uses its own transactions. Raises OSError.
+    payload. A plain text that quotes a post, such as its source in Markdown, is kept out of the archive from then on.
+    Uses its own transactions. Raises OSError.
     """
+    removals = list(removals)
     scope = _erasure_scope(db, removals, texts)
     for name, changes in _rescue_shared_payloads(db, folder, scope).items():
         _rewrite(db, folder, name, changes)
@@ -359,6 +364,9 @@ def erase_records(
         if changes:
             _rewrite(db, folder, name, changes)
             erased += len(changes)
+    if scope.sources and removals:
+        with writing(db):
+            enter_tombstone(db, removals[0].id, sorted(scope.sources), ())
     return erased
 
 
@@ -503,7 +511,18 @@ def _is_removed(
         response = read_record(file, member.offset, member.length)
     except UnreadableInput:
         return False
-    return scope.words.is_quoted_in(response.body, response.content_type)
+    is_quoted = scope.words.is_quoted_in(response.body, response.content_type)
+    if is_quoted and _is_plain_text(response.body, response.content_type):
+        scope.sources.add(response.url)
+    return is_quoted
+
+
+def _is_plain_text(body: bytes, content_type: str) -> bool:
+    """Returns True for text/plain, text/markdown and the like: a document that, unlike a feed or a listing, leads to no
+    pages, so that a crawl can do without it. Some servers call a feed text/plain.
+    """
+    kind, _, subtype = content_type.partition(";")[0].strip().lower().partition("/")
+    return kind == "text" and subtype not in ("html", "xml") and not body.lstrip().startswith((b"<", b"{", b"["))
 
 
 def _belongs_to_kept_article(db: Database, key: str, row: int | None, scope: ErasureScope) -> bool:
