@@ -741,11 +741,14 @@ def _check_no_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
         return
     if any(run.measured.articles or run.measured.posts for run in runs):
         return
+    gone = runs[0].measured.outcomes.get("gone", 0)
+    dead = f"the server has no page at {count_noun(gone, 'address', 'addresses')} that feeds, sitemaps or links give"
+    led = f"{dead}, and no other one led to a post" if gone else "no feed, sitemap, API or link led to a post"
     yield HealthFinding(
         "no-posts",
         "red",
         f"No post was found: {count_noun(content.pages, 'page')} {'was' if content.pages == 1 else 'were'} read, and "
-        "no feed, sitemap, API or link led to a post. If the site has posts, crawl the address of a page or feed that "
+        f"{led}. If the site has posts, crawl the address of a page or feed that "
         f"lists them; 'archiver status {known.site}' and "
         "'archiver why URL' show what was read and how it was judged. If pages that were read are posts, "
         f"'archiver sites rules {known.site} --set FILE' takes a rule 'post' that says what marks a post, and "

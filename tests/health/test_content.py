@@ -161,6 +161,17 @@ def test_a_site_without_posts(outcome: str, reason: str, articles: int, codes: l
     assert [one.code for one in judge_site(known, NOW).findings] == codes
 
 
+@pytest.mark.parametrize(
+    ("gone", "said"),
+    [(0, "no feed, sitemap, API or link led to a post."), (38, "the server has no page at 38 addresses that feeds")],
+)
+def test_a_site_without_posts_whose_addresses_are_dead(gone: int, said: str) -> None:
+    run = JudgedRun(NOW, "finished", "", MeasuredRun(outcomes={"gone": gone}))
+    known = HealthInputs("quay.example", [run], content=SiteContent(pages=40))
+    (finding,) = judge_site(known, NOW).findings
+    assert said in finding.sentence
+
+
 def test_fields_that_were_the_site_s_are_taken_back_from_the_statistics() -> None:
     measuring = RunStatistics()
     for number in range(3):
