@@ -205,6 +205,8 @@ def judge_site(known: HealthInputs, now: datetime) -> Health:
     measured = _merge_first_crawl(ended)
     findings = [finding for check in CHECKS for finding in check(known, ended, now)]
     findings += [finding for check in STATISTICS_CHECKS for finding in check(known, measured, now)]
+    if any((one.code, one.about) == ("coverage", "published") for one in findings):
+        findings = [one for one in findings if one.code != "no-date"]  # it says the same, and not since when
     findings.sort(key=lambda one: -LEVELS.index(one.level))
     return Health(worst_level(one.level for one in findings), tuple(findings))
 
@@ -620,7 +622,6 @@ CONTENT_CODES = frozenset(
         "constant",
         "empty-body",
         "no-date",
-        "subscribers",
         "mixed-body",
         "page-object",
     }
@@ -657,7 +658,7 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
 
 
 def _judge_missing_fields(content: SiteContent, site: str) -> Iterator[HealthFinding]:
-    """Yields findings about articles without text, without a date, or with a part for subscribers only."""
+    """Yields findings about articles without text, and without a date."""
     if content.empty >= _AT_LEAST and content.empty > _SHARED_VALUE_LIMITS["body"] * content.articles:
         yield HealthFinding(
             "empty-body",
@@ -670,19 +671,11 @@ def _judge_missing_fields(content: SiteContent, site: str) -> Iterator[HealthFin
     if content.dateless >= _SEVERAL and content.dateless >= _DATELESS * content.articles:
         yield HealthFinding(
             "no-date",
-            "amber",
+            "amber" if content.dateless < content.articles else "green",  # a site may show no dates at all
             f"{content.dateless:,} of {content.articles:,} articles have no date of publication, for example "
             f"{content.dateless_example}: 'archiver show URL --evidence' shows what was read; if the page shows one, "
             f"'archiver sites rules {site} --set' takes a rule that says where it is.",
             figure=content.dateless / content.articles,
-        )
-    if content.closed:
-        yield HealthFinding(
-            "subscribers",
-            "green",
-            f"{content.closed:,} of {content.articles:,} articles are open only to subscribers, their pages say: "
-            f"the archive has only what everybody may read, for example of {content.closed_example}.",
-            figure=content.closed / content.articles,
         )
 
 

@@ -55,7 +55,6 @@ class SiteContent:
       only if they are shorter than SHORT_BODY.
     - `empty`: the number of articles with neither text nor a picture.
     - `dateless`: the number of articles without a date of publication.
-    - `closed`: the number of articles that only subscribers may read, as their pages say.
     - `script_pages`: how many of the `pages` that were fetched have no content unless scripts run.
     - `untaken`: the number of pages that look like the posts of the site but were not stored as posts, most of them
       because of the rule `untaken_rule`.
@@ -73,8 +72,6 @@ class SiteContent:
     empty_example: str = ""
     dateless: int = 0
     dateless_example: str = ""
-    closed: int = 0
-    closed_example: str = ""
     pages: int = 0
     script_pages: int = 0
     script_example: str = ""
@@ -97,17 +94,16 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
     and pages that are needed are read, each once.
     """
     newest = db.execute(
-        f"select url, published is null, access, {', '.join(_column(name) for name in OWN_TEXTS)} from articles "
+        f"select url, published is null, {', '.join(_column(name) for name in OWN_TEXTS)} from articles "
         "where site = ? and gone_at is null and id not in (select article_id from withdrawn_articles) "
         "order by published desc limit ?",
         [site, SAMPLE],
     ).fetchall()
     articles = [
-        _Article(url, bool(is_dateless), access == "paid", dict(zip(OWN_TEXTS, values, strict=True)))
-        for url, is_dateless, access, *values in newest
+        _Article(url, bool(is_dateless), dict(zip(OWN_TEXTS, values, strict=True)))
+        for url, is_dateless, *values in newest
     ]
     dateless = [one.url for one in articles if one.is_dateless]
-    closed = [one.url for one in articles if one.is_closed]
     empty = [one.url for one in articles if not (one.texts["body"] or one.texts["image"])]
     script_pages, script_example = db.execute(
         f"select count(*), min(url) from pages where site_id = ? and rule = '{NEEDS_JAVASCRIPT}'", [site_id]
@@ -132,8 +128,6 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
         min(empty, default=""),
         len(dateless),
         min(dateless, default=""),
-        len(closed),
-        min(closed, default=""),
         _count_pages(db, site_id),
         script_pages,
         script_example or "",
@@ -177,7 +171,6 @@ class _Article:
 
     url: str
     is_dateless: bool
-    is_closed: bool
     texts: dict[str, str | None]
 
 

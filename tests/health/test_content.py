@@ -62,17 +62,12 @@ def test_articles_without_text(empty: int, level: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("articles", "dateless", "level"), [(100, 9, ""), (100, 10, "amber"), (10, 4, ""), (10, 5, "amber")]
+    ("articles", "dateless", "level"),
+    [(100, 9, ""), (100, 10, "amber"), (10, 4, ""), (10, 5, "amber"), (10, 10, "green")],
 )
 def test_articles_without_a_date(articles: int, dateless: int, level: str) -> None:
     found = judge(SiteContent(articles=articles, dateless=dateless, dateless_example="https://quay.example/1/"))
     assert [(one.code, one.level) for one in found] == ([("no-date", level)] if level else [])
-
-
-@pytest.mark.parametrize(("closed", "level"), [(0, ""), (1, "green")])
-def test_articles_for_subscribers(closed: int, level: str) -> None:
-    found = judge(SiteContent(articles=100, closed=closed, closed_example="https://quay.example/1/"))
-    assert [(one.code, one.level) for one in found] == ([("subscribers", level)] if level else [])
 
 
 @pytest.mark.parametrize(
@@ -99,14 +94,13 @@ def contents(tmp_path: Path, bodies: dict[str, str]) -> SiteContent:
         return read_site_content(db, SITE, 1)
 
 
-def test_articles_without_a_date_or_for_subscribers_are_counted(tmp_path: Path) -> None:
+def test_articles_without_a_date_are_counted(tmp_path: Path) -> None:
     with archive_of_one_site(tmp_path) as db:
         shown = replace(POST, url=f"https://{SITE}/one/")
-        for article in (shown, replace(shown, url=f"https://{SITE}/two/", published=None, access="paid")):
+        for article in (shown, replace(shown, url=f"https://{SITE}/two/", published=None)):
             store(db, article, None)
         content = read_site_content(db, SITE, 1)
     assert (content.dateless, content.dateless_example) == (1, f"https://{SITE}/two/")
-    assert (content.closed, content.closed_example) == (1, f"https://{SITE}/two/")
 
 
 @pytest.mark.parametrize("teaser", [opening, lambda number: f"{opening(number)[:70]}…"], ids=["whole", "cut"])
