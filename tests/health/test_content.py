@@ -11,6 +11,7 @@ import pytest
 
 from archiver.health.health_rules import HealthFinding, HealthInputs, JudgedRun, judge_site
 from archiver.items import Article, Outcome, PageKind, PageResult
+from archiver.storage.completeness_and_url_history import site_completeness
 from archiver.storage.held_pages_and_recent_changes import HeldPage
 from archiver.storage.run_records_and_statistics import MeasuredRun, RunStatistics
 from archiver.storage.site_statistics_for_health import RepeatedValue, SiteContent, read_site_content
@@ -101,6 +102,14 @@ def test_articles_without_a_date_are_counted(tmp_path: Path) -> None:
             store(db, article, None)
         content = read_site_content(db, SITE, 1)
     assert (content.dateless, content.dateless_example) == (1, f"https://{SITE}/two/")
+
+
+def test_articles_for_subscribers_are_counted(tmp_path: Path) -> None:
+    with archive_of_one_site(tmp_path) as db:
+        for article in (POST, replace(POST, url=f"https://{SITE}/paid/", title="For members", access="paid")):
+            store(db, article, None)
+        counts = site_completeness(db, next(db.query("select * from sites")))["articles"]
+    assert (counts["all"], counts["paid"]) == (2, 1)
 
 
 @pytest.mark.parametrize("teaser", [opening, lambda number: f"{opening(number)[:70]}…"], ids=["whole", "cut"])
