@@ -225,8 +225,11 @@ def unconfirmed_fields(old: Article, new: Article) -> tuple[str, ...]:
 
 def with_finer_time(old: Article, new: Article) -> Article:
     """Returns the new state of an article. If its time of publication is that of the old state given less precisely, it
-    is replaced by the old one: a template that now shows only the day is not an edit.
+    is replaced by the old one: a template that now shows only the day is not an edit. The same is done if both are only
+    a month or a year, and one follows the other: "2 years ago" is another year some days later.
     """
+    if _are_neighbours(old, new):
+        return replace(new, published=old.published)
     is_coarser = _PRECISIONS.index(new.published_precision or "second") > _PRECISIONS.index(
         old.published_precision or "second"
     )
@@ -243,6 +246,15 @@ def without_known_tags(old: Article, new: Article) -> Article:
         return new
     tags = set(old.tags).difference(old.categories)
     return replace(new, categories=tuple(name for name in new.categories if name not in tags))
+
+
+def _are_neighbours(old: Article, new: Article) -> bool:
+    """Returns True if the times of publication are two months in a row, or two years, and no more precise."""
+    precision = new.published_precision
+    if old.published is None or new.published is None or old.published_precision != precision:
+        return False
+    months = (new.published.year - old.published.year) * 12 + new.published.month - old.published.month
+    return abs(months) == {"month": 1, "year": 12}.get(precision or "")
 
 
 def with_unconfirmed(old: Article, new: Article, names: Sequence[str]) -> Article:

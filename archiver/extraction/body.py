@@ -116,14 +116,15 @@ def boilerplate_spans(
     whole = size[hi] - size[lo]
     found: dict[str, list[tuple[int, int]]] = {}
     for el, (a, z) in layout.spans.items():
-        if a == z or a < lo or z > hi or (a == lo and z == hi):
+        if a == z or a < lo or z > hi or (a == lo and z == hi and el.tag != "figcaption"):
             continue
         if el.tag in _OWN_TEXT and not _is_caption_cell(el) and not _is_comment(layout, el):
             continue
         why = _boilerplate_mark(layout, el)
         if not why:
             continue  # true of most elements
-        is_small = why == _COMMENTS or size[z] - size[a] <= share * whole or _is_below_text(why, size[a] - size[lo])
+        limit = max(share * whole, _MAX_CAPTION if why == "figcaption" else 0.0)
+        is_small = why == _COMMENTS or size[z] - size[a] <= limit or _is_below_text(why, size[a] - size[lo])
         is_code = sum(b.size for b in layout.blocks[a:z] if b.is_code) > (size[z] - size[a]) / 2
         if is_small and not is_code and not _is_text_after_all(why, el, layout.blocks[a:z]):
             found.setdefault(why, []).append((a, z))
@@ -131,9 +132,19 @@ def boilerplate_spans(
     sound = [
         spans
         for why, spans in found.items()
-        if why in LONG or why == _COMMENTS or covered_total(spans, size) <= share * whole
+        if why in LONG
+        or why == _COMMENTS
+        or covered_total(spans, size) <= share * whole
+        or _is_one_caption(why, spans, size)
     ]
     return [span for spans in sound for span in spans]
+
+
+def _is_one_caption(why: str, spans: list[tuple[int, int]], size: list[float]) -> bool:
+    """Returns True if a mark (`why`) is that of one short caption, which is no text even where a post has nothing else.
+    Several captions, or a long one, may tell the story.
+    """
+    return why == "figcaption" and len(spans) == 1 and covered_total(spans, size) <= _MAX_CAPTION
 
 
 def _boilerplate_mark(layout: BlockLayout, el: Element) -> str:
@@ -215,6 +226,7 @@ _ABSOLUTE = lazy_regex(r"(?:https?:)?//", re.IGNORECASE)
 _HOST = lazy_regex(r"(?:https?:)?//[^/?#:]+", re.IGNORECASE)
 _LISTS = frozenset({"ul", "ol", "dl", "table", "div", "section"})
 _NO_CARD = frozenset({"body", "main", *HEADINGS})
+_MAX_CAPTION = 200.0
 _CARD_LEVELS, _CARD_LINES = 4, 6
 """A link without text is at most `_CARD_LEVELS` levels below its card, which has at most `_CARD_LINES` blocks."""
 _MAX_LABEL, _MAX_TEASER, _BEFORE_TITLE, _TEXT_ABOVE_LIST = 60, 500, 25, 60.0
@@ -1092,7 +1104,7 @@ def _starts_like(part: str, whole: str) -> bool:
 def _elements_to_skip(page: Page, extra: Iterable[str] = ()) -> set[Element]:
     generic = by_name("generic")
     index = page.index
-    rules = index.present(page.platform.drop)
+    rules = index.present(page.platform.drop + page.platform.walls)
     if page.platform is not generic:
         rules += index.present(generic.drop)
     own = (e for selector in extra for e in page.ask(selector) if not isinstance(e, str))
@@ -1178,7 +1190,33 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
     boxed = _text_below_title(post, plan, title, beside)
     if boxed is not None and (len(text) < len(boxed) + _LITTLE or not _has_prose(plan, weights, top)):
         return Body(boxed, "position", "below the title", 0.6)
+    if (column := _column_of_meta_block(post, plan, top)) is not None:
+        plan = _without_meta_blocks(post, plan, column)
+        known = _known_boilerplate(page, title, beside, column)
+        # The paragraphs are tried alone since a link counts as the text of a post only where it is all of it.
+        tried = (column, *islice(column.iterchildren("p", "blockquote"), _TRIED))
+        texts = [text for el in tried if (text := _render_post(post, plan, el, known))]
+        return Body(texts[0] if texts else RenderedText("", page, column, plan), "position", f"<{column.tag}>", 0.6)
     return _text_of_entry(post, plan, title, beside, found, top)
+
+
+_LINE_TAGS = ("div", "p", "span", "ul", "dl", "header", "h4", "h5", "h6")
+
+
+def _column_of_meta_block(post: Post, plan: BlockLayout, top: Element) -> Element | None:
+    """Returns the element around the first line with the post's date or authors, if that line is below a heading that
+    is outside of this element, as above the columns of a page; otherwise None. The element is inside `top`, which
+    contains the other columns, too.
+    """
+    if post.title is None or post.page.main_content is not None or _article(post) is not None:
+        return None
+    start, order = post.page.index.order[post.title], post.page.index.order
+    lines = (e for e in top.iter(*_LINE_TAGS) if order[e] > start and not post.is_noise(e) and is_meta_block(e))
+    line = next(lines, None)
+    column = line.getparent() if line is not None else None
+    if column is None or not is_below(column, top) or is_below(post.title, column):
+        return None
+    return column if _has_content(plan, column) else None
 
 
 def _without_meta_blocks(post: Post, plan: BlockLayout, top: Element) -> BlockLayout:
@@ -1207,11 +1245,21 @@ def _text_of_entry(post: Post, plan: BlockLayout, title: str, beside: BylineBloc
             return Body(inside, "position", f"<{main.tag}>", 0.6)
     short = _short_text(post, plan, title, beside)
     is_around = article is not None and article is not top and is_below(article, top)
-    if is_around and short is not None and not short.text:
-        return short  # the post consists of a picture, and the text that was found is not part of it
+    if article is not None and is_around and short is not None and _is_only_picture(short, article):
+        # The text that was found is not part of the post.
+        return replace(short, rendered=RenderedText("", post.page, article, plan)) if short.text else short
     if found.text and not _is_outside_entry(post, top):
         return found
     return short or (found if found.text else _last_resort(post.page))
+
+
+def _is_only_picture(short: Body, article: Element) -> bool:
+    """Returns True if the text `short` of an <article> is empty, or consists of links beside a picture."""
+    if not short.text:
+        return True
+    if any(3 * block.linked < 2 * block.size for block in short.rendered.blocks):
+        return False
+    return next(article.iter(*MEDIA_TAGS), None) is not None
 
 
 def _shows_only_media(post: Post, plan: BlockLayout, el: Element) -> bool:

@@ -164,8 +164,9 @@ _ACCESS = {"free": "free", "metered": "metered", "locked": "paid", "true": "free
 
 
 def _access(page: Page, _: Element | None, __: SourceHint | None) -> _Found:
-    """Returns who may read the post, as the page states with article:content_tier (Facebook) or isAccessibleForFree
-    (schema.org). Publishers write the latter as a boolean, as a text or as the URL https://schema.org/False.
+    """Returns who may read the post, as the page states with article:content_tier (Facebook), isAccessibleForFree
+    (schema.org) or its platform's notice to those who may not. Publishers write isAccessibleForFree as a boolean, as a
+    text or as the URL https://schema.org/False.
     """
     data = page.data
     if found := _ACCESS.get(data.meta_first("article:content_tier").lower()):
@@ -174,6 +175,9 @@ def _access(page: Page, _: Element | None, __: SourceHint | None) -> _Found:
         for value in data.resolve(declared.node.get("isAccessibleForFree")):
             if found := _ACCESS.get(str(value).strip().lower().rpartition("/")[2]):
                 return found, declared.source, "isAccessibleForFree"
+    walls = page.index.present(page.platform.walls)
+    if wall := next((rule for rule in walls if page.index.first(rule) is not None), ""):
+        return "paid", "platform", wall
     return "", "", ""
 
 

@@ -740,12 +740,22 @@ def _rows_above(page: Page, title: Element) -> Iterator[Element]:
             return
         rows = (e for e in at.itersiblings("*", preceding=True) if e.tag not in _BETWEEN_ROWS)
         for row in islice(rows, _ROWS):
-            if row.tag in _NO_ROWS or page.index.text_length(row) > _ROW_LENGTH:
+            if _is_menu(row) or page.index.text_length(row) > _ROW_LENGTH:
                 return
             if next(row.iter("h1", "h2", "h3"), None) is not None:
                 return
             yield row
         at = at.getparent()
+
+
+def _is_menu(row: Element) -> bool:
+    """Returns True if a row above the heading is a menu, by its tag or role, and has no breadcrumbs."""
+    if row.tag in _NO_ROWS:
+        return True
+    if row.get("role") not in ("navigation", "menu", "menubar"):
+        return False
+    names = (f"{e.get('class')} {e.get('id')} {e.get('aria-label')}" for e in row.iter("*"))
+    return not any("breadcrumb" in name.lower() for name in names)
 
 
 def _sections_of_row(page: Page, row: Element, known: set[str]) -> list[str]:

@@ -447,7 +447,7 @@ class _Links:
         found = [
             (a, one)
             for a in possible
-            if not (a in lists and counted[lists[a]] >= _MANY_COUNTED) and (one := self._term(a)) is not None
+            if not (a in lists and _is_counted_list(lists[a], counted[lists[a]])) and (one := self._term(a)) is not None
         ]
         if len(found) >= _IN_CLOUD:
             of_site = self._in_clouds([a for a, _ in found])
@@ -571,6 +571,21 @@ def _list_with_counts(a: Element) -> Element | None:
         return None
     has_digit = any(map(_DIGIT.search, item.itertext()))  # type: ignore[arg-type]
     return around if has_digit and _COUNT.search(f" {element_line(item)}") else None
+
+
+def _is_counted_list(around: Element, counted: int) -> bool:
+    """Returns True if a list contains the terms of the whole site, because many of its terms (`counted`) are shown with
+    the number of their posts, or because all are and a heading precedes the list.
+    """
+    if counted >= _MANY_COUNTED:
+        return True
+    before = around.getprevious()
+    return before is not None and before.tag in _HEADINGS and 1 < counted == len(around)
+
+
+def has_count(text: str) -> bool:
+    """Returns True if a text ends with the number of posts of a term or an author, as in "Walks (8)"."""
+    return bool(text) and _COUNT.search(text) is not None
 
 
 def _kind_before(a: Element, previous: tuple[Element, Kind] | None) -> Kind | None:

@@ -707,11 +707,15 @@ _ONE = (r"an?|one|ein(?:e[rmn]?)?|une?|un[ao]?|uma?|een|один|одну|jeden|
 _BEFORE = r"vor|il\s+y\s+a|hace|há|fa|منذ|قبل|לפני|för|for|siden|πριν(?:\s+από)?|před|acum|pred"
 _AFTER = (r"ago|atrás|atras|fa|geleden|назад|тому|temu|önce|trước|(?:yang\s+)?lalu|پیش|قبل|पहले|ที่แล้ว|前|以前|전|sitten|"
           r"sedan|siden|ezelőtt")  # fmt: skip
+_AND = r"and|und|et|y|e|en|og|och|ja|i|a|ve|và|dan|și|és|и|і|та|και|და|ו|و|और|และ"
+# The smaller units of "2 years, 4 months ago" and "2年4か月前".
+_SMALLER = rf"(?:\s*[,،、]?\s*(?:(?:{_AND})\s*)?\d{{1,2}}\s*(?:{'|'.join(_UNITS.values())}))"
 _AGO = lazy_regex(
     rf"(?<!\w)(?:(?P<before>{_BEFORE})\s+)?(?:(?P<number>\d{{1,3}})\s*|(?P<one>{_ONE})\s+)(?:{_UNIT})"
-    rf"(?:\s*(?P<after>{_AFTER}))?(?!\w)",
+    rf"(?P<smaller>{_SMALLER}{{1,2}})?(?:\s*(?P<after>{_AFTER}))?(?!\w)",
     re.IGNORECASE,
 )
+_NUMBER_AND_UNIT = lazy_regex(rf"(?P<number>\d+)\s*(?:{_UNIT})(?![^\W\d])", re.IGNORECASE)
 _DAYS = (
     (0, lazy_regex(r"^\W*(?:just now|today|heute|aujourd['’]hui|hoy|hoje|oggi|vandaag|сегодня|сьогодні|dzisiaj|dziś|"
                    r"dnes|bugün|hôm nay|hari ini|اليوم|امروز|היום|idag|i dag|tänään|σήμερα|आज|วันนี้|今天|今日|本日|"
@@ -734,7 +738,8 @@ def relative_time(text: str, captured_at: datetime) -> Moment | None:
     """Parses a relative time such as "3 hours ago" in a short text, counted back from `captured_at` (aware).
 
     The precision of the result is the unit: "3 hours ago" is precise to the hour, "2 days ago" to the day, "2 weeks
-    ago" only to the month. Returns None if the text contains no such time; "3 days" without "ago" is a duration.
+    ago" only to the month. Of several units it is the largest: programs round "2 years, 4 months ago" down, so that the
+    month may be another one. Returns None if the text contains no such time; "3 days" without "ago" is a duration.
     """
     text = plain_date_text(text)
     if not text or len(text) > _MAX_LENGTH:
@@ -744,16 +749,31 @@ def relative_time(text: str, captured_at: datetime) -> Moment | None:
         if m and sum(c.isalpha() for c in text[m.end() :]) <= _CLOCK_LETTERS:
             return _start_of_unit(captured_at - timedelta(days=days), "day")
     for m in _AGO.finditer(text):
-        unit = next((name for name in _UNITS if m[name]), None)
+        unit = _unit_of(m)
         if unit and (m["before"] or m["after"]) and len(text) - len(m[0]) <= _BESIDE:
-            return _time_before(captured_at, int(m["number"] or 1), unit)
+            smaller = _NUMBER_AND_UNIT.finditer(m["smaller"] or "")
+            minutes = int(m["number"] or 1) * _MINUTES[unit]
+            minutes += sum(int(one["number"]) * _MINUTES[_unit_of(one)] for one in smaller)
+            return _time_before(captured_at, minutes, _PRECISION.get(unit, unit))
     return None
 
 
-def _time_before(at: datetime, number: int, unit: str) -> Moment | None:
-    """Returns the time `number` units before `at`, with the precision of the unit; None if it is before the year 1."""
+def is_relative_time(text: str) -> bool:
+    """Returns True if a text is a relative time, such as "3 hours ago", and nothing else."""
+    text = plain_date_text(text).strip(" ()[]|·•,–—-")
+    m = _AGO.fullmatch(text)
+    return m is not None and bool(m["before"] or m["after"])
+
+
+def _unit_of(m: re.Match[str]) -> str:
+    """Returns the name of the unit in a match, a key of `_UNITS`; "" if it has none."""
+    return next((name for name in _UNITS if m[name]), "")
+
+
+def _time_before(at: datetime, minutes: int, precision: str) -> Moment | None:
+    """Returns the time some minutes before `at`, with a precision; None if it is before the year 1."""
     try:
-        return _start_of_unit(at - timedelta(minutes=number * _MINUTES[unit]), _PRECISION.get(unit, unit))
+        return _start_of_unit(at - timedelta(minutes=minutes), precision)
     except OverflowError:
         return None
 

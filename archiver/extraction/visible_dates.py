@@ -21,6 +21,7 @@ from archiver.extraction.date_parser import (
     PUBLISHED,
     SENT,
     Moment,
+    is_relative_time,
     machine_date,
     parse_month_and_year,
     relative_time,
@@ -238,6 +239,16 @@ class _Places:
         last = max(self.title + _NEAR, min(self.body, self.title + _FARTHEST))
         return max(0, self.title - _ABOVE), min(last + 1, length)
 
+    def start_of_text(self) -> tuple[int, int]:
+        """Returns the range of positions, as (first, end), from the heading to the start of the text after it; (0, 0)
+        if there is no heading.
+        """
+        if self.title < 0:
+            return 0, 0
+        if self.body > self.title:
+            return self.title, min(self.body, self.title + _FARTHEST) + _EDGE + 1
+        return self.title, self.ends_of_text()[0]
+
     def _by_heading(self, n: int) -> str:
         ahead = n - self.title
         if ahead >= 0 and (n < self.body or (ahead <= _NEAR and n < self.ends_of_text()[1])):
@@ -296,7 +307,8 @@ def visible_dates(page: Page, post: Post, language: str, *, near: bool = False) 
 @dataclass(frozen=True, slots=True)
 class _Holder:
     """An element with a date in its text. `named` is True if its tag, class or id says that it contains a date. `where`
-    is its position relative to the post: a key of `_TRUST`, or "in" (in the body).
+    is its position relative to the post: a key of `_TRUST`, or "in" (in the body). `is_relative` is True if one of its
+    own texts, between the heading and the start of the text, is only a relative time, such as "3 days ago".
     """
 
     element: Element
@@ -304,6 +316,7 @@ class _Holder:
     where: str
     named: bool
     in_sidebar: bool
+    is_relative: bool
 
 
 def _read_holder(el: Element, places: _Places, post: Post) -> _Holder | None:
@@ -322,7 +335,14 @@ def _read_holder(el: Element, places: _Places, post: Post) -> _Holder | None:
     is_labelled = in_sidebar and date_label(_words_before(el) + " " + text[:30]) == "published"
     if in_sidebar and (not is_labelled or post.is_beside_main(el)):
         return None
-    return _Holder(el, text, where, el.tag == "time" or any(map(names_a_date, _names(el))), in_sidebar)
+    named = el.tag == "time" or any(map(names_a_date, _names(el)))
+    return _Holder(el, text, where, named, in_sidebar, not named and _is_relative(el, places))
+
+
+def _is_relative(el: Element, places: _Places) -> bool:
+    first, last = places.start_of_text()
+    own = (el.text, *(child.tail for child in el))
+    return first <= places.order.get(el, 0) < last and any(is_relative_time(text) for text in own if text)
 
 
 def _lower_if_linked(page: Page, one: VisibleDate) -> VisibleDate:
@@ -352,7 +372,12 @@ def _holders(post: Post, places: _Places, near: bool) -> list[Element]:
         }
         found.update((e, index.order[e]) for e in index.tag("time")[:60])
     dated: list[tuple[Element, str]] = []
-    has_digit, looks = _DIGIT.search, _LOOKS.search
+    first, last = places.start_of_text() if post.page.captured_at is not None else (0, 0)
+    has_digit, looks_absolute = _DIGIT.search, _LOOKS.search
+
+    def looks(text: str) -> bool:
+        return looks_absolute(text) is not None or (first <= n < last and is_relative_time(text))
+
     for n, (text, tail) in enumerate(islice(index.texts.values(), begin, end), begin):
         # Most texts are white space between elements.
         if _SHORTEST < len(text) <= _MAX_LENGTH and not text.isspace() and has_digit(text) and looks(text):
@@ -394,7 +419,7 @@ def _dates_in_holder(page: Page, holder: _Holder, language: str) -> list[Visible
     published, modified = read_dates(text, language, before)
     if published is None and modified is None:
         published, modified = _date_in_attribute(el, date_label(text) or date_label(before), language)
-    if published is None and modified is None and holder.named:
+    if published is None and modified is None and (holder.named or holder.is_relative):
         published, modified = read_dates(text, language, before, page.captured_at)
     published = _with_time_of_attribute(el, published)
     label = date_label(before) or date_label(text)

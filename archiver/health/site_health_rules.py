@@ -205,6 +205,8 @@ def judge_site(known: HealthInputs, now: datetime) -> Health:
     measured = _merge_first_crawl(ended)
     findings = [finding for check in CHECKS for finding in check(known, ended, now)]
     findings += [finding for check in STATISTICS_CHECKS for finding in check(known, measured, now)]
+    if any((one.code, one.about) == ("coverage", "published") for one in findings):
+        findings = [one for one in findings if one.code != "no-date"]  # it says the same, and not since when
     findings.sort(key=lambda one: -LEVELS.index(one.level))
     return Health(worst_level(one.level for one in findings), tuple(findings))
 
@@ -607,6 +609,7 @@ articles. `_SHARED_VALUE_LIMITS` lists the fields with another limit.
 """
 _SMALL = 0.02
 _MIXED = 0.2
+_DATELESS = 0.1
 _CONTENT_LEVELS: dict[str, Level] = {"title": "red", "body": "red"}
 CONTENT_CODES = frozenset(
     {
@@ -618,6 +621,7 @@ CONTENT_CODES = frozenset(
         "held",
         "constant",
         "empty-body",
+        "no-date",
         "mixed-body",
         "page-object",
     }
@@ -640,15 +644,7 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
         yield finding
     if content.held:
         yield _judge_held(content, known.site, runs[0].measured.outcomes)
-    if content.empty >= _AT_LEAST and content.empty > _SHARED_VALUE_LIMITS["body"] * content.articles:
-        yield HealthFinding(
-            "empty-body",
-            "red" if 2 * content.empty > content.articles else "amber",
-            f"{content.empty:,} of {content.articles:,} articles have neither text nor a picture, for example "
-            f"{content.empty_example}: 'archiver show URL --evidence' shows what was read; if the page has text, "
-            f"'archiver sites rules {known.site} --set' takes a rule that says where it is.",
-            figure=content.empty / content.articles,
-        )
+    yield from _judge_missing_fields(content, known.site)
     if finding := _judge_mixed(content, known.site):
         yield finding
     for use in content.failed:
@@ -659,6 +655,28 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
             and one.articles >= _SHARED_VALUE_LIMITS.get(one.field, _SHARED_VALUE_LIMIT) * content.articles
         ):
             yield _repeated_value(one, content.articles, known.site)
+
+
+def _judge_missing_fields(content: SiteContent, site: str) -> Iterator[HealthFinding]:
+    """Yields findings about articles without text, and without a date."""
+    if content.empty >= _AT_LEAST and content.empty > _SHARED_VALUE_LIMITS["body"] * content.articles:
+        yield HealthFinding(
+            "empty-body",
+            "red" if 2 * content.empty > content.articles else "amber",
+            f"{content.empty:,} of {content.articles:,} articles have neither text nor a picture, for example "
+            f"{content.empty_example}: 'archiver show URL --evidence' shows what was read; if the page has text, "
+            f"'archiver sites rules {site} --set' takes a rule that says where it is.",
+            figure=content.empty / content.articles,
+        )
+    if content.dateless >= _SEVERAL and content.dateless >= _DATELESS * content.articles:
+        yield HealthFinding(
+            "no-date",
+            "amber" if content.dateless < content.articles else "green",  # a site may show no dates at all
+            f"{content.dateless:,} of {content.articles:,} articles have no date of publication, for example "
+            f"{content.dateless_example}: 'archiver show URL --evidence' shows what was read; if the page shows one, "
+            f"'archiver sites rules {site} --set' takes a rule that says where it is.",
+            figure=content.dateless / content.articles,
+        )
 
 
 def _judge_mixed(content: SiteContent, site: str) -> HealthFinding | None:
@@ -716,11 +734,14 @@ def _check_no_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
         return
     if any(run.measured.articles or run.measured.posts for run in runs):
         return
+    gone = runs[0].measured.outcomes.get("gone", 0)
+    dead = f"the server has no page at {count_noun(gone, 'address', 'addresses')} that feeds, sitemaps or links give"
+    led = f"{dead}, and no other one led to a post" if gone else "no feed, sitemap, API or link led to a post"
     yield HealthFinding(
         "no-posts",
         "red",
         f"No post was found: {count_noun(content.pages, 'page')} {'was' if content.pages == 1 else 'were'} read, and "
-        "no feed, sitemap, API or link led to a post. If the site has posts, crawl the address of a page or feed that "
+        f"{led}. If the site has posts, crawl the address of a page or feed that "
         f"lists them; 'archiver status {known.site}' and "
         "'archiver why URL' show what was read and how it was judged. If pages that were read are posts, "
         f"'archiver sites rules {known.site} --set FILE' takes a rule 'post' that says what marks a post, and "

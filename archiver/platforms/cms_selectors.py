@@ -124,7 +124,6 @@ GHOST = Platform(
     tags=(".article-tag a", ".post-full-meta a[href*='/tag/']", ".post-tags a", "article a[href*='/tag/']"),
     post=("article.gh-article", "article.post-full", "article.post", "article"),
     drop=(
-        ".gh-post-upgrade-cta",
         ".kg-signup-card",
         ".kg-product-card",
         ".subscribe-form",
@@ -133,6 +132,7 @@ GHOST = Platform(
         ".article-footer",
         ".kg-header-card",
     ),
+    walls=(".gh-post-upgrade-cta",),
     kinds=(
         (r"post-template", PageKind.POST, "post-template"),
         (r"page-template", PageKind.PAGE, "page-template"),

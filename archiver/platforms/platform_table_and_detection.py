@@ -24,6 +24,7 @@ class Platform:
     - `marks`: selectors that identify the platform if the page has no generator. One match is enough, or two if
       `many_marks` is True because other platforms use the same class names.
     - `drop`: selects blocks inside the body that are not part of the post's text.
+    - `walls`: selects the notices in place of the rest of a text that only subscribers or members may read.
     - `main`: selects the content, even if its class names look like boilerplate.
     - `kinds`, `paths`: determine the kind of a page. Each row contains a regular expression, a kind and a rule's name;
       the first row whose expression matches completely decides. `kinds` are matched with the classes of <html> and
@@ -46,6 +47,7 @@ class Platform:
     tags: tuple[str, ...] = ()
     post: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
+    walls: tuple[str, ...] = ()
     main: tuple[str, ...] = ()
     kinds: tuple[tuple[str, PageKind, str], ...] = ()
     paths: tuple[tuple[str, PageKind, str], ...] = ()

@@ -160,6 +160,13 @@ WORDPRESS = Platform(
         ".tags a[rel~=tag]",
     ),
     post=("article.hentry", "article.type-post", ".hentry", "article.post", "div.post"),
+    walls=(
+        ".jetpack-subscribe-paywall",
+        ".mepr-unauthorized-message",
+        ".pmpro_content_message",
+        ".leaky_paywall_message_wrap",
+        "#leaky_paywall_message",
+    ),
     drop=(
         ".sharedaddy",
         ".jp-relatedposts",

@@ -245,7 +245,8 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     """Returns the state of one site, ready for JSON; `site` is its row and `runs` the number of runs to include. Keys:
 
     - site, start_url, platform.
-    - articles: the number of all articles, and of those that are gone, are duplicates, or were revised.
+    - articles: the number of all articles, and of those that are gone, are duplicates, were revised, or are paid (open
+      only to subscribers).
     - withdrawn: articles whose pages proved not to be posts.
     - untaken: pages that look like the posts of the site, but were not stored as posts (rule, pages, example).
     - unlisted: posts that are no longer listed and may be gone (posts, example).
@@ -286,7 +287,13 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     posts = _by_state(everything, captured.get(str(DiscoverySource.CDX), 0))
     articles = [
         db.execute(f"select count(*) from articles where site = ? {condition}", [site["name"]]).fetchone()[0]
-        for condition in ("", "and gone_at is not null", "and duplicate_of is not null", "and revision > 1")
+        for condition in (
+            "",
+            "and gone_at is not null",
+            "and duplicate_of is not null",
+            "and revision > 1",
+            "and access = 'paid'",
+        )
     ]
     outcomes = _by_outcome(everything)
     wrong_guesses = sum(count.pages for count in everything if count.outcome == Outcome.NOT_FOUND)
@@ -295,7 +302,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
         "site": site["name"],
         "start_url": site["start_url"],
         "platform": site["platform"],
-        "articles": dict(zip(("all", "gone", "duplicates", "revised"), articles, strict=True)),
+        "articles": dict(zip(("all", "gone", "duplicates", "revised", "paid"), articles, strict=True)),
         "withdrawn": count_withdrawn(db, site["name"]),
         "untaken": [asdict(one) for one in untaken_pages(db, site_id)],
         "unlisted": dict(zip(("posts", "example"), unlisted_posts(db, site_id), strict=True)),

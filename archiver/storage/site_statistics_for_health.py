@@ -54,6 +54,7 @@ class SiteContent:
     - `repeated`: for each field in OWN_TEXTS, its most frequent value, if at least two articles have it. Bodies count
       only if they are shorter than SHORT_BODY.
     - `empty`: the number of articles with neither text nor a picture.
+    - `dateless`: the number of articles without a date of publication.
     - `script_pages`: how many of the `pages` that were fetched have no content unless scripts run.
     - `untaken`: the number of pages that look like the posts of the site but were not stored as posts, most of them
       because of the rule `untaken_rule`.
@@ -69,6 +70,8 @@ class SiteContent:
     repeated: tuple[RepeatedValue, ...] = ()
     empty: int = 0
     empty_example: str = ""
+    dateless: int = 0
+    dateless_example: str = ""
     pages: int = 0
     script_pages: int = 0
     script_example: str = ""
@@ -91,12 +94,16 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
     and pages that are needed are read, each once.
     """
     newest = db.execute(
-        f"select url, {', '.join(_column(name) for name in OWN_TEXTS)} from articles where site = ? "
-        "and gone_at is null and id not in (select article_id from withdrawn_articles) "
+        f"select url, published is null, {', '.join(_column(name) for name in OWN_TEXTS)} from articles "
+        "where site = ? and gone_at is null and id not in (select article_id from withdrawn_articles) "
         "order by published desc limit ?",
         [site, SAMPLE],
     ).fetchall()
-    articles = [_Article(url, dict(zip(OWN_TEXTS, values, strict=True))) for url, *values in newest]
+    articles = [
+        _Article(url, bool(is_dateless), dict(zip(OWN_TEXTS, values, strict=True)))
+        for url, is_dateless, *values in newest
+    ]
+    dateless = [one.url for one in articles if one.is_dateless]
     empty = [one.url for one in articles if not (one.texts["body"] or one.texts["image"])]
     script_pages, script_example = db.execute(
         f"select count(*), min(url) from pages where site_id = ? and rule = '{NEEDS_JAVASCRIPT}'", [site_id]
@@ -119,6 +126,8 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
         tuple(_repeated_values(articles)),
         len(empty),
         min(empty, default=""),
+        len(dateless),
+        min(dateless, default=""),
         _count_pages(db, site_id),
         script_pages,
         script_example or "",
@@ -161,6 +170,7 @@ class _Article:
     """The URL of an article, and its values for the fields in OWN_TEXTS. A long body is cut to its beginning."""
 
     url: str
+    is_dateless: bool
     texts: dict[str, str | None]
 
 

@@ -20,6 +20,7 @@ from archiver.articles.article_comparison import (
     is_part_url,
     is_stub,
     no_longer_shows,
+    with_finer_time,
 )
 from archiver.articles.suspicious_changes_and_impossible_values import drop_impossible_values
 from archiver.items import Article, Evidence, GeoTag
@@ -189,3 +190,22 @@ def test_the_quick_test_for_lines_that_change_by_themselves_loses_none(pieces: l
 @pytest.mark.parametrize("line", ["1,203 views", "  3 hours ago", "Lesezeit: 4 Min.", "Updated yesterday", "РЕКЛАМА"])
 def test_lines_that_change_by_themselves_are_recognized(line: str) -> None:
     assert _is_passing(line)
+
+
+@pytest.mark.parametrize(
+    ("precision", "before", "after", "kept"),
+    [
+        ("year", "2022-01-01", "2023-01-01", True),
+        ("year", "2023-01-01", "2022-01-01", True),
+        ("month", "2023-12-01", "2024-01-01", True),
+        ("month", "2023-12-01", "2024-02-01", False),
+        ("year", "2021-01-01", "2023-01-01", False),
+        ("day", "2023-12-01", "2023-12-02", False),
+    ],
+)
+def test_a_relative_date_that_moved_on_is_no_edit(precision: str, before: str, after: str, kept: bool) -> None:
+    old, new = (
+        replace(POST, published=datetime.fromisoformat(day).replace(tzinfo=UTC), published_precision=precision)
+        for day in (before, after)
+    )
+    assert (with_finer_time(old, new).published == old.published) is kept

@@ -42,7 +42,7 @@ def test_status_prints_json(run: Run) -> None:
         "feed": (3, 2, 1),
         "link": (1, 0, 0),
     }
-    assert state["articles"] == {"all": 4, "gone": 1, "duplicates": 1, "revised": 1}
+    assert state["articles"] == {"all": 4, "gone": 1, "duplicates": 1, "revised": 1, "paid": 0}
     assert state["failures"] == [
         {"reason": "HTTP 503", "pages": 1, "example": "https://harbour.example/2024/05/broken"}
     ]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.date_parser import relative_time
+from archiver.extraction.date_parser import is_relative_time, relative_time
 
 NOW = datetime(2024, 5, 20, 13, 45, 30, tzinfo=UTC)
 
@@ -38,6 +38,12 @@ NOW = datetime(2024, 5, 20, 13, 45, 30, tzinfo=UTC)
         ("3 วันที่แล้ว", "2024-05-17T00:00", "day"),
         ("2 weeks ago", "2024-05-01T00:00", "month"),
         ("hace un año", "2023-01-01T00:00", "year"),
+        ("2 years, 4 months ago", "2022-01-01T00:00", "year"),
+        ("1 day, 3 hours ago", "2024-05-19T00:00", "day"),
+        ("vor 1 Jahr und 2 Monaten", "2023-01-01T00:00", "year"),
+        ("hace 2 años, 1 mes", "2022-01-01T00:00", "year"),
+        ("2 года, 4 месяца назад", "2022-01-01T00:00", "year"),
+        ("2年4か月前", "2022-01-01T00:00", "year"),
     ],
 )
 def test_relative_times_are_resolved(text: str, iso: str, precision: str) -> None:
@@ -52,6 +58,21 @@ def test_relative_times_are_resolved(text: str, iso: str, precision: str) -> Non
 )
 def test_texts_that_are_not_relative_times(text: str) -> None:
     assert relative_time(text, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "is_relative"),
+    [
+        ("\n  2\xa0years, 4\xa0months ago ", True),
+        ("(3 days ago)", True),
+        ("2日前", True),
+        ("3 days", False),
+        ("What I learned 3 years ago", False),
+        ("", False),
+    ],
+)
+def test_a_text_that_is_only_a_relative_time(text: str, is_relative: bool) -> None:
+    assert is_relative_time(text) is is_relative
 
 
 @given(st.text(alphabet="0123456789 agohurdysminvTen日前일전", max_size=30))

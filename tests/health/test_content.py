@@ -11,6 +11,7 @@ import pytest
 
 from archiver.health.site_health_rules import HealthFinding, HealthInputs, JudgedRun, judge_site
 from archiver.items import Article, Outcome, PageKind, PageResult
+from archiver.storage.completeness_and_url_history import site_completeness
 from archiver.storage.held_pages_and_recent_changes import HeldPage
 from archiver.storage.run_records_and_statistics import MeasuredRun, RunStatistics
 from archiver.storage.site_statistics_for_health import RepeatedValue, SiteContent, read_site_content
@@ -62,6 +63,15 @@ def test_articles_without_text(empty: int, level: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("articles", "dateless", "level"),
+    [(100, 9, ""), (100, 10, "amber"), (10, 4, ""), (10, 5, "amber"), (10, 10, "green")],
+)
+def test_articles_without_a_date(articles: int, dateless: int, level: str) -> None:
+    found = judge(SiteContent(articles=articles, dateless=dateless, dateless_example="https://quay.example/1/"))
+    assert [(one.code, one.level) for one in found] == ([("no-date", level)] if level else [])
+
+
+@pytest.mark.parametrize(
     ("mixed", "compared", "level"), [(4, 10, ""), (5, 10, "amber"), (19, 100, ""), (20, 100, "amber")]
 )
 def test_articles_with_titles_or_teasers_of_others(mixed: int, compared: int, level: str) -> None:
@@ -83,6 +93,23 @@ def contents(tmp_path: Path, bodies: dict[str, str]) -> SiteContent:
             article = replace(POST, url=f"https://{SITE}/{number}/", title=f"The story of post {number}", body=body)
             store(db, article, None)
         return read_site_content(db, SITE, 1)
+
+
+def test_articles_without_a_date_are_counted(tmp_path: Path) -> None:
+    with archive_of_one_site(tmp_path) as db:
+        shown = replace(POST, url=f"https://{SITE}/one/")
+        for article in (shown, replace(shown, url=f"https://{SITE}/two/", published=None)):
+            store(db, article, None)
+        content = read_site_content(db, SITE, 1)
+    assert (content.dateless, content.dateless_example) == (1, f"https://{SITE}/two/")
+
+
+def test_articles_for_subscribers_are_counted(tmp_path: Path) -> None:
+    with archive_of_one_site(tmp_path) as db:
+        for article in (POST, replace(POST, url=f"https://{SITE}/paid/", title="For members", access="paid")):
+            store(db, article, None)
+        counts = site_completeness(db, next(db.query("select * from sites")))["articles"]
+    assert (counts["all"], counts["paid"]) == (2, 1)
 
 
 @pytest.mark.parametrize("teaser", [opening, lambda number: f"{opening(number)[:70]}…"], ids=["whole", "cut"])
@@ -135,6 +162,17 @@ def test_a_site_without_posts(outcome: str, reason: str, articles: int, codes: l
     run = JudgedRun(NOW, outcome, reason, MeasuredRun())
     known = HealthInputs("quay.example", [run], content=SiteContent(articles=articles, pages=3))
     assert [one.code for one in judge_site(known, NOW).findings] == codes
+
+
+@pytest.mark.parametrize(
+    ("gone", "said"),
+    [(0, "no feed, sitemap, API or link led to a post."), (38, "the server has no page at 38 addresses that feeds")],
+)
+def test_a_site_without_posts_whose_addresses_are_dead(gone: int, said: str) -> None:
+    run = JudgedRun(NOW, "finished", "", MeasuredRun(outcomes={"gone": gone}))
+    known = HealthInputs("quay.example", [run], content=SiteContent(pages=40))
+    (finding,) = judge_site(known, NOW).findings
+    assert said in finding.sentence
 
 
 def test_fields_that_were_the_site_s_are_taken_back_from_the_statistics() -> None:

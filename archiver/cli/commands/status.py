@@ -46,7 +46,13 @@ _OUTCOMES = {
     "failed": "failed",
     "due": "due",
 }
-_ARTICLE_COUNTS = {"revised": "revised", "duplicates": "duplicate", "gone": "gone", "withdrawn": "withdrawn"}
+_ARTICLE_COUNTS = {
+    "revised": "revised",
+    "duplicates": "duplicate",
+    "gone": "gone",
+    "paid": "open only to subscribers",
+    "withdrawn": "withdrawn",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ from archiver.extraction.authors.byline_splitting_and_person_names import (
     split_names,
 )
 from archiver.extraction.boilerplate import opens_comments
+from archiver.extraction.category_and_tag_links import has_count
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
@@ -289,6 +290,15 @@ _RIGHTS = lazy_regex(
 is not a byline."""
 
 
+def _is_counted_author(one: MarkedLine) -> bool:
+    """Returns True if a line is a list item with a link and a number of posts, as in a list of the site's authors."""
+    return has_count(one.text) and any(c.href and _is_list_item(c.el) for c in one.chunks[:1])
+
+
+def _is_list_item(el: Element) -> bool:
+    return any(a.tag == "li" for a in (el, *islice(el.iterancestors(), 2)))
+
+
 class _BylineReader:
     """Collects the bylines in some lines of a page. The names of one byline may be in several pieces of text.
 
@@ -311,7 +321,7 @@ class _BylineReader:
         for number, one in enumerate(self.lines):
             self.paragraphs += len(one.text) >= LONG
             self.pictures.update(fold_text(p) for p in one.pictures)
-            if len(one.text) > (_SHORT if self.paragraphs > 1 else MIDDLE):
+            if len(one.text) > (_SHORT if self.paragraphs > 1 else MIDDLE) or _is_counted_author(one):
                 self._stop()
                 continue
             for index, chunk in enumerate(one.chunks):
@@ -635,6 +645,8 @@ def _labelled_names(page: Page) -> list[Sign]:
         return []
     names: list[str] = []
     for one in islice(LineReader(_NAMES_ROOM).lines([(following, False)]), _LAST):
+        if _is_counted_author(one):
+            return []  # all authors of the site
         found = [n for c in one.chunks for n in split_names(c.text, one=bool(c.href))]
         if not found or not all(map(is_full_name, found)):
             break
