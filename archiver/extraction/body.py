@@ -229,6 +229,9 @@ _NO_CARD = frozenset({"body", "main", *HEADINGS})
 _MAX_CAPTION = 200.0
 _CARD_LEVELS, _CARD_LINES = 4, 6
 """A link without text is at most `_CARD_LEVELS` levels below its card, which has at most `_CARD_LINES` blocks."""
+_EXCERPTS = 3
+"""A list with fewer excerpts may be quotations in a post."""
+_CUT_OFF = lazy_regex(r"(?:…|\.\.\.)[\])\s]*$")
 _MAX_LABEL, _MAX_TEASER, _BEFORE_TITLE, _TEXT_ABOVE_LIST = 60, 500, 25, 60.0
 """In a list of other posts, a longer line than `_MAX_LABEL` is a teaser and has at most `_MAX_TEASER` letters. A date
 or category before a title has at most `_BEFORE_TITLE`. A list with less text above it is what the post says."""
@@ -455,7 +458,8 @@ def related_lists(layout: BlockLayout, lo: int, hi: int, hosts: tuple[str, ...])
 
     The list is what follows the label in an element that begins with it, or the element after the label. All its links
     must lead to pages of the site, whose hosts are `hosts`, because a list of references has labels such as "See also",
-    too. Rows of cards under links without text (see `_rows_of_cards`) need no such label.
+    too. Rows of cards under links without text (see `_rows_of_cards`) and lists with texts that are cut off (see
+    `_lists_of_excerpts`) need no such label.
     """
     blocks = layout.blocks
     found: list[tuple[int, int]] = []
@@ -472,7 +476,50 @@ def related_lists(layout: BlockLayout, lo: int, hi: int, hosts: tuple[str, ...])
         end = next((z for z in ends if z > i + 1 and _are_cards(blocks[i + 1 : z], hosts)), None)
         if end is not None:
             found.append((i, end))
-    return found + _rows_of_cards(layout, lo, hi, hosts)
+    return [*found, *_rows_of_cards(layout, lo, hi, hosts), *_lists_of_excerpts(layout, lo, hi, hosts)]
+
+
+def _lists_of_excerpts(layout: BlockLayout, lo: int, hi: int, hosts: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+    """Yields the block ranges, as (first, end), of lists of other posts between the blocks `lo` and `hi`, with the
+    heading above each list. A list has `_EXCERPTS` items or more. Each is a link to another page of the site, perhaps a
+    date, and an excerpt that ends with an ellipsis. This shows in any language that the list is not the post's text,
+    unless it is in an element with other text, as in a post that presents other posts.
+    """
+    blocks, i = layout.blocks, lo
+    while i < hi:
+        targets, end = set[str](), i
+        while (item := _excerpt_at(blocks, end, hi, hosts)) is not None and item[0] not in targets:
+            targets.add(item[0])
+            end = item[1]
+        if len(targets) >= _EXCERPTS:
+            above = blocks[i - 1] if i > lo else None
+            is_headed = above is not None and above.element.tag in HEADINGS and above.size <= _MAX_LABEL
+            around = (layout.spans.get(e, (i, 0)) for e in blocks[i].element.iterancestors())
+            first, last = next(((a, z) for a, z in around if a <= i and z >= end), (lo, hi))
+            if all(b.size <= _MAX_LABEL for b in (*blocks[first:i], *blocks[end:last])):
+                yield i - is_headed, end
+        i = max(end, i + 1)
+
+
+def _excerpt_at(blocks: list[TextBlock], i: int, hi: int, hosts: tuple[str, ...]) -> tuple[str, int] | None:
+    """Returns the address of the post to which block `i` links, and the end of the excerpt below it; None if there is
+    no such link or no text that is cut off.
+    """
+    if i >= hi or blocks[i].is_code or blocks[i].linked <= 0.8 * blocks[i].size:
+        return None
+    links = [a for a in _links_of(blocks[i]) if a.get("href")]
+    addresses = {a.get("href") or "" for a in links}
+    if len(addresses) != 1 or not all(_is_on_site(a, hosts) for a in links):
+        return None
+    for end in range(i + 1, min(i + 3, hi)):
+        below = blocks[end]
+        if below.linked or below.is_code or below.size > _MAX_TEASER:
+            return None
+        if _CUT_OFF.search(below.text):
+            return addresses.pop(), end + 1
+        if below.size > _MAX_LABEL:
+            return None
+    return None
 
 
 class _Card(NamedTuple):

@@ -669,6 +669,7 @@ _RELATED_WORDS = {
     "te": r"సంబంధిత (?:వార్తలు|కథనాలు)",
     "mr": r"संबंधित (?:बातम्या|लेख)",
     "th": r"(?:บทความ|ข่าว|เรื่อง)ที่เกี่ยวข้อง",
+    "lo": r"(?:ບົດຄວາມ|ຂ່າວ|ເລື່ອງ) ?ທີ່ກ່ຽວຂ້ອງ|ຂ່າວອື່ນໆ?|ອ່ານຫຼາຍທີ່ສຸດ|ຂ່າວຍອດນິຍົມ",
 }  # fmt: skip
 _ANY_ALSO = "|".join(_ALSO_WORDS.values()).replace("ı", "i")
 # For texts in lower case (`_lower`), as the patterns above.

@@ -104,7 +104,7 @@ _LABELS: dict[Kind, str] = {
         r"(?:с )?метк(?:а|и|ами|ой)|тег(?:и|ами)?|ключевые слова|темы|etiket(?:ler)?(?:i)?|anahtar kelimeler|"
         r"nyckelord|etiketter|emneord|stikord|avainsan(?:a|at)|asiasanat|címk(?:e|ék)|kulcssz(?:ó|avak)|štítk[yů]|"
         r"klíčová slova|oznake|etichete|cuvinte[- ]cheie|ετικ[έε]τ(?:α|ες)|мітк[аи]|ключові слова|етикети|"
-        r"ключови думи|แท็ก|ป้ายกำกับ|टैग|ট্যাগ|লেবেল|லேபிள்கள்|குறிச்சொற்கள்|თეგები|"
+        r"ключови думи|ແທັກ|ປ້າຍກຳກັບ|แท็ก|ป้ายกำกับ|टैग|ট্যাগ|লেবেল|லேபிள்கள்|குறிச்சொற்கள்|თეგები|"
         r"関連(?:トピックス?|タグ|ワード|キーワード)|"
         r"từ khóa|thẻ|nhãn|chủ đề|标签(?:为)?|標籤|关键[词字]|關鍵字|タグ|キーワード|태그|키워드|(?:ال)?وسوم|"
         r"(?:ال)?كلمات (?:ال)?(?:مفتاحية|دلالية|دليلية)|مواضيع|תגי(?:ות|ם|ת)|תגים|מילות מפתח|נושאים|برچسب(?:‌?ها)?"
@@ -462,8 +462,9 @@ class _Links:
         blocks: dict[Element | None, list[Element]] = {}
         for a in links:
             blocks.setdefault(_block_of_terms(a), []).append(a)
+        own = [{a.get("href") for a in some} for some in blocks.values() if _is_labelled(some)]
         clouds = ((b, some) for b, some in blocks.items() if b is not None and len(some) >= _IN_CLOUD)
-        return {a for block, some in clouds if self._is_cloud(block, some) for a in some}
+        return {a for b, some in clouds if self._is_cloud(b, some) or _has_all_and_more(b, some, own) for a in some}
 
     def _is_cloud(self, block: Element, links: Sequence[Element]) -> bool:
         """Returns True if a block contains the terms of the whole site, because its links (`links`) vary in size, its
@@ -479,7 +480,7 @@ class _Links:
         names = (f"{e.get('class') or ''} {e.get('id') or ''}" for e in (block, block.getparent()) if e is not None)
         if any(map(_CLOUD_NAME.search, names)):
             return True
-        return len(links) >= _MANY_TERMS and kind_of_label(_text_of_label(links[0])) is None
+        return len(links) >= _MANY_TERMS and not _is_labelled(links)
 
     def _is_below_text(self, a: Element) -> bool:
         index, body = self.page.index, self.post.body
@@ -530,6 +531,20 @@ class _Links:
         if kind == self.own_kind and "tag" not in rel:
             kind = None
         return kind or ("tag" if "tag" in rel else None)
+
+
+def _is_labelled(links: Sequence[Element]) -> bool:
+    return kind_of_label(_text_of_label(links[0])) is not None
+
+
+def _has_all_and_more(block: Element, links: Sequence[Element], own: Iterable[set[str | None]]) -> bool:
+    """Returns True if a block outside of elements marked as posts has no label, and its links contain all those of a
+    labelled row and others: then the row has the terms of the post, and the block those of the site.
+
+    `own` are the addresses in each labelled row.
+    """
+    here = {a.get("href") for a in links}
+    return any(row < here for row in own) and not _is_labelled(links) and is_outside_posts(block)
 
 
 def _block_of_terms(a: Element) -> Element | None:

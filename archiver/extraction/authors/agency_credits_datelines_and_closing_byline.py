@@ -160,6 +160,7 @@ ROWS = (
     AgencyWords("ar", "label", r"(?:ال)?مصادر|(?:ال)?مصدر|نقل[اً]*\s+عن"),
     AgencyWords("he", "label", r"מקור(?:ות)?"),
     AgencyWords("fa", "label", r"منبع"),
+    AgencyWords("lo", "label", r"ແຫ[ຼລ]່ງ(?:ຂ່າວ|ຂໍ້ມູນ)|ທີ່ມາ"),
 )
 
 NO_OUTLET = lazy_regex(

@@ -193,6 +193,7 @@ _DATE = lazy_regex(
     re.IGNORECASE,
 )
 _DIGIT = lazy_regex(r"\d")
+_IN_BRACKETS = lazy_regex(r"[(（\[]\s*([^()（）\[\]]+?)\s*[)）\]][.。]?")
 _JOINT = lazy_regex(r"(?:[,，、;&+/·•⋅]|\b(?:and|und|et|y|e|и|và|ve|with)\b|\s)+", re.IGNORECASE)
 # What may stand between two names of one byline: the place from which the first one reports, or a note such as "(now)".
 _ASIDE = lazy_regex(
@@ -661,9 +662,13 @@ def signatures_in_text(text: str) -> list[Sign]:
     out = _reporters_of_dateline(text[:200])
     for paragraph in text[-1500:].split("\n\n")[-_LAST:]:
         one = clean_text(paragraph)
-        m = SIGNED.match(one) if len(one) < MIDDLE and not OTHER_PART.match(one) else None
-        if m and 3 < m.end() < len(one):
-            found = [n for n in split_names(_NAME_ENDS.split(one[m.end() :], maxsplit=1)[0]) if is_full_name(n)]
+        if len(one) >= MIDDLE or OTHER_PART.match(one):
+            continue
+        bracketed = _IN_BRACKETS.fullmatch(one)
+        line = bracketed[1] if bracketed else one
+        m = SIGNED.match(line)
+        if m and (bracketed or m.end() > 3) and m.end() < len(line):
+            found = [n for n in split_names(_NAME_ENDS.split(line[m.end() :], maxsplit=1)[0]) if is_full_name(n)]
             if found:
                 out.append(Sign(tuple(found), "by", "after", one[:200]))
     return out

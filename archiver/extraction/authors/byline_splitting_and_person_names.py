@@ -59,6 +59,7 @@ _PHRASES = (
     r"取材・文|この記事を書いた人|글쓴이|작성자|글|기자)\s*[:：/／|｜・]?",
     r"(?:بقلم|الكاتب|الكاتبة|كتبه|كتبها|كتب|كتبت|نشر\s+بواسطة|بواسطة|تحرير|نویسنده|نوشته|به\s+قلم)\s*:?",
     r"(?:מאת|כתב(?:ה)?|פורסם\s+על\s+ידי|נכתב\s+על\s+ידי|פורסם\s+ע[\"״]י|נכתב\s+ע[\"״]י)\s*:?",
+    r"(?:ໂດຍ|ຂຽນໂດຍ|ຜູ້ຂຽນ)\s*:?|ຂ່າວ\s*(?:[-–,/&]|ແລະ)?\s*(?:ພາບ)?\s*:|(?:ບົດ|ຂຽນ)\s*:",
     r"(?:โดย|เขียนโดย|โพสต์โดย|ผู้เขียน|लेखक|द्वारा|प्रस्तुतकर्ता|इनके\s+द्वारा\s+पोस्ट\s+किया\s+गया)\s*:?",
     # How Blogger introduces the author, in languages that the rows above lack.
     r"(?:postad|publicad)a\s+por|publicat\s+per|gepostet\s+von|upplagd\s+av|(?:indsendt|sendt)\s+af|lagt\s+inn\s+av|"
@@ -160,8 +161,8 @@ BEHALF = lazy_regex(
 # Matches the words and signs that separate two names.
 AND = lazy_regex(
     r"\s*(?:[,;/|、，；·⋅•＆&+]|\n)\s*(?:(?:and|und|y|et|e|и|và|ve|with)\s+)?|"
-    r"\s+(?:and|und|et|en|och|og|и|и|và|ve|with|with additional reporting by|dan|oraz|と|και|ו)\s+|\s+y\s+|\s+e\s+|"
-    r"\s+i\s+(?=[A-ZŁŚŻ])",
+    r"\s+(?:and|und|et|en|och|og|и|и|và|ve|with|with additional reporting by|dan|oraz|ແລະ|และ|と|και|ו)\s+|"
+    r"\s+y\s+|\s+e\s+|\s+i\s+(?=[A-ZŁŚŻ])",
     re.IGNORECASE,
 )
 
@@ -646,10 +647,12 @@ def _bare_name(piece: str) -> str:
 
 
 def _without_signs(piece: str) -> str:
-    """Returns a piece of a byline without quotes and separators at its ends. An apostrophe after a Hebrew letter is a
-    part of the name (a geresh).
+    """Returns a piece of a byline without quotes, separators and a closing bracket that nothing opens at its ends. An
+    apostrophe after a Hebrew letter is a part of the name (a geresh).
     """
     bare = piece.strip(_SIGNS_AROUND)
+    if bare.endswith(")") and "(" not in bare:
+        bare = bare.rstrip(")").rstrip(_SIGNS_AROUND)
     m = _GERESH.search(piece) if bare and piece[0] not in "'’" else None
     return bare + m[0] if m else bare
 
