@@ -102,7 +102,7 @@ def read_by_rules(
     if kind is None or not title or reader.top is None or (decided is None and asks_for_password(reader.top)):
         return None
     text = _read_text(reader, title)
-    authors = _authors_of(reader, text.tail)
+    authors = _authors_of(reader, text.tail, text.full)
     when = read_times(reader)
     text = replace(text, plain=_without_byline(text.plain, when.given, page.language or ""))
     categories, tags = read_terms(reader)
@@ -156,12 +156,12 @@ def _read_text(reader: SiteReader, title: str) -> _Text:
     return _Text(rendered, whole_text, tail, "" if reader.page.constants.refuses_body(plain) else plain)
 
 
-def _authors_of(reader: SiteReader, tail: credits.BodyTail) -> tuple[str, ...]:
+def _authors_of(reader: SiteReader, tail: credits.BodyTail, text: str) -> tuple[str, ...]:
     """Returns the authors that a hand-written rule finds. Without such a rule, returns the names in the signature at
-    the end of the text, or else the authors found elsewhere on the page.
+    the end of the text (`text`), or else the authors found elsewhere on the page.
     """
     signed = () if reader.has_hand_rule("authors") else tail.authors
-    authors = signed or read_authors(reader) or tail.authors
+    authors = signed or read_authors(reader, text) or tail.authors
     if tail.authors and authors == tail.authors:
         reader.evidence.append(Evidence("authors", ", ".join(authors)[:300], "signed", "the end of the text", 0.85))
     reader.evidence += _authors.organization_evidence(reader.page, authors)

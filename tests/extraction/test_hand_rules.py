@@ -124,3 +124,8 @@ def test_rules_that_name_no_platform_leave_the_detected_one(toml: str) -> None:
     learned = SiteRules(platform="hugo")
     assert learned.overruled(rules(toml)).platform == "hugo"
     assert learned.overruled(rules('[site]\nplatform = "generic"\n')).platform == "generic"
+
+
+def test_the_byline_at_the_end_of_the_text_is_read_beside_rules_for_title_and_body() -> None:
+    signed = UNDATED.replace(TEXT, f"{TEXT}<p>(By Ada Miller)</p>")
+    assert read(signed, POST + PUBLISHED + TITLE + BODY).authors == ("Ada Miller",)

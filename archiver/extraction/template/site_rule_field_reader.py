@@ -338,9 +338,9 @@ def element_of_rule(page: Page, rule: Rule) -> Element | None:
     return next((e for selector in shown if selector for e in page.ask(selector) if not isinstance(e, str)), None)
 
 
-def read_authors(reader: SiteReader) -> tuple[str, ...]:
+def read_authors(reader: SiteReader, text: str) -> tuple[str, ...]:
     """Returns the authors that the rule finds, or else the authors from the API, or else the authors found without
-    rules.
+    rules. `text` is the body, whose last paragraphs may name the author.
     """
     value = reader.by_rule("authors")
     if isinstance(value, tuple) and value:
@@ -351,10 +351,10 @@ def read_authors(reader: SiteReader) -> tuple[str, ...]:
     if isinstance(value, tuple) and reader.may_be_empty("authors"):
         return value
     site = {fold_text(n) for n in site_names(reader.page)}
-    candidates = _authors.author_candidates(reader.page, reader.post, reader.hint, site, reader.beside)
+    candidates = _authors.author_candidates(reader.page, reader.post, reader.hint, site, reader.beside, text=text)
     if not candidates and reader.wider is not None:
         beside = byline_beside_heading(reader.page, reader.wider)
-        candidates = _authors.author_candidates(reader.page, reader.wider, reader.hint, site, beside)
+        candidates = _authors.author_candidates(reader.page, reader.wider, reader.hint, site, beside, text=text)
     reader.note_candidates("authors", candidates)
     found = candidate_choice.resolve_authors(candidates)
     return found.value if found else ()
