@@ -550,6 +550,19 @@ def test_a_post_that_moved_keeps_its_new_address_when_its_edit_is_taken_back(sit
     assert sum("/new/" in row["url"] for row in rows.values()) == 10
 
 
+def test_a_new_post_whose_page_showed_an_older_one_does_not_replace_it(site: Site) -> None:
+    """A cache sends an old post for the address of a new one, and each page declares its address as canonical."""
+    old, new = (replace(post(n), canonical_url=url_of(n), published=AT + timedelta(days=n - 40)) for n in (3, 40))
+    site.crawl(1, [old])
+    site.crawl(2, [replace(old, url=url_of(40), canonical_url=url_of(40))])
+    site.crawl(3, [old])
+    assert site.crawl(4, [new]).new == 1
+    assert {url: site.articles()[url]["title"] for url in (url_of(3), url_of(40))} == {
+        url_of(3): "Post 3",
+        url_of(40): "Post 40",
+    }
+
+
 def test_a_version_that_was_taken_back_stays_in_the_history(site: Site) -> None:
     site.crawl(1, [redesigned(n) for n in range(10)])
     found = revisions(site.db, site.articles()[url_of(0)]["id"])
