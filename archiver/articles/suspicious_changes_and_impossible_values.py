@@ -152,6 +152,15 @@ def is_cut_off(old_body: str, new_body: str) -> bool:
     return head + kept * (len(old) - head) < _SHARE * len(old)
 
 
+def ends_within_line(old_body: str, new_body: str) -> bool:
+    """Returns True if the new text is the beginning of the old one and ends within one of its lines, as where a server
+    sends only a part of the page. An edit that removes the last paragraphs, such as a footer, is not such a case.
+    """
+    new = new_body.rstrip().rstrip("\ufffd")  # the last character may have lost some of its bytes
+    rest_of_line = old_body[len(new) :].partition("\n")[0]
+    return len(new) >= _LEAST_HEAD and old_body.startswith(new) and rest_of_line.strip() != ""
+
+
 # What an edit added to a post. Several posts that gained the same were probably not edited by their authors.
 
 _MOST_LINES = 60
@@ -248,7 +257,7 @@ _LOSES_TEXT = frozenset({HoldRule.SHORTER, HoldRule.OTHER_TEXT})
 def is_confirmed(hold: Hold, at: datetime, others: int = 0, *, loses_text: bool = False) -> bool:
     """Returns True if the new state of a held page (with this `hold`) may be stored at the time `at`, because the page
     has shown the same text for two days. `others` is the number of the site's other pages that are held by the same
-    rule. `loses_text` is True if the new text is cut off.
+    rule. `loses_text` is True if the new text is cut off, or ends within a line.
 
     Some changes are probably faults of the site, which may last longer. They are never confirmed by time, but only
     accepted by a person:

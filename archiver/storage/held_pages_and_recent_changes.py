@@ -37,6 +37,7 @@ from archiver.articles.suspicious_changes_and_impossible_values import (
     HoldRule,
     are_unusual_losses,
     count_letters,
+    ends_within_line,
     gains,
     is_confirmed,
     is_cut_off,
@@ -411,7 +412,8 @@ def _is_unusual_since(db: Database, site_id: int, rule: HoldRule, start: str, ch
     pages = {one.page_id for one in changes}
     is_edit = rule is HoldRule.MASS_CHANGE
     if is_edit and len(pages) > SHARED_BY:
-        # If a fault cuts off all texts, some are stored as edits, and those cut off most are held one by one.
+        # If a fault cuts off or replaces all texts, some are stored as edits, and those that lose most are held one by
+        # one.
         pages |= _pages_without_text(db, site_id, start)
     if len(pages) < (SHARED_BY + 1 if is_edit else MIN_CHANGED):
         return False
@@ -422,7 +424,7 @@ def _is_unusual_since(db: Database, site_id: int, rule: HoldRule, start: str, ch
 
 
 _MOST_ANNOUNCED = 0.4
-_LOST_TEXT = (HoldRule.SHORTER, HoldRule.STUB, HoldRule.OTHER_TEXT)
+_LOST_TEXT = (HoldRule.SHORTER, HoldRule.STUB, HoldRule.OTHER_TEXT, HoldRule.SHARED_TEXT)
 _MOST_READ = 40
 """At most this many edits of a period are compared with the states before them."""
 
@@ -446,9 +448,10 @@ def _change_times(db: Database, site_id: int, rule: HoldRule, since: datetime) -
 
 
 def _pages_without_text(db: Database, site_id: int, start: str) -> set[int]:
-    """Returns the IDs of the pages that have been held since `start` because they lost their texts."""
+    """Returns the IDs of the pages of stored posts that have been held since `start` because they lost their texts."""
     rows = db.execute(
         "select p.id from held_pages h join pages p on p.id = h.page_id where p.site_id = ? "
+        "and p.article_id is not null "
         f"and h.held_since >= ? and h.rule in ({', '.join('?' * len(_LOST_TEXT))})",
         [site_id, start, *_LOST_TEXT],
     )
@@ -737,7 +740,10 @@ def _gains(post: FetchedPost, result: PageResult) -> tuple[str, ...]:
 
 
 def _loses_text(post: FetchedPost, result: PageResult) -> bool:
-    return bool(post.row and result.article and is_cut_off(post.row["body"] or "", result.article.body))
+    if post.row is None or result.article is None:
+        return False
+    old, new = post.row["body"] or "", result.article.body
+    return is_cut_off(old, new) or ends_within_line(old, new)
 
 
 def _release(db: Database, site_id: int, key: str, hold: Hold) -> None:

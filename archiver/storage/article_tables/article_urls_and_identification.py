@@ -231,8 +231,9 @@ def _address_before(db: Database, article_id: int, key: str) -> str | None:
     row = db.execute(
         "select u.urlkey from article_urls u join article_urls here on here.article_id = u.article_id "
         "join pages p on p.urlkey = u.urlkey where here.urlkey = ? and u.article_id = ? and u.first_seen < "
-        "here.first_seen and here.kind in ('copy', 'url') and u.kind in ('copy', 'url') and p.redirect_urlkey is null "
-        "and p.outcome in ('archived', 'unchanged', 'duplicate') order by u.first_seen limit 1",
+        "here.first_seen and here.kind in ('copy', 'url', 'moved') and u.kind in ('copy', 'url') "
+        "and p.redirect_urlkey is null and p.outcome in ('archived', 'unchanged', 'duplicate') "
+        "order by u.first_seen limit 1",
         [key, article_id],
     ).fetchone()
     return row[0] if row else None
