@@ -161,6 +161,24 @@ def next_fetch_time(
     return now + revisit
 
 
+DAY_ENDS = (timedelta(days=1), timedelta(days=1, hours=12))
+"""When a day has ended, counted from its midnight in UTC: first in UTC, then in every time zone (UTC-12 is the last). A
+source that gives only a day gives no zone."""
+
+
+def next_day_end(lastmod: datetime, fetched: datetime) -> datetime | None:
+    """Returns the time at which a post that was fetched at `fetched` must be fetched again, because its `lastmod` is
+    only a day, stored as midnight in UTC, and that day had not ended. A source that gives only the day cannot announce
+    an edit that followed the fetch on that day. Returns None for other posts.
+
+    Most servers count days in UTC, so the post is fetched when the day has ended there. If it has not ended in every
+    time zone by then, the post is fetched once more after that.
+    """
+    if lastmod.time() != time():
+        return None
+    return next((lastmod + end for end in DAY_ENDS if fetched < lastmod + end), None)
+
+
 MAY_BE_NEW_POST = frozenset({NEEDS_JAVASCRIPT, "empty", "undated", "wall", "http-302", "http-303", "http-307"})
 """The rules of pages that show no post of their own, although they may belong to a new post: while a site is broken or
 under repair, the address of a new post may, for example, redirect to a login."""
@@ -215,6 +233,13 @@ class ClaimTally:
     @property
     def lies(self) -> bool:
         return self.called >= MIN_CLAIMS and self.true < _RARELY * self.called
+
+
+def is_build_day(posts_of_day: int, dated_posts: int) -> bool:
+    """Returns True if a day is the day on which a generator built the site's pages, and says of no post that it was
+    edited: most of the posts with a time of last change (`dated_posts`) share it. A few posts prove nothing.
+    """
+    return posts_of_day >= MIN_CLAIMS and 2 * posts_of_day > dated_posts
 
 
 def dates_claim(source: DiscoverySource | str) -> str:

@@ -71,6 +71,7 @@ from archiver.storage.delisted_posts_and_edit_samples import (
     make_leading_lists_due,
     make_sample_due,
     samples_of,
+    schedule_posts_of_unended_days,
 )
 from archiver.storage.held_pages_and_recent_changes import count_held, count_taken_back, hold_of
 from archiver.storage.locks import HeldLock, lock_host, lock_site
@@ -359,6 +360,8 @@ class CrawlRun:
                 everything = order.full or has_only_single_pages(self.db, site_id)
                 pages.make_due(self.db, site_id, self.started, everything=everything)
                 if not everything:
+                    # A run that was killed has not done this at its end.
+                    schedule_posts_of_unended_days(self.db, site_id, self.started)
                     make_leading_lists_due(self.db, site_id)
                     make_archive_list_due(self.db, site_id)
                 self._sample_posts()
@@ -620,6 +623,7 @@ class CrawlRun:
             unfinished = error
         site_id = self.site["id"]
         with self.writing(patience):
+            schedule_posts_of_unended_days(self.db, site_id, datetime.now(UTC))
             unread = UnreadPages(
                 self.traps.set_aside_counts(),
                 self.traps.unrecorded,

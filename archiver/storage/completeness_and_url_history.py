@@ -19,7 +19,7 @@ from sqlite_utils import Database
 
 from archiver.discovery.url_classifier_and_patterns import matching_trap_rule, trap_reason
 from archiver.errors import ArticleRemoved, URLNotFound
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import next_fetch_time
+from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import next_day_end, next_fetch_time
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 from archiver.similar_words_and_plurals import count_noun
 from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_exclusions
@@ -590,6 +590,8 @@ def _due_for(page: dict[str, Any]) -> str:
         return "the last fetch failed"
     if page["priority"] == 0:
         return "every crawl fetches it, because it may list new posts"
+    if (lastmod := moment(page["lastmod"])) and due == next_day_end(lastmod, fetched):
+        return "its last change has only a day, which had not ended at the last fetch"
     days = f"{count_noun(max(1, round((due - fetched) / timedelta(days=1))), 'day')} after the last fetch"
     if page["kind"] == PageKind.POST and page["outcome"] in (Outcome.ARCHIVED, Outcome.UNCHANGED):
         return f"{days} (older posts less often), or sooner if a source says that it changed or a crawl samples it"

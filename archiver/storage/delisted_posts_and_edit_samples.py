@@ -6,13 +6,15 @@ has usually just moved down to the next page, or out of the feed. It counts as r
 which it belongs was read and does not contain it.
 
 The samples of a run show how many edits were missed. A sitemap or an API announces edits by its lastmod, unless these
-dates proved false. A sitemap whose dates never differ from the dates of publication announces nothing.
+dates proved false. A sitemap whose dates never differ from the dates of publication announces nothing. A lastmod that
+is only a day announces no second edit on that day, so a post that was fetched on it is due once more when it is over.
 """
 
 from __future__ import annotations
 
 import json
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -22,10 +24,14 @@ from typing import Any, TypeVar
 from sqlite_utils import Database
 
 from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import (
+    DAY_ENDS,
     MIN_CLAIMS,
+    VOUCHING_SOURCES,
     are_claims_believed,
     dates_claim,
+    is_build_day,
     is_refetch_reason,
+    next_day_end,
 )
 from archiver.frontier.post_and_excluded_page_samples import (
     REMEMBERED_SAMPLES,
@@ -431,6 +437,45 @@ _REPORTED = (
 )
 
 
+_OF_UNENDED_DAY = (
+    "select p.id, p.lastmod, p.fetched_at, p.due_at from pages p where p.site_id = ? and p.kind = 'post' "
+    "and p.outcome in ('archived', 'unchanged') and p.due_at is not null and substr(p.lastmod, 11, 9) = 'T00:00:00' "
+    "and julianday(p.fetched_at) < julianday(p.lastmod) + ? and not exists (select 1 from page_discoveries d "
+    "join json_each(?) u on u.value = d.source where d.page_id = p.id)"
+)
+"""SQL: the posts that were last fetched before the day of their last change had ended everywhere."""
+
+
+def schedule_posts_of_unended_days(db: Database, site_id: int, now: datetime) -> None:
+    """Makes posts due at the end of the day that their `lastmod` gives if they were fetched before it ended (see
+    `next_day_end`). The `lastmod` stays the same if they are edited later that day.
+
+    Posts that a source lists whose dates proved false are left out, as are those of a day on which the whole site was
+    built.
+    """
+    untrusted = [source for source in sorted(VOUCHING_SOURCES) if not _are_dates_believed(db, site_id, source, now)]
+    last = DAY_ENDS[-1] / timedelta(days=1)
+    due: dict[str, list[tuple[str, int]]] = {}
+    for page_id, lastmod, fetched, due_at in db.execute(_OF_UNENDED_DAY, [site_id, last, json.dumps(untrusted)]):
+        end = next_day_end(datetime.fromisoformat(lastmod), datetime.fromisoformat(fetched))
+        if end and stamp(end) < due_at:
+            due.setdefault(lastmod, []).append((stamp(end), page_id))
+    if not due:
+        return
+    posts_of_day: Counter[str] = Counter(
+        dict(
+            db.execute(
+                "select lastmod, count(*) from pages where site_id = ? and kind = 'post' and lastmod is not null "
+                "and article_id is not null group by lastmod",
+                [site_id],
+            ).fetchall()
+        )
+    )
+    for day, posts in due.items():
+        if not is_build_day(posts_of_day[day], posts_of_day.total()):
+            db.conn.executemany("update pages set due_at = ? where id = ?", posts)
+
+
 def make_sample_due(db: Database, site_id: int, run_id: int, now: datetime, size: int) -> None:
     """Makes due a sample of at most `size` posts. They are chosen from the posts that are not due at `now` and whose
     edits no source announces.
@@ -499,9 +544,7 @@ def _unannounced(db: Database, site_id: int, now: datetime) -> tuple[str, list[A
 
 
 def _announces_edits(db: Database, site_id: int, source: DiscoverySource, now: datetime) -> bool:
-    row = db.execute("select untrusted from sites where id = ?", [site_id]).fetchone()
-    untrusted = json.loads(row[0] or "{}")
-    if not are_claims_believed(moment(untrusted.get(dates_claim(source))), now):
+    if not _are_dates_believed(db, site_id, source, now):
         return False
     dated = (
         f"from pages p join articles a on a.id = p.article_id where p.site_id = ? and p.kind = 'post' and {_REPORTED}"
@@ -511,6 +554,12 @@ def _announces_edits(db: Database, site_id: int, source: DiscoverySource, now: d
         return True
     differs = f"select 1 {dated} and julianday(p.lastmod) > julianday(a.published) + 1 limit 1"
     return db.execute(differs, [site_id, source]).fetchone() is not None
+
+
+def _are_dates_believed(db: Database, site_id: int, source: DiscoverySource, now: datetime) -> bool:
+    row = db.execute("select untrusted from sites where id = ?", [site_id]).fetchone()
+    untrusted = json.loads(row[0] or "{}")
+    return are_claims_believed(moment(untrusted.get(dates_claim(source))), now)
 
 
 MOST_RECHECKED = 50

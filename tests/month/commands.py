@@ -141,7 +141,7 @@ def _leave_out_search() -> None:
     """Leave out the search index, which is made from the archive and takes a quarter of a small run's time."""
     from archiver.search import index_refresh_opening_and_check as index_refresh
 
-    index_refresh.refresh_after_writing = lambda archive: ""
+    index_refresh.refresh_after_writing = lambda archive, progress=None: ""
 
 
 class _Steps:
