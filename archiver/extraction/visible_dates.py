@@ -832,6 +832,8 @@ _LINE, _SHORT_LINE, _PROSE = 60, 24, 25
 """A line with the date of an entry has at most `_LINE` characters, and one with a date without a year at most
 `_SHORT_LINE`. If more than `_PROSE` letters beside a link are neither in it nor in its date, the link is in a
 sentence."""
+_TEXT = 300
+_DIGIT = lazy_regex(r"\d")
 _PAST = 0.8  # at least this share of the dates in a list of posts is in the past; a list of events has later ones
 _IN_ORDER = 0.9
 _NO_LIST_OF_POSTS = lazy_regex(
@@ -880,18 +882,19 @@ def dates_of_entries(page: Page, entries: Entries, *, is_continued: bool = False
     """
     if _NO_LIST_OF_POSTS.search(page.path) or len(entries) < (1 if is_continued else _FEWEST_ENTRIES):
         return {}
-    entries = [one for one in entries[:_MOST_ENTRIES] if not is_beside_list(one[0])]
+    entries = entries[:_MOST_ENTRIES]
     reader = _EntryReader(page, entries)
     lists: dict[tuple[str, str], dict[str, _DatedEntry]] = defaultdict(dict)
     for link, address in entries:
-        for found in reader.read(link, address):
-            lists[found.place].setdefault(address, found)
+        found = reader.read(link, address)
+        for one in () if found and is_beside_list(link) else found:
+            lists[one.place].setdefault(address, one)
     dates: dict[str, str] = {}
     latest = (page.captured_at or datetime.now(UTC)).date().isoformat()
     # Between two entries of a list that has no element for each entry, a date may belong to either. Before the first
     # entry or after the last one there is none then, so the longer list is the right one.
-    for one in sorted(lists.values(), key=len, reverse=True):
-        for address, day in _dates_of_list(list(one.values()), latest, is_continued=is_continued).items():
+    for entries_of_one in sorted(lists.values(), key=len, reverse=True):
+        for address, day in _dates_of_list(list(entries_of_one.values()), latest, is_continued=is_continued).items():
             dates.setdefault(address, day)
     return dates
 
@@ -933,6 +936,22 @@ class _EntryReader:
     def __init__(self, page: Page, entries: Entries) -> None:
         self._page, self._language = page, page.date_language
         self._owners = owners_of_elements(entries)
+        self._with_digits = self._elements_with_digits()
+
+    def _elements_with_digits(self) -> set[Element]:
+        """Returns the elements that contain a short text with digits, or a time, and those near around them. Only these
+        can contain a date.
+        """
+        out: set[Element] = set()
+        for el, texts in self._page.index.texts.items():
+            own, tail = (0 < len(text) < _TEXT and _DIGIT.search(text) is not None for text in texts)
+            at = el if own or el.tag == "time" else el.getparent() if tail else None
+            for _ in range(2 * _ENTRY_CLIMB):
+                if at is None or at in out:
+                    break
+                out.add(at)
+                at = at.getparent()
+        return out
 
     def read(self, link: Element, address: str) -> list[_DatedEntry]:
         """Returns the entry of a link with the date beside it; two if there is a date on each side, [] if there is none
@@ -941,11 +960,13 @@ class _EntryReader:
         The date is searched in the link, and then beside it within the elements that contain no link to another post.
         If no such element is around the link, as in lines that end with <br>, it is searched up to the next links.
         """
+        if self._with_digits.isdisjoint(islice(link.iterancestors(), _ENTRY_CLIMB)):
+            return []
         text = element_line(link)
-        inside = self._date_in_link(link, text)
+        inside = self._date_in_link(link, text) if link in self._with_digits else None
         if inside is not None:
             return [replace(inside, address=address)]
-        if sum(map(str.isalpha, text)) < 2 or len(text) > 300 or self._is_in_sentence(link):
+        if sum(map(str.isalpha, text)) < 2 or len(text) > 300:
             return []
         at = link
         for _ in range(_ENTRY_CLIMB):
@@ -953,14 +974,23 @@ class _EntryReader:
             if parent is None:
                 break
             is_own = self._owners.get(parent) == address
-            places = [("before", list(self._before(at))), ("after", list(self._after(at)))]
-            if is_own:  # a date may be in several elements: <b>5</b> <i>May</i> 2024
-                places.append(("in parts", [_Line(element_line(parent).replace(text, "", 1).strip())]))
-            found = self._entries(places, at, str(parent.tag))
+            found = self._entries(self._lines_beside(at, text), at, str(parent.tag))
+            if found and self._is_in_sentence(link):
+                return []
             if found or not is_own:
                 return [replace(one, address=address, title=text) for one in found]
             at = parent
         return []
+
+    def _lines_beside(self, at: Element, title: str) -> list[tuple[str, list[_Line]]]:
+        """Returns the lines beside an element in its parent, by place."""
+        parent = at.getparent()
+        if parent is None or parent not in self._with_digits:
+            return []
+        places = [("before", list(self._before(at))), ("after", list(self._after(at)))]
+        if self._owners.get(parent) is not None:  # a date may be in several elements: <b>5</b> <i>May</i> 2024
+            places.append(("in parts", [_Line(element_line(parent).replace(title, "", 1).strip())]))
+        return places
 
     def _entries(self, places: list[tuple[str, list[_Line]]], at: Element, tag: str) -> list[_DatedEntry]:
         """Returns an entry with the first date at each place beside the element `at`. Only if no line contains a
@@ -980,7 +1010,9 @@ class _EntryReader:
         """Returns the entry of a link that contains its date, in an element of its own or at the beginning."""
         if len(link):
             for el in islice(link.iter("*"), 1, 30):
-                line = element_line(el)
+                line = element_line(el) if el in self._with_digits else ""
+                if not line:
+                    continue
                 title = text.replace(line, "", 1).strip() if line else ""
                 if sum(map(str.isalpha, title)) < 2:
                     continue
@@ -1019,10 +1051,10 @@ class _EntryReader:
             yield _Line(clean_text(el.tail or ""))
 
     def _lines_of(self, el: Element) -> Iterator[_Line]:
-        if not isinstance(el.tag, str):
+        if el not in self._with_digits:
             return
         for inner in islice(el.iter("*"), 12):
-            if len(line := element_line(inner)) <= _LINE:
+            if inner in self._with_digits and len(line := element_line(inner)) <= _LINE:
                 yield _Line(line, inner)
 
     def _complete_date(self, line: _Line, at: Element) -> _Date:
