@@ -199,6 +199,8 @@ def format_degrees(*degrees: float, between: str = ",") -> str:
 CONSTANT = "constant"
 """`Evidence.source` of a text that was rejected as the value of a field, because it belongs to the site and not to the
 post (see *constant* in the glossary)."""
+LISTING = "listing"
+"""`Evidence.source` of the categories and the date that a list of posts shows beside its link to the post."""
 REFUSED = "refused"
 """`Evidence.source` of a date that the page shows but that was rejected as its date of publication. The `locator` of
 this evidence contains the reason. Stored only if the page has no other date."""
@@ -257,6 +259,9 @@ class SourceHint:
     - `from_api`: True if the hint comes from the site's own API, which distinguishes authors, categories and tags.
     - `listed_categories`: the categories that a listing shows beside its link to the post. They are used only if
       neither the page nor another source gives categories, and they do not show that the page is a post.
+    - `listed_date`: the day, month or year ("2024-05-07", "2024-05", "2024") that a list of posts shows beside its link
+      to the post. It is used only if neither the page nor another source gives a date. A page of text that shows no
+      date may be a post because of it (see `page_classifier.LISTED_DATE`).
     """
 
     title: str = ""
@@ -279,13 +284,16 @@ class SourceHint:
     modified_precision: str = ""
     modified_unzoned: bool = False
     listed_categories: tuple[str, ...] = ()
+    listed_date: str = ""
 
 
 def reports_post(hint: SourceHint | None) -> bool:
     """Returns True if a source hint shows that a feed, a sitemap or an API reported the page as a post. Returns False
-    if there is no hint (None), or if it says only which categories a listing shows.
+    if there is no hint (None), or if it says only which categories and which date a listing shows.
     """
-    return hint is not None and hint != SourceHint(listed_categories=hint.listed_categories)
+    return hint is not None and hint != SourceHint(
+        listed_categories=hint.listed_categories, listed_date=hint.listed_date
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +325,16 @@ class ListedCategories:
     urlkey: str
     names: tuple[str, ...]
     is_beside: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListedDate:
+    """The day, month or year (`date`, as in `SourceHint.listed_date`) that a list of posts shows beside its link to the
+    page with this `urlkey`.
+    """
+
+    urlkey: str
+    date: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -501,6 +519,7 @@ class PageResult:
       links.
     - `requisites`: the files that a post's page needs, if the site's settings ask for all of them.
     - `listed`: the links that a feed or listing shows; None for other pages.
+    - `listed_dates`: the dates that a page other than a post shows beside its links to posts.
     - `form`: the page's form, None if the page was not parsed.
     - `is_shell`: the page has no more content than the site shows at addresses that do not exist. The article's text,
       if any, comes from a feed or an API.
@@ -531,6 +550,7 @@ class PageResult:
     possible_posts: tuple[str, ...] = ()
     requisites: tuple[Requisite, ...] = ()
     listed: ListedPosts | None = None
+    listed_dates: tuple[ListedDate, ...] = ()
     form: PageForm | None = None
     is_shell: bool = False
 

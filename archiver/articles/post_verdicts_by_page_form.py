@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from archiver.extraction.page_classifier import Answer, is_declared
+from archiver.extraction.page_classifier import LISTED_DATE, Answer, is_declared
 from archiver.extraction.template.page_form_fingerprint_and_date_slot import HEAD_SLOT, date_slot, shows_one_date
 from archiver.items import Article, PageForm, PageKind
 from archiver.markup import lazy_regex
@@ -43,9 +43,9 @@ recognized by such a rule. They can be wrong, because many programs write the ti
 page."""
 _SCORE, _SCORE_OF_MEMBER = 0.9, 0.8
 _MANY_POSTS, _NEARLY_ALL = 20, 0.98
-WEAK_POSTS = frozenset(("dated", "byline", "learned"))
-"""Rules by which a page counts as a post because of weak signs: a date, a byline, or a resemblance to posts recognized
-by such a rule. The verdict that a form is not a form of posts overrules them."""
+WEAK_POSTS = frozenset(("dated", "byline", "learned", LISTED_DATE))
+"""Rules by which a page counts as a post because of weak signs: a date (on the page or in a list), a byline, or a
+resemblance to posts recognized by such a rule. The verdict that a form is not a form of posts overrules them."""
 _NUMBER_AT_END = lazy_regex(r"(?:(?<=/)|^)[Y9](?=(?:\.\w+)?$)")
 _PLAIN_GUESSES = frozenset(("listing address", "page address", "several posts"))
 _OTHERS = frozenset((PageKind.LISTING, PageKind.PAGE, PageKind.OTHER))
@@ -59,6 +59,7 @@ class FormMember:
     - `promised`: True if a feed or an API reports the page as a post.
     - `mapped`: True if a sitemap contains the page.
     - `listed`: True if a listing shows the page's title as a link.
+    - `in_dated_list`: True if a list of posts shows a date beside its link to the page.
     - `day`: the day of publication (ISO 8601) of the page's article; "" if it has none.
     - `is_bare`: True if the article has hardly any text, and no image.
     """
@@ -71,6 +72,7 @@ class FormMember:
     promised: bool = False
     mapped: bool = False
     listed: bool = False
+    in_dated_list: bool = False
     day: str = ""
     is_bare: bool = False
 
@@ -168,9 +170,10 @@ class SiteVerdicts:
 
     def is_doubted(self, form: PageForm, rule: str, *, promised: bool) -> bool:
         """Returns True if a page counts as a post only because of weak signs (`WEAK_POSTS`), and its form was judged
-        not to be a form of posts. Always returns False if a source reported the page as a post (`promised`).
+        not to be a form of posts. Returns False if a source reported the page as a post (`promised`), unless it counts
+        as one because of a list, since sitemaps contain all pages of a site.
         """
-        if promised or rule not in WEAK_POSTS or form.hentry == "post":
+        if (promised and rule != LISTED_DATE) or rule not in WEAK_POSTS or form.hentry == "post":
             return False
         return self._has_form(form, PageKind.PAGE)
 
@@ -249,14 +252,20 @@ def judge_forms(forms: Sequence[FormEvidence], *, is_complete: bool = True) -> S
     - A form of a few pages that declare a time of publication without showing it, if the posts show theirs and have
       addresses of other patterns. Many programs write the time of the file into the head of every page.
 
+    - A form of pages that show no date, and whose date only a list shows, if most of its pages are in no such list, or
+      if the site's other posts have addresses of other patterns.
+
     Pages without text that all show the same day, although the posts of other forms show many, are never posts: the day
     is in the frame of the site.
 
-    The last two are used only if the site was crawled to its end (`is_complete`), since otherwise its listings may not
-    have been read. The last one is used earlier for pages in the top folder, if the site has no posts there.
+    The last three are used only if the site was crawled to its end (`is_complete`), since otherwise its listings may
+    not have been read. The one before the last is used earlier for pages in the top folder, if the site has no posts
+    there. The last one is used even if no form is known to be one of posts.
     """
     same_day = {one.id: _same_day_reason(one, forms) for one in forms}
     known = {one.id: "" if same_day[one.id] else _post_reason(one) for one in forms}
+    if is_complete:
+        same_day |= {one.id: why for one in forms if not known[one.id] and (why := _listed_date_reason(one, forms))}
     posts = [one for one in forms if known[one.id]]
     if not posts:
         return SiteVerdicts.of(
@@ -326,6 +335,23 @@ def _same_day_reason(form: FormEvidence, forms: Sequence[FormEvidence]) -> str:
     return f"its {pages} pages have no text, and all have the same day" if len(others - {day}) >= MIN_PAGES else ""
 
 
+def _listed_date_reason(form: FormEvidence, forms: Sequence[FormEvidence]) -> str:
+    """Returns a phrase that says why the pages of a form, which were guessed to be posts because a list dates them, are
+    not posts; "" if they may be posts. Lists of changes to a manual, of releases and of events have dates, too.
+    """
+    members = [one for one in form.members if one.kind is not PageKind.LISTING]
+    # Pages that this verdict has already made pages of another kind are counted, too, so that it does not change again.
+    dated = [one for one in members if one.in_dated_list and one.rule in (LISTED_DATE, OTHER_FORM_RULE)]
+    if not dated or any(one.is_strong or one.promised or (one.is_post and one.rule != LISTED_DATE) for one in members):
+        return ""
+    if len(members) >= MIN_PAGES and len(dated) < _DATED * len(members):
+        return f"lists date only {len(dated)} of its {len(members)} pages"
+    addresses = [other.address for other in forms for one in other.posts if one.rule != LISTED_DATE]
+    if len(addresses) < max(_MIN_DATED, len(dated)) or not _has_other_pattern(form, addresses):
+        return ""
+    return f"its {len(members)} pages show no date, and the {len(addresses)} posts of the site have other addresses"
+
+
 def _stray_reason(form: FormEvidence, posts: Sequence[FormEvidence]) -> str:
     """Returns a phrase that says why the few pages of a form are not posts; "" if they may be posts.
 
@@ -342,9 +368,13 @@ def _stray_reason(form: FormEvidence, posts: Sequence[FormEvidence]) -> str:
 
 def _has_other_address(form: FormEvidence, posts: Sequence[FormEvidence]) -> bool:
     """Returns True if the site has many posts, and none of them has an address of this form's pattern."""
-    patterns = {pattern for one in posts for pattern in patterns_of_posts(one.address)}
     is_known = sum(len(one.members) for one in posts) >= _MANY_POSTS
-    return is_known and patterns.isdisjoint(patterns_of_posts(form.address))
+    return is_known and _has_other_pattern(form, [one.address for one in posts])
+
+
+def _has_other_pattern(form: FormEvidence, addresses: Iterable[str]) -> bool:
+    patterns = {pattern for address in addresses for pattern in patterns_of_posts(address)}
+    return patterns.isdisjoint(patterns_of_posts(form.address))
 
 
 def _is_vouched(member: FormMember) -> bool:

@@ -130,13 +130,13 @@ def combine_hints(
 
     An API's hint replaces all others. For any other source, `hint` is preferred to `latest` if it has changed
     (`is_changed`), or if its source has a higher rank than the other sources; if not, `latest` is preferred. Values
-    that the preferred hint lacks are taken from the other hint. Categories that a listing shows are always kept.
+    that the preferred hint lacks are taken from the other hint. What a listing shows is always kept.
     """
     others = [other for other in digests if other != key]
     if latest is None:
         return hint
     if not others or key == DiscoverySource.API:
-        return replace(hint, listed_categories=latest.listed_categories)
+        return replace(hint, listed_categories=latest.listed_categories, listed_date=latest.listed_date)
     if DiscoverySource.API in digests:
         return latest
     is_first = is_changed or rank_of(key) > max(map(rank_of, others))

@@ -37,7 +37,7 @@ from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post, unshown_article
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
 from archiver.extraction.visible_dates import names_a_date
-from archiver.items import Candidate, SourceHint, is_from_api
+from archiver.items import LISTING, Candidate, SourceHint, is_from_api
 from archiver.markup import lazy_regex
 from archiver.platforms.css_and_xpath_evaluator import is_below
 from archiver.platforms.platform_table_and_detection import by_name
@@ -249,7 +249,7 @@ _MAX_STEPS = 10
 _MAX_COUNT = 60
 
 
-_LISTED = ("listing", "entry", 0.05)
+_LISTED = (LISTING, "entry", 0.05)
 """The source, the locator and the confidence of categories that a listing shows beside its link to the post."""
 
 

@@ -837,7 +837,7 @@ def categories_of_entries(page: Page, entries: Entries) -> dict[str, Terms]:
     A link belongs to an entry if the smallest element around it with links to posts has links to only one post. Several
     entries are needed to see where one of them ends.
     """
-    owners = _owners_of_elements(entries)
+    owners = owners_of_elements(entries)
     if len(set(owners.values()) - {None}) < 2:
         return {}
     prose: dict[Element, bool] = {}
@@ -859,7 +859,7 @@ def _leads_to_category(page: Page, a: Element) -> bool:
     return is_category and not _PAGED.search(href) and is_own_site(page, href)
 
 
-def _owners_of_elements(entries: Entries) -> dict[Element, str | None]:
+def owners_of_elements(entries: Entries) -> dict[Element, str | None]:
     """Returns, for each element around entries, the address of the post if all of these entries are of the same post;
     otherwise None.
     """

@@ -7,6 +7,7 @@ import re
 from bisect import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from urllib.parse import unquote
 
 from lxml.etree import _Element as Element
@@ -27,7 +28,7 @@ from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post, script_article
 from archiver.extraction.text_normalization_and_formulas import element_line
 from archiver.extraction.visible_dates import RefusedDate, VisibleDate, dates_at_second_look, visible_dates
-from archiver.items import REFUSED, Candidate, Evidence, SourceHint, is_from_api
+from archiver.items import LISTING, REFUSED, Candidate, Evidence, SourceHint, is_from_api
 from archiver.markup import lazy_regex
 from archiver.platforms.platform_table_and_detection import by_name
 
@@ -181,6 +182,10 @@ its place.
 """
 
 
+_LISTED = (LISTING, "entry", 0.05)
+"""The source, the locator and the confidence of the date that a list of posts shows beside its link to the post."""
+
+
 def precision_bonus(moment: Moment, visible: bool) -> float:
     """Returns what is added to the confidence of a date for its precision, its time zone and (if `visible` is True) its
     visibility, so that the more precise of two equal dates is chosen.
@@ -201,6 +206,21 @@ def published_candidates(page: Page, post: Post, hint: SourceHint | None, beside
 
     Unless the source hint contains a date, the result is cached on `post`, since the page classifier needs it, too.
     """
+    return [*_published_candidates(page, post, hint, beside), *listed_date(hint)]
+
+
+def listed_date(hint: SourceHint | None) -> list[When]:
+    """Returns the candidate for the date of publication that a list of posts shows; [] if no list shows any."""
+    if hint is None or not hint.listed_date:
+        return []
+    year, month, day = (*map(int, hint.listed_date.split("-")), 0, 0)[:3]
+    moment = Moment(
+        datetime(year, month or 1, day or 1, tzinfo=UTC), "day" if day else "month" if month else "year", False
+    )
+    return [Candidate(moment, *_LISTED)]
+
+
+def _published_candidates(page: Page, post: Post, hint: SourceHint | None, beside: BylineBlock) -> list[When]:
     if hint is not None and hint.published is not None:
         return _collect_published(page, post, hint, beside)
     known, found = post.answers.get("published", (None, []))

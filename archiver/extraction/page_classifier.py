@@ -323,6 +323,7 @@ GUESSES = frozenset(
         "date address",
         "dated",
         "dated address",
+        "dated in a list",
         "documentation",
         "form of the site's posts",
         "kind given by its source",
@@ -356,6 +357,8 @@ def is_declared(rule: str) -> bool:
 
 UNDATED = "undated"
 """The rule of a page that is classified as a page because nothing marks it as a post or as something else."""
+LISTED_DATE = "dated in a list"
+"""The rule of a page that counts as a post because a list of posts dates it, and the page itself shows no date."""
 _SINGLE_BUT_NO_KIND = ("single-format", "single-attachment", "single-author", "single-sidebar", "single-column")
 _ENTRY_TYPES = {"type-post": PageKind.POST, "type-page": PageKind.PAGE, "type-attachment": PageKind.OTHER}
 _ENTRY_CLASSES = ("hentry", "h-entry", "type-post", "wp-block-post")
@@ -938,6 +941,13 @@ def _by_scripts(context: _Context) -> Answer | None:
     return (PageKind.POST, "dated") if len(texts[0]) >= _TEXT_IN_SCRIPTS else None
 
 
+def _by_listed_date(context: _Context) -> Answer | None:
+    """Returns POST and the name of the rule for a page with a title and a text that a list of posts dates."""
+    if context.hint is None or not context.hint.listed_date or context.post.title is None:
+        return None
+    return (PageKind.POST, LISTED_DATE) if context.has_content or context.text_length >= 20 else None
+
+
 _Rule = Callable[[_Context], Answer | None]
 _RULES: tuple[_Rule, ...] = (
     _empty,
@@ -958,6 +968,7 @@ _RULES: tuple[_Rule, ...] = (
     _known_post,
     _by_byline,
     _by_scripts,
+    _by_listed_date,
 )
 _FACTS: tuple[_Rule, ...] = (_empty, _redirect_stub, _password, _platform_classes, _not_found)
 _GLANCES: tuple[_Rule, ...] = (

@@ -32,7 +32,7 @@ from archiver.extraction.template.site_rules_and_constants import (
 )
 from archiver.extraction.text_normalization_and_formulas import fold_text
 from archiver.fields import MEASURED, OWN_TEXTS
-from archiver.items import Article, Evidence, SourceHint
+from archiver.items import Article, Evidence, SourceHint, reports_post
 from archiver.maintenance.page_reclassification import Rejudging, RejudgingTally
 from archiver.maintenance.reextraction_reader import (
     ReextractedArticle,
@@ -110,7 +110,8 @@ def find_late_hints(db: Database, site_id: int, now: datetime, most: int = _MOST
         "join captures c on c.id = coalesce(a.capture_id, p.capture_id) "
         f"where p.site_id = ? and {HINT_IS_LATE} and p.due_at > ? and p.priority > 0 "
         "and ((a.id is not null and p.outcome in ('archived', 'unchanged')) "
-        "or (p.outcome = 'not-article' and p.rule is not 'not-html' and h.digests <> '{}')) order by p.id limit ?",
+        "or (p.outcome = 'not-article' and p.rule is not 'not-html' "
+        "and (h.digests <> '{}' or instr(h.hint, '\"listed_date\"')))) order by p.id limit ?",
         [site_id, stamp(now), most],
     ).fetchall()
     return [
@@ -182,7 +183,7 @@ class LateHintReading:
 
 def _page_to_judge(db: Database, one: LateHint) -> PageToRejudge:
     row: dict[str, Any] = next(iter(db.query("select * from pages where id = ?", [one.page_id])))
-    return PageToRejudge(row, _NO_FORM, is_promised=True)
+    return PageToRejudge(row, _NO_FORM, is_promised=reports_post(one.hint))
 
 
 def _attach(db: Database, one: LateHint) -> None:

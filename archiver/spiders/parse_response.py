@@ -34,6 +34,7 @@ from archiver.extraction.page_parsing_and_javascript_check import JAVASCRIPT_REA
 from archiver.extraction.page_parsing_and_javascript_check import parse_page as parse_html
 from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.extraction.template.page_form_fingerprint_and_date_slot import date_slot, page_form
+from archiver.extraction.visible_dates import dates_of_entries
 from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import SOURCE_KINDS
 from archiver.items import (
     EMPTY_SITEMAP,
@@ -45,6 +46,7 @@ from archiver.items import (
     DiscoveredURL,
     DiscoverySource,
     ListedCategories,
+    ListedDate,
     ListedPosts,
     Outcome,
     PageKind,
@@ -408,6 +410,7 @@ def _article_page(
         shown=listing_digest(links, page),
         possible_posts=_possible_posts(links, request.url, site.scope.path),
         listed=listed_posts(links, page) if links and article.kind is PageKind.LISTING else None,
+        listed_dates=_listed_dates(links, page) if links and not (is_post or request.part_of) else (),
         next_pages=tuple(t.url for t in links.next_pages) if links and not is_post else (),
         form=None if request.part_of else replace(page_form(page), date_slot=date_slot(article)),
     )
@@ -629,6 +632,11 @@ def _listed_categories(links: link_reader.PageLinks, page: Page) -> tuple[Listed
         *(ListedCategories(urlkey(at), names, is_beside=True) for at, names in beside.items()),
         *(ListedCategories(urlkey(at), (own,), is_beside=False) for at in sorted(posts)),
     )
+
+
+def _listed_dates(links: link_reader.PageLinks, page: Page) -> tuple[ListedDate, ...]:
+    dates = dates_of_entries(page, [*links.titles, *links.others], is_continued=(page_number(page.url) or 1) > 1)
+    return tuple(ListedDate(urlkey(at), date) for at, date in dates.items())
 
 
 def _is_own_part(article: Article, target: DiscoveredURL) -> bool:

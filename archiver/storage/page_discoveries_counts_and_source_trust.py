@@ -36,7 +36,7 @@ from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import (
     reasons_of_claim,
     refetch_reason,
 )
-from archiver.items import DiscoveredURL, DiscoverySource, ListedCategories, Outcome, PageKind, SourceHint
+from archiver.items import DiscoveredURL, DiscoverySource, ListedCategories, ListedDate, Outcome, PageKind, SourceHint
 from archiver.storage.pages_and_source_hints import (
     EPOCH,
     LATEST_HINT,
@@ -412,6 +412,43 @@ def store_listed_categories(db: Database, listed: Iterable[ListedCategories]) ->
             continue
         hint = replace(latest, listed_categories=names)
         store_hint(db, page_id, hint, json.loads(digests or "{}"), completes=before.issubset(names))
+
+
+_UNDATED_PAGES = (
+    "select p.id, p.urlkey, h.hint, h.digests from json_each(?) k join pages p on p.urlkey = k.value "
+    f"left join source_hints h on {LATEST_HINT} left join articles a on a.id = p.article_id and a.urlkey = p.urlkey "
+    "where p.kind not in ('listing', 'feed', 'sitemap', 'api', 'part') and (p.fetched_at is null "
+    "or p.outcome = 'not-article' or a.id is not null and a.published is null "
+    "or instr(coalesce(h.hint, ''), '\"listed_date\"'))"
+)
+"""SQL: the pages at the given urlkeys that may need the date that a list of posts shows, with their latest hints."""
+
+
+def store_listed_dates(db: Database, listed: Iterable[ListedDate]) -> None:
+    """Stores the dates that a list of posts shows beside its links, as part of the source hints of these pages.
+
+    Nothing is stored for a page that another source dates. Several lists may show different dates of a post, such as
+    that of its last change, or show one date in different forms. A stored date is replaced only by a more precise form
+    of the same date or by an earlier date, so that lists which disagree do not change it in each run.
+    """
+    found = {one.urlkey: one.date for one in listed}
+    for page_id, key, text, digests in db.execute(_UNDATED_PAGES, [json.dumps(list(found))]).fetchall():
+        latest = hint_from_json(text) or SourceHint()
+        before, date = latest.listed_date, found[key]
+        is_finer = date.startswith(before)
+        if latest.published is not None or date == before or not (is_finer or _is_earlier(date, before)):
+            continue
+        hint = replace(latest, listed_date=date)
+        store_hint(db, page_id, hint, json.loads(digests or "{}"), completes=is_finer)
+
+
+def _is_earlier(date: str, before: str) -> bool:
+    """Returns True if a date is earlier than the date `before` and not only a coarser form of it. Returns False if they
+    are one date whose day and month were read in different order, since a list may have changed its format.
+    """
+    year, *rest = date.split("-")
+    is_swapped = before.split("-") == [year, *reversed(rest)]
+    return date < before and not before.startswith(date) and not is_swapped
 
 
 # -- claims of a server that are not trusted

@@ -33,7 +33,7 @@ from archiver.articles.post_verdicts_by_page_form import (
 from archiver.extraction.page_classifier import GUESSES
 from archiver.extraction.template.site_rules_and_constants import BY_HAND, DATED_BY_HAND
 from archiver.items import Outcome, PageForm, PageKind
-from archiver.storage.pages_and_source_hints import last_rowid, stamp
+from archiver.storage.pages_and_source_hints import LATEST_HINT, last_rowid, stamp
 
 _BARE = 100
 """A page with fewer characters of text than this may be an empty page of a calendar or the like."""
@@ -152,18 +152,21 @@ _TAKEN = "('archived', 'unchanged', 'duplicate')"
 def forms_of_site(db: Database, site_id: int) -> list[FormEvidence]:
     """Returns the forms of a site with their pages, as the evidence for `judge_forms`."""
     members: dict[int, list[FormMember]] = {}
-    for form_id, signs, kind, rule, taken, sources, day, is_bare in db.execute(
+    for form_id, signs, kind, rule, taken, sources, day, is_bare, in_dated_list in db.execute(
         f"select f.form_id, f.signs, p.kind, coalesce(p.rule, ''), p.outcome in {_TAKEN}, "
         "(select group_concat(d.source) from page_discoveries d where d.page_id = p.id), "
         "coalesce(substr(a.published, 1, 10), ''), "
-        "p.rule = 'dated' and coalesce(a.image, '') = '' and length(a.body) < :bare "
+        "p.rule = 'dated' and coalesce(a.image, '') = '' and length(a.body) < :bare, "
+        f"exists (select 1 from source_hints h where {LATEST_HINT} and instr(h.hint, '\"listed_date\"')) "
         "from forms o join page_forms f on f.form_id = o.id join pages p on p.id = f.page_id "
         "left join articles a on a.id = p.article_id "
         "where o.site_id = :site order by f.page_id",
         {"site": site_id, "bare": _BARE},
     ):
         one = _member(signs, kind, rule, bool(taken), sources or "")
-        members.setdefault(form_id, []).append(replace(one, day=day, is_bare=bool(is_bare)))
+        members.setdefault(form_id, []).append(
+            replace(one, day=day, is_bare=bool(is_bare), in_dated_list=bool(in_dated_list))
+        )
     return [
         FormEvidence(number, address, _unpack(tokens), tuple(members[number]))
         for number, address, tokens in db.execute(

@@ -87,6 +87,7 @@ from archiver.storage.page_discoveries_counts_and_source_trust import (
     Trust,
     record_discovered_urls,
     store_listed_categories,
+    store_listed_dates,
 )
 from archiver.storage.page_form_evidence_and_post_verdicts import SiteForms
 from archiver.storage.run_records_and_statistics import Counts, RunStatistics, check_run, crawl_started
@@ -210,6 +211,8 @@ def enter(run: StoringRun, storing: Storing) -> None:
     if result.listed is not None:
         _recheck_list(run, result.url, storing.key, result.listed)
         store_listed_categories(db, result.listed.categories)
+    if result.listed_dates:
+        store_listed_dates(db, result.listed_dates)
     if result.kind is PageKind.API and result.outcome not in (Outcome.DUE, Outcome.NOT_ARTICLE):
         run.listings_wait = False
         pages.make_new_due(db, run.site_id)

@@ -14,12 +14,14 @@ from archiver.articles.post_verdicts_by_page_form import (
     OTHER_FORM_RULE,
     FormEvidence,
     FormMember,
+    FormVerdict,
     SiteVerdicts,
     judge_article,
     judge_forms,
     patterns_of_posts,
     similarity,
 )
+from archiver.extraction.page_classifier import LISTED_DATE
 from archiver.extraction.template.page_form_fingerprint_and_date_slot import HEAD_SLOT
 from archiver.items import Article, Evidence, PageForm, PageKind
 
@@ -184,6 +186,35 @@ def test_before_a_site_was_read_to_its_end_nothing_is_known_to_be_unlisted() -> 
 def test_otherwise_they_are_not(posts: tuple[FormMember, ...], stray: tuple[FormMember, ...], address: str) -> None:
     verdicts = judge_forms([form(1, POSTS, posts), form(2, LISTS, stray, address)])
     assert not verdicts.is_doubted(PageForm(LISTS, address), "dated", promised=False)
+
+
+def by_list(number: int, **more: object) -> tuple[FormMember, ...]:
+    return members(number, PageKind.POST, LISTED_DATE, in_dated_list=True, **more)
+
+
+@pytest.mark.parametrize(
+    ("pages", "posts", "address", "expected"),
+    [
+        (by_list(12), (), "s", PageKind.UNKNOWN),
+        (by_list(6) + members(6, PageKind.PAGE, "undated"), (), "s", PageKind.UNKNOWN),
+        (by_list(6) + members(14, PageKind.PAGE, "undated"), (), "s", PageKind.PAGE),
+        (by_list(6) + members(14, PageKind.LISTING, "list of links"), (), "s", PageKind.UNKNOWN),
+        (by_list(6), members(6, PageKind.POST, "dated"), "s", PageKind.PAGE),
+        (members(6, PageKind.PAGE, OTHER_FORM_RULE, in_dated_list=True), members(6, PageKind.POST, "dated"), "s",
+         PageKind.PAGE),
+        (by_list(6), members(6, PageKind.POST, "dated"), "Y/9/s", PageKind.UNKNOWN),
+        (by_list(6), members(2, PageKind.POST, "dated"), "s", PageKind.UNKNOWN),
+        (by_list(6, promised=True), members(6, PageKind.POST, "dated"), "s", PageKind.UNKNOWN),
+        (by_list(6) + members(1, PageKind.POST, "dated"), members(6, PageKind.POST, "dated"), "s", PageKind.UNKNOWN),
+    ],
+    ids=["a blog", "half", "a manual", "lists", "beside posts", "again", "like posts", "two", "feed", "some dated"],
+)  # fmt: skip
+def test_pages_that_only_a_list_dates_are_no_posts_if_their_form_or_the_site_speaks_against_it(
+    pages: tuple[FormMember, ...], posts: tuple[FormMember, ...], address: str, expected: PageKind
+) -> None:
+    forms = [form(1, frozenset({1, 2}), pages, address), *([form(2, frozenset({3, 4}), posts)] if posts else [])]
+    assert judge_forms(forms).forms.get(1, FormVerdict(1, PageKind.UNKNOWN, "")).kind is expected
+    assert 1 not in judge_forms(forms, is_complete=False).forms
 
 
 def test_a_promised_or_declared_post_is_not_doubted() -> None:

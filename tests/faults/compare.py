@@ -102,7 +102,7 @@ def _pages(archive: Path) -> Records:
             "redirect": row["redirect_urlkey"],
             "article": row["redirect_urlkey"] or row["article"],
             "sources": sources,
-            "lead": _without_listed_categories(row["hint"]),
+            "lead": _without_listed_values(row["hint"]),
             "fetched": row["fetched_at"] is not None,
             "captured": row["capture_id"] is not None,
         }
@@ -110,12 +110,12 @@ def _pages(archive: Path) -> Records:
     return out
 
 
-def _without_listed_categories(hint: str | None) -> str | None:
+def _without_listed_values(hint: str | None) -> str | None:
     """Whether a list is read before its posts depends on the order of the answers, and only then do posts that show
-    their categories have those of the list in their hint, too. They do not use them, and `_articles` compares what
-    articles have.
+    their categories or dates have those of the list in their hint, too. They do not use them, and `_articles` compares
+    what articles have.
     """
-    kept = {name: value for name, value in json.loads(hint or "{}").items() if name != "listed_categories"}
+    kept = {name: value for name, value in json.loads(hint or "{}").items() if not name.startswith("listed_")}
     return json.dumps(kept, sort_keys=True) if kept else None
 
 

@@ -193,6 +193,7 @@ _NOT_SHOWN = frozenset(
         "json-ld",
         "url",
         "address",
+        "listing",
         "sitemap",
         REFUSED,
         PAGE_OBJECT,

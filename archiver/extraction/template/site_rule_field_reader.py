@@ -395,6 +395,9 @@ def read_times(reader: SiteReader) -> Times:
         ):
             reader.note_candidates("modified", changes)
             modified = last.value
+    if published is None and (listed := _dates.listed_date(reader.hint)):
+        reader.note_candidates("published", listed)
+        published = listed[0].value
     if published is not None and not reader.has_hand_rule("published"):
         # Without rules, such a date is refused, and the evidence says so.
         reader.is_strange |= candidate_choice.is_in_future(published, page.captured_at)
