@@ -9,7 +9,7 @@ their captures show.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +184,10 @@ _CHANGES = {
 """The queries of what a run did, by the kind of change."""
 
 
+_LATEST = datetime.max.replace(tzinfo=UTC)
+"""The end of a run that has not ended."""
+
+
 def list_run_changes(db: Database, number: int) -> list[dict[str, Any]]:
     """Returns what a run did to articles, in the order of `_CHANGES`. Deleted posts, held pages and failed pages are
     listed only as long as they are in that state.
@@ -195,7 +199,7 @@ def list_run_changes(db: Database, number: int) -> list[dict[str, Any]]:
     """
     run = _run(db, number)
     values = {"run": number, **{name: run[name] for name in ("site", "site_id")}}
-    values |= {"begin": run["started_at"], "end": run["finished_at"] or stamp(datetime.max)}
+    values |= {"begin": run["started_at"], "end": run["finished_at"] or stamp(_LATEST)}
     return [{"change": change, **one} for change, query in _CHANGES.items() for one in db.query(query, values)]
 
 

@@ -8,6 +8,7 @@ import pty
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from io import BytesIO, TextIOWrapper
@@ -216,3 +217,19 @@ def test_a_later_crawl_suggests_the_command_that_shows_its_changes(archive: Path
 
 def test_a_crawl_that_changed_nothing_suggests_nothing(archive: Path) -> None:
     assert suggested_after(archive, unchanged=3) == []
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_a_run_that_has_not_ended_is_shown_in_any_time_zone(
+    zone: str, own_archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(sqlite3.connect(own_archive)) as db, db:
+        db.execute("update runs set finished_at = null where id = 2")
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        done = Runner().invoke(cli, ["runs", "show", "2", "--json", "--archive", str(own_archive)])
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert done.exit_code == 0, done.output
